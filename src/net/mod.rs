@@ -1,0 +1,123 @@
+//! The network seam: the operating system's sockets behind three small traits.
+//!
+//! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
+//! nothing else. Production is [`SystemNetwork`] (mio and rustix); the simulator has
+//! its own, on virtual time. Nothing here knows FTP, sessions or files.
+//!
+//! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
+
+mod passive_ports;
+mod stream;
+mod system;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use passive_ports::{PassivePorts, PortLease};
+pub use system::SystemNetwork;
+
+use crate::storage::File;
+
+/// What a socket is registered under and an event comes back with: opaque to the network.
+///
+/// The two largest values are the network's own (waker and signals).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub usize);
+
+/// What the kernel said of one socket. A hint: the call that follows is the truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// There may be bytes, a connection or an end of stream to take.
+    pub readable: bool,
+    /// There may be room to write, or a connect has finished.
+    pub writable: bool,
+    /// The peer has ended its side, the socket has failed, or urgent data is marked: a
+    /// short read then does not mean that the socket is drained.
+    pub drain: bool,
+}
+
+/// One thing that [`Network::poll`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The socket registered under the token may be ready.
+    Ready(Token, Readiness),
+    /// The process was asked to stop (SIGTERM or SIGINT).
+    StopSignal,
+}
+
+/// Interrupts a [`Network::poll`] from another thread; wakes coalesce.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The operating system's network and clocks.
+///
+/// Sockets are registered once, for both directions, edge triggered, and leave the poller
+/// when they are dropped.
+pub trait Network: Send {
+    /// The monotonic clock.
+    fn now(&self) -> Instant;
+
+    /// The wall clock in whole seconds since 1970-01-01 UTC; may jump.
+    fn unix_time(&self) -> i64;
+
+    /// Binds, listens and registers. Accepted streams inherit `TCP_NODELAY` and in-line
+    /// urgent data; an IPv6 listener takes IPv6 only.
+    fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>>;
+
+    /// Starts to connect from a local address to `to`; [`Stream::connected`] says when it is done.
+    fn connect(
+        &mut self,
+        from: IpAddr,
+        to: SocketAddr,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>>;
+
+    /// Appends events to `events`; waits at most `timeout` (`None`: for ever) for the first.
+    /// A signal or a wake may end it early with no event.
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// A handle that ends [`poll`](Self::poll) early.
+    fn waker(&self) -> Waker;
+}
+
+/// A listening socket; dropped, it is closed.
+pub trait Listener: Send {
+    /// Takes one connection and registers it under `token`; the peer's address is
+    /// canonical (never an IPv4-mapped IPv6 address).
+    ///
+    /// # Errors
+    /// `WouldBlock` when none waits; what `accept4` says otherwise.
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)>;
+
+    /// The address it is bound to, with the port that the system chose.
+    fn local_address(&self) -> SocketAddr;
+}
+
+/// A connected, or connecting, byte stream; dropped, it is closed.
+pub trait Stream: Send {
+    /// Reads what is there; 0 is the end of the peer's side.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes what there is room for.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sends up to `count` bytes of `file` from `offset` without copying them through
+    /// this process where the system can; 0 means the file ends at `offset`.
+    /// May wait for the disk, never for the network.
+    fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize>;
+
+    /// Whether an outgoing connection stands: `WouldBlock` until it does, then `Ok`, or
+    /// why it failed.
+    fn connected(&mut self) -> io::Result<()>;
+
+    /// The local address of the connection.
+    fn local_address(&self) -> io::Result<SocketAddr>;
+
+    /// Half-close: no more output; the peer reads an end after what was written.
+    fn shutdown(&mut self) -> io::Result<()>;
+
+    /// Makes the coming close a reset that throws away what the peer has not read, so that
+    /// a cut transfer cannot be taken for a whole one.
+    fn reset_on_close(&mut self);
+}

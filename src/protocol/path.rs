@@ -1,0 +1,199 @@
+//! Path names as a client writes them, and the one normal form that the server works with.
+//!
+//! A [`VirtualPath`] is absolute within what is served, and free of `.`, `..`, empty parts,
+//! NUL, CR and LF. It owns bytes: names need not be UTF-8 (RFC 2640 §2.1). It does not
+//! know whether anything exists; that no path leaves the root is the storage's promise,
+//! which the normal form only makes easier to keep.
+
+use std::fmt;
+
+/// The longest path, in bytes: what Linux takes (`PATH_MAX` less the NUL).
+pub const PATH_MAX: usize = 4095;
+
+/// An absolute, normalised path within what is served.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualPath {
+    /// The parts joined by single slashes, with none in front; empty is the root.
+    relative: Vec<u8>,
+}
+
+/// A path that cannot be: too long, or with NUL, CR or LF in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadPath;
+
+impl VirtualPath {
+    /// `/`; allocates nothing.
+    pub const fn root() -> Self {
+        Self {
+            relative: Vec::new(),
+        }
+    }
+
+    /// Whether this is `/`.
+    pub const fn is_root(&self) -> bool {
+        self.relative.is_empty()
+    }
+
+    /// Where `argument` leads from here. `..` above the root stays at the root.
+    pub fn join(&self, argument: &[u8]) -> Result<Self, BadPath> {
+        if argument.iter().any(|b| matches!(b, 0 | b'\r' | b'\n')) {
+            return Err(BadPath);
+        }
+        let mut path = if argument.starts_with(b"/") {
+            Self::root()
+        } else {
+            self.clone()
+        };
+        for part in argument.split(|&b| b == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => path.pop(),
+                name => path.push(name),
+            }
+        }
+        if path.relative.len() >= PATH_MAX {
+            return Err(BadPath);
+        }
+        Ok(path)
+    }
+
+    /// The directory that it is in; the root is in itself.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let mut path = self.clone();
+        path.pop();
+        path
+    }
+
+    /// The last part; empty for the root.
+    pub fn name(&self) -> &[u8] {
+        let start = self.relative.iter().rposition(|&b| b == b'/');
+        let start = start.map_or(0, |slash| slash + 1);
+        self.relative.get(start..).unwrap_or_default()
+    }
+
+    /// The parts from the root down.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.relative
+            .split(|&b| b == b'/')
+            .filter(|part| !part.is_empty())
+    }
+
+    /// Without the leading slash, as a path from the root's descriptor: `.` for the root.
+    pub fn from_root(&self) -> &[u8] {
+        if self.is_root() { b"." } else { &self.relative }
+    }
+
+    /// With the leading slash, as a client sees it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.relative.len() + 1);
+        bytes.push(b'/');
+        bytes.extend_from_slice(&self.relative);
+        bytes
+    }
+
+    /// In double quotes, with those inside doubled (RFC 959 appendix II), for a 257.
+    pub fn quoted(&self) -> Vec<u8> {
+        let mut bytes = vec![b'"'];
+        for byte in self.to_bytes() {
+            if byte == b'"' {
+                bytes.push(b'"');
+            }
+            bytes.push(byte);
+        }
+        bytes.push(b'"');
+        bytes
+    }
+
+    fn push(&mut self, name: &[u8]) {
+        if !self.relative.is_empty() {
+            self.relative.push(b'/');
+        }
+        self.relative.extend_from_slice(name);
+    }
+
+    fn pop(&mut self) {
+        let end = self.relative.iter().rposition(|&b| b == b'/');
+        self.relative.truncate(end.unwrap_or(0));
+    }
+}
+
+impl fmt::Display for VirtualPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.relative.escape_ascii())
+    }
+}
+
+impl fmt::Debug for VirtualPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(path: &str) -> VirtualPath {
+        VirtualPath::root().join(path.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn relative_and_absolute_arguments() {
+        let here = at("/a/b");
+        for (argument, expected) in [
+            ("c", "/a/b/c"),
+            ("/c", "/c"),
+            ("..", "/a"),
+            ("../..", "/"),
+            ("../../../../x", "/x"),
+            ("./c/./d//", "/a/b/c/d"),
+            ("", "/a/b"),
+            (" c ", "/a/b/ c "),
+            ("...", "/a/b/..."),
+        ] {
+            let path = here.join(argument.as_bytes()).unwrap();
+            assert_eq!(path.to_string(), expected, "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_parents() {
+        assert_eq!(at("/a/b").name(), b"b");
+        assert_eq!(at("/a").parent(), VirtualPath::root());
+        assert_eq!(VirtualPath::root().parent(), VirtualPath::root());
+        assert_eq!(VirtualPath::root().name(), b"");
+        assert_eq!(VirtualPath::root().from_root(), b".");
+        assert_eq!(at("/a/b").parts().count(), 2);
+    }
+
+    #[test]
+    fn line_ends_and_nul_are_refused() {
+        for argument in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
+            assert_eq!(VirtualPath::root().join(argument), Err(BadPath));
+        }
+    }
+
+    #[test]
+    fn quotes_are_doubled() {
+        assert_eq!(at("/a\"b").quoted(), b"\"/a\"\"b\"");
+    }
+
+    #[test]
+    fn the_length_limit_is_exact() {
+        let fits = vec![b'a'; PATH_MAX - 1];
+        assert!(VirtualPath::root().join(&fits).is_ok());
+        let over = vec![b'a'; PATH_MAX];
+        assert_eq!(VirtualPath::root().join(&over), Err(BadPath));
+    }
+
+    proptest! {
+        #[test]
+        fn joined_paths_are_normal(parts in proptest::collection::vec("[a.\\\\/ ]{0,4}", 0..8)) {
+            let path = VirtualPath::root().join(parts.join("/").as_bytes()).unwrap();
+            prop_assert!(path.parts().all(|part| part != b"." && part != b".." && !part.contains(&b'/')));
+            prop_assert_eq!(VirtualPath::root().join(&path.to_bytes()).unwrap(), path);
+        }
+    }
+}

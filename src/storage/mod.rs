@@ -1,0 +1,137 @@
+//! The storage seam: what can be done to files, in plain data and three small traits.
+//!
+//! [`Disk`] confines every lookup to one directory with the kernel's help; [`Memory`] keeps
+//! a tree in memory for tests and the simulator. Nothing here knows sockets or sessions.
+//!
+//! A [`Wait`] travels with each call: on the loop it is `Never`, and a call that would have
+//! to wait for a device answers [`Error::WouldWait`]; on a worker it is `Allowed`.
+
+mod disk;
+mod error;
+mod memory;
+
+use std::os::fd::BorrowedFd;
+
+pub use disk::Disk;
+pub use error::Error;
+pub use memory::Memory;
+
+pub use crate::protocol::entry::{Entry, Kind, Metadata};
+pub use crate::protocol::path::VirtualPath;
+
+/// What a storage call answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Whether a call may wait for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// On the loop: answer from the kernel's caches or say [`Error::WouldWait`].
+    Never,
+    /// On a worker.
+    Allowed,
+}
+
+/// One change or question that needs no open file afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// What is there (links followed).
+    Metadata(VirtualPath),
+    /// The size that a file would have sent in TYPE A; [`Error::TooLarge`] past `limit` bytes.
+    AsciiSize {
+        /// The file.
+        path: VirtualPath,
+        /// How many bytes may be read to find out.
+        limit: u64,
+    },
+    /// Whether it is a directory that one may enter.
+    EnterDirectory(VirtualPath),
+    /// A new directory.
+    MakeDirectory(VirtualPath),
+    /// An empty directory goes.
+    RemoveDirectory(VirtualPath),
+    /// A file or link goes; not a directory.
+    RemoveFile(VirtualPath),
+    /// A new name; an existing file under it is replaced, an existing directory is not.
+    Rename {
+        /// The old name.
+        from: VirtualPath,
+        /// The new name.
+        to: VirtualPath,
+    },
+}
+
+/// What an [`Operation`] found or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// What is there.
+    Metadata(Metadata),
+    /// The number asked for.
+    Size(u64),
+}
+
+/// How a file is opened for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Written beside the target and renamed over it by [`File::commit`]; the old file is
+    /// untouched until then.
+    Replace,
+    /// In place, at the end; the file is made where it is missing.
+    Append,
+    /// In place, from an offset no greater than the file's size ([`Error::BeyondEnd`]).
+    At(u64),
+    /// As `Replace`, under a name that does not exist yet: the given one, or that one with
+    /// a number behind it.
+    Unique,
+}
+
+/// A file opened for writing.
+pub struct Upload {
+    /// The file; dropped without a commit, a temporary one is removed.
+    pub file: Box<dyn File>,
+    /// Where its first byte goes.
+    pub offset: u64,
+    /// The name that it will have: another than asked for with [`Placement::Unique`].
+    pub path: VirtualPath,
+}
+
+/// A tree of files.
+pub trait Storage: Send + Sync {
+    /// Carries out one operation. With [`Wait::Never`] only `Metadata` and `EnterDirectory` can succeed.
+    fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer>;
+
+    /// Opens a regular file to read; anything else is [`Error::NotRegular`] or [`Error::IsDirectory`].
+    fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)>;
+
+    /// Opens a file to write. Waits.
+    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload>;
+
+    /// Opens a directory to list. Waits. [`Error::NotDirectory`] where it is something else.
+    fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>>;
+
+    /// One entry as [`list`](Self::list) of its parent would give it. Waits.
+    fn entry(&self, path: &VirtualPath) -> Result<Entry>;
+}
+
+/// An open file.
+pub trait File: Send {
+    /// Reads up to the buffer's length; 0 is the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize>;
+
+    /// Writes all of `bytes`. Waits.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// Puts an upload in its place, under its name. Waits. After an error the target is as it was.
+    fn commit(&mut self) -> Result<()>;
+
+    /// The descriptor behind it, for `sendfile`, where there is one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// An open directory.
+pub trait Directory: Send {
+    /// The next entry, in no order; `None` at the end. `.` and `..` are not entries, nor are
+    /// uploads in progress; an entry that vanishes meanwhile is left out. Waits.
+    fn next_entry(&mut self) -> Result<Option<Entry>>;
+}
