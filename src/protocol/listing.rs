@@ -1,1 +1,171 @@
-//! To be written.
+//! Listings for people and for the programs that read over their shoulder: LIST and NLST
+//! (RFC 959 §4.1.3).
+//!
+//! RFC 959 leaves the format of LIST open; clients expect what `ls -l` prints, which is what
+//! comes from here: mode, links, owner, group, size, date, name. Each function appends one
+//! line. Where entries come from, and in what order, is not known here; nor is the time.
+
+use super::date;
+use super::decimal;
+use super::entry::{Entry, Kind, Metadata};
+
+/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in UTC.
+pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, now: i64) {
+    let metadata = &entry.metadata;
+    write_mode(out, metadata);
+    out.push(b' ');
+    // A file system that does not count links says 0, which some clients cannot read.
+    decimal::write_right(out, metadata.links.max(1), 4);
+    out.push(b' ');
+    decimal::write_left(out, u64::from(metadata.owner), 8);
+    out.push(b' ');
+    decimal::write_left(out, u64::from(metadata.group), 8);
+    out.push(b' ');
+    decimal::write_right(out, metadata.size, 12);
+    out.push(b' ');
+    date::write_ls_date(out, metadata.modified, now);
+    out.push(b' ');
+    write_shown_name(out, &entry.name);
+    if let Some(target) = &entry.target {
+        out.extend_from_slice(b" -> ");
+        write_shown_name(out, target);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends one line of NLST; nothing, and `false`, for a name that no line can hold.
+///
+/// What NLST gives is there to be sent back in RETR, so a name cannot be shown changed.
+pub fn write_name_line(out: &mut Vec<u8>, name: &[u8]) -> bool {
+    if name.iter().any(|&byte| breaks_line(byte)) {
+        return false;
+    }
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"\r\n");
+    true
+}
+
+/// Appends a name with `?` for each byte that would break the line.
+pub(super) fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
+    out.extend(
+        name.iter()
+            .map(|&byte| if breaks_line(byte) { b'?' } else { byte }),
+    );
+}
+
+const fn breaks_line(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n' | 0)
+}
+
+/// Appends the ten characters of type and permissions.
+fn write_mode(out: &mut Vec<u8>, metadata: &Metadata) {
+    let mode = metadata.mode;
+    out.push(match metadata.kind {
+        Kind::File => b'-',
+        Kind::Directory => b'd',
+        Kind::Link => b'l',
+        // One letter of those that clients know, for all that cannot be opened.
+        Kind::Other => b'p',
+    });
+    // The set-user, set-group and sticky bits show in the place of an x.
+    for (shift, special, letter) in [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')] {
+        let bits = mode >> shift;
+        out.push(if bits & 4 == 0 { b'-' } else { b'r' });
+        out.push(if bits & 2 == 0 { b'-' } else { b'w' });
+        out.push(match (bits & 1 != 0, mode & special != 0) {
+            (false, false) => b'-',
+            (true, false) => b'x',
+            (true, true) => letter,
+            (false, true) => letter.to_ascii_uppercase(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &[u8]) -> Entry {
+        Entry {
+            name: name.to_vec(),
+            metadata: Metadata {
+                kind: Kind::File,
+                size: 1234,
+                modified: 0,
+                modified_nanoseconds: 0,
+                mode: 0o644,
+                links: 0,
+                owner: 1000,
+                group: 100,
+                unique: (1, 2),
+            },
+            target: None,
+            followed: None,
+        }
+    }
+
+    fn line(entry: &Entry) -> String {
+        let mut out = Vec::new();
+        write_ls_line(&mut out, entry, 0);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_file() {
+        let expected = "-rw-r--r--    1 1000     100              1234 Jan  1 00:00 a b\r\n";
+        assert_eq!(line(&entry(b"a b")), expected);
+    }
+
+    #[test]
+    fn a_link_shows_where_it_points() {
+        let mut link = entry(b"l");
+        link.metadata.kind = Kind::Link;
+        link.metadata.mode = 0o777;
+        link.target = Some(b"../t\n".to_vec());
+        let shown = line(&link);
+        assert!(shown.starts_with("lrwxrwxrwx "), "{shown}");
+        assert!(shown.ends_with(" l -> ../t?\r\n"), "{shown}");
+    }
+
+    #[test]
+    fn large_numbers_move_the_columns_but_not_the_fields() {
+        let mut large = entry(b"x");
+        large.metadata.size = u64::MAX;
+        large.metadata.owner = u32::MAX;
+        large.metadata.links = u64::MAX;
+        let line = line(&large);
+        let fields: Vec<_> = line.split_ascii_whitespace().collect();
+        assert_eq!(fields.len(), 9);
+        assert_eq!(fields[4], u64::MAX.to_string());
+    }
+
+    #[test]
+    fn permissions() {
+        for (kind, mode, expected) in [
+            (Kind::Directory, 0o755, "drwxr-xr-x"),
+            (Kind::Directory, 0o1777, "drwxrwxrwt"),
+            (Kind::Directory, 0o1776, "drwxrwxrwT"),
+            (Kind::File, 0o6711, "-rws--s--x"),
+            (Kind::File, 0o6600, "-rwS--S---"),
+            (Kind::File, 0, "----------"),
+            (Kind::Other, 0o666, "prw-rw-rw-"),
+        ] {
+            let mut shown = entry(b"x");
+            shown.metadata.kind = kind;
+            shown.metadata.mode = mode;
+            assert!(line(&shown).starts_with(expected), "{expected}");
+        }
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        assert!(line(&entry(b"a\r\nb\0")).ends_with(" a??b?\r\n"));
+        let mut out = Vec::new();
+        for name in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
+            assert!(!write_name_line(&mut out, name));
+        }
+        assert!(out.is_empty());
+        assert!(write_name_line(&mut out, b" \xe9 "));
+        assert_eq!(out, b" \xe9 \r\n");
+    }
+}

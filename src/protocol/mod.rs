@@ -2,13 +2,31 @@
 //!
 //! Pure: bytes in, values out, and back. No sockets, no files, no clock, and no import from
 //! another layer; so it can be read, and tested, on its own. RFC 959, 1123 §4.1, 2428, 3659.
+//!
+//! In the order of one command's way through it:
+//!
+//! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
+//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what its argument means;
+//! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
+//! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
+//!   [`facts`], with [`date`] for its time and [`glob`] for patterns of names;
+//! - [`ascii`] converts the bytes of a file in TYPE A;
+//! - [`visible`] makes bytes safe to show.
 
 pub mod ascii;
 pub mod command;
+mod command_table;
 pub mod date;
+mod decimal;
 pub mod entry;
+pub mod facts;
+pub mod glob;
 pub mod host_port;
 pub mod line;
 pub mod listing;
 pub mod path;
 pub mod reply;
+mod standard_replies;
+mod telnet;
+pub mod visible;
+mod waiting_line;

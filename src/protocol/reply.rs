@@ -1,1 +1,174 @@
-//! To be written.
+//! Replies, and the form in which they go over the wire (RFC 959 §4.2).
+//!
+//! A [`Reply`] owns its text, or borrows one that is part of the program. Whatever the text
+//! says, one reply is one reply: a file name in it can neither end it nor begin another.
+//! Which reply a command gets is not known here.
+
+use std::borrow::Cow;
+
+use super::telnet::IAC;
+
+/// A code and what is said with it.
+///
+/// ```
+/// use mioftpd::protocol::reply::Reply;
+///
+/// let mut wire = Vec::new();
+/// Reply::ok().write_to(&mut wire);
+/// Reply::new(211, *b"Features:\nSIZE\nEnd").write_to(&mut wire);
+/// assert_eq!(wire, b"200 Command okay.\r\n211-Features:\r\n SIZE\r\n211 End\r\n");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Three digits; what a program reads.
+    pub code: u16,
+    /// The lines, joined by LF, without code and space; what a person reads.
+    pub lines: Cow<'static, [u8]>,
+}
+
+impl Reply {
+    /// One whose text never changes; allocates nothing.
+    pub const fn fixed(code: u16, text: &'static str) -> Self {
+        Self {
+            code,
+            lines: Cow::Borrowed(text.as_bytes()),
+        }
+    }
+
+    /// One with a text of its own: lines joined by LF.
+    pub fn new(code: u16, lines: impl Into<Vec<u8>>) -> Self {
+        Self {
+            code,
+            lines: Cow::Owned(lines.into()),
+        }
+    }
+
+    /// Whether another reply to the same command follows.
+    pub const fn is_preliminary(&self) -> bool {
+        self.code < 200
+    }
+
+    /// Appends the wire form.
+    ///
+    /// A line in the middle gets one space in front, so that it cannot be taken for the
+    /// last one, and as RFC 2389 §3.2 and RFC 3659 §7.2 ask.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let code = digits(self.code);
+        let mut lines = self.lines.split(|&byte| byte == b'\n').peekable();
+        let mut is_first = true;
+        while let Some(line) = lines.next() {
+            let is_last = lines.peek().is_none();
+            if is_first || is_last {
+                out.extend_from_slice(&code);
+            }
+            out.push(if is_first && !is_last { b'-' } else { b' ' });
+            write_text(line, out);
+            out.extend_from_slice(b"\r\n");
+            is_first = false;
+        }
+    }
+}
+
+fn digits(code: u16) -> [u8; 3] {
+    [code / 100, code / 10, code].map(|number| b'0' + (number % 10) as u8)
+}
+
+/// Appends text in which nothing can end the line or be taken for a Telnet command.
+fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    for piece in text.split_inclusive(|&byte| is_special(byte)) {
+        match piece.split_last() {
+            Some((&IAC, _)) => {
+                out.extend_from_slice(piece);
+                out.push(IAC);
+            }
+            Some((&last, before)) if is_special(last) => {
+                out.extend_from_slice(before);
+                out.push(b'?');
+            }
+            _ => out.extend_from_slice(piece),
+        }
+    }
+}
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'\r' | 0 | IAC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn wire(reply: &Reply) -> Vec<u8> {
+        let mut out = Vec::new();
+        reply.write_to(&mut out);
+        out
+    }
+
+    /// Code, lines, and what is behind the reply.
+    type Parsed<'a> = (u16, Vec<&'a [u8]>, &'a [u8]);
+
+    /// A client's reading of RFC 959 §4.2.
+    fn parse(wire: &[u8]) -> Option<Parsed<'_>> {
+        let (mut lines, mut rest) = (Vec::new(), wire);
+        let code = wire.get(..3)?;
+        loop {
+            let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+            let line = &rest[..end];
+            if line.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                return None;
+            }
+            rest = &rest[end + 2..];
+            let is_last = line.starts_with(code) && line.get(3) == Some(&b' ');
+            let is_first = lines.is_empty();
+            lines.push(match (is_first, is_last) {
+                (_, true) => &line[4..],
+                (true, false) => line[3..].strip_prefix(b"-")?,
+                (false, false) => line.strip_prefix(b" ")?,
+            });
+            if is_last {
+                let code = std::str::from_utf8(code).ok()?.parse().ok()?;
+                return Some((code, lines, rest));
+            }
+        }
+    }
+
+    #[test]
+    fn one_line_and_several() {
+        assert_eq!(wire(&Reply::fixed(200, "Yes.")), b"200 Yes.\r\n");
+        assert_eq!(wire(&Reply::fixed(200, "")), b"200 \r\n");
+        assert_eq!(wire(&Reply::new(214, "a\nb")), b"214-a\r\n214 b\r\n");
+        let reply = Reply::new(214, "a\n214 b\n\nc");
+        assert_eq!(wire(&reply), b"214-a\r\n 214 b\r\n \r\n214 c\r\n");
+    }
+
+    #[test]
+    fn nothing_in_a_text_leaves_its_line() {
+        let reply = Reply::new(257, *b"\"/a\r\0\xff\"");
+        assert_eq!(wire(&reply), b"257 \"/a??\xff\xff\"\r\n");
+    }
+
+    #[test]
+    fn only_the_hundreds_are_preliminary() {
+        assert!(Reply::fixed(150, "").is_preliminary());
+        assert!(Reply::fixed(199, "").is_preliminary());
+        assert!(!Reply::fixed(200, "").is_preliminary());
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_can_be_read(
+            code in 100..600_u16,
+            text in proptest::collection::vec(prop_oneof![
+                Just(b'\n'), Just(b'\r'), Just(b' '), Just(IAC), b'0'..=b'9', any::<u8>(),
+            ], 0..40),
+        ) {
+            let reply = Reply::new(code, text.clone());
+            let wire = wire(&reply);
+            let (read, lines, rest) = parse(&wire).unwrap();
+            prop_assert_eq!(read, code);
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(lines.len(), text.split(|&byte| byte == b'\n').count());
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The table of commands: one row is all that the server knows of a verb beforehand
+//! (RFC 959 §4.1 and §5.3, RFC 2389, 2428, 3659 and others).
+//!
+//! The parser, the policy before login, HELP and FEAT read it. What a command does is not
+//! known here. A new command is a name in [`Command`] and a row in the table, both in
+//! their place in the alphabet.
+
+use std::fmt;
+
+use Argument::{None as Nothing, Optional, Required};
+use Command::{
+    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
+    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
+    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+};
+
+/// A command that the server knows, whether it serves it or not.
+///
+/// In the order of the alphabet, which is that of [`TABLE`].
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table says what each is")]
+#[rustfmt::skip]
+pub enum Command {
+    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
+    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
+    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+}
+
+/// What follows the verb.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// Nothing may.
+    None,
+    /// Something may.
+    Optional,
+    /// Something must.
+    Required,
+}
+
+/// Who may give the command.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Also a client that has not logged in.
+    Anyone,
+    /// Only after login.
+    LoggedIn,
+}
+
+/// Where the command comes from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// RFC 959 itself.
+    Rfc959,
+    /// What was added later, and the X names from before.
+    Extension,
+}
+
+/// What is known of one verb.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The verb, in capitals.
+    pub name: &'static str,
+    /// What it means; the X names mean the same as those without.
+    pub command: Command,
+    /// What follows it.
+    pub argument: Argument,
+    /// Who may give it.
+    pub access: Access,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether it does anything here; if not, it is answered with 502.
+    pub served: bool,
+    /// How to write it, for HELP.
+    pub syntax: &'static str,
+    /// What FEAT says because of it.
+    pub feature: Option<&'static str>,
+    key: u64,
+}
+
+/// All verbs, in the order of the alphabet: so it can be searched by name, and a
+/// [`Command`] is the number of its row. The X names come last by themselves.
+#[rustfmt::skip]
+static TABLE_ROWS: [Row; 53] = [
+    rfc959("ABOR", Abor, Nothing, "ABOR"),
+    rfc959("ACCT", Acct, Required, "ACCT <account>"),
+    rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
+    rfc959("APPE", Appe, Required, "APPE <path>"),
+    extension("AUTH", Auth, Required, "AUTH <mechanism>").anyone().not_served(),
+    extension("CCC", Ccc, Nothing, "CCC").not_served(),
+    rfc959("CDUP", Cdup, Nothing, "CDUP"),
+    extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
+    rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
+    rfc959("DELE", Dele, Required, "DELE <path>"),
+    extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").feature("EPRT"),
+    extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").feature("EPSV"),
+    extension("FEAT", Feat, Nothing, "FEAT").anyone(),
+    rfc959("HELP", Help, Optional, "HELP [<command>]").anyone(),
+    extension("HOST", Host, Required, "HOST <name>").anyone().not_served(),
+    extension("LANG", Lang, Optional, "LANG [<language>]").anyone().not_served(),
+    rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
+    extension("MDTM", Mdtm, Required, "MDTM <path>").feature("MDTM"),
+    rfc959("MKD", Mkd, Required, "MKD <path>"),
+    extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
+    extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
+    rfc959("MODE", Mode, Required, "MODE S"),
+    rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
+    rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
+    extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
+    rfc959("PASS", Pass, Optional, "PASS <password>").anyone(),
+    rfc959("PASV", Pasv, Nothing, "PASV"),
+    extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().not_served(),
+    rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
+    extension("PROT", Prot, Required, "PROT <C or P>").anyone().not_served(),
+    rfc959("PWD", Pwd, Nothing, "PWD"),
+    rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
+    rfc959("REIN", Rein, Nothing, "REIN"),
+    rfc959("REST", Rest, Required, "REST <offset>").feature("REST STREAM"),
+    rfc959("RETR", Retr, Required, "RETR <path>"),
+    rfc959("RMD", Rmd, Required, "RMD <path>"),
+    rfc959("RNFR", Rnfr, Required, "RNFR <path>"),
+    rfc959("RNTO", Rnto, Required, "RNTO <path>"),
+    rfc959("SITE", Site, Required, "SITE <command>").not_served(),
+    extension("SIZE", Size, Required, "SIZE <path>").feature("SIZE"),
+    rfc959("SMNT", Smnt, Required, "SMNT <path>").not_served(),
+    rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
+    rfc959("STOR", Stor, Required, "STOR <path>"),
+    rfc959("STOU", Stou, Optional, "STOU [<path>]"),
+    rfc959("STRU", Stru, Required, "STRU F"),
+    rfc959("SYST", Syst, Nothing, "SYST").anyone(),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], I or L 8>"),
+    rfc959("USER", User, Required, "USER <name>").anyone(),
+    extension("XCUP", Cdup, Nothing, "XCUP"),
+    extension("XCWD", Cwd, Required, "XCWD <path>"),
+    extension("XMKD", Mkd, Required, "XMKD <path>"),
+    extension("XPWD", Pwd, Nothing, "XPWD"),
+    extension("XRMD", Rmd, Required, "XRMD <path>"),
+];
+
+/// All verbs, in the order of the alphabet.
+pub static TABLE: &[Row] = &TABLE_ROWS;
+
+const fn rfc959(
+    name: &'static str,
+    command: Command,
+    argument: Argument,
+    syntax: &'static str,
+) -> Row {
+    Row {
+        name,
+        command,
+        argument,
+        access: Access::LoggedIn,
+        origin: Origin::Rfc959,
+        served: true,
+        syntax,
+        feature: None,
+        key: key_of(name.as_bytes()),
+    }
+}
+
+const fn extension(
+    name: &'static str,
+    command: Command,
+    argument: Argument,
+    syntax: &'static str,
+) -> Row {
+    Row {
+        origin: Origin::Extension,
+        ..rfc959(name, command, argument, syntax)
+    }
+}
+
+impl Row {
+    const fn anyone(self) -> Self {
+        Self {
+            access: Access::Anyone,
+            ..self
+        }
+    }
+
+    const fn not_served(self) -> Self {
+        Self {
+            served: false,
+            ..self
+        }
+    }
+
+    const fn feature(self, line: &'static str) -> Self {
+        Self {
+            feature: Some(line),
+            ..self
+        }
+    }
+}
+
+impl Command {
+    /// What is known of it, under its primary name.
+    pub fn row(self) -> &'static Row {
+        // A test holds each command's number to its row's, so that the first row never
+        // stands in for another; written like this it needs neither a search nor a panic.
+        let [first, ..] = &TABLE_ROWS;
+        TABLE_ROWS.get(self as usize).unwrap_or(first)
+    }
+
+    /// Its primary name.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The row of a verb, in any letter case; none for one that is unknown.
+pub fn lookup(verb: &[u8]) -> Option<&'static Row> {
+    if verb.len() > size_of::<u64>() {
+        return None;
+    }
+    let key = key_of(verb);
+    let at = TABLE_ROWS.binary_search_by_key(&key, |row| row.key).ok()?;
+    TABLE_ROWS.get(at)
+}
+
+/// The lines of FEAT, in the order of the alphabet.
+///
+/// That of MLST is its name only: which facts there are, and are selected, the session knows.
+pub fn features() -> Vec<&'static str> {
+    let mut lines: Vec<_> = TABLE.iter().filter_map(|row| row.feature).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// Up to eight bytes in capitals as one number, which sorts as they do.
+///
+/// A verb with a NUL in it would have the key of a shorter one; such a byte becomes 255.
+const fn key_of(mut verb: &[u8]) -> u64 {
+    let mut key = 0;
+    let mut room = u64::BITS;
+    while let [byte, rest @ ..] = verb {
+        let byte = if *byte == 0 { u8::MAX } else { *byte };
+        room = room.saturating_sub(8);
+        key |= (byte.to_ascii_uppercase() as u64) << room;
+        verb = rest;
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_alphabet_and_of_the_enum() {
+        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name && a.key < b.key));
+        for (number, row) in TABLE.iter().enumerate() {
+            assert_eq!(lookup(row.name.as_bytes()).unwrap().name, row.name);
+            if row.name.starts_with('X') {
+                assert!((row.command as usize) < number);
+            } else {
+                assert_eq!(row.command as usize, number, "{}", row.name);
+                assert_eq!(row.command.name(), row.name);
+            }
+            assert!(row.syntax.starts_with(row.name));
+        }
+    }
+
+    #[test]
+    fn features_are_those_served_in_order() {
+        let expected = "EPRT EPSV MDTM MLST REST STREAM SIZE TVFS UTF8";
+        assert_eq!(features().join(" "), expected);
+        let unserved = TABLE.iter().filter(|row| !row.served);
+        assert!(unserved.clone().all(|row| row.feature.is_none()));
+        let names: Vec<_> = unserved.map(|row| row.name).collect();
+        let expected = [
+            "AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SITE", "SMNT",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn before_login() {
+        let open = TABLE.iter().filter(|row| row.access == Access::Anyone);
+        let names: Vec<_> = open.map(|row| row.name).collect();
+        let expected = "AUTH CLNT FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
+        assert_eq!(names.join(" "), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn lookup_agrees_with_a_search(verb in prop_oneof![
+            "[a-zA-Z]{0,9}".prop_map(String::into_bytes),
+            (0..TABLE.len()).prop_map(|at| TABLE[at].name.to_lowercase().into_bytes()),
+            proptest::collection::vec(any::<u8>(), 0..9),
+        ]) {
+            let searched = TABLE.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(&verb));
+            prop_assert_eq!(lookup(&verb).map(|row| row.name), searched.map(|row| row.name));
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Listings for programs: the facts of MLST and MLSD (RFC 3659 §7).
+//!
+//! A [`FactSet`] is which facts one session has selected with OPTS MLST. The functions append
+//! the facts of one file, and what FEAT and OPTS say of the selection. Whether an account may
+//! write is told to them, and only advice to the client: the storage decides.
+
+use super::date;
+use super::decimal;
+use super::entry::{Entry, Kind, Metadata};
+use super::listing::write_shown_name;
+
+/// One thing that can be told of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fact {
+    Type,
+    Size,
+    Modify,
+    Perm,
+    Unique,
+    UnixMode,
+    UnixOwner,
+    UnixGroup,
+}
+
+/// Every fact under its name, in the order in which they are told.
+const FACTS: [(Fact, &str); 8] = [
+    (Fact::Type, "type"),
+    (Fact::Size, "size"),
+    (Fact::Modify, "modify"),
+    (Fact::Perm, "perm"),
+    (Fact::Unique, "unique"),
+    (Fact::UnixMode, "UNIX.mode"),
+    (Fact::UnixOwner, "UNIX.owner"),
+    (Fact::UnixGroup, "UNIX.group"),
+];
+
+/// Which facts are told. By default those that RFC 3659 defines, without the `UNIX.` ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactSet(u8);
+
+impl Default for FactSet {
+    fn default() -> Self {
+        [
+            Fact::Type,
+            Fact::Size,
+            Fact::Modify,
+            Fact::Perm,
+            Fact::Unique,
+        ]
+        .into_iter()
+        .fold(Self(0), Self::with)
+    }
+}
+
+impl FactSet {
+    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those
+    /// that are unknown left out (RFC 3659 §7.9).
+    pub fn select(names: &[u8]) -> Self {
+        FACTS
+            .into_iter()
+            .filter(|(_, known)| {
+                names
+                    .split(|&byte| byte == b';')
+                    .any(|name| name.eq_ignore_ascii_case(known.as_bytes()))
+            })
+            .fold(Self(0), |set, (fact, _)| set.with(fact))
+    }
+
+    /// Whether no fact is selected: then an entry is its name only.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Appends the selected names as OPTS MLST answers them: `type;size;`.
+    pub fn write_selected(self, out: &mut Vec<u8>) {
+        for (_, name) in self.selected() {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b';');
+        }
+    }
+
+    /// Appends all names as FEAT has them, a star behind the selected: `type*;size;`.
+    pub fn write_feature(self, out: &mut Vec<u8>) {
+        for (fact, name) in FACTS {
+            out.extend_from_slice(name.as_bytes());
+            if self.contains(fact) {
+                out.push(b'*');
+            }
+            out.push(b';');
+        }
+    }
+
+    const fn with(self, fact: Fact) -> Self {
+        Self(self.0 | 1 << fact as u8)
+    }
+
+    const fn contains(self, fact: Fact) -> bool {
+        self.0 & 1 << fact as u8 != 0
+    }
+
+    fn selected(self) -> impl Iterator<Item = (Fact, &'static str)> {
+        FACTS
+            .into_iter()
+            .filter(move |(fact, _)| self.contains(*fact))
+    }
+}
+
+/// What an entry is to the directory that is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryRole {
+    /// Something in it, or something asked for by name.
+    Entry,
+    /// The directory itself.
+    Current,
+    /// The one above it.
+    Parent,
+}
+
+/// Appends a line of MLSD. A link is shown as what it points to, where that is served.
+pub fn write_mlsx_line(
+    out: &mut Vec<u8>,
+    facts: FactSet,
+    entry: &Entry,
+    role: EntryRole,
+    writable: bool,
+) {
+    let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
+    write_facts(out, facts, metadata, role, writable);
+    out.push(b' ');
+    write_shown_name(out, &entry.name);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the selected facts, each with its semicolon; a space and the name follow them.
+///
+/// [`Kind::Link`] means a link that cannot be followed: of any other, give the target's
+/// metadata.
+pub fn write_facts(
+    out: &mut Vec<u8>,
+    facts: FactSet,
+    metadata: &Metadata,
+    role: EntryRole,
+    writable: bool,
+) {
+    for (fact, name) in facts.selected() {
+        // What a directory's or a device's size is, only its file system knows.
+        if fact == Fact::Size && metadata.kind != Kind::File {
+            continue;
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        match fact {
+            Fact::Type => out.extend_from_slice(type_name(metadata.kind, role)),
+            Fact::Size => decimal::write(out, metadata.size),
+            Fact::Modify => {
+                date::write_time_val(out, metadata.modified, metadata.modified_nanoseconds);
+            }
+            Fact::Perm => out.extend_from_slice(permissions(metadata.kind, role, writable)),
+            Fact::Unique => write_unique(out, metadata.unique),
+            Fact::UnixMode => write_octal(out, metadata.mode),
+            Fact::UnixOwner => decimal::write(out, u64::from(metadata.owner)),
+            Fact::UnixGroup => decimal::write(out, u64::from(metadata.group)),
+        }
+        out.push(b';');
+    }
+}
+
+const fn type_name(kind: Kind, role: EntryRole) -> &'static [u8] {
+    match (kind, role) {
+        (Kind::File, _) => b"file",
+        (Kind::Directory, EntryRole::Entry) => b"dir",
+        (Kind::Directory, EntryRole::Current) => b"cdir",
+        (Kind::Directory, EntryRole::Parent) => b"pdir",
+        (Kind::Link, _) => b"OS.unix=slink",
+        (Kind::Other, _) => b"OS.unix=special",
+    }
+}
+
+/// What may be tried, a letter each (RFC 3659 §7.5.5):
+///
+/// ```text
+///   file:       a APPE   d DELE   f RNFR   r RETR   w STOR
+///   directory:  c STOR into it   d RMD   e CWD   f RNFR   l LIST   m MKD in it   p DELE in it
+/// ```
+const fn permissions(kind: Kind, role: EntryRole, writable: bool) -> &'static [u8] {
+    match (kind, role, writable) {
+        (Kind::File, _, true) => b"adfrw",
+        (Kind::File, _, false) => b"r",
+        (Kind::Directory, EntryRole::Entry, true) => b"cdeflmp",
+        // Nobody is sawing off the branch on which they sit; and it may be the root.
+        (Kind::Directory, _, true) => b"celmp",
+        (Kind::Directory, _, false) => b"el",
+        (Kind::Link | Kind::Other, _, true) => b"df",
+        (Kind::Link | Kind::Other, _, false) => b"",
+    }
+}
+
+/// Device and inode in hexadecimal.
+fn write_unique(out: &mut Vec<u8>, (device, inode): (u64, u64)) {
+    write_digits(out, device, 4);
+    out.push(b'-');
+    write_digits(out, inode, 4);
+}
+
+fn write_octal(out: &mut Vec<u8>, mode: u32) {
+    out.push(b'0');
+    write_digits(out, u64::from(mode), 3);
+}
+
+/// Appends a number in base 2 to the power of `bits`, at most 16.
+fn write_digits(out: &mut Vec<u8>, number: u64, bits: u32) {
+    let count = (u64::BITS - number.leading_zeros()).div_ceil(bits).max(1);
+    for place in (0..count).rev() {
+        let [lowest, ..] = (number >> (place * bits)).to_le_bytes();
+        out.push(match lowest & ((1 << bits) - 1) {
+            digit @ 0..=9 => b'0' + digit,
+            digit => b'a' + digit - 10,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn metadata(kind: Kind) -> Metadata {
+        Metadata {
+            kind,
+            size: 7,
+            modified: 0,
+            modified_nanoseconds: 250_000_000,
+            mode: 0o640,
+            links: 1,
+            owner: 1000,
+            group: 100,
+            unique: (0x801, 0),
+        }
+    }
+
+    fn all() -> FactSet {
+        FactSet(u8::MAX)
+    }
+
+    fn text(print: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        print(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn all_facts_of_a_file() {
+        let file = metadata(Kind::File);
+        let facts = text(|out| write_facts(out, all(), &file, EntryRole::Entry, true));
+        let expected = "type=file;size=7;modify=19700101000000.250;perm=adfrw;unique=801-0;\
+                        UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
+        assert_eq!(facts, expected);
+    }
+
+    #[test]
+    fn types_and_permissions() {
+        use EntryRole::{Current, Parent};
+        let set = FactSet::select(b"type;size;perm");
+        for (kind, role, writable, expected) in [
+            (
+                Kind::File,
+                EntryRole::Entry,
+                false,
+                "type=file;size=7;perm=r;",
+            ),
+            (
+                Kind::Directory,
+                EntryRole::Entry,
+                true,
+                "type=dir;perm=cdeflmp;",
+            ),
+            (
+                Kind::Directory,
+                EntryRole::Entry,
+                false,
+                "type=dir;perm=el;",
+            ),
+            (Kind::Directory, Current, true, "type=cdir;perm=celmp;"),
+            (Kind::Directory, Parent, false, "type=pdir;perm=el;"),
+            (
+                Kind::Link,
+                EntryRole::Entry,
+                true,
+                "type=OS.unix=slink;perm=df;",
+            ),
+            (
+                Kind::Other,
+                EntryRole::Entry,
+                false,
+                "type=OS.unix=special;perm=;",
+            ),
+        ] {
+            let facts = text(|out| write_facts(out, set, &metadata(kind), role, writable));
+            assert_eq!(facts, expected);
+        }
+    }
+
+    #[test]
+    fn a_link_is_shown_as_what_it_points_to_if_that_is_served() {
+        let mut entry = Entry {
+            name: b"a\nb".to_vec(),
+            metadata: metadata(Kind::Link),
+            target: Some(b"t".to_vec()),
+            followed: Some(metadata(Kind::File)),
+        };
+        let set = FactSet::select(b"type;");
+        let line =
+            |entry: &Entry| text(|out| write_mlsx_line(out, set, entry, EntryRole::Entry, false));
+        assert_eq!(line(&entry), "type=file; a?b\r\n");
+        entry.followed = None;
+        assert_eq!(line(&entry), "type=OS.unix=slink; a?b\r\n");
+        let none = text(|out| {
+            write_mlsx_line(out, FactSet::select(b""), &entry, EntryRole::Entry, false);
+        });
+        assert_eq!(none, " a?b\r\n");
+    }
+
+    #[test]
+    fn selections() {
+        let set = FactSet::select(b"SIZE;nonsense;Type;;unix.MODE;");
+        assert_eq!(text(|out| set.write_selected(out)), "type;size;UNIX.mode;");
+        let feature = "type*;size*;modify;perm;unique;UNIX.mode*;UNIX.owner;UNIX.group;";
+        assert_eq!(text(|out| set.write_feature(out)), feature);
+        let feature = "type*;size*;modify*;perm*;unique*;UNIX.mode;UNIX.owner;UNIX.group;";
+        assert_eq!(text(|out| FactSet::default().write_feature(out)), feature);
+        assert!(FactSet::select(b"").is_empty() && !all().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_selection_comes_back(bits: u8) {
+            let set = FactSet(bits);
+            let names = text(|out| set.write_selected(out));
+            prop_assert_eq!(FactSet::select(names.as_bytes()), set);
+        }
+
+        #[test]
+        fn other_bases_are_as_the_standard_library_prints(number: u64, shift in 0..64_u32) {
+            let number = number >> shift;
+            prop_assert_eq!(text(|out| write_digits(out, number, 4)), format!("{number:x}"));
+            prop_assert_eq!(text(|out| write_digits(out, number, 3)), format!("{number:o}"));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The little of Telnet that the control channel speaks (RFC 854; RFC 1123 §4.1.2.12).
+//!
+//! Clients escape the byte 255, offer options, and put Interrupt Process and a Data Mark in
+//! front of an urgent ABOR. This file takes all that out of one line. It does not know
+//! where a line ends, nor what it says.
+
+/// Interpret As Command: what follows is a command, or a second IAC for the byte itself.
+pub(super) const IAC: u8 = 255;
+/// WILL, WONT, DO and DONT: an option follows.
+const WILL: u8 = 251;
+const DONT: u8 = 254;
+/// Data Mark: the end of what was sent as urgent.
+const DATA_MARK: u8 = 242;
+
+/// Whether [`decode_in_place`] would change the line; nearly always it would not.
+pub(super) fn is_encoded(raw: &[u8]) -> bool {
+    let special = raw.iter().any(|byte| matches!(*byte, IAC | 0 | DATA_MARK));
+    special && !raw.iter().copied().eq(decoded(raw))
+}
+
+/// Takes Telnet out of a line; the text is then the line's first bytes, as many as returned.
+pub(super) fn decode_in_place(line: &mut [u8]) -> usize {
+    let mut read = leading_mark(line);
+    let mut written = 0;
+    while let Some((covered, byte)) = line.get(read..).and_then(step) {
+        read += covered;
+        if let (Some(byte), Some(place)) = (byte, line.get_mut(written)) {
+            *place = byte;
+            written += 1;
+        }
+    }
+    written
+}
+
+/// The text of a line, without changing it.
+pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = raw.get(leading_mark(raw)..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        loop {
+            let (covered, byte) = step(rest)?;
+            rest = rest.get(covered..).unwrap_or_default();
+            if byte.is_some() {
+                return byte;
+            }
+        }
+    })
+}
+
+/// How many bytes to skip so that a Data Mark that lost its IAC does not spoil the verb.
+///
+/// The urgent pointer splits `IAC DM`: a kernel or a proxy that takes the one byte out of
+/// line leaves the other.
+fn leading_mark(raw: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some((covered, byte)) = raw.get(at..).and_then(step) {
+        match byte {
+            None => at += covered,
+            Some(DATA_MARK) => return at + covered,
+            Some(_) => break,
+        }
+    }
+    0
+}
+
+/// The first unit of `raw`: how many bytes it covers, and the byte of text that it stands for.
+fn step(raw: &[u8]) -> Option<(usize, Option<u8>)> {
+    let unit = match raw {
+        [] => return None,
+        [IAC, IAC, ..] => (2, Some(IAC)),
+        [IAC, WILL..=DONT, _, ..] => (3, None),
+        [IAC, _, ..] => (2, None),
+        [IAC] => (1, None),
+        [b'\r', 0, ..] => (2, Some(b'\r')),
+        [byte, ..] => (1, Some(*byte)),
+    };
+    Some(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(raw: &[u8]) -> Vec<u8> {
+        let mut line = raw.to_vec();
+        let length = decode_in_place(&mut line);
+        line.truncate(length);
+        line
+    }
+
+    #[test]
+    fn commands_go_and_escapes_are_undone() {
+        for (raw, expected) in [
+            (&b"NOOP"[..], &b"NOOP"[..]),
+            (b"\xff\xf4\xff\xf2ABOR", b"ABOR"),
+            (b"a\xff\xffb", b"a\xffb"),
+            (b"\xff\xfb\x01\xff\xfe\x03NOOP", b"NOOP"),
+            (b"\xff\xff\xff\xf4x", b"\xffx"),
+            (b"x\r\0y", b"x\ry"),
+            (b"x\0y\r", b"x\0y\r"),
+            (b"x\xff", b"x"),
+            (b"x\xff\xfd", b"x"),
+            (b"", b""),
+        ] {
+            assert_eq!(text(raw), expected, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn one_leading_data_mark_goes() {
+        assert_eq!(text(b"\xf2ABOR"), b"ABOR");
+        assert_eq!(text(b"\xff\xf4\xf2ABOR"), b"ABOR");
+        assert_eq!(text(b"\xf2\xf2ABOR"), b"\xf2ABOR");
+        assert_eq!(text(b"CWD \xf2"), b"CWD \xf2");
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_of_decoding_agree(
+            raw in proptest::collection::vec(prop_oneof![
+                Just(IAC), Just(WILL), Just(DATA_MARK), Just(0), Just(b'\r'), any::<u8>(),
+            ], 0..24),
+        ) {
+            let text = text(&raw);
+            prop_assert_eq!(&text, &decoded(&raw).collect::<Vec<u8>>());
+            prop_assert_eq!(is_encoded(&raw), text != raw);
+        }
+    }
+}

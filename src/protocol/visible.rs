@@ -1,0 +1,49 @@
+//! Bytes from a peer or a disk, made safe to show: in a log line or in a message.
+//!
+//! UTF-8 stays readable; control characters and bytes that are not UTF-8 are escaped, so that
+//! no name can forge a second line or drive a terminal.
+
+use std::fmt::{self, Write};
+
+/// Shows bytes as text, escaped where they could do harm.
+#[derive(Clone, Copy, Debug)]
+pub struct Visible<'a>(pub &'a [u8]);
+
+impl fmt::Display for Visible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if character.is_control() || is_invisible(character) {
+                    write!(f, "{}", character.escape_unicode())?;
+                } else {
+                    f.write_char(character)?;
+                }
+            }
+            write!(f, "{}", chunk.invalid().escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+/// Line separators and the marks that turn the direction of the text around.
+const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_and_control_is_escaped() {
+        for (bytes, shown) in [
+            (&b"plain 'text'"[..], "plain 'text'"),
+            ("gr\u{fc}n".as_bytes(), "gr\u{fc}n"),
+            (b"a\r\nb\x1b[2J", "a\\u{d}\\u{a}b\\u{1b}[2J"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            ("x\u{202e}y".as_bytes(), "x\\u{202e}y"),
+        ] {
+            assert_eq!(Visible(bytes).to_string(), shown);
+        }
+    }
+}
