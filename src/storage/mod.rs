@@ -9,12 +9,14 @@
 mod disk;
 mod error;
 mod memory;
+mod nothing;
 
 use std::os::fd::BorrowedFd;
 
-pub use disk::Disk;
+pub use disk::{Disk, Lookup};
 pub use error::Error;
 pub use memory::Memory;
+pub use nothing::Nothing;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
 pub use crate::protocol::path::VirtualPath;
