@@ -1,0 +1,133 @@
+//! LIST, NLST and MLSD: a directory's entries onto the data connection.
+//!
+//! Entries are read, printed and sent as the connection takes them, so that a directory of
+//! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
+//! §4.1.2.7). RFC 959 §4.1.3, RFC 3659 §7.
+
+use super::{Failure, Format, Interest, Listing, Sent, Verdict, send};
+use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
+use crate::net::Stream;
+use crate::protocol::facts::{self, EntryRole};
+use crate::protocol::{glob, listing};
+use crate::storage::{Directory, Entry, Error, Result, Storage, Wait};
+
+pub(super) struct Listed {
+    entries: Entries,
+    listing: Listing,
+    /// Printed, and not taken yet by the connection.
+    unsent: Vec<u8>,
+}
+
+enum Entries {
+    Directory(Box<dyn Directory>),
+    /// One file named in the command, under the name that was used.
+    One(Option<Box<Entry>>),
+}
+
+impl Listed {
+    pub(super) fn open(storage: &dyn Storage, mut listing: Listing) -> Result<Self> {
+        let entries = match storage.list(&listing.path) {
+            Ok(directory) => {
+                if listing.prefix.last().is_some_and(|&b| b != b'/') {
+                    listing.prefix.push(b'/');
+                }
+                Entries::Directory(directory)
+            }
+            Err(Error::NotDirectory) if listing.may_be_a_file() => {
+                let slash = listing.prefix.iter().rposition(|&b| b == b'/');
+                listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
+                Entries::One(Some(Box::new(storage.entry(&listing.path)?)))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            entries,
+            listing,
+            unsent: Vec::new(),
+        })
+    }
+
+    pub(super) fn slice(
+        &mut self,
+        stream: &mut dyn Stream,
+        wait: Wait,
+        moved: &mut u64,
+    ) -> Verdict {
+        if wait == Wait::Never {
+            return Verdict::WouldWait;
+        }
+        let more = match self.print(LISTING_BYTES) {
+            Ok(more) => more,
+            Err(error) => return Verdict::Failed(Failure::Storage(error)),
+        };
+        match send(stream, &self.unsent, moved) {
+            Sent::All => self.unsent.clear(),
+            Sent::Part(sent) => {
+                self.unsent.drain(..sent);
+                return Verdict::Waiting(Interest::Writable);
+            }
+            Sent::Failed => return Verdict::Failed(Failure::Connection),
+        }
+        if more { Verdict::Again } else { Verdict::Done }
+    }
+
+    /// Prints some entries, at most until there are `enough` bytes to send. Whether there
+    /// are more. Entries are counted too, since a pattern may leave them all out.
+    fn print(&mut self, enough: usize) -> Result<bool> {
+        for _ in 0..LISTING_ENTRIES {
+            if self.unsent.len() >= enough {
+                break;
+            }
+            let entry = match &mut self.entries {
+                Entries::Directory(directory) => directory.next_entry()?,
+                Entries::One(entry) => entry.take().map(|entry| *entry),
+            };
+            match entry {
+                Some(entry) => self.listing.print(&entry, &mut self.unsent),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Listing {
+    /// The whole listing as lines for a reply, cut off behind the line that passes `limit`
+    /// bytes; whether that is all of it. Waits for the disk.
+    pub fn describe(self, storage: &dyn Storage, limit: usize) -> Result<(Vec<u8>, bool)> {
+        let mut listed = Listed::open(storage, self)?;
+        let mut more = true;
+        while more && listed.unsent.len() < limit {
+            more = listed.print(limit)?;
+        }
+        Ok((listed.unsent, !more))
+    }
+
+    /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
+    /// pattern is looked for in one.
+    const fn may_be_a_file(&self) -> bool {
+        !matches!(self.format, Format::Facts { .. }) && self.pattern.is_none()
+    }
+
+    /// Prints one entry as its line, unless the pattern leaves it out.
+    pub(crate) fn print(&self, entry: &Entry, out: &mut Vec<u8>) {
+        if let Some(pattern) = &self.pattern
+            && !glob::matches(pattern, &entry.name)
+        {
+            return;
+        }
+        match self.format {
+            Format::Long { now } => listing::write_ls_line(out, entry, now),
+            Format::Facts { facts, writable } => {
+                facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
+            }
+            Format::Names => {
+                let start = out.len();
+                out.extend_from_slice(&self.prefix);
+                if !listing::write_name_line(out, &entry.name) {
+                    out.truncate(start);
+                }
+            }
+        }
+    }
+}

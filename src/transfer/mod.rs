@@ -1,0 +1,210 @@
+//! One file's bytes between a data connection and the storage, a bounded slice at a time.
+//!
+//! A [`Transfer`] owns its stream and its file. [`Transfer::slice`] moves a bounded number
+//! of bytes and says what it needs next; it never waits for the network, and for the disk
+//! only where it is told that it may. So the same code runs on the loop and on a worker, and
+//! whoever holds the transfer holds all of it. It knows no session and no reply. RFC 959 §3.
+
+mod inbound;
+mod listing;
+mod outbound;
+mod plan;
+
+use crate::net::Stream;
+use crate::storage::{self, Wait};
+
+pub use plan::{Direction, Format, Listing, Opened, Plan, Representation};
+
+use inbound::Inbound;
+use listing::Listed;
+use outbound::Outbound;
+
+/// What a slice needs before the next can do anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Nothing: run it again when it is its turn.
+    Now,
+    /// Bytes, or the end, from the data connection.
+    Readable,
+    /// Room in the data connection.
+    Writable,
+}
+
+/// What came of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The budget is used up and there is more to do at once.
+    Again,
+    /// The network must move first.
+    Waiting(Interest),
+    /// The disk would have to be waited for: only with [`Wait::Never`].
+    WouldWait,
+    /// An upload has its last byte and may be committed.
+    Received,
+    /// All is done, and the file is closed.
+    Done,
+    /// It is over; the file is closed and an upload's temporary one removed.
+    Failed(Failure),
+}
+
+/// Why a transfer failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The data connection was cut.
+    Connection,
+    /// The storage failed, or the file turned out shorter than it was.
+    Storage(storage::Error),
+}
+
+/// Where a slice puts bytes on their way: one for the loop, one for each worker.
+pub struct Scratch {
+    /// As read.
+    chunk: Vec<u8>,
+    /// As converted.
+    converted: Vec<u8>,
+}
+
+impl Scratch {
+    /// Room for `bytes` a step.
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            chunk: vec![0; bytes],
+            converted: Vec::new(),
+        }
+    }
+}
+
+/// The file side of a transfer, opened and not yet joined to a data connection.
+pub struct Source(Flow);
+
+enum Flow {
+    Outbound(Outbound),
+    Inbound(Inbound),
+    Listed(Listed),
+    /// It is over, and what it held is closed.
+    Over,
+}
+
+impl Source {
+    /// What it waits for before its first slice.
+    pub const fn first_interest(&self) -> Interest {
+        match self.0 {
+            Flow::Inbound(_) => Interest::Readable,
+            Flow::Outbound(_) | Flow::Listed(_) => Interest::Writable,
+            Flow::Over => Interest::Now,
+        }
+    }
+
+    /// Whether the client sends and the server stores.
+    pub const fn is_inbound(&self) -> bool {
+        matches!(self.0, Flow::Inbound(_))
+    }
+}
+
+/// A data connection and a file, and the bytes between them.
+pub struct Transfer {
+    stream: Box<dyn Stream>,
+    flow: Flow,
+    moved: u64,
+}
+
+impl Transfer {
+    /// Joins a data connection and a file.
+    pub fn new(stream: Box<dyn Stream>, source: Source) -> Self {
+        Self {
+            stream,
+            flow: source.0,
+            moved: 0,
+        }
+    }
+
+    /// Bytes that went over the data connection so far.
+    pub const fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Whether the client sends and the server stores.
+    pub const fn is_inbound(&self) -> bool {
+        matches!(self.flow, Flow::Inbound(_))
+    }
+
+    /// Moves up to about `budget` bytes. After `Done` and `Failed` the file is closed, and
+    /// the stream is ended: half-closed, or marked to be reset.
+    pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
+        let stream = self.stream.as_mut();
+        let verdict = match &mut self.flow {
+            Flow::Outbound(outbound) => {
+                outbound.slice(stream, budget, wait, scratch, &mut self.moved)
+            }
+            Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
+            Flow::Listed(listed) => listed.slice(stream, wait, &mut self.moved),
+            Flow::Over => Verdict::Done,
+        };
+        self.conclude(verdict)
+    }
+
+    /// Puts a received upload in its place: `Done` or `Failed`. Waits for the disk.
+    pub fn commit(&mut self) -> Verdict {
+        let committed = match &mut self.flow {
+            Flow::Inbound(inbound) => inbound.commit(),
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => Ok(()),
+        };
+        self.conclude(match committed {
+            Ok(()) => Verdict::Done,
+            Err(error) => Verdict::Failed(Failure::Storage(error)),
+        })
+    }
+
+    /// Cuts the data connection off, at once, and leaves the file side to be closed where
+    /// one may wait for it.
+    pub fn cut(self) -> Source {
+        let Self {
+            mut stream, flow, ..
+        } = self;
+        stream.reset_on_close();
+        Source(flow)
+    }
+
+    fn conclude(&mut self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Done => {
+                self.flow = Flow::Over;
+                // A peer that is gone already has all that it wanted.
+                let _ = self.stream.shutdown();
+            }
+            Verdict::Failed(_) => {
+                self.flow = Flow::Over;
+                self.stream.reset_on_close();
+            }
+            _ => {}
+        }
+        verdict
+    }
+}
+
+/// What a write to the data connection came to, for the flows that send.
+enum Sent {
+    All,
+    Part(usize),
+    Failed,
+}
+
+/// Writes until all is sent or the connection takes no more.
+fn send(stream: &mut dyn Stream, bytes: &[u8], moved: &mut u64) -> Sent {
+    let mut sent = 0;
+    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+        match stream.write(rest) {
+            Ok(0) => return Sent::Failed,
+            Ok(count) => {
+                sent += count;
+                *moved += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                return Sent::Part(sent);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return Sent::Failed,
+        }
+    }
+    Sent::All
+}

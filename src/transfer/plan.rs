@@ -1,0 +1,130 @@
+//! What is to be transferred, as plain data, and how it is opened.
+//!
+//! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
+//! the client hears before any 150. It knows paths and placements, no sockets.
+
+use super::inbound::Inbound;
+use super::listing::Listed;
+use super::outbound::Outbound;
+use super::{Flow, Source};
+use crate::protocol::facts::FactSet;
+use crate::storage::{Error, Metadata, Placement, Result, Storage, VirtualPath, Wait};
+
+/// How bytes are represented on the wire (RFC 959 §3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Representation {
+    /// TYPE I and L 8: as they are.
+    Image,
+    /// TYPE A: lines end in CRLF.
+    Ascii,
+}
+
+/// What a listing prints of each entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// LIST: as `ls -l` does; `now` in seconds since 1970 decides how dates are shown.
+    Long {
+        /// The wall clock when the listing was asked for.
+        now: i64,
+    },
+    /// NLST: names that RETR takes.
+    Names,
+    /// MLSD: the selected facts; `writable` says what the account may do (the perm fact).
+    Facts {
+        /// What `OPTS MLST` selected.
+        facts: FactSet,
+        /// Whether the account may write.
+        writable: bool,
+    },
+}
+
+/// What to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The directory, or the one file.
+    pub path: VirtualPath,
+    /// Which of its entries; `None` is all.
+    pub pattern: Option<Vec<u8>>,
+    /// The directory or file as the client named it, empty where it named none: NLST puts it
+    /// before each name, so that RETR finds it from the current directory.
+    pub prefix: Vec<u8>,
+    /// What is printed.
+    pub format: Format,
+}
+
+/// Which way, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// RETR, from an offset.
+    Retrieve {
+        /// The file.
+        path: VirtualPath,
+        /// Its first byte to send.
+        offset: u64,
+    },
+    /// STOR, STOU and APPE.
+    Store {
+        /// The file.
+        path: VirtualPath,
+        /// Where the bytes go.
+        placement: Placement,
+    },
+    /// LIST, NLST and MLSD.
+    List(Listing),
+}
+
+/// One transfer to be prepared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Which way, and what.
+    pub direction: Direction,
+    /// How bytes look on the wire; a listing is the same in both.
+    pub representation: Representation,
+}
+
+/// What is known once it is open, for the 150.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Bytes to be sent, of a RETR in TYPE I.
+    pub size: Option<u64>,
+    /// The name that an upload will have.
+    pub path: Option<VirtualPath>,
+}
+
+impl Plan {
+    /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
+    pub fn open(&self, storage: &dyn Storage, wait: Wait) -> Result<(Source, Opened)> {
+        match &self.direction {
+            Direction::Retrieve { path, offset } => {
+                let (file, metadata) = storage.open(path, wait)?;
+                let left = left_behind(&metadata, *offset)?;
+                let outbound = Outbound::new(file, self.representation, *offset, left);
+                let size = (self.representation == Representation::Image).then_some(left);
+                let opened = Opened { size, path: None };
+                Ok((Source(Flow::Outbound(outbound)), opened))
+            }
+            _ if wait == Wait::Never => Err(Error::WouldWait),
+            Direction::Store { path, placement } => {
+                let upload = storage.create(path, *placement)?;
+                let opened = Opened {
+                    size: None,
+                    path: Some(upload.path),
+                };
+                let inbound = Inbound::new(upload.file, self.representation, upload.offset);
+                Ok((Source(Flow::Inbound(inbound)), opened))
+            }
+            Direction::List(listing) => {
+                let listed = Listed::open(storage, listing.clone())?;
+                let opened = Opened {
+                    size: None,
+                    path: None,
+                };
+                Ok((Source(Flow::Listed(listed)), opened))
+            }
+        }
+    }
+}
+
+fn left_behind(metadata: &Metadata, offset: u64) -> Result<u64> {
+    metadata.size.checked_sub(offset).ok_or(Error::BeyondEnd)
+}

@@ -1,0 +1,116 @@
+//! One piece of work that may wait for a device, and what comes of it.
+//!
+//! [`Job::run`] is the whole of it: the same on a thread, inline, and in the simulator. A job
+//! that panics comes back as [`Outcome::Panicked`]; what it held is gone, closed by unwinding.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::limits::WORKER_SLICE_BYTES;
+use crate::protocol::entry::Entry;
+use crate::storage::{Answer, Operation, Result, Storage, VirtualPath, Wait};
+use crate::transfer::{Listing, Opened, Plan, Scratch, Source, Transfer, Verdict};
+
+/// Whose job it is: given back with the completion, opaque here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Which connection.
+    pub owner: usize,
+    /// Which of its operations.
+    pub ticket: u32,
+}
+
+/// A piece of work and its tag.
+pub struct Job {
+    /// Whose it is.
+    pub tag: Tag,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// What is to be done.
+pub enum Work {
+    /// A question or a change.
+    Operate(Operation),
+    /// One entry, for MLST.
+    Entry(VirtualPath),
+    /// A listing for a reply, of at most `limit` bytes.
+    Describe {
+        /// What to list.
+        listing: Listing,
+        /// Bytes after which it ends.
+        limit: usize,
+    },
+    /// The file side of a transfer is opened.
+    Open(Plan),
+    /// A slice of a transfer.
+    Slice(Box<Transfer>),
+    /// A received upload is put in its place.
+    Commit(Box<Transfer>),
+    /// The file side of a cut transfer is closed, a temporary file removed.
+    Discard(Source),
+}
+
+/// What came of it.
+pub enum Outcome {
+    /// Of [`Work::Operate`].
+    Operated(Result<Answer>),
+    /// Of [`Work::Entry`].
+    Entry(Result<Box<Entry>>),
+    /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
+    Described(Result<(Vec<u8>, bool)>),
+    /// Of [`Work::Open`].
+    Opened(Result<(Source, Opened)>),
+    /// Of [`Work::Slice`] and [`Work::Commit`].
+    Sliced(Box<Transfer>, Verdict),
+    /// Of [`Work::Discard`].
+    Discarded,
+    /// Of any of them: a bug, contained.
+    Panicked,
+}
+
+/// An outcome and the tag of its job.
+pub struct Completion {
+    /// Whose it was.
+    pub tag: Tag,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+impl Job {
+    /// Does the work; may wait for a device, never for the network.
+    pub fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Completion {
+        let Self { tag, work } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work.run(storage, scratch)));
+        Completion {
+            tag,
+            outcome: outcome.unwrap_or(Outcome::Panicked),
+        }
+    }
+}
+
+impl Work {
+    fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Outcome {
+        match self {
+            Self::Operate(operation) => {
+                Outcome::Operated(storage.perform(&operation, Wait::Allowed))
+            }
+            Self::Entry(path) => Outcome::Entry(storage.entry(&path).map(Box::new)),
+            Self::Describe { listing, limit } => {
+                Outcome::Described(listing.describe(storage, limit))
+            }
+            Self::Open(plan) => Outcome::Opened(plan.open(storage, Wait::Allowed)),
+            Self::Slice(mut transfer) => {
+                let verdict = transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch);
+                Outcome::Sliced(transfer, verdict)
+            }
+            Self::Commit(mut transfer) => {
+                let verdict = transfer.commit();
+                Outcome::Sliced(transfer, verdict)
+            }
+            Self::Discard(source) => {
+                drop(source);
+                Outcome::Discarded
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The jobs seam: threads for what may wait; jobs go in, completions come out.
+//!
+//! A [`Job`] owns what it works on and gives it back in its [`Outcome`], so nothing is shared
+//! and nothing is locked but the two queues. The loop never waits for a worker: it submits, is
+//! woken, and collects. Nothing here knows sessions or connections: a job's [`Tag`] is opaque.
+
+mod job;
+mod pool;
+
+pub use job::{Completion, Job, Outcome, Tag, Work};
+pub use pool::{Inline, Pool};
+
+/// Runs jobs, somewhere, some time.
+pub trait Runner: Send {
+    /// Takes a job. Each comes back exactly once.
+    fn submit(&mut self, job: Job);
+
+    /// Appends what has finished since the last call; never waits.
+    fn collect(&mut self, into: &mut Vec<Completion>);
+
+    /// Jobs submitted and not collected.
+    fn outstanding(&self) -> usize;
+
+    /// Whether [`collect`](Self::collect) would give something now; the loop must not
+    /// sleep then. Runners that wake the loop may always say no.
+    fn has_finished(&self) -> bool;
+}

@@ -1,0 +1,163 @@
+//! The two runners of production: a pool of threads, and none at all.
+//!
+//! Both own the storage and the scratch that jobs work with. A thread that hangs in a device
+//! is left behind when the process ends: it must not hang the exit too.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use super::{Completion, Job, Runner};
+use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES};
+use crate::net::Waker;
+use crate::storage::Storage;
+use crate::transfer::Scratch;
+
+/// Threads that take jobs from one queue, oldest first.
+pub struct Pool {
+    queue: Arc<Queue>,
+    finished: Receiver<Completion>,
+    outstanding: usize,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Pool {
+    /// Starts `threads` workers, which wake the loop when they have finished something.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(threads: usize, storage: &Arc<dyn Storage>, waker: &Waker) -> io::Result<Self> {
+        let queue = Arc::new(Queue::default());
+        let (sender, finished) = channel();
+        let pool = Self {
+            queue,
+            finished,
+            outstanding: 0,
+        };
+        for number in 1..=threads {
+            let queue = Arc::clone(&pool.queue);
+            let storage = Arc::clone(storage);
+            let waker = Arc::clone(waker);
+            let sender = sender.clone();
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .stack_size(THREAD_STACK_BYTES)
+                .spawn(move || work(&queue, storage.as_ref(), &sender, &waker))?;
+        }
+        Ok(pool)
+    }
+}
+
+impl Runner for Pool {
+    fn submit(&mut self, job: Job) {
+        self.outstanding += 1;
+        self.queue.lock().jobs.push_back(job);
+        self.queue.arrived.notify_one();
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        while let Ok(completion) = self.finished.try_recv() {
+            self.outstanding -= 1;
+            into.push(completion);
+        }
+    }
+
+    fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    fn has_finished(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.arrived.notify_all();
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // No code that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            state = self
+                .arrived
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn work(queue: &Queue, storage: &dyn Storage, finished: &Sender<Completion>, waker: &Waker) {
+    let mut scratch = Scratch::new(CHUNK_BYTES);
+    while let Some(job) = queue.take() {
+        if finished.send(job.run(storage, &mut scratch)).is_err() {
+            return;
+        }
+        waker();
+    }
+}
+
+/// No threads: a job runs where it is submitted. For the smallest board, and the simplest
+/// study.
+pub struct Inline {
+    storage: Arc<dyn Storage>,
+    scratch: Scratch,
+    finished: VecDeque<Completion>,
+}
+
+impl Inline {
+    /// Runs jobs on `storage`.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            scratch: Scratch::new(CHUNK_BYTES),
+            finished: VecDeque::new(),
+        }
+    }
+}
+
+impl Runner for Inline {
+    fn submit(&mut self, job: Job) {
+        let completion = job.run(self.storage.as_ref(), &mut self.scratch);
+        self.finished.push_back(completion);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        into.extend(self.finished.drain(..));
+    }
+
+    fn outstanding(&self) -> usize {
+        self.finished.len()
+    }
+
+    fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+}
