@@ -1,0 +1,202 @@
+//! TYPE, STRU, MODE, PORT, PASV, EPRT, EPSV, REST: what the next transfer will be like, and
+//! over which connection. RFC 959 §3 and §4.1.2, RFC 2428, RFC 3659 §5.
+//!
+//! The address that a client names is only ever its own: connecting elsewhere for it would
+//! make the server a tool against others (RFC 2577 §3).
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::files::Question;
+use super::{Context, Order, Progress, Session};
+use crate::protocol::facts::FactSet;
+use crate::protocol::host_port::{self, EpsvRequest};
+use crate::protocol::reply::Reply;
+use crate::protocol::visible::Visible;
+use crate::transfer::Representation;
+
+/// What has been agreed on for the next transfer.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) representation: Representation,
+    pub(super) arranged: Arranged,
+    /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
+    pub(super) extended_only: bool,
+    /// Where the next RETR or STOR begins; 0 is the beginning.
+    pub(super) restart: u64,
+    pub(super) facts: FactSet,
+}
+
+/// Who will connect to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arranged {
+    /// Nothing is arranged.
+    Nothing,
+    /// The client to us.
+    Passive,
+    /// We to the client.
+    Active,
+}
+
+impl Default for Channel {
+    fn default() -> Self {
+        Self {
+            representation: Representation::Ascii,
+            arranged: Arranged::Nothing,
+            extended_only: false,
+            restart: 0,
+            facts: FactSet::default(),
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn set_type(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let argument = argument.to_ascii_uppercase();
+        self.channel.representation = match argument.as_slice() {
+            b"A" | b"A N" | b"A T" => Representation::Ascii,
+            b"I" | b"L 8" | b"L8" => Representation::Image,
+            [b'A' | b'E' | b'L', ..] => {
+                return cx.reply(&Reply::fixed(504, "TYPE is A, I or L 8."));
+            }
+            _ => return cx.reply(&Reply::fixed(501, "TYPE is A, I or L 8.")),
+        };
+        cx.reply(&Reply::ok());
+    }
+
+    pub(super) fn set_structure(argument: &[u8], cx: &mut Context<'_>) {
+        one_of(argument, b'F', b"RP", "STRU is F.", cx);
+    }
+
+    pub(super) fn set_mode(argument: &[u8], cx: &mut Context<'_>) {
+        one_of(argument, b'S', b"BCZ", "MODE is S.", cx);
+    }
+
+    pub(super) fn port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        match host_port::parse_port(argument) {
+            Ok(address) => self.dial(address, cx),
+            Err(_) => cx.reply(&Reply::fixed(501, "PORT h1,h2,h3,h4,p1,p2.")),
+        }
+    }
+
+    pub(super) fn extended_port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        match host_port::parse_eprt(argument) {
+            Ok(address) => self.dial(address, cx),
+            Err(host_port::Error::Protocol) => cx.reply(&unknown_family(self.peer)),
+            Err(_) => cx.reply(&Reply::fixed(501, "EPRT |1 or 2|address|port|.")),
+        }
+    }
+
+    pub(super) fn passive(&mut self, cx: &mut Context<'_>) {
+        if self.is_extended_only(cx) {
+            return;
+        }
+        if self.peer.is_ipv6() {
+            return cx.reply(&Reply::fixed(425, "PASV is for IPv4; use EPSV."));
+        }
+        self.listen(Question::Passive, cx);
+    }
+
+    pub(super) fn extended_passive(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        match host_port::parse_epsv(argument) {
+            Ok(EpsvRequest::All) => {
+                self.channel.extended_only = true;
+                cx.reply(&Reply::fixed(200, "EPSV only, from now on."));
+            }
+            Ok(EpsvRequest::V4) if self.peer.is_ipv6() => cx.reply(&unknown_family(self.peer)),
+            Ok(EpsvRequest::V6) if self.peer.is_ipv4() => cx.reply(&unknown_family(self.peer)),
+            Ok(_) => self.listen(Question::ExtendedPassive, cx),
+            Err(host_port::Error::Protocol) => cx.reply(&unknown_family(self.peer)),
+            Err(_) => cx.reply(&Reply::fixed(501, "EPSV, EPSV 1, EPSV 2 or EPSV ALL.")),
+        }
+    }
+
+    pub(super) fn listening(&mut self, address: Option<SocketAddr>, cx: &mut Context<'_>) {
+        let Some(question) = self.answered() else {
+            return;
+        };
+        let Some(address) = address else {
+            self.channel.arranged = Arranged::Nothing;
+            return cx.reply(&Reply::fixed(425, "No passive port is free."));
+        };
+        self.channel.arranged = Arranged::Passive;
+        let reply = match (question, address) {
+            (Question::Passive, SocketAddr::V4(mut v4)) => {
+                if let Some(advertised) = cx.settings.passive_address {
+                    v4.set_ip(advertised);
+                }
+                Reply::new(227, host_port::format_pasv(v4))
+            }
+            (_, address) => Reply::new(229, host_port::format_epsv(address.port())),
+        };
+        cx.reply(&reply);
+    }
+
+    pub(super) fn restart(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        // Digits alone, and none too many: `+1` or an overflow must not become an offset.
+        let digits = argument.iter().all(u8::is_ascii_digit);
+        let offset = std::str::from_utf8(argument)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        match offset.filter(|_| digits) {
+            Some(offset) => {
+                self.channel.restart = offset;
+                let text = format!("Restarting at {offset}. Send STOR or RETR.");
+                cx.reply(&Reply::new(350, text));
+            }
+            None => cx.reply(&Reply::fixed(501, "REST takes a decimal number of bytes.")),
+        }
+    }
+
+    fn listen(&mut self, question: Question, cx: &mut Context<'_>) {
+        self.progress = Progress::Asking(question);
+        cx.order(Order::Listen);
+    }
+
+    fn dial(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
+        if self.is_extended_only(cx) {
+            return;
+        }
+        if !may_dial(address, self.peer.ip()) {
+            log::warn!("{}: Refused to connect to {address}", self.peer);
+            let text = "Only to the client's own address, and to a port above 1023.";
+            return cx.reply(&Reply::fixed(501, text));
+        }
+        self.channel.arranged = Arranged::Active;
+        cx.order(Order::Dial(address));
+        cx.reply(&Reply::ok());
+    }
+
+    fn is_extended_only(&self, cx: &mut Context<'_>) -> bool {
+        if self.channel.extended_only {
+            cx.reply(&Reply::fixed(503, "Only EPSV is allowed after EPSV ALL."));
+        }
+        self.channel.extended_only
+    }
+}
+
+/// Against the bounce attack (RFC 2577 §3).
+fn may_dial(address: SocketAddr, peer: IpAddr) -> bool {
+    address.ip().to_canonical() == peer && address.port() >= 1024
+}
+
+fn unknown_family(peer: SocketAddr) -> Reply {
+    let text = if peer.is_ipv4() {
+        "Network protocol not supported, use (1)."
+    } else {
+        "Network protocol not supported, use (2)."
+    };
+    Reply::fixed(522, text)
+}
+
+/// STRU and MODE: one letter is served, some others are known.
+fn one_of(argument: &[u8], served: u8, known: &[u8], text: &'static str, cx: &mut Context<'_>) {
+    let reply = match argument.to_ascii_uppercase().as_slice() {
+        [letter] if *letter == served => Reply::ok(),
+        [letter] if known.contains(letter) => Reply::fixed(504, text),
+        _ => {
+            log::debug!("Unknown parameter: {}", Visible(argument));
+            Reply::fixed(501, text)
+        }
+    };
+    cx.reply(&reply);
+}

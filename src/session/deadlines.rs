@@ -1,0 +1,122 @@
+//! What a connection is waiting for, and until when: a fixed table, one place each.
+//!
+//! No callbacks: who owns the table asks for the earliest, sleeps, and then takes what is
+//! due. Time comes in as an argument.
+
+use std::time::Instant;
+
+/// Something that must have happened by some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// A login.
+    Login,
+    /// The next command; not during a transfer.
+    Idle,
+    /// The answer to a failed login may be said.
+    Penalty,
+    /// The data connection stands.
+    DataConnect,
+    /// The next byte of a transfer has moved.
+    DataStall,
+    /// The client has read some of its replies.
+    ReplyStall,
+    /// The client has closed its side after the last reply.
+    Linger,
+}
+
+const COUNT: usize = 7;
+
+const ALL: [Deadline; COUNT] = [
+    Deadline::Login,
+    Deadline::Idle,
+    Deadline::Penalty,
+    Deadline::DataConnect,
+    Deadline::DataStall,
+    Deadline::ReplyStall,
+    Deadline::Linger,
+];
+
+/// The deadlines of one connection.
+#[derive(Debug, Default)]
+pub struct Deadlines([Option<Instant>; COUNT]);
+
+impl Deadlines {
+    /// None is set.
+    pub const fn new() -> Self {
+        Self([None; COUNT])
+    }
+
+    /// Sets one, or moves it.
+    pub fn set(&mut self, deadline: Deadline, at: Instant) {
+        *self.place(deadline) = Some(at);
+    }
+
+    /// Takes one away.
+    pub fn clear(&mut self, deadline: Deadline) {
+        *self.place(deadline) = None;
+    }
+
+    /// Takes all away.
+    pub fn clear_all(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether one is set.
+    pub fn is_set(&self, deadline: Deadline) -> bool {
+        self.0.get(deadline as usize).copied().flatten().is_some()
+    }
+
+    /// The earliest.
+    pub fn next(&self) -> Option<Instant> {
+        self.0.iter().copied().flatten().min()
+    }
+
+    /// Takes one that is due.
+    pub fn take_due(&mut self, now: Instant) -> Option<Deadline> {
+        let due = |deadline: &&Deadline| {
+            let at = self.0.get(**deadline as usize).copied().flatten();
+            at.is_some_and(|at| at <= now)
+        };
+        let deadline = *ALL.iter().find(due)?;
+        self.clear(deadline);
+        Some(deadline)
+    }
+
+    fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
+        let [login, idle, penalty, connect, stall, reply, linger] = &mut self.0;
+        match deadline {
+            Deadline::Login => login,
+            Deadline::Idle => idle,
+            Deadline::Penalty => penalty,
+            Deadline::DataConnect => connect,
+            Deadline::DataStall => stall,
+            Deadline::ReplyStall => reply,
+            Deadline::Linger => linger,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_earliest_is_next_and_each_is_taken_once() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut deadlines = Deadlines::new();
+        for (index, deadline) in ALL.into_iter().enumerate() {
+            let steps = u32::try_from(COUNT - index).unwrap();
+            deadlines.set(deadline, start + second * steps);
+        }
+        assert_eq!(deadlines.next(), Some(start + second));
+        assert_eq!(deadlines.take_due(start), None);
+        let mut taken = Vec::new();
+        while let Some(deadline) = deadlines.take_due(start + second * 7) {
+            taken.push(deadline);
+        }
+        assert_eq!(taken, ALL);
+        assert_eq!(deadlines.next(), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! From a line to the method that serves it: what may be said at all, by whom, and how.
+//!
+//! The table of commands decides who may say what, and whether an argument must be there; so
+//! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
+
+use super::{Context, Session};
+use crate::auth::Rights;
+use crate::limits::LONG_LINES;
+use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request};
+use crate::protocol::path::VirtualPath;
+use crate::protocol::reply::Reply;
+use crate::protocol::visible::Visible;
+
+impl Session {
+    pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
+        log::warn!("{}: A line is too long", self.peer);
+        cx.reply(&Reply::syntax_error());
+        self.long_lines += 1;
+        if self.long_lines >= LONG_LINES {
+            self.close(&Reply::service_not_available(), cx);
+        }
+    }
+
+    pub(super) fn serve(&mut self, line: &[u8], cx: &mut Context<'_>) {
+        if command::is_tls_hello(line) {
+            return self.turn_away("a TLS hello on the clear port", cx);
+        }
+        match Request::parse(line) {
+            Ok(request) => {
+                self.log_line(line, request.command);
+                self.dispatch(&request, cx);
+            }
+            Err(ParseError::Nul) => {
+                cx.reply(&Reply::fixed(501, "NUL is not allowed."));
+            }
+            Err(ParseError::Unrecognized(verb)) => {
+                if command::is_foreign(verb) {
+                    return self.turn_away("not an FTP client", cx);
+                }
+                self.unrecognized(verb, cx);
+            }
+        }
+    }
+
+    /// What speaks another protocol may be somebody's browser, made to send us what it
+    /// should not: it gets no second line.
+    fn turn_away(&mut self, why: &str, cx: &mut Context<'_>) {
+        log::warn!("{}: Turned away: {why}", self.peer);
+        self.close(&Reply::syntax_error(), cx);
+    }
+
+    pub(super) fn unrecognized(&self, verb: &[u8], cx: &mut Context<'_>) {
+        log::warn!("{}: Command unrecognized: '{}'", self.peer, Visible(verb));
+        cx.reply(&Reply::syntax_error());
+    }
+
+    pub(super) fn log_line(&self, line: &[u8], command: Command) {
+        if command == Command::Pass {
+            log::info!("Sent by client {}: PASS ****", self.peer);
+        } else {
+            log::info!("Sent by client {}: {}", self.peer, Visible(line));
+        }
+    }
+
+    fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        let row = request.command.row();
+        if row.access == Access::LoggedIn && self.login.rights().is_none() {
+            return cx.reply(&Reply::not_logged_in());
+        }
+        if !row.served {
+            return cx.reply(&Reply::not_implemented());
+        }
+        match row.argument {
+            Argument::Required if request.argument.is_empty() => {
+                return cx.reply(&Reply::fixed(501, "An argument is needed."));
+            }
+            Argument::None if !request.argument.is_empty() => {
+                return cx.reply(&Reply::fixed(501, "No argument is allowed."));
+            }
+            _ => {}
+        }
+        self.forget_what_must_follow_at_once(request.command);
+        self.run(request, cx);
+    }
+
+    /// RNTO must follow RNFR at once; REST holds for the transfer that is arranged next.
+    fn forget_what_must_follow_at_once(&mut self, command: Command) {
+        if command != Command::Rnto {
+            self.rename_from = None;
+        }
+        let keeps_restart = matches!(
+            command,
+            Command::Retr
+                | Command::Stor
+                | Command::Pasv
+                | Command::Epsv
+                | Command::Port
+                | Command::Eprt
+        );
+        if !keeps_restart {
+            self.channel.restart = 0;
+        }
+    }
+
+    fn run(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        let argument = request.argument;
+        match request.command {
+            Command::User => self.user(argument, cx),
+            Command::Pass => self.pass(argument, cx),
+            Command::Acct => cx.reply(&Reply::fixed(202, "ACCT is superfluous at this site.")),
+            Command::Rein => self.reinitialize(cx),
+            Command::Quit => self.close(&Reply::connection_close(), cx),
+
+            Command::Pwd => self.print_directory(cx),
+            Command::Cwd => self.change_directory(argument, cx),
+            Command::Cdup => self.change_directory(b"..", cx),
+            Command::Mkd => self.make_directory(argument, cx),
+            Command::Rmd => self.remove_directory(argument, cx),
+
+            Command::Dele => self.delete(argument, cx),
+            Command::Rnfr => self.rename_from(argument, cx),
+            Command::Rnto => self.rename_to(argument, cx),
+            Command::Size => self.size(argument, cx),
+            Command::Mdtm => self.modification_time(argument, cx),
+            Command::Mlst => self.list_one(argument, cx),
+
+            Command::Type => self.set_type(argument, cx),
+            Command::Stru => Self::set_structure(argument, cx),
+            Command::Mode => Self::set_mode(argument, cx),
+            Command::Port => self.port(argument, cx),
+            Command::Eprt => self.extended_port(argument, cx),
+            Command::Pasv => self.passive(cx),
+            Command::Epsv => self.extended_passive(argument, cx),
+            Command::Rest => self.restart(argument, cx),
+
+            Command::Retr => self.retrieve(argument, cx),
+            Command::Stor => self.store(argument, cx),
+            Command::Stou => self.store_unique(argument, cx),
+            Command::Appe => self.append(argument, cx),
+            Command::List => self.list(argument, cx),
+            Command::Nlst => self.name_list(argument, cx),
+            Command::Mlsd => self.machine_list(argument, cx),
+            Command::Abor => self.abort_nothing(cx),
+            Command::Allo => Self::allocate(argument, cx),
+
+            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
+            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
+            Command::Feat => self.features(cx),
+            Command::Opts => self.options(argument, cx),
+            Command::Help => Self::help(argument, cx),
+            Command::Stat => self.status(argument, cx),
+            // Rows that say `served: false` do not come here.
+            _ => cx.reply(&Reply::not_implemented()),
+        }
+    }
+
+    /// The path that an argument names, or the 501 is said.
+    pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
+        let path = self.directory.join(argument).ok();
+        if path.is_none() {
+            cx.reply(&Reply::fixed(501, "That cannot be a path name."));
+        }
+        path
+    }
+
+    /// Whether the account may change anything, or the 550 is said.
+    pub(super) fn may_write(&self, cx: &mut Context<'_>) -> bool {
+        let may = self.login.rights().is_some_and(Rights::may_write);
+        if !may {
+            cx.reply(&Reply::fixed(550, "Permission denied."));
+        }
+        may
+    }
+}

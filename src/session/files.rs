@@ -1,0 +1,200 @@
+//! DELE, RNFR, RNTO, SIZE, MDTM, MLST: files by name, without a data connection, and the
+//! answers that such questions to the storage get. RFC 959 §4.1.3, RFC 3659 §2 to §4 and §7.
+
+use super::{Context, Order, Progress, Session, refusal};
+use crate::auth::Rights;
+use crate::limits::ASCII_SIZE_BYTES;
+use crate::protocol::date;
+use crate::protocol::facts::{EntryRole, write_facts};
+use crate::protocol::reply::Reply;
+use crate::storage::{Answer, Entry, Error, Kind, Metadata, Operation, Result, VirtualPath};
+use crate::transfer::Representation;
+
+/// What was asked of the storage, or of the network, and so what its answer means.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// CWD, CDUP.
+    Enter(VirtualPath),
+    /// MKD.
+    Make(VirtualPath),
+    /// RMD, DELE.
+    Remove,
+    /// RNFR.
+    RenameFrom(VirtualPath),
+    /// RNTO.
+    RenameTo,
+    /// SIZE.
+    Size,
+    /// MDTM.
+    ModificationTime,
+    /// MLST, of what the client called it.
+    Facts(VirtualPath),
+    /// STAT with a path, as the client wrote it.
+    Status(Vec<u8>),
+    /// PASV.
+    Passive,
+    /// EPSV.
+    ExtendedPassive,
+}
+
+impl Session {
+    pub(super) fn delete(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        if let Some(path) = self.path(argument, cx) {
+            self.ask(Question::Remove, Operation::RemoveFile(path), cx);
+        }
+    }
+
+    pub(super) fn rename_from(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        if let Some(path) = self.path(argument, cx) {
+            self.progress = Progress::Asking(Question::RenameFrom(path.clone()));
+            cx.order(Order::Describe(path));
+        }
+    }
+
+    pub(super) fn rename_to(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let Some(from) = self.rename_from.take() else {
+            return cx.reply(&Reply::fixed(503, "Send RNFR first."));
+        };
+        if let Some(to) = self.path(argument, cx) {
+            let operation = Operation::Rename { from: *from, to };
+            self.ask(Question::RenameTo, operation, cx);
+        }
+    }
+
+    pub(super) fn size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        let operation = match self.channel.representation {
+            Representation::Image => Operation::Metadata(path),
+            Representation::Ascii => Operation::AsciiSize {
+                path,
+                limit: ASCII_SIZE_BYTES,
+            },
+        };
+        self.ask(Question::Size, operation, cx);
+    }
+
+    pub(super) fn modification_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if let Some(path) = self.path(argument, cx) {
+            self.ask(Question::ModificationTime, Operation::Metadata(path), cx);
+        }
+    }
+
+    pub(super) fn list_one(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if let Some(path) = self.path(argument, cx) {
+            self.progress = Progress::Asking(Question::Facts(path.clone()));
+            cx.order(Order::Describe(path));
+        }
+    }
+
+    pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
+        self.progress = Progress::Asking(question);
+        cx.order(Order::Operate(operation));
+    }
+
+    /// Takes the question that is answered now; the next command may come.
+    pub(super) fn answered(&mut self) -> Option<Question> {
+        match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Asking(question) => Some(question),
+            other => {
+                self.progress = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn operated(&mut self, answer: Result<Answer>, cx: &mut Context<'_>) {
+        let Some(question) = self.answered() else {
+            return;
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return cx.reply(&refused(&question, error)),
+        };
+        match (question, answer) {
+            (Question::Enter(path), _) => self.entered(path, cx),
+            (Question::Make(path), _) => {
+                let mut text = path.quoted();
+                text.extend_from_slice(b" created.");
+                cx.reply(&Reply::new(257, text));
+            }
+            (Question::Size, Answer::Size(size)) => cx.reply(&Reply::new(213, size.to_string())),
+            (Question::Size, Answer::Metadata(metadata)) => cx.reply(&size_reply(&metadata)),
+            (Question::ModificationTime, Answer::Metadata(metadata)) => {
+                cx.reply(&modification_reply(&metadata));
+            }
+            _ => cx.reply(&Reply::fixed(250, "Requested file action okay, completed.")),
+        }
+    }
+
+    pub(super) fn described_entry(&mut self, entry: Result<Box<Entry>>, cx: &mut Context<'_>) {
+        let Some(question) = self.answered() else {
+            return;
+        };
+        match (question, entry) {
+            (question, Err(error)) => cx.reply(&refused(&question, error)),
+            (Question::RenameFrom(path), Ok(_)) => {
+                self.rename_from = Some(Box::new(path));
+                let text = "Requested file action pending further information.";
+                cx.reply(&Reply::fixed(350, text));
+            }
+            (Question::Facts(path), Ok(entry)) => self.facts_reply(&path, &entry, cx),
+            _ => {}
+        }
+    }
+
+    /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250.
+    fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
+        let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
+        let writable = self.login.rights().is_some_and(Rights::may_write);
+        let mut lines = b"Listing follows.\n".to_vec();
+        let facts = self.channel.facts;
+        write_facts(&mut lines, facts, metadata, EntryRole::Entry, writable);
+        lines.push(b' ');
+        lines.extend_from_slice(&path.to_bytes());
+        lines.extend_from_slice(b"\nEnd.");
+        cx.reply(&Reply::new(250, lines));
+    }
+}
+
+fn refused(question: &Question, error: Error) -> Reply {
+    match (question, error) {
+        (Question::Make(path), Error::Exists) => {
+            let mut text = path.quoted();
+            text.extend_from_slice(b" exists.");
+            Reply::new(521, text)
+        }
+        (Question::RenameTo, Error::Exists | Error::IsDirectory) => {
+            Reply::fixed(553, "A directory of that name exists.")
+        }
+        (Question::Size, Error::TooLarge) => {
+            Reply::fixed(550, "Too large to count its lines; SIZE works in TYPE I.")
+        }
+        // Looking cannot fail for a bad name: there is no such thing.
+        (Question::Enter(_) | Question::Size | Question::ModificationTime, Error::BadName) => {
+            refusal(Error::NotFound)
+        }
+        _ => refusal(error),
+    }
+}
+
+fn size_reply(metadata: &Metadata) -> Reply {
+    match metadata.kind {
+        Kind::File => Reply::new(213, metadata.size.to_string()),
+        Kind::Directory => refusal(Error::IsDirectory),
+        Kind::Link | Kind::Other => refusal(Error::NotRegular),
+    }
+}
+
+fn modification_reply(metadata: &Metadata) -> Reply {
+    let mut text = Vec::new();
+    date::write_time_val(&mut text, metadata.modified, metadata.modified_nanoseconds);
+    Reply::new(213, text)
+}

@@ -1,0 +1,134 @@
+//! FEAT, OPTS, HELP, STAT: what the server can, and how things stand. RFC 959 §4.1.3, RFC 2389.
+//!
+//! FEAT and HELP are printed from the table that the parser uses, so they cannot lie.
+
+use super::files::Question;
+use super::login::Login;
+use super::transfers::Phase;
+use super::{Context, Order, Progress, Session, refusal};
+use crate::protocol::command::{self, TABLE};
+use crate::protocol::facts::FactSet;
+use crate::protocol::reply::Reply;
+use crate::protocol::visible::Visible;
+use crate::storage::Result;
+use crate::transfer::{Format, Listing, Representation};
+
+impl Session {
+    pub(super) fn features(&self, cx: &mut Context<'_>) {
+        let mut lines = b"Features:\n".to_vec();
+        for feature in command::features() {
+            lines.extend_from_slice(feature.as_bytes());
+            if feature == "MLST" {
+                lines.push(b' ');
+                self.channel.facts.write_feature(&mut lines);
+            }
+            lines.push(b'\n');
+        }
+        lines.extend_from_slice(b"End.");
+        cx.reply(&Reply::new(211, lines));
+    }
+
+    pub(super) fn options(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let mut words = argument.splitn(2, |&b| b == b' ');
+        let command = words.next().unwrap_or_default().to_ascii_uppercase();
+        let value = words.next().unwrap_or_default();
+        match command.as_slice() {
+            // Names are bytes, on or off; clients want to hear that UTF-8 is welcome.
+            b"UTF8" | b"UTF-8" if is_switch(value) => {
+                cx.reply(&Reply::fixed(200, "Names are passed as they are."));
+            }
+            b"MLST" => {
+                self.channel.facts = FactSet::select(value);
+                let mut text = b"MLST OPTS ".to_vec();
+                self.channel.facts.write_selected(&mut text);
+                cx.reply(&Reply::new(200, text));
+            }
+            _ => cx.reply(&Reply::fixed(501, "No such option.")),
+        }
+    }
+
+    pub(super) fn help(argument: &[u8], cx: &mut Context<'_>) {
+        let reply = match command::lookup(argument) {
+            _ if argument.is_empty() => all_commands(),
+            Some(row) if row.served => Reply::new(214, format!("Syntax: {}", row.syntax)),
+            _ => Reply::fixed(502, "No such command."),
+        };
+        cx.reply(&reply);
+    }
+
+    pub(super) fn status(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if argument.is_empty() {
+            return cx.reply(&Reply::new(211, self.status_lines()));
+        }
+        if self.login.rights().is_none() {
+            return cx.reply(&Reply::not_logged_in());
+        }
+        if let Some(path) = self.path(argument, cx) {
+            self.progress = Progress::Asking(Question::Status(argument.to_vec()));
+            cx.order(Order::List(Listing {
+                path,
+                pattern: None,
+                prefix: Vec::new(),
+                format: Format::Long { now: cx.unix_time },
+            }));
+        }
+    }
+
+    pub(super) fn described(&mut self, found: Result<(Vec<u8>, bool)>, cx: &mut Context<'_>) {
+        let Some(Question::Status(argument)) = self.answered() else {
+            return;
+        };
+        let (listing, is_all) = match found {
+            Ok(found) => found,
+            Err(error) => return cx.reply(&refusal(error)),
+        };
+        let mut lines = format!("Status of {}:\n", Visible(&argument)).into_bytes();
+        lines.extend(listing.into_iter().filter(|&b| b != b'\r'));
+        lines.extend_from_slice(if is_all {
+            b"End of status."
+        } else {
+            b"And more; use LIST."
+        });
+        cx.reply(&Reply::new(213, lines));
+    }
+
+    fn status_lines(&self) -> String {
+        let login = match &self.login {
+            Login::LoggedIn(name, _) => format!("Logged in as {}", Visible(name)),
+            Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
+        };
+        let representation = match self.channel.representation {
+            Representation::Image => "TYPE: Image",
+            Representation::Ascii => "TYPE: ASCII Non-print",
+        };
+        let transfer = match &self.progress {
+            Progress::Transferring(_, Phase::Connecting) => {
+                "A transfer waits for its data connection".to_owned()
+            }
+            Progress::Transferring(_, Phase::Moving(bytes, _)) => {
+                format!("A transfer is in progress, {bytes} bytes so far")
+            }
+            Progress::Transferring(_, Phase::Cutting) => "A transfer is being aborted".to_owned(),
+            _ => "No transfer is in progress".to_owned(),
+        };
+        format!(
+            "mioftpd status:\nConnected from {}\n{login}\n{representation}; STRU: File; MODE: Stream\n\
+             {transfer}\nEnd of status.",
+            self.peer
+        )
+    }
+}
+
+fn is_switch(value: &[u8]) -> bool {
+    value.is_empty() || value.eq_ignore_ascii_case(b"ON") || value.eq_ignore_ascii_case(b"OFF")
+}
+
+fn all_commands() -> Reply {
+    let mut lines = "These commands are served:".to_owned();
+    for (index, row) in TABLE.iter().filter(|row| row.served).enumerate() {
+        lines.push(if index % 8 == 0 { '\n' } else { ' ' });
+        lines.push_str(row.name);
+    }
+    lines.push_str("\nEnd of help.");
+    Reply::new(214, lines)
+}

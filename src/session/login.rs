@@ -1,0 +1,107 @@
+//! USER, PASS, REIN: who is at the other end. RFC 959 §4.1.1.
+//!
+//! Every name gets the same 331, and a wrong password the same 530, later each time; the wait
+//! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say.
+
+use super::{Channel, Context, Deadline, Order, Progress, Session};
+use crate::auth::{Credentials, Rights};
+use crate::limits::LOGIN_FAILURES;
+use crate::protocol::path::VirtualPath;
+use crate::protocol::reply::Reply;
+use crate::protocol::visible::Visible;
+
+/// Who is at the other end.
+///
+/// ```text
+///   Nobody ──USER──▶ Named ──PASS, right──▶ LoggedIn
+///     ▲                └──PASS, wrong──┐       │
+///     └────────────────────────────────┴─REIN──┘     USER: to Named, from everywhere
+/// ```
+#[derive(Debug)]
+pub(super) enum Login {
+    Nobody,
+    Named(Box<[u8]>),
+    LoggedIn(Box<[u8]>, Rights),
+}
+
+impl Login {
+    /// What the client may do, once it is logged in.
+    pub(super) const fn rights(&self) -> Option<Rights> {
+        match self {
+            Self::LoggedIn(_, rights) => Some(*rights),
+            Self::Nobody | Self::Named(_) => None,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn user(&mut self, name: &[u8], cx: &mut Context<'_>) {
+        self.flush_account(cx);
+        self.login = Login::Named(name.into());
+        cx.reply(&Reply::fixed(331, "User name okay, need password."));
+    }
+
+    pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
+        match &self.login {
+            Login::Named(name) => {
+                self.progress = Progress::Verifying;
+                cx.order(Order::Verify(Credentials {
+                    name: name.to_vec(),
+                    password: password.to_vec(),
+                }));
+            }
+            Login::LoggedIn(..) => cx.reply(&Reply::fixed(230, "Already logged in.")),
+            Login::Nobody => cx.reply(&Reply::fixed(503, "Send USER first.")),
+        }
+    }
+
+    pub(super) fn verified(&mut self, rights: Option<Rights>, cx: &mut Context<'_>) {
+        let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
+            return;
+        };
+        let Some(rights) = rights else {
+            return self.login_failed(&name, cx);
+        };
+        log::info!("{}: Logged in as {}", self.peer, Visible(&name));
+        self.progress = Progress::Idle;
+        self.login = Login::LoggedIn(name, rights);
+        self.failures = 0;
+        cx.deadlines.clear(Deadline::Login);
+        cx.reply(&Reply::fixed(230, "User logged in, proceed."));
+    }
+
+    pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
+        self.progress = Progress::Idle;
+        if self.failures >= LOGIN_FAILURES {
+            return self.close(&Reply::service_not_available(), cx);
+        }
+        cx.reply(&Reply::not_logged_in());
+    }
+
+    /// Everything as it was after the greeting (RFC 959 §4.1.1, REIN); no transfer is in
+    /// progress, or the command would still wait.
+    pub(super) fn reinitialize(&mut self, cx: &mut Context<'_>) {
+        self.flush_account(cx);
+        cx.reply(&Reply::service_ready_for_new_user());
+    }
+
+    fn flush_account(&mut self, cx: &mut Context<'_>) {
+        self.login = Login::Nobody;
+        self.directory = VirtualPath::root();
+        self.channel = Channel::default();
+        self.rename_from = None;
+        cx.order(Order::HangUp);
+        if !cx.deadlines.is_set(Deadline::Login) {
+            let login = cx.now + cx.settings.timings.login;
+            cx.deadlines.set(Deadline::Login, login);
+        }
+    }
+
+    fn login_failed(&mut self, name: &[u8], cx: &mut Context<'_>) {
+        self.failures = self.failures.saturating_add(1);
+        log::warn!("{}: Login failed for {}", self.peer, Visible(name));
+        self.progress = Progress::Penalised;
+        let delay = cx.settings.timings.penalty * u32::from(self.failures);
+        cx.deadlines.set(Deadline::Penalty, cx.now + delay);
+    }
+}

@@ -1,0 +1,256 @@
+//! One client's conversation: a pure state machine.
+//!
+//! Lines, reports and deadlines go in; replies, [`Order`]s and deadlines come out, through the
+//! [`Context`] that each call is given. A session owns what the conversation has agreed on
+//! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
+//! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
+//!
+//! Each command has its method in the file of its family: [`login`], [`navigation`], [`files`],
+//! [`channel`], [`transfers`], [`information`].
+
+mod channel;
+mod control_only;
+mod deadlines;
+mod dispatch;
+mod files;
+mod information;
+mod login;
+mod navigation;
+mod orders;
+mod outbox;
+mod transfers;
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+pub use deadlines::{Deadline, Deadlines};
+pub use orders::{Ending, Order, Report};
+pub use outbox::Outbox;
+
+use crate::auth::Accounts;
+use crate::limits::Timings;
+use crate::protocol::line::Line;
+use crate::protocol::path::VirtualPath;
+use crate::protocol::reply::Reply;
+use crate::storage::Error;
+use channel::Channel;
+use files::Question;
+use login::Login;
+use transfers::{Phase, Purpose};
+
+/// What all sessions of a server have in common.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether there is a directory to serve.
+    pub mode: Mode,
+    /// Who may log in.
+    pub accounts: Accounts,
+    /// What PASV tells the client instead of the local address.
+    pub passive_address: Option<Ipv4Addr>,
+    /// How long anything may take.
+    pub timings: Timings,
+}
+
+/// What the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It answers NOOP and QUIT, and nothing else is implemented.
+    ControlOnly,
+    /// It serves a directory.
+    Serving,
+}
+
+/// What a session is given in each call: the time, and where its output goes.
+pub struct Context<'a> {
+    /// The monotonic clock.
+    pub now: Instant,
+    /// The wall clock, in seconds since 1970.
+    pub unix_time: i64,
+    /// What all sessions have in common.
+    pub settings: &'a Settings,
+    /// Where replies go.
+    pub outbox: &'a mut Outbox,
+    /// Where orders go.
+    pub orders: &'a mut VecDeque<Order>,
+    /// The connection's deadlines.
+    pub deadlines: &'a mut Deadlines,
+}
+
+impl Context<'_> {
+    fn reply(&mut self, reply: &Reply) {
+        self.outbox.reply(reply);
+    }
+
+    fn order(&mut self, order: Order) {
+        self.orders.push_back(order);
+    }
+
+    fn restart_idle_clock(&mut self) {
+        let idle = self.now + self.settings.timings.idle;
+        self.deadlines.set(Deadline::Idle, idle);
+    }
+}
+
+/// What a session is doing.
+///
+/// ```text
+///             ┌──PASS──▶ Verifying ──no──▶ Penalised ─┐
+///             │              └──yes──┐    (deadline)  │
+///   ──220──▶ Idle ◀──────────────────┴────────────────┘
+///             │ ▲
+///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
+///             │ ├──550───── Opening  ◀──RETR STOR LIST …
+///             │ │              │ 150
+///             │ └──ended── Transferring
+///             └──QUIT, 421──▶ Closing
+/// ```
+#[derive(Debug)]
+enum Progress {
+    /// The next command may come.
+    Idle,
+    /// A password is being checked.
+    Verifying,
+    /// It was wrong; the answer waits.
+    Penalised,
+    /// An answer is awaited, and then said as the question has it.
+    Asking(Question),
+    /// The file side of a transfer is being opened.
+    Opening(Purpose),
+    /// The 150 is said.
+    Transferring(Purpose, Phase),
+    /// The last reply is said.
+    Closing,
+}
+
+/// One client's conversation.
+#[derive(Debug)]
+pub struct Session {
+    peer: SocketAddr,
+    progress: Progress,
+    login: Login,
+    directory: VirtualPath,
+    channel: Channel,
+    rename_from: Option<Box<VirtualPath>>,
+    failures: u8,
+    long_lines: u8,
+    stopping: bool,
+}
+
+impl Session {
+    /// Begins a conversation: the greeting.
+    pub fn open(peer: SocketAddr, cx: &mut Context<'_>) -> Self {
+        cx.reply(&Reply::service_ready_for_new_user());
+        if cx.settings.mode == Mode::Serving {
+            let login = cx.now + cx.settings.timings.login;
+            cx.deadlines.set(Deadline::Login, login);
+        }
+        cx.restart_idle_clock();
+        Self {
+            peer,
+            progress: Progress::Idle,
+            login: Login::Nobody,
+            directory: VirtualPath::root(),
+            channel: Channel::default(),
+            rename_from: None,
+            failures: 0,
+            long_lines: 0,
+            stopping: false,
+        }
+    }
+
+    /// Whether the next command may be executed now.
+    pub const fn accepts_command(&self) -> bool {
+        matches!(self.progress, Progress::Idle)
+    }
+
+    /// Whether the last reply is said.
+    pub const fn is_closing(&self) -> bool {
+        matches!(self.progress, Progress::Closing)
+    }
+
+    /// Executes one command. Only while [`accepts_command`](Self::accepts_command), but for a
+    /// STAT during a transfer.
+    pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
+        if !matches!(self.progress, Progress::Transferring(..)) {
+            cx.restart_idle_clock();
+        }
+        match line {
+            Line::TooLong => self.line_too_long(cx),
+            Line::Text(line) if cx.settings.mode == Mode::ControlOnly => {
+                self.control_only(line, cx);
+            }
+            Line::Text(line) => self.serve(line, cx),
+        }
+    }
+
+    /// Takes the result of an order.
+    pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
+        match report {
+            Report::Verified(rights) => self.verified(rights, cx),
+            Report::Listening(address) => self.listening(address, cx),
+            Report::Operated(answer) => self.operated(answer, cx),
+            Report::Entry(entry) => self.described_entry(entry, cx),
+            Report::Described(lines) => self.described(lines, cx),
+            Report::Opened(opened) => self.opened(opened, cx),
+            Report::Connected => self.connected(cx),
+            Report::Moved(bytes) => self.moved(bytes, cx),
+            Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
+        }
+        if self.stopping && self.accepts_command() {
+            self.close(&Reply::service_not_available(), cx);
+        }
+    }
+
+    /// A deadline has passed.
+    pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
+        match deadline {
+            Deadline::Login | Deadline::Idle => {
+                self.close(&Reply::service_not_available(), cx);
+            }
+            Deadline::Penalty => self.penalty_over(cx),
+            Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
+            Deadline::DataStall => self.cut(Ending::Stalled, cx),
+            // The connection's own: they concern bytes, not the conversation.
+            Deadline::ReplyStall | Deadline::Linger => {}
+        }
+    }
+
+    /// The server stops: a transfer may end, everything else ends now.
+    pub fn stop(&mut self, cx: &mut Context<'_>) {
+        self.stopping = true;
+        if !self.is_transferring() && !self.is_closing() {
+            self.close(&Reply::service_not_available(), cx);
+        }
+    }
+
+    /// The grace period of a stop is over.
+    pub fn stop_now(&mut self, cx: &mut Context<'_>) {
+        self.stopping = true;
+        if self.is_transferring() {
+            self.cut(Ending::Stopped, cx);
+        } else if !self.is_closing() {
+            self.close(&Reply::service_not_available(), cx);
+        }
+    }
+
+    /// Says the last reply.
+    fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        cx.reply(reply);
+        cx.deadlines.clear_all();
+        cx.order(Order::HangUp);
+        self.progress = Progress::Closing;
+    }
+}
+
+/// The reply to a failed storage call outside of a transfer (RFC 959 §4.2).
+fn refusal(error: Error) -> Reply {
+    let code = match error {
+        Error::NoSpace | Error::Exhausted => 452,
+        Error::QuotaExceeded => 552,
+        Error::Device => 451,
+        Error::BadName => 553,
+        _ => 550,
+    };
+    Reply::new(code, format!("{}.", error.reason()))
+}

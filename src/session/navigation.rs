@@ -1,0 +1,45 @@
+//! PWD, CWD, CDUP, MKD, RMD: the current directory, and directories. RFC 959 §4.1.1, appendix II.
+
+use super::files::Question;
+use super::{Context, Session};
+use crate::protocol::reply::Reply;
+use crate::storage::{Operation, VirtualPath};
+
+impl Session {
+    pub(super) fn print_directory(&self, cx: &mut Context<'_>) {
+        let mut text = self.directory.quoted();
+        text.extend_from_slice(b" is the current directory.");
+        cx.reply(&Reply::new(257, text));
+    }
+
+    pub(super) fn change_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if let Some(path) = self.path(argument, cx) {
+            let operation = Operation::EnterDirectory(path.clone());
+            self.ask(Question::Enter(path), operation, cx);
+        }
+    }
+
+    pub(super) fn entered(&mut self, path: VirtualPath, cx: &mut Context<'_>) {
+        self.directory = path;
+        cx.reply(&Reply::fixed(250, "Directory changed."));
+    }
+
+    pub(super) fn make_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        if let Some(path) = self.path(argument, cx) {
+            let operation = Operation::MakeDirectory(path.clone());
+            self.ask(Question::Make(path), operation, cx);
+        }
+    }
+
+    pub(super) fn remove_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        if let Some(path) = self.path(argument, cx) {
+            self.ask(Question::Remove, Operation::RemoveDirectory(path), cx);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a session asks for, and what it is told: the two enums between it and the reactor.
+//!
+//! A session does nothing itself. It puts [`Order`]s into a queue, which the reactor carries
+//! out first in, first out, and is told the result in a [`Report`]. At most one order that
+//! is answered later is under way; everything in here is plain data.
+
+use std::net::SocketAddr;
+
+use crate::auth::{Credentials, Rights};
+use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
+use crate::transfer::{Listing, Opened, Plan};
+
+/// What a session wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Who is it? [`Report::Verified`].
+    Verify(Credentials),
+    /// A passive listener for the next transfer, instead of whatever is arranged.
+    /// [`Report::Listening`].
+    Listen,
+    /// The next transfer connects to the client, instead of whatever is arranged.
+    Dial(SocketAddr),
+    /// Nothing is arranged any more; a data connection that stands is closed.
+    HangUp,
+    /// A question to the storage, or a change. [`Report::Operated`].
+    Operate(Operation),
+    /// One entry. [`Report::Entry`].
+    Describe(VirtualPath),
+    /// A listing for a reply. [`Report::Described`].
+    List(Listing),
+    /// The file side of a transfer is opened. [`Report::Opened`].
+    Open(Plan),
+    /// The 150 is said: the opened transfer may have its data connection. [`Report::Ended`].
+    Begin,
+    /// The transfer is cut, at once. [`Report::Ended`] with this ending once everything that it
+    /// held is closed.
+    Cut(Ending),
+}
+
+/// What the reactor tells a session.
+#[derive(Debug)]
+pub enum Report {
+    /// What the client may do; `None`: it may not log in.
+    Verified(Option<Rights>),
+    /// Where the client shall connect to; `None`: there is no port or descriptor left.
+    Listening(Option<SocketAddr>),
+    /// Of [`Order::Operate`].
+    Operated(storage::Result<Answer>),
+    /// Of [`Order::Describe`].
+    Entry(storage::Result<Box<Entry>>),
+    /// Lines that end in CRLF, and whether that is all of them.
+    Described(storage::Result<(Vec<u8>, bool)>),
+    /// Of [`Order::Open`].
+    Opened(storage::Result<Opened>),
+    /// The transfer has a data connection.
+    Connected,
+    /// So many bytes have gone over the data connection so far.
+    Moved(u64),
+    /// The transfer is over, and everything that it held is closed.
+    Ended(Ending, u64),
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every byte is in its place.
+    Complete,
+    /// The data connection did not come to be.
+    NotConnected,
+    /// The data connection was cut by the client or the network.
+    Cut,
+    /// No byte moved for too long.
+    Stalled,
+    /// The client said ABOR.
+    Aborted,
+    /// The control connection ended under an upload, which so cannot be known to be whole.
+    Abandoned,
+    /// The server is stopping.
+    Stopped,
+    /// The storage failed.
+    Failed(storage::Error),
+}

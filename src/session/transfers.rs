@@ -1,0 +1,387 @@
+//! RETR, STOR, STOU, APPE, LIST, NLST, MLSD, ABOR: what needs a data connection.
+//! RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9, RFC 3659 §7.
+//!
+//! The file is opened before anything else, so that a missing one is refused before any 150;
+//! the final reply is said when everything that the transfer held is closed.
+
+use std::time::Instant;
+
+use super::channel::Arranged;
+use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
+use crate::auth::Rights;
+use crate::protocol::glob;
+use crate::protocol::reply::Reply;
+use crate::storage::{Error, Placement, Result, VirtualPath};
+use crate::transfer::{Direction, Format, Listing, Opened, Plan, Representation};
+
+/// What the transfer is for, and so what its replies say.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Retrieve(VirtualPath),
+    Store(VirtualPath),
+    StoreUnique(VirtualPath),
+    List,
+    MachineList,
+}
+
+/// How far a transfer is.
+///
+/// ```text
+///   Connecting ──data connection──▶ Moving ──┬──ended──▶
+///       └───────────────┴──ABOR, time-out──▶ Cutting ──ended──▶
+/// ```
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The data connection is awaited.
+    Connecting,
+    /// Bytes move: how many so far, since when.
+    Moving(u64, Instant),
+    /// It is being cut; what it holds is being closed.
+    Cutting,
+}
+
+impl Session {
+    /// Whether a transfer is in progress: the 150 is said, the final reply is not.
+    pub const fn is_transferring(&self) -> bool {
+        matches!(self.progress, Progress::Transferring(..))
+    }
+
+    /// The client said ABOR while a transfer is in progress. The command itself is answered in
+    /// its turn, behind the transfer's own reply.
+    pub fn abort(&mut self, cx: &mut Context<'_>) {
+        if !matches!(self.progress, Progress::Transferring(_, Phase::Cutting)) {
+            self.cut(Ending::Aborted, cx);
+        }
+    }
+
+    /// The control connection has ended, at least in the client's direction. An upload that is
+    /// in progress then cannot be known to be whole: a client that was killed ends both alike.
+    pub fn input_ended(&mut self, cx: &mut Context<'_>) {
+        if let Progress::Transferring(Purpose::Store(_) | Purpose::StoreUnique(_), phase) =
+            &self.progress
+            && !matches!(phase, Phase::Cutting)
+        {
+            self.cut(Ending::Abandoned, cx);
+        }
+    }
+
+    pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let offset = std::mem::take(&mut self.channel.restart);
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        if offset > 0 && self.channel.representation == Representation::Ascii {
+            // Where a converted file is at a byte of the wire cannot be known.
+            return cx.reply(&Reply::fixed(554, "REST works in TYPE I."));
+        }
+        let direction = Direction::Retrieve {
+            path: path.clone(),
+            offset,
+        };
+        self.prepare(Purpose::Retrieve(path), direction, cx);
+    }
+
+    pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let placement = match std::mem::take(&mut self.channel.restart) {
+            0 => Placement::Replace,
+            offset => Placement::At(offset),
+        };
+        self.receive(argument, placement, Purpose::Store, cx);
+    }
+
+    pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        self.receive(argument, Placement::Append, Purpose::Store, cx);
+    }
+
+    pub(super) fn store_unique(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let name = if argument.is_empty() {
+            b"file"
+        } else {
+            argument
+        };
+        self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
+    }
+
+    pub(super) fn list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let format = Format::Long { now: cx.unix_time };
+        self.prepare_listing(without_options(argument), format, Purpose::List, cx);
+    }
+
+    pub(super) fn name_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let argument = without_options(argument);
+        self.prepare_listing(argument, Format::Names, Purpose::List, cx);
+    }
+
+    pub(super) fn machine_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let format = Format::Facts {
+            facts: self.channel.facts,
+            writable: self.login.rights().is_some_and(Rights::may_write),
+        };
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        // RFC 3659 §7.1: the argument is a name, never a pattern.
+        let listing = Listing {
+            path,
+            pattern: None,
+            prefix: Vec::new(),
+            format,
+        };
+        self.prepare(Purpose::MachineList, Direction::List(listing), cx);
+    }
+
+    /// ABOR with no transfer in progress: RFC 959 §4.1.3 tells apart whether a data connection
+    /// is open.
+    pub(super) fn abort_nothing(&mut self, cx: &mut Context<'_>) {
+        if self.channel.arranged == Arranged::Nothing {
+            cx.reply(&Reply::fixed(226, "Nothing is in progress any more."));
+        } else {
+            self.hang_up(cx);
+            cx.reply(&Reply::fixed(225, "No transfer was in progress."));
+        }
+    }
+
+    pub(super) fn allocate(argument: &[u8], cx: &mut Context<'_>) {
+        let mut words = argument.split(|&b| b == b' ');
+        let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+        let well_formed = match (words.next(), words.next(), words.next(), words.next()) {
+            (Some(bytes), None, None, None) => is_number(bytes),
+            (Some(bytes), Some(b"R" | b"r"), Some(record), None) => {
+                is_number(bytes) && is_number(record)
+            }
+            _ => false,
+        };
+        cx.reply(&if well_formed {
+            Reply::fixed(202, "No storage needs to be allocated.")
+        } else {
+            Reply::fixed(501, "ALLO takes a decimal number of bytes.")
+        });
+    }
+
+    pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
+        let purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Opening(purpose) => purpose,
+            other => return self.progress = other,
+        };
+        match opened {
+            Ok(opened) => {
+                let mode = self.channel.representation;
+                cx.reply(&begins(&purpose, &opened, mode));
+                cx.deadlines.clear(Deadline::Idle);
+                let connect = cx.now + cx.settings.timings.data_connect;
+                cx.deadlines.set(Deadline::DataConnect, connect);
+                self.progress = Progress::Transferring(purpose, Phase::Connecting);
+                cx.order(Order::Begin);
+            }
+            Err(error) => {
+                self.hang_up(cx);
+                cx.reply(&refused(&purpose, error));
+            }
+        }
+    }
+
+    pub(super) fn connected(&mut self, cx: &mut Context<'_>) {
+        if let Progress::Transferring(_, phase @ Phase::Connecting) = &mut self.progress {
+            *phase = Phase::Moving(0, cx.now);
+            cx.deadlines.clear(Deadline::DataConnect);
+            Self::restart_stall_clock(cx);
+        }
+    }
+
+    pub(super) fn moved(&mut self, bytes: u64, cx: &mut Context<'_>) {
+        if let Progress::Transferring(_, Phase::Moving(moved, _)) = &mut self.progress
+            && *moved != bytes
+        {
+            *moved = bytes;
+            Self::restart_stall_clock(cx);
+        }
+    }
+
+    pub(super) fn ended(&mut self, ending: Ending, bytes: u64, cx: &mut Context<'_>) {
+        let (purpose, phase) = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Transferring(purpose, phase) => (purpose, phase),
+            other => return self.progress = other,
+        };
+        let seconds = match phase {
+            Phase::Moving(_, since) => cx.now.saturating_duration_since(since).as_secs_f64(),
+            Phase::Connecting | Phase::Cutting => 0.0,
+        };
+        self.channel.arranged = Arranged::Nothing;
+        cx.deadlines.clear(Deadline::DataConnect);
+        cx.deadlines.clear(Deadline::DataStall);
+        cx.restart_idle_clock();
+        self.log_end(&purpose, ending, bytes, seconds);
+        cx.reply(&ends(ending));
+    }
+
+    /// Has the transfer cut; its reply comes when everything that it held is closed.
+    pub(super) fn cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
+        let Progress::Transferring(_, phase) = &mut self.progress else {
+            return;
+        };
+        if matches!(phase, Phase::Cutting) {
+            // Even closing the file takes this long: the device hangs, and may do so for ever.
+            log::error!("{}: The storage does not answer", self.peer);
+            return self.close(&Reply::service_not_available(), cx);
+        }
+        *phase = Phase::Cutting;
+        cx.deadlines.clear(Deadline::DataConnect);
+        Self::restart_stall_clock(cx);
+        cx.order(Order::Cut(ending));
+    }
+
+    fn receive(
+        &mut self,
+        argument: &[u8],
+        placement: Placement,
+        purpose: fn(VirtualPath) -> Purpose,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.may_write(cx) {
+            return;
+        }
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        let direction = Direction::Store {
+            path: path.clone(),
+            placement,
+        };
+        self.prepare(purpose(path), direction, cx);
+    }
+
+    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path.
+    fn prepare_listing(
+        &mut self,
+        argument: &[u8],
+        format: Format,
+        purpose: Purpose,
+        cx: &mut Context<'_>,
+    ) {
+        let slash = argument.iter().rposition(|&b| b == b'/');
+        let (directory, last) = argument.split_at(slash.map_or(0, |slash| slash + 1));
+        let (named, pattern) = if glob::has_wildcard(last) {
+            (directory, Some(last.to_vec()))
+        } else {
+            (argument, None)
+        };
+        let Some(path) = self.path(named, cx) else {
+            return;
+        };
+        let listing = Listing {
+            path,
+            pattern,
+            prefix: named.to_vec(),
+            format,
+        };
+        self.prepare(purpose, Direction::List(listing), cx);
+    }
+
+    fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
+        if self.channel.arranged == Arranged::Nothing {
+            return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
+        }
+        self.progress = Progress::Opening(purpose);
+        cx.order(Order::Open(Plan {
+            direction,
+            representation: self.channel.representation,
+        }));
+    }
+
+    fn hang_up(&mut self, cx: &mut Context<'_>) {
+        self.channel.arranged = Arranged::Nothing;
+        cx.order(Order::HangUp);
+    }
+
+    fn restart_stall_clock(cx: &mut Context<'_>) {
+        let stall = cx.now + cx.settings.timings.data_stall;
+        cx.deadlines.set(Deadline::DataStall, stall);
+    }
+
+    fn log_end(&self, purpose: &Purpose, ending: Ending, bytes: u64, seconds: f64) {
+        let peer = self.peer;
+        let what: &dyn std::fmt::Display = match purpose {
+            Purpose::Retrieve(path) | Purpose::Store(path) | Purpose::StoreUnique(path) => path,
+            Purpose::List | Purpose::MachineList => &"listing",
+        };
+        match ending {
+            Ending::Complete => {
+                log::info!("{peer}: Transferred {what} ({bytes} bytes, {seconds:.3} s)");
+            }
+            ending => log::warn!("{peer}: Transfer of {what} ended: {ending:?} ({bytes} bytes)"),
+        }
+    }
+}
+
+/// LIST and NLST are given options of `ls` by many clients; all of them name the same
+/// entries here.
+fn without_options(mut argument: &[u8]) -> &[u8] {
+    while argument.starts_with(b"-") {
+        let end = argument.iter().position(|&b| b == b' ');
+        let rest = end.and_then(|end| argument.get(end + 1..));
+        argument = rest.unwrap_or_default();
+    }
+    argument
+}
+
+fn begins(purpose: &Purpose, opened: &Opened, representation: Representation) -> Reply {
+    let mode = match representation {
+        Representation::Image => "BINARY",
+        Representation::Ascii => "ASCII",
+    };
+    match (purpose, &opened.path, opened.size) {
+        (Purpose::StoreUnique(_), Some(path), _) => {
+            let mut text = b"FILE: ".to_vec();
+            text.extend_from_slice(path.name());
+            Reply::new(150, text)
+        }
+        (_, _, Some(size)) => {
+            let text = format!("Opening {mode} mode data connection ({size} bytes).");
+            Reply::new(150, text)
+        }
+        _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
+    }
+}
+
+fn refused(purpose: &Purpose, error: Error) -> Reply {
+    match (purpose, error) {
+        (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
+        (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
+        (Purpose::Retrieve(_) | Purpose::List | Purpose::MachineList, Error::BadName) => {
+            refusal(Error::NotFound)
+        }
+        _ => refusal(error),
+    }
+}
+
+fn ends(ending: Ending) -> Reply {
+    match ending {
+        Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
+        Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
+        Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
+        Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
+        Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
+        Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
+        Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
+        Ending::Failed(error) => Reply::new(451, format!("{}; transfer aborted.", error.reason())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_options;
+
+    #[test]
+    fn options_of_ls_are_passed_over() {
+        for (argument, rest) in [
+            (&b""[..], &b""[..]),
+            (b"-la", b""),
+            (b"-l -a dir", b"dir"),
+            (b"-a  dir", b" dir"),
+            (b"a -l", b"a -l"),
+        ] {
+            assert_eq!(without_options(argument), rest);
+        }
+    }
+}
