@@ -1,0 +1,158 @@
+//! Who is let in: the count of connections, in all and by address, and what a listener that
+//! cannot accept does meanwhile.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use crate::limits::ACCEPT_PAUSE;
+use crate::net::Listener;
+
+/// Connections that are in, against their limits.
+#[derive(Debug)]
+pub(super) struct Admission {
+    limit: usize,
+    limit_per_address: usize,
+    admitted: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Full,
+    FullForAddress,
+    Overloaded,
+}
+
+impl Admission {
+    pub(super) fn new(limit: usize, limit_per_address: usize) -> Self {
+        Self {
+            limit,
+            limit_per_address,
+            admitted: 0,
+            by_address: HashMap::new(),
+        }
+    }
+
+    pub(super) fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        if self.admitted >= self.limit {
+            return Err(Refusal::Full);
+        }
+        let count = self.by_address.entry(address).or_default();
+        if *count >= self.limit_per_address {
+            return Err(Refusal::FullForAddress);
+        }
+        *count += 1;
+        self.admitted += 1;
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self, address: IpAddr) {
+        self.admitted = self.admitted.saturating_sub(1);
+        if let Some(count) = self.by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// One of the server's own listeners.
+///
+/// ```text
+///   Asleep ──event──▶ Ready ──would block──▶ Asleep
+///                     │  ▲
+///    out of descriptors  │ time, whatever the kernel says: the edge was consumed
+///                     ▼  │
+///                    Paused
+/// ```
+pub(super) struct Door {
+    pub(super) listener: Box<dyn Listener>,
+    state: DoorState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DoorState {
+    Asleep,
+    Ready,
+    Paused(Instant),
+}
+
+impl Door {
+    pub(super) fn new(listener: Box<dyn Listener>) -> Self {
+        Self {
+            listener,
+            state: DoorState::Asleep,
+        }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.listener.local_address()
+    }
+
+    /// Somebody may stand at the door.
+    pub(super) const fn knock(&mut self) {
+        if matches!(self.state, DoorState::Asleep) {
+            self.state = DoorState::Ready;
+        }
+    }
+
+    /// Nobody does.
+    pub(super) const fn sleep(&mut self) {
+        self.state = DoorState::Asleep;
+    }
+
+    /// Somebody does, and cannot be let in for now.
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.state = DoorState::Paused(now + ACCEPT_PAUSE);
+    }
+
+    /// Whether to accept; a pause that is over is.
+    pub(super) fn is_ready(&mut self, now: Instant) -> bool {
+        if let DoorState::Paused(until) = self.state
+            && until <= now
+        {
+            self.state = DoorState::Ready;
+        }
+        self.state == DoorState::Ready
+    }
+
+    /// When it wants to be looked at without an event.
+    pub(super) const fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        match self.state {
+            DoorState::Asleep => None,
+            DoorState::Ready => Some(now),
+            DoorState::Paused(until) => Some(until),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+
+    #[test]
+    fn both_limits_are_exact_and_a_leaver_makes_room() {
+        let mut admission = Admission::new(3, 2);
+        assert_eq!(admission.admit(HERE), Ok(()));
+        assert_eq!(admission.admit(HERE), Ok(()));
+        assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
+        assert_eq!(admission.admit(THERE), Ok(()));
+        assert_eq!(admission.admit(THERE), Err(Refusal::Full));
+        admission.leave(HERE);
+        assert_eq!(admission.admit(HERE), Ok(()));
+    }
+
+    #[test]
+    fn an_address_without_connections_is_forgotten() {
+        let mut admission = Admission::new(3, 2);
+        assert_eq!(admission.admit(HERE), Ok(()));
+        admission.leave(HERE);
+        assert!(admission.by_address.is_empty());
+    }
+}

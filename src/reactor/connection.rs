@@ -1,0 +1,254 @@
+//! One client: the owner of its control stream, its session, its data channel and its
+//! deadlines.
+//!
+//! Whatever happens to a connection is a *visit*: the replies' storage is lent, something is
+//! done, the session's orders are carried out, the replies leave in one write, and the
+//! connection says what it wants next. What it wants is computed from its state, never kept.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::data::DataChannel;
+use super::key::Key;
+use super::latch::Latch;
+use super::run_queue::{Queued, Turn};
+use super::services::Services;
+use crate::limits::INPUT_BYTES;
+use crate::net::Stream;
+use crate::protocol::line::LineBuffer;
+use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
+
+/// Why a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CloseReason {
+    /// The client has heard the last reply and has closed, or did not in time.
+    Finished,
+    /// The client closed without a QUIT.
+    ClientLeft,
+    /// The connection was cut.
+    Cut(io::ErrorKind),
+    /// The client does not read its replies.
+    RepliesUnread,
+    /// A turn panicked: a bug, and contained.
+    Panicked,
+    /// The server has stopped.
+    Stopped,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finished => f.write_str("the conversation is over"),
+            Self::ClientLeft => f.write_str("the client left"),
+            Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
+            Self::RepliesUnread => f.write_str("the client does not read its replies"),
+            Self::Panicked => f.write_str("its turn panicked; this is a bug"),
+            Self::Stopped => f.write_str("the server has stopped"),
+        }
+    }
+}
+
+/// What comes of a visit: the connection goes on, or is to be closed.
+pub(super) type Visit = Result<(), CloseReason>;
+
+/// How far the control connection is.
+///
+/// ```text
+///   Open ──last reply written, half-closed──▶ Lingering ──client's end, deadline──▶ closed
+///     └──client's end──▶ HalfOpen ──nothing left to answer──▶ closed
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Commands come and replies go.
+    Open,
+    /// The client will send no more; what it sent is still answered.
+    HalfOpen,
+    /// The last reply is written. What the client still sends is read and thrown away: closing
+    /// over it would reset the connection, and that can destroy the reply (RFC 1122 §4.2.2.13).
+    Lingering,
+}
+
+pub(super) struct Connection {
+    key: Key,
+    pub(super) peer: SocketAddr,
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) ready: Latch,
+    pub(super) phase: Phase,
+    pub(super) input: LineBuffer,
+    pub(super) outbox: Outbox,
+    pub(super) session: Session,
+    pub(super) deadlines: Deadlines,
+    pub(super) data: Option<Box<DataChannel>>,
+    /// The job that is awaited has this ticket; completions with another one are late.
+    pub(super) ticket: u32,
+    pub(super) queued: Queued,
+    /// When the timers will ask for this connection.
+    pub(super) armed: Option<Instant>,
+}
+
+impl Connection {
+    /// A connection that was just accepted; the greeting is in its outbox.
+    pub(super) fn open(
+        key: Key,
+        stream: Box<dyn Stream>,
+        peer: SocketAddr,
+        services: &mut Services,
+    ) -> Self {
+        let mut outbox = Outbox::new();
+        let mut deadlines = Deadlines::new();
+        outbox.attach(&mut services.output);
+        let mut cx = Context {
+            now: services.now,
+            unix_time: services.unix_time,
+            settings: &services.settings,
+            outbox: &mut outbox,
+            orders: &mut services.orders,
+            deadlines: &mut deadlines,
+        };
+        let session = Session::open(peer, &mut cx);
+        outbox.detach(&mut services.output);
+        Self {
+            key,
+            peer,
+            stream,
+            ready: Latch::FRESH,
+            phase: Phase::Open,
+            input: LineBuffer::new(),
+            outbox,
+            session,
+            deadlines,
+            data: None,
+            ticket: 0,
+            queued: Queued::default(),
+            armed: None,
+        }
+    }
+
+    pub(super) const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Does something with the connection, and everything that follows from it.
+    pub(super) fn visit(
+        &mut self,
+        services: &mut Services,
+        work: impl FnOnce(&mut Self, &mut Services) -> Visit,
+    ) -> Visit {
+        self.outbox.attach(&mut services.output);
+        let visited = work(self, services).and_then(|()| {
+            self.carry_out_orders(services);
+            self.write_replies(services)
+        });
+        self.outbox.detach(&mut services.output);
+        visited?;
+        self.settle(services)
+    }
+
+    /// Lets the session speak; its orders wait for [`carry_out_orders`](Self::carry_out_orders).
+    pub(super) fn converse(
+        &mut self,
+        services: &mut Services,
+        speak: impl FnOnce(&mut Session, &mut Context<'_>),
+    ) {
+        let mut cx = Context {
+            now: services.now,
+            unix_time: services.unix_time,
+            settings: &services.settings,
+            outbox: &mut self.outbox,
+            orders: &mut services.orders,
+            deadlines: &mut self.deadlines,
+        };
+        speak(&mut self.session, &mut cx);
+    }
+
+    /// Whether there is anything to do, and for which turn. The one predicate that decides who
+    /// runs.
+    pub(super) fn wants(&self, turn: Turn) -> bool {
+        match turn {
+            Turn::Control if self.phase == Phase::Lingering => self.ready.readable,
+            Turn::Control => {
+                (self.ready.writable && !self.outbox.is_empty())
+                    || (self.ready.readable && self.wants_input())
+                    || self.has_command()
+            }
+            Turn::Data => self.data.as_ref().is_some_and(|data| data.is_runnable()),
+        }
+    }
+
+    /// Whether more commands may be read.
+    pub(super) fn wants_input(&self) -> bool {
+        self.phase == Phase::Open
+            && !self.session.is_closing()
+            && !self.outbox.is_full()
+            && self.input.len() < INPUT_BYTES
+    }
+
+    /// Whether a command can be executed now.
+    pub(super) fn has_command(&self) -> bool {
+        self.session.accepts_command() && !self.outbox.is_full() && self.input.has_line()
+    }
+
+    /// What is due is done.
+    pub(super) fn expire(&mut self, services: &mut Services) -> Visit {
+        while let Some(deadline) = self.deadlines.take_due(services.now) {
+            match deadline {
+                Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
+                Deadline::Linger => return Err(CloseReason::Finished),
+                other => self.converse(services, |session, cx| session.expired(other, cx)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what there is room for; what is left has a deadline.
+    fn write_replies(&mut self, services: &Services) -> Visit {
+        let mut progress = false;
+        while self.ready.writable && !self.outbox.is_empty() {
+            match self.stream.write(self.outbox.unsent()) {
+                Ok(0) => return Err(CloseReason::Cut(io::ErrorKind::WriteZero)),
+                Ok(count) => {
+                    self.outbox.wrote(count);
+                    progress = true;
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => self.ready.writable = false,
+                    io::ErrorKind::Interrupted => {}
+                    kind => return Err(CloseReason::Cut(kind)),
+                },
+            }
+        }
+        if self.outbox.is_empty() {
+            self.deadlines.clear(Deadline::ReplyStall);
+        } else if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
+            let stall = services.now + services.settings.timings.reply_stall;
+            self.deadlines.set(Deadline::ReplyStall, stall);
+        }
+        Ok(())
+    }
+
+    /// Closes, or begins to, when everything is said.
+    fn settle(&mut self, services: &Services) -> Visit {
+        if !self.outbox.is_empty() {
+            return Ok(());
+        }
+        match self.phase {
+            Phase::Open if self.session.is_closing() => {
+                if self.stream.shutdown().is_err() {
+                    return Err(CloseReason::Finished);
+                }
+                self.phase = Phase::Lingering;
+                self.deadlines.clear_all();
+                let linger = services.now + services.settings.timings.linger;
+                self.deadlines.set(Deadline::Linger, linger);
+                Ok(())
+            }
+            Phase::HalfOpen if self.session.is_closing() => Err(CloseReason::Finished),
+            Phase::HalfOpen if self.session.accepts_command() && !self.input.has_line() => {
+                Err(CloseReason::ClientLeft)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A control turn: read once, execute what is complete, and leave the rest for the next turn.
+//!
+//! While a command is in progress the control connection is still read, into the bounded
+//! input, and looked through for what must not wait: ABOR, and a STAT that is next.
+
+use std::io;
+
+use super::connection::{CloseReason, Connection, Phase, Visit};
+use super::services::Services;
+use crate::limits::COMMANDS_PER_TURN;
+use crate::session::{Context, Session};
+
+impl Connection {
+    pub(super) fn control_turn(&mut self, services: &mut Services) -> Visit {
+        if self.phase == Phase::Lingering {
+            return self.read_to_nowhere(services);
+        }
+        self.input.attach(&mut services.input);
+        let read = self.read_commands(services);
+        if read.is_ok() {
+            self.execute_commands(services);
+            self.look_ahead(services);
+        }
+        self.input.detach(&mut services.input);
+        read
+    }
+
+    fn read_commands(&mut self, services: &mut Services) -> Visit {
+        if !self.ready.readable || !self.wants_input() {
+            return Ok(());
+        }
+        let room = self.input.spare();
+        let asked = room.len();
+        match self.stream.read(room) {
+            Ok(0) if asked > 0 => {
+                self.phase = Phase::HalfOpen;
+                self.ready.readable = false;
+                self.converse(services, Session::input_ended);
+            }
+            Ok(count) => {
+                self.input.filled(count);
+                // The next bytes will be a new edge, unless their edge was this one.
+                if count < asked && !self.ready.drain {
+                    self.ready.readable = false;
+                }
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.ready.readable = false;
+                    self.ready.drain = false;
+                }
+                io::ErrorKind::Interrupted => {}
+                kind => return Err(CloseReason::Cut(kind)),
+            },
+        }
+        Ok(())
+    }
+
+    fn execute_commands(&mut self, services: &mut Services) {
+        for _ in 0..COMMANDS_PER_TURN {
+            if !self.session.accepts_command() || self.outbox.is_full() {
+                return;
+            }
+            if !self.execute_next(services) {
+                return;
+            }
+        }
+    }
+
+    /// Executes the next complete line, if there is one.
+    fn execute_next(&mut self, services: &mut Services) -> bool {
+        let Some(line) = self.input.next_line() else {
+            return false;
+        };
+        let mut cx = Context {
+            now: services.now,
+            unix_time: services.unix_time,
+            settings: &services.settings,
+            outbox: &mut self.outbox,
+            orders: &mut services.orders,
+            deadlines: &mut self.deadlines,
+        };
+        self.session.execute(&line, &mut cx);
+        self.carry_out_orders(services);
+        true
+    }
+
+    /// RFC 959 §4.1.3: what a client may say during a transfer and is heard at once.
+    fn look_ahead(&mut self, services: &mut Services) {
+        for _ in 0..COMMANDS_PER_TURN {
+            let next_is_status = self
+                .input
+                .waiting()
+                .next()
+                .is_some_and(|line| line.is_bare(b"STAT"));
+            if !next_is_status || !self.session.is_transferring() || self.outbox.is_full() {
+                break;
+            }
+            self.execute_next(services);
+        }
+        if self.session.is_transferring() && self.input.waiting().any(|line| line.is(b"ABOR")) {
+            self.converse(services, Session::abort);
+        }
+    }
+
+    fn read_to_nowhere(&mut self, services: &mut Services) -> Visit {
+        match self.stream.read(&mut services.input) {
+            Ok(0) => Err(CloseReason::Finished),
+            Ok(_) => Ok(()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.ready.readable = false;
+                    Ok(())
+                }
+                io::ErrorKind::Interrupted => Ok(()),
+                _ => Err(CloseReason::Finished),
+            },
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The data side of a connection: how a data connection comes to be, and what moves over it.
+//!
+//! Two machines side by side. The [`Link`] is the socket: a passive listener, an address to
+//! connect to, or a stream. The [`Motion`] is the transfer: opened first, begun when the
+//! 150 is said, joined to the link's stream when there is one. While a worker has the transfer,
+//! both its stream and its file are there; the latch stays here and gathers the events.
+
+use std::net::IpAddr;
+
+use super::latch::Latch;
+use super::services::Services;
+use crate::net::{Listener, PortLease, Stream};
+use crate::session::Ending;
+use crate::transfer::{Interest, Source, Transfer};
+
+/// The socket that the next transfer will use.
+///
+/// ```text
+///   Absent ──PASV──▶ Listening ──the client connects──▶ Open ──▶ (into the transfer)
+///     └────PORT──▶ Target ──150──▶ Connecting ──stands──▶ Open
+/// ```
+#[derive(Default)]
+pub(super) enum Link {
+    /// Nothing is arranged, or the transfer has it.
+    #[default]
+    Absent,
+    /// The client will connect.
+    Listening(Box<dyn Listener>, PortLease),
+    /// We shall connect, once there is something to transfer.
+    Target(std::net::SocketAddr),
+    /// We are connecting.
+    Connecting(Box<dyn Stream>),
+    /// It stands.
+    Open(Box<dyn Stream>),
+}
+
+/// The transfer.
+///
+/// ```text
+///   Idle ──▶ Opening ──▶ Opened ──150──▶ Begun ──link open──▶ Here ◀──slice──▶ Away
+///                                                 last byte of an upload ▼      │
+///                                                                    Received ──┘ commit
+///   cut:  Begun, Here, Received ──▶ Discarding ──▶ Idle
+///         Away ──▶ Recalled ──comes back──▶ Discarding, or Idle where it was done already
+/// ```
+#[derive(Default)]
+pub(super) enum Motion {
+    /// There is none.
+    #[default]
+    Idle,
+    /// A worker opens the file.
+    Opening,
+    /// It is open; the 150 is about to be said.
+    Opened(Source),
+    /// The 150 is said; the link is awaited.
+    Begun(Source),
+    /// On the loop, waiting for this.
+    Here(Box<Transfer>, Interest),
+    /// On a worker.
+    Away,
+    /// An upload has all its bytes, and is committed if the control connection still stands.
+    Received(Box<Transfer>),
+    /// On a worker, and to be cut when it comes back.
+    Recalled(Ending),
+    /// Its file is being closed by a worker.
+    Discarding(Ending, u64),
+}
+
+#[derive(Default)]
+pub(super) struct DataChannel {
+    pub(super) link: Link,
+    pub(super) motion: Motion,
+    /// Of the link's socket, or of the transfer's stream.
+    pub(super) ready: Latch,
+}
+
+impl DataChannel {
+    /// Whether a data turn has anything to do.
+    pub(super) const fn is_runnable(&self) -> bool {
+        match (&self.link, &self.motion) {
+            (_, Motion::Here(_, interest)) => self.ready.has(*interest),
+            (_, Motion::Received(_)) | (Link::Open(_), Motion::Begun(_)) => true,
+            (Link::Listening(..), _) => self.ready.readable,
+            (Link::Connecting(_), _) => self.ready.writable,
+            _ => false,
+        }
+    }
+
+    /// Whether it is as if it had never been.
+    pub(super) const fn is_unused(&self) -> bool {
+        matches!((&self.link, &self.motion), (Link::Absent, Motion::Idle))
+    }
+
+    /// Closes whatever socket there is for the next transfer.
+    pub(super) fn unlink(&mut self, services: &mut Services) {
+        if let Link::Listening(_, lease) = std::mem::take(&mut self.link) {
+            services.passive_ports.release(lease);
+        }
+    }
+
+    /// The link is a stream now.
+    pub(super) fn link_to(&mut self, stream: Box<dyn Stream>, services: &mut Services) {
+        self.unlink(services);
+        self.link = Link::Open(stream);
+        self.ready = Latch::FRESH;
+    }
+}
+
+/// What came to a passive listener.
+pub(super) enum Arrival {
+    /// The client.
+    Client(Box<dyn Stream>),
+    /// Somebody else, who is turned away in silence (RFC 2577 §3: port stealing).
+    Stranger(IpAddr),
+    /// Somebody, who was gone before it could be accepted.
+    Gone,
+    /// Nobody, for now.
+    Nobody,
+    /// The listener has failed.
+    Failed(std::io::Error),
+}
+
+impl Arrival {
+    pub(super) fn at(
+        listener: &mut dyn Listener,
+        token: crate::net::Token,
+        client: IpAddr,
+    ) -> Self {
+        use std::io::ErrorKind;
+        match listener.accept(token) {
+            Ok((stream, peer)) if peer.ip() == client => Self::Client(stream),
+            Ok((_, peer)) => Self::Stranger(peer.ip()),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => Self::Nobody,
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => Self::Gone,
+                _ => Self::Failed(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! A data turn: one step of whatever the data side is at.
+//!
+//! Take a connection at the passive listener, see whether an active one stands, join link and
+//! file into a transfer, move one slice here or hand it to a worker, commit an upload. Every
+//! transfer, however it went, ends in [`Connection::finish`].
+
+use super::connection::{Connection, Phase};
+use super::data::{Arrival, DataChannel, Link, Motion};
+use super::key::Source as Socket;
+use super::latch::Latch;
+use super::services::Services;
+use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
+use crate::session::{Ending, Report};
+use crate::storage::Wait;
+use crate::transfer::{Failure, Interest, Transfer, Verdict};
+use crate::workers::Work;
+
+impl Connection {
+    pub(super) fn data_turn(&mut self, services: &mut Services) {
+        let Some(data) = self.data.as_deref_mut() else {
+            return;
+        };
+        match (&data.link, &data.motion) {
+            (Link::Listening(..), _) if data.ready.readable => self.accept_client(services),
+            (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(services),
+            _ => {}
+        }
+        self.join(services);
+        self.move_slice(services);
+        self.commit(services);
+    }
+
+    /// The data channel, made where there is none.
+    pub(super) fn data(&mut self) -> &mut DataChannel {
+        self.data.get_or_insert_with(Box::default)
+    }
+
+    fn accept_client(&mut self, services: &mut Services) {
+        let token = Socket::Data(self.key()).to_token();
+        let (client, peer) = (self.peer.ip(), self.peer);
+        let data = self.data();
+        for _ in 0..STRANGERS_PER_TURN {
+            let Link::Listening(listener, _) = &mut data.link else {
+                return;
+            };
+            match Arrival::at(listener.as_mut(), token, client) {
+                Arrival::Client(stream) => return data.link_to(stream, services),
+                Arrival::Stranger(address) => {
+                    log::warn!("{peer}: Turned {address} away from the passive port");
+                }
+                Arrival::Gone => {}
+                Arrival::Nobody => {
+                    data.ready.readable = false;
+                    return;
+                }
+                Arrival::Failed(error) => {
+                    log::warn!("{peer}: Cannot accept a data connection: {error}");
+                    data.unlink(services);
+                    return self.fail_to_connect(services);
+                }
+            }
+        }
+    }
+
+    fn finish_connecting(&mut self, services: &mut Services) {
+        let peer = self.peer;
+        let data = self.data();
+        let Link::Connecting(mut stream) = std::mem::take(&mut data.link) else {
+            return;
+        };
+        match stream.connected() {
+            Ok(()) => {
+                // Events that came since the socket was registered still count.
+                let ready = data.ready;
+                data.link = Link::Open(stream);
+                data.ready = ready;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                data.ready.writable = false;
+                data.link = Link::Connecting(stream);
+            }
+            Err(error) => {
+                log::info!("{peer}: Cannot open a data connection: {error}");
+                drop(stream);
+                self.fail_to_connect(services);
+            }
+        }
+    }
+
+    /// There will be no data connection; a transfer that waits for one ends.
+    pub(super) fn fail_to_connect(&mut self, services: &mut Services) {
+        if matches!(self.data().motion, Motion::Begun(_)) {
+            self.cut(Ending::NotConnected, services);
+        }
+    }
+
+    /// The file is open, the 150 is said, the stream stands: it is a transfer.
+    fn join(&mut self, services: &mut Services) {
+        let data = self.data();
+        let (link, motion) = (
+            std::mem::take(&mut data.link),
+            std::mem::take(&mut data.motion),
+        );
+        match (link, motion) {
+            (Link::Open(stream), Motion::Begun(source)) => {
+                let interest = source.first_interest();
+                data.motion = Motion::Here(Box::new(Transfer::new(stream, source)), interest);
+                self.converse(services, |session, cx| {
+                    session.report(Report::Connected, cx);
+                });
+            }
+            (link, motion) => {
+                data.link = link;
+                data.motion = motion;
+            }
+        }
+    }
+
+    fn move_slice(&mut self, services: &mut Services) {
+        let data = self.data();
+        let ready = data.ready;
+        match std::mem::take(&mut data.motion) {
+            Motion::Here(mut transfer, interest) if ready.has(interest) => {
+                let verdict = transfer.slice(INLINE_BYTES, Wait::Never, &mut services.scratch);
+                if let Verdict::Waiting(interest) = verdict {
+                    data.ready.clear(interest);
+                }
+                self.proceed(transfer, verdict, services);
+            }
+            motion => data.motion = motion,
+        }
+    }
+
+    /// Goes on as a slice has it, which may have been made here or on a worker.
+    pub(super) fn proceed(
+        &mut self,
+        transfer: Box<Transfer>,
+        verdict: Verdict,
+        services: &mut Services,
+    ) {
+        let moved = transfer.moved();
+        self.converse(services, |session, cx| {
+            session.report(Report::Moved(moved), cx);
+        });
+        let data = self.data();
+        match verdict {
+            Verdict::Again => data.motion = Motion::Here(transfer, Interest::Now),
+            Verdict::Waiting(interest) => data.motion = Motion::Here(transfer, interest),
+            Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
+            Verdict::Received => {
+                data.motion = Motion::Received(transfer);
+                // Look once more whether the control connection still stands, event or not: a
+                // killed client ends both, and this one's end may not have been reported yet.
+                self.ready.readable = true;
+            }
+            Verdict::Done => self.finish(Ending::Complete, moved, services),
+            Verdict::Failed(failure) => self.finish(failure.into(), moved, services),
+        }
+    }
+
+    /// An upload has all its bytes. The control turn, which comes first in a pass, has found the
+    /// control connection standing, or has cut the transfer.
+    fn commit(&mut self, services: &mut Services) {
+        let looked = !self.ready.readable || !self.wants_input() || self.phase != Phase::Open;
+        let data = self.data();
+        match std::mem::take(&mut data.motion) {
+            Motion::Received(transfer) if looked => {
+                self.hand_over(Work::Commit(transfer), services);
+            }
+            motion => data.motion = motion,
+        }
+    }
+
+    /// A worker has it now. What the kernel says meanwhile is gathered in the latch; so the latch
+    /// starts empty, and a worker that says "would block" needs not be believed blindly.
+    fn hand_over(&mut self, work: Work, services: &mut Services) {
+        let data = self.data();
+        data.ready = Latch::default();
+        data.motion = Motion::Away;
+        self.submit(work, services);
+    }
+
+    /// Cuts the transfer: its data connection now, its file where one may wait for it.
+    pub(super) fn cut(&mut self, ending: Ending, services: &mut Services) {
+        let data = self.data();
+        data.unlink(services);
+        let (moved, source) = match std::mem::take(&mut data.motion) {
+            Motion::Opened(source) | Motion::Begun(source) => (0, source),
+            Motion::Here(transfer, _) | Motion::Received(transfer) => {
+                (transfer.moved(), transfer.cut())
+            }
+            Motion::Away => {
+                data.motion = Motion::Recalled(ending);
+                return;
+            }
+            motion => {
+                data.motion = motion;
+                return;
+            }
+        };
+        data.motion = Motion::Discarding(ending, moved);
+        self.submit(Work::Discard(source), services);
+    }
+
+    /// The one end of every transfer: what it held is closed, and the session says so.
+    pub(super) fn finish(&mut self, ending: Ending, moved: u64, services: &mut Services) {
+        let data = self.data();
+        data.motion = Motion::Idle;
+        data.unlink(services);
+        self.converse(services, |session, cx| {
+            session.report(Report::Ended(ending, moved), cx);
+        });
+    }
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Connection => Self::Cut,
+            Failure::Storage(error) => Self::Failed(error),
+        }
+    }
+}

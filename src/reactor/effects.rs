@@ -1,0 +1,222 @@
+//! A session's orders, carried out first in, first out, until none is left; and the jobs'
+//! completions, which answer those that had to wait.
+//!
+//! What can be answered without waiting is answered here and now: a path that the kernel has
+//! in its cache costs no hand-over to a worker.
+
+use std::net::SocketAddr;
+
+use super::connection::Connection;
+use super::data::{Link, Motion};
+use super::key::Source as Socket;
+use super::latch::Latch;
+use super::services::Services;
+use crate::limits::STAT_LISTING_BYTES;
+use crate::session::{Ending, Order, Report};
+use crate::storage::{Error, Operation, Wait};
+use crate::transfer::{Opened, Plan, Source, Verdict};
+use crate::workers::{Completion, Job, Outcome, Tag, Work};
+
+impl Connection {
+    pub(super) fn carry_out_orders(&mut self, services: &mut Services) {
+        while let Some(order) = services.orders.pop_front() {
+            match order {
+                Order::Verify(credentials) => {
+                    let rights = services.settings.accounts.verify(&credentials);
+                    self.report(Report::Verified(rights), services);
+                }
+                Order::Listen => self.listen(services),
+                Order::Dial(address) => {
+                    let data = self.data();
+                    data.unlink(services);
+                    data.link = Link::Target(address);
+                }
+                Order::HangUp => self.hang_up(services),
+                Order::Operate(operation) => self.operate(operation, services),
+                Order::Describe(path) => self.submit(Work::Entry(path), services),
+                Order::List(listing) => {
+                    let limit = STAT_LISTING_BYTES;
+                    self.submit(Work::Describe { listing, limit }, services);
+                }
+                Order::Open(plan) => self.open_file(plan, services),
+                Order::Begin => self.begin(services),
+                Order::Cut(ending) => self.cut(ending, services),
+            }
+        }
+    }
+
+    /// Takes the result of a job. One that is late, because what it was for is over, is put
+    /// away: a transfer's data connection is cut, and its file closed where one may wait.
+    pub(super) fn complete(&mut self, completion: Completion, services: &mut Services) {
+        if completion.tag.ticket != self.ticket {
+            return put_away(completion.outcome, services);
+        }
+        match completion.outcome {
+            Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
+            Outcome::Entry(entry) => self.report(Report::Entry(entry), services),
+            Outcome::Described(lines) => self.report(Report::Described(lines), services),
+            Outcome::Opened(opened) => self.opened(opened, services),
+            Outcome::Sliced(transfer, verdict) => match self.data().motion {
+                Motion::Recalled(ending) => match verdict {
+                    // It was quicker than whoever wanted to cut it.
+                    Verdict::Done | Verdict::Failed(_) => self.proceed(transfer, verdict, services),
+                    _ => {
+                        let moved = transfer.moved();
+                        self.data().motion = Motion::Discarding(ending, moved);
+                        self.submit(Work::Discard(transfer.cut()), services);
+                    }
+                },
+                _ => self.proceed(transfer, verdict, services),
+            },
+            Outcome::Discarded => {
+                if let Motion::Discarding(ending, moved) = self.data().motion {
+                    self.finish(ending, moved, services);
+                }
+            }
+            Outcome::Panicked => self.job_panicked(services),
+        }
+    }
+
+    /// Sends a job on its way; its completion is the one that counts now.
+    pub(super) fn submit(&mut self, work: Work, services: &mut Services) {
+        self.ticket = self.ticket.wrapping_add(1);
+        services.runner.submit(Job {
+            tag: Tag {
+                owner: self.key().to_owner(),
+                ticket: self.ticket,
+            },
+            work,
+        });
+    }
+
+    /// Lets go of everything on the data side; a job that is out is not awaited any more.
+    pub(super) fn hang_up(&mut self, services: &mut Services) {
+        let Some(mut data) = self.data.take() else {
+            return;
+        };
+        data.unlink(services);
+        self.ticket = self.ticket.wrapping_add(1);
+        match data.motion {
+            Motion::Opened(source) | Motion::Begun(source) => services.discard(source),
+            Motion::Here(transfer, _) | Motion::Received(transfer) => {
+                services.discard(transfer.cut());
+            }
+            _ => {}
+        }
+    }
+
+    fn report(&mut self, report: Report, services: &mut Services) {
+        self.converse(services, |session, cx| session.report(report, cx));
+    }
+
+    fn listen(&mut self, services: &mut Services) {
+        self.data().unlink(services);
+        let address = self.try_to_listen(services);
+        if let Err(error) = &address {
+            log::warn!(
+                "{}: Cannot listen for a data connection: {error}",
+                self.peer
+            );
+        }
+        self.report(Report::Listening(address.ok()), services);
+    }
+
+    fn try_to_listen(&mut self, services: &mut Services) -> std::io::Result<SocketAddr> {
+        let here = self.stream.local_address()?.ip();
+        let token = Socket::Passive(self.key()).to_token();
+        let network = services.network.as_mut();
+        let (listener, lease) = services.passive_ports.listen(network, here, token)?;
+        let address = listener.local_address();
+        let data = self.data();
+        data.link = Link::Listening(listener, lease);
+        data.ready = Latch::default();
+        Ok(address)
+    }
+
+    fn operate(&mut self, operation: Operation, services: &mut Services) {
+        match services.storage.perform(&operation, Wait::Never) {
+            Err(Error::WouldWait) => self.submit(Work::Operate(operation), services),
+            answer => self.report(Report::Operated(answer), services),
+        }
+    }
+
+    fn open_file(&mut self, plan: Plan, services: &mut Services) {
+        match plan.open(services.storage.as_ref(), Wait::Never) {
+            Err(Error::WouldWait) => {
+                self.data().motion = Motion::Opening;
+                self.submit(Work::Open(plan), services);
+            }
+            opened => self.opened(opened, services),
+        }
+    }
+
+    fn opened(
+        &mut self,
+        opened: crate::storage::Result<(Source, Opened)>,
+        services: &mut Services,
+    ) {
+        let opened = match opened {
+            Ok((source, opened)) => {
+                self.data().motion = Motion::Opened(source);
+                Ok(opened)
+            }
+            Err(error) => {
+                self.data().motion = Motion::Idle;
+                Err(error)
+            }
+        };
+        self.report(Report::Opened(opened), services);
+    }
+
+    /// The 150 is in the outbox: now the data connection may come, or is made.
+    fn begin(&mut self, services: &mut Services) {
+        let data = self.data();
+        match std::mem::take(&mut data.motion) {
+            Motion::Opened(source) => data.motion = Motion::Begun(source),
+            motion => data.motion = motion,
+        }
+        if let Link::Target(address) = data.link {
+            data.link = Link::Absent;
+            self.dial(address, services);
+        }
+    }
+
+    fn dial(&mut self, address: SocketAddr, services: &mut Services) {
+        let token = Socket::Data(self.key()).to_token();
+        let connecting = self
+            .stream
+            .local_address()
+            .and_then(|here| services.network.connect(here.ip(), address, token));
+        match connecting {
+            Ok(stream) => {
+                let data = self.data();
+                data.link = Link::Connecting(stream);
+                data.ready = Latch::default();
+            }
+            Err(error) => {
+                log::info!("{}: Cannot connect to {address}: {error}", self.peer);
+                self.fail_to_connect(services);
+            }
+        }
+    }
+
+    /// What the job held is gone with it; so is what it was for.
+    fn job_panicked(&mut self, services: &mut Services) {
+        log::error!("{}: A job panicked; this is a bug", self.peer);
+        let broken = Err(Error::Device);
+        match self.data().motion {
+            Motion::Idle => self.report(Report::Operated(broken), services),
+            Motion::Opening => self.opened(Err(Error::Device), services),
+            _ => self.finish(Ending::Failed(Error::Device), 0, services),
+        }
+    }
+}
+
+/// Whatever a late completion brings back is closed, but not here.
+pub(super) fn put_away(outcome: Outcome, services: &mut Services) {
+    match outcome {
+        Outcome::Opened(Ok((source, _))) => services.discard(source),
+        Outcome::Sliced(transfer, _) => services.discard(transfer.cut()),
+        _ => {}
+    }
+}

@@ -1,0 +1,150 @@
+//! Who an event, a deadline or a completion is for, in one word.
+//!
+//! A slab index is used again as soon as its connection is gone; what was on its way to the old
+//! one must not reach the new. So each connection gets a new generation, and a [`Key`] that
+//! holds both. A [`Token`] is a key and which of the connection's sockets is meant; everything
+//! fits a `usize`, on 32 bits too.
+
+use slab::Slab;
+
+use super::connection::Connection;
+use crate::net::Token;
+
+const SOURCE_BITS: u32 = 2;
+const INDEX_BITS: u32 = if usize::BITS >= 64 { 24 } else { 14 };
+const GENERATION_BITS: u32 = usize::BITS - SOURCE_BITS - INDEX_BITS;
+
+/// The most connections that can be told apart.
+pub(super) const INDICES: usize = (1 << INDEX_BITS) - 1;
+
+/// A connection: its index and its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key(usize);
+
+/// Which socket an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The control connection.
+    Control(Key),
+    /// The passive listener of a connection.
+    Passive(Key),
+    /// The data connection.
+    Data(Key),
+    /// One of the server's listeners, by its number.
+    Listener(usize),
+}
+
+impl Key {
+    /// Of no connection: what it is given to comes back to nobody.
+    pub(super) const NOBODY: Self = Self(usize::MAX >> SOURCE_BITS);
+
+    const fn new(generation: usize, index: usize) -> Self {
+        let generation = generation & ((1 << GENERATION_BITS) - 1);
+        Self((generation << INDEX_BITS) | index)
+    }
+
+    const fn index(self) -> usize {
+        self.0 & INDICES
+    }
+
+    /// For a job, which gives it back.
+    pub(super) const fn to_owner(self) -> usize {
+        self.0
+    }
+
+    pub(super) const fn from_owner(owner: usize) -> Self {
+        Self(owner)
+    }
+}
+
+impl Source {
+    pub(super) const fn to_token(self) -> Token {
+        Token(match self {
+            Self::Control(key) => key.0 << SOURCE_BITS,
+            Self::Passive(key) => (key.0 << SOURCE_BITS) | 1,
+            Self::Data(key) => (key.0 << SOURCE_BITS) | 2,
+            Self::Listener(number) => (number << SOURCE_BITS) | 3,
+        })
+    }
+
+    pub(super) const fn from_token(token: Token) -> Self {
+        let key = Key(token.0 >> SOURCE_BITS);
+        match token.0 & 3 {
+            0 => Self::Control(key),
+            1 => Self::Passive(key),
+            2 => Self::Data(key),
+            _ => Self::Listener(key.0),
+        }
+    }
+}
+
+/// All connections, found by key; a key of one that is gone finds nothing.
+pub(super) struct Connections {
+    slots: Slab<Connection>,
+    generation: usize,
+}
+
+impl Connections {
+    pub(super) const fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            generation: 0,
+        }
+    }
+
+    /// The key that the next [`insert`](Self::insert) must have.
+    pub(super) fn vacant_key(&self) -> Key {
+        Key::new(self.generation, self.slots.vacant_key())
+    }
+
+    /// Takes a connection made with the [`vacant_key`](Self::vacant_key).
+    pub(super) fn insert(&mut self, connection: Connection) {
+        self.generation = self.generation.wrapping_add(1);
+        self.slots.insert(connection);
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Connection> {
+        let connection = self.slots.get_mut(key.index())?;
+        (connection.key() == key).then_some(connection)
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
+        self.get_mut(key)?;
+        self.slots.try_remove(key.index())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.slots.iter().map(|(_, one)| one.key()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back_as_they_went() {
+        let key = Key::new(77, 5);
+        for source in [
+            Source::Control(key),
+            Source::Passive(key),
+            Source::Data(key),
+            Source::Listener(3),
+        ] {
+            assert_eq!(Source::from_token(source.to_token()), source);
+        }
+    }
+
+    #[test]
+    fn generations_tell_the_users_of_one_slot_apart() {
+        assert_ne!(Key::new(1, 9), Key::new(2, 9));
+        assert_eq!(Key::new(1, 9).index(), 9);
+        let last = Key::new(usize::MAX, INDICES - 1);
+        assert_ne!(last, Key::NOBODY);
+        assert_eq!(last.index(), INDICES - 1);
+    }
+}

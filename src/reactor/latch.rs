@@ -1,0 +1,49 @@
+//! What is known of a socket's readiness, kept in user space.
+//!
+//! The kernel says each change once (edge triggered). An event sets the latch, and only an
+//! operation that finds nothing to do clears it; so nothing needs to be registered again, and no
+//! edge is ever lost. A latch that is wrongly set costs one call that says "would block".
+
+use crate::net::Readiness;
+use crate::transfer::Interest;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Latch {
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    /// A short read does not mean that there is no more: an end, an error or urgent data is
+    /// behind it, for which there will be no other event.
+    pub(super) drain: bool,
+}
+
+impl Latch {
+    /// Of a socket that has just come to be: there is room, and whatever can be read will be
+    /// reported.
+    pub(super) const FRESH: Self = Self {
+        readable: false,
+        writable: true,
+        drain: false,
+    };
+
+    pub(super) const fn set(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.drain |= readiness.drain;
+    }
+
+    pub(super) const fn has(self, interest: Interest) -> bool {
+        match interest {
+            Interest::Now => true,
+            Interest::Readable => self.readable,
+            Interest::Writable => self.writable,
+        }
+    }
+
+    pub(super) const fn clear(&mut self, interest: Interest) {
+        match interest {
+            Interest::Now => {}
+            Interest::Readable => self.readable = false,
+            Interest::Writable => self.writable = false,
+        }
+    }
+}

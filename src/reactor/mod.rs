@@ -1,0 +1,394 @@
+//! The loop: readiness, run queue, deadlines, completions, and who is let in.
+//!
+//! ```text
+//!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ pass ──▶ accept ──▶ (poll)
+//! ```
+//!
+//! Only calls that cannot wait are made here. The kernel's events set latches; what a connection
+//! wants is computed from its state; who is ready for what it wants is in the run queue, and
+//! gets one bounded turn a pass, control before data. Everything that comes back later finds
+//! its connection by a key with a generation. The reactor alone knows all the other layers.
+
+mod admission;
+mod connection;
+mod control;
+mod data;
+mod data_turn;
+mod drain;
+mod effects;
+mod key;
+mod latch;
+mod run_queue;
+mod services;
+mod timers;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use admission::{Admission, Door, Refusal};
+use connection::{CloseReason, Connection, Visit};
+use drain::{Drain, Step};
+use key::{Connections, Key, Source};
+use run_queue::{RunQueue, Turn};
+use services::Services;
+use timers::Timers;
+
+use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
+use crate::net::{Event, Network, PassivePorts, Stream};
+use crate::protocol::reply::Reply;
+use crate::session::{Session, Settings};
+use crate::storage::Storage;
+use crate::workers::{Completion, Runner};
+
+/// What a reactor is made of: the seams, and what it may do.
+pub struct Parts {
+    /// Sockets and clocks.
+    pub network: Box<dyn Network>,
+    /// Files.
+    pub storage: Arc<dyn Storage>,
+    /// Who does what may wait.
+    pub runner: Box<dyn Runner>,
+    /// Where passive listeners may be.
+    pub passive_ports: PassivePorts,
+    /// What all sessions have in common.
+    pub settings: Settings,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once of one address.
+    pub connections_per_address: usize,
+}
+
+/// The loop and everything that it drives.
+pub struct Reactor {
+    services: Services,
+    connections: Connections,
+    queue: RunQueue,
+    timers: Timers,
+    admission: Admission,
+    doors: Vec<Door>,
+    drain: Drain,
+    events: Vec<Event>,
+    completions: Vec<Completion>,
+}
+
+impl Reactor {
+    /// A reactor without listeners.
+    pub fn new(parts: Parts) -> Self {
+        let limit = parts.connections.min(key::INDICES - 1);
+        Self {
+            services: Services::new(
+                parts.network,
+                parts.storage,
+                parts.runner,
+                parts.passive_ports,
+                parts.settings,
+            ),
+            connections: Connections::new(),
+            queue: RunQueue::default(),
+            timers: Timers::default(),
+            admission: Admission::new(limit, parts.connections_per_address),
+            doors: Vec::new(),
+            drain: Drain::Running,
+            events: Vec::new(),
+            completions: Vec::new(),
+        }
+    }
+
+    /// Listens at one more address, and says which (the port may have been 0).
+    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let token = Source::Listener(self.doors.len()).to_token();
+        let door = Door::new(self.services.network.listen(address, token)?);
+        let address = door.address();
+        self.doors.push(door);
+        Ok(address)
+    }
+
+    /// Connections that are open, those that linger included.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
+    /// what there is to do. Whether the server is still running.
+    pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let timeout = self.patience(timeout);
+        self.services.network.poll(timeout, &mut self.events)?;
+        self.services.tick();
+        self.latch_events();
+        self.deliver_completions();
+        self.fire_deadlines();
+        self.run_pass();
+        self.accept();
+        self.drain_further();
+        Ok(self.drain != Drain::Stopped)
+    }
+
+    /// Begins to stop: nobody new is let in, who is idle hears 421, transfers may end within the
+    /// grace period. Said again, it stops at once.
+    pub fn stop(&mut self) {
+        if !self.drain.is_running() {
+            log::warn!("Stopping at once");
+            self.leave_the_rest_behind();
+            self.drain = Drain::Stopped;
+            return;
+        }
+        log::info!("Stopping");
+        self.doors.clear();
+        let until = self.services.now + self.services.settings.timings.grace;
+        self.drain = Drain::Draining(until);
+        for key in self.connections.keys() {
+            self.visit(key, |connection, services| {
+                connection.converse(services, Session::stop);
+                Ok(())
+            });
+        }
+    }
+
+    /// How long to sleep: until the next real deadline, and not at all where something is
+    /// runnable.
+    fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
+        if !self.queue.is_empty() || self.services.runner.has_finished() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.services.now;
+        let doors = self.doors.iter().filter_map(|door| door.wakes_at(now));
+        let deadlines = self.timers.next().into_iter();
+        let wake = deadlines.chain(doors).chain(self.drain.wakes_at()).min();
+        let until_wake = wake.map(|at| at.saturating_duration_since(self.services.network.now()));
+        until_wake.into_iter().chain(timeout).min()
+    }
+
+    fn latch_events(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            match event {
+                Event::StopSignal => self.stop(),
+                Event::Ready(token, readiness) => match Source::from_token(token) {
+                    Source::Listener(number) => {
+                        if let Some(door) = self.doors.get_mut(number) {
+                            door.knock();
+                        }
+                    }
+                    Source::Control(key) => {
+                        if let Some(connection) = self.connections.get_mut(key) {
+                            connection.ready.set(readiness);
+                            self.schedule(key);
+                        }
+                    }
+                    Source::Passive(key) | Source::Data(key) => {
+                        let connection = self.connections.get_mut(key);
+                        if let Some(data) = connection.and_then(|one| one.data.as_mut()) {
+                            data.ready.set(readiness);
+                            self.schedule(key);
+                        }
+                    }
+                },
+            }
+        }
+        self.events = events;
+    }
+
+    fn deliver_completions(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.services.runner.collect(&mut completions);
+        for completion in completions.drain(..) {
+            let key = Key::from_owner(completion.tag.owner);
+            if self.connections.get_mut(key).is_none() {
+                effects::put_away(completion.outcome, &mut self.services);
+                continue;
+            }
+            self.visit(key, |connection, services| {
+                connection.complete(completion, services);
+                Ok(())
+            });
+        }
+        self.completions = completions;
+    }
+
+    fn fire_deadlines(&mut self) {
+        while let Some((key, at)) = self.timers.pop_due(self.services.now) {
+            let Some(connection) = self.connections.get_mut(key) else {
+                continue;
+            };
+            if connection.armed == Some(at) {
+                connection.armed = None;
+                self.visit(key, Connection::expire);
+            }
+        }
+        let connections = &mut self.connections;
+        self.timers.sweep(connections.len(), |key, at| {
+            connections
+                .get_mut(key)
+                .is_some_and(|one| one.armed == Some(at))
+        });
+    }
+
+    /// Everybody who is runnable has one turn; who still is then is queued for the next pass.
+    fn run_pass(&mut self) {
+        for _ in 0..self.queue.len(Turn::Control) {
+            self.give_turn(Turn::Control, Connection::control_turn);
+        }
+        for _ in 0..self.queue.len(Turn::Data) {
+            self.give_turn(Turn::Data, |connection, services| {
+                connection.data_turn(services);
+                Ok(())
+            });
+        }
+    }
+
+    fn give_turn(&mut self, turn: Turn, work: fn(&mut Connection, &mut Services) -> Visit) {
+        let Some(key) = self.queue.pop(turn) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.queued.taken(turn);
+            self.visit(key, work);
+        }
+    }
+
+    /// Visits a connection and does what follows: it is queued again, or closed. A panic ends
+    /// that connection, and no other.
+    fn visit(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut Services) -> Visit) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let services = &mut self.services;
+        let visited = catch_unwind(AssertUnwindSafe(|| connection.visit(services, work)));
+        match visited {
+            Ok(Ok(())) => self.schedule(key),
+            Ok(Err(reason)) => self.close(key, reason),
+            Err(_) => {
+                log::error!("{}: {}", connection.peer, CloseReason::Panicked);
+                self.services.recover();
+                self.close(key, CloseReason::Panicked);
+            }
+        }
+    }
+
+    /// Queues a connection for what it wants, and sees to its next deadline.
+    fn schedule(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        for turn in [Turn::Control, Turn::Data] {
+            if connection.wants(turn) {
+                self.queue.push(key, turn, &mut connection.queued);
+            }
+        }
+        if connection
+            .data
+            .as_ref()
+            .is_some_and(|data| data.is_unused())
+        {
+            connection.data = None;
+        }
+        let deadline = connection.deadlines.next();
+        self.timers.arm(key, deadline, &mut connection.armed);
+    }
+
+    /// The one way out of the reactor.
+    fn close(&mut self, key: Key, reason: CloseReason) {
+        let Some(mut connection) = self.connections.remove(key) else {
+            return;
+        };
+        let services = &mut self.services;
+        // After a panic its state is not to be relied on, so neither is this.
+        let _ = catch_unwind(AssertUnwindSafe(|| connection.hang_up(services)));
+        self.admission.leave(connection.peer.ip());
+        log::debug!("{}: Closed: {reason}", connection.peer);
+        log::info!("{} disconnected", connection.peer);
+    }
+
+    fn accept(&mut self) {
+        for number in 0..self.doors.len() {
+            for _ in 0..ACCEPTS_PER_PASS {
+                if !self.accept_one(number) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether there may be another one behind it.
+    fn accept_one(&mut self, number: usize) -> bool {
+        let now = self.services.now;
+        let Some(door) = self.doors.get_mut(number) else {
+            return false;
+        };
+        if !door.is_ready(now) {
+            return false;
+        }
+        let key = self.connections.vacant_key();
+        match door.listener.accept(Source::Control(key).to_token()) {
+            Ok((stream, peer)) => {
+                self.welcome(key, stream, peer);
+                true
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    door.sleep();
+                    false
+                }
+                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
+                _ => {
+                    log::warn!("Cannot accept a connection: {error}");
+                    door.pause(now);
+                    false
+                }
+            },
+        }
+    }
+
+    fn welcome(&mut self, key: Key, mut stream: Box<dyn Stream>, peer: SocketAddr) {
+        if let Err(refusal) = self.admit(peer.ip()) {
+            log::warn!("Refused a connection (address = {peer}): {refusal:?}");
+            let mut reply = Vec::new();
+            Reply::service_not_available().write_to(&mut reply);
+            // It fits into a new socket's buffer; a client that is gone does not miss it.
+            let _ = stream.write(&reply);
+            let _ = stream.shutdown();
+            return;
+        }
+        log::info!("Accepted new connection (address = {peer})");
+        let connection = Connection::open(key, stream, peer, &mut self.services);
+        self.connections.insert(connection);
+        self.visit(key, |_, _| Ok(()));
+    }
+
+    fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        if self.services.runner.outstanding() > JOBS_WAITING {
+            return Err(Refusal::Overloaded);
+        }
+        self.admission.admit(address)
+    }
+
+    fn drain_further(&mut self) {
+        let is_empty = self.connections.len() == 0 && self.services.runner.outstanding() == 0;
+        match self.drain.step(self.services.now, is_empty) {
+            Step::Nothing => {}
+            Step::Cut => {
+                for key in self.connections.keys() {
+                    self.visit(key, |connection, services| {
+                        connection.converse(services, Session::stop_now);
+                        Ok(())
+                    });
+                }
+            }
+            Step::Leave => self.leave_the_rest_behind(),
+        }
+    }
+
+    fn leave_the_rest_behind(&mut self) {
+        for key in self.connections.keys() {
+            self.close(key, CloseReason::Stopped);
+        }
+    }
+
+    /// The time that the reactor goes by.
+    pub fn now(&self) -> Instant {
+        self.services.now
+    }
+}

@@ -1,0 +1,93 @@
+//! Who is to be visited next: each connection at most once in each queue.
+//!
+//! A pass visits what was queued when it began, so that a connection with endless work waits
+//! for the others once a pass; control comes before data, so that a command is answered before
+//! the next megabyte.
+
+use std::collections::VecDeque;
+
+use super::key::Key;
+
+/// Which turn a connection is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Control,
+    Data,
+}
+
+/// Where a connection is queued; kept with it, so that it is queued once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Queued {
+    control: bool,
+    data: bool,
+}
+
+impl Queued {
+    const fn place(&mut self, turn: Turn) -> &mut bool {
+        match turn {
+            Turn::Control => &mut self.control,
+            Turn::Data => &mut self.data,
+        }
+    }
+
+    /// It has been taken out for its turn.
+    pub(super) const fn taken(&mut self, turn: Turn) {
+        *self.place(turn) = false;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RunQueue {
+    control: VecDeque<Key>,
+    data: VecDeque<Key>,
+}
+
+impl RunQueue {
+    pub(super) fn push(&mut self, key: Key, turn: Turn, queued: &mut Queued) {
+        let queued = queued.place(turn);
+        if !*queued {
+            *queued = true;
+            self.lane(turn).push_back(key);
+        }
+    }
+
+    pub(super) fn pop(&mut self, turn: Turn) -> Option<Key> {
+        self.lane(turn).pop_front()
+    }
+
+    pub(super) fn len(&mut self, turn: Turn) -> usize {
+        self.lane(turn).len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.data.is_empty()
+    }
+
+    const fn lane(&mut self, turn: Turn) -> &mut VecDeque<Key> {
+        match turn {
+            Turn::Control => &mut self.control,
+            Turn::Data => &mut self.data,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_queued_once_until_its_turn() {
+        let mut queue = RunQueue::default();
+        let mut queued = Queued::default();
+        queue.push(Key::NOBODY, Turn::Control, &mut queued);
+        queue.push(Key::NOBODY, Turn::Control, &mut queued);
+        queue.push(Key::NOBODY, Turn::Data, &mut queued);
+        assert_eq!(queue.len(Turn::Control), 1);
+        assert_eq!(queue.len(Turn::Data), 1);
+        assert_eq!(queue.pop(Turn::Control), Some(Key::NOBODY));
+        queued.taken(Turn::Control);
+        queue.push(Key::NOBODY, Turn::Control, &mut queued);
+        assert_eq!(queue.len(Turn::Control), 1);
+        assert!(!queue.is_empty());
+    }
+}

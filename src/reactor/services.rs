@@ -1,0 +1,85 @@
+//! What a connection works with during a visit: the seams, the time of this pass, and the
+//! scratch that all connections share.
+//!
+//! It is one value, apart from the connections, so that a turn may borrow one connection and
+//! all of this at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::key::Key;
+use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
+use crate::net::{Network, PassivePorts};
+use crate::session::{Order, Settings};
+use crate::storage::Storage;
+use crate::transfer::{Scratch, Source};
+use crate::workers::{Job, Runner, Tag, Work};
+
+pub(super) struct Services {
+    pub(super) network: Box<dyn Network>,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) runner: Box<dyn Runner>,
+    pub(super) passive_ports: PassivePorts,
+    pub(super) settings: Settings,
+    /// The time of this pass.
+    pub(super) now: Instant,
+    pub(super) unix_time: i64,
+    /// Orders of the session that is being visited; empty between visits.
+    pub(super) orders: VecDeque<Order>,
+    /// Lent to the input of the connection that is being visited.
+    pub(super) input: Vec<u8>,
+    /// Lent to its outbox.
+    pub(super) output: Vec<u8>,
+    pub(super) scratch: Scratch,
+}
+
+impl Services {
+    pub(super) fn new(
+        network: Box<dyn Network>,
+        storage: Arc<dyn Storage>,
+        runner: Box<dyn Runner>,
+        passive_ports: PassivePorts,
+        settings: Settings,
+    ) -> Self {
+        let now = network.now();
+        let unix_time = network.unix_time();
+        Self {
+            network,
+            storage,
+            runner,
+            passive_ports,
+            settings,
+            now,
+            unix_time,
+            orders: VecDeque::new(),
+            input: vec![0; INPUT_BYTES],
+            output: Vec::with_capacity(OUTBOX_BYTES),
+            scratch: Scratch::new(CHUNK_BYTES),
+        }
+    }
+
+    /// Reads the clocks, once for a pass.
+    pub(super) fn tick(&mut self) {
+        self.now = self.network.now();
+        self.unix_time = self.network.unix_time();
+    }
+
+    /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
+    /// is told.
+    pub(super) fn discard(&mut self, source: Source) {
+        self.runner.submit(Job {
+            tag: Tag {
+                owner: Key::NOBODY.to_owner(),
+                ticket: 0,
+            },
+            work: Work::Discard(source),
+        });
+    }
+
+    /// Makes everything usable again after a panic in the middle of a visit.
+    pub(super) fn recover(&mut self) {
+        self.orders.clear();
+        self.input.resize(INPUT_BYTES, 0);
+    }
+}
