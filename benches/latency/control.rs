@@ -1,0 +1,160 @@
+//! The measuring client: one control connection on a blocking socket.
+//!
+//! As little as possible lies between two clock readings: one `write`, one `read`, buffers
+//! that exist already. Knows replies (RFC 959 §4.2) just enough to find their end and
+//! check their code.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// A peer that is silent for so long has failed: the run must end.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The command that is measured most.
+pub(crate) const NOOP: &[u8] = b"NOOP\r\n";
+
+/// A control connection.
+pub(crate) struct Control {
+    stream: BufReader<TcpStream>,
+    reply: Vec<u8>,
+}
+
+impl Control {
+    /// Connects and takes the greeting.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::greet(TcpStream::connect(address)?)
+    }
+
+    /// Connects as the `number`th of a crowd: from one of many loopback addresses, because
+    /// a server limits the connections of a single one.
+    pub(crate) fn connect_in_crowd(address: SocketAddr, number: u32) -> io::Result<Self> {
+        let last = u8::try_from(number % 250).unwrap_or_default();
+        let source = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, last + 1), 0);
+        let socket = rustix::net::socket_with(
+            AddressFamily::INET,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        rustix::net::bind(&socket, &source)?;
+        rustix::net::connect(&socket, &address)?;
+        Self::greet(TcpStream::from(socket))
+    }
+
+    fn greet(stream: TcpStream) -> io::Result<Self> {
+        prepare(&stream)?;
+        let mut control = Self {
+            stream: BufReader::with_capacity(16 * 1024, stream),
+            reply: Vec::with_capacity(1024),
+        };
+        control.expect(b"220")?;
+        Ok(control)
+    }
+
+    /// Logs in, for binary transfers.
+    pub(crate) fn log_in(&mut self) -> io::Result<()> {
+        self.send(b"USER anonymous\r\n")?;
+        if self.reply()?.starts_with(b"331") {
+            self.send(b"PASS bench@\r\n")?;
+            self.expect(b"230")?;
+        }
+        self.ask(b"TYPE I\r\n", b"200")
+    }
+
+    /// One command and its reply.
+    pub(crate) fn ask(&mut self, command: &[u8], code: &[u8]) -> io::Result<()> {
+        self.send(command)?;
+        self.expect(code)
+    }
+
+    /// Sends commands, without waiting.
+    pub(crate) fn send(&mut self, commands: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(commands)
+    }
+
+    /// Takes a reply, which must have the code.
+    pub(crate) fn expect(&mut self, code: &[u8]) -> io::Result<()> {
+        let reply = self.reply()?;
+        if reply.starts_with(code) {
+            return Ok(());
+        }
+        Err(unexpected(reply))
+    }
+
+    /// Takes a reply up to its last line.
+    pub(crate) fn reply(&mut self) -> io::Result<&[u8]> {
+        loop {
+            self.reply.clear();
+            if self.stream.read_until(b'\n', &mut self.reply)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if ends_a_reply(&self.reply) {
+                return Ok(&self.reply);
+            }
+        }
+    }
+
+    /// Takes replies whose text is known: several in one piece, compared as one.
+    pub(crate) fn take_exactly(&mut self, replies: &[u8], scratch: &mut [u8]) -> io::Result<()> {
+        self.stream.read_exact(scratch)?;
+        if scratch == replies {
+            return Ok(());
+        }
+        Err(unexpected(scratch))
+    }
+
+    /// Asks for a passive port and connects to it.
+    pub(crate) fn open_data(&mut self) -> io::Result<TcpStream> {
+        self.send(b"EPSV\r\n")?;
+        let mut address = self.stream.get_ref().peer_addr()?;
+        let reply = self.reply()?;
+        address.set_port(passive_port(reply).ok_or_else(|| unexpected(reply))?);
+        let data = TcpStream::connect(address)?;
+        prepare(&data)?;
+        Ok(data)
+    }
+
+    /// Says goodbye and reads to the end of the connection.
+    pub(crate) fn quit(mut self) -> io::Result<()> {
+        self.ask(b"QUIT\r\n", b"221")?;
+        self.reply.clear();
+        match self.stream.read_until(b'\n', &mut self.reply)? {
+            0 => Ok(()),
+            _ => Err(unexpected(&self.reply)),
+        }
+    }
+
+    /// The socket, between a reply and the next command.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+}
+
+/// Sets what every socket of the bench has.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))
+}
+
+/// A code and a space; the other lines of a reply have a hyphen there, or no code.
+fn ends_a_reply(line: &[u8]) -> bool {
+    let (code, rest) = line.split_at_checked(3).unwrap_or_default();
+    rest.starts_with(b" ") && code.iter().all(u8::is_ascii_digit)
+}
+
+/// The port in `229 Text (|||port|)`, RFC 2428 §3.
+fn passive_port(reply: &[u8]) -> Option<u16> {
+    let reply = str::from_utf8(reply).ok()?;
+    let (_, port) = reply.strip_prefix("229")?.split_once("(|||")?;
+    port.split_once("|)")?.0.parse().ok()
+}
+
+fn unexpected(reply: &[u8]) -> io::Error {
+    let start: Vec<u8> = reply.iter().copied().take(80).collect();
+    let text = String::from_utf8_lossy(&start);
+    io::Error::other(format!("unexpected reply: {}", text.trim_end()))
+}

@@ -1,0 +1,78 @@
+//! The row of idle sessions: what a thousand of them cost.
+//!
+//! Counted is the proportional set size (PSS): private pages in full, shared ones divided
+//! among the processes that share them. What the kernel keeps for sockets is not in it.
+
+use std::fs;
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tempfile::TempDir;
+
+use crate::Bench;
+use crate::control::Control;
+use crate::subject::Subject;
+use crate::table::{Line, Value};
+
+const SESSIONS: u32 = 1000;
+
+/// Descriptors for what else the bench has open.
+const OTHER_DESCRIPTORS: u64 = 64;
+
+/// A thousand logged-in sessions that say nothing.
+pub(super) fn memory(bench: &Bench) -> io::Result<Vec<Line>> {
+    let directory = TempDir::new()?;
+    let server = bench.start_serving(directory.path())?;
+    // After the server's start: it must raise its own limit, not inherit ours.
+    allow_descriptors(u64::from(SESSIONS) + OTHER_DESCRIPTORS)?;
+
+    // One session first: pages that the first of all touches are not a session's cost.
+    log_in(&server, 0)?.quit()?;
+    let before = proportional_set_size(&server)?;
+    let sessions = (0..SESSIONS)
+        .map(|number| log_in(&server, number))
+        .collect::<io::Result<Vec<_>>>()?;
+    let after = proportional_set_size(&server)?;
+    drop(sessions);
+
+    let each = (after - before).max(0.0) / f64::from(SESSIONS);
+    let bytes = Value::Bytes;
+    Ok(vec![
+        Line::alone("PSS before any session", bytes(before), ""),
+        Line::alone("each of 1000 idle sessions", bytes(each), "< 1024 B"),
+        Line::alone("PSS with 1000 sessions", bytes(after), "< 3072 KiB"),
+    ])
+}
+
+fn log_in(server: &Subject, number: u32) -> io::Result<Control> {
+    let mut session = Control::connect_in_crowd(server.address, number)?;
+    session.log_in()?;
+    Ok(session)
+}
+
+/// Raises the soft limit, where it is lower, as far as the hard one allows.
+fn allow_descriptors(wanted: u64) -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let raised = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    Ok(setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(raised),
+            maximum: limit.maximum,
+        },
+    )?)
+}
+
+/// In bytes, from the `Pss:` line of `smaps_rollup`.
+fn proportional_set_size(subject: &Subject) -> io::Result<f64> {
+    let path = format!("/proc/{}/smaps_rollup", subject.process_id());
+    let kibibytes: u32 = fs::read_to_string(&path)?
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| io::Error::other(format!("no Pss in {path}")))?;
+    Ok(f64::from(kibibytes) * 1024.0)
+}

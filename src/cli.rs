@@ -1,0 +1,255 @@
+//! The command line: what was typed, and what it means.
+//!
+//! Every mistake is answered with the option that is wrong and what would be right. It opens
+//! nothing but a password file, and starts nothing.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::prelude::*;
+use log::LevelFilter;
+use mioftpd::auth::{Credentials, Rights};
+use mioftpd::config::Config;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+A small FTP server on one thread.
+
+Usage: mioftpd [OPTIONS] [DIR]
+
+  DIR  The directory to serve. Without one, only the control connection is
+       served: NOOP and QUIT are answered, and no other command is implemented.
+
+Options:
+  -l, --listen ADDR:PORT         Listen here; may be given again; port 0 lets the system
+                                 choose [default: [::]:21000 and 0.0.0.0:21000]
+  -w, --writable                 Anonymous clients may write
+  -u, --user NAME                Only NAME may log in, and may read and write
+      --password-file FILE       Where its password is, on the first line
+                                 [default: the variable MIOFTPD_PASSWORD]
+      --anonymous                Anonymous clients may log in beside --user
+      --passive-ports FIRST-LAST Ports for data connections [default: any]
+      --passive-address IP       The IPv4 address that PASV tells clients
+                                 [default: where they connected to]
+      --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
+      --log LEVEL                error, warn, info, debug or trace [default: info]
+  -h, --help                     Print this
+  -V, --version                  Print the version
+";
+
+/// The variable that a password may be in.
+const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
+
+const WORKERS_MAX: usize = 64;
+
+/// What is to be done.
+pub(crate) enum Action {
+    Serve(Box<Config>, LevelFilter),
+    Help,
+    Version,
+}
+
+/// What is wrong with the command line, and what would be right.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<lexopt::Error> for Usage {
+    fn from(error: lexopt::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What was typed, before it is known whether it fits together.
+#[derive(Default)]
+struct Typed {
+    listen: Vec<SocketAddr>,
+    root: Option<PathBuf>,
+    writable: bool,
+    user: Option<Vec<u8>>,
+    password_file: Option<PathBuf>,
+    anonymous: bool,
+    passive_ports: Option<RangeInclusive<u16>>,
+    passive_address: Option<Ipv4Addr>,
+    workers: Option<usize>,
+    log: Option<LevelFilter>,
+}
+
+/// Reads the arguments; `password` is what the environment says.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    password: Option<OsString>,
+) -> Result<Action, Usage> {
+    let mut typed = Typed::default();
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Action::Help),
+            Short('V') | Long("version") => return Ok(Action::Version),
+            Short('w') | Long("writable") => typed.writable = true,
+            Long("anonymous") => typed.anonymous = true,
+            Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
+            Value(root) => {
+                let root = root.display();
+                return Err(Usage(format!("one DIR is served, so what is '{root}'?")));
+            }
+            option => typed.take(&option_name(&option)?, &mut parser)?,
+        }
+    }
+    typed.config(password)
+}
+
+fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
+    match argument {
+        Short('l') => Ok("listen".to_owned()),
+        Short('u') => Ok("user".to_owned()),
+        Long(name) => Ok((*name).to_owned()),
+        Short(letter) => Err(Usage(format!(
+            "no such option: -{letter}; --help lists them"
+        ))),
+        Value(value) => Err(Usage(format!("what is '{}'?", value.display()))),
+    }
+}
+
+impl Typed {
+    /// Takes an option that has a value.
+    fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Usage> {
+        match name {
+            "listen" => self.listen.push(value(
+                parser,
+                name,
+                "ADDR:PORT, as in 127.0.0.1:21000 or [::1]:21000",
+            )?),
+            "user" => self.user = Some(parser.value()?.into_vec()),
+            "password-file" => self.password_file = Some(parser.value()?.into()),
+            "passive-ports" => {
+                let what = "FIRST-LAST, as in 50000-50100, from 1 to 65535";
+                let Ports(range) = value(parser, name, what)?;
+                self.passive_ports = Some(range);
+            }
+            "passive-address" => {
+                self.passive_address =
+                    Some(value(parser, name, "an IPv4 address, as in 203.0.113.7")?);
+            }
+            "workers" => {
+                let count = value(parser, name, "a number from 0 to 64")?;
+                if count > WORKERS_MAX {
+                    return Err(Usage(format!(
+                        "--workers takes a number from 0 to 64, not {count}"
+                    )));
+                }
+                self.workers = Some(count);
+            }
+            "log" => self.log = Some(log_level(&parser.value()?)?),
+            _ => {
+                return Err(Usage(format!(
+                    "no such option: --{name}; --help lists them"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees whether it fits together.
+    fn config(self, password: Option<OsString>) -> Result<Action, Usage> {
+        let mut config = Config {
+            listen: self.listen,
+            root: self.root,
+            passive_ports: self.passive_ports,
+            passive_address: self.passive_address,
+            ..Config::default()
+        };
+        if let Some(workers) = self.workers {
+            config.workers = workers;
+        }
+        let rights = if self.writable {
+            Rights::ReadWrite
+        } else {
+            Rights::Read
+        };
+        config.accounts.anonymous = (self.anonymous || self.user.is_none()).then_some(rights);
+        config.accounts.named = match (self.user, self.password_file) {
+            (Some(name), file) if !name.is_empty() => Some(Credentials {
+                name,
+                password: find_password(file, password)?,
+            }),
+            (Some(_), _) => return Err(Usage("--user takes a name".to_owned())),
+            (None, Some(_)) => {
+                return Err(Usage("--password-file goes with --user NAME".to_owned()));
+            }
+            (None, None) => None,
+        };
+        let level = self.log.unwrap_or(LevelFilter::Info);
+        Ok(Action::Serve(Box::new(config), level))
+    }
+}
+
+fn value<T: FromStr>(parser: &mut lexopt::Parser, name: &str, what: &str) -> Result<T, Usage> {
+    let typed = parser.value()?;
+    let parsed = typed.to_str().and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| Usage(format!("--{name} takes {what}, not '{}'", typed.display())))
+}
+
+fn log_level(typed: &std::ffi::OsStr) -> Result<LevelFilter, Usage> {
+    match typed.to_str() {
+        Some("error") => Ok(LevelFilter::Error),
+        Some("warn") => Ok(LevelFilter::Warn),
+        Some("info") => Ok(LevelFilter::Info),
+        Some("debug") => Ok(LevelFilter::Debug),
+        Some("trace") => Ok(LevelFilter::Trace),
+        _ => Err(Usage(format!(
+            "--log takes error, warn, info, debug or trace, not '{}'",
+            typed.display()
+        ))),
+    }
+}
+
+/// Ports as they are typed, FIRST-LAST.
+struct Ports(RangeInclusive<u16>);
+
+impl FromStr for Ports {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (first, last) = text.split_once('-').ok_or(())?;
+        let (first, last): (u16, u16) = (first.parse().or(Err(()))?, last.parse().or(Err(()))?);
+        (first >= 1 && first <= last)
+            .then_some(Self(first..=last))
+            .ok_or(())
+    }
+}
+
+/// From the file, or else from the environment; never from the command line, which everybody on
+/// the machine can read.
+fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Vec<u8>, Usage> {
+    let (password, origin) = match (file, variable) {
+        (Some(path), _) => {
+            let text = fs::read(&path)
+                .map_err(|error| Usage(format!("--password-file {}: {error}", path.display())))?;
+            let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            (line.to_vec(), format!("--password-file {}", path.display()))
+        }
+        (None, Some(variable)) => (variable.into_vec(), PASSWORD_VARIABLE.to_owned()),
+        (None, None) => {
+            return Err(Usage(format!(
+                "--user needs a password, in {PASSWORD_VARIABLE} or in --password-file FILE"
+            )));
+        }
+    };
+    if password.is_empty() {
+        return Err(Usage(format!("{origin}: the password is empty")));
+    }
+    Ok(password)
+}

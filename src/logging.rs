@@ -1,0 +1,123 @@
+//! Logging that the loop can afford: records cross a bounded channel to a thread of their own.
+//!
+//! `simple_logger` prints where it is called, waits on a full pipe and panics on a closed one. So
+//! a thread owns it; a record that finds the channel full is counted, and the count is reported
+//! with the next one that fits. Nothing here knows what is logged.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use simple_logger::SimpleLogger;
+
+use crate::limits::{LOG_RECORDS, THREAD_STACK_BYTES};
+
+/// A record on its way to the thread that prints it.
+enum Message {
+    Line {
+        level: Level,
+        target: &'static str,
+        text: String,
+    },
+    /// All before it has been printed: the thread may end.
+    End,
+}
+
+struct Channel {
+    sender: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// The thread that prints; dropped, it prints what is left, and ends.
+#[must_use = "dropping it ends the logging"]
+pub struct Logging {
+    sender: SyncSender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the thread, and has `log` send it everything up to `level`.
+///
+/// # Errors
+/// When there is no thread to be had, or a logger is installed already.
+pub fn start(level: LevelFilter) -> io::Result<Logging> {
+    let (sender, receiver) = sync_channel(LOG_RECORDS);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let channel = Channel {
+        sender: sender.clone(),
+        dropped: Arc::clone(&dropped),
+    };
+    let thread = thread::Builder::new()
+        .name("log".to_owned())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || print_all(&receiver, &dropped))?;
+    log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
+    log::set_max_level(level);
+    Ok(Logging {
+        sender,
+        thread: Some(thread),
+    })
+}
+
+impl Log for Channel {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let message = Message::Line {
+            level: record.level(),
+            target: record.module_path_static().unwrap_or("mioftpd"),
+            text: record.args().to_string(),
+        };
+        if self.sender.try_send(message).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        // Nobody may be reading any more; then there is nothing to wait for.
+        if self.sender.try_send(Message::End).is_ok()
+            && let Some(thread) = self.thread.take()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn print_all(receiver: &Receiver<Message>, dropped: &AtomicU64) {
+    let printer = SimpleLogger::new()
+        .with_level(LevelFilter::Trace)
+        .with_utc_timestamps();
+    while let Ok(Message::Line {
+        level,
+        target,
+        text,
+    }) = receiver.recv()
+    {
+        print(&printer, level, target, &text);
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let text = format!("{lost} log lines were lost: they came faster than they print");
+            print(&printer, Level::Warn, "mioftpd", &text);
+        }
+    }
+}
+
+fn print(printer: &SimpleLogger, level: Level, target: &str, text: &str) {
+    let args = format_args!("{text}");
+    let record = Record::builder()
+        .level(level)
+        .target(target)
+        .args(args)
+        .build();
+    // It panics when nobody reads what it prints; the next line may find a reader again.
+    let _ = catch_unwind(AssertUnwindSafe(|| printer.log(&record)));
+}
