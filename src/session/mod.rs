@@ -5,8 +5,8 @@
 //! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
-//! Each command has its method in the file of its family: [`login`], [`navigation`], [`files`],
-//! [`channel`], [`transfers`], [`information`].
+//! Each command has its method in the file of its family: `login`, `navigation`, `files`,
+//! `channel`, `transfers`, `information`.
 
 mod channel;
 mod control_only;
