@@ -1,1 +1,323 @@
-//! To be written.
+//! Which port the next passive listener takes (PASV, RFC 959 §4.1.2; EPSV, RFC 2428 §3).
+//!
+//! It owns the configured range and the set of ports in use. Each search starts at a place
+//! that an outsider cannot foresee: one who guesses the next port could connect to it before
+//! the client does. It opens listeners through the seam and knows nothing of who asks.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use super::{Listener, Network, Token};
+
+const WORD: usize = u64::BITS as usize;
+
+/// The ports that passive listeners may have.
+pub struct PassivePorts {
+    range: Option<Range>,
+}
+
+/// The right to one port of the range.
+#[must_use = "a lease that is not released keeps its port for ever"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct PortLease {
+    port: u16,
+}
+
+impl PortLease {
+    /// The port that is listened on.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl PassivePorts {
+    /// Only these ports (0 is none), or any that the system gives.
+    pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
+        Self {
+            range: range.map(Range::new),
+        }
+    }
+
+    /// Listens on a free port of `ip`, registered under `token`.
+    ///
+    /// # Errors
+    /// `AddrNotAvailable` when every port of the range is taken; any error but `AddrInUse`
+    /// ends the search, because the next port would meet it again.
+    pub fn listen(
+        &mut self,
+        network: &mut dyn Network,
+        ip: IpAddr,
+        token: Token,
+    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
+        let Some(range) = &mut self.range else {
+            let listener = network.listen(SocketAddr::new(ip, 0), token)?;
+            let port = listener.local_address().port();
+            return Ok((listener, PortLease { port }));
+        };
+        let start = range.unforeseeable();
+        for step in 0..range.size {
+            let index = (start + step) % range.size;
+            let Some(port) = range.free_port(index) else {
+                continue;
+            };
+            match network.listen(SocketAddr::new(ip, port), token) {
+                Ok(listener) => {
+                    range.mark(index, true);
+                    return Ok((listener, PortLease { port }));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let reason = "every passive port is in use";
+        Err(io::Error::new(io::ErrorKind::AddrNotAvailable, reason))
+    }
+
+    /// The port of a listener that is closed may be taken again.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a lease is used up by its release"
+    )]
+    pub fn release(&mut self, lease: PortLease) {
+        if let Some(range) = &mut self.range
+            && let Some(offset) = lease.port.checked_sub(range.first)
+        {
+            range.mark(usize::from(offset), false);
+        }
+    }
+
+    /// How many ports are not leased; `None` where there is no range.
+    pub fn available(&self) -> Option<usize> {
+        let range = self.range.as_ref()?;
+        Some(
+            (0..range.size)
+                .filter(|&index| !range.is_leased(index))
+                .count(),
+        )
+    }
+}
+
+/// A range of ports with a bit for each: leased or not.
+struct Range {
+    first: u16,
+    size: usize,
+    leased: Vec<u64>,
+    hasher: RandomState,
+    searches: u64,
+}
+
+impl Range {
+    fn new(range: RangeInclusive<u16>) -> Self {
+        // Port 0 would make the system choose, and not from the range.
+        let (first, last) = (range.start().max(&1), range.end());
+        let size = (*first..=*last).len();
+        Self {
+            first: *first,
+            size,
+            leased: vec![0; size.div_ceil(WORD)],
+            hasher: RandomState::new(),
+            searches: 0,
+        }
+    }
+
+    /// The port at `index`, if nobody holds it.
+    fn free_port(&self, index: usize) -> Option<u16> {
+        let offset = u16::try_from(index).ok()?;
+        (!self.is_leased(index)).then(|| self.first.checked_add(offset))?
+    }
+
+    fn is_leased(&self, index: usize) -> bool {
+        let word = self.leased.get(index / WORD);
+        word.is_some_and(|word| word >> (index % WORD) & 1 == 1)
+    }
+
+    fn mark(&mut self, index: usize, leased: bool) {
+        if let Some(word) = self.leased.get_mut(index / WORD) {
+            let bit = 1 << (index % WORD);
+            *word = if leased { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// An index to start from: a counter, hashed with a key that only this process knows.
+    fn unforeseeable(&mut self) -> usize {
+        self.searches = self.searches.wrapping_add(1);
+        let size = u64::try_from(self.size.max(1)).unwrap_or(1);
+        usize::try_from(self.hasher.hash_one(self.searches) % size).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Event, Stream, SystemNetwork, Waker};
+    use std::collections::HashSet;
+    use std::net::Ipv4Addr;
+    use std::time::{Duration, Instant};
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// Hands out whatever is asked for except what is listed, and notes what it was asked for.
+    #[derive(Default)]
+    struct Fake {
+        refused: Vec<u16>,
+        error: Option<io::ErrorKind>,
+        asked: Vec<u16>,
+    }
+
+    struct FakeListener(SocketAddr);
+
+    impl Listener for FakeListener {
+        fn accept(&mut self, _: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn local_address(&self) -> SocketAddr {
+            self.0
+        }
+    }
+
+    impl Network for Fake {
+        fn now(&self) -> Instant {
+            unreachable!("ports need no clock")
+        }
+
+        fn unix_time(&self) -> i64 {
+            unreachable!("ports need no clock")
+        }
+
+        fn listen(&mut self, address: SocketAddr, _: Token) -> io::Result<Box<dyn Listener>> {
+            self.asked.push(address.port());
+            if let Some(kind) = self.error {
+                return Err(kind.into());
+            }
+            if self.refused.contains(&address.port()) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+            Ok(Box::new(FakeListener(address)))
+        }
+
+        fn connect(&mut self, _: IpAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
+            unreachable!("ports are listened on")
+        }
+
+        fn poll(&mut self, _: Option<Duration>, _: &mut Vec<Event>) -> io::Result<()> {
+            unreachable!("nothing waits here")
+        }
+
+        fn waker(&self) -> Waker {
+            unreachable!("nothing waits here")
+        }
+    }
+
+    fn take(ports: &mut PassivePorts, network: &mut Fake) -> io::Result<PortLease> {
+        let (listener, lease) = ports.listen(network, LOOPBACK, Token(1))?;
+        assert_eq!(listener.local_address().port(), lease.port());
+        Ok(lease)
+    }
+
+    #[test]
+    fn a_range_gives_each_of_its_ports_once() {
+        // Sizes around a word of the bit set.
+        for size in [1, 2, 63, 64, 65] {
+            let mut ports = PassivePorts::new(Some(5000..=4999 + size));
+            let mut network = Fake::default();
+            let leases: Vec<_> = (0..size)
+                .map(|_| take(&mut ports, &mut network).unwrap())
+                .collect();
+            let distinct: HashSet<u16> = leases.iter().map(PortLease::port).collect();
+            assert_eq!(distinct, (5000..5000 + size).collect());
+            assert_eq!(ports.available(), Some(0));
+
+            let none = take(&mut ports, &mut network).unwrap_err();
+            assert_eq!(none.kind(), io::ErrorKind::AddrNotAvailable);
+            assert_eq!(
+                network.asked.len(),
+                usize::from(size),
+                "leased ports are not tried"
+            );
+
+            let released = leases.into_iter().next().unwrap();
+            let port = released.port();
+            ports.release(released);
+            assert_eq!(ports.available(), Some(1));
+            assert_eq!(take(&mut ports, &mut network).unwrap().port(), port);
+        }
+    }
+
+    #[test]
+    fn ports_that_others_hold_are_skipped_and_each_is_tried_once() {
+        let mut ports = PassivePorts::new(Some(6000..=6009));
+        let mut network = Fake {
+            refused: (6000..=6008).collect(),
+            ..Fake::default()
+        };
+        assert_eq!(take(&mut ports, &mut network).unwrap().port(), 6009);
+        network.asked.clear();
+        take(&mut ports, &mut network).unwrap_err();
+        network.asked.sort_unstable();
+        assert_eq!(network.asked, (6000..=6008).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn another_error_ends_the_search() {
+        let mut ports = PassivePorts::new(Some(6000..=6009));
+        let mut network = Fake {
+            error: Some(io::ErrorKind::PermissionDenied),
+            ..Fake::default()
+        };
+        let error = take(&mut ports, &mut network).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(network.asked.len(), 1);
+        assert_eq!(ports.available(), Some(10));
+    }
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "that is what is tested")]
+    fn the_ends_of_the_numbers_and_an_empty_range() {
+        let mut network = Fake::default();
+        for (range, size) in [(65_535..=65_535, 1), (0..=1, 1), (0..=0, 0), (9..=8, 0)] {
+            let mut ports = PassivePorts::new(Some(range));
+            assert_eq!(ports.available(), Some(size));
+            assert_eq!(take(&mut ports, &mut network).is_ok(), size > 0);
+        }
+        assert!(!network.asked.contains(&0));
+    }
+
+    #[test]
+    fn the_starting_point_moves() {
+        let mut ports = PassivePorts::new(Some(10_000..=60_000));
+        let mut network = Fake::default();
+        let distinct: HashSet<u16> = (0..8)
+            .map(|_| {
+                let lease = take(&mut ports, &mut network).unwrap();
+                let port = lease.port();
+                ports.release(lease);
+                port
+            })
+            .collect();
+        assert!(distinct.len() > 1);
+    }
+
+    #[test]
+    fn over_real_sockets() {
+        // An address of its own, so that no other test is given the port that is freed.
+        let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+        let mut network = SystemNetwork::new().unwrap();
+        let mut any = PassivePorts::new(None);
+        let (listener, lease) = any.listen(&mut network, ip, Token(1)).unwrap();
+        let port = listener.local_address().port();
+        assert_eq!((lease.port(), any.available()), (port, None));
+
+        let mut only = PassivePorts::new(Some(port..=port));
+        let taken = only.listen(&mut network, ip, Token(2)).map(drop);
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+        drop(listener);
+        any.release(lease);
+        let (listener, lease) = only.listen(&mut network, ip, Token(2)).unwrap();
+        assert_eq!(listener.local_address().port(), port);
+        drop(listener);
+        only.release(lease);
+    }
+}

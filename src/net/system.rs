@@ -1,1 +1,374 @@
-//! To be written.
+//! The operating system's network: one epoll instance behind [`Network`].
+//!
+//! It owns the poller, the waker and the signal pipe, and makes sockets. Each socket is
+//! registered once, for everything, edge triggered (epoll(7)); nothing is armed or disarmed
+//! later, so that a command costs one `epoll_wait`, one read and one write. It knows no
+//! connections: a token is a number that comes back.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::{Interest, Poll, Registry};
+use rustix::io::Errno;
+use rustix::net::{self as sys, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+use super::stream::SystemStream;
+use super::{Event, Listener, Network, Readiness, Stream, Token, Waker};
+
+const WAKER: mio::Token = mio::Token(usize::MAX);
+const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
+
+/// How many events one poll takes from the kernel; the rest come with the next.
+const EVENTS_PER_POLL: usize = 256;
+
+/// Connections that the kernel may hold before they are accepted (it caps this at `somaxconn`).
+const BACKLOG: i32 = 1024;
+
+/// The production [`Network`]: Linux sockets, the system's clocks and signals.
+pub struct SystemNetwork {
+    poll: Poll,
+    ready: mio::Events,
+    // Shared with the listeners: what they accept is registered without the network's help.
+    registry: Arc<Registry>,
+    waker: Arc<mio::Waker>,
+    signals: Option<Signals>,
+}
+
+impl SystemNetwork {
+    /// A poller with nothing registered but its own waker.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = Arc::new(poll.registry().try_clone()?);
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+        Ok(Self {
+            poll,
+            ready: mio::Events::with_capacity(EVENTS_PER_POLL),
+            registry,
+            waker,
+            signals: None,
+        })
+    }
+
+    /// From now on SIGTERM and SIGINT do not end the process: [`poll`](Network::poll) reports
+    /// each as [`Event::StopSignal`]. (The same signal twice between two polls is one.)
+    pub fn stop_on_signals(&mut self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        self.poll
+            .registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
+    }
+}
+
+impl Network for SystemNetwork {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn unix_time(&self) -> i64 {
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => seconds(since),
+            Err(before) => -seconds(before.duration()),
+        }
+    }
+
+    fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
+        let socket = listening_socket(address)?;
+        let local = socket.local_addr()?;
+        let mut socket = mio::net::TcpListener::from_std(socket);
+        let interest = Interest::READABLE;
+        self.registry
+            .register(&mut socket, token.into(), interest)?;
+        Ok(Box::new(SystemListener {
+            socket,
+            local,
+            registry: Arc::clone(&self.registry),
+        }))
+    }
+
+    fn connect(
+        &mut self,
+        from: IpAddr,
+        to: SocketAddr,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>> {
+        let socket = new_socket(to)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sys::bind(&socket, &any_port(from, to))?;
+        match sys::connect(&socket, &to) {
+            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let socket = mio::net::TcpStream::from_std(socket.into());
+        register(&self.registry, socket, token)
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        match self.poll.poll(&mut self.ready, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.ready {
+            match event.token() {
+                WAKER => {}
+                SIGNALS => {
+                    let pending = self.signals.iter_mut().flat_map(Signals::pending);
+                    events.extend(pending.map(|_| Event::StopSignal));
+                }
+                mio::Token(token) => events.push(Event::Ready(Token(token), readiness(event))),
+            }
+        }
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        let waker = Arc::clone(&self.waker);
+        // An eventfd that is ours cannot refuse a write that matters: full means already awake.
+        Arc::new(move || drop(waker.wake()))
+    }
+}
+
+/// A listening socket and where to register what it accepts.
+struct SystemListener {
+    socket: mio::net::TcpListener,
+    local: SocketAddr,
+    registry: Arc<Registry>,
+}
+
+impl Listener for SystemListener {
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        let (socket, peer) = self.socket.accept()?;
+        let stream = register(&self.registry, socket, token)?;
+        Ok((stream, canonical(peer)))
+    }
+
+    fn local_address(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+/// Without the IPv4-mapped form, so that one client has one address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// The one registration of a stream's life.
+fn register(
+    registry: &Registry,
+    mut socket: mio::net::TcpStream,
+    token: Token,
+) -> io::Result<Box<dyn Stream>> {
+    let everything = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+    registry.register(&mut socket, token.into(), everything)?;
+    Ok(Box::new(SystemStream::new(socket)))
+}
+
+/// What [`Network::listen`] listens with.
+fn listening_socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = new_socket(address)?;
+    // A restarted server must not wait for the TIME_WAIT of its old connections.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    // Set here once: Linux copies them to every accepted socket. Urgent data in line
+    // keeps the Telnet Synch (RFC 854) in the stream that the line reader sees.
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    sockopt::set_socket_oobinline(&socket, true)?;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sys::bind(&socket, &address)?;
+    sys::listen(&socket, BACKLOG)?;
+
+    Ok(socket.into())
+}
+
+fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = sys::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    Ok(socket)
+}
+
+/// `from` with a port that the system chooses; a link-local address needs the scope of `to`.
+fn any_port(from: IpAddr, to: SocketAddr) -> SocketAddr {
+    match (from, to) {
+        (IpAddr::V6(ip), SocketAddr::V6(to)) => SocketAddrV6::new(ip, 0, 0, to.scope_id()).into(),
+        _ => SocketAddr::new(from, 0),
+    }
+}
+
+/// What the kernel said, in our words. After an error both directions are tried, so that the
+/// ordinary read or write meets it and there is no second path for failures.
+fn readiness(event: &mio::event::Event) -> Readiness {
+    let failed = event.is_error();
+    Readiness {
+        readable: event.is_readable() || event.is_read_closed() || failed,
+        writable: event.is_writable() || event.is_write_closed() || failed,
+        drain: event.is_read_closed() || event.is_write_closed() || event.is_priority() || failed,
+    }
+}
+
+impl From<Token> for mio::Token {
+    fn from(token: Token) -> Self {
+        Self(token.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    /// Polls until `found` says so.
+    fn poll_until(network: &mut SystemNetwork, mut found: impl FnMut(Event) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        let mut events = Vec::new();
+        while Instant::now() < end {
+            network.poll(Some(DEADLINE), &mut events).unwrap();
+            if events.drain(..).any(&mut found) {
+                return;
+            }
+        }
+        panic!("the event did not come");
+    }
+
+    fn is_ready(event: Event, token: Token, what: impl Fn(Readiness) -> bool) -> bool {
+        matches!(event, Event::Ready(ready, readiness) if ready == token && what(readiness))
+    }
+
+    /// A client's socket and what the listener made of it, as token 2.
+    fn pair(network: &mut SystemNetwork) -> (TcpStream, Box<dyn Stream>) {
+        let mut listener = network.listen((LOOPBACK, 0).into(), Token(1)).unwrap();
+        let client = TcpStream::connect(listener.local_address()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        poll_until(network, |event| is_ready(event, Token(1), |r| r.readable));
+        let (stream, peer) = listener.accept(Token(2)).unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        (client, stream)
+    }
+
+    #[test]
+    fn accepted_sockets_inherit_what_the_listener_set() {
+        let listener = listening_socket((LOOPBACK, 0).into()).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(sockopt::tcp_nodelay(&accepted).unwrap());
+        assert!(sockopt::socket_oobinline(&accepted).unwrap());
+        assert!(sockopt::socket_keepalive(&accepted).unwrap());
+    }
+
+    #[test]
+    fn both_families_can_have_one_port() {
+        let six = || listening_socket((Ipv6Addr::UNSPECIFIED, 0).into());
+        if six().is_err() {
+            return; // A host without IPv6.
+        }
+        // Somebody else may hold the other family's port: then another is tried.
+        let both = (0..16).any(|_| {
+            let six = six().unwrap();
+            let port = six.local_addr().unwrap().port();
+            listening_socket((Ipv4Addr::UNSPECIFIED, port).into()).is_ok()
+        });
+        assert!(both);
+    }
+
+    #[test]
+    fn bytes_go_both_ways_and_the_end_is_marked() {
+        let mut network = SystemNetwork::new().unwrap();
+        let (mut client, mut stream) = pair(&mut network);
+        assert_eq!(stream.write(b"220 \r\n").unwrap(), 6);
+        let mut buffer = [0; 16];
+        assert_eq!(client.read(&mut buffer).unwrap(), 6);
+        client.write_all(b"QUIT").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));
+        assert_eq!(stream.read(&mut buffer).unwrap(), 4);
+        assert_eq!(stream.read(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_connect_ends_established_or_refused() {
+        let mut network = SystemNetwork::new().unwrap();
+        let listener = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stream = network.connect(LOOPBACK, address, Token(3)).unwrap();
+        poll_until(&mut network, |event| {
+            is_ready(event, Token(3), |r| r.writable)
+        });
+        stream.connected().unwrap();
+        let (_, peer) = listener.accept().unwrap();
+        assert_eq!(peer, stream.local_address().unwrap());
+
+        // Bound but not listening: the port is nobody else's, and refuses.
+        let closed = new_socket(address).unwrap();
+        sys::bind(&closed, &SocketAddr::from((LOOPBACK, 0))).unwrap();
+        let closed: std::net::TcpListener = closed.into();
+        let address = closed.local_addr().unwrap();
+        let refused = network
+            .connect(LOOPBACK, address, Token(4))
+            .and_then(|mut stream| {
+                poll_until(&mut network, |event| is_ready(event, Token(4), |r| r.drain));
+                stream.connected()
+            });
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    }
+
+    #[test]
+    fn a_wake_from_another_thread_ends_the_poll() {
+        let mut network = SystemNetwork::new().unwrap();
+        let waker = network.waker();
+        let thread = std::thread::spawn(move || waker());
+        let mut events = Vec::new();
+        network.poll(Some(DEADLINE), &mut events).unwrap();
+        assert_eq!(events, []);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn each_signal_is_an_event() {
+        let mut network = SystemNetwork::new().unwrap();
+        network.stop_on_signals().unwrap();
+        for signal in [SIGTERM, SIGINT, SIGTERM] {
+            signal_hook::low_level::raise(signal).unwrap();
+            poll_until(&mut network, |event| event == Event::StopSignal);
+        }
+    }
+
+    #[test]
+    fn a_link_local_address_keeps_the_scope_of_the_peer() {
+        let to = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 21, 0, 7).into();
+        let SocketAddr::V6(from) = any_port(Ipv6Addr::LOCALHOST.into(), to) else {
+            panic!("IPv6 stays IPv6");
+        };
+        assert_eq!((from.port(), from.scope_id()), (0, 7));
+    }
+
+    #[test]
+    fn mapped_addresses_are_unmapped() {
+        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), 21);
+        assert_eq!(canonical(mapped), SocketAddr::new(LOOPBACK, 21));
+    }
+}
