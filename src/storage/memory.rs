@@ -1,1 +1,4 @@
-//! To be written.
+//! x
+/// x
+#[derive(Debug)]
+pub struct Memory;

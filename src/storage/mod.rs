@@ -12,7 +12,7 @@ mod memory;
 
 use std::os::fd::BorrowedFd;
 
-pub use disk::Disk;
+pub use disk::{Disk, Lookup};
 pub use error::Error;
 pub use memory::Memory;
 

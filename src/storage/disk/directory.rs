@@ -1,0 +1,89 @@
+//! Listing a directory, an entry at a time, in constant memory (LIST, MLSD; RFC 3659 §7).
+//!
+//! It owns the directory's descriptor and the kernel's last chunk of names. Each entry is
+//! examined by name relative to that descriptor; only where a link leads is asked of the
+//! jail. What an entry looks like on the wire is not known here.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, OFlags};
+
+use super::lookup::Root;
+use super::temporary::is_reserved;
+use super::{HARMLESS, operations};
+use crate::storage::{Directory, Entry, Kind, Metadata, Result, VirtualPath, Wait};
+
+/// A directory that is being listed.
+pub(super) struct DiskDirectory {
+    root: Arc<Root>,
+    path: VirtualPath,
+    names: Dir,
+}
+
+impl DiskDirectory {
+    /// Opens a directory whose entries may be read and examined.
+    pub(super) fn open(root: &Arc<Root>, path: &VirtualPath) -> Result<Self> {
+        let flags = OFlags::RDONLY | HARMLESS;
+        let directory = operations::enter(root, path, flags, Wait::Allowed)?;
+        Ok(Self {
+            root: Arc::clone(root),
+            path: path.clone(),
+            names: Dir::new(directory)?,
+        })
+    }
+}
+
+impl Directory for DiskDirectory {
+    fn next_entry(&mut self) -> Result<Option<Entry>> {
+        while let Some(next) = self.names.read() {
+            let next = next?;
+            let name = next.file_name().to_bytes();
+            if matches!(name, b"." | b"..") || is_reserved(name) {
+                continue;
+            }
+            // One that is gone, or that its own file system does not let us see (a dead
+            // mount), must not hide the others.
+            if let Ok(entry) = examine(&self.root, &self.path, self.names.fd()?, name) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// One entry as the listing of its directory would give it.
+pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
+    match root.parent(path)? {
+        Some((parent, name)) => examine(root, &path.parent(), parent, name),
+        None => Ok(Entry {
+            name: Vec::new(),
+            metadata: super::metadata(&rustix::fs::fstat(root)?),
+            target: None,
+            followed: None,
+        }),
+    }
+}
+
+fn examine(root: &Root, path: &VirtualPath, directory: impl AsFd, name: &[u8]) -> Result<Entry> {
+    let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let metadata = super::metadata(&stat);
+    let is_link = metadata.kind == Kind::Link;
+    Ok(Entry {
+        name: name.to_vec(),
+        metadata,
+        target: match is_link.then(|| rustix::fs::readlinkat(&directory, name, Vec::new())) {
+            Some(text) => Some(text?.into_bytes()),
+            None => None,
+        },
+        followed: is_link.then(|| followed(root, path, name)).flatten(),
+    })
+}
+
+/// What a link leads to, if that is inside and there.
+fn followed(root: &Root, directory: &VirtualPath, name: &[u8]) -> Option<Metadata> {
+    let path = [directory.from_root(), b"/", name].concat();
+    let found: OwnedFd = root.find(&path, OFlags::PATH, Wait::Allowed).ok()?;
+    let stat = rustix::fs::fstat(found).ok()?;
+    Some(super::metadata(&stat))
+}

@@ -1,0 +1,120 @@
+//! The kernel-confined disk: one directory, and no way out of it.
+//!
+//! It owns the root's descriptor and puts the parts together: [`lookup`] is the jail,
+//! [`operations`] changes names, [`file`] is what is open, [`upload`] and [`temporary`] make
+//! a file appear whole or not at all, [`directory`] lists. Nothing here knows a session.
+
+mod directory;
+mod file;
+mod lookup;
+mod operations;
+mod temporary;
+mod upload;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, OFlags, Stat};
+
+pub use self::lookup::Lookup;
+
+use self::directory::DiskDirectory;
+use self::file::DiskFile;
+use self::lookup::Root;
+use super::{
+    Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Result, Storage,
+    Upload, VirtualPath, Wait,
+};
+
+/// What every open of a file has: a FIFO must not block it, a terminal must not adopt us.
+const HARMLESS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// A directory of the file system, served and not left.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    root: Arc<Root>,
+}
+
+impl Disk {
+    /// Serves `path`, looked up in the best way that the kernel has.
+    pub fn open_root(path: &Path) -> io::Result<Self> {
+        let root = Arc::new(Root::open(path, None)?);
+        Ok(Self { root })
+    }
+
+    /// Serves `path`, looked up in the given way.
+    pub fn with_lookup(path: &Path, lookup: Lookup) -> io::Result<Self> {
+        let root = Arc::new(Root::open(path, Some(lookup))?);
+        Ok(Self { root })
+    }
+}
+
+impl Storage for Disk {
+    fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
+        operations::perform(&self.root, operation, wait)
+    }
+
+    fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
+        let (file, metadata) = open(&self.root, path, wait)?;
+        Ok((Box::new(file), metadata))
+    }
+
+    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+        upload::create(&self.root, path, placement)
+    }
+
+    fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
+        refuse_reserved(path)?;
+        let directory = DiskDirectory::open(&self.root, path)?;
+        Ok(Box::new(directory))
+    }
+
+    fn entry(&self, path: &VirtualPath) -> Result<Entry> {
+        refuse_reserved(path)?;
+        directory::entry(&self.root, path)
+    }
+}
+
+/// Opens a regular file to read.
+fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metadata)> {
+    refuse_reserved(path)?;
+    let descriptor = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, wait)?;
+    let metadata = metadata(&rustix::fs::fstat(&descriptor)?);
+    match metadata.kind {
+        Kind::File => Ok((DiskFile::in_place(descriptor), metadata)),
+        Kind::Directory => Err(Error::IsDirectory),
+        Kind::Link | Kind::Other => Err(Error::NotRegular),
+    }
+}
+
+/// An upload in progress does not exist for anybody else.
+fn refuse_reserved(path: &VirtualPath) -> Result<()> {
+    if path.parts().any(temporary::is_reserved) {
+        return Err(Error::NotFound);
+    }
+    Ok(())
+}
+
+#[allow(
+    clippy::useless_conversion,
+    reason = "the widths differ between processors"
+)]
+fn metadata(stat: &Stat) -> Metadata {
+    Metadata {
+        kind: match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Kind::File,
+            FileType::Directory => Kind::Directory,
+            FileType::Symlink => Kind::Link,
+            _ => Kind::Other,
+        },
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        modified: i64::from(stat.st_mtime),
+        modified_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        mode: u32::from(stat.st_mode) & 0o7777,
+        links: u64::from(stat.st_nlink),
+        owner: stat.st_uid,
+        group: stat.st_gid,
+        unique: (u64::from(stat.st_dev), u64::from(stat.st_ino)),
+    }
+}

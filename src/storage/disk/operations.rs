@@ -1,0 +1,126 @@
+//! Questions and changes that leave nothing open: each takes names relative to a directory's
+//! descriptor, never a path that was checked before.
+//!
+//! It maps one [`Operation`] to the system calls for it and owns nothing. (DELE, MKD, RMD,
+//! RNTO: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::lookup::Root;
+use super::refuse_reserved;
+use super::upload::refuse_new_reserved;
+use crate::storage::{Answer, Error, File, Operation, Result, VirtualPath, Wait};
+
+/// How much of a file is read at a time to count its line ends.
+const COUNT_CHUNK: usize = 64 * 1024;
+
+/// Carries out one operation.
+pub(super) fn perform(root: &Root, operation: &Operation, wait: Wait) -> Result<Answer> {
+    match (operation, wait) {
+        (Operation::Metadata(path), wait) => {
+            refuse_reserved(path)?;
+            let found = root.find(path.from_root(), OFlags::PATH, wait)?;
+            let stat = rustix::fs::fstat(found)?;
+            return Ok(Answer::Metadata(super::metadata(&stat)));
+        }
+        (Operation::EnterDirectory(path), wait) => {
+            refuse_reserved(path)?;
+            enter(root, path, OFlags::PATH, wait)?;
+        }
+        (_, Wait::Never) => return Err(Error::WouldWait),
+        (Operation::AsciiSize { path, limit }, _) => {
+            return ascii_size(root, path, *limit).map(Answer::Size);
+        }
+        (Operation::MakeDirectory(path), _) => make_directory(root, path)?,
+        (Operation::RemoveDirectory(path), _) => remove(root, path, AtFlags::REMOVEDIR)?,
+        (Operation::RemoveFile(path), _) => remove(root, path, AtFlags::empty())?,
+        (Operation::Rename { from, to }, _) => rename(root, from, to)?,
+    }
+    Ok(Answer::Done)
+}
+
+/// Opens a directory that names may be looked up in.
+pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) -> Result<OwnedFd> {
+    let directory = root.find(path.from_root(), flags | OFlags::DIRECTORY, wait)?;
+    // The lookup of `.` needs the permission to search, of the effective user.
+    rustix::fs::statat(&directory, ".", AtFlags::empty())?;
+    Ok(directory)
+}
+
+fn make_directory(root: &Root, path: &VirtualPath) -> Result<()> {
+    refuse_new_reserved(path)?;
+    let (parent, name) = root.parent(path)?.ok_or(Error::Exists)?;
+    rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777))?;
+    Ok(())
+}
+
+fn remove(root: &Root, path: &VirtualPath, flags: AtFlags) -> Result<()> {
+    refuse_reserved(path)?;
+    let (parent, name) = root.parent(path)?.ok_or(Error::Denied)?;
+    match rustix::fs::unlinkat(parent, name, flags) {
+        // Some file systems say so of a directory that is not empty (rmdir(2)).
+        Err(Errno::EXIST) => Err(Error::NotEmpty),
+        result => Ok(result?),
+    }
+}
+
+fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+    refuse_reserved(from)?;
+    refuse_new_reserved(to)?;
+    let (from_parent, from) = root.parent(from)?.ok_or(Error::Denied)?;
+    let (to_parent, to) = root.parent(to)?.ok_or(Error::Denied)?;
+    let flags = RenameFlags::NOREPLACE;
+    let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
+        // Taken, or a file system that does not know the flag.
+        Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
+            if is_directory(&to_parent, to)? {
+                return Err(Error::Exists);
+            }
+            rustix::fs::renameat(&from_parent, from, &to_parent, to)
+        }
+        renamed => renamed,
+    };
+    renamed.map_err(|errno| match errno {
+        // A directory does not take the place of a file, nor a file that of a directory.
+        Errno::NOTDIR | Errno::ISDIR | Errno::NOTEMPTY => Error::Exists,
+        // From one mounted file system to another.
+        Errno::XDEV => Error::Denied,
+        errno => errno.into(),
+    })
+}
+
+fn is_directory(parent: &impl AsFd, name: &[u8]) -> Result<bool> {
+    match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the file measures with CRLF for each LF (RFC 3659 §4.1).
+fn ascii_size(root: &Root, path: &VirtualPath, limit: u64) -> Result<u64> {
+    let (file, metadata) = super::open(root, path, Wait::Allowed)?;
+    if metadata.size > limit {
+        return Err(Error::TooLarge);
+    }
+    let mut chunk = vec![0; COUNT_CHUNK];
+    let (mut offset, mut added, mut last) = (0_u64, 0_u64, 0_u8);
+    loop {
+        let length = file.read_at(&mut chunk, offset, Wait::Allowed)?;
+        let Some(bytes @ [_, ..]) = chunk.get(..length) else {
+            return Ok(offset.saturating_add(added));
+        };
+        for &byte in bytes {
+            added += u64::from(byte == b'\n' && last != b'\r');
+            last = byte;
+        }
+        offset = offset.saturating_add(length as u64);
+        // It may have grown since it was opened.
+        if offset > limit {
+            return Err(Error::TooLarge);
+        }
+    }
+}

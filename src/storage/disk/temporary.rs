@@ -1,0 +1,133 @@
+//! The hidden name under which an upload grows, and what becomes of it.
+//!
+//! A target is replaced by one rename within one directory: whoever opens it finds the old
+//! file or the whole new one. This file owns the reserved names and the directory's
+//! descriptor for as long as the upload lasts, so that a directory renamed meanwhile is no
+//! matter. It does not write the file.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::storage::{Error, Result};
+
+const PREFIX: &[u8] = b".mioftpd-";
+const SUFFIX: &[u8] = b".tmp";
+
+/// How many names are tried before the directory is taken for a hostile one.
+const ATTEMPTS: u64 = 16;
+
+/// The last number that is put behind a name which is taken.
+const LAST_NUMBER: u32 = 9999;
+
+/// Whether only the server itself uses such a name.
+pub(super) fn is_reserved(name: &[u8]) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// A temporary file that is to take the place of another.
+pub(super) struct Replacement {
+    directory: OwnedFd,
+    temporary: Vec<u8>,
+    target: Vec<u8>,
+    reservation: Option<Reservation>,
+}
+
+/// Device and inode of an empty file that keeps a new name free for us.
+type Reservation = (u64, u64);
+
+impl Replacement {
+    /// Makes an empty file beside the `target` in `directory`.
+    pub(super) fn begin(directory: OwnedFd, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
+        let keys = RandomState::new();
+        for attempt in 0..ATTEMPTS {
+            let mut temporary = PREFIX.to_vec();
+            temporary.extend(format!("{:016x}", keys.hash_one(attempt)).bytes());
+            temporary.extend(SUFFIX);
+            match make_new(&directory, &temporary) {
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+                Ok(file) => {
+                    let replacement = Self {
+                        directory,
+                        temporary,
+                        target,
+                        reservation: None,
+                    };
+                    return Ok((file, replacement));
+                }
+            }
+        }
+        Err(Error::Exists)
+    }
+
+    /// Moves the target to a name that nobody has, the given one or that with a number, and
+    /// keeps it with an empty file: the client is told the name before the first byte.
+    pub(super) fn reserve(&mut self) -> Result<&[u8]> {
+        let wanted = self.target.clone();
+        for number in 0..=LAST_NUMBER {
+            if number > 0 {
+                self.target.clone_from(&wanted);
+                self.target.extend(format!(".{number}").bytes());
+            }
+            match make_new(&self.directory, &self.target) {
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+                Ok(file) => {
+                    let stat = rustix::fs::fstat(&file)?;
+                    self.reservation = Some(super::metadata(&stat).unique);
+                    return Ok(&self.target);
+                }
+            }
+        }
+        Err(Error::Exists)
+    }
+
+    /// The temporary file takes its place.
+    pub(super) fn carry_out(&self) -> Result<()> {
+        let directory = self.directory.as_fd();
+        rustix::fs::renameat(directory, &*self.temporary, directory, &*self.target)?;
+        Ok(())
+    }
+
+    /// The temporary file goes, and so does the reservation.
+    pub(super) fn abandon(&self) {
+        // Nobody is left to be told of an error; what stays is hidden and does no harm.
+        self.unlink(&self.temporary);
+        if self.reservation.is_some() && self.reservation == self.holder() {
+            self.unlink(&self.target);
+        }
+    }
+
+    /// Who has the target's name: another client may have put a file there meanwhile.
+    fn holder(&self) -> Option<Reservation> {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let stat = rustix::fs::statat(&self.directory, &*self.target, flags).ok()?;
+        Some(super::metadata(&stat).unique)
+    }
+
+    fn unlink(&self, name: &[u8]) {
+        let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+    }
+}
+
+fn make_new(directory: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o666);
+    rustix::io::retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names() {
+        assert!(is_reserved(b".mioftpd-0123456789abcdef.tmp"));
+        assert!(!is_reserved(b".mioftpd-0123456789abcdef"));
+        assert!(!is_reserved(b"mioftpd-0123456789abcdef.tmp"));
+        assert!(!is_reserved(b"x.tmp"));
+    }
+}

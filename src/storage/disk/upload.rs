@@ -1,0 +1,161 @@
+//! Opening a file to write: beside its target, at its end, from an offset, under a new name
+//! (STOR, APPE, REST and STOU, RFC 959 §4.1.3).
+//!
+//! It decides which file an upload is about, following links itself where the target is to be
+//! replaced, so that a link stays a link. Looking up is [`lookup`](super::lookup)'s, the
+//! temporary name [`temporary`](super::temporary)'s.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::file::DiskFile;
+use super::lookup::Root;
+use super::temporary::{Replacement, is_reserved};
+use super::{HARMLESS, refuse_reserved};
+use crate::storage::{Error, Kind, Placement, Result, Upload, VirtualPath, Wait};
+
+/// How many links in a row are followed to the file that an upload replaces.
+const LINKS: usize = 16;
+
+/// Opens `path` to write.
+pub(super) fn create(root: &Root, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+    refuse_new_reserved(path)?;
+    if path.is_root() {
+        return Err(Error::IsDirectory);
+    }
+    match placement {
+        Placement::Replace => replace(root, path),
+        Placement::Unique => unique(root, path),
+        Placement::Append => in_place(root, path, OFlags::CREATE, None),
+        Placement::At(offset) => in_place(root, path, OFlags::empty(), Some(offset)),
+    }
+}
+
+/// A name that a client would give to something new must not be one of the hidden ones.
+pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
+    if is_reserved(path.name()) {
+        return Err(Error::Denied);
+    }
+    refuse_reserved(path)
+}
+
+fn replace(root: &Root, path: &VirtualPath) -> Result<Upload> {
+    let target = Target::resolve(root, path)?;
+    let (descriptor, replacement) = Replacement::begin(target.directory, target.name)?;
+    let file = DiskFile::pending(descriptor, replacement);
+    if let Some(mode) = target.mode {
+        file.set_mode(mode)?;
+    }
+    Ok(Upload {
+        file: Box::new(file),
+        offset: 0,
+        path: path.clone(),
+    })
+}
+
+fn unique(root: &Root, path: &VirtualPath) -> Result<Upload> {
+    let parent = path.parent();
+    let directory = root.directory(parent.from_root())?;
+    let (descriptor, replacement) = Replacement::begin(directory, path.name().to_vec())?;
+    let mut file = DiskFile::pending(descriptor, replacement);
+    let path = parent.join(file.reserve()?).map_err(|_| Error::BadName)?;
+    Ok(Upload {
+        file: Box::new(file),
+        offset: 0,
+        path,
+    })
+}
+
+fn in_place(root: &Root, path: &VirtualPath, flags: OFlags, at: Option<u64>) -> Result<Upload> {
+    let flags = OFlags::WRONLY | HARMLESS | flags;
+    let descriptor = root.find(path.from_root(), flags, Wait::Allowed)?;
+    let metadata = super::metadata(&rustix::fs::fstat(&descriptor)?);
+    if metadata.kind != Kind::File {
+        return Err(Error::NotRegular);
+    }
+    let offset = at.unwrap_or(metadata.size);
+    if offset > metadata.size {
+        return Err(Error::BeyondEnd);
+    }
+    Ok(Upload {
+        file: Box::new(DiskFile::in_place(descriptor)),
+        offset,
+        path: path.clone(),
+    })
+}
+
+/// The file that is to be replaced, or the free place for it.
+struct Target {
+    directory: OwnedFd,
+    name: Vec<u8>,
+    /// Permission bits to keep.
+    mode: Option<Mode>,
+}
+
+impl Target {
+    fn resolve(root: &Root, path: &VirtualPath) -> Result<Self> {
+        let mut path = path.from_root().to_vec();
+        for _ in 0..=LINKS {
+            let (parent, name) = split(&path);
+            if matches!(name, b"" | b"." | b"..") {
+                return Err(Error::IsDirectory);
+            }
+            let directory = root.directory(parent)?;
+            let mode = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => None,
+                Err(error) => return Err(error.into()),
+                Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::RegularFile => {
+                        check_writable(&directory, name)?;
+                        // Not the set-id bits: they were for the old contents.
+                        Some(Mode::from_raw_mode(stat.st_mode & 0o777))
+                    }
+                    FileType::Directory => return Err(Error::IsDirectory),
+                    FileType::Symlink => {
+                        path = follow(root, parent, &directory, name)?;
+                        continue;
+                    }
+                    _ => return Err(Error::NotRegular),
+                },
+            };
+            let name = name.to_vec();
+            return Ok(Self {
+                directory,
+                name,
+                mode,
+            });
+        }
+        Err(Error::NotFound)
+    }
+}
+
+/// Where a link leads, as a path for the jail to judge: the kernel walks its `..`, because
+/// behind another link the text alone does not say where that is.
+fn follow(root: &Root, parent: &[u8], directory: &OwnedFd, name: &[u8]) -> Result<Vec<u8>> {
+    let text = rustix::fs::readlinkat(directory, name, Vec::new())?;
+    let text = text.as_bytes();
+    if text.starts_with(b"/") || !root.follows_links() {
+        return Err(Error::NotFound);
+    }
+    Ok([parent, b"/", text].concat())
+}
+
+/// The directory's part of a relative path, `.` where there is none, and the last name.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let slash = path.iter().rposition(|&byte| byte == b'/');
+    let parts = slash.and_then(|slash| path.split_at_checked(slash));
+    parts.map_or((b".", path), |(parent, name)| {
+        (parent, name.strip_prefix(b"/").unwrap_or(name))
+    })
+}
+
+/// A rename asks the directory only; that the file itself is protected must count too.
+fn check_writable(directory: &OwnedFd, name: &[u8]) -> Result<()> {
+    match rustix::fs::accessat(directory, name, Access::WRITE_OK, AtFlags::EACCESS) {
+        // Linux before 5.8 cannot say it for the effective user.
+        Ok(()) | Err(Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
