@@ -1,0 +1,280 @@
+//! Files in memory: the storage of tests and of the simulator.
+//!
+//! It keeps the trait's promises as the disk does (an upload appears whole or not at all, a
+//! removed file lives on in its readers), is the same on every run (no clock, no random
+//! names), and knows what is open, so that a test can tell that nothing is left. What is where
+//! is the [`tree`]'s matter; here are the handles. No links, no permissions, no descriptors.
+
+mod tree;
+
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::tree::{Contents, Tree};
+use super::{
+    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Upload,
+    VirtualPath, Wait,
+};
+
+/// A tree in memory; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    tree: Mutex<Tree>,
+    /// Every open file and directory holds a clone: the count is how many there are.
+    open: Arc<()>,
+    /// Every upload that is neither committed nor dropped holds a clone.
+    pending: Arc<()>,
+}
+
+impl Memory {
+    /// An empty root.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a file, and the directories above it.
+    ///
+    /// # Panics
+    /// Where `path` cannot be.
+    #[must_use]
+    pub fn with_file(self, path: &str, bytes: &[u8]) -> Self {
+        self.tree().plant_file(parse(path), bytes.to_vec());
+        self
+    }
+
+    /// With a directory, and those above it.
+    ///
+    /// # Panics
+    /// Where `path` cannot be.
+    #[must_use]
+    pub fn with_directory(self, path: &str) -> Self {
+        self.tree().plant_directory(parse(path));
+        self
+    }
+
+    /// What a file holds; `None` where there is none.
+    ///
+    /// # Panics
+    /// Where `path` cannot be.
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let file = self.tree().file(&parse(path)).ok()?;
+        Some(file.bytes().clone())
+    }
+
+    /// The paths of all files and directories but the root, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.tree().paths().map(VirtualPath::to_string).collect()
+    }
+
+    /// How many files and directories are open.
+    pub fn open_handles(&self) -> usize {
+        Arc::strong_count(&self.shared.open) - 1
+    }
+
+    /// How many uploads are neither committed nor dropped.
+    pub fn temporaries(&self) -> usize {
+        Arc::strong_count(&self.shared.pending) - 1
+    }
+
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.shared.tree()
+    }
+
+    fn handle(&self, contents: Arc<Contents>, fate: Fate) -> Box<dyn File> {
+        Box::new(MemoryFile {
+            contents,
+            fate,
+            _open: Arc::clone(&self.shared.open),
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    fn pending(&self, target: &VirtualPath, reservation: Option<u64>) -> Fate {
+        Fate::Pending {
+            target: target.clone(),
+            reservation,
+            _pending: Arc::clone(&self.shared.pending),
+        }
+    }
+}
+
+impl Shared {
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        // No call leaves the tree half changed, so a panic elsewhere does not spoil it.
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Storage for Memory {
+    fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
+        let mut tree = self.tree();
+        match (operation, wait) {
+            (Operation::Metadata(path), _) => return tree.metadata(path).map(Answer::Metadata),
+            (Operation::EnterDirectory(path), _) => tree.check_directory(path)?,
+            (_, Wait::Never) => return Err(Error::WouldWait),
+            (Operation::AsciiSize { path, limit }, _) => {
+                return ascii_size(&tree.file(path)?.bytes(), *limit).map(Answer::Size);
+            }
+            (Operation::MakeDirectory(path), _) => tree.make_directory(path)?,
+            (Operation::RemoveDirectory(path), _) => tree.remove_directory(path)?,
+            (Operation::RemoveFile(path), _) => tree.remove_file(path)?,
+            (Operation::Rename { from, to }, _) => tree.rename(from, to)?,
+        }
+        Ok(Answer::Done)
+    }
+
+    fn open(&self, path: &VirtualPath, _: Wait) -> Result<(Box<dyn File>, Metadata)> {
+        let tree = self.tree();
+        let (contents, metadata) = (tree.file(path)?, tree.metadata(path)?);
+        Ok((self.handle(contents, Fate::Settled), metadata))
+    }
+
+    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+        let mut tree = self.tree();
+        let mut path = path.clone();
+        let (contents, offset, fate) = match placement {
+            Placement::Replace => {
+                tree.file_to_write(&path)?;
+                (tree.new_contents(), 0, self.pending(&path, None))
+            }
+            Placement::Unique => {
+                path = tree.free_name(&path)?;
+                let reservation = tree.make_file(path.clone()).id();
+                let fate = self.pending(&path, Some(reservation));
+                (tree.new_contents(), 0, fate)
+            }
+            Placement::Append => {
+                let existing = tree.file_to_write(&path)?;
+                let contents = existing.unwrap_or_else(|| tree.make_file(path.clone()));
+                let size = contents.size();
+                (contents, size, Fate::Settled)
+            }
+            Placement::At(offset) => {
+                let contents = tree.file_to_write(&path)?.ok_or(Error::NotFound)?;
+                if offset > contents.size() {
+                    return Err(Error::BeyondEnd);
+                }
+                (contents, offset, Fate::Settled)
+            }
+        };
+        let file = self.handle(contents, fate);
+        Ok(Upload { file, offset, path })
+    }
+
+    fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
+        let tree = self.tree();
+        tree.check_directory(path)?;
+        Ok(Box::new(MemoryDirectory {
+            entries: tree.entries(path).into_iter(),
+            _open: Arc::clone(&self.shared.open),
+        }))
+    }
+
+    fn entry(&self, path: &VirtualPath) -> Result<Entry> {
+        self.tree().entry(path)
+    }
+}
+
+struct MemoryFile {
+    shared: Arc<Shared>,
+    contents: Arc<Contents>,
+    fate: Fate,
+    _open: Arc<()>,
+}
+
+/// As for a file on disk: pending until it is committed or dropped.
+enum Fate {
+    Settled,
+    Pending {
+        target: VirtualPath,
+        /// The empty file that keeps a new name.
+        reservation: Option<u64>,
+        _pending: Arc<()>,
+    },
+}
+
+impl File for MemoryFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64, _: Wait) -> Result<usize> {
+        let bytes = self.contents.bytes();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = bytes.get(start..).unwrap_or_default();
+        Ok(buffer
+            .iter_mut()
+            .zip(rest)
+            .map(|(to, from)| *to = *from)
+            .count())
+    }
+
+    fn write_at(&self, new: &[u8], offset: u64) -> Result<()> {
+        let start = usize::try_from(offset).map_err(|_| Error::TooLarge)?;
+        let end = start.checked_add(new.len()).ok_or(Error::TooLarge)?;
+        let mut bytes = self.contents.bytes();
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        if let Some(place) = bytes.get_mut(start..end) {
+            place.copy_from_slice(new);
+        }
+        drop(bytes);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if let Fate::Pending { target, .. } = &self.fate {
+            self.shared.tree().put_file(target, &self.contents)?;
+            self.fate = Fate::Settled;
+        }
+        Ok(())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        if let Fate::Pending {
+            target,
+            reservation: Some(id),
+            ..
+        } = &self.fate
+        {
+            self.shared.tree().remove_if_same(target, *id);
+        }
+    }
+}
+
+struct MemoryDirectory {
+    entries: std::vec::IntoIter<Entry>,
+    _open: Arc<()>,
+}
+
+impl Directory for MemoryDirectory {
+    fn next_entry(&mut self) -> Result<Option<Entry>> {
+        Ok(self.entries.next())
+    }
+}
+
+fn ascii_size(bytes: &[u8], limit: u64) -> Result<u64> {
+    if bytes.len() as u64 > limit {
+        return Err(Error::TooLarge);
+    }
+    let before = std::iter::once(&0).chain(bytes);
+    let bare = before
+        .zip(bytes)
+        .filter(|&(&before, &byte)| byte == b'\n' && before != b'\r');
+    Ok((bytes.len() + bare.count()) as u64)
+}
+
+fn parse(path: &str) -> VirtualPath {
+    let Ok(path) = VirtualPath::root().join(path.as_bytes()) else {
+        panic!("{path:?} cannot be a path");
+    };
+    path
+}

@@ -1,0 +1,268 @@
+//! What is where in [`Memory`](super::Memory): names, and what they stand for.
+//!
+//! One ordered map from whole paths, which makes every question a look-up or a scan: trees in
+//! tests are small. It knows no handles; what they hold lives on when its name is gone.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::storage::{Entry, Error, Kind, Metadata, Result, VirtualPath};
+
+/// When everything was last modified: 2001-09-09 01:46:40 UTC.
+const MODIFIED: i64 = 1_000_000_000;
+
+/// The last number that is put behind a name which is taken.
+const LAST_NUMBER: u32 = 9999;
+
+/// Names and their nodes; the root is always among them.
+#[derive(Debug)]
+pub(super) struct Tree {
+    nodes: BTreeMap<VirtualPath, Node>,
+    next_id: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Directory(u64),
+    File(Arc<Contents>),
+}
+
+/// What a file holds, whoever holds the file.
+#[derive(Debug)]
+pub(super) struct Contents {
+    id: u64,
+    bytes: Mutex<Vec<u8>>,
+}
+
+impl Contents {
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(super) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.bytes().len() as u64
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self {
+            nodes: BTreeMap::from([(VirtualPath::root(), Node::Directory(0))]),
+            next_id: 1,
+        }
+    }
+}
+
+impl Tree {
+    /// All but the root.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &VirtualPath> {
+        self.nodes.keys().filter(|path| !path.is_root())
+    }
+
+    pub(super) fn entries(&self, directory: &VirtualPath) -> Vec<Entry> {
+        let children = self.paths().filter(|path| path.parent() == *directory);
+        children.filter_map(|path| self.entry(path).ok()).collect()
+    }
+
+    pub(super) fn entry(&self, path: &VirtualPath) -> Result<Entry> {
+        Ok(Entry {
+            name: path.name().to_vec(),
+            metadata: self.metadata(path)?,
+            target: None,
+            followed: None,
+        })
+    }
+
+    pub(super) fn metadata(&self, path: &VirtualPath) -> Result<Metadata> {
+        let (kind, mode, size, id) = match self.node(path)? {
+            Node::Directory(id) => (Kind::Directory, 0o755, 0, *id),
+            Node::File(file) => (Kind::File, 0o644, file.size(), file.id),
+        };
+        Ok(Metadata {
+            kind,
+            size,
+            modified: MODIFIED,
+            modified_nanoseconds: 0,
+            mode,
+            links: 1,
+            owner: 0,
+            group: 0,
+            unique: (0, id),
+        })
+    }
+
+    pub(super) fn check_directory(&self, path: &VirtualPath) -> Result<()> {
+        match self.node(path)? {
+            Node::Directory(_) => Ok(()),
+            Node::File(_) => Err(Error::NotDirectory),
+        }
+    }
+
+    pub(super) fn file(&self, path: &VirtualPath) -> Result<Arc<Contents>> {
+        match self.node(path)? {
+            Node::Directory(_) => Err(Error::IsDirectory),
+            Node::File(file) => Ok(Arc::clone(file)),
+        }
+    }
+
+    /// The file that an upload is about; `None` where it may be made.
+    pub(super) fn file_to_write(&self, path: &VirtualPath) -> Result<Option<Arc<Contents>>> {
+        if !path.is_root() {
+            self.check_directory(&path.parent())?;
+        }
+        match self.file(path) {
+            Err(Error::NotFound) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// The name itself, or the first with a number behind it, that nothing has.
+    pub(super) fn free_name(&self, path: &VirtualPath) -> Result<VirtualPath> {
+        if path.is_root() {
+            return Err(Error::IsDirectory);
+        }
+        let parent = path.parent();
+        self.check_directory(&parent)?;
+        let numbered = (1..=LAST_NUMBER).map_while(|number| {
+            let suffix = format!(".{number}");
+            parent.join(&[path.name(), suffix.as_bytes()].concat()).ok()
+        });
+        let mut names = std::iter::once(path.clone()).chain(numbered);
+        let free = names.find(|path| !self.nodes.contains_key(path));
+        free.ok_or(Error::Exists)
+    }
+
+    /// Contents that no name stands for yet.
+    pub(super) fn new_contents(&mut self) -> Arc<Contents> {
+        let (id, bytes) = (self.new_id(), Mutex::default());
+        Arc::new(Contents { id, bytes })
+    }
+
+    /// An empty file; the caller knows that its place is free and its parent there.
+    pub(super) fn make_file(&mut self, path: VirtualPath) -> Arc<Contents> {
+        let contents = self.new_contents();
+        self.nodes.insert(path, Node::File(Arc::clone(&contents)));
+        contents
+    }
+
+    /// Gives contents a name, in place of what has it.
+    pub(super) fn put_file(&mut self, path: &VirtualPath, contents: &Arc<Contents>) -> Result<()> {
+        self.file_to_write(path)?;
+        let node = Node::File(Arc::clone(contents));
+        self.nodes.insert(path.clone(), node);
+        Ok(())
+    }
+
+    pub(super) fn make_directory(&mut self, path: &VirtualPath) -> Result<()> {
+        if self.nodes.contains_key(path) {
+            return Err(Error::Exists);
+        }
+        self.check_directory(&path.parent())?;
+        let id = self.new_id();
+        self.nodes.insert(path.clone(), Node::Directory(id));
+        Ok(())
+    }
+
+    pub(super) fn remove_directory(&mut self, path: &VirtualPath) -> Result<()> {
+        if path.is_root() {
+            return Err(Error::Denied);
+        }
+        self.check_directory(path)?;
+        if self.paths().any(|child| child.parent() == *path) {
+            return Err(Error::NotEmpty);
+        }
+        self.nodes.remove(path);
+        Ok(())
+    }
+
+    pub(super) fn remove_file(&mut self, path: &VirtualPath) -> Result<()> {
+        if path.is_root() {
+            return Err(Error::Denied);
+        }
+        self.file(path)?;
+        self.nodes.remove(path);
+        Ok(())
+    }
+
+    /// Removes a file if it is still the one that is meant.
+    pub(super) fn remove_if_same(&mut self, path: &VirtualPath, id: u64) {
+        if self.file(path).is_ok_and(|file| file.id == id) {
+            self.nodes.remove(path);
+        }
+    }
+
+    pub(super) fn rename(&mut self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+        if from.is_root() || to.is_root() {
+            return Err(Error::Denied);
+        }
+        let moving = self.node(from)?.clone();
+        self.check_directory(&to.parent())?;
+        match (&moving, self.nodes.get(to)) {
+            (_, None) | (Node::File(_), Some(Node::File(_))) => {}
+            (_, Some(_)) => return Err(Error::Exists),
+        }
+        if below(to, from).is_some() {
+            return Err(Error::BadName);
+        }
+        let mut moved = vec![(from.clone(), to.clone(), moving)];
+        for (path, node) in &self.nodes {
+            if let Some(rest) = below(path, from) {
+                let new = to.join(rest).map_err(|_| Error::BadName)?;
+                moved.push((path.clone(), new, node.clone()));
+            }
+        }
+        for (old, new, node) in moved {
+            self.nodes.remove(&old);
+            self.nodes.insert(new, node);
+        }
+        Ok(())
+    }
+
+    /// A file with all that leads to it, in place of whatever is in the way.
+    pub(super) fn plant_file(&mut self, path: VirtualPath, bytes: Vec<u8>) {
+        self.plant_directory(path.parent());
+        *self.make_file(path).bytes() = bytes;
+    }
+
+    /// A directory with all that leads to it, in place of whatever is in the way.
+    pub(super) fn plant_directory(&mut self, mut path: VirtualPath) {
+        while self.check_directory(&path).is_err() {
+            let parent = path.parent();
+            let id = self.new_id();
+            self.nodes.insert(path, Node::Directory(id));
+            path = parent;
+        }
+    }
+
+    fn node(&self, path: &VirtualPath) -> Result<&Node> {
+        self.nodes.get(path).ok_or_else(|| self.why_missing(path))
+    }
+
+    /// A path through a file is refused otherwise than one through nothing.
+    fn why_missing(&self, path: &VirtualPath) -> Error {
+        let mut parent = path.parent();
+        loop {
+            match self.nodes.get(&parent) {
+                Some(Node::File(_)) => return Error::NotDirectory,
+                Some(Node::Directory(_)) => return Error::NotFound,
+                None => parent = parent.parent(),
+            }
+        }
+    }
+
+    const fn new_id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+}
+
+/// The rest of a path that lies strictly below another.
+fn below<'p>(path: &'p VirtualPath, above: &VirtualPath) -> Option<&'p [u8]> {
+    let rest = path.from_root().strip_prefix(above.from_root())?;
+    rest.strip_prefix(b"/")
+}
