@@ -6,8 +6,8 @@ mod changes;
 mod uploads;
 
 use mioftpd::storage::{
-    Answer, Disk, Error, Kind, Lookup, Memory, Operation, Placement, Result, Storage, Upload,
-    VirtualPath, Wait,
+    Answer, Disk, Kind, Lookup, Memory, Operation, Placement, Result, Storage, Upload, VirtualPath,
+    Wait,
 };
 
 /// Runs a test on each storage, empty.
