@@ -160,6 +160,8 @@ impl LineBuffer {
             .split_inclusive(|&byte| byte == b'\n')
             .skip(skipped)
             .filter_map(|line| line.strip_suffix(b"\n"))
+            .map(without_return)
+            .filter(|line| line.len() <= LINE_MAX)
             .map(WaitingLine::new)
     }
 
@@ -241,7 +243,7 @@ fn is_too_long(line: &[u8]) -> bool {
     without_return(line).len() > LINE_MAX
 }
 
-pub(super) fn without_return(line: &[u8]) -> &[u8] {
+fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 

@@ -11,6 +11,7 @@
 
 mod admission;
 mod connection;
+mod connections;
 mod control;
 mod data;
 mod data_turn;
@@ -30,8 +31,9 @@ use std::time::{Duration, Instant};
 
 use admission::{Admission, Door, Refusal};
 use connection::{CloseReason, Connection, Visit};
+use connections::Connections;
 use drain::{Drain, Step};
-use key::{Connections, Key, Source};
+use key::{Key, Source};
 use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
@@ -157,7 +159,7 @@ impl Reactor {
         let doors = self.doors.iter().filter_map(|door| door.wakes_at(now));
         let deadlines = self.timers.next().into_iter();
         let wake = deadlines.chain(doors).chain(self.drain.wakes_at()).min();
-        let until_wake = wake.map(|at| at.saturating_duration_since(self.services.network.now()));
+        let until_wake = wake.map(|at| at.saturating_duration_since(now));
         until_wake.into_iter().chain(timeout).min()
     }
 

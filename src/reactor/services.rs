@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::key::Key;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
@@ -24,7 +24,9 @@ pub(super) struct Services {
     pub(super) settings: Settings,
     /// The time of this pass.
     pub(super) now: Instant,
+    /// The wall clock, as it was within the last second: dates are shown to the minute.
     pub(super) unix_time: i64,
+    unix_time_read: Instant,
     /// Orders of the session that is being visited; empty between visits.
     pub(super) orders: VecDeque<Order>,
     /// Lent to the input of the connection that is being visited.
@@ -52,6 +54,7 @@ impl Services {
             settings,
             now,
             unix_time,
+            unix_time_read: now,
             orders: VecDeque::new(),
             input: vec![0; INPUT_BYTES],
             output: Vec::with_capacity(OUTBOX_BYTES),
@@ -59,10 +62,13 @@ impl Services {
         }
     }
 
-    /// Reads the clocks, once for a pass.
+    /// Reads the clocks, once for a pass; the wall clock not even that often.
     pub(super) fn tick(&mut self) {
         self.now = self.network.now();
-        self.unix_time = self.network.unix_time();
+        if self.now.saturating_duration_since(self.unix_time_read) >= Duration::from_secs(1) {
+            self.unix_time = self.network.unix_time();
+            self.unix_time_read = self.now;
+        }
     }
 
     /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
