@@ -158,16 +158,20 @@ impl Connection {
         }
     }
 
-    /// An upload has all its bytes. The control turn, which comes first in a pass, has found the
-    /// control connection standing, or has cut the transfer.
+    /// An upload has all its bytes. It is committed if the control connection still stands: the
+    /// control turn, which comes first in a pass, has looked.
     fn commit(&mut self, services: &mut Services) {
-        let looked = !self.ready.readable || !self.wants_input() || self.phase != Phase::Open;
-        let data = self.data();
-        match std::mem::take(&mut data.motion) {
-            Motion::Received(transfer) if looked => {
-                self.hand_over(Work::Commit(transfer), services);
-            }
-            motion => data.motion = motion,
+        if !matches!(self.data().motion, Motion::Received(_)) {
+            return;
+        }
+        if self.phase != Phase::Open {
+            return self.cut(Ending::Abandoned, services);
+        }
+        if self.ready.readable && self.wants_input() {
+            return;
+        }
+        if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
+            self.hand_over(Work::Commit(transfer), services);
         }
     }
 
