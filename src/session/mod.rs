@@ -18,6 +18,8 @@ mod login;
 mod navigation;
 mod orders;
 mod outbox;
+#[cfg(test)]
+mod tests;
 mod transfers;
 
 use std::collections::VecDeque;
