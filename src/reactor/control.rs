@@ -88,17 +88,16 @@ impl Connection {
     /// RFC 959 §4.1.3: what a client may say during a transfer and is heard at once.
     fn look_ahead(&mut self, services: &mut Services) {
         for _ in 0..COMMANDS_PER_TURN {
-            let next_is_status = self
-                .input
-                .waiting()
-                .next()
-                .is_some_and(|line| line.is_bare(b"STAT"));
-            if !next_is_status || !self.session.is_transferring() || self.outbox.is_full() {
+            if !self.session.is_transferring() || self.outbox.is_full() {
+                return;
+            }
+            let next = self.input.waiting().next();
+            if !next.is_some_and(|line| line.is_bare(b"STAT")) {
                 break;
             }
             self.execute_next(services);
         }
-        if self.session.is_transferring() && self.input.waiting().any(|line| line.is(b"ABOR")) {
+        if self.input.waiting().any(|line| line.is(b"ABOR")) {
             self.converse(services, Session::abort);
         }
     }

@@ -138,7 +138,7 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
         assert_eq!(talk.say("PASS wrong"), "");
         assert_eq!(talk.report(Report::Verified(None)), "");
         assert!(!talk.session.accepts_command());
-        let almost = penalty * failure - Duration::from_millis(1);
+        let almost = (penalty * failure).saturating_sub(Duration::from_millis(1));
         assert_eq!(talk.wait(almost), "");
         assert!(talk.wait(Duration::from_millis(1)).starts_with("530 "));
     }
@@ -229,7 +229,8 @@ fn the_idle_clock_stands_still_during_a_transfer() {
     let mut talk = Talk::storing();
     talk.report(Report::Connected);
     for moved in 1..100 {
-        let almost = talk.settings.timings.data_stall - Duration::from_secs(1);
+        let stall = talk.settings.timings.data_stall;
+        let almost = stall.saturating_sub(Duration::from_secs(1));
         assert_eq!(talk.wait(almost), "");
         talk.report(Report::Moved(moved));
     }

@@ -98,11 +98,7 @@ impl Outbound {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Some(Verdict::Waiting(Interest::Writable)),
                 io::ErrorKind::Interrupted => None,
-                // Only a read can fail so: the connection's errors have kinds of their own.
-                _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                    Some(Verdict::Failed(Failure::Storage(Error::Device)))
-                }
-                _ => Some(Verdict::Failed(Failure::Connection)),
+                _ => Some(Verdict::Failed(whose(&error))),
             },
         }
     }
@@ -182,6 +178,21 @@ impl Outbound {
         self.offset += count as u64;
         self.left = self.left.saturating_sub(count as u64);
     }
+}
+
+/// Whose fault it is that `send_file` failed: of the two descriptors, only the file's can have an
+/// I/O error, and a copy in its stead says what the storage said.
+fn whose(error: &io::Error) -> Failure {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
+    if let Some(error) = inner {
+        return Failure::Storage(*error);
+    }
+    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
+        return Failure::Storage(Error::Device);
+    }
+    Failure::Connection
 }
 
 /// The size was promised in the 150: a file that ends before it is an error, never a 226.
