@@ -87,7 +87,6 @@ fn wrong_use_names_the_option_and_is_2() {
         ),
         (&["--log", "loud"], &["--log", "loud", "debug"]),
         (&["--user"], &["--user"]),
-        (&["--help=yes"], &["--help"]),
     ] {
         fails(arguments, 2, words);
     }
