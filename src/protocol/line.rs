@@ -226,10 +226,10 @@ impl LineBuffer {
 
 fn decode(raw: &mut [u8]) -> Line<'_> {
     let length = without_return(raw).len();
-    let raw = raw.get_mut(..length).unwrap_or_default();
-    if is_too_long(raw) {
+    if length > LINE_MAX {
         return Line::TooLong;
     }
+    let raw = raw.get_mut(..length).unwrap_or_default();
     if !telnet::is_encoded(raw) {
         return Line::Text(raw);
     }
@@ -307,6 +307,7 @@ mod tests {
             (LINE_MAX, "\n", true),
             (LINE_MAX + 1, "\r\n", false),
             (LINE_MAX + 1, "\n", false),
+            (LINE_MAX, "\r\r\n", false),
         ] {
             let line = vec![b'x'; length];
             let stream = [&line, end.as_bytes(), b"NOOP\r\n"].concat();
