@@ -144,6 +144,16 @@ impl LineBuffer {
         }
     }
 
+    /// What Telnet wants answered before the next line is: the refusal of each option that
+    /// stands in it.
+    pub fn refusals(&self) -> impl Iterator<Item = [u8; 3]> {
+        let raw = match self.state {
+            State::Complete { length } => self.bytes().get(..length),
+            State::Partial { .. } | State::Oversized | State::Discarding => None,
+        };
+        telnet::refusals(raw.unwrap_or_default())
+    }
+
     /// Whether [`next_line`](Self::next_line) has something without more bytes.
     pub const fn has_line(&self) -> bool {
         matches!(self.state, State::Complete { .. } | State::Oversized)

@@ -69,6 +69,9 @@ impl Connection {
 
     /// Executes the next complete line, if there is one.
     fn execute_next(&mut self, services: &mut Services) -> bool {
+        for refusal in self.input.refusals() {
+            self.outbox.telnet(refusal);
+        }
         let Some(line) = self.input.next_line() else {
             return false;
         };
