@@ -46,10 +46,18 @@ impl Session {
         matches!(self.progress, Progress::Transferring(..))
     }
 
+    /// Whether there is a transfer in progress that is not being cut already.
+    pub const fn may_be_aborted(&self) -> bool {
+        matches!(
+            self.progress,
+            Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+        )
+    }
+
     /// The client said ABOR while a transfer is in progress. The command itself is answered in
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Transferring(_, Phase::Cutting)) {
+        if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
     }
