@@ -116,6 +116,8 @@ impl Server {
                 mode,
                 accounts: config.accounts,
                 passive_address: config.passive_address,
+                zone: config.zone,
+                allow_fxp: config.allow_fxp,
                 timings: config.timings,
             },
             connections: config.connections,

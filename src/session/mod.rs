@@ -35,7 +35,9 @@ use crate::limits::Timings;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
+use crate::protocol::zone::Zone;
 use crate::storage::Error;
+use crate::transfer::Format;
 use channel::Channel;
 use files::Question;
 use login::Login;
@@ -50,6 +52,10 @@ pub struct Settings {
     pub accounts: Accounts,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
+    /// The time zone of the dates in LIST.
+    pub zone: Zone,
+    /// Whether data connections may be to another host than the client's (FXP).
+    pub allow_fxp: bool,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -86,6 +92,13 @@ impl Context<'_> {
 
     fn order(&mut self, order: Order) {
         self.orders.push_back(order);
+    }
+
+    const fn long_format(&self) -> Format {
+        Format::Long {
+            now: self.unix_time,
+            zone: self.settings.zone,
+        }
     }
 
     fn restart_idle_clock(&mut self) {

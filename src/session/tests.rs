@@ -28,6 +28,8 @@ impl Talk {
                 named: None,
             },
             passive_address: None,
+            zone: Zone::UTC,
+            allow_fxp: false,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());

@@ -111,7 +111,7 @@ impl Session {
     }
 
     pub(super) fn list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let format = Format::Long { now: cx.unix_time };
+        let format = cx.long_format();
         self.prepare_listing(without_options(argument), format, Purpose::List, cx);
     }
 

@@ -117,7 +117,7 @@ impl Listing {
             return;
         }
         match self.format {
-            Format::Long { now } => listing::write_ls_line(out, entry, now),
+            Format::Long { now, zone } => listing::write_ls_line(out, entry, now, zone),
             Format::Facts { facts, writable } => {
                 facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
             }

@@ -8,6 +8,7 @@ use super::listing::Listed;
 use super::outbound::Outbound;
 use super::{Flow, Source};
 use crate::protocol::facts::FactSet;
+use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, VirtualPath, Wait};
 
 /// How bytes are represented on the wire (RFC 959 §3.1.1).
@@ -26,6 +27,8 @@ pub enum Format {
     Long {
         /// The wall clock when the listing was asked for.
         now: i64,
+        /// The time zone of the dates.
+        zone: Zone,
     },
     /// NLST: names that RETR takes.
     Names,
