@@ -47,7 +47,7 @@ pub fn write_name_line(out: &mut Vec<u8>, name: &[u8]) -> bool {
 }
 
 /// Appends a name with `?` for each byte that would break the line.
-pub(super) fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
+pub fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
     out.extend(
         name.iter()
             .map(|&byte| if breaks_line(byte) { b'?' } else { byte }),

@@ -69,6 +69,7 @@ impl Session {
                 path,
                 pattern: None,
                 prefix: Vec::new(),
+                recursive: false,
                 format: cx.long_format(),
             }));
         }

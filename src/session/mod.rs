@@ -6,7 +6,7 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `channel`, `transfers`, `information`.
+//! `channel`, `transfers`, `listings`, `information`.
 
 mod channel;
 mod control_only;
@@ -14,6 +14,7 @@ mod deadlines;
 mod dispatch;
 mod files;
 mod information;
+mod listings;
 mod login;
 mod navigation;
 mod orders;

@@ -3,6 +3,8 @@
 //! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
 //! the client hears before any 150. It knows paths and placements, no sockets.
 
+use std::sync::Arc;
+
 use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
@@ -51,6 +53,8 @@ pub struct Listing {
     /// The directory or file as the client named it, empty where it named none: NLST puts it
     /// before each name, so that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
+    /// Whether the directories below follow (`LIST -R`).
+    pub recursive: bool,
     /// What is printed.
     pub format: Format,
 }
@@ -96,7 +100,7 @@ pub struct Opened {
 
 impl Plan {
     /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
-    pub fn open(&self, storage: &dyn Storage, wait: Wait) -> Result<(Source, Opened)> {
+    pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
         match &self.direction {
             Direction::Retrieve { path, offset } => {
                 let (file, metadata) = storage.open(path, wait)?;
@@ -122,7 +126,7 @@ impl Plan {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(listed)), opened))
+                Ok((Source(Flow::Listed(Box::new(listed))), opened))
             }
         }
     }
