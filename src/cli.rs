@@ -16,6 +16,7 @@ use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::auth::{Credentials, Rights};
 use mioftpd::config::Config;
+use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 
 /// What `--help` prints.
@@ -39,6 +40,8 @@ Options:
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
       --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
+      --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
+                                 build with the Cargo feature charset [default: none]
       --allow-fxp                Data connections to other hosts than the client's too:
                                  for transfers between servers; see RFC 2577 first
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
@@ -87,6 +90,7 @@ struct Typed {
     passive_ports: Option<RangeInclusive<u16>>,
     passive_address: Option<Ipv4Addr>,
     zone: Zone,
+    charset: Option<Charset>,
     allow_fxp: bool,
     workers: Option<usize>,
     log: Option<LevelFilter>,
@@ -150,6 +154,14 @@ impl Typed {
                     Some(value(parser, name, "an IPv4 address, as in 203.0.113.7")?);
             }
             "time-zone" => self.zone = value(parser, name, "UTC, or an offset as in +02:00")?,
+            "charset" if !charset::IS_BUILT_IN => {
+                let text = "--charset: this build has none; build it with --features charset";
+                return Err(Usage(text.to_owned()));
+            }
+            "charset" => {
+                let what = "a name of the WHATWG Encoding Standard, as in gbk or windows-1252";
+                self.charset = Some(value(parser, name, what)?);
+            }
             "workers" => {
                 let count = value(parser, name, "a number from 0 to 64")?;
                 if count > WORKERS_MAX {
@@ -177,6 +189,7 @@ impl Typed {
             passive_ports: self.passive_ports,
             passive_address: self.passive_address,
             zone: self.zone,
+            charset: self.charset,
             allow_fxp: self.allow_fxp,
             ..Config::default()
         };

@@ -117,6 +117,7 @@ impl Server {
                 accounts: config.accounts,
                 passive_address: config.passive_address,
                 zone: config.zone,
+                charset: config.charset,
                 allow_fxp: config.allow_fxp,
                 timings: config.timings,
             },

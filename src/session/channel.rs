@@ -24,6 +24,8 @@ pub(super) struct Channel {
     /// Where the next RETR or STOR begins; 0 is the beginning.
     pub(super) restart: u64,
     pub(super) facts: FactSet,
+    /// Whether the client has said that it reads UTF-8.
+    pub(super) utf8: bool,
 }
 
 /// Who will connect to whom.
@@ -45,6 +47,7 @@ impl Default for Channel {
             extended_only: false,
             restart: 0,
             facts: FactSet::default(),
+            utf8: false,
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::{Context, Session};
 use crate::auth::Rights;
 use crate::limits::LONG_LINES;
+use crate::protocol::charset::Charset;
 use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -156,11 +157,28 @@ impl Session {
 
     /// The path that an argument names, or the 501 is said.
     pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let path = self.directory.join(argument).ok();
+        let name = self.charset(cx).map(|charset| charset.decode(argument));
+        let path = self
+            .directory
+            .join(name.as_deref().unwrap_or(argument))
+            .ok();
         if path.is_none() {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// The charset of a client that has not said that it reads UTF-8, if there is one.
+    pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
+        cx.settings.charset.filter(|_| !self.channel.utf8)
+    }
+
+    /// A path as the client reads it.
+    pub(super) fn shown(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+        match self.charset(cx) {
+            Some(charset) => charset.encode(&path).into_owned(),
+            None => path,
+        }
     }
 
     /// Whether the account may change anything, or the 550 is said.

@@ -121,7 +121,7 @@ impl Session {
         match (question, answer) {
             (Question::Enter(path), _) => self.entered(path, cx),
             (Question::Make(path), _) => {
-                let mut text = path.quoted();
+                let mut text = self.shown(path.quoted(), cx);
                 text.extend_from_slice(b" created.");
                 cx.reply(&Reply::new(257, text));
             }

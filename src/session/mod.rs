@@ -33,6 +33,7 @@ pub use outbox::Outbox;
 
 use crate::auth::Accounts;
 use crate::limits::Timings;
+use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub passive_address: Option<Ipv4Addr>,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
+    /// What clients get names in that have not said that they read UTF-8.
+    pub charset: Option<Charset>,
     /// Whether data connections may be to another host than the client's (FXP).
     pub allow_fxp: bool,
     /// How long anything may take.

@@ -29,6 +29,7 @@ impl Talk {
             },
             passive_address: None,
             zone: Zone::UTC,
+            charset: None,
             allow_fxp: false,
             timings: Timings::default(),
         };
