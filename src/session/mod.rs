@@ -35,7 +35,7 @@ use crate::limits::Timings;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::storage::Error;
+use crate::storage::{Error, Umask};
 use channel::Channel;
 use files::Question;
 use login::Login;
@@ -132,6 +132,8 @@ pub struct Session {
     progress: Progress,
     login: Login,
     directory: VirtualPath,
+    /// Of what this session makes; `None` is the process's own.
+    umask: Option<Umask>,
     channel: Channel,
     rename_from: Option<Box<VirtualPath>>,
     failures: u8,
@@ -153,6 +155,7 @@ impl Session {
             progress: Progress::Idle,
             login: Login::Nobody,
             directory: VirtualPath::root(),
+            umask: None,
             channel: Channel::default(),
             rename_from: None,
             failures: 0,

@@ -246,6 +246,7 @@ impl Session {
         let direction = Direction::Store {
             path: path.clone(),
             placement,
+            umask: self.umask,
         };
         self.prepare(purpose(path), direction, cx);
     }
