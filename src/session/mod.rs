@@ -6,8 +6,9 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `channel`, `transfers`, `information`.
+//! `attributes`, `space`, `site`, `channel`, `transfers`, `information`.
 
+mod attributes;
 mod channel;
 mod control_only;
 mod deadlines;
@@ -18,6 +19,8 @@ mod login;
 mod navigation;
 mod orders;
 mod outbox;
+mod site;
+mod space;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -50,6 +53,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
+    /// The permission bits that new files do not get, where a session has set no other.
+    pub umask: Umask,
     /// How long anything may take.
     pub timings: Timings,
 }

@@ -28,6 +28,7 @@ impl Talk {
                 named: None,
             },
             passive_address: None,
+            umask: Umask::new(0o022).unwrap(),
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
