@@ -13,6 +13,7 @@ use mioftpd::protocol::glob;
 use mioftpd::protocol::line::{Line, LineBuffer};
 use mioftpd::protocol::listing::write_ls_line;
 use mioftpd::protocol::reply::Reply;
+use mioftpd::protocol::zone::Zone;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -88,7 +89,7 @@ fn listings(criterion: &mut Criterion) {
     group.bench_function("LIST line", |bencher| {
         bencher.iter(|| {
             out.clear();
-            write_ls_line(&mut out, black_box(&entry), 1_800_000_000);
+            write_ls_line(&mut out, black_box(&entry), 1_800_000_000, Zone::UTC);
         });
     });
     group.bench_function("MLSD line", |bencher| {

@@ -43,6 +43,16 @@ pub const LISTING_BYTES: usize = 16 * 1024;
 /// Entries that a listing looks at in one slice: as many system calls at the most.
 pub const LISTING_ENTRIES: usize = 256;
 
+/// The largest directory that is listed in the order of its names. While it is gathered it
+/// costs some 200 bytes an entry, and the first byte waits some milliseconds.
+pub const SORTED_ENTRIES: usize = 1000;
+
+/// How deep `LIST -R` goes below where it began.
+pub const DIRECTORY_DEPTH: usize = 32;
+
+/// Directories that `LIST -R` remembers to list later; what is more is left out.
+pub const DIRECTORIES_PENDING: usize = 1000;
+
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
 
@@ -114,6 +124,7 @@ impl Default for Timings {
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
     let per_connection = INPUT_BYTES // commands that wait
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
+        + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
         + 2 * 1024; // the connection and its session
     connections * per_connection

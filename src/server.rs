@@ -117,6 +117,8 @@ impl Server {
                 accounts: config.accounts,
                 passive_address: config.passive_address,
                 umask: Umask::of_process(),
+                zone: config.zone,
+                allow_fxp: config.allow_fxp,
                 timings: config.timings,
             },
             connections: config.connections,

@@ -141,7 +141,7 @@ impl Connection {
     }
 
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
-        match plan.open(services.storage.as_ref(), Wait::Never) {
+        match plan.open(&services.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
                 self.submit(Work::Open(plan), services);

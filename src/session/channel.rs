@@ -156,7 +156,7 @@ impl Session {
         if self.is_extended_only(cx) {
             return;
         }
-        if !may_dial(address, self.peer.ip()) {
+        if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
             log::warn!("{}: Refused to connect to {address}", self.peer);
             let text = "Only to the client's own address, and to a port above 1023.";
             return cx.reply(&Reply::fixed(501, text));

@@ -11,7 +11,7 @@ use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
 use crate::storage::Result;
-use crate::transfer::{Format, Listing, Representation};
+use crate::transfer::{Listing, Representation};
 
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
@@ -69,7 +69,8 @@ impl Session {
                 path,
                 pattern: None,
                 prefix: Vec::new(),
-                format: Format::Long { now: cx.unix_time },
+                recursive: false,
+                format: cx.long_format(),
             }));
         }
     }

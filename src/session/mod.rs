@@ -6,7 +6,7 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `space`, `site`, `channel`, `transfers`, `information`.
+//! `attributes`, `space`, `site`, `channel`, `transfers`, `listings`, `information`.
 
 mod attributes;
 mod channel;
@@ -15,6 +15,7 @@ mod deadlines;
 mod dispatch;
 mod files;
 mod information;
+mod listings;
 mod login;
 mod navigation;
 mod orders;
@@ -38,7 +39,9 @@ use crate::limits::Timings;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
+use crate::protocol::zone::Zone;
 use crate::storage::{Error, Umask};
+use crate::transfer::Format;
 use channel::Channel;
 use files::Question;
 use login::Login;
@@ -55,6 +58,10 @@ pub struct Settings {
     pub passive_address: Option<Ipv4Addr>,
     /// The permission bits that new files do not get, where a session has set no other.
     pub umask: Umask,
+    /// The time zone of the dates in LIST.
+    pub zone: Zone,
+    /// Whether data connections may be to another host than the client's (FXP).
+    pub allow_fxp: bool,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -91,6 +98,13 @@ impl Context<'_> {
 
     fn order(&mut self, order: Order) {
         self.orders.push_back(order);
+    }
+
+    const fn long_format(&self) -> Format {
+        Format::Long {
+            now: self.unix_time,
+            zone: self.settings.zone,
+        }
     }
 
     fn restart_idle_clock(&mut self) {

@@ -29,6 +29,8 @@ impl Talk {
             },
             passive_address: None,
             umask: Umask::new(0o022).unwrap(),
+            zone: Zone::UTC,
+            allow_fxp: false,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());

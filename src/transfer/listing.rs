@@ -4,44 +4,41 @@
 //! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
 //! §4.1.2.7). RFC 959 §4.1.3, RFC 3659 §7.
 
+use std::sync::Arc;
+
+use super::walk::{Next, Walk};
 use super::{Failure, Format, Interest, Listing, Sent, Verdict, send};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
 use crate::protocol::facts::{self, EntryRole};
 use crate::protocol::{glob, listing};
-use crate::storage::{Directory, Entry, Error, Result, Storage, Wait};
+use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
 
 pub(super) struct Listed {
-    entries: Entries,
+    walk: Walk,
     listing: Listing,
     /// Printed, and not taken yet by the connection.
     unsent: Vec<u8>,
 }
 
-enum Entries {
-    Directory(Box<dyn Directory>),
-    /// One file named in the command, under the name that was used.
-    One(Option<Box<Entry>>),
-}
-
 impl Listed {
-    pub(super) fn open(storage: &dyn Storage, mut listing: Listing) -> Result<Self> {
-        let entries = match storage.list(&listing.path) {
-            Ok(directory) => {
+    pub(super) fn open(storage: &Arc<dyn Storage>, mut listing: Listing) -> Result<Self> {
+        let walk = match listing.walk(storage) {
+            Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
                     listing.prefix.push(b'/');
                 }
-                Entries::Directory(directory)
+                walk
             }
             Err(Error::NotDirectory) if listing.may_be_a_file() => {
                 let slash = listing.prefix.iter().rposition(|&b| b == b'/');
                 listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
-                Entries::One(Some(Box::new(storage.entry(&listing.path)?)))
+                Walk::of(storage.entry(&listing.path)?)
             }
             Err(error) => return Err(error),
         };
         Ok(Self {
-            entries,
+            walk,
             listing,
             unsent: Vec::new(),
         })
@@ -78,13 +75,11 @@ impl Listed {
             if self.unsent.len() >= enough {
                 break;
             }
-            let entry = match &mut self.entries {
-                Entries::Directory(directory) => directory.next_entry()?,
-                Entries::One(entry) => entry.take().map(|entry| *entry),
-            };
-            match entry {
-                Some(entry) => self.listing.print(&entry, &mut self.unsent),
-                None => return Ok(false),
+            match self.walk.next()? {
+                Next::Entry(entry) => self.listing.print(&entry, &mut self.unsent),
+                Next::Directory(path) => self.listing.print_header(&path, &mut self.unsent),
+                Next::Nothing => {}
+                Next::End => return Ok(false),
             }
         }
         Ok(true)
@@ -94,13 +89,31 @@ impl Listed {
 impl Listing {
     /// The whole listing as lines for a reply, cut off behind the line that passes `limit`
     /// bytes; whether that is all of it. Waits for the disk.
-    pub fn describe(self, storage: &dyn Storage, limit: usize) -> Result<(Vec<u8>, bool)> {
+    pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
         let mut listed = Listed::open(storage, self)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
         }
         Ok((listed.unsent, !more))
+    }
+
+    fn walk(&self, storage: &Arc<dyn Storage>) -> Result<Walk> {
+        if self.recursive {
+            Walk::open_recursive(storage, &self.path)
+        } else {
+            Walk::open(storage.as_ref(), &self.path)
+        }
+    }
+
+    /// As `ls -R` does: an empty line, and the directory as seen from where it began.
+    fn print_header(&self, path: &VirtualPath, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\r\n.");
+        for part in path.parts().skip(self.path.parts().count()) {
+            out.push(b'/');
+            listing::write_shown_name(out, part);
+        }
+        out.extend_from_slice(b":\r\n");
     }
 
     /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
@@ -117,7 +130,7 @@ impl Listing {
             return;
         }
         match self.format {
-            Format::Long { now } => listing::write_ls_line(out, entry, now),
+            Format::Long { now, zone } => listing::write_ls_line(out, entry, now, zone),
             Format::Facts { facts, writable } => {
                 facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
             }

@@ -9,6 +9,7 @@ mod inbound;
 mod listing;
 mod outbound;
 mod plan;
+mod walk;
 
 use crate::net::Stream;
 use crate::storage::{self, Wait};
@@ -80,7 +81,7 @@ pub struct Source(Flow);
 enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
-    Listed(Listed),
+    Listed(Box<Listed>),
     /// It is over, and what it held is closed.
     Over,
 }

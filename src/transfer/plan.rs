@@ -3,11 +3,14 @@
 //! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
 //! the client hears before any 150. It knows paths and placements, no sockets.
 
+use std::sync::Arc;
+
 use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
 use super::{Flow, Source};
 use crate::protocol::facts::FactSet;
+use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
 /// How bytes are represented on the wire (RFC 959 §3.1.1).
@@ -26,6 +29,8 @@ pub enum Format {
     Long {
         /// The wall clock when the listing was asked for.
         now: i64,
+        /// The time zone of the dates.
+        zone: Zone,
     },
     /// NLST: names that RETR takes.
     Names,
@@ -48,6 +53,8 @@ pub struct Listing {
     /// The directory or file as the client named it, empty where it named none: NLST puts it
     /// before each name, so that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
+    /// Whether the directories below follow (`LIST -R`).
+    pub recursive: bool,
     /// What is printed.
     pub format: Format,
 }
@@ -95,7 +102,7 @@ pub struct Opened {
 
 impl Plan {
     /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
-    pub fn open(&self, storage: &dyn Storage, wait: Wait) -> Result<(Source, Opened)> {
+    pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
         match &self.direction {
             Direction::Retrieve { path, offset } => {
                 let (file, metadata) = storage.open(path, wait)?;
@@ -125,7 +132,7 @@ impl Plan {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(listed)), opened))
+                Ok((Source(Flow::Listed(Box::new(listed))), opened))
             }
         }
     }

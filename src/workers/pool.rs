@@ -55,7 +55,7 @@ impl Pool {
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
-                .spawn(move || work(&queue, storage.as_ref(), &sender, &waker))?;
+                .spawn(move || work(&queue, &storage, &sender, &waker))?;
         }
         Ok(pool)
     }
@@ -114,7 +114,7 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, storage: &dyn Storage, finished: &Sender<Completion>, waker: &Waker) {
+fn work(queue: &Queue, storage: &Arc<dyn Storage>, finished: &Sender<Completion>, waker: &Waker) {
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
         if finished.send(job.run(storage, &mut scratch)).is_err() {
@@ -145,7 +145,7 @@ impl Inline {
 
 impl Runner for Inline {
     fn submit(&mut self, job: Job) {
-        let completion = job.run(self.storage.as_ref(), &mut self.scratch);
+        let completion = job.run(&self.storage, &mut self.scratch);
         self.finished.push_back(completion);
     }
 
