@@ -144,6 +144,7 @@ fn entry() -> Entry {
             size: 1_234_567_890,
             modified: 1_790_000_000,
             modified_nanoseconds: 123_456_789,
+            created: None,
             mode: 0o644,
             links: 1,
             owner: 1000,

@@ -9,9 +9,10 @@ use std::fmt;
 
 use Argument::{None as Nothing, Optional, Required};
 use Command::{
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
-    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host,
+    Lang, List, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz,
+    Port, Prot, Pwd, Quit, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou,
+    Stru, Syst, Type, User,
 };
 
 /// A command that the server knows, whether it serves it or not.
@@ -21,8 +22,8 @@ use Command::{
 #[allow(missing_docs, reason = "the table says what each is")]
 #[rustfmt::skip]
 pub enum Command {
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
+    List, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
     Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
 }
 
@@ -80,12 +81,13 @@ pub struct Row {
 /// All verbs, in the order of the alphabet: so it can be searched by name, and a
 /// [`Command`] is the number of its row. The X names come last by themselves.
 #[rustfmt::skip]
-static TABLE_ROWS: [Row; 53] = [
+static TABLE_ROWS: [Row; 57] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
     rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
     rfc959("APPE", Appe, Required, "APPE <path>"),
     extension("AUTH", Auth, Required, "AUTH <mechanism>").anyone().not_served(),
+    extension("AVBL", Avbl, Optional, "AVBL [<path>]").feature("AVBL"),
     extension("CCC", Ccc, Nothing, "CCC").not_served(),
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
     extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
@@ -98,7 +100,10 @@ static TABLE_ROWS: [Row; 53] = [
     extension("HOST", Host, Required, "HOST <name>").anyone().not_served(),
     extension("LANG", Lang, Optional, "LANG [<language>]").anyone().not_served(),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
-    extension("MDTM", Mdtm, Required, "MDTM <path>").feature("MDTM"),
+    extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
+    extension("MFCT", Mfct, Required, "MFCT <YYYYMMDDHHMMSS> <path>"),
+    extension("MFF", Mff, Required, "MFF <fact>=<value>;... <path>").feature("MFF Modify;UNIX.mode;"),
+    extension("MFMT", Mfmt, Required, "MFMT <YYYYMMDDHHMMSS> <path>").feature("MFMT"),
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
@@ -119,7 +124,7 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("RMD", Rmd, Required, "RMD <path>"),
     rfc959("RNFR", Rnfr, Required, "RNFR <path>"),
     rfc959("RNTO", Rnto, Required, "RNTO <path>"),
-    rfc959("SITE", Site, Required, "SITE <command>").not_served(),
+    rfc959("SITE", Site, Required, "SITE <command> [<argument>]"),
     extension("SIZE", Size, Required, "SIZE <path>").feature("SIZE"),
     rfc959("SMNT", Smnt, Required, "SMNT <path>").not_served(),
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
@@ -270,14 +275,13 @@ mod tests {
 
     #[test]
     fn features_are_those_served_in_order() {
-        let expected = "EPRT EPSV MDTM MLST REST STREAM SIZE TVFS UTF8";
+        let expected =
+            "AVBL EPRT EPSV MDTM MFF Modify;UNIX.mode; MFMT MLST REST STREAM SIZE TVFS UTF8";
         assert_eq!(features().join(" "), expected);
         let unserved = TABLE.iter().filter(|row| !row.served);
         assert!(unserved.clone().all(|row| row.feature.is_none()));
         let names: Vec<_> = unserved.map(|row| row.name).collect();
-        let expected = [
-            "AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SITE", "SMNT",
-        ];
+        let expected = ["AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SMNT"];
         assert_eq!(names, expected);
     }
 

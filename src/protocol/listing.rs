@@ -95,6 +95,7 @@ mod tests {
                 size: 1234,
                 modified: 0,
                 modified_nanoseconds: 0,
+                created: None,
                 mode: 0o644,
                 links: 0,
                 owner: 1000,

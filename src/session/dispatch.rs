@@ -123,6 +123,12 @@ impl Session {
             Command::Rnto => self.rename_to(argument, cx),
             Command::Size => self.size(argument, cx),
             Command::Mdtm => self.modification_time(argument, cx),
+            Command::Mfmt => self.modify_time(argument, cx),
+            Command::Mff => self.modify_facts(argument, cx),
+            Command::Mfct => Self::modify_creation_time(cx),
+            Command::Avbl => self.available(argument, cx),
+            Command::Allo => self.allocate(argument, cx),
+            Command::Site => self.site(argument, cx),
             Command::Mlst => self.list_one(argument, cx),
 
             Command::Type => self.set_type(argument, cx),
@@ -142,7 +148,6 @@ impl Session {
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
             Command::Abor => self.abort_nothing(cx),
-            Command::Allo => Self::allocate(argument, cx),
 
             Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
             Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),

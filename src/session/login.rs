@@ -88,6 +88,7 @@ impl Session {
     fn flush_account(&mut self, cx: &mut Context<'_>) {
         self.login = Login::Nobody;
         self.directory = VirtualPath::root();
+        self.umask = None;
         self.channel = Channel::default();
         self.rename_from = None;
         cx.order(Order::HangUp);

@@ -6,8 +6,9 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `channel`, `transfers`, `listings`, `information`.
+//! `attributes`, `space`, `site`, `channel`, `transfers`, `listings`, `information`.
 
+mod attributes;
 mod channel;
 mod control_only;
 mod deadlines;
@@ -19,6 +20,8 @@ mod login;
 mod navigation;
 mod orders;
 mod outbox;
+mod site;
+mod space;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -38,7 +41,7 @@ use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
-use crate::storage::Error;
+use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use channel::Channel;
 use files::Question;
@@ -54,6 +57,8 @@ pub struct Settings {
     pub accounts: Accounts,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
+    /// The permission bits that new files do not get, where a session has set no other.
+    pub umask: Umask,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
     /// What clients get names in that have not said that they read UTF-8.
@@ -149,6 +154,8 @@ pub struct Session {
     progress: Progress,
     login: Login,
     directory: VirtualPath,
+    /// Of what this session makes; `None` is the process's own.
+    umask: Option<Umask>,
     channel: Channel,
     rename_from: Option<Box<VirtualPath>>,
     failures: u8,
@@ -170,6 +177,7 @@ impl Session {
             progress: Progress::Idle,
             login: Login::Nobody,
             directory: VirtualPath::root(),
+            umask: None,
             channel: Channel::default(),
             rename_from: None,
             failures: 0,

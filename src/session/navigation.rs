@@ -29,7 +29,10 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            let operation = Operation::MakeDirectory(path.clone());
+            let operation = Operation::MakeDirectory {
+                path: path.clone(),
+                umask: self.umask,
+            };
             self.ask(Question::Make(path), operation, cx);
         }
     }

@@ -28,6 +28,7 @@ impl Talk {
                 named: None,
             },
             passive_address: None,
+            umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,

@@ -119,23 +119,6 @@ impl Session {
         }
     }
 
-    pub(super) fn allocate(argument: &[u8], cx: &mut Context<'_>) {
-        let mut words = argument.split(|&b| b == b' ');
-        let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-        let well_formed = match (words.next(), words.next(), words.next(), words.next()) {
-            (Some(bytes), None, None, None) => is_number(bytes),
-            (Some(bytes), Some(b"R" | b"r"), Some(record), None) => {
-                is_number(bytes) && is_number(record)
-            }
-            _ => false,
-        };
-        cx.reply(&if well_formed {
-            Reply::fixed(202, "No storage needs to be allocated.")
-        } else {
-            Reply::fixed(501, "ALLO takes a decimal number of bytes.")
-        });
-    }
-
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Opening(purpose) => purpose,
@@ -224,6 +207,7 @@ impl Session {
         let direction = Direction::Store {
             path: path.clone(),
             placement,
+            umask: self.umask,
         };
         self.prepare(purpose(path), direction, cx);
     }

@@ -12,7 +12,7 @@ use super::{Flow, Source};
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::zone::Zone;
-use crate::storage::{Error, Metadata, Placement, Result, Storage, VirtualPath, Wait};
+use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
 /// How bytes are represented on the wire (RFC 959 §3.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub enum Direction {
         path: VirtualPath,
         /// Where the bytes go.
         placement: Placement,
+        /// For a new file, instead of the process's own.
+        umask: Option<Umask>,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
@@ -114,8 +116,12 @@ impl Plan {
                 Ok((Source(Flow::Outbound(outbound)), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
-            Direction::Store { path, placement } => {
-                let upload = storage.create(path, *placement)?;
+            Direction::Store {
+                path,
+                placement,
+                umask,
+            } => {
+                let upload = storage.create(path, *placement, *umask)?;
                 let opened = Opened {
                     size: None,
                     path: Some(upload.path),
