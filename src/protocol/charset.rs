@@ -93,8 +93,8 @@ mod imp {
     }
 }
 
-#[cfg(test)]
 #[cfg(feature = "charset")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
