@@ -56,6 +56,9 @@ pub const DIRECTORIES_PENDING: usize = 1000;
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
 
+/// Sessions that SITE WHO shows.
+pub const SESSIONS_SHOWN: usize = 200;
+
 /// How much of a file SIZE reads to count the line ends of TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
 

@@ -103,15 +103,36 @@ impl Session {
         }
     }
 
+    /// Who is there, and what may be asked of the server.
     fn run(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
             Command::User => self.user(argument, cx),
             Command::Pass => self.pass(argument, cx),
-            Command::Acct => cx.reply(&Reply::fixed(202, "ACCT is superfluous at this site.")),
+            Command::Acct => cx.reply(&Reply::superfluous()),
             Command::Rein => self.reinitialize(cx),
             Command::Quit => self.close(&Reply::connection_close(), cx),
 
+            Command::Host => self.host(argument, cx),
+            Command::Lang => Self::language(argument, cx),
+            Command::Csid => Self::client_and_server(cx),
+            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
+
+            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
+            Command::Feat => self.features(cx),
+            Command::Opts => self.options(argument, cx),
+            Command::Help => Self::help(argument, cx),
+            Command::Stat => self.status(argument, cx),
+            Command::Site => self.site(argument, cx),
+
+            _ => self.run_on_files(request, cx),
+        }
+    }
+
+    /// What is done to files, and to the data connection on the way there.
+    fn run_on_files(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        let argument = request.argument;
+        match request.command {
             Command::Pwd => self.print_directory(cx),
             Command::Cwd => self.change_directory(argument, cx),
             Command::Cdup => self.change_directory(b"..", cx),
@@ -126,10 +147,9 @@ impl Session {
             Command::Mfmt => self.modify_time(argument, cx),
             Command::Mff => self.modify_facts(argument, cx),
             Command::Mfct => Self::modify_creation_time(cx),
+            Command::Mlst => self.list_one(argument, cx),
             Command::Avbl => self.available(argument, cx),
             Command::Allo => self.allocate(argument, cx),
-            Command::Site => self.site(argument, cx),
-            Command::Mlst => self.list_one(argument, cx),
 
             Command::Type => self.set_type(argument, cx),
             Command::Stru => Self::set_structure(argument, cx),
@@ -138,6 +158,7 @@ impl Session {
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
+            Command::Pret => Self::announce(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
             Command::Retr => self.retrieve(argument, cx),
@@ -148,13 +169,6 @@ impl Session {
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
             Command::Abor => self.abort_nothing(cx),
-
-            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
-            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
-            Command::Feat => self.features(cx),
-            Command::Opts => self.options(argument, cx),
-            Command::Help => Self::help(argument, cx),
-            Command::Stat => self.status(argument, cx),
             // Rows that say `served: false` do not come here.
             _ => cx.reply(&Reply::not_implemented()),
         }

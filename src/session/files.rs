@@ -40,6 +40,8 @@ pub(super) enum Question {
     Facts(VirtualPath),
     /// STAT with a path, as the client wrote it.
     Status(Vec<u8>),
+    /// SITE WHO.
+    Who,
     /// PASV.
     Passive,
     /// EPSV.

@@ -15,6 +15,7 @@ mod deadlines;
 mod dispatch;
 mod files;
 mod information;
+mod introduction;
 mod listings;
 mod login;
 mod navigation;
@@ -28,7 +29,7 @@ mod transfers;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines};
 pub use orders::{Ending, Order, Report};
@@ -109,11 +110,6 @@ impl Context<'_> {
             zone: self.settings.zone,
         }
     }
-
-    fn restart_idle_clock(&mut self) {
-        let idle = self.now + self.settings.timings.idle;
-        self.deadlines.set(Deadline::Idle, idle);
-    }
 }
 
 /// What a session is doing.
@@ -158,6 +154,8 @@ pub struct Session {
     umask: Option<Umask>,
     channel: Channel,
     rename_from: Option<Box<VirtualPath>>,
+    /// What SITE IDLE has set, instead of the server's.
+    idle: Option<Duration>,
     failures: u8,
     long_lines: u8,
     stopping: bool,
@@ -171,8 +169,7 @@ impl Session {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
         }
-        cx.restart_idle_clock();
-        Self {
+        let session = Self {
             peer,
             progress: Progress::Idle,
             login: Login::Nobody,
@@ -180,10 +177,13 @@ impl Session {
             umask: None,
             channel: Channel::default(),
             rename_from: None,
+            idle: None,
             failures: 0,
             long_lines: 0,
             stopping: false,
-        }
+        };
+        session.restart_idle_clock(cx);
+        session
     }
 
     /// Whether the next command may be executed now.
@@ -200,7 +200,7 @@ impl Session {
     /// STAT during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
         if !matches!(self.progress, Progress::Transferring(..)) {
-            cx.restart_idle_clock();
+            self.restart_idle_clock(cx);
         }
         match line {
             Line::TooLong => self.line_too_long(cx),
@@ -220,6 +220,7 @@ impl Session {
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),
+            Report::Present(lines) => self.present(&lines, cx),
             Report::Connected => self.connected(cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
@@ -259,6 +260,23 @@ impl Session {
         } else if !self.is_closing() {
             self.close(&Reply::service_not_available(), cx);
         }
+    }
+
+    /// One line that says who is there and what is going on, for SITE WHO.
+    pub fn summary(&self) -> String {
+        let doing = match &self.progress {
+            Progress::Idle => "idle",
+            Progress::Verifying | Progress::Penalised => "logging in",
+            Progress::Asking(_) | Progress::Opening(_) => "busy",
+            Progress::Transferring(..) => "transferring",
+            Progress::Closing => "leaving",
+        };
+        format!("{} {} {doing}", self.peer, self.login)
+    }
+
+    fn restart_idle_clock(&self, cx: &mut Context<'_>) {
+        let idle = self.idle.unwrap_or(cx.settings.timings.idle);
+        cx.deadlines.set(Deadline::Idle, cx.now + idle);
     }
 
     /// Says the last reply.

@@ -170,7 +170,7 @@ impl Session {
         self.channel.arranged = Arranged::Nothing;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
-        cx.restart_idle_clock();
+        self.restart_idle_clock(cx);
         self.log_end(&purpose, ending, bytes, seconds);
         cx.reply(&ends(ending));
     }
