@@ -70,6 +70,21 @@ pub struct Settings {
     pub timings: Timings,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Serving,
+            accounts: Accounts::default(),
+            passive_address: None,
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
+            umask: Umask::USUAL,
+            timings: Timings::default(),
+        }
+    }
+}
+
 /// What the server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
