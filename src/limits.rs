@@ -83,6 +83,10 @@ pub const LONG_LINES: u8 = 8;
 /// Stack of a worker or of the log's thread: they call little, and not deeply.
 pub const THREAD_STACK_BYTES: usize = 256 * 1024;
 
+/// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
+/// processor's share: enough for the loop to come first, and not to starve beside others.
+pub const WORKER_NICENESS: i32 = 5;
+
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
