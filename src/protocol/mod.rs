@@ -11,7 +11,8 @@
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] for its time and [`glob`] for patterns of names;
 //! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
-//!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in common;
+//!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
+//!   common; `deflate`, where it is compiled in, is MODE Z;
 //! - [`visible`] makes bytes safe to show.
 
 pub mod ascii;
@@ -20,6 +21,8 @@ pub mod command;
 mod command_table;
 pub mod date;
 mod decimal;
+#[cfg(feature = "mode-z")]
+pub mod deflate;
 pub mod ebcdic;
 pub mod entry;
 pub mod facts;
