@@ -78,48 +78,54 @@ impl Decoder {
     /// has ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
         loop {
-            self.state = match std::mem::take(&mut self.state) {
-                State::Header => match take_byte(input) {
-                    Some(byte) => State::High(Descriptor::parse(byte)?),
-                    None => return Ok(None),
-                },
-                State::High(descriptor) => match take_byte(input) {
-                    Some(high) => State::Low(descriptor, high),
-                    None => return self.stay(State::High(descriptor)),
-                },
-                State::Low(descriptor, high) => match take_byte(input) {
-                    Some(low) => begin(descriptor, u16::from_be_bytes([high, low]))?,
-                    None => return self.stay(State::Low(descriptor, high)),
-                },
-                State::Bytes(descriptor, 0) => State::Ends(descriptor),
-                State::Bytes(descriptor, left) => {
+            match std::mem::take(&mut self.state) {
+                State::Bytes(descriptor, left) if left > 0 => {
                     let bytes = take(input, left);
                     self.state = State::Bytes(descriptor, left - bytes.len());
                     return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
                 }
+                State::Bytes(descriptor, _) => self.state = State::Ends(descriptor),
                 State::Marking(marker, 0) => return Ok(Some(Framed::Marker(marker))),
-                State::Marking(mut marker, left) => match marker.fill(input, left)? {
-                    0 => State::Marking(marker, 0),
-                    left => return self.stay(State::Marking(marker, left)),
-                },
-                State::Ends(mut descriptor) => {
-                    let Some(end) = descriptor.take_end() else {
-                        continue;
-                    };
-                    self.state = match end {
-                        Framed::EndOfFile => State::Over,
-                        _ => State::Ends(descriptor),
-                    };
-                    return Ok(Some(end));
+                State::Marking(mut marker, left) => {
+                    let left = marker.fill(input, left)?;
+                    self.state = State::Marking(marker, left);
+                    if left > 0 {
+                        return Ok(None);
+                    }
                 }
-                State::Over => return self.stay(State::Over),
-            };
+                State::Ends(mut descriptor) => {
+                    let end = descriptor.take_end();
+                    self.state = match end {
+                        None => State::Header,
+                        Some(Framed::EndOfFile) => State::Over,
+                        Some(_) => State::Ends(descriptor),
+                    };
+                    if end.is_some() {
+                        return Ok(end);
+                    }
+                }
+                State::Over => {
+                    self.state = State::Over;
+                    return Ok(None);
+                }
+                state => {
+                    let Some(byte) = take_byte(input) else {
+                        self.state = state;
+                        return Ok(None);
+                    };
+                    self.state = read(&state, byte)?;
+                }
+            }
         }
     }
+}
 
-    fn stay<'a>(&mut self, state: State) -> Result<Option<Framed<'a>>, Malformed> {
-        self.state = state;
-        Ok(None)
+/// Where the next byte of a header leads.
+fn read(state: &State, byte: u8) -> Result<State, Malformed> {
+    match *state {
+        State::High(descriptor) => Ok(State::Low(descriptor, byte)),
+        State::Low(descriptor, high) => begin(descriptor, u16::from_be_bytes([high, byte])),
+        _ => Ok(State::High(Descriptor::parse(byte)?)),
     }
 }
 

@@ -102,7 +102,7 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
-    rfc959("MODE", Mode, Required, "MODE S"),
+    rfc959("MODE", Mode, Required, MODES).feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
     rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
     extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
@@ -125,9 +125,9 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
-    rfc959("STRU", Stru, Required, "STRU F"),
+    rfc959("STRU", Stru, Required, "STRU <F or R>"),
     rfc959("SYST", Syst, Nothing, "SYST").anyone(),
-    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], I or L 8>"),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>"),
     rfc959("USER", User, Required, "USER <name>").anyone(),
     extension("XCUP", Cdup, Nothing, "XCUP"),
     extension("XCWD", Cwd, Required, "XCWD <path>"),
@@ -135,6 +135,12 @@ static TABLE_ROWS: [Row; 53] = [
     extension("XPWD", Pwd, Nothing, "XPWD"),
     extension("XRMD", Rmd, Required, "XRMD <path>"),
 ];
+
+const MODES: &str = if cfg!(feature = "mode-z") {
+    "MODE <S, B, C or Z>"
+} else {
+    "MODE <S, B or C>"
+};
 
 /// All verbs, in the order of the alphabet.
 pub static TABLE: &[Row] = &TABLE_ROWS;
@@ -186,8 +192,12 @@ impl Row {
     }
 
     const fn feature(self, line: &'static str) -> Self {
+        self.feature_if(true, line)
+    }
+
+    const fn feature_if(self, is_compiled_in: bool, line: &'static str) -> Self {
         Self {
-            feature: Some(line),
+            feature: if is_compiled_in { Some(line) } else { None },
             ..self
         }
     }
@@ -270,7 +280,12 @@ mod tests {
 
     #[test]
     fn features_are_those_served_in_order() {
-        let expected = "EPRT EPSV MDTM MLST REST STREAM SIZE TVFS UTF8";
+        let mode_z = if cfg!(feature = "mode-z") {
+            " MODE Z"
+        } else {
+            ""
+        };
+        let expected = format!("EPRT EPSV MDTM MLST{mode_z} REST STREAM SIZE TVFS UTF8");
         assert_eq!(features().join(" "), expected);
         let unserved = TABLE.iter().filter(|row| !row.served);
         assert!(unserved.clone().all(|row| row.feature.is_none()));

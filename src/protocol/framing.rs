@@ -47,12 +47,13 @@ impl Descriptor {
     pub const fn parse(byte: u8) -> Result<Self, Malformed> {
         match byte {
             16 => Ok(Self::MARKER),
-            _ if byte & 0x1f == 0 => Ok(Self(byte)),
+            _ if byte.trailing_zeros() > 4 => Ok(Self(byte)),
             _ => Err(Malformed),
         }
     }
 
     /// Both that are said of one string.
+    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

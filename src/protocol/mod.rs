@@ -6,7 +6,8 @@
 //! In the order of one command's way through it:
 //!
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
-//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what its argument means;
+//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what
+//!   its argument means;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] for its time and [`glob`] for patterns of names;

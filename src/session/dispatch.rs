@@ -125,8 +125,8 @@ impl Session {
             Command::Mlst => self.list_one(argument, cx),
 
             Command::Type => self.set_type(argument, cx),
-            Command::Stru => Self::set_structure(argument, cx),
-            Command::Mode => Self::set_mode(argument, cx),
+            Command::Stru => self.set_structure(argument, cx),
+            Command::Mode => self.set_mode(argument, cx),
             Command::Port => self.port(argument, cx),
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),

@@ -6,7 +6,7 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `channel`, `transfers`, `information`.
+//! `parameters`, `channel`, `transfers`, `information`.
 
 mod channel;
 mod control_only;
@@ -18,6 +18,7 @@ mod login;
 mod navigation;
 mod orders;
 mod outbox;
+mod parameters;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -196,6 +197,7 @@ impl Session {
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),
             Report::Connected => self.connected(cx),
+            Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }

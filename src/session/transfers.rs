@@ -12,7 +12,7 @@ use crate::auth::Rights;
 use crate::protocol::glob;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{Direction, Format, Listing, Opened, Plan, Representation};
+use crate::transfer::{Direction, Format, Listing, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -70,9 +70,14 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        if offset > 0 && self.channel.representation == Representation::Ascii {
-            // Where a converted file is at a byte of the wire cannot be known.
-            return cx.reply(&Reply::fixed(554, "REST works in TYPE I."));
+        if !self.can_represent(cx) {
+            return;
+        }
+        if offset > 0 && !self.channel.representation.can_restart() {
+            return cx.reply(&Reply::fixed(
+                554,
+                "REST works in TYPE I, and in MODE B and C.",
+            ));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
@@ -165,7 +170,7 @@ impl Session {
         };
         match opened {
             Ok(opened) => {
-                let mode = self.channel.representation;
+                let mode = self.channel.representation.data_type.name();
                 cx.reply(&begins(&purpose, &opened, mode));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
@@ -243,6 +248,9 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        if !self.can_represent(cx) {
+            return;
+        }
         let direction = Direction::Store {
             path: path.clone(),
             placement,
@@ -324,11 +332,7 @@ fn without_options(mut argument: &[u8]) -> &[u8] {
     argument
 }
 
-fn begins(purpose: &Purpose, opened: &Opened, representation: Representation) -> Reply {
-    let mode = match representation {
-        Representation::Image => "BINARY",
-        Representation::Ascii => "ASCII",
-    };
+fn begins(purpose: &Purpose, opened: &Opened, mode: &str) -> Reply {
     match (purpose, &opened.path, opened.size) {
         (Purpose::StoreUnique(_), Some(path), _) => {
             let mut text = b"FILE: ".to_vec();
@@ -359,6 +363,7 @@ fn ends(ending: Ending) -> Reply {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
         Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
