@@ -109,7 +109,7 @@ static TABLE_ROWS: [Row; 59] = [
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
-    rfc959("MODE", Mode, Required, "MODE S"),
+    rfc959("MODE", Mode, Required, MODES).feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
     rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
     extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
@@ -133,9 +133,9 @@ static TABLE_ROWS: [Row; 59] = [
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
-    rfc959("STRU", Stru, Required, "STRU F"),
+    rfc959("STRU", Stru, Required, "STRU <F or R>"),
     rfc959("SYST", Syst, Nothing, "SYST").anyone(),
-    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], I or L 8>"),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>"),
     rfc959("USER", User, Required, "USER <name>").anyone(),
     extension("XCUP", Cdup, Nothing, "XCUP"),
     extension("XCWD", Cwd, Required, "XCWD <path>"),
@@ -143,6 +143,12 @@ static TABLE_ROWS: [Row; 59] = [
     extension("XPWD", Pwd, Nothing, "XPWD"),
     extension("XRMD", Rmd, Required, "XRMD <path>"),
 ];
+
+const MODES: &str = if cfg!(feature = "mode-z") {
+    "MODE <S, B, C or Z>"
+} else {
+    "MODE <S, B or C>"
+};
 
 /// All verbs, in the order of the alphabet.
 pub static TABLE: &[Row] = &TABLE_ROWS;
@@ -194,8 +200,12 @@ impl Row {
     }
 
     const fn feature(self, line: &'static str) -> Self {
+        self.feature_if(true, line)
+    }
+
+    const fn feature_if(self, is_compiled_in: bool, line: &'static str) -> Self {
         Self {
-            feature: Some(line),
+            feature: if is_compiled_in { Some(line) } else { None },
             ..self
         }
     }
@@ -278,8 +288,15 @@ mod tests {
 
     #[test]
     fn features_are_those_served_in_order() {
-        let expected = "AVBL CSID EPRT EPSV HOST LANG EN* MDTM MFF Modify;UNIX.mode; MFMT MLST \
-                        PRET REST STREAM SIZE TVFS UTF8";
+        let mode_z = if cfg!(feature = "mode-z") {
+            "MODE Z "
+        } else {
+            ""
+        };
+        let expected = format!(
+            "AVBL CSID EPRT EPSV HOST LANG EN* MDTM MFF Modify;UNIX.mode; MFMT MLST \
+             {mode_z}PRET REST STREAM SIZE TVFS UTF8"
+        );
         assert_eq!(features().join(" "), expected);
         let unserved = TABLE.iter().filter(|row| !row.served);
         assert!(unserved.clone().all(|row| row.feature.is_none()));

@@ -152,8 +152,8 @@ impl Session {
             Command::Allo => self.allocate(argument, cx),
 
             Command::Type => self.set_type(argument, cx),
-            Command::Stru => Self::set_structure(argument, cx),
-            Command::Mode => Self::set_mode(argument, cx),
+            Command::Stru => self.set_structure(argument, cx),
+            Command::Mode => self.set_mode(argument, cx),
             Command::Port => self.port(argument, cx),
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),

@@ -10,7 +10,7 @@ use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{Direction, Opened, Plan, Representation};
+use crate::transfer::{Direction, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -76,9 +76,14 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        if offset > 0 && self.channel.representation == Representation::Ascii {
-            // Where a converted file is at a byte of the wire cannot be known.
-            return cx.reply(&Reply::fixed(554, "REST works in TYPE I."));
+        if !self.can_represent(cx) {
+            return;
+        }
+        if offset > 0 && !self.channel.representation.can_restart() {
+            return cx.reply(&Reply::fixed(
+                554,
+                "REST works in TYPE I, and in MODE B and C.",
+            ));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
@@ -126,7 +131,7 @@ impl Session {
         };
         match opened {
             Ok(opened) => {
-                let mode = self.channel.representation;
+                let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
@@ -204,6 +209,9 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        if !self.can_represent(cx) {
+            return;
+        }
         let direction = Direction::Store {
             path: path.clone(),
             placement,
@@ -223,17 +231,7 @@ impl Session {
         }));
     }
 
-    fn begins(
-        &self,
-        purpose: &Purpose,
-        opened: &Opened,
-        representation: Representation,
-        cx: &Context<'_>,
-    ) -> Reply {
-        let mode = match representation {
-            Representation::Image => "BINARY",
-            Representation::Ascii => "ASCII",
-        };
+    fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
                 let mut text = b"FILE: ".to_vec();
@@ -289,6 +287,7 @@ fn ends(ending: Ending) -> Reply {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
         Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
