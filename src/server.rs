@@ -119,6 +119,7 @@ impl Server {
                 umask: Umask::of_process(),
                 zone: config.zone,
                 allow_fxp: config.allow_fxp,
+                allow_combine: config.allow_combine,
                 timings: config.timings,
             },
             connections: config.connections,

@@ -6,8 +6,8 @@
 //! In the order of one command's way through it:
 //!
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
-//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what
-//!   its argument means;
+//! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
+//!   [`byte_range`] and [`quoted`] what its argument means;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
@@ -15,6 +15,7 @@
 //! - [`visible`] makes bytes safe to show.
 
 pub mod ascii;
+pub mod byte_range;
 pub mod command;
 mod command_table;
 pub mod date;
@@ -26,6 +27,7 @@ pub mod host_port;
 pub mod line;
 pub mod listing;
 pub mod path;
+pub mod quoted;
 pub mod reply;
 mod standard_replies;
 mod telnet;

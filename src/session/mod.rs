@@ -6,12 +6,13 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `space`, `site`, `channel`, `transfers`, `listings`, `information`.
+//! `attributes`, `space`, `site`, `digests`, `channel`, `transfers`, `listings`, `information`.
 
 mod attributes;
 mod channel;
 mod control_only;
 mod deadlines;
+mod digests;
 mod dispatch;
 mod files;
 mod information;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub zone: Zone,
     /// Whether data connections may be to another host than the client's (FXP).
     pub allow_fxp: bool,
+    /// Whether COMB is served.
+    pub allow_combine: bool,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -214,6 +217,8 @@ impl Session {
             Report::Verified(rights) => self.verified(rights, cx),
             Report::Listening(address) => self.listening(address, cx),
             Report::Operated(answer) => self.operated(answer, cx),
+            Report::Advanced => cx.restart_idle_clock(),
+            Report::Found(found) => self.found(found, cx),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),

@@ -31,6 +31,7 @@ impl Talk {
             umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
             allow_fxp: false,
+            allow_combine: false,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());

@@ -46,15 +46,17 @@ impl Session {
 
     /// Whether there is a transfer in progress that is not being cut already.
     pub const fn may_be_aborted(&self) -> bool {
-        matches!(
-            self.progress,
-            Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
-        )
+        self.is_reading()
+            || matches!(
+                self.progress,
+                Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+            )
     }
 
     /// The client said ABOR while a transfer is in progress. The command itself is answered in
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
+        self.stop_reading(cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
@@ -73,16 +75,18 @@ impl Session {
 
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.channel.restart);
+        let range = self.channel.range.take();
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        if offset > 0 && self.channel.representation == Representation::Ascii {
+        if (offset > 0 || range.is_some()) && self.channel.representation == Representation::Ascii {
             // Where a converted file is at a byte of the wire cannot be known.
-            return cx.reply(&Reply::fixed(554, "REST works in TYPE I."));
+            return cx.reply(&Reply::fixed(554, "REST and RANG work in TYPE I."));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
             offset,
+            range,
         };
         self.prepare(Purpose::Retrieve(path), direction, cx);
     }
@@ -200,6 +204,9 @@ impl Session {
     ) {
         if !self.may_write(cx) {
             return;
+        }
+        if self.channel.range.take().is_some() {
+            return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
         }
         let Some(path) = self.path(argument, cx) else {
             return;
