@@ -44,6 +44,8 @@ Options:
                                  build with the Cargo feature charset [default: none]
       --allow-fxp                Data connections to other hosts than the client's too:
                                  for transfers between servers; see RFC 2577 first
+      --allow-combine            Serve COMB, which puts files together for clients that
+                                 upload in parts, and removes the parts
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
@@ -79,6 +81,7 @@ impl From<lexopt::Error> for Usage {
 }
 
 /// What was typed, before it is known whether it fits together.
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Default)]
 struct Typed {
     listen: Vec<SocketAddr>,
@@ -92,6 +95,7 @@ struct Typed {
     zone: Zone,
     charset: Option<Charset>,
     allow_fxp: bool,
+    allow_combine: bool,
     workers: Option<usize>,
     log: Option<LevelFilter>,
 }
@@ -110,6 +114,7 @@ pub(crate) fn parse(
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
+            Long("allow-combine") => typed.allow_combine = true,
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
@@ -191,6 +196,7 @@ impl Typed {
             zone: self.zone,
             charset: self.charset,
             allow_fxp: self.allow_fxp,
+            allow_combine: self.allow_combine,
             ..Config::default()
         };
         if let Some(workers) = self.workers {

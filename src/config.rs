@@ -37,6 +37,8 @@ pub struct Config {
     /// Whether data connections may be to another host than the client's: transfers from server
     /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
     pub allow_fxp: bool,
+    /// Whether COMB is served, which puts files together and removes the parts.
+    pub allow_combine: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once.
@@ -61,6 +63,7 @@ impl Default for Config {
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,
+            allow_combine: false,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

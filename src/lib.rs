@@ -59,6 +59,7 @@
 //!   session    one client's conversation: lines, reports and deadlines in;
 //!              replies, orders and deadlines out                                     pure
 //!   transfer   one file's bytes between a data connection and the storage, in slices
+//!   errand     long work on files without a data connection, in slices: digests, sizes of trees
 //!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
 //!   auth       who may log in
 //!   net        sockets and passive ports: the operating system behind small traits
@@ -106,6 +107,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod errand;
 pub mod limits;
 pub mod logging;
 pub mod net;

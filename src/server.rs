@@ -120,6 +120,7 @@ impl Server {
                 zone: config.zone,
                 charset: config.charset,
                 allow_fxp: config.allow_fxp,
+                allow_combine: config.allow_combine,
                 timings: config.timings,
             },
             connections: config.connections,

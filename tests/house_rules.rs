@@ -15,19 +15,24 @@ const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 110;
 
 /// What a layer may import besides itself; a layer that is not here may import all.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("auth", &[]),
     ("storage", &["protocol"]),
     ("net", &["storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
+    ("errand", &["limits", "protocol", "storage", "transfer"]),
     (
         "session",
-        &["auth", "limits", "protocol", "storage", "transfer"],
+        &[
+            "auth", "errand", "limits", "protocol", "storage", "transfer",
+        ],
     ),
     (
         "workers",
-        &["auth", "limits", "net", "protocol", "storage", "transfer"],
+        &[
+            "auth", "errand", "limits", "net", "protocol", "storage", "transfer",
+        ],
     ),
     ("observe", &[]),
 ];

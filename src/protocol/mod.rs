@@ -6,8 +6,8 @@
 //! In the order of one command's way through it:
 //!
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
-//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what
-//!   its argument means;
+//! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
+//!   [`byte_range`] and [`quoted`] what its argument means;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
@@ -18,6 +18,7 @@
 
 pub mod ascii;
 pub mod block;
+pub mod byte_range;
 pub mod charset;
 pub mod command;
 mod command_table;
@@ -34,6 +35,7 @@ pub mod host_port;
 pub mod line;
 pub mod listing;
 pub mod path;
+pub mod quoted;
 pub mod records;
 pub mod reply;
 pub mod run_length;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key::Key;
+use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::{Network, PassivePorts};
 use crate::session::{Order, Settings};
@@ -77,12 +78,21 @@ impl Services {
     /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
     /// is told.
     pub(super) fn discard(&mut self, source: Source) {
+        self.submit_for_nobody(Work::Discard(source));
+    }
+
+    /// As [`discard`](Self::discard), for an errand that nobody waits for.
+    pub(super) fn drop_errand(&mut self, errand: Box<Errand>) {
+        self.submit_for_nobody(Work::Drop(errand));
+    }
+
+    fn submit_for_nobody(&mut self, work: Work) {
         self.runner.submit(Job {
             tag: Tag {
                 owner: Key::NOBODY.to_owner(),
                 ticket: 0,
             },
-            work: Work::Discard(source),
+            work,
         });
     }
 

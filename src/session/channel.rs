@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::files::Question;
 use super::{Context, Order, Progress, Session};
+use crate::errand::Algorithm;
+use crate::protocol::byte_range::ByteRange;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
 use crate::protocol::reply::Reply;
@@ -25,9 +27,13 @@ pub(super) struct Channel {
     pub(super) extended_only: bool,
     /// Where the next RETR or STOR begins; 0 is the beginning.
     pub(super) restart: u64,
+    /// Which bytes the next RETR or HASH is about; `None` is all.
+    pub(super) range: Option<ByteRange>,
     pub(super) facts: FactSet,
     /// Whether the client has said that it reads UTF-8.
     pub(super) utf8: bool,
+    /// What HASH uses.
+    pub(super) algorithm: Algorithm,
 }
 
 /// Who will connect to whom.
@@ -50,8 +56,10 @@ impl Default for Channel {
             arranged: Arranged::Nothing,
             extended_only: false,
             restart: 0,
+            range: None,
             facts: FactSet::default(),
             utf8: false,
+            algorithm: Algorithm::default(),
         }
     }
 }

@@ -3,11 +3,12 @@
 //! The table of commands decides who may say what, and whether an argument must be there; so
 //! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
 
-use super::{Context, Session};
+use super::{Context, Session, Settings};
 use crate::auth::Rights;
+use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
 use crate::protocol::charset::Charset;
-use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request};
+use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request, Row};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
@@ -68,7 +69,7 @@ impl Session {
         if row.access == Access::LoggedIn && self.login.rights().is_none() {
             return cx.reply(&Reply::not_logged_in());
         }
-        if !row.served {
+        if !is_served(row, cx.settings) {
             return cx.reply(&Reply::not_implemented());
         }
         match row.argument {
@@ -84,12 +85,12 @@ impl Session {
         self.run(request, cx);
     }
 
-    /// RNTO must follow RNFR at once; REST holds for the transfer that is arranged next.
+    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next.
     fn forget_what_must_follow_at_once(&mut self, command: Command) {
         if command != Command::Rnto {
             self.rename_from = None;
         }
-        let keeps_restart = matches!(
+        let arranges_or_transfers = matches!(
             command,
             Command::Retr
                 | Command::Stor
@@ -98,8 +99,13 @@ impl Session {
                 | Command::Port
                 | Command::Eprt
         );
-        if !keeps_restart {
+        if !arranges_or_transfers {
             self.channel.restart = 0;
+        }
+        // APPE and STOU keep a range in order to refuse it.
+        let about_range = matches!(command, Command::Hash | Command::Appe | Command::Stou);
+        if !arranges_or_transfers && !about_range {
+            self.channel.range = None;
         }
     }
 
@@ -150,6 +156,16 @@ impl Session {
             Command::Mlst => self.list_one(argument, cx),
             Command::Avbl => self.available(argument, cx),
             Command::Allo => self.allocate(argument, cx),
+            Command::Dsiz => self.directory_size(argument, cx),
+            Command::Comb => self.combine(argument, cx),
+
+            Command::Hash => self.hash(argument, cx),
+            Command::Md5 => self.md5(argument, cx),
+            Command::Xcrc => self.x_digest(Algorithm::Crc32, argument, cx),
+            Command::Xmd5 => self.x_digest(Algorithm::Md5, argument, cx),
+            Command::Xsha1 => self.x_digest(Algorithm::Sha1, argument, cx),
+            Command::Xsha256 => self.x_digest(Algorithm::Sha256, argument, cx),
+            Command::Xsha512 => self.x_digest(Algorithm::Sha512, argument, cx),
 
             Command::Type => self.set_type(argument, cx),
             Command::Stru => self.set_structure(argument, cx),
@@ -159,6 +175,7 @@ impl Session {
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
             Command::Pret => Self::announce(argument, cx),
+            Command::Rang => self.range(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
             Command::Retr => self.retrieve(argument, cx),
@@ -169,7 +186,7 @@ impl Session {
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
             Command::Abor => self.abort_nothing(cx),
-            // Rows that say `served: false` do not come here.
+            // Rows that are not served do not come here.
             _ => cx.reply(&Reply::not_implemented()),
         }
     }
@@ -208,4 +225,9 @@ impl Session {
         }
         may
     }
+}
+
+/// Whether a command does anything here: by the table, and as the server is set.
+pub(super) fn is_served(row: &Row, settings: &Settings) -> bool {
+    row.served && (row.command != Command::Comb || settings.allow_combine)
 }

@@ -2,6 +2,7 @@
 //! answers that such questions to the storage get. RFC 959 §4.1.3, RFC 3659 §2 to §4 and §7.
 
 use super::attributes::{TimeOrName, modification_reply};
+use super::digests::DigestQuestion;
 use super::space::fits_reply;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::auth::Rights;
@@ -38,6 +39,12 @@ pub(super) enum Question {
     Fits(u64),
     /// MLST, of what the client called it.
     Facts(VirtualPath),
+    /// HASH, MD5 and the X names.
+    Digest(Box<DigestQuestion>),
+    /// DSIZ.
+    Measure,
+    /// COMB.
+    Combine,
     /// STAT with a path, as the client wrote it.
     Status(Vec<u8>),
     /// SITE WHO.

@@ -2,10 +2,11 @@
 //!
 //! FEAT and HELP are printed from the table that the parser uses, so they cannot lie.
 
+use super::dispatch::is_served;
 use super::files::Question;
 use super::login::Login;
 use super::transfers::Phase;
-use super::{Context, Order, Progress, Session, refusal};
+use super::{Context, Order, Progress, Session, Settings, refusal};
 use crate::protocol::command::{self, TABLE};
 use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
@@ -16,11 +17,15 @@ use crate::transfer::Listing;
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
         let mut lines = b"Features:\n".to_vec();
-        for feature in command::features() {
+        for feature in command::features(|row| is_served(row, cx.settings)) {
             lines.extend_from_slice(feature.as_bytes());
             if feature == "MLST" {
                 lines.push(b' ');
                 self.channel.facts.write_feature(&mut lines);
+            }
+            if feature == "HASH" {
+                lines.push(b' ');
+                self.write_algorithms(&mut lines);
             }
             lines.push(b'\n');
         }
@@ -38,6 +43,7 @@ impl Session {
                 self.channel.utf8 = !value.eq_ignore_ascii_case(b"OFF");
                 cx.reply(&Reply::fixed(200, "Names are passed as they are."));
             }
+            b"HASH" if cfg!(feature = "digests") => self.select_algorithm(value, cx),
             b"MLST" => {
                 self.channel.facts = FactSet::select(value);
                 let mut text = b"MLST OPTS ".to_vec();
@@ -51,8 +57,10 @@ impl Session {
 
     pub(super) fn help(argument: &[u8], cx: &mut Context<'_>) {
         let reply = match command::lookup(argument) {
-            _ if argument.is_empty() => all_commands(),
-            Some(row) if row.served => Reply::new(214, format!("Syntax: {}", row.syntax)),
+            _ if argument.is_empty() => all_commands(cx.settings),
+            Some(row) if is_served(row, cx.settings) => {
+                Reply::new(214, format!("Syntax: {}", row.syntax))
+            }
             _ => Reply::fixed(502, "No such command."),
         };
         cx.reply(&reply);
@@ -124,9 +132,10 @@ fn is_switch(value: &[u8]) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case(b"ON") || value.eq_ignore_ascii_case(b"OFF")
 }
 
-fn all_commands() -> Reply {
+fn all_commands(settings: &Settings) -> Reply {
     let mut lines = "These commands are served:".to_owned();
-    for (index, row) in TABLE.iter().filter(|row| row.served).enumerate() {
+    let served = TABLE.iter().filter(|row| is_served(row, settings));
+    for (index, row) in served.enumerate() {
         lines.push(if index % 8 == 0 { '\n' } else { ' ' });
         lines.push_str(row.name);
     }

@@ -6,13 +6,14 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `space`, `site`, `parameters`, `channel`, `transfers`, `listings`,
+//! `attributes`, `digests`, `space`, `site`, `parameters`, `channel`, `transfers`, `listings`,
 //! `information`.
 
 mod attributes;
 mod channel;
 mod control_only;
 mod deadlines;
+mod digests;
 mod dispatch;
 mod files;
 mod information;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub charset: Option<Charset>,
     /// Whether data connections may be to another host than the client's (FXP).
     pub allow_fxp: bool,
+    /// Whether COMB is served.
+    pub allow_combine: bool,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -81,6 +84,7 @@ impl Default for Settings {
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,
+            allow_combine: false,
             umask: Umask::USUAL,
             timings: Timings::default(),
         }
@@ -234,6 +238,8 @@ impl Session {
             Report::Verified(rights) => self.verified(rights, cx),
             Report::Listening(address) => self.listening(address, cx),
             Report::Operated(answer) => self.operated(answer, cx),
+            Report::Advanced => self.restart_idle_clock(cx),
+            Report::Found(found) => self.found(found, cx),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),

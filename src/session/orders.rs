@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Rights};
+use crate::errand::{Assignment, Findings};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
@@ -24,6 +25,10 @@ pub enum Order {
     HangUp,
     /// A question to the storage, or a change. [`Report::Operated`].
     Operate(Operation),
+    /// Something that takes long. [`Report::Found`], and [`Report::Advanced`] before.
+    Send(Assignment),
+    /// What was sent for last is not wanted any more; nothing is reported of it.
+    Abandon,
     /// One entry. [`Report::Entry`].
     Describe(VirtualPath),
     /// A listing for a reply. [`Report::Described`].
@@ -48,6 +53,10 @@ pub enum Report {
     Listening(Option<SocketAddr>),
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
+    /// Of [`Order::Send`]: it goes on.
+    Advanced,
+    /// Of [`Order::Send`]: it is over.
+    Found(storage::Result<Findings>),
     /// Of [`Order::Describe`].
     Entry(storage::Result<Box<Entry>>),
     /// Lines that end in CRLF, and whether that is all of them.

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::auth::Rights;
+#[cfg(feature = "digests")]
+use crate::errand::Assignment;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::Opened;
@@ -32,6 +34,7 @@ impl Talk {
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,
+            allow_combine: false,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
@@ -325,4 +328,50 @@ fn over_long_lines_are_answered_and_too_many_close() {
     }
     talk.with(|session, cx| session.execute(&Line::TooLong, cx));
     assert!(talk.heard().contains("\r\n421 "));
+}
+
+#[cfg(feature = "digests")]
+#[test]
+fn a_range_is_forgotten_unless_what_it_is_for_follows() {
+    let mut talk = Talk::logged_in();
+    for (between, kept) in [("EPSV", true), ("NOOP", false), ("RANG 1 0", false)] {
+        talk.say("RANG 2 3");
+        talk.say(between);
+        if between == "EPSV" {
+            let address = "127.0.0.1:5000".parse().unwrap();
+            talk.report(Report::Listening(Some(address)));
+        }
+        talk.orders.clear();
+        talk.say("HASH f");
+        let Order::Send(Assignment::Digest { range, .. }) = talk.order() else {
+            panic!("no digest");
+        };
+        assert_eq!(range.is_some(), kept, "{between}");
+        talk.report(Report::Found(Err(Error::NotFound)));
+    }
+}
+
+#[test]
+fn an_errand_that_goes_on_keeps_the_session_awake_and_one_that_hangs_does_not() {
+    let mut talk = Talk::logged_in();
+    let idle = talk.settings.timings.idle;
+    let almost = idle.saturating_sub(Duration::from_secs(1));
+    talk.say("DSIZ /");
+    for _ in 0..3 {
+        assert_eq!(talk.wait(almost), "");
+        assert_eq!(talk.report(Report::Advanced), "");
+    }
+    assert!(talk.wait(idle).starts_with("421 "));
+}
+
+#[test]
+fn an_abort_ends_what_only_reads() {
+    let mut talk = Talk::logged_in();
+    talk.say("DSIZ /");
+    assert!(talk.session.may_be_aborted());
+    talk.with(Session::abort);
+    assert!(talk.heard().starts_with("426 "));
+    assert!(talk.session.accepts_command() && !talk.session.may_be_aborted());
+    assert_eq!(talk.orders.pop_back(), Some(Order::Abandon));
+    assert!(talk.say("ABOR").starts_with("226 "));
 }

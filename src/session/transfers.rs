@@ -10,7 +10,7 @@ use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{Direction, Opened, Plan};
+use crate::transfer::{DataType, Direction, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -46,15 +46,17 @@ impl Session {
 
     /// Whether there is a transfer in progress that is not being cut already.
     pub const fn may_be_aborted(&self) -> bool {
-        matches!(
-            self.progress,
-            Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
-        )
+        self.is_reading()
+            || matches!(
+                self.progress,
+                Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+            )
     }
 
     /// The client said ABOR while a transfer is in progress. The command itself is answered in
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
+        self.stop_reading(cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
@@ -73,21 +75,25 @@ impl Session {
 
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.channel.restart);
+        let range = self.channel.range.take();
         let Some(path) = self.path(argument, cx) else {
             return;
         };
         if !self.can_represent(cx) {
             return;
         }
-        if offset > 0 && !self.channel.representation.can_restart() {
-            return cx.reply(&Reply::fixed(
-                554,
-                "REST works in TYPE I, and in MODE B and C.",
-            ));
+        let representation = self.channel.representation;
+        if offset > 0 && !representation.can_restart() {
+            let text = "REST works in TYPE I, and in MODE B and C.";
+            return cx.reply(&Reply::fixed(554, text));
+        }
+        if range.is_some() && representation.data_type != DataType::Image {
+            return cx.reply(&Reply::fixed(554, "RANG works in TYPE I."));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
             offset,
+            range,
         };
         self.prepare(Purpose::Retrieve(path), direction, cx);
     }
@@ -205,6 +211,9 @@ impl Session {
     ) {
         if !self.may_write(cx) {
             return;
+        }
+        if self.channel.range.take().is_some() {
+            return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
         }
         let Some(path) = self.path(argument, cx) else {
             return;

@@ -93,6 +93,12 @@ impl Scratch {
             converted: Vec::new(),
         }
     }
+
+    /// Room to read into: as much as there is, and no more than `most` bytes.
+    pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
+        let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
+        self.chunk.get_mut(..length).unwrap_or_default()
+    }
 }
 
 /// The file side of a transfer, opened and not yet joined to a data connection.

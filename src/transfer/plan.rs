@@ -10,6 +10,7 @@ use super::listing::Listed;
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
 use super::{Flow, Source};
+use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::zone::Zone;
@@ -63,6 +64,8 @@ pub enum Direction {
         path: VirtualPath,
         /// Its first byte to send.
         offset: u64,
+        /// Instead of all from there: these bytes, as far as there are.
+        range: Option<ByteRange>,
     },
     /// STOR, STOU and APPE.
     Store {
@@ -99,10 +102,17 @@ impl Plan {
     /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
     pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
         match &self.direction {
-            Direction::Retrieve { path, offset } => {
+            Direction::Retrieve {
+                path,
+                offset,
+                range,
+            } => {
                 let (file, metadata) = storage.open(path, wait)?;
-                let left = left_behind(&metadata, *offset)?;
-                let outbound = Outbound::new(file, self.representation, *offset, left);
+                let (offset, left) = match range {
+                    Some(range) => range.within(metadata.size),
+                    None => (*offset, left_behind(&metadata, *offset)?),
+                };
+                let outbound = Outbound::new(file, self.representation, offset, left);
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };

@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Operation, Result, Storage, VirtualPath, Wait};
@@ -32,6 +33,10 @@ pub struct Job {
 pub enum Work {
     /// A question or a change.
     Operate(Operation),
+    /// A slice of an errand.
+    Errand(Box<Errand>),
+    /// What an errand has open is closed, a temporary file removed.
+    Drop(Box<Errand>),
     /// One entry, for MLST.
     Entry(VirtualPath),
     /// A listing for a reply, of at most `limit` bytes.
@@ -56,6 +61,8 @@ pub enum Work {
 pub enum Outcome {
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
+    /// Of [`Work::Errand`].
+    Errand(Box<Errand>, Step),
     /// Of [`Work::Entry`].
     Entry(Result<Box<Entry>>),
     /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
@@ -64,7 +71,7 @@ pub enum Outcome {
     Opened(Result<(Source, Opened)>),
     /// Of [`Work::Slice`] and [`Work::Commit`].
     Sliced(Box<Transfer>, Verdict),
-    /// Of [`Work::Discard`].
+    /// Of [`Work::Discard`] and [`Work::Drop`].
     Discarded,
     /// Of any of them: a bug, contained.
     Panicked,
@@ -95,6 +102,14 @@ impl Work {
         match self {
             Self::Operate(operation) => {
                 Outcome::Operated(storage.perform(&operation, Wait::Allowed))
+            }
+            Self::Errand(mut errand) => {
+                let step = errand.slice(storage, scratch);
+                Outcome::Errand(errand, step)
+            }
+            Self::Drop(errand) => {
+                drop(errand);
+                Outcome::Discarded
             }
             Self::Entry(path) => Outcome::Entry(storage.entry(&path).map(Box::new)),
             Self::Describe { listing, limit } => {

@@ -4,6 +4,7 @@
 //! # what it shows (RFC 959 §4.1.3)        the first line cites its source
 //! ! mode: writable                         control-only | serve | writable | user (alice, "secret")
 //! ! address: ipv6                          default ipv4
+//! ! option: --allow-combine                 an argument for the server
 //! ! login                                  begins logged in; otherwise with the greeting
 //! ! file NAME CONTENT     ! dir NAME       what is served
 //! C: RETR x      R: bytes\xff              the client sends a line, or bytes as they are
@@ -31,6 +32,7 @@ pub struct Transcript {
     mode: Mode,
     ipv6: bool,
     login: bool,
+    options: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
     directories: Vec<String>,
     /// Each with the number of its line.
@@ -85,7 +87,7 @@ impl Transcript {
         self.steps.iter().filter_map(|(_, step)| match step {
             Step::Arrange(verb) => Some(verb.clone()),
             Step::Send(line) => {
-                let verb = line.split(|b| !b.is_ascii_alphabetic()).next()?;
+                let verb = line.split(|b| !b.is_ascii_alphanumeric()).next()?;
                 Some(String::from_utf8_lossy(verb).to_ascii_uppercase())
             }
             _ => None,
@@ -123,6 +125,7 @@ impl Transcript {
             ("mode:", "user") => self.mode = Mode::User,
             ("address:", "ipv4") => self.ipv6 = false,
             ("address:", "ipv6") => self.ipv6 = true,
+            ("option:", option) => self.options.push(option.into()),
             ("login", "") => self.login = true,
             ("dir", name) => self.directories.push(name.into()),
             ("file", rest) => {
@@ -175,6 +178,8 @@ impl Transcript {
             Mode::User => (starter.argument("--user").argument("alice"))
                 .variable("MIOFTPD_PASSWORD", "secret"),
         };
+        let options = self.options.iter().cloned();
+        let starter = options.fold(starter, Starter::argument);
         starter.serving(|root| self.fill(root)).start()
     }
 
