@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::deflate;
+
 /// Bytes taken from a control connection in one read, and the most that one may have
 /// waiting unexecuted. Four of the longest lines: a pipelining client fills it usefully,
 /// and four thousand stalled ones cost 64 MiB, not more.
@@ -121,19 +123,13 @@ impl Default for Timings {
     }
 }
 
-/// What a transfer in MODE Z keeps beside.
-#[cfg(feature = "mode-z")]
-const COMPRESSION_BYTES: usize = crate::protocol::deflate::STATE_BYTES;
-#[cfg(not(feature = "mode-z"))]
-const COMPRESSION_BYTES: usize = 0;
-
 /// The most memory, in bytes, that `connections` can make the server take in buffers: the
 /// sum that is printed at the start.
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
     let per_connection = INPUT_BYTES // commands that wait
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
-        + COMPRESSION_BYTES // MODE Z
+        + deflate::STATE_BYTES // MODE Z, where it is compiled in
         + 2 * 1024; // the connection and its session
     connections * per_connection
         + (workers + 1) * 3 * CHUNK_BYTES // scratch
