@@ -52,8 +52,21 @@ pub const LISTING_BYTES: usize = 16 * 1024;
 /// Entries that a listing looks at in one slice: as many system calls at the most.
 pub const LISTING_ENTRIES: usize = 256;
 
+/// The largest directory that is listed in the order of its names. While it is gathered it
+/// costs some 200 bytes an entry, and the first byte waits some milliseconds.
+pub const SORTED_ENTRIES: usize = 1000;
+
+/// How deep `LIST -R` goes below where it began.
+pub const DIRECTORY_DEPTH: usize = 32;
+
+/// Directories that `LIST -R` remembers to list later; what is more is left out.
+pub const DIRECTORIES_PENDING: usize = 1000;
+
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
+
+/// Sessions that SITE WHO shows.
+pub const SESSIONS_SHOWN: usize = 200;
 
 /// How much of a file SIZE reads to count the line ends of TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
@@ -83,6 +96,10 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 } else {
     256 * 1024
 };
+
+/// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
+/// processor's share: enough for the loop to come first, and not to starve beside others.
+pub const WORKER_NICENESS: i32 = 5;
 
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -128,6 +145,7 @@ impl Default for Timings {
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
     let per_connection = INPUT_BYTES // commands that wait
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
+        + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
         + deflate::STATE_BYTES // MODE Z, where it is compiled in
         + 2 * 1024; // the connection and its session

@@ -53,7 +53,7 @@ impl Surroundings {
     }
 
     fn put(&self, path: &str, placement: Placement) -> Result<()> {
-        let mut upload = self.disk.create(&at(path), placement)?;
+        let mut upload = self.disk.create(&at(path), placement, None)?;
         upload.file.write_at(b"new", upload.offset)?;
         upload.file.commit()
     }
@@ -70,6 +70,10 @@ impl Surroundings {
         assert_eq!(fs::read_dir(self.path("outside")).unwrap().count(), 1);
         assert_eq!(fs::read_dir(self.directory.path()).unwrap().count(), 2);
     }
+}
+
+fn make_directory(path: VirtualPath) -> Operation {
+    Operation::MakeDirectory { path, umask: None }
 }
 
 fn at(path: &str) -> VirtualPath {
@@ -128,7 +132,7 @@ fn links_that_lead_out_lead_nowhere() {
             );
         }
         for operation in [
-            Operation::MakeDirectory(at("/out/x")),
+            make_directory(at("/out/x")),
             Operation::RemoveFile(at("/out/secret")),
             Operation::RemoveDirectory(at("/out/x")),
             Operation::Rename {
@@ -154,9 +158,12 @@ fn a_new_name_that_is_a_link_is_not_followed() {
         let s = Surroundings::new(lookup);
         let made = s
             .disk
-            .perform(&Operation::MakeDirectory(at("/out-new")), Wait::Allowed);
+            .perform(&make_directory(at("/out-new")), Wait::Allowed);
         assert_eq!(made, Err(Error::Exists));
-        let upload = s.disk.create(&at("/out-new"), Placement::Unique).unwrap();
+        let upload = s
+            .disk
+            .create(&at("/out-new"), Placement::Unique, None)
+            .unwrap();
         assert_eq!(upload.path, at("/out-new.1"));
         drop(upload);
         // The link itself goes, and what it named stays.
@@ -275,17 +282,14 @@ fn hidden_names_are_not_for_clients() {
         Operation::EnterDirectory(at(HIDDEN)),
         Operation::RemoveFile(at(HIDDEN)),
         Operation::RemoveDirectory(at(HIDDEN)),
-        Operation::MakeDirectory(at(HIDDEN).join(b"x").unwrap()),
+        make_directory(at(HIDDEN).join(b"x").unwrap()),
     ] {
         assert_eq!(perform(operation), Err(Error::NotFound));
     }
     let to = at(HIDDEN);
     let from = at("/dir");
     assert_eq!(perform(Operation::Rename { from, to }), Err(Error::Denied));
-    assert_eq!(
-        perform(Operation::MakeDirectory(at(HIDDEN))),
-        Err(Error::Denied)
-    );
+    assert_eq!(perform(make_directory(at(HIDDEN))), Err(Error::Denied));
     assert_eq!(s.put(HIDDEN, Placement::Append), Err(Error::Denied));
 }
 
@@ -375,7 +379,7 @@ fn a_neighbour_who_swaps_a_directory_for_a_link_gains_nothing() {
                     .perform(&Operation::RemoveFile(at("/swap/new")), Wait::Allowed);
                 let answer = s
                     .disk
-                    .perform(&Operation::MakeDirectory(at("/swap/d")), Wait::Allowed);
+                    .perform(&make_directory(at("/swap/d")), Wait::Allowed);
                 assert!(matches!(
                     answer,
                     Ok(Answer::Done) | Err(Error::NotFound | Error::Exists | Error::InUse)

@@ -47,7 +47,7 @@ fn every_transcript_plays() {
 fn every_transcript_cites_its_source() {
     for (path, text) in files() {
         let title = Transcript::parse(&text).title;
-        let cites = ["RFC ", "design", "POSIX"]
+        let cites = ["RFC ", "draft-", "design", "POSIX"]
             .iter()
             .any(|s| title.contains(s));
         assert!(cites, "{}: {title:?} cites nothing", path.display());

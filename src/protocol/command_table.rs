@@ -9,9 +9,10 @@ use std::fmt;
 
 use Argument::{None as Nothing, Optional, Required};
 use Command::{
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
-    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Csid, Cwd, Dele, Eprt, Epsv, Feat, Help,
+    Host, Lang, List, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv,
+    Pbsz, Port, Pret, Prot, Pwd, Quit, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat,
+    Stor, Stou, Stru, Syst, Type, User,
 };
 
 /// A command that the server knows, whether it serves it or not.
@@ -21,9 +22,10 @@ use Command::{
 #[allow(missing_docs, reason = "the table says what each is")]
 #[rustfmt::skip]
 pub enum Command {
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
-    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Csid, Cwd, Dele, Eprt, Epsv, Feat, Help,
+    Host, Lang, List, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv,
+    Pbsz, Port, Pret, Prot, Pwd, Quit, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat,
+    Stor, Stou, Stru, Syst, Type, User,
 }
 
 /// What follows the verb.
@@ -80,25 +82,30 @@ pub struct Row {
 /// All verbs, in the order of the alphabet: so it can be searched by name, and a
 /// [`Command`] is the number of its row. The X names come last by themselves.
 #[rustfmt::skip]
-static TABLE_ROWS: [Row; 53] = [
+static TABLE_ROWS: [Row; 59] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
     rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
     rfc959("APPE", Appe, Required, "APPE <path>"),
     extension("AUTH", Auth, Required, "AUTH <mechanism>").anyone().not_served(),
+    extension("AVBL", Avbl, Optional, "AVBL [<path>]").feature("AVBL"),
     extension("CCC", Ccc, Nothing, "CCC").not_served(),
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
     extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
+    extension("CSID", Csid, Required, "CSID <facts>").anyone().feature("CSID"),
     rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
     rfc959("DELE", Dele, Required, "DELE <path>"),
     extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").feature("EPRT"),
     extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").feature("EPSV"),
     extension("FEAT", Feat, Nothing, "FEAT").anyone(),
     rfc959("HELP", Help, Optional, "HELP [<command>]").anyone(),
-    extension("HOST", Host, Required, "HOST <name>").anyone().not_served(),
-    extension("LANG", Lang, Optional, "LANG [<language>]").anyone().not_served(),
+    extension("HOST", Host, Required, "HOST <name>").anyone().feature("HOST"),
+    extension("LANG", Lang, Optional, "LANG [<tag>]").anyone().feature("LANG EN*"),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
-    extension("MDTM", Mdtm, Required, "MDTM <path>").feature("MDTM"),
+    extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
+    extension("MFCT", Mfct, Required, "MFCT <YYYYMMDDHHMMSS> <path>"),
+    extension("MFF", Mff, Required, "MFF <fact>=<value>;... <path>").feature("MFF Modify;UNIX.mode;"),
+    extension("MFMT", Mfmt, Required, "MFMT <YYYYMMDDHHMMSS> <path>").feature("MFMT"),
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
@@ -110,6 +117,7 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("PASV", Pasv, Nothing, "PASV"),
     extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().not_served(),
     rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
+    extension("PRET", Pret, Required, "PRET <command> [<path>]").feature("PRET"),
     extension("PROT", Prot, Required, "PROT <C or P>").anyone().not_served(),
     rfc959("PWD", Pwd, Nothing, "PWD"),
     rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
@@ -119,7 +127,7 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("RMD", Rmd, Required, "RMD <path>"),
     rfc959("RNFR", Rnfr, Required, "RNFR <path>"),
     rfc959("RNTO", Rnto, Required, "RNTO <path>"),
-    rfc959("SITE", Site, Required, "SITE <command>").not_served(),
+    rfc959("SITE", Site, Required, "SITE <command> [<argument>]"),
     extension("SIZE", Size, Required, "SIZE <path>").feature("SIZE"),
     rfc959("SMNT", Smnt, Required, "SMNT <path>").not_served(),
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
@@ -281,18 +289,19 @@ mod tests {
     #[test]
     fn features_are_those_served_in_order() {
         let mode_z = if cfg!(feature = "mode-z") {
-            " MODE Z"
+            "MODE Z "
         } else {
             ""
         };
-        let expected = format!("EPRT EPSV MDTM MLST{mode_z} REST STREAM SIZE TVFS UTF8");
+        let expected = format!(
+            "AVBL CSID EPRT EPSV HOST LANG EN* MDTM MFF Modify;UNIX.mode; MFMT MLST \
+             {mode_z}PRET REST STREAM SIZE TVFS UTF8"
+        );
         assert_eq!(features().join(" "), expected);
         let unserved = TABLE.iter().filter(|row| !row.served);
         assert!(unserved.clone().all(|row| row.feature.is_none()));
         let names: Vec<_> = unserved.map(|row| row.name).collect();
-        let expected = [
-            "AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SITE", "SMNT",
-        ];
+        let expected = ["AUTH", "CCC", "PBSZ", "PROT", "SMNT"];
         assert_eq!(names, expected);
     }
 
@@ -300,7 +309,8 @@ mod tests {
     fn before_login() {
         let open = TABLE.iter().filter(|row| row.access == Access::Anyone);
         let names: Vec<_> = open.map(|row| row.name).collect();
-        let expected = "AUTH CLNT FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
+        let expected =
+            "AUTH CLNT CSID FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
         assert_eq!(names.join(" "), expected);
     }
 

@@ -10,14 +10,15 @@
 //!   its argument means;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
-//!   [`facts`], with [`date`] for its time and [`glob`] for patterns of names;
+//!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
 //! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
 //!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
 //!   common; [`deflate`], where it is compiled in, is MODE Z;
-//! - [`visible`] makes bytes safe to show.
+//! - [`visible`] makes bytes safe to show, [`charset`] names readable for old clients.
 
 pub mod ascii;
 pub mod block;
+pub mod charset;
 pub mod command;
 mod command_table;
 pub mod date;
@@ -40,3 +41,4 @@ mod standard_replies;
 mod telnet;
 pub mod visible;
 mod waiting_line;
+pub mod zone;

@@ -37,7 +37,8 @@ impl Connection {
 
     fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
-        let (client, peer) = (self.peer.ip(), self.peer);
+        let peer = self.peer;
+        let client = (!services.settings.allow_fxp).then_some(peer.ip());
         let data = self.data();
         for _ in 0..STRANGERS_PER_TURN {
             let Link::Listening(listener, _) = &mut data.link else {

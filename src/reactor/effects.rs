@@ -38,6 +38,7 @@ impl Connection {
                     let limit = STAT_LISTING_BYTES;
                     self.submit(Work::Describe { listing, limit }, services);
                 }
+                Order::Who => services.asks_who = true,
                 Order::Open(plan) => self.open_file(plan, services),
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
@@ -141,7 +142,7 @@ impl Connection {
     }
 
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
-        match plan.open(services.storage.as_ref(), Wait::Never) {
+        match plan.open(&services.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
                 self.submit(Work::Open(plan), services);

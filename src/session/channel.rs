@@ -26,6 +26,8 @@ pub(super) struct Channel {
     /// Where the next RETR or STOR begins; 0 is the beginning.
     pub(super) restart: u64,
     pub(super) facts: FactSet,
+    /// Whether the client has said that it reads UTF-8.
+    pub(super) utf8: bool,
 }
 
 /// Who will connect to whom.
@@ -48,6 +50,7 @@ impl Default for Channel {
             extended_only: false,
             restart: 0,
             facts: FactSet::default(),
+            utf8: false,
         }
     }
 }
@@ -138,7 +141,7 @@ impl Session {
         if self.is_extended_only(cx) {
             return;
         }
-        if !may_dial(address, self.peer.ip()) {
+        if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
             log::warn!("{}: Refused to connect to {address}", self.peer);
             let text = "Only to the client's own address, and to a port above 1023.";
             return cx.reply(&Reply::fixed(501, text));

@@ -11,7 +11,7 @@ use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
 use crate::storage::Result;
-use crate::transfer::{Format, Listing};
+use crate::transfer::Listing;
 
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
@@ -33,8 +33,9 @@ impl Session {
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let value = words.next().unwrap_or_default();
         match command.as_slice() {
-            // Names are bytes, on or off; clients want to hear that UTF-8 is welcome.
+            // Without a fallback charset names are bytes, on or off.
             b"UTF8" | b"UTF-8" if is_switch(value) => {
+                self.channel.utf8 = !value.eq_ignore_ascii_case(b"OFF");
                 cx.reply(&Reply::fixed(200, "Names are passed as they are."));
             }
             b"MLST" => {
@@ -70,7 +71,9 @@ impl Session {
                 path,
                 pattern: None,
                 prefix: Vec::new(),
-                format: Format::Long { now: cx.unix_time },
+                recursive: false,
+                charset: self.charset(cx),
+                format: cx.long_format(),
             }));
         }
     }

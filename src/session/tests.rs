@@ -28,6 +28,10 @@ impl Talk {
                 named: None,
             },
             passive_address: None,
+            umask: Umask::new(0o022).unwrap(),
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());

@@ -13,6 +13,7 @@ mod listing;
 mod outbound;
 mod plan;
 mod representation;
+mod walk;
 
 use crate::net::Stream;
 use crate::storage::{self, Wait};
@@ -100,7 +101,7 @@ pub struct Source(Flow);
 enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
-    Listed(Listed),
+    Listed(Box<Listed>),
     /// It is over, and what it held is closed.
     Over,
 }

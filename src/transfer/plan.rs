@@ -3,13 +3,17 @@
 //! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
 //! the client hears before any 150. It knows paths and placements, no sockets.
 
+use std::sync::Arc;
+
 use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
 use super::{Flow, Source};
+use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
-use crate::storage::{Error, Metadata, Placement, Result, Storage, VirtualPath, Wait};
+use crate::protocol::zone::Zone;
+use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
 /// What a listing prints of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Format {
     Long {
         /// The wall clock when the listing was asked for.
         now: i64,
+        /// The time zone of the dates.
+        zone: Zone,
     },
     /// NLST: names that RETR takes.
     Names,
@@ -40,6 +46,10 @@ pub struct Listing {
     /// The directory or file as the client named it, empty where it named none: NLST puts it
     /// before each name, so that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
+    /// What the names are converted to, for a client that is older than UTF-8.
+    pub charset: Option<Charset>,
+    /// Whether the directories below follow (`LIST -R`).
+    pub recursive: bool,
     /// What is printed.
     pub format: Format,
 }
@@ -60,6 +70,8 @@ pub enum Direction {
         path: VirtualPath,
         /// Where the bytes go.
         placement: Placement,
+        /// For a new file, instead of the process's own.
+        umask: Option<Umask>,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
@@ -85,7 +97,7 @@ pub struct Opened {
 
 impl Plan {
     /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
-    pub fn open(&self, storage: &dyn Storage, wait: Wait) -> Result<(Source, Opened)> {
+    pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
         match &self.direction {
             Direction::Retrieve { path, offset } => {
                 let (file, metadata) = storage.open(path, wait)?;
@@ -97,8 +109,12 @@ impl Plan {
                 Ok((Source(Flow::Outbound(outbound)), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
-            Direction::Store { path, placement } => {
-                let upload = storage.create(path, *placement)?;
+            Direction::Store {
+                path,
+                placement,
+                umask,
+            } => {
+                let upload = storage.create(path, *placement, *umask)?;
                 let opened = Opened {
                     size: None,
                     path: Some(upload.path),
@@ -112,7 +128,7 @@ impl Plan {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(listed)), opened))
+                Ok((Source(Flow::Listed(Box::new(listed))), opened))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! that panics comes back as [`Outcome::Panicked`]; what it held is gone, closed by unwinding.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
@@ -79,7 +80,7 @@ pub struct Completion {
 
 impl Job {
     /// Does the work; may wait for a device, never for the network.
-    pub fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Completion {
+    pub fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Completion {
         let Self { tag, work } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(storage, scratch)));
         Completion {
@@ -90,7 +91,7 @@ impl Job {
 }
 
 impl Work {
-    fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Outcome {
+    fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Outcome {
         match self {
             Self::Operate(operation) => {
                 Outcome::Operated(storage.perform(&operation, Wait::Allowed))

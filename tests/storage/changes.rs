@@ -146,7 +146,10 @@ fn changes_are_not_made_where_nothing_may_wait() {
     each(|storage| {
         furnish(storage);
         for operation in [
-            Operation::MakeDirectory(at("/x")),
+            Operation::MakeDirectory {
+                path: at("/x"),
+                umask: None,
+            },
             Operation::RemoveDirectory(at("/dir/inner")),
             Operation::RemoveFile(at("/file")),
             Operation::AsciiSize {
@@ -179,7 +182,7 @@ fn changes_are_not_made_where_nothing_may_wait() {
 fn names_are_bytes() {
     each(|storage| {
         let path = VirtualPath::root().join(b"/ \xff\\\" ").unwrap();
-        storage.create(&path, Placement::Append).unwrap();
+        storage.create(&path, Placement::Append, None).unwrap();
         let entry = storage
             .list(&at("/"))
             .unwrap()

@@ -2,6 +2,7 @@
 //! and the memory. A promise that only one keeps would make the simulation prove nothing.
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
+mod attributes;
 mod changes;
 mod uploads;
 
@@ -26,7 +27,7 @@ fn at(path: &str) -> VirtualPath {
 }
 
 fn create(storage: &dyn Storage, path: &str, placement: Placement) -> Result<Upload> {
-    storage.create(&at(path), placement)
+    storage.create(&at(path), placement, None)
 }
 
 fn put(storage: &dyn Storage, path: &str, placement: Placement, bytes: &[u8]) -> Result<String> {
@@ -50,7 +51,13 @@ fn perform(storage: &dyn Storage, operation: &Operation) -> Result<Answer> {
 }
 
 fn make_directory(storage: &dyn Storage, path: &str) -> Result<Answer> {
-    perform(storage, &Operation::MakeDirectory(at(path)))
+    perform(
+        storage,
+        &Operation::MakeDirectory {
+            path: at(path),
+            umask: None,
+        },
+    )
 }
 
 fn remove_directory(storage: &dyn Storage, path: &str) -> Result<Answer> {
