@@ -150,7 +150,7 @@ pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
         + deflate::STATE_BYTES // MODE Z, where it is compiled in
         + 2 * 1024; // the connection and its session
     connections * per_connection
-        + (workers + 1) * 3 * CHUNK_BYTES // scratch
+        + (workers + 1) * 4 * CHUNK_BYTES // scratch
         + workers * THREAD_STACK_BYTES
         + LOG_RECORDS * 512
 }
