@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::deflate;
+
 /// Bytes taken from a control connection in one read, and the most that one may have
 /// waiting unexecuted. Four of the longest lines: a pipelining client fills it usefully,
 /// and four thousand stalled ones cost 64 MiB, not more.
@@ -138,12 +140,6 @@ impl Default for Timings {
     }
 }
 
-/// What a transfer in MODE Z keeps beside.
-#[cfg(feature = "mode-z")]
-const COMPRESSION_BYTES: usize = crate::protocol::deflate::STATE_BYTES;
-#[cfg(not(feature = "mode-z"))]
-const COMPRESSION_BYTES: usize = 0;
-
 /// The most memory, in bytes, that `connections` can make the server take in buffers: the
 /// sum that is printed at the start.
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
@@ -151,10 +147,10 @@ pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
         + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
-        + COMPRESSION_BYTES // MODE Z
+        + deflate::STATE_BYTES // MODE Z, where it is compiled in
         + 2 * 1024; // the connection and its session
     connections * per_connection
-        + (workers + 1) * 3 * CHUNK_BYTES // scratch
+        + (workers + 1) * 4 * CHUNK_BYTES // scratch
         + workers * THREAD_STACK_BYTES
         + LOG_RECORDS * 512
 }

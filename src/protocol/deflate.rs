@@ -5,18 +5,40 @@
 //! pieces, cut anywhere. A few bytes can stand for a thousand times as many, so an
 //! [`Inflater`] gives only as much at a time as it has room for, and goes on from there.
 
+use std::fmt;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::framing::Malformed;
-
-/// The levels that `OPTS MODE Z LEVEL` takes: 0 stores, 9 is slowest and smallest.
-pub const LEVELS: std::ops::RangeInclusive<u8> = 0..=9;
 
 /// What one call gives at the most.
 pub const ROOM: usize = 16 * 1024;
 
 /// What a compression in progress keeps, in bytes: about.
 pub const STATE_BYTES: usize = 330 * 1024;
+
+/// How much work is spent to make it small: 0 none, 9 most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(u8);
+
+impl Level {
+    /// Where the client does not say; without MODE Z there is none.
+    pub const DEFAULT: Option<Self> = Some(Self(6));
+
+    /// What `OPTS MODE Z LEVEL` takes: one digit.
+    pub const fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            [digit @ b'0'..=b'9'] => Some(Self(*digit - b'0')),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// From the file to the wire.
 #[derive(Debug)]
@@ -26,9 +48,9 @@ pub struct Deflater {
 
 impl Deflater {
     /// At this level.
-    pub fn new(level: u8) -> Self {
+    pub fn new(level: Level) -> Self {
         Self {
-            engine: Compress::new(Compression::new(u32::from(level)), true),
+            engine: Compress::new(Compression::new(u32::from(level.0)), true),
         }
     }
 
@@ -82,16 +104,15 @@ pub enum Inflated {
     Ended,
 }
 
-impl Default for Inflater {
-    fn default() -> Self {
+impl Inflater {
+    /// For what was compressed at any level.
+    pub fn new(_: Level) -> Self {
         Self {
             engine: Decompress::new(true),
             room: vec![0; ROOM],
         }
     }
-}
 
-impl Inflater {
     /// Takes what it can from the front of `input` and gives at most [`ROOM`] bytes.
     pub fn inflate(&mut self, input: &mut &[u8]) -> Result<(&[u8], Inflated), Malformed> {
         let (had, gave) = (self.engine.total_in(), self.engine.total_out());
@@ -119,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn deflated(bytes: &[u8], size: usize, level: u8) -> Vec<u8> {
-        let (mut deflater, mut wire) = (Deflater::new(level), Vec::new());
+        let (mut deflater, mut wire) = (Deflater::new(Level(level)), Vec::new());
         for piece in bytes.chunks(size) {
             deflater.deflate(piece, &mut wire).unwrap();
         }
@@ -129,7 +150,7 @@ mod tests {
 
     /// All that comes out, and whether the end was reached.
     fn inflated(wire: &[u8], size: usize) -> Result<(Vec<u8>, bool), Malformed> {
-        let (mut inflater, mut out) = (Inflater::default(), Vec::new());
+        let (mut inflater, mut out) = (Inflater::new(Level(6)), Vec::new());
         for mut input in wire.chunks(size) {
             loop {
                 let (bytes, progress) = inflater.inflate(&mut input)?;
@@ -143,6 +164,21 @@ mod tests {
             }
         }
         Ok((out, false))
+    }
+
+    #[test]
+    fn levels_are_single_digits() {
+        for (text, level) in [
+            (&b"0"[..], Some(Level(0))),
+            (b"9", Some(Level(9))),
+            (b"10", None),
+            (b"-1", None),
+            (b"/", None),
+            (b":", None),
+            (b"", None),
+        ] {
+            assert_eq!(Level::parse(text), level, "{text:?}");
+        }
     }
 
     #[test]
@@ -178,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_goes_out_comes_back(
-            bytes: Vec<u8>, cut in 1..20_usize, size in 1..20_usize, level in LEVELS,
+            bytes: Vec<u8>, cut in 1..20_usize, size in 1..20_usize, level in 0..=9_u8,
         ) {
             let wire = deflated(&bytes, cut, level);
             prop_assert_eq!(inflated(&wire, size), Ok((bytes, true)));

@@ -13,7 +13,7 @@
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
 //! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
 //!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
-//!   common; `deflate`, where it is compiled in, is MODE Z;
+//!   common; [`deflate`], where it is compiled in, is MODE Z;
 //! - [`visible`] makes bytes safe to show, [`charset`] names readable for old clients.
 
 pub mod ascii;
@@ -24,7 +24,7 @@ pub mod command;
 mod command_table;
 pub mod date;
 mod decimal;
-#[cfg(feature = "mode-z")]
+#[cfg_attr(not(feature = "mode-z"), path = "no_deflate.rs")]
 pub mod deflate;
 pub mod ebcdic;
 pub mod entry;

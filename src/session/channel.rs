@@ -10,6 +10,7 @@ use super::files::Question;
 use super::{Context, Order, Progress, Session};
 use crate::errand::Algorithm;
 use crate::protocol::byte_range::ByteRange;
+use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
 use crate::protocol::reply::Reply;
@@ -19,9 +20,8 @@ use crate::transfer::Representation;
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) representation: Representation,
-    /// What MODE Z will compress with.
-    #[cfg(feature = "mode-z")]
-    pub(super) level: u8,
+    /// What MODE Z will compress with, where there is a MODE Z.
+    pub(super) level: Option<Level>,
     pub(super) arranged: Arranged,
     /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
     pub(super) extended_only: bool,
@@ -51,8 +51,7 @@ impl Default for Channel {
     fn default() -> Self {
         Self {
             representation: Representation::default(),
-            #[cfg(feature = "mode-z")]
-            level: 6,
+            level: Level::DEFAULT,
             arranged: Arranged::Nothing,
             extended_only: false,
             restart: 0,

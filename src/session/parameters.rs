@@ -7,6 +7,7 @@
 //! file to transfer, because TYPE and STRU come one after the other.
 
 use super::{Context, Session};
+use crate::protocol::deflate::Level;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
 use crate::transfer::{DataType, FormatControl, Mark, Mode, Structure};
@@ -51,10 +52,10 @@ impl Session {
             b"S" | b"s" => Parameter::Served(Mode::Stream),
             b"B" | b"b" => Parameter::Served(Mode::Block),
             b"C" | b"c" => Parameter::Served(Mode::Compressed),
-            #[cfg(feature = "mode-z")]
-            b"Z" | b"z" => Parameter::Served(Mode::Deflate(self.channel.level)),
-            #[cfg(not(feature = "mode-z"))]
-            b"Z" | b"z" => Parameter::Declined,
+            b"Z" | b"z" => match self.channel.level {
+                Some(level) => Parameter::Served(Mode::Deflate(level)),
+                None => Parameter::Declined,
+            },
             _ => Parameter::Unknown,
         };
         if let Some(mode) = agreed(mode, argument, MODES, cx) {
@@ -63,33 +64,29 @@ impl Session {
     }
 
     /// `OPTS MODE Z LEVEL 9`: for this mode, if it is the one that is set, and for the next.
-    #[cfg(feature = "mode-z")]
     pub(super) fn mode_options(&mut self, value: &[u8], cx: &mut Context<'_>) {
-        use crate::protocol::deflate::LEVELS;
         let mut words = value.split(|&b| b == b' ');
         let level = match (words.next(), words.next(), words.next(), words.next()) {
-            (Some(b"Z" | b"z"), Some(word), Some([digit]), None)
+            (Some(b"Z" | b"z"), Some(word), Some(level), None)
                 if word.eq_ignore_ascii_case(b"LEVEL") =>
             {
-                digit
-                    .checked_sub(b'0')
-                    .filter(|level| LEVELS.contains(level))
+                Level::parse(level)
             }
             _ => None,
         };
         let Some(level) = level else {
-            return cx.reply(&Reply::fixed(501, "OPTS MODE Z LEVEL 0 to 9."));
+            let text = if self.channel.level.is_some() {
+                "OPTS MODE Z LEVEL 0 to 9."
+            } else {
+                "No such option."
+            };
+            return cx.reply(&Reply::fixed(501, text));
         };
-        self.channel.level = level;
+        self.channel.level = Some(level);
         if let Mode::Deflate(current) = &mut self.channel.representation.mode {
             *current = level;
         }
         cx.reply(&Reply::new(200, format!("MODE Z LEVEL set to {level}.")));
-    }
-
-    #[cfg(not(feature = "mode-z"))]
-    pub(super) fn mode_options(&mut self, _: &[u8], cx: &mut Context<'_>) {
-        cx.reply(&Reply::fixed(501, "No such option."));
     }
 
     /// Whether a file can be transferred in what TYPE and STRU are now, or the 504 is said.

@@ -9,7 +9,7 @@ use crate::auth::Rights;
 use crate::errand::Assignment;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
-use crate::transfer::Opened;
+use crate::transfer::{Mark, Opened};
 
 /// A session, and all that a reactor would hold for it.
 struct Talk {
@@ -374,4 +374,43 @@ fn an_abort_ends_what_only_reads() {
     assert!(talk.session.accepts_command() && !talk.session.may_be_aborted());
     assert_eq!(talk.orders.pop_back(), Some(Order::Abandon));
     assert!(talk.say("ABOR").starts_with("226 "));
+}
+
+#[test]
+fn markers_are_acknowledged_while_there_is_room_for_replies() {
+    let mark = || Mark {
+        theirs: b"m1".to_vec(),
+        ours: 7,
+    };
+    let mut talk = Talk::storing();
+    let mut all = 0;
+    while !talk.outbox.is_full() {
+        talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+        all += 1;
+    }
+    talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+    assert_eq!(talk.heard(), "110 MARK m1 = 7\r\n".repeat(all));
+    talk.report(Report::Ended(Ending::Complete, 7));
+    assert_eq!(talk.report(Report::Marked(mark())), "");
+}
+
+#[test]
+fn parameters_hold_until_they_are_changed() {
+    let mut talk = Talk::logged_in();
+    for line in ["TYPE E T", "STRU R", "MODE C"] {
+        assert_eq!(talk.say(line), "200 Command okay.\r\n");
+    }
+    for line in ["TYPE L 9", "STRU P", "TYPE Q", "MODE B B"] {
+        assert!(talk.say(line).starts_with("50"), "{line}");
+    }
+    let shown = talk.say("STAT");
+    let expected = "TYPE: EBCDIC Telnet; STRU: Record; MODE: Compressed";
+    assert!(shown.contains(expected), "{shown}");
+    talk.say("TYPE I");
+    talk.say("PORT 127,0,0,1,200,200");
+    talk.orders.clear();
+    for line in ["RETR f", "STOR f", "APPE f", "STOU"] {
+        assert!(talk.say(line).starts_with("504 "), "{line}");
+    }
+    assert!(talk.orders.is_empty());
 }

@@ -102,14 +102,22 @@ impl Converting {
             self.stage = Stage::Finished;
             return self.encoder.finish(out).map(|()| 0).map_err(malformed);
         }
-        if self.marker == Some(file.offset()) {
-            self.encoder.mark(file.offset(), out);
-            self.marker = file.offset().checked_add(MARKER_BYTES);
-        }
-        let to_marker = self.marker.map_or(u64::MAX, |at| at - file.offset());
+        let at = file.offset();
+        let is_marked = self.marker == Some(at);
+        let next = if is_marked {
+            at.checked_add(MARKER_BYTES)
+        } else {
+            self.marker
+        };
+        let to_marker = next.map_or(u64::MAX, |next| next - at);
         let room = usize::try_from(to_marker).map_or(CONVERTED_BYTES, |n| n.min(CONVERTED_BYTES));
         let room = scratch.chunk.get_mut(..room).unwrap_or_default();
         let bytes = file.read(room, wait)?;
+        // Only now: what was not read for want of a wait comes again, and its marker with it.
+        if is_marked {
+            self.encoder.mark(at, out);
+        }
+        self.marker = next;
         let encoded = self.encoder.encode(bytes, &mut scratch.text, out);
         encoded.map(|()| bytes.len()).map_err(malformed)
     }

@@ -8,7 +8,6 @@
 use super::encoder::filler;
 use super::representation::{DataType, Mode, Representation, Structure};
 use crate::limits::CHUNK_BYTES;
-#[cfg(feature = "mode-z")]
 use crate::protocol::deflate::{Inflated, Inflater};
 use crate::protocol::framing::{Framed, Malformed, Marker};
 use crate::protocol::{ascii, block, ebcdic, records, run_length};
@@ -51,15 +50,12 @@ enum Framing {
     Records(records::Decoder),
     Block(block::Decoder),
     RunLength(run_length::Decoder),
-    #[cfg(feature = "mode-z")]
     Packed(Box<Packed>),
     /// The records inside have ended; what packs them has not.
-    #[cfg(feature = "mode-z")]
     Over,
 }
 
 /// What MODE S would send, compressed.
-#[cfg(feature = "mode-z")]
 struct Packed {
     inner: Framing,
     inflater: Inflater,
@@ -90,7 +86,6 @@ impl Decoder {
         out: &mut Vec<u8>,
     ) -> Result<Progress, Malformed> {
         match &mut self.framing {
-            #[cfg(feature = "mode-z")]
             Framing::Packed(packed) => packed.unpack(input, &mut self.text, out),
             framing => framing.unframe(input, &mut self.text, out),
         }
@@ -127,10 +122,9 @@ impl Framing {
             Mode::Compressed => {
                 Self::RunLength(run_length::Decoder::new(filler(representation.data_type)))
             }
-            #[cfg(feature = "mode-z")]
-            Mode::Deflate(_) => Self::Packed(Box::new(Packed {
+            Mode::Deflate(level) => Self::Packed(Box::new(Packed {
                 inner: stream,
-                inflater: Inflater::default(),
+                inflater: Inflater::new(level),
             })),
         }
     }
@@ -165,7 +159,6 @@ impl Framing {
             Self::Records(decoder) => decoder.next(input),
             Self::Block(decoder) => decoder.next(input),
             Self::RunLength(decoder) => decoder.next(input),
-            #[cfg(feature = "mode-z")]
             Self::Over => {
                 *input = &[];
                 Ok(None)
@@ -179,7 +172,6 @@ impl Framing {
     }
 }
 
-#[cfg(feature = "mode-z")]
 impl Packed {
     fn unpack(
         &mut self,
@@ -233,6 +225,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::deflate::Level;
     use crate::transfer::encoder::Encoder;
     use crate::transfer::representation::FormatControl;
     use proptest::prelude::*;
@@ -246,13 +239,9 @@ mod tests {
             DataType::Ebcdic(format),
         ] {
             for structure in [Structure::File, Structure::Record] {
-                for mode in [
-                    Mode::Stream,
-                    Mode::Block,
-                    Mode::Compressed,
-                    #[cfg(feature = "mode-z")]
-                    Mode::Deflate(6),
-                ] {
+                let deflate = Level::DEFAULT.map(Mode::Deflate);
+                let modes = [Mode::Stream, Mode::Block, Mode::Compressed];
+                for mode in modes.into_iter().chain(deflate) {
                     let representation = Representation {
                         data_type,
                         structure,

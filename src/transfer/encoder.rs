@@ -11,7 +11,6 @@
 //! are put together as a [`Representation`] has it. RFC 959 §3.1 to §3.4.
 
 use super::representation::{DataType, Mode, Representation, Structure};
-#[cfg(feature = "mode-z")]
 use crate::protocol::deflate::Deflater;
 use crate::protocol::framing::{Malformed, Marker};
 use crate::protocol::{ascii, block, ebcdic, records, run_length};
@@ -35,12 +34,10 @@ enum Framing {
     Records,
     Block,
     RunLength(run_length::Encoder),
-    #[cfg(feature = "mode-z")]
     Packed(Box<Packed>),
 }
 
 /// What MODE S would send, compressed.
-#[cfg(feature = "mode-z")]
 struct Packed {
     inner: Framing,
     framed: Vec<u8>,
@@ -152,7 +149,6 @@ impl Framing {
             Mode::Compressed => {
                 Self::RunLength(run_length::Encoder::new(filler(representation.data_type)))
             }
-            #[cfg(feature = "mode-z")]
             Mode::Deflate(level) => Self::Packed(Box::new(Packed {
                 inner: stream,
                 framed: Vec::new(),
@@ -167,7 +163,6 @@ impl Framing {
             Self::Records => records::write_data(bytes, out),
             Self::Block => block::write_data(bytes, out),
             Self::RunLength(encoder) => encoder.write_data(bytes, out),
-            #[cfg(feature = "mode-z")]
             Self::Packed(packed) => packed.inner.data(bytes, &mut packed.framed),
         }
     }
@@ -178,14 +173,12 @@ impl Framing {
             Self::Records => records::write_end_of_record(out),
             Self::Block => block::write_end_of_record(out),
             Self::RunLength(_) => run_length::Encoder::write_end_of_record(out),
-            #[cfg(feature = "mode-z")]
             Self::Packed(packed) => packed.inner.end_of_record(&mut packed.framed),
         }
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match self {
-            #[cfg(feature = "mode-z")]
             Self::Packed(packed) => {
                 packed.deflater.deflate(&packed.framed, out)?;
                 packed.framed.clear();
@@ -201,13 +194,11 @@ impl Framing {
             Self::Records => records::write_end_of_file(out),
             Self::Block => block::write_end_of_file(out),
             Self::RunLength(_) => run_length::Encoder::write_end_of_file(out),
-            #[cfg(feature = "mode-z")]
             Self::Packed(packed) => {
                 packed.inner.end_of_file(&mut packed.framed)?;
-                self.flush(out)?;
-                if let Self::Packed(packed) = self {
-                    packed.deflater.finish(out)?;
-                }
+                packed.deflater.deflate(&packed.framed, out)?;
+                packed.framed.clear();
+                packed.deflater.finish(out)?;
             }
         }
         Ok(())

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::protocol::deflate::Level;
+
 /// TYPE, STRU and MODE; at first those that RFC 959 §5.1 makes the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Representation {
@@ -69,8 +71,7 @@ pub enum Mode {
     /// MODE C: with repetitions told by their number.
     Compressed,
     /// MODE Z: compressed by deflate, at this level.
-    #[cfg(feature = "mode-z")]
-    Deflate(u8),
+    Deflate(Level),
 }
 
 impl Representation {
@@ -135,7 +136,6 @@ impl fmt::Display for Representation {
             Mode::Stream => f.write_str("; MODE: Stream"),
             Mode::Block => f.write_str("; MODE: Block"),
             Mode::Compressed => f.write_str("; MODE: Compressed"),
-            #[cfg(feature = "mode-z")]
             Mode::Deflate(level) => write!(f, "; MODE: Deflate, level {level}"),
         }
     }

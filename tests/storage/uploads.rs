@@ -49,6 +49,27 @@ fn an_abandoned_upload_leaves_nothing() {
 }
 
 #[test]
+fn the_first_part_of_an_upload_can_be_all_of_it() {
+    each(|storage| {
+        furnish(storage);
+        for (size, expected) in [(0, ""), (3, "new"), (5, "newer")] {
+            let mut upload = create(storage, "/file", Placement::Replace).unwrap();
+            upload.file.write_at(b"newer", 0).unwrap();
+            upload.file.commit_first(size).unwrap();
+            assert_eq!(contents(storage, "/file").unwrap(), expected.as_bytes());
+        }
+        // What is written in place is there already, and so is what was behind it.
+        for placement in [Placement::At(1), Placement::Append] {
+            let mut upload = create(storage, "/file", placement).unwrap();
+            upload.file.write_at(b"x", upload.offset).unwrap();
+            upload.file.commit_first(upload.offset).unwrap();
+        }
+        assert_eq!(contents(storage, "/file").unwrap(), b"nxwerx");
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
+    });
+}
+
+#[test]
 fn a_commit_that_fails_leaves_the_target() {
     each(|storage| {
         furnish(storage);
