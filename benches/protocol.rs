@@ -89,7 +89,13 @@ fn listings(criterion: &mut Criterion) {
     group.bench_function("LIST line", |bencher| {
         bencher.iter(|| {
             out.clear();
-            write_ls_line(&mut out, black_box(&entry), 1_800_000_000, Zone::UTC);
+            write_ls_line(
+                &mut out,
+                black_box(&entry),
+                &entry.name,
+                1_800_000_000,
+                Zone::UTC,
+            );
         });
     });
     group.bench_function("MLSD line", |bencher| {

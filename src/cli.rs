@@ -16,6 +16,7 @@ use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::auth::{Credentials, Rights};
 use mioftpd::config::Config;
+use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 
 /// What `--help` prints.
@@ -39,6 +40,8 @@ Options:
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
       --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
+      --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
+                                 build with the Cargo feature charset [default: none]
       --allow-fxp                Data connections to other hosts than the client's too:
                                  for transfers between servers; see RFC 2577 first
       --allow-combine            Serve COMB, which puts files together for clients that
@@ -90,6 +93,7 @@ struct Typed {
     passive_ports: Option<RangeInclusive<u16>>,
     passive_address: Option<Ipv4Addr>,
     zone: Zone,
+    charset: Option<Charset>,
     allow_fxp: bool,
     allow_combine: bool,
     workers: Option<usize>,
@@ -155,6 +159,14 @@ impl Typed {
                     Some(value(parser, name, "an IPv4 address, as in 203.0.113.7")?);
             }
             "time-zone" => self.zone = value(parser, name, "UTC, or an offset as in +02:00")?,
+            "charset" if !charset::IS_BUILT_IN => {
+                let text = "--charset: this build has none; build it with --features charset";
+                return Err(Usage(text.to_owned()));
+            }
+            "charset" => {
+                let what = "a name of the WHATWG Encoding Standard, as in gbk or windows-1252";
+                self.charset = Some(value(parser, name, what)?);
+            }
             "workers" => {
                 let count = value(parser, name, "a number from 0 to 64")?;
                 if count > WORKERS_MAX {
@@ -182,6 +194,7 @@ impl Typed {
             passive_ports: self.passive_ports,
             passive_address: self.passive_address,
             zone: self.zone,
+            charset: self.charset,
             allow_fxp: self.allow_fxp,
             allow_combine: self.allow_combine,
             ..Config::default()

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Timings};
+use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 
 /// The port where a server listens that is told nothing else.
@@ -30,6 +31,9 @@ pub struct Config {
     pub passive_address: Option<Ipv4Addr>,
     /// The time zone of the dates in LIST; everything else is in UTC.
     pub zone: Zone,
+    /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
+    /// `charset` only there is one.
+    pub charset: Option<Charset>,
     /// Whether data connections may be to another host than the client's: transfers from server
     /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
     pub allow_fxp: bool,
@@ -57,6 +61,7 @@ impl Default for Config {
             passive_ports: None,
             passive_address: None,
             zone: Zone::UTC,
+            charset: None,
             allow_fxp: false,
             allow_combine: false,
             workers: 2,

@@ -56,6 +56,9 @@ pub const DIRECTORIES_PENDING: usize = 1000;
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
 
+/// Sessions that SITE WHO shows.
+pub const SESSIONS_SHOWN: usize = 200;
+
 /// How much of a file SIZE reads to count the line ends of TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
 
@@ -79,6 +82,10 @@ pub const LONG_LINES: u8 = 8;
 
 /// Stack of a worker or of the log's thread: they call little, and not deeply.
 pub const THREAD_STACK_BYTES: usize = 256 * 1024;
+
+/// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
+/// processor's share: enough for the loop to come first, and not to starve beside others.
+pub const WORKER_NICENESS: i32 = 5;
 
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -33,6 +33,8 @@ struct Channel {
     dropped: Arc<AtomicU64>,
 }
 
+const THREAD_NAME: &str = "log";
+
 /// How long an exit waits for what is left to be printed: nobody may be reading it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -57,7 +59,7 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
     };
     let (alive, ended) = sync_channel(0);
     thread::Builder::new()
-        .name("log".to_owned())
+        .name(THREAD_NAME.to_owned())
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || {
             let _alive = alive;
@@ -65,8 +67,13 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
         })?;
     log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
     log::set_max_level(level);
-    // A panic is a log line too; the usual hook would print it from wherever it happened.
-    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    // A panic is a log line too; the usual hook would print it from wherever it happened. One of
+    // the thread that prints would only be followed by the next.
+    std::panic::set_hook(Box::new(|panic| {
+        if thread::current().name() != Some(THREAD_NAME) {
+            log::error!("{panic}");
+        }
+    }));
     Ok(Logging { sender, ended })
 }
 

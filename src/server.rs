@@ -118,6 +118,7 @@ impl Server {
                 passive_address: config.passive_address,
                 umask: Umask::of_process(),
                 zone: config.zone,
+                charset: config.charset,
                 allow_fxp: config.allow_fxp,
                 allow_combine: config.allow_combine,
                 timings: config.timings,

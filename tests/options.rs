@@ -77,3 +77,39 @@ fn pasv_tells_the_address_of_the_router() {
     let reply = control.command("PASV", 227);
     assert!(reply.text().contains("(203,0,113,7,"), "{}", reply.text());
 }
+
+#[test]
+#[cfg(feature = "charset")]
+fn an_old_client_reads_and_writes_names_in_its_charset() {
+    let server = Starter::default()
+        .argument("--writable")
+        .argument("--charset")
+        .argument("windows-1252")
+        .serving(|root| std::fs::write(root.join("gr\u{fc}n"), "").unwrap())
+        .start();
+    let mut control = server.login();
+    let names = |control: &mut support::Control| {
+        let data = DataChannel::epsv(control);
+        control.command("NLST", 150);
+        let names = data.receive();
+        control.expect(226);
+        names
+    };
+    assert_eq!(names(&mut control), b"gr\xfcn\r\n");
+    control.send_raw(b"DELE gr\xfcn\r\n");
+    control.expect(250);
+    control.send_raw(b"MKD \xe9t\xe9\r\n");
+    control.expect(257);
+    assert_eq!(server.names(), ["\u{e9}t\u{e9}"]);
+    control.command("OPTS UTF8 ON", 200);
+    assert_eq!(names(&mut control), "\u{e9}t\u{e9}\r\n".as_bytes());
+}
+
+#[test]
+#[cfg(not(feature = "charset"))]
+fn a_charset_needs_a_build_that_has_them() {
+    let output = support::mioftpd(["--charset", "gbk"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--features charset"), "{text}");
+}

@@ -9,10 +9,11 @@ use std::fmt;
 
 use Argument::{None as Nothing, Optional, Required};
 use Command::{
-    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Cwd, Dele, Dsiz, Eprt, Epsv, Feat,
-    Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop,
-    Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site,
-    Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256, Xsha512,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
+    Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
+    Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
+    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256,
+    Xsha512,
 };
 
 /// A command that the server knows, whether it serves it or not.
@@ -22,10 +23,10 @@ use Command::{
 #[allow(missing_docs, reason = "the table says what each is")]
 #[rustfmt::skip]
 pub enum Command {
-    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Cwd, Dele, Dsiz, Eprt, Epsv, Feat,
-    Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst, Noop,
-    Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site,
-    Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
+    Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
+    Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
+    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
     Xcrc, Xmd5, Xsha1, Xsha256, Xsha512,
 }
 
@@ -84,7 +85,7 @@ pub struct Row {
 /// [`Command`] is the number of its row. The X names come last by themselves, and most of them
 /// mean another command; so those that are commands have the last numbers.
 #[rustfmt::skip]
-static TABLE_ROWS: [Row; 68] = [
+static TABLE_ROWS: [Row; 70] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
     rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
@@ -95,6 +96,7 @@ static TABLE_ROWS: [Row; 68] = [
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
     extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
     extension("COMB", Comb, Required, "COMB \"<target>\" \"<part>\"...").feature("COMB target;source_list"),
+    extension("CSID", Csid, Required, "CSID <facts>").anyone().feature("CSID"),
     rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
     rfc959("DELE", Dele, Required, "DELE <path>"),
     extension("DSIZ", Dsiz, Required, "DSIZ <path>").feature("DSIZ"),
@@ -103,8 +105,8 @@ static TABLE_ROWS: [Row; 68] = [
     extension("FEAT", Feat, Nothing, "FEAT").anyone(),
     digest("HASH", Hash, "HASH <path>").feature("HASH"),
     rfc959("HELP", Help, Optional, "HELP [<command>]").anyone(),
-    extension("HOST", Host, Required, "HOST <name>").anyone().not_served(),
-    extension("LANG", Lang, Optional, "LANG [<language>]").anyone().not_served(),
+    extension("HOST", Host, Required, "HOST <name>").anyone().feature("HOST"),
+    extension("LANG", Lang, Optional, "LANG [<tag>]").anyone().feature("LANG EN*"),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
     digest("MD5", Md5, "MD5 <path>").feature("MD5"),
     extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
@@ -122,6 +124,7 @@ static TABLE_ROWS: [Row; 68] = [
     rfc959("PASV", Pasv, Nothing, "PASV"),
     extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().not_served(),
     rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
+    extension("PRET", Pret, Required, "PRET <command> [<path>]").feature("PRET"),
     extension("PROT", Prot, Required, "PROT <C or P>").anyone().not_served(),
     rfc959("PWD", Pwd, Nothing, "PWD"),
     rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
@@ -307,8 +310,8 @@ mod tests {
         let is_digest = |row: &Row| {
             ["HASH", "MD5", "XCRC", "XMD5"].contains(&row.name) || row.name.starts_with("XSHA")
         };
-        let expected = "AVBL COMB target;source_list DSIZ EPRT EPSV MDTM MFF Modify;UNIX.mode; \
-                        MFMT MLST RANG STREAM REST STREAM SIZE TVFS UTF8";
+        let expected = "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
+                        MFF Modify;UNIX.mode; MFMT MLST PRET RANG STREAM REST STREAM SIZE TVFS UTF8";
         let others = features(|row| row.served && !is_digest(row));
         assert_eq!(others.join(" "), expected);
         let digests = features(|row| row.served && is_digest(row));
@@ -316,7 +319,7 @@ mod tests {
         let unserved = TABLE.iter().filter(|row| !row.served && !is_digest(row));
         assert!(unserved.clone().all(|row| row.feature.is_none()));
         let names: Vec<_> = unserved.map(|row| row.name).collect();
-        let expected = ["AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SMNT"];
+        let expected = ["AUTH", "CCC", "PBSZ", "PROT", "SMNT"];
         assert_eq!(names, expected);
     }
 
@@ -324,7 +327,8 @@ mod tests {
     fn before_login() {
         let open = TABLE.iter().filter(|row| row.access == Access::Anyone);
         let names: Vec<_> = open.map(|row| row.name).collect();
-        let expected = "AUTH CLNT FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
+        let expected =
+            "AUTH CLNT CSID FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
         assert_eq!(names.join(" "), expected);
     }
 

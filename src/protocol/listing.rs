@@ -10,8 +10,9 @@ use super::decimal;
 use super::entry::{Entry, Kind, Metadata};
 use super::zone::Zone;
 
-/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`.
-pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, now: i64, zone: Zone) {
+/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `name` is
+/// the entry's, as the client reads names.
+pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, name: &[u8], now: i64, zone: Zone) {
     let metadata = &entry.metadata;
     write_mode(out, metadata);
     out.push(b' ');
@@ -26,7 +27,7 @@ pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, now: i64, zone: Zone) {
     out.push(b' ');
     date::write_ls_date(out, zone.local(metadata.modified), zone.local(now));
     out.push(b' ');
-    write_shown_name(out, &entry.name);
+    write_shown_name(out, name);
     if let Some(target) = &entry.target {
         out.extend_from_slice(b" -> ");
         write_shown_name(out, target);
@@ -108,7 +109,7 @@ mod tests {
 
     fn line(entry: &Entry) -> String {
         let mut out = Vec::new();
-        write_ls_line(&mut out, entry, 0, Zone::UTC);
+        write_ls_line(&mut out, entry, &entry.name, 0, Zone::UTC);
         String::from_utf8(out).unwrap()
     }
 

@@ -12,10 +12,11 @@
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
 //! - [`ascii`] converts the bytes of a file in TYPE A;
-//! - [`visible`] makes bytes safe to show.
+//! - [`visible`] makes bytes safe to show, [`charset`] names readable for old clients.
 
 pub mod ascii;
 pub mod byte_range;
+pub mod charset;
 pub mod command;
 mod command_table;
 pub mod date;

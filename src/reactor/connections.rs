@@ -47,6 +47,10 @@ impl Connections {
         self.slots.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().map(|(_, connection)| connection)
+    }
+
     pub(super) fn keys(&self) -> Vec<Key> {
         self.slots.iter().map(|(_, one)| one.key()).collect()
     }

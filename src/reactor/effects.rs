@@ -44,6 +44,7 @@ impl Connection {
                     let limit = STAT_LISTING_BYTES;
                     self.submit(Work::Describe { listing, limit }, services);
                 }
+                Order::Who => services.asks_who = true,
                 Order::Open(plan) => self.open_file(plan, services),
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),

@@ -30,6 +30,8 @@ pub(super) struct Services {
     unix_time_read: Instant,
     /// Orders of the session that is being visited; empty between visits.
     pub(super) orders: VecDeque<Order>,
+    /// Whether the session that is being visited wants to know who else is there.
+    pub(super) asks_who: bool,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
     /// Lent to its outbox.
@@ -57,6 +59,7 @@ impl Services {
             unix_time,
             unix_time_read: now,
             orders: VecDeque::new(),
+            asks_who: false,
             input: vec![0; INPUT_BYTES],
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
@@ -96,6 +99,7 @@ impl Services {
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
         self.orders.clear();
+        self.asks_who = false;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Channel {
     pub(super) facts: FactSet,
     /// What HASH uses.
     pub(super) algorithm: Algorithm,
+    /// Whether the client has said that it reads UTF-8.
+    pub(super) utf8: bool,
 }
 
 /// Who will connect to whom.
@@ -53,6 +55,7 @@ impl Default for Channel {
             range: None,
             facts: FactSet::default(),
             algorithm: Algorithm::default(),
+            utf8: false,
         }
     }
 }

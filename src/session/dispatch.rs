@@ -7,6 +7,7 @@ use super::{Context, Session, Settings};
 use crate::auth::Rights;
 use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
+use crate::protocol::charset::Charset;
 use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request, Row};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -108,15 +109,36 @@ impl Session {
         }
     }
 
+    /// Who is there, and what may be asked of the server.
     fn run(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
             Command::User => self.user(argument, cx),
             Command::Pass => self.pass(argument, cx),
-            Command::Acct => cx.reply(&Reply::fixed(202, "ACCT is superfluous at this site.")),
+            Command::Acct => cx.reply(&Reply::superfluous()),
             Command::Rein => self.reinitialize(cx),
             Command::Quit => self.close(&Reply::connection_close(), cx),
 
+            Command::Host => self.host(argument, cx),
+            Command::Lang => Self::language(argument, cx),
+            Command::Csid => Self::client_and_server(cx),
+            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
+
+            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
+            Command::Feat => self.features(cx),
+            Command::Opts => self.options(argument, cx),
+            Command::Help => Self::help(argument, cx),
+            Command::Stat => self.status(argument, cx),
+            Command::Site => self.site(argument, cx),
+
+            _ => self.run_on_files(request, cx),
+        }
+    }
+
+    /// What is done to files, and to the data connection on the way there.
+    fn run_on_files(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        let argument = request.argument;
+        match request.command {
             Command::Pwd => self.print_directory(cx),
             Command::Cwd => self.change_directory(argument, cx),
             Command::Cdup => self.change_directory(b"..", cx),
@@ -131,12 +153,11 @@ impl Session {
             Command::Mfmt => self.modify_time(argument, cx),
             Command::Mff => self.modify_facts(argument, cx),
             Command::Mfct => Self::modify_creation_time(cx),
+            Command::Mlst => self.list_one(argument, cx),
             Command::Avbl => self.available(argument, cx),
             Command::Allo => self.allocate(argument, cx),
             Command::Dsiz => self.directory_size(argument, cx),
             Command::Comb => self.combine(argument, cx),
-            Command::Site => self.site(argument, cx),
-            Command::Mlst => self.list_one(argument, cx),
 
             Command::Hash => self.hash(argument, cx),
             Command::Md5 => self.md5(argument, cx),
@@ -154,6 +175,7 @@ impl Session {
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
             Command::Rang => self.range(argument, cx),
+            Command::Pret => Self::announce(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
             Command::Retr => self.retrieve(argument, cx),
@@ -164,13 +186,6 @@ impl Session {
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
             Command::Abor => self.abort_nothing(cx),
-
-            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
-            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
-            Command::Feat => self.features(cx),
-            Command::Opts => self.options(argument, cx),
-            Command::Help => Self::help(argument, cx),
-            Command::Stat => self.status(argument, cx),
             // Rows that are not served do not come here.
             _ => cx.reply(&Reply::not_implemented()),
         }
@@ -178,11 +193,28 @@ impl Session {
 
     /// The path that an argument names, or the 501 is said.
     pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let path = self.directory.join(argument).ok();
+        let name = self.charset(cx).map(|charset| charset.decode(argument));
+        let path = self
+            .directory
+            .join(name.as_deref().unwrap_or(argument))
+            .ok();
         if path.is_none() {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// The charset of a client that has not said that it reads UTF-8, if there is one.
+    pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
+        cx.settings.charset.filter(|_| !self.channel.utf8)
+    }
+
+    /// A path as the client reads it.
+    pub(super) fn shown(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+        match self.charset(cx) {
+            Some(charset) => charset.encode(&path).into_owned(),
+            None => path,
+        }
     }
 
     /// Whether the account may change anything, or the 550 is said.

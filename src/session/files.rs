@@ -47,6 +47,8 @@ pub(super) enum Question {
     Combine,
     /// STAT with a path, as the client wrote it.
     Status(Vec<u8>),
+    /// SITE WHO.
+    Who,
     /// PASV.
     Passive,
     /// EPSV.
@@ -135,7 +137,7 @@ impl Session {
         match (question, answer) {
             (Question::Enter(path), _) => self.entered(path, cx),
             (Question::Make(path), _) => {
-                let mut text = path.quoted();
+                let mut text = self.shown(path.quoted(), cx);
                 text.extend_from_slice(b" created.");
                 cx.reply(&Reply::new(257, text));
             }

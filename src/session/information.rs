@@ -38,8 +38,9 @@ impl Session {
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let value = words.next().unwrap_or_default();
         match command.as_slice() {
-            // Names are bytes, on or off; clients want to hear that UTF-8 is welcome.
+            // Without a fallback charset names are bytes, on or off.
             b"UTF8" | b"UTF-8" if is_switch(value) => {
+                self.channel.utf8 = !value.eq_ignore_ascii_case(b"OFF");
                 cx.reply(&Reply::fixed(200, "Names are passed as they are."));
             }
             b"HASH" if cfg!(feature = "digests") => self.select_algorithm(value, cx),
@@ -78,6 +79,7 @@ impl Session {
                 pattern: None,
                 prefix: Vec::new(),
                 recursive: false,
+                charset: self.charset(cx),
                 format: cx.long_format(),
             }));
         }

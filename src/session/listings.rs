@@ -33,6 +33,7 @@ impl Session {
             pattern: None,
             prefix: Vec::new(),
             recursive: false,
+            charset: None,
             format,
         };
         self.prepare(Purpose::MachineList, Direction::List(listing), cx);
@@ -45,7 +46,9 @@ impl Session {
         let slash = argument.iter().rposition(|&b| b == b'/');
         let (directory, last) = argument.split_at(slash.map_or(0, |slash| slash + 1));
         let (named, pattern) = if glob::has_wildcard(last) {
-            (directory, Some(last.to_vec()))
+            let charset = self.charset(cx);
+            let pattern = charset.map_or_else(|| last.into(), |charset| charset.decode(last));
+            (directory, Some(pattern.into_owned()))
         } else {
             (argument, None)
         };
@@ -57,6 +60,7 @@ impl Session {
             pattern,
             prefix: named.to_vec(),
             recursive,
+            charset: self.charset(cx),
             format,
         };
         self.prepare(Purpose::List, Direction::List(listing), cx);

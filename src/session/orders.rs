@@ -33,6 +33,8 @@ pub enum Order {
     Describe(VirtualPath),
     /// A listing for a reply. [`Report::Described`].
     List(Listing),
+    /// Who else is there? [`Report::Present`].
+    Who,
     /// The file side of a transfer is opened. [`Report::Opened`].
     Open(Plan),
     /// The 150 is said: the opened transfer may have its data connection. [`Report::Ended`].
@@ -59,6 +61,8 @@ pub enum Report {
     Entry(storage::Result<Box<Entry>>),
     /// Lines that end in CRLF, and whether that is all of them.
     Described(storage::Result<(Vec<u8>, bool)>),
+    /// A line for each session.
+    Present(Vec<String>),
     /// Of [`Order::Open`].
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.

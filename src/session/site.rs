@@ -1,10 +1,14 @@
-//! SITE CHMOD, UMASK, UTIME: what RFC 959 §4.1.3 leaves to each site, as other servers have it.
+//! SITE CHMOD, HELP, IDLE, UMASK, UTIME, WHO: what RFC 959 §4.1.3 leaves to each site, as other
+//! servers have it.
 //!
 //! One row a subcommand: how to write it, whether it changes files, and what serves it. Nothing
 //! that is said here runs a program.
 
 use super::attributes::{parse_mode, split_word};
-use super::{Context, Session};
+use std::time::Duration;
+
+use super::files::Question;
+use super::{Context, Order, Progress, Session};
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
@@ -21,12 +25,30 @@ struct Row {
     serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
 }
 
-const TABLE: [Row; 3] = [
+/// The least that SITE IDLE can set; less would be a way to leave without a word.
+const IDLE_LEAST: Duration = Duration::from_secs(30);
+
+const TABLE: [Row; 6] = [
     Row {
         name: "CHMOD",
         syntax: "SITE CHMOD <octal mode> <path>",
         writes: true,
         serve: Session::change_mode,
+    },
+    Row {
+        name: "HELP",
+        syntax: "SITE HELP",
+        writes: false,
+        serve: |_, _, cx| {
+            cx.reply(&all_subcommands());
+            Some(())
+        },
+    },
+    Row {
+        name: "IDLE",
+        syntax: "SITE IDLE [<seconds>]",
+        writes: false,
+        serve: Session::change_idle_time,
     },
     Row {
         name: "UMASK",
@@ -39,6 +61,12 @@ const TABLE: [Row; 3] = [
         syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
         writes: true,
         serve: Session::change_time,
+    },
+    Row {
+        name: "WHO",
+        syntax: "SITE WHO",
+        writes: false,
+        serve: Session::ask_who,
     },
 ];
 
@@ -75,6 +103,42 @@ impl Session {
         };
         self.change_at(named(name)?, new, "UTIME command okay.", cx);
         Some(())
+    }
+
+    /// A client may ask for less patience than the server has, or for the server's again.
+    fn change_idle_time(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        let most = cx.settings.timings.idle;
+        if !argument.is_empty() {
+            let seconds = std::str::from_utf8(argument).ok()?.parse().ok()?;
+            let asked = Duration::from_secs(seconds);
+            self.idle = Some(asked.clamp(IDLE_LEAST.min(most), most));
+            self.restart_idle_clock(cx);
+        }
+        let seconds = self.idle.unwrap_or(most).as_secs();
+        let text = format!("An idle session ends after {seconds} seconds.");
+        cx.reply(&Reply::new(200, text));
+        Some(())
+    }
+
+    /// Others are shown to those only who have an account of their own.
+    fn ask_who(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        if !argument.is_empty() {
+            return None;
+        }
+        if self.login.is_personal() {
+            self.progress = Progress::Asking(Question::Who);
+            cx.order(Order::Who);
+        } else {
+            cx.reply(&Reply::fixed(550, "Permission denied."));
+        }
+        Some(())
+    }
+
+    pub(super) fn present(&mut self, sessions: &[String], cx: &mut Context<'_>) {
+        if let Some(Question::Who) = self.answered() {
+            let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
+            cx.reply(&Reply::new(200, lines));
+        }
     }
 
     fn change_umask(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
@@ -139,6 +203,16 @@ fn parse_time(digits: &[u8]) -> Option<i64> {
         _ => return None,
     };
     Some(seconds)
+}
+
+fn all_subcommands() -> Reply {
+    let mut lines = "These SITE commands are served:".to_owned();
+    for row in &TABLE {
+        lines.push('\n');
+        lines.push_str(row.syntax);
+    }
+    lines.push_str("\nEnd of help.");
+    Reply::new(214, lines)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ impl Talk {
             passive_address: None,
             umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
+            charset: None,
             allow_fxp: false,
             allow_combine: false,
             timings: Timings::default(),

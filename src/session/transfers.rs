@@ -131,7 +131,7 @@ impl Session {
         match opened {
             Ok(opened) => {
                 let mode = self.channel.representation;
-                cx.reply(&begins(&purpose, &opened, mode));
+                cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
@@ -174,7 +174,7 @@ impl Session {
         self.channel.arranged = Arranged::Nothing;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
-        cx.restart_idle_clock();
+        self.restart_idle_clock(cx);
         self.log_end(&purpose, ending, bytes, seconds);
         cx.reply(&ends(ending));
     }
@@ -230,6 +230,31 @@ impl Session {
         }));
     }
 
+    fn begins(
+        &self,
+        purpose: &Purpose,
+        opened: &Opened,
+        representation: Representation,
+        cx: &Context<'_>,
+    ) -> Reply {
+        let mode = match representation {
+            Representation::Image => "BINARY",
+            Representation::Ascii => "ASCII",
+        };
+        match (purpose, &opened.path, opened.size) {
+            (Purpose::StoreUnique(_), Some(path), _) => {
+                let mut text = b"FILE: ".to_vec();
+                text.extend_from_slice(&self.shown(path.name().to_vec(), cx));
+                Reply::new(150, text)
+            }
+            (_, _, Some(size)) => {
+                let text = format!("Opening {mode} mode data connection ({size} bytes).");
+                Reply::new(150, text)
+            }
+            _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
+        }
+    }
+
     fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
         cx.order(Order::HangUp);
@@ -252,25 +277,6 @@ impl Session {
             }
             ending => log::warn!("{peer}: Transfer of {what} ended: {ending:?} ({bytes} bytes)"),
         }
-    }
-}
-
-fn begins(purpose: &Purpose, opened: &Opened, representation: Representation) -> Reply {
-    let mode = match representation {
-        Representation::Image => "BINARY",
-        Representation::Ascii => "ASCII",
-    };
-    match (purpose, &opened.path, opened.size) {
-        (Purpose::StoreUnique(_), Some(path), _) => {
-            let mut text = b"FILE: ".to_vec();
-            text.extend_from_slice(path.name());
-            Reply::new(150, text)
-        }
-        (_, _, Some(size)) => {
-            let text = format!("Opening {mode} mode data connection ({size} bytes).");
-            Reply::new(150, text)
-        }
-        _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
     }
 }
 

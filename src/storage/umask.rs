@@ -8,6 +8,9 @@
 pub struct Umask(u16);
 
 impl Umask {
+    /// What most systems give their users: nobody else may write.
+    pub const USUAL: Self = Self(0o022);
+
     /// `bits` of read, write and execute; `None` where there are others.
     pub const fn new(bits: u16) -> Option<Self> {
         if bits > 0o777 { None } else { Some(Self(bits)) }

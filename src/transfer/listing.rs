@@ -4,6 +4,7 @@
 //! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
 //! §4.1.2.7). RFC 959 §4.1.3, RFC 3659 §7.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::walk::{Next, Walk};
@@ -111,9 +112,14 @@ impl Listing {
         out.extend_from_slice(b"\r\n.");
         for part in path.parts().skip(self.path.parts().count()) {
             out.push(b'/');
-            listing::write_shown_name(out, part);
+            listing::write_shown_name(out, &self.shown(part));
         }
         out.extend_from_slice(b":\r\n");
+    }
+
+    fn shown<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        self.charset
+            .map_or(Cow::Borrowed(name), |charset| charset.encode(name))
     }
 
     /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
@@ -130,14 +136,17 @@ impl Listing {
             return;
         }
         match self.format {
-            Format::Long { now, zone } => listing::write_ls_line(out, entry, now, zone),
+            Format::Long { now, zone } => {
+                let name = self.shown(&entry.name);
+                listing::write_ls_line(out, entry, &name, now, zone);
+            }
             Format::Facts { facts, writable } => {
                 facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
             }
             Format::Names => {
                 let start = out.len();
                 out.extend_from_slice(&self.prefix);
-                if !listing::write_name_line(out, &entry.name) {
+                if !listing::write_name_line(out, &self.shown(&entry.name)) {
                     out.truncate(start);
                 }
             }

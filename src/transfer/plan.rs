@@ -10,6 +10,7 @@ use super::listing::Listed;
 use super::outbound::Outbound;
 use super::{Flow, Source};
 use crate::protocol::byte_range::ByteRange;
+use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
@@ -54,6 +55,8 @@ pub struct Listing {
     /// The directory or file as the client named it, empty where it named none: NLST puts it
     /// before each name, so that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
+    /// What the names are converted to, for a client that is older than UTF-8.
+    pub charset: Option<Charset>,
     /// Whether the directories below follow (`LIST -R`).
     pub recursive: bool,
     /// What is printed.
