@@ -8,6 +8,7 @@
 use super::files::Question;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::errand::{Algorithm, Assignment, Findings};
+use crate::limits::COMBINE_PARTS;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
@@ -105,6 +106,9 @@ impl Session {
         let Some((target, parts @ [_, ..])) = words.split_first() else {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
         };
+        if parts.len() > COMBINE_PARTS {
+            return cx.reply(&Reply::fixed(501, "Too many parts."));
+        }
         let Some(target) = self.path(target, cx) else {
             return;
         };

@@ -7,6 +7,7 @@ use super::*;
 use crate::auth::Rights;
 #[cfg(feature = "digests")]
 use crate::errand::Assignment;
+use crate::errand::Findings;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::Opened;
@@ -374,4 +375,17 @@ fn an_abort_ends_what_only_reads() {
     assert!(talk.session.accepts_command() && !talk.session.may_be_aborted());
     assert_eq!(talk.orders.pop_back(), Some(Order::Abandon));
     assert!(talk.say("ABOR").starts_with("226 "));
+}
+
+#[test]
+fn as_many_parts_are_combined_as_the_limit_says() {
+    let mut talk = Talk::logged_in();
+    talk.settings.allow_combine = true;
+    for (parts, is_combined) in [(0, false), (99, true), (100, true), (101, false)] {
+        talk.orders.clear();
+        let heard = talk.say(&format!("COMB t{}", " p".repeat(parts)));
+        assert_eq!(heard.is_empty(), is_combined, "{parts}: {heard}");
+        assert_eq!(talk.orders.len(), usize::from(is_combined));
+        talk.report(Report::Found(Ok(Findings::Combined)));
+    }
 }
