@@ -62,6 +62,9 @@ pub const DIRECTORY_DEPTH: usize = 32;
 /// Directories that `LIST -R` remembers to list later; what is more is left out.
 pub const DIRECTORIES_PENDING: usize = 1000;
 
+/// Files that one COMB puts together. Clients cut an upload into a handful of parts.
+pub const COMBINE_PARTS: usize = 100;
+
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
 

@@ -8,10 +8,11 @@
 use super::files::Question;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::errand::{Algorithm, Assignment, Findings};
+use crate::limits::COMBINE_PARTS;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
+use crate::storage::{Error, Result};
 
 /// What a digest is asked for with, and so how it is told.
 #[derive(Debug)]
@@ -101,20 +102,25 @@ impl Session {
         if !self.may_write(cx) {
             return;
         }
-        let paths = quoted::words(argument).and_then(|words| {
-            let paths = words.iter().map(|word| self.directory.join(word).ok());
-            paths.collect::<Option<Vec<VirtualPath>>>()
-        });
-        match paths.as_deref() {
-            Some([target, parts @ ..]) if !parts.is_empty() => {
-                let assignment = Assignment::Combine {
-                    target: target.clone(),
-                    parts: parts.to_vec(),
-                    umask: self.umask,
-                };
-                self.send(Question::Combine, assignment, cx);
-            }
-            _ => cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ...")),
+        let words = quoted::words(argument).unwrap_or_default();
+        let Some((target, parts @ [_, ..])) = words.split_first() else {
+            return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
+        };
+        if parts.len() > COMBINE_PARTS {
+            return cx.reply(&Reply::fixed(501, "Too many parts."));
+        }
+        let Some(target) = self.path(target, cx) else {
+            return;
+        };
+        let parts: Option<Vec<_>> = parts.iter().map(|part| self.path(part, cx)).collect();
+        if let Some(parts) = parts {
+            let umask = self.umask;
+            let assignment = Assignment::Combine {
+                target,
+                parts,
+                umask,
+            };
+            self.send(Question::Combine, assignment, cx);
         }
     }
 
@@ -137,10 +143,10 @@ impl Session {
 
     /// An errand is over.
     pub(super) fn found(&mut self, found: Result<Findings>, cx: &mut Context<'_>) {
-        self.restart_idle_clock(cx);
         let Some(question) = self.answered() else {
             return;
         };
+        self.restart_idle_clock(cx);
         let reply = match (&question, found) {
             (
                 Question::Digest(asked),

@@ -7,6 +7,7 @@ use super::*;
 use crate::auth::Rights;
 #[cfg(feature = "digests")]
 use crate::errand::Assignment;
+use crate::errand::Findings;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::{Mark, Opened};
@@ -413,4 +414,17 @@ fn parameters_hold_until_they_are_changed() {
         assert!(talk.say(line).starts_with("504 "), "{line}");
     }
     assert!(talk.orders.is_empty());
+}
+
+#[test]
+fn as_many_parts_are_combined_as_the_limit_says() {
+    let mut talk = Talk::logged_in();
+    talk.settings.allow_combine = true;
+    for (parts, is_combined) in [(0, false), (99, true), (100, true), (101, false)] {
+        talk.orders.clear();
+        let heard = talk.say(&format!("COMB t{}", " p".repeat(parts)));
+        assert_eq!(heard.is_empty(), is_combined, "{parts}: {heard}");
+        assert_eq!(talk.orders.len(), usize::from(is_combined));
+        talk.report(Report::Found(Ok(Findings::Combined)));
+    }
 }

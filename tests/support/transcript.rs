@@ -5,6 +5,7 @@
 //! ! mode: writable                         control-only | serve | writable | user (alice, "secret")
 //! ! address: ipv6                          default ipv4
 //! ! option: --allow-combine                 an argument for the server
+//! ! feature: digests                       only where the program was built with it
 //! ! login                                  begins logged in; otherwise with the greeting
 //! ! file NAME CONTENT     ! dir NAME       what is served
 //! C: RETR x      R: bytes\xff              the client sends a line, or bytes as they are
@@ -125,6 +126,8 @@ impl Transcript {
             ("mode:", "user") => self.mode = Mode::User,
             ("address:", "ipv4") => self.ipv6 = false,
             ("address:", "ipv6") => self.ipv6 = true,
+            // Whoever plays it has looked for this.
+            ("feature:", _) => {}
             ("option:", option) => self.options.push(option.into()),
             ("login", "") => self.login = true,
             ("dir", name) => self.directories.push(name.into()),
