@@ -1,4 +1,4 @@
-"""Everything that ftplib can do, against one server: HOST PORT active|passive.
+"""What ftplib can do, against one server: HOST PORT active|passive.
 
 Fails by an exception; says nothing when all is well.
 """
