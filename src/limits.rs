@@ -37,6 +37,13 @@ pub const INLINE_BYTES: usize = CHUNK_BYTES;
 /// The scratch through which a slice moves bytes; one for the loop, one for each worker.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Bytes of a file that are converted in one step, where its TYPE, STRU or MODE is not the
+/// plain one: what comes of them is at most three times as much, and stays in the cache.
+pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
+
+/// From one restart marker of a RETR to the next: what a cut costs at the most.
+pub const MARKER_BYTES: u64 = 1024 * 1024;
+
 /// Formatted output that a listing may keep while its client is slow.
 pub const LISTING_BYTES: usize = 16 * 1024;
 
@@ -83,8 +90,13 @@ pub const LOGIN_FAILURES: u8 = 5;
 /// Over-long lines before the connection is closed: it does not speak FTP.
 pub const LONG_LINES: u8 = 8;
 
-/// Stack of a worker or of the log's thread: they call little, and not deeply.
-pub const THREAD_STACK_BYTES: usize = 256 * 1024;
+/// Stack of a worker or of the log's thread: they call little, and not deeply. Only a compressor
+/// needs more: it is built there before it moves to the heap. What is not used costs nothing.
+pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
+    512 * 1024
+} else {
+    256 * 1024
+};
 
 /// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
 /// processor's share: enough for the loop to come first, and not to starve beside others.
@@ -129,6 +141,12 @@ impl Default for Timings {
     }
 }
 
+/// What a transfer in MODE Z keeps beside.
+#[cfg(feature = "mode-z")]
+const COMPRESSION_BYTES: usize = crate::protocol::deflate::STATE_BYTES;
+#[cfg(not(feature = "mode-z"))]
+const COMPRESSION_BYTES: usize = 0;
+
 /// The most memory, in bytes, that `connections` can make the server take in buffers: the
 /// sum that is printed at the start.
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
@@ -136,6 +154,7 @@ pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
         + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
+        + COMPRESSION_BYTES // MODE Z
         + 2 * 1024; // the connection and its session
     connections * per_connection
         + (workers + 1) * 3 * CHUNK_BYTES // scratch

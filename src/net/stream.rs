@@ -177,6 +177,10 @@ mod tests {
             Err(Error::Device)
         }
 
+        fn commit_first(&mut self, _: u64) -> Result<()> {
+            Ok(())
+        }
+
         fn descriptor(&self) -> Option<BorrowedFd<'_>> {
             None
         }

@@ -26,8 +26,8 @@ pub enum Command {
     Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
     Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
     Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
-    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
-    Xcrc, Xmd5, Xsha1, Xsha256, Xsha512,
+    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256,
+    Xsha512,
 }
 
 /// What follows the verb.
@@ -116,7 +116,7 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
-    rfc959("MODE", Mode, Required, "MODE S"),
+    rfc959("MODE", Mode, Required, MODES).feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
     rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
     extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
@@ -141,9 +141,9 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
-    rfc959("STRU", Stru, Required, "STRU F"),
+    rfc959("STRU", Stru, Required, "STRU <F or R>"),
     rfc959("SYST", Syst, Nothing, "SYST").anyone(),
-    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], I or L 8>"),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>"),
     rfc959("USER", User, Required, "USER <name>").anyone(),
     digest("XCRC", Xcrc, "XCRC \"<path>\" [<first> <end>]").feature("XCRC"),
     extension("XCUP", Cdup, Nothing, "XCUP"),
@@ -157,6 +157,12 @@ static TABLE_ROWS: [Row; 70] = [
     digest("XSHA256", Xsha256, "XSHA256 \"<path>\" [<first> <end>]").feature("XSHA256"),
     digest("XSHA512", Xsha512, "XSHA512 \"<path>\" [<first> <end>]").feature("XSHA512"),
 ];
+
+const MODES: &str = if cfg!(feature = "mode-z") {
+    "MODE <S, B, C or Z>"
+} else {
+    "MODE <S, B or C>"
+};
 
 /// All verbs, in the order of the alphabet.
 pub static TABLE: &[Row] = &TABLE_ROWS;
@@ -216,8 +222,12 @@ impl Row {
     }
 
     const fn feature(self, line: &'static str) -> Self {
+        self.feature_if(true, line)
+    }
+
+    const fn feature_if(self, is_compiled_in: bool, line: &'static str) -> Self {
         Self {
-            feature: Some(line),
+            feature: if is_compiled_in { Some(line) } else { None },
             ..self
         }
     }
@@ -310,8 +320,15 @@ mod tests {
         let is_digest = |row: &Row| {
             ["HASH", "MD5", "XCRC", "XMD5"].contains(&row.name) || row.name.starts_with("XSHA")
         };
-        let expected = "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
-                        MFF Modify;UNIX.mode; MFMT MLST PRET RANG STREAM REST STREAM SIZE TVFS UTF8";
+        let mode_z = if cfg!(feature = "mode-z") {
+            "MODE Z "
+        } else {
+            ""
+        };
+        let expected = format!(
+            "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
+             MFF Modify;UNIX.mode; MFMT MLST {mode_z}PRET RANG STREAM REST STREAM SIZE TVFS UTF8"
+        );
         let others = features(|row| row.served && !is_digest(row));
         assert_eq!(others.join(" "), expected);
         let digests = features(|row| row.served && is_digest(row));

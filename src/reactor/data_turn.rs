@@ -135,11 +135,16 @@ impl Connection {
     /// Goes on as a slice has it, which may have been made here or on a worker.
     pub(super) fn proceed(
         &mut self,
-        transfer: Box<Transfer>,
+        mut transfer: Box<Transfer>,
         verdict: Verdict,
         services: &mut Services,
     ) {
         let moved = transfer.moved();
+        if let Some(mark) = transfer.take_mark() {
+            self.converse(services, |session, cx| {
+                session.report(Report::Marked(mark), cx);
+            });
+        }
         self.converse(services, |session, cx| {
             session.report(Report::Moved(moved), cx);
         });
@@ -222,6 +227,7 @@ impl From<Failure> for Ending {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Connection => Self::Cut,
+            Failure::Malformed => Self::Malformed,
             Failure::Storage(error) => Self::Failed(error),
         }
     }

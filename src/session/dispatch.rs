@@ -168,14 +168,14 @@ impl Session {
             Command::Xsha512 => self.x_digest(Algorithm::Sha512, argument, cx),
 
             Command::Type => self.set_type(argument, cx),
-            Command::Stru => Self::set_structure(argument, cx),
-            Command::Mode => Self::set_mode(argument, cx),
+            Command::Stru => self.set_structure(argument, cx),
+            Command::Mode => self.set_mode(argument, cx),
             Command::Port => self.port(argument, cx),
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
-            Command::Rang => self.range(argument, cx),
             Command::Pret => Self::announce(argument, cx),
+            Command::Rang => self.range(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
             Command::Retr => self.retrieve(argument, cx),

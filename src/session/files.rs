@@ -10,7 +10,7 @@ use crate::limits::ASCII_SIZE_BYTES;
 use crate::protocol::facts::{EntryRole, write_facts};
 use crate::protocol::reply::Reply;
 use crate::storage::{Answer, Entry, Error, Kind, Metadata, Operation, Result, VirtualPath};
-use crate::transfer::Representation;
+use crate::transfer::{DataType, Structure};
 
 /// What was asked of the storage, or of the network, and so what its answer means.
 #[derive(Debug)]
@@ -89,9 +89,14 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        let operation = match self.channel.representation {
-            Representation::Image => Operation::Metadata(path),
-            Representation::Ascii => Operation::AsciiSize {
+        let representation = self.channel.representation;
+        if representation.structure == Structure::Record {
+            return cx.reply(&Reply::fixed(550, "SIZE works in STRU F."));
+        }
+        // What MODE adds or saves is not counted (RFC 3659 §4.1): a client compares with its file.
+        let operation = match representation.data_type {
+            DataType::Image | DataType::Ebcdic(_) => Operation::Metadata(path),
+            DataType::Ascii(_) => Operation::AsciiSize {
                 path,
                 limit: ASCII_SIZE_BYTES,
             },

@@ -12,7 +12,7 @@ use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
 use crate::storage::Result;
-use crate::transfer::{Listing, Representation};
+use crate::transfer::Listing;
 
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
@@ -50,6 +50,7 @@ impl Session {
                 self.channel.facts.write_selected(&mut text);
                 cx.reply(&Reply::new(200, text));
             }
+            b"MODE" => self.mode_options(value, cx),
             _ => cx.reply(&Reply::fixed(501, "No such option.")),
         }
     }
@@ -108,10 +109,7 @@ impl Session {
             Login::LoggedIn(name, _) => format!("Logged in as {}", Visible(name)),
             Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
         };
-        let representation = match self.channel.representation {
-            Representation::Image => "TYPE: Image",
-            Representation::Ascii => "TYPE: ASCII Non-print",
-        };
+        let representation = self.channel.representation;
         let transfer = match &self.progress {
             Progress::Transferring(_, Phase::Connecting) => {
                 "A transfer waits for its data connection".to_owned()
@@ -123,7 +121,7 @@ impl Session {
             _ => "No transfer is in progress".to_owned(),
         };
         format!(
-            "mioftpd status:\nConnected from {}\n{login}\n{representation}; STRU: File; MODE: Stream\n\
+            "mioftpd status:\nConnected from {}\n{login}\n{representation}\n\
              {transfer}\nEnd of status.",
             self.peer
         )

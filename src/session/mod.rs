@@ -6,7 +6,8 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `space`, `site`, `digests`, `channel`, `transfers`, `listings`, `information`.
+//! `attributes`, `digests`, `space`, `site`, `parameters`, `channel`, `transfers`, `listings`,
+//! `information`.
 
 mod attributes;
 mod channel;
@@ -22,6 +23,7 @@ mod login;
 mod navigation;
 mod orders;
 mod outbox;
+mod parameters;
 mod site;
 mod space;
 #[cfg(test)]
@@ -243,6 +245,7 @@ impl Session {
             Report::Opened(opened) => self.opened(opened, cx),
             Report::Present(lines) => self.present(&lines, cx),
             Report::Connected => self.connected(cx),
+            Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }

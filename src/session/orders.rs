@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use crate::auth::{Credentials, Rights};
 use crate::errand::{Assignment, Findings};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
-use crate::transfer::{Listing, Opened, Plan};
+use crate::transfer::{Listing, Mark, Opened, Plan};
 
 /// What a session wants done.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub enum Report {
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.
     Connected,
+    /// An upload has come to a restart marker, and what is before it is written.
+    Marked(Mark),
     /// So many bytes have gone over the data connection so far.
     Moved(u64),
     /// The transfer is over, and everything that it held is closed.
@@ -82,6 +84,8 @@ pub enum Ending {
     NotConnected,
     /// The data connection was cut by the client or the network.
     Cut,
+    /// What the client sent is not what MODE and STRU say that it is.
+    Malformed,
     /// No byte moved for too long.
     Stalled,
     /// The client said ABOR.

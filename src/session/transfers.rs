@@ -10,7 +10,7 @@ use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{Direction, Opened, Plan, Representation};
+use crate::transfer::{DataType, Direction, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -79,9 +79,16 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        if (offset > 0 || range.is_some()) && self.channel.representation == Representation::Ascii {
-            // Where a converted file is at a byte of the wire cannot be known.
-            return cx.reply(&Reply::fixed(554, "REST and RANG work in TYPE I."));
+        if !self.can_represent(cx) {
+            return;
+        }
+        let representation = self.channel.representation;
+        if offset > 0 && !representation.can_restart() {
+            let text = "REST works in TYPE I, and in MODE B and C.";
+            return cx.reply(&Reply::fixed(554, text));
+        }
+        if range.is_some() && representation.data_type != DataType::Image {
+            return cx.reply(&Reply::fixed(554, "RANG works in TYPE I."));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
@@ -130,7 +137,7 @@ impl Session {
         };
         match opened {
             Ok(opened) => {
-                let mode = self.channel.representation;
+                let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
@@ -211,6 +218,9 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        if !self.can_represent(cx) {
+            return;
+        }
         let direction = Direction::Store {
             path: path.clone(),
             placement,
@@ -230,17 +240,7 @@ impl Session {
         }));
     }
 
-    fn begins(
-        &self,
-        purpose: &Purpose,
-        opened: &Opened,
-        representation: Representation,
-        cx: &Context<'_>,
-    ) -> Reply {
-        let mode = match representation {
-            Representation::Image => "BINARY",
-            Representation::Ascii => "ASCII",
-        };
+    fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
                 let mut text = b"FILE: ".to_vec();
@@ -296,6 +296,7 @@ fn ends(ending: Ending) -> Reply {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
         Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),

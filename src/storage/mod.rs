@@ -153,6 +153,10 @@ pub trait File: Send {
     /// Puts an upload in its place, under its name. Waits. After an error the target is as it was.
     fn commit(&mut self) -> Result<()>;
 
+    /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with
+    /// all of them; what is written in place stays there, and all of it. Waits.
+    fn commit_first(&mut self, size: u64) -> Result<()>;
+
     /// The descriptor behind it, for `sendfile`, where there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }

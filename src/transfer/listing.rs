@@ -2,22 +2,26 @@
 //!
 //! Entries are read, printed and sent as the connection takes them, so that a directory of
 //! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
-//! §4.1.2.7). RFC 959 §4.1.3, RFC 3659 §7.
+//! §4.1.2.7); only the MODE changes how they are sent. RFC 959 §4.1.3, RFC 3659 §7.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::encoder::Encoder;
 use super::walk::{Next, Walk};
-use super::{Failure, Format, Interest, Listing, Sent, Verdict, send};
+use super::{Failure, Format, Interest, Listing, Representation, Scratch, Sent, Verdict, send};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
 use crate::protocol::facts::{self, EntryRole};
+use crate::protocol::framing::Malformed;
 use crate::protocol::{glob, listing};
 use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
 
 pub(super) struct Listed {
     walk: Walk,
     listing: Listing,
+    /// Where the MODE is not S; gone when the end is said.
+    framing: Option<Box<Encoder>>,
     /// Printed, and not taken yet by the connection.
     unsent: Vec<u8>,
 }
@@ -41,23 +45,37 @@ impl Listed {
         Ok(Self {
             walk,
             listing,
+            framing: None,
             unsent: Vec::new(),
         })
+    }
+
+    /// To be sent in the representation's MODE.
+    pub(super) fn framed(self, representation: Representation) -> Self {
+        Self {
+            framing: Encoder::for_listing(representation).map(Box::new),
+            ..self
+        }
     }
 
     pub(super) fn slice(
         &mut self,
         stream: &mut dyn Stream,
         wait: Wait,
+        scratch: &mut Scratch,
         moved: &mut u64,
     ) -> Verdict {
         if wait == Wait::Never {
             return Verdict::WouldWait;
         }
+        let sent_later = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
             Err(error) => return Verdict::Failed(Failure::Storage(error)),
         };
+        if self.frame(sent_later, more, scratch).is_err() {
+            return Verdict::Failed(Failure::Malformed);
+        }
         match send(stream, &self.unsent, moved) {
             Sent::All => self.unsent.clear(),
             Sent::Part(sent) => {
@@ -67,6 +85,29 @@ impl Listed {
             Sent::Failed => return Verdict::Failed(Failure::Connection),
         }
         if more { Verdict::Again } else { Verdict::Done }
+    }
+
+    /// Frames what was printed behind the first `from` bytes, and the end behind the last.
+    fn frame(
+        &mut self,
+        from: usize,
+        more: bool,
+        scratch: &mut Scratch,
+    ) -> std::result::Result<(), Malformed> {
+        let Some(framing) = &mut self.framing else {
+            return Ok(());
+        };
+        let Scratch {
+            text, converted, ..
+        } = scratch;
+        converted.clear();
+        converted.extend(self.unsent.drain(from..));
+        framing.encode(converted, text, &mut self.unsent)?;
+        if !more {
+            framing.finish(&mut self.unsent)?;
+            self.framing = None;
+        }
+        Ok(())
     }
 
     /// Prints some entries, at most until there are `enough` bytes to send. Whether there

@@ -8,21 +8,13 @@ use std::sync::Arc;
 use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
+use super::representation::{DataType, Representation};
 use super::{Flow, Source};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
-
-/// How bytes are represented on the wire (RFC 959 §3.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Representation {
-    /// TYPE I and L 8: as they are.
-    Image,
-    /// TYPE A: lines end in CRLF.
-    Ascii,
-}
 
 /// What a listing prints of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +85,7 @@ pub enum Direction {
 pub struct Plan {
     /// Which way, and what.
     pub direction: Direction,
-    /// How bytes look on the wire; a listing is the same in both.
+    /// How bytes look on the wire; of it a listing has only the MODE.
     pub representation: Representation,
 }
 
@@ -121,7 +113,8 @@ impl Plan {
                     None => (*offset, left_behind(&metadata, *offset)?),
                 };
                 let outbound = Outbound::new(file, self.representation, offset, left);
-                let size = (self.representation == Representation::Image).then_some(left);
+                let is_image = self.representation.data_type == DataType::Image;
+                let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };
                 Ok((Source(Flow::Outbound(outbound)), opened))
             }
@@ -140,7 +133,7 @@ impl Plan {
                 Ok((Source(Flow::Inbound(inbound)), opened))
             }
             Direction::List(listing) => {
-                let listed = Listed::open(storage, listing.clone())?;
+                let listed = Listed::open(storage, listing.clone())?.framed(self.representation);
                 let opened = Opened {
                     size: None,
                     path: None,

@@ -52,7 +52,8 @@ pub enum Work {
     Slice(Box<Transfer>),
     /// A received upload is put in its place.
     Commit(Box<Transfer>),
-    /// The file side of a cut transfer is closed, a temporary file removed.
+    /// The file side of a cut transfer is closed, a temporary file removed, or what was promised
+    /// of it kept.
     Discard(Source),
 }
 
@@ -124,7 +125,7 @@ impl Work {
                 Outcome::Sliced(transfer, verdict)
             }
             Self::Discard(source) => {
-                drop(source);
+                source.abandon();
                 Outcome::Discarded
             }
         }

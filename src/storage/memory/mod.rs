@@ -247,6 +247,14 @@ impl File for MemoryFile {
         Ok(())
     }
 
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        if let Fate::Pending { .. } = &self.fate {
+            let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
+            self.contents.bytes().truncate(size);
+        }
+        self.commit()
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
