@@ -1,0 +1,92 @@
+//! Commands that depend on each other, or on what was agreed on.
+
+use super::*;
+
+#[test]
+fn rnto_must_follow_rnfr_at_once() {
+    let mut talk = Talk::logged_in();
+    assert!(talk.say("RNTO b").starts_with("503 "));
+    talk.say("RNFR a");
+    assert!(matches!(talk.order(), Order::Describe(_)));
+    assert!(
+        talk.report(Report::Entry(Err(Error::NotFound)))
+            .starts_with("550 ")
+    );
+    assert!(talk.say("RNTO b").starts_with("503 "));
+}
+
+#[test]
+fn only_the_clients_own_address_is_dialled() {
+    let mut talk = Talk::logged_in();
+    for line in [
+        "PORT 127,0,0,2,200,0",
+        "PORT 127,0,0,1,3,255",
+        "PORT 127,0,0,1,0,0",
+        "EPRT |1|10.0.0.1|50000|",
+        "EPRT |2|::1|50000|",
+    ] {
+        assert!(talk.say(line).starts_with('5'), "{line}");
+        assert!(talk.orders.is_empty());
+    }
+    assert!(talk.say("PORT 127,0,0,1,4,0").starts_with("200 "));
+    assert_eq!(talk.order(), Order::Dial("127.0.0.1:1024".parse().unwrap()));
+    assert!(
+        talk.say("EPRT |2|::ffff:127.0.0.1|5000|")
+            .starts_with("200 ")
+    );
+}
+
+#[cfg(feature = "digests")]
+#[test]
+fn a_range_is_forgotten_unless_what_it_is_for_follows() {
+    let mut talk = Talk::logged_in();
+    for (between, kept) in [("EPSV", true), ("NOOP", false), ("RANG 1 0", false)] {
+        talk.say("RANG 2 3");
+        talk.say(between);
+        if between == "EPSV" {
+            let address = "127.0.0.1:5000".parse().unwrap();
+            talk.report(Report::Listening(Some(address)));
+        }
+        talk.orders.clear();
+        talk.say("HASH f");
+        let Order::Send(Assignment::Digest { range, .. }) = talk.order() else {
+            panic!("no digest");
+        };
+        assert_eq!(range.is_some(), kept, "{between}");
+        talk.report(Report::Found(Err(Error::NotFound)));
+    }
+}
+
+#[test]
+fn parameters_hold_until_they_are_changed() {
+    let mut talk = Talk::logged_in();
+    for line in ["TYPE E T", "STRU R", "MODE C"] {
+        assert_eq!(talk.say(line), "200 Command okay.\r\n");
+    }
+    for line in ["TYPE L 9", "STRU P", "TYPE Q", "MODE B B"] {
+        assert!(talk.say(line).starts_with("50"), "{line}");
+    }
+    let shown = talk.say("STAT");
+    let expected = "TYPE: EBCDIC Telnet; STRU: Record; MODE: Compressed";
+    assert!(shown.contains(expected), "{shown}");
+    talk.say("TYPE I");
+    talk.say("PORT 127,0,0,1,200,200");
+    talk.orders.clear();
+    for line in ["RETR f", "STOR f", "APPE f", "STOU"] {
+        assert!(talk.say(line).starts_with("504 "), "{line}");
+    }
+    assert!(talk.orders.is_empty());
+}
+
+#[test]
+fn as_many_parts_are_combined_as_the_limit_says() {
+    let mut talk = Talk::logged_in();
+    talk.settings.allow_combine = true;
+    for (parts, is_combined) in [(0, false), (99, true), (100, true), (101, false)] {
+        talk.orders.clear();
+        let heard = talk.say(&format!("COMB t{}", " p".repeat(parts)));
+        assert_eq!(heard.is_empty(), is_combined, "{parts}: {heard}");
+        assert_eq!(talk.orders.len(), usize::from(is_combined));
+        talk.report(Report::Found(Ok(Findings::Combined)));
+    }
+}

@@ -1,0 +1,135 @@
+//! Conversations without a network: lines, reports and deadlines in, replies and orders out.
+
+mod commands;
+mod login;
+mod transfers;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::auth::Rights;
+#[cfg(feature = "digests")]
+use crate::errand::Assignment;
+use crate::errand::Findings;
+use crate::protocol::line::Line;
+use crate::storage::{Answer, Error};
+use crate::transfer::{Mark, Opened};
+
+/// A session, and all that a reactor would hold for it.
+struct Talk {
+    session: Session,
+    settings: Settings,
+    outbox: Outbox,
+    orders: VecDeque<Order>,
+    deadlines: Deadlines,
+    now: Instant,
+}
+
+impl Talk {
+    fn new(mode: Mode) -> Self {
+        let settings = Settings {
+            mode,
+            accounts: Accounts {
+                anonymous: Some(Rights::ReadWrite),
+                named: None,
+            },
+            passive_address: None,
+            umask: Umask::new(0o022).unwrap(),
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
+            allow_combine: false,
+            timings: Timings::default(),
+        };
+        let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
+        let (mut deadlines, now) = (Deadlines::new(), Instant::now());
+        let mut cx = Context {
+            now,
+            unix_time: 0,
+            settings: &settings,
+            outbox: &mut outbox,
+            orders: &mut orders,
+            deadlines: &mut deadlines,
+        };
+        let session = Session::open("127.0.0.1:9999".parse().unwrap(), &mut cx);
+        let mut talk = Self {
+            session,
+            settings,
+            outbox,
+            orders,
+            deadlines,
+            now,
+        };
+        assert_eq!(talk.heard(), "220 Service ready for new user.\r\n");
+        talk
+    }
+
+    fn logged_in() -> Self {
+        let mut talk = Self::new(Mode::Serving);
+        talk.say("USER ftp");
+        talk.say("PASS x");
+        assert!(matches!(talk.orders.pop_back(), Some(Order::Verify(_))));
+        talk.report(Report::Verified(Some(Rights::ReadWrite)));
+        talk.heard();
+        talk.orders.clear();
+        talk
+    }
+
+    fn with<T>(&mut self, speak: impl FnOnce(&mut Session, &mut Context<'_>) -> T) -> T {
+        let mut cx = Context {
+            now: self.now,
+            unix_time: 0,
+            settings: &self.settings,
+            outbox: &mut self.outbox,
+            orders: &mut self.orders,
+            deadlines: &mut self.deadlines,
+        };
+        speak(&mut self.session, &mut cx)
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        self.with(|session, cx| session.execute(&Line::Text(line.as_bytes()), cx));
+        self.heard()
+    }
+
+    fn report(&mut self, report: Report) -> String {
+        self.with(|session, cx| session.report(report, cx));
+        self.heard()
+    }
+
+    /// Lets time pass, and what is due happen.
+    fn wait(&mut self, time: Duration) -> String {
+        self.now += time;
+        while let Some(deadline) = self.deadlines.take_due(self.now) {
+            self.with(|session, cx| session.expired(deadline, cx));
+        }
+        self.heard()
+    }
+
+    fn heard(&mut self) -> String {
+        let text = String::from_utf8(self.outbox.unsent().to_vec()).unwrap();
+        self.outbox.wrote(text.len());
+        text
+    }
+
+    fn order(&mut self) -> Order {
+        self.orders.pop_front().unwrap()
+    }
+
+    /// As far as the 150 of an upload.
+    fn storing() -> Self {
+        let mut talk = Self::logged_in();
+        talk.say("EPSV");
+        let address = "127.0.0.1:5000".parse().unwrap();
+        talk.report(Report::Listening(Some(address)));
+        assert_eq!(talk.say("STOR f"), "");
+        let opened = Opened {
+            size: None,
+            path: None,
+        };
+        assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));
+        talk.orders.clear();
+        talk
+    }
+}

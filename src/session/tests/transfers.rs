@@ -1,0 +1,129 @@
+//! Transfers and errands, from the command to the final reply.
+
+use super::*;
+
+#[test]
+fn restart_is_forgotten_unless_a_transfer_follows() {
+    let mut talk = Talk::logged_in();
+    for line in [
+        "REST -1",
+        "REST +1",
+        "REST x",
+        "REST 99999999999999999999",
+        "REST 1 ",
+    ] {
+        assert!(talk.say(line).starts_with("501 "), "{line}");
+    }
+    assert!(talk.say("REST 18446744073709551615").starts_with("350 "));
+    talk.say("NOOP");
+    assert_eq!(talk.session.channel.restart, 0);
+    talk.say("REST 7");
+    talk.say("EPSV");
+    assert_eq!(talk.session.channel.restart, 7);
+}
+
+#[test]
+fn a_transfer_needs_a_data_connection_and_says_so_before_anything_is_opened() {
+    let mut talk = Talk::logged_in();
+    for line in ["RETR f", "STOR f", "APPE f", "STOU", "LIST", "NLST", "MLSD"] {
+        assert!(talk.say(line).starts_with("425 "), "{line}");
+    }
+    assert!(talk.orders.is_empty());
+}
+
+#[test]
+fn the_idle_clock_stands_still_during_a_transfer() {
+    let mut talk = Talk::storing();
+    talk.report(Report::Connected);
+    for moved in 1..100 {
+        let stall = talk.settings.timings.data_stall;
+        let almost = stall.saturating_sub(Duration::from_secs(1));
+        assert_eq!(talk.wait(almost), "");
+        talk.report(Report::Moved(moved));
+    }
+    assert!(
+        talk.report(Report::Ended(Ending::Complete, 99))
+            .starts_with("226 ")
+    );
+    assert!(talk.wait(talk.settings.timings.idle).starts_with("421 "));
+}
+
+#[test]
+fn a_stalled_transfer_is_cut_and_a_hanging_disk_ends_the_session() {
+    let mut talk = Talk::storing();
+    talk.report(Report::Connected);
+    let stall = talk.settings.timings.data_stall;
+    assert_eq!(talk.wait(stall), "");
+    assert_eq!(talk.order(), Order::Cut(Ending::Stalled));
+    assert!(talk.wait(stall).starts_with("421 "));
+}
+
+#[test]
+fn the_data_connection_has_its_time() {
+    let mut talk = Talk::storing();
+    assert_eq!(talk.wait(talk.settings.timings.data_connect), "");
+    assert_eq!(talk.order(), Order::Cut(Ending::NotConnected));
+    assert!(
+        talk.report(Report::Ended(Ending::NotConnected, 0))
+            .starts_with("425 ")
+    );
+}
+
+#[test]
+fn an_abort_is_ordered_once() {
+    let mut talk = Talk::storing();
+    talk.with(Session::abort);
+    talk.with(Session::abort);
+    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    assert!(talk.orders.is_empty());
+}
+
+#[test]
+fn an_upload_without_its_control_connection_is_cut() {
+    let mut talk = Talk::storing();
+    talk.with(Session::input_ended);
+    assert_eq!(talk.order(), Order::Cut(Ending::Abandoned));
+}
+
+#[test]
+fn an_errand_that_goes_on_keeps_the_session_awake_and_one_that_hangs_does_not() {
+    let mut talk = Talk::logged_in();
+    let idle = talk.settings.timings.idle;
+    let almost = idle.saturating_sub(Duration::from_secs(1));
+    talk.say("DSIZ /");
+    for _ in 0..3 {
+        assert_eq!(talk.wait(almost), "");
+        assert_eq!(talk.report(Report::Advanced), "");
+    }
+    assert!(talk.wait(idle).starts_with("421 "));
+}
+
+#[test]
+fn an_abort_ends_what_only_reads() {
+    let mut talk = Talk::logged_in();
+    talk.say("DSIZ /");
+    assert!(talk.session.may_be_aborted());
+    talk.with(Session::abort);
+    assert!(talk.heard().starts_with("426 "));
+    assert!(talk.session.accepts_command() && !talk.session.may_be_aborted());
+    assert_eq!(talk.orders.pop_back(), Some(Order::Abandon));
+    assert!(talk.say("ABOR").starts_with("226 "));
+}
+
+#[test]
+fn markers_are_acknowledged_while_there_is_room_for_replies() {
+    let mark = || Mark {
+        theirs: b"m1".to_vec(),
+        ours: 7,
+    };
+    let mut talk = Talk::storing();
+    let mut all = 0;
+    while !talk.outbox.is_full() {
+        talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+        all += 1;
+    }
+    talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+    assert_eq!(talk.heard(), "110 MARK m1 = 7\r\n".repeat(all));
+    talk.report(Report::Ended(Ending::Complete, 7));
+    assert_eq!(talk.report(Report::Marked(mark())), "");
+}
