@@ -50,19 +50,21 @@ fn every_interleaving_keeps_the_promises() {
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
     let threads = thread::available_parallelism().map_or(2, usize::from);
-    let failed = thread::scope(|scope| {
+    let mut failed: Vec<u64> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| try_seeds(&next, seeds)))
             .collect();
-        let found = workers
+        let failed = workers
             .into_iter()
-            .filter_map(|worker| worker.join().expect("no panic"));
-        found.min()
+            .flat_map(|worker| worker.join().expect("no panic"));
+        failed.collect()
     });
-    if let Some(seed) = failed {
+    failed.sort_unstable();
+    if let Some(&seed) = failed.first() {
         let outcome = run(seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
+        println!("{} of {seeds} seeds failed: {failed:?}", failed.len());
         report(seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
@@ -78,19 +80,14 @@ fn a_seed_is_the_same_every_time() {
     }
 }
 
-/// Takes seeds until there are no more; the first that failed.
-fn try_seeds(next: &AtomicU64, seeds: u64) -> Option<u64> {
-    loop {
+/// Takes seeds until there are no more; those that failed.
+fn try_seeds(next: &AtomicU64, seeds: u64) -> Vec<u64> {
+    let own = std::iter::from_fn(|| {
         let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= seeds {
-            return None;
-        }
-        if !run(seed, false).violations.is_empty() {
-            // The others need not try any more.
-            next.store(seeds, Ordering::Relaxed);
-            return Some(seed);
-        }
-    }
+        (seed < seeds).then_some(seed)
+    });
+    own.filter(|&seed| !run(seed, false).violations.is_empty())
+        .collect()
 }
 
 fn report(seed: u64, outcome: &Outcome) {

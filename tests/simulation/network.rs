@@ -96,6 +96,10 @@ impl Network for VirtualNetwork {
             if woken || !events.is_empty() || world.fault(|weather| Odds(weather.spurious.0 / 20)) {
                 break;
             }
+            if world.is_over() && until.is_none() && self.clients.lock().iter().all(Client::is_gone)
+            {
+                break;
+            }
             if !pass_time(&mut world, until)? {
                 break;
             }

@@ -92,6 +92,8 @@ impl Kind {
         match self {
             Self::Quit => code == 221,
             Self::Noop => code == 200,
+            // It does not look at arguments.
+            Self::Garbage => matches!(code, 200 | 500 | 502),
             _ => matches!(code, 500 | 502),
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Guest {
     /// The TYPE that has been agreed on.
     pub(super) is_ascii: bool,
     has_half_closed: bool,
+    /// It had to wait because its password was wrong.
+    was_refused: bool,
     alarm: Option<Duration>,
 }
 
@@ -82,6 +84,7 @@ impl Guest {
             ports: 0,
             is_ascii: true,
             has_half_closed: false,
+            was_refused: false,
             alarm: None,
             habits,
         }
@@ -169,6 +172,7 @@ impl Guest {
             Heard::Preliminary(text) => self.check_name(&text, world),
             Heard::Farewell => self.life = Life::Leaving,
             Heard::Final(kind, since, code, text) => {
+                self.was_refused |= kind == Kind::Pass && code == 530;
                 self.check_promptness(kind, since, world);
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
@@ -199,8 +203,7 @@ impl Guest {
 
     /// What need not wait for anything must not.
     fn check_promptness(&self, kind: Kind, since: Duration, world: &mut World) {
-        let is_abort =
-            kind == Kind::Abor && self.place.weather.is_prompt() && !self.habits.pipelines;
+        let is_abort = kind == Kind::Abor && self.place.weather.is_prompt() && !self.was_refused;
         let is_probe = kind == Kind::Noop && self.habits.part == Part::Probe;
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > Weather::PROMPTLY {
@@ -323,20 +326,13 @@ impl Guest {
         } else {
             self.interrupt(world);
         }
-        self.next_say = self.next_say.max(world.now + self.pause_between());
-        if is_busy && !self.habits.pipelines && self.habits.interrupts == Odds(0) {
-            return;
-        }
-        self.wake_at(self.next_say, world);
-    }
-
-    fn pause_between(&mut self) -> Duration {
         let pause = self.rng.time(self.habits.think);
-        pause.max(Duration::from_millis(if self.habits.pipelines {
-            1
-        } else {
-            0
-        }))
+        // Who waits, but for an idea of what to say meanwhile, does not look every microsecond.
+        let least = Duration::from_millis(if is_busy { 20 } else { 0 });
+        self.next_say = self.next_say.max(world.now + pause.max(least));
+        if !is_busy || self.habits.pipelines || self.habits.interrupts != Odds(0) {
+            self.wake_at(self.next_say, world);
+        }
     }
 
     fn interrupt(&mut self, world: &mut World) {

@@ -67,13 +67,12 @@ impl Stranger {
         let mut buffer = [0; 64];
         match world.read(wire, Side::Client, &mut buffer) {
             Ok(count @ 1..) => world.violate(format!("a stranger was sent {count} bytes")),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && self.rng.one_in(2) => {
-                return;
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && self.rng.one_in(2) => {}
+            _ => {
+                world.close(wire, Side::Client);
+                self.wire = None;
             }
-            _ => {}
         }
-        world.close(wire, Side::Client);
-        self.wire = None;
         let pause = self.rng.time(Duration::from_secs(3));
         world.plan(pause, Occurrence::Client(self.number));
     }

@@ -155,6 +155,13 @@ impl World {
         }
     }
 
+    /// Whether nothing will happen any more, and the server has no connection for which it
+    /// should.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut held = self.wires.values().filter(|wire| wire.is_held());
+        self.agenda.is_empty() && self.ready.is_empty() && held.next().is_none()
+    }
+
     /// Whether something waits to be reported.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -162,8 +169,7 @@ impl World {
 
     /// Sockets that the server has, its listeners included.
     pub(crate) fn server_sockets(&self) -> Vec<String> {
-        let held = |wire: &&Wire| wire.token.is_some() && !wire.server.closed;
-        let wires = self.wires.values().filter(held);
+        let wires = self.wires.values().filter(|wire| wire.is_held());
         let wires = wires.map(|wire| format!("{} of {}", wire.server.address, wire.client.address));
         let posts = self.posts.values().map(|post| post.address.to_string());
         wires.chain(posts).collect()

@@ -109,6 +109,11 @@ impl Wire {
         }
     }
 
+    /// Whether the server has it, and has not closed it.
+    pub(super) const fn is_held(&self) -> bool {
+        self.token.is_some() && !self.server.closed
+    }
+
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {
         match side {
             Side::Server => &mut self.server,
