@@ -1,5 +1,6 @@
 //! What must hold when all is over, whatever happened before.
 
+use crate::client::Client;
 use crate::content::is_whole;
 use crate::run::Stage;
 
@@ -24,6 +25,7 @@ pub(crate) fn check_empty(stage: &Stage) {
 
 /// The server is gone, and what its workers had is done.
 pub(crate) fn check_after(stage: &Stage) {
+    stage.clients.lock().iter_mut().for_each(Client::give_up);
     let mut faults = check_files(stage);
     let sockets = stage.world.lock().server_sockets();
     if !sockets.is_empty() {

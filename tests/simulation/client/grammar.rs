@@ -193,10 +193,14 @@ impl Guest {
             ),
             18 => return vec![self.type_line()],
             19 => Line::new(Kind::Abor, "ABOR"),
-            20 => Line::new(
-                Kind::Rest,
-                self.rng.pick(&["REST 5", "REST 0", "REST -1", "REST x"]),
-            ),
+            20 => {
+                let restart = self.rng.pick(&["REST 5", "REST 0", "REST -1", "REST x"]);
+                // Whatever comes between makes it forgotten.
+                return vec![
+                    Line::new(Kind::Rest, restart),
+                    Line::new(Kind::Noop, "NOOP"),
+                ];
+            }
             _ => {
                 self.is_ascii = true;
                 let mut lines = vec![Line::new(Kind::Rein, "REIN")];
@@ -260,7 +264,7 @@ impl Guest {
         }
         let manner = self.manner();
         let (verb, haul, upload, restart) = self.draw_transfer(manner);
-        if self.rng.one_in(20) {
+        if self.rng.one_in(20) && !self.habits.pipelines {
             // Nothing is arranged: 425, and no haul.
             return vec![Line::new(haul.kind, verb)];
         }

@@ -94,8 +94,13 @@ impl Guest {
         matches!(self.life, Life::Gone | Life::Deaf)
     }
 
+    /// The server is gone; nothing more will be heard.
+    pub(crate) fn give_up(&mut self) {
+        self.leave_upload_open(Finish::Broken);
+    }
+
     pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
-        let fault = self.ledger.audit(memory)?;
+        let fault = self.ledger.audit(memory, self.removing.as_deref())?;
         Some(format!("client {}: {fault}", self.number))
     }
 
@@ -180,10 +185,11 @@ impl Guest {
                 if kind.is_transfer() {
                     self.conclude(code, world);
                 }
-                if kind == Kind::Dele && code == 250 {
-                    if let Some(path) = self.removing.take() {
-                        self.ledger.removed(&path);
-                    }
+                if kind == Kind::Dele
+                    && let Some(path) = self.removing.take()
+                    && code == 250
+                {
+                    self.ledger.removed(&path);
                 }
                 self.next_say = world.now + self.rng.time(self.habits.think);
             }
@@ -466,7 +472,9 @@ impl Guest {
 
     /// The server has ended the connection, in order: whether it might.
     fn check_end(&self, id: WireId, world: &mut World) {
+        let was_turned_away = !self.conversation.greeted && self.place.weather.capacity < 100;
         let excused = self.conversation.over
+            || was_turned_away
             || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
             || self.place.weather.panic != Odds(0)
             || self.place.stops

@@ -90,8 +90,9 @@ impl Ledger {
         self.unsettled = Some((upload, finish));
     }
 
-    /// When all is over: what is wrong.
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
+    /// When all is over: what is wrong. Of the removal of one file nobody knows whether it
+    /// came to that.
+    pub(crate) fn audit(&self, memory: &Memory, removing: Option<&str>) -> Option<String> {
         for (path, before) in &self.held {
             let now = memory.read(path);
             let open = self
@@ -100,6 +101,7 @@ impl Ledger {
                 .filter(|(upload, _)| upload.path == *path);
             let may_be = match open {
                 _ if now == *before => true,
+                _ if now.is_none() && removing == Some(path) => true,
                 None => false,
                 Some((upload, _)) if upload.change == Change::Append => {
                     is_part(before.as_deref(), now.as_deref(), upload)

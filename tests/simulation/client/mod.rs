@@ -57,6 +57,13 @@ impl Client {
         }
     }
 
+    /// The server is gone.
+    pub(crate) fn give_up(&mut self) {
+        if let Self::Guest(guest) = self {
+            guest.give_up();
+        }
+    }
+
     /// When all is over: what is wrong with the files that it wrote.
     pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
         match self {
