@@ -45,6 +45,7 @@ pub(crate) struct Guest {
     /// What is going to be said next.
     script: VecDeque<Line>,
     groups_left: usize,
+    interruptions_left: usize,
     next_say: Duration,
     pub(super) haul: Option<Haul>,
     upload: Option<Upload>,
@@ -74,6 +75,7 @@ impl Guest {
             unsent: Vec::new(),
             script: VecDeque::new(),
             groups_left: habits.groups,
+            interruptions_left: 12,
             next_say: Duration::ZERO,
             haul: None,
             upload: None,
@@ -336,13 +338,16 @@ impl Guest {
         // Who waits, but for an idea of what to say meanwhile, does not look every microsecond.
         let least = Duration::from_millis(if is_busy { 20 } else { 0 });
         self.next_say = self.next_say.max(world.now + pause.max(least));
-        if !is_busy || self.habits.pipelines || self.habits.interrupts != Odds(0) {
+        let may_interrupt = self.interruptions_left > 0 && self.habits.interrupts != Odds(0);
+        if !is_busy || self.habits.pipelines || may_interrupt {
             self.wake_at(self.next_say, world);
         }
     }
 
     fn interrupt(&mut self, world: &mut World) {
-        if self.conversation.awaited.len() < 5 && self.rng.chance(self.habits.interrupts) {
+        let may = self.interruptions_left > 0 && self.conversation.awaited.len() < 5;
+        if may && self.rng.chance(self.habits.interrupts) {
+            self.interruptions_left -= 1;
             let line = self.interruption();
             self.say(line, world);
         }
@@ -472,7 +477,10 @@ impl Guest {
 
     /// The server has ended the connection, in order: whether it might.
     fn check_end(&self, id: WireId, world: &mut World) {
-        let was_turned_away = !self.conversation.greeted && self.place.weather.capacity < 100;
+        // Its 421 is written once, to a new socket; where that is not enough it is lost.
+        let weather = &self.place.weather;
+        let takes_little = weather.capacity < 100 || weather.short_write != Odds(0);
+        let was_turned_away = !self.conversation.greeted && takes_little;
         let excused = self.conversation.over
             || was_turned_away
             || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
