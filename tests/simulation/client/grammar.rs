@@ -266,7 +266,8 @@ impl Guest {
         let (verb, haul, upload, restart) = self.draw_transfer(manner);
         if self.rng.one_in(20) && !self.habits.pipelines {
             // Nothing is arranged: 425, and no haul.
-            return vec![Line::new(haul.kind, verb)];
+            lines.push(Line::new(haul.kind, verb));
+            return lines;
         }
         let arrangement = self.arrange(manner);
         lines.push(Line {
@@ -282,6 +283,9 @@ impl Guest {
             Kind::Store
         };
         lines.push(Line::new(kind, verb));
+        if self.habits.pipelines && self.rng.one_in(4) {
+            lines.push(self.interruption());
+        }
         lines
     }
 

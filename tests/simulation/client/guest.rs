@@ -176,7 +176,12 @@ impl Guest {
     fn react(&mut self, reply: Heard, world: &mut World) {
         match reply {
             Heard::Greeting => {}
-            Heard::Preliminary(text) => self.check_name(&text, world),
+            Heard::Preliminary(text) => {
+                if let Some(haul) = &mut self.haul {
+                    haul.begun = true;
+                }
+                self.check_name(&text, world);
+            }
             Heard::Farewell => self.life = Life::Leaving,
             Heard::Final(kind, since, code, text) => {
                 self.was_refused |= kind == Kind::Pass && code == 530;
@@ -336,7 +341,8 @@ impl Guest {
         }
         let pause = self.rng.time(self.habits.think);
         // Who waits, but for an idea of what to say meanwhile, does not look every microsecond.
-        let least = Duration::from_millis(if is_busy { 20 } else { 0 });
+        let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
+        let least = self.rng.time(longest).max(longest / 40);
         self.next_say = self.next_say.max(world.now + pause.max(least));
         let may_interrupt = self.interruptions_left > 0 && self.habits.interrupts != Odds(0);
         if !is_busy || self.habits.pipelines || may_interrupt {
@@ -434,6 +440,9 @@ impl Guest {
     fn become_deaf(&mut self, world: &mut World) {
         self.leave_upload_open(Finish::Broken);
         self.life = Life::Deaf;
+        if self.haul.is_none() && self.rng.one_in(2) {
+            self.unsent.extend_from_slice(b"EPSV\r\nRETR /pub/2\r\n");
+        }
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {
             capacity.min(30_000) / 8

@@ -66,9 +66,13 @@ pub(crate) struct Haul {
     pub(crate) cut: bool,
     /// The client itself has ended it early.
     pub(crate) given_up: bool,
+    /// The 150 has come.
+    pub(crate) begun: bool,
     /// The final reply.
     pub(crate) verdict: Option<u16>,
     moved: usize,
+    /// The server had accepted its data connection, and said that there was none.
+    denied: bool,
 }
 
 impl Haul {
@@ -82,8 +86,10 @@ impl Haul {
             end: None,
             cut: false,
             given_up: false,
+            begun: false,
             verdict: None,
             moved: 0,
+            denied: false,
         }
     }
 
@@ -114,6 +120,10 @@ impl Haul {
     /// The final reply has come. Whatever is still open is closed, unless bytes are awaited.
     pub(crate) fn conclude(&mut self, code: u16, world: &mut World) {
         self.verdict = Some(code);
+        let wire = self.wire.and_then(|id| world.wire(id));
+        let is_passive = self.port.is_none();
+        let was_accepted = wire.is_some_and(|wire| wire.was_accepted());
+        self.denied = code == 425 && self.begun && is_passive && was_accepted;
         let awaits = code == 226 && matches!(self.goods, Goods::Receive { .. });
         if awaits {
             self.manner = Manner::Prompt;
@@ -145,6 +155,9 @@ impl Haul {
     /// What is wrong with what came of it.
     pub(crate) fn fault(&self) -> Option<String> {
         let code = self.verdict?;
+        if self.denied {
+            return Some("425, and the data connection was accepted".to_owned());
+        }
         match &self.goods {
             Goods::Send {
                 finished: false, ..

@@ -114,6 +114,11 @@ impl Wire {
         self.token.is_some() && !self.server.closed
     }
 
+    /// Whether the server has or had it.
+    pub(crate) const fn was_accepted(&self) -> bool {
+        self.token.is_some()
+    }
+
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {
         match side {
             Side::Server => &mut self.server,
