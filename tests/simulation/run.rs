@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
-use mioftpd::limits::Timings;
 use mioftpd::net::PassivePorts;
 use mioftpd::reactor::{Parts, Reactor};
 use mioftpd::session::{Mode, Settings};
@@ -63,7 +62,6 @@ pub(crate) struct Stage {
     pub(crate) jobs: Shared<Jobs>,
     pub(crate) place: Place,
     pub(crate) ports: u16,
-    timings: Timings,
     rng: Rng,
     stop_by: Option<Duration>,
 }
@@ -109,6 +107,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         doors: ["10.0.0.1:21", "[fd00::1]:21"].map(|door| door.parse().expect("an address")),
         control_only: rng.one_in(25),
         stops: rng.one_in(4),
+        timings: timings(&mut rng),
         weather,
     };
     let storage: Arc<dyn Storage> = Arc::new(FaultyStorage {
@@ -118,9 +117,8 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
     let jobs = Shared::new(Jobs::new(Arc::clone(&storage)));
     let clients = Shared::new(Vec::new());
     let ports = rng.within(2, 4) as u16;
-    let settings = settings(&mut rng, place.control_only);
+    let settings = settings(&mut rng, &place);
     world.lock().note(|| format!("{:?}", settings.timings));
-    let timings = settings.timings.clone();
     let mut reactor = Reactor::new(Parts {
         network: Box::new(VirtualNetwork {
             world: world.clone(),
@@ -151,7 +149,6 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
             jobs,
             place,
             ports,
-            timings,
             rng,
             stop_by,
         },
@@ -175,13 +172,13 @@ fn furnished(weather: &Weather) -> Memory {
     })
 }
 
-fn settings(rng: &mut Rng, control_only: bool) -> Settings {
+fn settings(rng: &mut Rng, place: &Place) -> Settings {
     let named = Credentials {
         name: b"ann".to_vec(),
         password: b"secret".to_vec(),
     };
     Settings {
-        mode: if control_only {
+        mode: if place.control_only {
             Mode::ControlOnly
         } else {
             Mode::Serving
@@ -191,7 +188,7 @@ fn settings(rng: &mut Rng, control_only: bool) -> Settings {
             named: Some(named),
         },
         passive_address: None,
-        timings: timings(rng),
+        timings: place.timings.clone(),
     }
 }
 
@@ -222,7 +219,7 @@ impl Stage {
             let most = self.rng.pick(&[100, 2_000, 60_000]);
             let first = self.rng.time(Duration::from_millis(most));
             world.plan(first, Occurrence::Stop);
-            let mut within = self.timings.grace + STOPPING;
+            let mut within = self.place.timings.grace + STOPPING;
             if self.rng.one_in(3) {
                 let second = self.rng.time(Duration::from_secs(10));
                 world.plan(first + second, Occurrence::Stop);

@@ -119,6 +119,16 @@ pub(crate) fn timings(rng: &mut Rng) -> Timings {
     if rng.one_in(2) {
         return Timings::default();
     }
+    if rng.one_in(3) {
+        // Everything falls together.
+        let same = Duration::from_secs(rng.pick(&[3, 5]));
+        return Timings {
+            data_connect: same,
+            data_stall: same,
+            reply_stall: same,
+            ..Timings::default()
+        };
+    }
     let mut seconds = |choices: &[u64]| Duration::from_secs(rng.pick(choices));
     Timings {
         login: seconds(&[3, 6, 30]),

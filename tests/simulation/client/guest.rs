@@ -190,7 +190,7 @@ impl Guest {
                     self.arrange_data_connection(&text, world);
                 }
                 if kind.is_transfer() {
-                    self.conclude(code, world);
+                    self.conclude(code, since, world);
                 }
                 if kind == Kind::Dele
                     && let Some(path) = self.removing.take()
@@ -252,11 +252,17 @@ impl Guest {
     }
 
     /// The final reply to a transfer command.
-    fn conclude(&mut self, code: u16, world: &mut World) {
+    fn conclude(&mut self, code: u16, since: Duration, world: &mut World) {
         self.data_dial = None;
         let Some(haul) = &mut self.haul else {
             return;
         };
+        // Only the time-out can say so, where accepting cannot fail.
+        let is_early = world.now - since < self.place.timings.data_connect;
+        let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
+        if code == 425 && haul.begun && accepts && is_early {
+            world.violate(format!("client {}: 425 before its time", self.number));
+        }
         haul.conclude(code, world);
         let fault = haul
             .fault()
@@ -440,8 +446,9 @@ impl Guest {
     fn become_deaf(&mut self, world: &mut World) {
         self.leave_upload_open(Finish::Broken);
         self.life = Life::Deaf;
-        if self.haul.is_none() && self.rng.one_in(2) {
-            self.unsent.extend_from_slice(b"EPSV\r\nRETR /pub/2\r\n");
+        if self.haul.is_none() {
+            let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
+            self.unsent.extend_from_slice(burst);
         }
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {

@@ -14,6 +14,7 @@ mod stranger;
 
 use std::net::SocketAddr;
 
+use mioftpd::limits::Timings;
 use mioftpd::storage::Memory;
 
 pub(crate) use grammar::public_sizes;
@@ -30,6 +31,7 @@ pub(crate) struct Place {
     pub(crate) memory: Memory,
     pub(crate) doors: [SocketAddr; 2],
     pub(crate) weather: Weather,
+    pub(crate) timings: Timings,
     /// The server exports nothing.
     pub(crate) control_only: bool,
     /// It is going to be stopped.
