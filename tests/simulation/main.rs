@@ -109,7 +109,8 @@ fn silence_staged_panics() {
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if panic.payload_as_str() != Some(disk::STAGED_PANIC) {
+            let text = panic.payload().downcast_ref::<String>();
+            if text.is_none_or(|text| text != disk::STAGED_PANIC) {
                 usual(panic);
             }
         }));

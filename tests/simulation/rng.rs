@@ -1,4 +1,4 @@
-//! Chance, drawn from a seed: the same on every machine and in every run (SplitMix64).
+//! Chance, drawn from a seed: the same on every machine and in every run (`SplitMix64`).
 //!
 //! It knows nothing of what is decided with it.
 

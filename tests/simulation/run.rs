@@ -210,7 +210,9 @@ impl Stage {
         if self.rng.one_in(3) {
             let number = self.clients.lock().len();
             let stranger = Stranger::new(number, self.rng.fork(), self.place.clone());
-            self.clients.lock().push(Client::Stranger(stranger));
+            self.clients
+                .lock()
+                .push(Client::Stranger(Box::new(stranger)));
             self.world.lock().notify_client(number);
         }
         let mut world = self.world.lock();

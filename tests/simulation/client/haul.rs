@@ -62,10 +62,8 @@ pub(crate) struct Haul {
     /// Where the client listens, in active mode.
     pub(crate) port: Option<SocketAddr>,
     pub(crate) end: Option<End>,
-    /// A fault has cut the data connection.
-    pub(crate) cut: bool,
-    /// The client itself has ended it early.
-    pub(crate) given_up: bool,
+    /// A fault has cut the data connection, or the client has ended it early.
+    disturbed: bool,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -84,8 +82,7 @@ impl Haul {
             wire: None,
             port: None,
             end: None,
-            cut: false,
-            given_up: false,
+            disturbed: false,
             begun: false,
             verdict: None,
             moved: 0,
@@ -102,7 +99,7 @@ impl Haul {
         if self.end.is_some() {
             return None;
         }
-        self.cut |= world.is_cut(id);
+        self.disturbed |= world.is_cut(id);
         if world
             .wire(id)
             .is_some_and(|wire| wire.client.line == Line::Dialling)
@@ -113,7 +110,7 @@ impl Haul {
             Goods::Send { .. } => self.send(id, world, rng),
             Goods::Receive { .. } => self.receive(id, world, rng),
         };
-        self.cut |= world.is_cut(id);
+        self.disturbed |= world.is_cut(id);
         again
     }
 
@@ -134,7 +131,7 @@ impl Haul {
 
     pub(crate) fn hang_up(&mut self, world: &mut World) {
         if let Some(id) = self.wire {
-            self.cut |= world.is_cut(id);
+            self.disturbed |= world.is_cut(id);
             world.close(id, Side::Client);
         }
         self.end.get_or_insert(End::Broken);
@@ -162,7 +159,6 @@ impl Haul {
             Goods::Send {
                 finished: false, ..
             } if code == 226 => Some("226 for an upload that was not finished".to_owned()),
-            Goods::Send { .. } => None,
             Goods::Receive { got, expected } if code == 226 && self.is_undisturbed() => {
                 if self.wire.is_none() {
                     return Some("226 without a data connection".to_owned());
@@ -179,12 +175,12 @@ impl Haul {
             } if code != 226 && self.end == Some(End::Clean) && !got.is_empty() => (got != bytes
                 && self.is_undisturbed())
             .then(|| format!("{code}, and a clean end after {} bytes", got.len())),
-            Goods::Receive { .. } => None,
+            _ => None,
         }
     }
 
     const fn is_undisturbed(&self) -> bool {
-        !self.cut && !self.given_up
+        !self.disturbed
     }
 
     /// How many bytes may be moved in this step, by the client's manner.
@@ -205,7 +201,7 @@ impl Haul {
 
     fn give_up(&mut self, id: WireId, world: &mut World) {
         // Every byte and the end may have been sent before: then it is nothing to give up.
-        self.given_up = true;
+        self.disturbed = true;
         self.end = Some(End::Broken);
         if matches!(self.manner, Manner::Resets(_)) || matches!(self.goods, Goods::Send { .. }) {
             world.reset_by_client(id);

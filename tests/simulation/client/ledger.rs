@@ -102,7 +102,6 @@ impl Ledger {
             let may_be = match open {
                 _ if now == *before => true,
                 _ if now.is_none() && removing == Some(path) => true,
-                None => false,
                 Some((upload, _)) if upload.change == Change::Append => {
                     is_part(before.as_deref(), now.as_deref(), upload)
                 }
@@ -110,7 +109,7 @@ impl Ledger {
                 Some((upload, Finish::Short)) => now
                     .as_ref()
                     .is_some_and(|now| upload.bytes.starts_with(now)),
-                Some((_, Finish::Broken)) => false,
+                Some((_, Finish::Broken)) | None => false,
             };
             if !may_be {
                 let length = now.map(|bytes| bytes.len());

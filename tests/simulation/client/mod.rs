@@ -9,18 +9,22 @@ mod grammar;
 mod guest;
 mod habits;
 mod haul;
+mod leaving;
 mod ledger;
+mod reactions;
+mod speech;
 mod stranger;
+mod transfers;
 
 use std::net::SocketAddr;
 
 use mioftpd::limits::Timings;
 use mioftpd::storage::Memory;
 
-pub(crate) use grammar::public_sizes;
 pub(crate) use guest::Guest;
 pub(crate) use habits::Habits;
 pub(crate) use stranger::Stranger;
+pub(crate) use transfers::public_sizes;
 
 use crate::weather::Weather;
 use crate::world::World;
@@ -40,7 +44,7 @@ pub(crate) struct Place {
 
 pub(crate) enum Client {
     Guest(Box<Guest>),
-    Stranger(Stranger),
+    Stranger(Box<Stranger>),
 }
 
 impl Client {

@@ -209,15 +209,4 @@ impl World {
         self.plan(after, Occurrence::Knock(id));
         id
     }
-
-    /// Whether a fault of the network has ended a connection.
-    pub(crate) fn is_cut(&mut self, id: WireId) -> bool {
-        self.wire(id).is_none_or(|wire| wire.cut)
-    }
-
-    /// Cuts a connection off from the client's side.
-    pub(crate) fn reset_by_client(&mut self, id: WireId) {
-        self.reset_on_close(id, Side::Client);
-        self.close(id, Side::Client);
-    }
 }

@@ -66,6 +66,10 @@ pub(crate) struct Pipe {
     pub(super) last_landing: Duration,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, as of a kernel's socket"
+)]
 pub(crate) struct End {
     pub(crate) address: SocketAddr,
     pub(crate) line: Line,
