@@ -199,7 +199,8 @@ impl Stage {
 
     /// Those who come while the weather lasts.
     fn invite(&mut self) {
-        for _ in 0..self.rng.within(1, 5) {
+        let most = self.rng.pick(&[2, 4, 8]);
+        for _ in 0..self.rng.within(1, most) {
             let habits = Habits::draw(&mut self.rng, self.clients.lock().len());
             self.add_guest(habits, Duration::from_secs(3));
         }

@@ -56,7 +56,9 @@ pub(crate) struct Guest {
     pub(super) ports: u16,
     /// The TYPE that has been agreed on.
     pub(super) is_ascii: bool,
-    pub(super) has_half_closed: bool,
+    pub(super) half_closed: Option<Duration>,
+    /// ABOR, during this transfer.
+    pub(super) has_aborted: bool,
     /// It had to wait because its password was wrong.
     pub(super) was_refused: bool,
     pub(super) alarm: Option<Duration>,
@@ -84,7 +86,8 @@ impl Guest {
             files: 0,
             ports: 0,
             is_ascii: true,
-            has_half_closed: false,
+            half_closed: None,
+            has_aborted: false,
             was_refused: false,
             alarm: None,
             habits,

@@ -159,7 +159,7 @@ impl Haul {
             Goods::Send {
                 finished: false, ..
             } if code == 226 => Some("226 for an upload that was not finished".to_owned()),
-            Goods::Receive { got, expected } if code == 226 && self.is_undisturbed() => {
+            Goods::Receive { got, expected } if code == 226 && !self.disturbed => {
                 if self.wire.is_none() {
                     return Some("226 without a data connection".to_owned());
                 }
@@ -173,14 +173,16 @@ impl Haul {
                 got,
                 expected: Expected::Exactly(bytes),
             } if code != 226 && self.end == Some(End::Clean) && !got.is_empty() => (got != bytes
-                && self.is_undisturbed())
-            .then(|| format!("{code}, and a clean end after {} bytes", got.len())),
+                && !self.disturbed)
+                .then(|| format!("{code}, and a clean end after {} bytes", got.len())),
             _ => None,
         }
     }
 
-    const fn is_undisturbed(&self) -> bool {
-        !self.disturbed
+    /// Whether neither the network nor the client did anything to it.
+    pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
+        let cut = self.wire.is_some_and(|id| world.is_cut(id));
+        !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
     }
 
     /// How many bytes may be moved in this step, by the client's manner.

@@ -9,6 +9,7 @@ use super::habits::{Farewell, Part};
 use super::haul::Goods;
 use super::ledger::Finish;
 use crate::rng::Odds;
+use crate::weather::Weather;
 use crate::world::{self, Side, WireId, World};
 
 impl Guest {
@@ -20,7 +21,8 @@ impl Guest {
             Farewell::Silence => {}
             Farewell::HalfClose if self.unsent.is_empty() => {
                 if let Some(id) = self.control {
-                    self.has_half_closed = world.shutdown(id, Side::Client).is_ok();
+                    world.shutdown(id, Side::Client).ok();
+                    self.half_closed = Some(world.now);
                 }
             }
             Farewell::HalfClose => self.life = Life::Talking,
@@ -106,6 +108,12 @@ impl Guest {
 
     /// The server has ended the connection, in order: whether it might.
     pub(super) fn check_end(&self, id: WireId, world: &mut World) {
+        let took = self.half_closed.map(|at| world.now.saturating_sub(at));
+        let is_busy = self.haul.is_some() || self.was_refused || self.habits.pipelines;
+        let is_at_ease = self.place.weather.is_prompt() && !is_busy;
+        if is_at_ease && took.is_some_and(|took| took > Weather::PROMPTLY) {
+            self.complain(&format!("its end was noticed after {took:?}"), world);
+        }
         // Its 421 is written once, to a new socket; where that is not enough it is lost.
         let weather = &self.place.weather;
         let takes_little = weather.capacity < 100 || weather.short_write != Odds(0);
@@ -123,7 +131,7 @@ impl Guest {
             return;
         }
         let awaited = self.conversation.awaited.front();
-        if !self.has_half_closed || awaited.is_some() || self.conversation.is_broken_off() {
+        if self.half_closed.is_none() || awaited.is_some() || self.conversation.is_broken_off() {
             self.complain(
                 &format!("the server left without a word, owing {awaited:?}"),
                 world,

@@ -114,6 +114,14 @@ impl Guest {
         if code == 425 && haul.begun && accepts && is_early {
             world.violate(format!("client {}: 425 before its time", self.number));
         }
+        let is_calm = self.place.weather.is_prompt() && !self.place.stops;
+        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
+        if code == 426 && is_calm && is_left_alone && haul.is_undisturbed(world) {
+            world.violate(format!(
+                "client {}: an undisturbed transfer was cut",
+                self.number
+            ));
+        }
         haul.conclude(code, world);
         let fault = haul
             .fault()

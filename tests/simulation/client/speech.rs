@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
 use crate::rng::Odds;
@@ -76,8 +77,10 @@ impl Guest {
                 }
             }
             self.haul = Some(haul);
+            self.has_aborted = false;
             self.upload = upload;
         }
+        self.has_aborted |= matches!(line.kind, Kind::Abor | Kind::Garbage);
         if line.removes.is_some() {
             self.removing = line.removes;
         }

@@ -272,9 +272,11 @@ impl Pipe {
             Some(0) if count > 0 => self.mark = None,
             _ => {}
         }
-        for (place, byte) in buffer.iter_mut().zip(self.arrived.drain(..count)) {
-            *place = byte;
-        }
+        let (front, back) = self.arrived.as_slices();
+        let middle = front.len().min(count);
+        buffer[..middle].copy_from_slice(&front[..middle]);
+        buffer[middle..count].copy_from_slice(&back[..count - middle]);
+        self.arrived.drain(..count);
         count
     }
 }
