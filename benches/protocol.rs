@@ -13,6 +13,7 @@ use mioftpd::protocol::glob;
 use mioftpd::protocol::line::{Line, LineBuffer};
 use mioftpd::protocol::listing::write_ls_line;
 use mioftpd::protocol::reply::Reply;
+use mioftpd::protocol::zone::Zone;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -88,7 +89,13 @@ fn listings(criterion: &mut Criterion) {
     group.bench_function("LIST line", |bencher| {
         bencher.iter(|| {
             out.clear();
-            write_ls_line(&mut out, black_box(&entry), 1_800_000_000);
+            write_ls_line(
+                &mut out,
+                black_box(&entry),
+                &entry.name,
+                1_800_000_000,
+                Zone::UTC,
+            );
         });
     });
     group.bench_function("MLSD line", |bencher| {
@@ -137,6 +144,7 @@ fn entry() -> Entry {
             size: 1_234_567_890,
             modified: 1_790_000_000,
             modified_nanoseconds: 123_456_789,
+            created: None,
             mode: 0o644,
             links: 1,
             owner: 1000,

@@ -16,6 +16,8 @@ use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::auth::{Credentials, Rights};
 use mioftpd::config::Config;
+use mioftpd::protocol::charset::{self, Charset};
+use mioftpd::protocol::zone::Zone;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -37,6 +39,13 @@ Options:
       --passive-ports FIRST-LAST Ports for data connections [default: any]
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
+      --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
+      --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
+                                 build with the Cargo feature charset [default: none]
+      --allow-fxp                Data connections to other hosts than the client's too:
+                                 for transfers between servers; see RFC 2577 first
+      --allow-combine            Serve COMB, which puts files together for clients that
+                                 upload in parts, and removes the parts
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
@@ -72,6 +81,7 @@ impl From<lexopt::Error> for Usage {
 }
 
 /// What was typed, before it is known whether it fits together.
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Default)]
 struct Typed {
     listen: Vec<SocketAddr>,
@@ -82,6 +92,10 @@ struct Typed {
     anonymous: bool,
     passive_ports: Option<RangeInclusive<u16>>,
     passive_address: Option<Ipv4Addr>,
+    zone: Zone,
+    charset: Option<Charset>,
+    allow_fxp: bool,
+    allow_combine: bool,
     workers: Option<usize>,
     log: Option<LevelFilter>,
 }
@@ -99,6 +113,8 @@ pub(crate) fn parse(
             Short('V') | Long("version") => return Ok(Action::Version),
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
+            Long("allow-fxp") => typed.allow_fxp = true,
+            Long("allow-combine") => typed.allow_combine = true,
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
@@ -142,6 +158,15 @@ impl Typed {
                 self.passive_address =
                     Some(value(parser, name, "an IPv4 address, as in 203.0.113.7")?);
             }
+            "time-zone" => self.zone = value(parser, name, "UTC, or an offset as in +02:00")?,
+            "charset" if !charset::IS_BUILT_IN => {
+                let text = "--charset: this build has none; build it with --features charset";
+                return Err(Usage(text.to_owned()));
+            }
+            "charset" => {
+                let what = "a name of the WHATWG Encoding Standard, as in gbk or windows-1252";
+                self.charset = Some(value(parser, name, what)?);
+            }
             "workers" => {
                 let count = value(parser, name, "a number from 0 to 64")?;
                 if count > WORKERS_MAX {
@@ -168,6 +193,10 @@ impl Typed {
             root: self.root,
             passive_ports: self.passive_ports,
             passive_address: self.passive_address,
+            zone: self.zone,
+            charset: self.charset,
+            allow_fxp: self.allow_fxp,
+            allow_combine: self.allow_combine,
             ..Config::default()
         };
         if let Some(workers) = self.workers {

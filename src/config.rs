@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Timings};
+use crate::protocol::charset::Charset;
+use crate::protocol::zone::Zone;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -27,6 +29,16 @@ pub struct Config {
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// What PASV tells clients instead of the local address: that of a router in front.
     pub passive_address: Option<Ipv4Addr>,
+    /// The time zone of the dates in LIST; everything else is in UTC.
+    pub zone: Zone,
+    /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
+    /// `charset` only there is one.
+    pub charset: Option<Charset>,
+    /// Whether data connections may be to another host than the client's: transfers from server
+    /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
+    pub allow_fxp: bool,
+    /// Whether COMB is served, which puts files together and removes the parts.
+    pub allow_combine: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once.
@@ -48,6 +60,10 @@ impl Default for Config {
             },
             passive_ports: None,
             passive_address: None,
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
+            allow_combine: false,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

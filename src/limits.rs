@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::deflate;
+
 /// Bytes taken from a control connection in one read, and the most that one may have
 /// waiting unexecuted. Four of the longest lines: a pipelining client fills it usefully,
 /// and four thousand stalled ones cost 64 MiB, not more.
@@ -37,14 +39,37 @@ pub const INLINE_BYTES: usize = CHUNK_BYTES;
 /// The scratch through which a slice moves bytes; one for the loop, one for each worker.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
+/// Bytes of a file that are converted in one step, where its TYPE, STRU or MODE is not the
+/// plain one: what comes of them is at most three times as much, and stays in the cache.
+pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
+
+/// From one restart marker of a RETR to the next: what a cut costs at the most.
+pub const MARKER_BYTES: u64 = 1024 * 1024;
+
 /// Formatted output that a listing may keep while its client is slow.
 pub const LISTING_BYTES: usize = 16 * 1024;
 
 /// Entries that a listing looks at in one slice: as many system calls at the most.
 pub const LISTING_ENTRIES: usize = 256;
 
+/// The largest directory that is listed in the order of its names. While it is gathered it
+/// costs some 200 bytes an entry, and the first byte waits some milliseconds.
+pub const SORTED_ENTRIES: usize = 1000;
+
+/// How deep `LIST -R` goes below where it began.
+pub const DIRECTORY_DEPTH: usize = 32;
+
+/// Directories that `LIST -R` remembers to list later; what is more is left out.
+pub const DIRECTORIES_PENDING: usize = 1000;
+
+/// Files that one COMB puts together. Clients cut an upload into a handful of parts.
+pub const COMBINE_PARTS: usize = 100;
+
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
+
+/// Sessions that SITE WHO shows.
+pub const SESSIONS_SHOWN: usize = 200;
 
 /// How much of a file SIZE reads to count the line ends of TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
@@ -67,8 +92,17 @@ pub const LOGIN_FAILURES: u8 = 5;
 /// Over-long lines before the connection is closed: it does not speak FTP.
 pub const LONG_LINES: u8 = 8;
 
-/// Stack of a worker or of the log's thread: they call little, and not deeply.
-pub const THREAD_STACK_BYTES: usize = 256 * 1024;
+/// Stack of a worker or of the log's thread: they call little, and not deeply. Only a compressor
+/// needs more: it is built there before it moves to the heap. What is not used costs nothing.
+pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
+    512 * 1024
+} else {
+    256 * 1024
+};
+
+/// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
+/// processor's share: enough for the loop to come first, and not to starve beside others.
+pub const WORKER_NICENESS: i32 = 5;
 
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -114,10 +148,12 @@ impl Default for Timings {
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
     let per_connection = INPUT_BYTES // commands that wait
         + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
+        + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
+        + deflate::STATE_BYTES // MODE Z, where it is compiled in
         + 2 * 1024; // the connection and its session
     connections * per_connection
-        + (workers + 1) * 3 * CHUNK_BYTES // scratch
+        + (workers + 1) * 4 * CHUNK_BYTES // scratch
         + workers * THREAD_STACK_BYTES
         + LOG_RECORDS * 512
 }

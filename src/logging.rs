@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
@@ -32,11 +33,17 @@ struct Channel {
     dropped: Arc<AtomicU64>,
 }
 
+const THREAD_NAME: &str = "log";
+
+/// How long an exit waits for what is left to be printed: nobody may be reading it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// The thread that prints; dropped, it prints what is left, and ends.
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
     sender: SyncSender<Message>,
-    thread: Option<JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 /// Starts the thread, and has `log` send it everything up to `level`.
@@ -50,16 +57,24 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
         sender: sender.clone(),
         dropped: Arc::clone(&dropped),
     };
-    let thread = thread::Builder::new()
-        .name("log".to_owned())
+    let (alive, ended) = sync_channel(0);
+    thread::Builder::new()
+        .name(THREAD_NAME.to_owned())
         .stack_size(THREAD_STACK_BYTES)
-        .spawn(move || print_all(&receiver, &dropped))?;
+        .spawn(move || {
+            let _alive = alive;
+            print_all(&receiver, &dropped);
+        })?;
     log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
     log::set_max_level(level);
-    Ok(Logging {
-        sender,
-        thread: Some(thread),
-    })
+    // A panic is a log line too; the usual hook would print it from wherever it happened. One of
+    // the thread that prints would only be followed by the next.
+    std::panic::set_hook(Box::new(|panic| {
+        if thread::current().name() != Some(THREAD_NAME) {
+            log::error!("{panic}");
+        }
+    }));
+    Ok(Logging { sender, ended })
 }
 
 impl Log for Channel {
@@ -83,11 +98,8 @@ impl Log for Channel {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        // Nobody may be reading any more; then there is nothing to wait for.
-        if self.sender.try_send(Message::End).is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            let _ = thread.join();
+        if self.sender.try_send(Message::End).is_ok() {
+            let _ = self.ended.recv_timeout(LAST_WORDS);
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
-use crate::storage::{Disk, Nothing, Storage};
+use crate::storage::{Disk, Nothing, Storage, Umask};
 use crate::workers::{Inline, Pool, Runner};
 
 /// Why a server does not start, or cannot go on.
@@ -116,6 +116,11 @@ impl Server {
                 mode,
                 accounts: config.accounts,
                 passive_address: config.passive_address,
+                umask: Umask::of_process(),
+                zone: config.zone,
+                charset: config.charset,
+                allow_fxp: config.allow_fxp,
+                allow_combine: config.allow_combine,
                 timings: config.timings,
             },
             connections: config.connections,

@@ -106,3 +106,121 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Disk, Error, Memory, Result, Storage, VirtualPath};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    fn pair() -> (TcpStream, SystemStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let stream = SystemStream::new(mio::net::TcpStream::from_std(socket));
+        (client, stream)
+    }
+
+    fn open(storage: &dyn Storage) -> Box<dyn File> {
+        let path = VirtualPath::root().join(b"file").unwrap();
+        storage.open(&path, Wait::Allowed).unwrap().0
+    }
+
+    #[test]
+    fn a_file_is_sent_from_its_offset_and_the_end_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("file"), "0123456789").unwrap();
+        let disk = Disk::open_root(directory.path()).unwrap();
+        let memory = Memory::new().with_file("/file", b"0123456789");
+        for file in [open(&disk), open(&memory)] {
+            let (mut client, mut stream) = pair();
+            for (offset, count, sent) in [(0, 3, 3), (3, 100, 7), (10, 1, 0), (1 << 40, 1, 0)] {
+                assert_eq!(stream.send_file(&*file, offset, count).unwrap(), sent);
+            }
+            stream.shutdown().unwrap();
+            let mut received = String::new();
+            client.read_to_string(&mut received).unwrap();
+            assert_eq!(received, "0123456789");
+        }
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_makes_the_call_say_so() {
+        let memory = Memory::new().with_file("/file", &vec![0; 1 << 20]);
+        let (_client, mut stream) = pair();
+        let file = open(&memory);
+        let full = loop {
+            match stream.send_file(&*file, 0, 1 << 20) {
+                Ok(sent) => assert!((1..=COPY_CHUNK).contains(&sent)),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    struct Broken;
+
+    impl File for Broken {
+        fn read_at(&self, _: &mut [u8], _: u64, _: Wait) -> Result<usize> {
+            Err(Error::Device)
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
+            Err(Error::Device)
+        }
+
+        fn commit(&mut self) -> Result<()> {
+            Err(Error::Device)
+        }
+
+        fn commit_first(&mut self, _: u64) -> Result<()> {
+            Ok(())
+        }
+
+        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_storage_error_can_be_told_from_a_network_error() {
+        let (_client, mut stream) = pair();
+        let error = stream.send_file(&Broken, 0, 1).unwrap_err();
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        assert_eq!(inner, Some(&Error::Device));
+    }
+
+    #[test]
+    fn a_reset_is_not_an_end() {
+        let (mut client, mut stream) = pair();
+        stream.write(b"half").unwrap();
+        stream.reset_on_close();
+        drop(stream);
+        let read = client.read_to_end(&mut Vec::new());
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn only_a_connected_socket_says_so_and_none_waits() {
+        let (client, mut stream) = pair();
+        stream.connected().unwrap();
+        assert_eq!(stream.local_address().unwrap(), client.peer_addr().unwrap());
+        let flags = rustix::net::SocketFlags::NONBLOCK;
+        let (family, kind) = (
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+        );
+        let socket = rustix::net::socket_with(family, kind, flags, None).unwrap();
+        let mut unconnected = SystemStream::new(mio::net::TcpStream::from_std(socket.into()));
+        let waiting = unconnected.connected().unwrap_err();
+        assert_eq!(waiting.kind(), io::ErrorKind::WouldBlock);
+
+        let mut buffer = [0; 1];
+        let nothing = stream.read(&mut buffer).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+}

@@ -36,6 +36,11 @@ impl Encoder {
         }
     }
 
+    /// Whether the last byte was a CR, so that what a LF becomes depends on it.
+    pub const fn is_behind_return(&self) -> bool {
+        matches!(self.behind, Behind::Return)
+    }
+
     /// Appends the wire form of the next bytes of the file: at most twice as many.
     pub fn encode(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.split_inclusive(|&byte| byte == b'\n') {
@@ -72,6 +77,11 @@ impl Decoder {
         Self {
             behind: Behind::Text,
         }
+    }
+
+    /// Whether a CR is held back.
+    pub const fn holds_return(&self) -> bool {
+        matches!(self.behind, Behind::Return)
     }
 
     /// Appends the file form of the next bytes from the wire: at most one more, which is a

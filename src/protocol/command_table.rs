@@ -9,21 +9,25 @@ use std::fmt;
 
 use Argument::{None as Nothing, Optional, Required};
 use Command::{
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
-    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
+    Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
+    Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
+    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256,
+    Xsha512,
 };
 
 /// A command that the server knows, whether it serves it or not.
 ///
 /// In the order of the alphabet, which is that of [`TABLE`].
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the table says what each is")]
 #[rustfmt::skip]
 pub enum Command {
-    Abor, Acct, Allo, Appe, Auth, Ccc, Cdup, Clnt, Cwd, Dele, Eprt, Epsv, Feat, Help, Host, Lang,
-    List, Mdtm, Mkd, Mlsd, Mlst, Mode, Nlst, Noop, Opts, Pass, Pasv, Pbsz, Port, Prot, Pwd, Quit,
-    Rein, Rest, Retr, Rmd, Rnfr, Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User,
+    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
+    Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
+    Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
+    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256,
+    Xsha512,
 }
 
 /// What follows the verb.
@@ -78,31 +82,41 @@ pub struct Row {
 }
 
 /// All verbs, in the order of the alphabet: so it can be searched by name, and a
-/// [`Command`] is the number of its row. The X names come last by themselves.
+/// [`Command`] is the number of its row. The X names come last by themselves, and most of them
+/// mean another command; so those that are commands have the last numbers.
 #[rustfmt::skip]
-static TABLE_ROWS: [Row; 53] = [
+static TABLE_ROWS: [Row; 70] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
     rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
     rfc959("APPE", Appe, Required, "APPE <path>"),
     extension("AUTH", Auth, Required, "AUTH <mechanism>").anyone().not_served(),
+    extension("AVBL", Avbl, Optional, "AVBL [<path>]").feature("AVBL"),
     extension("CCC", Ccc, Nothing, "CCC").not_served(),
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
     extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
+    extension("COMB", Comb, Required, "COMB \"<target>\" \"<part>\"...").feature("COMB target;source_list"),
+    extension("CSID", Csid, Required, "CSID <facts>").anyone().feature("CSID"),
     rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
     rfc959("DELE", Dele, Required, "DELE <path>"),
+    extension("DSIZ", Dsiz, Required, "DSIZ <path>").feature("DSIZ"),
     extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").feature("EPRT"),
     extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").feature("EPSV"),
     extension("FEAT", Feat, Nothing, "FEAT").anyone(),
+    digest("HASH", Hash, "HASH <path>").feature("HASH"),
     rfc959("HELP", Help, Optional, "HELP [<command>]").anyone(),
-    extension("HOST", Host, Required, "HOST <name>").anyone().not_served(),
-    extension("LANG", Lang, Optional, "LANG [<language>]").anyone().not_served(),
+    extension("HOST", Host, Required, "HOST <name>").anyone().feature("HOST"),
+    extension("LANG", Lang, Optional, "LANG [<tag>]").anyone().feature("LANG EN*"),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
-    extension("MDTM", Mdtm, Required, "MDTM <path>").feature("MDTM"),
+    digest("MD5", Md5, "MD5 <path>").feature("MD5"),
+    extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
+    extension("MFCT", Mfct, Required, "MFCT <YYYYMMDDHHMMSS> <path>"),
+    extension("MFF", Mff, Required, "MFF <fact>=<value>; <path>").feature("MFF Modify;UNIX.mode;"),
+    extension("MFMT", Mfmt, Required, "MFMT <YYYYMMDDHHMMSS> <path>").feature("MFMT"),
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
-    rfc959("MODE", Mode, Required, "MODE S"),
+    rfc959("MODE", Mode, Required, MODES).feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
     rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
     extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
@@ -110,31 +124,45 @@ static TABLE_ROWS: [Row; 53] = [
     rfc959("PASV", Pasv, Nothing, "PASV"),
     extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().not_served(),
     rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
+    extension("PRET", Pret, Required, "PRET <command> [<path>]").feature("PRET"),
     extension("PROT", Prot, Required, "PROT <C or P>").anyone().not_served(),
     rfc959("PWD", Pwd, Nothing, "PWD"),
     rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
+    extension("RANG", Rang, Required, "RANG <first byte> <last byte>").feature("RANG STREAM"),
     rfc959("REIN", Rein, Nothing, "REIN"),
     rfc959("REST", Rest, Required, "REST <offset>").feature("REST STREAM"),
     rfc959("RETR", Retr, Required, "RETR <path>"),
     rfc959("RMD", Rmd, Required, "RMD <path>"),
     rfc959("RNFR", Rnfr, Required, "RNFR <path>"),
     rfc959("RNTO", Rnto, Required, "RNTO <path>"),
-    rfc959("SITE", Site, Required, "SITE <command>").not_served(),
+    rfc959("SITE", Site, Required, "SITE <command> [<argument>]"),
     extension("SIZE", Size, Required, "SIZE <path>").feature("SIZE"),
     rfc959("SMNT", Smnt, Required, "SMNT <path>").not_served(),
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
-    rfc959("STRU", Stru, Required, "STRU F"),
+    rfc959("STRU", Stru, Required, "STRU <F or R>"),
     rfc959("SYST", Syst, Nothing, "SYST").anyone(),
-    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], I or L 8>"),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>"),
     rfc959("USER", User, Required, "USER <name>").anyone(),
+    digest("XCRC", Xcrc, "XCRC \"<path>\" [<first> <end>]").feature("XCRC"),
     extension("XCUP", Cdup, Nothing, "XCUP"),
     extension("XCWD", Cwd, Required, "XCWD <path>"),
+    digest("XMD5", Xmd5, "XMD5 \"<path>\" [<first> <end>]").feature("XMD5"),
     extension("XMKD", Mkd, Required, "XMKD <path>"),
     extension("XPWD", Pwd, Nothing, "XPWD"),
     extension("XRMD", Rmd, Required, "XRMD <path>"),
+    digest("XSHA", Xsha1, "XSHA \"<path>\" [<first> <end>]").feature("XSHA"),
+    digest("XSHA1", Xsha1, "XSHA1 \"<path>\" [<first> <end>]").feature("XSHA1"),
+    digest("XSHA256", Xsha256, "XSHA256 \"<path>\" [<first> <end>]").feature("XSHA256"),
+    digest("XSHA512", Xsha512, "XSHA512 \"<path>\" [<first> <end>]").feature("XSHA512"),
 ];
+
+const MODES: &str = if cfg!(feature = "mode-z") {
+    "MODE <S, B, C or Z>"
+} else {
+    "MODE <S, B or C>"
+};
 
 /// All verbs, in the order of the alphabet.
 pub static TABLE: &[Row] = &TABLE_ROWS;
@@ -170,6 +198,14 @@ const fn extension(
     }
 }
 
+/// Served where the program was built with the arithmetic for it.
+const fn digest(name: &'static str, command: Command, syntax: &'static str) -> Row {
+    Row {
+        served: cfg!(feature = "digests"),
+        ..extension(name, command, Required, syntax)
+    }
+}
+
 impl Row {
     const fn anyone(self) -> Self {
         Self {
@@ -186,8 +222,12 @@ impl Row {
     }
 
     const fn feature(self, line: &'static str) -> Self {
+        self.feature_if(true, line)
+    }
+
+    const fn feature_if(self, is_compiled_in: bool, line: &'static str) -> Self {
         Self {
-            feature: Some(line),
+            feature: if is_compiled_in { Some(line) } else { None },
             ..self
         }
     }
@@ -197,9 +237,14 @@ impl Command {
     /// What is known of it, under its primary name.
     pub fn row(self) -> &'static Row {
         // A test holds each command's number to its row's, so that the first row never
-        // stands in for another; written like this it needs neither a search nor a panic.
+        // stands in for another; written like this it needs no panic, and for all but
+        // the X names no search.
         let [first, ..] = &TABLE_ROWS;
-        TABLE_ROWS.get(self as usize).unwrap_or(first)
+        let numbered = TABLE_ROWS.get(self as usize);
+        numbered
+            .filter(|row| row.command == self)
+            .or_else(|| TABLE_ROWS.iter().find(|row| row.command == self))
+            .unwrap_or(first)
     }
 
     /// Its primary name.
@@ -224,11 +269,13 @@ pub fn lookup(verb: &[u8]) -> Option<&'static Row> {
     TABLE_ROWS.get(at)
 }
 
-/// The lines of FEAT, in the order of the alphabet.
+/// The lines of FEAT, in the order of the alphabet, of the commands that are served.
 ///
-/// That of MLST is its name only: which facts there are, and are selected, the session knows.
-pub fn features() -> Vec<&'static str> {
-    let mut lines: Vec<_> = TABLE.iter().filter_map(|row| row.feature).collect();
+/// Those of MLST and HASH are their names only: what there is, and is selected, the session
+/// knows.
+pub fn features(is_served: impl Fn(&Row) -> bool) -> Vec<&'static str> {
+    let served = TABLE.iter().filter(|row| is_served(row));
+    let mut lines: Vec<_> = served.filter_map(|row| row.feature).collect();
     lines.sort_unstable();
     lines
 }
@@ -259,7 +306,7 @@ mod tests {
         for (number, row) in TABLE.iter().enumerate() {
             assert_eq!(lookup(row.name.as_bytes()).unwrap().name, row.name);
             if row.name.starts_with('X') {
-                assert!((row.command as usize) < number);
+                assert_eq!(row.command.row().command, row.command);
             } else {
                 assert_eq!(row.command as usize, number, "{}", row.name);
                 assert_eq!(row.command.name(), row.name);
@@ -270,14 +317,26 @@ mod tests {
 
     #[test]
     fn features_are_those_served_in_order() {
-        let expected = "EPRT EPSV MDTM MLST REST STREAM SIZE TVFS UTF8";
-        assert_eq!(features().join(" "), expected);
-        let unserved = TABLE.iter().filter(|row| !row.served);
+        let is_digest = |row: &Row| {
+            ["HASH", "MD5", "XCRC", "XMD5"].contains(&row.name) || row.name.starts_with("XSHA")
+        };
+        let mode_z = if cfg!(feature = "mode-z") {
+            "MODE Z "
+        } else {
+            ""
+        };
+        let expected = format!(
+            "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
+             MFF Modify;UNIX.mode; MFMT MLST {mode_z}PRET RANG STREAM REST STREAM SIZE TVFS UTF8"
+        );
+        let others = features(|row| row.served && !is_digest(row));
+        assert_eq!(others.join(" "), expected);
+        let digests = features(|row| row.served && is_digest(row));
+        assert_eq!(digests.len(), if cfg!(feature = "digests") { 8 } else { 0 });
+        let unserved = TABLE.iter().filter(|row| !row.served && !is_digest(row));
         assert!(unserved.clone().all(|row| row.feature.is_none()));
         let names: Vec<_> = unserved.map(|row| row.name).collect();
-        let expected = [
-            "AUTH", "CCC", "HOST", "LANG", "PBSZ", "PROT", "SITE", "SMNT",
-        ];
+        let expected = ["AUTH", "CCC", "PBSZ", "PROT", "SMNT"];
         assert_eq!(names, expected);
     }
 
@@ -285,7 +344,8 @@ mod tests {
     fn before_login() {
         let open = TABLE.iter().filter(|row| row.access == Access::Anyone);
         let names: Vec<_> = open.map(|row| row.name).collect();
-        let expected = "AUTH CLNT FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
+        let expected =
+            "AUTH CLNT CSID FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
         assert_eq!(names.join(" "), expected);
     }
 

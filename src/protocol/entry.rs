@@ -27,6 +27,9 @@ pub struct Metadata {
     pub modified: i64,
     /// Last modification: nanoseconds, 0 to 999,999,999.
     pub modified_nanoseconds: u32,
+    /// When it came to be: seconds since 1970-01-01 UTC, where the file system knows and an
+    /// [`Entry`] was asked for.
+    pub created: Option<i64>,
     /// Permission bits, 0 to 0o7777.
     pub mode: u32,
     /// Hard links.

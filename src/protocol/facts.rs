@@ -15,6 +15,7 @@ enum Fact {
     Type,
     Size,
     Modify,
+    Create,
     Perm,
     Unique,
     UnixMode,
@@ -23,10 +24,11 @@ enum Fact {
 }
 
 /// Every fact under its name, in the order in which they are told.
-const FACTS: [(Fact, &str); 8] = [
+const FACTS: [(Fact, &str); 9] = [
     (Fact::Type, "type"),
     (Fact::Size, "size"),
     (Fact::Modify, "modify"),
+    (Fact::Create, "create"),
     (Fact::Perm, "perm"),
     (Fact::Unique, "unique"),
     (Fact::UnixMode, "UNIX.mode"),
@@ -34,9 +36,10 @@ const FACTS: [(Fact, &str); 8] = [
     (Fact::UnixGroup, "UNIX.group"),
 ];
 
-/// Which facts are told. By default those that RFC 3659 defines, without the `UNIX.` ones.
+/// Which facts are told. By default those that RFC 3659 defines and every file has, without
+/// the `UNIX.` ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FactSet(u8);
+pub struct FactSet(u16);
 
 impl Default for FactSet {
     fn default() -> Self {
@@ -144,7 +147,9 @@ pub fn write_facts(
 ) {
     for (fact, name) in facts.selected() {
         // What a directory's or a device's size is, only its file system knows.
-        if fact == Fact::Size && metadata.kind != Kind::File {
+        if fact == Fact::Size && metadata.kind != Kind::File
+            || fact == Fact::Create && metadata.created.is_none()
+        {
             continue;
         }
         out.extend_from_slice(name.as_bytes());
@@ -155,6 +160,7 @@ pub fn write_facts(
             Fact::Modify => {
                 date::write_time_val(out, metadata.modified, metadata.modified_nanoseconds);
             }
+            Fact::Create => date::write_time_val(out, metadata.created.unwrap_or_default(), 0),
             Fact::Perm => out.extend_from_slice(permissions(metadata.kind, role, writable)),
             Fact::Unique => write_unique(out, metadata.unique),
             Fact::UnixMode => write_octal(out, metadata.mode),
@@ -230,6 +236,7 @@ mod tests {
             size: 7,
             modified: 0,
             modified_nanoseconds: 250_000_000,
+            created: Some(1),
             mode: 0o640,
             links: 1,
             owner: 1000,
@@ -239,7 +246,7 @@ mod tests {
     }
 
     fn all() -> FactSet {
-        FactSet(u8::MAX)
+        FactSet((1 << FACTS.len()) - 1)
     }
 
     fn text(print: impl Fn(&mut Vec<u8>)) -> String {
@@ -252,7 +259,8 @@ mod tests {
     fn all_facts_of_a_file() {
         let file = metadata(Kind::File);
         let facts = text(|out| write_facts(out, all(), &file, EntryRole::Entry, true));
-        let expected = "type=file;size=7;modify=19700101000000.250;perm=adfrw;unique=801-0;\
+        let expected = "type=file;size=7;modify=19700101000000.250;create=19700101000001;\
+                        perm=adfrw;unique=801-0;\
                         UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
         assert_eq!(facts, expected);
     }
@@ -324,16 +332,16 @@ mod tests {
     fn selections() {
         let set = FactSet::select(b"SIZE;nonsense;Type;;unix.MODE;");
         assert_eq!(text(|out| set.write_selected(out)), "type;size;UNIX.mode;");
-        let feature = "type*;size*;modify;perm;unique;UNIX.mode*;UNIX.owner;UNIX.group;";
+        let feature = "type*;size*;modify;create;perm;unique;UNIX.mode*;UNIX.owner;UNIX.group;";
         assert_eq!(text(|out| set.write_feature(out)), feature);
-        let feature = "type*;size*;modify*;perm*;unique*;UNIX.mode;UNIX.owner;UNIX.group;";
+        let feature = "type*;size*;modify*;create;perm*;unique*;UNIX.mode;UNIX.owner;UNIX.group;";
         assert_eq!(text(|out| FactSet::default().write_feature(out)), feature);
         assert!(FactSet::select(b"").is_empty() && !all().is_empty());
     }
 
     proptest! {
         #[test]
-        fn a_selection_comes_back(bits: u8) {
+        fn a_selection_comes_back(bits in 0..1_u16 << FACTS.len()) {
             let set = FactSet(bits);
             let names = text(|out| set.write_selected(out));
             prop_assert_eq!(FactSet::select(names.as_bytes()), set);

@@ -144,6 +144,16 @@ impl LineBuffer {
         }
     }
 
+    /// What Telnet wants answered before the next line is: the refusal of each option that
+    /// stands in it.
+    pub fn refusals(&self) -> impl Iterator<Item = [u8; 3]> {
+        let raw = match self.state {
+            State::Complete { length } => self.bytes().get(..length),
+            State::Partial { .. } | State::Oversized | State::Discarding => None,
+        };
+        telnet::refusals(raw.unwrap_or_default())
+    }
+
     /// Whether [`next_line`](Self::next_line) has something without more bytes.
     pub const fn has_line(&self) -> bool {
         matches!(self.state, State::Complete { .. } | State::Oversized)
@@ -160,6 +170,8 @@ impl LineBuffer {
             .split_inclusive(|&byte| byte == b'\n')
             .skip(skipped)
             .filter_map(|line| line.strip_suffix(b"\n"))
+            .map(without_return)
+            .filter(|line| line.len() <= LINE_MAX)
             .map(WaitingLine::new)
     }
 
@@ -224,10 +236,10 @@ impl LineBuffer {
 
 fn decode(raw: &mut [u8]) -> Line<'_> {
     let length = without_return(raw).len();
-    let raw = raw.get_mut(..length).unwrap_or_default();
-    if is_too_long(raw) {
+    if length > LINE_MAX {
         return Line::TooLong;
     }
+    let raw = raw.get_mut(..length).unwrap_or_default();
     if !telnet::is_encoded(raw) {
         return Line::Text(raw);
     }
@@ -241,7 +253,7 @@ fn is_too_long(line: &[u8]) -> bool {
     without_return(line).len() > LINE_MAX
 }
 
-pub(super) fn without_return(line: &[u8]) -> &[u8] {
+fn without_return(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
@@ -305,6 +317,7 @@ mod tests {
             (LINE_MAX, "\n", true),
             (LINE_MAX + 1, "\r\n", false),
             (LINE_MAX + 1, "\n", false),
+            (LINE_MAX, "\r\r\n", false),
         ] {
             let line = vec![b'x'; length];
             let stream = [&line, end.as_bytes(), b"NOOP\r\n"].concat();

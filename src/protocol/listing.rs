@@ -8,9 +8,11 @@
 use super::date;
 use super::decimal;
 use super::entry::{Entry, Kind, Metadata};
+use super::zone::Zone;
 
-/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in UTC.
-pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, now: i64) {
+/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `name` is
+/// the entry's, as the client reads names.
+pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, name: &[u8], now: i64, zone: Zone) {
     let metadata = &entry.metadata;
     write_mode(out, metadata);
     out.push(b' ');
@@ -23,9 +25,9 @@ pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, now: i64) {
     out.push(b' ');
     decimal::write_right(out, metadata.size, 12);
     out.push(b' ');
-    date::write_ls_date(out, metadata.modified, now);
+    date::write_ls_date(out, zone.local(metadata.modified), zone.local(now));
     out.push(b' ');
-    write_shown_name(out, &entry.name);
+    write_shown_name(out, name);
     if let Some(target) = &entry.target {
         out.extend_from_slice(b" -> ");
         write_shown_name(out, target);
@@ -46,7 +48,7 @@ pub fn write_name_line(out: &mut Vec<u8>, name: &[u8]) -> bool {
 }
 
 /// Appends a name with `?` for each byte that would break the line.
-pub(super) fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
+pub fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
     out.extend(
         name.iter()
             .map(|&byte| if breaks_line(byte) { b'?' } else { byte }),
@@ -93,6 +95,7 @@ mod tests {
                 size: 1234,
                 modified: 0,
                 modified_nanoseconds: 0,
+                created: None,
                 mode: 0o644,
                 links: 0,
                 owner: 1000,
@@ -106,7 +109,7 @@ mod tests {
 
     fn line(entry: &Entry) -> String {
         let mut out = Vec::new();
-        write_ls_line(&mut out, entry, 0);
+        write_ls_line(&mut out, entry, &entry.name, 0, Zone::UTC);
         String::from_utf8(out).unwrap()
     }
 

@@ -6,27 +6,41 @@
 //! In the order of one command's way through it:
 //!
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
-//! - [`command`] tells what a line asks for, by `command_table`; [`path`] and [`host_port`] what its argument means;
+//! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
+//!   [`byte_range`] and [`quoted`] what its argument means;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
-//!   [`facts`], with [`date`] for its time and [`glob`] for patterns of names;
-//! - [`ascii`] converts the bytes of a file in TYPE A;
-//! - [`visible`] makes bytes safe to show.
+//!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
+//! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
+//!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
+//!   common; [`deflate`], where it is compiled in, is MODE Z;
+//! - [`visible`] makes bytes safe to show, [`charset`] names readable for old clients.
 
 pub mod ascii;
+pub mod block;
+pub mod byte_range;
+pub mod charset;
 pub mod command;
 mod command_table;
 pub mod date;
 mod decimal;
+#[cfg_attr(not(feature = "mode-z"), path = "no_deflate.rs")]
+pub mod deflate;
+pub mod ebcdic;
 pub mod entry;
 pub mod facts;
+pub mod framing;
 pub mod glob;
 pub mod host_port;
 pub mod line;
 pub mod listing;
 pub mod path;
+pub mod quoted;
+pub mod records;
 pub mod reply;
+pub mod run_length;
 mod standard_replies;
 mod telnet;
 pub mod visible;
 mod waiting_line;
+pub mod zone;

@@ -27,7 +27,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// One whose text never changes; allocates nothing.
+    /// One whose text is part of the program: one line, with nothing in it that would have to be
+    /// escaped. Allocates nothing.
     pub const fn fixed(code: u16, text: &'static str) -> Self {
         Self {
             code,
@@ -53,6 +54,18 @@ impl Reply {
     /// A line in the middle gets one space in front, so that it cannot be taken for the
     /// last one, and as RFC 2389 §3.2 and RFC 3659 §7.2 ask.
     pub fn write_to(&self, out: &mut Vec<u8>) {
+        match &self.lines {
+            Cow::Borrowed(text) => {
+                out.extend_from_slice(&digits(self.code));
+                out.push(b' ');
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+            Cow::Owned(_) => self.write_lines(out),
+        }
+    }
+
+    fn write_lines(&self, out: &mut Vec<u8>) {
         let code = digits(self.code);
         let mut lines = self.lines.split(|&byte| byte == b'\n').peekable();
         let mut is_first = true;

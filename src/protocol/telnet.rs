@@ -8,6 +8,8 @@
 pub(super) const IAC: u8 = 255;
 /// WILL, WONT, DO and DONT: an option follows.
 const WILL: u8 = 251;
+const WONT: u8 = 252;
+const DO: u8 = 253;
 const DONT: u8 = 254;
 /// Data Mark: the end of what was sent as urgent.
 const DATA_MARK: u8 = 242;
@@ -41,6 +43,25 @@ pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
             rest = rest.get(covered..).unwrap_or_default();
             if byte.is_some() {
                 return byte;
+            }
+        }
+    })
+}
+
+/// The refusals of the options that are offered or asked for in a line, in their order: DONT to
+/// WILL, WONT to DO. That an option is not used needs no answer (RFC 854, "Option
+/// negotiation").
+pub(super) fn refusals(raw: &[u8]) -> impl Iterator<Item = [u8; 3]> {
+    let mut rest = raw;
+    std::iter::from_fn(move || {
+        loop {
+            let (covered, _) = step(rest)?;
+            let (unit, behind) = rest.split_at_checked(covered)?;
+            rest = behind;
+            match *unit {
+                [IAC, WILL, option] => return Some([IAC, DONT, option]),
+                [IAC, DO, option] => return Some([IAC, WONT, option]),
+                _ => {}
             }
         }
     })
@@ -86,6 +107,13 @@ mod tests {
         let length = decode_in_place(&mut line);
         line.truncate(length);
         line
+    }
+
+    #[test]
+    fn offers_and_requests_are_refused_in_their_order() {
+        let line = b"\xff\xfd\x06NO\xff\xfb\x01OP\xff\xff\xff\xfc\x03\xff\xfe\x04\xff\xf4\xff\xfd";
+        let refused: Vec<_> = refusals(line).collect();
+        assert_eq!(refused, [[IAC, WONT, 6], [IAC, DONT, 1]]);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! RFC 959 §4.1.3 has ABOR and STAT heard during a transfer; so what waits is compared with
 //! them, Telnet and all, and nothing else is done to it.
 
-use super::line::{LINE_MAX, without_return};
 use super::telnet;
 
 /// A complete line that is not consumed yet.
@@ -31,11 +30,7 @@ impl<'a> WaitingLine<'a> {
 
     /// What stands behind the verb, if the line begins with it.
     fn behind(&self, verb: &[u8]) -> Option<impl Iterator<Item = u8>> {
-        let raw = without_return(self.raw);
-        if raw.len() > LINE_MAX {
-            return None;
-        }
-        let mut text = telnet::decoded(raw);
+        let mut text = telnet::decoded(self.raw);
         let same = verb
             .iter()
             .all(|byte| text.next().is_some_and(|b| b.eq_ignore_ascii_case(byte)));

@@ -142,7 +142,11 @@ impl Connection {
             self.write_replies(services)
         });
         self.outbox.detach(&mut services.output);
-        visited?;
+        if visited.is_err() {
+            // What this session still wanted is not for the next one to get.
+            services.orders.clear();
+            return visited;
+        }
         self.settle(services)
     }
 
@@ -172,6 +176,7 @@ impl Connection {
                 (self.ready.writable && !self.outbox.is_empty())
                     || (self.ready.readable && self.wants_input())
                     || self.has_command()
+                    || self.has_urgent()
             }
             Turn::Data => self.data.as_ref().is_some_and(|data| data.is_runnable()),
         }
@@ -188,6 +193,26 @@ impl Connection {
     /// Whether a command can be executed now.
     pub(super) fn has_command(&self) -> bool {
         self.session.accepts_command() && !self.outbox.is_full() && self.input.has_line()
+    }
+
+    /// Whether a command waits that is heard during a transfer (RFC 959 §4.1.3): ABOR, wherever
+    /// it stands, and a STAT that is next.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.has_status() || self.has_abort()
+    }
+
+    pub(super) fn has_status(&self) -> bool {
+        self.session.is_transferring()
+            && !self.outbox.is_full()
+            && self
+                .input
+                .waiting()
+                .next()
+                .is_some_and(|line| line.is_bare(b"STAT"))
+    }
+
+    pub(super) fn has_abort(&self) -> bool {
+        self.session.may_be_aborted() && self.input.waiting().any(|line| line.is(b"ABOR"))
     }
 
     /// What is due is done.

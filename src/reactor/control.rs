@@ -19,7 +19,7 @@ impl Connection {
         let read = self.read_commands(services);
         if read.is_ok() {
             self.execute_commands(services);
-            self.look_ahead(services);
+            self.hear_urgent_commands(services);
         }
         self.input.detach(&mut services.input);
         read
@@ -69,6 +69,9 @@ impl Connection {
 
     /// Executes the next complete line, if there is one.
     fn execute_next(&mut self, services: &mut Services) -> bool {
+        for refusal in self.input.refusals() {
+            self.outbox.telnet(refusal);
+        }
         let Some(line) = self.input.next_line() else {
             return false;
         };
@@ -85,20 +88,14 @@ impl Connection {
         true
     }
 
-    /// RFC 959 §4.1.3: what a client may say during a transfer and is heard at once.
-    fn look_ahead(&mut self, services: &mut Services) {
+    fn hear_urgent_commands(&mut self, services: &mut Services) {
         for _ in 0..COMMANDS_PER_TURN {
-            let next_is_status = self
-                .input
-                .waiting()
-                .next()
-                .is_some_and(|line| line.is_bare(b"STAT"));
-            if !next_is_status || !self.session.is_transferring() || self.outbox.is_full() {
+            if !self.has_status() {
                 break;
             }
             self.execute_next(services);
         }
-        if self.session.is_transferring() && self.input.waiting().any(|line| line.is(b"ABOR")) {
+        if self.has_abort() {
             self.converse(services, Session::abort);
         }
     }

@@ -121,14 +121,17 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
+    /// Takes the next connection; only one from `client`, if that is given, is the client's.
     pub(super) fn at(
         listener: &mut dyn Listener,
         token: crate::net::Token,
-        client: IpAddr,
+        client: Option<IpAddr>,
     ) -> Self {
         use std::io::ErrorKind;
         match listener.accept(token) {
-            Ok((stream, peer)) if peer.ip() == client => Self::Client(stream),
+            Ok((stream, peer)) if client.is_none_or(|client| client == peer.ip()) => {
+                Self::Client(stream)
+            }
             Ok((_, peer)) => Self::Stranger(peer.ip()),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Self::Nobody,

@@ -37,7 +37,8 @@ impl Connection {
 
     fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
-        let (client, peer) = (self.peer.ip(), self.peer);
+        let peer = self.peer;
+        let client = (!services.settings.allow_fxp).then_some(peer.ip());
         let data = self.data();
         for _ in 0..STRANGERS_PER_TURN {
             let Link::Listening(listener, _) = &mut data.link else {
@@ -134,11 +135,16 @@ impl Connection {
     /// Goes on as a slice has it, which may have been made here or on a worker.
     pub(super) fn proceed(
         &mut self,
-        transfer: Box<Transfer>,
+        mut transfer: Box<Transfer>,
         verdict: Verdict,
         services: &mut Services,
     ) {
         let moved = transfer.moved();
+        if let Some(mark) = transfer.take_mark() {
+            self.converse(services, |session, cx| {
+                session.report(Report::Marked(mark), cx);
+            });
+        }
         self.converse(services, |session, cx| {
             session.report(Report::Moved(moved), cx);
         });
@@ -158,16 +164,20 @@ impl Connection {
         }
     }
 
-    /// An upload has all its bytes. The control turn, which comes first in a pass, has found the
-    /// control connection standing, or has cut the transfer.
+    /// An upload has all its bytes. It is committed if the control connection still stands: the
+    /// control turn, which comes first in a pass, has looked.
     fn commit(&mut self, services: &mut Services) {
-        let looked = !self.ready.readable || !self.wants_input() || self.phase != Phase::Open;
-        let data = self.data();
-        match std::mem::take(&mut data.motion) {
-            Motion::Received(transfer) if looked => {
-                self.hand_over(Work::Commit(transfer), services);
-            }
-            motion => data.motion = motion,
+        if !matches!(self.data().motion, Motion::Received(_)) {
+            return;
+        }
+        if self.phase != Phase::Open {
+            return self.cut(Ending::Abandoned, services);
+        }
+        if self.ready.readable && self.wants_input() {
+            return;
+        }
+        if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
+            self.hand_over(Work::Commit(transfer), services);
         }
     }
 
@@ -217,6 +227,7 @@ impl From<Failure> for Ending {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Connection => Self::Cut,
+            Failure::Malformed => Self::Malformed,
             Failure::Storage(error) => Self::Failed(error),
         }
     }

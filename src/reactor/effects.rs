@@ -11,6 +11,7 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
+use crate::errand::{Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::session::{Ending, Order, Report};
 use crate::storage::{Error, Operation, Wait};
@@ -33,11 +34,17 @@ impl Connection {
                 }
                 Order::HangUp => self.hang_up(services),
                 Order::Operate(operation) => self.operate(operation, services),
+                Order::Send(assignment) => {
+                    let errand = Box::new(Errand::new(assignment));
+                    self.submit(Work::Errand(errand), services);
+                }
+                Order::Abandon => self.ticket = self.ticket.wrapping_add(1),
                 Order::Describe(path) => self.submit(Work::Entry(path), services),
                 Order::List(listing) => {
                     let limit = STAT_LISTING_BYTES;
                     self.submit(Work::Describe { listing, limit }, services);
                 }
+                Order::Who => services.asks_who = true,
                 Order::Open(plan) => self.open_file(plan, services),
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
@@ -53,6 +60,7 @@ impl Connection {
         }
         match completion.outcome {
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
+            Outcome::Errand(errand, step) => self.go_on(errand, step, services),
             Outcome::Entry(entry) => self.report(Report::Entry(entry), services),
             Outcome::Described(lines) => self.report(Report::Described(lines), services),
             Outcome::Opened(opened) => self.opened(opened, services),
@@ -105,6 +113,18 @@ impl Connection {
         }
     }
 
+    /// An errand comes back after each slice, and goes to the end of the queue again.
+    fn go_on(&mut self, errand: Box<Errand>, step: Step, services: &mut Services) {
+        match step {
+            Step::More if self.session.is_closing() => services.drop_errand(errand),
+            Step::More => {
+                self.submit(Work::Errand(errand), services);
+                self.report(Report::Advanced, services);
+            }
+            Step::Over(found) => self.report(Report::Found(found), services),
+        }
+    }
+
     fn report(&mut self, report: Report, services: &mut Services) {
         self.converse(services, |session, cx| session.report(report, cx));
     }
@@ -141,7 +161,7 @@ impl Connection {
     }
 
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
-        match plan.open(services.storage.as_ref(), Wait::Never) {
+        match plan.open(&services.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
                 self.submit(Work::Open(plan), services);
@@ -217,6 +237,7 @@ pub(super) fn put_away(outcome: Outcome, services: &mut Services) {
     match outcome {
         Outcome::Opened(Ok((source, _))) => services.discard(source),
         Outcome::Sliced(transfer, _) => services.discard(transfer.cut()),
+        Outcome::Errand(errand, Step::More) => services.drop_errand(errand),
         _ => {}
     }
 }

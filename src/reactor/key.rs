@@ -5,9 +5,6 @@
 //! holds both. A [`Token`] is a key and which of the connection's sockets is meant; everything
 //! fits a `usize`, on 32 bits too.
 
-use slab::Slab;
-
-use super::connection::Connection;
 use crate::net::Token;
 
 const SOURCE_BITS: u32 = 2;
@@ -38,12 +35,12 @@ impl Key {
     /// Of no connection: what it is given to comes back to nobody.
     pub(super) const NOBODY: Self = Self(usize::MAX >> SOURCE_BITS);
 
-    const fn new(generation: usize, index: usize) -> Self {
+    pub(super) const fn new(generation: usize, index: usize) -> Self {
         let generation = generation & ((1 << GENERATION_BITS) - 1);
         Self((generation << INDEX_BITS) | index)
     }
 
-    const fn index(self) -> usize {
+    pub(super) const fn index(self) -> usize {
         self.0 & INDICES
     }
 
@@ -75,50 +72,6 @@ impl Source {
             2 => Self::Data(key),
             _ => Self::Listener(key.0),
         }
-    }
-}
-
-/// All connections, found by key; a key of one that is gone finds nothing.
-pub(super) struct Connections {
-    slots: Slab<Connection>,
-    generation: usize,
-}
-
-impl Connections {
-    pub(super) const fn new() -> Self {
-        Self {
-            slots: Slab::new(),
-            generation: 0,
-        }
-    }
-
-    /// The key that the next [`insert`](Self::insert) must have.
-    pub(super) fn vacant_key(&self) -> Key {
-        Key::new(self.generation, self.slots.vacant_key())
-    }
-
-    /// Takes a connection made with the [`vacant_key`](Self::vacant_key).
-    pub(super) fn insert(&mut self, connection: Connection) {
-        self.generation = self.generation.wrapping_add(1);
-        self.slots.insert(connection);
-    }
-
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Connection> {
-        let connection = self.slots.get_mut(key.index())?;
-        (connection.key() == key).then_some(connection)
-    }
-
-    pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
-        self.get_mut(key)?;
-        self.slots.try_remove(key.index())
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(super) fn keys(&self) -> Vec<Key> {
-        self.slots.iter().map(|(_, one)| one.key()).collect()
     }
 }
 

@@ -9,8 +9,10 @@
 //! gets one bounded turn a pass, control before data. Everything that comes back later finds
 //! its connection by a key with a generation. The reactor alone knows all the other layers.
 
+mod accept;
 mod admission;
 mod connection;
+mod connections;
 mod control;
 mod data;
 mod data_turn;
@@ -23,23 +25,23 @@ mod services;
 mod timers;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use admission::{Admission, Door, Refusal};
+use admission::{Admission, Door};
 use connection::{CloseReason, Connection, Visit};
+use connections::Connections;
 use drain::{Drain, Step};
-use key::{Connections, Key, Source};
+use key::{Key, Source};
 use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
-use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
-use crate::net::{Event, Network, PassivePorts, Stream};
-use crate::protocol::reply::Reply;
-use crate::session::{Session, Settings};
+use crate::limits::SESSIONS_SHOWN;
+use crate::net::{Event, Network, PassivePorts};
+use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
 use crate::workers::{Completion, Runner};
 
@@ -157,7 +159,7 @@ impl Reactor {
         let doors = self.doors.iter().filter_map(|door| door.wakes_at(now));
         let deadlines = self.timers.next().into_iter();
         let wake = deadlines.chain(doors).chain(self.drain.wakes_at()).min();
-        let until_wake = wake.map(|at| at.saturating_duration_since(self.services.network.now()));
+        let until_wake = wake.map(|at| at.saturating_duration_since(now));
         until_wake.into_iter().chain(timeout).min()
     }
 
@@ -258,7 +260,10 @@ impl Reactor {
         let services = &mut self.services;
         let visited = catch_unwind(AssertUnwindSafe(|| connection.visit(services, work)));
         match visited {
-            Ok(Ok(())) => self.schedule(key),
+            Ok(Ok(())) => {
+                self.schedule(key);
+                self.tell_who(key);
+            }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
                 log::error!("{}: {}", connection.peer, CloseReason::Panicked);
@@ -266,6 +271,21 @@ impl Reactor {
                 self.close(key, CloseReason::Panicked);
             }
         }
+    }
+
+    /// Answers a session that asked who else is there.
+    fn tell_who(&mut self, key: Key) {
+        if !std::mem::take(&mut self.services.asks_who) {
+            return;
+        }
+        let shown = self.connections.iter().take(SESSIONS_SHOWN);
+        let lines = shown.map(|one| one.session.summary()).collect();
+        self.visit(key, |connection, services| {
+            connection.converse(services, |session, cx| {
+                session.report(Report::Present(lines), cx);
+            });
+            Ok(())
+        });
     }
 
     /// Queues a connection for what it wants, and sees to its next deadline.
@@ -300,69 +320,6 @@ impl Reactor {
         self.admission.leave(connection.peer.ip());
         log::debug!("{}: Closed: {reason}", connection.peer);
         log::info!("{} disconnected", connection.peer);
-    }
-
-    fn accept(&mut self) {
-        for number in 0..self.doors.len() {
-            for _ in 0..ACCEPTS_PER_PASS {
-                if !self.accept_one(number) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Whether there may be another one behind it.
-    fn accept_one(&mut self, number: usize) -> bool {
-        let now = self.services.now;
-        let Some(door) = self.doors.get_mut(number) else {
-            return false;
-        };
-        if !door.is_ready(now) {
-            return false;
-        }
-        let key = self.connections.vacant_key();
-        match door.listener.accept(Source::Control(key).to_token()) {
-            Ok((stream, peer)) => {
-                self.welcome(key, stream, peer);
-                true
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    door.sleep();
-                    false
-                }
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
-                _ => {
-                    log::warn!("Cannot accept a connection: {error}");
-                    door.pause(now);
-                    false
-                }
-            },
-        }
-    }
-
-    fn welcome(&mut self, key: Key, mut stream: Box<dyn Stream>, peer: SocketAddr) {
-        if let Err(refusal) = self.admit(peer.ip()) {
-            log::warn!("Refused a connection (address = {peer}): {refusal:?}");
-            let mut reply = Vec::new();
-            Reply::service_not_available().write_to(&mut reply);
-            // It fits into a new socket's buffer; a client that is gone does not miss it.
-            let _ = stream.write(&reply);
-            let _ = stream.shutdown();
-            return;
-        }
-        log::info!("Accepted new connection (address = {peer})");
-        let connection = Connection::open(key, stream, peer, &mut self.services);
-        self.connections.insert(connection);
-        self.visit(key, |_, _| Ok(()));
-    }
-
-    fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
-        if self.services.runner.outstanding() > JOBS_WAITING {
-            return Err(Refusal::Overloaded);
-        }
-        self.admission.admit(address)
     }
 
     fn drain_further(&mut self) {

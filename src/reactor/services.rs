@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::key::Key;
+use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::{Network, PassivePorts};
 use crate::session::{Order, Settings};
@@ -24,9 +25,13 @@ pub(super) struct Services {
     pub(super) settings: Settings,
     /// The time of this pass.
     pub(super) now: Instant,
+    /// The wall clock, as it was within the last second: dates are shown to the minute.
     pub(super) unix_time: i64,
+    unix_time_read: Instant,
     /// Orders of the session that is being visited; empty between visits.
     pub(super) orders: VecDeque<Order>,
+    /// Whether the session that is being visited wants to know who else is there.
+    pub(super) asks_who: bool,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
     /// Lent to its outbox.
@@ -52,34 +57,49 @@ impl Services {
             settings,
             now,
             unix_time,
+            unix_time_read: now,
             orders: VecDeque::new(),
+            asks_who: false,
             input: vec![0; INPUT_BYTES],
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
         }
     }
 
-    /// Reads the clocks, once for a pass.
+    /// Reads the clocks, once for a pass; the wall clock not even that often.
     pub(super) fn tick(&mut self) {
         self.now = self.network.now();
-        self.unix_time = self.network.unix_time();
+        if self.now.saturating_duration_since(self.unix_time_read) >= Duration::from_secs(1) {
+            self.unix_time = self.network.unix_time();
+            self.unix_time_read = self.now;
+        }
     }
 
     /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
     /// is told.
     pub(super) fn discard(&mut self, source: Source) {
+        self.submit_for_nobody(Work::Discard(source));
+    }
+
+    /// As [`discard`](Self::discard), for an errand that nobody waits for.
+    pub(super) fn drop_errand(&mut self, errand: Box<Errand>) {
+        self.submit_for_nobody(Work::Drop(errand));
+    }
+
+    fn submit_for_nobody(&mut self, work: Work) {
         self.runner.submit(Job {
             tag: Tag {
                 owner: Key::NOBODY.to_owner(),
                 ticket: 0,
             },
-            work: Work::Discard(source),
+            work,
         });
     }
 
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
         self.orders.clear();
+        self.asks_who = false;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! TYPE, STRU, MODE, PORT, PASV, EPRT, EPSV, REST: what the next transfer will be like, and
-//! over which connection. RFC 959 §3 and §4.1.2, RFC 2428, RFC 3659 §5.
+//! PORT, PASV, EPRT, EPSV, REST: over which connection the next transfer will go, and from where
+//! in the file. RFC 959 §3.2 and §4.1.2, RFC 2428, RFC 3659 §5.
 //!
 //! The address that a client names is only ever its own: connecting elsewhere for it would
 //! make the server a tool against others (RFC 2577 §3).
@@ -8,22 +8,32 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::files::Question;
 use super::{Context, Order, Progress, Session};
+use crate::errand::Algorithm;
+use crate::protocol::byte_range::ByteRange;
+use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::Visible;
 use crate::transfer::Representation;
 
 /// What has been agreed on for the next transfer.
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) representation: Representation,
+    /// What MODE Z will compress with, where there is a MODE Z.
+    pub(super) level: Option<Level>,
     pub(super) arranged: Arranged,
     /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
     pub(super) extended_only: bool,
     /// Where the next RETR or STOR begins; 0 is the beginning.
     pub(super) restart: u64,
+    /// Which bytes the next RETR or HASH is about; `None` is all.
+    pub(super) range: Option<ByteRange>,
     pub(super) facts: FactSet,
+    /// Whether the client has said that it reads UTF-8.
+    pub(super) utf8: bool,
+    /// What HASH uses.
+    pub(super) algorithm: Algorithm,
 }
 
 /// Who will connect to whom.
@@ -40,37 +50,20 @@ pub(super) enum Arranged {
 impl Default for Channel {
     fn default() -> Self {
         Self {
-            representation: Representation::Ascii,
+            representation: Representation::default(),
+            level: Level::DEFAULT,
             arranged: Arranged::Nothing,
             extended_only: false,
             restart: 0,
+            range: None,
             facts: FactSet::default(),
+            utf8: false,
+            algorithm: Algorithm::default(),
         }
     }
 }
 
 impl Session {
-    pub(super) fn set_type(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let argument = argument.to_ascii_uppercase();
-        self.channel.representation = match argument.as_slice() {
-            b"A" | b"A N" | b"A T" => Representation::Ascii,
-            b"I" | b"L 8" | b"L8" => Representation::Image,
-            [b'A' | b'E' | b'L', ..] => {
-                return cx.reply(&Reply::fixed(504, "TYPE is A, I or L 8."));
-            }
-            _ => return cx.reply(&Reply::fixed(501, "TYPE is A, I or L 8.")),
-        };
-        cx.reply(&Reply::ok());
-    }
-
-    pub(super) fn set_structure(argument: &[u8], cx: &mut Context<'_>) {
-        one_of(argument, b'F', b"RP", "STRU is F.", cx);
-    }
-
-    pub(super) fn set_mode(argument: &[u8], cx: &mut Context<'_>) {
-        one_of(argument, b'S', b"BCZ", "MODE is S.", cx);
-    }
-
     pub(super) fn port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_port(argument) {
             Ok(address) => self.dial(address, cx),
@@ -156,7 +149,7 @@ impl Session {
         if self.is_extended_only(cx) {
             return;
         }
-        if !may_dial(address, self.peer.ip()) {
+        if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
             log::warn!("{}: Refused to connect to {address}", self.peer);
             let text = "Only to the client's own address, and to a port above 1023.";
             return cx.reply(&Reply::fixed(501, text));
@@ -186,17 +179,4 @@ fn unknown_family(peer: SocketAddr) -> Reply {
         "Network protocol not supported, use (2)."
     };
     Reply::fixed(522, text)
-}
-
-/// STRU and MODE: one letter is served, some others are known.
-fn one_of(argument: &[u8], served: u8, known: &[u8], text: &'static str, cx: &mut Context<'_>) {
-    let reply = match argument.to_ascii_uppercase().as_slice() {
-        [letter] if *letter == served => Reply::ok(),
-        [letter] if known.contains(letter) => Reply::fixed(504, text),
-        _ => {
-            log::debug!("Unknown parameter: {}", Visible(argument));
-            Reply::fixed(501, text)
-        }
-    };
-    cx.reply(&reply);
 }

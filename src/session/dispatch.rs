@@ -3,10 +3,12 @@
 //! The table of commands decides who may say what, and whether an argument must be there; so
 //! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
 
-use super::{Context, Session};
+use super::{Context, Session, Settings};
 use crate::auth::Rights;
+use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
-use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request};
+use crate::protocol::charset::Charset;
+use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request, Row};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
@@ -67,7 +69,7 @@ impl Session {
         if row.access == Access::LoggedIn && self.login.rights().is_none() {
             return cx.reply(&Reply::not_logged_in());
         }
-        if !row.served {
+        if !is_served(row, cx.settings) {
             return cx.reply(&Reply::not_implemented());
         }
         match row.argument {
@@ -83,12 +85,12 @@ impl Session {
         self.run(request, cx);
     }
 
-    /// RNTO must follow RNFR at once; REST holds for the transfer that is arranged next.
+    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next.
     fn forget_what_must_follow_at_once(&mut self, command: Command) {
         if command != Command::Rnto {
             self.rename_from = None;
         }
-        let keeps_restart = matches!(
+        let arranges_or_transfers = matches!(
             command,
             Command::Retr
                 | Command::Stor
@@ -97,20 +99,46 @@ impl Session {
                 | Command::Port
                 | Command::Eprt
         );
-        if !keeps_restart {
+        if !arranges_or_transfers {
             self.channel.restart = 0;
+        }
+        // APPE and STOU keep a range in order to refuse it.
+        let about_range = matches!(command, Command::Hash | Command::Appe | Command::Stou);
+        if !arranges_or_transfers && !about_range {
+            self.channel.range = None;
         }
     }
 
+    /// Who is there, and what may be asked of the server.
     fn run(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
             Command::User => self.user(argument, cx),
             Command::Pass => self.pass(argument, cx),
-            Command::Acct => cx.reply(&Reply::fixed(202, "ACCT is superfluous at this site.")),
+            Command::Acct => cx.reply(&Reply::superfluous()),
             Command::Rein => self.reinitialize(cx),
             Command::Quit => self.close(&Reply::connection_close(), cx),
 
+            Command::Host => self.host(argument, cx),
+            Command::Lang => Self::language(argument, cx),
+            Command::Csid => Self::client_and_server(cx),
+            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
+
+            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
+            Command::Feat => self.features(cx),
+            Command::Opts => self.options(argument, cx),
+            Command::Help => Self::help(argument, cx),
+            Command::Stat => self.status(argument, cx),
+            Command::Site => self.site(argument, cx),
+
+            _ => self.run_on_files(request, cx),
+        }
+    }
+
+    /// What is done to files, and to the data connection on the way there.
+    fn run_on_files(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        let argument = request.argument;
+        match request.command {
             Command::Pwd => self.print_directory(cx),
             Command::Cwd => self.change_directory(argument, cx),
             Command::Cdup => self.change_directory(b"..", cx),
@@ -122,15 +150,32 @@ impl Session {
             Command::Rnto => self.rename_to(argument, cx),
             Command::Size => self.size(argument, cx),
             Command::Mdtm => self.modification_time(argument, cx),
+            Command::Mfmt => self.modify_time(argument, cx),
+            Command::Mff => self.modify_facts(argument, cx),
+            Command::Mfct => Self::modify_creation_time(cx),
             Command::Mlst => self.list_one(argument, cx),
+            Command::Avbl => self.available(argument, cx),
+            Command::Allo => self.allocate(argument, cx),
+            Command::Dsiz => self.directory_size(argument, cx),
+            Command::Comb => self.combine(argument, cx),
+
+            Command::Hash => self.hash(argument, cx),
+            Command::Md5 => self.md5(argument, cx),
+            Command::Xcrc => self.x_digest(Algorithm::Crc32, argument, cx),
+            Command::Xmd5 => self.x_digest(Algorithm::Md5, argument, cx),
+            Command::Xsha1 => self.x_digest(Algorithm::Sha1, argument, cx),
+            Command::Xsha256 => self.x_digest(Algorithm::Sha256, argument, cx),
+            Command::Xsha512 => self.x_digest(Algorithm::Sha512, argument, cx),
 
             Command::Type => self.set_type(argument, cx),
-            Command::Stru => Self::set_structure(argument, cx),
-            Command::Mode => Self::set_mode(argument, cx),
+            Command::Stru => self.set_structure(argument, cx),
+            Command::Mode => self.set_mode(argument, cx),
             Command::Port => self.port(argument, cx),
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
+            Command::Pret => Self::announce(argument, cx),
+            Command::Rang => self.range(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
             Command::Retr => self.retrieve(argument, cx),
@@ -141,26 +186,35 @@ impl Session {
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
             Command::Abor => self.abort_nothing(cx),
-            Command::Allo => Self::allocate(argument, cx),
-
-            Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
-            Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
-            Command::Feat => self.features(cx),
-            Command::Opts => self.options(argument, cx),
-            Command::Help => Self::help(argument, cx),
-            Command::Stat => self.status(argument, cx),
-            // Rows that say `served: false` do not come here.
+            // Rows that are not served do not come here.
             _ => cx.reply(&Reply::not_implemented()),
         }
     }
 
     /// The path that an argument names, or the 501 is said.
     pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let path = self.directory.join(argument).ok();
+        let name = self.charset(cx).map(|charset| charset.decode(argument));
+        let path = self
+            .directory
+            .join(name.as_deref().unwrap_or(argument))
+            .ok();
         if path.is_none() {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// The charset of a client that has not said that it reads UTF-8, if there is one.
+    pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
+        cx.settings.charset.filter(|_| !self.channel.utf8)
+    }
+
+    /// A path as the client reads it.
+    pub(super) fn shown(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+        match self.charset(cx) {
+            Some(charset) => charset.encode(&path).into_owned(),
+            None => path,
+        }
     }
 
     /// Whether the account may change anything, or the 550 is said.
@@ -171,4 +225,9 @@ impl Session {
         }
         may
     }
+}
+
+/// Whether a command does anything here: by the table, and as the server is set.
+pub(super) fn is_served(row: &Row, settings: &Settings) -> bool {
+    row.served && (row.command != Command::Comb || settings.allow_combine)
 }

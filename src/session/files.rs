@@ -1,14 +1,16 @@
-//! DELE, RNFR, RNTO, SIZE, MDTM, MLST: files by name, without a data connection, and the
+//! DELE, RNFR, RNTO, SIZE, MLST: files by name, without a data connection, and the
 //! answers that such questions to the storage get. RFC 959 §4.1.3, RFC 3659 §2 to §4 and §7.
 
+use super::attributes::{TimeOrName, modification_reply};
+use super::digests::DigestQuestion;
+use super::space::fits_reply;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::auth::Rights;
 use crate::limits::ASCII_SIZE_BYTES;
-use crate::protocol::date;
 use crate::protocol::facts::{EntryRole, write_facts};
 use crate::protocol::reply::Reply;
 use crate::storage::{Answer, Entry, Error, Kind, Metadata, Operation, Result, VirtualPath};
-use crate::transfer::Representation;
+use crate::transfer::{DataType, Structure};
 
 /// What was asked of the storage, or of the network, and so what its answer means.
 #[derive(Debug)]
@@ -27,10 +29,26 @@ pub(super) enum Question {
     Size,
     /// MDTM.
     ModificationTime,
+    /// MDTM of what may also be a time and a name.
+    TimeOrName(Box<TimeOrName>),
+    /// A change of attributes, and what is said when it is made.
+    Change(Box<Reply>),
+    /// AVBL.
+    Space,
+    /// ALLO, of so many bytes.
+    Fits(u64),
     /// MLST, of what the client called it.
     Facts(VirtualPath),
+    /// HASH, MD5 and the X names.
+    Digest(Box<DigestQuestion>),
+    /// DSIZ.
+    Measure,
+    /// COMB.
+    Combine,
     /// STAT with a path, as the client wrote it.
     Status(Vec<u8>),
+    /// SITE WHO.
+    Who,
     /// PASV.
     Passive,
     /// EPSV.
@@ -71,20 +89,19 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        let operation = match self.channel.representation {
-            Representation::Image => Operation::Metadata(path),
-            Representation::Ascii => Operation::AsciiSize {
+        let representation = self.channel.representation;
+        if representation.structure == Structure::Record {
+            return cx.reply(&Reply::fixed(550, "SIZE works in STRU F."));
+        }
+        // What MODE adds or saves is not counted (RFC 3659 §4.1): a client compares with its file.
+        let operation = match representation.data_type {
+            DataType::Image | DataType::Ebcdic(_) => Operation::Metadata(path),
+            DataType::Ascii(_) => Operation::AsciiSize {
                 path,
                 limit: ASCII_SIZE_BYTES,
             },
         };
         self.ask(Question::Size, operation, cx);
-    }
-
-    pub(super) fn modification_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if let Some(path) = self.path(argument, cx) {
-            self.ask(Question::ModificationTime, Operation::Metadata(path), cx);
-        }
     }
 
     pub(super) fn list_one(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -114,20 +131,28 @@ impl Session {
         let Some(question) = self.answered() else {
             return;
         };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return cx.reply(&refused(&question, error)),
+        let answer = match (&question, answer) {
+            (_, Ok(answer)) => answer,
+            (
+                Question::TimeOrName(meant),
+                Err(Error::NotFound | Error::NotDirectory | Error::BadName),
+            ) => return self.is_time_and_name(meant, cx),
+            (question, Err(error)) => return cx.reply(&refused(question, error)),
         };
         match (question, answer) {
             (Question::Enter(path), _) => self.entered(path, cx),
             (Question::Make(path), _) => {
-                let mut text = path.quoted();
+                let mut text = self.shown(path.quoted(), cx);
                 text.extend_from_slice(b" created.");
                 cx.reply(&Reply::new(257, text));
             }
-            (Question::Size, Answer::Size(size)) => cx.reply(&Reply::new(213, size.to_string())),
+            (Question::Change(reply), _) => cx.reply(&reply),
+            (Question::Fits(wanted), Answer::Size(space)) => cx.reply(&fits_reply(wanted, space)),
+            (Question::Size | Question::Space, Answer::Size(size)) => {
+                cx.reply(&Reply::new(213, size.to_string()));
+            }
             (Question::Size, Answer::Metadata(metadata)) => cx.reply(&size_reply(&metadata)),
-            (Question::ModificationTime, Answer::Metadata(metadata)) => {
+            (Question::ModificationTime | Question::TimeOrName(_), Answer::Metadata(metadata)) => {
                 cx.reply(&modification_reply(&metadata));
             }
             _ => cx.reply(&Reply::fixed(250, "Requested file action okay, completed.")),
@@ -178,9 +203,14 @@ fn refused(question: &Question, error: Error) -> Reply {
             Reply::fixed(550, "Too large to count its lines; SIZE works in TYPE I.")
         }
         // Looking cannot fail for a bad name: there is no such thing.
-        (Question::Enter(_) | Question::Size | Question::ModificationTime, Error::BadName) => {
-            refusal(Error::NotFound)
-        }
+        (
+            Question::Enter(_)
+            | Question::Size
+            | Question::ModificationTime
+            | Question::Change(_)
+            | Question::Space,
+            Error::BadName,
+        ) => refusal(Error::NotFound),
         _ => refusal(error),
     }
 }
@@ -191,10 +221,4 @@ fn size_reply(metadata: &Metadata) -> Reply {
         Kind::Directory => refusal(Error::IsDirectory),
         Kind::Link | Kind::Other => refusal(Error::NotRegular),
     }
-}
-
-fn modification_reply(metadata: &Metadata) -> Reply {
-    let mut text = Vec::new();
-    date::write_time_val(&mut text, metadata.modified, metadata.modified_nanoseconds);
-    Reply::new(213, text)
 }

@@ -2,25 +2,30 @@
 //!
 //! FEAT and HELP are printed from the table that the parser uses, so they cannot lie.
 
+use super::dispatch::is_served;
 use super::files::Question;
 use super::login::Login;
 use super::transfers::Phase;
-use super::{Context, Order, Progress, Session, refusal};
+use super::{Context, Order, Progress, Session, Settings, refusal};
 use crate::protocol::command::{self, TABLE};
 use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
 use crate::storage::Result;
-use crate::transfer::{Format, Listing, Representation};
+use crate::transfer::Listing;
 
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
         let mut lines = b"Features:\n".to_vec();
-        for feature in command::features() {
+        for feature in command::features(|row| is_served(row, cx.settings)) {
             lines.extend_from_slice(feature.as_bytes());
             if feature == "MLST" {
                 lines.push(b' ');
                 self.channel.facts.write_feature(&mut lines);
+            }
+            if feature == "HASH" {
+                lines.push(b' ');
+                self.write_algorithms(&mut lines);
             }
             lines.push(b'\n');
         }
@@ -33,24 +38,29 @@ impl Session {
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let value = words.next().unwrap_or_default();
         match command.as_slice() {
-            // Names are bytes, on or off; clients want to hear that UTF-8 is welcome.
+            // Without a fallback charset names are bytes, on or off.
             b"UTF8" | b"UTF-8" if is_switch(value) => {
+                self.channel.utf8 = !value.eq_ignore_ascii_case(b"OFF");
                 cx.reply(&Reply::fixed(200, "Names are passed as they are."));
             }
+            b"HASH" if cfg!(feature = "digests") => self.select_algorithm(value, cx),
             b"MLST" => {
                 self.channel.facts = FactSet::select(value);
                 let mut text = b"MLST OPTS ".to_vec();
                 self.channel.facts.write_selected(&mut text);
                 cx.reply(&Reply::new(200, text));
             }
+            b"MODE" => self.mode_options(value, cx),
             _ => cx.reply(&Reply::fixed(501, "No such option.")),
         }
     }
 
     pub(super) fn help(argument: &[u8], cx: &mut Context<'_>) {
         let reply = match command::lookup(argument) {
-            _ if argument.is_empty() => all_commands(),
-            Some(row) if row.served => Reply::new(214, format!("Syntax: {}", row.syntax)),
+            _ if argument.is_empty() => all_commands(cx.settings),
+            Some(row) if is_served(row, cx.settings) => {
+                Reply::new(214, format!("Syntax: {}", row.syntax))
+            }
             _ => Reply::fixed(502, "No such command."),
         };
         cx.reply(&reply);
@@ -69,7 +79,9 @@ impl Session {
                 path,
                 pattern: None,
                 prefix: Vec::new(),
-                format: Format::Long { now: cx.unix_time },
+                recursive: false,
+                charset: self.charset(cx),
+                format: cx.long_format(),
             }));
         }
     }
@@ -97,10 +109,7 @@ impl Session {
             Login::LoggedIn(name, _) => format!("Logged in as {}", Visible(name)),
             Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
         };
-        let representation = match self.channel.representation {
-            Representation::Image => "TYPE: Image",
-            Representation::Ascii => "TYPE: ASCII Non-print",
-        };
+        let representation = self.channel.representation;
         let transfer = match &self.progress {
             Progress::Transferring(_, Phase::Connecting) => {
                 "A transfer waits for its data connection".to_owned()
@@ -112,7 +121,7 @@ impl Session {
             _ => "No transfer is in progress".to_owned(),
         };
         format!(
-            "mioftpd status:\nConnected from {}\n{login}\n{representation}; STRU: File; MODE: Stream\n\
+            "mioftpd status:\nConnected from {}\n{login}\n{representation}\n\
              {transfer}\nEnd of status.",
             self.peer
         )
@@ -123,9 +132,10 @@ fn is_switch(value: &[u8]) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case(b"ON") || value.eq_ignore_ascii_case(b"OFF")
 }
 
-fn all_commands() -> Reply {
+fn all_commands(settings: &Settings) -> Reply {
     let mut lines = "These commands are served:".to_owned();
-    for (index, row) in TABLE.iter().filter(|row| row.served).enumerate() {
+    let served = TABLE.iter().filter(|row| is_served(row, settings));
+    for (index, row) in served.enumerate() {
         lines.push(if index % 8 == 0 { '\n' } else { ' ' });
         lines.push_str(row.name);
     }

@@ -3,8 +3,10 @@
 //! Every name gets the same 331, and a wrong password the same 530, later each time; the wait
 //! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say.
 
+use std::fmt;
+
 use super::{Channel, Context, Deadline, Order, Progress, Session};
-use crate::auth::{Credentials, Rights};
+use crate::auth::{Credentials, Rights, is_anonymous};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -24,7 +26,21 @@ pub(super) enum Login {
     LoggedIn(Box<[u8]>, Rights),
 }
 
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody | Self::Named(_) => f.write_str("(not logged in)"),
+            Self::LoggedIn(name, _) => write!(f, "{}", Visible(name)),
+        }
+    }
+}
+
 impl Login {
+    /// Whether this is an account of its own, and not anybody's.
+    pub(super) fn is_personal(&self) -> bool {
+        matches!(self, Self::LoggedIn(name, _) if !is_anonymous(name))
+    }
+
     /// What the client may do, once it is logged in.
     pub(super) const fn rights(&self) -> Option<Rights> {
         match self {
@@ -88,8 +104,10 @@ impl Session {
     fn flush_account(&mut self, cx: &mut Context<'_>) {
         self.login = Login::Nobody;
         self.directory = VirtualPath::root();
+        self.umask = None;
         self.channel = Channel::default();
         self.rename_from = None;
+        self.idle = None;
         cx.order(Order::HangUp);
         if !cx.deadlines.is_set(Deadline::Login) {
             let login = cx.now + cx.settings.timings.login;

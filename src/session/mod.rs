@@ -5,24 +5,34 @@
 //! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
-//! Each command has its method in the file of its family: [`login`], [`navigation`], [`files`],
-//! [`channel`], [`transfers`], [`information`].
+//! Each command has its method in the file of its family: `login`, `navigation`, `files`,
+//! `attributes`, `digests`, `space`, `site`, `parameters`, `channel`, `transfers`, `listings`,
+//! `information`.
 
+mod attributes;
 mod channel;
 mod control_only;
 mod deadlines;
+mod digests;
 mod dispatch;
 mod files;
 mod information;
+mod introduction;
+mod listings;
 mod login;
 mod navigation;
 mod orders;
 mod outbox;
+mod parameters;
+mod site;
+mod space;
+#[cfg(test)]
+mod tests;
 mod transfers;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines};
 pub use orders::{Ending, Order, Report};
@@ -30,10 +40,13 @@ pub use outbox::Outbox;
 
 use crate::auth::Accounts;
 use crate::limits::Timings;
+use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::storage::Error;
+use crate::protocol::zone::Zone;
+use crate::storage::{Error, Umask};
+use crate::transfer::Format;
 use channel::Channel;
 use files::Question;
 use login::Login;
@@ -48,8 +61,34 @@ pub struct Settings {
     pub accounts: Accounts,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
+    /// The permission bits that new files do not get, where a session has set no other.
+    pub umask: Umask,
+    /// The time zone of the dates in LIST.
+    pub zone: Zone,
+    /// What clients get names in that have not said that they read UTF-8.
+    pub charset: Option<Charset>,
+    /// Whether data connections may be to another host than the client's (FXP).
+    pub allow_fxp: bool,
+    /// Whether COMB is served.
+    pub allow_combine: bool,
     /// How long anything may take.
     pub timings: Timings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Serving,
+            accounts: Accounts::default(),
+            passive_address: None,
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
+            allow_combine: false,
+            umask: Umask::USUAL,
+            timings: Timings::default(),
+        }
+    }
 }
 
 /// What the server is.
@@ -86,9 +125,11 @@ impl Context<'_> {
         self.orders.push_back(order);
     }
 
-    fn restart_idle_clock(&mut self) {
-        let idle = self.now + self.settings.timings.idle;
-        self.deadlines.set(Deadline::Idle, idle);
+    const fn long_format(&self) -> Format {
+        Format::Long {
+            now: self.unix_time,
+            zone: self.settings.zone,
+        }
     }
 }
 
@@ -130,8 +171,12 @@ pub struct Session {
     progress: Progress,
     login: Login,
     directory: VirtualPath,
+    /// Of what this session makes; `None` is the process's own.
+    umask: Option<Umask>,
     channel: Channel,
     rename_from: Option<Box<VirtualPath>>,
+    /// What SITE IDLE has set, instead of the server's.
+    idle: Option<Duration>,
     failures: u8,
     long_lines: u8,
     stopping: bool,
@@ -145,18 +190,21 @@ impl Session {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
         }
-        cx.restart_idle_clock();
-        Self {
+        let session = Self {
             peer,
             progress: Progress::Idle,
             login: Login::Nobody,
             directory: VirtualPath::root(),
+            umask: None,
             channel: Channel::default(),
             rename_from: None,
+            idle: None,
             failures: 0,
             long_lines: 0,
             stopping: false,
-        }
+        };
+        session.restart_idle_clock(cx);
+        session
     }
 
     /// Whether the next command may be executed now.
@@ -173,7 +221,7 @@ impl Session {
     /// STAT during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
         if !matches!(self.progress, Progress::Transferring(..)) {
-            cx.restart_idle_clock();
+            self.restart_idle_clock(cx);
         }
         match line {
             Line::TooLong => self.line_too_long(cx),
@@ -190,10 +238,14 @@ impl Session {
             Report::Verified(rights) => self.verified(rights, cx),
             Report::Listening(address) => self.listening(address, cx),
             Report::Operated(answer) => self.operated(answer, cx),
+            Report::Advanced => self.restart_idle_clock(cx),
+            Report::Found(found) => self.found(found, cx),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),
+            Report::Present(lines) => self.present(&lines, cx),
             Report::Connected => self.connected(cx),
+            Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }
@@ -232,6 +284,23 @@ impl Session {
         } else if !self.is_closing() {
             self.close(&Reply::service_not_available(), cx);
         }
+    }
+
+    /// One line that says who is there and what is going on, for SITE WHO.
+    pub fn summary(&self) -> String {
+        let doing = match &self.progress {
+            Progress::Idle => "idle",
+            Progress::Verifying | Progress::Penalised => "logging in",
+            Progress::Asking(_) | Progress::Opening(_) => "busy",
+            Progress::Transferring(..) => "transferring",
+            Progress::Closing => "leaving",
+        };
+        format!("{} {} {doing}", self.peer, self.login)
+    }
+
+    fn restart_idle_clock(&self, cx: &mut Context<'_>) {
+        let idle = self.idle.unwrap_or(cx.settings.timings.idle);
+        cx.deadlines.set(Deadline::Idle, cx.now + idle);
     }
 
     /// Says the last reply.

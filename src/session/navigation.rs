@@ -7,7 +7,7 @@ use crate::storage::{Operation, VirtualPath};
 
 impl Session {
     pub(super) fn print_directory(&self, cx: &mut Context<'_>) {
-        let mut text = self.directory.quoted();
+        let mut text = self.shown(self.directory.quoted(), cx);
         text.extend_from_slice(b" is the current directory.");
         cx.reply(&Reply::new(257, text));
     }
@@ -29,7 +29,10 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            let operation = Operation::MakeDirectory(path.clone());
+            let operation = Operation::MakeDirectory {
+                path: path.clone(),
+                umask: self.umask,
+            };
             self.ask(Question::Make(path), operation, cx);
         }
     }

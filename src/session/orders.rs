@@ -7,8 +7,9 @@
 use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Rights};
+use crate::errand::{Assignment, Findings};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
-use crate::transfer::{Listing, Opened, Plan};
+use crate::transfer::{Listing, Mark, Opened, Plan};
 
 /// What a session wants done.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,10 +25,16 @@ pub enum Order {
     HangUp,
     /// A question to the storage, or a change. [`Report::Operated`].
     Operate(Operation),
+    /// Something that takes long. [`Report::Found`], and [`Report::Advanced`] before.
+    Send(Assignment),
+    /// What was sent for last is not wanted any more; nothing is reported of it.
+    Abandon,
     /// One entry. [`Report::Entry`].
     Describe(VirtualPath),
     /// A listing for a reply. [`Report::Described`].
     List(Listing),
+    /// Who else is there? [`Report::Present`].
+    Who,
     /// The file side of a transfer is opened. [`Report::Opened`].
     Open(Plan),
     /// The 150 is said: the opened transfer may have its data connection. [`Report::Ended`].
@@ -46,14 +53,22 @@ pub enum Report {
     Listening(Option<SocketAddr>),
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
+    /// Of [`Order::Send`]: it goes on.
+    Advanced,
+    /// Of [`Order::Send`]: it is over.
+    Found(storage::Result<Findings>),
     /// Of [`Order::Describe`].
     Entry(storage::Result<Box<Entry>>),
     /// Lines that end in CRLF, and whether that is all of them.
     Described(storage::Result<(Vec<u8>, bool)>),
+    /// A line for each session.
+    Present(Vec<String>),
     /// Of [`Order::Open`].
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.
     Connected,
+    /// An upload has come to a restart marker, and what is before it is written.
+    Marked(Mark),
     /// So many bytes have gone over the data connection so far.
     Moved(u64),
     /// The transfer is over, and everything that it held is closed.
@@ -69,6 +84,8 @@ pub enum Ending {
     NotConnected,
     /// The data connection was cut by the client or the network.
     Cut,
+    /// What the client sent is not what MODE and STRU say that it is.
+    Malformed,
     /// No byte moved for too long.
     Stalled,
     /// The client said ABOR.

@@ -43,6 +43,11 @@ impl Outbox {
         reply.write_to(&mut self.bytes);
     }
 
+    /// Puts a Telnet command between the replies.
+    pub fn telnet(&mut self, command: [u8; 3]) {
+        self.bytes.extend_from_slice(&command);
+    }
+
     /// What has not been written yet.
     pub fn unsent(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! RETR, STOR, STOU, APPE, LIST, NLST, MLSD, ABOR: what needs a data connection.
-//! RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9, RFC 3659 §7.
+//! RETR, STOR, STOU, APPE, ABOR: what needs a data connection, from its command to its final
+//! reply. RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9.
 //!
 //! The file is opened before anything else, so that a missing one is refused before any 150;
 //! the final reply is said when everything that the transfer held is closed.
@@ -8,11 +8,9 @@ use std::time::Instant;
 
 use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
-use crate::auth::Rights;
-use crate::protocol::glob;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{Direction, Format, Listing, Opened, Plan, Representation};
+use crate::transfer::{DataType, Direction, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -46,10 +44,20 @@ impl Session {
         matches!(self.progress, Progress::Transferring(..))
     }
 
+    /// Whether there is a transfer in progress that is not being cut already.
+    pub const fn may_be_aborted(&self) -> bool {
+        self.is_reading()
+            || matches!(
+                self.progress,
+                Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+            )
+    }
+
     /// The client said ABOR while a transfer is in progress. The command itself is answered in
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Transferring(_, Phase::Cutting)) {
+        self.stop_reading(cx);
+        if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
     }
@@ -67,16 +75,25 @@ impl Session {
 
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.channel.restart);
+        let range = self.channel.range.take();
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        if offset > 0 && self.channel.representation == Representation::Ascii {
-            // Where a converted file is at a byte of the wire cannot be known.
-            return cx.reply(&Reply::fixed(554, "REST works in TYPE I."));
+        if !self.can_represent(cx) {
+            return;
+        }
+        let representation = self.channel.representation;
+        if offset > 0 && !representation.can_restart() {
+            let text = "REST works in TYPE I, and in MODE B and C.";
+            return cx.reply(&Reply::fixed(554, text));
+        }
+        if range.is_some() && representation.data_type != DataType::Image {
+            return cx.reply(&Reply::fixed(554, "RANG works in TYPE I."));
         }
         let direction = Direction::Retrieve {
             path: path.clone(),
             offset,
+            range,
         };
         self.prepare(Purpose::Retrieve(path), direction, cx);
     }
@@ -102,34 +119,6 @@ impl Session {
         self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
     }
 
-    pub(super) fn list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let format = Format::Long { now: cx.unix_time };
-        self.prepare_listing(without_options(argument), format, Purpose::List, cx);
-    }
-
-    pub(super) fn name_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let argument = without_options(argument);
-        self.prepare_listing(argument, Format::Names, Purpose::List, cx);
-    }
-
-    pub(super) fn machine_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let format = Format::Facts {
-            facts: self.channel.facts,
-            writable: self.login.rights().is_some_and(Rights::may_write),
-        };
-        let Some(path) = self.path(argument, cx) else {
-            return;
-        };
-        // RFC 3659 §7.1: the argument is a name, never a pattern.
-        let listing = Listing {
-            path,
-            pattern: None,
-            prefix: Vec::new(),
-            format,
-        };
-        self.prepare(Purpose::MachineList, Direction::List(listing), cx);
-    }
-
     /// ABOR with no transfer in progress: RFC 959 §4.1.3 tells apart whether a data connection
     /// is open.
     pub(super) fn abort_nothing(&mut self, cx: &mut Context<'_>) {
@@ -141,23 +130,6 @@ impl Session {
         }
     }
 
-    pub(super) fn allocate(argument: &[u8], cx: &mut Context<'_>) {
-        let mut words = argument.split(|&b| b == b' ');
-        let is_number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-        let well_formed = match (words.next(), words.next(), words.next(), words.next()) {
-            (Some(bytes), None, None, None) => is_number(bytes),
-            (Some(bytes), Some(b"R" | b"r"), Some(record), None) => {
-                is_number(bytes) && is_number(record)
-            }
-            _ => false,
-        };
-        cx.reply(&if well_formed {
-            Reply::fixed(202, "No storage needs to be allocated.")
-        } else {
-            Reply::fixed(501, "ALLO takes a decimal number of bytes.")
-        });
-    }
-
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Opening(purpose) => purpose,
@@ -165,8 +137,8 @@ impl Session {
         };
         match opened {
             Ok(opened) => {
-                let mode = self.channel.representation;
-                cx.reply(&begins(&purpose, &opened, mode));
+                let mode = self.channel.representation.data_type.name();
+                cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
@@ -209,7 +181,7 @@ impl Session {
         self.channel.arranged = Arranged::Nothing;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
-        cx.restart_idle_clock();
+        self.restart_idle_clock(cx);
         self.log_end(&purpose, ending, bytes, seconds);
         cx.reply(&ends(ending));
     }
@@ -240,44 +212,24 @@ impl Session {
         if !self.may_write(cx) {
             return;
         }
+        if self.channel.range.take().is_some() {
+            return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
+        }
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        if !self.can_represent(cx) {
+            return;
+        }
         let direction = Direction::Store {
             path: path.clone(),
             placement,
+            umask: self.umask,
         };
         self.prepare(purpose(path), direction, cx);
     }
 
-    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path.
-    fn prepare_listing(
-        &mut self,
-        argument: &[u8],
-        format: Format,
-        purpose: Purpose,
-        cx: &mut Context<'_>,
-    ) {
-        let slash = argument.iter().rposition(|&b| b == b'/');
-        let (directory, last) = argument.split_at(slash.map_or(0, |slash| slash + 1));
-        let (named, pattern) = if glob::has_wildcard(last) {
-            (directory, Some(last.to_vec()))
-        } else {
-            (argument, None)
-        };
-        let Some(path) = self.path(named, cx) else {
-            return;
-        };
-        let listing = Listing {
-            path,
-            pattern,
-            prefix: named.to_vec(),
-            format,
-        };
-        self.prepare(purpose, Direction::List(listing), cx);
-    }
-
-    fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
+    pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
         if self.channel.arranged == Arranged::Nothing {
             return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
         }
@@ -286,6 +238,21 @@ impl Session {
             direction,
             representation: self.channel.representation,
         }));
+    }
+
+    fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
+        match (purpose, &opened.path, opened.size) {
+            (Purpose::StoreUnique(_), Some(path), _) => {
+                let mut text = b"FILE: ".to_vec();
+                text.extend_from_slice(&self.shown(path.name().to_vec(), cx));
+                Reply::new(150, text)
+            }
+            (_, _, Some(size)) => {
+                let text = format!("Opening {mode} mode data connection ({size} bytes).");
+                Reply::new(150, text)
+            }
+            _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
+        }
     }
 
     fn hang_up(&mut self, cx: &mut Context<'_>) {
@@ -313,36 +280,6 @@ impl Session {
     }
 }
 
-/// LIST and NLST are given options of `ls` by many clients; all of them name the same
-/// entries here.
-fn without_options(mut argument: &[u8]) -> &[u8] {
-    while argument.starts_with(b"-") {
-        let end = argument.iter().position(|&b| b == b' ');
-        let rest = end.and_then(|end| argument.get(end + 1..));
-        argument = rest.unwrap_or_default();
-    }
-    argument
-}
-
-fn begins(purpose: &Purpose, opened: &Opened, representation: Representation) -> Reply {
-    let mode = match representation {
-        Representation::Image => "BINARY",
-        Representation::Ascii => "ASCII",
-    };
-    match (purpose, &opened.path, opened.size) {
-        (Purpose::StoreUnique(_), Some(path), _) => {
-            let mut text = b"FILE: ".to_vec();
-            text.extend_from_slice(path.name());
-            Reply::new(150, text)
-        }
-        (_, _, Some(size)) => {
-            let text = format!("Opening {mode} mode data connection ({size} bytes).");
-            Reply::new(150, text)
-        }
-        _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
-    }
-}
-
 fn refused(purpose: &Purpose, error: Error) -> Reply {
     match (purpose, error) {
         (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
@@ -359,29 +296,12 @@ fn ends(ending: Ending) -> Reply {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
         Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
         Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
         Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
         Ending::Failed(error) => Reply::new(451, format!("{}; transfer aborted.", error.reason())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_options;
-
-    #[test]
-    fn options_of_ls_are_passed_over() {
-        for (argument, rest) in [
-            (&b""[..], &b""[..]),
-            (b"-la", b""),
-            (b"-l -a dir", b"dir"),
-            (b"-a  dir", b" dir"),
-            (b"a -l", b"a -l"),
-        ] {
-            assert_eq!(without_options(argument), rest);
-        }
     }
 }

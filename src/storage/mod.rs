@@ -10,6 +10,7 @@ mod disk;
 mod error;
 mod memory;
 mod nothing;
+mod umask;
 
 use std::os::fd::BorrowedFd;
 
@@ -17,6 +18,7 @@ pub use disk::{Disk, Lookup};
 pub use error::Error;
 pub use memory::Memory;
 pub use nothing::Nothing;
+pub use umask::Umask;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
 pub use crate::protocol::path::VirtualPath;
@@ -48,7 +50,12 @@ pub enum Operation {
     /// Whether it is a directory that one may enter.
     EnterDirectory(VirtualPath),
     /// A new directory.
-    MakeDirectory(VirtualPath),
+    MakeDirectory {
+        /// Its name.
+        path: VirtualPath,
+        /// Instead of the process's own.
+        umask: Option<Umask>,
+    },
     /// An empty directory goes.
     RemoveDirectory(VirtualPath),
     /// A file or link goes; not a directory.
@@ -60,6 +67,19 @@ pub enum Operation {
         /// The new name.
         to: VirtualPath,
     },
+    /// Other attributes for a file or directory (links followed): all of them or an error.
+    SetAttributes(VirtualPath, Attributes),
+    /// How many bytes an unprivileged writer could still put where this is.
+    Space(VirtualPath),
+}
+
+/// What an [`Operation::SetAttributes`] changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Last modification: seconds since 1970-01-01 UTC, and nanoseconds.
+    pub modified: Option<(i64, u32)>,
+    /// Permission bits, 0 to 0o777.
+    pub mode: Option<u32>,
 }
 
 /// What an [`Operation`] found or did.
@@ -106,8 +126,14 @@ pub trait Storage: Send + Sync {
     /// Opens a regular file to read; anything else is [`Error::NotRegular`] or [`Error::IsDirectory`].
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)>;
 
-    /// Opens a file to write. Waits.
-    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload>;
+    /// Opens a file to write; a new one gets what `umask` leaves, or else the process's own.
+    /// Waits.
+    fn create(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        umask: Option<Umask>,
+    ) -> Result<Upload>;
 
     /// Opens a directory to list. Waits. [`Error::NotDirectory`] where it is something else.
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>>;
@@ -126,6 +152,10 @@ pub trait File: Send {
 
     /// Puts an upload in its place, under its name. Waits. After an error the target is as it was.
     fn commit(&mut self) -> Result<()>;
+
+    /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with
+    /// all of them; what is written in place stays there, and all of it. Waits.
+    fn commit_first(&mut self, size: u64) -> Result<()>;
 
     /// The descriptor behind it, for `sendfile`, where there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;

@@ -1,8 +1,8 @@
 //! The storage of a server that exports nothing.
 
 use super::{
-    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Upload,
-    VirtualPath, Wait,
+    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Umask,
+    Upload, VirtualPath, Wait,
 };
 
 /// No files at all: every name is unknown.
@@ -18,7 +18,7 @@ impl Storage for Nothing {
         Err(Error::NotFound)
     }
 
-    fn create(&self, _: &VirtualPath, _: Placement) -> Result<Upload> {
+    fn create(&self, _: &VirtualPath, _: Placement, _: Option<Umask>) -> Result<Upload> {
         Err(Error::NotFound)
     }
 

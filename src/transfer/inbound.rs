@@ -1,29 +1,63 @@
 //! STOR, STOU and APPE: the data connection's bytes into a file.
 //!
-//! The end of the connection is the end of the file (MODE S), so a clean end is only
+//! Where the end of the connection is the end of the file (MODE S), a clean end is only
 //! [`Verdict::Received`]: whether the client meant it is decided by whoever also sees the
-//! control connection, before [`Inbound::commit`]. Dropped without one, a temporary file is
-//! removed. RFC 959 §3.4.1.
+//! control connection, before [`Inbound::commit`]. Abandoned before that, a temporary file is
+//! removed, unless a restart marker was acknowledged: what is before it was promised to be
+//! there. RFC 959 §3.4 and §3.5.
 
 use std::io;
 
-use super::{Failure, Interest, Representation, Scratch, Verdict};
+use super::decoder::{Decoder, Progress};
+use super::{Failure, Interest, Mark, Representation, Scratch, Verdict};
 use crate::net::Stream;
-use crate::protocol::ascii::Decoder;
 use crate::storage::{File, Result, Wait};
 
 pub(super) struct Inbound {
     file: Box<dyn File>,
     offset: u64,
-    decoder: Option<Decoder>,
+    /// Where the wire is not the file.
+    decoding: Option<Box<Decoding>>,
+}
+
+struct Decoding {
+    decoder: Decoder,
+    /// Read, and left over when a slice ended.
+    unread: Vec<u8>,
+    marking: Marking,
+}
+
+/// The last restart marker.
+///
+/// ```text
+///   Nothing ──marker──▶ Reached ──taken──▶ Acknowledged ─┐
+///                         ▲ └── (before it) ──┘          │
+///                         └────────────marker────────────┘
+/// ```
+#[derive(Default)]
+enum Marking {
+    /// There was none.
+    #[default]
+    Nothing,
+    /// The client is to be told; `before` is what it was told before.
+    Reached { mark: Mark, before: Option<u64> },
+    /// The client may go on from here, whatever happens.
+    Acknowledged(u64),
 }
 
 impl Inbound {
     pub(super) fn new(file: Box<dyn File>, representation: Representation, offset: u64) -> Self {
+        let decoding = Decoder::for_file(representation).map(|decoder| {
+            Box::new(Decoding {
+                decoder,
+                unread: Vec::new(),
+                marking: Marking::Nothing,
+            })
+        });
         Self {
             file,
             offset,
-            decoder: (representation == Representation::Ascii).then(Decoder::new),
+            decoding,
         }
     }
 
@@ -38,14 +72,22 @@ impl Inbound {
         if wait == Wait::Never {
             return Verdict::WouldWait;
         }
-        let enough = *moved + budget as u64;
-        while *moved < enough {
+        if let Some(verdict) = self.go_on(scratch, budget) {
+            return verdict;
+        }
+        let mut spent = 0;
+        while spent < budget {
             match stream.read(&mut scratch.chunk) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;
-                    if let Err(error) = self.write(count, scratch) {
-                        return Verdict::Failed(Failure::Storage(error));
+                    spent += count;
+                    let Scratch {
+                        chunk, converted, ..
+                    } = scratch;
+                    let received = chunk.get(..count).unwrap_or_default();
+                    if let Some(verdict) = self.take(received, converted, budget, &mut spent) {
+                        return verdict;
                     }
                 }
                 Err(error) => match error.kind() {
@@ -63,33 +105,122 @@ impl Inbound {
         self.file.commit()
     }
 
-    fn write(&mut self, count: usize, scratch: &mut Scratch) -> Result<()> {
-        let received = scratch.chunk.get(..count).unwrap_or_default();
-        let Some(decoder) = &mut self.decoder else {
-            return self.append(received);
-        };
-        scratch.converted.clear();
-        decoder.decode(received, &mut scratch.converted);
-        self.append(&scratch.converted)
-    }
-
-    fn end(&mut self, scratch: &mut Scratch) -> Verdict {
-        if let Some(decoder) = &mut self.decoder {
-            scratch.converted.clear();
-            decoder.finish(&mut scratch.converted);
-            if let Err(error) = self.append(&scratch.converted) {
-                return Verdict::Failed(Failure::Storage(error));
+    /// A restart marker that the client is to be told of. From now on what is before it stays.
+    pub(super) fn take_mark(&mut self) -> Option<Mark> {
+        let marking = &mut self.decoding.as_deref_mut()?.marking;
+        match std::mem::take(marking) {
+            Marking::Reached { mark, .. } => {
+                *marking = Marking::Acknowledged(mark.ours);
+                Some(mark)
+            }
+            other => {
+                *marking = other;
+                None
             }
         }
-        Verdict::Received
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+    /// It will not be whole. What was acknowledged is put in its place, so that the client can
+    /// go on from there; where nothing was, the old file stays. Waits for the disk.
+    pub(super) fn abandon(mut self) {
+        let decoding = self.decoding.take();
+        let acknowledged = match decoding.map(|decoding| decoding.marking) {
+            Some(Marking::Acknowledged(offset)) => Some(offset),
+            Some(Marking::Reached { before, .. }) => before,
+            Some(Marking::Nothing) | None => None,
+        };
+        if let Some(offset) = acknowledged
+            && let Err(error) = self.file.commit_first(offset)
+        {
+            // The client will hear so when it wants to go on.
+            log::warn!("A part of an upload could not be kept: {}", error.reason());
         }
-        self.file.write_at(bytes, self.offset)?;
-        self.offset += bytes.len() as u64;
-        Ok(())
     }
+
+    /// First what was left over.
+    fn go_on(&mut self, scratch: &mut Scratch, budget: usize) -> Option<Verdict> {
+        let unread = std::mem::take(&mut self.decoding.as_deref_mut()?.unread);
+        if unread.is_empty() {
+            return None;
+        }
+        self.take(&unread, &mut scratch.converted, budget, &mut 0)
+    }
+
+    /// Writes what was received. `None` is progress.
+    fn take(
+        &mut self,
+        received: &[u8],
+        converted: &mut Vec<u8>,
+        budget: usize,
+        spent: &mut usize,
+    ) -> Option<Verdict> {
+        let Some(decoding) = &mut self.decoding else {
+            return match append(self.file.as_ref(), &mut self.offset, received) {
+                Ok(()) => None,
+                Err(error) => Some(Verdict::Failed(Failure::Storage(error))),
+            };
+        };
+        let mut rest = received;
+        loop {
+            converted.clear();
+            let progress = decoding.decoder.decode(&mut rest, converted);
+            *spent += converted.len();
+            if let Err(error) = append(self.file.as_ref(), &mut self.offset, converted) {
+                return Some(Verdict::Failed(Failure::Storage(error)));
+            }
+            match progress {
+                Ok(Progress::Hungry) => return None,
+                Ok(Progress::Full) if *spent < budget => {}
+                Ok(Progress::Full) => {
+                    decoding.unread = rest.to_vec();
+                    return Some(Verdict::Again);
+                }
+                Ok(Progress::Marker(marker)) => {
+                    if decoding.decoder.may_mark() {
+                        decoding.marking.reach(marker.text().to_vec(), self.offset);
+                        decoding.unread = rest.to_vec();
+                        return Some(Verdict::Again);
+                    }
+                }
+                Ok(Progress::Ended) => return Some(Verdict::Received),
+                Err(_) => return Some(Verdict::Failed(Failure::Malformed)),
+            }
+        }
+    }
+
+    /// The connection has ended: so has the file, unless its end should have been said.
+    fn end(&mut self, scratch: &mut Scratch) -> Verdict {
+        let Some(decoding) = &mut self.decoding else {
+            return Verdict::Received;
+        };
+        scratch.converted.clear();
+        if decoding.decoder.close(&mut scratch.converted).is_err() {
+            return Verdict::Failed(Failure::Connection);
+        }
+        match append(self.file.as_ref(), &mut self.offset, &scratch.converted) {
+            Ok(()) => Verdict::Received,
+            Err(error) => Verdict::Failed(Failure::Storage(error)),
+        }
+    }
+}
+
+impl Marking {
+    fn reach(&mut self, theirs: Vec<u8>, ours: u64) {
+        let before = match std::mem::take(self) {
+            Self::Nothing => None,
+            Self::Reached { before, .. } => before,
+            Self::Acknowledged(offset) => Some(offset),
+        };
+        let mark = Mark { theirs, ours };
+        *self = Self::Reached { mark, before };
+    }
+}
+
+fn append(file: &dyn File, offset: &mut u64, bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    file.write_at(bytes, *offset)?;
+    *offset += bytes.len() as u64;
+    Ok(())
 }

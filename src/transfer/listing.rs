@@ -2,64 +2,80 @@
 //!
 //! Entries are read, printed and sent as the connection takes them, so that a directory of
 //! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
-//! §4.1.2.7). RFC 959 §4.1.3, RFC 3659 §7.
+//! §4.1.2.7); only the MODE changes how they are sent. RFC 959 §4.1.3, RFC 3659 §7.
 
-use super::{Failure, Format, Interest, Listing, Sent, Verdict, send};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::encoder::Encoder;
+use super::walk::{Next, Walk};
+use super::{Failure, Format, Interest, Listing, Representation, Scratch, Sent, Verdict, send};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
 use crate::protocol::facts::{self, EntryRole};
+use crate::protocol::framing::Malformed;
 use crate::protocol::{glob, listing};
-use crate::storage::{Directory, Entry, Error, Result, Storage, Wait};
+use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
 
 pub(super) struct Listed {
-    entries: Entries,
+    walk: Walk,
     listing: Listing,
+    /// Where the MODE is not S; gone when the end is said.
+    framing: Option<Box<Encoder>>,
     /// Printed, and not taken yet by the connection.
     unsent: Vec<u8>,
 }
 
-enum Entries {
-    Directory(Box<dyn Directory>),
-    /// One file named in the command, under the name that was used.
-    One(Option<Box<Entry>>),
-}
-
 impl Listed {
-    pub(super) fn open(storage: &dyn Storage, mut listing: Listing) -> Result<Self> {
-        let entries = match storage.list(&listing.path) {
-            Ok(directory) => {
+    pub(super) fn open(storage: &Arc<dyn Storage>, mut listing: Listing) -> Result<Self> {
+        let walk = match listing.walk(storage) {
+            Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
                     listing.prefix.push(b'/');
                 }
-                Entries::Directory(directory)
+                walk
             }
             Err(Error::NotDirectory) if listing.may_be_a_file() => {
                 let slash = listing.prefix.iter().rposition(|&b| b == b'/');
                 listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
-                Entries::One(Some(Box::new(storage.entry(&listing.path)?)))
+                Walk::of(storage.entry(&listing.path)?)
             }
             Err(error) => return Err(error),
         };
         Ok(Self {
-            entries,
+            walk,
             listing,
+            framing: None,
             unsent: Vec::new(),
         })
+    }
+
+    /// To be sent in the representation's MODE.
+    pub(super) fn framed(self, representation: Representation) -> Self {
+        Self {
+            framing: Encoder::for_listing(representation).map(Box::new),
+            ..self
+        }
     }
 
     pub(super) fn slice(
         &mut self,
         stream: &mut dyn Stream,
         wait: Wait,
+        scratch: &mut Scratch,
         moved: &mut u64,
     ) -> Verdict {
         if wait == Wait::Never {
             return Verdict::WouldWait;
         }
+        let sent_later = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
             Err(error) => return Verdict::Failed(Failure::Storage(error)),
         };
+        if self.frame(sent_later, more, scratch).is_err() {
+            return Verdict::Failed(Failure::Malformed);
+        }
         match send(stream, &self.unsent, moved) {
             Sent::All => self.unsent.clear(),
             Sent::Part(sent) => {
@@ -71,6 +87,29 @@ impl Listed {
         if more { Verdict::Again } else { Verdict::Done }
     }
 
+    /// Frames what was printed behind the first `from` bytes, and the end behind the last.
+    fn frame(
+        &mut self,
+        from: usize,
+        more: bool,
+        scratch: &mut Scratch,
+    ) -> std::result::Result<(), Malformed> {
+        let Some(framing) = &mut self.framing else {
+            return Ok(());
+        };
+        let Scratch {
+            text, converted, ..
+        } = scratch;
+        converted.clear();
+        converted.extend(self.unsent.drain(from..));
+        framing.encode(converted, text, &mut self.unsent)?;
+        if !more {
+            framing.finish(&mut self.unsent)?;
+            self.framing = None;
+        }
+        Ok(())
+    }
+
     /// Prints some entries, at most until there are `enough` bytes to send. Whether there
     /// are more. Entries are counted too, since a pattern may leave them all out.
     fn print(&mut self, enough: usize) -> Result<bool> {
@@ -78,13 +117,11 @@ impl Listed {
             if self.unsent.len() >= enough {
                 break;
             }
-            let entry = match &mut self.entries {
-                Entries::Directory(directory) => directory.next_entry()?,
-                Entries::One(entry) => entry.take().map(|entry| *entry),
-            };
-            match entry {
-                Some(entry) => self.listing.print(&entry, &mut self.unsent),
-                None => return Ok(false),
+            match self.walk.next()? {
+                Next::Entry(entry) => self.listing.print(&entry, &mut self.unsent),
+                Next::Directory(path) => self.listing.print_header(&path, &mut self.unsent),
+                Next::Nothing => {}
+                Next::End => return Ok(false),
             }
         }
         Ok(true)
@@ -94,13 +131,36 @@ impl Listed {
 impl Listing {
     /// The whole listing as lines for a reply, cut off behind the line that passes `limit`
     /// bytes; whether that is all of it. Waits for the disk.
-    pub fn describe(self, storage: &dyn Storage, limit: usize) -> Result<(Vec<u8>, bool)> {
+    pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
         let mut listed = Listed::open(storage, self)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
         }
         Ok((listed.unsent, !more))
+    }
+
+    fn walk(&self, storage: &Arc<dyn Storage>) -> Result<Walk> {
+        if self.recursive {
+            Walk::open_recursive(storage, &self.path)
+        } else {
+            Walk::open(storage.as_ref(), &self.path)
+        }
+    }
+
+    /// As `ls -R` does: an empty line, and the directory as seen from where it began.
+    fn print_header(&self, path: &VirtualPath, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\r\n.");
+        for part in path.parts().skip(self.path.parts().count()) {
+            out.push(b'/');
+            listing::write_shown_name(out, &self.shown(part));
+        }
+        out.extend_from_slice(b":\r\n");
+    }
+
+    fn shown<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        self.charset
+            .map_or(Cow::Borrowed(name), |charset| charset.encode(name))
     }
 
     /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
@@ -117,14 +177,17 @@ impl Listing {
             return;
         }
         match self.format {
-            Format::Long { now } => listing::write_ls_line(out, entry, now),
+            Format::Long { now, zone } => {
+                let name = self.shown(&entry.name);
+                listing::write_ls_line(out, entry, &name, now, zone);
+            }
             Format::Facts { facts, writable } => {
                 facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
             }
             Format::Names => {
                 let start = out.len();
                 out.extend_from_slice(&self.prefix);
-                if !listing::write_name_line(out, &entry.name) {
+                if !listing::write_name_line(out, &self.shown(&entry.name)) {
                     out.truncate(start);
                 }
             }

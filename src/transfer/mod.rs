@@ -5,15 +5,21 @@
 //! only where it is told that it may. So the same code runs on the loop and on a worker, and
 //! whoever holds the transfer holds all of it. It knows no session and no reply. RFC 959 §3.
 
+mod converting;
+mod decoder;
+mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
 mod plan;
+mod representation;
+mod walk;
 
 use crate::net::Stream;
 use crate::storage::{self, Wait};
 
-pub use plan::{Direction, Format, Listing, Opened, Plan, Representation};
+pub use plan::{Direction, Format, Listing, Opened, Plan};
+pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
 
 use inbound::Inbound;
 use listing::Listed;
@@ -52,14 +58,28 @@ pub enum Verdict {
 pub enum Failure {
     /// The data connection was cut.
     Connection,
+    /// What came is not what MODE and STRU say that it is.
+    Malformed,
     /// The storage failed, or the file turned out shorter than it was.
     Storage(storage::Error),
+}
+
+/// A restart marker of the client's that an upload has come to, and what was before it is
+/// written (RFC 959 §3.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// What the client calls the place: printable, without spaces.
+    pub theirs: Vec<u8>,
+    /// The offset in the file.
+    pub ours: u64,
 }
 
 /// Where a slice puts bytes on their way: one for the loop, one for each worker.
 pub struct Scratch {
     /// As read.
     chunk: Vec<u8>,
+    /// On the way from one to the other.
+    text: Vec<u8>,
     /// As converted.
     converted: Vec<u8>,
 }
@@ -69,8 +89,15 @@ impl Scratch {
     pub fn new(bytes: usize) -> Self {
         Self {
             chunk: vec![0; bytes],
+            text: Vec::new(),
             converted: Vec::new(),
         }
+    }
+
+    /// Room to read into: as much as there is, and no more than `most` bytes.
+    pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
+        let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
+        self.chunk.get_mut(..length).unwrap_or_default()
     }
 }
 
@@ -80,7 +107,7 @@ pub struct Source(Flow);
 enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
-    Listed(Listed),
+    Listed(Box<Listed>),
     /// It is over, and what it held is closed.
     Over,
 }
@@ -98,6 +125,20 @@ impl Source {
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
         matches!(self.0, Flow::Inbound(_))
+    }
+
+    /// Closes the file side of a transfer that did not come to its end: an upload's temporary
+    /// file is removed, unless a part of it was promised to stay. Waits for the disk.
+    pub fn abandon(self) {
+        self.0.abandon();
+    }
+}
+
+impl Flow {
+    fn abandon(self) {
+        if let Self::Inbound(inbound) = self {
+            inbound.abandon();
+        }
     }
 }
 
@@ -137,7 +178,7 @@ impl Transfer {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
-            Flow::Listed(listed) => listed.slice(stream, wait, &mut self.moved),
+            Flow::Listed(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
             Flow::Over => Verdict::Done,
         };
         self.conclude(verdict)
@@ -153,6 +194,15 @@ impl Transfer {
             Ok(()) => Verdict::Done,
             Err(error) => Verdict::Failed(Failure::Storage(error)),
         })
+    }
+
+    /// A restart marker that was reached in the last slice and is to be acknowledged now:
+    /// taken, it is a promise that what is before it stays.
+    pub fn take_mark(&mut self) -> Option<Mark> {
+        match &mut self.flow {
+            Flow::Inbound(inbound) => inbound.take_mark(),
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => None,
+        }
     }
 
     /// Cuts the data connection off, at once, and leaves the file side to be closed where
@@ -173,7 +223,7 @@ impl Transfer {
                 let _ = self.stream.shutdown();
             }
             Verdict::Failed(_) => {
-                self.flow = Flow::Over;
+                std::mem::replace(&mut self.flow, Flow::Over).abandon();
                 self.stream.reset_on_close();
             }
             _ => {}

@@ -1,33 +1,35 @@
 //! RETR: a file's bytes onto the data connection.
 //!
-//! Binary goes by `sendfile` where the disk may be waited for. On the loop only a small rest
-//! is sent, and only if the kernel has it cached: `sendfile` cannot be told not to wait.
-//! TYPE A is converted through the scratch; what the connection did not take of a converted
-//! chunk is kept, because its offset in the file is no longer known. RFC 959 §3.1.1.
+//! What is sent as it is goes by `sendfile` where the disk may be waited for. On the loop only
+//! a small rest is sent, and only if the kernel has it cached: `sendfile` cannot be told not
+//! to wait. Everything else is [`converting`](super::converting). RFC 959 §3.1.1.
 
 use std::io;
 
+use super::converting::Converting;
 use super::{Failure, Interest, Representation, Scratch, Sent, Verdict, send};
 use crate::limits::INLINE_BYTES;
 use crate::net::Stream;
-use crate::protocol::ascii::Encoder;
 use crate::storage::{Error, File, Wait};
 
 pub(super) struct Outbound {
-    file: Box<dyn File>,
-    offset: u64,
-    /// Bytes of the file that are to be sent; it may have grown since, and we do not follow.
-    left: u64,
+    file: Unsent,
     form: Form,
 }
 
 enum Form {
+    /// TYPE I, STRU F, MODE S: the wire is the file.
     Image,
-    Ascii {
-        encoder: Encoder,
-        /// Converted, and not taken yet by the connection.
-        unsent: Vec<u8>,
-    },
+    /// Anything else.
+    Converted(Box<Converting>),
+}
+
+/// What is to be sent of a file.
+pub(super) struct Unsent {
+    file: Box<dyn File>,
+    offset: u64,
+    /// Bytes of the file that are to be sent; it may have grown since, and we do not follow.
+    left: u64,
 }
 
 impl Outbound {
@@ -37,18 +39,10 @@ impl Outbound {
         offset: u64,
         left: u64,
     ) -> Self {
-        let form = match representation {
-            Representation::Image => Form::Image,
-            Representation::Ascii => Form::Ascii {
-                encoder: Encoder::new(),
-                unsent: Vec::new(),
-            },
-        };
+        let converting = Converting::new(representation, offset);
         Self {
-            file,
-            offset,
-            left,
-            form,
+            file: Unsent { file, offset, left },
+            form: converting.map_or(Form::Image, |form| Form::Converted(Box::new(form))),
         }
     }
 
@@ -60,21 +54,42 @@ impl Outbound {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> Verdict {
-        if wait == Wait::Never && self.left > INLINE_BYTES as u64 {
+        if wait == Wait::Never && self.file.left > INLINE_BYTES as u64 {
             return Verdict::WouldWait;
+        }
+        if let Form::Converted(converting) = &mut self.form {
+            return converting.slice(&mut self.file, stream, budget, wait, scratch, moved);
         }
         let enough = *moved + budget as u64;
         while *moved < enough {
-            let step = match (&self.form, wait) {
-                (Form::Image, Wait::Allowed) => self.send_file(stream, enough - *moved, moved),
-                (Form::Image, Wait::Never) => self.send_cached(stream, scratch, moved),
-                (Form::Ascii { .. }, _) => self.send_converted(stream, wait, scratch, moved),
+            let step = match wait {
+                Wait::Allowed => self.file.send_file(stream, enough - *moved, moved),
+                Wait::Never => self.file.send_cached(stream, scratch, moved),
             };
             if let Some(verdict) = step {
                 return verdict;
             }
         }
         Verdict::Again
+    }
+}
+
+impl Unsent {
+    /// Where the next byte is in the file.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many bytes are to be sent.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Reads the next bytes; they count as sent.
+    pub(super) fn read<'a>(&mut self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], Verdict> {
+        let bytes = self.peek(room, wait)?;
+        self.advance(bytes.len());
+        Ok(bytes)
     }
 
     /// Straight from the file to the socket. `None` is progress.
@@ -98,11 +113,7 @@ impl Outbound {
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => Some(Verdict::Waiting(Interest::Writable)),
                 io::ErrorKind::Interrupted => None,
-                // Only a read can fail so: the connection's errors have kinds of their own.
-                _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                    Some(Verdict::Failed(Failure::Storage(Error::Device)))
-                }
-                _ => Some(Verdict::Failed(Failure::Connection)),
+                _ => Some(Verdict::Failed(whose(&error))),
             },
         }
     }
@@ -117,17 +128,13 @@ impl Outbound {
         if self.left == 0 {
             return Some(Verdict::Done);
         }
-        let room = capped(&mut scratch.chunk, self.left);
-        let count = match self.file.read_at(room, self.offset, Wait::Never) {
-            Ok(0) => return Some(shorter_than_it_was()),
-            Ok(count) => count,
-            Err(Error::WouldWait) => return Some(Verdict::WouldWait),
-            Err(error) => return Some(Verdict::Failed(Failure::Storage(error))),
+        let bytes = match self.peek(&mut scratch.chunk, Wait::Never) {
+            Ok(bytes) => bytes,
+            Err(verdict) => return Some(verdict),
         };
-        let bytes = room.get(..count)?;
         match send(stream, bytes, moved) {
             Sent::All => {
-                self.advance(count);
+                self.advance(bytes.len());
                 None
             }
             Sent::Part(sent) => {
@@ -138,43 +145,13 @@ impl Outbound {
         }
     }
 
-    /// Converted to CRLF lines. `None` is progress.
-    fn send_converted(
-        &mut self,
-        stream: &mut dyn Stream,
-        wait: Wait,
-        scratch: &mut Scratch,
-        moved: &mut u64,
-    ) -> Option<Verdict> {
-        let Form::Ascii { encoder, unsent } = &mut self.form else {
-            return Some(Verdict::Done);
-        };
-        if unsent.is_empty() {
-            if self.left == 0 {
-                return Some(Verdict::Done);
-            }
-            let room = capped(&mut scratch.chunk, self.left);
-            let count = match self.file.read_at(room, self.offset, wait) {
-                Ok(0) => return Some(shorter_than_it_was()),
-                Ok(count) => count,
-                Err(Error::WouldWait) => return Some(Verdict::WouldWait),
-                Err(error) => return Some(Verdict::Failed(Failure::Storage(error))),
-            };
-            scratch.converted.clear();
-            encoder.encode(room.get(..count)?, &mut scratch.converted);
-            self.offset += count as u64;
-            self.left -= count as u64;
-        } else {
-            scratch.converted.clear();
-            scratch.converted.append(unsent);
-        }
-        match send(stream, &scratch.converted, moved) {
-            Sent::All => None,
-            Sent::Part(sent) => {
-                unsent.extend_from_slice(scratch.converted.get(sent..)?);
-                Some(Verdict::Waiting(Interest::Writable))
-            }
-            Sent::Failed => Some(Verdict::Failed(Failure::Connection)),
+    fn peek<'a>(&self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], Verdict> {
+        let room = capped(room, self.left);
+        match self.file.read_at(room, self.offset, wait) {
+            Ok(0) => Err(shorter_than_it_was()),
+            Ok(count) => Ok(room.get(..count).unwrap_or_default()),
+            Err(Error::WouldWait) => Err(Verdict::WouldWait),
+            Err(error) => Err(Verdict::Failed(Failure::Storage(error))),
         }
     }
 
@@ -182,6 +159,21 @@ impl Outbound {
         self.offset += count as u64;
         self.left = self.left.saturating_sub(count as u64);
     }
+}
+
+/// Whose fault it is that `send_file` failed: of the two descriptors, only the file's can have an
+/// I/O error, and a copy in its stead says what the storage said.
+fn whose(error: &io::Error) -> Failure {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
+    if let Some(error) = inner {
+        return Failure::Storage(*error);
+    }
+    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
+        return Failure::Storage(Error::Device);
+    }
+    Failure::Connection
 }
 
 /// The size was promised in the 150: a file that ends before it is an error, never a 226.

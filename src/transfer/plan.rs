@@ -3,21 +3,18 @@
 //! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
 //! the client hears before any 150. It knows paths and placements, no sockets.
 
+use std::sync::Arc;
+
 use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
+use super::representation::{DataType, Representation};
 use super::{Flow, Source};
+use crate::protocol::byte_range::ByteRange;
+use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
-use crate::storage::{Error, Metadata, Placement, Result, Storage, VirtualPath, Wait};
-
-/// How bytes are represented on the wire (RFC 959 §3.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Representation {
-    /// TYPE I and L 8: as they are.
-    Image,
-    /// TYPE A: lines end in CRLF.
-    Ascii,
-}
+use crate::protocol::zone::Zone;
+use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
 /// What a listing prints of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +23,8 @@ pub enum Format {
     Long {
         /// The wall clock when the listing was asked for.
         now: i64,
+        /// The time zone of the dates.
+        zone: Zone,
     },
     /// NLST: names that RETR takes.
     Names,
@@ -48,6 +47,10 @@ pub struct Listing {
     /// The directory or file as the client named it, empty where it named none: NLST puts it
     /// before each name, so that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
+    /// What the names are converted to, for a client that is older than UTF-8.
+    pub charset: Option<Charset>,
+    /// Whether the directories below follow (`LIST -R`).
+    pub recursive: bool,
     /// What is printed.
     pub format: Format,
 }
@@ -61,6 +64,8 @@ pub enum Direction {
         path: VirtualPath,
         /// Its first byte to send.
         offset: u64,
+        /// Instead of all from there: these bytes, as far as there are.
+        range: Option<ByteRange>,
     },
     /// STOR, STOU and APPE.
     Store {
@@ -68,6 +73,8 @@ pub enum Direction {
         path: VirtualPath,
         /// Where the bytes go.
         placement: Placement,
+        /// For a new file, instead of the process's own.
+        umask: Option<Umask>,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
@@ -78,7 +85,7 @@ pub enum Direction {
 pub struct Plan {
     /// Which way, and what.
     pub direction: Direction,
-    /// How bytes look on the wire; a listing is the same in both.
+    /// How bytes look on the wire; of it a listing has only the MODE.
     pub representation: Representation,
 }
 
@@ -93,19 +100,31 @@ pub struct Opened {
 
 impl Plan {
     /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
-    pub fn open(&self, storage: &dyn Storage, wait: Wait) -> Result<(Source, Opened)> {
+    pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
         match &self.direction {
-            Direction::Retrieve { path, offset } => {
+            Direction::Retrieve {
+                path,
+                offset,
+                range,
+            } => {
                 let (file, metadata) = storage.open(path, wait)?;
-                let left = left_behind(&metadata, *offset)?;
-                let outbound = Outbound::new(file, self.representation, *offset, left);
-                let size = (self.representation == Representation::Image).then_some(left);
+                let (offset, left) = match range {
+                    Some(range) => range.within(metadata.size),
+                    None => (*offset, left_behind(&metadata, *offset)?),
+                };
+                let outbound = Outbound::new(file, self.representation, offset, left);
+                let is_image = self.representation.data_type == DataType::Image;
+                let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };
                 Ok((Source(Flow::Outbound(outbound)), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
-            Direction::Store { path, placement } => {
-                let upload = storage.create(path, *placement)?;
+            Direction::Store {
+                path,
+                placement,
+                umask,
+            } => {
+                let upload = storage.create(path, *placement, *umask)?;
                 let opened = Opened {
                     size: None,
                     path: Some(upload.path),
@@ -114,12 +133,12 @@ impl Plan {
                 Ok((Source(Flow::Inbound(inbound)), opened))
             }
             Direction::List(listing) => {
-                let listed = Listed::open(storage, listing.clone())?;
+                let listed = Listed::open(storage, listing.clone())?.framed(self.representation);
                 let opened = Opened {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(listed)), opened))
+                Ok((Source(Flow::Listed(Box::new(listed))), opened))
             }
         }
     }

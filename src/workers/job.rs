@@ -4,7 +4,9 @@
 //! that panics comes back as [`Outcome::Panicked`]; what it held is gone, closed by unwinding.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Operation, Result, Storage, VirtualPath, Wait};
@@ -31,6 +33,10 @@ pub struct Job {
 pub enum Work {
     /// A question or a change.
     Operate(Operation),
+    /// A slice of an errand.
+    Errand(Box<Errand>),
+    /// What an errand has open is closed, a temporary file removed.
+    Drop(Box<Errand>),
     /// One entry, for MLST.
     Entry(VirtualPath),
     /// A listing for a reply, of at most `limit` bytes.
@@ -46,7 +52,8 @@ pub enum Work {
     Slice(Box<Transfer>),
     /// A received upload is put in its place.
     Commit(Box<Transfer>),
-    /// The file side of a cut transfer is closed, a temporary file removed.
+    /// The file side of a cut transfer is closed, a temporary file removed, or what was promised
+    /// of it kept.
     Discard(Source),
 }
 
@@ -54,6 +61,8 @@ pub enum Work {
 pub enum Outcome {
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
+    /// Of [`Work::Errand`].
+    Errand(Box<Errand>, Step),
     /// Of [`Work::Entry`].
     Entry(Result<Box<Entry>>),
     /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
@@ -62,7 +71,7 @@ pub enum Outcome {
     Opened(Result<(Source, Opened)>),
     /// Of [`Work::Slice`] and [`Work::Commit`].
     Sliced(Box<Transfer>, Verdict),
-    /// Of [`Work::Discard`].
+    /// Of [`Work::Discard`] and [`Work::Drop`].
     Discarded,
     /// Of any of them: a bug, contained.
     Panicked,
@@ -78,7 +87,7 @@ pub struct Completion {
 
 impl Job {
     /// Does the work; may wait for a device, never for the network.
-    pub fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Completion {
+    pub fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Completion {
         let Self { tag, work } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(storage, scratch)));
         Completion {
@@ -89,10 +98,18 @@ impl Job {
 }
 
 impl Work {
-    fn run(self, storage: &dyn Storage, scratch: &mut Scratch) -> Outcome {
+    fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Outcome {
         match self {
             Self::Operate(operation) => {
                 Outcome::Operated(storage.perform(&operation, Wait::Allowed))
+            }
+            Self::Errand(mut errand) => {
+                let step = errand.slice(storage, scratch);
+                Outcome::Errand(errand, step)
+            }
+            Self::Drop(errand) => {
+                drop(errand);
+                Outcome::Discarded
             }
             Self::Entry(path) => Outcome::Entry(storage.entry(&path).map(Box::new)),
             Self::Describe { listing, limit } => {
@@ -108,7 +125,7 @@ impl Work {
                 Outcome::Sliced(transfer, verdict)
             }
             Self::Discard(source) => {
-                drop(source);
+                source.abandon();
                 Outcome::Discarded
             }
         }

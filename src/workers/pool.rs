@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::{Completion, Job, Runner};
-use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES};
+use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS};
 use crate::net::Waker;
 use crate::storage::Storage;
 use crate::transfer::Scratch;
@@ -55,7 +55,7 @@ impl Pool {
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
-                .spawn(move || work(&queue, storage.as_ref(), &sender, &waker))?;
+                .spawn(move || work(&queue, &storage, &sender, &waker))?;
         }
         Ok(pool)
     }
@@ -114,7 +114,8 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, storage: &dyn Storage, finished: &Sender<Completion>, waker: &Waker) {
+fn work(queue: &Queue, storage: &Arc<dyn Storage>, finished: &Sender<Completion>, waker: &Waker) {
+    yield_to_the_loop();
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
         if finished.send(job.run(storage, &mut scratch)).is_err() {
@@ -122,6 +123,13 @@ fn work(queue: &Queue, storage: &dyn Storage, finished: &Sender<Completion>, wak
         }
         waker();
     }
+}
+
+/// Control before data, for the scheduler too: where there are fewer processors than threads, a
+/// command is answered before the next megabyte moves.
+fn yield_to_the_loop() {
+    // On Linux priorities are of threads, and nobody may not be nice; refused, it is only slower.
+    let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
 }
 
 /// No threads: a job runs where it is submitted. For the smallest board, and the simplest
@@ -145,7 +153,7 @@ impl Inline {
 
 impl Runner for Inline {
     fn submit(&mut self, job: Job) {
-        let completion = job.run(self.storage.as_ref(), &mut self.scratch);
+        let completion = job.run(&self.storage, &mut self.scratch);
         self.finished.push_back(completion);
     }
 

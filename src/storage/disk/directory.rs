@@ -7,11 +7,11 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, OFlags};
+use rustix::fs::{Dir, OFlags};
 
 use super::lookup::Root;
 use super::temporary::is_reserved;
-use super::{HARMLESS, operations};
+use super::{HARMLESS, operations, statx};
 use crate::storage::{Directory, Entry, Kind, Metadata, Result, VirtualPath, Wait};
 
 /// A directory that is being listed.
@@ -58,7 +58,7 @@ pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
         Some((parent, name)) => examine(root, &path.parent(), parent, name),
         None => Ok(Entry {
             name: Vec::new(),
-            metadata: super::metadata(&rustix::fs::fstat(root)?),
+            metadata: statx::metadata_at(root, b"")?,
             target: None,
             followed: None,
         }),
@@ -66,8 +66,7 @@ pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
 }
 
 fn examine(root: &Root, path: &VirtualPath, directory: impl AsFd, name: &[u8]) -> Result<Entry> {
-    let stat = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    let metadata = super::metadata(&stat);
+    let metadata = statx::metadata_at(&directory, name)?;
     let is_link = metadata.kind == Kind::Link;
     Ok(Entry {
         name: name.to_vec(),
@@ -84,6 +83,5 @@ fn examine(root: &Root, path: &VirtualPath, directory: impl AsFd, name: &[u8]) -
 fn followed(root: &Root, directory: &VirtualPath, name: &[u8]) -> Option<Metadata> {
     let path = [directory.from_root(), b"/", name].concat();
     let found: OwnedFd = root.find(&path, OFlags::PATH, Wait::Allowed).ok()?;
-    let stat = rustix::fs::fstat(found).ok()?;
-    Some(super::metadata(&stat))
+    statx::metadata_at(found, b"").ok()
 }

@@ -97,6 +97,13 @@ impl File for DiskFile {
         Ok(())
     }
 
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        if let Fate::Pending(_) = &self.fate {
+            retry_on_intr(|| rustix::fs::ftruncate(&self.descriptor, size))?;
+        }
+        self.commit()
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.descriptor.as_fd())
     }

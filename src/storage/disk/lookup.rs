@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::storage::{Error, Result, VirtualPath, Wait};
@@ -149,25 +149,23 @@ fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Re
     if part == b".." {
         return Err(Errno::XDEV);
     }
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let found =
-        rustix::io::retry_on_intr(|| rustix::fs::openat(directory, part, flags, mode(flags)));
-    // A link is opened itself with O_PATH, and is "not a directory" with O_DIRECTORY: both
-    // are a way that this lookup does not go.
-    let is_link = match &found {
-        Ok(found) if flags.contains(OFlags::PATH) => file_type(rustix::fs::fstat(found)?),
-        Err(Errno::NOTDIR) => file_type(rustix::fs::statat(
-            directory,
-            part,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )?),
-        _ => FileType::Unknown,
-    } == FileType::Symlink;
-    if is_link { Err(Errno::LOOP) } else { found }
-}
-
-fn file_type(stat: rustix::fs::Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
+    let open = |flags: OFlags| {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::io::retry_on_intr(|| rustix::fs::openat(directory, part, flags, mode(flags)))
+    };
+    if !flags.intersects(OFlags::PATH | OFlags::DIRECTORY) {
+        return open(flags);
+    }
+    // With O_PATH a link itself is opened, and with O_DIRECTORY it is "not a directory":
+    // what was opened, not its name, says which it is, or a rename could come between.
+    let found = open(OFlags::PATH)?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
+        FileType::Symlink => Err(Errno::LOOP),
+        FileType::Directory if flags.contains(OFlags::PATH) => Ok(found),
+        FileType::Directory => rustix::fs::openat(&found, ".", flags, Mode::empty()),
+        _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::NOTDIR),
+        _ => Ok(found),
+    }
 }
 
 /// openat2 refuses a mode where no file is made.

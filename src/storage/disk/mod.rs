@@ -1,13 +1,16 @@
 //! The kernel-confined disk: one directory, and no way out of it.
 //!
 //! It owns the root's descriptor and puts the parts together: [`lookup`] is the jail,
-//! [`operations`] changes names, [`file`] is what is open, [`upload`] and [`temporary`] make
-//! a file appear whole or not at all, [`directory`] lists. Nothing here knows a session.
+//! [`operations`] changes names and [`attributes`] times and modes, [`file`] is what is open,
+//! [`upload`] and [`temporary`] make a file appear whole or not at all, [`directory`] lists.
+//! Nothing here knows a session.
 
+mod attributes;
 mod directory;
 mod file;
 mod lookup;
 mod operations;
+mod statx;
 mod temporary;
 mod upload;
 
@@ -24,7 +27,7 @@ use self::file::DiskFile;
 use self::lookup::Root;
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Result, Storage,
-    Upload, VirtualPath, Wait,
+    Umask, Upload, VirtualPath, Wait,
 };
 
 /// What every open of a file has: a FIFO must not block it, a terminal must not adopt us.
@@ -60,8 +63,13 @@ impl Storage for Disk {
         Ok((Box::new(file), metadata))
     }
 
-    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
-        upload::create(&self.root, path, placement)
+    fn create(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        umask: Option<Umask>,
+    ) -> Result<Upload> {
+        upload::create(&self.root, path, placement, umask)
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -102,19 +110,24 @@ fn refuse_reserved(path: &VirtualPath) -> Result<()> {
 )]
 fn metadata(stat: &Stat) -> Metadata {
     Metadata {
-        kind: match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Directory,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
-        },
+        kind: kind(FileType::from_raw_mode(stat.st_mode)),
         size: u64::try_from(stat.st_size).unwrap_or(0),
         modified: i64::from(stat.st_mtime),
         modified_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
+        created: None,
         mode: u32::from(stat.st_mode) & 0o7777,
         links: u64::from(stat.st_nlink),
         owner: stat.st_uid,
         group: stat.st_gid,
         unique: (u64::from(stat.st_dev), u64::from(stat.st_ino)),
+    }
+}
+
+const fn kind(file_type: FileType) -> Kind {
+    match file_type {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
     }
 }

@@ -10,9 +10,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::lookup::Root;
-use super::refuse_reserved;
 use super::upload::refuse_new_reserved;
-use crate::storage::{Answer, Error, File, Operation, Result, VirtualPath, Wait};
+use super::{attributes, refuse_reserved};
+use crate::storage::{Answer, Error, File, Operation, Result, Umask, VirtualPath, Wait};
 
 /// How much of a file is read at a time to count its line ends.
 const COUNT_CHUNK: usize = 64 * 1024;
@@ -34,7 +34,9 @@ pub(super) fn perform(root: &Root, operation: &Operation, wait: Wait) -> Result<
         (Operation::AsciiSize { path, limit }, _) => {
             return ascii_size(root, path, *limit).map(Answer::Size);
         }
-        (Operation::MakeDirectory(path), _) => make_directory(root, path)?,
+        (Operation::Space(path), _) => return attributes::space(root, path).map(Answer::Size),
+        (Operation::SetAttributes(path, new), _) => attributes::set(root, path, *new)?,
+        (Operation::MakeDirectory { path, umask }, _) => make_directory(root, path, *umask)?,
         (Operation::RemoveDirectory(path), _) => remove(root, path, AtFlags::REMOVEDIR)?,
         (Operation::RemoveFile(path), _) => remove(root, path, AtFlags::empty())?,
         (Operation::Rename { from, to }, _) => rename(root, from, to)?,
@@ -50,10 +52,17 @@ pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) 
     Ok(directory)
 }
 
-fn make_directory(root: &Root, path: &VirtualPath) -> Result<()> {
+fn make_directory(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<()> {
     refuse_new_reserved(path)?;
     let (parent, name) = root.parent(path)?.ok_or(Error::Exists)?;
-    rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o777))?;
+    let mode = Mode::from_raw_mode(umask.map_or(0o777, Umask::directory_mode));
+    rustix::fs::mkdirat(&parent, name, mode)?;
+    if umask.is_some() {
+        // What the process's own mask has taken away.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
+        attributes::set_mode(directory.as_fd(), mode)?;
+    }
     Ok(())
 }
 

@@ -14,22 +14,27 @@ use super::file::DiskFile;
 use super::lookup::Root;
 use super::temporary::{Replacement, is_reserved};
 use super::{HARMLESS, refuse_reserved};
-use crate::storage::{Error, Kind, Placement, Result, Upload, VirtualPath, Wait};
+use crate::storage::{Error, Kind, Placement, Result, Umask, Upload, VirtualPath, Wait};
 
 /// How many links in a row are followed to the file that an upload replaces.
 const LINKS: usize = 16;
 
 /// Opens `path` to write.
-pub(super) fn create(root: &Root, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+pub(super) fn create(
+    root: &Root,
+    path: &VirtualPath,
+    placement: Placement,
+    umask: Option<Umask>,
+) -> Result<Upload> {
     refuse_new_reserved(path)?;
     if path.is_root() {
         return Err(Error::IsDirectory);
     }
     match placement {
-        Placement::Replace => replace(root, path),
-        Placement::Unique => unique(root, path),
-        Placement::Append => in_place(root, path, OFlags::CREATE, None),
-        Placement::At(offset) => in_place(root, path, OFlags::empty(), Some(offset)),
+        Placement::Replace => replace(root, path, umask),
+        Placement::Unique => unique(root, path, umask),
+        Placement::Append => append(root, path, umask),
+        Placement::At(offset) => in_place(find(root, path, OFlags::empty())?, path, Some(offset)),
     }
 }
 
@@ -41,11 +46,11 @@ pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
     refuse_reserved(path)
 }
 
-fn replace(root: &Root, path: &VirtualPath) -> Result<Upload> {
+fn replace(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
     let target = Target::resolve(root, path)?;
     let (descriptor, replacement) = Replacement::begin(target.directory, target.name)?;
     let file = DiskFile::pending(descriptor, replacement);
-    if let Some(mode) = target.mode {
+    if let Some(mode) = target.mode.or_else(|| umask.map(new_mode)) {
         file.set_mode(mode)?;
     }
     Ok(Upload {
@@ -55,11 +60,14 @@ fn replace(root: &Root, path: &VirtualPath) -> Result<Upload> {
     })
 }
 
-fn unique(root: &Root, path: &VirtualPath) -> Result<Upload> {
+fn unique(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
     let parent = path.parent();
     let directory = root.directory(parent.from_root())?;
     let (descriptor, replacement) = Replacement::begin(directory, path.name().to_vec())?;
     let mut file = DiskFile::pending(descriptor, replacement);
+    if let Some(umask) = umask {
+        file.set_mode(new_mode(umask))?;
+    }
     let path = parent.join(file.reserve()?).map_err(|_| Error::BadName)?;
     Ok(Upload {
         file: Box::new(file),
@@ -68,9 +76,35 @@ fn unique(root: &Root, path: &VirtualPath) -> Result<Upload> {
     })
 }
 
-fn in_place(root: &Root, path: &VirtualPath, flags: OFlags, at: Option<u64>) -> Result<Upload> {
+fn append(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
+    let existing = match umask {
+        Some(_) => find(root, path, OFlags::empty()),
+        // Nobody asks whether it is new.
+        None => Err(Error::NotFound),
+    };
+    let descriptor = match (existing, umask) {
+        (Err(Error::NotFound), umask) => {
+            let made = find(root, path, OFlags::CREATE)?;
+            if let Some(umask) = umask {
+                rustix::fs::fchmod(&made, new_mode(umask))?;
+            }
+            made
+        }
+        (existing, _) => existing?,
+    };
+    in_place(descriptor, path, None)
+}
+
+fn find(root: &Root, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
     let flags = OFlags::WRONLY | HARMLESS | flags;
-    let descriptor = root.find(path.from_root(), flags, Wait::Allowed)?;
+    root.find(path.from_root(), flags, Wait::Allowed)
+}
+
+fn new_mode(umask: Umask) -> Mode {
+    Mode::from_raw_mode(umask.file_mode())
+}
+
+fn in_place(descriptor: OwnedFd, path: &VirtualPath, at: Option<u64>) -> Result<Upload> {
     let metadata = super::metadata(&rustix::fs::fstat(&descriptor)?);
     if metadata.kind != Kind::File {
         return Err(Error::NotRegular);

@@ -12,9 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::tree::{Contents, Tree};
 use super::{
-    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Upload,
-    VirtualPath, Wait,
+    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Umask,
+    Upload, VirtualPath, Wait,
 };
+
+/// What is free, by agreement: 1 GiB, however much is there.
+const SPACE: u64 = 1 << 30;
 
 /// A tree in memory; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -120,7 +123,12 @@ impl Storage for Memory {
             (Operation::AsciiSize { path, limit }, _) => {
                 return ascii_size(&tree.file(path)?.bytes(), *limit).map(Answer::Size);
             }
-            (Operation::MakeDirectory(path), _) => tree.make_directory(path)?,
+            (Operation::Space(path), _) => {
+                tree.metadata(path)?;
+                return Ok(Answer::Size(SPACE));
+            }
+            (Operation::SetAttributes(path, new), _) => tree.set_attributes(path, *new)?,
+            (Operation::MakeDirectory { path, umask }, _) => tree.make_directory(path, *umask)?,
             (Operation::RemoveDirectory(path), _) => tree.remove_directory(path)?,
             (Operation::RemoveFile(path), _) => tree.remove_file(path)?,
             (Operation::Rename { from, to }, _) => tree.rename(from, to)?,
@@ -134,23 +142,30 @@ impl Storage for Memory {
         Ok((self.handle(contents, Fate::Settled), metadata))
     }
 
-    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+    fn create(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        umask: Option<Umask>,
+    ) -> Result<Upload> {
         let mut tree = self.tree();
         let mut path = path.clone();
         let (contents, offset, fate) = match placement {
             Placement::Replace => {
-                tree.file_to_write(&path)?;
-                (tree.new_contents(), 0, self.pending(&path, None))
+                let existing = tree.file_to_write(&path)?;
+                let mode = existing.map_or_else(|| file_mode(umask), |file| file.mode());
+                (tree.new_contents(mode), 0, self.pending(&path, None))
             }
             Placement::Unique => {
                 path = tree.free_name(&path)?;
-                let reservation = tree.make_file(path.clone()).id();
+                let reservation = tree.make_file(path.clone(), file_mode(umask)).id();
                 let fate = self.pending(&path, Some(reservation));
-                (tree.new_contents(), 0, fate)
+                (tree.new_contents(file_mode(umask)), 0, fate)
             }
             Placement::Append => {
                 let existing = tree.file_to_write(&path)?;
-                let contents = existing.unwrap_or_else(|| tree.make_file(path.clone()));
+                let contents =
+                    existing.unwrap_or_else(|| tree.make_file(path.clone(), file_mode(umask)));
                 let size = contents.size();
                 (contents, size, Fate::Settled)
             }
@@ -232,6 +247,14 @@ impl File for MemoryFile {
         Ok(())
     }
 
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        if let Fate::Pending { .. } = &self.fate {
+            let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
+            self.contents.bytes().truncate(size);
+        }
+        self.commit()
+    }
+
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -259,6 +282,10 @@ impl Directory for MemoryDirectory {
     fn next_entry(&mut self) -> Result<Option<Entry>> {
         Ok(self.entries.next())
     }
+}
+
+fn file_mode(umask: Option<Umask>) -> u32 {
+    umask.map_or(0o644, Umask::file_mode)
 }
 
 fn ascii_size(bytes: &[u8], limit: u64) -> Result<u64> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::storage::{Entry, Error, Kind, Metadata, Result, VirtualPath};
+use crate::storage::{Attributes, Entry, Error, Kind, Metadata, Result, Umask, VirtualPath};
 
 /// When everything was last modified: 2001-09-09 01:46:40 UTC.
 const MODIFIED: i64 = 1_000_000_000;
@@ -23,8 +23,29 @@ pub(super) struct Tree {
 
 #[derive(Clone, Debug)]
 enum Node {
-    Directory(u64),
+    Directory(u64, Inherent),
     File(Arc<Contents>),
+}
+
+/// What is set of a file or directory, whatever it is called and holds.
+#[derive(Clone, Copy, Debug)]
+struct Inherent {
+    modified: (i64, u32),
+    mode: u32,
+}
+
+impl Inherent {
+    const fn new(mode: u32) -> Self {
+        Self {
+            modified: (MODIFIED, 0),
+            mode,
+        }
+    }
+
+    fn set(&mut self, new: Attributes) {
+        self.modified = new.modified.unwrap_or(self.modified);
+        self.mode = new.mode.unwrap_or(self.mode);
+    }
 }
 
 /// What a file holds, whoever holds the file.
@@ -32,9 +53,18 @@ enum Node {
 pub(super) struct Contents {
     id: u64,
     bytes: Mutex<Vec<u8>>,
+    inherent: Mutex<Inherent>,
 }
 
 impl Contents {
+    pub(super) fn mode(&self) -> u32 {
+        self.inherent().mode
+    }
+
+    fn inherent(&self) -> MutexGuard<'_, Inherent> {
+        self.inherent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) const fn id(&self) -> u64 {
         self.id
     }
@@ -51,7 +81,7 @@ impl Contents {
 impl Default for Tree {
     fn default() -> Self {
         Self {
-            nodes: BTreeMap::from([(VirtualPath::root(), Node::Directory(0))]),
+            nodes: BTreeMap::from([(VirtualPath::root(), directory(0, None))]),
             next_id: 1,
         }
     }
@@ -78,16 +108,18 @@ impl Tree {
     }
 
     pub(super) fn metadata(&self, path: &VirtualPath) -> Result<Metadata> {
-        let (kind, mode, size, id) = match self.node(path)? {
-            Node::Directory(id) => (Kind::Directory, 0o755, 0, *id),
-            Node::File(file) => (Kind::File, 0o644, file.size(), file.id),
+        let (kind, inherent, size, id) = match self.node(path)? {
+            Node::Directory(id, inherent) => (Kind::Directory, *inherent, 0, *id),
+            Node::File(file) => (Kind::File, *file.inherent(), file.size(), file.id),
         };
+        let (modified, modified_nanoseconds) = inherent.modified;
         Ok(Metadata {
             kind,
             size,
-            modified: MODIFIED,
-            modified_nanoseconds: 0,
-            mode,
+            modified,
+            modified_nanoseconds,
+            created: None,
+            mode: inherent.mode,
             links: 1,
             owner: 0,
             group: 0,
@@ -97,14 +129,14 @@ impl Tree {
 
     pub(super) fn check_directory(&self, path: &VirtualPath) -> Result<()> {
         match self.node(path)? {
-            Node::Directory(_) => Ok(()),
+            Node::Directory(..) => Ok(()),
             Node::File(_) => Err(Error::NotDirectory),
         }
     }
 
     pub(super) fn file(&self, path: &VirtualPath) -> Result<Arc<Contents>> {
         match self.node(path)? {
-            Node::Directory(_) => Err(Error::IsDirectory),
+            Node::Directory(..) => Err(Error::IsDirectory),
             Node::File(file) => Ok(Arc::clone(file)),
         }
     }
@@ -137,14 +169,17 @@ impl Tree {
     }
 
     /// Contents that no name stands for yet.
-    pub(super) fn new_contents(&mut self) -> Arc<Contents> {
-        let (id, bytes) = (self.new_id(), Mutex::default());
-        Arc::new(Contents { id, bytes })
+    pub(super) fn new_contents(&mut self, mode: u32) -> Arc<Contents> {
+        Arc::new(Contents {
+            id: self.new_id(),
+            bytes: Mutex::default(),
+            inherent: Mutex::new(Inherent::new(mode)),
+        })
     }
 
     /// An empty file; the caller knows that its place is free and its parent there.
-    pub(super) fn make_file(&mut self, path: VirtualPath) -> Arc<Contents> {
-        let contents = self.new_contents();
+    pub(super) fn make_file(&mut self, path: VirtualPath, mode: u32) -> Arc<Contents> {
+        let contents = self.new_contents(mode);
         self.nodes.insert(path, Node::File(Arc::clone(&contents)));
         contents
     }
@@ -157,13 +192,29 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn make_directory(&mut self, path: &VirtualPath) -> Result<()> {
+    pub(super) fn set_attributes(&mut self, path: &VirtualPath, new: Attributes) -> Result<()> {
+        if path.is_root() && new.mode.is_some() {
+            return Err(Error::Denied);
+        }
+        let missing = self.why_missing(path);
+        match self.nodes.get_mut(path).ok_or(missing)? {
+            Node::Directory(_, inherent) => inherent.set(new),
+            Node::File(file) => file.inherent().set(new),
+        }
+        Ok(())
+    }
+
+    pub(super) fn make_directory(
+        &mut self,
+        path: &VirtualPath,
+        umask: Option<Umask>,
+    ) -> Result<()> {
         if self.nodes.contains_key(path) {
             return Err(Error::Exists);
         }
         self.check_directory(&path.parent())?;
         let id = self.new_id();
-        self.nodes.insert(path.clone(), Node::Directory(id));
+        self.nodes.insert(path.clone(), directory(id, umask));
         Ok(())
     }
 
@@ -225,7 +276,7 @@ impl Tree {
     /// A file with all that leads to it, in place of whatever is in the way.
     pub(super) fn plant_file(&mut self, path: VirtualPath, bytes: Vec<u8>) {
         self.plant_directory(path.parent());
-        *self.make_file(path).bytes() = bytes;
+        *self.make_file(path, 0o644).bytes() = bytes;
     }
 
     /// A directory with all that leads to it, in place of whatever is in the way.
@@ -233,7 +284,7 @@ impl Tree {
         while self.check_directory(&path).is_err() {
             let parent = path.parent();
             let id = self.new_id();
-            self.nodes.insert(path, Node::Directory(id));
+            self.nodes.insert(path, directory(id, None));
             path = parent;
         }
     }
@@ -248,7 +299,7 @@ impl Tree {
         loop {
             match self.nodes.get(&parent) {
                 Some(Node::File(_)) => return Error::NotDirectory,
-                Some(Node::Directory(_)) => return Error::NotFound,
+                Some(Node::Directory(..)) => return Error::NotFound,
                 None => parent = parent.parent(),
             }
         }
@@ -259,6 +310,11 @@ impl Tree {
         self.next_id += 1;
         id
     }
+}
+
+fn directory(id: u64, umask: Option<Umask>) -> Node {
+    let mode = umask.map_or(0o755, Umask::directory_mode);
+    Node::Directory(id, Inherent::new(mode))
 }
 
 /// The rest of a path that lies strictly below another.

@@ -1,0 +1,162 @@
+//! The digests that HASH and its relatives offer, under the names that IANA keeps
+//! (draft-bryan-ftpext-hash-02 §3.1), and their arithmetic, which other crates have.
+//!
+//! They are a Cargo feature, `digests`: without it there is no algorithm to select, and the
+//! commands are not served.
+
+/// How a digest is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+    /// SHA-1; broken for signatures, and what many clients know.
+    Sha1,
+    /// MD5; as SHA-1, and worse.
+    Md5,
+    /// The CRC of ZIP and Ethernet, against accidents only.
+    Crc32,
+}
+
+impl Algorithm {
+    /// All of them, best first.
+    pub const ALL: [Self; 5] = [
+        Self::Sha256,
+        Self::Sha512,
+        Self::Sha1,
+        Self::Md5,
+        Self::Crc32,
+    ];
+
+    /// As it is selected.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "SHA-256",
+            Self::Sha512 => "SHA-512",
+            Self::Sha1 => "SHA-1",
+            Self::Md5 => "MD5",
+            Self::Crc32 => "CRC32",
+        }
+    }
+
+    /// The one of that name, in any letter case.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let is_it = |algorithm: &Self| name.eq_ignore_ascii_case(algorithm.name().as_bytes());
+        Self::ALL.into_iter().find(is_it)
+    }
+}
+
+#[cfg(feature = "digests")]
+pub(super) use with::Hasher;
+#[cfg(not(feature = "digests"))]
+pub(super) use without::Hasher;
+
+#[cfg(feature = "digests")]
+mod with {
+    use super::Algorithm;
+    use sha2::Digest as _;
+
+    /// A digest that is being made.
+    pub(in crate::errand) enum Hasher {
+        Sha256(sha2::Sha256),
+        Sha512(Box<sha2::Sha512>),
+        Sha1(sha1::Sha1),
+        Md5(md5::Md5),
+        Crc32(crc32fast::Hasher),
+    }
+
+    impl Hasher {
+        #[allow(
+            clippy::unnecessary_wraps,
+            reason = "without the feature there is none"
+        )]
+        pub(in crate::errand) fn new(algorithm: Algorithm) -> Option<Self> {
+            Some(match algorithm {
+                Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
+                Algorithm::Sha512 => Self::Sha512(Box::default()),
+                Algorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
+                Algorithm::Md5 => Self::Md5(md5::Md5::new()),
+                Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
+            })
+        }
+
+        pub(in crate::errand) fn update(&mut self, bytes: &[u8]) {
+            match self {
+                Self::Sha256(hasher) => hasher.update(bytes),
+                Self::Sha512(hasher) => hasher.update(bytes),
+                Self::Sha1(hasher) => hasher.update(bytes),
+                Self::Md5(hasher) => hasher.update(bytes),
+                Self::Crc32(hasher) => hasher.update(bytes),
+            }
+        }
+
+        /// The digest; the hasher begins anew.
+        pub(in crate::errand) fn finish(&mut self) -> Vec<u8> {
+            match self {
+                Self::Sha256(hasher) => hasher.finalize_reset().to_vec(),
+                Self::Sha512(hasher) => hasher.finalize_reset().to_vec(),
+                Self::Sha1(hasher) => hasher.finalize_reset().to_vec(),
+                Self::Md5(hasher) => hasher.finalize_reset().to_vec(),
+                Self::Crc32(hasher) => std::mem::take(hasher).finalize().to_be_bytes().to_vec(),
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "digests"))]
+mod without {
+    use super::Algorithm;
+
+    /// There is none.
+    pub(in crate::errand) enum Hasher {}
+
+    impl Hasher {
+        pub(in crate::errand) const fn new(_: Algorithm) -> Option<Self> {
+            None
+        }
+
+        pub(in crate::errand) const fn update(&self, _: &[u8]) {
+            match *self {}
+        }
+
+        pub(in crate::errand) const fn finish(&self) -> Vec<u8> {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back() {
+        for algorithm in Algorithm::ALL {
+            let name = algorithm.name().to_lowercase();
+            assert_eq!(Algorithm::named(name.as_bytes()), Some(algorithm));
+        }
+        assert_eq!(Algorithm::named(b"SHA256"), None);
+    }
+
+    /// The examples of RFC 1321, FIPS 180 and of everybody who ever tested a CRC.
+    #[cfg(feature = "digests")]
+    #[test]
+    fn each_is_the_algorithm_of_its_name() {
+        for (algorithm, text, start) in [
+            (Algorithm::Sha256, "abc", [0xba, 0x78, 0x16, 0xbf]),
+            (Algorithm::Sha512, "abc", [0xdd, 0xaf, 0x35, 0xa1]),
+            (Algorithm::Sha1, "abc", [0xa9, 0x99, 0x3e, 0x36]),
+            (Algorithm::Md5, "abc", [0x90, 0x01, 0x50, 0x98]),
+            (Algorithm::Crc32, "123456789", [0xcb, 0xf4, 0x39, 0x26]),
+        ] {
+            let mut hasher = Hasher::new(algorithm).unwrap();
+            for byte in text.as_bytes() {
+                hasher.update(&[*byte]);
+            }
+            let digest = hasher.finish();
+            assert!(digest.starts_with(&start), "{algorithm:?} {digest:02x?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Work on files that takes long and needs no data connection: a digest (HASH), the size of a
+//! tree (DSIZ), files put together (COMB).
+//!
+//! An [`Errand`] is to such a command what a transfer is to RETR: it owns what it has open, is
+//! done in bounded slices by whichever worker is free, and comes back after each. So a digest of a
+//! whole disk delays nobody, and one that nobody waits for any more is dropped between two slices.
+
+mod algorithm;
+mod combining;
+mod digesting;
+mod measuring;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use algorithm::Algorithm;
+
+use crate::protocol::byte_range::ByteRange;
+use crate::storage::{Result, Storage, Umask, VirtualPath};
+use crate::transfer::Scratch;
+use combining::Combining;
+use digesting::Digesting;
+use measuring::Measuring;
+
+/// What is to be done, as plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assignment {
+    /// A digest of a file, or of a part of it.
+    Digest {
+        /// The file.
+        path: VirtualPath,
+        /// By which rule.
+        algorithm: Algorithm,
+        /// Which of its bytes; `None` is all.
+        range: Option<ByteRange>,
+    },
+    /// The bytes of all files in and below a directory.
+    Measure(VirtualPath),
+    /// Files put together, one behind the other, into one; then they are removed.
+    Combine {
+        /// The new file; it may be one of the parts.
+        target: VirtualPath,
+        /// The files, in order.
+        parts: Vec<VirtualPath>,
+        /// For a new file, instead of the process's own.
+        umask: Option<Umask>,
+    },
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Findings {
+    /// Of [`Assignment::Digest`].
+    Digest {
+        /// The digest, in its own order of bytes.
+        value: Vec<u8>,
+        /// The first byte of the file that is in it.
+        first: u64,
+        /// How many are.
+        length: u64,
+    },
+    /// Of [`Assignment::Measure`].
+    Size(u64),
+    /// Of [`Assignment::Combine`].
+    Combined,
+}
+
+/// What came of a slice.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to do.
+    More,
+    /// It is over.
+    Over(Result<Findings>),
+}
+
+/// Something to be done, as far as it is.
+///
+/// ```text
+///   Assigned ──first slice──▶ Digesting, Measuring, Combining ──▶ Over
+/// ```
+pub struct Errand(State);
+
+enum State {
+    Assigned(Assignment),
+    Digesting(Digesting),
+    Measuring(Measuring),
+    Combining(Box<Combining>),
+    Over,
+}
+
+impl Errand {
+    /// Nothing is opened yet.
+    pub const fn new(assignment: Assignment) -> Self {
+        Self(State::Assigned(assignment))
+    }
+
+    /// Goes on by a bounded piece. Waits for the disk. After the end everything is closed.
+    pub fn slice(&mut self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Step {
+        let step = self.go_on(storage.as_ref(), scratch);
+        match step {
+            Ok(None) => Step::More,
+            Ok(Some(findings)) => self.end(Ok(findings)),
+            Err(error) => self.end(Err(error)),
+        }
+    }
+
+    fn end(&mut self, result: Result<Findings>) -> Step {
+        self.0 = State::Over;
+        Step::Over(result)
+    }
+
+    fn go_on(&mut self, storage: &dyn Storage, scratch: &mut Scratch) -> Result<Option<Findings>> {
+        match &mut self.0 {
+            State::Assigned(assignment) => {
+                self.0 = State::begin(assignment, storage)?;
+                Ok(None)
+            }
+            State::Digesting(digesting) => digesting.slice(scratch),
+            State::Measuring(measuring) => measuring.slice(storage),
+            State::Combining(combining) => combining.slice(storage, scratch),
+            State::Over => Ok(None),
+        }
+    }
+}
+
+impl State {
+    fn begin(assignment: &Assignment, storage: &dyn Storage) -> Result<Self> {
+        Ok(match assignment {
+            Assignment::Digest {
+                path,
+                algorithm,
+                range,
+            } => Self::Digesting(Digesting::open(storage, path, *algorithm, *range)?),
+            Assignment::Measure(path) => Self::Measuring(Measuring::open(storage, path)?),
+            Assignment::Combine {
+                target,
+                parts,
+                umask,
+            } => Self::Combining(Box::new(Combining::open(storage, target, parts, *umask)?)),
+        })
+    }
+}

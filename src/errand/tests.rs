@@ -1,0 +1,153 @@
+//! Errands on files in memory, slice by slice.
+
+use super::*;
+use crate::limits::{CHUNK_BYTES, DIRECTORIES_PENDING, WORKER_SLICE_BYTES};
+use crate::storage::{Error, Memory};
+
+fn at(path: &str) -> VirtualPath {
+    VirtualPath::root().join(path.as_bytes()).unwrap()
+}
+
+/// Does it, and counts the slices.
+fn run(memory: &Memory, assignment: Assignment) -> (Result<Findings>, usize) {
+    let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+    let mut scratch = Scratch::new(CHUNK_BYTES);
+    let mut errand = Errand::new(assignment);
+    for slices in 1.. {
+        if let Step::Over(result) = errand.slice(&storage, &mut scratch) {
+            assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
+            return (result, slices);
+        }
+    }
+    unreachable!()
+}
+
+fn combine(memory: &Memory, target: &str, parts: &[&str]) -> Result<Findings> {
+    let assignment = Assignment::Combine {
+        target: at(target),
+        parts: parts.iter().map(|part| at(part)).collect(),
+        umask: None,
+    };
+    run(memory, assignment).0
+}
+
+#[cfg(feature = "digests")]
+fn crc(path: &str, range: Option<(u64, u64)>) -> Assignment {
+    Assignment::Digest {
+        path: at(path),
+        algorithm: Algorithm::Crc32,
+        range: range.map(|(first, last)| ByteRange::new(first, last).unwrap()),
+    }
+}
+
+#[cfg(feature = "digests")]
+#[test]
+fn a_digest_is_of_the_bytes_that_were_asked_for() {
+    let memory = Memory::new().with_file("/f", b"x123456789y");
+    let nine = vec![0xcb, 0xf4, 0x39, 0x26];
+    let empty = vec![0; 4];
+    for (range, value, first, length) in [
+        (Some((1, 9)), &nine, 1, 9),
+        (Some((11, 11)), &empty, 11, 0),
+        (Some((11, u64::MAX)), &empty, 11, 0),
+    ] {
+        let found = run(&memory, crc("/f", range)).0;
+        let value = value.clone();
+        let expected = Findings::Digest {
+            value,
+            first,
+            length,
+        };
+        assert_eq!(found, Ok(expected));
+    }
+    let beyond = run(&memory, crc("/f", Some((12, 13)))).0;
+    assert_eq!(beyond, Err(Error::BeyondEnd));
+    assert_eq!(run(&memory, crc("/", None)).0, Err(Error::IsDirectory));
+    assert_eq!(run(&memory, crc("/no", None)).0, Err(Error::NotFound));
+}
+
+#[cfg(feature = "digests")]
+#[test]
+fn a_slice_of_a_digest_is_bounded() {
+    for (size, slices) in [
+        (0, 1),
+        (WORKER_SLICE_BYTES - 1, 1),
+        (WORKER_SLICE_BYTES, 1),
+        (WORKER_SLICE_BYTES + 1, 2),
+        (3 * WORKER_SLICE_BYTES, 3),
+    ] {
+        let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
+        let (found, count) = run(&memory, crc("/f", None));
+        assert!(found.is_ok());
+        assert_eq!(count, 1 + slices, "{size}: one to open it, and then");
+    }
+}
+
+#[test]
+fn a_tree_is_measured_whole() {
+    let memory = Memory::new()
+        .with_file("/t/a", b"123")
+        .with_file("/t/b/c", b"4567")
+        .with_file("/t/b/d/e", b"8")
+        .with_directory("/t/empty")
+        .with_file("/outside", b"xxxxxxxxxxx");
+    let measure = |path| run(&memory, Assignment::Measure(at(path))).0;
+    assert_eq!(measure("/t"), Ok(Findings::Size(8)));
+    assert_eq!(measure("/t/empty"), Ok(Findings::Size(0)));
+    assert_eq!(measure("/t/a"), Err(Error::NotDirectory));
+    assert_eq!(measure("/no"), Err(Error::NotFound));
+}
+
+#[test]
+fn a_tree_that_is_too_wide_is_not_measured() {
+    for (width, is_measured) in [(0, true), (1, false)] {
+        let mut memory = Memory::new();
+        for number in 0..DIRECTORIES_PENDING + width {
+            memory = memory.with_directory(&format!("/d{number}"));
+        }
+        let found = run(&memory, Assignment::Measure(at("/"))).0;
+        let expected = if is_measured {
+            Ok(Findings::Size(0))
+        } else {
+            Err(Error::TooLarge)
+        };
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn parts_become_one_file_and_go() {
+    let large = vec![b'x'; 2 * WORKER_SLICE_BYTES + 1];
+    let memory = Memory::new()
+        .with_file("/a", b"one ")
+        .with_file("/b", &large)
+        .with_file("/t", b"old");
+    assert_eq!(
+        combine(&memory, "/t", &["/a", "/b"]),
+        Ok(Findings::Combined)
+    );
+    assert_eq!(
+        memory.read("/t").unwrap(),
+        [b"one ".as_slice(), &large].concat()
+    );
+    assert_eq!(memory.names(), ["/t"]);
+}
+
+#[test]
+fn the_target_may_be_a_part_and_a_part_may_come_twice() {
+    let memory = Memory::new().with_file("/t", b"t").with_file("/a", b"a");
+    let combined = combine(&memory, "/t", &["/t", "/a", "/a"]);
+    assert_eq!(combined, Ok(Findings::Combined));
+    assert_eq!(memory.read("/t").unwrap(), b"taa");
+    assert_eq!(memory.names(), ["/t"]);
+}
+
+#[test]
+fn without_all_parts_nothing_changes() {
+    let memory = Memory::new().with_file("/t", b"old").with_file("/a", b"a");
+    for parts in [["/a", "/missing"], ["/missing", "/a"]] {
+        assert_eq!(combine(&memory, "/t", &parts), Err(Error::NotFound));
+        assert_eq!(memory.read("/t").unwrap(), b"old");
+        assert_eq!(memory.names(), ["/a", "/t"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! The last step of an iteration: those at the doors are let in, or told why not.
+//!
+//! A bounded number each pass, so that a flood outside does not starve those inside. Out of
+//! descriptors, a door rests and is tried again by the clock: its edge is consumed, and the
+//! kernel will not say a second time that somebody stands there.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use super::Reactor;
+use super::admission::Refusal;
+use super::connection::Connection;
+use super::key::{Key, Source};
+use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
+use crate::net::Stream;
+use crate::protocol::reply::Reply;
+
+impl Reactor {
+    pub(super) fn accept(&mut self) {
+        for number in 0..self.doors.len() {
+            for _ in 0..ACCEPTS_PER_PASS {
+                if !self.accept_one(number) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether there may be another one behind it.
+    fn accept_one(&mut self, number: usize) -> bool {
+        let now = self.services.now;
+        let Some(door) = self.doors.get_mut(number) else {
+            return false;
+        };
+        if !door.is_ready(now) {
+            return false;
+        }
+        let key = self.connections.vacant_key();
+        match door.listener.accept(Source::Control(key).to_token()) {
+            Ok((stream, peer)) => {
+                self.welcome(key, stream, peer);
+                true
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    door.sleep();
+                    false
+                }
+                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
+                _ => {
+                    log::warn!("Cannot accept a connection: {error}");
+                    door.pause(now);
+                    false
+                }
+            },
+        }
+    }
+
+    fn welcome(&mut self, key: Key, mut stream: Box<dyn Stream>, peer: SocketAddr) {
+        if let Err(refusal) = self.admit(peer.ip()) {
+            log::warn!("Refused a connection (address = {peer}): {refusal:?}");
+            let mut reply = Vec::new();
+            Reply::service_not_available().write_to(&mut reply);
+            // It fits into a new socket's buffer; a client that is gone does not miss it.
+            let _ = stream.write(&reply);
+            let _ = stream.shutdown();
+            return;
+        }
+        log::info!("Accepted new connection (address = {peer})");
+        let connection = Connection::open(key, stream, peer, &mut self.services);
+        self.connections.insert(connection);
+        self.visit(key, |_, _| Ok(()));
+    }
+
+    fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        if self.services.runner.outstanding() > JOBS_WAITING {
+            return Err(Refusal::Overloaded);
+        }
+        self.admission.admit(address)
+    }
+}

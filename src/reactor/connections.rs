@@ -1,0 +1,57 @@
+//! All connections, in a slab, found by key.
+//!
+//! Slots are used again and generations are not, so a key of a connection that is gone finds
+//! nothing, whoever has its slot now.
+
+use slab::Slab;
+
+use super::connection::Connection;
+use super::key::Key;
+
+/// All connections. A key of one that is gone finds nothing.
+pub(super) struct Connections {
+    slots: Slab<Connection>,
+    generation: usize,
+}
+
+impl Connections {
+    pub(super) const fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            generation: 0,
+        }
+    }
+
+    /// The key that the next [`insert`](Self::insert) must have.
+    pub(super) fn vacant_key(&self) -> Key {
+        Key::new(self.generation, self.slots.vacant_key())
+    }
+
+    /// Takes a connection made with the [`vacant_key`](Self::vacant_key).
+    pub(super) fn insert(&mut self, connection: Connection) {
+        self.generation = self.generation.wrapping_add(1);
+        self.slots.insert(connection);
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Connection> {
+        let connection = self.slots.get_mut(key.index())?;
+        (connection.key() == key).then_some(connection)
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
+        self.get_mut(key)?;
+        self.slots.try_remove(key.index())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().map(|(_, connection)| connection)
+    }
+
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.slots.iter().map(|(_, one)| one.key()).collect()
+    }
+}

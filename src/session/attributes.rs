@@ -1,0 +1,223 @@
+//! MDTM, MFMT, MFCT, MFF: the times and modes of files, asked and changed.
+//! RFC 3659 §3, draft-somers-ftp-mfxx-04.
+//!
+//! A change is answered with the facts as they are now. What a fact is called, and how a time is
+//! written, `protocol` knows; whether the change may be made, the storage.
+
+use super::files::Question;
+use super::{Context, Session};
+use crate::protocol::date;
+use crate::protocol::reply::Reply;
+use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
+
+/// What was said with MDTM, where it may be a time and a name, or one name.
+#[derive(Debug)]
+pub(super) struct TimeOrName {
+    modified: (i64, u32),
+    /// As the client wrote it.
+    name: Vec<u8>,
+}
+
+impl Session {
+    /// Clients that do not know MFMT send `MDTM time name`, which may also be the name of a file:
+    /// then that is what is meant.
+    pub(super) fn modification_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        let question = match split_time(argument) {
+            None => Question::ModificationTime,
+            Some((modified, name)) => Question::TimeOrName(Box::new(TimeOrName {
+                modified,
+                name: name.to_vec(),
+            })),
+        };
+        self.ask(question, Operation::Metadata(path), cx);
+    }
+
+    /// There is no file of that whole name, so it is a time and a name.
+    pub(super) fn is_time_and_name(&mut self, meant: &TimeOrName, cx: &mut Context<'_>) {
+        if self.may_write(cx) {
+            self.set_modified(meant.modified, &meant.name, cx);
+        }
+    }
+
+    pub(super) fn modify_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        match split_time(argument) {
+            Some((modified, name)) => self.set_modified(modified, name, cx),
+            None => cx.reply(&Reply::fixed(501, "MFMT YYYYMMDDHHMMSS path.")),
+        }
+    }
+
+    pub(super) fn modify_facts(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        let (facts, name) = split_word(argument);
+        match parse_facts(facts) {
+            Ok(new) if !name.is_empty() => self.set_facts(new, name, cx),
+            Ok(_) | Err(BadFact::Syntax) => {
+                let text = "MFF Modify=YYYYMMDDHHMMSS;UNIX.mode=0644; path.";
+                cx.reply(&Reply::fixed(501, text));
+            }
+            Err(BadFact::Unchangeable) => {
+                cx.reply(&Reply::fixed(504, "Only Modify and UNIX.mode can be set."));
+            }
+        }
+    }
+
+    /// No call of Linux sets it.
+    pub(super) fn modify_creation_time(cx: &mut Context<'_>) {
+        let text = "This system does not let the time of creation be set.";
+        cx.reply(&Reply::fixed(504, text));
+    }
+
+    /// Has something changed; on success `reply` is what is said.
+    pub(super) fn change(
+        &mut self,
+        path: VirtualPath,
+        new: Attributes,
+        reply: Reply,
+        cx: &mut Context<'_>,
+    ) {
+        let question = Question::Change(Box::new(reply));
+        self.ask(question, Operation::SetAttributes(path, new), cx);
+    }
+
+    fn set_modified(&mut self, modified: (i64, u32), name: &[u8], cx: &mut Context<'_>) {
+        let new = Attributes {
+            modified: Some(modified),
+            mode: None,
+        };
+        self.set_facts(new, name, cx);
+    }
+
+    fn set_facts(&mut self, new: Attributes, name: &[u8], cx: &mut Context<'_>) {
+        let Some(path) = self.path(name, cx) else {
+            return;
+        };
+        let mut text = Vec::new();
+        if let Some((seconds, nanoseconds)) = new.modified {
+            text.extend_from_slice(b"Modify=");
+            date::write_time_val(&mut text, seconds, nanoseconds);
+            text.push(b';');
+        }
+        if let Some(mode) = new.mode {
+            text.extend_from_slice(format!("UNIX.mode=0{mode:o};").as_bytes());
+        }
+        text.push(b' ');
+        text.extend_from_slice(name);
+        self.change(path, new, Reply::new(213, text), cx);
+    }
+}
+
+pub(super) fn modification_reply(metadata: &Metadata) -> Reply {
+    let mut text = Vec::new();
+    date::write_time_val(&mut text, metadata.modified, metadata.modified_nanoseconds);
+    Reply::new(213, text)
+}
+
+/// Permission bits in octal. Not those beyond 0777: nothing here makes a program that runs as
+/// somebody else.
+pub(super) fn parse_mode(octal: &[u8]) -> Option<u16> {
+    let is_octal = !octal.is_empty() && octal.iter().all(|b| matches!(b, b'0'..=b'7'));
+    let text = std::str::from_utf8(octal).ok().filter(|_| is_octal)?;
+    u16::from_str_radix(text, 8).ok().filter(|&m| m <= 0o777)
+}
+
+/// What stands before the first space, and what behind it.
+pub(super) fn split_word(argument: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = argument.splitn(2, |&b| b == b' ');
+    let word = parts.next().unwrap_or_default();
+    (word, parts.next().unwrap_or_default())
+}
+
+/// A time-val, one space, and a name.
+fn split_time(argument: &[u8]) -> Option<((i64, u32), &[u8])> {
+    let (time, name) = split_word(argument);
+    let time = date::parse_time_val(time)?;
+    (!name.is_empty()).then_some((time, name))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum BadFact {
+    Syntax,
+    Unchangeable,
+}
+
+/// `fact=value;fact=value;`, at least one.
+fn parse_facts(facts: &[u8]) -> Result<Attributes, BadFact> {
+    let facts = facts.strip_suffix(b";").ok_or(BadFact::Syntax)?;
+    let mut new = Attributes::default();
+    for fact in facts.split(|&b| b == b';') {
+        let equals = fact.iter().position(|&b| b == b'=');
+        let (name, value) = equals
+            .and_then(|at| fact.split_at_checked(at))
+            .ok_or(BadFact::Syntax)?;
+        let value = value.strip_prefix(b"=").unwrap_or(value);
+        if name.eq_ignore_ascii_case(b"modify") {
+            new.modified = Some(date::parse_time_val(value).ok_or(BadFact::Syntax)?);
+        } else if name.eq_ignore_ascii_case(b"UNIX.mode") {
+            new.mode = Some(parse_mode(value).ok_or(BadFact::Syntax)?.into());
+        } else {
+            return Err(BadFact::Unchangeable);
+        }
+    }
+    Ok(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_octal_and_not_more_than_permissions() {
+        for (text, mode) in [
+            ("0", Some(0)),
+            ("644", Some(0o644)),
+            ("0755", Some(0o755)),
+            ("777", Some(0o777)),
+            ("1000", None),
+            ("4755", None),
+            ("8", None),
+            ("", None),
+            ("+7", None),
+            ("u+x", None),
+            ("77777777777", None),
+        ] {
+            assert_eq!(parse_mode(text.as_bytes()), mode, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_one_only_with_a_name_behind_it() {
+        let one = b"19700101000001 a b";
+        assert_eq!(split_time(one), Some(((1, 0), &b"a b"[..])));
+        let fraction = b"19700101000001.5  x";
+        assert_eq!(split_time(fraction), Some(((1, 500_000_000), &b" x"[..])));
+        for wrong in [&b"19700101000001"[..], b"19700101000001 ", b"x y", b""] {
+            assert_eq!(split_time(wrong), None);
+        }
+    }
+
+    #[test]
+    fn facts_to_be_set() {
+        let facts = parse_facts(b"unix.MODE=0640;Modify=19700101000001;").unwrap();
+        assert_eq!((facts.modified, facts.mode), (Some((1, 0)), Some(0o640)));
+        for (text, error) in [
+            ("", BadFact::Syntax),
+            (";", BadFact::Syntax),
+            ("modify=19700101000001", BadFact::Syntax),
+            ("modify=1970;", BadFact::Syntax),
+            ("modify;", BadFact::Syntax),
+            ("UNIX.mode=9;", BadFact::Syntax),
+            ("create=19700101000001;", BadFact::Unchangeable),
+            ("modify=19700101000001;x=y;", BadFact::Unchangeable),
+        ] {
+            assert_eq!(parse_facts(text.as_bytes()), Err(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! HASH, RANG, MD5, XCRC, XMD5, XSHA1, XSHA256, XSHA512, DSIZ, COMB: what a worker does on its own,
+//! a slice at a time, while the client waits for one reply.
+//! draft-bryan-ftpext-hash-02, draft-bryan-ftp-range-08; the X names are older and nobody's.
+//!
+//! ABOR ends what only reads: the command is answered with 426, and then the ABOR. An idle
+//! client that waits for a long digest is not idle; only a storage that hangs lets it time out.
+
+use super::files::Question;
+use super::{Context, Order, Progress, Session, refusal};
+use crate::errand::{Algorithm, Assignment, Findings};
+use crate::limits::COMBINE_PARTS;
+use crate::protocol::byte_range::ByteRange;
+use crate::protocol::quoted;
+use crate::protocol::reply::Reply;
+use crate::storage::{Error, Result};
+
+/// What a digest is asked for with, and so how it is told.
+#[derive(Debug)]
+pub(super) struct DigestQuestion {
+    form: Form,
+    /// As the client wrote it.
+    name: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// HASH: with its algorithm and its range.
+    Hash(Algorithm),
+    /// The X names: the digest alone.
+    Bare,
+    /// MD5: with the name.
+    Named,
+}
+
+impl Session {
+    pub(super) fn hash(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let range = self.channel.range.take();
+        let algorithm = self.channel.algorithm;
+        self.digest(Form::Hash(algorithm), algorithm, argument, range, cx);
+    }
+
+    pub(super) fn md5(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        self.digest(Form::Named, Algorithm::Md5, argument, None, cx);
+    }
+
+    /// XCRC and the other X names: `path`, or `path first end` with an end that does not belong to
+    /// the range.
+    pub(super) fn x_digest(&mut self, algorithm: Algorithm, argument: &[u8], cx: &mut Context<'_>) {
+        match parse_x_argument(argument) {
+            Some((name, range)) => self.digest(Form::Bare, algorithm, &name, range, cx),
+            None => cx.reply(&Reply::fixed(501, "\"path\", or \"path\" first end.")),
+        }
+    }
+
+    /// OPTS HASH; without a name it tells which is selected.
+    pub(super) fn select_algorithm(&mut self, name: &[u8], cx: &mut Context<'_>) {
+        let selected = if name.is_empty() {
+            Some(self.channel.algorithm)
+        } else {
+            Algorithm::named(name)
+        };
+        let Some(algorithm) = selected else {
+            let text = "Unknown algorithm, current selection not changed.";
+            return cx.reply(&Reply::fixed(501, text));
+        };
+        self.channel.algorithm = algorithm;
+        cx.reply(&Reply::fixed(200, algorithm.name()));
+    }
+
+    pub(super) fn write_algorithms(&self, out: &mut Vec<u8>) {
+        for (index, algorithm) in Algorithm::ALL.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b';');
+            }
+            out.extend_from_slice(algorithm.name().as_bytes());
+            if algorithm == self.channel.algorithm {
+                out.push(b'*');
+            }
+        }
+    }
+
+    /// For the RETR or HASH that follows; only what REST may be followed by comes between.
+    pub(super) fn range(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        self.channel.range = None;
+        match ByteRange::parse(argument) {
+            Ok(Some(range)) => {
+                self.channel.range = Some(range);
+                cx.reply(&Reply::fixed(350, "Send RETR or HASH for that range."));
+            }
+            Ok(None) => cx.reply(&Reply::fixed(350, "Whole files again.")),
+            Err(_) => cx.reply(&Reply::fixed(501, "RANG first last, or RANG 1 0.")),
+        }
+    }
+
+    pub(super) fn directory_size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if let Some(path) = self.path(argument, cx) {
+            self.send(Question::Measure, Assignment::Measure(path), cx);
+        }
+    }
+
+    pub(super) fn combine(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_write(cx) {
+            return;
+        }
+        let words = quoted::words(argument).unwrap_or_default();
+        let Some((target, parts @ [_, ..])) = words.split_first() else {
+            return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
+        };
+        if parts.len() > COMBINE_PARTS {
+            return cx.reply(&Reply::fixed(501, "Too many parts."));
+        }
+        let Some(target) = self.path(target, cx) else {
+            return;
+        };
+        let parts: Option<Vec<_>> = parts.iter().map(|part| self.path(part, cx)).collect();
+        if let Some(parts) = parts {
+            let umask = self.umask;
+            let assignment = Assignment::Combine {
+                target,
+                parts,
+                umask,
+            };
+            self.send(Question::Combine, assignment, cx);
+        }
+    }
+
+    /// Whether a command is in progress that reads, and can be ended without a trace.
+    pub(super) const fn is_reading(&self) -> bool {
+        matches!(
+            self.progress,
+            Progress::Asking(Question::Digest(_) | Question::Measure)
+        )
+    }
+
+    /// The client said ABOR.
+    pub(super) fn stop_reading(&mut self, cx: &mut Context<'_>) {
+        if self.is_reading() {
+            self.progress = Progress::Idle;
+            cx.order(Order::Abandon);
+            cx.reply(&Reply::fixed(426, "Aborted, as asked."));
+        }
+    }
+
+    /// An errand is over.
+    pub(super) fn found(&mut self, found: Result<Findings>, cx: &mut Context<'_>) {
+        let Some(question) = self.answered() else {
+            return;
+        };
+        self.restart_idle_clock(cx);
+        let reply = match (&question, found) {
+            (
+                Question::Digest(asked),
+                Ok(Findings::Digest {
+                    value,
+                    first,
+                    length,
+                }),
+            ) => asked.reply(&value, first, length),
+            (Question::Measure, Ok(Findings::Size(size))) => Reply::new(213, size.to_string()),
+            (Question::Measure, Err(Error::TooLarge)) => {
+                Reply::fixed(550, "Too many directories to go through.")
+            }
+            (Question::Digest(asked), Err(error)) => asked.refusal(error),
+            (_, Ok(_)) => Reply::file_action_completed(),
+            (_, Err(error)) => refusal(error),
+        };
+        cx.reply(&reply);
+    }
+
+    fn digest(
+        &mut self,
+        form: Form,
+        algorithm: Algorithm,
+        name: &[u8],
+        range: Option<ByteRange>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(path) = self.path(name, cx) else {
+            return;
+        };
+        let question = Question::Digest(Box::new(DigestQuestion {
+            form,
+            name: name.to_vec(),
+        }));
+        let assignment = Assignment::Digest {
+            path,
+            algorithm,
+            range,
+        };
+        self.send(question, assignment, cx);
+    }
+
+    fn send(&mut self, question: Question, assignment: Assignment, cx: &mut Context<'_>) {
+        self.progress = Progress::Asking(question);
+        cx.order(Order::Send(assignment));
+    }
+}
+
+impl DigestQuestion {
+    fn reply(&self, value: &[u8], first: u64, length: u64) -> Reply {
+        let digits = value.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        let hex: String = hex.collect();
+        let name = self.name.as_slice();
+        match self.form {
+            Form::Hash(algorithm) => {
+                // Of no bytes there is no last one; the draft has no word for that.
+                let last = first + length.saturating_sub(1);
+                let text = format!("{} {first}-{last} {hex} ", algorithm.name());
+                Reply::new(213, [text.as_bytes(), name].concat())
+            }
+            Form::Bare => Reply::new(250, hex.to_uppercase()),
+            Form::Named => {
+                let hex = hex.to_uppercase();
+                Reply::new(251, [name, b" ", hex.as_bytes()].concat())
+            }
+        }
+    }
+
+    fn refusal(&self, error: Error) -> Reply {
+        match (self.form, error) {
+            (Form::Hash(_), Error::IsDirectory) => Reply::fixed(553, "A directory has no digest."),
+            (Form::Hash(_), Error::BeyondEnd) => {
+                Reply::fixed(551, "The range is beyond the end of the file.")
+            }
+            (_, Error::BadName) => refusal(Error::NotFound),
+            _ => refusal(error),
+        }
+    }
+}
+
+/// A name in quotes and what follows, or a name without them: then two numbers at its end are a
+/// range, and a file whose name ends so needs the quotes.
+fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
+    if argument.starts_with(b"\"") {
+        let (name, rest) = quoted::take_word(argument)?;
+        let range = match rest {
+            b"" => None,
+            rest => Some(parse_x_range(rest)?),
+        };
+        return (!name.is_empty()).then_some((name, range));
+    }
+    let mut words = argument.rsplitn(3, |&b| b == b' ');
+    if let (Some(end), Some(first), Some(name)) = (words.next(), words.next(), words.next())
+        && !name.is_empty()
+        && let Some(range) = parse_x_range(&[first, b" ", end].concat())
+    {
+        return Some((name.to_vec(), Some(range)));
+    }
+    Some((argument.to_vec(), None))
+}
+
+/// `first end`, where the end is the first byte that does not belong to it.
+fn parse_x_range(text: &[u8]) -> Option<ByteRange> {
+    let mut words = text.split(|&b| b == b' ');
+    let mut number = || {
+        let digits = words.next()?;
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
+        text.parse::<u64>().ok()
+    };
+    let first = number()?;
+    let last = number()?.checked_sub(1)?;
+    words
+        .next()
+        .is_none()
+        .then(|| ByteRange::new(first, last))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ranges_of_the_x_commands() {
+        for (argument, expected) in [
+            ("a b", Some(("a b", None))),
+            ("\"a b\"", Some(("a b", None))),
+            ("\"a\" 0 5", Some(("a", ByteRange::new(0, 4)))),
+            ("a b 2 5", Some(("a b", ByteRange::new(2, 4)))),
+            ("\"a 2 5\"", Some(("a 2 5", None))),
+            ("a 5", Some(("a 5", None))),
+            ("2 5", Some(("2 5", None))),
+            ("a 5 5", Some(("a 5 5", None))),
+            ("\"a\" 5 5", None),
+            ("\"a\" 0 0", None),
+            ("\"a\" 5", None),
+            ("\"a\" 1 2 3", None),
+            ("\"a\"b", None),
+            ("\"\"", None),
+        ] {
+            let expected = expected.map(|(name, range)| (name.as_bytes().to_vec(), range));
+            assert_eq!(
+                parse_x_argument(argument.as_bytes()),
+                expected,
+                "{argument}"
+            );
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! LIST, NLST, MLSD: directories over a data connection. RFC 959 §4.1.3, RFC 3659 §7.
+//!
+//! What clients write behind LIST is not only a path: options of `ls`, and patterns. This file
+//! makes a [`Listing`] of it; what is there, and how it looks, others know.
+
+use super::transfers::Purpose;
+use super::{Context, Session};
+use crate::auth::Rights;
+use crate::protocol::glob;
+use crate::transfer::{Direction, Format, Listing};
+
+impl Session {
+    pub(super) fn list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let format = cx.long_format();
+        self.prepare_listing(argument, format, cx);
+    }
+
+    pub(super) fn name_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        self.prepare_listing(argument, Format::Names, cx);
+    }
+
+    pub(super) fn machine_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let format = Format::Facts {
+            facts: self.channel.facts,
+            writable: self.login.rights().is_some_and(Rights::may_write),
+        };
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        // RFC 3659 §7.1: the argument is a name, never a pattern.
+        let listing = Listing {
+            path,
+            pattern: None,
+            prefix: Vec::new(),
+            recursive: false,
+            charset: None,
+            format,
+        };
+        self.prepare(Purpose::MachineList, Direction::List(listing), cx);
+    }
+
+    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path.
+    fn prepare_listing(&mut self, argument: &[u8], format: Format, cx: &mut Context<'_>) {
+        let (options, argument) = split_options(argument);
+        let recursive = options.contains(&b'R') && format != Format::Names;
+        let slash = argument.iter().rposition(|&b| b == b'/');
+        let (directory, last) = argument.split_at(slash.map_or(0, |slash| slash + 1));
+        let (named, pattern) = if glob::has_wildcard(last) {
+            let charset = self.charset(cx);
+            let pattern = charset.map_or_else(|| last.into(), |charset| charset.decode(last));
+            (directory, Some(pattern.into_owned()))
+        } else {
+            (argument, None)
+        };
+        let Some(path) = self.path(named, cx) else {
+            return;
+        };
+        let listing = Listing {
+            path,
+            pattern,
+            prefix: named.to_vec(),
+            recursive,
+            charset: self.charset(cx),
+            format,
+        };
+        self.prepare(Purpose::List, Direction::List(listing), cx);
+    }
+}
+
+/// LIST and NLST are given options of `ls` by many clients. Of these only `-R` changes what is
+/// listed: hidden names are listed always.
+fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
+    let mut rest = argument;
+    while rest.starts_with(b"-") {
+        let end = rest.iter().position(|&b| b == b' ');
+        rest = end.and_then(|end| rest.get(end + 1..)).unwrap_or_default();
+    }
+    argument.split_at(argument.len() - rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_options;
+
+    #[test]
+    fn options_of_ls_are_told_from_names() {
+        for (argument, options, rest) in [
+            (&b""[..], &b""[..], &b""[..]),
+            (b"-la", b"-la", b""),
+            (b"-l -a dir", b"-l -a ", b"dir"),
+            (b"-a  dir", b"-a ", b" dir"),
+            (b"a -l", b"", b"a -l"),
+        ] {
+            assert_eq!(split_options(argument), (options, rest));
+        }
+    }
+}

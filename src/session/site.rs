@@ -1,0 +1,254 @@
+//! SITE CHMOD, HELP, IDLE, UMASK, UTIME, WHO: what RFC 959 §4.1.3 leaves to each site, as other
+//! servers have it.
+//!
+//! One row a subcommand: how to write it, whether it changes files, and what serves it. Nothing
+//! that is said here runs a program.
+
+use super::attributes::{parse_mode, split_word};
+use std::time::Duration;
+
+use super::files::Question;
+use super::{Context, Order, Progress, Session};
+use crate::protocol::date;
+use crate::protocol::reply::Reply;
+use crate::storage::{Attributes, Umask};
+
+/// What is known of one subcommand.
+struct Row {
+    /// In capitals.
+    name: &'static str,
+    /// How to write it.
+    syntax: &'static str,
+    /// Whether it is for those only who may write.
+    writes: bool,
+    /// Serves it, unless it says that its argument cannot be read.
+    serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
+}
+
+/// The least that SITE IDLE can set; less would be a way to leave without a word.
+const IDLE_LEAST: Duration = Duration::from_secs(30);
+
+const TABLE: [Row; 6] = [
+    Row {
+        name: "CHMOD",
+        syntax: "SITE CHMOD <octal mode> <path>",
+        writes: true,
+        serve: Session::change_mode,
+    },
+    Row {
+        name: "HELP",
+        syntax: "SITE HELP",
+        writes: false,
+        serve: |_, _, cx| {
+            cx.reply(&all_subcommands());
+            Some(())
+        },
+    },
+    Row {
+        name: "IDLE",
+        syntax: "SITE IDLE [<seconds>]",
+        writes: false,
+        serve: Session::change_idle_time,
+    },
+    Row {
+        name: "UMASK",
+        syntax: "SITE UMASK [<octal mask>]",
+        writes: false,
+        serve: Session::change_umask,
+    },
+    Row {
+        name: "UTIME",
+        syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
+        writes: true,
+        serve: Session::change_time,
+    },
+    Row {
+        name: "WHO",
+        syntax: "SITE WHO",
+        writes: false,
+        serve: Session::ask_who,
+    },
+];
+
+impl Session {
+    pub(super) fn site(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let (name, argument) = split_word(argument);
+        let known = |row: &&Row| name.eq_ignore_ascii_case(row.name.as_bytes());
+        let Some(row) = TABLE.iter().find(known) else {
+            return cx.reply(&Reply::fixed(504, "No such SITE command."));
+        };
+        if row.writes && !self.may_write(cx) {
+            return;
+        }
+        if (row.serve)(self, argument, cx).is_none() {
+            cx.reply(&Reply::new(501, format!("Syntax: {}", row.syntax)));
+        }
+    }
+
+    fn change_mode(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        let (mode, name) = split_word(argument);
+        let new = Attributes {
+            modified: None,
+            mode: Some(parse_mode(mode)?.into()),
+        };
+        self.change_at(named(name)?, new, "CHMOD command okay.", cx);
+        Some(())
+    }
+
+    fn change_time(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        let (seconds, name) = parse_utime(argument)?;
+        let new = Attributes {
+            modified: Some((seconds, 0)),
+            mode: None,
+        };
+        self.change_at(named(name)?, new, "UTIME command okay.", cx);
+        Some(())
+    }
+
+    /// A client may ask for less patience than the server has, or for the server's again.
+    fn change_idle_time(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        let most = cx.settings.timings.idle;
+        if !argument.is_empty() {
+            let seconds = std::str::from_utf8(argument).ok()?.parse().ok()?;
+            let asked = Duration::from_secs(seconds);
+            self.idle = Some(asked.clamp(IDLE_LEAST.min(most), most));
+            self.restart_idle_clock(cx);
+        }
+        let seconds = self.idle.unwrap_or(most).as_secs();
+        let text = format!("An idle session ends after {seconds} seconds.");
+        cx.reply(&Reply::new(200, text));
+        Some(())
+    }
+
+    /// Others are shown to those only who have an account of their own.
+    fn ask_who(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        if !argument.is_empty() {
+            return None;
+        }
+        if self.login.is_personal() {
+            self.progress = Progress::Asking(Question::Who);
+            cx.order(Order::Who);
+        } else {
+            cx.reply(&Reply::fixed(550, "Permission denied."));
+        }
+        Some(())
+    }
+
+    pub(super) fn present(&mut self, sessions: &[String], cx: &mut Context<'_>) {
+        if let Some(Question::Who) = self.answered() {
+            let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
+            cx.reply(&Reply::new(200, lines));
+        }
+    }
+
+    fn change_umask(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+        let current = self.umask.unwrap_or(cx.settings.umask).bits();
+        if argument.is_empty() {
+            let text = format!("Current UMASK is {current:03o}.");
+            cx.reply(&Reply::new(200, text));
+            return Some(());
+        }
+        let umask = Umask::new(parse_mode(argument)?)?;
+        self.umask = Some(umask);
+        let text = format!("UMASK is {:03o} (was {current:03o}).", umask.bits());
+        cx.reply(&Reply::new(200, text));
+        Some(())
+    }
+
+    fn change_at(
+        &mut self,
+        name: &[u8],
+        new: Attributes,
+        text: &'static str,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(path) = self.path(name, cx) {
+            self.change(path, new, Reply::fixed(200, text), cx);
+        }
+    }
+}
+
+fn named(name: &[u8]) -> Option<&[u8]> {
+    (!name.is_empty()).then_some(name)
+}
+
+/// The two forms that clients send, in UTC: `time path`, and `path access modification creation
+/// UTC`, of whose three times the second is the one that can be set and is worth it.
+fn parse_utime(argument: &[u8]) -> Option<(i64, &[u8])> {
+    let mut words = argument.rsplitn(5, |&b| b == b' ');
+    if let (Some(zone), Some(created), Some(modified), Some(accessed), Some(name)) = (
+        words.next(),
+        words.next(),
+        words.next(),
+        words.next(),
+        words.next(),
+    ) && zone.eq_ignore_ascii_case(b"UTC")
+        && let (Some(modified), Some(_), Some(_)) = (
+            parse_time(modified),
+            parse_time(accessed),
+            parse_time(created),
+        )
+    {
+        return Some((modified, name));
+    }
+    let (time, name) = split_word(argument);
+    Some((parse_time(time)?, name))
+}
+
+/// `YYYYMMDDhhmm`, with or without `ss`.
+fn parse_time(digits: &[u8]) -> Option<i64> {
+    let (seconds, _) = match digits.len() {
+        12 => date::parse_time_val(&[digits, b"00"].concat())?,
+        14 => date::parse_time_val(digits)?,
+        _ => return None,
+    };
+    Some(seconds)
+}
+
+fn all_subcommands() -> Reply {
+    let mut lines = "These SITE commands are served:".to_owned();
+    for row in &TABLE {
+        lines.push('\n');
+        lines.push_str(row.syntax);
+    }
+    lines.push_str("\nEnd of help.");
+    Reply::new(214, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_utime() {
+        for (argument, expected) in [
+            ("197001010001 f", Some((60, "f"))),
+            ("19700101000001 a b", Some((1, "a b"))),
+            (
+                "a b 19700101000001 19700101000002 19700101000003 UTC",
+                Some((2, "a b")),
+            ),
+            (
+                "f 197001010001 197001010002 197001010003 utc",
+                Some((120, "f")),
+            ),
+            // Only a name that happens to end like the second form.
+            ("19700101000001 a x y z UTC", Some((1, "a x y z UTC"))),
+            ("f 19700101000001 19700101000002 19700101000003 CET", None),
+            ("f 19700101000001", None),
+            ("1970010100000 f", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(seconds, name)| (seconds, name.as_bytes()));
+            assert_eq!(parse_utime(argument.as_bytes()), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_shows_how_to_write_each() {
+        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
+        for row in TABLE {
+            assert!(row.syntax.starts_with(&format!("SITE {}", row.name)));
+        }
+    }
+}

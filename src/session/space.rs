@@ -1,0 +1,80 @@
+//! AVBL, ALLO: how much room there is. RFC 959 §4.1.3, draft-peterson-streamlined-ftp.
+//!
+//! Nothing is set aside: room is made as bytes come. ALLO only tells early what STOR would have
+//! to tell late.
+
+use super::files::Question;
+use super::{Context, Session};
+use crate::protocol::reply::Reply;
+use crate::storage::Operation;
+
+impl Session {
+    pub(super) fn available(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if let Some(path) = self.path(argument, cx) {
+            self.ask(Question::Space, Operation::Space(path), cx);
+        }
+    }
+
+    pub(super) fn allocate(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        match parse_allocation(argument) {
+            Some(bytes) => {
+                let here = Operation::Space(self.directory.clone());
+                self.ask(Question::Fits(bytes), here, cx);
+            }
+            None => cx.reply(&Reply::fixed(501, "ALLO takes a decimal number of bytes.")),
+        }
+    }
+}
+
+pub(super) fn fits_reply(wanted: u64, space: u64) -> Reply {
+    if wanted <= space {
+        Reply::fixed(200, "There is room for that.")
+    } else {
+        Reply::new(552, format!("There is room for {space} bytes only."))
+    }
+}
+
+/// `bytes`, or `bytes R record-size`; what is more than a number holds is more than any disk has.
+fn parse_allocation(argument: &[u8]) -> Option<u64> {
+    let number = |word: &[u8]| {
+        let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+        let text = std::str::from_utf8(word).ok().filter(|_| is_number)?;
+        Some(text.parse().unwrap_or(u64::MAX))
+    };
+    let mut words = argument.split(|&b| b == b' ');
+    let bytes = number(words.next()?)?;
+    match (words.next(), words.next(), words.next()) {
+        (None, ..) => Some(bytes),
+        (Some(b"R" | b"r"), Some(record), None) => number(record).map(|_| bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for() {
+        for (argument, bytes) in [
+            ("0", Some(0)),
+            ("1024 R 80", Some(1024)),
+            ("18446744073709551616", Some(u64::MAX)),
+            ("", None),
+            ("-1", None),
+            ("1 R", None),
+            ("1 R x", None),
+            ("1 80", None),
+            ("1 R 80 x", None),
+        ] {
+            assert_eq!(parse_allocation(argument.as_bytes()), bytes, "{argument}");
+        }
+    }
+
+    #[test]
+    fn it_fits_to_the_byte() {
+        for (wanted, code) in [(9, 200), (10, 200), (11, 552)] {
+            assert_eq!(fits_reply(wanted, 10).code, code);
+        }
+    }
+}

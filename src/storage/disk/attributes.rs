@@ -1,0 +1,146 @@
+//! Times, modes and free space: what is changed of, or asked about, a file that keeps its name
+//! and its bytes (MFMT, MFF, SITE CHMOD, AVBL; draft-somers-ftp-mfxx).
+//!
+//! A path is looked up once, in the jail; what follows is done to the descriptor found, so that
+//! nothing can come between. The descriptor is opened for nothing (`O_PATH`), because a file
+//! that one may not read may still be one's own.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::io::Errno;
+
+use super::lookup::Root;
+use super::{HARMLESS, refuse_reserved};
+use crate::storage::{Attributes, Error, Kind, Result, VirtualPath, Wait};
+
+/// Gives a file or directory other attributes.
+pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Result<()> {
+    refuse_reserved(path)?;
+    // Whoever serves a directory decides who may enter it; a client could lock itself out.
+    if path.is_root() && attributes.mode.is_some() {
+        return Err(Error::Denied);
+    }
+    let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
+    match super::metadata(&rustix::fs::fstat(&found)?).kind {
+        Kind::File | Kind::Directory => {}
+        Kind::Link | Kind::Other => return Err(Error::NotRegular),
+    }
+    if let Some(mode) = attributes.mode {
+        let mode = Mode::from_raw_mode(mode);
+        change(
+            || set_mode(found.as_fd(), mode),
+            || {
+                let open = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed)?;
+                Ok(rustix::fs::fchmod(open, mode)?)
+            },
+        )?;
+    }
+    if let Some(modified) = attributes.modified {
+        let times = timestamps(modified);
+        change(
+            || rustix::fs::utimensat(&found, "", &times, AtFlags::EMPTY_PATH),
+            || {
+                let open = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed)?;
+                Ok(rustix::fs::futimens(open, &times)?)
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Sets the mode of what an `O_PATH` descriptor stands for.
+///
+/// `fchmod` refuses such a descriptor, and its successor that does not is new (Linux 6.6); the
+/// name that the kernel has for the descriptor is as old as `O_PATH`.
+pub(super) fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
+    let name = format!("/proc/self/fd/{}", found.as_raw_fd());
+    rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
+}
+
+/// What `df` calls available: root's reserve is not counted.
+pub(super) fn space(root: &Root, path: &VirtualPath) -> Result<u64> {
+    refuse_reserved(path)?;
+    let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
+    let about = rustix::fs::fstatvfs(found)?;
+    Ok(about.f_bavail.saturating_mul(about.f_frsize))
+}
+
+/// The second way is for systems without /proc (a bare chroot) and kernels before 5.8.
+fn change(
+    by_path: impl FnOnce() -> rustix::io::Result<()>,
+    by_opening: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    match by_path() {
+        Err(Errno::NOENT | Errno::INVAL) => by_opening(),
+        result => Ok(result?),
+    }
+}
+
+const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: Timespec {
+            tv_sec: seconds,
+            tv_nsec: nanoseconds as _,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Lookup;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    const NEW: Attributes = Attributes {
+        modified: Some((1, 0)),
+        mode: Some(0o600),
+    };
+
+    fn at(path: &str) -> VirtualPath {
+        VirtualPath::root().join(path.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn links_are_followed_inside_only_and_devices_not_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("root")).unwrap();
+        fs::write(path("outside"), "").unwrap();
+        fs::write(path("root/file"), "").unwrap();
+        symlink("../outside", path("root/out")).unwrap();
+        symlink("file", path("root/in")).unwrap();
+        let fifo = path("root/fifo");
+        rustix::fs::mkfifoat(CWD, &fifo, Mode::from_raw_mode(0o644)).unwrap();
+        fs::write(path("root/.mioftpd-0123456789abcdef.tmp"), "").unwrap();
+        let before = fs::metadata(path("outside")).unwrap();
+
+        for lookup in [Lookup::Kernel, Lookup::Walk] {
+            let root = Root::open(&path("root"), Some(lookup)).unwrap();
+            for (name, error) in [
+                ("/out", Error::NotFound),
+                ("/fifo", Error::NotRegular),
+                ("/.mioftpd-0123456789abcdef.tmp", Error::NotFound),
+            ] {
+                assert_eq!(set(&root, &at(name), NEW), Err(error), "{name}");
+            }
+            assert_eq!(space(&root, &at("/out")), Err(Error::NotFound));
+        }
+        let after = fs::metadata(path("outside")).unwrap();
+        assert_eq!(
+            (after.mtime(), after.mode()),
+            (before.mtime(), before.mode())
+        );
+
+        let root = Root::open(&path("root"), Some(Lookup::Kernel)).unwrap();
+        set(&root, &at("/in"), NEW).unwrap();
+        let file = fs::metadata(path("root/file")).unwrap();
+        assert_eq!((file.mtime(), file.mode() & 0o777), (1, 0o600));
+        assert!(fs::symlink_metadata(path("root/in")).unwrap().is_symlink());
+    }
+}

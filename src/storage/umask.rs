@@ -1,0 +1,57 @@
+//! The permission bits that new files and directories do not get (umask(2)).
+//!
+//! A session may have its own, which therefore travels with each operation: the process's is one
+//! for all, and changing it for one client would change it for the others.
+
+/// Permission bits to leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Umask(u16);
+
+impl Umask {
+    /// What most systems give their users: nobody else may write.
+    pub const USUAL: Self = Self(0o022);
+
+    /// `bits` of read, write and execute; `None` where there are others.
+    pub const fn new(bits: u16) -> Option<Self> {
+        if bits > 0o777 { None } else { Some(Self(bits)) }
+    }
+
+    /// The process's own.
+    ///
+    /// The system tells it only to whoever changes it; so for a moment it is one that gives
+    /// nothing away.
+    pub fn of_process() -> Self {
+        use rustix::fs::Mode;
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
+        rustix::process::umask(mask);
+        Self(u16::try_from(mask.as_raw_mode() & 0o777).unwrap_or(0o077))
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Permission bits of a new file.
+    pub fn file_mode(self) -> u32 {
+        u32::from(0o666 & !self.0)
+    }
+
+    /// Permission bits of a new directory.
+    pub fn directory_mode(self) -> u32 {
+        u32::from(0o777 & !self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_permissions_can_be_left_out() {
+        let umask = Umask::new(0o027).unwrap();
+        assert_eq!((umask.file_mode(), umask.directory_mode()), (0o640, 0o750));
+        assert_eq!(Umask::new(0o777).unwrap().directory_mode(), 0);
+        assert_eq!(Umask::new(0o1000), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! RETR in any representation but the plain one: read a little, convert it, send that.
+//!
+//! What the connection did not take of a converted piece is kept, because its offset in the
+//! file is no longer known. Conversion is the loop's work as well as a worker's, but for
+//! compression, which is too slow for it. RFC 959 §3.1 to §3.5.
+
+use super::encoder::Encoder;
+use super::outbound::Unsent;
+use super::representation::Representation;
+use super::{Failure, Interest, Scratch, Sent, Verdict, send};
+use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
+use crate::net::Stream;
+use crate::storage::Wait;
+
+pub(super) struct Converting {
+    encoder: Encoder,
+    stage: Stage,
+    /// Where the next restart marker comes; `None` where there are none.
+    marker: Option<u64>,
+    /// Converted, and not taken yet by the connection.
+    unsent: Vec<u8>,
+    is_slow: bool,
+}
+
+/// What is converted next.
+///
+/// ```text
+///   Reading ──all is read──▶ Finished ──all is sent──▶ done
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// More of the file.
+    Reading,
+    /// Nothing: the end is converted too.
+    Finished,
+}
+
+impl Converting {
+    /// `None` where nothing is to be converted.
+    pub(super) fn new(representation: Representation, offset: u64) -> Option<Self> {
+        Some(Self {
+            encoder: Encoder::for_file(representation)?,
+            stage: Stage::Reading,
+            marker: representation
+                .has_markers()
+                .then(|| offset.saturating_add(MARKER_BYTES)),
+            unsent: Vec::new(),
+            is_slow: representation.is_slow(),
+        })
+    }
+
+    pub(super) fn slice(
+        &mut self,
+        file: &mut Unsent,
+        stream: &mut dyn Stream,
+        budget: usize,
+        wait: Wait,
+        scratch: &mut Scratch,
+        moved: &mut u64,
+    ) -> Verdict {
+        if self.is_slow && wait == Wait::Never {
+            return Verdict::WouldWait;
+        }
+        // Both sides count, because either can be much the shorter.
+        let mut spent = 0;
+        while spent < budget {
+            scratch.converted.clear();
+            if !self.unsent.is_empty() {
+                scratch.converted.append(&mut self.unsent);
+            } else if self.stage == Stage::Finished {
+                return Verdict::Done;
+            } else {
+                match self.convert(file, wait, scratch) {
+                    Ok(count) => spent += count,
+                    Err(verdict) => return verdict,
+                }
+            }
+            spent += scratch.converted.len();
+            match send(stream, &scratch.converted, moved) {
+                Sent::All => {}
+                Sent::Part(count) => {
+                    let rest = scratch.converted.get(count..).unwrap_or_default();
+                    self.unsent.extend_from_slice(rest);
+                    return Verdict::Waiting(Interest::Writable);
+                }
+                Sent::Failed => return Verdict::Failed(Failure::Connection),
+            }
+        }
+        Verdict::Again
+    }
+
+    /// Converts the next piece, or the end, into the scratch; how much of the file that was.
+    fn convert(
+        &mut self,
+        file: &mut Unsent,
+        wait: Wait,
+        scratch: &mut Scratch,
+    ) -> Result<usize, Verdict> {
+        let malformed = |_| Verdict::Failed(Failure::Malformed);
+        let out = &mut scratch.converted;
+        if file.left() == 0 {
+            self.stage = Stage::Finished;
+            return self.encoder.finish(out).map(|()| 0).map_err(malformed);
+        }
+        let at = file.offset();
+        let is_marked = self.marker == Some(at);
+        let next = if is_marked {
+            at.checked_add(MARKER_BYTES)
+        } else {
+            self.marker
+        };
+        let to_marker = next.map_or(u64::MAX, |next| next - at);
+        let room = usize::try_from(to_marker).map_or(CONVERTED_BYTES, |n| n.min(CONVERTED_BYTES));
+        let room = scratch.chunk.get_mut(..room).unwrap_or_default();
+        let bytes = file.read(room, wait)?;
+        // Only now: what was not read for want of a wait comes again, and its marker with it.
+        if is_marked {
+            self.encoder.mark(at, out);
+        }
+        self.marker = next;
+        let encoded = self.encoder.encode(bytes, &mut scratch.text, out);
+        encoded.map(|()| bytes.len()).map_err(malformed)
+    }
+}

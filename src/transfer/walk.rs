@@ -1,0 +1,226 @@
+//! The entries of a listing, in the order in which they are shown.
+//!
+//! A directory of a usual size is gathered and sorted by name; a larger one comes as the file
+//! system gives it, so that it neither costs more memory nor keeps the first byte waiting. With
+//! `-R` the directories below follow, each behind its header, as `ls` does: without recursion
+//! in the program, and bounded in depth and number. Nothing is printed here.
+
+use std::sync::Arc;
+
+use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH, SORTED_ENTRIES};
+use crate::storage::{Directory, Entry, Error, Kind, Result, Storage, VirtualPath};
+
+/// What comes next.
+pub(super) enum Next {
+    Entry(Box<Entry>),
+    /// What follows is in this directory.
+    Directory(VirtualPath),
+    /// Nothing yet: a directory is being gathered.
+    Nothing,
+    End,
+}
+
+/// The entries of one directory.
+///
+/// ```text
+///   Gathering ──last entry──▶ Sorted ──all given──▶ Done
+///       └──more than SORTED_ENTRIES──▶ Flowing ──last entry──▶ Done
+/// ```
+enum Source {
+    Gathering(Box<dyn Directory>, Vec<Entry>),
+    Sorted(std::vec::IntoIter<Entry>),
+    Flowing(std::vec::IntoIter<Entry>, Box<dyn Directory>),
+    Done,
+}
+
+/// Walks through a directory, and with `-R` through those below.
+pub(super) struct Walk {
+    source: Source,
+    below: Option<Below>,
+}
+
+/// The directories that are still to come.
+struct Below {
+    storage: Arc<dyn Storage>,
+    here: VirtualPath,
+    /// Last in, first out, with how deep they are.
+    pending: Vec<(VirtualPath, usize)>,
+    /// Those in the directory that is being given, in its order.
+    found: Vec<VirtualPath>,
+    depth: usize,
+}
+
+impl Walk {
+    /// Of one directory.
+    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
+        Ok(Self {
+            source: Source::open(storage, path)?,
+            below: None,
+        })
+    }
+
+    /// Of a directory and those below.
+    pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
+        Ok(Self {
+            source: Source::open(storage.as_ref(), path)?,
+            below: Some(Below {
+                storage: Arc::clone(storage),
+                here: path.clone(),
+                pending: Vec::new(),
+                found: Vec::new(),
+                depth: 0,
+            }),
+        })
+    }
+
+    /// Of one entry that is known already.
+    pub(super) fn of(entry: Entry) -> Self {
+        Self {
+            source: Source::Sorted(vec![entry].into_iter()),
+            below: None,
+        }
+    }
+
+    /// Looks at one entry at the most. After the end it is the end again. Waits.
+    pub(super) fn next(&mut self) -> Result<Next> {
+        match self.source.next()? {
+            Next::Entry(entry) => {
+                if let Some(below) = &mut self.below {
+                    below.see(&entry);
+                }
+                Ok(Next::Entry(entry))
+            }
+            Next::End => match self.below.as_mut().and_then(Below::descend) {
+                Some((path, source)) => {
+                    self.source = source;
+                    Ok(Next::Directory(path))
+                }
+                None => Ok(Next::End),
+            },
+            next => Ok(next),
+        }
+    }
+}
+
+impl Source {
+    fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
+        Ok(Self::Gathering(storage.list(path)?, Vec::new()))
+    }
+
+    fn next(&mut self) -> Result<Next> {
+        match self {
+            Self::Gathering(directory, gathered) => {
+                let Some(entry) = directory.next_entry()? else {
+                    gathered.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                    *self = Self::Sorted(std::mem::take(gathered).into_iter());
+                    return Ok(Next::Nothing);
+                };
+                gathered.push(entry);
+                if gathered.len() >= SORTED_ENTRIES
+                    && let Self::Gathering(directory, gathered) =
+                        std::mem::replace(self, Self::Done)
+                {
+                    *self = Self::Flowing(gathered.into_iter(), directory);
+                }
+                Ok(Next::Nothing)
+            }
+            Self::Sorted(entries) => Ok(give(entries.next())),
+            Self::Flowing(gathered, directory) => Ok(give(match gathered.next() {
+                Some(entry) => Some(entry),
+                None => directory.next_entry()?,
+            })),
+            Self::Done => Ok(Next::End),
+        }
+    }
+}
+
+fn give(entry: Option<Entry>) -> Next {
+    entry.map_or(Next::End, |entry| Next::Entry(Box::new(entry)))
+}
+
+impl Below {
+    /// Remembers a directory that is to follow. Links are not followed, so there is no circle.
+    fn see(&mut self, entry: &Entry) {
+        if entry.metadata.kind == Kind::Directory
+            && self.depth < DIRECTORY_DEPTH
+            && self.pending.len() + self.found.len() < DIRECTORIES_PENDING
+            && let Ok(path) = self.here.join(&[b"./", entry.name.as_slice()].concat())
+        {
+            self.found.push(path);
+        }
+    }
+
+    /// The next directory; one that cannot be listed is shown with nothing in it.
+    fn descend(&mut self) -> Option<(VirtualPath, Source)> {
+        let depth = self.depth + 1;
+        let found = self.found.drain(..).rev();
+        self.pending.extend(found.map(|path| (path, depth)));
+        let (path, depth) = self.pending.pop()?;
+        self.depth = depth;
+        self.here = path.clone();
+        let source = Source::open(self.storage.as_ref(), &path);
+        Some((path, source.unwrap_or_else(|_: Error| Source::Done)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Memory;
+
+    fn path(text: &str) -> VirtualPath {
+        VirtualPath::root().join(text.as_bytes()).unwrap()
+    }
+
+    fn walk(mut walk: Walk) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            match walk.next().unwrap() {
+                Next::Entry(entry) => seen.push(String::from_utf8(entry.name).unwrap()),
+                Next::Directory(path) => seen.push(format!("{path}:")),
+                Next::Nothing => {}
+                Next::End => return seen,
+            }
+        }
+    }
+
+    #[test]
+    fn directories_of_a_usual_size_are_sorted_and_those_below_follow() {
+        let mut memory = Memory::new();
+        for name in ["/b/z", "/b/y/x", "/a/1", "/c"] {
+            memory = memory.with_file(name, b"");
+        }
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        let flat = Walk::open(storage.as_ref(), &path("/")).unwrap();
+        assert_eq!(walk(flat), ["a", "b", "c"]);
+        let deep = Walk::open_recursive(&storage, &path("/")).unwrap();
+        let expected = ["a", "b", "c", "/a:", "1", "/b:", "y", "z", "/b/y:", "x"];
+        assert_eq!(walk(deep), expected);
+    }
+
+    #[test]
+    fn a_large_directory_is_complete_too() {
+        for count in [SORTED_ENTRIES - 1, SORTED_ENTRIES, SORTED_ENTRIES + 1] {
+            let mut memory = Memory::new();
+            for number in 0..count {
+                memory = memory.with_file(&format!("/{number:05}"), b"");
+            }
+            let seen = walk(Walk::open(&memory, &path("/")).unwrap());
+            assert_eq!(seen.len(), count);
+            let mut sorted = seen.clone();
+            sorted.sort();
+            sorted.dedup();
+            assert_eq!(sorted.len(), count);
+            assert!(count >= SORTED_ENTRIES || sorted == seen);
+        }
+    }
+
+    #[test]
+    fn depth_and_number_are_bounded() {
+        let deep = format!("/{}f", "d/".repeat(DIRECTORY_DEPTH + 5));
+        let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
+        let seen = walk(Walk::open_recursive(&storage, &path("/")).unwrap());
+        let headers = seen.iter().filter(|line| line.ends_with(':')).count();
+        assert_eq!(headers, DIRECTORY_DEPTH);
+    }
+}

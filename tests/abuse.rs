@@ -1,0 +1,243 @@
+//! Clients that mean harm, or are broken, on the control connection: what they cost stays
+//! bounded, and another client is served meanwhile.
+//!
+//! Memory and descriptors are read from `/proc`; the sizes are far above what a server that
+//! keeps everything could hide.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+use support::{Control, Server, Starter, connect_from, epsv_port, host_port, pasv_port};
+
+/// KiB that the server may grow by: some buffers, never the megabytes that are sent.
+const GROWTH: u64 = 4 * 1024;
+
+/// Another client is served now.
+fn is_served(server: &Server) {
+    let mut control = server.connect();
+    control.command("NOOP", 200);
+    control.command("QUIT", 221);
+    control.expect_end();
+}
+
+#[test]
+fn a_line_without_an_end_costs_nothing_and_is_one_error() {
+    let server = Server::control_only();
+    let mut control = server.connect();
+    is_served(&server);
+    let before = server.resident();
+    let chunk = vec![b'x'; 64 * 1024];
+    for round in 0..1024 {
+        control.send_raw(&chunk);
+        if round % 256 == 128 {
+            is_served(&server);
+        }
+    }
+    let after = server.resident();
+    assert!(after < before + GROWTH, "{before} KiB became {after} KiB");
+    control.send_raw(b"\r\nNOOP\r\n");
+    control.expect(500);
+    control.expect(200);
+    assert!(server.resident() < before + GROWTH);
+}
+
+#[test]
+fn over_long_lines_again_and_again_end_the_session() {
+    let server = Server::control_only();
+    let mut control = server.connect();
+    let line = "x".repeat(5000);
+    for _ in 0..100 {
+        control.send(&line);
+        if control.expect_one_of(&[500, 421]).code == 421 {
+            return control.expect_end();
+        }
+    }
+    panic!("100 over-long lines were taken");
+}
+
+#[test]
+fn a_hundred_thousand_commands_without_reading_a_reply() {
+    const PAIRS: usize = 50_000;
+    let server = Server::read_only(|_| ());
+    let mut control = server.login();
+    let before = server.resident();
+    let mut socket = control.socket().try_clone().unwrap();
+    // The server stops reading when its replies are not taken: this waits, too, then.
+    socket.set_write_timeout(None).unwrap();
+    let text = "NOOP\r\nSYST\r\n".repeat(PAIRS);
+    let writer = std::thread::spawn(move || socket.write_all(text.as_bytes()));
+    for _ in 0..100 {
+        is_served(&server);
+    }
+    let after = server.resident();
+    assert!(after < before + GROWTH, "{before} KiB became {after} KiB");
+    for _ in 0..PAIRS {
+        control.expect(200);
+        control.expect(215);
+    }
+    writer.join().unwrap().unwrap();
+    control.command("QUIT", 221);
+}
+
+#[test]
+fn ten_thousand_passive_ports_are_one_at_a_time() {
+    let server = Server::read_only(|_| ());
+    let mut control = server.login();
+    epsv_port(&mut control);
+    let before = server.descriptors();
+    let mut last = 0;
+    for _ in 0..5_000 {
+        pasv_port(&mut control);
+        last = epsv_port(&mut control);
+    }
+    let after = server.descriptors();
+    assert!(after <= before + 1, "{before} descriptors became {after}");
+    is_served(&server);
+    // The last one is open, and is closed with its session.
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, last));
+    drop(TcpStream::connect(address).unwrap());
+    control.command("QUIT", 221);
+    control.expect_end();
+    support::until("the port to be closed", || {
+        TcpStream::connect(address).err()
+    });
+}
+
+#[test]
+fn five_hundred_silent_connections_are_no_hindrance() {
+    let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
+    let before = server.resident();
+    let silent: Vec<_> = (0..500)
+        .map(|_| Control::silent(server.address()))
+        .collect();
+    let mut control = server.login();
+    for _ in 0..10 {
+        assert_eq!(control.retrieve("f"), b"content");
+    }
+    let after = server.resident();
+    assert!(after < before + GROWTH, "{before} KiB became {after} KiB");
+    for mut control in silent {
+        control.expect(220);
+    }
+}
+
+#[test]
+fn two_thousand_sessions_leave_nothing_behind() {
+    let server = Server::read_only(|_| ());
+    let cycle = |round: usize| {
+        let mut control = server.login();
+        if round.is_multiple_of(2) {
+            epsv_port(&mut control);
+        }
+        if round.is_multiple_of(3) {
+            control.command("QUIT", 221);
+            control.expect_end();
+        }
+    };
+    (0..20).for_each(cycle);
+    let (descriptors, resident) = (server.descriptors(), server.resident());
+    (0..2000).for_each(cycle);
+    // Those that left without QUIT are noticed when the server gets to them.
+    support::until("the descriptors to be closed", || {
+        is_served(&server);
+        (server.descriptors() <= descriptors + 2).then_some(())
+    });
+    assert!(server.resident() < resident + GROWTH);
+}
+
+#[test]
+fn port_to_another_host_is_refused_before_anything_is_sent_there() {
+    let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
+    let victim = TcpListener::bind("127.0.0.2:0").unwrap();
+    victim.set_nonblocking(true).unwrap();
+    let address = victim.local_addr().unwrap();
+    let (ip, port) = (address.ip(), address.port());
+    let mut control = server.login();
+    for line in [
+        format!("PORT {}", host_port(address)),
+        format!("EPRT |1|{ip}|{port}|"),
+        format!("EPRT |2|::ffff:{ip}|{port}|"),
+    ] {
+        control.send(&line);
+        control.expect_one_of(&[500, 501, 522]);
+        control.command("RETR f", 425);
+    }
+    let nobody = victim.accept().map(|(_, peer)| peer);
+    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_stranger_on_the_passive_port_is_dropped_and_the_client_gets_its_file() {
+    let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
+    for stranger_is_early in [true, false] {
+        let mut control = server.login();
+        let port = epsv_port(&mut control);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut early = None;
+        if stranger_is_early {
+            early = Some(connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap());
+        }
+        control.command("RETR f", 150);
+        let stranger =
+            early.unwrap_or_else(|| connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap());
+        assert_eq!(end_of(&stranger), 0, "a stranger got bytes");
+        let mut data = TcpStream::connect(address).unwrap();
+        assert_eq!(support::read_all(&mut data), b"content");
+        // No reply about the stranger comes in between.
+        control.expect(226);
+        control.command("NOOP", 200);
+    }
+}
+
+/// How many bytes come before the end, or the reset.
+fn end_of(mut stream: &TcpStream) -> usize {
+    stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
+    match std::io::Read::read(&mut stream, &mut [0; 16]) {
+        Ok(count) => count,
+        Err(e) if e.kind() == ErrorKind::ConnectionReset => 0,
+        Err(e) => panic!("the stranger was not dropped: {e}"),
+    }
+}
+
+#[test]
+fn wrong_passwords_end_the_session_and_delay_nobody_else() {
+    let starter = Starter::default().argument("--user").argument("alice");
+    let server = starter.variable("MIOFTPD_PASSWORD", "secret");
+    let server = server.serving(|_| ()).start();
+    let mut guesser = server.connect();
+    for round in 0..20 {
+        guesser.command(&format!("USER {}", ["alice", "nobody"][round % 2]), 331);
+        guesser.send("PASS guess");
+        is_served(&server);
+        if guesser.expect_one_of(&[530, 421]).code == 421 {
+            return guesser.expect_end();
+        }
+    }
+    panic!("20 guesses were taken");
+}
+
+#[test]
+fn resets_at_any_moment_leave_the_server_serving() {
+    let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
+    let moments: [&[&str]; 6] = [
+        &[],
+        &["USER anonymous"],
+        &["USER anonymous", "PASS x", "EPSV"],
+        &["USER anonymous", "PASS x", "EPSV", "RETR f"],
+        &["USER anonymous", "PASS x", "EPSV", "RETR f", "NOOP", "ABOR"],
+        &["NOOP", "NOOP", "QUIT"],
+    ];
+    for moment in moments.iter().cycle().take(60) {
+        let mut control = Control::silent(server.address());
+        moment.iter().for_each(|line| control.send(line));
+        let socket = control.socket().try_clone().unwrap();
+        drop(control);
+        support::abort_connection(socket);
+    }
+    let mut control = server.login();
+    assert_eq!(control.retrieve("f"), b"content");
+}

@@ -1,0 +1,71 @@
+//! A `NOOP` in the steady state allocates nothing: the server turns in this process, under
+//! an allocator that counts.
+//!
+//! Client and server take turns on one thread, so that every allocation that is counted has
+//! one cause. Nothing else may be tested in this program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use std::alloc::System;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use mioftpd::{Config, Server};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const GREETING: &[u8] = b"220 Service ready for new user.\r\n";
+const OK: &[u8] = b"200 Command okay.\r\n";
+
+#[test]
+fn a_noop_in_the_steady_state_allocates_nothing() {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        ..Config::default()
+    };
+    let mut server = Server::bind(config).unwrap();
+    let mut client = TcpStream::connect(server.addresses()[0]).unwrap();
+    client.set_nonblocking(true).unwrap();
+    client.set_nodelay(true).unwrap();
+    expect(&mut server, &mut client, GREETING);
+    for _ in 0..100 {
+        noop(&mut server, &mut client);
+    }
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..10_000 {
+        noop(&mut server, &mut client);
+    }
+    let change = region.change();
+    let count = change.allocations + change.reallocations;
+    assert_eq!(count, 0, "{change:?}");
+    // The counter counts.
+    drop(std::hint::black_box(Box::new([0_u8; 100])));
+    assert_eq!(region.change().allocations, 1);
+}
+
+fn noop(server: &mut Server, client: &mut TcpStream) {
+    client.write_all(b"NOOP\r\n").unwrap();
+    expect(server, client, OK);
+}
+
+/// Turns the server until the client has read what it expects.
+fn expect(server: &mut Server, client: &mut TcpStream, expected: &[u8]) {
+    let (mut buffer, mut filled) = ([0; 64], 0);
+    for _ in 0..100 {
+        match client.read(&mut buffer[filled..]) {
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                server.turn(Some(Duration::from_secs(1))).unwrap();
+            }
+            Err(e) => panic!("{e}"),
+        }
+        if filled >= expected.len() {
+            assert_eq!(&buffer[..filled], expected);
+            return;
+        }
+    }
+    panic!("no reply in 100 turns");
+}

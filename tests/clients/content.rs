@@ -1,0 +1,58 @@
+//! What the clients move: a file in which every byte occurs, and a tree with names of all kinds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Bytes of every value, in a length that is a multiple of nothing.
+pub(crate) fn blob() -> Vec<u8> {
+    let lines = (0..90_000_u32).flat_map(|n| n.wrapping_mul(1_000_003).to_le_bytes());
+    lines.chain(0..=255).chain(*b"end").collect()
+}
+
+/// A tree with nested and empty directories, empty files, spaces, quotes and letters of all
+/// kinds.
+pub(crate) fn plant(root: &Path) {
+    let blob = blob();
+    for number in 0..200_usize {
+        let folder = root.join(format!("dir {}/deep{}", number % 5, number % 3));
+        fs::create_dir_all(&folder).unwrap();
+        let content = &blob[..number * number / 8];
+        fs::write(folder.join(format!("file {number} ä")), content).unwrap();
+    }
+    for name in ["-dash", "two  spaces", "100% #1; a+b", "it's", "~tilde"] {
+        fs::write(root.join(name), name).unwrap();
+    }
+}
+
+/// Every path below `root`, with the content of the files.
+pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
+    let mut tree = BTreeMap::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            if path.is_dir() {
+                tree.insert(name.to_owned(), None);
+                open.push(path);
+            } else {
+                tree.insert(name.to_owned(), Some(fs::read(&path).unwrap()));
+            }
+        }
+    }
+    tree
+}
+
+/// Both trees have the same paths and bytes; says where they have not.
+pub(crate) fn assert_same(there: &Path, here: &Path) {
+    let (there, here) = (tree(there), tree(here));
+    let differ = |(path, content): &(&String, &Option<Vec<u8>>)| here.get(*path) != Some(*content);
+    let missing: Vec<_> = there.iter().filter(differ).map(|(path, _)| path).collect();
+    assert!(missing.is_empty(), "missing or different: {missing:?}");
+    let extra: Vec<_> = here
+        .keys()
+        .filter(|path| !there.contains_key(*path))
+        .collect();
+    assert!(extra.is_empty(), "not in the original: {extra:?}");
+}

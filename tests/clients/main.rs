@@ -1,0 +1,42 @@
+//! Real clients, unmodified: what they move both ways is compared byte by byte on the disk.
+//!
+//! | client | where it is from | what it does here |
+//! |---|---|---|
+//! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
+//! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
+//! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
+//! | suppaftp | crates.io | every mode, abort |
+//! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
+//!
+//! `.ci/run` installs them; those of pip and npm it puts into `target/clients`. A client that is
+//! not there is skipped with a message, unless `MIOFTPD_REQUIRE_CLIENTS=1` says that all have
+//! to be there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod classics;
+mod content;
+mod curl;
+mod libraries;
+mod mirrors;
+mod programs;
+
+use std::net::TcpListener;
+
+use support::{Server, Starter};
+
+/// Writable servers on IPv4 and, where there is one, IPv6.
+fn servers() -> Vec<Server> {
+    let mut addresses = vec!["127.0.0.1:0"];
+    if TcpListener::bind("[::1]:0").is_ok() {
+        addresses.push("[::1]:0");
+    }
+    let start = |address| {
+        let starter = Starter::default().listen(address).argument("--writable");
+        starter.serving(|_| ()).start()
+    };
+    addresses.into_iter().map(start).collect()
+}

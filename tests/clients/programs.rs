@@ -1,0 +1,90 @@
+//! Finding the clients on this machine, and running them to their end.
+//!
+//! Nothing is installed here; that is `.ci/run`'s.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Seconds after which a client hangs.
+const PATIENCE: &str = "60";
+
+/// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
+pub(crate) fn client(program: &str) -> Option<Command> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    let found = folders.any(|folder| folder.join(program).is_file());
+    present(program, found).then(|| bounded(program))
+}
+
+/// Python, where it has aioftp.
+pub(crate) fn python_with_aioftp() -> Option<Command> {
+    let python = installed("venv/bin/python");
+    let found = python.is_file();
+    present("aioftp", found).then(|| bounded(python))
+}
+
+/// Node, where it has basic-ftp.
+pub(crate) fn node_with_basic_ftp() -> Option<Command> {
+    let modules = installed("node/node_modules");
+    let found = modules.join("basic-ftp").is_dir();
+    let mut node = client("node").filter(|_| present("basic-ftp", found))?;
+    node.env("NODE_PATH", modules);
+    Some(node)
+}
+
+/// A script beside this file.
+pub(crate) fn script(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    root.join("tests/clients").join(name)
+}
+
+/// Runs to the end; must succeed.
+pub(crate) fn succeeds(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Runs to the end with what a user would type; what it said, both outputs in one.
+pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(lines.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
+}
+
+fn bounded(program: impl Into<OsString>) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE).arg(program.into());
+    // Nobody's ~/.netrc, ~/.ncftp or ~/.config.
+    command.env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn installed(path: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    root.join("target/clients").join(path)
+}
+
+fn present(name: &str, found: bool) -> bool {
+    let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+    assert!(found || !required, "{name} is not installed");
+    if !found {
+        eprintln!("{name} is not installed: skipped");
+    }
+    found
+}

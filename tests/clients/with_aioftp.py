@@ -1,0 +1,75 @@
+"""What aioftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK.
+
+Fails by an exception; says nothing when all is well. Leaves only /tree behind.
+"""
+
+import asyncio
+import sys
+
+import aioftp
+
+# Every byte, over several buffers, with the ends of blocks at odd places.
+BLOB = bytes(range(256)) * 4099 + b"end"
+
+
+async def main(host, port, up, down):
+    async with aioftp.Client.context(
+        host, int(port), "anonymous", "tests@example.org", socket_timeout=20
+    ) as ftp:
+        assert str(await ftp.get_current_directory()) == "/"
+        await files(ftp)
+        await abort(ftp)
+        await ftp.upload(up, "tree", write_into=True)
+        await ftp.download("tree", down, write_into=True)
+
+
+async def files(ftp):
+    await ftp.make_directory("/aio/deep")
+    await ftp.change_directory("/aio/deep")
+    async with ftp.upload_stream("blob") as stream:
+        await stream.write(BLOB)
+    assert await retrieve(ftp, "blob") == BLOB
+    assert await retrieve(ftp, "blob", offset=1_000_000) == BLOB[1_000_000:]
+    async with ftp.append_stream("blob") as stream:
+        await stream.write(b"more")
+    assert await retrieve(ftp, "blob", offset=len(BLOB)) == b"more"
+    async with ftp.upload_stream("blob", offset=len(BLOB) - 3) as stream:
+        await stream.write(b"END")
+    assert await retrieve(ftp, "blob", offset=len(BLOB) - 3) == b"ENDmore"
+
+    size = str(len(BLOB) + 4)
+    assert (await ftp.stat("/aio/deep/blob"))["size"] == size
+    for raw_command in ["MLSD", "LIST"]:
+        listed = await ftp.list("/aio", recursive=True, raw_command=raw_command)
+        found = {str(path): facts for path, facts in listed}
+        assert set(found) == {"/aio/deep", "/aio/deep/blob"}, found
+        assert found["/aio/deep"]["type"] == "dir", found
+        assert found["/aio/deep/blob"]["size"] == size, found
+
+    await ftp.rename("/aio/deep/blob", "/aio/moved blob")
+    assert not await ftp.exists("/aio/deep/blob")
+    assert await ftp.is_file("/aio/moved blob")
+    await ftp.change_directory("/")
+    await ftp.remove("/aio")
+    assert not await ftp.exists("/aio")
+
+
+async def retrieve(ftp, name, offset=0):
+    async with ftp.download_stream(name, offset=offset) as stream:
+        return await stream.read()
+
+
+async def abort(ftp):
+    """ABOR in the middle of a download that no buffer holds."""
+    async with ftp.upload_stream("big") as stream:
+        await stream.write(bytes(32 << 20))
+    stream = await ftp.download_stream("big")
+    assert await stream.read(10) == bytes(10)
+    await ftp.abort()
+    stream.close()
+    await ftp.command("NOOP", "2xx")
+    await ftp.remove_file("big")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,61 @@
+// What basic-ftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK.
+// Fails by an exception; says nothing when all is well. Leaves only /tree behind.
+
+const assert = require("assert");
+const { Readable, Writable } = require("stream");
+const { Client, FTPError } = require("basic-ftp");
+
+// Every byte, over several buffers.
+const BLOB = Buffer.alloc(1_049_347, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)));
+
+async function main(host, port, up, down) {
+  const ftp = new Client(20_000);
+  await ftp.access({ host, port: Number(port), user: "anonymous", password: "tests@example.org" });
+  assert.equal(await ftp.pwd(), "/");
+  assert((await ftp.features()).has("MLST"));
+  await files(ftp);
+  await ftp.uploadFromDir(up, "tree");
+  await ftp.downloadToDir(down, "tree");
+  ftp.close();
+}
+
+async function files(ftp) {
+  await ftp.ensureDir("/js/deep");
+  await ftp.uploadFrom(Readable.from([BLOB]), "blob");
+  assert.equal(await ftp.size("blob"), BLOB.length);
+  assert((await ftp.lastMod("blob")) instanceof Date);
+  assert(BLOB.equals(await retrieve(ftp, "blob")));
+  assert(BLOB.subarray(1_000_000).equals(await retrieve(ftp, "blob", 1_000_000)));
+  await ftp.appendFrom(Readable.from([Buffer.from("more")]), "blob");
+  assert.equal((await retrieve(ftp, "blob", BLOB.length)).toString(), "more");
+
+  for (const command of ["MLSD", "LIST -a", "LIST"]) {
+    ftp.availableListCommands = [command];
+    const [file] = await ftp.list();
+    assert.equal(file.name, "blob", command);
+    assert.equal(file.size, BLOB.length + 4, command);
+    assert(file.isFile, command);
+  }
+  await ftp.rename("blob", "moved blob");
+  await assert.rejects(ftp.size("blob"), (error) => error instanceof FTPError && error.code === 550);
+  await ftp.cd("/");
+  await ftp.removeDir("js");
+  assert.deepEqual(await ftp.list(), []);
+}
+
+async function retrieve(ftp, name, from = 0) {
+  const parts = [];
+  const sink = new Writable({
+    write(part, _encoding, done) {
+      parts.push(part);
+      done();
+    },
+  });
+  await ftp.downloadTo(sink, name, from);
+  return Buffer.concat(parts);
+}
+
+main(...process.argv.slice(2)).catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

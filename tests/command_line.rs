@@ -1,0 +1,279 @@
+//! The command line as a user meets it: options, what is wrong and what would be right,
+//! exit codes (0 done, 1 cannot serve, 2 wrong use), and the end by signal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Output;
+
+use support::{Control, Server, Starter, epsv_port, mioftpd, pasv_port};
+
+/// Runs the program to its end.
+fn run(arguments: &[&str]) -> Output {
+    mioftpd(arguments).output().unwrap()
+}
+
+/// The program must end with this code and say each of `words` on standard error only.
+fn fails(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = run(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    for word in words {
+        assert!(
+            message.contains(word),
+            "{arguments:?}: no {word:?} in {message}"
+        );
+    }
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    for option in ["--help", "-h"] {
+        let output = run(&[option]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        for word in [
+            "mioftpd [OPTIONS] [DIR]",
+            "--listen",
+            "--writable",
+            "--user",
+            "--password-file",
+            "MIOFTPD_PASSWORD",
+            "--anonymous",
+            "--passive-ports",
+            "--passive-address",
+            "--workers",
+            "--log",
+            "--version",
+            "21000",
+        ] {
+            assert!(text.contains(word), "no {word:?} in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    let output = run(&["--version"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(text, concat!("mioftpd ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn wrong_use_names_the_option_and_is_2() {
+    for (arguments, words) in [
+        (&["--bogus"][..], &["--bogus"][..]),
+        (&["-x"], &["-x"]),
+        (&["--listen"], &["--listen"]),
+        (&["--listen", "nonsense"], &["--listen", "nonsense"]),
+        (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1"]),
+        (&["--listen", "127.0.0.1:70000"], &["--listen", "70000"]),
+        (&["--workers", "x"], &["--workers", "x"]),
+        (&["--workers", "-1"], &["--workers"]),
+        (&["--workers"], &["--workers"]),
+        (&["--passive-ports", "50-40"], &["--passive-ports", "50-40"]),
+        (&["--passive-ports", "0-40"], &["--passive-ports"]),
+        (&["--passive-ports", "50"], &["--passive-ports"]),
+        (&["--passive-ports", "5000-x"], &["--passive-ports"]),
+        (&["--passive-ports", "5000-70000"], &["--passive-ports"]),
+        (
+            &["--passive-address", "host"],
+            &["--passive-address", "host"],
+        ),
+        (&["--log", "loud"], &["--log", "loud", "debug"]),
+        (&["--user"], &["--user"]),
+    ] {
+        fails(arguments, 2, words);
+    }
+}
+
+#[test]
+fn wrong_combinations_are_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    fails(
+        &["--user", "alice", root],
+        2,
+        &["MIOFTPD_PASSWORD", "--password-file"],
+    );
+    fails(&[root, root], 2, &[root]);
+}
+
+#[test]
+fn a_directory_that_is_none_is_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [folder.path().join("missing"), file] {
+        let path = path.to_str().unwrap();
+        fails(&["--listen", "127.0.0.1:0", path], 1, &[path]);
+    }
+}
+
+#[test]
+fn a_taken_port_is_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fails(&["--listen", &address], 1, &[&address]);
+}
+
+#[test]
+fn a_missing_password_file_is_1_or_2_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let output = run(&["-u", "alice", "--password-file", "/nonexistent/pw", root]);
+    assert!(matches!(output.status.code(), Some(1 | 2)));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/pw"));
+}
+
+#[test]
+fn listen_may_be_repeated_and_port_0_is_told() {
+    let starter = Starter::default().listen("127.0.0.1:0");
+    let server = starter.listen("127.0.0.2:0").start();
+    assert_eq!(server.addresses().len(), 2);
+    let mut other = server.addresses()[1];
+    assert_eq!(other.ip(), Ipv4Addr::new(127, 0, 0, 2));
+    assert_ne!(other.port(), 0);
+    Control::connect(server.address()).command("NOOP", 200);
+    Control::connect(other).command("NOOP", 200);
+    // Each address is bound by itself.
+    other.set_ip(Ipv4Addr::new(127, 0, 0, 3).into());
+    assert!(std::net::TcpStream::connect(other).is_err());
+}
+
+#[test]
+fn writable_lets_anonymous_write() {
+    for option in ["-w", "--writable"] {
+        let server = Starter::default().argument(option).serving(|_| ()).start();
+        server.login().store("f", b"content");
+        assert_eq!(fs::read(server.file("f")).unwrap(), b"content");
+    }
+    let server = Server::read_only(|_| ());
+    server.login().command("MKD d", 550);
+}
+
+#[test]
+fn a_user_with_the_password_in_the_environment() {
+    let starter = Starter::default().argument("--user").argument("alice");
+    let server = starter.variable("MIOFTPD_PASSWORD", "s3cret word");
+    let server = server.serving(|_| ()).start();
+    let mut control = server.connect();
+    control.log_in("alice", "s3cret word");
+    control.command("MKD d", 257);
+    let mut stranger = server.connect();
+    stranger.command("USER anonymous", 331);
+    stranger.command("PASS x", 530);
+    server.wait_for_log("PASS");
+    assert!(!server.log().contains("s3cret"), "{}", server.log());
+}
+
+#[test]
+fn a_user_with_a_password_file_beside_anonymous() {
+    let folder = tempfile::tempdir().unwrap();
+    let password = folder.path().join("password");
+    fs::write(&password, "from a file\n").unwrap();
+    let starter = Starter::default().argument("-u").argument("alice");
+    let starter = starter.argument("--password-file").argument(password);
+    let server = starter.argument("--anonymous").serving(|_| ()).start();
+    let mut alice = server.connect();
+    alice.log_in("alice", "from a file");
+    alice.command("MKD d", 257);
+    server.login().command("MKD e", 550);
+}
+
+#[test]
+fn passive_ports_stay_in_their_range() {
+    // Two neighbouring free ports; they may be lost to another program in between.
+    let first = (20_000..40_000).step_by(7).find(|&port| {
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        free(port) && free(port + 1)
+    });
+    let first = first.unwrap();
+    let range = format!("{first}-{}", first + 1);
+    let starter = Starter::default()
+        .argument("--passive-ports")
+        .argument(range);
+    let server = starter.serving(|_| ()).start();
+    let (mut one, mut two, mut three) = (server.login(), server.login(), server.login());
+    let ports = [epsv_port(&mut one), epsv_port(&mut two)];
+    assert!(
+        ports.contains(&first) && ports.contains(&(first + 1)),
+        "{ports:?}"
+    );
+    // The range is empty now, and is not left.
+    three.command("EPSV", 425);
+    one.command("QUIT", 221);
+    one.expect_end();
+    let port = support::until("a port that was given back", || {
+        three.send("EPSV");
+        (three.expect_one_of(&[229, 425]).code == 229).then_some(ports[0])
+    });
+    assert_eq!(port, ports[0]);
+}
+
+#[test]
+fn the_passive_address_is_what_pasv_says() {
+    let starter = Starter::default()
+        .argument("--passive-address")
+        .argument("192.0.2.7");
+    let server = starter.serving(|_| ()).start();
+    let mut control = server.login();
+    let reply = control.command("PASV", 227);
+    assert!(reply.text().contains("(192,0,2,7,"), "{reply:?}");
+    assert_ne!(pasv_port(&mut control), 0);
+}
+
+#[test]
+fn the_log_level_hides_what_is_below() {
+    // The port is told at `info`, so that one has to be chosen here.
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let address = free.to_string();
+    let mut child = mioftpd(["--listen", &address, "--log", "warn"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    dialogue(free);
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(!log.contains("Sent by client"), "{log}");
+    assert!(!log.contains("Start serving"), "{log}");
+}
+
+fn dialogue(address: SocketAddr) {
+    let stream = support::until("the server", || std::net::TcpStream::connect(address).ok());
+    let mut control = Control::over(stream);
+    control.expect(220);
+    control.command("NOOP", 200);
+    control.command("QUIT", 221);
+}
+
+#[test]
+fn without_workers_everything_still_works() {
+    let starter = Starter::default().argument("--workers").argument("0");
+    let server = starter.argument("-w").serving(|_| ()).start();
+    let mut control = server.login();
+    control.store("f", b"content");
+    assert_eq!(control.retrieve("f"), b"content");
+}
+
+#[test]
+fn sigterm_ends_idle_sessions_with_421_and_exits_0() {
+    let mut server = Server::read_only(|_| ());
+    let mut idle = server.login();
+    let mut greeted = server.connect();
+    server.terminate();
+    for control in [&mut idle, &mut greeted] {
+        control.expect(421);
+        control.expect_end();
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}

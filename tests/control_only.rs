@@ -1,0 +1,226 @@
+//! The server without a directory: its wording is fixed, byte for byte, and so is its log.
+//!
+//! This is the behaviour that latency is measured with and that a newcomer reads first
+//! (RFC 959 §4.2 for the codes).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::net::TcpListener;
+
+use support::{Control, Server, Starter};
+
+const GREETING: &str = "220 Service ready for new user.";
+const OK: &str = "200 Command okay.";
+const NOT_IMPLEMENTED: &str = "502 Command not implemented.";
+const SYNTAX_ERROR: &str = "500 Syntax error, command unrecognized.";
+const GOODBYE: &str = "221 Service closing control connection.";
+const STOPPED: &str = "421 Service not available, closing control connection.";
+
+/// A client that has seen the exact greeting.
+fn client(server: &Server) -> Control {
+    let mut control = Control::silent(server.address());
+    assert_eq!(control.line(), GREETING);
+    control
+}
+
+#[test]
+fn the_dialogue_is_exact_to_the_byte() {
+    let server = Server::control_only();
+    let mut control = Control::silent(server.address());
+    control.send_raw(b"NOOP\r\nSTOR /path/to/file.txt\r\nUNKNOWN command\r\nQUIT\r\n");
+    let lines = [GREETING, OK, NOT_IMPLEMENTED, SYNTAX_ERROR, GOODBYE, ""];
+    assert_eq!(control.rest(), lines.join("\r\n").as_bytes());
+}
+
+#[test]
+fn a_verb_may_have_any_letter_case() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    for (line, reply) in [
+        ("noop", OK),
+        ("NoOp", OK),
+        ("noop with an argument", OK),
+        ("stor x", NOT_IMPLEMENTED),
+        ("sToU", NOT_IMPLEMENTED),
+        ("unknown", SYNTAX_ERROR),
+        ("quit", GOODBYE),
+    ] {
+        control.send(line);
+        assert_eq!(control.line(), reply, "{line}");
+    }
+    control.expect_end();
+}
+
+#[test]
+fn extensions_are_not_commands_here() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    for line in ["FEAT", "EPSV", "MLSD", "SIZE x", "AUTH TLS", "", " NOOP"] {
+        control.send(line);
+        assert_eq!(control.line(), SYNTAX_ERROR, "{line:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_not_ascii_is_one_error() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    for line in [&b"NOOP \xc3\xa9\r\n"[..], b"\xe9\r\n", b"\x80NOOP\r\n"] {
+        control.send_raw(line);
+        assert_eq!(control.line(), SYNTAX_ERROR, "{}", line.escape_ascii());
+    }
+    control.send("NOOP");
+    assert_eq!(control.line(), OK);
+}
+
+#[test]
+fn a_line_may_be_4096_bytes_long_and_no_longer() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    for (length, reply) in [(4095, OK), (4096, OK), (4097, SYNTAX_ERROR)] {
+        control.send(&format!("NOOP {}", "x".repeat(length - "NOOP ".len())));
+        assert_eq!(control.line(), reply, "{length} bytes");
+    }
+    // What is behind the limit is no command.
+    let tail = format!("{}\nNOOP\r\n", "QUIT ".repeat(2000));
+    control.send_raw(tail.as_bytes());
+    assert_eq!(control.line(), SYNTAX_ERROR);
+    assert_eq!(control.line(), OK);
+}
+
+#[test]
+fn segments_are_not_lines() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    // Each byte in a segment of its own (TCP_NODELAY), two commands and a half in the last.
+    for byte in b"NOOP\r\nUNKNOWN command\r" {
+        control.send_raw(&[*byte]);
+    }
+    control.send_raw(b"\nNOOP\nSTOR x\r\nQU");
+    for reply in [OK, SYNTAX_ERROR, OK, NOT_IMPLEMENTED] {
+        assert_eq!(control.line(), reply);
+    }
+    control.send_raw(b"IT\r\n");
+    assert_eq!(control.line(), GOODBYE);
+    control.expect_end();
+}
+
+#[test]
+fn pipelined_commands_are_answered_in_order() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    let commands = ["NOOP", "STOR x", "UNKNOWN"];
+    let replies = [OK, NOT_IMPLEMENTED, SYNTAX_ERROR];
+    let text: String = (0..300)
+        .map(|n| commands[n % 3].to_owned() + "\r\n")
+        .collect();
+    control.send_raw(text.as_bytes());
+    for n in 0..300 {
+        assert_eq!(control.line(), replies[n % 3], "reply {n}");
+    }
+}
+
+#[test]
+fn a_client_that_ends_its_side_still_gets_its_replies() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    control.send_raw(b"NOOP\r\nNOOP\r\nNO");
+    control
+        .socket()
+        .shutdown(std::net::Shutdown::Write)
+        .unwrap();
+    assert_eq!(control.rest(), format!("{OK}\r\n{OK}\r\n").as_bytes());
+}
+
+#[test]
+fn ipv4_and_ipv6_are_served_side_by_side() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("no IPv6 here: skipped");
+        return;
+    }
+    let starter = Starter::default().listen("[::1]:0");
+    let server = starter.listen("127.0.0.1:0").start();
+    let [six, four] = server.addresses() else {
+        panic!("two addresses in {}", server.log());
+    };
+    assert!(six.is_ipv6() && four.is_ipv4());
+    for address in [six, four] {
+        let mut control = Control::silent(*address);
+        assert_eq!(control.line(), GREETING);
+        let local = control.local();
+        control.send("QUIT");
+        assert_eq!(control.line(), GOODBYE);
+        server.wait_for_log(&format!("Accepted new connection (address = {local})"));
+    }
+}
+
+#[test]
+fn the_log_tells_the_dialogue() {
+    let server = Server::control_only();
+    let address = server.address();
+    let mut control = client(&server);
+    let peer = control.local();
+    for line in [
+        "NOOP",
+        "STOR /path/to/file.txt",
+        "UNKNOWN command",
+        "PASS tellnobody",
+    ] {
+        control.send(line);
+        control.line();
+    }
+    control.command("QUIT", 221);
+    server.wait_for_log(&format!("{peer} disconnected"));
+    let log = server.log();
+    let mut rest = log.as_str();
+    for (level, text) in [
+        ("INFO", format!("Start serving at {address}")),
+        (
+            "INFO",
+            format!("Accepted new connection (address = {peer})"),
+        ),
+        ("INFO", format!("Sent by client {peer}: NOOP")),
+        (
+            "INFO",
+            format!("Sent by client {peer}: STOR /path/to/file.txt"),
+        ),
+        ("WARN", format!("{peer}: Command unrecognized: 'UNKNOWN'")),
+        ("INFO", format!("Sent by client {peer}: QUIT")),
+        ("INFO", format!("{peer} disconnected")),
+    ] {
+        let mut lines = rest.lines();
+        let line = lines.find(|line| line.ends_with(&text));
+        let line = line.unwrap_or_else(|| panic!("no line {text:?} in order in\n{log}"));
+        assert!(line.contains(level), "{level}: {line}");
+        let end = line.as_ptr() as usize - rest.as_ptr() as usize + line.len();
+        rest = &rest[end..];
+    }
+    assert!(!log.contains("tellnobody"), "a password in\n{log}");
+}
+
+#[test]
+fn what_a_client_sends_cannot_forge_a_log_line() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    control.send_raw(b"NOOP \x1b[2J\rforged\r\n");
+    control.line();
+    server.wait_for_log("NOOP ");
+    assert!(!server.log().contains(['\x1b', '\r']), "{}", server.log());
+}
+
+#[test]
+fn a_stopped_server_says_so_to_everybody() {
+    let mut server = Server::control_only();
+    let mut idle = client(&server);
+    let mut busy = client(&server);
+    busy.send_raw(b"NOOP\r\nNO");
+    assert_eq!(busy.line(), OK);
+    server.terminate();
+    for control in [&mut idle, &mut busy] {
+        assert_eq!(control.line(), STOPPED);
+        control.expect_end();
+    }
+    assert_eq!(server.wait().code(), Some(0));
+}

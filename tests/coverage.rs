@@ -1,0 +1,33 @@
+//! Every command that is served has a transcript that sends it.
+//!
+//! The table of commands is the library's own; so nobody can serve a command and forget to
+//! say, in a dialogue, what it does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use mioftpd::protocol::command::TABLE;
+use support::transcript::Transcript;
+
+/// The verbs that the transcripts send.
+fn verbs() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut verbs = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        verbs.extend(Transcript::parse(&text).verbs());
+    }
+    verbs
+}
+
+#[test]
+fn every_served_command_has_a_transcript() {
+    let verbs = verbs();
+    let served = TABLE.iter().filter(|row| row.served).map(|row| row.name);
+    let missing: Vec<_> = served.filter(|name| !verbs.contains(*name)).collect();
+    assert!(missing.is_empty(), "no transcript sends {missing:?}");
+}

@@ -1,0 +1,296 @@
+//! Transfers that do not end as they began: aborted, reset, overtaken by QUIT, dropped with
+//! their session (RFC 959 §4.1.3 ABOR, §5.4).
+//!
+//! 226 stands for every byte in place, and nothing else does; a cut upload leaves the old
+//! file as it was and no other name behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use support::{Control, DataChannel, Server, abort_connection, read_all, send_urgent};
+
+/// More than all socket buffers of the machine hold, and a hole on the disk.
+const BIG: u64 = 256 * 1024 * 1024;
+
+fn big_and_small(root: &Path) {
+    File::create(root.join("big"))
+        .unwrap()
+        .set_len(BIG)
+        .unwrap();
+    fs::write(root.join("small"), "content").unwrap();
+}
+
+/// A transfer of the big file that the client does not read.
+fn stalled(server: &Server) -> (Control, TcpStream) {
+    let mut control = server.login();
+    let data = control.passive().stream();
+    control.command("RETR big", 150);
+    (control, data)
+}
+
+/// The session goes on as if nothing had been.
+fn goes_on(mut control: Control) {
+    control.command("NOOP", 200);
+    assert_eq!(control.retrieve("small"), b"content");
+    control.command("QUIT", 221);
+    control.expect_end();
+}
+
+/// Reads to the end or the reset; how much came.
+fn drain(mut data: TcpStream) -> u64 {
+    let (mut buffer, mut total) = (vec![0; 1 << 20], 0);
+    while let Ok(count @ 1..) = data.read(&mut buffer) {
+        total += count as u64;
+    }
+    total
+}
+
+/// The directory has the old content of `f` and nothing else.
+fn is_untouched(server: &Server) {
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
+    assert_eq!(server.names(), ["f"], "a name was left behind");
+}
+
+fn old_file(root: &Path) {
+    fs::write(root.join("f"), "old").unwrap();
+}
+
+/// An upload to `f` of which the server has some bytes.
+fn half_an_upload(server: &Server) -> (Control, TcpStream) {
+    let mut control = server.login();
+    let mut data = control.passive().stream();
+    control.command("STOR f", 150);
+    data.write_all(&vec![b'n'; 100_000]).unwrap();
+    (control, data)
+}
+
+#[test]
+fn abor_is_obeyed_at_once_although_nothing_is_read() {
+    let server = Server::read_only(big_and_small);
+    let (mut control, data) = stalled(&server);
+    control.send("ABOR");
+    control.expect(426);
+    control.expect(226);
+    assert!(drain(data) < BIG, "the whole file came after ABOR");
+    goes_on(control);
+}
+
+#[test]
+fn abor_behind_telnet_interrupt_is_obeyed() {
+    let server = Server::read_only(big_and_small);
+    let (mut control, data) = stalled(&server);
+    control.send_raw(b"\xff\xf4\xff\xf2ABOR\r\n");
+    control.expect(426);
+    control.expect(226);
+    drop(data);
+    goes_on(control);
+}
+
+#[test]
+fn abor_as_urgent_data_is_obeyed() {
+    let server = Server::read_only(big_and_small);
+    // The Synch as clients send it: its last byte urgent; or the whole command.
+    for (urgent, plain) in [
+        (&b"\xff\xf4\xff\xf2"[..], &b"ABOR\r\n"[..]),
+        (b"\xff\xf4\xff", b"\xf2ABOR\r\n"),
+        (b"ABOR\r\n", b""),
+    ] {
+        let (mut control, data) = stalled(&server);
+        send_urgent(control.socket(), urgent);
+        control.send_raw(plain);
+        control.expect(426);
+        control.expect(226);
+        drop(data);
+        goes_on(control);
+    }
+}
+
+#[test]
+fn abor_behind_the_last_byte_does_not_harm_the_transfer() {
+    let server = Server::read_only(big_and_small);
+    let mut control = server.login();
+    for _ in 0..20 {
+        let data = control.passive();
+        control.send_raw(b"RETR small\r\nABOR\r\n");
+        control.expect(150);
+        let bytes = drain(data.stream());
+        // Either it was in time, or the transfer was whole: never both, never neither.
+        let codes = [control.reply().code, control.reply().code];
+        match codes {
+            [426, 226] => {}
+            [226, 225 | 226] => assert_eq!(bytes, 7),
+            _ => panic!("{codes:?} for ABOR"),
+        }
+    }
+    goes_on(control);
+}
+
+#[test]
+fn abor_of_an_upload_leaves_the_old_file() {
+    let server = Server::writable(old_file);
+    let (mut control, data) = half_an_upload(&server);
+    control.send("ABOR");
+    control.expect(426);
+    control.expect(226);
+    is_untouched(&server);
+    drop(data);
+    control.store("f", b"new");
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"new");
+}
+
+#[test]
+fn stat_is_answered_during_a_transfer_and_noop_behind_it() {
+    let server = Server::read_only(big_and_small);
+    let (mut control, data) = stalled(&server);
+    for _ in 0..3 {
+        control.command("STAT", 211);
+    }
+    control.send("NOOP");
+    assert_eq!(drain(data), BIG);
+    control.expect(226);
+    control.expect(200);
+    goes_on(control);
+}
+
+#[test]
+fn quit_during_a_transfer_lets_it_end_first() {
+    let server = Server::read_only(big_and_small);
+    let (mut control, data) = stalled(&server);
+    control.send("QUIT");
+    assert_eq!(drain(data), BIG);
+    control.expect(226);
+    control.expect(221);
+    control.expect_end();
+}
+
+#[test]
+fn quit_during_an_upload_lets_it_end_first() {
+    let server = Server::writable(old_file);
+    let (mut control, mut data) = half_an_upload(&server);
+    control.send("QUIT");
+    data.write_all(b"end").unwrap();
+    drop(data);
+    control.expect(226);
+    control.expect(221);
+    control.expect_end();
+    assert_eq!(fs::read(server.file("f")).unwrap().len(), 100_003);
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn a_download_that_is_reset_is_no_226() {
+    let server = Server::read_only(big_and_small);
+    let (mut control, data) = stalled(&server);
+    abort_connection(data);
+    control.expect_one_of(&[426, 451]);
+    goes_on(control);
+}
+
+#[test]
+fn an_upload_that_is_reset_leaves_the_old_file() {
+    let server = Server::writable(old_file);
+    let (mut control, data) = half_an_upload(&server);
+    abort_connection(data);
+    control.expect_one_of(&[426, 451]);
+    is_untouched(&server);
+    control.store("f", b"new");
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"new");
+}
+
+#[test]
+fn a_session_that_is_reset_takes_its_upload_with_it() {
+    let server = Server::writable(old_file);
+    let (control, mut data) = half_an_upload(&server);
+    let peer = control.local();
+    let socket = control.socket().try_clone().unwrap();
+    drop(control);
+    abort_connection(socket);
+    server.wait_for_log(&format!("{peer} disconnected"));
+    // The data connection is ended too: writing into it fails sooner or later.
+    support::until("the data connection to be cut", || {
+        data.write_all(b"more").err()
+    });
+    support::until("the temporary file to go", || {
+        (server.names() == ["f"]).then_some(())
+    });
+    is_untouched(&server);
+}
+
+#[test]
+fn a_session_that_ends_takes_its_download_with_it() {
+    let server = Server::read_only(big_and_small);
+    let before = server.descriptors();
+    for _ in 0..20 {
+        let (control, data) = stalled(&server);
+        drop((control, data));
+    }
+    let mut control = server.login();
+    support::until("the descriptors to be closed", || {
+        control.command("NOOP", 200);
+        (server.descriptors() <= before + 2).then_some(())
+    });
+}
+
+#[test]
+fn an_upload_appears_only_when_it_is_complete() {
+    let server = Server::writable(|_| ());
+    let (mut control, data) = half_an_upload(&server);
+    let mut other = server.login();
+    other.command("SIZE f", 550);
+    let listing = other.passive();
+    other.command("NLST", 150);
+    assert_eq!(listing.receive(), b"");
+    other.expect(226);
+    drop(data);
+    control.expect(226);
+    assert_eq!(other.command("SIZE f", 213).text(), "100000");
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn an_active_connection_that_is_refused_is_425() {
+    let server = Server::read_only(big_and_small);
+    let mut control = server.login();
+    // The listener of the client is gone before the server connects.
+    drop(DataChannel::port(&mut control));
+    control.send("RETR small");
+    let first = control.reply().code;
+    if first == 150 {
+        control.expect_one_of(&[425, 426]);
+    } else {
+        assert_eq!(first, 425);
+    }
+    goes_on(control);
+}
+
+#[test]
+fn abor_while_the_client_has_not_connected() {
+    let server = Server::read_only(big_and_small);
+    let mut control = server.login();
+    support::epsv_port(&mut control);
+    control.command("RETR small", 150);
+    control.send("ABOR");
+    control.expect_one_of(&[425, 426]);
+    control.expect(226);
+    goes_on(control);
+}
+
+#[test]
+fn a_transfer_during_sigterm_ends_before_the_server() {
+    let mut server = Server::read_only(big_and_small);
+    let (mut control, mut data) = stalled(&server);
+    let mut idle = server.connect();
+    server.terminate();
+    idle.expect(421);
+    assert_eq!(read_all(&mut data).len() as u64, BIG);
+    control.expect(226);
+    control.expect(421);
+    control.expect_end();
+    assert_eq!(server.wait().code(), Some(0));
+}

@@ -1,0 +1,96 @@
+//! Work that takes long and needs no data connection: it delays nobody else, and ABOR ends it.
+//!
+//! The files are sparse, so that they are larger than anybody could read and cost no disk.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![cfg(feature = "digests")]
+
+mod support;
+
+use std::fs::File;
+
+use support::{Server, Starter};
+
+/// Minutes to hours of work for a digest.
+const ENORMOUS: u64 = 1 << 40;
+
+fn with_enormous_file(workers: &str) -> Server {
+    Starter::default()
+        .argument("--workers")
+        .argument(workers)
+        .serving(|root| {
+            File::create(root.join("enormous"))
+                .unwrap()
+                .set_len(ENORMOUS)
+                .unwrap();
+            std::fs::write(root.join("small"), "abc").unwrap();
+        })
+        .start()
+}
+
+#[test]
+fn an_enormous_digest_leaves_the_worker_to_others() {
+    for workers in ["0", "1"] {
+        let server = with_enormous_file(workers);
+        let mut busy = server.login();
+        busy.send("HASH enormous");
+        let mut other = server.login();
+        for _ in 0..3 {
+            other.command("NOOP", 200);
+            other.command("XCRC small", 250);
+            assert_eq!(other.retrieve("small"), b"abc");
+        }
+        busy.send("ABOR");
+        busy.expect(426);
+        busy.expect(226);
+        busy.command("XCRC small", 250);
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_digest_that_was_aborted_or_whose_client_is_gone() {
+    let server = with_enormous_file("1");
+    let mut control = server.login();
+    control.command("XCRC small", 250);
+    let before = server.descriptors();
+    control.send("XSHA512 enormous");
+    control.send("ABOR");
+    control.expect(426);
+    control.expect(226);
+    let mut gone = server.login();
+    gone.send("XMD5 enormous");
+    control.command("XCRC small", 250);
+    support::abort_connection(gone.socket().try_clone().unwrap());
+    drop(gone);
+    support::until("the files to be closed", || {
+        control.command("XCRC small", 250);
+        (server.descriptors() <= before).then_some(())
+    });
+}
+
+#[test]
+fn other_commands_wait_their_turn() {
+    let server = with_enormous_file("1");
+    let mut control = server.login();
+    control.send_raw(b"HASH enormous\r\nNOOP\r\nPWD\r\nABOR\r\n");
+    control.expect(426);
+    control.expect(200);
+    control.expect(257);
+    control.expect(226);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_digest() {
+    let mut server = with_enormous_file("1");
+    let mut control = server.login();
+    control.send("HASH enormous");
+    let mut other = server.login();
+    other.command("XCRC small", 250);
+    server.terminate();
+    control.expect(421);
+    control.expect_end();
+    drop(control);
+    other.expect(421);
+    drop(other);
+    assert!(server.wait().success());
+}

@@ -1,0 +1,55 @@
+//! Whoever reads the log, or does not, the server goes on: a pipe that is full, or closed, keeps
+//! neither a client nor the exit waiting.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Control, mioftpd, until};
+
+/// Far more lines than a pipe and the log's channel hold.
+const COMMANDS: usize = 5000;
+
+/// A server, its log as far as it is read, and a client.
+fn start() -> (Child, BufReader<ChildStderr>, Control) {
+    let mut child = mioftpd(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let (_, address) = line.split_once("Start serving at ").unwrap();
+    let control = Control::connect(address.trim().parse().unwrap());
+    (child, log, control)
+}
+
+fn serves_and_stops(mut child: Child, mut control: Control) {
+    for _ in 0..COMMANDS {
+        control.command("NOOP", 200);
+    }
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    control.expect(421);
+    drop(control);
+    let status = until("the exit", || child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_nobody_waiting() {
+    let (child, log, control) = start();
+    serves_and_stops(child, control);
+    drop(log);
+}
+
+#[test]
+fn a_log_that_is_closed_is_done_without() {
+    let (child, log, control) = start();
+    drop(log);
+    serves_and_stops(child, control);
+}

@@ -1,0 +1,115 @@
+//! What the options change in a running server, seen by a client.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::{Duration, SystemTime};
+
+use support::{DataChannel, Starter, connect_from, epsv_port, host_port, read_all};
+
+/// A file of this morning and the hour at which LIST shows it.
+fn shown_hour(zone: &str) -> i64 {
+    let server = Starter::default()
+        .argument("--time-zone")
+        .argument(zone)
+        .serving(|root| {
+            let file = File::create(root.join("f")).unwrap();
+            let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+            file.set_modified(hour_ago).unwrap();
+        })
+        .start();
+    let mut control = server.login();
+    let data = DataChannel::epsv(&mut control);
+    control.command("LIST", 150);
+    let line = String::from_utf8(data.receive()).unwrap();
+    control.expect(226);
+    let (before, _) = line.split_once(':').unwrap();
+    before[before.len() - 2..].parse().unwrap()
+}
+
+#[test]
+fn list_shows_dates_in_the_time_zone() {
+    let difference = shown_hour("+05:00") - shown_hour("UTC");
+    // Between the two listings an hour may have begun.
+    let difference = difference.rem_euclid(24);
+    assert!((5..=6).contains(&difference), "{difference}");
+}
+
+#[test]
+fn data_connections_to_others_only_where_they_are_allowed() {
+    let others = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+    let port = format!("PORT {}", host_port(others.local_addr().unwrap()));
+    let fill = |root: &std::path::Path| std::fs::write(root.join("f"), "content").unwrap();
+
+    let strict = Starter::default().serving(fill).start();
+    strict.login().command(&port, 501);
+
+    let open = Starter::default()
+        .argument("--allow-fxp")
+        .serving(fill)
+        .start();
+    let mut control = open.login();
+    control.command(&port, 200);
+    control.command("RETR f", 150);
+    let (mut stream, _) = others.accept().unwrap();
+    assert_eq!(read_all(&mut stream), b"content");
+    control.expect(226);
+
+    let port = epsv_port(&mut control);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stranger = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
+    control.command("RETR f", 150);
+    assert_eq!(read_all(&mut stranger), b"content");
+    control.expect(226);
+}
+
+#[test]
+fn pasv_tells_the_address_of_the_router() {
+    let server = Starter::default()
+        .argument("--passive-address")
+        .argument("203.0.113.7")
+        .serving(|_| {})
+        .start();
+    let mut control = server.login();
+    let reply = control.command("PASV", 227);
+    assert!(reply.text().contains("(203,0,113,7,"), "{}", reply.text());
+}
+
+#[test]
+#[cfg(feature = "charset")]
+fn an_old_client_reads_and_writes_names_in_its_charset() {
+    let server = Starter::default()
+        .argument("--writable")
+        .argument("--charset")
+        .argument("windows-1252")
+        .serving(|root| std::fs::write(root.join("gr\u{fc}n"), "").unwrap())
+        .start();
+    let mut control = server.login();
+    let names = |control: &mut support::Control| {
+        let data = DataChannel::epsv(control);
+        control.command("NLST", 150);
+        let names = data.receive();
+        control.expect(226);
+        names
+    };
+    assert_eq!(names(&mut control), b"gr\xfcn\r\n");
+    control.send_raw(b"DELE gr\xfcn\r\n");
+    control.expect(250);
+    control.send_raw(b"MKD \xe9t\xe9\r\n");
+    control.expect(257);
+    assert_eq!(server.names(), ["\u{e9}t\u{e9}"]);
+    control.command("OPTS UTF8 ON", 200);
+    assert_eq!(names(&mut control), "\u{e9}t\u{e9}\r\n".as_bytes());
+}
+
+#[test]
+#[cfg(not(feature = "charset"))]
+fn a_charset_needs_a_build_that_has_them() {
+    let output = support::mioftpd(["--charset", "gbk"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--features charset"), "{text}");
+}

@@ -1,0 +1,170 @@
+//! Files that are written: whole or not at all, in place, under a new name.
+
+use mioftpd::storage::{Error, Placement};
+
+use crate::{at, contents, create, each, furnish, make_directory, names, put, remove_directory};
+
+#[test]
+fn a_replacement_appears_whole() {
+    each(|storage| {
+        furnish(storage);
+        for (path, before) in [
+            ("/file", Ok(b"old".to_vec())),
+            ("/new", Err(Error::NotFound)),
+        ] {
+            let listed = names(storage, "/").unwrap();
+            let mut upload = create(storage, path, Placement::Replace).unwrap();
+            assert_eq!((upload.offset, &upload.path), (0, &at(path)));
+            upload.file.write_at(b"half", 0).unwrap();
+            assert_eq!(contents(storage, path), before);
+            assert_eq!(names(storage, "/").unwrap(), listed);
+            upload.file.write_at(b" and half", 4).unwrap();
+            upload.file.commit().unwrap();
+            assert_eq!(contents(storage, path).unwrap(), b"half and half");
+            upload.file.commit().unwrap();
+        }
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file", "new"]);
+    });
+}
+
+#[test]
+fn an_abandoned_upload_leaves_nothing() {
+    each(|storage| {
+        furnish(storage);
+        for (path, placement) in [
+            ("/file", Placement::Replace),
+            ("/new", Placement::Replace),
+            ("/file", Placement::Unique),
+        ] {
+            let upload = create(storage, path, placement).unwrap();
+            upload.file.write_at(b"half", 0).unwrap();
+            drop(upload);
+            assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
+            assert_eq!(contents(storage, "/file").unwrap(), b"old");
+        }
+        remove_directory(storage, "/dir/inner").unwrap();
+        drop(create(storage, "/dir/x", Placement::Replace).unwrap());
+        remove_directory(storage, "/dir").unwrap();
+    });
+}
+
+#[test]
+fn the_first_part_of_an_upload_can_be_all_of_it() {
+    each(|storage| {
+        furnish(storage);
+        for (size, expected) in [(0, ""), (3, "new"), (5, "newer")] {
+            let mut upload = create(storage, "/file", Placement::Replace).unwrap();
+            upload.file.write_at(b"newer", 0).unwrap();
+            upload.file.commit_first(size).unwrap();
+            assert_eq!(contents(storage, "/file").unwrap(), expected.as_bytes());
+        }
+        // What is written in place is there already, and so is what was behind it.
+        for placement in [Placement::At(1), Placement::Append] {
+            let mut upload = create(storage, "/file", placement).unwrap();
+            upload.file.write_at(b"x", upload.offset).unwrap();
+            upload.file.commit_first(upload.offset).unwrap();
+        }
+        assert_eq!(contents(storage, "/file").unwrap(), b"nxwerx");
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
+    });
+}
+
+#[test]
+fn a_commit_that_fails_leaves_the_target() {
+    each(|storage| {
+        furnish(storage);
+        let mut upload = create(storage, "/late", Placement::Replace).unwrap();
+        make_directory(storage, "/late").unwrap();
+        assert_eq!(upload.file.commit(), Err(Error::IsDirectory));
+        drop(upload);
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file", "late"]);
+    });
+}
+
+#[test]
+fn unique_names_are_told_at_once_and_kept() {
+    each(|storage| {
+        furnish(storage);
+        let mut first = create(storage, "/file", Placement::Unique).unwrap();
+        let second = put(storage, "/file", Placement::Unique, b"second").unwrap();
+        assert_eq!(
+            (first.path.to_string(), &*second),
+            ("/file.1".to_owned(), "/file.2")
+        );
+        assert_eq!(
+            put(storage, "/dir", Placement::Unique, b"").unwrap(),
+            "/dir.1"
+        );
+        assert_eq!(
+            put(storage, "/free", Placement::Unique, b"").unwrap(),
+            "/free"
+        );
+        first.file.write_at(b"first", 0).unwrap();
+        first.file.commit().unwrap();
+        assert_eq!(contents(storage, "/file.1").unwrap(), b"first");
+        assert_eq!(contents(storage, "/file.2").unwrap(), b"second");
+        assert_eq!(contents(storage, "/file").unwrap(), b"old");
+    });
+}
+
+#[test]
+fn an_abandoned_reservation_that_was_replaced_stays() {
+    each(|storage| {
+        let upload = create(storage, "/name", Placement::Unique).unwrap();
+        put(storage, "/name", Placement::Replace, b"another's").unwrap();
+        drop(upload);
+        assert_eq!(contents(storage, "/name").unwrap(), b"another's");
+    });
+}
+
+#[test]
+fn appending_and_resuming_write_in_place() {
+    each(|storage| {
+        furnish(storage);
+        put(storage, "/file", Placement::Append, b"+1").unwrap();
+        assert_eq!(contents(storage, "/file").unwrap(), b"old+1");
+        put(storage, "/made", Placement::Append, b"x").unwrap();
+        assert_eq!(contents(storage, "/made").unwrap(), b"x");
+        for (offset, result) in [
+            (4, Ok(b"old+2".to_vec())),
+            (5, Ok(b"old+22".to_vec())),
+            (7, Err(Error::BeyondEnd)),
+            (u64::MAX, Err(Error::BeyondEnd)),
+        ] {
+            let placed = put(storage, "/file", Placement::At(offset), b"2");
+            assert_eq!(
+                placed.and_then(|_| contents(storage, "/file")),
+                result,
+                "{offset}"
+            );
+        }
+        let absent = put(storage, "/absent", Placement::At(0), b"");
+        assert_eq!(absent, Err(Error::NotFound));
+    });
+}
+
+#[test]
+fn what_is_no_file_is_not_written() {
+    each(|storage| {
+        furnish(storage);
+        for placement in [Placement::Replace, Placement::Append, Placement::At(0)] {
+            for (path, error) in [
+                ("/", Error::IsDirectory),
+                ("/dir", Error::IsDirectory),
+                ("/absent/x", Error::NotFound),
+                ("/file/x", Error::NotDirectory),
+            ] {
+                let refused = create(storage, path, placement).map(drop);
+                assert_eq!(refused, Err(error), "{path} {placement:?}");
+            }
+        }
+        assert_eq!(
+            create(storage, "/", Placement::Unique).map(drop),
+            Err(Error::IsDirectory)
+        );
+        assert_eq!(
+            create(storage, "/no/x", Placement::Unique).map(drop),
+            Err(Error::NotFound)
+        );
+    });
+}

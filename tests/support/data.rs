@@ -1,0 +1,148 @@
+//! Data connections as a client arranges them (RFC 959 §3.2, RFC 2428), and the rough
+//! things that a client can do to a socket: resets, urgent bytes, odd source addresses.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
+
+use super::{Control, DEADLINE, until};
+
+/// A data channel that is arranged but, when the client listens, not yet connected.
+pub enum DataChannel {
+    /// EPSV or PASV: the client has connected.
+    Connected(TcpStream),
+    /// PORT or EPRT: the server will connect.
+    Listening(TcpListener),
+}
+
+impl DataChannel {
+    /// Extended passive.
+    pub fn epsv(control: &mut Control) -> Self {
+        let port = epsv_port(control);
+        Self::dial(control, port)
+    }
+
+    /// Passive, IPv4 only.
+    pub fn pasv(control: &mut Control) -> Self {
+        let port = pasv_port(control);
+        Self::dial(control, port)
+    }
+
+    /// Active, IPv4 only.
+    pub fn port(control: &mut Control) -> Self {
+        let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        control.command(&format!("PORT {}", host_port(address)), 200);
+        Self::Listening(listener)
+    }
+
+    /// Extended active.
+    pub fn eprt(control: &mut Control) -> Self {
+        let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let family = if address.is_ipv4() { 1 } else { 2 };
+        let (ip, port) = (address.ip(), address.port());
+        control.command(&format!("EPRT |{family}|{ip}|{port}|"), 200);
+        Self::Listening(listener)
+    }
+
+    /// Whether the client listens: the connection then comes after the command.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Listening(_))
+    }
+
+    /// The connection itself, accepted if need be.
+    pub fn stream(self) -> TcpStream {
+        let stream = match self {
+            Self::Connected(stream) => stream,
+            Self::Listening(listener) => accept(&listener),
+        };
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// Everything that comes until the server closes.
+    pub fn receive(self) -> Vec<u8> {
+        read_all(&mut self.stream())
+    }
+
+    /// Sends and closes.
+    pub fn send(self, bytes: &[u8]) {
+        self.stream().write_all(bytes).unwrap();
+    }
+
+    fn dial(control: &Control, port: u16) -> Self {
+        let mut address = control.socket().peer_addr().unwrap();
+        address.set_port(port);
+        let stream = TcpStream::connect_timeout(&address, DEADLINE);
+        Self::Connected(stream.unwrap_or_else(|e| control.fail(&format!("data port: {e}"))))
+    }
+}
+
+/// EPSV without a connection to it.
+pub fn epsv_port(control: &mut Control) -> u16 {
+    let reply = control.command("EPSV", 229);
+    let number = reply.text().split('|').nth(3).map(str::parse);
+    match number {
+        Some(Ok(port)) => port,
+        _ => control.fail("not an EPSV reply"),
+    }
+}
+
+/// PASV without a connection to it.
+pub fn pasv_port(control: &mut Control) -> u16 {
+    let reply = control.command("PASV", 227);
+    let text = reply.text();
+    let list = text.split(['(', ')']).nth(1).unwrap_or("");
+    let numbers: Vec<u16> = list.split(',').filter_map(|n| n.parse().ok()).collect();
+    match numbers[..] {
+        [_, _, _, _, high, low] => high * 256 + low,
+        _ => control.fail("not a PASV reply"),
+    }
+}
+
+/// An IPv4 address as PORT writes it.
+pub fn host_port(address: SocketAddr) -> String {
+    let ip = address.ip().to_string().replace('.', ",");
+    let [high, low] = address.port().to_be_bytes();
+    format!("{ip},{high},{low}")
+}
+
+/// Waits for the server to connect, under the deadline.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).unwrap();
+    let (stream, _) = until("the server's data connection", || listener.accept().ok());
+    stream.set_nonblocking(false).unwrap();
+    stream
+}
+
+/// Everything until the end of the stream.
+pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Closes so that the peer sees a reset instead of an end.
+pub fn abort_connection(stream: TcpStream) {
+    sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
+/// Sends bytes of which the last is urgent (RFC 959 §3.5: the Telnet Synch).
+pub fn send_urgent(stream: &TcpStream, bytes: &[u8]) {
+    let sent = rustix::net::send(stream, bytes, SendFlags::OOB).unwrap();
+    assert_eq!(sent, bytes.len());
+}
+
+/// Connects from a chosen loopback address.
+pub fn connect_from(from: Ipv4Addr, to: SocketAddr) -> rustix::io::Result<TcpStream> {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    rustix::net::bind(&socket, &SocketAddr::from((from, 0)))?;
+    rustix::net::connect(&socket, &to)?;
+    Ok(socket.into())
+}

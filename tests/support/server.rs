@@ -1,0 +1,280 @@
+//! The server as a child process: started on a port that the system chooses, its log
+//! drained and searchable, killed when the test is over.
+//!
+//! The port is learnt as a user learns it, from the log line `Start serving at …`.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{Control, DEADLINE};
+
+/// The program under test.
+pub fn binary() -> OsString {
+    std::env::var_os("MIOFTPD_TEST_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_mioftpd").into())
+}
+
+/// The program under test with an environment that cannot change what it does.
+pub fn mioftpd<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(arguments)
+        .env_remove("MIOFTPD_PASSWORD")
+        .env("TZ", "UTC")
+        .stdin(Stdio::null());
+    command
+}
+
+/// How a server is to be started; `Server::…` has the usual ones.
+#[derive(Default)]
+pub struct Starter {
+    listen: Vec<String>,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+    directory: Option<TempDir>,
+}
+
+impl Starter {
+    /// Adds an address to listen on; with none it is `127.0.0.1:0`.
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen.push(address.into());
+        self
+    }
+
+    /// Adds one argument.
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds an environment variable.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Serves a new temporary directory that `fill` may put something into.
+    pub fn serving(mut self, fill: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fill(directory.path());
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Starts the server and waits until it serves.
+    pub fn start(self) -> Server {
+        let mut command = mioftpd::<_, &str>([]);
+        if self.listen.is_empty() {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        for address in &self.listen {
+            command.args(["--listen", address]);
+        }
+        command.args(&self.arguments).envs(self.environment);
+        command.args(self.directory.as_ref().map(TempDir::path));
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Log::default());
+        let (stderr, writer) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        std::thread::spawn(move || writer.drain(stderr));
+        let mut server = Server {
+            child,
+            log,
+            addresses: Vec::new(),
+            directory: self.directory,
+        };
+        let line = server.wait_for_log("Start serving at ");
+        let (_, list) = line.split_once("Start serving at ").unwrap();
+        server.addresses = list.split(", ").map(|text| address(text.trim())).collect();
+        server
+    }
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse()
+        .unwrap_or_else(|e| panic!("not an address in the log: {text:?}: {e}"))
+}
+
+/// A running server; dropped, it is killed.
+pub struct Server {
+    child: Child,
+    log: Arc<Log>,
+    addresses: Vec<SocketAddr>,
+    directory: Option<TempDir>,
+}
+
+impl Server {
+    /// A server that exports nothing.
+    pub fn control_only() -> Self {
+        Starter::default().start()
+    }
+
+    /// A server whose directory anonymous may read.
+    pub fn read_only(fill: impl FnOnce(&Path)) -> Self {
+        Starter::default().serving(fill).start()
+    }
+
+    /// A server whose directory anonymous may write.
+    pub fn writable(fill: impl FnOnce(&Path)) -> Self {
+        Starter::default()
+            .argument("--writable")
+            .serving(fill)
+            .start()
+    }
+
+    /// The first address that it serves at.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// All addresses that it serves at, in the order of the command line.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The directory that is served.
+    pub fn root(&self) -> &Path {
+        self.directory.as_ref().expect("a served directory").path()
+    }
+
+    /// A file in the served directory.
+    pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// The names in the served directory, hidden ones too, sorted.
+    pub fn names(&self) -> Vec<OsString> {
+        let entries = std::fs::read_dir(self.root()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    /// A client that has read the greeting.
+    pub fn connect(&self) -> Control {
+        Control::connect(self.address())
+    }
+
+    /// A client that is logged in as anonymous.
+    pub fn login(&self) -> Control {
+        Control::login(self.address())
+    }
+
+    /// The first log line with `needle` in it, waited for.
+    pub fn wait_for_log(&self, needle: &str) -> String {
+        self.log.wait_for(needle)
+    }
+
+    /// Everything that was logged until now.
+    pub fn log(&self) -> String {
+        self.log.state.lock().unwrap().text.clone()
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        // Its end closes its standard error: that can be waited for with a deadline.
+        self.log.wait_for_end();
+        self.child.wait().unwrap()
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the server\n{}---", self.log());
+        }
+    }
+}
+
+/// What the server wrote on standard error, growing.
+#[derive(Default)]
+struct Log {
+    state: Mutex<LogState>,
+    grown: Condvar,
+}
+
+#[derive(Default)]
+struct LogState {
+    text: String,
+    ended: bool,
+}
+
+impl Log {
+    /// Reads to the end, so that the server never waits on a full pipe.
+    fn drain(&self, stderr: ChildStderr) {
+        for line in BufReader::new(stderr).split(b'\n') {
+            let Ok(line) = line else { break };
+            let mut state = self.state.lock().unwrap();
+            state.text.push_str(&String::from_utf8_lossy(&line));
+            state.text.push('\n');
+            self.grown.notify_all();
+        }
+        self.state.lock().unwrap().ended = true;
+        self.grown.notify_all();
+    }
+
+    fn wait_for(&self, needle: &str) -> String {
+        let found = |state: &LogState| {
+            let line = state.text.lines().find(|line| line.contains(needle));
+            line.map(str::to_owned)
+        };
+        self.wait(|state| found(state).is_some() || state.ended);
+        let state = self.state.lock().unwrap();
+        found(&state).unwrap_or_else(|| panic!("no log line {needle:?} in\n{}", state.text))
+    }
+
+    fn wait_for_end(&self) {
+        self.wait(|state| state.ended);
+        assert!(self.state.lock().unwrap().ended, "the server does not end");
+    }
+
+    /// Until `enough`, or the deadline is over.
+    fn wait(&self, enough: impl Fn(&LogState) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        let mut state = self.state.lock().unwrap();
+        while !enough(&state) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.grown.wait_timeout(state, left).unwrap().0;
+        }
+    }
+}
