@@ -1,0 +1,173 @@
+//! A guest: its control connection, and what it does when it has heard something.
+//!
+//! ```text
+//!   Unborn ──dials──▶ Talking ──QUIT, half-close, silence──▶ Leaving ──server's end──▶ Gone
+//!                        ├──reads no more──▶ Deaf              closes, resets, vanishes ▲
+//!                        └──────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mioftpd::storage::Memory;
+
+use super::Place;
+use super::conversation::Conversation;
+use super::grammar::Line;
+use super::habits::{Habits, Part};
+use super::haul::Haul;
+use super::ledger::{Finish, Ledger, Upload};
+use crate::rng::Rng;
+use crate::world::{Occurrence, Side, WireId, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Unborn,
+    Talking,
+    Leaving,
+    Deaf,
+    Gone,
+}
+
+pub(crate) struct Guest {
+    pub(super) number: usize,
+    pub(super) rng: Rng,
+    pub(super) place: Place,
+    pub(super) habits: Habits,
+    pub(super) life: Life,
+    pub(super) control: Option<WireId>,
+    pub(super) conversation: Conversation,
+    /// Said, and not taken yet by the connection.
+    pub(super) unsent: Vec<u8>,
+    /// What is going to be said next.
+    pub(super) script: VecDeque<Line>,
+    pub(super) groups_left: usize,
+    pub(super) interruptions_left: usize,
+    pub(super) next_say: Duration,
+    pub(super) haul: Option<Haul>,
+    pub(super) upload: Option<Upload>,
+    /// When and where the data connection is made.
+    pub(super) data_dial: Option<(Duration, SocketAddr)>,
+    pub(super) removing: Option<String>,
+    pub(super) ledger: Ledger,
+    pub(super) files: usize,
+    pub(super) ports: u16,
+    /// The TYPE that has been agreed on.
+    pub(super) is_ascii: bool,
+    pub(super) half_closed: Option<Duration>,
+    /// ABOR, during this transfer.
+    pub(super) has_aborted: bool,
+    /// It had to wait because its password was wrong.
+    pub(super) was_refused: bool,
+    pub(super) alarm: Option<Duration>,
+}
+
+impl Guest {
+    pub(crate) fn new(number: usize, habits: Habits, rng: Rng, place: Place) -> Self {
+        Self {
+            number,
+            rng,
+            conversation: Conversation::new(place.control_only),
+            place,
+            life: Life::Unborn,
+            control: None,
+            unsent: Vec::new(),
+            script: VecDeque::new(),
+            groups_left: habits.groups,
+            interruptions_left: 12,
+            next_say: Duration::ZERO,
+            haul: None,
+            upload: None,
+            data_dial: None,
+            removing: None,
+            ledger: Ledger::default(),
+            files: 0,
+            ports: 0,
+            is_ascii: true,
+            half_closed: None,
+            has_aborted: false,
+            was_refused: false,
+            alarm: None,
+            habits,
+        }
+    }
+
+    pub(crate) const fn is_gone(&self) -> bool {
+        matches!(self.life, Life::Gone | Life::Deaf)
+    }
+
+    /// The server is gone; nothing more will be heard.
+    pub(crate) fn give_up(&mut self) {
+        self.leave_upload_open(Finish::Broken);
+    }
+
+    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
+        let fault = self.ledger.audit(memory, self.removing.as_deref())?;
+        Some(format!("client {}: {fault}", self.number))
+    }
+
+    pub(crate) fn step(&mut self, world: &mut World) {
+        if self.alarm.is_some_and(|at| at <= world.now) {
+            self.alarm = None;
+        }
+        match self.life {
+            Life::Gone => return,
+            Life::Unborn => self.come(world),
+            Life::Deaf => self.flush(world),
+            Life::Talking | Life::Leaving => {
+                self.hear(world);
+                self.carry(world);
+                self.talk(world);
+                self.flush(world);
+            }
+        }
+        if self.life == Life::Gone {
+            self.leave_upload_open(Finish::Broken);
+        }
+    }
+
+    fn come(&mut self, world: &mut World) {
+        let door = self.place.doors[usize::from(self.habits.ip.is_ipv6())];
+        let from = SocketAddr::new(self.habits.ip, 40_000);
+        let id = if self.habits.part == Part::Guest {
+            world.dial_server(self.number, from, door)
+        } else {
+            world.dial_server_sheltered(self.number, from, door)
+        };
+        self.control = Some(id);
+        self.life = Life::Talking;
+        self.script = match self.habits.part {
+            Part::Inspector => self.inspection().into(),
+            Part::Guest | Part::Probe => self.login_lines().into(),
+        };
+    }
+
+    fn hear(&mut self, world: &mut World) {
+        let mut buffer = [0; 512];
+        while let Some(id) = self.control {
+            match world.read(id, Side::Client, &mut buffer) {
+                Ok(0) => {
+                    self.check_end(id, world);
+                    return self.go(world);
+                }
+                Ok(count) => self.hear_bytes(&buffer[..count], world),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.go(world),
+            }
+        }
+    }
+
+    pub(super) fn complain(&self, fault: &str, world: &mut World) {
+        world.violate(format!("client {}: {fault}", self.number));
+    }
+
+    pub(super) fn wake_at(&mut self, at: Duration, world: &mut World) {
+        if self.alarm.is_none_or(|alarm| at < alarm) {
+            self.alarm = Some(at);
+            let after = at.saturating_sub(world.now).max(Duration::from_micros(1));
+            world.plan(after, Occurrence::Client(self.number));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What a guest is like: drawn once, before it comes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::rng::{Odds, Rng};
+
+/// Who a guest says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    Named,
+    Anonymous,
+    /// With a wrong password, now and then more than once.
+    Wrong,
+    /// It forgets.
+    Never,
+}
+
+/// How a guest goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// QUIT.
+    Quit,
+    /// It ends its side, and waits for the rest of the replies.
+    HalfClose,
+    /// It closes everything.
+    Close,
+    /// It resets everything.
+    Reset,
+    /// It is cut off, and nobody is told.
+    Vanish,
+    /// It says nothing more.
+    Silence,
+    /// It does not read any more; it may still say a lot.
+    Deafness,
+}
+
+/// What becomes of a guest's commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Drawn from the grammar.
+    Guest,
+    /// NOOP, again and again: each must be answered soon, whatever the others do.
+    Probe,
+    /// When all is over: everything must work.
+    Inspector,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Habits {
+    pub(crate) part: Part,
+    pub(crate) ip: IpAddr,
+    /// The longest pause between two commands.
+    pub(crate) think: Duration,
+    /// It does not wait for replies.
+    pub(crate) pipelines: bool,
+    /// Commands, or groups of them that belong together.
+    pub(crate) groups: usize,
+    /// During a transfer it says something else, each time that it could.
+    pub(crate) interrupts: Odds,
+    pub(crate) login: Login,
+    pub(crate) farewell: Farewell,
+    /// The farewell does not wait for a transfer to end.
+    pub(crate) hurries: bool,
+    /// Its data connections are sometimes slow, or absent, or broken off.
+    pub(crate) mean: bool,
+}
+
+impl Habits {
+    pub(crate) fn draw(rng: &mut Rng, number: usize) -> Self {
+        use Farewell::{Close, Deafness, HalfClose, Quit, Reset, Silence, Vanish};
+        let logins = [Login::Named, Login::Named, Login::Named, Login::Anonymous];
+        let rare_logins = [Login::Wrong, Login::Never, Login::Anonymous];
+        let farewells = [
+            Quit, Quit, HalfClose, Close, Reset, Vanish, Silence, Deafness,
+        ];
+        Self {
+            part: Part::Guest,
+            ip: address(number, rng.one_in(3)),
+            think: Duration::from_micros(rng.pick(&[0, 1_000, 50_000, 4_000_000])),
+            pipelines: rng.one_in(3),
+            groups: rng.within(0, 12),
+            interrupts: Odds(rng.pick(&[0, 500, 2_500])),
+            login: if rng.one_in(5) {
+                rng.pick(&rare_logins)
+            } else {
+                rng.pick(&logins)
+            },
+            farewell: rng.pick(&farewells),
+            hurries: rng.one_in(3),
+            mean: rng.one_in(2),
+        }
+    }
+
+    /// One that only wants to know that it is heard.
+    pub(crate) fn probe(rng: &mut Rng, number: usize) -> Self {
+        Self {
+            part: Part::Probe,
+            think: Duration::from_secs(rng.pick(&[1, 2, 5])),
+            groups: rng.within(5, 40),
+            ..Self::orderly(number)
+        }
+    }
+
+    /// One that makes sure that everything works.
+    pub(crate) fn inspector(number: usize) -> Self {
+        Self {
+            part: Part::Inspector,
+            ..Self::orderly(number)
+        }
+    }
+
+    fn orderly(number: usize) -> Self {
+        Self {
+            part: Part::Guest,
+            ip: address(number, number.is_multiple_of(2)),
+            think: Duration::ZERO,
+            pipelines: false,
+            groups: 0,
+            interrupts: Odds(0),
+            login: Login::Named,
+            farewell: Farewell::Quit,
+            hurries: false,
+            mean: false,
+        }
+    }
+}
+
+fn address(number: usize, is_v6: bool) -> IpAddr {
+    let number = number as u16 + 2;
+    if is_v6 {
+        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number).into()
+    } else {
+        Ipv4Addr::new(10, 0, 1, number as u8).into()
+    }
+}

@@ -1,0 +1,305 @@
+//! A client's side of one transfer: the data connection, what goes over it, and what must have
+//! come of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::conversation::Kind;
+use crate::content::is_whole;
+use crate::rng::Rng;
+use crate::world::{Line, Side, WireId, World};
+
+/// How the client behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// As it should.
+    Prompt,
+    /// A little at a time, with pauses.
+    Slow,
+    /// It never has a data connection.
+    Absent,
+    /// It stops after so many bytes, and says nothing.
+    Stalls(usize),
+    /// It resets the connection after so many bytes.
+    Resets(usize),
+    /// It closes the connection after so many bytes; of an upload nobody can know.
+    Closes(usize),
+}
+
+/// What is carried.
+pub(crate) enum Goods {
+    /// To the server: these bytes on the wire.
+    Send {
+        wire: Vec<u8>,
+        sent: usize,
+        finished: bool,
+    },
+    /// From the server.
+    Receive { got: Vec<u8>, expected: Expected },
+}
+
+/// What must have been received when the server says 226.
+pub(crate) enum Expected {
+    Exactly(Vec<u8>),
+    /// Some whole contents: several write this file.
+    Whole,
+    /// Complete lines; so many of them, where nobody changes the directory.
+    Lines(Option<usize>),
+}
+
+/// How the data connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Clean,
+    Broken,
+}
+
+pub(crate) struct Haul {
+    pub(crate) kind: Kind,
+    pub(crate) goods: Goods,
+    pub(crate) manner: Manner,
+    pub(crate) wire: Option<WireId>,
+    /// Where the client listens, in active mode.
+    pub(crate) port: Option<SocketAddr>,
+    pub(crate) end: Option<End>,
+    /// A fault has cut the data connection, or the client has ended it early.
+    disturbed: bool,
+    /// The 150 has come.
+    pub(crate) begun: bool,
+    /// The final reply.
+    pub(crate) verdict: Option<u16>,
+    moved: usize,
+    /// The server had accepted its data connection, and said that there was none.
+    denied: bool,
+}
+
+impl Haul {
+    pub(crate) const fn new(kind: Kind, goods: Goods, manner: Manner) -> Self {
+        Self {
+            kind,
+            goods,
+            manner,
+            wire: None,
+            port: None,
+            end: None,
+            disturbed: false,
+            begun: false,
+            verdict: None,
+            moved: 0,
+            denied: false,
+        }
+    }
+
+    /// Moves what can be moved; when to look again without being notified.
+    pub(crate) fn step(&mut self, world: &mut World, rng: &mut Rng) -> Option<Duration> {
+        if self.wire.is_none() {
+            self.wire = self.port.and_then(|port| world.find_arrival(port));
+        }
+        let id = self.wire?;
+        if self.end.is_some() {
+            return None;
+        }
+        self.disturbed |= world.is_cut(id);
+        if world
+            .wire(id)
+            .is_some_and(|wire| wire.client.line == Line::Dialling)
+        {
+            return None;
+        }
+        let again = match &self.goods {
+            Goods::Send { .. } => self.send(id, world, rng),
+            Goods::Receive { .. } => self.receive(id, world, rng),
+        };
+        self.disturbed |= world.is_cut(id);
+        again
+    }
+
+    /// The final reply has come. Whatever is still open is closed, unless bytes are awaited.
+    pub(crate) fn conclude(&mut self, code: u16, world: &mut World) {
+        self.verdict = Some(code);
+        let wire = self.wire.and_then(|id| world.wire(id));
+        let is_passive = self.port.is_none();
+        let was_accepted = wire.is_some_and(|wire| wire.was_accepted());
+        self.denied = code == 425 && self.begun && is_passive && was_accepted;
+        let awaits = code == 226 && matches!(self.goods, Goods::Receive { .. });
+        if awaits {
+            self.manner = Manner::Prompt;
+        } else {
+            self.hang_up(world);
+        }
+    }
+
+    pub(crate) fn hang_up(&mut self, world: &mut World) {
+        if let Some(id) = self.wire {
+            self.disturbed |= world.is_cut(id);
+            world.close(id, Side::Client);
+        }
+        self.end.get_or_insert(End::Broken);
+        if let Some(port) = self.port.take() {
+            world.close_client_port(port);
+            // One that came too late to be noticed.
+            if let Some(late) = world.find_arrival(port) {
+                world.close(late, Side::Client);
+            }
+        }
+    }
+
+    /// Whether both the final reply and the end of the data connection are there.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.verdict.is_some() && self.end.is_some()
+    }
+
+    /// What is wrong with what came of it.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let code = self.verdict?;
+        if self.denied {
+            return Some("425, and the data connection was accepted".to_owned());
+        }
+        match &self.goods {
+            Goods::Send {
+                finished: false, ..
+            } if code == 226 => Some("226 for an upload that was not finished".to_owned()),
+            Goods::Receive { got, expected } if code == 226 && !self.disturbed => {
+                if self.wire.is_none() {
+                    return Some("226 without a data connection".to_owned());
+                }
+                if self.end != Some(End::Clean) {
+                    return Some("a whole transfer was reset".to_owned());
+                }
+                expected.fault(got)
+            }
+            // A cut file must not be taken for a whole one.
+            Goods::Receive {
+                got,
+                expected: Expected::Exactly(bytes),
+            } if code != 226 && self.end == Some(End::Clean) && !got.is_empty() => (got != bytes
+                && !self.disturbed)
+                .then(|| format!("{code}, and a clean end after {} bytes", got.len())),
+            _ => None,
+        }
+    }
+
+    /// Whether neither the network nor the client did anything to it.
+    pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
+        let cut = self.wire.is_some_and(|id| world.is_cut(id));
+        !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
+    }
+
+    /// How many bytes may be moved in this step, by the client's manner.
+    fn portion(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> usize {
+        match self.manner {
+            Manner::Prompt | Manner::Absent => usize::MAX,
+            Manner::Slow => rng.within(1, 2_000),
+            Manner::Stalls(most) => most.saturating_sub(self.moved),
+            Manner::Resets(most) | Manner::Closes(most) => {
+                let left = most.saturating_sub(self.moved);
+                if left == 0 {
+                    self.give_up(id, world);
+                }
+                left
+            }
+        }
+    }
+
+    fn give_up(&mut self, id: WireId, world: &mut World) {
+        // Every byte and the end may have been sent before: then it is nothing to give up.
+        self.disturbed = true;
+        self.end = Some(End::Broken);
+        if matches!(self.manner, Manner::Resets(_)) || matches!(self.goods, Goods::Send { .. }) {
+            world.reset_by_client(id);
+        } else {
+            world.close(id, Side::Client);
+        }
+    }
+
+    fn send(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
+        let portion = self.portion(id, world, rng);
+        if self.end.is_some() || portion == 0 {
+            return None;
+        }
+        let Goods::Send {
+            wire,
+            sent,
+            finished,
+        } = &mut self.goods
+        else {
+            return None;
+        };
+        if *finished {
+            return None;
+        }
+        let until = wire.len().min(sent.saturating_add(portion));
+        while *sent < until {
+            match world.write(id, Side::Client, &wire[*sent..until]) {
+                Ok(count) => {
+                    *sent += count;
+                    self.moved += count;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Err(_) => {
+                    self.end = Some(End::Broken);
+                    return None;
+                }
+            }
+        }
+        if *sent == wire.len() {
+            *finished = world.shutdown(id, Side::Client).is_ok();
+            return None;
+        }
+        (self.manner == Manner::Slow).then(|| rng.time(Duration::from_secs(2)))
+    }
+
+    fn receive(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
+        let mut portion = self.portion(id, world, rng);
+        let mut buffer = [0; 8 * 1024];
+        let Goods::Receive { got, .. } = &mut self.goods else {
+            return None;
+        };
+        while portion > 0 && self.end.is_none() {
+            let room = portion.min(buffer.len());
+            match world.read(id, Side::Client, &mut buffer[..room]) {
+                Ok(0) => self.end = Some(End::Clean),
+                Ok(count) => {
+                    got.extend_from_slice(&buffer[..count]);
+                    self.moved += count;
+                    portion -= count;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Err(_) => self.end = Some(End::Broken),
+            }
+        }
+        if self.end.is_some() {
+            world.close(id, Side::Client);
+            return None;
+        }
+        (self.manner != Manner::Absent && !matches!(self.manner, Manner::Stalls(_)))
+            .then(|| rng.time(Duration::from_secs(2)))
+    }
+}
+
+impl Expected {
+    fn fault(&self, got: &[u8]) -> Option<String> {
+        let is_right = match self {
+            Self::Exactly(bytes) => got == bytes,
+            Self::Whole => {
+                let text: Vec<u8> = got.iter().copied().filter(|&byte| byte != b'\r').collect();
+                is_whole(&text)
+            }
+            Self::Lines(count) => {
+                let lines: Vec<_> = got.split_inclusive(|&byte| byte == b'\n').collect();
+                lines
+                    .iter()
+                    .all(|line| line.len() > 2 && line.ends_with(b"\r\n"))
+                    && count.is_none_or(|count| count == lines.len())
+            }
+        };
+        (!is_right).then(|| {
+            let shown = &got[..got.len().min(200)];
+            format!(
+                "226, and {} wrong bytes: {}",
+                got.len(),
+                shown.escape_ascii()
+            )
+        })
+    }
+}

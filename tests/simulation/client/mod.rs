@@ -1,0 +1,80 @@
+//! Those who use the server: guests, who speak FTP more or less well, and strangers.
+//!
+//! Each is a machine that is given a turn when something may have changed for it, or when its
+//! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
+//! [`conversation`], its [`haul`] and its [`ledger`].
+
+mod conversation;
+mod grammar;
+mod guest;
+mod habits;
+mod haul;
+mod leaving;
+mod ledger;
+mod reactions;
+mod speech;
+mod stranger;
+mod transfers;
+
+use std::net::SocketAddr;
+
+use mioftpd::limits::Timings;
+use mioftpd::storage::Memory;
+
+pub(crate) use guest::Guest;
+pub(crate) use habits::Habits;
+pub(crate) use stranger::Stranger;
+pub(crate) use transfers::public_sizes;
+
+use crate::weather::Weather;
+use crate::world::World;
+
+/// What all clients of a run know.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) memory: Memory,
+    pub(crate) doors: [SocketAddr; 2],
+    pub(crate) weather: Weather,
+    pub(crate) timings: Timings,
+    /// The server exports nothing.
+    pub(crate) control_only: bool,
+    /// It is going to be stopped.
+    pub(crate) stops: bool,
+}
+
+pub(crate) enum Client {
+    Guest(Box<Guest>),
+    Stranger(Box<Stranger>),
+}
+
+impl Client {
+    pub(crate) fn step(&mut self, world: &mut World) {
+        match self {
+            Self::Guest(guest) => guest.step(world),
+            Self::Stranger(stranger) => stranger.step(world),
+        }
+    }
+
+    /// Whether nothing more is to be expected of it.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Guest(guest) => guest.is_gone(),
+            Self::Stranger(stranger) => stranger.is_gone(),
+        }
+    }
+
+    /// The server is gone.
+    pub(crate) fn give_up(&mut self) {
+        if let Self::Guest(guest) = self {
+            guest.give_up();
+        }
+    }
+
+    /// When all is over: what is wrong with the files that it wrote.
+    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
+        match self {
+            Self::Guest(guest) => guest.audit(memory),
+            Self::Stranger(_) => None,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a guest does about what it hears, and its transfer: every reply is held to the models.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::conversation::{Heard, Kind};
+use super::guest::{Guest, Life};
+use super::habits::Part;
+use super::haul::{Goods, Manner};
+use crate::rng::Odds;
+use crate::weather::Weather;
+use crate::world::World;
+
+impl Guest {
+    pub(super) fn hear_bytes(&mut self, bytes: &[u8], world: &mut World) {
+        match self.conversation.hear(bytes) {
+            Ok(replies) => {
+                for reply in replies {
+                    world.note(|| format!("client {} hears {reply:?}", self.number));
+                    self.react(reply, world);
+                }
+            }
+            Err(fault) => self.complain(&fault, world),
+        }
+    }
+
+    fn react(&mut self, reply: Heard, world: &mut World) {
+        match reply {
+            Heard::Greeting => {}
+            Heard::Preliminary(text) => {
+                if let Some(haul) = &mut self.haul {
+                    haul.begun = true;
+                }
+                self.check_name(&text, world);
+            }
+            Heard::Farewell => self.life = Life::Leaving,
+            Heard::Final(kind, since, code, text) => {
+                self.was_refused |= kind == Kind::Pass && code == 530;
+                self.check_promptness(kind, since, world);
+                if matches!((kind, code), (Kind::Passive, 227 | 229)) {
+                    self.arrange_data_connection(&text, world);
+                }
+                if kind.is_transfer() {
+                    self.conclude(code, since, world);
+                }
+                if kind == Kind::Dele
+                    && let Some(path) = self.removing.take()
+                    && code == 250
+                {
+                    self.ledger.removed(&path);
+                }
+                self.next_say = world.now + self.rng.time(self.habits.think);
+            }
+        }
+    }
+
+    /// STOU says which name it took (RFC 1123 §4.1.2.9).
+    fn check_name(&self, text: &str, world: &mut World) {
+        let Some(name) = text.strip_prefix("FILE: ") else {
+            return;
+        };
+        let path = self.upload.as_ref().map(|upload| upload.path.as_str());
+        if path.and_then(|path| path.strip_prefix("/up/")) != Some(name) {
+            self.complain(&format!("{path:?} was stored as {name}"), world);
+        }
+    }
+
+    /// What need not wait for anything must not.
+    fn check_promptness(&self, kind: Kind, since: Duration, world: &mut World) {
+        let is_abort = kind == Kind::Abor && self.place.weather.is_prompt() && !self.was_refused;
+        let is_probe = kind == Kind::Noop && self.habits.part == Part::Probe;
+        let took = world.now.saturating_sub(since);
+        if (is_abort || is_probe) && took > Weather::PROMPTLY {
+            self.complain(&format!("{kind:?} was answered after {took:?}"), world);
+        }
+    }
+
+    fn arrange_data_connection(&mut self, text: &str, world: &World) {
+        let Some(haul) = self
+            .haul
+            .as_ref()
+            .filter(|haul| haul.manner != Manner::Absent)
+        else {
+            return;
+        };
+        let numbers: Vec<u16> = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let port = match numbers[..] {
+            [port] => port,
+            [.., high, low] => high * 256 + low,
+            [] => return,
+        };
+        let lag = if haul.manner == Manner::Slow {
+            Duration::from_secs(4)
+        } else {
+            self.habits.think
+        };
+        let door = self.place.doors[usize::from(self.habits.ip.is_ipv6())];
+        let at = world.now + self.rng.time(lag);
+        self.data_dial = Some((at, SocketAddr::new(door.ip(), port)));
+    }
+
+    /// The final reply to a transfer command.
+    fn conclude(&mut self, code: u16, since: Duration, world: &mut World) {
+        self.data_dial = None;
+        let Some(haul) = &mut self.haul else {
+            return;
+        };
+        // Only the time-out can say so, where accepting cannot fail.
+        let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
+        let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
+        if code == 425 && haul.begun && accepts && is_early {
+            world.violate(format!("client {}: 425 before its time", self.number));
+        }
+        let is_calm = self.place.weather.is_prompt() && !self.place.stops;
+        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
+        if code == 426 && is_calm && is_left_alone && haul.is_undisturbed(world) {
+            world.violate(format!(
+                "client {}: an undisturbed transfer was cut",
+                self.number
+            ));
+        }
+        haul.conclude(code, world);
+        let fault = haul
+            .fault()
+            .filter(|_| matches!(haul.goods, Goods::Send { .. }));
+        if let Some(fault) = fault {
+            self.complain(&fault, world);
+        }
+        if let Some(upload) = self.upload.take()
+            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
+        {
+            self.complain(&fault, world);
+        }
+    }
+
+    /// The data connection.
+    pub(super) fn carry(&mut self, world: &mut World) {
+        if let Some((at, to)) = self.data_dial {
+            if at > world.now {
+                return self.wake_at(at, world);
+            }
+            self.data_dial = None;
+            let from = SocketAddr::new(self.habits.ip, 50_000);
+            let id = if self.habits.part == Part::Inspector {
+                world.dial_server_sheltered(self.number, from, to)
+            } else {
+                world.dial_server(self.number, from, to)
+            };
+            if let Some(haul) = &mut self.haul {
+                haul.wire = Some(id);
+            }
+        }
+        let Some(haul) = &mut self.haul else {
+            return;
+        };
+        let again = haul.step(world, &mut self.rng);
+        if haul.is_over() {
+            let fault = haul.fault();
+            haul.hang_up(world);
+            self.haul = None;
+            if let Some(fault) = fault {
+                self.complain(&fault, world);
+            }
+        } else if let Some(after) = again {
+            let at = world.now + after;
+            self.wake_at(at, world);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! When a guest says something: in its turn, all at once, or in the middle of a transfer.
+
+use std::time::Duration;
+
+use super::conversation::Kind;
+use super::grammar::Line;
+use super::guest::{Guest, Life};
+use crate::rng::Odds;
+use crate::world::{Side, World};
+
+impl Guest {
+    pub(super) fn talk(&mut self, world: &mut World) {
+        if self.life != Life::Talking || !self.conversation.greeted {
+            return;
+        }
+        if self.next_say > world.now {
+            return self.wake_at(self.next_say, world);
+        }
+        let is_busy = !self.conversation.awaited.is_empty() || self.haul.is_some();
+        if let Some(line) = self.script.front() {
+            if self.habits.pipelines {
+                while let Some(line) = self.script.pop_front() {
+                    self.say(line, world);
+                }
+            } else if self.conversation.awaited.is_empty() {
+                let pause = std::mem::take(&mut self.script[0].pause);
+                if pause.is_zero() {
+                    if let Some(line) = self.script.pop_front() {
+                        self.say(line, world);
+                    }
+                } else {
+                    self.next_say = world.now + pause;
+                }
+            } else if line.kind.is_transfer() {
+                self.interrupt(world);
+            }
+        } else if self.groups_left == 0 && (!is_busy || self.habits.hurries) {
+            return self.take_leave(world);
+        } else if self.groups_left > 0 && (!is_busy || self.habits.pipelines) {
+            if self.conversation.awaited.len() < 20 {
+                self.groups_left -= 1;
+                self.script = self.next_lines().into();
+            }
+        } else {
+            self.interrupt(world);
+        }
+        let pause = self.rng.time(self.habits.think);
+        // Who waits, but for an idea of what to say meanwhile, does not look every microsecond.
+        let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
+        let least = self.rng.time(longest).max(longest / 40);
+        self.next_say = self.next_say.max(world.now + pause.max(least));
+        let may_interrupt = self.interruptions_left > 0 && self.habits.interrupts != Odds(0);
+        if !is_busy || self.habits.pipelines || may_interrupt {
+            self.wake_at(self.next_say, world);
+        }
+    }
+
+    fn interrupt(&mut self, world: &mut World) {
+        let may = self.interruptions_left > 0 && self.conversation.awaited.len() < 5;
+        if may && self.rng.chance(self.habits.interrupts) {
+            self.interruptions_left -= 1;
+            let line = self.interruption();
+            self.say(line, world);
+        }
+    }
+
+    pub(super) fn say(&mut self, line: Line, world: &mut World) {
+        let text = line.bytes.trim_ascii_end();
+        let shown = &text[..text.len().min(60)];
+        world.note(|| format!("client {} says {}", self.number, shown.escape_ascii()));
+        if let Some(transfer) = line.haul {
+            let (mut haul, upload) = *transfer;
+            if let Some((at, port)) = line.port {
+                haul.port = Some(at);
+                if let Some(port) = port {
+                    world.open_client_port(at, port);
+                }
+            }
+            self.haul = Some(haul);
+            self.has_aborted = false;
+            self.upload = upload;
+        }
+        self.has_aborted |= matches!(line.kind, Kind::Abor | Kind::Garbage);
+        if line.removes.is_some() {
+            self.removing = line.removes;
+        }
+        if line.urgent {
+            // Interrupt Process, and Synch: the mark is on the Data Mark.
+            self.unsent.extend_from_slice(b"\xff\xf4\xff");
+            self.flush(world);
+            if let Some(id) = self.control.filter(|_| self.unsent.is_empty()) {
+                world.mark_urgent(id);
+            }
+            self.unsent.push(0xf2);
+        }
+        self.unsent.extend_from_slice(&line.bytes);
+        self.conversation.said(line.kind, line.must, world.now);
+        self.flush(world);
+    }
+
+    pub(super) fn flush(&mut self, world: &mut World) {
+        while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
+            match world.write(id, Side::Client, &self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                // What ends it is met by the next read.
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Transfers that a guest draws: what goes which way, over which connection, and what must come
+//! of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::conversation::Kind;
+use super::grammar::Line;
+use super::guest::Guest;
+use super::haul::{Expected, Goods, Haul, Manner};
+use super::ledger::{Change, Upload};
+use crate::content::{on_the_wire, whole};
+use crate::world::ClientPort;
+
+/// Files that nobody changes: the sizes of `/pub/0`, `/pub/1` and so on, by the pipes' capacity.
+pub(crate) fn public_sizes(capacity: usize) -> [usize; 5] {
+    [
+        0,
+        60,
+        1_000,
+        (capacity * 10).min(20_000),
+        (capacity * 40).min(150_000),
+    ]
+}
+
+impl Guest {
+    pub(super) fn transfer_lines(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if self.rng.one_in(3) {
+            lines.push(self.type_line());
+        }
+        let manner = self.manner();
+        let (verb, haul, upload, restart) = self.draw_transfer(manner);
+        if self.rng.one_in(20) && !self.habits.pipelines {
+            // Nothing is arranged: 425, and no haul.
+            lines.push(Line::new(haul.kind, verb));
+            return lines;
+        }
+        let arrangement = self.arrange(manner);
+        lines.push(Line {
+            haul: Some(Box::new((haul, upload))),
+            ..arrangement
+        });
+        lines.extend(restart);
+        let kind = if verb.starts_with("RETR") {
+            Kind::Fetch
+        } else if verb.contains("ST /") || verb.starts_with("MLSD") {
+            Kind::List
+        } else {
+            Kind::Store
+        };
+        lines.push(Line::new(kind, verb));
+        if self.habits.pipelines && self.rng.one_in(4) {
+            lines.push(self.interruption());
+        }
+        lines
+    }
+
+    fn manner(&mut self) -> Manner {
+        if !self.habits.mean || self.rng.one_in(2) {
+            return Manner::Prompt;
+        }
+        let after = self.rng.below(3_000);
+        let manners = [
+            Manner::Slow,
+            Manner::Absent,
+            Manner::Stalls(after),
+            Manner::Resets(after),
+            Manner::Closes(after),
+        ];
+        self.rng.pick(&manners)
+    }
+
+    /// The command that is to be said, and what is to come of it.
+    fn draw_transfer(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        match self.rng.below(12) {
+            0..=3 => self.fetch_public(manner),
+            4 => self.fetch_other(manner),
+            5..=6 => self.list(manner),
+            7 => {
+                let (path, haul) = self.upload_shared(manner);
+                (format!("STOR {path}"), haul, None, None)
+            }
+            8 => {
+                let (path, haul, upload) = self.upload(Change::Append, manner);
+                (format!("APPE {path}"), haul, Some(upload), None)
+            }
+            9 => {
+                let (path, haul, upload) = self.upload(Change::Replace, manner);
+                let verb = if upload.is_new { "STOU" } else { "STOR" };
+                (format!("{verb} {path}"), haul, Some(upload), None)
+            }
+            _ => {
+                let (path, haul, upload) = self.upload(Change::Replace, manner);
+                (format!("STOR {path}"), haul, Some(upload), None)
+            }
+        }
+    }
+
+    fn fetch_public(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let number = self.rng.below(5);
+        let path = format!("/pub/{number}");
+        let mut bytes = self.place.memory.read(&path).unwrap_or_default();
+        let mut restart = None;
+        if !self.is_ascii && self.rng.one_in(4) {
+            let offset = self.rng.below(bytes.len() + 1);
+            restart = Some(Line::new(Kind::Rest, format!("REST {offset}")));
+            bytes.drain(..offset);
+        }
+        let expected = Expected::Exactly(on_the_wire(&bytes, self.is_ascii));
+        let goods = Goods::Receive {
+            got: Vec::new(),
+            expected,
+        };
+        (
+            format!("RETR {path}"),
+            Haul::new(Kind::Fetch, goods, manner),
+            None,
+            restart,
+        )
+    }
+
+    /// A file of the guest's own, one that several write, or one that is not there.
+    fn fetch_other(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let own = if self.habits.pipelines {
+            Vec::new()
+        } else {
+            self.ledger.files()
+        };
+        let (path, expected) = if !own.is_empty() && self.rng.one_in(2) {
+            let (path, bytes) = own[self.rng.below(own.len())].clone();
+            (path, Expected::Exactly(on_the_wire(&bytes, self.is_ascii)))
+        } else {
+            let path = self
+                .rng
+                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"]);
+            (path.to_owned(), Expected::Whole)
+        };
+        let goods = Goods::Receive {
+            got: Vec::new(),
+            expected,
+        };
+        (
+            format!("RETR {path}"),
+            Haul::new(Kind::Fetch, goods, manner),
+            None,
+            None,
+        )
+    }
+
+    fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
+        let public = public_sizes(0).len();
+        let listed = [
+            ("/pub", Some(public)),
+            ("/pub/", Some(public)),
+            ("/up", None),
+            ("/misc", None),
+            ("/none", None),
+        ];
+        let (path, count) = self.rng.pick(&listed);
+        let goods = Goods::Receive {
+            got: Vec::new(),
+            expected: Expected::Lines(count),
+        };
+        (
+            format!("{verb} {path}"),
+            Haul::new(Kind::List, goods, manner),
+            None,
+            None,
+        )
+    }
+
+    fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
+        let path = self.rng.pick(&["/shared/0", "/shared/1"]);
+        let bytes = self.new_contents();
+        let wire = on_the_wire(&bytes, self.is_ascii);
+        let goods = Goods::Send {
+            wire,
+            sent: 0,
+            finished: false,
+        };
+        (path.to_owned(), Haul::new(Kind::Store, goods, manner))
+    }
+
+    pub(super) fn upload(&mut self, change: Change, manner: Manner) -> (String, Haul, Upload) {
+        let own = if self.habits.pipelines {
+            Vec::new()
+        } else {
+            self.ledger.files()
+        };
+        let is_new = own.is_empty() || self.rng.one_in(2);
+        let path = if is_new {
+            self.files += 1;
+            let path = format!("/up/c{}-{}", self.number, self.files);
+            self.ledger.open(&path, None);
+            path
+        } else {
+            own[self.rng.below(own.len())].0.clone()
+        };
+        let bytes = self.new_contents();
+        let wire = on_the_wire(&bytes, self.is_ascii);
+        let goods = Goods::Send {
+            wire,
+            sent: 0,
+            finished: false,
+        };
+        let upload = Upload {
+            path: path.clone(),
+            bytes,
+            change,
+            is_new,
+        };
+        (path, Haul::new(Kind::Store, goods, manner), upload)
+    }
+
+    fn new_contents(&mut self) -> Vec<u8> {
+        let sizes = public_sizes(self.place.weather.capacity);
+        let length = self.rng.pick(&sizes);
+        whole(self.rng.draw() >> 32, self.rng.within(length / 2, length))
+    }
+
+    /// How the data connection shall come to be.
+    fn arrange(&mut self, manner: Manner) -> Line {
+        let ip = self.habits.ip;
+        match (self.rng.below(4), ip) {
+            (0, IpAddr::V4(_)) => Line::new(Kind::Passive, "PASV"),
+            (0 | 1, _) => Line::new(Kind::Passive, "EPSV"),
+            (choice, ip) => {
+                self.ports += 1;
+                let at = SocketAddr::new(ip, 30_000 + self.ports);
+                let port = match manner {
+                    Manner::Absent if self.rng.one_in(2) => Some(ClientPort::Hole),
+                    Manner::Absent => None,
+                    _ => Some(ClientPort::Open(self.number)),
+                };
+                let line = Line::new(Kind::Port, port_command(at, choice == 2));
+                Line {
+                    port: Some((at, port)),
+                    ..line
+                }
+            }
+        }
+    }
+}
+
+fn port_command(at: SocketAddr, old: bool) -> String {
+    match at.ip() {
+        IpAddr::V4(ip) if old => {
+            let [a, b, c, d] = ip.octets();
+            let (high, low) = (at.port() / 256, at.port() % 256);
+            format!("PORT {a},{b},{c},{d},{high},{low}")
+        }
+        IpAddr::V4(ip) => format!("EPRT |1|{ip}|{}|", at.port()),
+        IpAddr::V6(ip) => format!("EPRT |2|{ip}|{}|", at.port()),
+    }
+}

@@ -1,0 +1,140 @@
+//! A disk that fails: the storage in memory, behind faults.
+//!
+//! A fault happens instead of the call, except that a write may leave a part behind, as on a
+//! disk that runs full. It knows nothing of who calls.
+
+use std::os::fd::BorrowedFd;
+
+use mioftpd::storage::{
+    Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result, Storage,
+    Upload, VirtualPath, Wait,
+};
+
+use crate::network::Shared;
+use crate::world::World;
+
+/// What a staged panic says, so that it can be told from a real one.
+pub(crate) const STAGED_PANIC: &str = "staged panic";
+
+pub(crate) struct FaultyStorage {
+    pub(crate) memory: Memory,
+    pub(crate) world: Shared<World>,
+}
+
+/// Whether the call fails before it does anything.
+fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.panic) {
+        world.note(|| STAGED_PANIC.to_owned());
+        drop(world);
+        panic!("{STAGED_PANIC}");
+    }
+    if wait == Wait::Never && world.fault(|weather| weather.would_wait) {
+        return Err(Error::WouldWait);
+    }
+    if world.fault(|weather| weather.disk_error) {
+        world.note(|| "the disk fails".to_owned());
+        return Err(Error::Device);
+    }
+    Ok(())
+}
+
+/// Whether the disk is full.
+fn fill(world: &Shared<World>) -> Result<()> {
+    if world.lock().fault(|weather| weather.disk_full) {
+        return Err(Error::NoSpace);
+    }
+    Ok(())
+}
+
+impl FaultyStorage {
+    fn wrap(&self, file: Box<dyn File>) -> Box<dyn File> {
+        let world = self.world.clone();
+        Box::new(FaultyFile { file, world })
+    }
+}
+
+impl Storage for FaultyStorage {
+    fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
+        strike(&self.world, wait)?;
+        self.memory.perform(operation, wait)
+    }
+
+    fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
+        strike(&self.world, wait)?;
+        let (file, metadata) = self.memory.open(path, wait)?;
+        Ok((self.wrap(file), metadata))
+    }
+
+    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+        strike(&self.world, Wait::Allowed)?;
+        fill(&self.world)?;
+        let upload = self.memory.create(path, placement)?;
+        Ok(Upload {
+            file: self.wrap(upload.file),
+            ..upload
+        })
+    }
+
+    fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
+        strike(&self.world, Wait::Allowed)?;
+        let directory = self.memory.list(path)?;
+        let world = self.world.clone();
+        Ok(Box::new(FaultyDirectory { directory, world }))
+    }
+
+    fn entry(&self, path: &VirtualPath) -> Result<Entry> {
+        strike(&self.world, Wait::Allowed)?;
+        self.memory.entry(path)
+    }
+}
+
+struct FaultyFile {
+    file: Box<dyn File>,
+    world: Shared<World>,
+}
+
+impl File for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
+        strike(&self.world, wait)?;
+        let mut length = buffer.len();
+        {
+            let mut world = self.world.lock();
+            if length > 1 && world.fault(|weather| weather.short_read) {
+                length = world.rng.within(1, length);
+            }
+        }
+        self.file.read_at(&mut buffer[..length], offset, wait)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        strike(&self.world, Wait::Allowed)?;
+        if let Err(error) = fill(&self.world) {
+            self.file.write_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(error);
+        }
+        self.file.write_at(bytes, offset)
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        strike(&self.world, Wait::Allowed)?;
+        fill(&self.world)?;
+        self.file.commit()
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.descriptor()
+    }
+}
+
+struct FaultyDirectory {
+    directory: Box<dyn Directory>,
+    world: Shared<World>,
+}
+
+impl Directory for FaultyDirectory {
+    fn next_entry(&mut self) -> Result<Option<Entry>> {
+        strike(&self.world, Wait::Allowed)?;
+        self.directory.next_entry()
+    }
+}

@@ -1,0 +1,295 @@
+//! One seed, from the first client to the last descriptor.
+//!
+//! First the weather, with guests, strangers and perhaps a stop of the server in it. When the
+//! last guest is gone the weather calms down: every session must end. Then inspectors come, one
+//! for each passive port, and everything must work for them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mioftpd::auth::{Accounts, Credentials, Rights};
+use mioftpd::net::PassivePorts;
+use mioftpd::reactor::{Parts, Reactor};
+use mioftpd::session::{Mode, Settings};
+use mioftpd::storage::{Memory, Storage};
+
+use crate::client::{Client, Guest, Habits, Place, Stranger, public_sizes};
+use crate::content::whole;
+use crate::disk::FaultyStorage;
+use crate::invariants;
+use crate::network::{Shared, VirtualNetwork};
+use crate::rng::Rng;
+use crate::runner::{Jobs, VirtualRunner};
+use crate::weather::{Weather, timings};
+use crate::world::{Occurrence, World};
+
+/// Turns of the loop after which something must be wrong.
+const TURNS: u32 = 400_000;
+
+/// Virtual time after which every session must have ended.
+const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
+
+/// What the reactor may take to stop beyond the grace period.
+const STOPPING: Duration = Duration::from_secs(6);
+
+/// The first passive port. From here the numbers have as many digits in a 227 as each other, so
+/// that a run does not depend on which of them are drawn.
+const FIRST_PORT: u16 = 50_000;
+
+/// What came of a run.
+pub(crate) struct Outcome {
+    pub(crate) violations: Vec<String>,
+    pub(crate) trace: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn without_ports(&self) -> Vec<String> {
+        let masked = |line: &String| {
+            (0..10).fold(line.clone(), |line, port| {
+                let line = line.replace(&format!("5000{port}"), "port");
+                line.replace(&format!("195,{}", 80 + port), "port")
+            })
+        };
+        self.trace.iter().map(masked).collect()
+    }
+}
+
+/// Everything of a run that is not the reactor's.
+pub(crate) struct Stage {
+    pub(crate) world: Shared<World>,
+    pub(crate) clients: Shared<Vec<Client>>,
+    pub(crate) jobs: Shared<Jobs>,
+    pub(crate) place: Place,
+    pub(crate) ports: u16,
+    rng: Rng,
+    stop_by: Option<Duration>,
+}
+
+pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
+    let (mut stage, mut reactor) = set_up(Rng::new(seed), tracing);
+    stage.invite();
+    let ended = stage.play(&mut reactor);
+    if ended == End::Emptied {
+        stage.inspect(&mut reactor);
+    }
+    if ended == End::Stopped && reactor.connections() > 0 {
+        stage.violate("the server stopped and has connections".to_owned());
+    }
+    drop(reactor);
+    Jobs::run_off(&stage.jobs, &stage.world);
+    invariants::check_after(&stage);
+
+    let mut world = stage.world.lock();
+    Outcome {
+        violations: std::mem::take(&mut world.violations),
+        trace: world.trace.take().unwrap_or_default(),
+    }
+}
+
+/// How a part of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All guests are gone, and all sessions over.
+    Emptied,
+    /// The server has stopped, as it was asked to.
+    Stopped,
+    Violated,
+}
+
+fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
+    let weather = Weather::draw(&mut rng);
+    let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
+    world.lock().note(|| format!("{weather:?}"));
+    let memory = furnished(&weather);
+    let place = Place {
+        memory: memory.clone(),
+        doors: ["10.0.0.1:21", "[fd00::1]:21"].map(|door| door.parse().expect("an address")),
+        control_only: rng.one_in(25),
+        stops: rng.one_in(4),
+        timings: timings(&mut rng),
+        weather,
+    };
+    let storage: Arc<dyn Storage> = Arc::new(FaultyStorage {
+        memory,
+        world: world.clone(),
+    });
+    let jobs = Shared::new(Jobs::new(Arc::clone(&storage)));
+    let clients = Shared::new(Vec::new());
+    let ports = rng.within(2, 4) as u16;
+    let settings = settings(&mut rng, &place);
+    world.lock().note(|| format!("{:?}", settings.timings));
+    let mut reactor = Reactor::new(Parts {
+        network: Box::new(VirtualNetwork {
+            world: world.clone(),
+            clients: clients.clone(),
+            jobs: jobs.clone(),
+            begin: Instant::now(),
+            idle: 0,
+            progress: 0,
+        }),
+        storage,
+        runner: Box::new(VirtualRunner {
+            jobs: jobs.clone(),
+            world: world.clone(),
+        }),
+        passive_ports: PassivePorts::new(Some(FIRST_PORT..=FIRST_PORT + ports - 1)),
+        settings,
+        connections: rng.pick(&[4, 100]),
+        connections_per_address: 4,
+    });
+    for door in place.doors {
+        reactor.listen(door).expect("calm weather");
+    }
+    let stop_by = None;
+    (
+        Stage {
+            world,
+            clients,
+            jobs,
+            place,
+            ports,
+            rng,
+            stop_by,
+        },
+        reactor,
+    )
+}
+
+fn furnished(weather: &Weather) -> Memory {
+    let directories = ["/up", "/misc", "/shared"];
+    let memory = directories
+        .iter()
+        .fold(Memory::new(), |memory, path| memory.with_directory(path));
+    let sizes = public_sizes(weather.capacity).into_iter().enumerate();
+    sizes.fold(memory, |memory, (number, size)| {
+        let bytes = if size == 0 {
+            Vec::new()
+        } else {
+            whole(number as u64, size)
+        };
+        memory.with_file(&format!("/pub/{number}"), &bytes)
+    })
+}
+
+fn settings(rng: &mut Rng, place: &Place) -> Settings {
+    let named = Credentials {
+        name: b"ann".to_vec(),
+        password: b"secret".to_vec(),
+    };
+    Settings {
+        mode: if place.control_only {
+            Mode::ControlOnly
+        } else {
+            Mode::Serving
+        },
+        accounts: Accounts {
+            anonymous: rng.pick(&[None, Some(Rights::Read), Some(Rights::ReadWrite)]),
+            named: Some(named),
+        },
+        passive_address: None,
+        timings: place.timings.clone(),
+    }
+}
+
+impl Stage {
+    fn violate(&self, what: String) {
+        self.world.lock().violate(what);
+    }
+
+    /// Those who come while the weather lasts.
+    fn invite(&mut self) {
+        let most = self.rng.pick(&[2, 4, 8]);
+        for _ in 0..self.rng.within(1, most) {
+            let habits = Habits::draw(&mut self.rng, self.clients.lock().len());
+            self.add_guest(habits, Duration::from_secs(3));
+        }
+        if self.rng.one_in(2) {
+            let habits = Habits::probe(&mut self.rng, self.clients.lock().len());
+            self.add_guest(habits, Duration::from_secs(3));
+        }
+        if self.rng.one_in(3) {
+            let number = self.clients.lock().len();
+            let stranger = Stranger::new(number, self.rng.fork(), self.place.clone());
+            self.clients
+                .lock()
+                .push(Client::Stranger(Box::new(stranger)));
+            self.world.lock().notify_client(number);
+        }
+        let mut world = self.world.lock();
+        world.weather = self.place.weather.clone();
+        if self.place.stops {
+            let most = self.rng.pick(&[100, 2_000, 60_000]);
+            let first = self.rng.time(Duration::from_millis(most));
+            world.plan(first, Occurrence::Stop);
+            let mut within = self.place.timings.grace + STOPPING;
+            if self.rng.one_in(3) {
+                let second = self.rng.time(Duration::from_secs(10));
+                world.plan(first + second, Occurrence::Stop);
+                within = within.min(second + Duration::from_secs(1));
+            }
+            self.stop_by = Some(first + within);
+        }
+    }
+
+    fn add_guest(&mut self, habits: Habits, within: Duration) {
+        let mut clients = self.clients.lock();
+        let number = clients.len();
+        let guest = Guest::new(number, habits, self.rng.fork(), self.place.clone());
+        clients.push(Client::Guest(Box::new(guest)));
+        let after = self.rng.time(within);
+        self.world.lock().plan(after, Occurrence::Client(number));
+    }
+
+    /// Turns the loop until all is over.
+    fn play(&self, reactor: &mut Reactor) -> End {
+        for _ in 0..TURNS {
+            if self.is_empty(reactor) {
+                return End::Emptied;
+            }
+            let running = reactor.turn(None);
+            let now = self.world.lock().now;
+            if !self.world.lock().violations.is_empty() {
+                return End::Violated;
+            }
+            match running {
+                Ok(true) if self.stop_by.is_some_and(|by| now > by) => {
+                    self.violate("the server does not stop".to_owned());
+                }
+                Ok(true) if now > END_OF_DAYS => {
+                    self.violate(format!("{} sessions do not end", reactor.connections()));
+                }
+                Ok(true) => {}
+                Ok(false) if self.place.stops => return End::Stopped,
+                Ok(false) => self.violate("the server stopped without being asked".to_owned()),
+                Err(error) => self.violate(format!("the loop failed: {error}")),
+            }
+        }
+        self.violate(format!("still running after {TURNS} turns"));
+        End::Violated
+    }
+
+    fn is_empty(&self, reactor: &Reactor) -> bool {
+        reactor.connections() == 0
+            && self.jobs.lock().outstanding() == 0
+            && self.clients.lock().iter().all(Client::is_gone)
+    }
+
+    /// The faults have stopped and time has passed: nothing is left, and everything works.
+    fn inspect(&mut self, reactor: &mut Reactor) {
+        self.world.lock().weather = Weather::CALM;
+        self.place.weather = Weather::CALM;
+        invariants::check_empty(self);
+        for _ in 0..self.ports {
+            let number = self.clients.lock().len();
+            self.add_guest(Habits::inspector(number), Duration::from_millis(100));
+        }
+        if self.play(reactor) == End::Emptied {
+            invariants::check_empty(self);
+        }
+    }
+
+    pub(crate) fn doors(&self) -> &[SocketAddr] {
+        &self.place.doors
+    }
+}

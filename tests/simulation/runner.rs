@@ -1,0 +1,141 @@
+//! The virtual workers: a job is done, and comes back, when the weather says so.
+//!
+//! Between its being done and its coming back the network goes on, as it does beside a real
+//! thread; jobs overtake each other; a hung disk keeps one for many minutes. Each must come
+//! back once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mioftpd::storage::Storage;
+use mioftpd::transfer::Scratch;
+use mioftpd::workers::{Completion, Job, Runner};
+
+use crate::network::Shared;
+use crate::world::{Occurrence, World};
+
+/// Small, so that transfers take several steps.
+const SCRATCH_BYTES: usize = 4 * 1024;
+
+/// All jobs, wherever they are.
+pub(crate) struct Jobs {
+    storage: Arc<dyn Storage>,
+    waiting: BTreeMap<u64, Job>,
+    done: BTreeMap<u64, Completion>,
+    finished: Vec<Completion>,
+    next_id: u64,
+    pub(crate) submitted: usize,
+    pub(crate) collected: usize,
+}
+
+impl Jobs {
+    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            waiting: BTreeMap::new(),
+            done: BTreeMap::new(),
+            finished: Vec::new(),
+            next_id: 0,
+            submitted: 0,
+            collected: 0,
+        }
+    }
+
+    /// Jobs that the loop could collect now.
+    pub(crate) const fn finished(&self) -> usize {
+        self.finished.len()
+    }
+
+    pub(crate) const fn outstanding(&self) -> usize {
+        self.submitted - self.collected
+    }
+
+    /// A worker does one. Nothing is locked meanwhile: it uses the network.
+    pub(crate) fn run(jobs: &Shared<Self>, world: &Shared<World>, id: u64) {
+        let (job, storage) = {
+            let mut jobs = jobs.lock();
+            (jobs.waiting.remove(&id), Arc::clone(&jobs.storage))
+        };
+        let Some(job) = job else {
+            return;
+        };
+        let completion = job.run(storage.as_ref(), &mut Scratch::new(SCRATCH_BYTES));
+        jobs.lock().done.insert(id, completion);
+        let mut world = world.lock();
+        world.progress += 1;
+        let after = world.weather.job / 4;
+        let after = world.rng.time(after);
+        world.plan(after, Occurrence::JobReturns(id));
+    }
+
+    pub(crate) fn return_one(&mut self, id: u64) {
+        self.finished.extend(self.done.remove(&id));
+    }
+
+    /// Does whatever is left, for nobody: the process has ended, its threads have not.
+    pub(crate) fn run_off(jobs: &Shared<Self>, world: &Shared<World>) {
+        loop {
+            let next = jobs.lock().waiting.keys().next().copied();
+            let Some(id) = next else {
+                break;
+            };
+            Self::run(jobs, world, id);
+        }
+        let left = {
+            let mut jobs = jobs.lock();
+            let done = std::mem::take(&mut jobs.done);
+            let finished = std::mem::take(&mut jobs.finished);
+            (done, finished)
+        };
+        drop(left);
+    }
+}
+
+pub(crate) struct VirtualRunner {
+    pub(crate) jobs: Shared<Jobs>,
+    pub(crate) world: Shared<World>,
+}
+
+impl Runner for VirtualRunner {
+    fn submit(&mut self, job: Job) {
+        let mut jobs = self.jobs.lock();
+        jobs.submitted += 1;
+        jobs.next_id += 1;
+        let id = jobs.next_id;
+        let mut world = self.world.lock();
+        world.progress += 1;
+        if world.weather.inline_jobs {
+            drop(world);
+            let storage = Arc::clone(&jobs.storage);
+            drop(jobs);
+            let completion = job.run(storage.as_ref(), &mut Scratch::new(SCRATCH_BYTES));
+            self.jobs.lock().finished.push(completion);
+            return;
+        }
+        let mut after = world.weather.job;
+        after = world.rng.time(after);
+        if world.fault(|weather| weather.hung) {
+            after += Duration::from_secs(60) * world.rng.within(5, 40) as u32;
+            world.note(|| format!("job {id} hangs"));
+        }
+        jobs.waiting.insert(id, job);
+        world.plan(after, Occurrence::JobRuns(id));
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        let mut jobs = self.jobs.lock();
+        let mut world = self.world.lock();
+        world.rng.shuffle(&mut jobs.finished);
+        jobs.collected += jobs.finished.len();
+        into.append(&mut jobs.finished);
+    }
+
+    fn outstanding(&self) -> usize {
+        self.jobs.lock().outstanding()
+    }
+
+    fn has_finished(&self) -> bool {
+        self.world.lock().weather.inline_jobs && self.jobs.lock().finished() > 0
+    }
+}
