@@ -229,6 +229,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(u16, String, usize)>, String> {
         let line = &bytes[at..at + length];
         let shown = || format!("not a reply: {}", line.escape_ascii());
         let line = line.strip_suffix(b"\r").ok_or_else(shown)?;
+        let line = without_refusals(line);
         at += length + 1;
         if line.iter().any(|byte| matches!(byte, b'\r' | 0)) {
             return Err(shown());
@@ -253,6 +254,14 @@ fn parse(bytes: &[u8]) -> Result<Option<(u16, String, usize)>, String> {
             _ => return Err(shown()),
         }
     }
+}
+
+/// A line without the Telnet refusals in front of it: DONT to each WILL, WONT to each DO.
+fn without_refusals(mut line: &[u8]) -> &[u8] {
+    while let [255, 252 | 254, _, rest @ ..] = line {
+        line = rest;
+    }
+    line
 }
 
 fn is_code(digits: &[u8]) -> bool {
