@@ -1,0 +1,148 @@
+//! The grammar of replies (RFC 959 §4.2), and of the Telnet commands between them (RFC 854).
+
+use super::support::pattern::Pattern;
+
+const IAC: u8 = 255;
+
+/// Everything that came on a control connection as replies, lines without their CRLF; or why it
+/// is none.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    let text = text(bytes)?;
+    let mut replies = Vec::new();
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    while let Some(line) = lines.next() {
+        let first = content(line)?;
+        let (code, separator) = begin(&first).ok_or(format!("not a reply: {first:?}"))?;
+        let mut reply = vec![first.clone()];
+        let mut open = separator == '-';
+        while open {
+            let line = lines.next().ok_or(format!("{code} does not end"))?;
+            let line = content(line)?;
+            // A line between that looks like the last would end the reply too early.
+            open = begin(&line) != Some((code, ' '));
+            reply.push(line);
+        }
+        replies.push(reply);
+    }
+    Ok(replies)
+}
+
+/// What is between the Telnet commands, doubled 255 as one.
+fn text(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let mut bytes = bytes.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match (byte == IAC).then(|| bytes.next()) {
+            None => text.push(byte),
+            Some(Some(IAC)) => text.push(IAC),
+            // WONT and DONT, with the option that they refuse.
+            Some(Some(252 | 254)) if bytes.next().is_some() => {}
+            Some(command) => return Err(format!("IAC {command:?}")),
+        }
+    }
+    Ok(text)
+}
+
+/// A line without its CRLF, in which there is no other of the two and no NUL.
+fn content(line: &[u8]) -> Result<String, String> {
+    let shown = || line.escape_ascii().to_string();
+    let content = line.strip_suffix(b"\r\n");
+    let content = content.ok_or_else(|| format!("no CRLF: {}", shown()))?;
+    if content.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(format!("half a line end, or NUL: {}", shown()));
+    }
+    Ok(content.escape_ascii().to_string())
+}
+
+/// The code and what is behind it, where a line begins with a code of RFC 959 §4.2.1.
+fn begin(line: &str) -> Option<(u16, char)> {
+    let (code, rest) = line.split_at_checked(3)?;
+    let [first, second, third] = code.as_bytes() else {
+        return None;
+    };
+    let known = (b'1'..=b'5').contains(first) && (b'0'..=b'5').contains(second);
+    let separator = rest.chars().next().filter(|c| matches!(c, ' ' | '-'))?;
+    (known && third.is_ascii_digit()).then(|| Some((code.parse().ok()?, separator)))?
+}
+
+/// The replies without what differs from one run to the next: ports, times, inodes.
+pub(crate) fn masked(replies: &[Vec<String>]) -> Vec<String> {
+    let lines = replies.iter().flatten();
+    lines.map(|line| mask(line)).collect()
+}
+
+fn mask(line: &str) -> String {
+    for (pattern, constant) in [
+        ("227 *", "227 a port"),
+        ("229 *", "229 a port"),
+        (" Connected from *", " Connected from here"),
+    ] {
+        if Pattern::new(pattern).matches(line.as_bytes()) {
+            return constant.to_owned();
+        }
+    }
+    let words = line.split(' ').filter(|word| !word.is_empty());
+    if line.starts_with(['-', 'd']) && words.clone().count() >= 9 {
+        // `ls -l`: all but month, day and time.
+        let kept = words.enumerate().filter(|(n, _)| !(5..8).contains(n));
+        return kept.map(|(_, word)| format!("{word} ")).collect();
+    }
+    let facts = line.split(';').map(|fact| match fact.split_once('=') {
+        Some(("unique", _)) => "unique".to_owned(),
+        _ => without_time(fact),
+    });
+    facts.collect::<Vec<_>>().join(";")
+}
+
+/// A time-val of RFC 3659 §2.3 is cut out: fourteen digits, perhaps with a fraction.
+fn without_time(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    let words = text.split_inclusive(|c: char| !is_part(c));
+    words
+        .map(|word| {
+            let number = word.trim_end_matches(|c| !is_part(c));
+            let whole = number.split('.').next().unwrap_or("");
+            match whole.len() {
+                14 => word.replace(number, "time"),
+                _ => word.to_owned(),
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_grammar_accepts_and_refuses() {
+    let parsed = parse(b"\xff\xfe\x01220-a\r\n 1\r\n220 \xff\xff\r\n200 x\r\n").unwrap();
+    assert_eq!(parsed, [vec!["220-a", " 1", r"220 \xff"], vec!["200 x"]]);
+    for wrong in [
+        &b"220 x"[..],
+        b"220 x\n",
+        b"220\r\n",
+        b"22 x\r\n",
+        b"620 x\r\n",
+        b"260 x\r\n",
+        b"220-x\r\n221 x\r\n",
+        b"220 a\rb\r\n",
+        b"220 \xff\xf4\r\n",
+    ] {
+        assert!(parse(wrong).is_err(), "{}", wrong.escape_ascii());
+    }
+}
+
+#[test]
+fn the_mask_hides_times_only() {
+    for (line, expected) in [
+        ("213 20261123021952.336", "213 time"),
+        ("213 8", "213 8"),
+        (
+            " type=file;size=1;modify=20261123021952;unique=1-a; /f",
+            " type=file;size=1;modify=time;unique; /f",
+        ),
+        (
+            "-rw-r--r--    1 0 0 12 Nov 23 02:19 a b",
+            "-rw-r--r-- 1 0 0 12 a b ",
+        ),
+    ] {
+        assert_eq!(mask(line), expected);
+    }
+}
