@@ -99,14 +99,7 @@ impl Connection {
         let mut outbox = Outbox::new();
         let mut deadlines = Deadlines::new();
         outbox.attach(&mut services.output);
-        let mut cx = Context {
-            now: services.now,
-            unix_time: services.unix_time,
-            settings: &services.settings,
-            outbox: &mut outbox,
-            orders: &mut services.orders,
-            deadlines: &mut deadlines,
-        };
+        let mut cx = services.context(&mut outbox, &mut deadlines);
         let session = Session::open(peer, &mut cx);
         outbox.detach(&mut services.output);
         Self {
@@ -156,14 +149,7 @@ impl Connection {
         services: &mut Services,
         speak: impl FnOnce(&mut Session, &mut Context<'_>),
     ) {
-        let mut cx = Context {
-            now: services.now,
-            unix_time: services.unix_time,
-            settings: &services.settings,
-            outbox: &mut self.outbox,
-            orders: &mut services.orders,
-            deadlines: &mut self.deadlines,
-        };
+        let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
         speak(&mut self.session, &mut cx);
     }
 

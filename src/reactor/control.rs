@@ -8,7 +8,7 @@ use std::io;
 use super::connection::{CloseReason, Connection, Phase, Visit};
 use super::services::Services;
 use crate::limits::COMMANDS_PER_TURN;
-use crate::session::{Context, Session};
+use crate::session::Session;
 
 impl Connection {
     pub(super) fn control_turn(&mut self, services: &mut Services) -> Visit {
@@ -75,14 +75,7 @@ impl Connection {
         let Some(line) = self.input.next_line() else {
             return false;
         };
-        let mut cx = Context {
-            now: services.now,
-            unix_time: services.unix_time,
-            settings: &services.settings,
-            outbox: &mut self.outbox,
-            orders: &mut services.orders,
-            deadlines: &mut self.deadlines,
-        };
+        let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
         self.session.execute(&line, &mut cx);
         self.carry_out_orders(services);
         true

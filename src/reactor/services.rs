@@ -12,7 +12,7 @@ use super::key::Key;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::{Network, PassivePorts};
-use crate::session::{Order, Settings};
+use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Scratch, Source};
 use crate::workers::{Job, Runner, Tag, Work};
@@ -72,6 +72,22 @@ impl Services {
         if self.now.saturating_duration_since(self.unix_time_read) >= Duration::from_secs(1) {
             self.unix_time = self.network.unix_time();
             self.unix_time_read = self.now;
+        }
+    }
+
+    /// What the session of a connection is given to work with.
+    pub(super) const fn context<'a>(
+        &'a mut self,
+        outbox: &'a mut Outbox,
+        deadlines: &'a mut Deadlines,
+    ) -> Context<'a> {
+        Context {
+            now: self.now,
+            unix_time: self.unix_time,
+            settings: &self.settings,
+            outbox,
+            orders: &mut self.orders,
+            deadlines,
         }
     }
 
