@@ -96,10 +96,12 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => ended, 1 => transfer()]
 }
 
-/// These leave something to wait for, or tell how full the disk is, or end the session.
+/// Not alone: what leaves something to wait for, tells how full the disk is, ends the session,
+/// or takes so long that an ABOR far behind may overtake it, or not.
 fn may_be_alone(verb: &str) -> bool {
     let waiting = ["PASV", "EPSV", "PORT", "EPRT", "AUTH", "AVBL", "QUIT"];
-    !waiting.contains(&verb)
+    let long = ["HASH", "MD5", "XCRC", "XMD5", "XSHA", "DSIZ", "COMB"];
+    !waiting.contains(&verb) && !long.iter().any(|long| verb.starts_with(long))
 }
 
 /// A space and what may be a name, an option or nonsense.
