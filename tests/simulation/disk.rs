@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use mioftpd::storage::{
     Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result, Storage,
-    Upload, VirtualPath, Wait,
+    Umask, Upload, VirtualPath, Wait,
 };
 
 use crate::network::Shared;
@@ -66,10 +66,15 @@ impl Storage for FaultyStorage {
         Ok((self.wrap(file), metadata))
     }
 
-    fn create(&self, path: &VirtualPath, placement: Placement) -> Result<Upload> {
+    fn create(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        umask: Option<Umask>,
+    ) -> Result<Upload> {
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
-        let upload = self.memory.create(path, placement)?;
+        let upload = self.memory.create(path, placement, umask)?;
         Ok(Upload {
             file: self.wrap(upload.file),
             ..upload
@@ -120,6 +125,12 @@ impl File for FaultyFile {
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
         self.file.commit()
+    }
+
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        strike(&self.world, Wait::Allowed)?;
+        fill(&self.world)?;
+        self.file.commit_first(size)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

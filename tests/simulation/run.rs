@@ -187,8 +187,8 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
             anonymous: rng.pick(&[None, Some(Rights::Read), Some(Rights::ReadWrite)]),
             named: Some(named),
         },
-        passive_address: None,
         timings: place.timings.clone(),
+        ..Settings::default()
     }
 }
 

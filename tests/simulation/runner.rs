@@ -60,7 +60,7 @@ impl Jobs {
         let Some(job) = job else {
             return;
         };
-        let completion = job.run(storage.as_ref(), &mut Scratch::new(SCRATCH_BYTES));
+        let completion = job.run(&storage, &mut Scratch::new(SCRATCH_BYTES));
         jobs.lock().done.insert(id, completion);
         let mut world = world.lock();
         world.progress += 1;
@@ -109,7 +109,7 @@ impl Runner for VirtualRunner {
             drop(world);
             let storage = Arc::clone(&jobs.storage);
             drop(jobs);
-            let completion = job.run(storage.as_ref(), &mut Scratch::new(SCRATCH_BYTES));
+            let completion = job.run(&storage, &mut Scratch::new(SCRATCH_BYTES));
             self.jobs.lock().finished.push(completion);
             return;
         }
