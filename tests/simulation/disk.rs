@@ -129,6 +129,7 @@ impl File for FaultyFile {
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
         strike(&self.world, Wait::Allowed)?;
+        fill(&self.world)?;
         self.file.commit_first(size)
     }
 

@@ -154,14 +154,23 @@ impl Conversation {
     pub(crate) fn hear(&mut self, bytes: &[u8]) -> Result<Vec<Heard>, String> {
         self.heard.extend_from_slice(bytes);
         let mut replies = Vec::new();
+        self.skip_refusals();
         while let Some((code, text, length)) = parse(&self.heard)? {
             self.heard.drain(..length);
             replies.push(self.judge(code, text)?);
+            self.skip_refusals();
         }
         if self.over && !self.heard.is_empty() {
             return Err("bytes behind the closing reply".to_owned());
         }
         Ok(replies)
+    }
+
+    /// Telnet's WONT and DONT, which refuse what an odd line offered.
+    fn skip_refusals(&mut self) {
+        while let [255, 252 | 254, _, ..] = self.heard[..] {
+            self.heard.drain(..3);
+        }
     }
 
     /// Whether the server stopped in the middle of a reply.
