@@ -12,11 +12,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     while let Some(line) = lines.next() {
         let first = content(line)?;
-        let (code, separator) = begin(&first).ok_or(format!("not a reply: {first:?}"))?;
+        let (code, separator) = begin(&first).ok_or_else(|| format!("not a reply: {first:?}"))?;
         let mut reply = vec![first.clone()];
         let mut open = separator == '-';
         while open {
-            let line = lines.next().ok_or(format!("{code} does not end"))?;
+            let line = lines.next().ok_or_else(|| format!("{code} does not end"))?;
             let line = content(line)?;
             // A line between that looks like the last would end the reply too early.
             open = begin(&line) != Some((code, ' '));
