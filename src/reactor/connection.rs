@@ -190,6 +190,7 @@ impl Connection {
     pub(super) fn has_status(&self) -> bool {
         self.session.is_transferring()
             && !self.outbox.is_full()
+            && !self.input.is_next_too_long()
             && self
                 .input
                 .waiting()
