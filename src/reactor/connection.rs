@@ -137,7 +137,7 @@ impl Connection {
         self.outbox.detach(&mut services.output);
         if visited.is_err() {
             // What this session still wanted is not for the next one to get.
-            services.orders.clear();
+            services.forget_orders();
             return visited;
         }
         self.settle(services)
