@@ -196,9 +196,14 @@ impl Connection {
             Motion::Opened(source) => data.motion = Motion::Begun(source),
             motion => data.motion = motion,
         }
-        if let Link::Target(address) = data.link {
-            data.link = Link::Absent;
-            self.dial(address, services);
+        match data.link {
+            Link::Target(address) => {
+                data.link = Link::Absent;
+                self.dial(address, services);
+            }
+            // The listener failed when the client came: there was no descriptor left.
+            Link::Absent => self.fail_to_connect(services),
+            _ => {}
         }
     }
 
