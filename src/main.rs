@@ -6,10 +6,13 @@ mod cli;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cli::Action;
 use mioftpd::Server;
 use mioftpd::config::Config;
+use signal_hook::consts::SIGXFSZ;
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
@@ -40,6 +43,7 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
         }
     };
     raise_descriptor_limit();
+    outlive_file_size_limit();
     let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
     drop(logging);
     match served {
@@ -48,6 +52,15 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
             eprintln!("mioftpd: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Where file sizes are limited (`ulimit -f`), a write beyond is a signal that ends the process.
+/// With a handler it is an error: that of the one upload.
+fn outlive_file_size_limit() {
+    let seen = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(SIGXFSZ, seen) {
+        log::warn!("An upload beyond the limit of file sizes will end the server: {error}");
     }
 }
 
