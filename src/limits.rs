@@ -32,8 +32,8 @@ pub const STRANGERS_PER_TURN: usize = 8;
 /// file, so that two workers share themselves out among many transfers.
 pub const WORKER_SLICE_BYTES: usize = 1024 * 1024;
 
-/// The largest rest of a file that is sent on the loop, if the kernel has it cached. One
-/// chunk: about ten microseconds, what a hand-over to a worker costs.
+/// The largest file that is sent on the loop, if the kernel has it cached. One chunk: about ten
+/// microseconds, what a hand-over to a worker costs.
 pub const INLINE_BYTES: usize = CHUNK_BYTES;
 
 /// The scratch through which a slice moves bytes; one for the loop, one for each worker.

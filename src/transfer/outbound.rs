@@ -1,7 +1,7 @@
 //! RETR: a file's bytes onto the data connection.
 //!
 //! What is sent as it is goes by `sendfile` where the disk may be waited for. On the loop only
-//! a small rest is sent, and only if the kernel has it cached: `sendfile` cannot be told not
+//! a small file is sent, and only if the kernel has it cached: `sendfile` cannot be told not
 //! to wait. Everything else is [`converting`](super::converting). RFC 959 §3.1.1.
 
 use std::io;
@@ -15,6 +15,9 @@ use crate::storage::{Error, File, Wait};
 pub(super) struct Outbound {
     file: Unsent,
     form: Form,
+    /// Whether the loop may send it. The last of a large file is not for the loop either: who has
+    /// a deleted one open frees all its blocks when it closes it, and waits for that.
+    is_small: bool,
 }
 
 enum Form {
@@ -33,8 +36,10 @@ pub(super) struct Unsent {
 }
 
 impl Outbound {
+    /// `left` bytes from `offset` of a file of this `size`.
     pub(super) fn new(
         file: Box<dyn File>,
+        size: u64,
         representation: Representation,
         offset: u64,
         left: u64,
@@ -43,6 +48,7 @@ impl Outbound {
         Self {
             file: Unsent { file, offset, left },
             form: converting.map_or(Form::Image, |form| Form::Converted(Box::new(form))),
+            is_small: size <= INLINE_BYTES as u64,
         }
     }
 
@@ -54,7 +60,7 @@ impl Outbound {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> Verdict {
-        if wait == Wait::Never && self.file.left > INLINE_BYTES as u64 {
+        if wait == Wait::Never && !self.is_small {
             return Verdict::WouldWait;
         }
         if let Form::Converted(converting) = &mut self.form {
@@ -185,4 +191,66 @@ const fn shorter_than_it_was() -> Verdict {
 fn capped(room: &mut [u8], left: u64) -> &mut [u8] {
     let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
     room.get_mut(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Memory, Storage as _, VirtualPath};
+    use crate::transfer::DataType;
+    use std::net::SocketAddr;
+
+    /// Takes everything.
+    struct Sink;
+
+    impl Stream for Sink {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn send_file(&mut self, _: &dyn File, _: u64, count: usize) -> io::Result<usize> {
+            Ok(count)
+        }
+
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn local_address(&self) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    #[test]
+    fn the_loop_sends_small_files_and_no_end_of_a_large_one() {
+        let path = VirtualPath::root().join(b"f").unwrap();
+        let representation = Representation {
+            data_type: DataType::Image,
+            ..Representation::default()
+        };
+        for (size, expected) in [
+            (INLINE_BYTES - 1, Verdict::Done),
+            (INLINE_BYTES, Verdict::Done),
+            (INLINE_BYTES + 1, Verdict::WouldWait),
+        ] {
+            let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
+            let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
+            let (size, offset) = (metadata.size, metadata.size - 1);
+            let mut outbound = Outbound::new(file, size, representation, offset, 1);
+            let mut scratch = Scratch::new(INLINE_BYTES);
+            let budget = INLINE_BYTES;
+            let verdict = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
+            assert_eq!(verdict, expected, "{size}");
+        }
+    }
 }

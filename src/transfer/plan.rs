@@ -112,7 +112,8 @@ impl Plan {
                     Some(range) => range.within(metadata.size),
                     None => (*offset, left_behind(&metadata, *offset)?),
                 };
-                let outbound = Outbound::new(file, self.representation, offset, left);
+                let size = metadata.size;
+                let outbound = Outbound::new(file, size, self.representation, offset, left);
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };
