@@ -142,7 +142,7 @@ impl Connection {
     }
 
     fn try_to_listen(&mut self, services: &mut Services) -> std::io::Result<SocketAddr> {
-        let here = self.stream.local_address()?.ip();
+        let here = self.stream.local_address()?;
         let token = Socket::Passive(self.key()).to_token();
         let network = services.network.as_mut();
         let (listener, lease) = services.passive_ports.listen(network, here, token)?;
@@ -195,9 +195,14 @@ impl Connection {
             Motion::Opened(source) => data.motion = Motion::Begun(source),
             motion => data.motion = motion,
         }
-        if let Link::Target(address) = data.link {
-            data.link = Link::Absent;
-            self.dial(address, services);
+        match data.link {
+            Link::Target(address) => {
+                data.link = Link::Absent;
+                self.dial(address, services);
+            }
+            // What was arranged has come to nothing meanwhile: there was no descriptor for it.
+            Link::Absent => self.fail_to_connect(services),
+            _ => {}
         }
     }
 
