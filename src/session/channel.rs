@@ -63,6 +63,15 @@ impl Default for Channel {
     }
 }
 
+impl Channel {
+    /// Forgets what was agreed on for one transfer, and keeps what holds for all.
+    pub(super) fn disarrange(&mut self) {
+        self.arranged = Arranged::Nothing;
+        self.restart = 0;
+        self.range = None;
+    }
+}
+
 impl Session {
     pub(super) fn port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_port(argument) {
