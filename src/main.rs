@@ -4,8 +4,11 @@
 
 mod cli;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cli::Action;
 use mioftpd::Server;
@@ -16,7 +19,7 @@ fn main() -> ExitCode {
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(usage) => {
-            eprintln!("mioftpd: {usage}");
+            complain(&usage);
             return ExitCode::from(2);
         }
     };
@@ -35,19 +38,34 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
     let logging = match mioftpd::logging::start(level) {
         Ok(logging) => logging,
         Err(error) => {
-            eprintln!("mioftpd: cannot start the log: {error}");
+            complain(&format!("cannot start the log: {error}"));
             return ExitCode::FAILURE;
         }
     };
     raise_descriptor_limit();
+    survive_file_size_limit();
     let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
     drop(logging);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mioftpd: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says why there is no server; the exit code says so too, where nobody can be told.
+fn complain(why: &impl Display) {
+    let _ = writeln!(io::stderr(), "mioftpd: {why}");
+}
+
+/// A write beyond the limit of file sizes (`ulimit -f`) ends a process that does not handle its
+/// signal; with a handler the write fails, and one upload with it.
+fn survive_file_size_limit() {
+    let heard = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
+        log::warn!("Cannot handle SIGXFSZ: {error}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::{Control, DEADLINE};
@@ -215,6 +215,11 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.unwrap().trim().trim_end_matches(" kB");
         number.parse().unwrap()
+    }
+
+    /// Sets one of its limits.
+    pub fn set_limit(&self, resource: Resource, limit: Rlimit) {
+        prlimit(Some(self.pid()), resource, limit).unwrap();
     }
 
     fn pid(&self) -> Pid {
