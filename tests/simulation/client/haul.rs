@@ -121,7 +121,8 @@ impl Haul {
         let is_passive = self.port.is_none();
         let was_accepted = wire.is_some_and(|wire| wire.was_accepted());
         self.denied = code == 425 && self.begun && is_passive && was_accepted;
-        let awaits = code == 226 && matches!(self.goods, Goods::Receive { .. });
+        let is_under_way = self.begun && self.end.is_none() && self.wire.is_some();
+        let awaits = matches!(self.goods, Goods::Receive { .. }) && (code == 226 || is_under_way);
         if awaits {
             self.manner = Manner::Prompt;
         } else {

@@ -51,6 +51,10 @@ impl Guest {
         lines.push(Line::new(kind, verb));
         if self.habits.pipelines && self.rng.one_in(4) {
             lines.push(self.interruption());
+        } else if self.habits.pipelines && self.rng.one_in(8) {
+            // What is heard at once stands behind what is not.
+            lines.push(Line::new(Kind::TooLong, vec![b'x'; 5_000]));
+            lines.push(Line::new(Kind::Stat, "STAT"));
         }
         lines
     }
