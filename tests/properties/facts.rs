@@ -1,4 +1,4 @@
-//! The grammar of `MLSD` and `MLST` entries (RFC 3659 §7.2, and §7.5 for the values).
+//! The grammar of an entry in MLST and MLSD (RFC 3659 §7.2, and §7.5 for the values).
 
 /// What an entry says.
 #[derive(Debug)]
