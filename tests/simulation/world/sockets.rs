@@ -191,7 +191,7 @@ impl World {
 
     /// Whether a fault of the network has ended a connection.
     pub(crate) fn is_cut(&mut self, id: WireId) -> bool {
-        self.wire(id).is_none_or(|wire| wire.cut)
+        self.wire(id).is_some_and(|wire| wire.cut)
     }
 
     /// Cuts a connection off from the client's side.
