@@ -70,6 +70,11 @@ impl World {
             return;
         };
         let end = wire.end(side);
+        if side == Side::Client && end.line == Line::Dialling {
+            // What has not arrived is not answered any more: it never will be a connection.
+            self.wires.remove(&id);
+            return;
+        }
         end.closed = true;
         let (is_up, shut) = (end.line == Line::Up, end.shut);
         let abrupt = end.reset_on_close || !end.inbound.arrived.is_empty();
