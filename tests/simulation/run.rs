@@ -187,9 +187,11 @@ impl Stage {
     /// Those who come while the weather lasts.
     fn invite(&mut self) {
         let most = self.rng.pick(&[2, 4, 8]);
+        // All at once, or one after the other, in each other's places.
+        let within = Duration::from_secs(self.rng.pick(&[3, 3, 60, 2_000]));
         for _ in 0..self.rng.within(1, most) {
             let habits = Habits::draw(&mut self.rng, self.clients.lock().len());
-            self.add_guest(habits, Duration::from_secs(3));
+            self.add_guest(habits, within);
         }
         if self.rng.one_in(2) {
             let habits = Habits::probe(&mut self.rng, self.clients.lock().len());
