@@ -52,9 +52,8 @@ impl Line {
 }
 
 impl Guest {
-    /// What is said first.
-    pub(super) fn login_lines(&mut self) -> Vec<Line> {
-        self.is_ascii = true;
+    /// What is said first, and sometimes again: the TYPE stays as it is (RFC 959 §4.1.1, USER).
+    pub(super) fn login_lines(&self) -> Vec<Line> {
         let (name, password) = match self.habits.login {
             Login::Named => ("ann", "secret"),
             Login::Anonymous => ("anonymous", "me@"),
