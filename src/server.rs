@@ -161,8 +161,7 @@ impl Server {
     /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let running = self
-            .reactor
+        self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
         let stops = self.handle.stops.load(Ordering::Acquire);
@@ -170,7 +169,7 @@ impl Server {
             self.stops_seen = self.stops_seen.wrapping_add(1);
             self.reactor.stop();
         }
-        Ok(running)
+        Ok(self.reactor.is_running())
     }
 }
 

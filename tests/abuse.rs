@@ -241,3 +241,36 @@ fn resets_at_any_moment_leave_the_server_serving() {
     let mut control = server.login();
     assert_eq!(control.retrieve("f"), b"content");
 }
+
+#[test]
+#[cfg(feature = "digests")]
+fn a_client_that_asks_who_is_there_and_leaves_takes_nobodys_reply() {
+    let server = Starter::default()
+        .argument("--user")
+        .argument("alice")
+        .argument("--anonymous")
+        .variable("MIOFTPD_PASSWORD", "secret")
+        .serving(|root| {
+            let enormous = std::fs::File::create(root.join("enormous")).unwrap();
+            enormous.set_len(1 << 40).unwrap();
+        })
+        .start();
+    let mut victim = server.login();
+    victim.send("HASH enormous");
+    for _ in 0..10 {
+        let mut alice = server.connect();
+        alice.log_in("alice", "secret");
+        let socket = alice.socket().try_clone().unwrap();
+        let gone = format!("{} disconnected", alice.local());
+        // What is sent and the reset arrive as one: the first write fails.
+        server.pause();
+        alice.send_raw(b"NOOP\r\nSITE WHO\r\n");
+        drop(alice);
+        support::abort_connection(socket);
+        server.resume();
+        server.wait_for_log(&gone);
+    }
+    victim.send("ABOR");
+    victim.expect(426);
+    victim.expect(226);
+}

@@ -42,6 +42,23 @@ fn goes_on(mut control: Control) {
     control.expect_end();
 }
 
+#[test]
+fn status_does_not_overtake_a_line_that_is_too_long() {
+    let server = Server::read_only(big_and_small);
+    for length in [4097, 9000] {
+        let (mut control, data) = stalled(&server);
+        let line = vec![b'x'; length];
+        control.send_raw(&[&line, &b"\r\nSTAT\r\nNOOP\r\nABOR\r\n"[..]].concat());
+        control.expect(426);
+        control.expect(500);
+        control.expect(211);
+        control.expect(200);
+        control.expect(226);
+        drop(data);
+        goes_on(control);
+    }
+}
+
 /// Reads to the end or the reset; how much came.
 fn drain(mut data: TcpStream) -> u64 {
     let (mut buffer, mut total) = (vec![0; 1 << 20], 0);

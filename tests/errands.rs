@@ -94,3 +94,24 @@ fn a_stop_does_not_wait_for_a_digest() {
     drop(other);
     assert!(server.wait().success());
 }
+
+#[test]
+fn one_client_has_one_errand_however_often_it_aborts() {
+    const TIMES: usize = 2000;
+    let server = with_enormous_file("1");
+    let mut control = server.login();
+    control.command("XCRC small", 250);
+    let before = server.descriptors();
+    let mut sender = control.socket().try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        let script = b"HASH enormous\r\nABOR\r\n".repeat(TIMES);
+        std::io::Write::write_all(&mut sender, &script).unwrap();
+    });
+    for _ in 0..TIMES {
+        control.expect(426);
+        control.expect(226);
+        let descriptors = server.descriptors();
+        assert!(descriptors <= before + 2, "{descriptors}, {before} before");
+    }
+    sending.join().unwrap();
+}

@@ -124,7 +124,7 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("PASV", Pasv, Nothing, "PASV"),
     extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().not_served(),
     rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
-    extension("PRET", Pret, Required, "PRET <command> [<path>]").feature("PRET"),
+    extension("PRET", Pret, Required, "PRET <command> [<path>]"),
     extension("PROT", Prot, Required, "PROT <C or P>").anyone().not_served(),
     rfc959("PWD", Pwd, Nothing, "PWD"),
     rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
@@ -327,7 +327,7 @@ mod tests {
         };
         let expected = format!(
             "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
-             MFF Modify;UNIX.mode; MFMT MLST {mode_z}PRET RANG STREAM REST STREAM SIZE TVFS UTF8"
+             MFF Modify;UNIX.mode; MFMT MLST {mode_z}RANG STREAM REST STREAM SIZE TVFS UTF8"
         );
         let others = features(|row| row.served && !is_digest(row));
         assert_eq!(others.join(" "), expected);

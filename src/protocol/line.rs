@@ -159,7 +159,16 @@ impl LineBuffer {
         matches!(self.state, State::Complete { .. } | State::Oversized)
     }
 
-    /// The complete lines that wait, oldest first, without consuming them.
+    /// Whether the next line is one that is too long.
+    pub fn is_next_too_long(&self) -> bool {
+        match self.state {
+            State::Complete { length } => self.bytes().get(..length).is_some_and(is_too_long),
+            State::Oversized => true,
+            State::Partial { .. } | State::Discarding => false,
+        }
+    }
+
+    /// The complete lines that wait and are not too long, oldest first, without consuming them.
     pub fn waiting(&self) -> impl Iterator<Item = WaitingLine<'_>> {
         let skipped = match self.state {
             State::Partial { .. } | State::Complete { .. } => 0,
@@ -170,12 +179,11 @@ impl LineBuffer {
             .split_inclusive(|&byte| byte == b'\n')
             .skip(skipped)
             .filter_map(|line| line.strip_suffix(b"\n"))
-            .map(without_return)
-            .filter(|line| line.len() <= LINE_MAX)
-            .map(WaitingLine::new)
+            .filter(|line| !is_too_long(line))
+            .map(|line| WaitingLine::new(without_return(line)))
     }
 
-    /// Throws away what is not consumed; of a line that is too long also what still comes.
+    /// Throws away what is not consumed, and what still comes of a line that is too long.
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

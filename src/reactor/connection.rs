@@ -137,7 +137,7 @@ impl Connection {
         self.outbox.detach(&mut services.output);
         if visited.is_err() {
             // What this session still wanted is not for the next one to get.
-            services.orders.clear();
+            services.forget_orders();
             return visited;
         }
         self.settle(services)
@@ -190,6 +190,7 @@ impl Connection {
     pub(super) fn has_status(&self) -> bool {
         self.session.is_transferring()
             && !self.outbox.is_full()
+            && !self.input.is_next_too_long()
             && self
                 .input
                 .waiting()

@@ -38,7 +38,6 @@ impl Connection {
                     let errand = Box::new(Errand::new(assignment));
                     self.submit(Work::Errand(errand), services);
                 }
-                Order::Abandon => self.ticket = self.ticket.wrapping_add(1),
                 Order::Describe(path) => self.submit(Work::Entry(path), services),
                 Order::List(listing) => {
                     let limit = STAT_LISTING_BYTES;
@@ -76,11 +75,10 @@ impl Connection {
                 },
                 _ => self.proceed(transfer, verdict, services),
             },
-            Outcome::Discarded => {
-                if let Motion::Discarding(ending, moved) = self.data().motion {
-                    self.finish(ending, moved, services);
-                }
-            }
+            Outcome::Discarded => match self.data().motion {
+                Motion::Discarding(ending, moved) => self.finish(ending, moved, services),
+                _ => self.report(Report::Dropped, services),
+            },
             Outcome::Panicked => self.job_panicked(services),
         }
     }
@@ -117,6 +115,9 @@ impl Connection {
     fn go_on(&mut self, errand: Box<Errand>, step: Step, services: &mut Services) {
         match step {
             Step::More if self.session.is_closing() => services.drop_errand(errand),
+            Step::More if self.session.has_abandoned() => {
+                self.submit(Work::Drop(errand), services);
+            }
             Step::More => {
                 self.submit(Work::Errand(errand), services);
                 self.report(Report::Advanced, services);
@@ -200,7 +201,7 @@ impl Connection {
                 data.link = Link::Absent;
                 self.dial(address, services);
             }
-            // What was arranged has come to nothing meanwhile: there was no descriptor for it.
+            // The listener failed when the client came: there was no descriptor left.
             Link::Absent => self.fail_to_connect(services),
             _ => {}
         }

@@ -125,7 +125,12 @@ impl Reactor {
         self.run_pass();
         self.accept();
         self.drain_further();
-        Ok(self.drain != Drain::Stopped)
+        Ok(self.is_running())
+    }
+
+    /// Whether there is, or may be, anything left to do.
+    pub fn is_running(&self) -> bool {
+        self.drain != Drain::Stopped
     }
 
     /// Begins to stop: nobody new is let in, who is idle hears 421, transfers may end within the

@@ -112,10 +112,15 @@ impl Services {
         });
     }
 
-    /// Makes everything usable again after a panic in the middle of a visit.
-    pub(super) fn recover(&mut self) {
+    /// Nobody is left to carry out the orders of this visit for.
+    pub(super) fn forget_orders(&mut self) {
         self.orders.clear();
         self.asks_who = false;
+    }
+
+    /// Makes everything usable again after a panic in the middle of a visit.
+    pub(super) fn recover(&mut self) {
+        self.forget_orders();
         self.input.resize(INPUT_BYTES, 0);
     }
 }

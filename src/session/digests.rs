@@ -132,12 +132,24 @@ impl Session {
         )
     }
 
-    /// The client said ABOR.
+    /// The client said ABOR, and is told at once. The next command waits until what was read is
+    /// closed: a client that sends HASH and ABOR in turns has one file open, not thousands.
     pub(super) fn stop_reading(&mut self, cx: &mut Context<'_>) {
         if self.is_reading() {
-            self.progress = Progress::Idle;
-            cx.order(Order::Abandon);
+            self.progress = Progress::Asking(Question::Abandoned);
             cx.reply(&Reply::fixed(426, "Aborted, as asked."));
+        }
+    }
+
+    /// Whether what was sent for last is not wanted any more.
+    pub const fn has_abandoned(&self) -> bool {
+        matches!(self.progress, Progress::Asking(Question::Abandoned))
+    }
+
+    /// What was read is closed; its command has been answered.
+    pub(super) fn dropped(&mut self) {
+        if self.has_abandoned() {
+            self.progress = Progress::Idle;
         }
     }
 
@@ -148,6 +160,7 @@ impl Session {
         };
         self.restart_idle_clock(cx);
         let reply = match (&question, found) {
+            (Question::Abandoned, _) => return,
             (
                 Question::Digest(asked),
                 Ok(Findings::Digest {

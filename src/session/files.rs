@@ -43,6 +43,8 @@ pub(super) enum Question {
     Digest(Box<DigestQuestion>),
     /// DSIZ.
     Measure,
+    /// Either of these two, after ABOR: its reply is said, and what it has open is being closed.
+    Abandoned,
     /// COMB.
     Combine,
     /// STAT with a path, as the client wrote it.
@@ -132,6 +134,7 @@ impl Session {
             return;
         };
         let answer = match (&question, answer) {
+            (Question::Abandoned, _) => return,
             (_, Ok(answer)) => answer,
             (
                 Question::TimeOrName(meant),

@@ -4,6 +4,7 @@
 
 use super::dispatch::is_served;
 use super::files::Question;
+use super::listings::split_options;
 use super::login::Login;
 use super::transfers::Phase;
 use super::{Context, Order, Progress, Session, Settings, refusal};
@@ -73,7 +74,8 @@ impl Session {
         if self.login.rights().is_none() {
             return cx.reply(&Reply::not_logged_in());
         }
-        if let Some(path) = self.path(argument, cx) {
+        let (_, name) = split_options(argument);
+        if let Some(path) = self.path(name, cx) {
             self.progress = Progress::Asking(Question::Status(argument.to_vec()));
             cx.order(Order::List(Listing {
                 path,

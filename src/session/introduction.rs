@@ -37,7 +37,8 @@ impl Session {
         cx.reply(&Reply::new(200, text));
     }
 
-    /// Which transfer will follow PASV; here each can be made from everywhere.
+    /// Which transfer will follow PASV; here each can be made from everywhere. Not in FEAT, because
+    /// clients that find it there ask before each transfer.
     pub(super) fn announce(argument: &[u8], cx: &mut Context<'_>) {
         let verb = argument.split(|&b| b == b' ').next().unwrap_or_default();
         let is_transfer = command::lookup(verb).is_some_and(|row| {

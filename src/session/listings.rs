@@ -69,11 +69,15 @@ impl Session {
 
 /// LIST and NLST are given options of `ls` by many clients. Of these only `-R` changes what is
 /// listed: hidden names are listed always.
-fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = argument;
     while rest.starts_with(b"-") {
-        let end = rest.iter().position(|&b| b == b' ');
-        rest = end.and_then(|end| rest.get(end + 1..)).unwrap_or_default();
+        let end = rest.iter().position(|&b| b == b' ').unwrap_or(rest.len());
+        let (option, behind) = rest.split_at(end);
+        rest = behind.strip_prefix(b" ").unwrap_or(behind);
+        if option == b"--" {
+            break;
+        }
     }
     argument.split_at(argument.len() - rest.len())
 }
@@ -90,6 +94,7 @@ mod tests {
             (b"-l -a dir", b"-l -a ", b"dir"),
             (b"-a  dir", b"-a ", b" dir"),
             (b"a -l", b"", b"a -l"),
+            (b"-l -- -a", b"-l -- ", b"-a"),
         ] {
             assert_eq!(split_options(argument), (options, rest));
         }

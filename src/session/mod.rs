@@ -240,6 +240,7 @@ impl Session {
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
+            Report::Dropped => self.dropped(),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
             Report::Opened(opened) => self.opened(opened, cx),

@@ -25,10 +25,9 @@ pub enum Order {
     HangUp,
     /// A question to the storage, or a change. [`Report::Operated`].
     Operate(Operation),
-    /// Something that takes long. [`Report::Found`], and [`Report::Advanced`] before.
+    /// Something that takes long. [`Report::Found`], and [`Report::Advanced`] before; or
+    /// [`Report::Dropped`], where it has been abandoned meanwhile.
     Send(Assignment),
-    /// What was sent for last is not wanted any more; nothing is reported of it.
-    Abandon,
     /// One entry. [`Report::Entry`].
     Describe(VirtualPath),
     /// A listing for a reply. [`Report::Described`].
@@ -57,6 +56,8 @@ pub enum Report {
     Advanced,
     /// Of [`Order::Send`]: it is over.
     Found(storage::Result<Findings>),
+    /// Of [`Order::Send`]: it was abandoned, and what it had open is closed.
+    Dropped,
     /// Of [`Order::Describe`].
     Entry(storage::Result<Box<Entry>>),
     /// Lines that end in CRLF, and whether that is all of them.

@@ -35,7 +35,9 @@ impl Listed {
                 }
                 walk
             }
-            Err(Error::NotDirectory) if listing.may_be_a_file() => {
+            Err(Error::NotDirectory)
+                if listing.may_be_a_file() && !listing.is_said_to_be_a_directory() =>
+            {
                 let slash = listing.prefix.iter().rposition(|&b| b == b'/');
                 listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
                 Walk::of(storage.entry(&listing.path)?)
@@ -161,6 +163,11 @@ impl Listing {
     fn shown<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
         self.charset
             .map_or(Cow::Borrowed(name), |charset| charset.encode(name))
+    }
+
+    /// As POSIX has it, a slash at the end is only for directories.
+    fn is_said_to_be_a_directory(&self) -> bool {
+        self.prefix.ends_with(b"/")
     }
 
     /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a

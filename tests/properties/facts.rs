@@ -1,4 +1,4 @@
-//! The grammar of MLSx entries (RFC 3659 §7.2, and §7.5 for the values).
+//! The grammar of an entry in MLST and MLSD (RFC 3659 §7.2, and §7.5 for the values).
 
 /// What an entry says.
 #[derive(Debug)]
@@ -21,14 +21,18 @@ impl Entry {
         }
         // `facts = 1*( fact ";" )`, `fact = factname "=" value`.
         let facts = facts.split_inclusive(';').map(|fact| {
-            let fact = fact.strip_suffix(';').ok_or(format!("no `;`: {fact:?}"))?;
-            let (key, value) = fact.split_once('=').ok_or(format!("no `=`: {fact:?}"))?;
+            let fact = fact
+                .strip_suffix(';')
+                .ok_or_else(|| format!("no `;`: {fact:?}"))?;
+            let (key, value) = fact
+                .split_once('=')
+                .ok_or_else(|| format!("no `=`: {fact:?}"))?;
             if !value.bytes().all(is_schar) {
                 return Err(format!("not a value: {fact:?}"));
             }
             check(key, value)
                 .then_some(())
-                .ok_or(format!("not so: {fact:?}"))?;
+                .ok_or_else(|| format!("not so: {fact:?}"))?;
             Ok((key.to_ascii_lowercase(), value.to_owned()))
         });
         let facts = facts.collect::<Result<Vec<_>, String>>()?;
@@ -44,7 +48,7 @@ impl Entry {
 
 /// `SCHAR = RCHAR / "="`.
 fn is_schar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || br##",.:!@#$%^&()-_+?/\'"="##.contains(&byte)
+    byte.is_ascii_alphanumeric() || br#",.:!@#$%^&()-_+?/\'"="#.contains(&byte)
 }
 
 /// The fact is one of §7.5, or of a system or a local one, and its value is of its kind.

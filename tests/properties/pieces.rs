@@ -48,10 +48,8 @@ struct Script(Vec<u8>);
 
 impl fmt::Debug for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.0.split_inclusive(|&byte| byte == b'\n');
-        lines
-            .map(|line| write!(f, "\n  {}", line.escape_ascii()))
-            .collect()
+        let mut lines = self.0.split_inclusive(|&byte| byte == b'\n');
+        lines.try_for_each(|line| write!(f, "\n  {}", line.escape_ascii()))
     }
 }
 

@@ -12,11 +12,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     while let Some(line) = lines.next() {
         let first = content(line)?;
-        let (code, separator) = begin(&first).ok_or(format!("not a reply: {first:?}"))?;
+        let (code, separator) = begin(&first).ok_or_else(|| format!("not a reply: {first:?}"))?;
         let mut reply = vec![first.clone()];
         let mut open = separator == '-';
         while open {
-            let line = lines.next().ok_or(format!("{code} does not end"))?;
+            let line = lines.next().ok_or_else(|| format!("{code} does not end"))?;
             let line = content(line)?;
             // A line between that looks like the last would end the reply too early.
             open = begin(&line) != Some((code, ' '));
@@ -85,7 +85,7 @@ fn mask(line: &str) -> String {
     if line.starts_with(['-', 'd']) && words.clone().count() >= 9 {
         // `ls -l`: all but month, day and time.
         let kept = words.enumerate().filter(|(n, _)| !(5..8).contains(n));
-        return kept.map(|(_, word)| format!("{word} ")).collect();
+        return kept.map(|(_, word)| word).collect::<Vec<_>>().join(" ");
     }
     let facts = line.split(';').map(|fact| match fact.split_once('=') {
         Some(("unique", _)) => "unique".to_owned(),
@@ -140,7 +140,7 @@ fn the_mask_hides_times_only() {
         ),
         (
             "-rw-r--r--    1 0 0 12 Nov 23 02:19 a b",
-            "-rw-r--r-- 1 0 0 12 a b ",
+            "-rw-r--r-- 1 0 0 12 a b",
         ),
     ] {
         assert_eq!(mask(line), expected);

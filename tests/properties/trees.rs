@@ -171,7 +171,7 @@ fn ls_name(line: &[u8]) -> Vec<u8> {
     rest[1..].to_vec()
 }
 
-/// An entry of MLSx, in which the facts that are told are true.
+/// An entry of MLST or MLSD, in which the facts that are told are true.
 fn entry(line: &[u8], tree: &Tree) -> Entry {
     let entry = Entry::parse(line);
     let entry = entry.unwrap_or_else(|e| panic!("{e} in {}", line.escape_ascii()));

@@ -185,6 +185,16 @@ impl Server {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
+    /// Has it stand still, whatever comes, until it is to [`resume`](Self::resume).
+    pub fn pause(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
     /// Waits for the process to end by itself.
     pub fn wait(&mut self) -> ExitStatus {
         // Its end closes its standard error: that can be waited for with a deadline.

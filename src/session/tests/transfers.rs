@@ -105,8 +105,10 @@ fn an_abort_ends_what_only_reads() {
     assert!(talk.session.may_be_aborted());
     talk.with(Session::abort);
     assert!(talk.heard().starts_with("426 "));
-    assert!(talk.session.accepts_command() && !talk.session.may_be_aborted());
-    assert_eq!(talk.orders.pop_back(), Some(Order::Abandon));
+    assert!(!talk.session.may_be_aborted());
+    assert!(talk.session.has_abandoned() && !talk.session.accepts_command());
+    assert_eq!(talk.report(Report::Dropped), "");
+    assert!(talk.session.accepts_command());
     assert!(talk.say("ABOR").starts_with("226 "));
 }
 

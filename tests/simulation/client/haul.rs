@@ -181,7 +181,8 @@ impl Haul {
 
     /// Whether neither the network nor the client did anything to it.
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
-        let cut = self.wire.is_some_and(|id| world.is_cut(id));
+        // The server's may have been cut before the client has seen it.
+        let cut = self.wire.is_none_or(|id| world.is_cut(id));
         !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
     }
 

@@ -1,0 +1,104 @@
+//! What the README tells a user to type works: each server starts as it is written there, and
+//! each client does what it says.
+//!
+//! Addresses, ports and paths are replaced by those of the test; everything else is typed as it
+//! stands.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::{Server, Starter};
+
+const README: &str = include_str!("../README.md");
+
+/// The lines of the blocks that are marked as shell, without their comments.
+fn typed() -> Vec<&'static str> {
+    let blocks = README.split("```sh\n").skip(1);
+    let code = blocks.filter_map(|rest| rest.split("```").next());
+    code.flat_map(str::lines)
+        .map(|line| line.split(" #").next().unwrap().trim())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+/// The arguments of the lines that start a server.
+fn servers() -> Vec<Vec<&'static str>> {
+    let starts = ["cargo run --release -- ", "mioftpd "];
+    let lines = typed();
+    let arguments = lines.iter().filter_map(|line| {
+        let found = starts.iter().find_map(|start| line.strip_prefix(start));
+        found.map(|arguments| arguments.split_whitespace().collect())
+    });
+    arguments.collect()
+}
+
+/// Starts a server as it is written, on a port and a directory of the test's.
+fn start(arguments: &[&str]) -> Server {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "secret\n").unwrap();
+    let (_, options) = arguments.split_last().unwrap();
+    let mut starter = Starter::default().serving(fill);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        match *option {
+            "-l" | "--listen" => {
+                options.next().unwrap();
+            }
+            "--password-file" => {
+                options.next().unwrap();
+                starter = starter.argument(*option).argument(secret.path());
+            }
+            other => starter = starter.argument(other),
+        }
+    }
+    starter.start()
+}
+
+/// The files that the README's clients name.
+fn fill(root: &Path) {
+    for name in ["README.md", "Cargo.toml"] {
+        fs::write(root.join(name), name).unwrap();
+    }
+}
+
+#[test]
+fn every_server_starts_as_it_is_written() {
+    let servers = servers();
+    assert!(servers.len() >= 3, "{servers:?}");
+    for arguments in servers {
+        let server = start(&arguments);
+        server.connect().command("QUIT", 221);
+    }
+}
+
+#[test]
+fn every_client_does_what_is_said() {
+    let lines = typed();
+    let clients: Vec<_> = lines.iter().filter(|l| l.starts_with("curl ")).collect();
+    assert!(clients.len() >= 3, "{clients:?}");
+    let required = std::env::var_os("MIOFTPD_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
+    if Command::new("curl").arg("--version").output().is_err() {
+        assert!(!required, "curl is required, and not here");
+        return eprintln!("skipped: there is no curl");
+    }
+    let server = start(&servers()[0]);
+    let here = tempfile::tempdir().unwrap();
+    fill(here.path());
+    for line in clients {
+        let line = line.replace("127.0.0.1:2121", &server.address().to_string());
+        let status = Command::new("curl")
+            .args(line.split_whitespace().skip(1))
+            .arg("--silent")
+            .current_dir(here.path())
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.unwrap().success(), "{line}");
+    }
+    let copy = fs::read(server.file("copy")).unwrap();
+    assert_eq!(copy, fs::read(here.path().join("Cargo.toml")).unwrap());
+}
