@@ -66,7 +66,7 @@ pub struct Handle {
 
 impl Handle {
     /// Asks the server to stop: nobody new is let in, idle clients hear 421, transfers may end
-    /// within the grace period. Asked again, it stops at once.
+    /// within the grace period. Asked again, it waits for nobody.
     pub fn stop(&self) {
         self.stops.fetch_add(1, Ordering::Release);
         (self.waker)();

@@ -42,23 +42,6 @@ fn goes_on(mut control: Control) {
     control.expect_end();
 }
 
-#[test]
-fn status_does_not_overtake_a_line_that_is_too_long() {
-    let server = Server::read_only(big_and_small);
-    for length in [4097, 9000] {
-        let (mut control, data) = stalled(&server);
-        let line = vec![b'x'; length];
-        control.send_raw(&[&line, &b"\r\nSTAT\r\nNOOP\r\nABOR\r\n"[..]].concat());
-        control.expect(426);
-        control.expect(500);
-        control.expect(211);
-        control.expect(200);
-        control.expect(226);
-        drop(data);
-        goes_on(control);
-    }
-}
-
 /// Reads to the end or the reset; how much came.
 fn drain(mut data: TcpStream) -> u64 {
     let (mut buffer, mut total) = (vec![0; 1 << 20], 0);
@@ -173,6 +156,23 @@ fn stat_is_answered_during_a_transfer_and_noop_behind_it() {
     control.expect(226);
     control.expect(200);
     goes_on(control);
+}
+
+#[test]
+fn status_does_not_overtake_a_line_that_is_too_long() {
+    let server = Server::read_only(big_and_small);
+    for length in [4097, 9000] {
+        let (mut control, data) = stalled(&server);
+        let line = vec![b'x'; length];
+        control.send_raw(&[&line, &b"\r\nSTAT\r\nNOOP\r\nABOR\r\n"[..]].concat());
+        control.expect(426);
+        control.expect(500);
+        control.expect(211);
+        control.expect(200);
+        control.expect(226);
+        drop(data);
+        goes_on(control);
+    }
 }
 
 #[test]
@@ -310,4 +310,15 @@ fn a_transfer_during_sigterm_ends_before_the_server() {
     control.expect(421);
     control.expect_end();
     assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn two_signals_leave_no_half_upload_behind() {
+    let mut server = Server::writable(old_file);
+    let (_control, _data) = half_an_upload(&server);
+    server.terminate();
+    server.wait_for_log("Stopping");
+    server.terminate();
+    assert!(server.wait().success());
+    is_untouched(&server);
 }

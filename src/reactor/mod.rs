@@ -134,14 +134,20 @@ impl Reactor {
     }
 
     /// Begins to stop: nobody new is let in, who is idle hears 421, transfers may end within the
-    /// grace period. Said again, it stops at once.
+    /// grace period. Said again, it waits for no client, and only a moment for what the workers
+    /// clear up; said once more, for nothing.
     pub fn stop(&mut self) {
-        if !self.drain.is_running() {
+        if self.drain.is_running() {
+            self.begin_to_stop();
+        } else {
             log::warn!("Stopping at once");
-            self.leave_the_rest_behind();
-            self.drain = Drain::Stopped;
-            return;
+            let step = self.drain.hurry(self.services.now);
+            self.take(step);
         }
+        self.drain_further();
+    }
+
+    fn begin_to_stop(&mut self) {
         log::info!("Stopping");
         self.doors.clear();
         let until = self.services.now + self.services.settings.timings.grace;
@@ -328,8 +334,17 @@ impl Reactor {
     }
 
     fn drain_further(&mut self) {
-        let is_empty = self.connections.len() == 0 && self.services.runner.outstanding() == 0;
-        match self.drain.step(self.services.now, is_empty) {
+        loop {
+            let is_empty = self.connections.len() == 0 && self.services.runner.outstanding() == 0;
+            match self.drain.step(self.services.now, is_empty) {
+                Step::Nothing => return,
+                step => self.take(step),
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
             Step::Nothing => {}
             Step::Cut => {
                 for key in self.connections.keys() {
@@ -339,13 +354,11 @@ impl Reactor {
                     });
                 }
             }
-            Step::Leave => self.leave_the_rest_behind(),
-        }
-    }
-
-    fn leave_the_rest_behind(&mut self) {
-        for key in self.connections.keys() {
-            self.close(key, CloseReason::Stopped);
+            Step::Leave => {
+                for key in self.connections.keys() {
+                    self.close(key, CloseReason::Stopped);
+                }
+            }
         }
     }
 

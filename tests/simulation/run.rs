@@ -31,7 +31,10 @@ const TURNS: u32 = 400_000;
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
 
 /// What the reactor may take to stop beyond the grace period.
-const STOPPING: Duration = Duration::from_secs(6);
+const STOPPING: Duration = Duration::from_secs(7);
+
+/// What it may take once it was asked a second time: a moment for the workers.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// What came of a run.
 #[derive(Debug, PartialEq, Eq)]
@@ -215,7 +218,7 @@ impl Stage {
             if self.rng.one_in(3) {
                 let second = self.rng.time(Duration::from_secs(10));
                 world.plan(first + second, Occurrence::Stop);
-                within = within.min(second + Duration::from_secs(1));
+                within = within.min(second + LEAVING);
             }
             self.stop_by = Some(first + within);
         }
