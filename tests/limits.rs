@@ -11,13 +11,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use mioftpd::{Config, Handle, Server};
+use mioftpd::{Config, Server};
 use support::{Control, DEADLINE, binary, connect_from, until};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
 /// Runs `test` beside a server with these limits.
-fn beside(connections: usize, per_address: usize, test: impl FnOnce(SocketAddr, &Handle)) {
+fn beside(connections: usize, per_address: usize, test: impl FnOnce(SocketAddr)) {
     let mut server = Server::bind(Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         connections,
@@ -27,7 +27,7 @@ fn beside(connections: usize, per_address: usize, test: impl FnOnce(SocketAddr, 
     .unwrap();
     let (address, handle) = (server.addresses()[0], server.handle());
     let serving = thread::spawn(move || server.run());
-    test(address, &handle);
+    test(address);
     // Once politely, and again for those who have not left.
     handle.stop();
     handle.stop();
@@ -43,7 +43,7 @@ fn is_refused(mut stream: TcpStream) {
 
 #[test]
 fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
-    beside(2, 2, |address, _| {
+    beside(2, 2, |address| {
         let mut first = Control::connect(address);
         let _second = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
@@ -64,21 +64,11 @@ fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
 
 #[test]
 fn one_address_cannot_take_all_places() {
-    beside(3, 1, |address, _| {
+    beside(3, 1, |address| {
         let _first = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
         let other = connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap();
         Control::over(other).expect(220);
-    });
-}
-
-#[test]
-fn a_second_stop_does_not_wait() {
-    beside(1, 1, |address, handle| {
-        let mut control = Control::connect(address);
-        handle.stop();
-        control.expect(421);
-        // The client does not leave: the server would linger for it.
     });
 }
 
