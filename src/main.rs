@@ -4,6 +4,7 @@
 
 mod cli;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,14 +13,13 @@ use std::sync::atomic::AtomicBool;
 use cli::Action;
 use mioftpd::Server;
 use mioftpd::config::Config;
-use signal_hook::consts::SIGXFSZ;
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(usage) => {
-            eprintln!("mioftpd: {usage}");
+            complain(&usage);
             return ExitCode::from(2);
         }
     };
@@ -38,29 +38,34 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
     let logging = match mioftpd::logging::start(level) {
         Ok(logging) => logging,
         Err(error) => {
-            eprintln!("mioftpd: cannot start the log: {error}");
+            complain(&format!("cannot start the log: {error}"));
             return ExitCode::FAILURE;
         }
     };
     raise_descriptor_limit();
-    outlive_file_size_limit();
+    survive_file_size_limit();
     let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
     drop(logging);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mioftpd: {error}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Where file sizes are limited (`ulimit -f`), a write beyond is a signal that ends the process.
-/// With a handler it is an error: that of the one upload.
-fn outlive_file_size_limit() {
-    let seen = Arc::new(AtomicBool::new(false));
-    if let Err(error) = signal_hook::flag::register(SIGXFSZ, seen) {
-        log::warn!("An upload beyond the limit of file sizes will end the server: {error}");
+/// Says why there is no server; the exit code says so too, where nobody can be told.
+fn complain(why: &impl Display) {
+    let _ = writeln!(io::stderr(), "mioftpd: {why}");
+}
+
+/// A write beyond the limit of file sizes (`ulimit -f`) ends a process that does not handle its
+/// signal; with a handler the write fails, and one upload with it.
+fn survive_file_size_limit() {
+    let heard = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
+        log::warn!("Cannot handle SIGXFSZ: {error}");
     }
 }
 

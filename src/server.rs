@@ -169,7 +169,7 @@ impl Server {
             self.stops_seen = self.stops_seen.wrapping_add(1);
             self.reactor.stop();
         }
-        Ok(!self.reactor.has_stopped())
+        Ok(self.reactor.is_running())
     }
 }
 

@@ -224,3 +224,28 @@ fn a_stopped_server_says_so_to_everybody() {
     }
     assert_eq!(server.wait().code(), Some(0));
 }
+
+#[test]
+fn no_password_is_logged_however_it_was_typed() {
+    let server = Server::control_only();
+    let mut control = client(&server);
+    let lines: [&[u8]; 7] = [
+        b"PASS secret",
+        b"pass secret",
+        b"PASS s\xe9cret secret",
+        b"PASS\tsecret",
+        b"PASSsecret",
+        b" PASS secret",
+        b"PASS x\0secret",
+    ];
+    for line in lines {
+        control.send_raw(&[line, b"\r\n"].concat());
+        control.expect_one_of(&[500, 502]);
+    }
+    control.send("NOOP the end");
+    assert_eq!(control.line(), OK);
+    server.wait_for_log("NOOP the end");
+    let log = server.log();
+    assert!(!log.contains("secret") && !log.contains("cret"), "{log}");
+    assert!(log.contains("PASS ****"), "{log}");
+}

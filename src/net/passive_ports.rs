@@ -6,7 +6,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::{Listener, Network, Token};
@@ -40,7 +40,8 @@ impl PassivePorts {
         }
     }
 
-    /// Listens on a free port of `ip`, registered under `token`.
+    /// Listens on a free port of the address `here`, whatever port that has, registered under
+    /// `token`. Not of its IP alone: a link-local one of IPv6 means nothing without its scope.
     ///
     /// # Errors
     /// `AddrNotAvailable` when every port of the range is taken; any error but `AddrInUse`
@@ -48,11 +49,12 @@ impl PassivePorts {
     pub fn listen(
         &mut self,
         network: &mut dyn Network,
-        ip: IpAddr,
+        mut here: SocketAddr,
         token: Token,
     ) -> io::Result<(Box<dyn Listener>, PortLease)> {
         let Some(range) = &mut self.range else {
-            let listener = network.listen(SocketAddr::new(ip, 0), token)?;
+            here.set_port(0);
+            let listener = network.listen(here, token)?;
             let port = listener.local_address().port();
             return Ok((listener, PortLease { port }));
         };
@@ -62,7 +64,8 @@ impl PassivePorts {
             let Some(port) = range.free_port(index) else {
                 continue;
             };
-            match network.listen(SocketAddr::new(ip, port), token) {
+            here.set_port(port);
+            match network.listen(here, token) {
                 Ok(listener) => {
                     range.mark(index, true);
                     return Ok((listener, PortLease { port }));
@@ -153,10 +156,10 @@ mod tests {
     use super::*;
     use crate::net::{Event, Stream, SystemNetwork, Waker};
     use std::collections::HashSet;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
     use std::time::{Duration, Instant};
 
-    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21);
 
     /// Hands out whatever is asked for except what is listed, and notes what it was asked for.
     #[derive(Default)]
@@ -303,19 +306,19 @@ mod tests {
     #[test]
     fn over_real_sockets() {
         // An address of its own, so that no other test is given the port that is freed.
-        let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+        let here = SocketAddr::from(([127, 0, 0, 77], 21));
         let mut network = SystemNetwork::new().unwrap();
         let mut any = PassivePorts::new(None);
-        let (listener, lease) = any.listen(&mut network, ip, Token(1)).unwrap();
+        let (listener, lease) = any.listen(&mut network, here, Token(1)).unwrap();
         let port = listener.local_address().port();
         assert_eq!((lease.port(), any.available()), (port, None));
 
         let mut only = PassivePorts::new(Some(port..=port));
-        let taken = only.listen(&mut network, ip, Token(2)).map(drop);
+        let taken = only.listen(&mut network, here, Token(2)).map(drop);
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
         drop(listener);
         any.release(lease);
-        let (listener, lease) = only.listen(&mut network, ip, Token(2)).unwrap();
+        let (listener, lease) = only.listen(&mut network, here, Token(2)).unwrap();
         assert_eq!(listener.local_address().port(), port);
         drop(listener);
         only.release(lease);

@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use super::visible::Visible;
+
 /// The longest path, in bytes: what Linux takes (`PATH_MAX` less the NUL).
 pub const PATH_MAX: usize = 4095;
 
@@ -120,7 +122,7 @@ impl VirtualPath {
 
 impl fmt::Display for VirtualPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", self.relative.escape_ascii())
+        write!(f, "/{}", Visible(&self.relative))
     }
 }
 

@@ -25,9 +25,12 @@ impl fmt::Display for Visible<'_> {
     }
 }
 
-/// Line separators and the marks that turn the direction of the text around.
+/// Line separators, the marks that turn the direction of the text around, and what takes no room.
 const fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(
+        character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
             (b"a\r\nb\x1b[2J", "a\\u{d}\\u{a}b\\u{1b}[2J"),
             (b"\xff\xfe", "\\xff\\xfe"),
             ("x\u{202e}y".as_bytes(), "x\\u{202e}y"),
+            ("x\u{200f}y".as_bytes(), "x\\u{200f}y"),
         ] {
             assert_eq!(Visible(bytes).to_string(), shown);
         }

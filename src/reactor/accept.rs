@@ -38,6 +38,7 @@ impl Reactor {
         let key = self.connections.vacant_key();
         match door.listener.accept(Source::Control(key).to_token()) {
             Ok((stream, peer)) => {
+                door.let_in();
                 self.welcome(key, stream, peer);
                 true
             }
@@ -48,8 +49,9 @@ impl Reactor {
                 }
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
-                    log::warn!("Cannot accept a connection: {error}");
-                    door.pause(now);
+                    if door.pause(now) {
+                        log::warn!("Cannot accept connections: {error}");
+                    }
                     false
                 }
             },

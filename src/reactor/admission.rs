@@ -64,8 +64,8 @@ impl Admission {
 /// ```text
 ///   Asleep ──event──▶ Ready ──would block──▶ Asleep
 ///                     │  ▲
-///    out of descriptors  │ time, whatever the kernel says: the edge was consumed
-///                     ▼  │
+///    out of descriptors  │ somebody is let in: tried when the time has come, whatever the
+///                     ▼  │ kernel says, for the edge was consumed
 ///                    Paused
 /// ```
 pub(super) struct Door {
@@ -104,19 +104,25 @@ impl Door {
         self.state = DoorState::Asleep;
     }
 
-    /// Somebody does, and cannot be let in for now.
-    pub(super) fn pause(&mut self, now: Instant) {
-        self.state = DoorState::Paused(now + ACCEPT_PAUSE);
+    /// Somebody did, and is in.
+    pub(super) const fn let_in(&mut self) {
+        self.state = DoorState::Ready;
     }
 
-    /// Whether to accept; a pause that is over is.
-    pub(super) fn is_ready(&mut self, now: Instant) -> bool {
-        if let DoorState::Paused(until) = self.state
-            && until <= now
-        {
-            self.state = DoorState::Ready;
+    /// Somebody does, and cannot be let in for now. Whether that is news: it may go on for days.
+    pub(super) fn pause(&mut self, now: Instant) -> bool {
+        let is_news = !matches!(self.state, DoorState::Paused(_));
+        self.state = DoorState::Paused(now + ACCEPT_PAUSE);
+        is_news
+    }
+
+    /// Whether to accept.
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        match self.state {
+            DoorState::Asleep => false,
+            DoorState::Ready => true,
+            DoorState::Paused(until) => until <= now,
         }
-        self.state == DoorState::Ready
     }
 
     /// When it wants to be looked at without an event.
@@ -132,6 +138,8 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Stream, Token};
+    use std::io;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
@@ -146,6 +154,33 @@ mod tests {
         assert_eq!(admission.admit(THERE), Err(Refusal::Full));
         admission.leave(HERE);
         assert_eq!(admission.admit(HERE), Ok(()));
+    }
+
+    struct Locked;
+
+    impl Listener for Locked {
+        fn accept(&mut self, _: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+            Err(io::ErrorKind::Other.into())
+        }
+
+        fn local_address(&self) -> SocketAddr {
+            SocketAddr::new(HERE, 21)
+        }
+    }
+
+    #[test]
+    fn a_pause_is_news_once_until_somebody_is_let_in() {
+        let mut door = Door::new(Box::new(Locked));
+        let mut now = Instant::now();
+        assert!(!door.is_ready(now));
+        door.knock();
+        assert!(door.is_ready(now) && door.pause(now));
+        assert!(!door.is_ready(now));
+        now += ACCEPT_PAUSE;
+        assert!(door.is_ready(now) && !door.pause(now));
+        now += ACCEPT_PAUSE;
+        door.let_in();
+        assert!(door.is_ready(now) && door.pause(now));
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl Connection {
     }
 
     fn try_to_listen(&mut self, services: &mut Services) -> std::io::Result<SocketAddr> {
-        let here = self.stream.local_address()?.ip();
+        let here = self.stream.local_address()?;
         let token = Socket::Passive(self.key()).to_token();
         let network = services.network.as_mut();
         let (listener, lease) = services.passive_ports.listen(network, here, token)?;

@@ -125,12 +125,12 @@ impl Reactor {
         self.run_pass();
         self.accept();
         self.drain_further();
-        Ok(!self.has_stopped())
+        Ok(self.is_running())
     }
 
-    /// Whether there is nothing left to do, ever.
-    pub fn has_stopped(&self) -> bool {
-        self.drain == Drain::Stopped
+    /// Whether there is, or may be, anything left to do.
+    pub fn is_running(&self) -> bool {
+        self.drain != Drain::Stopped
     }
 
     /// Begins to stop: nobody new is let in, who is idle hears 421, transfers may end within the

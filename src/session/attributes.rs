@@ -1,8 +1,9 @@
 //! MDTM, MFMT, MFCT, MFF: the times and modes of files, asked and changed.
 //! RFC 3659 §3, draft-somers-ftp-mfxx-04.
 //!
-//! A change is answered with the facts as they are now. What a fact is called, and how a time is
-//! written, `protocol` knows; whether the change may be made, the storage.
+//! A change is answered with the facts as they were asked for; a file system may keep them less
+//! exactly. What a fact is called, and how a time is written, `protocol` knows; whether the change
+//! may be made, the storage.
 
 use super::files::Question;
 use super::{Context, Session};

@@ -63,6 +63,15 @@ impl Default for Channel {
     }
 }
 
+impl Channel {
+    /// Forgets what was agreed on for one transfer, and keeps what holds for all.
+    pub(super) fn disarrange(&mut self) {
+        self.arranged = Arranged::Nothing;
+        self.restart = 0;
+        self.range = None;
+    }
+}
+
 impl Session {
     pub(super) fn port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_port(argument) {
@@ -155,7 +164,7 @@ impl Session {
             return cx.reply(&Reply::fixed(501, text));
         }
         self.channel.arranged = Arranged::Active;
-        cx.order(Order::Dial(address));
+        cx.order(Order::Dial(on_the_link_of(self.peer, address)));
         cx.reply(&Reply::ok());
     }
 
@@ -170,6 +179,17 @@ impl Session {
 /// Against the bounce attack (RFC 2577 §3).
 fn may_dial(address: SocketAddr, peer: IpAddr) -> bool {
     address.ip().to_canonical() == peer && address.port() >= 1024
+}
+
+/// A link-local address means nothing without its link, which EPRT cannot say: it is the one over
+/// which the client is here (RFC 4007 §6).
+fn on_the_link_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
+    if let (SocketAddr::V6(peer), SocketAddr::V6(address)) = (peer, &mut address)
+        && address.ip().is_unicast_link_local()
+    {
+        address.set_scope_id(peer.scope_id());
+    }
+    address
 }
 
 fn unknown_family(peer: SocketAddr) -> Reply {

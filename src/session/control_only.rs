@@ -7,17 +7,15 @@
 use super::{Context, Session};
 use crate::protocol::command::{self, Command, Origin};
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::Visible;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
         let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
         let row = command::lookup(verb).filter(|row| row.origin == Origin::Rfc959);
+        self.log_line(line);
         let Some(row) = row.filter(|_| line.is_ascii()) else {
-            log::info!("Sent by client {}: {}", self.peer, Visible(line));
             return self.unrecognized(verb, cx);
         };
-        self.log_line(line, row.command);
         match row.command {
             Command::Noop => cx.reply(&Reply::ok()),
             Command::Quit => self.close(&Reply::connection_close(), cx),

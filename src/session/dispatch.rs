@@ -29,7 +29,7 @@ impl Session {
         }
         match Request::parse(line) {
             Ok(request) => {
-                self.log_line(line, request.command);
+                self.log_line(line);
                 self.dispatch(&request, cx);
             }
             Err(ParseError::Nul) => {
@@ -52,16 +52,14 @@ impl Session {
     }
 
     pub(super) fn unrecognized(&self, verb: &[u8], cx: &mut Context<'_>) {
-        log::warn!("{}: Command unrecognized: '{}'", self.peer, Visible(verb));
+        let verb = Visible(without_password(verb));
+        log::warn!("{}: Command unrecognized: '{verb}'", self.peer);
         cx.reply(&Reply::syntax_error());
     }
 
-    pub(super) fn log_line(&self, line: &[u8], command: Command) {
-        if command == Command::Pass {
-            log::info!("Sent by client {}: PASS ****", self.peer);
-        } else {
-            log::info!("Sent by client {}: {}", self.peer, Visible(line));
-        }
+    pub(super) fn log_line(&self, line: &[u8]) {
+        let line = Visible(without_password(line));
+        log::info!("Sent by client {}: {line}", self.peer);
     }
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
@@ -224,6 +222,15 @@ impl Session {
             cx.reply(&Reply::fixed(550, "Permission denied."));
         }
         may
+    }
+}
+
+/// What of a line, or of a verb, may be logged: whatever begins as PASS does, however it was
+/// mistyped, may go on with a password.
+fn without_password(line: &[u8]) -> &[u8] {
+    match line.trim_ascii_start().get(..4) {
+        Some(verb) if verb.eq_ignore_ascii_case(b"PASS") => b"PASS ****",
+        _ => line,
     }
 }
 

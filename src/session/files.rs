@@ -200,7 +200,7 @@ fn refused(question: &Question, error: Error) -> Reply {
             Reply::new(521, text)
         }
         (Question::RenameTo, Error::Exists | Error::IsDirectory) => {
-            Reply::fixed(553, "A directory of that name exists.")
+            Reply::fixed(553, "That name is taken, and is not replaced.")
         }
         (Question::Size, Error::TooLarge) => {
             Reply::fixed(550, "Too large to count its lines; SIZE works in TYPE I.")

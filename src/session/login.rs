@@ -51,6 +51,8 @@ impl Login {
 }
 
 impl Session {
+    /// The account is another one from here on; "all transfer parameters are unchanged" (RFC 959
+    /// §4.1.1), and so is what the client has said of itself with OPTS.
     pub(super) fn user(&mut self, name: &[u8], cx: &mut Context<'_>) {
         self.flush_account(cx);
         self.login = Login::Named(name.into());
@@ -98,6 +100,7 @@ impl Session {
     /// progress, or the command would still wait.
     pub(super) fn reinitialize(&mut self, cx: &mut Context<'_>) {
         self.flush_account(cx);
+        self.channel = Channel::default();
         cx.reply(&Reply::service_ready_for_new_user());
     }
 
@@ -105,7 +108,7 @@ impl Session {
         self.login = Login::Nobody;
         self.directory = VirtualPath::root();
         self.umask = None;
-        self.channel = Channel::default();
+        self.channel.disarrange();
         self.rename_from = None;
         self.idle = None;
         cx.order(Order::HangUp);

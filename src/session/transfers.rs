@@ -302,6 +302,7 @@ fn ends(ending: Ending) -> Reply {
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
         Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
         Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
+        // The largest file that the file system, or the process, may have.
         Ending::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
         Ending::Failed(error) => Reply::new(451, format!("{}; transfer aborted.", error.reason())),
     }

@@ -116,18 +116,24 @@ impl Work {
                 Outcome::Described(listing.describe(storage, limit))
             }
             Self::Open(plan) => Outcome::Opened(plan.open(storage, Wait::Allowed)),
-            Self::Slice(mut transfer) => {
-                let verdict = transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch);
-                Outcome::Sliced(transfer, verdict)
-            }
-            Self::Commit(mut transfer) => {
-                let verdict = transfer.commit();
-                Outcome::Sliced(transfer, verdict)
-            }
+            Self::Slice(transfer) => step(transfer, |transfer| {
+                transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
+            }),
+            Self::Commit(transfer) => step(transfer, Transfer::commit),
             Self::Discard(source) => {
                 source.abandon();
                 Outcome::Discarded
             }
         }
     }
+}
+
+/// A step of a transfer. Where it panics, the data connection is reset and not ended: what the
+/// client has of a file must not be taken for all of it.
+fn step(mut transfer: Box<Transfer>, step: impl FnOnce(&mut Transfer) -> Verdict) -> Outcome {
+    if let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| step(&mut transfer))) {
+        return Outcome::Sliced(transfer, verdict);
+    }
+    drop(transfer.cut());
+    Outcome::Panicked
 }

@@ -63,7 +63,7 @@ impl Network for VirtualNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        let id = self.world.lock().listen(address, token)?;
+        let (id, address) = self.world.lock().listen(address, token)?;
         let world = self.world.clone();
         Ok(Box::new(VirtualListener { world, id, address }))
     }

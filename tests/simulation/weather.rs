@@ -75,10 +75,16 @@ impl Weather {
 
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let delays = [20, 500, 5_000, 90_000, 2_000_000];
+        // What must be done at once can only be told where nothing takes long.
+        let is_swift = rng.one_in(2);
         let jobs = [0, 100, 10_000, 90_000, 3_000_000];
         Self {
             delay: Duration::from_micros(rng.pick(&delays)),
-            stall: sometimes(rng, 60),
+            stall: if is_swift {
+                Odds(0)
+            } else {
+                sometimes(rng, 60)
+            },
             segment: rng.pick(&[1, 4, 40, 500, 1500]),
             capacity: rng.pick(&[40, 300, 2_000, 16_384, 200_000]),
             short_write: sometimes(rng, 5_000),
@@ -93,7 +99,11 @@ impl Weather {
             short_read: sometimes(rng, 5_000),
             panic: if rng.one_in(10) { Odds(300) } else { Odds(0) },
             job: Duration::from_micros(rng.pick(&jobs)),
-            hung: sometimes(rng, 400),
+            hung: if is_swift {
+                Odds(0)
+            } else {
+                sometimes(rng, 400)
+            },
             inline_jobs: rng.one_in(8),
         }
     }

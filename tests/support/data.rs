@@ -40,7 +40,10 @@ impl DataChannel {
 
     /// Extended active.
     pub fn eprt(control: &mut Control) -> Self {
-        let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
+        // Not of the IP alone: a link-local one needs its link.
+        let mut here = control.local();
+        here.set_port(0);
+        let listener = TcpListener::bind(here).unwrap();
         let address = listener.local_addr().unwrap();
         let family = if address.is_ipv4() { 1 } else { 2 };
         let (ip, port) = (address.ip(), address.port());

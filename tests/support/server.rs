@@ -11,7 +11,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::{Control, DEADLINE};
@@ -185,17 +185,6 @@ impl Server {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
-    /// Gives it another soft limit; what it was before.
-    pub fn limit(&self, resource: Resource, limit: Option<u64>) -> Option<u64> {
-        let maximum = prlimit(Some(self.pid()), resource, getrlimit(resource)).unwrap();
-        let new = Rlimit {
-            current: limit,
-            maximum: maximum.maximum,
-        };
-        prlimit(Some(self.pid()), resource, new).unwrap();
-        maximum.current
-    }
-
     /// Has it stand still, whatever comes, until it is to [`resume`](Self::resume).
     pub fn pause(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
@@ -226,6 +215,11 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.unwrap().trim().trim_end_matches(" kB");
         number.parse().unwrap()
+    }
+
+    /// Sets one of its limits.
+    pub fn set_limit(&self, resource: Resource, limit: Rlimit) {
+        prlimit(Some(self.pid()), resource, limit).unwrap();
     }
 
     fn pid(&self) -> Pid {

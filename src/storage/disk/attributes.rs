@@ -14,6 +14,10 @@ use super::lookup::Root;
 use super::{HARMLESS, refuse_reserved};
 use crate::storage::{Attributes, Error, Kind, Result, VirtualPath, Wait};
 
+/// What a directory keeps when its permissions change, as chmod(1) has it: whose group its new
+/// files get, and who may remove them. Clients cannot say these bits, and do not mean them.
+const DIRECTORY_BITS: u32 = 0o7000;
+
 /// Gives a file or directory other attributes.
 pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Result<()> {
     refuse_reserved(path)?;
@@ -22,12 +26,14 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
         return Err(Error::Denied);
     }
     let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
-    match super::metadata(&rustix::fs::fstat(&found)?).kind {
-        Kind::File | Kind::Directory => {}
+    let metadata = super::metadata(&rustix::fs::fstat(&found)?);
+    let kept = match metadata.kind {
+        Kind::File => 0,
+        Kind::Directory => metadata.mode & DIRECTORY_BITS,
         Kind::Link | Kind::Other => return Err(Error::NotRegular),
-    }
+    };
     if let Some(mode) = attributes.mode {
-        let mode = Mode::from_raw_mode(mode);
+        let mode = Mode::from_raw_mode(mode | kept);
         change(
             || set_mode(found.as_fd(), mode),
             || {
@@ -49,11 +55,17 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
     Ok(())
 }
 
+/// Gives a new directory its permissions, whatever the process's own mask has taken away.
+pub(super) fn set_permissions(directory: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    let inherited = super::metadata(&rustix::fs::fstat(directory)?).mode & DIRECTORY_BITS;
+    Ok(set_mode(directory, Mode::from_raw_mode(mode | inherited))?)
+}
+
 /// Sets the mode of what an `O_PATH` descriptor stands for.
 ///
 /// `fchmod` refuses such a descriptor, and its successor that does not is new (Linux 6.6); the
 /// name that the kernel has for the descriptor is as old as `O_PATH`.
-pub(super) fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
+fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
     let name = format!("/proc/self/fd/{}", found.as_raw_fd());
     rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
 }
@@ -93,7 +105,7 @@ const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Lookup;
+    use crate::storage::{Disk, Lookup, Operation, Storage, Umask};
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, symlink};
 
@@ -104,6 +116,31 @@ mod tests {
 
     fn at(path: &str) -> VirtualPath {
         VirtualPath::root().join(path.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_directory_keeps_the_bits_that_a_client_cannot_say_and_a_file_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("d")).unwrap();
+        fs::write(path("f"), "").unwrap();
+        for name in ["d", "f"] {
+            rustix::fs::chmod(path(name), Mode::from_raw_mode(0o2770)).unwrap();
+        }
+        let disk = Disk::open_root(directory.path()).unwrap();
+        let umask = Umask::new(0o027);
+        let operation = Operation::MakeDirectory {
+            path: at("/d/new"),
+            umask,
+        };
+        disk.perform(&operation, Wait::Allowed).unwrap();
+        for name in ["/d", "/f"] {
+            disk.perform(&Operation::SetAttributes(at(name), NEW), Wait::Allowed)
+                .unwrap();
+        }
+        let mode = |name: &str| fs::metadata(path(name)).unwrap().mode() & 0o7777;
+        assert_eq!((mode("d"), mode("f")), (0o2600, 0o600));
+        assert_eq!(mode("d/new"), 0o2750);
     }
 
     #[test]

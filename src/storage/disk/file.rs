@@ -70,7 +70,7 @@ impl File for DiskFile {
             Wait::Never => read_cached(self.descriptor.as_fd(), buffer, offset),
             Wait::Allowed => {
                 let read = || rustix::io::pread(&self.descriptor, &mut *buffer, offset);
-                Ok(retry_on_intr(read)?)
+                retry_on_intr(read).map_err(of_who_may_wait)
             }
         }
     }
@@ -134,6 +134,26 @@ fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<u
     }
 }
 
+/// Some files cannot be read even by who may wait (`/proc/kmsg` has none, a network's file system
+/// is cut off). That must not be tried again and again as what would only have to wait.
+fn of_who_may_wait(errno: Errno) -> Error {
+    match errno {
+        Errno::AGAIN => Error::InUse,
+        errno => errno.into(),
+    }
+}
+
 fn size(file: BorrowedFd<'_>) -> Result<u64> {
     Ok(super::metadata(&rustix::fs::fstat(file)?).size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_wait_is_not_told_to_wait() {
+        assert_eq!(of_who_may_wait(Errno::AGAIN), Error::InUse);
+        assert_eq!(of_who_may_wait(Errno::IO), Error::Device);
+    }
 }

@@ -55,13 +55,12 @@ pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) 
 fn make_directory(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<()> {
     refuse_new_reserved(path)?;
     let (parent, name) = root.parent(path)?.ok_or(Error::Exists)?;
-    let mode = Mode::from_raw_mode(umask.map_or(0o777, Umask::directory_mode));
-    rustix::fs::mkdirat(&parent, name, mode)?;
+    let mode = umask.map_or(0o777, Umask::directory_mode);
+    rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode))?;
     if umask.is_some() {
-        // What the process's own mask has taken away.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
-        attributes::set_mode(directory.as_fd(), mode)?;
+        attributes::set_permissions(directory.as_fd(), mode)?;
     }
     Ok(())
 }

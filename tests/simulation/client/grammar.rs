@@ -53,8 +53,7 @@ impl Line {
 
 impl Guest {
     /// What is said first.
-    pub(super) fn login_lines(&mut self) -> Vec<Line> {
-        self.is_ascii = true;
+    pub(super) fn login_lines(&self) -> Vec<Line> {
         let (name, password) = match self.habits.login {
             Login::Named => ("ann", "secret"),
             Login::Anonymous => ("anonymous", "me@"),

@@ -69,8 +69,6 @@ pub(crate) struct Haul {
     /// The final reply.
     pub(crate) verdict: Option<u16>,
     moved: usize,
-    /// The server had accepted its data connection, and said that there was none.
-    denied: bool,
 }
 
 impl Haul {
@@ -86,7 +84,6 @@ impl Haul {
             begun: false,
             verdict: None,
             moved: 0,
-            denied: false,
         }
     }
 
@@ -117,11 +114,8 @@ impl Haul {
     /// The final reply has come. Whatever is still open is closed, unless bytes are awaited.
     pub(crate) fn conclude(&mut self, code: u16, world: &mut World) {
         self.verdict = Some(code);
-        let wire = self.wire.and_then(|id| world.wire(id));
-        let is_passive = self.port.is_none();
-        let was_accepted = wire.is_some_and(|wire| wire.was_accepted());
-        self.denied = code == 425 && self.begun && is_passive && was_accepted;
-        let awaits = code == 226 && matches!(self.goods, Goods::Receive { .. });
+        let is_under_way = self.begun && self.end.is_none() && self.wire.is_some();
+        let awaits = matches!(self.goods, Goods::Receive { .. }) && (code == 226 || is_under_way);
         if awaits {
             self.manner = Manner::Prompt;
         } else {
@@ -149,12 +143,10 @@ impl Haul {
         self.verdict.is_some() && self.end.is_some()
     }
 
-    /// What is wrong with what came of it.
-    pub(crate) fn fault(&self) -> Option<String> {
+    /// What is wrong with what came of it. A transfer `may_break` when a call in its middle may
+    /// panic: what it held is then closed, and nothing more.
+    pub(crate) fn fault(&self, may_break: bool) -> Option<String> {
         let code = self.verdict?;
-        if self.denied {
-            return Some("425, and the data connection was accepted".to_owned());
-        }
         match &self.goods {
             Goods::Send {
                 finished: false, ..
@@ -172,11 +164,18 @@ impl Haul {
             Goods::Receive {
                 got,
                 expected: Expected::Exactly(bytes),
-            } if code != 226 && self.end == Some(End::Clean) && !got.is_empty() => (got != bytes
-                && !self.disturbed)
-                .then(|| format!("{code}, and a clean end after {} bytes", got.len())),
+            } if code != 226 && self.end == Some(End::Clean) && !got.is_empty() => {
+                (got != bytes && !may_break && !self.disturbed)
+                    .then(|| format!("{code}, and a clean end after {} bytes", got.len()))
+            }
             _ => None,
         }
+    }
+
+    /// Whether the server has taken the data connection that the client made.
+    pub(crate) fn was_accepted(&self, world: &mut World) -> bool {
+        let wire = self.wire.and_then(|id| world.wire(id));
+        wire.is_some_and(|wire| wire.was_accepted())
     }
 
     /// Whether neither the network nor the client did anything to it.

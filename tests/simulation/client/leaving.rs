@@ -61,10 +61,6 @@ impl Guest {
     pub(super) fn become_deaf(&mut self, world: &mut World) {
         self.leave_upload_open(Finish::Broken);
         self.life = Life::Deaf;
-        if self.haul.is_none() {
-            let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
-            self.unsent.extend_from_slice(burst);
-        }
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {
             capacity.min(30_000) / 8
@@ -73,6 +69,10 @@ impl Guest {
         };
         for _ in 0..lines {
             self.unsent.extend_from_slice(b"NOOP\r\n");
+        }
+        if self.haul.is_none() {
+            let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
+            self.unsent.extend_from_slice(burst);
         }
         self.flush(world);
     }

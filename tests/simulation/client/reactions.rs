@@ -108,11 +108,11 @@ impl Guest {
         let Some(haul) = &mut self.haul else {
             return;
         };
-        // Only the time-out can say so, where accepting cannot fail.
-        let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
+        // Where accepting cannot fail, only the time-out of one who never came can say so.
         let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
-        if code == 425 && haul.begun && accepts && is_early {
-            world.violate(format!("client {}: 425 before its time", self.number));
+        let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
+        if code == 425 && haul.begun && accepts && (is_early || haul.was_accepted(world)) {
+            world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
         let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
@@ -123,8 +123,9 @@ impl Guest {
             ));
         }
         haul.conclude(code, world);
+        let may_break = self.place.weather.panic != Odds(0);
         let fault = haul
-            .fault()
+            .fault(may_break)
             .filter(|_| matches!(haul.goods, Goods::Send { .. }));
         if let Some(fault) = fault {
             self.complain(&fault, world);
@@ -158,7 +159,7 @@ impl Guest {
         };
         let again = haul.step(world, &mut self.rng);
         if haul.is_over() {
-            let fault = haul.fault();
+            let fault = haul.fault(self.place.weather.panic != Odds(0));
             haul.hang_up(world);
             self.haul = None;
             if let Some(fault) = fault {

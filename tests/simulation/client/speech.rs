@@ -17,7 +17,7 @@ impl Guest {
             return self.wake_at(self.next_say, world);
         }
         let is_busy = !self.conversation.awaited.is_empty() || self.haul.is_some();
-        if let Some(line) = self.script.front() {
+        if !self.script.is_empty() {
             if self.habits.pipelines {
                 while let Some(line) = self.script.pop_front() {
                     self.say(line, world);
@@ -31,8 +31,6 @@ impl Guest {
                 } else {
                     self.next_say = world.now + pause;
                 }
-            } else if line.kind.is_transfer() {
-                self.interrupt(world);
             }
         } else if self.groups_left == 0 && (!is_busy || self.habits.hurries) {
             return self.take_leave(world);

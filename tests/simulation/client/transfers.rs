@@ -49,8 +49,14 @@ impl Guest {
             Kind::Store
         };
         lines.push(Line::new(kind, verb));
-        if self.habits.pipelines && self.rng.one_in(4) {
+        if self.habits.pipelines && manner == Manner::Absent && self.rng.one_in(2) {
+            lines.push(Line::new(Kind::Abor, "ABOR"));
+        } else if self.habits.pipelines && self.rng.one_in(4) {
             lines.push(self.interruption());
+        } else if self.habits.pipelines && self.rng.one_in(8) {
+            // What is heard at once stands behind what is not.
+            lines.push(Line::new(Kind::TooLong, vec![b'x'; 5_000]));
+            lines.push(Line::new(Kind::Stat, "STAT"));
         }
         lines
     }

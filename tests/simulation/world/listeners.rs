@@ -15,6 +15,9 @@ use super::{Occurrence, Side, Watched, WireId, World};
 
 pub(crate) type PostId = u64;
 
+/// The first port for passive listeners.
+pub(crate) const FIRST_PORT: u16 = 50_000;
+
 /// `EMFILE`.
 const NO_DESCRIPTOR: i32 = 24;
 
@@ -35,7 +38,14 @@ pub(crate) enum ClientPort {
 }
 
 impl World {
-    pub(crate) fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<PostId> {
+    pub(crate) fn listen(
+        &mut self,
+        mut address: SocketAddr,
+        token: Token,
+    ) -> io::Result<(PostId, SocketAddr)> {
+        if address.port() == 0 {
+            address.set_port(self.some_free_port());
+        }
         if self.fault(|weather| weather.no_descriptor) {
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
@@ -52,7 +62,19 @@ impl World {
                 backlog,
             },
         );
-        Ok(id)
+        Ok((id, address))
+    }
+
+    /// As the system would choose it, but soon again: who comes late may find another there.
+    fn some_free_port(&mut self) -> u16 {
+        let taken: Vec<_> = self
+            .posts
+            .values()
+            .map(|post| post.address.port())
+            .collect();
+        let free = |port: &u16| !taken.contains(port);
+        let ports: Vec<_> = (FIRST_PORT..).filter(free).take(4).collect();
+        self.rng.pick(&ports)
     }
 
     pub(crate) fn accept(&mut self, id: PostId, token: Token) -> io::Result<(WireId, SocketAddr)> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
-pub(crate) use listeners::{ClientPort, PostId};
+pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};

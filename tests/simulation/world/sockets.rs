@@ -70,6 +70,11 @@ impl World {
             return;
         };
         let end = wire.end(side);
+        if side == Side::Client && end.line == Line::Dialling {
+            // What has not arrived is not answered any more: it never will be a connection.
+            self.wires.remove(&id);
+            return;
+        }
         end.closed = true;
         let (is_up, shut) = (end.line == Line::Up, end.shut);
         let abrupt = end.reset_on_close || !end.inbound.arrived.is_empty();
@@ -191,7 +196,7 @@ impl World {
 
     /// Whether a fault of the network has ended a connection.
     pub(crate) fn is_cut(&mut self, id: WireId) -> bool {
-        self.wire(id).is_none_or(|wire| wire.cut)
+        self.wire(id).is_some_and(|wire| wire.cut)
     }
 
     /// Cuts a connection off from the client's side.
