@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::auth::{Credentials, Rights};
+use mioftpd::auth::{Credentials, Rights, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
@@ -186,8 +186,27 @@ impl Typed {
         Ok(())
     }
 
+    /// What was typed to no effect was meant otherwise.
+    fn check(&self) -> Result<(), Usage> {
+        let wrong = |text: &str| Err(Usage(text.to_owned()));
+        let is_for_files = self.writable || self.anonymous || self.user.is_some();
+        if is_for_files && self.root.is_none() {
+            return wrong("--writable, --user and --anonymous go with a DIR to serve");
+        }
+        if self.writable && self.user.is_some() && !self.anonymous {
+            return wrong(
+                "--writable is for anonymous clients: add --anonymous, or leave it out; --user may write",
+            );
+        }
+        if self.user.as_deref().is_some_and(is_anonymous) {
+            return wrong("--user takes another name: 'anonymous' and 'ftp' take any password");
+        }
+        Ok(())
+    }
+
     /// Sees whether it fits together.
     fn config(self, password: Option<OsString>) -> Result<Action, Usage> {
+        self.check()?;
         let mut config = Config {
             listen: self.listen,
             root: self.root,

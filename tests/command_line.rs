@@ -102,6 +102,10 @@ fn wrong_combinations_are_2() {
         &["MIOFTPD_PASSWORD", "--password-file"],
     );
     fails(&[root, root], 2, &[root]);
+    fails(&["--writable"], 2, &["--writable", "DIR"]);
+    fails(&["--user", "ftp", root], 2, &["--user", "ftp"]);
+    let useless = ["--user", "alice", "--writable", root];
+    fails(&useless, 2, &["--writable", "--anonymous"]);
 }
 
 #[test]
