@@ -111,7 +111,10 @@ impl Server {
             network: Box::new(network),
             storage,
             runner,
-            passive_ports: PassivePorts::new(config.passive_ports),
+            passive_ports: match config.passive_ports {
+                None => PassivePorts::any(),
+                range => PassivePorts::new(range),
+            },
             settings: Settings {
                 mode,
                 accounts: config.accounts,

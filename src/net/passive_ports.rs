@@ -13,9 +13,17 @@ use super::{Listener, Network, Token};
 
 const WORD: usize = u64::BITS as usize;
 
+/// The ports that are tried where any will do: those that Linux itself gives by default.
+const USUAL: RangeInclusive<u16> = 32768..=60999;
+
+/// How many of them are tried before the system is asked.
+const TRIES: usize = 16;
+
 /// The ports that passive listeners may have.
 pub struct PassivePorts {
     range: Option<Range>,
+    /// Whether a port outside of the range will do too.
+    is_preference: bool,
 }
 
 /// The right to one port of the range.
@@ -33,10 +41,21 @@ impl PortLease {
 }
 
 impl PassivePorts {
-    /// Only these ports (0 is none), or any that the system gives.
+    /// Only these ports (0 is none), or whichever the system gives.
     pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
         Self {
             range: range.map(Range::new),
+            is_preference: false,
+        }
+    }
+
+    /// Any port, chosen here. The system, asked for one, looks for a port that nothing reminds
+    /// of: behind thousands of transfers, each of which waits a minute to be forgotten
+    /// (TIME-WAIT), that takes milliseconds. A port that is named is taken at once.
+    pub fn any() -> Self {
+        Self {
+            range: Some(Range::new(USUAL)),
+            is_preference: true,
         }
     }
 
@@ -53,13 +72,15 @@ impl PassivePorts {
         token: Token,
     ) -> io::Result<(Box<dyn Listener>, PortLease)> {
         let Some(range) = &mut self.range else {
-            here.set_port(0);
-            let listener = network.listen(here, token)?;
-            let port = listener.local_address().port();
-            return Ok((listener, PortLease { port }));
+            return listen_anywhere(network, here, token);
         };
         let start = range.unforeseeable();
-        for step in 0..range.size {
+        let tries = if self.is_preference {
+            TRIES
+        } else {
+            range.size
+        };
+        for step in 0..tries {
             let index = (start + step) % range.size;
             let Some(port) = range.free_port(index) else {
                 continue;
@@ -73,6 +94,9 @@ impl PassivePorts {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
+        }
+        if self.is_preference {
+            return listen_anywhere(network, here, token);
         }
         let reason = "every passive port is in use";
         Err(io::Error::new(io::ErrorKind::AddrNotAvailable, reason))
@@ -91,15 +115,27 @@ impl PassivePorts {
         }
     }
 
-    /// How many ports are not leased; `None` where there is no range.
+    /// How many ports are not leased; `None` where any will do.
     pub fn available(&self) -> Option<usize> {
-        let range = self.range.as_ref()?;
+        let range = self.range.as_ref().filter(|_| !self.is_preference)?;
         Some(
             (0..range.size)
                 .filter(|&index| !range.is_leased(index))
                 .count(),
         )
     }
+}
+
+/// Wherever the system says.
+fn listen_anywhere(
+    network: &mut dyn Network,
+    mut here: SocketAddr,
+    token: Token,
+) -> io::Result<(Box<dyn Listener>, PortLease)> {
+    here.set_port(0);
+    let listener = network.listen(here, token)?;
+    let port = listener.local_address().port();
+    Ok((listener, PortLease { port }))
 }
 
 /// A range of ports with a bit for each: leased or not.
@@ -301,6 +337,24 @@ mod tests {
             })
             .collect();
         assert!(distinct.len() > 1);
+    }
+
+    #[test]
+    fn any_port_is_a_usual_one_or_else_the_systems() {
+        let mut ports = PassivePorts::any();
+        assert_eq!(ports.available(), None);
+        let mut free = Fake::default();
+        let (listener, lease) = ports.listen(&mut free, LOOPBACK, Token(1)).unwrap();
+        assert!(USUAL.contains(&lease.port()) && USUAL.contains(&listener.local_address().port()));
+        ports.release(lease);
+        let mut taken = Fake {
+            refused: USUAL.collect(),
+            ..Fake::default()
+        };
+        let (_, lease) = ports.listen(&mut taken, LOOPBACK, Token(1)).unwrap();
+        assert_eq!(taken.asked.len(), TRIES + 1);
+        assert_eq!(taken.asked.last(), Some(&0));
+        ports.release(lease);
     }
 
     #[test]
