@@ -28,7 +28,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use admission::{Admission, Door};
 use connection::{CloseReason, Connection, Visit};
@@ -360,10 +360,5 @@ impl Reactor {
                 }
             }
         }
-    }
-
-    /// The time that the reactor goes by.
-    pub fn now(&self) -> Instant {
-        self.services.now
     }
 }

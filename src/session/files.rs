@@ -158,7 +158,7 @@ impl Session {
             (Question::ModificationTime | Question::TimeOrName(_), Answer::Metadata(metadata)) => {
                 cx.reply(&modification_reply(&metadata));
             }
-            _ => cx.reply(&Reply::fixed(250, "Requested file action okay, completed.")),
+            _ => cx.reply(&Reply::file_action_completed()),
         }
     }
 
@@ -170,8 +170,7 @@ impl Session {
             (question, Err(error)) => cx.reply(&refused(&question, error)),
             (Question::RenameFrom(path), Ok(_)) => {
                 self.rename_from = Some(Box::new(path));
-                let text = "Requested file action pending further information.";
-                cx.reply(&Reply::fixed(350, text));
+                cx.reply(&Reply::pending_further_information());
             }
             (Question::Facts(path), Ok(entry)) => self.facts_reply(&path, &entry, cx),
             _ => {}

@@ -56,7 +56,7 @@ impl Session {
     pub(super) fn user(&mut self, name: &[u8], cx: &mut Context<'_>) {
         self.flush_account(cx);
         self.login = Login::Named(name.into());
-        cx.reply(&Reply::fixed(331, "User name okay, need password."));
+        cx.reply(&Reply::need_password());
     }
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
@@ -85,7 +85,7 @@ impl Session {
         self.login = Login::LoggedIn(name, rights);
         self.failures = 0;
         cx.deadlines.clear(Deadline::Login);
-        cx.reply(&Reply::fixed(230, "User logged in, proceed."));
+        cx.reply(&Reply::logged_in());
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {

@@ -294,8 +294,8 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
 fn ends(ending: Ending) -> Reply {
     match ending {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
-        Ending::NotConnected => Reply::fixed(425, "Can't open data connection."),
-        Ending::Cut => Reply::fixed(426, "Connection closed; transfer aborted."),
+        Ending::NotConnected => Reply::cannot_open_data_connection(),
+        Ending::Cut => Reply::transfer_aborted(),
         Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
