@@ -8,9 +8,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
+use crate::net::DataSession;
 use crate::limits::{self, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
+use crate::session::SecurityPolicy;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -39,6 +41,8 @@ pub struct Config {
     pub allow_fxp: bool,
     /// Whether COMB is served, which puts files together and removes the parts.
     pub allow_combine: bool,
+    /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
+    pub tls: Option<TlsConfig>,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once.
@@ -47,6 +51,49 @@ pub struct Config {
     pub connections_per_address: usize,
     /// How long anything may take.
     pub timings: Timings,
+}
+
+/// How connections are secured.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// What the server proves itself with.
+    pub certificate: Certificate,
+    /// Addresses where TLS begins at once (implicit FTPS); with AUTH it begins everywhere else.
+    pub listen: Vec<SocketAddr>,
+    /// What TLS is for.
+    pub policy: SecurityPolicy,
+    /// Whether data connections must resume the TLS session of their control connection.
+    pub data_session: DataSession,
+    /// Whose certificates clients may show; `None`: none are asked for.
+    pub clients: Option<ClientAuthority>,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// Two PEM files.
+    Files {
+        /// The certificate, and behind it those that lead to its authority.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// One that no authority has signed, made at the start.
+    SelfSigned {
+        /// Where it is kept for the next start; `None`: nowhere.
+        state: Option<PathBuf>,
+        /// The host's names and addresses; clients look at the first one least.
+        names: Vec<String>,
+    },
+}
+
+/// Who signs the certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuthority {
+    /// Its certificate, a PEM file; several may be in it.
+    pub file: PathBuf,
+    /// Whether a client must show a certificate, or may.
+    pub required: bool,
 }
 
 impl Default for Config {
@@ -64,6 +111,7 @@ impl Default for Config {
             charset: None,
             allow_fxp: false,
             allow_combine: false,
+            tls: None,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

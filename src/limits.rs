@@ -80,6 +80,24 @@ pub const CONNECTIONS: usize = 4096;
 /// Connections of one address. High, because a whole company may sit behind one.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1024;
 
+/// Steps of TLS handshakes in one pass: each can cost a signature, some hundred microseconds and
+/// with RSA more than a millisecond, during which the others wait.
+pub const HANDSHAKES_PER_PASS: usize = 1;
+
+/// Reads from the socket of a secured connection in one call; a peer could otherwise keep it
+/// busy for ever with records that hold nothing.
+pub const TLS_READS_PER_CALL: usize = 64;
+
+/// Tickets that a control connection is given in TLS 1.3. They can be used again and again, but
+/// there are clients that use each once: for so many transfers, if these give them no more.
+pub const TLS_TICKETS_CONTROL: usize = 8;
+
+/// Tickets that a data connection is given, for the transfers that follow.
+pub const TLS_TICKETS_DATA: usize = 2;
+
+/// TLS sessions that are kept here, of TLS 1.2 clients that know no tickets.
+pub const TLS_SESSIONS_KEPT: usize = 256;
+
 /// Jobs that wait for a worker before new connections are refused: the storage hangs.
 pub const JOBS_WAITING: usize = 4096;
 
@@ -116,8 +134,10 @@ pub struct Timings {
     pub idle: Duration,
     /// A failed login is answered after this, times the number of failures so far.
     pub penalty: Duration,
-    /// From the 150 to the data connection.
+    /// From the 150 to the data connection, secured if it is to be.
     pub data_connect: Duration,
+    /// From the 234, or the connection, to the end of the TLS handshake.
+    pub handshake: Duration,
     /// Between two bytes of a transfer.
     pub data_stall: Duration,
     /// With replies unread, until the client takes the next byte.
@@ -135,6 +155,7 @@ impl Default for Timings {
             idle: Duration::from_secs(600),
             penalty: Duration::from_millis(500),
             data_connect: Duration::from_secs(30),
+            handshake: Duration::from_secs(15),
             data_stall: Duration::from_secs(120),
             reply_stall: Duration::from_secs(60),
             linger: Duration::from_secs(2),

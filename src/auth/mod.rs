@@ -71,6 +71,12 @@ impl Accounts {
         let right_name = same(&credentials.name, name);
         (right_name && right_password && self.named.is_some()).then_some(Rights::ReadWrite)
     }
+
+    /// What somebody may do of whom it is certain, without a password, that this is its name.
+    pub fn vouched(&self, name: &[u8]) -> Option<Rights> {
+        let named = self.named.as_ref()?;
+        (named.name == name).then_some(Rights::ReadWrite)
+    }
 }
 
 /// RFC 1635: `anonymous`, and `ftp` as its old name.

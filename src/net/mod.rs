@@ -1,20 +1,24 @@
 //! The network seam: the operating system's sockets behind three small traits.
 //!
 //! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else. Production is [`SystemNetwork`] (mio and rustix); the simulator has
+//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and rustix); the simulator has
 //! its own, on virtual time. Nothing here knows FTP, sessions or files.
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
+mod channel;
 mod passive_ports;
 mod stream;
 mod system;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub mod tls;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use channel::{Channel, DataSession};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
@@ -45,6 +49,8 @@ pub enum Event {
     Ready(Token, Readiness),
     /// The process was asked to stop (SIGTERM or SIGINT).
     StopSignal,
+    /// The process was asked to read its files again (SIGHUP).
+    ReloadSignal,
 }
 
 /// Interrupts a [`Network::poll`] from another thread; wakes coalesce.
@@ -102,6 +108,14 @@ pub trait Stream: Send {
     /// Writes what there is room for.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
+    /// As [`write`](Self::write), from several pieces; it may stop behind the first.
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match pieces.iter().find(|piece| !piece.is_empty()) {
+            Some(piece) => self.write(piece),
+            None => Ok(0),
+        }
+    }
+
     /// Sends up to `count` bytes of `file` from `offset` without copying them through
     /// this process where the system can; 0 means the file ends at `offset`.
     /// May wait for the disk, never for the network.
@@ -115,6 +129,9 @@ pub trait Stream: Send {
     fn local_address(&self) -> io::Result<SocketAddr>;
 
     /// Half-close: no more output; the peer reads an end after what was written.
+    ///
+    /// # Errors
+    /// `WouldBlock` where something must be written first: then again, when there is room.
     fn shutdown(&mut self) -> io::Result<()>;
 
     /// Makes the coming close a reset that throws away what the peer has not read, so that

@@ -3,7 +3,7 @@
 //! It owns the socket and adds nothing to what the system calls do: one call each, no buffer,
 //! no state. It does not know what the bytes mean, nor who waits for them.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
@@ -50,6 +50,10 @@ impl Stream for SystemStream {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| self.socket.write(bytes))
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        uninterrupted(|| self.socket.write_vectored(pieces))
     }
 
     fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize> {

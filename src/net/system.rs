@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use mio::{Interest, Poll, Registry};
 use rustix::io::Errno;
 use rustix::net::{self as sys, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::stream::SystemStream;
@@ -54,10 +54,10 @@ impl SystemNetwork {
         })
     }
 
-    /// From now on SIGTERM and SIGINT do not end the process: [`poll`](Network::poll) reports
-    /// each as [`Event::StopSignal`]. (The same signal twice between two polls is one.)
-    pub fn stop_on_signals(&mut self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    /// From now on SIGTERM, SIGINT and SIGHUP do not end the process: [`poll`](Network::poll)
+    /// reports each as its [`Event`]. (The same signal twice between two polls is one.)
+    pub fn hear_signals(&mut self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         self.poll
             .registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -121,7 +121,10 @@ impl Network for SystemNetwork {
                 WAKER => {}
                 SIGNALS => {
                     let pending = self.signals.iter_mut().flat_map(Signals::pending);
-                    events.extend(pending.map(|_| Event::StopSignal));
+                    events.extend(pending.map(|signal| match signal {
+                        SIGHUP => Event::ReloadSignal,
+                        _ => Event::StopSignal,
+                    }));
                 }
                 mio::Token(token) => events.push(Event::Ready(Token(token), readiness(event))),
             }
@@ -350,10 +353,15 @@ mod tests {
     #[test]
     fn each_signal_is_an_event() {
         let mut network = SystemNetwork::new().unwrap();
-        network.stop_on_signals().unwrap();
-        for signal in [SIGTERM, SIGINT, SIGTERM] {
+        network.hear_signals().unwrap();
+        for (signal, expected) in [
+            (SIGTERM, Event::StopSignal),
+            (SIGHUP, Event::ReloadSignal),
+            (SIGINT, Event::StopSignal),
+            (SIGTERM, Event::StopSignal),
+        ] {
             signal_hook::low_level::raise(signal).unwrap();
-            poll_until(&mut network, |event| event == Event::StopSignal);
+            poll_until(&mut network, |event| event == expected);
         }
     }
 

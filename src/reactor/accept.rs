@@ -8,11 +8,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::Reactor;
-use super::admission::Refusal;
+use super::admission::{Protocol, Refusal};
 use super::connection::Connection;
 use super::key::{Key, Source};
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
-use crate::net::Stream;
+use crate::net::{Channel, Stream};
 use crate::protocol::reply::Reply;
 
 impl Reactor {
@@ -39,7 +39,8 @@ impl Reactor {
         match door.listener.accept(Source::Control(key).to_token()) {
             Ok((stream, peer)) => {
                 door.let_in();
-                self.welcome(key, stream, peer);
+                let protocol = door.protocol;
+                self.welcome(key, Channel::clear(stream), peer, protocol);
                 true
             }
             Err(error) => match error.kind() {
@@ -58,9 +59,12 @@ impl Reactor {
         }
     }
 
-    fn welcome(&mut self, key: Key, mut stream: Box<dyn Stream>, peer: SocketAddr) {
+    fn welcome(&mut self, key: Key, mut stream: Channel, peer: SocketAddr, protocol: Protocol) {
         if let Err(refusal) = self.admit(peer.ip()) {
             log::warn!("Refused a connection (address = {peer}): {refusal:?}");
+            if protocol == Protocol::Ftps {
+                return;
+            }
             let mut reply = Vec::new();
             Reply::service_not_available().write_to(&mut reply);
             // It fits into a new socket's buffer; a client that is gone does not miss it.
@@ -71,7 +75,10 @@ impl Reactor {
         log::info!("Accepted new connection (address = {peer})");
         let connection = Connection::open(key, stream, peer, &mut self.services);
         self.connections.insert(connection);
-        self.visit(key, |_, _| Ok(()));
+        self.visit(key, |connection, services| match protocol {
+            Protocol::Ftp => Ok(()),
+            Protocol::Ftps => connection.secure(services),
+        });
     }
 
     fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {

@@ -59,6 +59,16 @@ impl Admission {
     }
 }
 
+/// What is spoken from the first byte at a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// FTP, which AUTH may secure later.
+    #[default]
+    Ftp,
+    /// TLS, and FTP inside it (implicit FTPS).
+    Ftps,
+}
+
 /// One of the server's own listeners.
 ///
 /// ```text
@@ -70,6 +80,7 @@ impl Admission {
 /// ```
 pub(super) struct Door {
     pub(super) listener: Box<dyn Listener>,
+    pub(super) protocol: Protocol,
     state: DoorState,
 }
 
@@ -81,9 +92,10 @@ enum DoorState {
 }
 
 impl Door {
-    pub(super) fn new(listener: Box<dyn Listener>) -> Self {
+    pub(super) fn new(listener: Box<dyn Listener>, protocol: Protocol) -> Self {
         Self {
             listener,
+            protocol,
             state: DoorState::Asleep,
         }
     }
@@ -170,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_news_once_until_somebody_is_let_in() {
-        let mut door = Door::new(Box::new(Locked));
+        let mut door = Door::new(Box::new(Locked), Protocol::Ftp);
         let mut now = Instant::now();
         assert!(!door.is_ready(now));
         door.knock();

@@ -16,7 +16,8 @@ use super::latch::Latch;
 use super::run_queue::{Queued, Turn};
 use super::services::Services;
 use crate::limits::INPUT_BYTES;
-use crate::net::Stream;
+use crate::net::tls::Tag;
+use crate::net::{Channel, Stream};
 use crate::protocol::line::LineBuffer;
 use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
 
@@ -31,6 +32,8 @@ pub(super) enum CloseReason {
     Cut(io::ErrorKind),
     /// The client does not read its replies.
     RepliesUnread,
+    /// The TLS handshake, or the end of TLS, did not come about.
+    NotSecured,
     /// A turn panicked: a bug, and contained.
     Panicked,
     /// The server has stopped.
@@ -43,6 +46,7 @@ impl fmt::Display for CloseReason {
             Self::Finished => f.write_str("the conversation is over"),
             Self::ClientLeft => f.write_str("the client left"),
             Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
+            Self::NotSecured => f.write_str("no TLS handshake came about"),
             Self::RepliesUnread => f.write_str("the client does not read its replies"),
             Self::Panicked => f.write_str("its turn panicked; this is a bug"),
             Self::Stopped => f.write_str("the server has stopped"),
@@ -57,12 +61,18 @@ pub(super) type Visit = Result<(), CloseReason>;
 ///
 /// ```text
 ///   Open ──last reply written, half-closed──▶ Lingering ──client's end, deadline──▶ closed
-///     └──client's end──▶ HalfOpen ──nothing left to answer──▶ closed
+///   │ ▲└──client's end──▶ HalfOpen ──nothing left to answer──▶ closed
+///   │ └────────────────────────────────────────┐
+///   └──AUTH, CCC──▶ Switching ──234 written──▶ Handshaking     (implicit TLS begins here)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Commands come and replies go.
     Open,
+    /// The reply that begins or ends TLS is on its way; nothing is read until it is written.
+    Switching(Switch),
+    /// TLS begins or ends; nothing is said, and nothing is heard.
+    Handshaking(Switch),
     /// The client will send no more; what it sent is still answered.
     HalfOpen,
     /// The last reply is written. What the client still sends is read and thrown away: closing
@@ -70,10 +80,19 @@ pub(super) enum Phase {
     Lingering,
 }
 
+/// Which way a connection changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// From clear text to TLS.
+    Secure,
+    /// And back (CCC).
+    Clear,
+}
+
 pub(super) struct Connection {
     key: Key,
     pub(super) peer: SocketAddr,
-    pub(super) stream: Box<dyn Stream>,
+    pub(super) stream: Channel,
     pub(super) ready: Latch,
     pub(super) phase: Phase,
     pub(super) input: LineBuffer,
@@ -81,6 +100,8 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
+    /// What the TLS sessions of its data connections are known by.
+    pub(super) tag: Option<Tag>,
     /// The job that is awaited has this ticket; completions with another one are late.
     pub(super) ticket: u32,
     pub(super) queued: Queued,
@@ -92,7 +113,7 @@ impl Connection {
     /// A connection that was just accepted; the greeting is in its outbox.
     pub(super) fn open(
         key: Key,
-        stream: Box<dyn Stream>,
+        stream: Channel,
         peer: SocketAddr,
         services: &mut Services,
     ) -> Self {
@@ -113,6 +134,7 @@ impl Connection {
             session,
             deadlines,
             data: None,
+            tag: None,
             ticket: 0,
             queued: Queued::default(),
             armed: None,
@@ -157,15 +179,25 @@ impl Connection {
     /// runs.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
+            Turn::Handshake => {
+                matches!(self.phase, Phase::Handshaking(_))
+                    && (self.ready.readable || (self.ready.writable && self.stream.has_unsent()))
+            }
+            Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
             Turn::Control if self.phase == Phase::Lingering => self.ready.readable,
             Turn::Control => {
-                (self.ready.writable && !self.outbox.is_empty())
+                (self.ready.writable && self.has_output())
                     || (self.ready.readable && self.wants_input())
                     || self.has_command()
                     || self.has_urgent()
             }
             Turn::Data => self.data.as_ref().is_some_and(|data| data.is_runnable()),
         }
+    }
+
+    /// Whether there is something to be written.
+    fn has_output(&self) -> bool {
+        !self.outbox.is_empty() || self.stream.has_unsent()
     }
 
     /// Whether more commands may be read.
@@ -208,6 +240,7 @@ impl Connection {
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
+                Deadline::Handshake => return Err(CloseReason::NotSecured),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
         }
@@ -216,11 +249,19 @@ impl Connection {
 
     /// Writes what there is room for; what is left has a deadline.
     fn write_replies(&mut self, services: &Services) -> Visit {
+        if matches!(self.phase, Phase::Handshaking(_)) {
+            return Ok(());
+        }
         let mut progress = false;
-        while self.ready.writable && !self.outbox.is_empty() {
-            match self.stream.write(self.outbox.unsent()) {
-                Ok(0) => return Err(CloseReason::Cut(io::ErrorKind::WriteZero)),
-                Ok(count) => {
+        while self.ready.writable && self.has_output() {
+            let written = match self.outbox.unsent() {
+                [] => self.stream.flush().map(|()| None),
+                replies => self.stream.write(replies).map(Some),
+            };
+            match written {
+                Ok(None) => {}
+                Ok(Some(0)) => return Err(CloseReason::Cut(io::ErrorKind::WriteZero)),
+                Ok(Some(count)) => {
                     self.outbox.wrote(count);
                     progress = true;
                 }
@@ -231,36 +272,61 @@ impl Connection {
                 },
             }
         }
-        if self.outbox.is_empty() {
+        if !self.has_output() {
             self.deadlines.clear(Deadline::ReplyStall);
         } else if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
-            let stall = services.now + services.settings.timings.reply_stall;
-            self.deadlines.set(Deadline::ReplyStall, stall);
+            self.restart_reply_clock(services);
         }
         Ok(())
     }
 
+    fn restart_reply_clock(&mut self, services: &Services) {
+        let stall = services.now + services.settings.timings.reply_stall;
+        self.deadlines.set(Deadline::ReplyStall, stall);
+    }
+
     /// Closes, or begins to, when everything is said.
     fn settle(&mut self, services: &Services) -> Visit {
-        if !self.outbox.is_empty() {
-            return Ok(());
-        }
         match self.phase {
-            Phase::Open if self.session.is_closing() => {
-                if self.stream.shutdown().is_err() {
-                    return Err(CloseReason::Finished);
-                }
+            // The last reply cannot be said, and it would not be heard.
+            Phase::Handshaking(_) if self.session.is_closing() => Err(CloseReason::NotSecured),
+            _ if !self.outbox.is_empty() => Ok(()),
+            Phase::Switching(switch) if !self.session.is_closing() => {
+                self.begin_handshake(switch, services)
+            }
+            Phase::Open | Phase::Switching(_) if self.session.is_closing() => {
+                self.begin_to_linger(services)
+            }
+            Phase::HalfOpen if self.session.is_closing() => self.leave(CloseReason::Finished),
+            Phase::HalfOpen if self.session.accepts_command() && !self.input.has_line() => {
+                self.leave(CloseReason::ClientLeft)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_to_linger(&mut self, services: &Services) -> Visit {
+        match self.stream.shutdown() {
+            Ok(()) => {
                 self.phase = Phase::Lingering;
                 self.deadlines.clear_all();
                 let linger = services.now + services.settings.timings.linger;
                 self.deadlines.set(Deadline::Linger, linger);
                 Ok(())
             }
-            Phase::HalfOpen if self.session.is_closing() => Err(CloseReason::Finished),
-            Phase::HalfOpen if self.session.accepts_command() && !self.input.has_line() => {
-                Err(CloseReason::ClientLeft)
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.ready.writable = false;
+                self.restart_reply_clock(services);
+                Ok(())
             }
-            _ => Ok(()),
+            Err(_) => Err(CloseReason::Finished),
         }
+    }
+
+    /// The client has ended its side already; that we end ours is all that is left to say.
+    fn leave(&mut self, reason: CloseReason) -> Visit {
+        // Where there is no room for it, it is not waited for.
+        let _ = self.stream.shutdown();
+        Err(reason)
     }
 }

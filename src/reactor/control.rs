@@ -8,6 +8,7 @@ use std::io;
 use super::connection::{CloseReason, Connection, Phase, Visit};
 use super::services::Services;
 use crate::limits::COMMANDS_PER_TURN;
+use crate::net::Stream as _;
 use crate::session::Session;
 
 impl Connection {
@@ -32,15 +33,11 @@ impl Connection {
         let room = self.input.spare();
         let asked = room.len();
         match self.stream.read(room) {
-            Ok(0) if asked > 0 => {
-                self.phase = Phase::HalfOpen;
-                self.ready.readable = false;
-                self.converse(services, Session::input_ended);
-            }
+            Ok(0) if asked > 0 => self.end_input(services),
             Ok(count) => {
                 self.input.filled(count);
                 // The next bytes will be a new edge, unless their edge was this one.
-                if count < asked && !self.ready.drain {
+                if count < asked && !self.ready.drain && !self.stream.has_unread() {
                     self.ready.readable = false;
                 }
             }
@@ -50,10 +47,19 @@ impl Connection {
                     self.ready.drain = false;
                 }
                 io::ErrorKind::Interrupted => {}
+                // Many clients end TLS by closing the socket.
+                io::ErrorKind::UnexpectedEof => self.end_input(services),
                 kind => return Err(CloseReason::Cut(kind)),
             },
         }
         Ok(())
+    }
+
+    /// The client will send no more.
+    fn end_input(&mut self, services: &mut Services) {
+        self.phase = Phase::HalfOpen;
+        self.ready.readable = false;
+        self.converse(services, Session::input_ended);
     }
 
     fn execute_commands(&mut self, services: &mut Services) {

@@ -10,6 +10,7 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
+use crate::net::{Channel, Stream};
 use crate::session::{Ending, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
@@ -95,7 +96,8 @@ impl Connection {
         }
     }
 
-    /// The file is open, the 150 is said, the stream stands: it is a transfer.
+    /// The file is open, the 150 is said, the stream stands: it is a transfer, secured first where
+    /// that was agreed on.
     fn join(&mut self, services: &mut Services) {
         let data = self.data();
         let (link, motion) = (
@@ -103,17 +105,50 @@ impl Connection {
             std::mem::take(&mut data.motion),
         );
         match (link, motion) {
-            (Link::Open(stream), Motion::Begun(source)) => {
-                let interest = source.first_interest();
-                data.motion = Motion::Here(Box::new(Transfer::new(stream, source)), interest);
-                self.converse(services, |session, cx| {
-                    session.report(Report::Connected, cx);
-                });
-            }
+            (Link::Open(stream), Motion::Begun(source)) => match self.protected(stream, services) {
+                Ok(channel) => {
+                    let transfer = Box::new(Transfer::new(channel, source));
+                    let interest = transfer.first_interest();
+                    self.tell_of(&transfer, services);
+                    self.data().motion = Motion::Here(transfer, interest);
+                }
+                Err(error) => {
+                    log::error!("{}: Cannot secure a data connection: {error}", self.peer);
+                    self.data().motion = Motion::Begun(source);
+                    self.cut(Ending::NotSecured, services);
+                }
+            },
             (link, motion) => {
                 data.link = link;
                 data.motion = motion;
             }
+        }
+    }
+
+    /// A data connection in the clear or about to be secured, as PROT has it (RFC 2228 §3).
+    fn protected(
+        &self,
+        stream: Box<dyn Stream>,
+        services: &Services,
+    ) -> std::io::Result<Channel> {
+        let mut channel = Channel::clear(stream);
+        if self.session.protects_data() {
+            let (Some(acceptor), Some(tag)) = (&services.acceptor, self.tag) else {
+                return Err(std::io::Error::other("there is no TLS"));
+            };
+            channel.secure(acceptor.data(tag)?);
+        }
+        Ok(channel)
+    }
+
+    /// Tells the session how far the transfer is.
+    fn tell_of(&mut self, transfer: &Transfer, services: &mut Services) {
+        let moved = transfer.moved();
+        if transfer.is_connected() {
+            self.converse(services, |session, cx| {
+                session.report(Report::Connected, cx);
+                session.report(Report::Moved(moved), cx);
+            });
         }
     }
 
@@ -145,9 +180,10 @@ impl Connection {
                 session.report(Report::Marked(mark), cx);
             });
         }
-        self.converse(services, |session, cx| {
-            session.report(Report::Moved(moved), cx);
-        });
+        if let Some(remark) = transfer.take_remark() {
+            log::warn!("{}: {remark}", self.peer);
+        }
+        self.tell_of(&transfer, services);
         let data = self.data();
         match verdict {
             Verdict::Again => data.motion = Motion::Here(transfer, Interest::Now),
@@ -227,6 +263,7 @@ impl From<Failure> for Ending {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Connection => Self::Cut,
+            Failure::Security => Self::NotSecured,
             Failure::Malformed => Self::Malformed,
             Failure::Storage(error) => Self::Failed(error),
         }

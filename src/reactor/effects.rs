@@ -6,13 +6,14 @@
 
 use std::net::SocketAddr;
 
-use super::connection::Connection;
+use super::connection::{Connection, Switch};
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::errand::{Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
+use crate::net::Stream as _;
 use crate::session::{Ending, Order, Report};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Opened, Plan, Source, Verdict};
@@ -26,6 +27,12 @@ impl Connection {
                     let rights = services.settings.accounts.verify(&credentials);
                     self.report(Report::Verified(rights), services);
                 }
+                Order::Vouch(name) => {
+                    let rights = services.settings.accounts.vouched(&name);
+                    self.report(Report::Verified(rights), services);
+                }
+                Order::Secure => self.switch(Switch::Secure, services),
+                Order::Clear => self.switch(Switch::Clear, services),
                 Order::Listen => self.listen(services),
                 Order::Dial(address) => {
                     let data = self.data();

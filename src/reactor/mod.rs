@@ -21,6 +21,7 @@ mod effects;
 mod key;
 mod latch;
 mod run_queue;
+mod securing;
 mod services;
 mod timers;
 
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admission::{Admission, Door};
+pub use admission::Protocol;
 use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
@@ -39,7 +41,8 @@ use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
-use crate::limits::SESSIONS_SHOWN;
+use crate::limits::{HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
+use crate::net::tls::Acceptor;
 use crate::net::{Event, Network, PassivePorts};
 use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
@@ -57,6 +60,9 @@ pub struct Parts {
     pub passive_ports: PassivePorts,
     /// What all sessions have in common.
     pub settings: Settings,
+    /// What secures connections; needed where the settings have a security policy, or a listener
+    /// is for TLS alone.
+    pub acceptor: Option<Acceptor>,
     /// The most connections at once.
     pub connections: usize,
     /// The most connections at once of one address.
@@ -72,6 +78,7 @@ pub struct Reactor {
     admission: Admission,
     doors: Vec<Door>,
     drain: Drain,
+    reload_asked: bool,
     events: Vec<Event>,
     completions: Vec<Completion>,
 }
@@ -87,6 +94,7 @@ impl Reactor {
                 parts.runner,
                 parts.passive_ports,
                 parts.settings,
+                parts.acceptor,
             ),
             connections: Connections::new(),
             queue: RunQueue::default(),
@@ -94,18 +102,35 @@ impl Reactor {
             admission: Admission::new(limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
+            reload_asked: false,
             events: Vec::new(),
             completions: Vec::new(),
         }
     }
 
     /// Listens at one more address, and says which (the port may have been 0).
-    pub fn listen(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
         let token = Source::Listener(self.doors.len()).to_token();
-        let door = Door::new(self.services.network.listen(address, token)?);
+        let listener = self.services.network.listen(address, token)?;
+        let door = Door::new(listener, protocol);
         let address = door.address();
         self.doors.push(door);
         Ok(address)
+    }
+
+    /// From here on new connections are secured by this one.
+    pub fn renew(&mut self, acceptor: Acceptor) {
+        self.services.acceptor = Some(acceptor);
+    }
+
+    /// The wall clock, as of this iteration.
+    pub const fn unix_time(&self) -> i64 {
+        self.services.unix_time
+    }
+
+    /// Whether the process was asked, since the last call, to read its files again.
+    pub const fn take_reload(&mut self) -> bool {
+        std::mem::replace(&mut self.reload_asked, false)
     }
 
     /// Connections that are open, those that linger included.
@@ -179,6 +204,7 @@ impl Reactor {
         for event in events.drain(..) {
             match event {
                 Event::StopSignal => self.stop(),
+                Event::ReloadSignal => self.reload_asked = true,
                 Event::Ready(token, readiness) => match Source::from_token(token) {
                     Source::Listener(number) => {
                         if let Some(door) = self.doors.get_mut(number) {
@@ -244,6 +270,9 @@ impl Reactor {
         for _ in 0..self.queue.len(Turn::Control) {
             self.give_turn(Turn::Control, Connection::control_turn);
         }
+        for _ in 0..self.queue.len(Turn::Handshake).min(HANDSHAKES_PER_PASS) {
+            self.give_turn(Turn::Handshake, Connection::handshake_turn);
+        }
         for _ in 0..self.queue.len(Turn::Data) {
             self.give_turn(Turn::Data, |connection, services| {
                 connection.data_turn(services);
@@ -304,7 +333,7 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        for turn in [Turn::Control, Turn::Data] {
+        for turn in Turn::ALL {
             if connection.wants(turn) {
                 self.queue.push(key, turn, &mut connection.queued);
             }

@@ -2,7 +2,7 @@
 //!
 //! A pass visits what was queued when it began, so that a connection with endless work waits
 //! for the others once a pass; control comes before data, so that a command is answered before
-//! the next megabyte.
+//! the next megabyte, and of the handshakes, which cost the most, a pass makes only a few.
 
 use std::collections::VecDeque;
 
@@ -12,13 +12,19 @@ use super::key::Key;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Control,
+    Handshake,
     Data,
+}
+
+impl Turn {
+    pub(super) const ALL: [Self; 3] = [Self::Control, Self::Handshake, Self::Data];
 }
 
 /// Where a connection is queued; kept with it, so that it is queued once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Queued {
     control: bool,
+    handshake: bool,
     data: bool,
 }
 
@@ -26,6 +32,7 @@ impl Queued {
     const fn place(&mut self, turn: Turn) -> &mut bool {
         match turn {
             Turn::Control => &mut self.control,
+            Turn::Handshake => &mut self.handshake,
             Turn::Data => &mut self.data,
         }
     }
@@ -39,6 +46,7 @@ impl Queued {
 #[derive(Debug, Default)]
 pub(super) struct RunQueue {
     control: VecDeque<Key>,
+    handshake: VecDeque<Key>,
     data: VecDeque<Key>,
 }
 
@@ -60,12 +68,13 @@ impl RunQueue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.control.is_empty() && self.data.is_empty()
+        self.control.is_empty() && self.handshake.is_empty() && self.data.is_empty()
     }
 
     const fn lane(&mut self, turn: Turn) -> &mut VecDeque<Key> {
         match turn {
             Turn::Control => &mut self.control,
+            Turn::Handshake => &mut self.handshake,
             Turn::Data => &mut self.data,
         }
     }

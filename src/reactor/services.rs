@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::key::Key;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
+use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts};
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
@@ -23,6 +24,7 @@ pub(super) struct Services {
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) settings: Settings,
+    pub(super) acceptor: Option<Acceptor>,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -46,6 +48,7 @@ impl Services {
         runner: Box<dyn Runner>,
         passive_ports: PassivePorts,
         settings: Settings,
+        acceptor: Option<Acceptor>,
     ) -> Self {
         let now = network.now();
         let unix_time = network.unix_time();
@@ -55,6 +58,7 @@ impl Services {
             runner,
             passive_ports,
             settings,
+            acceptor,
             now,
             unix_time,
             unix_time_read: now,

@@ -20,11 +20,13 @@ pub enum Deadline {
     DataStall,
     /// The client has read some of its replies.
     ReplyStall,
+    /// The TLS handshake of the control connection is over.
+    Handshake,
     /// The client has closed its side after the last reply.
     Linger,
 }
 
-const COUNT: usize = 7;
+const COUNT: usize = 8;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
@@ -33,6 +35,7 @@ const ALL: [Deadline; COUNT] = [
     Deadline::DataConnect,
     Deadline::DataStall,
     Deadline::ReplyStall,
+    Deadline::Handshake,
     Deadline::Linger,
 ];
 
@@ -83,7 +86,7 @@ impl Deadlines {
     }
 
     fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
-        let [login, idle, penalty, connect, stall, reply, linger] = &mut self.0;
+        let [login, idle, penalty, connect, stall, reply, handshake, linger] = &mut self.0;
         match deadline {
             Deadline::Login => login,
             Deadline::Idle => idle,
@@ -91,6 +94,7 @@ impl Deadlines {
             Deadline::DataConnect => connect,
             Deadline::DataStall => stall,
             Deadline::ReplyStall => reply,
+            Deadline::Handshake => handshake,
             Deadline::Linger => linger,
         }
     }
@@ -113,7 +117,7 @@ mod tests {
         assert_eq!(deadlines.next(), Some(start + second));
         assert_eq!(deadlines.take_due(start), None);
         let mut taken = Vec::new();
-        while let Some(deadline) = deadlines.take_due(start + second * 7) {
+        while let Some(deadline) = deadlines.take_due(start + second * 8) {
             taken.push(deadline);
         }
         assert_eq!(taken, ALL);

@@ -117,6 +117,11 @@ impl Session {
             Command::Rein => self.reinitialize(cx),
             Command::Quit => self.close(&Reply::connection_close(), cx),
 
+            Command::Auth => self.authenticate(argument, cx),
+            Command::Pbsz => self.protection_buffer(argument, cx),
+            Command::Prot => self.protect(argument, cx),
+            Command::Ccc => self.clear_command_channel(cx),
+
             Command::Host => self.host(argument, cx),
             Command::Lang => Self::language(argument, cx),
             Command::Csid => Self::client_and_server(cx),
@@ -236,5 +241,9 @@ fn without_password(line: &[u8]) -> &[u8] {
 
 /// Whether a command does anything here: by the table, and as the server is set.
 pub(super) fn is_served(row: &Row, settings: &Settings) -> bool {
-    row.served && (row.command != Command::Comb || settings.allow_combine)
+    match row.command {
+        Command::Comb => settings.allow_combine,
+        Command::Auth | Command::Pbsz | Command::Prot | Command::Ccc => settings.security.is_some(),
+        _ => row.served,
+    }
 }

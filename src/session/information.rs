@@ -112,6 +112,7 @@ impl Session {
             Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
         };
         let representation = self.channel.representation;
+        let security = self.protection.describe();
         let transfer = match &self.progress {
             Progress::Transferring(_, Phase::Connecting) => {
                 "A transfer waits for its data connection".to_owned()
@@ -124,7 +125,7 @@ impl Session {
         };
         format!(
             "mioftpd status:\nConnected from {}\n{login}\n{representation}\n\
-             {transfer}\nEnd of status.",
+             {security}\n{transfer}\nEnd of status.",
             self.peer
         )
     }

@@ -26,6 +26,14 @@ pub(super) enum Login {
     LoggedIn(Box<[u8]>, Rights),
 }
 
+/// How a client shows who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    Password,
+    /// The one of its TLS handshake.
+    Certificate,
+}
+
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -55,14 +63,21 @@ impl Session {
     /// §4.1.1), and so is what the client has said of itself with OPTS.
     pub(super) fn user(&mut self, name: &[u8], cx: &mut Context<'_>) {
         self.flush_account(cx);
+        if !self.may_log_in(name, cx) {
+            return;
+        }
         self.login = Login::Named(name.into());
+        if self.protection.vouches_for(name, cx.settings) {
+            self.progress = Progress::Verifying(Proof::Certificate);
+            return cx.order(Order::Vouch(name.to_vec()));
+        }
         cx.reply(&Reply::need_password());
     }
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
             Login::Named(name) => {
-                self.progress = Progress::Verifying;
+                self.progress = Progress::Verifying(Proof::Password);
                 cx.order(Order::Verify(Credentials {
                     name: name.to_vec(),
                     password: password.to_vec(),
@@ -77,15 +92,26 @@ impl Session {
         let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
             return;
         };
+        let proof = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Verifying(proof) => proof,
+            other => return self.progress = other,
+        };
         let Some(rights) = rights else {
+            if proof == Proof::Certificate {
+                // No such account, or so it seems: a password may still be right.
+                self.login = Login::Named(name);
+                return cx.reply(&Reply::need_password());
+            }
             return self.login_failed(&name, cx);
         };
         log::info!("{}: Logged in as {}", self.peer, Visible(&name));
-        self.progress = Progress::Idle;
         self.login = Login::LoggedIn(name, rights);
         self.failures = 0;
         cx.deadlines.clear(Deadline::Login);
-        cx.reply(&Reply::logged_in());
+        cx.reply(&match proof {
+            Proof::Password => Reply::logged_in(),
+            Proof::Certificate => Reply::fixed(232, "User logged in, by certificate."),
+        });
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
@@ -101,10 +127,11 @@ impl Session {
     pub(super) fn reinitialize(&mut self, cx: &mut Context<'_>) {
         self.flush_account(cx);
         self.channel = Channel::default();
+        self.protection.forget_data();
         cx.reply(&Reply::service_ready_for_new_user());
     }
 
-    fn flush_account(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn flush_account(&mut self, cx: &mut Context<'_>) {
         self.login = Login::Nobody;
         self.directory = VirtualPath::root();
         self.umask = None;

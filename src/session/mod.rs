@@ -6,8 +6,8 @@
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `digests`, `space`, `site`, `parameters`, `channel`, `transfers`, `listings`,
-//! `information`.
+//! `attributes`, `digests`, `space`, `site`, `parameters`, `security`, `channel`, `transfers`,
+//! `listings`, `information`.
 
 mod attributes;
 mod channel;
@@ -24,6 +24,7 @@ mod navigation;
 mod orders;
 mod outbox;
 mod parameters;
+mod security;
 mod site;
 mod space;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 pub use deadlines::{Deadline, Deadlines};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
+pub use security::{SecurityPolicy, TlsRequired};
 
 use crate::auth::Accounts;
 use crate::limits::Timings;
@@ -49,7 +51,8 @@ use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use channel::Channel;
 use files::Question;
-use login::Login;
+use login::{Login, Proof};
+use security::{Protection, Switch};
 use transfers::{Phase, Purpose};
 
 /// What all sessions of a server have in common.
@@ -71,6 +74,8 @@ pub struct Settings {
     pub allow_fxp: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
+    /// What TLS is for; `None`: there is none.
+    pub security: Option<SecurityPolicy>,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -85,6 +90,7 @@ impl Default for Settings {
             charset: None,
             allow_fxp: false,
             allow_combine: false,
+            security: None,
             umask: Umask::USUAL,
             timings: Timings::default(),
         }
@@ -144,14 +150,17 @@ impl Context<'_> {
 ///             │ ├──550───── Opening  ◀──RETR STOR LIST …
 ///             │ │              │ 150
 ///             │ └──ended── Transferring
+///             ├──AUTH, CCC──▶ Switching ──handshake──▶ Idle
 ///             └──QUIT, 421──▶ Closing
 /// ```
 #[derive(Debug)]
 enum Progress {
     /// The next command may come.
     Idle,
-    /// A password is being checked.
-    Verifying,
+    /// A password is being checked, or a certificate.
+    Verifying(Proof),
+    /// TLS begins, or ends.
+    Switching(Switch),
     /// It was wrong; the answer waits.
     Penalised,
     /// An answer is awaited, and then said as the question has it.
@@ -173,6 +182,7 @@ pub struct Session {
     directory: VirtualPath,
     /// Of what this session makes; `None` is the process's own.
     umask: Option<Umask>,
+    protection: Protection,
     channel: Channel,
     rename_from: Option<Box<VirtualPath>>,
     /// What SITE IDLE has set, instead of the server's.
@@ -196,6 +206,7 @@ impl Session {
             login: Login::Nobody,
             directory: VirtualPath::root(),
             umask: None,
+            protection: Protection::default(),
             channel: Channel::default(),
             rename_from: None,
             idle: None,
@@ -236,6 +247,9 @@ impl Session {
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
         match report {
             Report::Verified(rights) => self.verified(rights, cx),
+            Report::Switching(is_last) => self.switching(is_last, cx),
+            Report::Secured(name) => self.secured(name, cx),
+            Report::Cleared => self.cleared(),
             Report::Listening(address) => self.listening(address, cx),
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
@@ -265,7 +279,7 @@ impl Session {
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
-            Deadline::ReplyStall | Deadline::Linger => {}
+            Deadline::ReplyStall | Deadline::Handshake | Deadline::Linger => {}
         }
     }
 
@@ -291,7 +305,8 @@ impl Session {
     pub fn summary(&self) -> String {
         let doing = match &self.progress {
             Progress::Idle => "idle",
-            Progress::Verifying | Progress::Penalised => "logging in",
+            Progress::Switching(_) => "securing",
+            Progress::Verifying(_) | Progress::Penalised => "logging in",
             Progress::Asking(_) | Progress::Opening(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",

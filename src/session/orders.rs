@@ -16,6 +16,14 @@ use crate::transfer::{Listing, Mark, Opened, Plan};
 pub enum Order {
     /// Who is it? [`Report::Verified`].
     Verify(Credentials),
+    /// May the named account log in on the strength of the client's certificate?
+    /// [`Report::Verified`].
+    Vouch(Vec<u8>),
+    /// The control connection goes over to TLS, once the reply is written. [`Report::Switching`],
+    /// then [`Report::Secured`].
+    Secure,
+    /// And back to clear text. [`Report::Switching`], then [`Report::Cleared`].
+    Clear,
     /// A passive listener for the next transfer, instead of whatever is arranged.
     /// [`Report::Listening`].
     Listen,
@@ -48,6 +56,13 @@ pub enum Order {
 pub enum Report {
     /// What the client may do; `None`: it may not log in.
     Verified(Option<Rights>),
+    /// Of [`Order::Secure`] and [`Order::Clear`]: whether the command was the last that came in
+    /// front of the switch, so that it may be made.
+    Switching(bool),
+    /// TLS has begun; the account that the client's verified certificate names, if it does.
+    Secured(Option<Vec<u8>>),
+    /// TLS has ended.
+    Cleared,
     /// Where the client shall connect to; `None`: there is no port or descriptor left.
     Listening(Option<SocketAddr>),
     /// Of [`Order::Operate`].
@@ -83,6 +98,8 @@ pub enum Ending {
     Complete,
     /// The data connection did not come to be.
     NotConnected,
+    /// The data connection could not be secured as it should be.
+    NotSecured,
     /// The data connection was cut by the client or the network.
     Cut,
     /// What the client sent is not what MODE and STRU say that it is.

@@ -233,6 +233,9 @@ impl Session {
         if self.channel.arranged == Arranged::Nothing {
             return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
         }
+        if !self.may_open_data(cx) {
+            return;
+        }
         self.progress = Progress::Opening(purpose);
         cx.order(Order::Open(Plan {
             direction,
@@ -295,6 +298,7 @@ fn ends(ending: Ending) -> Reply {
     match ending {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::cannot_open_data_connection(),
+        Ending::NotSecured => Reply::fixed(522, "TLS failed on the data connection."),
         Ending::Cut => Reply::transfer_aborted(),
         Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),

@@ -92,7 +92,8 @@ impl Inbound {
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Verdict::Waiting(Interest::Readable),
-                    io::ErrorKind::Interrupted => {}
+                    // Something came of which nothing is for us; others may be next.
+                    io::ErrorKind::Interrupted => return Verdict::Again,
                     _ => return Verdict::Failed(Failure::Connection),
                 },
             }

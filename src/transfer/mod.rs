@@ -15,7 +15,9 @@ mod plan;
 mod representation;
 mod walk;
 
-use crate::net::Stream;
+use std::io::ErrorKind;
+
+use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
 pub use plan::{Direction, Format, Listing, Opened, Plan};
@@ -58,6 +60,8 @@ pub enum Verdict {
 pub enum Failure {
     /// The data connection was cut.
     Connection,
+    /// The data connection was to be secured, and could not be.
+    Security,
     /// What came is not what MODE and STRU say that it is.
     Malformed,
     /// The storage failed, or the file turned out shorter than it was.
@@ -113,15 +117,6 @@ enum Flow {
 }
 
 impl Source {
-    /// What it waits for before its first slice.
-    pub const fn first_interest(&self) -> Interest {
-        match self.0 {
-            Flow::Inbound(_) => Interest::Readable,
-            Flow::Outbound(_) | Flow::Listed(_) => Interest::Writable,
-            Flow::Over => Interest::Now,
-        }
-    }
-
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
         matches!(self.0, Flow::Inbound(_))
@@ -135,6 +130,15 @@ impl Source {
 }
 
 impl Flow {
+    /// What it waits for before its first slice.
+    const fn first_interest(&self) -> Interest {
+        match self {
+            Self::Inbound(_) => Interest::Readable,
+            Self::Outbound(_) | Self::Listed(_) => Interest::Writable,
+            Self::Over => Interest::Now,
+        }
+    }
+
     fn abandon(self) {
         if let Self::Inbound(inbound) = self {
             inbound.abandon();
@@ -144,19 +148,37 @@ impl Flow {
 
 /// A data connection and a file, and the bytes between them.
 pub struct Transfer {
-    stream: Box<dyn Stream>,
+    stream: Channel,
     flow: Flow,
     moved: u64,
 }
 
 impl Transfer {
     /// Joins a data connection and a file.
-    pub fn new(stream: Box<dyn Stream>, source: Source) -> Self {
+    pub fn new(stream: Channel, source: Source) -> Self {
         Self {
             stream,
             flow: source.0,
             moved: 0,
         }
+    }
+
+    /// What it waits for before its first slice.
+    pub fn first_interest(&self) -> Interest {
+        if self.stream.is_handshaking() {
+            return Interest::Readable;
+        }
+        self.flow.first_interest()
+    }
+
+    /// Whether its data connection is as it should be: secured, if it is to be.
+    pub fn is_connected(&self) -> bool {
+        !self.stream.is_handshaking()
+    }
+
+    /// What an operator should hear of its data connection's handshake.
+    pub fn take_remark(&mut self) -> Option<String> {
+        self.stream.take_remark()
     }
 
     /// Bytes that went over the data connection so far.
@@ -172,7 +194,12 @@ impl Transfer {
     /// Moves up to about `budget` bytes. After `Done` and `Failed` the file is closed, and
     /// the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
-        let stream = self.stream.as_mut();
+        if self.stream.is_handshaking()
+            && let Some(verdict) = self.shake_hands(wait)
+        {
+            return self.conclude(verdict);
+        }
+        let stream = &mut self.stream;
         let verdict = match &mut self.flow {
             Flow::Outbound(outbound) => {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
@@ -215,12 +242,33 @@ impl Transfer {
         Source(flow)
     }
 
+    /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`
+    /// is progress.
+    fn shake_hands(&mut self, wait: Wait) -> Option<Verdict> {
+        if wait == Wait::Never {
+            return Some(Verdict::WouldWait);
+        }
+        let error = self.stream.handshake().err()?;
+        Some(match error.kind() {
+            ErrorKind::WouldBlock if self.stream.has_unsent() => {
+                Verdict::Waiting(Interest::Writable)
+            }
+            ErrorKind::WouldBlock => Verdict::Waiting(Interest::Readable),
+            ErrorKind::Interrupted => Verdict::Again,
+            _ => Verdict::Failed(Failure::Security),
+        })
+    }
+
     fn conclude(&mut self, verdict: Verdict) -> Verdict {
         match verdict {
             Verdict::Done => {
+                let was_inbound = self.is_inbound();
                 self.flow = Flow::Over;
                 // A peer that is gone already has all that it wanted.
-                let _ = self.stream.shutdown();
+                let ended = self.stream.shutdown().map_err(|error| error.kind());
+                if ended == Err(ErrorKind::WouldBlock) && !was_inbound {
+                    return Verdict::Waiting(Interest::Writable);
+                }
             }
             Verdict::Failed(_) => {
                 std::mem::replace(&mut self.flow, Flow::Over).abandon();
@@ -249,10 +297,8 @@ fn send(stream: &mut dyn Stream, bytes: &[u8], moved: &mut u64) -> Sent {
                 sent += count;
                 *moved += count as u64;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                return Sent::Part(sent);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Part(sent),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return Sent::Failed,
         }
     }

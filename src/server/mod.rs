@@ -4,6 +4,9 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod reload;
+mod tls;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -12,13 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, TlsConfig};
 use crate::limits;
+use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
-use crate::reactor::{Parts, Reactor};
+use crate::reactor::{Parts, Protocol, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Storage, Umask};
 use crate::workers::{Inline, Pool, Runner};
+use reload::Reload;
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The directory cannot be served.
     Root(PathBuf, io::Error),
+    /// There is nothing to secure connections with.
+    Tls(String),
     /// The system lacks something else.
     System(&'static str, io::Error),
 }
@@ -36,6 +43,7 @@ impl fmt::Display for Error {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Tls(why) => f.write_str(why),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -45,6 +53,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Listen(_, error) | Self::Root(_, error) | Self::System(_, error) => Some(error),
+            Self::Tls(_) => None,
         }
     }
 }
@@ -53,6 +62,9 @@ impl std::error::Error for Error {
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
+    secure_addresses: Vec<SocketAddr>,
+    acceptor: Option<Acceptor>,
+    reload: Reload,
     handle: Handle,
     stops_seen: u32,
 }
@@ -86,12 +98,13 @@ impl Server {
         Self::with_network(config, network)
     }
 
-    /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does.
+    /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does; SIGHUP has
+    /// it read its certificate again.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        network.stop_on_signals().map_err(signals)?;
+        network.hear_signals().map_err(signals)?;
         Self::with_network(config, network)
     }
 
@@ -105,6 +118,13 @@ impl Server {
             config.workers
         } else {
             0
+        };
+        let acceptor = match &config.tls {
+            None => None,
+            Some(tls) => {
+                let loaded = tls::load(tls, None, network.unix_time());
+                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
+            }
         };
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
@@ -124,22 +144,37 @@ impl Server {
                 charset: config.charset,
                 allow_fxp: config.allow_fxp,
                 allow_combine: config.allow_combine,
+                security: config.tls.as_ref().map(|tls| tls.policy),
                 timings: config.timings,
             },
+            acceptor: acceptor.clone(),
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });
-        let addresses = listen(&mut reactor, &config.listen)?;
+        let only_secure = config.tls.as_ref().is_some_and(|tls| !tls.listen.is_empty());
+        let addresses = if only_secure && config.listen.is_empty() {
+            Vec::new()
+        } else {
+            listen(&mut reactor, &config.listen)?
+        };
+        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
         let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
         log::debug!(
             "{} connections can take {most} MiB of buffers",
             config.connections
         );
-        let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        log::info!("Start serving at {}", shown.join(", "));
+        if !secure_addresses.is_empty() {
+            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
+        }
+        if !addresses.is_empty() {
+            log::info!("Start serving at {}", shown(&addresses));
+        }
         Ok(Self {
             reactor,
             addresses,
+            secure_addresses,
+            acceptor,
+            reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
             handle,
             stops_seen: 0,
         })
@@ -148,6 +183,11 @@ impl Server {
     /// The addresses that it listens at, with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses where TLS begins at once.
+    pub fn secure_addresses(&self) -> &[SocketAddr] {
+        &self.secure_addresses
     }
 
     /// What stops it.
@@ -167,6 +207,7 @@ impl Server {
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
+        self.renew();
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
             self.stops_seen = self.stops_seen.wrapping_add(1);
@@ -174,6 +215,37 @@ impl Server {
         }
         Ok(self.reactor.is_running())
     }
+}
+
+impl Server {
+    /// Has the certificate read again where that was asked for, and takes what came of it.
+    fn renew(&mut self) {
+        let now = self.reactor.unix_time();
+        if self.reactor.take_reload() {
+            self.reload.begin(self.acceptor.as_ref(), now);
+        }
+        if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
+            self.acceptor = Some(acceptor.clone());
+            self.reactor.renew(acceptor);
+        }
+    }
+}
+
+fn shown(addresses: &[SocketAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    shown.join(", ")
+}
+
+fn listen_for_tls(
+    reactor: &mut Reactor,
+    tls: Option<&TlsConfig>,
+) -> Result<Vec<SocketAddr>, Error> {
+    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
+    let listen = |&address| {
+        let listening = reactor.listen(address, Protocol::Ftps);
+        listening.map_err(|error| Error::Listen(address, error))
+    };
+    wanted.iter().map(listen).collect()
 }
 
 fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
@@ -211,7 +283,7 @@ fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr
     };
     let mut addresses = Vec::new();
     for &address in wanted {
-        match reactor.listen(address) {
+        match reactor.listen(address, Protocol::Ftp) {
             Ok(address) => addresses.push(address),
             Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
                 log::warn!("This host has no IPv6: {error}");

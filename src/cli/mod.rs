@@ -3,6 +3,8 @@
 //! Every mistake is answered with the option that is wrong and what would be right. It opens
 //! nothing but a password file, and starts nothing.
 
+mod tls;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -46,6 +48,20 @@ Options:
                                  for transfers between servers; see RFC 2577 first
       --allow-combine            Serve COMB, which puts files together for clients that
                                  upload in parts, and removes the parts
+      --tls-cert FILE            The certificate, PEM, with its chain; AUTH TLS works then
+      --tls-key FILE             Its private key, PEM
+      --tls-self-signed          Make a certificate, and print its fingerprint
+      --state-dir DIR            Keep the one that was made here for the next start
+      --tls-listen ADDR:PORT     TLS begins at once here (implicit FTPS, 990); may be given
+                                 again; without --listen it is the only way in
+      --tls-require WHAT         What is refused without TLS: none; login: with a password;
+                                 control: any; data: and data connections [default: none]
+      --tls-data-session WHAT    Data connections resume the session of their control
+                                 connection: off, observe (log) or require [default: observe]
+      --tls-client-ca FILE       Who signs clients' certificates, PEM; they may show one
+      --tls-client-required      They must
+      --tls-client-login         One that names --user in its common name needs no password
+      --tls-allow-ccc            Clients may go back to clear text after the login
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
@@ -96,6 +112,7 @@ struct Typed {
     charset: Option<Charset>,
     allow_fxp: bool,
     allow_combine: bool,
+    tls: tls::Typed,
     workers: Option<usize>,
     log: Option<LevelFilter>,
 }
@@ -139,8 +156,11 @@ fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
 }
 
 impl Typed {
-    /// Takes an option that has a value.
+    /// Takes an option that has a value, or is about TLS.
     fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Usage> {
+        if self.tls.take(name, parser)? {
+            return Ok(());
+        }
         match name {
             "listen" => self.listen.push(value(
                 parser,
@@ -207,6 +227,7 @@ impl Typed {
     /// Sees whether it fits together.
     fn config(self, password: Option<OsString>) -> Result<Action, Usage> {
         self.check()?;
+        let serves = self.root.is_some();
         let mut config = Config {
             listen: self.listen,
             root: self.root,
@@ -216,6 +237,7 @@ impl Typed {
             charset: self.charset,
             allow_fxp: self.allow_fxp,
             allow_combine: self.allow_combine,
+            tls: self.tls.config(serves)?,
             ..Config::default()
         };
         if let Some(workers) = self.workers {

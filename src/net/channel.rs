@@ -1,0 +1,181 @@
+//! One connection of a client's, in the clear or secured by TLS: the one type that sessions'
+//! commands and transfers' bytes go through.
+//!
+//! It owns the socket and, once it is secured, what TLS keeps. Whoever reads and writes does not
+//! see the difference: what [`write`](Stream::write) reports as written is in the kernel either
+//! way, and a short [`read`](Stream::read) means that the socket is drained, unless
+//! [`has_unread`](Channel::has_unread) says that TLS knows more than the kernel.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use super::Stream;
+use super::tls::Security;
+use crate::storage::File;
+
+/// Whether a data connection must resume the TLS session of its control connection: then nobody
+/// but that client can have made it (port stealing, RFC 2577 §3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataSession {
+    /// Nobody looks.
+    Off,
+    /// It is logged where one does not.
+    #[default]
+    Observe,
+    /// A data connection that does not is refused.
+    Require,
+}
+
+impl FromStr for DataSession {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "off" => Ok(Self::Off),
+            "observe" => Ok(Self::Observe),
+            "require" => Ok(Self::Require),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A connection, in the clear or secured.
+///
+/// ```text
+///   clear ──secure──▶ handshaking ──handshake──▶ secured ──unsecure──▶ clear
+/// ```
+pub struct Channel {
+    socket: Box<dyn Stream>,
+    security: Option<Box<Security>>,
+}
+
+impl Channel {
+    /// A connection in the clear.
+    pub const fn clear(socket: Box<dyn Stream>) -> Self {
+        Self {
+            socket,
+            security: None,
+        }
+    }
+
+    /// From here on nothing is said in the clear; the handshake is next.
+    pub fn secure(&mut self, security: Security) {
+        self.security = Some(Box::new(security));
+    }
+
+    /// Whether the handshake is still to be made.
+    pub fn is_handshaking(&self) -> bool {
+        self.security
+            .as_deref()
+            .is_some_and(Security::is_handshaking)
+    }
+
+    /// Goes on with the handshake, as far as it can without waiting.
+    ///
+    /// # Errors
+    /// `WouldBlock`: for room to write where there is something [unsent](Self::has_unsent), and
+    /// otherwise for bytes to read. `Interrupted`: it is somebody else's turn. Anything else
+    /// ends it; [`take_remark`](Self::take_remark) says why.
+    pub fn handshake(&mut self) -> io::Result<()> {
+        match &mut self.security {
+            Some(security) => security.handshake(self.socket.as_mut()),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on with ending TLS, after which the connection goes on in the clear (RFC 4217 §7, CCC).
+    ///
+    /// # Errors
+    /// As of [`handshake`](Self::handshake).
+    pub fn unsecure(&mut self) -> io::Result<()> {
+        if let Some(security) = &mut self.security {
+            security.end(self.socket.as_mut())?;
+        }
+        self.security = None;
+        Ok(())
+    }
+
+    /// Whether a read would give something, or the end, that the kernel does not tell of.
+    pub fn has_unread(&self) -> bool {
+        self.security.as_deref().is_some_and(Security::has_unread)
+    }
+
+    /// Whether there are bytes of TLS's own that wait for room.
+    pub fn has_unsent(&self) -> bool {
+        self.security.as_deref().is_some_and(Security::has_unsent)
+    }
+
+    /// Writes bytes of TLS's own.
+    ///
+    /// # Errors
+    /// `WouldBlock` until there is room.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.security {
+            Some(security) => security.flush(self.socket.as_mut()),
+            None => Ok(()),
+        }
+    }
+
+    /// What an operator should hear of the handshake: why it failed, or what is odd about it.
+    pub fn take_remark(&mut self) -> Option<String> {
+        self.security.as_deref_mut()?.take_remark()
+    }
+
+    /// How the connection is secured, for people; `None`: in the clear.
+    pub fn security(&self) -> Option<&Security> {
+        self.security.as_deref()
+    }
+}
+
+impl Stream for Channel {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.security {
+            Some(security) => security.read(self.socket.as_mut(), buffer),
+            None => self.socket.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.security {
+            Some(security) => security.write(self.socket.as_mut(), bytes),
+            None => self.socket.write(bytes),
+        }
+    }
+
+    fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize> {
+        match &mut self.security {
+            Some(security) => security.send_file(self.socket.as_mut(), file, offset, count),
+            None => self.socket.send_file(file, offset, count),
+        }
+    }
+
+    fn connected(&mut self) -> io::Result<()> {
+        self.socket.connected()
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_address()
+    }
+
+    /// Secured, it says so first (`close_notify`), and that may have to wait for room.
+    fn shutdown(&mut self) -> io::Result<()> {
+        if let Some(security) = &mut self.security {
+            security.say_end(self.socket.as_mut())?;
+        }
+        self.socket.shutdown()
+    }
+
+    fn reset_on_close(&mut self) {
+        self.socket.reset_on_close();
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("is_secured", &self.security.is_some())
+            .finish_non_exhaustive()
+    }
+}

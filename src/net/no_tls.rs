@@ -1,0 +1,114 @@
+//! TLS where it is not compiled in: the names of `tls` for things that cannot be.
+//!
+//! There is no [`Acceptor`], so nothing that needs one can be made: AUTH is declined for that
+//! reason alone, and the compiler removes the rest.
+
+use std::io;
+
+use super::Stream;
+use crate::storage::File;
+
+/// None.
+#[derive(Clone, Debug)]
+pub struct Acceptor(Never);
+
+#[derive(Clone, Copy, Debug)]
+enum Never {}
+
+impl Acceptor {
+    /// Never called.
+    pub fn control(&self) -> io::Result<(Security, Tag)> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn data(&self, _: Tag) -> io::Result<Security> {
+        match self.0 {}
+    }
+}
+
+/// None.
+#[derive(Clone, Copy, Debug)]
+pub struct Tag(Never);
+
+/// None.
+#[derive(Debug)]
+pub struct Security(Never);
+
+#[allow(
+    clippy::needless_pass_by_ref_mut,
+    clippy::missing_const_for_fn,
+    reason = "as those that are"
+)]
+impl Security {
+    /// Never called.
+    pub fn is_handshaking(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn handshake(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn end(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn say_end(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn has_unread(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn has_unsent(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn flush(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn take_remark(&mut self) -> Option<String> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn protocol(&self) -> String {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn client_name(&self) -> Option<Vec<u8>> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn read(&mut self, _: &mut dyn Stream, _: &mut [u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn write(&mut self, _: &mut dyn Stream, _: &[u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn send_file(
+        &mut self,
+        _: &mut dyn Stream,
+        _: &dyn File,
+        _: u64,
+        _: usize,
+    ) -> io::Result<usize> {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,319 @@
+//! TLS over one socket: what goes in is encrypted, what comes out was, and nothing waits.
+//!
+//! It owns rustls' state machine and knows neither commands nor files: it moves records between
+//! that machine and the socket, as far as the socket goes. What it has encrypted counts as
+//! written only when the socket has all of it, so that its callers need no second bookkeeping.
+//! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
+
+use std::fmt;
+use std::io::{self, Read as _, Write as _};
+use std::sync::Arc;
+
+use rustls::{HandshakeKind, ServerConnection};
+
+use super::client_certificates;
+use super::sessions::{Binding, Offer};
+use super::wire::{Record, Wire};
+use crate::limits::{CHUNK_BYTES, TLS_READS_PER_CALL};
+use crate::net::{DataSession, Stream};
+use crate::storage::{File, Wait};
+
+/// What TLS keeps for one connection.
+pub struct Security {
+    tls: ServerConnection,
+    binding: Arc<Binding>,
+    /// Of a data connection: whether it must resume.
+    data_session: DataSession,
+    /// Bytes that were encrypted and are not reported as written yet: some of their records may
+    /// still be here.
+    owed: usize,
+    /// The peer has said that it ends, or the socket has.
+    ended: bool,
+    /// We have said so; what comes then is not looked at any more.
+    end_is_said: bool,
+    /// The last read stopped before the socket was drained.
+    unfinished: bool,
+    /// Of a connection that goes on in the clear: what has come of the record that is awaited.
+    last_records: Record,
+    /// Bytes of a file on their way; made for the first one.
+    chunk: Vec<u8>,
+    remark: Option<String>,
+}
+
+impl Security {
+    pub(super) fn new(
+        tls: ServerConnection,
+        binding: Arc<Binding>,
+        data_session: DataSession,
+    ) -> Self {
+        Self {
+            tls,
+            binding,
+            data_session,
+            owed: 0,
+            ended: false,
+            end_is_said: false,
+            unfinished: false,
+            last_records: Record::default(),
+            chunk: Vec::new(),
+            remark: None,
+        }
+    }
+
+    /// Whether the handshake is still to be made, or has failed.
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.is_handshaking()
+    }
+
+    /// See [`Channel::handshake`](crate::net::Channel::handshake).
+    pub fn handshake(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        for _ in 0..TLS_READS_PER_CALL {
+            self.flush(socket)?;
+            if !self.tls.is_handshaking() {
+                return self.check_session();
+            }
+            if self.ended {
+                return Err(self.failed("the client left".to_owned()));
+            }
+            self.receive(socket)?;
+        }
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    /// See [`Channel::unsecure`](crate::net::Channel::unsecure). The records are read one by
+    /// one, because behind the last of them the next byte is clear text already.
+    pub fn end(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        self.announce_end();
+        for _ in 0..TLS_READS_PER_CALL {
+            self.flush(socket)?;
+            if self.ended {
+                return Ok(());
+            }
+            let record = self.last_records.read_from(socket)?;
+            self.take_in(&mut record.as_slice())?;
+        }
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    /// Says that we end (`close_notify`), and takes what the peer has said until now: closing a
+    /// socket over bytes that nobody has read resets it, and what was sent is lost.
+    pub fn say_end(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        self.announce_end();
+        self.flush(socket)?;
+        let mut nowhere = [0; 256];
+        for _ in 0..TLS_READS_PER_CALL {
+            if !matches!(socket.read(&mut nowhere), Ok(1..)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`Channel::has_unread`](crate::net::Channel::has_unread): a read gives everything
+    /// but the news that this was all.
+    pub const fn has_unread(&self) -> bool {
+        self.ended || self.unfinished
+    }
+
+    /// See [`Channel::has_unsent`](crate::net::Channel::has_unsent).
+    pub fn has_unsent(&self) -> bool {
+        self.tls.wants_write()
+    }
+
+    /// See [`Channel::flush`](crate::net::Channel::flush).
+    pub fn flush(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        while self.tls.wants_write() {
+            if self.tls.write_tls(&mut Wire::over(socket))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// See [`Channel::take_remark`](crate::net::Channel::take_remark).
+    pub const fn take_remark(&mut self) -> Option<String> {
+        self.remark.take()
+    }
+
+    /// Version and suite, as in `TLSv1_3 TLS13_AES_128_GCM_SHA256, resumed`.
+    pub fn protocol(&self) -> String {
+        let version = self.tls.protocol_version();
+        let suite = self.tls.negotiated_cipher_suite();
+        let version = version.map_or_else(String::new, |version| format!("{version:?}"));
+        let suite = suite.map_or_else(String::new, |suite| format!(" {:?}", suite.suite()));
+        let resumed = if self.is_resumed() { ", resumed" } else { "" };
+        format!("{version}{suite}{resumed}")
+    }
+
+    /// The account that the client's certificate names, if it has shown one that was verified.
+    pub fn client_name(&self) -> Option<Vec<u8>> {
+        client_certificates::name_of(self.tls.peer_certificates()?)
+    }
+
+    /// Reads what is there; 0 is the end that the peer has announced.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where the socket has ended without that.
+    pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end_is_said {
+            return socket.read(buffer);
+        }
+        self.unfinished = false;
+        let mut count = 0;
+        let mut is_drained = false;
+        for _ in 0..TLS_READS_PER_CALL {
+            let room = buffer.get_mut(count..).unwrap_or_default();
+            if room.is_empty() {
+                return Ok(count);
+            }
+            match self.tls.reader().read(room) {
+                Ok(0) => return Ok(count),
+                Ok(more) => count += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if is_drained {
+                        return or_would_block(count);
+                    }
+                    match self.receive(socket) {
+                        Ok(drained) => is_drained = drained,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            return or_would_block(count);
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(_) if count > 0 => return Ok(count),
+                Err(error) => return Err(error),
+            }
+        }
+        // Many small records, or such that hold nothing.
+        self.unfinished = true;
+        if count == 0 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(count)
+    }
+
+    /// Encrypts and writes. What is encrypted and not taken by the socket is finished with the
+    /// next call, which must begin with the same bytes.
+    pub fn write(&mut self, socket: &mut dyn Stream, bytes: &[u8]) -> io::Result<usize> {
+        if self.owed == 0 {
+            self.flush(socket)?;
+            let part = bytes.get(..bytes.len().min(CHUNK_BYTES));
+            self.owed = self.tls.writer().write(part.unwrap_or_default())?;
+        }
+        self.flush(socket)?;
+        Ok(self.settle_debt(bytes.len()))
+    }
+
+    /// As [`write`](Self::write), with bytes that are read from the file where it must.
+    pub fn send_file(
+        &mut self,
+        socket: &mut dyn Stream,
+        file: &dyn File,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize> {
+        if self.owed == 0 {
+            self.flush(socket)?;
+            self.chunk.resize(CHUNK_BYTES, 0);
+            let room = self.chunk.get_mut(..count.min(CHUNK_BYTES));
+            let length = file
+                .read_at(room.unwrap_or_default(), offset, Wait::Allowed)
+                .map_err(io::Error::other)?;
+            let bytes = self.chunk.get(..length).unwrap_or_default();
+            self.owed = self.tls.writer().write(bytes)?;
+        }
+        self.flush(socket)?;
+        Ok(self.settle_debt(count))
+    }
+
+    fn settle_debt(&mut self, most: usize) -> usize {
+        let count = self.owed.min(most);
+        self.owed -= count;
+        count
+    }
+
+    fn announce_end(&mut self) {
+        if !self.end_is_said {
+            self.end_is_said = true;
+            self.tls.send_close_notify();
+        }
+    }
+
+    /// One read from the socket; whether it was drained by it.
+    fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let mut wire = Wire::over(socket);
+        let taken = self.tls.read_tls(&mut wire);
+        let was_short = wire.was_short();
+        if taken? == 0 {
+            self.ended = true;
+        }
+        self.process(socket)?;
+        Ok(was_short)
+    }
+
+    /// As [`receive`](Self::receive), from a record that is here already.
+    fn take_in(&mut self, record: &mut &[u8]) -> io::Result<()> {
+        while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
+        let state = self.tls.process_new_packets();
+        let state = state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.ended |= state.peer_has_closed();
+        Ok(())
+    }
+
+    fn process(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        match self.tls.process_new_packets() {
+            Ok(state) => {
+                self.ended |= state.peer_has_closed();
+                Ok(())
+            }
+            Err(error) => {
+                // The peer is told what is wrong, where there is room to.
+                let _ = self.flush(socket);
+                Err(self.failed(error.to_string()))
+            }
+        }
+    }
+
+    fn failed(&mut self, why: String) -> io::Error {
+        let error = io::Error::new(io::ErrorKind::InvalidData, why.clone());
+        self.remark = Some(format!("TLS failed: {why}"));
+        error
+    }
+
+    fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Whether a data connection is its client's own, as far as that matters.
+    fn check_session(&mut self) -> io::Result<()> {
+        if self.data_session == DataSession::Off || self.is_resumed() {
+            return Ok(());
+        }
+        let why = match self.binding.offer() {
+            Offer::Nothing => "it has offered none",
+            Offer::Unknown => "what it has offered is too old, or not this server's",
+            Offer::Foreign => "what it has offered is another control connection's",
+            Offer::Own => "what it has offered does not fit the rest of its hello",
+        };
+        let what = "A data connection did not resume the TLS session of its control connection";
+        self.remark = Some(format!("{what}: {why}"));
+        if self.data_session == DataSession::Require {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Security({})", self.protocol())
+    }
+}
+
+fn or_would_block(count: usize) -> io::Result<usize> {
+    match count {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        count => Ok(count),
+    }
+}

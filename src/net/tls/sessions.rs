@@ -1,0 +1,207 @@
+//! TLS sessions that clients resume, and whose they are.
+//!
+//! Every ticket, and every session that is kept here for clients without tickets, begins with
+//! the [`Tag`] of the control connection that it was made for; the client cannot read or change
+//! it. So a data connection that resumes tells which control connection it belongs to, in TLS
+//! 1.2 and 1.3 alike. Tickets are not used up: one client takes each once, another one for ever.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use rustls::crypto::ring::Ticketer;
+use rustls::crypto::{CryptoProvider, SecureRandom};
+use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+
+use crate::limits::TLS_SESSIONS_KEPT;
+
+const TAG_BYTES: usize = 16;
+
+/// Which control connection a TLS session belongs to: random, and known to nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag([u8; TAG_BYTES]);
+
+impl Tag {
+    pub(super) fn random(source: &dyn SecureRandom) -> io::Result<Self> {
+        let mut bytes = [0; TAG_BYTES];
+        source
+            .fill(&mut bytes)
+            .map_err(|_| io::Error::other("there are no random numbers"))?;
+        Ok(Self(bytes))
+    }
+}
+
+/// What makes and keeps the sessions of one server, whatever certificate it has meanwhile.
+pub(super) struct Sessions {
+    tickets: Arc<dyn ProducesTickets>,
+    kept: Arc<dyn StoresServerSessions>,
+}
+
+impl Sessions {
+    pub(super) fn new(_: &CryptoProvider) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            tickets: Ticketer::new()?,
+            kept: ServerSessionMemoryCache::new(TLS_SESSIONS_KEPT),
+        })
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+/// Which sessions a connection may resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Any that this server made.
+    Any,
+    /// Those of its own control connection.
+    Own,
+}
+
+/// What a client has offered to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    Nothing = 0,
+    /// It is too old, or of another server.
+    Unknown = 1,
+    Foreign = 2,
+    Own = 3,
+}
+
+/// The sessions as one connection sees them: what it makes carries its tag.
+pub(super) struct Binding {
+    sessions: Arc<Sessions>,
+    tag: Tag,
+    scope: Scope,
+    offer: AtomicU8,
+}
+
+impl Binding {
+    pub(super) fn new(sessions: Arc<Sessions>, tag: Tag, scope: Scope) -> Self {
+        Self {
+            sessions,
+            tag,
+            scope,
+            offer: AtomicU8::new(Offer::Nothing as u8),
+        }
+    }
+
+    /// The best that the client has offered.
+    pub(super) fn offer(&self) -> Offer {
+        match self.offer.load(Ordering::Relaxed) {
+            0 => Offer::Nothing,
+            1 => Offer::Unknown,
+            2 => Offer::Foreign,
+            _ => Offer::Own,
+        }
+    }
+
+    fn tagged(&self, value: &[u8]) -> Vec<u8> {
+        [&self.tag.0, value].concat()
+    }
+
+    /// The session behind its tag, if this connection may resume it.
+    fn untagged(&self, found: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let found = found.as_deref().and_then(<[u8]>::split_first_chunk);
+        let offer = match found {
+            None => Offer::Unknown,
+            Some((tag, _)) if Tag(*tag) == self.tag => Offer::Own,
+            Some(_) => Offer::Foreign,
+        };
+        self.offer.fetch_max(offer as u8, Ordering::Relaxed);
+        let (_, value) = found?;
+        (offer == Offer::Own || self.scope == Scope::Any).then(|| value.to_vec())
+    }
+}
+
+impl ProducesTickets for Binding {
+    fn enabled(&self) -> bool {
+        self.sessions.tickets.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.sessions.tickets.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.sessions.tickets.encrypt(&self.tagged(plain))
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.untagged(self.sessions.tickets.decrypt(cipher))
+    }
+}
+
+impl StoresServerSessions for Binding {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.sessions.kept.put(key, self.tagged(&value))
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.untagged(self.sessions.kept.get(key))
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.untagged(self.sessions.kept.take(key))
+    }
+
+    fn can_cache(&self) -> bool {
+        self.sessions.kept.can_cache()
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding")
+            .field("scope", &self.scope)
+            .field("offer", &self.offer())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(sessions: &Arc<Sessions>, tag: u8, scope: Scope) -> Binding {
+        Binding::new(Arc::clone(sessions), Tag([tag; TAG_BYTES]), scope)
+    }
+
+    #[test]
+    fn a_session_is_resumed_by_its_own_connection_alone() {
+        let provider = rustls::crypto::ring::default_provider();
+        let sessions = Arc::new(Sessions::new(&provider).unwrap());
+        let maker = binding(&sessions, 1, Scope::Own);
+        let ticket = maker.encrypt(b"session").unwrap();
+        assert!(maker.put(b"id".to_vec(), b"session".to_vec()));
+        for (tag, scope, may, offer) in [
+            (1, Scope::Own, true, Offer::Own),
+            (2, Scope::Own, false, Offer::Foreign),
+            (2, Scope::Any, true, Offer::Foreign),
+        ] {
+            let one = binding(&sessions, tag, scope);
+            assert_eq!(one.offer(), Offer::Nothing);
+            assert_eq!(one.decrypt(&ticket).is_some(), may);
+            assert_eq!(one.get(b"id").is_some(), may);
+            assert_eq!(one.offer(), offer);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown_and_hides_nothing_better() {
+        let provider = rustls::crypto::ring::default_provider();
+        let sessions = Arc::new(Sessions::new(&provider).unwrap());
+        let one = binding(&sessions, 1, Scope::Own);
+        let ticket = one.encrypt(b"session").unwrap();
+        assert_eq!(one.decrypt(b"not a ticket"), None);
+        assert_eq!(one.offer(), Offer::Unknown);
+        assert_eq!(one.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert_eq!(one.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert_eq!(one.decrypt(b"not a ticket"), None);
+        assert_eq!(one.offer(), Offer::Own);
+    }
+}

@@ -1,0 +1,107 @@
+//! From clear text to TLS and back: AUTH, implicit TLS, CCC. RFC 4217 §4 and §7.
+//!
+//! Nothing crosses the switch: what came behind the command in the clear closes the connection,
+//! and nothing is read until the reply is written. The handshake has turns of its own, of which a
+//! pass gives only a few, because each may cost a signature.
+
+use std::io;
+
+use super::connection::{CloseReason, Connection, Phase, Switch, Visit};
+use super::services::Services;
+use crate::session::{Deadline, Report};
+
+impl Connection {
+    /// AUTH or CCC has been said. What a client, or somebody on the way to it, has put behind it
+    /// must not be taken for something said after the switch.
+    pub(super) fn switch(&mut self, switch: Switch, services: &mut Services) {
+        let is_last = self.input.is_empty() && !self.stream.has_unread();
+        if is_last {
+            self.phase = Phase::Switching(switch);
+        } else {
+            log::warn!("{}: Something came behind AUTH or CCC", self.peer);
+        }
+        self.converse(services, |session, cx| {
+            session.report(Report::Switching(is_last), cx);
+        });
+    }
+
+    /// The reply is written, and from here on it is TLS, or soon not any more.
+    pub(super) fn begin_handshake(&mut self, switch: Switch, services: &Services) -> Visit {
+        match switch {
+            Switch::Secure => self.secure(services),
+            Switch::Clear => {
+                self.await_handshake(switch, services);
+                Ok(())
+            }
+        }
+    }
+
+    /// From here on it is TLS.
+    pub(super) fn secure(&mut self, services: &Services) -> Visit {
+        let security = services.acceptor.as_ref().map(|acceptor| acceptor.control());
+        let Some(Ok((security, tag))) = security else {
+            log::error!("{}: Cannot begin a TLS handshake: {security:?}", self.peer);
+            return Err(CloseReason::NotSecured);
+        };
+        self.stream.secure(security);
+        self.tag = Some(tag);
+        self.await_handshake(Switch::Secure, services);
+        Ok(())
+    }
+
+    fn await_handshake(&mut self, switch: Switch, services: &Services) {
+        self.phase = Phase::Handshaking(switch);
+        // Whether the client's part is there already has not been looked at.
+        self.ready.readable = true;
+        let handshake = services.now + services.settings.timings.handshake;
+        self.deadlines.set(Deadline::Handshake, handshake);
+    }
+
+    pub(super) fn handshake_turn(&mut self, services: &mut Services) -> Visit {
+        let Phase::Handshaking(switch) = self.phase else {
+            return Ok(());
+        };
+        let step = match switch {
+            Switch::Secure => self.stream.handshake(),
+            Switch::Clear => self.stream.unsecure(),
+        };
+        if let Some(remark) = self.stream.take_remark() {
+            log::warn!("{}: {remark}", self.peer);
+        }
+        match step {
+            Ok(()) => {
+                self.end_handshake(switch, services);
+                Ok(())
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock if self.stream.has_unsent() => {
+                    self.ready.writable = false;
+                    Ok(())
+                }
+                io::ErrorKind::WouldBlock => {
+                    self.ready.readable = false;
+                    self.ready.drain = false;
+                    Ok(())
+                }
+                io::ErrorKind::Interrupted => Ok(()),
+                _ => Err(CloseReason::NotSecured),
+            },
+        }
+    }
+
+    fn end_handshake(&mut self, switch: Switch, services: &mut Services) {
+        self.phase = Phase::Open;
+        // What came with the end of the handshake is known to TLS, and not to the kernel.
+        self.ready.readable = true;
+        self.deadlines.clear(Deadline::Handshake);
+        let security = self.stream.security();
+        let report = match (switch, security) {
+            (Switch::Secure, Some(security)) => {
+                log::info!("{}: Secured by {}", self.peer, security.protocol());
+                Report::Secured(security.client_name())
+            }
+            _ => Report::Cleared,
+        };
+        self.converse(services, |session, cx| session.report(report, cx));
+    }
+}
