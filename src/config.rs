@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
-use crate::net::DataSession;
 use crate::limits::{self, Timings};
+use crate::net::DataSession;
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::session::SecurityPolicy;

@@ -29,11 +29,7 @@ pub(super) struct Typed {
 
 impl Typed {
     /// Whether the option is one of these; if it has a value, it is taken.
-    pub(super) fn take(
-        &mut self,
-        name: &str,
-        parser: &mut lexopt::Parser,
-    ) -> Result<bool, Usage> {
+    pub(super) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
         match name {
             "tls-cert" => self.certificate = Some(parser.value()?.into()),
             "tls-key" => self.key = Some(parser.value()?.into()),

@@ -17,6 +17,11 @@ enum Never {}
 
 impl Acceptor {
     /// Never called.
+    pub fn warning(&self, _: i64) -> Option<String> {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn control(&self) -> io::Result<(Security, Tag)> {
         match self.0 {}
     }

@@ -286,7 +286,7 @@ impl Connection {
     }
 
     /// Closes, or begins to, when everything is said.
-    fn settle(&mut self, services: &Services) -> Visit {
+    fn settle(&mut self, services: &mut Services) -> Visit {
         match self.phase {
             // The last reply cannot be said, and it would not be heard.
             Phase::Handshaking(_) if self.session.is_closing() => Err(CloseReason::NotSecured),

@@ -126,11 +126,7 @@ impl Connection {
     }
 
     /// A data connection in the clear or about to be secured, as PROT has it (RFC 2228 §3).
-    fn protected(
-        &self,
-        stream: Box<dyn Stream>,
-        services: &Services,
-    ) -> std::io::Result<Channel> {
+    fn protected(&self, stream: Box<dyn Stream>, services: &Services) -> std::io::Result<Channel> {
         let mut channel = Channel::clear(stream);
         if self.session.protects_data() {
             let (Some(acceptor), Some(tag)) = (&services.acceptor, self.tag) else {

@@ -31,8 +31,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::{Admission, Door};
 pub use admission::Protocol;
+use admission::{Admission, Door};
 use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};

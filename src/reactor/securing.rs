@@ -8,6 +8,7 @@ use std::io;
 
 use super::connection::{CloseReason, Connection, Phase, Switch, Visit};
 use super::services::Services;
+use crate::net::tls::Acceptor;
 use crate::session::{Deadline, Report};
 
 impl Connection {
@@ -26,7 +27,7 @@ impl Connection {
     }
 
     /// The reply is written, and from here on it is TLS, or soon not any more.
-    pub(super) fn begin_handshake(&mut self, switch: Switch, services: &Services) -> Visit {
+    pub(super) fn begin_handshake(&mut self, switch: Switch, services: &mut Services) -> Visit {
         match switch {
             Switch::Secure => self.secure(services),
             Switch::Clear => {
@@ -37,8 +38,9 @@ impl Connection {
     }
 
     /// From here on it is TLS.
-    pub(super) fn secure(&mut self, services: &Services) -> Visit {
-        let security = services.acceptor.as_ref().map(|acceptor| acceptor.control());
+    pub(super) fn secure(&mut self, services: &mut Services) -> Visit {
+        services.look_at_certificate();
+        let security = services.acceptor.as_ref().map(Acceptor::control);
         let Some(Ok((security, tag))) = security else {
             log::error!("{}: Cannot begin a TLS handshake: {security:?}", self.peer);
             return Err(CloseReason::NotSecured);

@@ -30,6 +30,8 @@ pub(super) struct Services {
     /// The wall clock, as it was within the last second: dates are shown to the minute.
     pub(super) unix_time: i64,
     unix_time_read: Instant,
+    /// The day since 1970 on which the certificate's dates were looked at.
+    certificate_seen: i64,
     /// Orders of the session that is being visited; empty between visits.
     pub(super) orders: VecDeque<Order>,
     /// Whether the session that is being visited wants to know who else is there.
@@ -62,6 +64,7 @@ impl Services {
             now,
             unix_time,
             unix_time_read: now,
+            certificate_seen: day_of(unix_time),
             orders: VecDeque::new(),
             asks_who: false,
             input: vec![0; INPUT_BYTES],
@@ -76,6 +79,22 @@ impl Services {
         if self.now.saturating_duration_since(self.unix_time_read) >= Duration::from_secs(1) {
             self.unix_time = self.network.unix_time();
             self.unix_time_read = self.now;
+        }
+    }
+
+    /// Says, once a day on which TLS is used, what is wrong with the certificate's dates.
+    pub(super) fn look_at_certificate(&mut self) {
+        let day = day_of(self.unix_time);
+        if self.certificate_seen == day {
+            return;
+        }
+        self.certificate_seen = day;
+        let warning = self
+            .acceptor
+            .as_ref()
+            .and_then(|one| one.warning(self.unix_time));
+        if let Some(warning) = warning {
+            log::warn!("{warning}");
         }
     }
 
@@ -127,4 +146,9 @@ impl Services {
         self.forget_orders();
         self.input.resize(INPUT_BYTES, 0);
     }
+}
+
+/// Days since 1970.
+const fn day_of(unix_time: i64) -> i64 {
+    unix_time.div_euclid(24 * 60 * 60)
 }

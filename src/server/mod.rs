@@ -5,6 +5,7 @@
 //! stops it from another thread.
 
 mod reload;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
 use std::fmt;
@@ -151,7 +152,10 @@ impl Server {
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config.tls.as_ref().is_some_and(|tls| !tls.listen.is_empty());
+        let only_secure = config
+            .tls
+            .as_ref()
+            .is_some_and(|tls| !tls.listen.is_empty());
         let addresses = if only_secure && config.listen.is_empty() {
             Vec::new()
         } else {

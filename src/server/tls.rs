@@ -4,8 +4,10 @@
 
 use std::fmt;
 
-use crate::config::TlsConfig;
-use crate::net::tls::Acceptor;
+use crate::config::{Certificate, TlsConfig};
+use crate::net::tls::{
+    Acceptor, ClientCertificates, Credentials, CredentialsError, Origin, SelfSigned,
+};
 
 /// Why there is nothing to secure connections with.
 #[derive(Debug)]
@@ -17,53 +19,55 @@ impl fmt::Display for Unusable {
     }
 }
 
-#[cfg(feature = "tls")]
-mod files {
-    use super::Unusable;
-    use crate::config::{Certificate, TlsConfig};
-    use crate::net::tls::{Acceptor, ClientCertificates, Credentials, SelfSigned};
-
-    /// Reads the certificates; `before` is what they come after, whose sessions live on.
-    pub(in crate::server) fn load(
-        config: &TlsConfig,
-        before: Option<&Acceptor>,
-        now: i64,
-    ) -> Result<Acceptor, Unusable> {
-        let credentials = read(config, now)?;
-        let clients = match &config.clients {
-            None => ClientCertificates::Off,
-            Some(authority) => ClientCertificates::load(&authority.file, authority.required)
-                .map_err(|error| Unusable(error.to_string()))?,
-        };
-        log::info!(
-            "Certificate: SHA-256 fingerprint {}",
-            credentials.fingerprint()
-        );
-        let verifier = clients.verifier();
-        let acceptor = match before {
-            Some(before) => before.renewed(&credentials, verifier),
-            None => Acceptor::new(&credentials, verifier, config.data_session),
-        };
-        acceptor.map_err(|error| Unusable(error.to_string()))
+/// Reads the certificates; `before` is what they come after, whose sessions live on.
+pub(super) fn load(
+    config: &TlsConfig,
+    before: Option<&Acceptor>,
+    now: i64,
+) -> Result<Acceptor, Unusable> {
+    let credentials = read(config, now)?;
+    let clients = match &config.clients {
+        None => ClientCertificates::Off,
+        Some(authority) => ClientCertificates::load(&authority.file, authority.required)
+            .map_err(|error| Unusable(error.to_string()))?,
+    };
+    log::info!(
+        "Certificate: SHA-256 fingerprint {}",
+        credentials.fingerprint()
+    );
+    let verifier = clients.verifier();
+    let acceptor = match before {
+        Some(before) => before.renewed(&credentials, verifier),
+        None => Acceptor::new(&credentials, verifier, config.data_session),
+    };
+    let acceptor = acceptor.map_err(|error| Unusable(error.to_string()))?;
+    if let Some(warning) = acceptor.warning(now) {
+        log::warn!("{warning}");
     }
-
-    fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
-        let read = match &config.certificate {
-            Certificate::Files { certificate, key } => Credentials::load(certificate, key),
-            Certificate::SelfSigned { state, names } => {
-                SelfSigned::load_or_make(state.as_deref(), names, now)
-            }
-        };
-        read.map_err(|error| Unusable(error.to_string()))
-    }
+    Ok(acceptor)
 }
 
-#[cfg(feature = "tls")]
-pub(super) use files::load;
-
-/// This build has none.
-#[cfg(not(feature = "tls"))]
-pub(super) fn load(_: &TlsConfig, _: Option<&Acceptor>, _: i64) -> Result<Acceptor, Unusable> {
-    let text = "this build has no TLS; build it with --features tls";
-    Err(Unusable(text.to_owned()))
+fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
+    let unusable = |error: CredentialsError| Unusable(error.to_string());
+    match &config.certificate {
+        Certificate::Files { certificate, key } => {
+            let credentials = Credentials::load(certificate, key).map_err(unusable)?;
+            if credentials.key_is_exposed() {
+                let key = key.display();
+                log::warn!("Everybody on this host can read the private key {key}");
+            }
+            Ok(credentials)
+        }
+        Certificate::SelfSigned { state, names } => {
+            let made = SelfSigned::load_or_make(state.as_deref(), names, now);
+            let SelfSigned {
+                credentials,
+                origin,
+            } = made.map_err(unusable)?;
+            if origin == Origin::Renewed {
+                log::warn!("The certificate that was kept has expired: made another");
+            }
+            Ok(credentials)
+        }
+    }
 }

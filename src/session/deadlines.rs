@@ -86,7 +86,16 @@ impl Deadlines {
     }
 
     fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
-        let [login, idle, penalty, connect, stall, reply, handshake, linger] = &mut self.0;
+        let [
+            login,
+            idle,
+            penalty,
+            connect,
+            stall,
+            reply,
+            handshake,
+            linger,
+        ] = &mut self.0;
         match deadline {
             Deadline::Login => login,
             Deadline::Idle => idle,

@@ -102,7 +102,9 @@ impl Protection {
 
     /// Whether the client's certificate is enough for this account.
     pub(super) fn vouches_for(&self, name: &[u8], settings: &Settings) -> bool {
-        let is_enough = settings.security.is_some_and(|policy| policy.certificate_login);
+        let is_enough = settings
+            .security
+            .is_some_and(|policy| policy.certificate_login);
         let named = match &self.control {
             Control::Secured(named) => named.as_deref(),
             Control::Clear | Control::Cleared => None,
@@ -149,7 +151,10 @@ impl Session {
         }
         let digits = std::str::from_utf8(size).unwrap_or_default();
         if digits.parse::<u32>().is_err() {
-            return cx.reply(&Reply::fixed(501, "PBSZ takes a decimal number; 0 will do."));
+            return cx.reply(&Reply::fixed(
+                501,
+                "PBSZ takes a decimal number; 0 will do.",
+            ));
         }
         self.protection.has_buffer_size = true;
         cx.reply(&Reply::fixed(200, "PBSZ=0"));
@@ -181,7 +186,10 @@ impl Session {
     }
 
     pub(super) fn clear_command_channel(&mut self, cx: &mut Context<'_>) {
-        let is_allowed = cx.settings.security.is_some_and(|policy| policy.allow_clear);
+        let is_allowed = cx
+            .settings
+            .security
+            .is_some_and(|policy| policy.allow_clear);
         if !is_allowed || !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
@@ -193,7 +201,10 @@ impl Session {
     pub(super) fn switching(&mut self, is_last: bool, cx: &mut Context<'_>) {
         match &self.progress {
             Progress::Switching(_) if !is_last => {
-                self.close(&Reply::fixed(503, "Nothing may follow AUTH or CCC at once."), cx);
+                self.close(
+                    &Reply::fixed(503, "Nothing may follow AUTH or CCC at once."),
+                    cx,
+                );
             }
             Progress::Switching(Switch::Secure(_)) => {
                 cx.reply(&Reply::fixed(234, "Proceed with the TLS handshake."));
@@ -244,7 +255,10 @@ impl Session {
     pub(super) fn may_open_data(&self, cx: &mut Context<'_>) -> bool {
         let may = self.protects_data() || !requires(cx, TlsRequired::Data);
         if !may {
-            cx.reply(&Reply::fixed(521, "Data connections must use TLS: send PROT P first."));
+            cx.reply(&Reply::fixed(
+                521,
+                "Data connections must use TLS: send PROT P first.",
+            ));
         }
         may
     }

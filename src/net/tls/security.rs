@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustls::{HandshakeKind, ServerConnection};
 
-use super::client_certificates;
+use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
 use super::wire::{Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_READS_PER_CALL};
@@ -147,7 +147,7 @@ impl Security {
 
     /// The account that the client's certificate names, if it has shown one that was verified.
     pub fn client_name(&self) -> Option<Vec<u8>> {
-        client_certificates::name_of(self.tls.peer_certificates()?)
+        ClientCertificates::name_of(self.tls.peer_certificates()?)
     }
 
     /// Reads what is there; 0 is the end that the peer has announced.

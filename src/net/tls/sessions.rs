@@ -10,8 +10,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustls::crypto::SecureRandom;
 use rustls::crypto::ring::Ticketer;
-use rustls::crypto::{CryptoProvider, SecureRandom};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
 use crate::limits::TLS_SESSIONS_KEPT;
@@ -39,7 +39,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new(_: &CryptoProvider) -> Result<Self, rustls::Error> {
+    pub(super) fn new() -> Result<Self, rustls::Error> {
         Ok(Self {
             tickets: Ticketer::new()?,
             kept: ServerSessionMemoryCache::new(TLS_SESSIONS_KEPT),
@@ -173,8 +173,7 @@ mod tests {
 
     #[test]
     fn a_session_is_resumed_by_its_own_connection_alone() {
-        let provider = rustls::crypto::ring::default_provider();
-        let sessions = Arc::new(Sessions::new(&provider).unwrap());
+        let sessions = Arc::new(Sessions::new().unwrap());
         let maker = binding(&sessions, 1, Scope::Own);
         let ticket = maker.encrypt(b"session").unwrap();
         assert!(maker.put(b"id".to_vec(), b"session".to_vec()));
@@ -193,8 +192,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_unknown_and_hides_nothing_better() {
-        let provider = rustls::crypto::ring::default_provider();
-        let sessions = Arc::new(Sessions::new(&provider).unwrap());
+        let sessions = Arc::new(Sessions::new().unwrap());
         let one = binding(&sessions, 1, Scope::Own);
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(one.decrypt(b"not a ticket"), None);

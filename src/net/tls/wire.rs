@@ -72,7 +72,8 @@ impl Record {
             }
             self.bytes.resize(wanted, 0);
             let read = socket.read(self.bytes.get_mut(had..).unwrap_or_default());
-            self.bytes.truncate(had + read.as_ref().map_or(0, |&count| count));
+            self.bytes
+                .truncate(had + read.as_ref().map_or(0, |&count| count));
             if read? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -1,0 +1,130 @@
+//! Makes the security of new connections, with one certificate.
+//!
+//! It owns rustls' configuration, and hands each connection a copy that knows whose TLS sessions
+//! it may resume and make. A renewed one has another certificate and the same sessions.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ServerConfig, ServerConnection};
+
+use super::security::Security;
+use super::sessions::{Binding, Scope, Sessions, Tag};
+use super::{Credentials, Expiry};
+use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA};
+use crate::net::DataSession;
+
+/// What a client that offers protocols must offer (RFC 7301; against cross-protocol attacks).
+const PROTOCOL: &[u8] = b"ftp";
+
+/// Secures connections, with one certificate.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    config: Arc<ServerConfig>,
+    credentials: Credentials,
+    sessions: Arc<Sessions>,
+    data_session: DataSession,
+}
+
+impl Acceptor {
+    /// One that proves itself with `credentials`, and lets `clients` decide on clients' certificates.
+    ///
+    /// # Errors
+    /// Where there are no random numbers.
+    pub fn new(
+        credentials: &Credentials,
+        clients: Arc<dyn ClientCertVerifier>,
+        data_session: DataSession,
+    ) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(default_provider());
+        let sessions = Arc::new(Sessions::new()?);
+        Ok(Self {
+            config: config(provider, credentials, clients)?,
+            credentials: credentials.clone(),
+            sessions,
+            data_session,
+        })
+    }
+
+    /// One with another certificate, for new connections; clients can go on to resume the
+    /// sessions that this one has made.
+    ///
+    /// # Errors
+    /// As of [`new`](Self::new).
+    pub fn renewed(
+        &self,
+        credentials: &Credentials,
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Result<Self, rustls::Error> {
+        let provider = Arc::clone(self.config.crypto_provider());
+        Ok(Self {
+            config: config(provider, credentials, clients)?,
+            credentials: credentials.clone(),
+            sessions: Arc::clone(&self.sessions),
+            data_session: self.data_session,
+        })
+    }
+
+    /// What an operator should hear of the certificate's dates at `now`, in seconds since 1970.
+    pub fn warning(&self, now: i64) -> Option<String> {
+        match self.credentials.expiry(now) {
+            Expiry::Valid => None,
+            Expiry::Soon { days } => Some(format!("The certificate expires in {days} days")),
+            Expiry::Expired => Some("The certificate has expired".to_owned()),
+            Expiry::NotYet => {
+                Some("The certificate is not valid yet: is this host's clock right?".to_owned())
+            }
+        }
+    }
+
+    /// For a control connection, and the tag that its data connections will need.
+    pub fn control(&self) -> io::Result<(Security, Tag)> {
+        let tag = Tag::random(self.config.crypto_provider().secure_random)?;
+        let security = self.security(tag, Scope::Any, DataSession::Off, TLS_TICKETS_CONTROL)?;
+        Ok((security, tag))
+    }
+
+    /// For a data connection of the control connection with this tag.
+    pub fn data(&self, tag: Tag) -> io::Result<Security> {
+        let scope = match self.data_session {
+            DataSession::Off => Scope::Any,
+            DataSession::Observe | DataSession::Require => Scope::Own,
+        };
+        self.security(tag, scope, self.data_session, TLS_TICKETS_DATA)
+    }
+
+    fn security(
+        &self,
+        tag: Tag,
+        scope: Scope,
+        data_session: DataSession,
+        tickets: usize,
+    ) -> io::Result<Security> {
+        let binding = Arc::new(Binding::new(Arc::clone(&self.sessions), tag, scope));
+        let mut config = ServerConfig::clone(&self.config);
+        config.ticketer = binding.clone();
+        config.session_storage = binding.clone();
+        config.send_tls13_tickets = tickets;
+        let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
+        Ok(Security::new(tls, binding, data_session))
+    }
+}
+
+fn config(
+    provider: Arc<CryptoProvider>,
+    credentials: &Credentials,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(
+            credentials.certified_key(),
+        )));
+    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    Ok(Arc::new(config))
+}
