@@ -10,19 +10,20 @@ use mioftpd::session::{SecurityPolicy, TlsRequired};
 use super::{Usage, value};
 
 /// What was typed, before it is known whether it fits together.
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Default)]
 pub(super) struct Typed {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
-    pub(super) self_signed: bool,
+    self_signed: bool,
     state: Option<PathBuf>,
     listen: Vec<SocketAddr>,
     require: Option<TlsRequired>,
     data_session: Option<DataSession>,
     client_authority: Option<PathBuf>,
-    pub(super) client_required: bool,
-    pub(super) client_login: bool,
-    pub(super) allow_clear: bool,
+    client_required: bool,
+    client_login: bool,
+    allow_clear: bool,
     /// The first option that was typed, for what is said where none may be.
     first: Option<String>,
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
 use mioftpd::net::PassivePorts;
-use mioftpd::reactor::{Parts, Reactor};
+use mioftpd::reactor::{Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
 
@@ -125,11 +125,12 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
         settings,
+        acceptor: None,
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
     });
     for door in place.doors {
-        reactor.listen(door).expect("calm weather");
+        reactor.listen(door, Protocol::Ftp).expect("calm weather");
     }
     let stop_by = None;
     (

@@ -145,6 +145,7 @@ pub(crate) fn timings(rng: &mut Rng) -> Timings {
         idle: seconds(&[6, 30, 300]),
         penalty: seconds(&[0, 1, 3]),
         data_connect: seconds(&[3, 6]),
+        handshake: seconds(&[3, 6]),
         data_stall: seconds(&[3, 6, 12]),
         reply_stall: seconds(&[3, 6, 12]),
         linger: seconds(&[1, 3]),

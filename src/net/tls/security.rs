@@ -73,7 +73,7 @@ impl Security {
                 return self.check_session();
             }
             if self.ended {
-                return Err(self.failed("the client left".to_owned()));
+                return Err(self.failed("the client left"));
             }
             self.receive(socket)?;
         }
@@ -270,15 +270,14 @@ impl Security {
             Err(error) => {
                 // The peer is told what is wrong, where there is room to.
                 let _ = self.flush(socket);
-                Err(self.failed(error.to_string()))
+                Err(self.failed(&error.to_string()))
             }
         }
     }
 
-    fn failed(&mut self, why: String) -> io::Error {
-        let error = io::Error::new(io::ErrorKind::InvalidData, why.clone());
+    fn failed(&mut self, why: &str) -> io::Error {
         self.remark = Some(format!("TLS failed: {why}"));
-        error
+        io::ErrorKind::InvalidData.into()
     }
 
     fn is_resumed(&self) -> bool {

@@ -105,8 +105,8 @@ impl Binding {
     }
 
     /// The session behind its tag, if this connection may resume it.
-    fn untagged(&self, found: Option<Vec<u8>>) -> Option<Vec<u8>> {
-        let found = found.as_deref().and_then(<[u8]>::split_first_chunk);
+    fn untagged(&self, found: Option<&[u8]>) -> Option<Vec<u8>> {
+        let found = found.and_then(<[u8]>::split_first_chunk);
         let offer = match found {
             None => Offer::Unknown,
             Some((tag, _)) if Tag(*tag) == self.tag => Offer::Own,
@@ -132,7 +132,7 @@ impl ProducesTickets for Binding {
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.untagged(self.sessions.tickets.decrypt(cipher))
+        self.untagged(self.sessions.tickets.decrypt(cipher).as_deref())
     }
 }
 
@@ -142,11 +142,11 @@ impl StoresServerSessions for Binding {
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.untagged(self.sessions.kept.get(key))
+        self.untagged(self.sessions.kept.get(key).as_deref())
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.untagged(self.sessions.kept.take(key))
+        self.untagged(self.sessions.kept.take(key).as_deref())
     }
 
     fn can_cache(&self) -> bool {

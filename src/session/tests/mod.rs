@@ -40,6 +40,7 @@ impl Talk {
             charset: None,
             allow_fxp: false,
             allow_combine: false,
+            security: None,
             timings: Timings::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
