@@ -326,8 +326,8 @@ mod tests {
             ""
         };
         let expected = format!(
-            "AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
-             MFF Modify;UNIX.mode; MFMT MLST {mode_z}RANG STREAM REST STREAM SIZE TVFS UTF8"
+            "AUTH TLS AVBL COMB target;source_list CSID DSIZ EPRT EPSV HOST LANG EN* MDTM \
+             MFF Modify;UNIX.mode; MFMT MLST {mode_z}PBSZ PROT RANG STREAM REST STREAM SIZE TVFS UTF8"
         );
         let others = features(|row| row.served && !is_digest(row));
         assert_eq!(others.join(" "), expected);
