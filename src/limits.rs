@@ -104,6 +104,21 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 /// processor's share: enough for the loop to come first, and not to starve beside others.
 pub const WORKER_NICENESS: i32 = 5;
 
+/// A PEM file of certificates or of a key: five times the bundle of all public authorities.
+pub const PEM_BYTES: u64 = 1024 * 1024;
+
+/// The longest name of an account in a client's certificate: `ub-common-name` of RFC 5280,
+/// and longer than the names of accounts are.
+pub const CERTIFICATE_NAME_BYTES: usize = 64;
+
+/// How long before its end a certificate is warned of. The public authorities' renew
+/// themselves a month before; whoever reads the warning then has that month.
+pub const CERTIFICATE_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long a certificate lasts that the server makes for itself: longer than the device, since
+/// its clients know it by its fingerprint and would all have to learn a new one.
+pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
+
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -19,7 +19,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("auth", &[]),
     ("storage", &["protocol"]),
-    ("net", &["storage"]),
+    ("net", &["limits", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),
     (

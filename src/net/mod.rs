@@ -9,6 +9,8 @@
 mod passive_ports;
 mod stream;
 mod system;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

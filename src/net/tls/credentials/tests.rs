@@ -1,0 +1,193 @@
+//! Credentials of every kind, and each way in which they can be wrong. The pairs of RSA and in
+//! SEC1 were made by `openssl genrsa`, `ecparam` and `req -x509`; the others are made here.
+
+use super::*;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P384_SHA384, PKCS_ED25519, date_time_ymd,
+};
+use rustls::pki_types::pem::PemObject as _;
+use std::fs;
+use tempfile::TempDir;
+
+const RSA: &str = include_str!("../fixtures/rsa.pem");
+const P256: &str = include_str!("../fixtures/p256.pem");
+const P384: &str = include_str!("../fixtures/p384.pem");
+const P521: &str = include_str!("../fixtures/p521.pem");
+
+/// What is loaded from files of such a content, which are called `cert.pem` and `key.pem`.
+fn load(cert: &str, key: &str) -> Result<Credentials, CredentialsError> {
+    let directory = TempDir::new().unwrap();
+    let (cert_file, key_file) = files(&directory);
+    fs::write(&cert_file, cert).unwrap();
+    fs::write(&key_file, key).unwrap();
+    Credentials::load(&cert_file, &key_file)
+}
+
+fn files(directory: &TempDir) -> (std::path::PathBuf, std::path::PathBuf) {
+    let path = directory.path();
+    (path.join("cert.pem"), path.join("key.pem"))
+}
+
+fn error(cert: &str, key: &str) -> CredentialsError {
+    load(cert, key).err().unwrap()
+}
+
+fn blames(error: &CredentialsError, file: &str) -> bool {
+    error.file.as_deref().is_some_and(|f| f.ends_with(file))
+}
+
+fn made(key: &KeyPair) -> String {
+    CertificateParams::default().self_signed(key).unwrap().pem()
+}
+
+#[test]
+fn every_kind_of_key() {
+    for pem in [RSA, P256, P384] {
+        assert_eq!(load(pem, pem).unwrap().certified_key().cert.len(), 1);
+    }
+    for kind in [
+        &PKCS_ECDSA_P256_SHA256,
+        &PKCS_ECDSA_P384_SHA384,
+        &PKCS_ED25519,
+    ] {
+        let key = KeyPair::generate_for(kind).unwrap();
+        load(&made(&key), &key.serialize_pem()).unwrap();
+    }
+}
+
+#[test]
+fn a_key_of_a_kind_that_is_not_supported() {
+    let error = error(P521, P521);
+    assert!(matches!(error.problem, Problem::BadKey), "{error}");
+    assert!(blames(&error, "key.pem"));
+}
+
+#[test]
+fn rsa_in_pkcs8() {
+    let pkcs1 = rustls::pki_types::PrivatePkcs1KeyDer::from_pem_slice(RSA.as_bytes()).unwrap();
+    // RFC 5958: SEQUENCE { 0, { rsaEncryption, NULL }, OCTET STRING }, all long enough for 82.
+    let kind = b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    let long = |tag: u8, content: Vec<u8>| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [vec![tag, 0x82, length[0], length[1]], content].concat()
+    };
+    let octets = long(4, pkcs1.secret_pkcs1_der().to_vec());
+    let der = PrivateKeyDer::Pkcs8(long(0x30, [kind.to_vec(), octets].concat()).into());
+    let chain = CertificateDer::pem_slice_iter(RSA.as_bytes());
+    Credentials::new(chain.map(Result::unwrap).collect(), &der).unwrap();
+}
+
+#[test]
+fn a_chain_is_kept_whole_and_in_order() {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["ftp.example".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&key, &ca).unwrap();
+    let key_pem = key.serialize_pem();
+
+    let credentials = load(&(leaf.pem() + &ca.pem()), &key_pem).unwrap();
+    let chain = &credentials.certified_key().cert;
+    assert_eq!(chain[..], [leaf.der().clone(), ca.der().clone()]);
+
+    let error = error(&(ca.pem() + &leaf.pem()), &key_pem);
+    assert!(matches!(error.problem, Problem::WrongOrder(2)), "{error}");
+    assert!(blames(&error, "cert.pem"));
+}
+
+#[test]
+fn a_key_of_another_certificate() {
+    for other in [RSA, P384] {
+        let error = error(P256, other);
+        assert!(matches!(error.problem, Problem::KeyMismatch), "{error}");
+        assert!(blames(&error, "key.pem"));
+    }
+    let same_kind = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let error = error(P256, &same_kind.serialize_pem());
+    assert!(matches!(error.problem, Problem::KeyMismatch), "{error}");
+}
+
+#[test]
+fn files_that_are_mixed_up() {
+    let key = KeyPair::generate().unwrap();
+    let error = error(&key.serialize_pem(), &made(&key));
+    assert!(matches!(error.problem, Problem::NoCertificate), "{error}");
+    assert!(blames(&error, "cert.pem"));
+    let error = load(&made(&key), &made(&key)).err().unwrap();
+    assert!(matches!(error.problem, Problem::NoKey), "{error}");
+    assert!(blames(&error, "key.pem"));
+}
+
+#[test]
+fn an_encrypted_key_says_what_to_do() {
+    let error = error(RSA, include_str!("../fixtures/encrypted-pkcs8.pem"));
+    assert!(blames(&error, "key.pem"));
+    assert!(
+        error
+            .to_string()
+            .ends_with("decrypt it first, with openssl pkey")
+    );
+}
+
+#[test]
+fn a_certificate_that_is_none() {
+    let none = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let error = error(none, P256);
+    assert!(
+        matches!(error.problem, Problem::BadCertificate(1, _)),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_key_that_everybody_may_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = TempDir::new().unwrap();
+    let (file, _) = files(&directory);
+    fs::write(&file, P256).unwrap();
+    for (mode, is_exposed) in [(0o600, false), (0o604, true)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let credentials = Credentials::load(&file, &file).unwrap();
+        assert_eq!(credentials.key_is_exposed(), is_exposed);
+    }
+}
+
+#[test]
+fn the_fingerprint_is_what_openssl_shows() {
+    // openssl x509 -in p256.pem -noout -fingerprint -sha256
+    let expected = "9F:D8:77:B6:66:C0:5A:00:DD:33:B9:37:CF:20:3B:C9:\
+                    8C:86:42:5D:1D:8F:B3:7A:3D:FE:23:85:BA:B0:7F:7B";
+    assert_eq!(load(P256, P256).unwrap().fingerprint(), expected);
+}
+
+#[test]
+fn the_dates_at_their_edges() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2027, 1, 1);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let credentials = load(&pem, &key.serialize_pem()).unwrap();
+    let (first, last) = (1_767_225_600, 1_798_761_600);
+    assert_eq!(credentials.not_before(), first);
+    assert_eq!(credentials.not_after(), last);
+
+    let notice = CERTIFICATE_NOTICE.as_secs().cast_signed();
+    for (now, expected) in [
+        (i64::MIN, Expiry::NotYet),
+        (first - 1, Expiry::NotYet),
+        (first, Expiry::Valid),
+        (last - notice - 1, Expiry::Valid),
+        (last - notice, Expiry::Soon { days: 30 }),
+        (last - notice + 1, Expiry::Soon { days: 29 }),
+        (last - DAY, Expiry::Soon { days: 1 }),
+        (last - DAY + 1, Expiry::Soon { days: 0 }),
+        (last, Expiry::Soon { days: 0 }),
+        (last + 1, Expiry::Expired),
+        (i64::MAX, Expiry::Expired),
+    ] {
+        assert_eq!(credentials.expiry(now), expected, "at {now}");
+    }
+}

@@ -1,0 +1,197 @@
+//! PEM files: the certificates and the private key in them. RFC 7468.
+//!
+//! A file may hold more than is asked for (a key beside its chain, comments, parameters); that is
+//! passed over. What is broken is an error, and not passed over: a chain must not lose a link.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::{CredentialsError, Problem};
+use crate::limits::PEM_BYTES;
+
+/// How keys say that they need a passphrase: PKCS#8, and OpenSSL before it (RFC 1421 §4.6.1.1).
+const ENCRYPTED: [&[u8]; 2] = [
+    b"-----BEGIN ENCRYPTED PRIVATE KEY-----",
+    b"Proc-Type: 4,ENCRYPTED",
+];
+
+/// What "others" are allowed in the mode of a file.
+const OTHERS: u32 = 0o007;
+
+/// The certificates of a file, in its order; one at the least.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    let pem = read(file)?.bytes;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(Problem::NoCertificate.of(file)),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(Problem::NotPem(reason(&error)).of(file)),
+    }
+}
+
+/// A private key, and whether every user of the system may have it.
+pub(super) struct StoredKey {
+    pub(super) der: PrivateKeyDer<'static>,
+    pub(super) is_exposed: bool,
+}
+
+/// The first private key of a file: PKCS#8, PKCS#1 or SEC1.
+pub(super) fn private_key(file: &Path) -> Result<StoredKey, CredentialsError> {
+    let content = read(file)?;
+    match PrivateKeyDer::from_pem_slice(&content.bytes) {
+        Ok(der) => Ok(StoredKey {
+            der,
+            is_exposed: content.mode & OTHERS != 0,
+        }),
+        Err(_) if is_encrypted(&content.bytes) => Err(Problem::EncryptedKey.of(file)),
+        Err(pem::Error::NoItemsFound) => Err(Problem::NoKey.of(file)),
+        Err(error) => Err(Problem::NotPem(reason(&error)).of(file)),
+    }
+}
+
+struct Content {
+    bytes: Vec<u8>,
+    mode: u32,
+}
+
+fn read(path: &Path) -> Result<Content, CredentialsError> {
+    let unreadable = |error| Problem::Unreadable(error).of(path);
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.mode();
+    let mut bytes = Vec::new();
+    let mut bounded = file.take(PEM_BYTES + 1);
+    bounded.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bounded.limit() == 0 {
+        return Err(Problem::TooLarge.of(path));
+    }
+    Ok(Content { bytes, mode })
+}
+
+fn is_encrypted(pem: &[u8]) -> bool {
+    let mut lines = pem.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| ENCRYPTED.contains(&line.trim_ascii_end()))
+}
+
+/// In words; the library shows lines as lists of numbers.
+fn reason(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("END {} is missing", String::from_utf8_lossy(end_marker))
+        }
+        // The line itself may be part of a key.
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed".to_owned(),
+        pem::Error::Base64Decode(_) => "a section is not base64".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const P256: &str = include_str!("fixtures/p256.pem");
+
+    fn file(content: impl AsRef<[u8]>) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        file
+    }
+
+    fn chain_problem(content: impl AsRef<[u8]>) -> Problem {
+        certificates(file(content).path()).unwrap_err().problem
+    }
+
+    fn key_problem(content: impl AsRef<[u8]>) -> Problem {
+        private_key(file(content).path()).err().unwrap().problem
+    }
+
+    #[test]
+    fn other_sections_and_text_are_passed_over() {
+        let both = file(format!("A comment.\r\n{}", P256.replace('\n', "\r\n")));
+        assert_eq!(certificates(both.path()).unwrap().len(), 1);
+        assert!(private_key(both.path()).is_ok());
+    }
+
+    #[test]
+    fn the_order_of_a_chain_is_kept() {
+        let p384 = include_str!("fixtures/p384.pem");
+        let chain = certificates(file(format!("{P256}{p384}")).path()).unwrap();
+        let other_way = certificates(file(format!("{p384}{P256}")).path()).unwrap();
+        assert_eq!(chain.len(), 2);
+        assert!(chain.iter().eq(other_way.iter().rev()));
+    }
+
+    #[test]
+    fn empty_files_and_wrong_sections() {
+        for content in ["", "nothing", "-----BEGIN X-----\n-----END X-----\n"] {
+            assert!(matches!(chain_problem(content), Problem::NoCertificate));
+            assert!(matches!(key_problem(content), Problem::NoKey));
+        }
+    }
+
+    #[test]
+    fn der_is_no_pem() {
+        let der = certificates(file(P256).path()).unwrap().remove(0);
+        assert!(matches!(chain_problem(&der), Problem::NoCertificate));
+    }
+
+    #[test]
+    fn encrypted_keys() {
+        let pkcs8 = include_str!("fixtures/encrypted-pkcs8.pem");
+        let pkcs1 = include_str!("fixtures/encrypted-pkcs1.pem");
+        assert!(matches!(key_problem(pkcs8), Problem::EncryptedKey));
+        assert!(matches!(key_problem(pkcs1), Problem::EncryptedKey));
+        let crlf = pkcs1.replace('\n', "\r\n");
+        assert!(matches!(key_problem(crlf), Problem::EncryptedKey));
+    }
+
+    #[test]
+    fn a_broken_link_breaks_the_chain() {
+        let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n";
+        let Problem::NotPem(why) = chain_problem(format!("{P256}{cut}")) else {
+            panic!("a cut certificate was taken");
+        };
+        assert_eq!(why, "END CERTIFICATE is missing");
+        let bad = format!("{cut}?\n-----END CERTIFICATE-----\n{P256}");
+        assert!(matches!(chain_problem(bad), Problem::NotPem(_)));
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = certificates(&directory.path().join("x.pem")).unwrap_err();
+        assert!(matches!(missing.problem, Problem::Unreadable(_)));
+        assert!(missing.to_string().contains("x.pem: cannot be read: "));
+        let directory = private_key(directory.path()).err().unwrap();
+        assert!(matches!(directory.problem, Problem::Unreadable(_)));
+    }
+
+    #[test]
+    fn the_largest_file() {
+        let largest = usize::try_from(PEM_BYTES).unwrap();
+        let padded = |length: usize| format!("{P256}{}", " ".repeat(length - P256.len()));
+        for length in [largest - 1, largest] {
+            assert!(certificates(file(padded(length)).path()).is_ok());
+        }
+        assert!(matches!(
+            chain_problem(padded(largest + 1)),
+            Problem::TooLarge
+        ));
+    }
+
+    #[test]
+    fn who_may_read_a_key() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let key = file(P256);
+        for (mode, is_exposed) in [(0o600, false), (0o640, false), (0o644, true)] {
+            fs::set_permissions(key.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(private_key(key.path()).unwrap().is_exposed, is_exposed);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What is read out of a certificate: how long it lasts and whom it names. RFC 5280 §4.1.2.
+//!
+//! Trust is not decided here: rustls has verified, or its owner has configured, what is read. Dates
+//! are seconds since 1970; a certificate that begins before is none that can be read.
+
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::asn1::PrintableStringRef;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::{Decode as _, Tag, Tagged as _};
+use x509_cert::time::Time;
+
+/// `id-at-commonName`.
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// What `openssl x509 -req` makes that is given no extensions, and TLS 1.3 does not take.
+const OLD_VERSION: &str = "it is not of X.509 version 3; openssl req -x509 makes one that is";
+
+/// From when until when a certificate is valid, both seconds included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Validity {
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+}
+
+/// The dates of a server's certificate, or what is wrong with it.
+pub(super) fn validity(der: &[u8]) -> Result<Validity, String> {
+    let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let content = certificate.tbs_certificate();
+    if content.version() != Version::V3 {
+        return Err(OLD_VERSION.to_owned());
+    }
+    let validity = content.validity();
+    Ok(Validity {
+        not_before: seconds(validity.not_before),
+        not_after: seconds(validity.not_after),
+    })
+}
+
+fn seconds(time: Time) -> i64 {
+    // The last year is 9999.
+    i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The common name of the subject; a subject with several is ambiguous, and names nobody.
+pub(super) fn common_name(der: &[u8]) -> Option<String> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let attributes = certificate.tbs_certificate().subject().iter();
+    let mut names = attributes.filter(|attribute| attribute.oid == COMMON_NAME);
+    let (Some(name), None) = (names.next(), names.next()) else {
+        return None;
+    };
+    match name.value.tag() {
+        Tag::Utf8String => String::from_utf8(name.value.value().to_vec()).ok(),
+        Tag::PrintableString => {
+            let name: PrintableStringRef<'_> = name.value.decode_as().ok()?;
+            Some(name.as_str().to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, date_time_ymd};
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+    fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().to_vec()
+    }
+
+    fn named(name: impl Into<DnValue>) -> Option<String> {
+        let name = name.into();
+        common_name(&certificate(|params| {
+            params.distinguished_name.push(DnType::CommonName, name);
+        }))
+    }
+
+    #[test]
+    fn dates_on_both_sides_of_the_two_forms() {
+        let der = certificate(|params| {
+            params.not_before = date_time_ymd(2049, 12, 31);
+            params.not_after = date_time_ymd(9999, 12, 31);
+        });
+        let expected = Validity {
+            not_before: 2_524_521_600,
+            not_after: 253_402_214_400,
+        };
+        assert_eq!(validity(&der), Ok(expected));
+    }
+
+    #[test]
+    fn dates_of_what_is_cut_short() {
+        let der = certificate(|_| {});
+        assert!(validity(&der).is_ok());
+        assert!(validity(&der[..der.len() - 1]).is_err());
+        assert!(validity(b"").is_err());
+    }
+
+    #[test]
+    fn an_old_version() {
+        let pem = include_bytes!("fixtures/version1.pem");
+        let der = CertificateDer::from_pem_slice(pem).unwrap();
+        assert_eq!(validity(&der), Err(OLD_VERSION.to_owned()));
+    }
+
+    #[test]
+    fn names_in_two_encodings() {
+        assert_eq!(named("Zoë").as_deref(), Some("Zoë"));
+        let printable = DnValue::PrintableString("anna".try_into().unwrap());
+        assert_eq!(named(printable).as_deref(), Some("anna"));
+    }
+
+    #[test]
+    fn other_encodings_name_nobody() {
+        assert_eq!(named(DnValue::Ia5String("anna".try_into().unwrap())), None);
+        assert_eq!(named(DnValue::BmpString("anna".try_into().unwrap())), None);
+    }
+
+    #[test]
+    fn no_name_and_two_names_name_nobody() {
+        let none = certificate(|params| params.distinguished_name = DistinguishedName::new());
+        assert_eq!(common_name(&none), None);
+        let two = certificate(|params| {
+            let second = DnType::CustomDnType(vec![2, 5, 4, 3]);
+            params.distinguished_name.push(DnType::CommonName, "anna");
+            params.distinguished_name.push(second, "root");
+        });
+        assert_eq!(common_name(&two), None);
+    }
+}
