@@ -7,7 +7,9 @@
 mod credentials;
 mod credentials_error;
 mod pem_files;
+mod self_signed;
 mod x509;
 
 pub use credentials::{Credentials, Expiry};
 pub use credentials_error::{CredentialsError, Problem};
+pub use self_signed::{Origin, SelfSigned};

@@ -1,0 +1,213 @@
+//! Certificates that are made, kept, found again, and made anew.
+
+use super::*;
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{ServerName, UnixTime};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const NOW: i64 = 1_800_000_000;
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn make(list: &[&str], now: i64) -> Credentials {
+    SelfSigned::make(&names(list), now).unwrap()
+}
+
+fn load(directory: &Path, now: i64) -> Result<SelfSigned, CredentialsError> {
+    SelfSigned::load_or_make(Some(directory), &names(&["ftp.example"]), now)
+}
+
+/// Where the certificate is and where the key is.
+fn files(directory: &TempDir) -> [std::path::PathBuf; 2] {
+    [CERT_FILE, KEY_FILE].map(|name| directory.path().join(name))
+}
+
+/// Whether a client that was given the certificate beforehand accepts it for a name.
+fn is_accepted(credentials: &Credentials, name: &'static str) -> bool {
+    let key = credentials.certified_key();
+    let mut roots = RootCertStore::empty();
+    roots.add(key.cert[0].clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+    let name = ServerName::try_from(name).unwrap();
+    let now = UnixTime::since_unix_epoch(since_1970(NOW));
+    let verifier = verifier.build().unwrap();
+    verifier
+        .verify_server_cert(&key.cert[0], &[], &name, &[], now)
+        .is_ok()
+}
+
+#[test]
+fn names_and_addresses() {
+    let made = make(&["ftp.example", "192.0.2.1", "2001:db8::1"], NOW);
+    assert!(is_accepted(&made, "ftp.example"));
+    assert!(is_accepted(&made, "192.0.2.1"));
+    assert!(is_accepted(&made, "2001:db8::1"));
+    assert!(!is_accepted(&made, "other.example"));
+}
+
+fn subject(credentials: &Credentials) -> Option<String> {
+    super::super::x509::common_name(&credentials.certified_key().cert[0])
+}
+
+#[test]
+fn the_first_name_is_the_subject_where_it_fits() {
+    let longest = "a".repeat(CERTIFICATE_NAME_BYTES);
+    assert_eq!(
+        subject(&make(&["a.example", "b"], NOW)).unwrap(),
+        "a.example"
+    );
+    assert_eq!(subject(&make(&[&longest], NOW)), Some(longest.clone()));
+    assert_eq!(subject(&make(&[&(longest + "a")], NOW)).unwrap(), NAMELESS);
+    assert_eq!(subject(&make(&[], NOW)).unwrap(), NAMELESS);
+}
+
+#[test]
+fn a_name_that_no_certificate_can_have() {
+    let error = SelfSigned::make(&names(&["zoë.example"]), NOW).unwrap_err();
+    assert!(matches!(error.problem, Problem::NotMade(_)), "{error}");
+}
+
+#[test]
+fn the_dates() {
+    let life = SELF_SIGNED_LIFE.as_secs().cast_signed();
+    let made = make(&[], NOW);
+    assert_eq!(made.not_before(), NOW - DAY);
+    assert_eq!(made.not_after(), NOW + life);
+    // Ten years have two leap days at the least.
+    assert_eq!(made.expiry(NOW + 3651 * DAY), Expiry::Soon { days: 1 });
+}
+
+#[test]
+fn a_clock_that_was_not_set() {
+    for now in [i64::MIN, 0, 100] {
+        let made = make(&[], now);
+        assert_eq!(made.not_before(), 0);
+        // It still holds when the clock is set.
+        assert_eq!(made.expiry(NOW), Expiry::Valid);
+    }
+    assert_eq!(make(&[], i64::MAX).not_after(), LAST);
+}
+
+#[test]
+fn without_a_directory_each_is_another() {
+    let made = || SelfSigned::load_or_make(None, &[], NOW).unwrap();
+    let (one, other) = (made(), made());
+    assert_eq!(one.origin, Origin::Passing);
+    assert_ne!(
+        one.credentials.fingerprint(),
+        other.credentials.fingerprint()
+    );
+}
+
+#[test]
+fn kept_and_found_again() {
+    let directory = TempDir::new().unwrap();
+    let made = load(directory.path(), NOW).unwrap();
+    assert_eq!(made.origin, Origin::Made);
+    // Not for a clock that went back, either.
+    for now in [NOW, NOW - 10 * DAY, made.credentials.not_after()] {
+        let found = load(directory.path(), now).unwrap();
+        assert_eq!(found.origin, Origin::Found);
+        assert_eq!(
+            found.credentials.fingerprint(),
+            made.credentials.fingerprint()
+        );
+    }
+    let left = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left, 2, "temporary files are left");
+}
+
+#[test]
+fn only_the_owner_may_read_the_key() {
+    let directory = TempDir::new().unwrap();
+    let state = directory.path().join("a/b");
+    assert!(!load(&state, NOW).unwrap().credentials.key_is_exposed());
+    assert!(!load(&state, NOW).unwrap().credentials.key_is_exposed());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state.join(KEY_FILE)), 0o600);
+    assert_eq!(mode(&state), 0o700);
+}
+
+#[test]
+fn an_expired_one_is_made_anew() {
+    let directory = TempDir::new().unwrap();
+    let old = load(directory.path(), NOW).unwrap().credentials;
+    let after = old.not_after() + 1;
+    let new = load(directory.path(), after).unwrap();
+    assert_eq!(new.origin, Origin::Renewed);
+    assert_ne!(new.credentials.fingerprint(), old.fingerprint());
+    assert_eq!(new.credentials.expiry(after), Expiry::Valid);
+    assert_eq!(load(directory.path(), after).unwrap().origin, Origin::Found);
+}
+
+#[test]
+fn what_is_unreadable_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    load(directory.path(), NOW).unwrap();
+    let [cert, key] = files(&directory);
+    let [cert_pem, key_pem] = [&cert, &key].map(|file| fs::read(file).unwrap());
+
+    fs::write(&cert, "rubbish").unwrap();
+    let error = load(directory.path(), NOW).unwrap_err();
+    assert!(matches!(error.problem, Problem::NoCertificate), "{error}");
+    assert_eq!(error.file.unwrap(), cert);
+    assert_eq!(fs::read(&cert).unwrap(), b"rubbish");
+
+    fs::write(&cert, cert_pem).unwrap();
+    fs::remove_file(&key).unwrap();
+    let error = load(directory.path(), NOW).unwrap_err();
+    assert!(matches!(error.problem, Problem::Unreadable(_)), "{error}");
+    assert_eq!(error.file.unwrap(), key);
+
+    fs::write(&key, key_pem).unwrap();
+    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Found);
+}
+
+#[test]
+fn what_a_crash_leaves_is_no_half() {
+    let directory = TempDir::new().unwrap();
+    load(directory.path(), NOW).unwrap();
+    let [cert, key] = files(&directory);
+    // The key was in its place, the certificate was not, and each may have been half written.
+    fs::remove_file(&cert).unwrap();
+    for name in [CERT_FILE, KEY_FILE] {
+        fs::write(directory.path().join(format!(".{name}.tmp")), "half").unwrap();
+    }
+    let left = fs::read(&key).unwrap();
+    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Made);
+    assert_ne!(fs::read(&key).unwrap(), left);
+    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Found);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_directory_that_cannot_be() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let below = file.path().join("state");
+    let error = load(&below, NOW).unwrap_err();
+    assert!(matches!(error.problem, Problem::Unwritable(_)), "{error}");
+    assert_eq!(error.file.unwrap(), below);
+}
+
+#[test]
+fn servers_that_start_at_once_agree() {
+    let directory = TempDir::new().unwrap();
+    let start = || {
+        load(directory.path(), NOW)
+            .unwrap()
+            .credentials
+            .fingerprint()
+    };
+    let fingerprints: Vec<_> = std::thread::scope(|scope| {
+        let servers: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+        servers.into_iter().map(|s| s.join().unwrap()).collect()
+    });
+    assert!(fingerprints.iter().all(|f| *f == fingerprints[0]));
+}
