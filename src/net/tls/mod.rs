@@ -4,12 +4,14 @@
 //! may have another. What is read from files here may wait, so it is read before the loop begins
 //! or on a worker.
 
+mod client_certificates;
 mod credentials;
 mod credentials_error;
 mod pem_files;
 mod self_signed;
 mod x509;
 
+pub use client_certificates::ClientCertificates;
 pub use credentials::{Credentials, Expiry};
 pub use credentials_error::{CredentialsError, Problem};
 pub use self_signed::{Origin, SelfSigned};
