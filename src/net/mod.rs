@@ -6,6 +6,7 @@
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
+mod cidr;
 mod passive_ports;
 mod stream;
 mod system;
@@ -15,6 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use cidr::{AddressRules, Cidr, CidrError};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
