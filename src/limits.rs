@@ -86,6 +86,14 @@ pub const JOBS_WAITING: usize = 4096;
 /// Records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
 
+/// Addresses that are remembered for what they did: 200 KiB, if ever so many come. More than fail to
+/// log in anywhere within a quarter of an hour, but where many machines guess together.
+pub const ADDRESSES_REMEMBERED: usize = 4096;
+
+/// Addresses that share a place by their hash. That of a thousand addresses more fall together than
+/// there is room for does not happen.
+pub const ADDRESSES_PER_SET: usize = 32;
+
 /// Failed logins before the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;
 
@@ -103,6 +111,12 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 /// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
 /// processor's share: enough for the loop to come first, and not to starve beside others.
 pub const WORKER_NICENESS: i32 = 5;
+
+/// Lines in the log about connections that were refused: a few whole stories, and then a number.
+pub const REFUSALS_LOGGED: Rate = Rate {
+    interval: Duration::from_secs(1),
+    burst: 10,
+};
 
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -139,6 +153,57 @@ impl Default for Timings {
             reply_stall: Duration::from_secs(60),
             linger: Duration::from_secs(2),
             grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// So many at once, and then one in each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// From one to the next; none is no limit.
+    pub interval: Duration,
+    /// How many may come at once; none counts as one.
+    pub burst: u32,
+}
+
+/// What an address may do before it is slowed down or shut out. An IPv6 client counts as its /64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throttling {
+    /// So many failed logins of an address within the `window` ban it. Four sessions of five: far
+    /// above what a forgotten password or a wrongly set up client needs, and with the ban less than
+    /// two thousand guesses a day.
+    pub failures: u32,
+    /// How long failures count together, from the first of them.
+    pub window: Duration,
+    /// How long a ban lasts: long for a machine that guesses, and to be waited for by a person.
+    pub ban: Duration,
+    /// The answer to a failed login does not come later than this, however many there were: a person
+    /// waits so long, and a login's time is not used up by it.
+    pub longest_penalty: Duration,
+    /// Connections of an address. A company may begin its day behind one, and a client may transfer
+    /// thousands of small files over new connections; a flood is cut down to some percents of what
+    /// the loop can do.
+    pub connections: Rate,
+    /// Commands of a session before its login. A login takes ten; who sends thousands wants something
+    /// else, and waits for each reply then.
+    pub commands: Rate,
+}
+
+impl Default for Throttling {
+    fn default() -> Self {
+        Self {
+            failures: 20,
+            window: Duration::from_secs(600),
+            ban: Duration::from_secs(900),
+            longest_penalty: Duration::from_secs(5),
+            connections: Rate {
+                interval: Duration::from_millis(10),
+                burst: 4096,
+            },
+            commands: Rate {
+                interval: Duration::from_millis(50),
+                burst: 100,
+            },
         }
     }
 }
