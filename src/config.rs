@@ -8,7 +8,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
-use crate::limits::{self, Timings};
+use crate::limits::{self, Throttling, Timings};
+use crate::net::AddressRules;
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 
@@ -45,6 +46,10 @@ pub struct Config {
     pub connections: usize,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
+    /// Who may connect, by address; everybody by default.
+    pub addresses: AddressRules,
+    /// What an address may do before it is slowed down or shut out.
+    pub throttling: Throttling,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -67,6 +72,8 @@ impl Default for Config {
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            addresses: AddressRules::default(),
+            throttling: Throttling::default(),
             timings: Timings::default(),
         }
     }

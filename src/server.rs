@@ -125,7 +125,9 @@ impl Server {
                 allow_fxp: config.allow_fxp,
                 allow_combine: config.allow_combine,
                 timings: config.timings,
+                throttling: config.throttling,
             },
+            addresses: config.addresses,
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });

@@ -22,10 +22,7 @@ impl Connection {
     pub(super) fn carry_out_orders(&mut self, services: &mut Services) {
         while let Some(order) = services.orders.pop_front() {
             match order {
-                Order::Verify(credentials) => {
-                    let rights = services.settings.accounts.verify(&credentials);
-                    self.report(Report::Verified(rights), services);
-                }
+                Order::Verify(credentials) => self.verify(&credentials, services),
                 Order::Listen => self.listen(services),
                 Order::Dial(address) => {
                     let data = self.data();
@@ -126,7 +123,7 @@ impl Connection {
         }
     }
 
-    fn report(&mut self, report: Report, services: &mut Services) {
+    pub(super) fn report(&mut self, report: Report, services: &mut Services) {
         self.converse(services, |session, cx| session.report(report, cx));
     }
 

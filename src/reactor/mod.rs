@@ -23,6 +23,7 @@ mod latch;
 mod run_queue;
 mod services;
 mod timers;
+mod verdict;
 
 use std::io;
 use std::net::SocketAddr;
@@ -40,7 +41,7 @@ use services::Services;
 use timers::Timers;
 
 use crate::limits::SESSIONS_SHOWN;
-use crate::net::{Event, Network, PassivePorts};
+use crate::net::{AddressRules, Event, Network, PassivePorts};
 use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
 use crate::workers::{Completion, Runner};
@@ -57,6 +58,8 @@ pub struct Parts {
     pub passive_ports: PassivePorts,
     /// What all sessions have in common.
     pub settings: Settings,
+    /// Who may connect.
+    pub addresses: AddressRules,
     /// The most connections at once.
     pub connections: usize,
     /// The most connections at once of one address.
@@ -91,7 +94,7 @@ impl Reactor {
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(limit, parts.connections_per_address),
+            admission: Admission::new(parts.addresses, limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             events: Vec::new(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key::Key;
+use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::{Network, PassivePorts};
@@ -23,6 +24,8 @@ pub(super) struct Services {
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) settings: Settings,
+    /// What is remembered of addresses.
+    pub(super) throttle: Throttle,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -55,6 +58,7 @@ impl Services {
             runner,
             passive_ports,
             settings,
+            throttle: Throttle::new(),
             now,
             unix_time,
             unix_time_read: now,

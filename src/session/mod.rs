@@ -38,8 +38,8 @@ pub use deadlines::{Deadline, Deadlines};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 
-use crate::auth::Accounts;
-use crate::limits::Timings;
+use crate::auth::{Accounts, Pace};
+use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
@@ -73,6 +73,8 @@ pub struct Settings {
     pub allow_combine: bool,
     /// How long anything may take.
     pub timings: Timings,
+    /// What an address may do before it is slowed down or shut out.
+    pub throttling: Throttling,
 }
 
 impl Default for Settings {
@@ -87,6 +89,7 @@ impl Default for Settings {
             allow_combine: false,
             umask: Umask::USUAL,
             timings: Timings::default(),
+            throttling: Throttling::default(),
         }
     }
 }
@@ -140,6 +143,7 @@ impl Context<'_> {
 ///             │              └──yes──┐    (deadline)  │
 ///   ──220──▶ Idle ◀──────────────────┴────────────────┘
 ///             │ ▲
+///             │ ├──deadline─ Slowed  ◀──too many commands before a login
 ///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
 ///             │ ├──550───── Opening  ◀──RETR STOR LIST …
 ///             │ │              │ 150
@@ -154,6 +158,8 @@ enum Progress {
     Verifying,
     /// It was wrong; the answer waits.
     Penalised,
+    /// Nobody is logged in, and commands come too fast: the next one waits.
+    Slowed,
     /// An answer is awaited, and then said as the question has it.
     Asking(Question),
     /// The file side of a transfer is being opened.
@@ -178,6 +184,8 @@ pub struct Session {
     /// What SITE IDLE has set, instead of the server's.
     idle: Option<Duration>,
     failures: u8,
+    /// Of commands without a login.
+    pace: Pace,
     long_lines: u8,
     stopping: bool,
 }
@@ -200,6 +208,7 @@ impl Session {
             rename_from: None,
             idle: None,
             failures: 0,
+            pace: Pace::new(),
             long_lines: 0,
             stopping: false,
         };
@@ -229,6 +238,9 @@ impl Session {
                 self.control_only(line, cx);
             }
             Line::Text(line) => self.serve(line, cx),
+        }
+        if cx.settings.mode == Mode::Serving && self.login.rights().is_none() {
+            self.slow_down(cx);
         }
     }
 
@@ -291,7 +303,7 @@ impl Session {
     pub fn summary(&self) -> String {
         let doing = match &self.progress {
             Progress::Idle => "idle",
-            Progress::Verifying | Progress::Penalised => "logging in",
+            Progress::Verifying | Progress::Penalised | Progress::Slowed => "logging in",
             Progress::Asking(_) | Progress::Opening(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
-use mioftpd::net::PassivePorts;
+use mioftpd::net::{AddressRules, PassivePorts};
 use mioftpd::reactor::{Parts, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
@@ -125,6 +125,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
         settings,
+        addresses: AddressRules::default(),
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
     });
