@@ -21,7 +21,7 @@ use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::rng::Rng;
 use crate::runner::{Jobs, VirtualRunner};
-use crate::weather::{Weather, timings};
+use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, Occurrence, World};
 
 /// Turns of the loop after which something must be wrong.
@@ -179,6 +179,7 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
             named: Some(named),
         },
         timings: place.timings.clone(),
+        throttling: throttling(rng),
         ..Settings::default()
     }
 }
