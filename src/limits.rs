@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::protocol::deflate;
+use crate::protocol::path::PATH_MAX;
 
 /// Bytes taken from a control connection in one read, and the most that one may have
 /// waiting unexecuted. Four of the longest lines: a pipelining client fills it usefully,
@@ -52,18 +53,40 @@ pub const LISTING_BYTES: usize = 16 * 1024;
 /// Entries that a listing looks at in one slice: as many system calls at the most.
 pub const LISTING_ENTRIES: usize = 256;
 
-/// The largest directory that is listed in the order of its names. While it is gathered it
-/// costs some 200 bytes an entry, and the first byte waits some milliseconds.
+/// The largest directory that is listed in the order of its names: while it is gathered, the first
+/// byte waits some milliseconds.
 pub const SORTED_ENTRIES: usize = 1000;
+
+/// What gathering it may cost: that many entries with names of the usual length, and fewer where
+/// they are links to far away.
+pub const SORTED_BYTES: usize = 512 * 1024;
 
 /// How deep `LIST -R` goes below where it began.
 pub const DIRECTORY_DEPTH: usize = 32;
 
-/// Directories that `LIST -R` remembers to list later; what is more is left out.
+/// Directories that `LIST -R` remembers to list later; what is more is left out. DSIZ refuses it.
 pub const DIRECTORIES_PENDING: usize = 1000;
+
+/// What remembering them may cost: that many with paths of the usual length.
+pub const DIRECTORIES_BYTES: usize = 256 * 1024;
 
 /// Files that one COMB puts together. Clients cut an upload into a handful of parts.
 pub const COMBINE_PARTS: usize = 100;
+
+/// What their paths may cost, one and a half kilobyte each.
+pub const COMBINE_BYTES: usize = 160 * 1024;
+
+/// How many connections may do at once what needs much memory: sort a listing, list or measure a
+/// tree, put files together, transfer in MODE Z. A listing is not sorted without a place, and
+/// anything else is refused with 450: a small part of a server's clients does such things at a time.
+pub const PLACES: usize = 64;
+
+/// What is done in a place costs this at the most.
+pub const PLACE_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
+
+/// A place for each so many connections, but [`PLACES`] at the most: so a server with little memory
+/// has some too, and most of it is for its clients.
+const CONNECTIONS_PER_PLACE: usize = 16;
 
 /// The longest listing that goes into a reply; one that is longer ends with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
@@ -74,8 +97,15 @@ pub const SESSIONS_SHOWN: usize = 200;
 /// How much of a file SIZE reads to count the line ends of TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
 
-/// Connections in all. Each needs at the most three descriptors (control, data, file).
+/// Connections in all.
 pub const CONNECTIONS: usize = 4096;
+
+/// Descriptors of a connection at the most: control, data, and an upload's file and directory.
+pub const DESCRIPTORS_PER_CONNECTION: usize = 4;
+
+/// Descriptors of the server itself: standard streams, poller, waker, signals, root, listeners, and
+/// what the workers open for a moment.
+pub const DESCRIPTORS_RESERVED: usize = 32;
 
 /// Connections of one address. High, because a whole company may sit behind one.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1024;
@@ -85,6 +115,10 @@ pub const JOBS_WAITING: usize = 4096;
 
 /// Records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
+
+/// The longest record; one that is longer ends in a mark. Names fit, and a flood of the longest
+/// commands costs no more than a megabyte.
+pub const LOG_RECORD_BYTES: usize = 1024;
 
 /// Addresses that are remembered for what they did: 200 KiB, if ever so many come. More than fail to
 /// log in anywhere within a quarter of an hour, but where many machines guess together.
@@ -208,19 +242,54 @@ impl Default for Throttling {
     }
 }
 
+/// A connection with its session and its transfer, and what the reactor keeps of it elsewhere.
+pub const CONNECTION_BYTES: usize = 2 * 1024;
+
+/// What one connection can take of memory at the most, in bytes, without a place.
+const PER_CONNECTION: usize = INPUT_BYTES // commands that wait
+    + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
+    + 3 * CONVERTED_BYTES // converted bytes, or a listing's, that wait; three to one is the most
+    + 8 * PATH_MAX // the directory, a name, what is transferred, asked for, or renamed
+    + CONNECTION_BYTES;
+
+/// What one worker, or the loop, can take: its scratch, a listing for a reply, its stack.
+const PER_WORKER: usize =
+    4 * CHUNK_BYTES + SORTED_BYTES + 2 * STAT_LISTING_BYTES + THREAD_STACK_BYTES;
+
+/// How many may do what needs much memory.
+pub const fn places(connections: usize) -> usize {
+    match connections / CONNECTIONS_PER_PLACE {
+        0 => 1,
+        places if places > PLACES => PLACES,
+        places => places,
+    }
+}
+
 /// The most memory, in bytes, that `connections` can make the server take in buffers: the
-/// sum that is printed at the start.
+/// sum that is printed at the start. The kernel has buffers of its own for each socket.
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
-    let per_connection = INPUT_BYTES // commands that wait
-        + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
-        + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
-        + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
-        + deflate::STATE_BYTES // MODE Z, where it is compiled in
-        + 2 * 1024; // the connection and its session
-    connections * per_connection
-        + (workers + 1) * 4 * CHUNK_BYTES // scratch
-        + workers * THREAD_STACK_BYTES
-        + LOG_RECORDS * 512
+    let for_all = (workers + 1) * PER_WORKER
+        + LOG_RECORDS * (LOG_RECORD_BYTES + 64)
+        + ADDRESSES_REMEMBERED * 48;
+    let in_places = places(connections).saturating_mul(PLACE_BYTES);
+    connections
+        .saturating_mul(PER_CONNECTION)
+        .saturating_add(in_places)
+        .saturating_add(for_all)
+}
+
+/// How many connections take no more than so many bytes; with less than one needs, it is none.
+pub const fn connections_within(bytes: u64, workers: usize, most: usize) -> usize {
+    let (mut fits, mut too_many) = (0, most.saturating_add(1));
+    while too_many - fits > 1 {
+        let half = fits + (too_many - fits) / 2;
+        if worst_case_bytes(half, workers) as u64 <= bytes {
+            fits = half;
+        } else {
+            too_many = half;
+        }
+    }
+    fits
 }
 
 #[cfg(test)]
@@ -235,5 +304,43 @@ mod tests {
     #[test]
     fn the_input_holds_the_longest_line() {
         const { assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2) };
+    }
+
+    #[test]
+    fn memory_is_enough_for_so_many_to_the_byte() {
+        for connections in [1, 15, 16, 17, 32, 1023, 1024, 1025, 4096] {
+            let bytes = worst_case_bytes(connections, 2) as u64;
+            for (bytes, expected) in [
+                (bytes - 1, connections - 1),
+                (bytes, connections),
+                (bytes + 1, connections),
+            ] {
+                assert_eq!(connections_within(bytes, 2, 10_000), expected);
+            }
+            assert_eq!(connections_within(u64::MAX, 2, connections), connections);
+        }
+        assert_eq!(connections_within(0, 2, 10), 0);
+        assert_eq!(connections_within(u64::MAX, 2, 0), 0);
+    }
+
+    #[test]
+    fn a_small_board_has_room_for_some() {
+        // What else a program takes is small beside these.
+        assert!(connections_within(16 * 1024 * 1024, 2, 4096) >= 32);
+        assert!(worst_case_bytes(CONNECTIONS, 2) < 1024 * 1024 * 1024);
+    }
+
+    #[test]
+    fn there_are_places_in_proportion() {
+        for (connections, expected) in [
+            (0, 1),
+            (31, 1),
+            (32, 2),
+            (1023, 63),
+            (1024, 64),
+            (usize::MAX, 64),
+        ] {
+            assert_eq!(places(connections), expected, "{connections}");
+        }
     }
 }

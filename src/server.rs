@@ -7,13 +7,13 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::capacity;
 use crate::config::Config;
-use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
@@ -100,12 +100,13 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, storage) = open_storage(config.root)?;
+        let (mode, storage) = open_storage(config.root.as_deref())?;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
             0
         };
+        let connections = capacity::connections(&config, mode, workers);
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
@@ -128,17 +129,13 @@ impl Server {
                 throttling: config.throttling,
             },
             addresses: config.addresses,
-            connections: config.connections,
+            connections,
             connections_per_address: config.connections_per_address,
         });
         let addresses = listen(&mut reactor, &config.listen)?;
-        let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
-        log::debug!(
-            "{} connections can take {most} MiB of buffers",
-            config.connections
-        );
         let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         log::info!("Start serving at {}", shown.join(", "));
+        capacity::log(connections, workers);
         Ok(Self {
             reactor,
             addresses,
@@ -178,13 +175,13 @@ impl Server {
     }
 }
 
-fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
+fn open_storage(root: Option<&Path>) -> Result<(Mode, Arc<dyn Storage>), Error> {
     let Some(root) = root else {
         return Ok((Mode::ControlOnly, Arc::new(Nothing)));
     };
-    match Disk::open_root(&root) {
+    match Disk::open_root(root) {
         Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
-        Err(error) => Err(Error::Root(root, error)),
+        Err(error) => Err(Error::Root(root.to_owned(), error)),
     }
 }
 

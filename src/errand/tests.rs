@@ -12,7 +12,7 @@ fn at(path: &str) -> VirtualPath {
 fn run(memory: &Memory, assignment: Assignment) -> (Result<Findings>, usize) {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let mut scratch = Scratch::new(CHUNK_BYTES);
-    let mut errand = Errand::new(assignment);
+    let mut errand = Errand::new(assignment, None);
     for slices in 1.. {
         if let Step::Over(result) = errand.slice(&storage, &mut scratch) {
             assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));

@@ -40,10 +40,11 @@ use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
-use crate::limits::SESSIONS_SHOWN;
+use crate::limits::{self, SESSIONS_SHOWN};
 use crate::net::{AddressRules, Event, Network, PassivePorts};
 use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
+use crate::transfer::Places;
 use crate::workers::{Completion, Runner};
 
 /// What a reactor is made of: the seams, and what it may do.
@@ -90,6 +91,7 @@ impl Reactor {
                 parts.runner,
                 parts.passive_ports,
                 parts.settings,
+                Places::new(limits::places(limit)),
             ),
             connections: Connections::new(),
             queue: RunQueue::default(),

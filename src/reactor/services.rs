@@ -15,7 +15,7 @@ use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::{Network, PassivePorts};
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
-use crate::transfer::{Scratch, Source};
+use crate::transfer::{Places, Scratch, Source};
 use crate::workers::{Job, Runner, Tag, Work};
 
 pub(super) struct Services {
@@ -24,6 +24,8 @@ pub(super) struct Services {
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) settings: Settings,
+    /// For work that needs much memory.
+    pub(super) places: Places,
     /// What is remembered of addresses.
     pub(super) throttle: Throttle,
     /// The time of this pass.
@@ -49,6 +51,7 @@ impl Services {
         runner: Box<dyn Runner>,
         passive_ports: PassivePorts,
         settings: Settings,
+        places: Places,
     ) -> Self {
         let now = network.now();
         let unix_time = network.unix_time();
@@ -58,6 +61,7 @@ impl Services {
             runner,
             passive_ports,
             settings,
+            places,
             throttle: Throttle::new(),
             now,
             unix_time,

@@ -329,6 +329,7 @@ impl Session {
 fn refusal(error: Error) -> Reply {
     let code = match error {
         Error::NoSpace | Error::Exhausted => 452,
+        Error::Busy => 450,
         Error::QuotaExceeded => 552,
         Error::Device => 451,
         Error::BadName => 553,

@@ -11,6 +11,7 @@ mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
+mod places;
 mod plan;
 mod representation;
 mod walk;
@@ -18,7 +19,8 @@ mod walk;
 use crate::net::Stream;
 use crate::storage::{self, Wait};
 
-pub use plan::{Direction, Format, Listing, Opened, Plan};
+pub use places::{Place, Places};
+pub use plan::{Direction, Format, Listing, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
 
 use inbound::Inbound;
@@ -102,7 +104,11 @@ impl Scratch {
 }
 
 /// The file side of a transfer, opened and not yet joined to a data connection.
-pub struct Source(Flow);
+pub struct Source {
+    flow: Flow,
+    /// Where what it does needs one.
+    place: Option<Place>,
+}
 
 enum Flow {
     Outbound(Outbound),
@@ -115,7 +121,7 @@ enum Flow {
 impl Source {
     /// What it waits for before its first slice.
     pub const fn first_interest(&self) -> Interest {
-        match self.0 {
+        match self.flow {
             Flow::Inbound(_) => Interest::Readable,
             Flow::Outbound(_) | Flow::Listed(_) => Interest::Writable,
             Flow::Over => Interest::Now,
@@ -124,13 +130,13 @@ impl Source {
 
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
-        matches!(self.0, Flow::Inbound(_))
+        matches!(self.flow, Flow::Inbound(_))
     }
 
     /// Closes the file side of a transfer that did not come to its end: an upload's temporary
     /// file is removed, unless a part of it was promised to stay. Waits for the disk.
     pub fn abandon(self) {
-        self.0.abandon();
+        self.flow.abandon();
     }
 }
 
@@ -146,6 +152,7 @@ impl Flow {
 pub struct Transfer {
     stream: Box<dyn Stream>,
     flow: Flow,
+    place: Option<Place>,
     moved: u64,
 }
 
@@ -154,7 +161,8 @@ impl Transfer {
     pub fn new(stream: Box<dyn Stream>, source: Source) -> Self {
         Self {
             stream,
-            flow: source.0,
+            flow: source.flow,
+            place: source.place,
             moved: 0,
         }
     }
@@ -209,10 +217,13 @@ impl Transfer {
     /// one may wait for it.
     pub fn cut(self) -> Source {
         let Self {
-            mut stream, flow, ..
+            mut stream,
+            flow,
+            place,
+            ..
         } = self;
         stream.reset_on_close();
-        Source(flow)
+        Source { flow, place }
     }
 
     fn conclude(&mut self, verdict: Verdict) -> Verdict {
