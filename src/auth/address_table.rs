@@ -66,23 +66,16 @@ impl<R: Default> AddressTable<R> {
     ) -> Option<&mut R> {
         let number = self.set_of(site);
         let set = self.sets.get_mut(number)?;
-        let index = match set.iter().position(|(other, _)| *other == site) {
-            Some(index) => index,
-            None => {
-                set.retain(|(_, record)| worth(record) > 0);
-                if set.len() >= ADDRESSES_PER_SET {
-                    let worths = set.iter().map(|(_, record)| worth(record)).enumerate();
-                    let (least, worth) = worths.min_by_key(|(_, worth)| *worth)?;
-                    if worth > at_most {
-                        return None;
-                    }
-                    set.remove(least);
-                }
-                set.push((site, R::default()));
-                set.len() - 1
-            }
+        let index = set.iter().position(|(other, _)| *other == site);
+        if index.is_none() {
+            make_room(set, at_most, worth)?;
+            set.push((site, R::default()));
+        }
+        let found = match index {
+            Some(index) => set.get_mut(index),
+            None => set.last_mut(),
         };
-        set.get_mut(index).map(|(_, record)| record)
+        found.map(|(_, record)| record)
     }
 
     fn set_of(&self, site: Site) -> usize {
@@ -100,6 +93,21 @@ impl<R: Default> AddressTable<R> {
     pub(super) fn capacity(&self) -> usize {
         self.sets.iter().map(Vec::capacity).sum()
     }
+}
+
+/// Sees to it that one more fits in; `None` where it may not.
+fn make_room<R>(set: &mut Vec<(Site, R)>, at_most: u32, worth: impl Fn(&R) -> u32) -> Option<()> {
+    set.retain(|(_, record)| worth(record) > 0);
+    if set.len() < ADDRESSES_PER_SET {
+        return Some(());
+    }
+    let worths = set.iter().map(|(_, record)| worth(record)).enumerate();
+    let (index, least) = worths.min_by_key(|(_, worth)| *worth)?;
+    if least > at_most {
+        return None;
+    }
+    set.remove(index);
+    Some(())
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ mod tests {
         assert!(!pace.take(RATE, start));
         let next = pace.next_at(RATE, start).unwrap();
         assert_eq!(next, start + SECOND);
-        assert!(!pace.take(RATE, next - Duration::from_nanos(1)));
+        assert!(!pace.take(RATE, start + SECOND.saturating_sub(Duration::from_nanos(1))));
         assert!(pace.take(RATE, next) && !pace.take(RATE, next));
     }
 

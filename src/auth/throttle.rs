@@ -168,6 +168,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// Just before so many seconds are over.
+    fn just_before(seconds: u32) -> Duration {
+        (SECOND * seconds).saturating_sub(Duration::from_nanos(1))
+    }
+
     fn limits() -> Throttling {
         Throttling {
             failures: 3,
@@ -197,7 +202,7 @@ mod tests {
             assert!(!throttle.is_banned(HERE, start));
         }
         assert_eq!(throttle.fail(HERE, &limits, start), Denial::Banned);
-        let last = start + SECOND * 20 - Duration::from_nanos(1);
+        let last = start + just_before(20);
         assert!(throttle.is_banned(HERE, last));
         assert_eq!(
             throttle.connect(HERE, &limits, last),
@@ -215,7 +220,7 @@ mod tests {
     fn failures_count_together_within_the_window() {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         throttle.fail(HERE, &limits, start);
-        let late = start + SECOND * 10 - Duration::from_nanos(1);
+        let late = start + just_before(10);
         let denial = throttle.fail(HERE, &limits, late);
         assert_eq!(denial, Denial::Wrong { failures: 2 });
         let over = start + SECOND * 10;

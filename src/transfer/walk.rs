@@ -1,9 +1,9 @@
 //! The entries of a listing, in the order in which they are shown.
 //!
-//! A directory of a usual size is gathered and sorted by name, where there is a place for that; a
-//! larger one comes as the file system gives it, so that it neither costs more memory nor keeps the first byte waiting. With
-//! `-R` the directories below follow, each behind its header, as `ls` does: without recursion
-//! in the program, and bounded in depth and number. Nothing is printed here.
+//! A directory of a usual size is gathered and sorted by name, where there is a place for that;
+//! any other comes as the file system gives it, so that it neither costs more memory nor keeps
+//! the first byte waiting. With `-R` the directories below follow, each behind its header, as `ls`
+//! does: without recursion in the program, and bounded in depth and number. Nothing is printed here.
 
 use std::sync::Arc;
 
@@ -252,6 +252,50 @@ mod tests {
             assert_eq!(sorted.len(), count);
             assert!(count >= SORTED_ENTRIES || sorted == seen);
         }
+    }
+
+    #[test]
+    fn an_unsorted_walk_is_complete() {
+        let memory = Memory::new().with_file("/b", b"").with_file("/a", b"");
+        let mut seen = walk(Walk::open_unsorted(&memory, &path("/")).unwrap());
+        seen.sort();
+        assert_eq!(seen, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_gathered_is_bounded_in_bytes_too() {
+        let mut memory = Memory::new();
+        // Each as long as a link to far away.
+        let name = "x".repeat(4000);
+        for number in 0..SORTED_ENTRIES / 2 {
+            memory = memory.with_file(&format!("/{number:05}{name}"), b"");
+        }
+        let mut walking = Walk::open(&memory, &path("/")).unwrap();
+        let mut looked_at = 0;
+        while !matches!(walking.source, Source::Flowing(..)) {
+            assert!(matches!(walking.next(), Ok(Next::Nothing)));
+            looked_at += 1;
+        }
+        let least = SORTED_BYTES / 6000;
+        assert!(
+            least < looked_at && looked_at <= SORTED_BYTES / 4000,
+            "{looked_at}"
+        );
+        assert_eq!(walk(walking).len(), SORTED_ENTRIES / 2);
+    }
+
+    #[test]
+    fn what_is_remembered_to_follow_is_bounded_in_bytes_too() {
+        let mut memory = Memory::new();
+        let name = "x".repeat(3000);
+        for number in 0..DIRECTORIES_PENDING / 2 {
+            memory = memory.with_directory(&format!("/{number:05}{name}"));
+        }
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        let seen = walk(Walk::open_recursive(&storage, &path("/")).unwrap());
+        let headers = seen.iter().filter(|line| line.ends_with(':')).count();
+        assert!(headers <= DIRECTORIES_BYTES / 3000, "{headers}");
+        assert!(headers >= DIRECTORIES_BYTES / 10_000, "{headers}");
     }
 
     #[test]

@@ -45,7 +45,10 @@ fn what_others_have_failed_from_there_counts_up_to_a_limit() {
         talk.say("PASS wrong");
         let denial = Denial::Wrong { failures };
         talk.report(Report::Verified(Err(denial)));
-        assert_eq!(talk.wait(delay - Duration::from_millis(1)), "");
+        assert_eq!(
+            talk.wait(delay.saturating_sub(Duration::from_millis(1))),
+            ""
+        );
         assert!(talk.wait(Duration::from_millis(1)).starts_with("530 "));
     }
 }
@@ -92,7 +95,10 @@ fn commands_before_a_login_are_slowed_and_after_it_are_not() {
         assert!(talk.say("NOOP").starts_with("200 "));
     }
     assert!(!talk.session.accepts_command());
-    assert_eq!(talk.wait(second - Duration::from_millis(1)), "");
+    assert_eq!(
+        talk.wait(second.saturating_sub(Duration::from_millis(1))),
+        ""
+    );
     assert!(!talk.session.accepts_command());
     assert_eq!(talk.wait(Duration::from_millis(1)), "");
     assert!(talk.session.accepts_command());
