@@ -2,7 +2,8 @@
 //!
 //! A server that promises bounded memory can be read here: what one connection may cost,
 //! how much one turn may do, and how long anybody may take. Counts and bytes are constants;
-//! times are [`Timings`], because a host program (or a simulator) may want others.
+//! times are [`Timings`], and what an address may do is [`Throttling`], because a host program (or a
+//! simulator) may want others.
 
 use std::time::Duration;
 
