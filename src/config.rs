@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use crate::auth::{Accounts, Rights};
-use crate::limits::{self, Timings};
-use crate::net::DataSession;
+use crate::limits::{self, Throttling, Timings};
+use crate::net::{AddressRules, DataSession};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::session::SecurityPolicy;
@@ -45,10 +45,17 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
-    /// The most connections at once.
+    /// The most connections at once; there are fewer where the process may not open so many files.
     pub connections: usize,
-    /// The most connections at once of one address.
+    /// The most connections at once of one address, or of the /64 of an IPv6 one.
     pub connections_per_address: usize,
+    /// The most memory, in bytes, that connections may take: there are as many of them as need no
+    /// more in the worst case, whatever `connections` says. By default nothing is limited.
+    pub max_memory: Option<u64>,
+    /// Who may connect, by address; everybody by default.
+    pub addresses: AddressRules,
+    /// What an address may do before it is slowed down or shut out.
+    pub throttling: Throttling,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -115,6 +122,9 @@ impl Default for Config {
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            max_memory: None,
+            addresses: AddressRules::default(),
+            throttling: Throttling::default(),
             timings: Timings::default(),
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::limits::{LOG_RECORDS, THREAD_STACK_BYTES};
+use crate::limits::{LOG_RECORD_BYTES, LOG_RECORDS, THREAD_STACK_BYTES};
 
 /// A record on its way to the thread that prints it.
 enum Message {
@@ -86,7 +86,7 @@ impl Log for Channel {
         let message = Message::Line {
             level: record.level(),
             target: record.module_path_static().unwrap_or("mioftpd"),
-            text: record.args().to_string(),
+            text: shortened(record.args().to_string()),
         };
         if self.sender.try_send(message).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -102,6 +102,17 @@ impl Drop for Logging {
             let _ = self.ended.recv_timeout(LAST_WORDS);
         }
     }
+}
+
+/// Not longer than a record may be, and no larger than it is long.
+fn shortened(mut text: String) -> String {
+    if text.len() > LOG_RECORD_BYTES {
+        let end = (0..=LOG_RECORD_BYTES).rfind(|&end| text.is_char_boundary(end));
+        text.truncate(end.unwrap_or(0));
+        text.push_str(" ...");
+    }
+    text.shrink_to_fit();
+    text
 }
 
 fn print_all(receiver: &Receiver<Message>, dropped: &AtomicU64) {
@@ -132,4 +143,21 @@ fn print(printer: &SimpleLogger, level: Level, target: &str, text: &str) {
         .build();
     // It panics when nobody reads what it prints; the next line may find a reader again.
     let _ = catch_unwind(AssertUnwindSafe(|| printer.log(&record)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_record_is_cut_between_two_characters_and_marked() {
+        for (length, cut) in [(LOG_RECORD_BYTES - 1, false), (LOG_RECORD_BYTES, false)] {
+            assert_eq!(shortened("x".repeat(length)).ends_with(" ..."), cut);
+        }
+        let long = shortened("x".repeat(LOG_RECORD_BYTES + 1));
+        assert_eq!(long.len(), LOG_RECORD_BYTES + 4);
+        let text = format!("x{}", "é".repeat(LOG_RECORD_BYTES));
+        let long = shortened(text);
+        assert!(long.ends_with("é ...") && long.len() == LOG_RECORD_BYTES + 3);
+    }
 }

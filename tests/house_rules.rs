@@ -17,7 +17,7 @@ const COLUMNS: usize = 110;
 /// What a layer may import besides itself; a layer that is not here may import all.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
-    ("auth", &[]),
+    ("auth", &["limits"]),
     ("storage", &["protocol"]),
     ("net", &["limits", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),

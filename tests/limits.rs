@@ -1,4 +1,4 @@
-//! At the limit of what the server may hold: connections, and descriptors.
+//! At the limit of what the server may hold: connections, descriptors, and memory.
 //!
 //! The limits on connections are set through the library, as a host program would.
 
@@ -11,18 +11,18 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use mioftpd::limits::worst_case_bytes;
 use mioftpd::{Config, Server};
+use rustix::process::{Resource, Rlimit, getrlimit};
 use support::{Control, DEADLINE, binary, connect_from, until};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
 /// Runs `test` beside a server with these limits.
-fn beside(connections: usize, per_address: usize, test: impl FnOnce(SocketAddr)) {
+fn beside(config: Config, test: impl FnOnce(SocketAddr)) {
     let mut server = Server::bind(Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
-        connections,
-        connections_per_address: per_address,
-        ..Config::default()
+        ..config
     })
     .unwrap();
     let (address, handle) = (server.addresses()[0], server.handle());
@@ -34,6 +34,14 @@ fn beside(connections: usize, per_address: usize, test: impl FnOnce(SocketAddr))
     serving.join().unwrap().unwrap();
 }
 
+fn only(connections: usize, connections_per_address: usize) -> Config {
+    Config {
+        connections,
+        connections_per_address,
+        ..Config::default()
+    }
+}
+
 fn is_refused(mut stream: TcpStream) {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut heard = Vec::new();
@@ -43,7 +51,7 @@ fn is_refused(mut stream: TcpStream) {
 
 #[test]
 fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
-    beside(2, 2, |address| {
+    beside(only(2, 2), |address| {
         let mut first = Control::connect(address);
         let _second = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
@@ -64,7 +72,7 @@ fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
 
 #[test]
 fn one_address_cannot_take_all_places() {
-    beside(3, 1, |address| {
+    beside(only(3, 1), |address| {
         let _first = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
         let other = connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap();
@@ -72,29 +80,109 @@ fn one_address_cannot_take_all_places() {
     });
 }
 
-/// With as few descriptors as here, some of the clients wait at the door; they are let in as
-/// others leave, though the kernel does not say again that they stand there.
+/// Sets how many descriptors the server may have open from now on.
+fn set_descriptors(server: &support::Server, current: Option<u64>) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    server.set_limit(Resource::Nofile, Rlimit { current, maximum });
+}
+
+/// When others have taken them, some of the clients wait at the door; they are let in as others
+/// leave, though the kernel does not say again that they stand there.
 #[test]
 fn out_of_descriptors_clients_wait_and_are_served_later() {
-    let mut server = Command::new("sh")
-        .arg("-c")
-        .arg("ulimit -n 20 && exec \"$0\" --listen 127.0.0.1:0")
-        .arg(binary())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(server.stderr.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-    let (_, address) = line.split_once("Start serving at ").unwrap();
-    let address: SocketAddr = address.trim().parse().unwrap();
-    let clients: Vec<_> = (0..30).map(|_| Control::silent(address)).collect();
+    let server = support::Server::control_only();
+    set_descriptors(&server, Some(server.descriptors() as u64 + 8));
+    let clients: Vec<_> = (0..30).map(|_| Control::silent(server.address())).collect();
+    server.wait_for_log("Cannot accept connections");
     for mut client in clients {
         client.expect(220);
         client.command("QUIT", 221);
         client.expect_end();
     }
+}
+
+/// The limit of the shell that starts it is the server's.
+#[test]
+fn there_are_no_more_connections_than_descriptors_for_them() {
+    let mut server = Command::new("sh")
+        .arg("-c")
+        .arg("ulimit -n 35 && exec \"$0\" --listen 127.0.0.1:0")
+        .arg(binary())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
+    let warning = log.next().unwrap().unwrap();
+    assert!(
+        warning.contains("There may be 3 connections and not 4096"),
+        "{warning}"
+    );
+    let line = log.next().unwrap().unwrap();
+    let (_, address) = line.split_once("Start serving at ").unwrap();
+    let address: SocketAddr = address.trim().parse().unwrap();
+    let sum = log.next().unwrap().unwrap();
+    assert!(
+        sum.contains("Up to 3 connections, which can take "),
+        "{sum}"
+    );
+    thread::spawn(move || log.for_each(drop));
+    let clients: Vec<_> = (0..3).map(|_| Control::connect(address)).collect();
+    is_refused(TcpStream::connect(address).unwrap());
+    drop(clients);
     server.kill().unwrap();
     server.wait().unwrap();
+}
+
+#[test]
+fn there_are_no_more_connections_than_memory_for_them() {
+    let config = Config {
+        max_memory: Some(worst_case_bytes(2, 0) as u64),
+        ..Config::default()
+    };
+    beside(config, |address| {
+        let _clients = [Control::connect(address), Control::connect(address)];
+        is_refused(TcpStream::connect(address).unwrap());
+    });
+}
+
+/// There is one place for so few connections.
+#[test]
+fn what_needs_much_memory_is_done_once_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["b", "a", "c"] {
+        std::fs::write(directory.path().join(name), "").unwrap();
+    }
+    let config = Config {
+        root: Some(directory.path().into()),
+        connections: 16,
+        ..Config::default()
+    };
+    beside(config, |address| {
+        let (mut first, mut second) = (Control::login(address), Control::login(address));
+        support::epsv_port(&mut first);
+        first.command("LIST -R", 150);
+        let data = second.passive();
+        second.command("LIST -R", 450);
+        drop(data);
+        second.command("DSIZ .", 450);
+        // Not sorted, but all of it.
+        let data = second.passive();
+        second.command("NLST", 150);
+        let mut names: Vec<_> = data
+            .receive()
+            .split(|&b| b == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect();
+        second.expect(226);
+        names.sort();
+        assert_eq!(names, [&b""[..], b"a\r", b"b\r", b"c\r"]);
+        first.send("ABOR");
+        first.expect(426);
+        first.expect(226);
+        second.command("DSIZ .", 213);
+        let data = second.passive();
+        second.command("LIST -R", 150);
+        assert!(!data.receive().is_empty());
+        second.expect(226);
+    });
 }

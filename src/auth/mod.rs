@@ -1,9 +1,18 @@
 //! Who may log in, and what they may do then.
 //!
 //! Owns the accounts and compares passwords without telling by its time where they
-//! differ. It does not know sessions: counting failures and delaying the answer is theirs.
+//! differ; and remembers which addresses have failed to log in. It does not know sessions: it says
+//! how many failures there were, and delaying the answer is theirs.
+
+mod address_table;
+mod pace;
+mod throttle;
 
 use std::fmt;
+
+pub use address_table::Site;
+pub use pace::Pace;
+pub use throttle::{Denial, Throttle, Unwelcome};
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

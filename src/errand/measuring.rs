@@ -5,13 +5,15 @@
 //! not followed, so no file counts twice and there is no circle.
 
 use super::Findings;
-use crate::limits::{DIRECTORIES_PENDING, LISTING_ENTRIES};
+use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, LISTING_ENTRIES};
 use crate::storage::{Directory, Error, Kind, Result, Storage, VirtualPath};
 
 pub(super) struct Measuring {
     here: VirtualPath,
     directory: Box<dyn Directory>,
     pending: Vec<VirtualPath>,
+    /// What the list costs.
+    cost: usize,
     bytes: u64,
 }
 
@@ -21,6 +23,7 @@ impl Measuring {
             here: path.clone(),
             directory: storage.list(path)?,
             pending: Vec::new(),
+            cost: 0,
             bytes: 0,
         })
     }
@@ -36,12 +39,11 @@ impl Measuring {
             match entry.metadata.kind {
                 Kind::File => self.bytes = self.bytes.saturating_add(entry.metadata.size),
                 Kind::Directory => {
-                    if self.pending.len() == DIRECTORIES_PENDING {
-                        return Err(Error::TooLarge);
-                    }
                     // Not by the name alone: it may begin with anything but a slash.
                     let name = [b"./", entry.name.as_slice()].concat();
-                    self.pending.extend(self.here.join(&name));
+                    if let Ok(path) = self.here.join(&name) {
+                        self.remember(path)?;
+                    }
                 }
                 Kind::Link | Kind::Other => {}
             }
@@ -49,11 +51,21 @@ impl Measuring {
         Ok(None)
     }
 
+    fn remember(&mut self, path: VirtualPath) -> Result<()> {
+        self.cost += path.cost();
+        if self.pending.len() == DIRECTORIES_PENDING || self.cost > DIRECTORIES_BYTES {
+            return Err(Error::TooLarge);
+        }
+        self.pending.push(path);
+        Ok(())
+    }
+
     /// To the next directory; one that is gone or closed to us has no size.
     fn descend(&mut self, storage: &dyn Storage) -> Result<bool> {
         let Some(path) = self.pending.pop() else {
             return Ok(false);
         };
+        self.cost = self.cost.saturating_sub(path.cost());
         match storage.list(&path) {
             Ok(directory) => {
                 self.directory = directory;

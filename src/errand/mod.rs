@@ -18,7 +18,7 @@ pub use algorithm::Algorithm;
 
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{Result, Storage, Umask, VirtualPath};
-use crate::transfer::Scratch;
+use crate::transfer::{Place, Scratch};
 use combining::Combining;
 use digesting::Digesting;
 use measuring::Measuring;
@@ -46,6 +46,16 @@ pub enum Assignment {
         /// For a new file, instead of the process's own.
         umask: Option<Umask>,
     },
+}
+
+impl Assignment {
+    /// Whether it keeps lists of paths, and so has to have a [`Place`].
+    pub const fn needs_place(&self) -> bool {
+        match self {
+            Self::Digest { .. } => false,
+            Self::Measure(_) | Self::Combine { .. } => true,
+        }
+    }
 }
 
 /// What came of it.
@@ -80,7 +90,11 @@ pub enum Step {
 /// ```text
 ///   Assigned ──first slice──▶ Digesting, Measuring, Combining ──▶ Over
 /// ```
-pub struct Errand(State);
+pub struct Errand {
+    state: State,
+    /// Where the assignment needs one.
+    place: Option<Place>,
+}
 
 enum State {
     Assigned(Assignment),
@@ -92,8 +106,9 @@ enum State {
 
 impl Errand {
     /// Nothing is opened yet.
-    pub const fn new(assignment: Assignment) -> Self {
-        Self(State::Assigned(assignment))
+    pub const fn new(assignment: Assignment, place: Option<Place>) -> Self {
+        let state = State::Assigned(assignment);
+        Self { state, place }
     }
 
     /// Goes on by a bounded piece. Waits for the disk. After the end everything is closed.
@@ -107,14 +122,15 @@ impl Errand {
     }
 
     fn end(&mut self, result: Result<Findings>) -> Step {
-        self.0 = State::Over;
+        self.state = State::Over;
+        self.place = None;
         Step::Over(result)
     }
 
     fn go_on(&mut self, storage: &dyn Storage, scratch: &mut Scratch) -> Result<Option<Findings>> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Assigned(assignment) => {
-                self.0 = State::begin(assignment, storage)?;
+                self.state = State::begin(assignment, storage)?;
                 Ok(None)
             }
             State::Digesting(digesting) => digesting.slice(scratch),

@@ -1,7 +1,7 @@
 //! Errands on files in memory, slice by slice.
 
 use super::*;
-use crate::limits::{CHUNK_BYTES, DIRECTORIES_PENDING, WORKER_SLICE_BYTES};
+use crate::limits::{CHUNK_BYTES, DIRECTORIES_BYTES, DIRECTORIES_PENDING, WORKER_SLICE_BYTES};
 use crate::storage::{Error, Memory};
 
 fn at(path: &str) -> VirtualPath {
@@ -12,7 +12,7 @@ fn at(path: &str) -> VirtualPath {
 fn run(memory: &Memory, assignment: Assignment) -> (Result<Findings>, usize) {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let mut scratch = Scratch::new(CHUNK_BYTES);
-    let mut errand = Errand::new(assignment);
+    let mut errand = Errand::new(assignment, None);
     for slices in 1.. {
         if let Step::Over(result) = errand.slice(&storage, &mut scratch) {
             assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
@@ -112,6 +112,22 @@ fn a_tree_that_is_too_wide_is_not_measured() {
             Err(Error::TooLarge)
         };
         assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_tree_whose_paths_are_too_long_together_is_not_measured() {
+    let name = "x".repeat(3000);
+    for (width, is_measured) in [
+        (DIRECTORIES_BYTES / 8000, true),
+        (DIRECTORIES_BYTES / 3000, false),
+    ] {
+        let mut memory = Memory::new();
+        for number in 0..width {
+            memory = memory.with_directory(&format!("/{number}{name}"));
+        }
+        let found = run(&memory, Assignment::Measure(at("/"))).0;
+        assert_eq!(found.is_ok(), is_measured, "{width}: {found:?}");
     }
 }
 

@@ -7,6 +7,7 @@
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
 mod channel;
+mod cidr;
 mod passive_ports;
 mod stream;
 mod system;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use channel::{Channel, DataSession};
+pub use cidr::{AddressRules, Cidr, CidrError};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 

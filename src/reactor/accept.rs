@@ -1,6 +1,7 @@
 //! The last step of an iteration: those at the doors are let in, or told why not.
 //!
-//! A bounded number each pass, so that a flood outside does not starve those inside. Out of
+//! A bounded number each pass, so that a flood outside does not starve those inside. Who is refused
+//! hears 421, but for those whose address must not be here at all: they hear nothing. Out of
 //! descriptors, a door rests and is tried again by the clock: its edge is consumed, and the
 //! kernel will not say a second time that somebody stands there.
 
@@ -61,8 +62,8 @@ impl Reactor {
 
     fn welcome(&mut self, key: Key, mut stream: Channel, peer: SocketAddr, protocol: Protocol) {
         if let Err(refusal) = self.admit(peer.ip()) {
-            log::warn!("Refused a connection (address = {peer}): {refusal:?}");
-            if protocol == Protocol::Ftps {
+            self.admission.log(refusal, peer, self.services.now);
+            if !refusal.is_said() || protocol == Protocol::Ftps {
                 return;
             }
             let mut reply = Vec::new();
@@ -82,6 +83,10 @@ impl Reactor {
     }
 
     fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        let services = &mut self.services;
+        let (throttle, limits) = (&mut services.throttle, &services.settings.throttling);
+        self.admission
+            .screen(address, throttle, limits, services.now)?;
         if self.services.runner.outstanding() > JOBS_WAITING {
             return Err(Refusal::Overloaded);
         }

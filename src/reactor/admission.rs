@@ -1,45 +1,131 @@
-//! Who is let in: the count of connections, in all and by address, and what a listener that
-//! cannot accept does meanwhile.
+//! Who is let in: by address, and by the count of connections, in all and of one client; how often
+//! it is logged that somebody is not; and what a listener that cannot accept does meanwhile.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::limits::ACCEPT_PAUSE;
-use crate::net::Listener;
+use crate::auth::{Pace, Site, Throttle, Unwelcome};
+use crate::limits::{ACCEPT_PAUSE, REFUSALS_LOGGED, Throttling};
+use crate::net::{AddressRules, Listener};
 
 /// Connections that are in, against their limits.
 #[derive(Debug)]
 pub(super) struct Admission {
+    rules: AddressRules,
     limit: usize,
     limit_per_address: usize,
     admitted: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<Site, usize>,
+    refusals: Refusals,
 }
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// The rules of addresses say so.
+    Denied,
+    /// Too many of its logins have failed.
+    Banned,
+    /// Its address connects too fast.
+    TooFast,
     Full,
     FullForAddress,
+    /// The storage hangs.
     Overloaded,
 }
 
+impl Refusal {
+    /// Whether the client is told. One that must not be here at all learns nothing, and costs no
+    /// more than that it is closed; any other may come again later.
+    pub(super) const fn is_said(self) -> bool {
+        !matches!(self, Self::Denied)
+    }
+
+    /// What is the client's doing is news of another kind than what the server lacks.
+    const fn level(self) -> log::Level {
+        match self {
+            Self::Denied | Self::TooFast => log::Level::Info,
+            // The ban was logged when it began.
+            Self::Banned => log::Level::Debug,
+            Self::Full | Self::FullForAddress | Self::Overloaded => log::Level::Warn,
+        }
+    }
+}
+
+/// What is logged of refusals: a flood of them must not become one of lines.
+#[derive(Debug, Default)]
+struct Refusals {
+    pace: Pace,
+    unsaid: u64,
+}
+
+impl Refusals {
+    /// Whether this one is logged, and then how many before it were not.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        if self.pace.take(REFUSALS_LOGGED, now) {
+            return Some(std::mem::take(&mut self.unsaid));
+        }
+        self.unsaid += 1;
+        None
+    }
+}
+
 impl Admission {
-    pub(super) fn new(limit: usize, limit_per_address: usize) -> Self {
+    pub(super) fn new(rules: AddressRules, limit: usize, limit_per_address: usize) -> Self {
         Self {
+            rules,
             limit,
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
+            refusals: Refusals::default(),
         }
     }
 
+    /// Whether the address may connect at all, and now.
+    pub(super) fn screen(
+        &self,
+        address: IpAddr,
+        throttle: &mut Throttle,
+        limits: &Throttling,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        if !self.rules.admit(address) {
+            return Err(Refusal::Denied);
+        }
+        match throttle.connect(address, limits, now) {
+            Ok(()) => Ok(()),
+            Err(Unwelcome::Banned) => Err(Refusal::Banned),
+            Err(Unwelcome::TooFast) => Err(Refusal::TooFast),
+        }
+    }
+
+    /// Logs that somebody was refused, unless there is too much of it.
+    pub(super) fn log(&mut self, refusal: Refusal, peer: SocketAddr, now: Instant) {
+        let level = refusal.level();
+        // What nobody reads does not count.
+        if level > log::max_level() {
+            return;
+        }
+        if let Some(unsaid) = self.refusals.count(now) {
+            let more = match unsaid {
+                0 => String::new(),
+                unsaid => format!("; {unsaid} more were refused since the last line of these"),
+            };
+            log::log!(
+                level,
+                "Refused a connection (address = {peer}): {refusal:?}{more}"
+            );
+        }
+    }
+
+    /// Counts a connection in, if there is room.
     pub(super) fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
         if self.admitted >= self.limit {
             return Err(Refusal::Full);
         }
-        let count = self.by_address.entry(address).or_default();
+        let count = self.by_address.entry(Site::of(address)).or_default();
         if *count >= self.limit_per_address {
             return Err(Refusal::FullForAddress);
         }
@@ -50,10 +136,11 @@ impl Admission {
 
     pub(super) fn leave(&mut self, address: IpAddr) {
         self.admitted = self.admitted.saturating_sub(1);
-        if let Some(count) = self.by_address.get_mut(&address) {
+        let site = Site::of(address);
+        if let Some(count) = self.by_address.get_mut(&site) {
             *count -= 1;
             if *count == 0 {
-                self.by_address.remove(&address);
+                self.by_address.remove(&site);
             }
         }
     }
@@ -150,15 +237,17 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Rate;
     use crate::net::{Stream, Token};
     use std::io;
+    use std::time::Duration;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
     #[test]
     fn both_limits_are_exact_and_a_leaver_makes_room() {
-        let mut admission = Admission::new(3, 2);
+        let mut admission = Admission::new(AddressRules::default(), 3, 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
@@ -197,9 +286,60 @@ mod tests {
 
     #[test]
     fn an_address_without_connections_is_forgotten() {
-        let mut admission = Admission::new(3, 2);
+        let mut admission = Admission::new(AddressRules::default(), 3, 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         admission.leave(HERE);
         assert!(admission.by_address.is_empty());
+    }
+
+    #[test]
+    fn one_64_is_one_client() {
+        let mut admission = Admission::new(AddressRules::default(), 9, 1);
+        for (address, admitted) in [
+            ("2001:db8::1", Ok(())),
+            ("2001:db8::2", Err(Refusal::FullForAddress)),
+            ("2001:db8:0:1::1", Ok(())),
+        ] {
+            assert_eq!(admission.admit(address.parse().unwrap()), admitted);
+        }
+    }
+
+    #[test]
+    fn rules_come_first_and_the_throttle_second() {
+        let rules = AddressRules {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            deny: Vec::new(),
+        };
+        let admission = Admission::new(rules, 9, 9);
+        let (mut throttle, now) = (Throttle::new(), Instant::now());
+        let limits = Throttling {
+            failures: 1,
+            connections: Rate {
+                interval: Duration::from_secs(1),
+                burst: 1,
+            },
+            ..Throttling::default()
+        };
+        let screen =
+            |address, throttle: &mut Throttle| admission.screen(address, throttle, &limits, now);
+        assert_eq!(screen(THERE, &mut throttle), Err(Refusal::Denied));
+        assert_eq!(screen(HERE, &mut throttle), Ok(()));
+        assert_eq!(screen(HERE, &mut throttle), Err(Refusal::TooFast));
+        throttle.fail(HERE, &limits, now);
+        assert_eq!(screen(HERE, &mut throttle), Err(Refusal::Banned));
+    }
+
+    #[test]
+    fn refusals_are_logged_a_few_and_then_one_with_the_number_of_the_others() {
+        let (mut refusals, mut now) = (Refusals::default(), Instant::now());
+        for _ in 0..REFUSALS_LOGGED.burst {
+            assert_eq!(refusals.count(now), Some(0));
+        }
+        for _ in 0..1000 {
+            assert_eq!(refusals.count(now), None);
+        }
+        now += REFUSALS_LOGGED.interval;
+        assert_eq!(refusals.count(now), Some(1000));
+        assert_eq!(refusals.count(now), None);
     }
 }

@@ -55,3 +55,19 @@ impl Connections {
         self.slots.iter().map(|(_, one)| one.key()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::CONNECTION_BYTES;
+    use crate::reactor::data::DataChannel;
+    use crate::transfer::Transfer;
+
+    #[test]
+    fn a_connection_is_as_small_as_the_sum_of_all_memory_has_it() {
+        let boxed = size_of::<DataChannel>() + size_of::<Transfer>();
+        // The slab doubles; beside it are timers, queues and counts.
+        let other = 256;
+        assert!(2 * size_of::<Connection>() + boxed + other <= CONNECTION_BYTES);
+    }
+}

@@ -11,26 +11,20 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
-use crate::errand::{Errand, Step};
+use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
 use crate::session::{Ending, Order, Report};
 use crate::storage::{Error, Operation, Wait};
-use crate::transfer::{Opened, Plan, Source, Verdict};
+use crate::transfer::{Need, Opened, Plan, Source, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
 
 impl Connection {
     pub(super) fn carry_out_orders(&mut self, services: &mut Services) {
         while let Some(order) = services.orders.pop_front() {
             match order {
-                Order::Verify(credentials) => {
-                    let rights = services.settings.accounts.verify(&credentials);
-                    self.report(Report::Verified(rights), services);
-                }
-                Order::Vouch(name) => {
-                    let rights = services.settings.accounts.vouched(&name);
-                    self.report(Report::Verified(rights), services);
-                }
+                Order::Verify(credentials) => self.verify(&credentials, services),
+                Order::Vouch(name) => self.vouch(&name, services),
                 Order::Secure => self.switch(Switch::Secure, services),
                 Order::Clear => self.switch(Switch::Clear, services),
                 Order::Listen => self.listen(services),
@@ -41,10 +35,7 @@ impl Connection {
                 }
                 Order::HangUp => self.hang_up(services),
                 Order::Operate(operation) => self.operate(operation, services),
-                Order::Send(assignment) => {
-                    let errand = Box::new(Errand::new(assignment));
-                    self.submit(Work::Errand(errand), services);
-                }
+                Order::Send(assignment) => self.send(assignment, services),
                 Order::Describe(path) => self.submit(Work::Entry(path), services),
                 Order::List(listing) => {
                     let limit = STAT_LISTING_BYTES;
@@ -133,7 +124,7 @@ impl Connection {
         }
     }
 
-    fn report(&mut self, report: Report, services: &mut Services) {
+    pub(super) fn report(&mut self, report: Report, services: &mut Services) {
         self.converse(services, |session, cx| session.report(report, cx));
     }
 
@@ -168,11 +159,29 @@ impl Connection {
         }
     }
 
+    /// What needs much memory is not begun where too much of it goes on already.
+    fn send(&mut self, assignment: Assignment, services: &mut Services) {
+        let needs_place = assignment.needs_place();
+        let place = needs_place.then(|| services.places.take()).flatten();
+        if needs_place && place.is_none() {
+            return self.report(Report::Found(Err(Error::Busy)), services);
+        }
+        let errand = Box::new(Errand::new(assignment, place));
+        self.submit(Work::Errand(errand), services);
+    }
+
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
-        match plan.open(&services.storage, Wait::Never) {
+        let mut place = match plan.need() {
+            Need::None => None,
+            Need::Wish | Need::Must => services.places.take(),
+        };
+        if plan.need() == Need::Must && place.is_none() {
+            return self.opened(Err(Error::Busy), services);
+        }
+        match plan.open(&mut place, &services.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
-                self.submit(Work::Open(plan), services);
+                self.submit(Work::Open(plan, place), services);
             }
             opened => self.opened(opened, services),
         }

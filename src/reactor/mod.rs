@@ -24,6 +24,7 @@ mod run_queue;
 mod securing;
 mod services;
 mod timers;
+mod verdict;
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,11 +42,12 @@ use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
-use crate::limits::{HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
+use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::tls::Acceptor;
-use crate::net::{Event, Network, PassivePorts};
+use crate::net::{AddressRules, Event, Network, PassivePorts};
 use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
+use crate::transfer::Places;
 use crate::workers::{Completion, Runner};
 
 /// What a reactor is made of: the seams, and what it may do.
@@ -63,6 +65,8 @@ pub struct Parts {
     /// What secures connections; needed where the settings have a security policy, or a listener
     /// is for TLS alone.
     pub acceptor: Option<Acceptor>,
+    /// Who may connect.
+    pub addresses: AddressRules,
     /// The most connections at once.
     pub connections: usize,
     /// The most connections at once of one address.
@@ -95,11 +99,12 @@ impl Reactor {
                 parts.passive_ports,
                 parts.settings,
                 parts.acceptor,
+                Places::new(limits::places(limit)),
             ),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(limit, parts.connections_per_address),
+            admission: Admission::new(parts.addresses, limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,

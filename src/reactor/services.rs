@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key::Key;
+use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts};
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
-use crate::transfer::{Scratch, Source};
+use crate::transfer::{Places, Scratch, Source};
 use crate::workers::{Job, Runner, Tag, Work};
 
 pub(super) struct Services {
@@ -25,6 +26,10 @@ pub(super) struct Services {
     pub(super) passive_ports: PassivePorts,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
+    /// For work that needs much memory.
+    pub(super) places: Places,
+    /// What is remembered of addresses.
+    pub(super) throttle: Throttle,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -51,6 +56,7 @@ impl Services {
         passive_ports: PassivePorts,
         settings: Settings,
         acceptor: Option<Acceptor>,
+        places: Places,
     ) -> Self {
         let now = network.now();
         let unix_time = network.unix_time();
@@ -61,6 +67,8 @@ impl Services {
             passive_ports,
             settings,
             acceptor,
+            places,
+            throttle: Throttle::new(),
             now,
             unix_time,
             unix_time_read: now,

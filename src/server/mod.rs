@@ -11,13 +11,13 @@ mod tls;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::capacity;
 use crate::config::{Config, TlsConfig};
-use crate::limits;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Protocol, Reactor};
@@ -114,12 +114,13 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, storage) = open_storage(config.root)?;
+        let (mode, storage) = open_storage(config.root.as_deref())?;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
             0
         };
+        let connections = capacity::connections(&config, mode, workers);
         let acceptor = match &config.tls {
             None => None,
             Some(tls) => {
@@ -147,9 +148,11 @@ impl Server {
                 allow_combine: config.allow_combine,
                 security: config.tls.as_ref().map(|tls| tls.policy),
                 timings: config.timings,
+                throttling: config.throttling,
             },
             acceptor: acceptor.clone(),
-            connections: config.connections,
+            addresses: config.addresses,
+            connections,
             connections_per_address: config.connections_per_address,
         });
         let only_secure = config
@@ -162,17 +165,13 @@ impl Server {
             listen(&mut reactor, &config.listen)?
         };
         let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
-        let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
-        log::debug!(
-            "{} connections can take {most} MiB of buffers",
-            config.connections
-        );
         if !secure_addresses.is_empty() {
             log::info!("Start serving FTPS at {}", shown(&secure_addresses));
         }
         if !addresses.is_empty() {
             log::info!("Start serving at {}", shown(&addresses));
         }
+        capacity::log(connections, workers);
         Ok(Self {
             reactor,
             addresses,
@@ -252,13 +251,13 @@ fn listen_for_tls(
     wanted.iter().map(listen).collect()
 }
 
-fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
+fn open_storage(root: Option<&Path>) -> Result<(Mode, Arc<dyn Storage>), Error> {
     let Some(root) = root else {
         return Ok((Mode::ControlOnly, Arc::new(Nothing)));
     };
-    match Disk::open_root(&root) {
+    match Disk::open_root(root) {
         Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
-        Err(error) => Err(Error::Root(root, error)),
+        Err(error) => Err(Error::Root(root.to_owned(), error)),
     }
 }
 

@@ -12,7 +12,8 @@ pub enum Deadline {
     Login,
     /// The next command; not during a transfer.
     Idle,
-    /// The answer to a failed login may be said.
+    /// The answer to a failed login may be said; or the next command executed, of who is not
+    /// logged in and was too quick.
     Penalty,
     /// The data connection stands.
     DataConnect,

@@ -8,11 +8,11 @@
 use super::files::Question;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::errand::{Algorithm, Assignment, Findings};
-use crate::limits::COMBINE_PARTS;
+use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result};
+use crate::storage::{Error, Result, VirtualPath};
 
 /// What a digest is asked for with, and so how it is told.
 #[derive(Debug)]
@@ -114,6 +114,9 @@ impl Session {
         };
         let parts: Option<Vec<_>> = parts.iter().map(|part| self.path(part, cx)).collect();
         if let Some(parts) = parts {
+            if parts.iter().map(VirtualPath::cost).sum::<usize>() > COMBINE_BYTES {
+                return cx.reply(&Reply::fixed(501, "Too long names of parts."));
+            }
             let umask = self.umask;
             let assignment = Assignment::Combine {
                 target,

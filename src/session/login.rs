@@ -1,12 +1,13 @@
 //! USER, PASS, REIN: who is at the other end. RFC 959 §4.1.1.
 //!
 //! Every name gets the same 331, and a wrong password the same 530, later each time; the wait
-//! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say.
+//! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say, and so is
+//! how much an address has failed. Who is not logged in may not go on as fast as it likes either.
 
 use std::fmt;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session};
-use crate::auth::{Credentials, Rights, is_anonymous};
+use crate::auth::{Credentials, Denial, Rights, is_anonymous};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -88,7 +89,7 @@ impl Session {
         }
     }
 
-    pub(super) fn verified(&mut self, rights: Option<Rights>, cx: &mut Context<'_>) {
+    pub(super) fn verified(&mut self, verdict: Result<Rights, Denial>, cx: &mut Context<'_>) {
         let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
             return;
         };
@@ -96,17 +97,17 @@ impl Session {
             Progress::Verifying(proof) => proof,
             other => return self.progress = other,
         };
-        let Some(rights) = rights else {
-            if proof == Proof::Certificate {
+        let rights = match verdict {
+            Ok(rights) => rights,
+            Err(_) if proof == Proof::Certificate => {
                 // No such account, or so it seems: a password may still be right.
                 self.login = Login::Named(name);
                 return cx.reply(&Reply::need_password());
             }
-            return self.login_failed(&name, cx);
+            Err(denial) => return self.login_failed(&name, denial, cx),
         };
         log::info!("{}: Logged in as {}", self.peer, Visible(&name));
         self.login = Login::LoggedIn(name, rights);
-        self.failures = 0;
         cx.deadlines.clear(Deadline::Login);
         cx.reply(&match proof {
             Proof::Password => Reply::logged_in(),
@@ -115,7 +116,12 @@ impl Session {
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
-        self.progress = Progress::Idle;
+        if matches!(
+            std::mem::replace(&mut self.progress, Progress::Idle),
+            Progress::Slowed
+        ) {
+            return;
+        }
         if self.failures >= LOGIN_FAILURES {
             return self.close(&Reply::service_not_available(), cx);
         }
@@ -145,11 +151,30 @@ impl Session {
         }
     }
 
-    fn login_failed(&mut self, name: &[u8], cx: &mut Context<'_>) {
+    /// The failures of this conversation are not forgotten with a login: who has one account would
+    /// use it after every few guesses at another's.
+    fn login_failed(&mut self, name: &[u8], denial: Denial, cx: &mut Context<'_>) {
         self.failures = self.failures.saturating_add(1);
         log::warn!("{}: Login failed for {}", self.peer, Visible(name));
+        let failures = match denial {
+            Denial::Wrong { failures } => failures.max(self.failures.into()),
+            Denial::Banned => return self.close(&Reply::service_not_available(), cx),
+        };
         self.progress = Progress::Penalised;
-        let delay = cx.settings.timings.penalty * u32::from(self.failures);
+        let delay = cx.settings.timings.penalty.saturating_mul(failures);
+        let delay = delay.min(cx.settings.throttling.longest_penalty);
         cx.deadlines.set(Deadline::Penalty, cx.now + delay);
+    }
+
+    /// A command of somebody who is not logged in is executed; the next one may have to wait.
+    pub(super) fn slow_down(&mut self, cx: &mut Context<'_>) {
+        let rate = cx.settings.throttling.commands;
+        self.pace.take(rate, cx.now);
+        if matches!(self.progress, Progress::Idle)
+            && let Some(next) = self.pace.next_at(rate, cx.now)
+        {
+            self.progress = Progress::Slowed;
+            cx.deadlines.set(Deadline::Penalty, next);
+        }
     }
 }

@@ -40,8 +40,8 @@ pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 
-use crate::auth::Accounts;
-use crate::limits::Timings;
+use crate::auth::{Accounts, Pace};
+use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
@@ -78,6 +78,8 @@ pub struct Settings {
     pub security: Option<SecurityPolicy>,
     /// How long anything may take.
     pub timings: Timings,
+    /// What an address may do before it is slowed down or shut out.
+    pub throttling: Throttling,
 }
 
 impl Default for Settings {
@@ -93,6 +95,7 @@ impl Default for Settings {
             security: None,
             umask: Umask::USUAL,
             timings: Timings::default(),
+            throttling: Throttling::default(),
         }
     }
 }
@@ -146,6 +149,7 @@ impl Context<'_> {
 ///             │              └──yes──┐    (deadline)  │
 ///   ──220──▶ Idle ◀──────────────────┴────────────────┘
 ///             │ ▲
+///             │ ├──deadline─ Slowed  ◀──too many commands before a login
 ///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
 ///             │ ├──550───── Opening  ◀──RETR STOR LIST …
 ///             │ │              │ 150
@@ -163,6 +167,8 @@ enum Progress {
     Switching(Switch),
     /// It was wrong; the answer waits.
     Penalised,
+    /// Nobody is logged in, and commands come too fast: the next one waits.
+    Slowed,
     /// An answer is awaited, and then said as the question has it.
     Asking(Question),
     /// The file side of a transfer is being opened.
@@ -188,6 +194,8 @@ pub struct Session {
     /// What SITE IDLE has set, instead of the server's.
     idle: Option<Duration>,
     failures: u8,
+    /// Of commands without a login.
+    pace: Pace,
     long_lines: u8,
     stopping: bool,
 }
@@ -211,6 +219,7 @@ impl Session {
             rename_from: None,
             idle: None,
             failures: 0,
+            pace: Pace::new(),
             long_lines: 0,
             stopping: false,
         };
@@ -240,6 +249,9 @@ impl Session {
                 self.control_only(line, cx);
             }
             Line::Text(line) => self.serve(line, cx),
+        }
+        if cx.settings.mode == Mode::Serving && self.login.rights().is_none() {
+            self.slow_down(cx);
         }
     }
 
@@ -306,7 +318,7 @@ impl Session {
         let doing = match &self.progress {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
-            Progress::Verifying(_) | Progress::Penalised => "logging in",
+            Progress::Verifying(_) | Progress::Penalised | Progress::Slowed => "logging in",
             Progress::Asking(_) | Progress::Opening(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
@@ -332,6 +344,7 @@ impl Session {
 fn refusal(error: Error) -> Reply {
     let code = match error {
         Error::NoSpace | Error::Exhausted => 452,
+        Error::Busy => 450,
         Error::QuotaExceeded => 552,
         Error::Device => 451,
         Error::BadName => 553,

@@ -38,6 +38,8 @@ pub enum Error {
     QuotaExceeded,
     /// The process has no descriptor or memory left.
     Exhausted,
+    /// Too much of this is being done already.
+    Busy,
     /// The file is in use in a way that forbids this.
     InUse,
     /// The device failed.
@@ -63,6 +65,7 @@ impl Error {
             Self::NoSpace => "No space left on device",
             Self::QuotaExceeded => "Quota exceeded",
             Self::Exhausted => "Out of resources",
+            Self::Busy => "Too much of this is being done already; try again later",
             Self::InUse => "File in use",
             Self::Device => "Input/output error",
         }

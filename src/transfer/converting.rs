@@ -80,7 +80,8 @@ impl Converting {
                 Sent::All => {}
                 Sent::Part(count) => {
                     let rest = scratch.converted.get(count..).unwrap_or_default();
-                    self.unsent.extend_from_slice(rest);
+                    // Just its size, and not what a growing vector would take.
+                    self.unsent = rest.to_vec();
                     return Verdict::Waiting(Interest::Writable);
                 }
                 Sent::Failed => return Verdict::Failed(Failure::Connection),

@@ -10,6 +10,7 @@ use std::io;
 
 use super::decoder::{Decoder, Progress};
 use super::{Failure, Interest, Mark, Representation, Scratch, Verdict};
+use crate::limits::CONVERTED_BYTES;
 use crate::net::Stream;
 use crate::storage::{File, Result, Wait};
 
@@ -75,9 +76,15 @@ impl Inbound {
         if let Some(verdict) = self.go_on(scratch, budget) {
             return verdict;
         }
+        // What is left over of it when the budget is used up has to be kept.
+        let most = if self.decoding.is_some() {
+            CONVERTED_BYTES as u64
+        } else {
+            u64::MAX
+        };
         let mut spent = 0;
         while spent < budget {
-            match stream.read(&mut scratch.chunk) {
+            match stream.read(scratch.room(most)) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;

@@ -27,8 +27,13 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn open(storage: &Arc<dyn Storage>, mut listing: Listing) -> Result<Self> {
-        let walk = match listing.walk(storage) {
+    /// It is only `sorted` where there is a place to gather it.
+    pub(super) fn open(
+        storage: &Arc<dyn Storage>,
+        mut listing: Listing,
+        sorted: bool,
+    ) -> Result<Self> {
+        let walk = match listing.walk(storage, sorted) {
             Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
                     listing.prefix.push(b'/');
@@ -134,7 +139,7 @@ impl Listing {
     /// The whole listing as lines for a reply, cut off behind the line that passes `limit`
     /// bytes; whether that is all of it. Waits for the disk.
     pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
-        let mut listed = Listed::open(storage, self)?;
+        let mut listed = Listed::open(storage, self, true)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
@@ -142,11 +147,13 @@ impl Listing {
         Ok((listed.unsent, !more))
     }
 
-    fn walk(&self, storage: &Arc<dyn Storage>) -> Result<Walk> {
+    fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
         if self.recursive {
             Walk::open_recursive(storage, &self.path)
-        } else {
+        } else if sorted {
             Walk::open(storage.as_ref(), &self.path)
+        } else {
+            Walk::open_unsorted(storage.as_ref(), &self.path)
         }
     }
 

@@ -11,6 +11,7 @@ mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
+mod places;
 mod plan;
 mod representation;
 mod walk;
@@ -20,7 +21,8 @@ use std::io::ErrorKind;
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
-pub use plan::{Direction, Format, Listing, Opened, Plan};
+pub use places::{Place, Places};
+pub use plan::{Direction, Format, Listing, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
 
 use inbound::Inbound;
@@ -106,7 +108,11 @@ impl Scratch {
 }
 
 /// The file side of a transfer, opened and not yet joined to a data connection.
-pub struct Source(Flow);
+pub struct Source {
+    flow: Flow,
+    /// Where what it does needs one.
+    place: Option<Place>,
+}
 
 enum Flow {
     Outbound(Outbound),
@@ -119,13 +125,13 @@ enum Flow {
 impl Source {
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
-        matches!(self.0, Flow::Inbound(_))
+        matches!(self.flow, Flow::Inbound(_))
     }
 
     /// Closes the file side of a transfer that did not come to its end: an upload's temporary
     /// file is removed, unless a part of it was promised to stay. Waits for the disk.
     pub fn abandon(self) {
-        self.0.abandon();
+        self.flow.abandon();
     }
 }
 
@@ -150,6 +156,7 @@ impl Flow {
 pub struct Transfer {
     stream: Channel,
     flow: Flow,
+    place: Option<Place>,
     moved: u64,
 }
 
@@ -158,7 +165,8 @@ impl Transfer {
     pub fn new(stream: Channel, source: Source) -> Self {
         Self {
             stream,
-            flow: source.0,
+            flow: source.flow,
+            place: source.place,
             moved: 0,
         }
     }
@@ -236,10 +244,13 @@ impl Transfer {
     /// one may wait for it.
     pub fn cut(self) -> Source {
         let Self {
-            mut stream, flow, ..
+            mut stream,
+            flow,
+            place,
+            ..
         } = self;
         stream.reset_on_close();
-        Source(flow)
+        Source { flow, place }
     }
 
     /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`

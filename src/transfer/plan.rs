@@ -9,7 +9,7 @@ use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
-use super::{Flow, Source};
+use super::{Flow, Place, Source};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
@@ -98,9 +98,46 @@ pub struct Opened {
     pub path: Option<VirtualPath>,
 }
 
+/// Whether a transfer has to have a [`Place`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It has no use for one.
+    None,
+    /// A directory is sorted if there is one, and comes as it is if not.
+    Wish,
+    /// MODE Z, and what is below a directory.
+    Must,
+}
+
 impl Plan {
-    /// Opens the file side. With [`Wait::Never`] only a RETR can succeed.
-    pub fn open(&self, storage: &Arc<dyn Storage>, wait: Wait) -> Result<(Source, Opened)> {
+    /// What it needs a place for.
+    pub const fn need(&self) -> Need {
+        match &self.direction {
+            _ if self.representation.is_slow() => Need::Must,
+            Direction::List(listing) if listing.recursive => Need::Must,
+            Direction::List(_) => Need::Wish,
+            Direction::Retrieve { .. } | Direction::Store { .. } => Need::None,
+        }
+    }
+
+    /// Opens the file side, in its place. With [`Wait::Never`] only a RETR can succeed.
+    pub fn open(
+        &self,
+        place: &mut Option<Place>,
+        storage: &Arc<dyn Storage>,
+        wait: Wait,
+    ) -> Result<(Source, Opened)> {
+        let (flow, opened) = self.begin(place.is_some(), storage, wait)?;
+        let place = place.take();
+        Ok((Source { flow, place }, opened))
+    }
+
+    fn begin(
+        &self,
+        has_place: bool,
+        storage: &Arc<dyn Storage>,
+        wait: Wait,
+    ) -> Result<(Flow, Opened)> {
         match &self.direction {
             Direction::Retrieve {
                 path,
@@ -117,7 +154,7 @@ impl Plan {
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };
-                Ok((Source(Flow::Outbound(outbound)), opened))
+                Ok((Flow::Outbound(outbound), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
             Direction::Store {
@@ -131,15 +168,16 @@ impl Plan {
                     path: Some(upload.path),
                 };
                 let inbound = Inbound::new(upload.file, self.representation, upload.offset);
-                Ok((Source(Flow::Inbound(inbound)), opened))
+                Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {
-                let listed = Listed::open(storage, listing.clone())?.framed(self.representation);
+                let listed = Listed::open(storage, listing.clone(), has_place)?;
+                let listed = listed.framed(self.representation);
                 let opened = Opened {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(Box::new(listed))), opened))
+                Ok((Flow::Listed(Box::new(listed)), opened))
             }
         }
     }

@@ -1,13 +1,15 @@
 //! The entries of a listing, in the order in which they are shown.
 //!
-//! A directory of a usual size is gathered and sorted by name; a larger one comes as the file
-//! system gives it, so that it neither costs more memory nor keeps the first byte waiting. With
-//! `-R` the directories below follow, each behind its header, as `ls` does: without recursion
-//! in the program, and bounded in depth and number. Nothing is printed here.
+//! A directory of a usual size is gathered and sorted by name, where there is a place for that;
+//! any other comes as the file system gives it, so that it neither costs more memory nor keeps
+//! the first byte waiting. With `-R` the directories below follow, each behind its header, as `ls`
+//! does: without recursion in the program, and bounded in depth and number. Nothing is printed here.
 
 use std::sync::Arc;
 
-use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH, SORTED_ENTRIES};
+use crate::limits::{
+    DIRECTORIES_BYTES, DIRECTORIES_PENDING, DIRECTORY_DEPTH, SORTED_BYTES, SORTED_ENTRIES,
+};
 use crate::storage::{Directory, Entry, Error, Kind, Result, Storage, VirtualPath};
 
 /// What comes next.
@@ -24,13 +26,34 @@ pub(super) enum Next {
 ///
 /// ```text
 ///   Gathering ──last entry──▶ Sorted ──all given──▶ Done
-///       └──more than SORTED_ENTRIES──▶ Flowing ──last entry──▶ Done
+///       └──more than is sorted──▶ Flowing ──last entry──▶ Done
 /// ```
 enum Source {
-    Gathering(Box<dyn Directory>, Vec<Entry>),
+    Gathering(Box<dyn Directory>, Gathered),
     Sorted(std::vec::IntoIter<Entry>),
     Flowing(std::vec::IntoIter<Entry>, Box<dyn Directory>),
     Done,
+}
+
+/// Entries that are to be sorted.
+#[derive(Default)]
+struct Gathered {
+    entries: Vec<Entry>,
+    /// About, and rather too much.
+    bytes: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, entry: Entry) {
+        let text = entry.name.len() + entry.target.as_ref().map_or(0, Vec::len);
+        // The vector doubles, and each text is an allocation of its own.
+        self.bytes += 2 * size_of::<Entry>() + text + 32;
+        self.entries.push(entry);
+    }
+
+    const fn is_full(&self) -> bool {
+        self.entries.len() >= SORTED_ENTRIES || self.bytes >= SORTED_BYTES
+    }
 }
 
 /// Walks through a directory, and with `-R` through those below.
@@ -47,6 +70,8 @@ struct Below {
     pending: Vec<(VirtualPath, usize)>,
     /// Those in the directory that is being given, in its order.
     found: Vec<VirtualPath>,
+    /// What all of them cost.
+    bytes: usize,
     depth: usize,
 }
 
@@ -55,6 +80,15 @@ impl Walk {
     pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
             source: Source::open(storage, path)?,
+            below: None,
+        })
+    }
+
+    /// Of one directory, as the file system gives it.
+    pub(super) fn open_unsorted(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
+        let none = Vec::new().into_iter();
+        Ok(Self {
+            source: Source::Flowing(none, storage.list(path)?),
             below: None,
         })
     }
@@ -68,6 +102,7 @@ impl Walk {
                 here: path.clone(),
                 pending: Vec::new(),
                 found: Vec::new(),
+                bytes: 0,
                 depth: 0,
             }),
         })
@@ -104,23 +139,24 @@ impl Walk {
 
 impl Source {
     fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
-        Ok(Self::Gathering(storage.list(path)?, Vec::new()))
+        Ok(Self::Gathering(storage.list(path)?, Gathered::default()))
     }
 
     fn next(&mut self) -> Result<Next> {
         match self {
             Self::Gathering(directory, gathered) => {
                 let Some(entry) = directory.next_entry()? else {
-                    gathered.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-                    *self = Self::Sorted(std::mem::take(gathered).into_iter());
+                    let mut entries = std::mem::take(&mut gathered.entries);
+                    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                    *self = Self::Sorted(entries.into_iter());
                     return Ok(Next::Nothing);
                 };
                 gathered.push(entry);
-                if gathered.len() >= SORTED_ENTRIES
+                if gathered.is_full()
                     && let Self::Gathering(directory, gathered) =
                         std::mem::replace(self, Self::Done)
                 {
-                    *self = Self::Flowing(gathered.into_iter(), directory);
+                    *self = Self::Flowing(gathered.entries.into_iter(), directory);
                 }
                 Ok(Next::Nothing)
             }
@@ -145,7 +181,9 @@ impl Below {
             && self.depth < DIRECTORY_DEPTH
             && self.pending.len() + self.found.len() < DIRECTORIES_PENDING
             && let Ok(path) = self.here.join(&[b"./", entry.name.as_slice()].concat())
+            && self.bytes + path.cost() <= DIRECTORIES_BYTES
         {
+            self.bytes += path.cost();
             self.found.push(path);
         }
     }
@@ -156,6 +194,7 @@ impl Below {
         let found = self.found.drain(..).rev();
         self.pending.extend(found.map(|path| (path, depth)));
         let (path, depth) = self.pending.pop()?;
+        self.bytes = self.bytes.saturating_sub(path.cost());
         self.depth = depth;
         self.here = path.clone();
         let source = Source::open(self.storage.as_ref(), &path);
@@ -213,6 +252,50 @@ mod tests {
             assert_eq!(sorted.len(), count);
             assert!(count >= SORTED_ENTRIES || sorted == seen);
         }
+    }
+
+    #[test]
+    fn an_unsorted_walk_is_complete() {
+        let memory = Memory::new().with_file("/b", b"").with_file("/a", b"");
+        let mut seen = walk(Walk::open_unsorted(&memory, &path("/")).unwrap());
+        seen.sort();
+        assert_eq!(seen, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_gathered_is_bounded_in_bytes_too() {
+        let mut memory = Memory::new();
+        // Each as long as a link to far away.
+        let name = "x".repeat(4000);
+        for number in 0..SORTED_ENTRIES / 2 {
+            memory = memory.with_file(&format!("/{number:05}{name}"), b"");
+        }
+        let mut walking = Walk::open(&memory, &path("/")).unwrap();
+        let mut looked_at = 0;
+        while !matches!(walking.source, Source::Flowing(..)) {
+            assert!(matches!(walking.next(), Ok(Next::Nothing)));
+            looked_at += 1;
+        }
+        let least = SORTED_BYTES / 6000;
+        assert!(
+            least < looked_at && looked_at <= SORTED_BYTES / 4000,
+            "{looked_at}"
+        );
+        assert_eq!(walk(walking).len(), SORTED_ENTRIES / 2);
+    }
+
+    #[test]
+    fn what_is_remembered_to_follow_is_bounded_in_bytes_too() {
+        let mut memory = Memory::new();
+        let name = "x".repeat(3000);
+        for number in 0..DIRECTORIES_PENDING / 2 {
+            memory = memory.with_directory(&format!("/{number:05}{name}"));
+        }
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        let seen = walk(Walk::open_recursive(&storage, &path("/")).unwrap());
+        let headers = seen.iter().filter(|line| line.ends_with(':')).count();
+        assert!(headers <= DIRECTORIES_BYTES / 3000, "{headers}");
+        assert!(headers >= DIRECTORIES_BYTES / 10_000, "{headers}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Operation, Result, Storage, VirtualPath, Wait};
-use crate::transfer::{Listing, Opened, Plan, Scratch, Source, Transfer, Verdict};
+use crate::transfer::{Listing, Opened, Place, Plan, Scratch, Source, Transfer, Verdict};
 
 /// Whose job it is: given back with the completion, opaque here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub enum Work {
         /// Bytes after which it ends.
         limit: usize,
     },
-    /// The file side of a transfer is opened.
-    Open(Plan),
+    /// The file side of a transfer is opened, in its place.
+    Open(Plan, Option<Place>),
     /// A slice of a transfer.
     Slice(Box<Transfer>),
     /// A received upload is put in its place.
@@ -115,7 +115,9 @@ impl Work {
             Self::Describe { listing, limit } => {
                 Outcome::Described(listing.describe(storage, limit))
             }
-            Self::Open(plan) => Outcome::Opened(plan.open(storage, Wait::Allowed)),
+            Self::Open(plan, mut place) => {
+                Outcome::Opened(plan.open(&mut place, storage, Wait::Allowed))
+            }
             Self::Slice(transfer) => step(transfer, |transfer| {
                 transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
             }),

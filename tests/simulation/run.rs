@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
-use mioftpd::net::PassivePorts;
+use mioftpd::net::{AddressRules, PassivePorts};
 use mioftpd::reactor::{Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
@@ -21,7 +21,7 @@ use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::rng::Rng;
 use crate::runner::{Jobs, VirtualRunner};
-use crate::weather::{Weather, timings};
+use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, Occurrence, World};
 
 /// Turns of the loop after which something must be wrong.
@@ -126,6 +126,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
         settings,
         acceptor: None,
+        addresses: AddressRules::default(),
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
     });
@@ -179,6 +180,7 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
             named: Some(named),
         },
         timings: place.timings.clone(),
+        throttling: throttling(rng),
         ..Settings::default()
     }
 }

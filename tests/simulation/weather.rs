@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use mioftpd::limits::Timings;
+use mioftpd::limits::{Rate, Throttling, Timings};
 
 use crate::rng::{Odds, Rng};
 
@@ -150,6 +150,28 @@ pub(crate) fn timings(rng: &mut Rng) -> Timings {
         reply_stall: seconds(&[3, 6, 12]),
         linger: seconds(&[1, 3]),
         grace: seconds(&[0, 3, 12]),
+    }
+}
+
+/// What the server lets an address do: as by default, or so little that guests run into it.
+pub(crate) fn throttling(rng: &mut Rng) -> Throttling {
+    if rng.one_in(2) {
+        return Throttling::default();
+    }
+    let usual = Throttling::default();
+    Throttling {
+        failures: rng.pick(&[1, 2, usual.failures]),
+        ban: Duration::from_secs(rng.pick(&[3, 900])),
+        longest_penalty: Duration::from_secs(rng.pick(&[1, 5])),
+        connections: Rate {
+            interval: Duration::from_secs(rng.pick(&[0, 1])),
+            burst: rng.pick(&[1, 2, 10]),
+        },
+        commands: Rate {
+            interval: Duration::from_millis(rng.pick(&[20, 100])),
+            burst: rng.pick(&[1, 5, 20]),
+        },
+        ..usual
     }
 }
 

@@ -89,4 +89,13 @@ fn as_many_parts_are_combined_as_the_limit_says() {
         assert_eq!(talk.orders.len(), usize::from(is_combined));
         talk.report(Report::Found(Ok(Findings::Combined)));
     }
+    // Short names, in a directory with a long one.
+    for (length, is_combined) in [(500, true), (2000, false)] {
+        talk.orders.clear();
+        let directory = "d".repeat(length);
+        let parts = format!(" {directory}/p").repeat(100);
+        let heard = talk.say(&format!("COMB t{parts}"));
+        assert_eq!(heard.is_empty(), is_combined, "{length}: {heard}");
+        talk.report(Report::Found(Ok(Findings::Combined)));
+    }
 }

@@ -1,6 +1,10 @@
 //! Who may say what, and how a conversation ends.
 
 use super::*;
+use crate::auth::Denial;
+use crate::limits::Rate;
+
+const FIRST: Denial = Denial::Wrong { failures: 1 };
 
 #[test]
 fn the_same_is_said_for_known_and_unknown_names() {
@@ -16,7 +20,7 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     for failure in 1..=4 {
         talk.say("USER ann");
         assert_eq!(talk.say("PASS wrong"), "");
-        assert_eq!(talk.report(Report::Verified(None)), "");
+        assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
         assert!(!talk.session.accepts_command());
         let almost = (penalty * failure).saturating_sub(Duration::from_millis(1));
         assert_eq!(talk.wait(almost), "");
@@ -24,9 +28,104 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     }
     talk.say("USER ann");
     talk.say("PASS wrong");
-    talk.report(Report::Verified(None));
+    talk.report(Report::Verified(Err(FIRST)));
     assert!(talk.wait(penalty * 5).starts_with("421 "));
     assert!(talk.session.is_closing());
+}
+
+#[test]
+fn what_others_have_failed_from_there_counts_up_to_a_limit() {
+    let mut talk = Talk::new(Mode::Serving);
+    let (penalty, longest) = (
+        talk.settings.timings.penalty,
+        talk.settings.throttling.longest_penalty,
+    );
+    for (failures, delay) in [(3, penalty * 3), (1000, longest), (u32::MAX, longest)] {
+        talk.say("USER ann");
+        talk.say("PASS wrong");
+        let denial = Denial::Wrong { failures };
+        talk.report(Report::Verified(Err(denial)));
+        assert_eq!(
+            talk.wait(delay.saturating_sub(Duration::from_millis(1))),
+            ""
+        );
+        assert!(talk.wait(Duration::from_millis(1)).starts_with("530 "));
+    }
+}
+
+#[test]
+fn a_banned_address_hears_so_at_once() {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.say("USER ann");
+    talk.say("PASS right");
+    let said = talk.report(Report::Verified(Err(Denial::Banned)));
+    assert!(said.starts_with("421 "), "{said}");
+    assert!(talk.session.is_closing());
+}
+
+#[test]
+fn a_login_forgives_no_failures() {
+    let mut talk = Talk::new(Mode::Serving);
+    for _ in 1..crate::limits::LOGIN_FAILURES {
+        talk.say("USER ann");
+        talk.say("PASS wrong");
+        talk.report(Report::Verified(Err(FIRST)));
+        talk.wait(Duration::from_secs(5));
+        talk.say("USER ftp");
+        talk.say("PASS x");
+        let said = talk.report(Report::Verified(Ok(Rights::Read)));
+        assert!(said.starts_with("230 "), "{said}");
+    }
+    talk.say("USER ann");
+    talk.say("PASS wrong");
+    talk.report(Report::Verified(Err(FIRST)));
+    assert!(talk.wait(Duration::from_secs(5)).starts_with("421 "));
+}
+
+#[test]
+fn commands_before_a_login_are_slowed_and_after_it_are_not() {
+    let second = Duration::from_secs(1);
+    let mut talk = Talk::new(Mode::Serving);
+    talk.settings.throttling.commands = Rate {
+        interval: second,
+        burst: 3,
+    };
+    for _ in 0..3 {
+        assert!(talk.session.accepts_command());
+        assert!(talk.say("NOOP").starts_with("200 "));
+    }
+    assert!(!talk.session.accepts_command());
+    assert_eq!(
+        talk.wait(second.saturating_sub(Duration::from_millis(1))),
+        ""
+    );
+    assert!(!talk.session.accepts_command());
+    assert_eq!(talk.wait(Duration::from_millis(1)), "");
+    assert!(talk.session.accepts_command());
+    talk.say("USER ftp");
+    talk.wait(second);
+    talk.say("PASS x");
+    talk.report(Report::Verified(Ok(Rights::Read)));
+    for _ in 0..10 {
+        assert!(talk.say("NOOP").starts_with("200 "));
+        assert!(talk.session.accepts_command());
+    }
+    // Whoever begins anew is as others are.
+    talk.wait(second * 3);
+    for line in ["REIN", "NOOP", "NOOP"] {
+        assert!(talk.session.accepts_command());
+        talk.say(line);
+    }
+    assert!(!talk.session.accepts_command());
+}
+
+#[test]
+fn the_control_only_server_knows_no_login_and_slows_nobody() {
+    let mut talk = Talk::new(Mode::ControlOnly);
+    for _ in 0..1000 {
+        assert!(talk.say("NOOP").starts_with("200 "));
+        assert!(talk.session.accepts_command());
+    }
 }
 
 #[test]

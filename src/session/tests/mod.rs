@@ -42,6 +42,7 @@ impl Talk {
             allow_combine: false,
             security: None,
             timings: Timings::default(),
+            throttling: Throttling::default(),
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
         let (mut deadlines, now) = (Deadlines::new(), Instant::now());
@@ -71,7 +72,7 @@ impl Talk {
         talk.say("USER ftp");
         talk.say("PASS x");
         assert!(matches!(talk.orders.pop_back(), Some(Order::Verify(_))));
-        talk.report(Report::Verified(Some(Rights::ReadWrite)));
+        talk.report(Report::Verified(Ok(Rights::ReadWrite)));
         talk.heard();
         talk.orders.clear();
         talk

@@ -1,0 +1,94 @@
+//! How fast something may go on: so many at once, and then one in each interval.
+//!
+//! A token bucket that holds one time instead of a number of tokens (the "generic cell rate
+//! algorithm" of ITU-T I.371): nothing has to be refilled, and what was not used for a while costs
+//! nothing. It knows no clock: the time is an argument.
+
+use std::time::Instant;
+
+use crate::limits::Rate;
+
+/// How much of a [`Rate`] is used up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// When all would be there again; `None`, or past: all is there.
+    full_at: Option<Instant>,
+}
+
+impl Pace {
+    /// Nothing is used up.
+    pub const fn new() -> Self {
+        Self { full_at: None }
+    }
+
+    /// Takes one. Whether there was one.
+    pub fn take(&mut self, rate: Rate, now: Instant) -> bool {
+        if self.next_at(rate, now).is_some() {
+            return false;
+        }
+        let from = self.full_at.map_or(now, |full_at| full_at.max(now));
+        self.full_at = from.checked_add(rate.interval);
+        true
+    }
+
+    /// When there will be one; `None`: there is one now.
+    pub fn next_at(&self, rate: Rate, now: Instant) -> Option<Instant> {
+        let ahead = rate.interval.saturating_mul(rate.burst.saturating_sub(1));
+        let next = self.full_at?.checked_sub(ahead)?;
+        (next > now).then_some(next)
+    }
+
+    /// Whether it is as if none had ever been taken.
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|full_at| full_at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const RATE: Rate = Rate {
+        interval: SECOND,
+        burst: 3,
+    };
+
+    #[test]
+    fn a_burst_and_then_one_in_each_interval() {
+        let (mut pace, start) = (Pace::new(), Instant::now());
+        for _ in 0..3 {
+            assert_eq!(pace.next_at(RATE, start), None);
+            assert!(pace.take(RATE, start));
+        }
+        assert!(!pace.take(RATE, start));
+        let next = pace.next_at(RATE, start).unwrap();
+        assert_eq!(next, start + SECOND);
+        assert!(!pace.take(RATE, start + SECOND.saturating_sub(Duration::from_nanos(1))));
+        assert!(pace.take(RATE, next) && !pace.take(RATE, next));
+    }
+
+    #[test]
+    fn who_waits_long_has_the_whole_burst_again_and_no_more() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        for _ in 0..3 {
+            assert!(pace.is_full(now));
+            assert!((0..3).all(|_| pace.take(RATE, now)));
+            assert!(!pace.take(RATE, now) && !pace.is_full(now + SECOND * 2));
+            now += SECOND * 100;
+        }
+    }
+
+    #[test]
+    fn no_interval_is_no_limit_and_no_burst_is_one() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        let free = Rate {
+            interval: Duration::ZERO,
+            burst: 1,
+        };
+        assert!((0..1000).all(|_| pace.take(free, now)));
+        let none = Rate { burst: 0, ..RATE };
+        assert!(pace.take(none, now) && !pace.take(none, now));
+    }
+}

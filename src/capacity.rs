@@ -1,0 +1,93 @@
+//! How many clients a server has room for: what it was told, less what the system and the memory
+//! that it may take allow. Asked once, at the start.
+
+use rustix::process::{Resource, getrlimit};
+
+use crate::config::Config;
+use crate::limits::{
+    DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, connections_within, worst_case_bytes,
+};
+use crate::session::Mode;
+
+/// The connections that there may be, and why there are not more.
+pub(crate) fn connections(config: &Config, mode: Mode, workers: usize) -> usize {
+    let wanted = config.connections;
+    let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
+    if most < wanted {
+        log::warn!(
+            "There may be {most} connections and not {wanted}, because the process may open no more \
+             files: see ulimit -n, or LimitNOFILE of systemd.exec(5)"
+        );
+    }
+    let connections = wanted.min(most);
+    let Some(bytes) = config.max_memory else {
+        return connections;
+    };
+    match connections_within(bytes, workers, connections) {
+        0 => {
+            let least = worst_case_bytes(1, workers);
+            log::warn!("There is one connection, though it may take {least} bytes and not {bytes}");
+            1
+        }
+        most => most,
+    }
+}
+
+/// Says what they can cost.
+pub(crate) fn log(connections: usize, workers: usize) {
+    let bytes = worst_case_bytes(connections, workers);
+    log::info!(
+        "Up to {connections} connections, which can take {} MiB of memory",
+        bytes.div_ceil(1024 * 1024)
+    );
+}
+
+/// `None` is no limit. One connection there must be, for there to be a server.
+fn within_descriptors(limit: Option<u64>, mode: Mode) -> usize {
+    let each = match mode {
+        Mode::ControlOnly => 1,
+        Mode::Serving => DESCRIPTORS_PER_CONNECTION,
+    };
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let left = limit.map_or(usize::MAX, |limit| {
+        limit.saturating_sub(DESCRIPTORS_RESERVED)
+    });
+    (left / each).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_counted_to_the_last() {
+        let reserved = DESCRIPTORS_RESERVED as u64;
+        for (limit, mode, expected) in [
+            (None, Mode::Serving, usize::MAX / DESCRIPTORS_PER_CONNECTION),
+            (Some(0), Mode::Serving, 1),
+            (Some(reserved + 7), Mode::Serving, 1),
+            (Some(reserved + 8), Mode::Serving, 2),
+            (Some(reserved + 9), Mode::Serving, 2),
+            (Some(reserved + 9), Mode::ControlOnly, 9),
+        ] {
+            assert_eq!(within_descriptors(limit, mode), expected, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn memory_allows_fewer_and_never_none() {
+        let mut config = Config::default();
+        let connections = |config: &Config| connections(config, Mode::ControlOnly, 2);
+        config.connections = 10;
+        assert_eq!(connections(&config), 10);
+        for (bytes, expected) in [
+            (worst_case_bytes(10, 2), 10),
+            (worst_case_bytes(10, 2) - 1, 9),
+            (worst_case_bytes(1, 2), 1),
+            (0, 1),
+        ] {
+            config.max_memory = Some(bytes as u64);
+            assert_eq!(connections(&config), expected, "{bytes}");
+        }
+    }
+}
