@@ -11,6 +11,7 @@ use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
+use crate::storage::Durability;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -39,6 +40,13 @@ pub struct Config {
     pub allow_fxp: bool,
     /// Whether COMB is served, which puts files together and removes the parts.
     pub allow_combine: bool,
+    /// What a power cut can do to what was stored. A server that is killed loses nothing that had
+    /// its 226, whichever it is.
+    pub durability: Durability,
+    /// Bytes of the file system that uploads must leave free: one that would go below is refused
+    /// or cut with 452, and ALLO and AVBL count without them. Several uploads at once may pass it
+    /// by [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES) each. 0: none.
+    pub free_space_floor: u64,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once.
@@ -64,6 +72,8 @@ impl Default for Config {
             charset: None,
             allow_fxp: false,
             allow_combine: false,
+            durability: Durability::default(),
+            free_space_floor: 0,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

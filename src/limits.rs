@@ -46,6 +46,10 @@ pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 /// From one restart marker of a RETR to the next: what a cut costs at the most.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
 
+/// Bytes of an upload between two looks at the free space, where a floor is set: a thousandth of
+/// what a fast upload costs, and little enough for several at once not to pass the floor by far.
+pub const SPACE_CHECK_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Formatted output that a listing may keep while its client is slow.
 pub const LISTING_BYTES: usize = 16 * 1024;
 

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
-use crate::storage::{Disk, Nothing, Storage, Umask};
+use crate::storage::{Disk, Nothing, Policy, Storage, Umask};
 use crate::workers::{Inline, Pool, Runner};
 
 /// Why a server does not start, or cannot go on.
@@ -100,7 +100,8 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, storage) = open_storage(config.root)?;
+        let opened = open_storage(&config)?;
+        let (mode, storage) = (opened.mode, opened.storage);
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
@@ -176,14 +177,28 @@ impl Server {
     }
 }
 
-fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
-    let Some(root) = root else {
-        return Ok((Mode::ControlOnly, Arc::new(Nothing)));
+/// What is served, and what is to be done to it after the start.
+struct Opened {
+    mode: Mode,
+    storage: Arc<dyn Storage>,
+}
+
+fn open_storage(config: &Config) -> Result<Opened, Error> {
+    let Some(root) = &config.root else {
+        return Ok(Opened {
+            mode: Mode::ControlOnly,
+            storage: Arc::new(Nothing),
+        });
     };
-    match Disk::open_root(&root) {
-        Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
-        Err(error) => Err(Error::Root(root, error)),
-    }
+    let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
+    let policy = Policy {
+        durability: config.durability,
+        free_space_floor: config.free_space_floor,
+    };
+    Ok(Opened {
+        mode: Mode::Serving,
+        storage: Arc::new(disk.with_policy(policy)),
+    })
 }
 
 fn start_workers(

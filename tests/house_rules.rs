@@ -18,7 +18,7 @@ const COLUMNS: usize = 110;
 const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("auth", &[]),
-    ("storage", &["protocol"]),
+    ("storage", &["limits", "protocol"]),
     ("net", &["storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),

@@ -6,15 +6,20 @@
 //! matter. It does not write the file.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
+
+use super::place::Parent;
 
 use crate::storage::{Error, Result};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
+
+/// Digits of the number between them.
+const DIGITS: usize = 16;
 
 /// How many names are tried before the directory is taken for a hostile one.
 const ATTEMPTS: u64 = 16;
@@ -29,7 +34,7 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
 
 /// A temporary file that is to take the place of another.
 pub(super) struct Replacement {
-    directory: OwnedFd,
+    directory: Parent,
     temporary: Vec<u8>,
     target: Vec<u8>,
     reservation: Option<Reservation>,
@@ -40,11 +45,11 @@ type Reservation = (u64, u64);
 
 impl Replacement {
     /// Makes an empty file beside the `target` in `directory`.
-    pub(super) fn begin(directory: OwnedFd, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
+    pub(super) fn begin(directory: Parent, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         for attempt in 0..ATTEMPTS {
             let mut temporary = PREFIX.to_vec();
-            temporary.extend(format!("{:016x}", keys.hash_one(attempt)).bytes());
+            temporary.extend(format!("{:0DIGITS$x}", keys.hash_one(attempt)).bytes());
             temporary.extend(SUFFIX);
             match make_new(&directory, &temporary) {
                 Err(Errno::EXIST) => {}
@@ -92,6 +97,11 @@ impl Replacement {
         Ok(())
     }
 
+    /// That it has taken its place reaches the disk.
+    pub(super) fn sync_name(&self) -> Result<()> {
+        self.directory.sync()
+    }
+
     /// The temporary file goes, and so does the reservation.
     pub(super) fn abandon(&self) {
         // Nobody is left to be told of an error; what stays is hidden and does no harm.
@@ -113,10 +123,10 @@ impl Replacement {
     }
 }
 
-fn make_new(directory: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o666);
-    rustix::io::retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
+    retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
 }
 
 #[cfg(test)]
