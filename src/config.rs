@@ -47,6 +47,11 @@ pub struct Config {
     /// or cut with 452, and ALLO and AVBL count without them. Several uploads at once may pass it
     /// by [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES) each. 0: none.
     pub free_space_floor: u64,
+    /// Whether a start removes the temporary files of servers that were killed, where anybody may
+    /// write. Those of other servers in the same directory are locked and stay; so it is to be
+    /// turned off only where several hosts write to one directory over a network whose file system
+    /// keeps locks to each host (NFS with `local_lock`, CIFS with `nobrl`).
+    pub remove_unfinished: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once.
@@ -74,6 +79,7 @@ impl Default for Config {
             allow_combine: false,
             durability: Durability::default(),
             free_space_floor: 0,
+            remove_unfinished: true,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

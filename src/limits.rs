@@ -108,6 +108,16 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 /// processor's share: enough for the loop to come first, and not to starve beside others.
 pub const WORKER_NICENESS: i32 = 5;
 
+/// How much the thread that removes what an earlier server left yields to everybody: all it can,
+/// in processor time and with it in turns at the disk. Nobody waits for it.
+pub const SWEEPER_NICENESS: i32 = 19;
+
+/// Names that are looked at before it is asked whether the server still runs.
+pub const SWEEP_ENTRIES: usize = 256;
+
+/// How deep below the root unfinished uploads are looked for: each level has a directory open.
+pub const SWEEP_DEPTH: usize = 64;
+
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -17,8 +17,8 @@ use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
-use crate::storage::{Disk, Nothing, Policy, Storage, Umask};
-use crate::workers::{Inline, Pool, Runner};
+use crate::storage::{Disk, Nothing, Policy, Storage, Sweep, Umask};
+use crate::workers::{Inline, Pool, Runner, Sweeper};
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     handle: Handle,
     stops_seen: u32,
+    _sweeper: Option<Sweeper>,
 }
 
 /// Stops a server from another thread.
@@ -143,6 +144,7 @@ impl Server {
             addresses,
             handle,
             stops_seen: 0,
+            _sweeper: opened.sweep.and_then(start_sweeper),
         })
     }
 
@@ -181,6 +183,7 @@ impl Server {
 struct Opened {
     mode: Mode,
     storage: Arc<dyn Storage>,
+    sweep: Option<Sweep>,
 }
 
 fn open_storage(config: &Config) -> Result<Opened, Error> {
@@ -188,9 +191,13 @@ fn open_storage(config: &Config) -> Result<Opened, Error> {
         return Ok(Opened {
             mode: Mode::ControlOnly,
             storage: Arc::new(Nothing),
+            sweep: None,
         });
     };
     let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
+    // Whoever serves a directory that nobody may write to does not expect files to go from it.
+    let sweeps = config.remove_unfinished && config.accounts.may_write();
+    let sweep = sweeps.then(|| disk.sweep());
     let policy = Policy {
         durability: config.durability,
         free_space_floor: config.free_space_floor,
@@ -198,7 +205,16 @@ fn open_storage(config: &Config) -> Result<Opened, Error> {
     Ok(Opened {
         mode: Mode::Serving,
         storage: Arc::new(disk.with_policy(policy)),
+        sweep,
     })
+}
+
+/// A server is of use without: what was left takes room and is not seen.
+fn start_sweeper(sweep: Sweep) -> Option<Sweeper> {
+    let started = Sweeper::start(sweep);
+    started
+        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {error}"))
+        .ok()
 }
 
 fn start_workers(

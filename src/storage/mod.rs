@@ -15,7 +15,7 @@ mod umask;
 
 use std::os::fd::BorrowedFd;
 
-pub use disk::{Disk, Lookup};
+pub use disk::{Disk, Lookup, Sweep, Swept};
 pub use error::Error;
 pub use memory::Memory;
 pub use nothing::Nothing;

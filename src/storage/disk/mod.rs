@@ -3,7 +3,7 @@
 //! It owns the root's descriptor and puts the parts together: [`lookup`] is the jail,
 //! [`operations`] changes names and [`attributes`] times and modes, [`file`] is what is open,
 //! [`upload`] and [`temporary`] make a file appear whole or not at all, [`place`] in an order that
-//! a power cut cannot spoil, [`space`] leaves room, [`directory`] lists.
+//! a power cut cannot spoil, [`space`] leaves room, [`sweep`] clears up, [`directory`] lists.
 
 mod attributes;
 mod directory;
@@ -13,6 +13,7 @@ mod operations;
 mod place;
 mod space;
 mod statx;
+mod sweep;
 mod temporary;
 mod upload;
 
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use rustix::fs::{FileType, OFlags, Stat};
 
 pub use self::lookup::Lookup;
+pub use self::sweep::{Sweep, Swept};
 
 use self::directory::DiskDirectory;
 use self::file::DiskFile;
@@ -64,6 +66,11 @@ impl Disk {
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Removes what servers that were killed have left.
+    pub fn sweep(&self) -> Sweep {
+        Sweep::below(Arc::clone(&self.root))
     }
 }
 
