@@ -13,6 +13,7 @@ use crate::net::{AddressRules, DataSession};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::session::SecurityPolicy;
+use crate::storage::Durability;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -43,6 +44,18 @@ pub struct Config {
     pub allow_combine: bool,
     /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
     pub tls: Option<TlsConfig>,
+    /// What a power cut can do to what was stored. A server that is killed loses nothing that had
+    /// its 226, whichever it is.
+    pub durability: Durability,
+    /// Bytes of the file system that uploads must leave free: one that would go below is refused
+    /// or cut with 452, and ALLO and AVBL count without them. Several uploads at once may pass it
+    /// by [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES) each. 0: none.
+    pub free_space_floor: u64,
+    /// Whether a start removes the temporary files of servers that were killed, where anybody may
+    /// write. Those of other servers in the same directory are locked and stay; so it is to be
+    /// turned off only where several hosts write to one directory over a network whose file system
+    /// keeps locks to each host (NFS with `local_lock`, CIFS with `nobrl`).
+    pub remove_unfinished: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// The most connections at once; there are fewer where the process may not open so many files.
@@ -119,6 +132,9 @@ impl Default for Config {
             allow_fxp: false,
             allow_combine: false,
             tls: None,
+            durability: Durability::default(),
+            free_space_floor: 0,
+            remove_unfinished: true,
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,

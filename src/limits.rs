@@ -48,6 +48,10 @@ pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 /// From one restart marker of a RETR to the next: what a cut costs at the most.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
 
+/// Bytes of an upload between two looks at the free space, where a floor is set: a thousandth of
+/// what a fast upload costs, and little enough for several at once not to pass the floor by far.
+pub const SPACE_CHECK_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Formatted output that a listing may keep while its client is slow.
 pub const LISTING_BYTES: usize = 16 * 1024;
 
@@ -185,6 +189,16 @@ pub const REFUSALS_LOGGED: Rate = Rate {
     interval: Duration::from_secs(1),
     burst: 10,
 };
+
+/// How much the thread that removes what an earlier server left yields to everybody: all it can,
+/// in processor time and with it in turns at the disk. Nobody waits for it.
+pub const SWEEPER_NICENESS: i32 = 19;
+
+/// Names that are looked at before it is asked whether the server still runs.
+pub const SWEEP_ENTRIES: usize = 256;
+
+/// How deep below the root unfinished uploads are looked for: each level has a directory open.
+pub const SWEEP_DEPTH: usize = 64;
 
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

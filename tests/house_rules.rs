@@ -18,7 +18,7 @@ const COLUMNS: usize = 110;
 const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("auth", &["limits"]),
-    ("storage", &["protocol"]),
+    ("storage", &["limits", "protocol"]),
     ("net", &["limits", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),

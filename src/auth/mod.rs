@@ -64,6 +64,11 @@ impl fmt::Debug for Accounts {
 }
 
 impl Accounts {
+    /// Whether there is anybody who may change anything.
+    pub fn may_write(&self) -> bool {
+        self.named.is_some() || self.anonymous.is_some_and(Rights::may_write)
+    }
+
     /// What whoever sent these may do; `None`: they may not log in. The same work is done
     /// for a name that is not known.
     pub fn verify(&self, credentials: &Credentials) -> Option<Rights> {
@@ -145,6 +150,20 @@ mod tests {
             ("bob", "secret"),
         ] {
             assert_eq!(verify(name, password), None, "{name} {password}");
+        }
+    }
+
+    #[test]
+    fn whoever_may_write_is_found() {
+        let named = || Some(credentials("ann", "secret"));
+        for (anonymous, named, may_write) in [
+            (None, None, false),
+            (Some(Rights::Read), None, false),
+            (Some(Rights::ReadWrite), None, true),
+            (Some(Rights::Read), named(), true),
+        ] {
+            let accounts = Accounts { anonymous, named };
+            assert_eq!(accounts.may_write(), may_write, "{accounts:?}");
         }
     }
 

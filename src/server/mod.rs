@@ -11,7 +11,7 @@ mod tls;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Protocol, Reactor};
 use crate::session::{Mode, Settings};
-use crate::storage::{Disk, Nothing, Storage, Umask};
-use crate::workers::{Inline, Pool, Runner};
+use crate::storage::{Disk, Nothing, Policy, Storage, Sweep, Umask};
+use crate::workers::{Inline, Pool, Runner, Sweeper};
 use reload::Reload;
 
 /// Why a server does not start, or cannot go on.
@@ -68,6 +68,7 @@ pub struct Server {
     reload: Reload,
     handle: Handle,
     stops_seen: u32,
+    _sweeper: Option<Sweeper>,
 }
 
 /// Stops a server from another thread.
@@ -114,7 +115,8 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, storage) = open_storage(config.root.as_deref())?;
+        let opened = open_storage(&config)?;
+        let (mode, storage) = (opened.mode, opened.storage);
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
@@ -180,6 +182,7 @@ impl Server {
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
             handle,
             stops_seen: 0,
+            _sweeper: opened.sweep.and_then(start_sweeper),
         })
     }
 
@@ -251,14 +254,42 @@ fn listen_for_tls(
     wanted.iter().map(listen).collect()
 }
 
-fn open_storage(root: Option<&Path>) -> Result<(Mode, Arc<dyn Storage>), Error> {
-    let Some(root) = root else {
-        return Ok((Mode::ControlOnly, Arc::new(Nothing)));
+/// What is served, and what is to be done to it after the start.
+struct Opened {
+    mode: Mode,
+    storage: Arc<dyn Storage>,
+    sweep: Option<Sweep>,
+}
+
+fn open_storage(config: &Config) -> Result<Opened, Error> {
+    let Some(root) = &config.root else {
+        return Ok(Opened {
+            mode: Mode::ControlOnly,
+            storage: Arc::new(Nothing),
+            sweep: None,
+        });
     };
-    match Disk::open_root(root) {
-        Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
-        Err(error) => Err(Error::Root(root.to_owned(), error)),
-    }
+    let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
+    // Whoever serves a directory that nobody may write to does not expect files to go from it.
+    let sweeps = config.remove_unfinished && config.accounts.may_write();
+    let sweep = sweeps.then(|| disk.sweep());
+    let policy = Policy {
+        durability: config.durability,
+        free_space_floor: config.free_space_floor,
+    };
+    Ok(Opened {
+        mode: Mode::Serving,
+        storage: Arc::new(disk.with_policy(policy)),
+        sweep,
+    })
+}
+
+/// A server is of use without: what was left takes room and is not seen.
+fn start_sweeper(sweep: Sweep) -> Option<Sweeper> {
+    let started = Sweeper::start(sweep);
+    started
+        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {error}"))
+        .ok()
 }
 
 fn start_workers(

@@ -10,14 +10,16 @@ mod disk;
 mod error;
 mod memory;
 mod nothing;
+mod policy;
 mod umask;
 
 use std::os::fd::BorrowedFd;
 
-pub use disk::{Disk, Lookup};
+pub use disk::{Disk, Lookup, Sweep, Swept};
 pub use error::Error;
 pub use memory::Memory;
 pub use nothing::Nothing;
+pub use policy::{Durability, Policy};
 pub use umask::Umask;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
@@ -69,7 +71,7 @@ pub enum Operation {
     },
     /// Other attributes for a file or directory (links followed): all of them or an error.
     SetAttributes(VirtualPath, Attributes),
-    /// How many bytes an unprivileged writer could still put where this is.
+    /// How many bytes an upload could still put where this is.
     Space(VirtualPath),
 }
 
@@ -150,7 +152,8 @@ pub trait File: Send {
     /// Writes all of `bytes`. Waits.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
 
-    /// Puts an upload in its place, under its name. Waits. After an error the target is as it was.
+    /// Puts an upload in its place, under its name, as lasting as the [`Policy`] says. Waits. After
+    /// an error the target is as it was, but for the one that [`Durability::Fsync`] speaks of.
     fn commit(&mut self) -> Result<()>;
 
     /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with

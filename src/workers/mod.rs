@@ -6,9 +6,11 @@
 
 mod job;
 mod pool;
+mod sweeper;
 
 pub use job::{Completion, Job, Outcome, Tag, Work};
 pub use pool::{Inline, Pool};
+pub use sweeper::Sweeper;
 
 /// Runs jobs, somewhere, some time.
 pub trait Runner: Send {

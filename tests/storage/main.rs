@@ -4,6 +4,7 @@
 
 mod attributes;
 mod changes;
+mod policies;
 mod uploads;
 
 use mioftpd::storage::{

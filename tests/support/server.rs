@@ -39,6 +39,7 @@ pub struct Starter {
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     directory: Option<TempDir>,
+    program: Option<Vec<OsString>>,
 }
 
 impl Starter {
@@ -68,8 +69,27 @@ impl Starter {
         self
     }
 
-    /// Starts the server and waits until it serves.
-    pub fn start(self) -> Server {
+    /// Serves a directory that another server had.
+    pub fn serving_again(mut self, directory: TempDir) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Starts another program than the one under test, which takes no arguments of ours: it finds
+    /// what to serve in `MIOFTPD_TEST_ROOT`, and logs what the one under test would.
+    pub fn program(mut self, words: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.program = Some(words.into_iter().map(Into::into).collect());
+        self
+    }
+
+    fn command(&self) -> Command {
+        let root = self.directory.as_ref().map(TempDir::path);
+        if let Some(words) = &self.program {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).stdin(Stdio::null());
+            command.envs(root.map(|root| ("MIOFTPD_TEST_ROOT", root)));
+            return command;
+        }
         let mut command = mioftpd::<_, &str>([]);
         if self.listen.is_empty() {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -77,9 +97,15 @@ impl Starter {
         for address in &self.listen {
             command.args(["--listen", address]);
         }
-        command.args(&self.arguments).envs(self.environment);
-        command.args(self.directory.as_ref().map(TempDir::path));
+        command.args(&self.arguments).args(root);
+        command
+    }
+
+    /// Starts the server and waits until it serves.
+    pub fn start(self) -> Server {
+        let mut command = self.command();
         let mut child = command
+            .envs(self.environment)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -180,6 +206,13 @@ impl Server {
         self.log.state.lock().unwrap().text.clone()
     }
 
+    /// Sends SIGKILL, waits for the end, and hands over what was served.
+    pub fn kill(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.directory.take().expect("a served directory")
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -271,13 +304,15 @@ impl Log {
             line.map(str::to_owned)
         };
         self.wait(|state| found(state).is_some() || state.ended);
-        let state = self.state.lock().unwrap();
-        found(&state).unwrap_or_else(|| panic!("no log line {needle:?} in\n{}", state.text))
+        let line = found(&self.state.lock().unwrap());
+        // Not with the lock held: the server that is dropped then wants to print its log.
+        line.unwrap_or_else(|| panic!("no log line {needle:?}"))
     }
 
     fn wait_for_end(&self) {
         self.wait(|state| state.ended);
-        assert!(self.state.lock().unwrap().ended, "the server does not end");
+        let ended = self.state.lock().unwrap().ended;
+        assert!(ended, "the server does not end");
     }
 
     /// Until `enough`, or the deadline is over.

@@ -1,5 +1,5 @@
-//! Times, modes and free space: what is changed of, or asked about, a file that keeps its name
-//! and its bytes (MFMT, MFF, SITE CHMOD, AVBL; draft-somers-ftp-mfxx).
+//! Times and modes: what is changed of a file that keeps its name and its bytes (MFMT, MFF,
+//! SITE CHMOD; draft-somers-ftp-mfxx).
 //!
 //! A path is looked up once, in the jail; what follows is done to the descriptor found, so that
 //! nothing can come between. The descriptor is opened for nothing (`O_PATH`), because a file
@@ -70,14 +70,6 @@ fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
     rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
 }
 
-/// What `df` calls available: root's reserve is not counted.
-pub(super) fn space(root: &Root, path: &VirtualPath) -> Result<u64> {
-    refuse_reserved(path)?;
-    let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
-    let about = rustix::fs::fstatvfs(found)?;
-    Ok(about.f_bavail.saturating_mul(about.f_frsize))
-}
-
 /// The second way is for systems without /proc (a bare chroot) and kernels before 5.8.
 fn change(
     by_path: impl FnOnce() -> rustix::io::Result<()>,
@@ -105,6 +97,7 @@ const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::disk::space::available;
     use crate::storage::{Disk, Lookup, Operation, Storage, Umask};
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -166,7 +159,7 @@ mod tests {
             ] {
                 assert_eq!(set(&root, &at(name), NEW), Err(error), "{name}");
             }
-            assert_eq!(space(&root, &at("/out")), Err(Error::NotFound));
+            assert_eq!(available(&root, &at("/out"), 0), Err(Error::NotFound));
         }
         let after = fs::metadata(path("outside")).unwrap();
         assert_eq!(

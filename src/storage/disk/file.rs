@@ -1,7 +1,7 @@
 //! An open file: reads that can be told not to wait, writes that are whole.
 //!
-//! It owns the descriptor and, for an upload, what is to become of the temporary name. It
-//! does not know the path that it was opened by.
+//! It owns the descriptor and, for an upload, what is to become of the temporary name, and the
+//! room that it may take. It does not know the path that it was opened by.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,44 +9,73 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
+use super::place::{Step, place, sync_file};
+use super::space::Room;
 use super::temporary::Replacement;
-use crate::storage::{Error, File, Result, Wait};
+use crate::storage::{Durability, Error, File, Policy, Result, Wait};
 
 /// A regular file.
 pub(super) struct DiskFile {
     descriptor: OwnedFd,
     fate: Fate,
+    room: Room,
+    durability: Durability,
 }
 
 /// What the file's name will be when all is over.
 ///
 /// ```text
+///   InPlace ──commit──▶ Settled
 ///   Pending ──commit──▶ Settled
-///      │ dropped
-///      ▼
+///      │ └──not synced──▶ Doomed
+///      │ dropped            │
+///      ▼                    ▼
 ///   the temporary name is removed
 /// ```
 enum Fate {
-    /// It has its name: read, written in place, or committed.
+    /// It has its name: read, or committed.
     Settled,
+    /// It has its name, and is written under it; whether that name was made for it.
+    InPlace { made: bool },
     /// It is to replace another.
     Pending(Replacement),
+    /// Its bytes did not reach the disk. The kernel says so once, and then takes them for written
+    /// (fsync(2)): another attempt would succeed, and put a broken file in the place of a whole one.
+    Doomed(Replacement),
 }
 
 impl DiskFile {
-    /// A file that keeps the name by which it was opened.
-    pub(super) const fn in_place(descriptor: OwnedFd) -> Self {
+    /// A file that is only read.
+    pub(super) const fn to_read(descriptor: OwnedFd) -> Self {
         Self {
             descriptor,
             fate: Fate::Settled,
+            room: Room::above(0),
+            durability: Durability::None,
+        }
+    }
+
+    /// A file that is written under the name by which it was opened; `made` where it is new.
+    pub(super) const fn in_place(descriptor: OwnedFd, made: bool, policy: Policy) -> Self {
+        Self {
+            descriptor,
+            fate: Fate::InPlace { made },
+            room: Room::above(policy.free_space_floor),
+            durability: policy.durability,
         }
     }
 
     /// A temporary file.
-    pub(super) const fn pending(descriptor: OwnedFd, replacement: Replacement) -> Self {
+    pub(super) const fn pending(
+        descriptor: OwnedFd,
+        replacement: Replacement,
+        policy: Policy,
+    ) -> Self {
         Self {
             descriptor,
             fate: Fate::Pending(replacement),
+            room: Room::above(policy.free_space_floor),
+            durability: policy.durability,
         }
     }
 
@@ -59,7 +88,33 @@ impl DiskFile {
     pub(super) fn reserve(&mut self) -> Result<&[u8]> {
         match &mut self.fate {
             Fate::Pending(replacement) => replacement.reserve(),
-            Fate::Settled => Err(Error::Exists),
+            Fate::Settled | Fate::InPlace { .. } | Fate::Doomed(_) => Err(Error::Exists),
+        }
+    }
+
+    fn put_in_place(&mut self, replacement: Replacement) -> Result<()> {
+        let placed = place(self.durability, |step| match step {
+            Step::SyncFile => sync_file(self.descriptor.as_fd()),
+            Step::Rename => replacement.carry_out(),
+            Step::SyncName => replacement.sync_name(),
+        });
+        self.fate = match placed {
+            Ok(()) | Err((Step::SyncName, _)) => Fate::Settled,
+            Err((Step::SyncFile, _)) => Fate::Doomed(replacement),
+            Err((Step::Rename, _)) => Fate::Pending(replacement),
+        };
+        placed.map_err(|(_, error)| error)
+    }
+
+    fn sync_in_place(&self, made: bool) -> Result<()> {
+        match self.durability {
+            Durability::None | Durability::Rename => Ok(()),
+            Durability::Fsync if made => {
+                // A link may have led to where it was made: that directory is not known here.
+                sync_file(self.descriptor.as_fd())?;
+                Ok(retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?)
+            }
+            Durability::Fsync => sync_file(self.descriptor.as_fd()),
         }
     }
 }
@@ -76,6 +131,8 @@ impl File for DiskFile {
     }
 
     fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+        self.room
+            .take(self.descriptor.as_fd(), bytes.len() as u64)?;
         while !bytes.is_empty() {
             let written = retry_on_intr(|| rustix::io::pwrite(&self.descriptor, bytes, offset))?;
             match bytes.get(written..) {
@@ -90,11 +147,15 @@ impl File for DiskFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        if let Fate::Pending(replacement) = &self.fate {
-            replacement.carry_out()?;
-            self.fate = Fate::Settled;
+        match std::mem::replace(&mut self.fate, Fate::Settled) {
+            Fate::Settled => Ok(()),
+            Fate::InPlace { made } => self.sync_in_place(made),
+            Fate::Pending(replacement) => self.put_in_place(replacement),
+            doomed @ Fate::Doomed(_) => {
+                self.fate = doomed;
+                Err(Error::Device)
+            }
         }
-        Ok(())
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
@@ -111,7 +172,7 @@ impl File for DiskFile {
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        if let Fate::Pending(replacement) = &self.fate {
+        if let Fate::Pending(replacement) | Fate::Doomed(replacement) = &self.fate {
             replacement.abandon();
         }
     }
@@ -150,10 +211,70 @@ fn size(file: BorrowedFd<'_>) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::disk::lookup::Root;
+    use crate::storage::disk::place::Parent;
+    use rustix::fs::OFlags;
+    use std::path::Path;
 
     #[test]
     fn who_may_wait_is_not_told_to_wait() {
         assert_eq!(of_who_may_wait(Errno::AGAIN), Error::InUse);
         assert_eq!(of_who_may_wait(Errno::IO), Error::Device);
+    }
+
+    /// An upload whose descriptor cannot be synced, as on a device that fails: one for nothing.
+    fn broken(directory: &Path, durability: Durability) -> DiskFile {
+        let root = Root::open(directory, None).unwrap();
+        let parent = Parent::open(&root, b".", durability).unwrap();
+        let (_, replacement) = Replacement::begin(parent, b"file".to_vec()).unwrap();
+        let descriptor = root.find(b"file", OFlags::PATH, Wait::Allowed).unwrap();
+        let policy = Policy {
+            durability,
+            free_space_floor: 0,
+        };
+        DiskFile::pending(descriptor, replacement, policy)
+    }
+
+    #[test]
+    fn what_was_not_synced_takes_nobodys_place_then_or_later() {
+        for durability in [Durability::None, Durability::Rename, Durability::Fsync] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("file");
+            std::fs::write(&path, "old").unwrap();
+            let mut file = broken(directory.path(), durability);
+            if durability == Durability::None {
+                assert_eq!(file.commit(), Ok(()));
+                assert_eq!(std::fs::read(&path).unwrap(), b"");
+                continue;
+            }
+            assert_eq!(file.commit(), Err(Error::Device));
+            // The next attempt would find nothing left to be synced.
+            file.descriptor = tempfile::tempfile().unwrap().into();
+            assert_eq!(file.commit(), Err(Error::Device));
+            assert_eq!(file.commit_first(0), Err(Error::Device));
+            drop(file);
+            assert_eq!(std::fs::read(&path).unwrap(), b"old");
+            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_place_is_synced_only_where_a_reply_is_for_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path(), None).unwrap();
+        for (durability, made, committed) in [
+            (Durability::None, false, Ok(())),
+            (Durability::Rename, true, Ok(())),
+            (Durability::Fsync, false, Err(Error::Device)),
+            (Durability::Fsync, true, Err(Error::Device)),
+        ] {
+            let policy = Policy {
+                durability,
+                free_space_floor: 0,
+            };
+            let unsyncable = root.find(b".", OFlags::PATH, Wait::Allowed).unwrap();
+            let mut file = DiskFile::in_place(unsyncable, made, policy);
+            assert_eq!(file.commit(), committed, "{durability:?}");
+        }
     }
 }

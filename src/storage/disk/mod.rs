@@ -2,15 +2,18 @@
 //!
 //! It owns the root's descriptor and puts the parts together: [`lookup`] is the jail,
 //! [`operations`] changes names and [`attributes`] times and modes, [`file`] is what is open,
-//! [`upload`] and [`temporary`] make a file appear whole or not at all, [`directory`] lists.
-//! Nothing here knows a session.
+//! [`upload`] and [`temporary`] make a file appear whole or not at all, [`place`] in an order that
+//! a power cut cannot spoil, [`space`] leaves room, [`sweep`] clears up, [`directory`] lists.
 
 mod attributes;
 mod directory;
 mod file;
 mod lookup;
 mod operations;
+mod place;
+mod space;
 mod statx;
+mod sweep;
 mod temporary;
 mod upload;
 
@@ -21,13 +24,14 @@ use std::sync::Arc;
 use rustix::fs::{FileType, OFlags, Stat};
 
 pub use self::lookup::Lookup;
+pub use self::sweep::{Sweep, Swept};
 
 use self::directory::DiskDirectory;
 use self::file::DiskFile;
 use self::lookup::Root;
 use super::{
-    Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Result, Storage,
-    Umask, Upload, VirtualPath, Wait,
+    Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Policy, Result,
+    Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 /// What every open of a file has: a FIFO must not block it, a terminal must not adopt us.
@@ -37,25 +41,42 @@ const HARMLESS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: Arc<Root>,
+    policy: Policy,
 }
 
 impl Disk {
     /// Serves `path`, looked up in the best way that the kernel has.
     pub fn open_root(path: &Path) -> io::Result<Self> {
-        let root = Arc::new(Root::open(path, None)?);
-        Ok(Self { root })
+        Ok(Self::within(Root::open(path, None)?))
     }
 
     /// Serves `path`, looked up in the given way.
     pub fn with_lookup(path: &Path, lookup: Lookup) -> io::Result<Self> {
-        let root = Arc::new(Root::open(path, Some(lookup))?);
-        Ok(Self { root })
+        Ok(Self::within(Root::open(path, Some(lookup))?))
+    }
+
+    fn within(root: Root) -> Self {
+        Self {
+            root: Arc::new(root),
+            policy: Policy::default(),
+        }
+    }
+
+    /// The same, with another policy.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Removes what servers that were killed have left.
+    pub fn sweep(&self) -> Sweep {
+        Sweep::below(Arc::clone(&self.root))
     }
 }
 
 impl Storage for Disk {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
-        operations::perform(&self.root, operation, wait)
+        operations::perform(&self.root, self.policy, operation, wait)
     }
 
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
@@ -69,7 +90,7 @@ impl Storage for Disk {
         placement: Placement,
         umask: Option<Umask>,
     ) -> Result<Upload> {
-        upload::create(&self.root, path, placement, umask)
+        upload::create(&self.root, self.policy, path, placement, umask)
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -90,7 +111,7 @@ fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metada
     let descriptor = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, wait)?;
     let metadata = metadata(&rustix::fs::fstat(&descriptor)?);
     match metadata.kind {
-        Kind::File => Ok((DiskFile::in_place(descriptor), metadata)),
+        Kind::File => Ok((DiskFile::to_read(descriptor), metadata)),
         Kind::Directory => Err(Error::IsDirectory),
         Kind::Link | Kind::Other => Err(Error::NotRegular),
     }

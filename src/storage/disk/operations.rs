@@ -1,7 +1,8 @@
 //! Questions and changes that leave nothing open: each takes names relative to a directory's
 //! descriptor, never a path that was checked before.
 //!
-//! It maps one [`Operation`] to the system calls for it and owns nothing. (DELE, MKD, RMD,
+//! It maps one [`Operation`] to the system calls for it and owns nothing. Where a change of names
+//! is to be synced, it is so before the answer ([`Durability::Fsync`]). (DELE, MKD, RMD,
 //! RNTO: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,15 +11,24 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::lookup::Root;
+use super::place::Parent;
 use super::upload::refuse_new_reserved;
-use super::{attributes, refuse_reserved};
-use crate::storage::{Answer, Error, File, Operation, Result, Umask, VirtualPath, Wait};
+use super::{attributes, refuse_reserved, space};
+use crate::storage::{
+    Answer, Durability, Error, File, Operation, Policy, Result, Umask, VirtualPath, Wait,
+};
 
 /// How much of a file is read at a time to count its line ends.
 const COUNT_CHUNK: usize = 64 * 1024;
 
 /// Carries out one operation.
-pub(super) fn perform(root: &Root, operation: &Operation, wait: Wait) -> Result<Answer> {
+pub(super) fn perform(
+    root: &Root,
+    policy: Policy,
+    operation: &Operation,
+    wait: Wait,
+) -> Result<Answer> {
+    let durability = policy.durability;
     match (operation, wait) {
         (Operation::Metadata(path), wait) => {
             refuse_reserved(path)?;
@@ -34,12 +44,20 @@ pub(super) fn perform(root: &Root, operation: &Operation, wait: Wait) -> Result<
         (Operation::AsciiSize { path, limit }, _) => {
             return ascii_size(root, path, *limit).map(Answer::Size);
         }
-        (Operation::Space(path), _) => return attributes::space(root, path).map(Answer::Size),
+        (Operation::Space(path), _) => {
+            return space::available(root, path, policy.free_space_floor).map(Answer::Size);
+        }
         (Operation::SetAttributes(path, new), _) => attributes::set(root, path, *new)?,
-        (Operation::MakeDirectory { path, umask }, _) => make_directory(root, path, *umask)?,
-        (Operation::RemoveDirectory(path), _) => remove(root, path, AtFlags::REMOVEDIR)?,
-        (Operation::RemoveFile(path), _) => remove(root, path, AtFlags::empty())?,
-        (Operation::Rename { from, to }, _) => rename(root, from, to)?,
+        (Operation::MakeDirectory { path, umask }, _) => {
+            make_directory(root, path, *umask, durability)?;
+        }
+        (Operation::RemoveDirectory(path), _) => {
+            remove(root, path, AtFlags::REMOVEDIR, durability)?;
+        }
+        (Operation::RemoveFile(path), _) => {
+            remove(root, path, AtFlags::empty(), durability)?;
+        }
+        (Operation::Rename { from, to }, _) => rename(root, from, to, durability)?,
     }
     Ok(Answer::Done)
 }
@@ -52,9 +70,14 @@ pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) 
     Ok(directory)
 }
 
-fn make_directory(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<()> {
+fn make_directory(
+    root: &Root,
+    path: &VirtualPath,
+    umask: Option<Umask>,
+    durability: Durability,
+) -> Result<()> {
     refuse_new_reserved(path)?;
-    let (parent, name) = root.parent(path)?.ok_or(Error::Exists)?;
+    let (parent, name) = Parent::of(root, path, durability)?.ok_or(Error::Exists)?;
     let mode = umask.map_or(0o777, Umask::directory_mode);
     rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(mode))?;
     if umask.is_some() {
@@ -62,24 +85,26 @@ fn make_directory(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Resu
         let directory = rustix::fs::openat(&parent, name, flags, Mode::empty())?;
         attributes::set_permissions(directory.as_fd(), mode)?;
     }
-    Ok(())
+    parent.sync()
 }
 
-fn remove(root: &Root, path: &VirtualPath, flags: AtFlags) -> Result<()> {
+fn remove(root: &Root, path: &VirtualPath, flags: AtFlags, durability: Durability) -> Result<()> {
     refuse_reserved(path)?;
-    let (parent, name) = root.parent(path)?.ok_or(Error::Denied)?;
-    match rustix::fs::unlinkat(parent, name, flags) {
+    let (parent, name) = Parent::of(root, path, durability)?.ok_or(Error::Denied)?;
+    match rustix::fs::unlinkat(&parent, name, flags) {
         // Some file systems say so of a directory that is not empty (rmdir(2)).
-        Err(Errno::EXIST) => Err(Error::NotEmpty),
-        result => Ok(result?),
+        Err(Errno::EXIST) => return Err(Error::NotEmpty),
+        result => result?,
     }
+    parent.sync()
 }
 
-fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath, durability: Durability) -> Result<()> {
     refuse_reserved(from)?;
     refuse_new_reserved(to)?;
-    let (from_parent, from) = root.parent(from)?.ok_or(Error::Denied)?;
-    let (to_parent, to) = root.parent(to)?.ok_or(Error::Denied)?;
+    let moves = from.parent() != to.parent();
+    let (from_parent, from) = Parent::of(root, from, durability)?.ok_or(Error::Denied)?;
+    let (to_parent, to) = Parent::of(root, to, durability)?.ok_or(Error::Denied)?;
     let flags = RenameFlags::NOREPLACE;
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // Taken, or a file system that does not know the flag.
@@ -97,7 +122,10 @@ fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
         // From one mounted file system to another.
         Errno::XDEV => Error::Denied,
         errno => errno.into(),
-    })
+    })?;
+    // First where it is now: between the two it has both names rather than none.
+    to_parent.sync()?;
+    if moves { from_parent.sync() } else { Ok(()) }
 }
 
 fn is_directory(parent: &impl AsFd, name: &[u8]) -> Result<bool> {

@@ -3,18 +3,24 @@
 //! A target is replaced by one rename within one directory: whoever opens it finds the old
 //! file or the whole new one. This file owns the reserved names and the directory's
 //! descriptor for as long as the upload lasts, so that a directory renamed meanwhile is no
-//! matter. It does not write the file.
+//! matter. A temporary file is locked as long as it is open, so that whoever clears up can tell
+//! it from one that was left behind. It does not write the file.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::place::Parent;
 
 use crate::storage::{Error, Result};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
+
+/// Digits of the number between them.
+const DIGITS: usize = 16;
 
 /// How many names are tried before the directory is taken for a hostile one.
 const ATTEMPTS: u64 = 16;
@@ -27,9 +33,20 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
+/// Whether it is the name of a temporary file: of the reserved ones those that are used.
+pub(super) fn is_temporary(name: &[u8]) -> bool {
+    let number = name
+        .strip_prefix(PREFIX)
+        .and_then(|name| name.strip_suffix(SUFFIX));
+    number.is_some_and(|number| {
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        number.len() == DIGITS && number.iter().all(is_digit)
+    })
+}
+
 /// A temporary file that is to take the place of another.
 pub(super) struct Replacement {
-    directory: OwnedFd,
+    directory: Parent,
     temporary: Vec<u8>,
     target: Vec<u8>,
     reservation: Option<Reservation>,
@@ -40,15 +57,16 @@ type Reservation = (u64, u64);
 
 impl Replacement {
     /// Makes an empty file beside the `target` in `directory`.
-    pub(super) fn begin(directory: OwnedFd, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
+    pub(super) fn begin(directory: Parent, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         for attempt in 0..ATTEMPTS {
             let mut temporary = PREFIX.to_vec();
-            temporary.extend(format!("{:016x}", keys.hash_one(attempt)).bytes());
+            temporary.extend(format!("{:0DIGITS$x}", keys.hash_one(attempt)).bytes());
             temporary.extend(SUFFIX);
             match make_new(&directory, &temporary) {
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
+                Ok(file) if !keep(&file)? => {}
                 Ok(file) => {
                     let replacement = Self {
                         directory,
@@ -92,6 +110,11 @@ impl Replacement {
         Ok(())
     }
 
+    /// That it has taken its place reaches the disk.
+    pub(super) fn sync_name(&self) -> Result<()> {
+        self.directory.sync()
+    }
+
     /// The temporary file goes, and so does the reservation.
     pub(super) fn abandon(&self) {
         // Nobody is left to be told of an error; what stays is hidden and does no harm.
@@ -113,10 +136,35 @@ impl Replacement {
     }
 }
 
-fn make_new(directory: &OwnedFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+/// Locks a new file for as long as it is open. `false`: one who clears up was quicker, and has
+/// removed it or is about to.
+fn keep(file: &OwnedFd) -> Result<bool> {
+    match lock(file.as_fd()) {
+        Ok(true) => Ok(super::metadata(&rustix::fs::fstat(file)?).links > 0),
+        Ok(false) => Ok(false),
+        // A file system without locks. Nobody can clear up there either.
+        Err(_) => Ok(true),
+    }
+}
+
+/// Locks a file, unless another has. The system lets go of it when the file is closed, however
+/// the process ends.
+pub(super) fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    let exclusive = FlockOperation::NonBlockingLockExclusive;
+    match retry_on_intr(|| rustix::fs::flock(file, exclusive)) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file without a name (`O_TMPFILE`) would leave nothing behind, but it cannot take another's
+/// place without having a name first, and not every file system has such: what is left would have
+/// to be looked for all the same.
+fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o666);
-    rustix::io::retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
+    retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
 }
 
 #[cfg(test)]
@@ -129,5 +177,16 @@ mod tests {
         assert!(!is_reserved(b".mioftpd-0123456789abcdef"));
         assert!(!is_reserved(b"mioftpd-0123456789abcdef.tmp"));
         assert!(!is_reserved(b"x.tmp"));
+        assert!(is_temporary(b".mioftpd-0123456789abcdef.tmp"));
+        for other in [
+            &b".mioftpd-.tmp"[..],
+            b".mioftpd-notes.tmp",
+            b".mioftpd-0123456789abcde.tmp",
+            b".mioftpd-0123456789abcdef0.tmp",
+            b".mioftpd-0123456789ABCDEF.tmp",
+            b"0123456789abcdef",
+        ] {
+            assert!(!is_temporary(other));
+        }
     }
 }

@@ -5,16 +5,19 @@
 //! replaced, so that a link stays a link. Looking up is [`lookup`](super::lookup)'s, the
 //! temporary name [`temporary`](super::temporary)'s.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::file::DiskFile;
 use super::lookup::Root;
+use super::place::Parent;
 use super::temporary::{Replacement, is_reserved};
-use super::{HARMLESS, refuse_reserved};
-use crate::storage::{Error, Kind, Placement, Result, Umask, Upload, VirtualPath, Wait};
+use super::{HARMLESS, refuse_reserved, space};
+use crate::storage::{
+    Durability, Error, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
+};
 
 /// How many links in a row are followed to the file that an upload replaces.
 const LINKS: usize = 16;
@@ -22,6 +25,7 @@ const LINKS: usize = 16;
 /// Opens `path` to write.
 pub(super) fn create(
     root: &Root,
+    policy: Policy,
     path: &VirtualPath,
     placement: Placement,
     umask: Option<Umask>,
@@ -31,10 +35,13 @@ pub(super) fn create(
         return Err(Error::IsDirectory);
     }
     match placement {
-        Placement::Replace => replace(root, path, umask),
-        Placement::Unique => unique(root, path, umask),
-        Placement::Append => append(root, path, umask),
-        Placement::At(offset) => in_place(find(root, path, OFlags::empty())?, path, Some(offset)),
+        Placement::Replace => replace(root, policy, path, umask),
+        Placement::Unique => unique(root, policy, path, umask),
+        Placement::Append => append(root, policy, path, umask),
+        Placement::At(offset) => {
+            let descriptor = find(root, path, OFlags::empty())?;
+            in_place(descriptor, policy, path, Some(offset), false)
+        }
     }
 }
 
@@ -46,10 +53,16 @@ pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
     refuse_reserved(path)
 }
 
-fn replace(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
-    let target = Target::resolve(root, path)?;
+fn replace(
+    root: &Root,
+    policy: Policy,
+    path: &VirtualPath,
+    umask: Option<Umask>,
+) -> Result<Upload> {
+    let target = Target::resolve(root, path, policy.durability)?;
+    space::refuse_full(target.directory.as_fd(), policy.free_space_floor)?;
     let (descriptor, replacement) = Replacement::begin(target.directory, target.name)?;
-    let file = DiskFile::pending(descriptor, replacement);
+    let file = DiskFile::pending(descriptor, replacement, policy);
     if let Some(mode) = target.mode.or_else(|| umask.map(new_mode)) {
         file.set_mode(mode)?;
     }
@@ -60,11 +73,12 @@ fn replace(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Uplo
     })
 }
 
-fn unique(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
+fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
     let parent = path.parent();
-    let directory = root.directory(parent.from_root())?;
+    let directory = Parent::open(root, parent.from_root(), policy.durability)?;
+    space::refuse_full(directory.as_fd(), policy.free_space_floor)?;
     let (descriptor, replacement) = Replacement::begin(directory, path.name().to_vec())?;
-    let mut file = DiskFile::pending(descriptor, replacement);
+    let mut file = DiskFile::pending(descriptor, replacement, policy);
     if let Some(umask) = umask {
         file.set_mode(new_mode(umask))?;
     }
@@ -76,23 +90,20 @@ fn unique(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Uploa
     })
 }
 
-fn append(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
-    let existing = match umask {
-        Some(_) => find(root, path, OFlags::empty()),
-        // Nobody asks whether it is new.
-        None => Err(Error::NotFound),
-    };
-    let descriptor = match (existing, umask) {
-        (Err(Error::NotFound), umask) => {
-            let made = find(root, path, OFlags::CREATE)?;
+fn append(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
+    match find(root, path, OFlags::empty()) {
+        Err(Error::NotFound) => {
+            // Not even an empty file is made where there is no room.
+            let parent = root.directory(path.parent().from_root())?;
+            space::refuse_full(parent.as_fd(), policy.free_space_floor)?;
+            let descriptor = find(root, path, OFlags::CREATE)?;
             if let Some(umask) = umask {
-                rustix::fs::fchmod(&made, new_mode(umask))?;
+                rustix::fs::fchmod(&descriptor, new_mode(umask))?;
             }
-            made
+            in_place(descriptor, policy, path, None, true)
         }
-        (existing, _) => existing?,
-    };
-    in_place(descriptor, path, None)
+        existing => in_place(existing?, policy, path, None, false),
+    }
 }
 
 fn find(root: &Root, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
@@ -104,7 +115,13 @@ fn new_mode(umask: Umask) -> Mode {
     Mode::from_raw_mode(umask.file_mode())
 }
 
-fn in_place(descriptor: OwnedFd, path: &VirtualPath, at: Option<u64>) -> Result<Upload> {
+fn in_place(
+    descriptor: OwnedFd,
+    policy: Policy,
+    path: &VirtualPath,
+    at: Option<u64>,
+    made: bool,
+) -> Result<Upload> {
     let metadata = super::metadata(&rustix::fs::fstat(&descriptor)?);
     if metadata.kind != Kind::File {
         return Err(Error::NotRegular);
@@ -113,8 +130,9 @@ fn in_place(descriptor: OwnedFd, path: &VirtualPath, at: Option<u64>) -> Result<
     if offset > metadata.size {
         return Err(Error::BeyondEnd);
     }
+    space::refuse_full(descriptor.as_fd(), policy.free_space_floor)?;
     Ok(Upload {
-        file: Box::new(DiskFile::in_place(descriptor)),
+        file: Box::new(DiskFile::in_place(descriptor, made, policy)),
         offset,
         path: path.clone(),
     })
@@ -122,21 +140,21 @@ fn in_place(descriptor: OwnedFd, path: &VirtualPath, at: Option<u64>) -> Result<
 
 /// The file that is to be replaced, or the free place for it.
 struct Target {
-    directory: OwnedFd,
+    directory: Parent,
     name: Vec<u8>,
     /// Permission bits to keep.
     mode: Option<Mode>,
 }
 
 impl Target {
-    fn resolve(root: &Root, path: &VirtualPath) -> Result<Self> {
+    fn resolve(root: &Root, path: &VirtualPath, durability: Durability) -> Result<Self> {
         let mut path = path.from_root().to_vec();
         for _ in 0..=LINKS {
             let (parent, name) = split(&path);
             if matches!(name, b"" | b"." | b"..") {
                 return Err(Error::IsDirectory);
             }
-            let directory = root.directory(parent)?;
+            let directory = Parent::open(root, parent, durability)?;
             let mode = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Err(Errno::NOENT) => None,
                 Err(error) => return Err(error.into()),
@@ -167,7 +185,7 @@ impl Target {
 
 /// Where a link leads, as a path for the jail to judge: the kernel walks its `..`, because
 /// behind another link the text alone does not say where that is.
-fn follow(root: &Root, parent: &[u8], directory: &OwnedFd, name: &[u8]) -> Result<Vec<u8>> {
+fn follow(root: &Root, parent: &[u8], directory: &Parent, name: &[u8]) -> Result<Vec<u8>> {
     let text = rustix::fs::readlinkat(directory, name, Vec::new())?;
     let text = text.as_bytes();
     if text.starts_with(b"/") || !root.follows_links() {
@@ -186,7 +204,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// A rename asks the directory only; that the file itself is protected must count too.
-fn check_writable(directory: &OwnedFd, name: &[u8]) -> Result<()> {
+fn check_writable(directory: &Parent, name: &[u8]) -> Result<()> {
     match rustix::fs::accessat(directory, name, Access::WRITE_OK, AtFlags::EACCESS) {
         // Linux before 5.8 cannot say it for the effective user.
         Ok(()) | Err(Errno::NOSYS) => Ok(()),

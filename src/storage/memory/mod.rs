@@ -23,6 +23,7 @@ const SPACE: u64 = 1 << 30;
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     shared: Arc<Shared>,
+    free_space_floor: u64,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +61,16 @@ impl Memory {
         self
     }
 
+    /// With so many free bytes that are not for uploads. What is free never changes here, so an
+    /// upload is refused at its start or not at all.
+    #[must_use]
+    pub fn with_free_space_floor(self, floor: u64) -> Self {
+        Self {
+            free_space_floor: floor,
+            ..self
+        }
+    }
+
     /// What a file holds; `None` where there is none.
     ///
     /// # Panics
@@ -86,6 +97,17 @@ impl Memory {
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
         self.shared.tree()
+    }
+
+    const fn space(&self) -> u64 {
+        SPACE.saturating_sub(self.free_space_floor)
+    }
+
+    fn refuse_full(&self) -> Result<()> {
+        if self.space() == 0 {
+            return Err(Error::NoSpace);
+        }
+        Ok(())
     }
 
     fn handle(&self, contents: Arc<Contents>, fate: Fate) -> Box<dyn File> {
@@ -125,7 +147,7 @@ impl Storage for Memory {
             }
             (Operation::Space(path), _) => {
                 tree.metadata(path)?;
-                return Ok(Answer::Size(SPACE));
+                return Ok(Answer::Size(self.space()));
             }
             (Operation::SetAttributes(path, new), _) => tree.set_attributes(path, *new)?,
             (Operation::MakeDirectory { path, umask }, _) => tree.make_directory(path, *umask)?,
@@ -153,17 +175,20 @@ impl Storage for Memory {
         let (contents, offset, fate) = match placement {
             Placement::Replace => {
                 let existing = tree.file_to_write(&path)?;
+                self.refuse_full()?;
                 let mode = existing.map_or_else(|| file_mode(umask), |file| file.mode());
                 (tree.new_contents(mode), 0, self.pending(&path, None))
             }
             Placement::Unique => {
                 path = tree.free_name(&path)?;
+                self.refuse_full()?;
                 let reservation = tree.make_file(path.clone(), file_mode(umask)).id();
                 let fate = self.pending(&path, Some(reservation));
                 (tree.new_contents(file_mode(umask)), 0, fate)
             }
             Placement::Append => {
                 let existing = tree.file_to_write(&path)?;
+                self.refuse_full()?;
                 let contents =
                     existing.unwrap_or_else(|| tree.make_file(path.clone(), file_mode(umask)));
                 let size = contents.size();
@@ -174,6 +199,7 @@ impl Storage for Memory {
                 if offset > contents.size() {
                     return Err(Error::BeyondEnd);
                 }
+                self.refuse_full()?;
                 (contents, offset, Fate::Settled)
             }
         };

@@ -1,0 +1,277 @@
+//! A server that is killed, one that starts beside another, and one that is told to leave room:
+//! what had its 226 is there and whole, what had not is not seen, and nothing is left over.
+//!
+//! The command line says nothing of this, so the server is the library, with a [`Config`] of the
+//! test's, in a child process: this very program, asked to run the one "test" that serves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read as _, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+
+use mioftpd::auth::{Accounts, Rights};
+use mioftpd::storage::Durability;
+use mioftpd::{Config, Server};
+use support::{DEADLINE, Starter};
+
+const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+
+/// Not a test of its own: what the child process does.
+#[test]
+fn serve_what_the_environment_says() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let Some(root) = variable("MIOFTPD_TEST_ROOT") else {
+        return;
+    };
+    let _logging = mioftpd::logging::start(log::LevelFilter::Info).unwrap();
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        root: Some(root.into()),
+        accounts: Accounts {
+            anonymous: Some(Rights::ReadWrite),
+            named: None,
+        },
+        durability: match variable("MIOFTPD_TEST_DURABILITY").as_deref() {
+            Some("fsync") => Durability::Fsync,
+            Some("rename") => Durability::Rename,
+            _ => Durability::None,
+        },
+        free_space_floor: variable("MIOFTPD_TEST_FLOOR").map_or(0, |n| n.parse().unwrap()),
+        ..Config::default()
+    };
+    Server::bind(config).unwrap().run().unwrap();
+}
+
+const SERVE: [&str; 3] = ["serve_what_the_environment_says", "--exact", "--nocapture"];
+
+/// The child, behind a command that prepares its world, if any.
+fn child(behind: &[&str]) -> Starter {
+    let behind = behind.iter().map(Into::into);
+    let own = std::env::current_exe().unwrap().into_os_string();
+    let words = behind.chain([own]).chain(SERVE.map(Into::into));
+    Starter::default().program(words)
+}
+
+/// A client for which the end of the server is no failure of the test.
+struct Client {
+    control: TcpStream,
+    replies: io::Lines<BufReader<TcpStream>>,
+    address: SocketAddr,
+}
+
+impl Client {
+    fn login(address: SocketAddr) -> io::Result<Self> {
+        let control = TcpStream::connect(address)?;
+        control.set_read_timeout(Some(DEADLINE))?;
+        let replies = BufReader::new(control.try_clone()?).lines();
+        let mut client = Self {
+            control,
+            replies,
+            address,
+        };
+        client.reply()?;
+        client.command("USER anonymous")?;
+        client.command("PASS x")?;
+        Ok(client)
+    }
+
+    fn reply(&mut self) -> io::Result<String> {
+        let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        self.replies.next().ok_or_else(ended)?
+    }
+
+    fn command(&mut self, line: &str) -> io::Result<String> {
+        self.control.write_all(format!("{line}\r\n").as_bytes())?;
+        self.reply()
+    }
+
+    /// Begins an upload.
+    fn begin(&mut self, name: &str) -> io::Result<TcpStream> {
+        let reply = self.command("EPSV")?;
+        let port = reply.split('|').nth(3).and_then(|port| port.parse().ok());
+        let data = TcpStream::connect((self.address.ip(), port.unwrap()))?;
+        let reply = self.command(&format!("STOR {name}"))?;
+        assert!(reply.starts_with("150"), "{reply}");
+        Ok(data)
+    }
+
+    fn store(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut data = self.begin(name)?;
+        data.write_all(bytes)?;
+        drop(data);
+        let reply = self.reply()?;
+        assert!(reply.starts_with("226"), "{reply}");
+        Ok(())
+    }
+}
+
+/// What a file of this name holds, in its `round`-th version: 0 to 100 KB.
+fn version(name: &str, round: usize) -> Vec<u8> {
+    let line = format!("{name} {round}\n");
+    line.repeat(round * 7919 % 10_000).into_bytes()
+}
+
+#[test]
+fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
+    const CLIENTS: usize = 4;
+    const NAMES: usize = 5;
+    let starter = child(&[]).variable("MIOFTPD_TEST_DURABILITY", "fsync");
+    let server = starter.serving(|_| ()).start();
+    let address = server.address();
+    // Of each name the last version that was confirmed.
+    let confirmed = Mutex::new(BTreeMap::new());
+    let (sender, confirmations) = mpsc::channel();
+    let directory = thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (confirmed, sender) = (&confirmed, sender.clone());
+            scope.spawn(move || {
+                let mut control = Client::login(address).unwrap();
+                for round in 1.. {
+                    // Most replace what was there; each client has names of its own.
+                    let name = format!("{client}-{}", round % NAMES);
+                    if control.store(&name, &version(&name, round)).is_err() {
+                        return;
+                    }
+                    confirmed.lock().unwrap().insert(name, round);
+                    let _ = sender.send(());
+                }
+            });
+        }
+        // And one that is surely in the middle.
+        let mut slow = Client::login(address).unwrap();
+        let mut data = slow.begin("slow").unwrap();
+        data.write_all(b"half").unwrap();
+        for _ in 0..200 {
+            confirmations.recv_timeout(DEADLINE).unwrap();
+        }
+        server.kill()
+    });
+    let starter = child(&[]).serving_again(directory);
+    let server = starter.start();
+    // Hidden from the first moment on.
+    let listed = server.login().command("STAT /", 213).lines.join("\n");
+    assert!(!listed.contains(".mioftpd"), "{listed}");
+    server.wait_for_log("Removed what ");
+    let confirmed = confirmed.into_inner().unwrap();
+    for name in server.names() {
+        let name = name.into_string().unwrap();
+        let found = std::fs::read(server.file(&name)).unwrap();
+        let last = confirmed.get(&name).copied();
+        // Or the one after it, whose 226 was on its way.
+        let first = name.split_once('-').unwrap().1.parse::<usize>().unwrap();
+        let next = last.map_or_else(
+            || if first == 0 { NAMES } else { first },
+            |last| last + NAMES,
+        );
+        let whole =
+            last.is_some_and(|last| found == version(&name, last)) || found == version(&name, next);
+        assert!(whole, "{name}: {} bytes, confirmed {last:?}", found.len());
+    }
+    assert!(confirmed.keys().all(|name| server.file(name).exists()));
+}
+
+#[test]
+fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
+    let first = support::Server::writable(|root| {
+        std::fs::write(root.join("file"), "old").unwrap();
+        std::fs::write(root.join(LEFT), "").unwrap();
+    });
+    // What comes from here on is for the second to find.
+    first.wait_for_log("Removed what 1 unfinished uploads had left; 0 are in use");
+    let mut client = Client::login(first.address()).unwrap();
+    let mut data = client.begin("file").unwrap();
+    data.write_all(b"half").unwrap();
+    std::fs::create_dir(first.file("below")).unwrap();
+    std::fs::write(first.file("below").join(LEFT), "of one that was killed").unwrap();
+
+    let arguments = [first.root().as_os_str(), "--writable".as_ref()];
+    let second = arguments
+        .into_iter()
+        .fold(Starter::default(), Starter::argument);
+    let second = second.start();
+    let line = second.wait_for_log("Removed what ");
+    assert!(
+        line.contains("Removed what 1 unfinished uploads had left; 1 are in use"),
+        "{line}"
+    );
+    assert!(!first.file("below").join(LEFT).exists());
+
+    data.write_all(b" and half").unwrap();
+    drop(data);
+    assert!(client.reply().unwrap().starts_with("226"));
+    assert_eq!(second.login().retrieve("file"), b"half and half");
+    assert_eq!(first.names(), ["below", "file"]);
+}
+
+#[test]
+fn nothing_goes_from_a_directory_that_nobody_may_write_to() {
+    let fill = |root: &std::path::Path| std::fs::write(root.join(LEFT), "").unwrap();
+    let server = Starter::default()
+        .argument("--log")
+        .argument("debug")
+        .serving(fill)
+        .start();
+    server.login().command("STAT /", 213);
+    assert_eq!(server.names(), [LEFT]);
+    assert!(!server.log().contains("unfinished"), "{}", server.log());
+}
+
+#[test]
+fn below_the_floor_uploads_are_refused_and_room_is_none() {
+    let starter = child(&[]).variable("MIOFTPD_TEST_FLOOR", "1152921504606846976");
+    let server = starter
+        .serving(|root| std::fs::write(root.join("file"), "old").unwrap())
+        .start();
+    let mut control = server.login();
+    for command in ["STOR file", "STOR new", "APPE file", "APPE new", "STOU new"] {
+        drop(control.passive());
+        control.command(command, 452);
+    }
+    assert_eq!(control.command("AVBL", 213).text(), "0");
+    control.command("ALLO 1", 552);
+    control.command("ALLO 0", 200);
+    assert_eq!(control.retrieve("file"), b"old");
+    assert_eq!(server.names(), ["file"]);
+}
+
+/// On a file system of its own, so that nobody else changes what is free; only the child sees it.
+#[test]
+fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
+    const MIB: usize = 1024 * 1024;
+    let mount = "mount -t tmpfs -o size=24m none \"$MIOFTPD_TEST_ROOT\" && exec \"$0\" \"$@\"";
+    let own_world = ["unshare", "--mount", "--map-root-user", "sh", "-c"];
+    let probe = std::process::Command::new(own_world[0])
+        .args(&own_world[1..])
+        .arg("mount -t tmpfs none /tmp")
+        .output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        return eprintln!("skipped: this system lets nobody mount");
+    }
+    let starter = child(&[&own_world[..], &[mount]].concat());
+    let starter = starter.variable("MIOFTPD_TEST_FLOOR", &(8 * MIB).to_string());
+    let server = starter.serving(|_| ()).start();
+    let mut control = server.login();
+    let old = vec![b'o'; MIB];
+    control.store("file", &old);
+    for command in ["STOR file", "APPE log"] {
+        let mut data = control.passive().stream();
+        control.command(command, 150);
+        // The server ends it somewhere in between.
+        let _ = data.write_all(&vec![b'n'; 64 * MIB]);
+        let _ = data.read(&mut [0]);
+        drop(data);
+        control.expect(452);
+        assert_eq!(control.retrieve("file"), old);
+    }
+    // What is written in place stays as far as it came: to the floor, and not below.
+    let size: usize = control.command("SIZE log", 213).text().parse().unwrap();
+    assert!((14 * MIB..=15 * MIB).contains(&size), "{size}");
+    control.command("DELE log", 250);
+    control.store("file", b"new");
+    assert_eq!(control.retrieve("file"), b"new");
+}

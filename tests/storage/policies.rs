@@ -1,0 +1,125 @@
+//! What holds for all uploads: how lasting they are, and what they leave free. What a power cut
+//! would do cannot be seen here; that everything works the same under each policy can.
+
+use mioftpd::storage::{
+    Answer, Disk, Durability, Error, Lookup, Memory, Operation, Placement, Policy, Storage,
+};
+
+use crate::{
+    at, contents, create, furnish, make_directory, names, perform, put, remove_directory,
+    remove_file, rename,
+};
+
+/// More than any disk has free.
+const UNREACHABLE: u64 = 1 << 60;
+
+fn policy(durability: Durability, free_space_floor: u64) -> Policy {
+    Policy {
+        durability,
+        free_space_floor,
+    }
+}
+
+#[test]
+fn everything_works_however_lasting_it_is() {
+    for durability in [Durability::None, Durability::Rename, Durability::Fsync] {
+        for lookup in [Lookup::Kernel, Lookup::Walk] {
+            let directory = tempfile::tempdir().unwrap();
+            let disk = Disk::with_lookup(directory.path(), lookup).unwrap();
+            let disk = disk.with_policy(policy(durability, 0));
+            furnish(&disk);
+            for (path, placement, expected) in [
+                ("/file", Placement::Replace, &b"new"[..]),
+                ("/file", Placement::Append, b"newnew"),
+                ("/file", Placement::At(1), b"nnewew"),
+                ("/dir/made", Placement::Append, b"new"),
+                ("/dir/free", Placement::Unique, b"new"),
+            ] {
+                put(&disk, path, placement, b"new").unwrap();
+                assert_eq!(contents(&disk, path).unwrap(), expected, "{placement:?}");
+            }
+            drop(create(&disk, "/file", Placement::Replace).unwrap());
+            rename(&disk, "/file", "/file.2").unwrap();
+            rename(&disk, "/file.2", "/dir/moved").unwrap();
+            rename(&disk, "/absent", "/x").unwrap_err();
+            remove_file(&disk, "/dir/made").unwrap();
+            remove_directory(&disk, "/dir/inner").unwrap();
+            make_directory(&disk, "/dir/again").unwrap();
+            assert_eq!(names(&disk, "/").unwrap(), ["dir"]);
+            assert_eq!(names(&disk, "/dir").unwrap(), ["again", "free", "moved"]);
+            assert_eq!(contents(&disk, "/dir/moved").unwrap(), b"nnewew");
+        }
+    }
+}
+
+/// A directory that may be written and not read cannot be synced alone. Root may read it.
+#[test]
+fn a_drop_box_takes_lasting_uploads_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open_root(directory.path()).unwrap();
+    let disk = disk.with_policy(policy(Durability::Fsync, 0));
+    make_directory(&disk, "/box").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o300);
+    std::fs::set_permissions(directory.path().join("box"), mode).unwrap();
+    put(&disk, "/box/file", Placement::Replace, b"new").unwrap();
+    rename(&disk, "/box/file", "/box/file.2").unwrap();
+    assert_eq!(contents(&disk, "/box/file.2").unwrap(), b"new");
+    remove_file(&disk, "/box/file.2").unwrap();
+}
+
+#[test]
+fn what_would_go_below_the_floor_is_refused_at_its_start() {
+    let full = |storage: &dyn Storage| {
+        for (path, placement) in [
+            ("/file", Placement::Replace),
+            ("/new", Placement::Replace),
+            ("/new", Placement::Append),
+            ("/file", Placement::Append),
+            ("/file", Placement::At(0)),
+            ("/new", Placement::Unique),
+        ] {
+            let refused = create(storage, path, placement).map(drop);
+            assert_eq!(refused, Err(Error::NoSpace), "{path} {placement:?}");
+        }
+        // What is wrong otherwise is said first: it would be wrong with room too.
+        let refused = create(storage, "/absent/x", Placement::Replace).map(drop);
+        assert_eq!(refused, Err(Error::NotFound));
+        assert_eq!(contents(storage, "/file").unwrap(), b"old");
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
+        let space = perform(storage, &Operation::Space(at("/dir")));
+        assert_eq!(space, Ok(Answer::Size(0)));
+        // Room can be made.
+        remove_file(storage, "/file").unwrap();
+    };
+    for lookup in [Lookup::Kernel, Lookup::Walk] {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::with_lookup(directory.path(), lookup).unwrap();
+        furnish(&disk);
+        full(&disk.with_policy(policy(Durability::None, UNREACHABLE)));
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+    let memory = Memory::new();
+    furnish(&memory);
+    full(&memory.with_free_space_floor(UNREACHABLE));
+}
+
+#[test]
+fn the_floor_is_not_counted_as_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open_root(directory.path()).unwrap();
+    let memory = Memory::new();
+    // A gibibyte is more than others change what is free by meanwhile, and less than there is.
+    let floor = 1 << 30;
+    let space = |storage: &dyn Storage| match perform(storage, &Operation::Space(at("/"))) {
+        Ok(Answer::Size(size)) => size,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(space(&memory), floor);
+    assert_eq!(space(&memory.with_free_space_floor(1)), floor - 1);
+    let without = space(&disk);
+    let with = space(&disk.clone().with_policy(policy(Durability::None, floor)));
+    let difference = without.saturating_sub(with);
+    assert!(difference > floor / 2 || with == 0, "{without} {with}");
+    put(&disk, "/file", Placement::Replace, b"new").unwrap();
+}
