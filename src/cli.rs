@@ -18,6 +18,8 @@ use mioftpd::auth::{Credentials, Rights, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
+use mioftpd::sandbox::RunAs;
+use mioftpd::storage::Umask;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -47,6 +49,11 @@ Options:
       --allow-combine            Serve COMB, which puts files together for clients that
                                  upload in parts, and removes the parts
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
+      --umask MODE               Permissions that new files do not get, as in 027
+                                 [default: as it is started]
+      --run-as USER[:GROUP]      Started as root, it becomes this user once it listens
+      --no-sandbox               May open and call what the system lets it, not only what a
+                                 server needs
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
   -V, --version                  Print the version
@@ -97,6 +104,9 @@ struct Typed {
     allow_fxp: bool,
     allow_combine: bool,
     workers: Option<usize>,
+    umask: Option<Umask>,
+    run_as: Option<RunAs>,
+    no_sandbox: bool,
     log: Option<LevelFilter>,
 }
 
@@ -115,6 +125,7 @@ pub(crate) fn parse(
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
             Long("allow-combine") => typed.allow_combine = true,
+            Long("no-sandbox") => typed.no_sandbox = true,
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
@@ -176,6 +187,11 @@ impl Typed {
                 }
                 self.workers = Some(count);
             }
+            "umask" => {
+                let Octal(umask) = value(parser, name, "an octal number up to 777, as in 027")?;
+                self.umask = Some(umask);
+            }
+            "run-as" => self.run_as = Some(value(parser, name, "USER or USER:GROUP")?),
             "log" => self.log = Some(log_level(&parser.value()?)?),
             _ => {
                 return Err(Usage(format!(
@@ -216,6 +232,9 @@ impl Typed {
             charset: self.charset,
             allow_fxp: self.allow_fxp,
             allow_combine: self.allow_combine,
+            umask: self.umask,
+            run_as: self.run_as,
+            sandbox: !self.no_sandbox,
             ..Config::default()
         };
         if let Some(workers) = self.workers {
@@ -275,6 +294,20 @@ impl FromStr for Ports {
         (first >= 1 && first <= last)
             .then_some(Self(first..=last))
             .ok_or(())
+    }
+}
+
+/// Permissions as chmod(1) has them.
+struct Octal(Umask);
+
+impl FromStr for Octal {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = u16::from_str_radix(text, 8).or(Err(()))?;
+        let umask = Umask::new(bits).filter(|_| digits);
+        umask.map(Self).ok_or(())
     }
 }
 

@@ -11,9 +11,14 @@ use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
+use crate::sandbox::{Plan, RunAs};
+use crate::storage::Umask;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
+
+/// Ports below it are for those who have the right to them.
+const FIRST_FREE_PORT: u16 = 1024;
 
 /// What a server is told.
 #[derive(Clone, Debug)]
@@ -41,6 +46,14 @@ pub struct Config {
     pub allow_combine: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
+    /// Permission bits that new files do not get; `None` leaves the process's as they are. There
+    /// is one for the whole process (umask(2)), and a host program's files are meant too.
+    pub umask: Option<Umask>,
+    /// Who the process becomes when it listens, where it is root. The [sandbox](crate::sandbox)
+    /// does it, which a host program calls itself, or does not.
+    pub run_as: Option<RunAs>,
+    /// Whether the sandbox confines the process to what this configuration needs.
+    pub sandbox: bool,
     /// The most connections at once.
     pub connections: usize,
     /// The most connections at once of one address.
@@ -65,6 +78,9 @@ impl Default for Config {
             allow_fxp: false,
             allow_combine: false,
             workers: 2,
+            umask: None,
+            run_as: None,
+            sandbox: true,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             timings: Timings::default(),
@@ -78,4 +94,24 @@ impl Config {
         SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DEFAULT_PORT),
         SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
     ];
+
+    /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce).
+    pub fn plan(&self) -> Plan {
+        let anonymous_writes = self.accounts.anonymous == Some(Rights::ReadWrite);
+        let may_write = anonymous_writes || self.accounts.named.is_some();
+        let roots: Vec<PathBuf> = self.root.iter().cloned().collect();
+        let (readable, writable) = if may_write {
+            (Vec::new(), roots)
+        } else {
+            (roots, Vec::new())
+        };
+        let ports = self.passive_ports.as_ref();
+        Plan {
+            run_as: self.run_as.clone(),
+            confine: self.sandbox,
+            readable,
+            writable,
+            low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Storage, Umask};
-use crate::workers::{Inline, Pool, Runner};
+use crate::workers::{Crew, Inline, Pool, Runner};
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
     handle: Handle,
+    /// Until the first turn: the workers get the rights that the process has left then.
+    crew: Option<Crew>,
     stops_seen: u32,
 }
 
@@ -80,7 +82,8 @@ impl fmt::Debug for Handle {
 }
 
 impl Server {
-    /// Opens the directory, starts the workers and listens.
+    /// Opens the directory and listens. The first turn starts the workers: a program that gives up
+    /// rights does so between the two, and the threads have never had them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         Self::with_network(config, network)
@@ -106,7 +109,10 @@ impl Server {
         } else {
             0
         };
-        let runner = start_workers(workers, storage.clone(), &handle.waker)?;
+        let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
+        if let Some(umask) = config.umask {
+            umask.set_for_process();
+        }
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage,
@@ -141,6 +147,7 @@ impl Server {
             reactor,
             addresses,
             handle,
+            crew,
             stops_seen: 0,
         })
     }
@@ -164,6 +171,10 @@ impl Server {
     /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
+        if let Some(crew) = self.crew.take() {
+            crew.start()
+                .map_err(|error| Error::System("cannot start the workers", error))?;
+        }
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
@@ -186,18 +197,16 @@ fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error
     }
 }
 
-fn start_workers(
+fn workers_for(
     threads: usize,
     storage: Arc<dyn Storage>,
     waker: &Waker,
-) -> Result<Box<dyn Runner>, Error> {
+) -> (Box<dyn Runner>, Option<Crew>) {
     if threads == 0 {
-        return Ok(Box::new(Inline::new(storage)));
+        return (Box::new(Inline::new(storage)), None);
     }
-    match Pool::start(threads, &storage, waker) {
-        Ok(pool) => Ok(Box::new(pool)),
-        Err(error) => Err(Error::System("cannot start the workers", error)),
-    }
+    let (pool, crew) = Pool::new(threads, storage, Arc::clone(waker));
+    (Box::new(pool), Some(crew))
 }
 
 /// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the

@@ -8,7 +8,7 @@ mod job;
 mod pool;
 
 pub use job::{Completion, Job, Outcome, Tag, Work};
-pub use pool::{Inline, Pool};
+pub use pool::{Crew, Inline, Pool};
 
 /// Runs jobs, somewhere, some time.
 pub trait Runner: Send {
