@@ -79,10 +79,12 @@ impl RunAs {
                 ));
             }
         };
-        let name = entry.map_or("", |entry| entry.name);
-        let mut groups: Vec<u32> = groups(group)
-            .filter(|entry| entry.members.split(',').any(|member| member == name))
-            .map(|entry| entry.id)
+        // A number without a name is a member of nothing.
+        let member_of = |name| groups(group).filter(move |group| group.has(name));
+        let entry = entry.iter();
+        let mut groups: Vec<u32> = entry
+            .flat_map(|entry| member_of(entry.name))
+            .map(|group| group.id)
             .collect();
         groups.push(gid);
         groups.sort_unstable();
@@ -134,6 +136,12 @@ struct Group<'t> {
     name: &'t str,
     id: u32,
     members: &'t str,
+}
+
+impl Group<'_> {
+    fn has(&self, user: &str) -> bool {
+        self.members.split(',').any(|member| member == user)
+    }
 }
 
 /// The lines `name:password:number:member,member`.

@@ -60,6 +60,11 @@ impl Starter {
         self
     }
 
+    /// Has it show its descriptors to who started it: in its sandbox only root sees them.
+    pub fn observable(self) -> Self {
+        self.argument("--no-sandbox")
+    }
+
     /// Serves a new temporary directory that `fill` may put something into.
     pub fn serving(mut self, fill: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -180,6 +185,11 @@ impl Server {
         self.log.state.lock().unwrap().text.clone()
     }
 
+    /// Its process id, as /proc has it.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -202,7 +212,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// How many descriptors it has open.
+    /// How many descriptors it has open, where it is [observable](Starter::observable).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).unwrap().count()
