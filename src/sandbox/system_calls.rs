@@ -64,7 +64,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_fadvise64,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
     libc::SYS_utimensat,
     libc::SYS_umask,
     libc::SYS_fsync,
@@ -133,12 +132,13 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// Older forms that one processor has, and its C libraries use.
+/// What C libraries use on one processor besides: older forms, mostly.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[c_long] = &[
     libc::SYS_access,
     libc::SYS_chmod,
     libc::SYS_epoll_wait,
+    libc::SYS_fchmodat2,
     libc::SYS_link,
     libc::SYS_lstat,
     libc::SYS_mkdir,
@@ -210,6 +210,9 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_sethostname,
 ];
 
+/// `FIONBIO`: the C libraries do not agree on its type.
+const SET_NONBLOCKING: u64 = 0x5421;
+
 /// Puts the filters before every call, of all threads.
 pub(super) fn filter() -> Result<String, String> {
     // The second does not allow a third.
@@ -266,7 +269,7 @@ fn conditions() -> Result<Rules, BackendError> {
             0,
             &[bits(libc::AF_INET), bits(libc::AF_INET6)],
         )?,
-        one_of(libc::SYS_ioctl, 1, &[libc::FIONBIO, libc::TCGETS])?,
+        one_of(libc::SYS_ioctl, 1, &[SET_NONBLOCKING])?,
         one_of(
             libc::SYS_prctl,
             0,
