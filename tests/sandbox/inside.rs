@@ -62,12 +62,12 @@ const HOLDS: &str = "the sandbox holds";
 fn holds(test: &str) {
     let directory = open_and_closed();
     let output = inside(test, directory.path());
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if let Some(line) = text.lines().find(|line| line.contains("skipped: ")) {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some(line) = said.lines().find(|line| line.contains("skipped: ")) {
         return eprintln!("{line}");
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains(HOLDS), "{}\n{text}\n{errors}", output.status);
+    assert!(said.contains(HOLDS), "{}\n{said}\n{errors}", output.status);
 }
 
 #[test]
