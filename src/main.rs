@@ -4,6 +4,7 @@
 
 mod cli;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,8 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::Action;
-use mioftpd::Server;
+use log::LevelFilter;
 use mioftpd::config::Config;
+use mioftpd::{Server, sandbox};
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
@@ -34,18 +36,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
-    let logging = match mioftpd::logging::start(level) {
-        Ok(logging) => logging,
-        Err(error) => {
-            complain(&format!("cannot start the log: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    raise_descriptor_limit();
-    survive_file_size_limit();
-    let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
-    drop(logging);
+fn serve(config: Config, level: LevelFilter) -> ExitCode {
+    let served = serve_until_stopped(config, level);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,6 +45,27 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
+fn serve_until_stopped(config: Config, level: LevelFilter) -> Result<(), Box<dyn Error>> {
+    let cannot_log = |error| format!("cannot start the log: {error}");
+    let records = mioftpd::logging::collect(level).map_err(cannot_log)?;
+    let prepared = prepare(config);
+    let logging = records.print().map_err(cannot_log)?;
+    let served = prepared.and_then(|mut server| Ok(server.run()?));
+    drop(logging);
+    served
+}
+
+/// Listens, then gives up every right that is not needed for what was listened for.
+fn prepare(config: Config) -> Result<Server, Box<dyn Error>> {
+    raise_descriptor_limit();
+    survive_file_size_limit();
+    let plan = config.plan();
+    let server = Server::bind_with_signals(config)?;
+    sandbox::enforce(&plan)?.log();
+    Ok(server)
 }
 
 /// Says why there is no server; the exit code says so too, where nobody can be told.

@@ -20,6 +20,8 @@ use mioftpd::auth::{Credentials, Rights, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
+use mioftpd::sandbox::RunAs;
+use mioftpd::storage::Umask;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -63,6 +65,11 @@ Options:
       --tls-client-login         One that names --user in its common name needs no password
       --tls-allow-ccc            Clients may go back to clear text after the login
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
+      --umask MODE               Permissions that new files do not get, as in 027
+                                 [default: as it is started]
+      --run-as USER[:GROUP]      Started as root, it becomes this user once it listens
+      --no-sandbox               May open and call what the system lets it, not only what a
+                                 server needs
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
   -V, --version                  Print the version
@@ -114,6 +121,9 @@ struct Typed {
     allow_combine: bool,
     tls: tls::Typed,
     workers: Option<usize>,
+    umask: Option<Umask>,
+    run_as: Option<RunAs>,
+    no_sandbox: bool,
     log: Option<LevelFilter>,
 }
 
@@ -132,6 +142,7 @@ pub(crate) fn parse(
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
             Long("allow-combine") => typed.allow_combine = true,
+            Long("no-sandbox") => typed.no_sandbox = true,
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
@@ -196,6 +207,11 @@ impl Typed {
                 }
                 self.workers = Some(count);
             }
+            "umask" => {
+                let Octal(umask) = value(parser, name, "an octal number up to 777, as in 027")?;
+                self.umask = Some(umask);
+            }
+            "run-as" => self.run_as = Some(value(parser, name, "USER or USER:GROUP")?),
             "log" => self.log = Some(log_level(&parser.value()?)?),
             _ => {
                 return Err(Usage(format!(
@@ -238,6 +254,9 @@ impl Typed {
             allow_fxp: self.allow_fxp,
             allow_combine: self.allow_combine,
             tls: self.tls.config(serves)?,
+            umask: self.umask,
+            run_as: self.run_as,
+            sandbox: !self.no_sandbox,
             ..Config::default()
         };
         if let Some(workers) = self.workers {
@@ -297,6 +316,20 @@ impl FromStr for Ports {
         (first >= 1 && first <= last)
             .then_some(Self(first..=last))
             .ok_or(())
+    }
+}
+
+/// Permissions as chmod(1) has them.
+struct Octal(Umask);
+
+impl FromStr for Octal {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = u16::from_str_radix(text, 8).or(Err(()))?;
+        let umask = Umask::new(bits).filter(|_| digits);
+        umask.map(Self).ok_or(())
     }
 }
 

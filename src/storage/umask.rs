@@ -27,6 +27,11 @@ impl Umask {
         Self(u16::try_from(mask.as_raw_mode() & 0o777).unwrap_or(0o077))
     }
 
+    /// Makes it the process's own: for the files of all, as there is only one.
+    pub fn set_for_process(self) {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(self.0.into()));
+    }
+
     /// The bits.
     pub const fn bits(self) -> u16 {
         self.0
