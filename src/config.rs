@@ -23,6 +23,7 @@ pub const DEFAULT_PORT: u16 = 21000;
 const FIRST_FREE_PORT: u16 = 1024;
 
 /// What a server is told.
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Addresses to listen at; port 0 lets the system choose. Empty: the two wildcard

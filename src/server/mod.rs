@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::capacity;
-use crate::config::{Config, TlsConfig};
+use crate::config::Config;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
