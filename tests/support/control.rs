@@ -79,7 +79,6 @@ impl Control {
     pub fn implicit(address: SocketAddr, client: &TlsClient) -> Self {
         let mut control = Self::silent(address);
         control.secure(client);
-        control.protects_data = true;
         control.expect(220);
         control
     }
@@ -114,6 +113,8 @@ impl Control {
             self.fail("something comes before the handshake");
         }
         let link = client.handshake(self.socket().try_clone()?)?;
+        // Before anything was said this is implicit TLS, whose data is private by itself.
+        self.protects_data |= self.dialogue.is_empty();
         self.dialogue.push("(TLS)".to_owned());
         self.stream = BufReader::new(link);
         self.client = Some(client.clone());
@@ -258,6 +259,17 @@ impl Control {
     pub fn expect_end(&mut self) {
         if self.try_line().is_some() {
             self.fail("expected the end of the connection");
+        }
+    }
+
+    /// The server must refuse a handshake, and close (RFC 8446 §6.2).
+    pub fn expect_alert(&mut self) {
+        let mut bytes = Vec::new();
+        let end = self.stream.read_to_end(&mut bytes);
+        let is_alert = matches!(bytes[..], [21, 3, _, 0, 2, 2, _]);
+        if end.is_err() || !is_alert {
+            let shown = bytes.escape_ascii();
+            self.fail(&format!("expected an alert: {end:?}, {shown}"));
         }
     }
 
