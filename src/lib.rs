@@ -62,10 +62,13 @@
 //!   errand     long work on files without a data connection, in slices: digests, sizes of trees
 //!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
 //!   auth       who may log in
-//!   net        sockets and passive ports: the operating system behind small traits
+//!   net        sockets, TLS over them, passive ports: the operating system behind small traits
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain
 //! ```
+//!
+//! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
+//! and writes does not see the difference.
 //!
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
 //! plain data of `storage`, `auth`, `transfer` and `errand`, so it can be tested, and is, without a
@@ -103,7 +106,8 @@
 //! 3. `session/control_only.rs`: the smallest server there is.
 //! 4. `transfer/mod.rs` and `transfer/outbound.rs`: a slice.
 //! 5. `reactor/key.rs`, `latch.rs`, `run_queue.rs`, `timers.rs`: the parts of a loop.
-//! 6. `reactor/mod.rs`: the loop. Then `connection.rs`, `control.rs`, `data_turn.rs`: its turns.
+//! 6. `reactor/mod.rs`: the loop. Then `connection.rs`, `control.rs`, `data_turn.rs`: its turns;
+//!    `securing.rs` and `net/tls/security.rs`: the same with TLS.
 //! 7. `tests/simulation`: the same loop in a world made of a seed.
 
 pub mod auth;

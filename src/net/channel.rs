@@ -49,6 +49,8 @@ impl FromStr for DataSession {
 pub struct Channel {
     socket: Box<dyn Stream>,
     security: Option<Box<Security>>,
+    /// Of the clear text behind TLS, what was read to see that it is clear text.
+    first: Option<u8>,
 }
 
 impl Channel {
@@ -57,6 +59,7 @@ impl Channel {
         Self {
             socket,
             security: None,
+            first: None,
         }
     }
 
@@ -91,7 +94,7 @@ impl Channel {
     /// As of [`handshake`](Self::handshake).
     pub fn unsecure(&mut self) -> io::Result<()> {
         if let Some(security) = &mut self.security {
-            security.end(self.socket.as_mut())?;
+            self.first = security.end(self.socket.as_mut())?;
         }
         self.security = None;
         Ok(())
@@ -118,6 +121,19 @@ impl Channel {
         }
     }
 
+    fn read_clear(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (Some(first), [place, rest @ ..]) = (self.first, &mut *buffer) else {
+            return self.socket.read(buffer);
+        };
+        *place = first;
+        self.first = None;
+        match self.socket.read(rest) {
+            Ok(count) => Ok(1 + count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(1),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What an operator should hear of the handshake: why it failed, or what is odd about it.
     pub fn take_remark(&mut self) -> Option<String> {
         self.security.as_deref_mut()?.take_remark()
@@ -133,7 +149,7 @@ impl Stream for Channel {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.security {
             Some(security) => security.read(self.socket.as_mut(), buffer),
-            None => self.socket.read(buffer),
+            None => self.read_clear(buffer),
         }
     }
 

@@ -57,7 +57,7 @@ impl Security {
     }
 
     /// Never called.
-    pub fn end(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+    pub fn end(&mut self, _: &mut dyn Stream) -> io::Result<Option<u8>> {
         match self.0 {}
     }
 

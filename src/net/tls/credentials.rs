@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use ring::digest::{Digest, SHA256, digest};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -25,7 +25,7 @@ const DAY: i64 = 24 * 60 * 60;
 pub struct Credentials {
     key: Arc<CertifiedKey>,
     validity: Validity,
-    fingerprint: [u8; SHA256_OUTPUT_LEN],
+    fingerprint: Digest,
     key_is_exposed: bool,
 }
 
@@ -66,8 +66,7 @@ impl Credentials {
     ) -> Result<Self, Problem> {
         let leaf = chain.first().ok_or(Problem::NoCertificate)?;
         let validity = x509::validity(leaf).map_err(|why| Problem::BadCertificate(1, why))?;
-        let mut fingerprint = [0; SHA256_OUTPUT_LEN];
-        fingerprint.copy_from_slice(digest(&SHA256, leaf).as_ref());
+        let fingerprint = digest(&SHA256, leaf);
         let signer = any_supported_type(key).map_err(|_| Problem::BadKey)?;
         let key = CertifiedKey::new(chain, signer);
         match key.keys_match() {
@@ -90,8 +89,8 @@ impl Credentials {
 
     /// The SHA-256 of the certificate, as clients show it to their users: `AA:BB:…`.
     pub fn fingerprint(&self) -> String {
-        let mut text = String::with_capacity(3 * SHA256_OUTPUT_LEN);
-        for byte in self.fingerprint {
+        let mut text = String::new();
+        for byte in self.fingerprint.as_ref() {
             let colon = if text.is_empty() { "" } else { ":" };
             // A String takes everything.
             let _ = write!(text, "{colon}{byte:02X}");

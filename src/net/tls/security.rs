@@ -13,7 +13,7 @@ use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
-use super::wire::{Record, Wire};
+use super::wire::{Incoming, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
@@ -81,16 +81,19 @@ impl Security {
     }
 
     /// See [`Channel::unsecure`](crate::net::Channel::unsecure). The records are read one by
-    /// one, because behind the last of them the next byte is clear text already.
-    pub fn end(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+    /// one, because behind the last of them the next byte is clear text already. There are
+    /// clients that end TLS without saying so: then their first byte is what this gives.
+    pub fn end(&mut self, socket: &mut dyn Stream) -> io::Result<Option<u8>> {
         self.announce_end();
         for _ in 0..TLS_READS_PER_CALL {
             self.flush(socket)?;
             if self.ended {
-                return Ok(());
+                return Ok(None);
             }
-            let record = self.last_records.read_from(socket)?;
-            self.take_in(&mut record.as_slice())?;
+            match self.last_records.read_from(socket)? {
+                Incoming::Record(record) => self.take_in(&mut record.as_slice())?,
+                Incoming::Text(first) => return Ok(Some(first)),
+            }
         }
         Err(io::ErrorKind::Interrupted.into())
     }

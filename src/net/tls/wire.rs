@@ -5,6 +5,7 @@
 //! (RFC 8446 §5.1), for the end of TLS on a connection that goes on in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::ops::RangeInclusive;
 
 use crate::net::Stream;
 
@@ -52,6 +53,16 @@ impl Write for Wire<'_> {
 
 const HEADER_BYTES: usize = 5;
 
+/// What a record begins with: from `change_cipher_spec` to `application_data`. No FTP command does.
+const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
+
+/// What has come.
+pub(super) enum Incoming {
+    Record(Vec<u8>),
+    /// The first byte of clear text: the peer has ended TLS without a word.
+    Text(u8),
+}
+
 /// A record that is coming in.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -59,16 +70,24 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Reads on; a whole record, once it is there.
+    /// Reads on, to the end of the record, or to a first byte that begins none.
     ///
     /// # Errors
     /// `WouldBlock` until then; `UnexpectedEof`.
-    pub(super) fn read_from(&mut self, socket: &mut dyn Stream) -> io::Result<Vec<u8>> {
+    pub(super) fn read_from(&mut self, socket: &mut dyn Stream) -> io::Result<Incoming> {
         loop {
+            match self.bytes.as_slice() {
+                [first, ..] if !CONTENT_TYPES.contains(first) => {
+                    let first = *first;
+                    self.bytes.clear();
+                    return Ok(Incoming::Text(first));
+                }
+                _ => {}
+            }
             let wanted = self.length();
             let had = self.bytes.len();
             if had == wanted {
-                return Ok(std::mem::take(&mut self.bytes));
+                return Ok(Incoming::Record(std::mem::take(&mut self.bytes)));
             }
             self.bytes.resize(wanted, 0);
             let read = socket.read(self.bytes.get_mut(had..).unwrap_or_default());
@@ -80,9 +99,11 @@ impl Record {
         }
     }
 
-    /// Its length, or that of its header while that is not there.
+    /// Up to where to read: its end, that of its header while that is not there, and before
+    /// everything its first byte.
     fn length(&self) -> usize {
         match self.bytes.as_slice() {
+            [] => 1,
             [_, _, _, high, low, ..] => {
                 HEADER_BYTES + usize::from(u16::from_be_bytes([*high, *low]))
             }

@@ -4,6 +4,7 @@
 //! are seconds since 1970; a certificate that begins before is none that can be read.
 
 use x509_cert::Certificate;
+use x509_cert::certificate::Version;
 use x509_cert::der::asn1::PrintableStringRef;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Tag, Tagged as _};
@@ -12,6 +13,9 @@ use x509_cert::time::Time;
 /// `id-at-commonName`.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
+/// What `openssl x509 -req` makes that is given no extensions, and TLS 1.3 does not take.
+const OLD_VERSION: &str = "it is not of X.509 version 3; openssl req -x509 makes one that is";
+
 /// From when until when a certificate is valid, both seconds included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
@@ -19,10 +23,14 @@ pub(super) struct Validity {
     pub(super) not_after: i64,
 }
 
-/// The dates of a certificate, or what is wrong with it.
+/// The dates of a server's certificate, or what is wrong with it.
 pub(super) fn validity(der: &[u8]) -> Result<Validity, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
-    let validity = certificate.tbs_certificate().validity();
+    let content = certificate.tbs_certificate();
+    if content.version() != Version::V3 {
+        return Err(OLD_VERSION.to_owned());
+    }
+    let validity = content.validity();
     Ok(Validity {
         not_before: seconds(validity.not_before),
         not_after: seconds(validity.not_after),
@@ -56,6 +64,7 @@ pub(super) fn common_name(der: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, date_time_ymd};
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
     fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
         let mut params = CertificateParams::default();
@@ -90,6 +99,13 @@ mod tests {
         assert!(validity(&der).is_ok());
         assert!(validity(&der[..der.len() - 1]).is_err());
         assert!(validity(b"").is_err());
+    }
+
+    #[test]
+    fn an_old_version() {
+        let pem = include_bytes!("fixtures/version1.pem");
+        let der = CertificateDer::from_pem_slice(pem).unwrap();
+        assert_eq!(validity(&der), Err(OLD_VERSION.to_owned()));
     }
 
     #[test]

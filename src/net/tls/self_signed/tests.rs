@@ -80,7 +80,7 @@ fn the_dates() {
     let made = make(&[], NOW);
     assert_eq!(made.not_before(), NOW - DAY);
     assert_eq!(made.not_after(), NOW + life);
-    // Ten years on, less a day for the leap years that there may be.
+    // Ten years have two leap days at the least.
     assert_eq!(made.expiry(NOW + 3651 * DAY), Expiry::Soon { days: 1 });
 }
 
