@@ -2,6 +2,7 @@
 //! early. RFC 4217, RFC 8446.
 //!
 //! It owns the cases that are more than a dialogue; the dialogues are in `tests/transcripts`.
+//! Whether real clients understand it all is seen in `tests/clients`.
 
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -9,8 +10,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::tls::{TlsClient, Version};
-use support::{DataChannel, Starter};
+mod transfers;
+
+use support::Starter;
 
 /// A server whose directory anonymous may write, with a certificate of its own making.
 fn writable() -> Starter {
@@ -18,24 +20,10 @@ fn writable() -> Starter {
     starter.argument("--tls-self-signed").serving(|_| ())
 }
 
-#[test]
-fn files_go_both_ways_in_every_version() {
-    let server = writable().listen("127.0.0.1:0");
-    let server = server.listen_for_tls("127.0.0.1:0").start();
-    let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-    for version in Version::ALL {
-        let client = TlsClient::of(version);
-        let mut control = server.private(&client);
-        control.store("f", &content);
-        assert!(std::fs::read(server.file("f")).unwrap() == content);
-        assert!(control.retrieve("f") == content);
-        let data = DataChannel::port(&mut control);
-        control.command("RETR f", 150);
-        assert!(data.receive() == content);
-        control.expect(226);
-        let mut implicit = support::Control::implicit(server.secure_address(), &client);
-        implicit.log_in("anonymous", "x");
-        implicit.command("TYPE I", 200);
-        assert!(implicit.retrieve("f") == content);
-    }
+/// Bytes of which no two neighbourhoods are the same.
+fn content(length: u32) -> Vec<u8> {
+    let words = (0..length.div_ceil(4)).map(|n| n.wrapping_mul(0x9E37_79B1).to_le_bytes());
+    let mut bytes: Vec<u8> = words.flatten().collect();
+    bytes.truncate(length as usize);
+    bytes
 }
