@@ -10,6 +10,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod certificates;
+mod faults;
+mod patience;
+mod sessions;
 mod transfers;
 
 use support::Starter;
