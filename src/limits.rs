@@ -92,8 +92,14 @@ pub const TLS_READS_PER_CALL: usize = 64;
 /// there are clients that use each once: for so many transfers, if these give them no more.
 pub const TLS_TICKETS_CONTROL: usize = 8;
 
-/// Tickets that a data connection is given, for the transfers that follow.
+/// Tickets that a data connection is given over which the server sends, for the transfers that
+/// follow.
 pub const TLS_TICKETS_DATA: usize = 2;
+
+/// Tickets that an upload is given where data connections must resume a session, for clients that
+/// use each once. Elsewhere it is given none: a client that closes an upload without having read
+/// them resets it, and what is still on its way is lost.
+pub const TLS_TICKETS_UPLOAD: usize = 1;
 
 /// TLS sessions that are kept here, of TLS 1.2 clients that know no tickets.
 pub const TLS_SESSIONS_KEPT: usize = 256;
