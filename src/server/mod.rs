@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::config::{Config, TlsConfig};
+use crate::config::Config;
 use crate::limits;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
@@ -120,13 +120,7 @@ impl Server {
         } else {
             0
         };
-        let acceptor = match &config.tls {
-            None => None,
-            Some(tls) => {
-                let loaded = tls::load(tls, None, network.unix_time());
-                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
-            }
-        };
+        let acceptor = load_acceptor(&config, network.unix_time())?;
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
@@ -152,27 +146,12 @@ impl Server {
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config
-            .tls
-            .as_ref()
-            .is_some_and(|tls| !tls.listen.is_empty());
-        let addresses = if only_secure && config.listen.is_empty() {
-            Vec::new()
-        } else {
-            listen(&mut reactor, &config.listen)?
-        };
-        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
+        let (addresses, secure_addresses) = open_doors(&mut reactor, &config)?;
         let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
         log::debug!(
             "{} connections can take {most} MiB of buffers",
             config.connections
         );
-        if !secure_addresses.is_empty() {
-            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-        }
-        if !addresses.is_empty() {
-            log::info!("Start serving at {}", shown(&addresses));
-        }
         Ok(Self {
             reactor,
             addresses,
@@ -235,16 +214,40 @@ impl Server {
     }
 }
 
+fn load_acceptor(config: &Config, now: i64) -> Result<Option<Acceptor>, Error> {
+    let loaded = config.tls.as_ref().map(|tls| tls::load(tls, None, now));
+    loaded
+        .transpose()
+        .map_err(|error| Error::Tls(error.to_string()))
+}
+
+/// Listens everywhere: in the clear, and where TLS begins at once.
+fn open_doors(
+    reactor: &mut Reactor,
+    config: &Config,
+) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Error> {
+    let for_tls = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
+    let clear = if config.listen.is_empty() && !for_tls.is_empty() {
+        Vec::new()
+    } else {
+        listen(reactor, &config.listen)?
+    };
+    let secure = listen_for_tls(reactor, for_tls)?;
+    if !secure.is_empty() {
+        log::info!("Start serving FTPS at {}", shown(&secure));
+    }
+    if !clear.is_empty() {
+        log::info!("Start serving at {}", shown(&clear));
+    }
+    Ok((clear, secure))
+}
+
 fn shown(addresses: &[SocketAddr]) -> String {
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     shown.join(", ")
 }
 
-fn listen_for_tls(
-    reactor: &mut Reactor,
-    tls: Option<&TlsConfig>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
+fn listen_for_tls(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
     let listen = |&address| {
         let listening = reactor.listen(address, Protocol::Ftps);
         listening.map_err(|error| Error::Listen(address, error))
