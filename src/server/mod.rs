@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, TlsConfig};
 use crate::limits;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
@@ -120,7 +120,7 @@ impl Server {
         } else {
             0
         };
-        let acceptor = load_acceptor(&config, network.unix_time())?;
+        let acceptor = load_acceptor(config.tls.as_ref(), network.unix_time())?;
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
@@ -146,7 +146,8 @@ impl Server {
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });
-        let (addresses, secure_addresses) = open_doors(&mut reactor, &config)?;
+        let (addresses, secure_addresses) =
+            open_doors(&mut reactor, &config.listen, config.tls.as_ref())?;
         let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
         log::debug!(
             "{} connections can take {most} MiB of buffers",
@@ -214,8 +215,8 @@ impl Server {
     }
 }
 
-fn load_acceptor(config: &Config, now: i64) -> Result<Option<Acceptor>, Error> {
-    let loaded = config.tls.as_ref().map(|tls| tls::load(tls, None, now));
+fn load_acceptor(tls: Option<&TlsConfig>, now: i64) -> Result<Option<Acceptor>, Error> {
+    let loaded = tls.map(|tls| tls::load(tls, None, now));
     loaded
         .transpose()
         .map_err(|error| Error::Tls(error.to_string()))
@@ -224,13 +225,14 @@ fn load_acceptor(config: &Config, now: i64) -> Result<Option<Acceptor>, Error> {
 /// Listens everywhere: in the clear, and where TLS begins at once.
 fn open_doors(
     reactor: &mut Reactor,
-    config: &Config,
+    wanted: &[SocketAddr],
+    tls: Option<&TlsConfig>,
 ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Error> {
-    let for_tls = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-    let clear = if config.listen.is_empty() && !for_tls.is_empty() {
+    let for_tls = tls.map_or(&[][..], |tls| &tls.listen);
+    let clear = if wanted.is_empty() && !for_tls.is_empty() {
         Vec::new()
     } else {
-        listen(reactor, &config.listen)?
+        listen(reactor, wanted)?
     };
     let secure = listen_for_tls(reactor, for_tls)?;
     if !secure.is_empty() {
