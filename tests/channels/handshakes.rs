@@ -237,7 +237,7 @@ fn a_data_connection_without_its_session_is_refused_with_and_without_room() {
 
             let wire = Shared::new();
             let mut data = Channel::clear(wire.socket());
-            data.secure(ACCEPTOR.data(tag).unwrap());
+            data.secure(ACCEPTOR.data(tag, false).unwrap());
             let mut peer = Peer::new(version);
             wire.lock().room = room;
             let refused = (0..20_000).find_map(|_| {
@@ -269,7 +269,7 @@ fn a_data_connection_with_its_session_is_taken_and_with_a_foreign_one_refused() 
         for (tag, why) in [(own, None), (foreign, Some("another control connection"))] {
             let wire = Shared::new();
             let mut data = Channel::clear(wire.socket());
-            data.secure(ACCEPTOR.data(tag).unwrap());
+            data.secure(ACCEPTOR.data(tag, false).unwrap());
             let step = shake_hands(&mut data, &mut Peer::with(&config), &wire);
             assert_eq!(step.is_ok(), why.is_none(), "{step:?}");
             let remark = data.take_remark();
