@@ -4,8 +4,9 @@
 //! default order, and so agree on the same version and suite.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -53,7 +54,12 @@ impl Identity {
             directory: TempDir::new()?,
         };
         fs::write(identity.certificate(), certificate.pem())?;
-        fs::write(identity.key(), key.serialize_pem())?;
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(identity.key())?
+            .write_all(key.serialize_pem().as_bytes())?;
         Ok(identity)
     }
 

@@ -55,6 +55,7 @@ pub(crate) fn run(task: &Task) -> io::Result<()> {
 }
 
 fn serve(socket: TcpStream, config: Arc<ServerConfig>, task: &Task) -> io::Result<()> {
+    socket.set_nodelay(true)?;
     let tls = ServerConnection::new(config).map_err(io::Error::other)?;
     let stream = StreamOwned::new(tls, socket);
     match task.direction {
@@ -91,5 +92,7 @@ fn receive(mut stream: Secured, file: &Path) -> io::Result<()> {
         }
         part.write_all(buffer.get(..count).unwrap_or_default())?;
     }
-    fs::rename(temporary, file)
+    fs::rename(temporary, file)?;
+    stream.conn.send_close_notify();
+    stream.flush()
 }

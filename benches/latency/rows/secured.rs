@@ -44,7 +44,8 @@ pub(super) fn stor(bench: &Bench) -> io::Result<Vec<Line>> {
 /// A server, a bare loop with the same certificate, and a client of both.
 struct Arena {
     subjects: Both<Subject>,
-    client: Client,
+    /// One each: what it keeps of sessions goes by the name of the host, which is the same.
+    clients: Both<Client>,
     _identity: Identity,
 }
 
@@ -65,16 +66,19 @@ impl Arena {
                 server: bench.start_secured(served.path(), &identity)?,
                 floor,
             },
-            client: identity.client(Resumption::in_memory_sessions(SESSIONS))?,
+            clients: Both {
+                server: identity.client(Resumption::in_memory_sessions(SESSIONS))?,
+                floor: identity.client(Resumption::in_memory_sessions(SESSIONS))?,
+            },
             _identity: identity,
         })
     }
 
     fn ways(&self) -> io::Result<Both<Way>> {
-        let (client, address) = (self.client.clone(), self.subjects.floor.address);
+        let (client, address) = (self.clients.floor.clone(), self.subjects.floor.address);
         let connect = move || client.secure(connect(address)?);
         Ok(Both {
-            server: protected(self.subjects.server.address, &self.client)?,
+            server: protected(self.subjects.server.address, &self.clients.server)?,
             floor: Way::Bare(Box::new(connect)),
         })
     }
