@@ -21,7 +21,7 @@ pub(crate) enum Value {
     Throughput(f64),
     /// Memory.
     Bytes(f64),
-    /// How many.
+    /// How many a second.
     #[cfg(feature = "tls")]
     Count(f64),
 }
@@ -118,7 +118,7 @@ impl fmt::Display for Value {
             Self::Bytes(bytes) if *bytes < 4096.0 => format!("{bytes:.0} B"),
             Self::Bytes(bytes) => format!("{:.1} KiB", bytes / 1024.0),
             #[cfg(feature = "tls")]
-            Self::Count(count) => format!("{count:.1}"),
+            Self::Count(count) => format!("{count:.1} /s"),
         };
         f.pad(&text)
     }

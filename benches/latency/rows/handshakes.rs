@@ -1,7 +1,8 @@
 //! The row of TLS handshakes: how long a command waits while fifty clients a second arrive.
 //!
 //! Each costs the loop a signature. The commands are sent at set times, not one after the other:
-//! a client that waits for its reply would send nothing during just those moments that count.
+//! a client that waits for its reply would send nothing during just those moments that count. The
+//! floor is the same server while nobody arrives: what the machine adds by itself.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use rustls::client::Resumption;
 use tempfile::TempDir;
 
 use crate::Bench;
-use crate::alternate::Times;
+use crate::alternate::{Rates, Side, Times, alternate};
 use crate::control::{Control, NOOP};
 use crate::table::{Line, Value};
 use crate::tls::{Client, Identity, KeyKind};
@@ -27,18 +28,17 @@ const ARRIVAL: Duration = Duration::from_millis(100);
 /// From one command to the next.
 const PAUSE: Duration = Duration::from_millis(1);
 
+const P256: [&str; 3] = ["NOOP, P-256, p50", "NOOP, P-256, p99", "P-256 handshakes"];
+const RSA: [&str; 3] = [
+    "NOOP, RSA-2048, p50",
+    "NOOP, RSA-2048, p99",
+    "RSA-2048 handshakes",
+];
+
 /// NOOPs in the clear beside handshakes in full.
 pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
-    let mut lines = beside(
-        bench,
-        KeyKind::P256,
-        ["P-256, p50", "P-256, p99", "P-256, handshakes/s"],
-    )?;
-    match beside(
-        bench,
-        KeyKind::Rsa2048,
-        ["RSA, p50", "RSA, p99", "RSA, handshakes/s"],
-    ) {
+    let mut lines = beside(bench, KeyKind::P256, P256)?;
+    match beside(bench, KeyKind::Rsa2048, RSA) {
         Ok(more) => lines.extend(more),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
             eprintln!("tls-busy: without RSA: {error}");
@@ -54,25 +54,37 @@ fn beside(bench: &Bench, kind: KeyKind, names: [&'static str; 3]) -> io::Result<
     let server = bench.start_secured(directory.path(), &identity)?;
     let client = identity.client(Resumption::disabled())?;
     let mut control = Control::connect(server.address)?;
-    let mut times = Times::new()?;
+    let mut times = Times::both()?;
+    let mut rates = Rates::default();
     let effort = bench.effort(4, 2500);
-    let start = Instant::now();
-    let made = beside_handshakes(server.address, &client, || {
-        for number in (0..).take(effort.rounds * effort.per_round) {
-            let due = start + PAUSE * number;
-            await_time(due);
-            times.time(|| control.ask(NOOP, b"200"))?;
+    alternate(effort, |side| {
+        let start = Instant::now();
+        let mut measure = || time_paced(&mut control, times.of(side), effort.per_round);
+        match side {
+            Side::Server => {
+                let made = beside_handshakes(server.address, &client, measure)?;
+                rates.note(made, start);
+                Ok(())
+            }
+            Side::Floor => measure(),
         }
-        Ok(())
     })?;
-    let rate = f64::from(made) / start.elapsed().as_secs_f64();
     let [p50, p99, arrived] = names;
-    let quantile = |fraction| Value::Time(times.quantile(fraction));
     Ok(vec![
-        Line::alone(format!("NOOP, {p50}"), quantile(0.5), ""),
-        Line::alone(format!("NOOP, {p99}"), quantile(0.99), "< 3000 us"),
-        Line::alone(arrived, Value::Count(rate), "about 50"),
+        Line::quantile(p50, &times, 0.5, ""),
+        Line::quantile(p99, &times, 0.99, "< 3000 us"),
+        Line::alone(arrived, Value::Count(rates.median()), "about 50/s"),
     ])
+}
+
+/// Notes `count` round trips that begin at set times.
+fn time_paced(control: &mut Control, times: &mut Times, count: usize) -> io::Result<()> {
+    let start = Instant::now();
+    for number in (0..).take(count) {
+        await_time(start + PAUSE * number);
+        times.time(|| control.ask(NOOP, b"200"))?;
+    }
+    Ok(())
 }
 
 /// Calls `measure` while clients arrive; how many did.
@@ -80,12 +92,12 @@ fn beside_handshakes(
     address: SocketAddr,
     client: &Client,
     measure: impl FnOnce() -> io::Result<()>,
-) -> io::Result<u32> {
+) -> io::Result<usize> {
     let stop = AtomicBool::new(false);
     let begin = Instant::now();
     let arrive = |first: Instant| {
         step_back();
-        let mut made = 0;
+        let mut made = 0_u32;
         while !stop.load(Ordering::Relaxed) {
             await_time(first + ARRIVAL * made);
             Control::connect(address)?.secure(client)?;
@@ -105,7 +117,7 @@ fn beside_handshakes(
             let result: io::Result<u32> = arrival
                 .join()
                 .unwrap_or_else(|_| Err(io::Error::other("a client panicked")));
-            made += result?;
+            made += usize::try_from(result?).unwrap_or_default();
         }
         measured.map(|()| made)
     })
