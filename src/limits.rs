@@ -88,6 +88,21 @@ pub const HANDSHAKES_PER_PASS: usize = 1;
 /// busy for ever with records that hold nothing.
 pub const TLS_READS_PER_CALL: usize = 64;
 
+/// The longest TLS record: RFC 5246 §6.2.3, and its header. RFC 8446 has none that is longer.
+pub const TLS_RECORD_BYTES: usize = (1 << 14) + 2048 + 5;
+
+/// Room from which on a secured connection is read in large pieces: an upload has it, a control
+/// connection, which has little to say, does not.
+pub const TLS_BULK_BYTES: usize = 2 * TLS_RECORD_BYTES;
+
+/// What TLS keeps for two connections that wait for a slow client: a chunk as read and, on both,
+/// its records. One that is idle has a buffer of 4 KiB in rustls.
+pub const TLS_BYTES: usize = if cfg!(feature = "tls") {
+    3 * CHUNK_BYTES + 2 * TLS_RECORD_BYTES
+} else {
+    0
+};
+
 /// Tickets that a control connection is given in TLS 1.3. They can be used again and again, but
 /// there are clients that use each once: for so many transfers, if these give them no more.
 pub const TLS_TICKETS_CONTROL: usize = 8;
@@ -193,6 +208,7 @@ pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
         + SORTED_ENTRIES * 440 // a directory that is gathered, with the longest names
         + 2 * CHUNK_BYTES // converted bytes that a slow data connection has not taken
         + deflate::STATE_BYTES // MODE Z, where it is compiled in
+        + TLS_BYTES // of its control and its data connection
         + 2 * 1024; // the connection and its session
     connections * per_connection
         + (workers + 1) * 4 * CHUNK_BYTES // scratch

@@ -5,6 +5,8 @@
 //! written only when the socket has all of it, so that its callers need no second bookkeeping.
 //! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
 
+mod bulk;
+
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use rustls::{HandshakeKind, ServerConnection};
 use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
 use super::wire::{Incoming, Record, Wire};
-use crate::limits::{CHUNK_BYTES, TLS_READS_PER_CALL};
+use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
 
@@ -174,6 +176,9 @@ impl Security {
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
         if self.stage == Stage::Ending {
             return socket.read(buffer);
+        }
+        if buffer.len() >= TLS_BULK_BYTES {
+            return self.read_in_bulk(socket, buffer);
         }
         self.unfinished = false;
         let mut count = 0;
