@@ -134,8 +134,6 @@ fn a_hundred_half_handshakes_hold_up_nobody_and_end_in_time() {
     control.store("f", b"content");
     assert_eq!(control.retrieve("f"), b"content");
     Control::connect(server.address).command("NOOP", 200);
-    // Whether they were still there meanwhile: the first is over not before its time.
-    let served = begun.elapsed();
     for mut socket in hesitant {
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut rest = Vec::new();
@@ -143,7 +141,6 @@ fn a_hundred_half_handshakes_hold_up_nobody_and_end_in_time() {
         assert!(end.is_ok() || !is_timeout(&end), "{end:?}");
         assert!(begun.elapsed() >= SHORT * 10);
     }
-    assert!(served < begun.elapsed());
     control.command("NOOP", 200);
 }
 

@@ -208,11 +208,9 @@ fn many_commands_in_one_segment_are_answered_in_their_order() {
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
         for round in 0..20 {
-            let mut script = String::new();
-            for n in 0..20 {
-                script += &format!("MKD {round}-{n}\r\nNOOP\r\nRMD {round}-{n}\r\nPWD\r\n");
-            }
-            control.send_raw(script.as_bytes());
+            let one = |n| format!("MKD {round}-{n}\r\nNOOP\r\nRMD {round}-{n}\r\nPWD\r\n");
+            let script: Vec<String> = (0..20).map(one).collect();
+            control.send_raw(script.concat().as_bytes());
             for n in 0..20 {
                 let made = control.expect(257);
                 assert!(made.text().contains(&format!("/{round}-{n}")), "{made:?}");
