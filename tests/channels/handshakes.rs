@@ -221,6 +221,36 @@ fn a_handshake_waits_for_room_wherever_there_is_none() {
     }
 }
 
+/// Whether a data connection may be used is decided however slowly its client takes what it is
+/// sent: the policy holds for those who leave no room for their tickets, too.
+#[test]
+fn a_data_connection_without_its_session_is_refused_with_and_without_room() {
+    for version in VERSIONS {
+        for room in [usize::MAX, 1] {
+            let control_wire = Shared::new();
+            let (mut channel, tag) = control(&control_wire);
+            shake_hands(&mut channel, &mut Peer::new(version), &control_wire).unwrap();
+
+            let wire = Shared::new();
+            let mut data = Channel::clear(wire.socket());
+            data.secure(ACCEPTOR.data(tag).unwrap());
+            let mut peer = Peer::new(version);
+            wire.lock().room = room;
+            let refused = (0..20_000).find_map(|_| {
+                wire.lock().inbound.extend(peer.sends());
+                assert!(data.is_handshaking(), "it is used before it is looked at");
+                let step = settle(&mut data, &wire);
+                let answer = std::mem::take(&mut wire.lock().outbound);
+                peer.hears(&answer);
+                wire.lock().room = room;
+                kind(&step).filter(|&kind| kind != io::ErrorKind::WouldBlock)
+            });
+            assert_eq!(refused, Some(io::ErrorKind::PermissionDenied));
+            assert!(data.take_remark().unwrap().contains("it has offered none"));
+        }
+    }
+}
+
 #[test]
 fn a_data_connection_with_its_session_is_taken_and_with_a_foreign_one_refused() {
     for version in VERSIONS {

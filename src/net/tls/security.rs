@@ -24,13 +24,12 @@ pub struct Security {
     binding: Arc<Binding>,
     /// Of a data connection: whether it must resume.
     data_session: DataSession,
+    stage: Stage,
     /// Bytes that were encrypted and are not reported as written yet: some of their records may
     /// still be here.
     owed: usize,
     /// The peer has said that it ends, or the socket has.
     ended: bool,
-    /// We have said so; what comes then is not looked at any more.
-    end_is_said: bool,
     /// The last read stopped before the socket was drained.
     unfinished: bool,
     /// Of a connection that goes on in the clear: what has come of the record that is awaited.
@@ -38,6 +37,19 @@ pub struct Security {
     /// Bytes of a file on their way; made for the first one.
     chunk: Vec<u8>,
     remark: Option<String>,
+}
+
+/// How far it is.
+///
+/// ```text
+///   Handshaking ──made, sent, and looked at──▶ Established ──we say that we end──▶ Ending
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Handshaking,
+    Established,
+    /// What comes now is not looked at any more.
+    Ending,
 }
 
 impl Security {
@@ -50,9 +62,9 @@ impl Security {
             tls,
             binding,
             data_session,
+            stage: Stage::Handshaking,
             owed: 0,
             ended: false,
-            end_is_said: false,
             unfinished: false,
             last_records: Record::default(),
             chunk: Vec::new(),
@@ -61,8 +73,8 @@ impl Security {
     }
 
     /// Whether the handshake is still to be made, or has failed.
-    pub fn is_handshaking(&self) -> bool {
-        self.tls.is_handshaking()
+    pub const fn is_handshaking(&self) -> bool {
+        matches!(self.stage, Stage::Handshaking)
     }
 
     /// See [`Channel::handshake`](crate::net::Channel::handshake).
@@ -70,7 +82,9 @@ impl Security {
         for _ in 0..TLS_READS_PER_CALL {
             self.flush(socket)?;
             if !self.tls.is_handshaking() {
-                return self.check_session();
+                self.check_session()?;
+                self.stage = Stage::Established;
+                return Ok(());
             }
             if self.ended {
                 return Err(self.failed("the client left"));
@@ -155,7 +169,7 @@ impl Security {
     /// # Errors
     /// `UnexpectedEof` where the socket has ended without that.
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.end_is_said {
+        if self.stage == Stage::Ending {
             return socket.read(buffer);
         }
         self.unfinished = false;
@@ -234,8 +248,8 @@ impl Security {
     }
 
     fn announce_end(&mut self) {
-        if !self.end_is_said {
-            self.end_is_said = true;
+        if self.stage != Stage::Ending {
+            self.stage = Stage::Ending;
             self.tls.send_close_notify();
         }
     }
