@@ -176,6 +176,37 @@ fn what_the_peer_says_is_read_however_it_comes() {
     }
 }
 
+/// At each byte of three records: what came before the cut is read, and the cut is no end.
+#[test]
+fn an_end_that_was_not_announced_is_an_error_at_each_byte() {
+    for version in VERSIONS {
+        for end in [End::Fin, End::Reset] {
+            let length = record(&mut secured(version).1).len();
+            for cut in 0..=length {
+                let (mut channel, mut peer, wire) = secured(version);
+                let mut bytes = record(&mut peer);
+                bytes.truncate(cut);
+                wire.lock().inbound.extend(bytes);
+                wire.lock().end = end;
+                let (_, error) = read_all(&mut channel, 64);
+                let kind = error.unwrap_err().kind();
+                assert_ne!(
+                    kind,
+                    io::ErrorKind::WouldBlock,
+                    "at {cut}: an end that nobody sees"
+                );
+                // And it stays so.
+                let (_, again) = read_all(&mut channel, 64);
+                assert_eq!(again.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            }
+        }
+    }
+}
+
+fn record(peer: &mut Peer) -> Vec<u8> {
+    [peer.says(b"the first"), peer.says(b"the second")].concat()
+}
+
 /// A caller stops at a short read, unless it is told that there is more. So the kernel has
 /// nothing then, and TLS has nothing either.
 #[test]

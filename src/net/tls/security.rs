@@ -184,8 +184,10 @@ impl Security {
                 Ok(0) => return Ok(count),
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if is_drained {
-                        return or_would_block(count);
+                    // A short read says so only where it gave something: what came may be
+                    // half a record, and behind it an end that is not reported a second time.
+                    if is_drained && count > 0 {
+                        return Ok(count);
                     }
                     match self.receive(socket) {
                         Ok(drained) => is_drained = drained,
