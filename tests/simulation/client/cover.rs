@@ -178,6 +178,10 @@ impl Guest {
         let part = |count: usize| hello[..count.min(hello.len() - 1)].to_vec();
         match self.habits.opening {
             Opening::Proper => return self.cover.secret = Some(keys.for_control()),
+            // Whether it comes about is to be seen; at the other door it says nothing at all.
+            Opening::AndMore if self.habits.secrecy != Secrecy::Implicit => {
+                return self.cover.secret = Some(keys.for_control());
+            }
             Opening::AndMore => {}
             Opening::Garbage => self.unsent = b"USER ann\r\nPASS secret\r\nQUIT\r\n".to_vec(),
             Opening::Stops(count) | Opening::Resets(count) | Opening::Leaves(count) => {
@@ -256,6 +260,14 @@ impl Guest {
         true
     }
 
+    /// What was said behind AUTH in the clear is said in vain, and so is the hello.
+    pub(super) fn check_beginning(&self, world: &mut World) {
+        let has_begun = self.cover.secret.is_some() && !self.cover.is_handshaking();
+        if has_begun && self.habits.opening == Opening::AndMore {
+            self.complain("TLS began behind a command in the clear", world);
+        }
+    }
+
     /// Whether the server may have left before TLS had begun: it was too slow, or there was no
     /// room for one more.
     pub(super) fn was_too_slow_to_begin(&self, world: &World) -> bool {
@@ -271,6 +283,7 @@ impl Guest {
     /// The connection has broken: whether it was TLS that broke, which no weather excuses.
     pub(super) fn check_break(&self, id: WireId, error: &io::Error, world: &mut World) {
         match error.kind() {
+            io::ErrorKind::InvalidData if self.habits.opening == Opening::AndMore => {}
             io::ErrorKind::InvalidData => self.complain(&format!("TLS: {error}"), world),
             io::ErrorKind::UnexpectedEof => {
                 self.check_end(id, world);

@@ -128,6 +128,7 @@ impl Guest {
             Life::Talking | Life::Leaving => {
                 self.hear(world);
                 self.carry(world);
+                self.perhaps_die(world);
                 self.talk(world);
                 self.flush(world);
             }
@@ -165,7 +166,9 @@ impl Guest {
     fn hear(&mut self, world: &mut World) {
         let mut buffer = [0; 512];
         while let Some(id) = self.control.filter(|_| self.life != Life::Foul) {
-            match self.cover.read(id, world, &mut buffer) {
+            let read = self.cover.read(id, world, &mut buffer);
+            self.check_beginning(world);
+            match read {
                 Ok(0) if self.cover.is_clearing => {
                     if !self.finish_clearing(id, world) {
                         return;

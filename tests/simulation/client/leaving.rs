@@ -42,6 +42,15 @@ impl Guest {
         }
     }
 
+    /// Who is going to be killed mostly is in the middle of an upload.
+    pub(super) fn perhaps_die(&mut self, world: &mut World) {
+        let is_mortal = self.life == Life::Talking && self.habits.farewell == Farewell::Kill;
+        let uploads = self.haul.as_ref().is_some_and(Haul::is_half_sent);
+        if is_mortal && uploads && self.rng.one_in(3) {
+            self.take_leave(world);
+        }
+    }
+
     /// Closes both connections, in the one order or the other.
     fn close_all(&mut self, world: &mut World) {
         let is_killed = self.habits.farewell == Farewell::Kill;
@@ -74,16 +83,21 @@ impl Guest {
         self.life = Life::Gone;
     }
 
+    /// Of TLS alone, with a last command just before it, or of the connection.
     fn end_own_side(&mut self, id: WireId, world: &mut World) {
-        if let Some(secret) = &mut self.cover.secret
-            && self.habits.announces
-            && secret.say_end(id, world).is_err()
-        {
-            // There is no room for it yet.
-            self.life = Life::Talking;
-            return;
+        if self.cover.secret.is_some() && self.habits.announces {
+            self.say(Line::new(Kind::Noop, "NOOP"), world);
+            if !self.unsent.is_empty() {
+                // There is no room for it yet.
+                self.life = Life::Talking;
+                return;
+            }
+            if let Some(secret) = &mut self.cover.secret {
+                secret.say_end(id, world).ok();
+            }
+        } else {
+            world.shutdown(id, Side::Client).ok();
         }
-        world.shutdown(id, Side::Client).ok();
         self.half_closed = Some(world.now);
     }
 

@@ -145,6 +145,15 @@ impl Haul {
         self.gave_up
     }
 
+    /// Whether it is an upload of which a part is sent.
+    pub(crate) const fn is_half_sent(&self) -> bool {
+        let sent = match &self.goods {
+            Goods::Send { sent, finished, .. } if !*finished => *sent,
+            _ => 0,
+        };
+        sent > 0 && self.begun
+    }
+
     pub(super) const fn is_upload(&self) -> bool {
         matches!(self.goods, Goods::Send { .. })
     }
