@@ -123,12 +123,33 @@ pub const HANDSHAKES_PER_PASS: usize = 1;
 /// busy for ever with records that hold nothing.
 pub const TLS_READS_PER_CALL: usize = 64;
 
+/// The longest TLS record: RFC 5246 §6.2.3, and its header. RFC 8446 has none that is longer.
+pub const TLS_RECORD_BYTES: usize = (1 << 14) + 2048 + 5;
+
+/// Room from which on a secured connection is read in large pieces: an upload has it, a control
+/// connection, which has little to say, does not.
+pub const TLS_BULK_BYTES: usize = 2 * TLS_RECORD_BYTES;
+
+/// What TLS keeps for two connections that wait for a slow client: a chunk as read and, on both,
+/// its records. One that is idle has a buffer of 4 KiB in rustls.
+pub const TLS_BYTES: usize = if cfg!(feature = "tls") {
+    3 * CHUNK_BYTES + 2 * TLS_RECORD_BYTES
+} else {
+    0
+};
+
 /// Tickets that a control connection is given in TLS 1.3. They can be used again and again, but
 /// there are clients that use each once: for so many transfers, if these give them no more.
 pub const TLS_TICKETS_CONTROL: usize = 8;
 
-/// Tickets that a data connection is given, for the transfers that follow.
+/// Tickets that a data connection is given over which the server sends, for the transfers that
+/// follow.
 pub const TLS_TICKETS_DATA: usize = 2;
+
+/// Tickets that an upload is given where data connections must resume a session, for clients that
+/// use each once. Elsewhere it is given none: a client that closes an upload without having read
+/// them resets it, and what is still on its way is lost.
+pub const TLS_TICKETS_UPLOAD: usize = 1;
 
 /// TLS sessions that are kept here, of TLS 1.2 clients that know no tickets.
 pub const TLS_SESSIONS_KEPT: usize = 256;
@@ -301,6 +322,7 @@ const PER_CONNECTION: usize = INPUT_BYTES // commands that wait
     + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
     + 3 * CONVERTED_BYTES // converted bytes, or a listing's, that wait; three to one is the most
     + 8 * PATH_MAX // the directory, a name, what is transferred, asked for, or renamed
+    + TLS_BYTES // of its control and its data connection
     + CONNECTION_BYTES;
 
 /// What one worker, or the loop, can take: its scratch, a listing for a reply, its stack.

@@ -179,9 +179,14 @@ impl Connection {
     /// runs.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
+            // What is on its way out comes first: until there is room for it, nothing is read.
             Turn::Handshake => {
                 matches!(self.phase, Phase::Handshaking(_))
-                    && (self.ready.readable || (self.ready.writable && self.stream.has_unsent()))
+                    && if self.stream.has_unsent() {
+                        self.ready.writable
+                    } else {
+                        self.ready.readable
+                    }
             }
             Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
             Turn::Control if self.phase == Phase::Lingering => self.ready.readable,
