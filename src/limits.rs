@@ -104,6 +104,33 @@ pub const JOBS_WAITING: usize = 4096;
 /// Records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
 
+/// Records of transfers that wait for the transfer log's thread: some seconds of the smallest
+/// files, while a disk thinks.
+pub const RECORDS_WAITING: usize = 4096;
+
+/// Uploads that wait for their events to be told, of which each may take as long as the operator's
+/// program does: a burst, and not a day's work.
+pub const EVENTS_WAITING: usize = 1024;
+
+/// Programs that run for uploads at once: one that waits does not keep the next from running,
+/// and a burst of uploads does not fill the machine.
+pub const EVENT_COMMANDS: usize = 2;
+
+/// How long such a program may take: enough to look through a large file for viruses.
+pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
+
+/// How long a listener that does not listen keeps the next event waiting.
+pub const EVENT_SOCKET_STALL: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for the last records to be written.
+pub const RECORDS_LAST: Duration = Duration::from_secs(1);
+
+/// And for the last uploads to be told of. Programs that run longer are left to themselves.
+pub const EVENTS_LAST: Duration = Duration::from_secs(5);
+
+/// Seconds in which a failure that happens again and again is said once.
+pub const COMPLAINT_SECONDS: i64 = 60;
+
 /// Failed logins before the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;
 
@@ -192,6 +219,7 @@ pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
         + (workers + 1) * 4 * CHUNK_BYTES // scratch
         + workers * THREAD_STACK_BYTES
         + LOG_RECORDS * 512
+        + (RECORDS_WAITING + EVENTS_WAITING) * 512
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     (
         "session",
         &[
-            "auth", "errand", "limits", "protocol", "storage", "transfer",
+            "auth", "errand", "limits", "observe", "protocol", "storage", "transfer",
         ],
     ),
     (
@@ -34,7 +34,10 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "auth", "errand", "limits", "net", "protocol", "storage", "transfer",
         ],
     ),
-    ("observe", &[]),
+    (
+        "observe",
+        &["errand", "limits", "protocol", "storage", "transfer"],
+    ),
 ];
 
 /// Where the clocks are read: everybody else is told the time.
