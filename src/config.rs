@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Timings};
 use crate::net::DataSession;
+use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::session::SecurityPolicy;
@@ -49,6 +50,10 @@ pub struct Config {
     pub connections: usize,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
+    /// Where a line is written for each transfer of a file that is over, whole or not.
+    pub transfer_logs: Vec<TransferLog>,
+    /// Who is told of each upload.
+    pub events: Events,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -115,6 +120,8 @@ impl Default for Config {
             workers: 2,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            transfer_logs: Vec::new(),
+            events: Events::default(),
             timings: Timings::default(),
         }
     }

@@ -4,7 +4,9 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod listening;
 mod reload;
+mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
@@ -16,15 +18,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::config::{Config, TlsConfig};
+use crate::config::Config;
 use crate::limits;
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
-use crate::reactor::{Parts, Protocol, Reactor};
+use crate::net::{Inherited, Network, PassivePorts, SystemNetwork, Waker, inherited_listeners};
+use crate::observe::{self, Observers, Records};
+use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Storage, Umask};
 use crate::workers::{Inline, Pool, Runner};
+use listening::Wanted;
 use reload::Reload;
+use service_manager::ServiceManager;
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -33,8 +38,12 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The directory cannot be served.
     Root(PathBuf, io::Error),
+    /// A socket of the service manager's cannot be served.
+    Inherited(io::Error),
     /// There is nothing to secure connections with.
     Tls(String),
+    /// Transfers cannot be recorded as it is wanted.
+    Records(observe::Error),
     /// The system lacks something else.
     System(&'static str, io::Error),
 }
@@ -44,7 +53,14 @@ impl fmt::Display for Error {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Inherited(error) => {
+                write!(
+                    f,
+                    "cannot serve what the service manager listens at: {error}"
+                )
+            }
             Self::Tls(why) => f.write_str(why),
+            Self::Records(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -53,19 +69,27 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen(_, error) | Self::Root(_, error) | Self::System(_, error) => Some(error),
-            Self::Tls(_) => None,
+            Self::Listen(_, error)
+            | Self::Root(_, error)
+            | Self::System(_, error)
+            | Self::Inherited(error)
+            | Self::Records(observe::Error::Log(_, error)) => Some(error),
+            Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
         }
     }
 }
 
-/// An FTP server.
+/// An FTP server. Dropped, it waits a moment for the last records of transfers to be written, and some
+/// seconds for programs that are told of uploads.
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
+    /// Until the first turn: they get the rights that the process has left then.
+    observers: Option<Observers>,
+    manager: ServiceManager,
     handle: Handle,
     stops_seen: u32,
 }
@@ -96,25 +120,35 @@ impl Server {
     /// Opens the directory, starts the workers and listens.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        Self::with_network(config, network)
+        Self::with_network(config, network, Vec::new())
     }
 
-    /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does; SIGHUP has
-    /// it read its certificate again.
+    /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
+    /// SIGINT stop it as its [`Handle`] does; SIGHUP has it read its certificate again, and open
+    /// its transfer logs again. It serves the sockets that a service manager listens at for it
+    /// (TLS begins at once at those named `ftps`), then at no others but those that it is told;
+    /// and tells the manager, from its first turn on, how it is.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
-        Self::with_network(config, network)
+        let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        let mut server = Self::with_network(config, network, inherited)?;
+        server.manager = ServiceManager::of_environment();
+        Ok(server)
     }
 
-    fn with_network(config: Config, network: SystemNetwork) -> Result<Self, Error> {
+    fn with_network(
+        config: Config,
+        network: SystemNetwork,
+        inherited: Vec<Inherited>,
+    ) -> Result<Self, Error> {
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, storage) = open_storage(config.root)?;
+        let (mode, storage) = open_storage(config.root.as_ref())?;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
@@ -127,58 +161,47 @@ impl Server {
                 Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
             }
         };
+        let (records, observers) = Records::open(
+            &config.transfer_logs,
+            config.events.clone(),
+            Waker::clone(&handle.waker),
+        )
+        .map_err(Error::Records)?;
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage,
             runner,
-            passive_ports: match config.passive_ports {
+            passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
-            settings: Settings {
-                mode,
-                accounts: config.accounts,
-                passive_address: config.passive_address,
-                umask: Umask::of_process(),
-                zone: config.zone,
-                charset: config.charset,
-                allow_fxp: config.allow_fxp,
-                allow_combine: config.allow_combine,
-                security: config.tls.as_ref().map(|tls| tls.policy),
-                timings: config.timings,
-            },
+            records,
+            settings: settings(&config, mode),
             acceptor: acceptor.clone(),
             connections: config.connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config
-            .tls
-            .as_ref()
-            .is_some_and(|tls| !tls.listen.is_empty());
-        let addresses = if only_secure && config.listen.is_empty() {
-            Vec::new()
-        } else {
-            listen(&mut reactor, &config.listen)?
+        let wanted = Wanted {
+            inherited,
+            addresses: config.listen,
+            secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
+            has_tls: config.tls.is_some(),
         };
-        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
+        let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
         let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
         log::debug!(
             "{} connections can take {most} MiB of buffers",
             config.connections
         );
-        if !secure_addresses.is_empty() {
-            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-        }
-        if !addresses.is_empty() {
-            log::info!("Start serving at {}", shown(&addresses));
-        }
         Ok(Self {
             reactor,
             addresses,
             secure_addresses,
             acceptor,
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
+            observers: Some(observers),
+            manager: ServiceManager::none(),
             handle,
             stops_seen: 0,
         })
@@ -208,6 +231,11 @@ impl Server {
     /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
+        if let Some(observers) = self.observers.take() {
+            self.begin(observers)?;
+        }
+        let beat = self.manager.patience(self.reactor.now());
+        let timeout = timeout.into_iter().chain(beat).min();
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
@@ -217,48 +245,73 @@ impl Server {
             self.stops_seen = self.stops_seen.wrapping_add(1);
             self.reactor.stop();
         }
+        if self.reactor.is_stopping() {
+            self.manager.stopping();
+        }
+        self.manager.beat(self.reactor.now());
         Ok(self.reactor.is_running())
     }
-}
 
-impl Server {
-    /// Has the certificate read again where that was asked for, and takes what came of it.
+    /// The first turn: everything is there, and every right given up that will be.
+    fn begin(&mut self, observers: Observers) -> Result<(), Error> {
+        observers
+            .start()
+            .map_err(|error| Error::System("cannot start the threads of records", error))?;
+        self.manager.ready(&self.status());
+        self.manager.beat(self.reactor.now());
+        Ok(())
+    }
+
+    fn status(&self) -> String {
+        let addresses = [self.addresses(), self.secure_addresses()].concat();
+        format!("Serving at {}", listening::shown(&addresses))
+    }
+
+    /// Has files read and opened again where that was asked for, and takes what came of it.
     fn renew(&mut self) {
         let now = self.reactor.unix_time();
         if self.reactor.take_reload() {
-            self.reload.begin(self.acceptor.as_ref(), now);
+            self.manager.reloading();
+            let reopens = self.reactor.records().reopen();
+            if self.acceptor.is_some() {
+                self.reload.begin(self.acceptor.as_ref(), now);
+            } else if !reopens {
+                log::info!("There is nothing to read again");
+            }
         }
         if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
             self.acceptor = Some(acceptor.clone());
             self.reactor.renew(acceptor);
         }
+        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
+        if self.manager.awaits_reload() && is_over {
+            self.manager.ready(&self.status());
+        }
     }
 }
 
-fn shown(addresses: &[SocketAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    shown.join(", ")
+fn settings(config: &Config, mode: Mode) -> Settings {
+    Settings {
+        mode,
+        accounts: config.accounts.clone(),
+        passive_address: config.passive_address,
+        umask: Umask::of_process(),
+        zone: config.zone,
+        charset: config.charset,
+        allow_fxp: config.allow_fxp,
+        allow_combine: config.allow_combine,
+        security: config.tls.as_ref().map(|tls| tls.policy),
+        timings: config.timings.clone(),
+    }
 }
 
-fn listen_for_tls(
-    reactor: &mut Reactor,
-    tls: Option<&TlsConfig>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
-    let listen = |&address| {
-        let listening = reactor.listen(address, Protocol::Ftps);
-        listening.map_err(|error| Error::Listen(address, error))
-    };
-    wanted.iter().map(listen).collect()
-}
-
-fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
+fn open_storage(root: Option<&PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error> {
     let Some(root) = root else {
         return Ok((Mode::ControlOnly, Arc::new(Nothing)));
     };
-    match Disk::open_root(&root) {
+    match Disk::open_root(root) {
         Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
-        Err(error) => Err(Error::Root(root, error)),
+        Err(error) => Err(Error::Root(root.clone(), error)),
     }
 }
 
@@ -274,38 +327,4 @@ fn start_workers(
         Ok(pool) => Ok(Box::new(pool)),
         Err(error) => Err(Error::System("cannot start the workers", error)),
     }
-}
-
-/// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the
-/// host has.
-fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
-    let is_default = wanted.is_empty();
-    let wanted = if is_default {
-        &Config::DEFAULT_ADDRESSES
-    } else {
-        wanted
-    };
-    let mut addresses = Vec::new();
-    for &address in wanted {
-        match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
-            Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
-            }
-            Err(error) => return Err(Error::Listen(address, error)),
-        }
-    }
-    Ok(addresses)
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let lacking = [
-        Errno::AFNOSUPPORT,
-        Errno::ADDRNOTAVAIL,
-        Errno::PROTONOSUPPORT,
-    ];
-    lacking
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
 use mioftpd::net::PassivePorts;
+use mioftpd::observe::Records;
 use mioftpd::reactor::{Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
@@ -124,6 +125,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
             world: world.clone(),
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
+        records: Records::default(),
         settings,
         acceptor: None,
         connections: rng.pick(&[4, 100]),
