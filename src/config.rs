@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Throttling, Timings};
 use crate::net::{AddressRules, DataSession};
+use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs};
@@ -82,6 +83,10 @@ pub struct Config {
     pub addresses: AddressRules,
     /// What an address may do before it is slowed down or shut out.
     pub throttling: Throttling,
+    /// Where a line is written for each transfer of a file that is over, whole or not.
+    pub transfer_logs: Vec<TransferLog>,
+    /// Who is told of each upload.
+    pub events: Events,
     /// How long anything may take.
     pub timings: Timings,
 }
@@ -175,6 +180,8 @@ impl Default for Config {
             max_memory: None,
             addresses: AddressRules::default(),
             throttling: Throttling::default(),
+            transfer_logs: Vec::new(),
+            events: Events::default(),
             timings: Timings::default(),
         }
     }

@@ -172,6 +172,33 @@ pub const ADDRESSES_REMEMBERED: usize = 4096;
 /// there is room for does not happen.
 pub const ADDRESSES_PER_SET: usize = 32;
 
+/// Records of transfers that wait for the transfer log's thread: some seconds of the smallest
+/// files, while a disk thinks.
+pub const RECORDS_WAITING: usize = 4096;
+
+/// Uploads that wait for their events to be told, of which each may take as long as the operator's
+/// program does: a burst, and not a day's work.
+pub const EVENTS_WAITING: usize = 1024;
+
+/// Programs that run for uploads at once: one that waits does not keep the next from running,
+/// and a burst of uploads does not fill the machine.
+pub const EVENT_COMMANDS: usize = 2;
+
+/// How long such a program may take: enough to look through a large file for viruses.
+pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
+
+/// How long a listener that does not listen keeps the next event waiting.
+pub const EVENT_SOCKET_STALL: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for the last records to be written.
+pub const RECORDS_LAST: Duration = Duration::from_secs(1);
+
+/// And for the last uploads to be told of. Programs that run longer are left to themselves.
+pub const EVENTS_LAST: Duration = Duration::from_secs(5);
+
+/// Seconds in which a failure that happens again and again is said once.
+pub const COMPLAINT_SECONDS: i64 = 60;
+
 /// Failed logins before the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;
 
@@ -343,6 +370,7 @@ pub const fn places(connections: usize) -> usize {
 pub const fn worst_case_bytes(connections: usize, workers: usize) -> usize {
     let for_all = (workers + 1) * PER_WORKER
         + LOG_RECORDS * (LOG_RECORD_BYTES + 64)
+        + (RECORDS_WAITING + EVENTS_WAITING) * 512
         + ADDRESSES_REMEMBERED * 48;
     let in_places = places(connections).saturating_mul(PLACE_BYTES);
     connections

@@ -14,7 +14,7 @@ use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
-use crate::session::{Ending, Order, Report};
+use crate::session::{Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -45,6 +45,7 @@ impl Connection {
                 Order::Open(plan) => self.open_file(plan, services),
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
+                Order::Record(record) => services.records.leave(record, &services.storage),
             }
         }
     }
@@ -107,6 +108,13 @@ impl Connection {
             }
             _ => {}
         }
+    }
+
+    /// The last of it: what its session still has to say to others, and its data side.
+    pub(super) fn depart(&mut self, services: &mut Services) {
+        self.converse(services, Session::leave);
+        services.forget_orders();
+        self.hang_up(services);
     }
 
     /// An errand comes back after each slice, and goes to the end of the queue again.

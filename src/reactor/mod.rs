@@ -27,10 +27,9 @@ mod timers;
 mod verdict;
 
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use admission::Protocol;
 use admission::{Admission, Door};
@@ -45,6 +44,7 @@ use timers::Timers;
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Event, Network, PassivePorts};
+use crate::observe::Records;
 use crate::session::{Report, Session, Settings};
 use crate::storage::Storage;
 use crate::transfer::Places;
@@ -60,6 +60,8 @@ pub struct Parts {
     pub runner: Box<dyn Runner>,
     /// Where passive listeners may be.
     pub passive_ports: PassivePorts,
+    /// Where records of transfers are left.
+    pub records: Records,
     /// What all sessions have in common.
     pub settings: Settings,
     /// What secures connections; needed where the settings have a security policy, or a listener
@@ -92,35 +94,21 @@ impl Reactor {
     pub fn new(parts: Parts) -> Self {
         let limit = parts.connections.min(key::INDICES - 1);
         Self {
-            services: Services::new(
-                parts.network,
-                parts.storage,
-                parts.runner,
-                parts.passive_ports,
-                parts.settings,
-                parts.acceptor,
-                Places::new(limits::places(limit)),
+            admission: Admission::new(
+                parts.addresses.clone(),
+                limit,
+                parts.connections_per_address,
             ),
+            services: Services::new(parts, Places::new(limits::places(limit))),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(parts.addresses, limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,
             events: Vec::new(),
             completions: Vec::new(),
         }
-    }
-
-    /// Listens at one more address, and says which (the port may have been 0).
-    pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
-        let token = Source::Listener(self.doors.len()).to_token();
-        let listener = self.services.network.listen(address, token)?;
-        let door = Door::new(listener, protocol);
-        let address = door.address();
-        self.doors.push(door);
-        Ok(address)
     }
 
     /// From here on new connections are secured by this one.
@@ -131,6 +119,21 @@ impl Reactor {
     /// The wall clock, as of this iteration.
     pub const fn unix_time(&self) -> i64 {
         self.services.unix_time
+    }
+
+    /// The monotonic clock, as of this iteration.
+    pub const fn now(&self) -> Instant {
+        self.services.now
+    }
+
+    /// Where records of transfers are left.
+    pub const fn records(&self) -> &Records {
+        &self.services.records
+    }
+
+    /// Whether it has begun to stop.
+    pub const fn is_stopping(&self) -> bool {
+        !self.drain.is_running()
     }
 
     /// Whether the process was asked, since the last call, to read its files again.
@@ -361,7 +364,7 @@ impl Reactor {
         };
         let services = &mut self.services;
         // After a panic its state is not to be relied on, so neither is this.
-        let _ = catch_unwind(AssertUnwindSafe(|| connection.hang_up(services)));
+        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(services)));
         self.admission.leave(connection.peer.ip());
         log::debug!("{}: Closed: {reason}", connection.peer);
         log::info!("{} disconnected", connection.peer);

@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Parts;
 use super::key::Key;
 use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts};
+use crate::observe::Records;
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Places, Scratch, Source};
@@ -24,6 +26,7 @@ pub(super) struct Services {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
+    pub(super) records: Records,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.
@@ -49,24 +52,17 @@ pub(super) struct Services {
 }
 
 impl Services {
-    pub(super) fn new(
-        network: Box<dyn Network>,
-        storage: Arc<dyn Storage>,
-        runner: Box<dyn Runner>,
-        passive_ports: PassivePorts,
-        settings: Settings,
-        acceptor: Option<Acceptor>,
-        places: Places,
-    ) -> Self {
-        let now = network.now();
-        let unix_time = network.unix_time();
+    pub(super) fn new(parts: Parts, places: Places) -> Self {
+        let now = parts.network.now();
+        let unix_time = parts.network.unix_time();
         Self {
-            network,
-            storage,
-            runner,
-            passive_ports,
-            settings,
-            acceptor,
+            network: parts.network,
+            storage: parts.storage,
+            runner: parts.runner,
+            passive_ports: parts.passive_ports,
+            records: parts.records,
+            settings: parts.settings,
+            acceptor: parts.acceptor,
             places,
             throttle: Throttle::new(),
             now,
@@ -143,9 +139,13 @@ impl Services {
         });
     }
 
-    /// Nobody is left to carry out the orders of this visit for.
+    /// Nobody is left to carry out the orders of this visit for; but a transfer that is over is.
     pub(super) fn forget_orders(&mut self) {
-        self.orders.clear();
+        for order in self.orders.drain(..) {
+            if let Order::Record(record) = order {
+                self.records.leave(record, &self.storage);
+            }
+        }
         self.asks_who = false;
     }
 

@@ -4,8 +4,10 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod listening;
 mod opening;
 mod reload;
+mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
@@ -20,13 +22,16 @@ use std::time::Duration;
 use crate::capacity;
 use crate::config::Config;
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
+use crate::net::{Inherited, Network, PassivePorts, SystemNetwork, Waker, inherited_listeners};
+use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::Umask;
 use crate::workers::Sweeper;
-use opening::{Later, listen, listen_for_tls, open_storage, shown, workers_for};
+use listening::Wanted;
+use opening::{Later, open_storage, workers_for};
 use reload::Reload;
+use service_manager::ServiceManager;
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -35,8 +40,12 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The directory cannot be served.
     Root(PathBuf, io::Error),
+    /// A socket of the service manager's cannot be served.
+    Inherited(io::Error),
     /// There is nothing to secure connections with.
     Tls(String),
+    /// Transfers cannot be recorded as it is wanted.
+    Records(observe::Error),
     /// The system lacks something else.
     System(&'static str, io::Error),
 }
@@ -46,7 +55,14 @@ impl fmt::Display for Error {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Inherited(error) => {
+                write!(
+                    f,
+                    "cannot serve what the service manager listens at: {error}"
+                )
+            }
             Self::Tls(why) => f.write_str(why),
+            Self::Records(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -55,19 +71,25 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen(_, error) | Self::Root(_, error) | Self::System(_, error) => Some(error),
-            Self::Tls(_) => None,
+            Self::Listen(_, error)
+            | Self::Root(_, error)
+            | Self::System(_, error)
+            | Self::Inherited(error)
+            | Self::Records(observe::Error::Log(_, error)) => Some(error),
+            Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
         }
     }
 }
 
-/// An FTP server.
+/// An FTP server. Dropped, it waits a moment for the last records of transfers to be written, and some
+/// seconds for programs that are told of uploads.
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
+    manager: ServiceManager,
     handle: Handle,
     later: Option<Later>,
     stops_seen: u32,
@@ -102,20 +124,30 @@ impl Server {
     /// rights does so between the two, and the threads have never had them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        Self::with_network(config, network)
+        Self::with_network(config, network, Vec::new())
     }
 
-    /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does; SIGHUP has
-    /// it read its certificate again.
+    /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
+    /// SIGINT stop it as its [`Handle`] does; SIGHUP has it read its certificate again, and open
+    /// its transfer logs again. It serves the sockets that a service manager listens at for it
+    /// (TLS begins at once at those named `ftps`), then at no others but those that it is told;
+    /// and tells the manager, from its first turn on, how it is.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
-        Self::with_network(config, network)
+        let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        let mut server = Self::with_network(config, network, inherited)?;
+        server.manager = ServiceManager::of_environment();
+        Ok(server)
     }
 
-    fn with_network(config: Config, network: SystemNetwork) -> Result<Self, Error> {
+    fn with_network(
+        config: Config,
+        network: SystemNetwork,
+        inherited: Vec<Inherited>,
+    ) -> Result<Self, Error> {
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),
@@ -139,48 +171,34 @@ impl Server {
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
+        let (records, observers) = Records::open(
+            &config.transfer_logs,
+            config.events.clone(),
+            Waker::clone(&handle.waker),
+        )
+        .map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage,
             runner,
-            passive_ports: match config.passive_ports {
+            passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
-            settings: Settings {
-                mode,
-                accounts: config.accounts,
-                passive_address: config.passive_address,
-                umask: Umask::of_process(),
-                zone: config.zone,
-                charset: config.charset,
-                allow_fxp: config.allow_fxp,
-                allow_combine: config.allow_combine,
-                security: config.tls.as_ref().map(|tls| tls.policy),
-                timings: config.timings,
-                throttling: config.throttling,
-            },
+            records,
+            settings: settings(&config, mode),
             acceptor: acceptor.clone(),
             addresses: config.addresses,
             connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config
-            .tls
-            .as_ref()
-            .is_some_and(|tls| !tls.listen.is_empty());
-        let addresses = if only_secure && config.listen.is_empty() {
-            Vec::new()
-        } else {
-            listen(&mut reactor, &config.listen)?
+        let wanted = Wanted {
+            inherited,
+            addresses: config.listen,
+            secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
+            has_tls: config.tls.is_some(),
         };
-        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
-        if !secure_addresses.is_empty() {
-            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-        }
-        if !addresses.is_empty() {
-            log::info!("Start serving at {}", shown(&addresses));
-        }
+        let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
         capacity::log(connections, workers);
         Ok(Self {
             reactor,
@@ -188,10 +206,12 @@ impl Server {
             secure_addresses,
             acceptor,
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
+            manager: ServiceManager::none(),
             handle,
             later: Some(Later {
                 crew,
                 sweep: opened.sweep,
+                observers,
             }),
             stops_seen: 0,
             sweeper: None,
@@ -223,9 +243,10 @@ impl Server {
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         if let Some(later) = self.later.take() {
-            let cannot = |error| Error::System("cannot start the workers", error);
-            self.sweeper = later.start().map_err(cannot)?;
+            self.begin(later)?;
         }
+        let beat = self.manager.patience(self.reactor.now());
+        let timeout = timeout.into_iter().chain(beat).min();
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
@@ -235,20 +256,62 @@ impl Server {
             self.stops_seen = self.stops_seen.wrapping_add(1);
             self.reactor.stop();
         }
+        if self.reactor.is_stopping() {
+            self.manager.stopping();
+        }
+        self.manager.beat(self.reactor.now());
         Ok(self.reactor.is_running())
     }
-}
 
-impl Server {
-    /// Has the certificate read again where that was asked for, and takes what came of it.
+    /// The first turn: everything is there, and every right given up that will be.
+    fn begin(&mut self, later: Later) -> Result<(), Error> {
+        let cannot = |error| Error::System("cannot start the threads", error);
+        self.sweeper = later.start().map_err(cannot)?;
+        self.manager.ready(&self.status());
+        self.manager.beat(self.reactor.now());
+        Ok(())
+    }
+
+    fn status(&self) -> String {
+        let addresses = [self.addresses(), self.secure_addresses()].concat();
+        format!("Serving at {}", listening::shown(&addresses))
+    }
+
+    /// Has files read and opened again where that was asked for, and takes what came of it.
     fn renew(&mut self) {
         let now = self.reactor.unix_time();
         if self.reactor.take_reload() {
-            self.reload.begin(self.acceptor.as_ref(), now);
+            self.manager.reloading();
+            let reopens = self.reactor.records().reopen();
+            if self.acceptor.is_some() {
+                self.reload.begin(self.acceptor.as_ref(), now);
+            } else if !reopens {
+                log::info!("There is nothing to read again");
+            }
         }
         if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
             self.acceptor = Some(acceptor.clone());
             self.reactor.renew(acceptor);
         }
+        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
+        if self.manager.awaits_reload() && is_over {
+            self.manager.ready(&self.status());
+        }
+    }
+}
+
+fn settings(config: &Config, mode: Mode) -> Settings {
+    Settings {
+        mode,
+        accounts: config.accounts.clone(),
+        passive_address: config.passive_address,
+        umask: Umask::of_process(),
+        zone: config.zone,
+        charset: config.charset,
+        allow_fxp: config.allow_fxp,
+        allow_combine: config.allow_combine,
+        security: config.tls.as_ref().map(|tls| tls.policy),
+        timings: config.timings.clone(),
+        throttling: config.throttling.clone(),
     }
 }

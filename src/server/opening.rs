@@ -1,37 +1,18 @@
-//! What a server is made of, opened: the directory, the workers, the listeners.
+//! What a server is made of, opened: the directory and the workers.
 //!
 //! All of it happens before the process gives up its rights. What needs a thread is only laid
 //! out here, and started by [`Later`]: a thread keeps the rights that it was started with.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Error;
-use crate::config::{Config, TlsConfig};
+use crate::config::Config;
 use crate::net::Waker;
-use crate::reactor::{Protocol, Reactor};
+use crate::observe::Observers;
 use crate::session::Mode;
 use crate::storage::{Disk, Nothing, Policy, Storage, Sweep};
 use crate::workers::{Crew, Inline, Pool, Runner, Sweeper};
-
-pub(super) fn shown(addresses: &[SocketAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    shown.join(", ")
-}
-
-/// Listens where TLS begins at once.
-pub(super) fn listen_for_tls(
-    reactor: &mut Reactor,
-    tls: Option<&TlsConfig>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
-    let listen = |&address| {
-        let listening = reactor.listen(address, Protocol::Ftps);
-        listening.map_err(|error| Error::Listen(address, error))
-    };
-    wanted.iter().map(listen).collect()
-}
 
 /// What is served, and what is to be done to it after the start.
 pub(super) struct Opened {
@@ -67,6 +48,7 @@ pub(super) fn open_storage(config: &Config) -> Result<Opened, Error> {
 pub(super) struct Later {
     pub(super) crew: Option<Crew>,
     pub(super) sweep: Option<Sweep>,
+    pub(super) observers: Observers,
 }
 
 impl Later {
@@ -75,6 +57,7 @@ impl Later {
         if let Some(crew) = self.crew {
             crew.start()?;
         }
+        self.observers.start()?;
         Ok(self.sweep.and_then(start_sweeper))
     }
 }
@@ -97,41 +80,4 @@ pub(super) fn workers_for(
     }
     let (pool, crew) = Pool::new(threads, storage, Arc::clone(waker));
     (Box::new(pool), Some(crew))
-}
-
-/// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the
-/// host has.
-pub(super) fn listen(
-    reactor: &mut Reactor,
-    wanted: &[SocketAddr],
-) -> Result<Vec<SocketAddr>, Error> {
-    let is_default = wanted.is_empty();
-    let wanted = if is_default {
-        &Config::DEFAULT_ADDRESSES
-    } else {
-        wanted
-    };
-    let mut addresses = Vec::new();
-    for &address in wanted {
-        match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
-            Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
-            }
-            Err(error) => return Err(Error::Listen(address, error)),
-        }
-    }
-    Ok(addresses)
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let lacking = [
-        Errno::AFNOSUPPORT,
-        Errno::ADDRNOTAVAIL,
-        Errno::PROTONOSUPPORT,
-    ];
-    lacking
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -40,10 +40,14 @@ impl Reload {
         }
     }
 
+    /// Whether nothing is being read.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
     /// Begins to read; what is found comes after `current`.
     pub(super) fn begin(&mut self, current: Option<&Acceptor>, now: i64) {
         let Some(tls) = self.tls.clone() else {
-            log::info!("There is nothing to read again");
             return;
         };
         self.state = match std::mem::replace(&mut self.state, State::Idle) {

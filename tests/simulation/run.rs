@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
 use mioftpd::net::{AddressRules, DataSession, PassivePorts};
+use mioftpd::observe::Records;
 use mioftpd::reactor::{Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{Memory, Storage};
@@ -136,6 +137,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
             world: world.clone(),
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
+        records: Records::default(),
         settings,
         acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
