@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::auth::{Credentials, Rights, is_anonymous};
+use mioftpd::auth::{Account, Accounts, Password, Permissions, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
@@ -221,23 +221,27 @@ impl Typed {
         if let Some(workers) = self.workers {
             config.workers = workers;
         }
-        let rights = if self.writable {
-            Rights::ReadWrite
+        let permissions = if self.writable {
+            Permissions::ALL
         } else {
-            Rights::Read
+            Permissions::READ
         };
-        config.accounts.anonymous = (self.anonymous || self.user.is_none()).then_some(rights);
-        config.accounts.named = match (self.user, self.password_file) {
-            (Some(name), file) if !name.is_empty() => Some(Credentials {
-                name,
-                password: find_password(file, password)?,
-            }),
+        config.accounts = Accounts::new();
+        if self.anonymous || self.user.is_none() {
+            config.accounts.add(Account::anonymous(permissions));
+        }
+        let named = match (self.user, self.password_file) {
+            (Some(name), file) if !name.is_empty() => {
+                let password = find_password(file, password)?;
+                Some(Account::with_password(name, password))
+            }
             (Some(_), _) => return Err(Usage("--user takes a name".to_owned())),
             (None, Some(_)) => {
                 return Err(Usage("--password-file goes with --user NAME".to_owned()));
             }
             (None, None) => None,
         };
+        config.accounts.extend(named);
         let level = self.log.unwrap_or(LevelFilter::Info);
         Ok(Action::Serve(Box::new(config), level))
     }
@@ -280,7 +284,7 @@ impl FromStr for Ports {
 
 /// From the file, or else from the environment; never from the command line, which everybody on
 /// the machine can read.
-fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Vec<u8>, Usage> {
+fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Password, Usage> {
     let (password, origin) = match (file, variable) {
         (Some(path), _) => {
             let text = fs::read(&path)
@@ -299,5 +303,5 @@ fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Ve
     if password.is_empty() {
         return Err(Usage(format!("{origin}: the password is empty")));
     }
-    Ok(password)
+    Ok(Password::new(password))
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::auth::{Accounts, Rights};
+use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
@@ -54,10 +54,7 @@ impl Default for Config {
         Self {
             listen: Vec::new(),
             root: None,
-            accounts: Accounts {
-                anonymous: Some(Rights::Read),
-                named: None,
-            },
+            accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
             passive_ports: None,
             passive_address: None,
             zone: Zone::UTC,

@@ -83,6 +83,14 @@ pub const CONNECTIONS_PER_ADDRESS: usize = 1024;
 /// Jobs that wait for a worker before new connections are refused: the storage hangs.
 pub const JOBS_WAITING: usize = 4096;
 
+/// Passwords that wait to be hashed before further logins are turned away: some ten seconds of
+/// the usual hashes, so that who is let wait has an answer before its login is due.
+pub const LOGINS_WAITING: usize = 256;
+
+/// Threads that hash passwords. One: each takes a hash's memory, some 20 MiB by default, and all
+/// of a processor.
+pub const LOGIN_WORKERS: usize = 1;
+
 /// Records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
 

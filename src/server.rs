@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::auth::Accounts;
 use crate::config::Config;
 use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
-use crate::reactor::{Parts, Reactor};
+use crate::reactor::{Homes, Parts, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Storage, Umask};
-use crate::workers::{Inline, Pool, Runner};
+use crate::workers::{Inline, Lanes, Runner};
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -101,15 +102,18 @@ impl Server {
             waker: network.waker(),
         };
         let (mode, storage) = open_storage(config.root)?;
+        let hashing = config.accounts.verification_bytes();
+        let homes = open_homes(&config.accounts)?;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
             0
         };
-        let runner = start_workers(workers, storage.clone(), &handle.waker)?;
+        let runner = start_workers(workers, &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage,
+            homes,
             runner,
             passive_ports: match config.passive_ports {
                 None => PassivePorts::any(),
@@ -117,7 +121,7 @@ impl Server {
             },
             settings: Settings {
                 mode,
-                accounts: config.accounts,
+                accounts: Arc::new(config.accounts),
                 passive_address: config.passive_address,
                 umask: Umask::of_process(),
                 zone: config.zone,
@@ -130,7 +134,8 @@ impl Server {
             connections_per_address: config.connections_per_address,
         });
         let addresses = listen(&mut reactor, &config.listen)?;
-        let most = limits::worst_case_bytes(config.connections, workers) / (1024 * 1024);
+        let most = limits::worst_case_bytes(config.connections, workers) + hashing;
+        let most = most / (1024 * 1024);
         log::debug!(
             "{} connections can take {most} MiB of buffers",
             config.connections
@@ -186,16 +191,24 @@ fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error
     }
 }
 
-fn start_workers(
-    threads: usize,
-    storage: Arc<dyn Storage>,
-    waker: &Waker,
-) -> Result<Box<dyn Runner>, Error> {
-    if threads == 0 {
-        return Ok(Box::new(Inline::new(storage)));
+/// One storage for each directory that is somebody's own, however many share it.
+fn open_homes(accounts: &Accounts) -> Result<Homes, Error> {
+    let mut homes = Homes::new();
+    for root in accounts.iter().filter_map(|account| account.root.as_ref()) {
+        if !homes.contains_key(root) {
+            let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
+            homes.insert(root.clone(), Arc::new(disk));
+        }
     }
-    match Pool::start(threads, &storage, waker) {
-        Ok(pool) => Ok(Box::new(pool)),
+    Ok(homes)
+}
+
+fn start_workers(threads: usize, waker: &Waker) -> Result<Box<dyn Runner>, Error> {
+    if threads == 0 {
+        return Ok(Box::new(Inline::new()));
+    }
+    match Lanes::start(threads, waker) {
+        Ok(lanes) => Ok(Box::new(lanes)),
         Err(error) => Err(Error::System("cannot start the workers", error)),
     }
 }

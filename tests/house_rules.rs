@@ -17,7 +17,7 @@ const COLUMNS: usize = 110;
 /// What a layer may import besides itself; a layer that is not here may import all.
 const LAYERS: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
-    ("auth", &[]),
+    ("auth", &["protocol", "storage"]),
     ("storage", &["protocol"]),
     ("net", &["storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),

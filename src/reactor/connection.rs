@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::data::DataChannel;
@@ -19,6 +20,7 @@ use crate::limits::INPUT_BYTES;
 use crate::net::Stream;
 use crate::protocol::line::LineBuffer;
 use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
+use crate::storage::Storage;
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,8 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
+    /// The files of the account; before a login, nobody is let at them.
+    pub(super) storage: Arc<dyn Storage>,
     /// The job that is awaited has this ticket; completions with another one are late.
     pub(super) ticket: u32,
     pub(super) queued: Queued,
@@ -113,6 +117,7 @@ impl Connection {
             session,
             deadlines,
             data: None,
+            storage: Arc::clone(&services.storage),
             ticket: 0,
             queued: Queued::default(),
             armed: None,

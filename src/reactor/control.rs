@@ -22,6 +22,7 @@ impl Connection {
             self.hear_urgent_commands(services);
         }
         self.input.detach(&mut services.input);
+        services.wipe_password();
         read
     }
 

@@ -5,6 +5,7 @@
 //! in its cache costs no hand-over to a worker.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::connection::Connection;
 use super::data::{Link, Motion};
@@ -22,10 +23,7 @@ impl Connection {
     pub(super) fn carry_out_orders(&mut self, services: &mut Services) {
         while let Some(order) = services.orders.pop_front() {
             match order {
-                Order::Verify(credentials) => {
-                    let rights = services.settings.accounts.verify(&credentials);
-                    self.report(Report::Verified(rights), services);
-                }
+                Order::Verify(credentials) => self.verify(credentials, services),
                 Order::Listen => self.listen(services),
                 Order::Dial(address) => {
                     let data = self.data();
@@ -58,6 +56,7 @@ impl Connection {
             return put_away(completion.outcome, services);
         }
         match completion.outcome {
+            Outcome::Verified(account) => self.verified(account.as_deref(), services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
             Outcome::Entry(entry) => self.report(Report::Entry(entry), services),
@@ -91,6 +90,7 @@ impl Connection {
                 owner: self.key().to_owner(),
                 ticket: self.ticket,
             },
+            storage: Arc::clone(&self.storage),
             work,
         });
     }
@@ -126,7 +126,7 @@ impl Connection {
         }
     }
 
-    fn report(&mut self, report: Report, services: &mut Services) {
+    pub(super) fn report(&mut self, report: Report, services: &mut Services) {
         self.converse(services, |session, cx| session.report(report, cx));
     }
 
@@ -155,14 +155,14 @@ impl Connection {
     }
 
     fn operate(&mut self, operation: Operation, services: &mut Services) {
-        match services.storage.perform(&operation, Wait::Never) {
+        match self.storage.perform(&operation, Wait::Never) {
             Err(Error::WouldWait) => self.submit(Work::Operate(operation), services),
             answer => self.report(Report::Operated(answer), services),
         }
     }
 
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
-        match plan.open(&services.storage, Wait::Never) {
+        match plan.open(&self.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
                 self.submit(Work::Open(plan), services);

@@ -20,13 +20,16 @@ mod drain;
 mod effects;
 mod key;
 mod latch;
+mod logins;
 mod run_queue;
 mod services;
 mod timers;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +54,8 @@ pub struct Parts {
     pub network: Box<dyn Network>,
     /// Files.
     pub storage: Arc<dyn Storage>,
+    /// The files of accounts that have a directory of their own.
+    pub homes: Homes,
     /// Who does what may wait.
     pub runner: Box<dyn Runner>,
     /// Where passive listeners may be.
@@ -62,6 +67,9 @@ pub struct Parts {
     /// The most connections at once of one address.
     pub connections_per_address: usize,
 }
+
+/// The files of each directory that some account has for its own.
+pub type Homes = HashMap<PathBuf, Arc<dyn Storage>>;
 
 /// The loop and everything that it drives.
 pub struct Reactor {
@@ -81,17 +89,11 @@ impl Reactor {
     pub fn new(parts: Parts) -> Self {
         let limit = parts.connections.min(key::INDICES - 1);
         Self {
-            services: Services::new(
-                parts.network,
-                parts.storage,
-                parts.runner,
-                parts.passive_ports,
-                parts.settings,
-            ),
+            admission: Admission::new(limit, parts.connections_per_address),
+            services: Services::new(parts),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             events: Vec::new(),
@@ -208,6 +210,7 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         self.services.runner.collect(&mut completions);
         for completion in completions.drain(..) {
+            self.services.count(&completion.outcome);
             let key = Key::from_owner(completion.tag.owner);
             if self.connections.get_mut(key).is_none() {
                 effects::put_away(completion.outcome, &mut self.services);

@@ -1,12 +1,14 @@
 //! USER, PASS, REIN: who is at the other end. RFC 959 §4.1.1.
 //!
-//! Every name gets the same 331, and a wrong password the same 530, later each time; the wait
-//! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say.
+//! Every name gets the same 331, and whoever may not come in the same 530, later each time; the
+//! wait is a deadline, so it costs nobody else anything. It begins with the PASS: how long its
+//! verification took cannot be seen in it. Who may log in is for `auth` to say.
 
 use std::fmt;
+use std::time::Instant;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session};
-use crate::auth::{Credentials, Rights, is_anonymous};
+use crate::auth::{Credentials, Denial, Guest, Password, Permissions};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -23,7 +25,7 @@ use crate::protocol::visible::Visible;
 pub(super) enum Login {
     Nobody,
     Named(Box<[u8]>),
-    LoggedIn(Box<[u8]>, Rights),
+    LoggedIn(Box<[u8]>, Guest),
 }
 
 impl fmt::Display for Login {
@@ -38,14 +40,18 @@ impl fmt::Display for Login {
 impl Login {
     /// Whether this is an account of its own, and not anybody's.
     pub(super) fn is_personal(&self) -> bool {
-        matches!(self, Self::LoggedIn(name, _) if !is_anonymous(name))
+        matches!(self, Self::LoggedIn(_, guest) if guest.account.is_personal())
     }
 
-    /// What the client may do, once it is logged in.
-    pub(super) const fn rights(&self) -> Option<Rights> {
+    pub(super) const fn is_logged_in(&self) -> bool {
+        matches!(self, Self::LoggedIn(..))
+    }
+
+    /// What the client may do: nothing, before it is logged in.
+    pub(super) fn permissions(&self) -> Permissions {
         match self {
-            Self::LoggedIn(_, rights) => Some(*rights),
-            Self::Nobody | Self::Named(_) => None,
+            Self::LoggedIn(_, guest) => guest.account.permissions,
+            Self::Nobody | Self::Named(_) => Permissions::NONE,
         }
     }
 }
@@ -62,10 +68,10 @@ impl Session {
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
             Login::Named(name) => {
-                self.progress = Progress::Verifying;
+                self.progress = Progress::Verifying(cx.now);
                 cx.order(Order::Verify(Credentials {
                     name: name.to_vec(),
-                    password: password.to_vec(),
+                    password: Password::from(password),
                 }));
             }
             Login::LoggedIn(..) => cx.reply(&Reply::fixed(230, "Already logged in.")),
@@ -73,27 +79,49 @@ impl Session {
         }
     }
 
-    pub(super) fn verified(&mut self, rights: Option<Rights>, cx: &mut Context<'_>) {
+    pub(super) fn verified(&mut self, verdict: Result<Guest, Denial>, cx: &mut Context<'_>) {
+        let Progress::Verifying(since) = self.progress else {
+            return;
+        };
         let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
             return;
         };
-        let Some(rights) = rights else {
-            return self.login_failed(&name, cx);
+        let guest = match verdict {
+            Ok(guest) => guest,
+            Err(denial) => return self.deny(&name, denial, since, cx),
         };
         log::info!("{}: Logged in as {}", self.peer, Visible(&name));
+        cx.reply(&match &guest.account.greeting {
+            Some(text) => Reply::new(230, text.as_str()),
+            None => Reply::logged_in(),
+        });
         self.progress = Progress::Idle;
-        self.login = Login::LoggedIn(name, rights);
+        self.umask = guest.account.umask;
+        self.login = Login::LoggedIn(name, guest);
         self.failures = 0;
         cx.deadlines.clear(Deadline::Login);
-        cx.reply(&Reply::logged_in());
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
+        let Progress::Penalised(denial) = self.progress else {
+            return;
+        };
         self.progress = Progress::Idle;
-        if self.failures >= LOGIN_FAILURES {
-            return self.close(&Reply::service_not_available(), cx);
+        match denial {
+            // Not for what the client did; later it may be let in.
+            Denial::Crowded => {
+                let text = "Too many sessions of this account, closing control connection.";
+                self.close(&Reply::fixed(421, text), cx);
+            }
+            Denial::Busy => {
+                let text = "Too many logins at once, closing control connection.";
+                self.close(&Reply::fixed(421, text), cx);
+            }
+            _ if self.failures >= LOGIN_FAILURES => {
+                self.close(&Reply::service_not_available(), cx);
+            }
+            _ => cx.reply(&Reply::not_logged_in()),
         }
-        cx.reply(&Reply::not_logged_in());
     }
 
     /// Everything as it was after the greeting (RFC 959 §4.1.1, REIN); no transfer is in
@@ -118,11 +146,15 @@ impl Session {
         }
     }
 
-    fn login_failed(&mut self, name: &[u8], cx: &mut Context<'_>) {
+    fn deny(&mut self, name: &[u8], denial: Denial, since: Instant, cx: &mut Context<'_>) {
         self.failures = self.failures.saturating_add(1);
-        log::warn!("{}: Login failed for {}", self.peer, Visible(name));
-        self.progress = Progress::Penalised;
+        log::warn!(
+            "{}: Login failed for {}: {denial}",
+            self.peer,
+            Visible(name)
+        );
+        self.progress = Progress::Penalised(denial);
         let delay = cx.settings.timings.penalty * u32::from(self.failures);
-        cx.deadlines.set(Deadline::Penalty, cx.now + delay);
+        cx.deadlines.set(Deadline::Penalty, since + delay);
     }
 }

@@ -32,13 +32,14 @@ mod transfers;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 
-use crate::auth::Accounts;
+use crate::auth::{Accounts, Denial};
 use crate::limits::Timings;
 use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
@@ -58,7 +59,7 @@ pub struct Settings {
     /// Whether there is a directory to serve.
     pub mode: Mode,
     /// Who may log in.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
     /// The permission bits that new files do not get, where a session has set no other.
@@ -79,7 +80,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::Serving,
-            accounts: Accounts::default(),
+            accounts: Arc::default(),
             passive_address: None,
             zone: Zone::UTC,
             charset: None,
@@ -150,10 +151,10 @@ impl Context<'_> {
 enum Progress {
     /// The next command may come.
     Idle,
-    /// A password is being checked.
-    Verifying,
-    /// It was wrong; the answer waits.
-    Penalised,
+    /// A password is being checked, since then.
+    Verifying(Instant),
+    /// The client may not come in; the answer waits.
+    Penalised(Denial),
     /// An answer is awaited, and then said as the question has it.
     Asking(Question),
     /// The file side of a transfer is being opened.
@@ -235,7 +236,7 @@ impl Session {
     /// Takes the result of an order.
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
         match report {
-            Report::Verified(rights) => self.verified(rights, cx),
+            Report::Verified(verdict) => self.verified(verdict, cx),
             Report::Listening(address) => self.listening(address, cx),
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
@@ -291,7 +292,7 @@ impl Session {
     pub fn summary(&self) -> String {
         let doing = match &self.progress {
             Progress::Idle => "idle",
-            Progress::Verifying | Progress::Penalised => "logging in",
+            Progress::Verifying(_) | Progress::Penalised(_) => "logging in",
             Progress::Asking(_) | Progress::Opening(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use crate::auth::{Credentials, Rights};
+use crate::auth::{Credentials, Denial, Guest};
 use crate::errand::{Assignment, Findings};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
@@ -46,8 +46,8 @@ pub enum Order {
 /// What the reactor tells a session.
 #[derive(Debug)]
 pub enum Report {
-    /// What the client may do; `None`: it may not log in.
-    Verified(Option<Rights>),
+    /// Who the client is, or why it may not come in.
+    Verified(Result<Guest, Denial>),
     /// Where the client shall connect to; `None`: there is no port or descriptor left.
     Listening(Option<SocketAddr>),
     /// Of [`Order::Operate`].

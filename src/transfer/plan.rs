@@ -13,6 +13,7 @@ use super::{Flow, Source};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
+use crate::protocol::permissions::Permissions;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
@@ -28,12 +29,12 @@ pub enum Format {
     },
     /// NLST: names that RETR takes.
     Names,
-    /// MLSD: the selected facts; `writable` says what the account may do (the perm fact).
+    /// MLSD: the selected facts.
     Facts {
         /// What `OPTS MLST` selected.
         facts: FactSet,
-        /// Whether the account may write.
-        writable: bool,
+        /// What the account may do: the perm fact.
+        permissions: Permissions,
     },
 }
 

@@ -70,7 +70,8 @@ fn remove_file(storage: &dyn Storage, path: &str) -> Result<Answer> {
 
 fn rename(storage: &dyn Storage, from: &str, to: &str) -> Result<Answer> {
     let (from, to) = (at(from), at(to));
-    perform(storage, &Operation::Rename { from, to })
+    let replace = true;
+    perform(storage, &Operation::Rename { from, to, replace })
 }
 
 fn kind(storage: &dyn Storage, path: &str) -> Result<Kind> {

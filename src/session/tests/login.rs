@@ -16,7 +16,7 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     for failure in 1..=4 {
         talk.say("USER ann");
         assert_eq!(talk.say("PASS wrong"), "");
-        assert_eq!(talk.report(Report::Verified(None)), "");
+        assert_eq!(talk.report(Report::Verified(Err(Denial::Unproven))), "");
         assert!(!talk.session.accepts_command());
         let almost = (penalty * failure).saturating_sub(Duration::from_millis(1));
         assert_eq!(talk.wait(almost), "");
@@ -24,9 +24,45 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     }
     talk.say("USER ann");
     talk.say("PASS wrong");
-    talk.report(Report::Verified(None));
+    talk.report(Report::Verified(Err(Denial::Unproven)));
     assert!(talk.wait(penalty * 5).starts_with("421 "));
     assert!(talk.session.is_closing());
+}
+
+#[test]
+fn who_is_kept_out_for_now_is_told_so_and_may_come_again() {
+    for denial in [Denial::Crowded, Denial::Busy] {
+        let mut talk = Talk::new(Mode::Serving);
+        let penalty = talk.settings.timings.penalty;
+        talk.say("USER ann");
+        talk.say("PASS secret");
+        assert_eq!(talk.report(Report::Verified(Err(denial))), "");
+        let said = talk.wait(penalty);
+        assert!(said.starts_with("421 Too many "), "{said}");
+        assert!(talk.session.is_closing());
+    }
+}
+
+#[test]
+fn how_long_a_verification_took_cannot_be_seen() {
+    let mut talk = Talk::new(Mode::Serving);
+    let penalty = talk.settings.timings.penalty;
+    talk.say("USER ann");
+    talk.say("PASS wrong");
+    assert_eq!(talk.wait(penalty / 2), "");
+    assert_eq!(talk.report(Report::Verified(Err(Denial::Unproven))), "");
+    assert!(talk.wait(penalty / 2).starts_with("530 "));
+}
+
+#[test]
+fn a_login_that_comes_too_late_is_none() {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.say("USER ann");
+    talk.say("PASS secret");
+    assert!(talk.wait(talk.settings.timings.login).starts_with("421 "));
+    let guest = Guest::from(Account::with_password("ann", "secret"));
+    assert_eq!(talk.report(Report::Verified(Ok(guest))), "");
+    assert!(talk.session.is_closing() && !talk.session.accepts_command());
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn perform(root: &Root, operation: &Operation, wait: Wait) -> Result<
         (Operation::MakeDirectory { path, umask }, _) => make_directory(root, path, *umask)?,
         (Operation::RemoveDirectory(path), _) => remove(root, path, AtFlags::REMOVEDIR)?,
         (Operation::RemoveFile(path), _) => remove(root, path, AtFlags::empty())?,
-        (Operation::Rename { from, to }, _) => rename(root, from, to)?,
+        (Operation::Rename { from, to, replace }, _) => rename(root, from, to, *replace)?,
     }
     Ok(Answer::Done)
 }
@@ -75,7 +75,7 @@ fn remove(root: &Root, path: &VirtualPath, flags: AtFlags) -> Result<()> {
     }
 }
 
-fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath, replace: bool) -> Result<()> {
     refuse_reserved(from)?;
     refuse_new_reserved(to)?;
     let (from_parent, from) = root.parent(from)?.ok_or(Error::Denied)?;
@@ -84,8 +84,11 @@ fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // Taken, or a file system that does not know the flag.
         Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            if is_directory(&to_parent, to)? {
-                return Err(Error::Exists);
+            match kind_at(&to_parent, to)? {
+                Some(FileType::Directory) => return Err(Error::Exists),
+                // Only on a file system without the flag is there a moment between the two calls.
+                Some(_) if !replace => return Err(Error::Denied),
+                _ => {}
             }
             rustix::fs::renameat(&from_parent, from, &to_parent, to)
         }
@@ -100,10 +103,10 @@ fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
     })
 }
 
-fn is_directory(parent: &impl AsFd, name: &[u8]) -> Result<bool> {
+fn kind_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
     match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
-        Err(Errno::NOENT) => Ok(false),
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::file::DiskFile;
 use super::lookup::Root;
-use super::temporary::{Replacement, is_reserved};
+use super::temporary::{Condition, Replacement, is_reserved};
 use super::{HARMLESS, refuse_reserved};
 use crate::storage::{Error, Kind, Placement, Result, Umask, Upload, VirtualPath, Wait};
 
@@ -31,9 +31,12 @@ pub(super) fn create(
         return Err(Error::IsDirectory);
     }
     match placement {
-        Placement::Replace => replace(root, path, umask),
+        Placement::Replace => replace(root, path, Condition::None, umask),
+        Placement::New => replace(root, path, Condition::Free, umask),
+        Placement::Over => replace(root, path, Condition::Taken, umask),
         Placement::Unique => unique(root, path, umask),
         Placement::Append => append(root, path, umask),
+        Placement::AppendExisting => in_place(find(root, path, OFlags::empty())?, path, None),
         Placement::At(offset) => in_place(find(root, path, OFlags::empty())?, path, Some(offset)),
     }
 }
@@ -46,9 +49,19 @@ pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
     refuse_reserved(path)
 }
 
-fn replace(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
+fn replace(
+    root: &Root,
+    path: &VirtualPath,
+    condition: Condition,
+    umask: Option<Umask>,
+) -> Result<Upload> {
     let target = Target::resolve(root, path)?;
-    let (descriptor, replacement) = Replacement::begin(target.directory, target.name)?;
+    match (condition, target.mode) {
+        (Condition::Free, Some(_)) => return Err(Error::Exists),
+        (Condition::Taken, None) => return Err(Error::NotFound),
+        _ => {}
+    }
+    let (descriptor, replacement) = Replacement::begin(target.directory, target.name, condition)?;
     let file = DiskFile::pending(descriptor, replacement);
     if let Some(mode) = target.mode.or_else(|| umask.map(new_mode)) {
         file.set_mode(mode)?;
@@ -63,7 +76,8 @@ fn replace(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Uplo
 fn unique(root: &Root, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
     let parent = path.parent();
     let directory = root.directory(parent.from_root())?;
-    let (descriptor, replacement) = Replacement::begin(directory, path.name().to_vec())?;
+    let (descriptor, replacement) =
+        Replacement::begin(directory, path.name().to_vec(), Condition::None)?;
     let mut file = DiskFile::pending(descriptor, replacement);
     if let Some(umask) = umask {
         file.set_mode(new_mode(umask))?;

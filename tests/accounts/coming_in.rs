@@ -1,0 +1,118 @@
+//! The conditions of an account, and what is its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::storage::Umask;
+
+use crate::Serving;
+use crate::support::until;
+
+fn ann() -> Account {
+    Account::with_password("ann", "secret")
+}
+
+/// The code that PASS gets.
+fn login_code(account: Account) -> u16 {
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut control = serving.connect();
+    control.command("USER ann", 331);
+    control.send("PASS secret");
+    control.reply().code
+}
+
+#[test]
+fn whoever_may_not_come_in_hears_what_a_wrong_password_hears() {
+    assert_eq!(login_code(ann()), 230);
+    let changes: [fn(&mut Account); 4] = [
+        |account| account.enabled = false,
+        |account| account.expires = Some(1_000_000_000),
+        |account| account.addresses = vec!["192.0.2.0/24".parse().unwrap()],
+        |account| account.secret = Account::with_password("ann", "other").secret,
+    ];
+    for change in changes {
+        let mut account = ann();
+        change(&mut account);
+        assert_eq!(login_code(account), 530);
+    }
+}
+
+#[test]
+fn as_many_as_may_be_are_there_at_once() {
+    let mut account = ann();
+    account.sessions = Some(1);
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut first = serving.log_in("ann", "secret");
+    let mut second = serving.connect();
+    second.command("USER ann", 331);
+    second.command("PASS secret", 421);
+    second.expect_end();
+
+    // Its seat is free again after REIN, after USER, and when it is gone.
+    first.command("REIN", 220);
+    drop(serving.log_in("ann", "secret"));
+    until("the seat of a client that left", || {
+        let mut control = serving.connect();
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        (control.reply().code == 230).then_some(())
+    });
+}
+
+#[test]
+fn an_account_has_its_own_greeting_directory_and_umask() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("hers"), "1").unwrap();
+    let mut account = ann();
+    account.greeting = Some("Hello Ann.\n230 is not over.\nNow.".to_owned());
+    account.root = Some(home.path().into());
+    account.umask = Umask::new(0o077);
+    let accounts = Accounts::new().with(account);
+    let serving = Serving::to(accounts.with(Account::anonymous(Permissions::ALL)));
+    fs::write(serving.path().join("public"), "2").unwrap();
+
+    let mut control = serving.connect();
+    control.command("USER ann", 331);
+    let greeting = control.command("PASS secret", 230);
+    assert_eq!(
+        greeting.lines,
+        ["230-Hello Ann.", " 230 is not over.", "230 Now."]
+    );
+    control.command("TYPE I", 200);
+    assert_eq!(control.retrieve("hers"), b"1");
+    control.store("new", b"x");
+    control.command("MKD made", 257);
+    control.command("SIZE public", 550);
+    control.command("SITE UMASK", 200);
+    let mode = |name: &str| {
+        home.path()
+            .join(name)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    assert_eq!((mode("new") & 0o777, mode("made") & 0o777), (0o600, 0o700));
+
+    // The same connection is somebody else's, in another place.
+    control.log_in("anonymous", "x");
+    assert_eq!(control.retrieve("public"), b"2");
+    control.command("SIZE hers", 550);
+    control.store("new", b"y");
+    assert_eq!(fs::read(serving.path().join("new")).unwrap(), b"y");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_said_at_the_start() {
+    let mut account = ann();
+    account.root = Some("/nowhere/at/all".into());
+    let config = mioftpd::Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        root: Some(std::env::temp_dir()),
+        accounts: Accounts::new().with(account),
+        ..mioftpd::Config::default()
+    };
+    let error = mioftpd::Server::bind(config).err().unwrap().to_string();
+    assert!(error.contains("/nowhere/at/all"), "{error}");
+}
