@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::auth::{Account, Accounts, Password, Permissions, is_anonymous};
+use mioftpd::auth::{self, Account, Accounts, Password, Permissions, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
@@ -36,6 +36,8 @@ Options:
       --password-file FILE       Where its password is, on the first line
                                  [default: the variable MIOFTPD_PASSWORD]
       --anonymous                Anonymous clients may log in beside --user
+      --hash-password            Read a password, print what to keep instead of it: its
+                                 argon2id hash
       --passive-ports FIRST-LAST Ports for data connections [default: any]
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
@@ -60,6 +62,7 @@ const WORKERS_MAX: usize = 64;
 /// What is to be done.
 pub(crate) enum Action {
     Serve(Box<Config>, LevelFilter),
+    HashPassword,
     Help,
     Version,
 }
@@ -111,6 +114,11 @@ pub(crate) fn parse(
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
+            Long("hash-password") if !auth::IS_BUILT_IN => {
+                let why = auth::BadHash::NotBuiltIn;
+                return Err(Usage(format!("--hash-password: {why}")));
+            }
+            Long("hash-password") => return Ok(Action::HashPassword),
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,

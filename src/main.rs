@@ -3,6 +3,7 @@
 //! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line that cannot be meant.
 
 mod cli;
+mod prompt;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let done = match action {
         Action::Help => io::stdout().write_all(cli::HELP.as_bytes()),
         Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
+        Action::HashPassword => return hash_password(),
         Action::Serve(config, level) => return serve(*config, level),
     };
     match done {
@@ -47,6 +49,21 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
     let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
     drop(logging);
     match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the hash alone, so that it can go into a file.
+fn hash_password() -> ExitCode {
+    let hashed = prompt::new_password().and_then(|password| {
+        let hash = mioftpd::auth::hash_password(&password).map_err(io::Error::other)?;
+        writeln!(io::stdout(), "{hash}")
+    });
+    match hashed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
