@@ -213,6 +213,7 @@ impl Connection {
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
+                Deadline::Pace => self.resume(),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
         }

@@ -18,13 +18,15 @@ pub enum Deadline {
     DataConnect,
     /// The next byte of a transfer has moved.
     DataStall,
+    /// A transfer that has moved what it might may go on; not a limit, and nobody's fault.
+    Pace,
     /// The client has read some of its replies.
     ReplyStall,
     /// The client has closed its side after the last reply.
     Linger,
 }
 
-const COUNT: usize = 7;
+const COUNT: usize = 8;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
@@ -32,6 +34,7 @@ const ALL: [Deadline; COUNT] = [
     Deadline::Penalty,
     Deadline::DataConnect,
     Deadline::DataStall,
+    Deadline::Pace,
     Deadline::ReplyStall,
     Deadline::Linger,
 ];
@@ -83,13 +86,14 @@ impl Deadlines {
     }
 
     fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
-        let [login, idle, penalty, connect, stall, reply, linger] = &mut self.0;
+        let [login, idle, penalty, connect, stall, pace, reply, linger] = &mut self.0;
         match deadline {
             Deadline::Login => login,
             Deadline::Idle => idle,
             Deadline::Penalty => penalty,
             Deadline::DataConnect => connect,
             Deadline::DataStall => stall,
+            Deadline::Pace => pace,
             Deadline::ReplyStall => reply,
             Deadline::Linger => linger,
         }
@@ -113,7 +117,7 @@ mod tests {
         assert_eq!(deadlines.next(), Some(start + second));
         assert_eq!(deadlines.take_due(start), None);
         let mut taken = Vec::new();
-        while let Some(deadline) = deadlines.take_due(start + second * 7) {
+        while let Some(deadline) = deadlines.take_due(start + second * 8) {
             taken.push(deadline);
         }
         assert_eq!(taken, ALL);

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session};
-use crate::auth::{Credentials, Denial, Guest, Password, Permissions};
+use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -40,19 +40,25 @@ impl fmt::Display for Login {
 impl Login {
     /// Whether this is an account of its own, and not anybody's.
     pub(super) fn is_personal(&self) -> bool {
-        matches!(self, Self::LoggedIn(_, guest) if guest.account.is_personal())
+        self.account().is_some_and(Account::is_personal)
     }
 
     pub(super) const fn is_logged_in(&self) -> bool {
         matches!(self, Self::LoggedIn(..))
     }
 
+    /// Whose account it is, once the client is logged in.
+    pub(super) fn account(&self) -> Option<&Account> {
+        match self {
+            Self::LoggedIn(_, guest) => Some(&guest.account),
+            Self::Nobody | Self::Named(_) => None,
+        }
+    }
+
     /// What the client may do: nothing, before it is logged in.
     pub(super) fn permissions(&self) -> Permissions {
-        match self {
-            Self::LoggedIn(_, guest) => guest.account.permissions,
-            Self::Nobody | Self::Named(_) => Permissions::NONE,
-        }
+        let permissions = self.account().map(|account| account.permissions);
+        permissions.unwrap_or_default()
     }
 }
 

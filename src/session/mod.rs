@@ -266,7 +266,7 @@ impl Session {
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
-            Deadline::ReplyStall | Deadline::Linger => {}
+            Deadline::ReplyStall | Deadline::Linger | Deadline::Pace => {}
         }
     }
 

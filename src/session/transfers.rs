@@ -270,10 +270,17 @@ impl Session {
         if self.channel.arranged == Arranged::Nothing {
             return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
         }
+        let account = self.login.account();
+        let rate = match direction {
+            Direction::Retrieve { .. } => account.and_then(|account| account.rate_down),
+            Direction::Store { .. } => account.and_then(|account| account.rate_up),
+            Direction::List(_) => None,
+        };
         self.progress = Progress::Opening(purpose);
         cx.order(Order::Open(Plan {
             direction,
             representation: self.channel.representation,
+            rate,
         }));
     }
 

@@ -77,7 +77,7 @@ impl Inbound {
         }
         let mut spent = 0;
         while spent < budget {
-            match stream.read(&mut scratch.chunk) {
+            match stream.read(scratch.room(budget as u64)) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;

@@ -11,9 +11,12 @@ mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
+mod pace;
 mod plan;
 mod representation;
 mod walk;
+
+use std::time::Instant;
 
 use crate::net::Stream;
 use crate::storage::{self, Wait};
@@ -24,6 +27,7 @@ pub use representation::{DataType, FormatControl, Mode, Representation, Structur
 use inbound::Inbound;
 use listing::Listed;
 use outbound::Outbound;
+use pace::Pace;
 
 /// What a slice needs before the next can do anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub enum Interest {
     Readable,
     /// Room in the data connection.
     Writable,
+    /// Time: it has moved what it may for now.
+    Later,
 }
 
 /// What came of a slice.
@@ -102,7 +108,11 @@ impl Scratch {
 }
 
 /// The file side of a transfer, opened and not yet joined to a data connection.
-pub struct Source(Flow);
+pub struct Source {
+    flow: Flow,
+    /// The most bytes a second.
+    rate: Option<u64>,
+}
 
 enum Flow {
     Outbound(Outbound),
@@ -115,7 +125,7 @@ enum Flow {
 impl Source {
     /// What it waits for before its first slice.
     pub const fn first_interest(&self) -> Interest {
-        match self.0 {
+        match self.flow {
             Flow::Inbound(_) => Interest::Readable,
             Flow::Outbound(_) | Flow::Listed(_) => Interest::Writable,
             Flow::Over => Interest::Now,
@@ -124,13 +134,13 @@ impl Source {
 
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
-        matches!(self.0, Flow::Inbound(_))
+        matches!(self.flow, Flow::Inbound(_))
     }
 
     /// Closes the file side of a transfer that did not come to its end: an upload's temporary
     /// file is removed, unless a part of it was promised to stay. Waits for the disk.
     pub fn abandon(self) {
-        self.0.abandon();
+        self.flow.abandon();
     }
 }
 
@@ -147,6 +157,15 @@ pub struct Transfer {
     stream: Box<dyn Stream>,
     flow: Flow,
     moved: u64,
+    speed: Speed,
+}
+
+/// How fast a transfer may be.
+enum Speed {
+    /// As fast as it can.
+    Free,
+    /// At an even rate; so many bytes have been granted for the next slice.
+    Paced(Pace, u64),
 }
 
 impl Transfer {
@@ -154,8 +173,12 @@ impl Transfer {
     pub fn new(stream: Box<dyn Stream>, source: Source) -> Self {
         Self {
             stream,
-            flow: source.0,
+            flow: source.flow,
             moved: 0,
+            speed: match source.rate {
+                Some(rate) => Speed::Paced(Pace::new(rate), 0),
+                None => Speed::Free,
+            },
         }
     }
 
@@ -169,9 +192,23 @@ impl Transfer {
         matches!(self.flow, Flow::Inbound(_))
     }
 
-    /// Moves up to about `budget` bytes. After `Done` and `Failed` the file is closed, and
+    /// Asks for the next slice: it may be made now, or from a later time on.
+    pub fn grant(&mut self, now: Instant) -> Result<(), Instant> {
+        if let Speed::Paced(pace, granted) = &mut self.speed {
+            *granted = pace.grant(self.moved, now)?;
+        }
+        Ok(())
+    }
+
+    /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the file is closed, and
     /// the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
+        let budget = match self.speed {
+            Speed::Free => budget,
+            Speed::Paced(_, granted) => {
+                usize::try_from(granted).map_or(budget, |granted| granted.min(budget))
+            }
+        };
         let stream = self.stream.as_mut();
         let verdict = match &mut self.flow {
             Flow::Outbound(outbound) => {
@@ -212,7 +249,7 @@ impl Transfer {
             mut stream, flow, ..
         } = self;
         stream.reset_on_close();
-        Source(flow)
+        Source { flow, rate: None }
     }
 
     fn conclude(&mut self, verdict: Verdict) -> Verdict {

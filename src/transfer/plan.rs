@@ -88,6 +88,8 @@ pub struct Plan {
     pub direction: Direction,
     /// How bytes look on the wire; of it a listing has only the MODE.
     pub representation: Representation,
+    /// The most bytes a second; `None`: as many as there are.
+    pub rate: Option<u64>,
 }
 
 /// What is known once it is open, for the 150.
@@ -118,7 +120,7 @@ impl Plan {
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
                 let opened = Opened { size, path: None };
-                Ok((Source(Flow::Outbound(outbound)), opened))
+                Ok((self.source(Flow::Outbound(outbound)), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
             Direction::Store {
@@ -132,7 +134,7 @@ impl Plan {
                     path: Some(upload.path),
                 };
                 let inbound = Inbound::new(upload.file, self.representation, upload.offset);
-                Ok((Source(Flow::Inbound(inbound)), opened))
+                Ok((self.source(Flow::Inbound(inbound)), opened))
             }
             Direction::List(listing) => {
                 let listed = Listed::open(storage, listing.clone())?.framed(self.representation);
@@ -140,8 +142,15 @@ impl Plan {
                     size: None,
                     path: None,
                 };
-                Ok((Source(Flow::Listed(Box::new(listed))), opened))
+                Ok((self.source(Flow::Listed(Box::new(listed))), opened))
             }
+        }
+    }
+
+    const fn source(&self, flow: Flow) -> Source {
+        Source {
+            flow,
+            rate: self.rate,
         }
     }
 }

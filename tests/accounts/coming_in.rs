@@ -116,3 +116,30 @@ fn a_directory_that_is_not_there_is_said_at_the_start() {
     let error = mioftpd::Server::bind(config).err().unwrap().to_string();
     assert!(error.contains("/nowhere/at/all"), "{error}");
 }
+
+#[test]
+fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
+    let mut account = ann();
+    (account.rate_up, account.rate_down) = (Some(1_000_000), Some(1_000_000));
+    let slow = Account {
+        name: b"bob".to_vec(),
+        rate_up: Some(1000),
+        rate_down: Some(1000),
+        ..account.clone()
+    };
+    let serving = Serving::to(Accounts::new().with(account).with(slow));
+    let content: Vec<u8> = (0..250_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let mut control = serving.log_in("ann", "secret");
+    control.store("f", &content);
+    assert_eq!(fs::read(serving.path().join("f")).unwrap(), content);
+    assert_eq!(control.retrieve("f"), content);
+
+    let mut control = serving.log_in("bob", "secret");
+    let data = control.passive();
+    control.command("RETR f", 150);
+    control.command("STAT", 211);
+    control.command("ABOR", 426);
+    control.expect(226);
+    drop(data);
+    control.command("NOOP", 200);
+}

@@ -175,6 +175,8 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
     {
         ann.secret = secret;
     }
+    ann.rate_down = rng.pick(&[None, None, Some(100_000)]);
+    ann.rate_up = rng.pick(&[None, None, Some(100_000)]);
     let mut accounts = Accounts::new().with(ann);
     let anonymous = rng.pick(&[None, Some(Permissions::READ), Some(Permissions::ALL)]);
     accounts.extend(anonymous.map(Account::anonymous));
