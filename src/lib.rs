@@ -119,6 +119,7 @@ pub mod storage;
 pub mod transfer;
 pub mod workers;
 
+mod homes;
 mod server;
 
 pub use config::Config;

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::auth::Accounts;
 use crate::config::Config;
+use crate::homes;
 use crate::limits;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
-use crate::reactor::{Homes, Parts, Reactor};
+use crate::reactor::{Parts, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Storage, Umask};
 use crate::workers::{Inline, Lanes, Runner};
@@ -103,7 +103,7 @@ impl Server {
         };
         let (mode, storage) = open_storage(config.root)?;
         let hashing = config.accounts.verification_bytes();
-        let homes = open_homes(&config.accounts)?;
+        let homes = homes::open(&config.accounts, &storage)?;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
@@ -189,18 +189,6 @@ fn open_storage(root: Option<PathBuf>) -> Result<(Mode, Arc<dyn Storage>), Error
         Ok(disk) => Ok((Mode::Serving, Arc::new(disk))),
         Err(error) => Err(Error::Root(root, error)),
     }
-}
-
-/// One storage for each directory that is somebody's own, however many share it.
-fn open_homes(accounts: &Accounts) -> Result<Homes, Error> {
-    let mut homes = Homes::new();
-    for root in accounts.iter().filter_map(|account| account.root.as_ref()) {
-        if !homes.contains_key(root) {
-            let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
-            homes.insert(root.clone(), Arc::new(disk));
-        }
-    }
-    Ok(homes)
 }
 
 fn start_workers(threads: usize, waker: &Waker) -> Result<Box<dyn Runner>, Error> {

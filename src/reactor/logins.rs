@@ -38,10 +38,11 @@ impl Connection {
     fn admit(&mut self, account: &Account, services: &Services) -> Result<Guest, Denial> {
         let accounts = &services.settings.accounts;
         let guest = accounts.admit(account, self.peer.ip(), services.unix_time)?;
-        self.storage = Arc::clone(match &guest.account.root {
-            None => &services.storage,
+        self.storage = Arc::clone(match services.homes.get(&guest.account.name) {
+            Some(home) => home,
+            None if guest.account.root.is_none() => &services.storage,
             // An account that was added without its directory being opened.
-            Some(root) => services.homes.get(root).ok_or(Denial::Disabled)?,
+            None => return Err(Denial::Disabled),
         });
         Ok(guest)
     }

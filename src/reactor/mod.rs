@@ -29,7 +29,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +53,7 @@ pub struct Parts {
     pub network: Box<dyn Network>,
     /// Files.
     pub storage: Arc<dyn Storage>,
-    /// The files of accounts that have a directory of their own.
+    /// The files of accounts that do not see just those.
     pub homes: Homes,
     /// Who does what may wait.
     pub runner: Box<dyn Runner>,
@@ -68,8 +67,8 @@ pub struct Parts {
     pub connections_per_address: usize,
 }
 
-/// The files of each directory that some account has for its own.
-pub type Homes = HashMap<PathBuf, Arc<dyn Storage>>;
+/// The files of each account, by its name.
+pub type Homes = HashMap<Vec<u8>, Arc<dyn Storage>>;
 
 /// The loop and everything that it drives.
 pub struct Reactor {

@@ -21,7 +21,7 @@ use crate::workers::{Job, Runner, Tag, Work};
 pub(super) struct Services {
     pub(super) network: Box<dyn Network>,
     pub(super) storage: Arc<dyn Storage>,
-    /// The files of accounts that have a directory of their own.
+    /// The files of accounts that do not see just those.
     pub(super) homes: Homes,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,

@@ -319,6 +319,7 @@ fn refusal(error: Error) -> Reply {
     let code = match error {
         Error::NoSpace | Error::Exhausted => 452,
         Error::QuotaExceeded => 552,
+        Error::NotCounted => 450,
         Error::Device => 451,
         Error::BadName => 553,
         _ => 550,

@@ -36,6 +36,8 @@ pub enum Error {
     NoSpace,
     /// The owner's quota is used up.
     QuotaExceeded,
+    /// What a quota is for is still being counted.
+    NotCounted,
     /// The process has no descriptor or memory left.
     Exhausted,
     /// The file is in use in a way that forbids this.
@@ -62,6 +64,7 @@ impl Error {
             Self::TooLarge => "File too large",
             Self::NoSpace => "No space left on device",
             Self::QuotaExceeded => "Quota exceeded",
+            Self::NotCounted => "Files are still being counted; try again later",
             Self::Exhausted => "Out of resources",
             Self::InUse => "File in use",
             Self::Device => "Input/output error",

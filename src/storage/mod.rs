@@ -9,16 +9,20 @@
 mod disk;
 mod error;
 mod memory;
+mod metered;
 mod nothing;
 mod umask;
+mod usage;
 
 use std::os::fd::BorrowedFd;
 
 pub use disk::{Disk, Lookup};
 pub use error::Error;
 pub use memory::Memory;
+pub use metered::Metered;
 pub use nothing::Nothing;
 pub use umask::Umask;
+pub use usage::{Quota, Usage};
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
 pub use crate::protocol::path::VirtualPath;

@@ -200,8 +200,8 @@ impl Transfer {
         Ok(())
     }
 
-    /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the file is closed, and
-    /// the stream is ended: half-closed, or marked to be reset.
+    /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
+    /// file is closed, and the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
         let budget = match self.speed {
             Speed::Free => budget,

@@ -143,3 +143,36 @@ fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
     drop(data);
     control.command("NOOP", 200);
 }
+
+#[test]
+fn a_quota_is_for_what_is_there_and_for_what_comes() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("old"), [b'o'; 600]).unwrap();
+    let mut account = ann();
+    account.root = Some(home.path().into());
+    account.quota_bytes = Some(1000);
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut control = serving.log_in("ann", "secret");
+    let mut store = |path: &str, size: usize| {
+        let data = control.passive();
+        control.send(&format!("STOR {path}"));
+        let code = control.expect_one_of(&[150, 450]).code;
+        if code == 150 {
+            data.send(&vec![b'n'; size]);
+            return control.expect_one_of(&[226, 552]).code;
+        }
+        code
+    };
+    // Its files are counted while the first client comes.
+    let first = until("the files to be counted", || {
+        Some(store("new", 400)).filter(|code| *code != 450)
+    });
+    assert_eq!(first, 226);
+    assert_eq!(store("old", 601), 552);
+    assert_eq!(fs::read(home.path().join("old")).unwrap(), [b'o'; 600]);
+    assert_eq!(store("old", 600), 226);
+    assert_eq!(store("one", 1), 552);
+    control.command("DELE new", 250);
+    control.command("ALLO 401", 552);
+    control.command("ALLO 400", 200);
+}

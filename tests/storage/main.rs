@@ -4,11 +4,14 @@
 
 mod attributes;
 mod changes;
+mod quota;
 mod uploads;
 
+use std::sync::Arc;
+
 use mioftpd::storage::{
-    Answer, Disk, Kind, Lookup, Memory, Operation, Placement, Result, Storage, Upload, VirtualPath,
-    Wait,
+    Answer, Disk, Kind, Lookup, Memory, Metered, Operation, Placement, Quota, Result, Storage,
+    Upload, Usage, VirtualPath, Wait,
 };
 
 /// Runs a test on each storage, empty.
@@ -19,6 +22,10 @@ fn each(test: impl Fn(&dyn Storage)) {
     }
     let memory = Memory::new();
     test(&memory);
+    let counted = Usage::default();
+    counted.count(&Memory::new()).unwrap();
+    let inner = Arc::new(Memory::new());
+    test(&Metered::new(inner, Arc::new(counted), Quota::default()));
     assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
 }
 
