@@ -4,6 +4,7 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod homes;
 mod opening;
 mod reload;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
@@ -22,10 +23,9 @@ use crate::config::Config;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Reactor};
-use crate::session::{Mode, Settings};
-use crate::storage::Umask;
+use crate::session::Mode;
 use crate::workers::Sweeper;
-use opening::{Later, listen, listen_for_tls, open_storage, shown, workers_for};
+use opening::{Later, acceptor_for, listen_everywhere, settings_for, workers_for};
 use reload::Reload;
 
 /// Why a server does not start, or cannot go on.
@@ -120,78 +120,48 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = open_storage(&config)?;
-        let (mode, storage) = (opened.mode, opened.storage);
+        let opened = homes::open(&config)?;
+        let mode = opened.mode;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
             0
         };
-        let connections = capacity::connections(&config, mode, workers);
-        let acceptor = match &config.tls {
-            None => None,
-            Some(tls) => {
-                let loaded = tls::load(tls, None, network.unix_time());
-                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
-            }
-        };
-        let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
+        let equipment = capacity::equipment(&config, workers);
+        let connections = capacity::connections(&config, mode, equipment);
+        let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
+        let (runner, crew) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
-            storage,
+            storage: opened.storage,
+            homes: opened.homes,
             runner,
-            passive_ports: match config.passive_ports {
+            passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
-            settings: Settings {
-                mode,
-                accounts: config.accounts,
-                passive_address: config.passive_address,
-                umask: Umask::of_process(),
-                zone: config.zone,
-                charset: config.charset,
-                allow_fxp: config.allow_fxp,
-                allow_combine: config.allow_combine,
-                security: config.tls.as_ref().map(|tls| tls.policy),
-                timings: config.timings,
-                throttling: config.throttling,
-            },
+            settings: settings_for(&config, mode),
             acceptor: acceptor.clone(),
-            addresses: config.addresses,
+            addresses: config.addresses.clone(),
             connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config
-            .tls
-            .as_ref()
-            .is_some_and(|tls| !tls.listen.is_empty());
-        let addresses = if only_secure && config.listen.is_empty() {
-            Vec::new()
-        } else {
-            listen(&mut reactor, &config.listen)?
-        };
-        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
-        if !secure_addresses.is_empty() {
-            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-        }
-        if !addresses.is_empty() {
-            log::info!("Start serving at {}", shown(&addresses));
-        }
-        capacity::log(connections, workers);
+        let listening = listen_everywhere(&mut reactor, &config)?;
+        capacity::log(connections, equipment);
         Ok(Self {
             reactor,
-            addresses,
-            secure_addresses,
+            addresses: listening.addresses,
+            secure_addresses: listening.secure_addresses,
             acceptor,
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
             handle,
             later: Some(Later {
                 crew,
-                sweep: opened.sweep,
+                sweeps: opened.sweeps,
+                counts: opened.counts,
             }),
             stops_seen: 0,
             sweeper: None,
