@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret, hash_password};
-use mioftpd::limits::LOGINS_WAITING;
+use mioftpd::limits::{LOGINS_WAITING, Throttling};
 
 use crate::Serving;
 use crate::support::Control;
 
 /// How many log in at once.
 const CROWD: usize = 24;
+
+/// Of `secret`, as cheap as it can be.
+const CHEAP_HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
 /// Of `secret`, by bcrypt, with costs that nobody would choose to wait for.
 const HASH_OF_SECONDS: &str = "$2b$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW";
@@ -101,4 +104,37 @@ fn who_leaves_before_the_answer_is_not_missed() {
         drop(control);
     }
     drop(serving.log_in("ann", "secret"));
+}
+
+#[test]
+fn a_right_password_behind_one_wrong_too_many_is_of_no_use() {
+    let serving = Serving::to(slow_accounts(CHEAP_HASH));
+    for _ in 1..Throttling::default().failures {
+        begin(&serving).command("PASS wrong", 530);
+    }
+    let (mut wrong, mut right) = (begin(&serving), begin(&serving));
+    let mut other = serving.log_in("ftp", "x");
+    wrong.send("PASS wrong");
+    other.command("NOOP", 200);
+    right.send("PASS secret");
+    for control in [&mut wrong, &mut right] {
+        control.expect(421);
+        control.expect_end();
+    }
+    // Whoever is in stays.
+    other.command("NOOP", 200);
+}
+
+#[test]
+fn who_is_kept_out_by_their_account_counts_as_who_guesses() {
+    let hashed = Secret::hashed(CHEAP_HASH).unwrap();
+    let mut ann = Account::new("ann", hashed, Permissions::ALL);
+    ann.enabled = false;
+    let serving = Serving::to(Accounts::new().with(ann));
+    for _ in 1..Throttling::default().failures {
+        begin(&serving).command("PASS secret", 530);
+    }
+    let mut last = begin(&serving);
+    last.command("PASS secret", 421);
+    last.expect_end();
 }
