@@ -3,6 +3,7 @@
 //! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line that cannot be meant.
 
 mod cli;
+mod prompt;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = match action {
         Action::Help => io::stdout().write_all(cli::HELP.as_bytes()),
         Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
+        Action::HashPassword => return hash_password(),
         Action::Serve(config, level) => return serve(*config, level),
     };
     match done {
@@ -66,6 +68,21 @@ fn prepare(config: Config) -> Result<Server, Box<dyn Error>> {
     let server = Server::bind_with_signals(config)?;
     sandbox::enforce(&plan)?.log();
     Ok(server)
+}
+
+/// Prints the hash alone, so that it can go into a file.
+fn hash_password() -> ExitCode {
+    let hashed = prompt::new_password().and_then(|password| {
+        let hash = mioftpd::auth::hash_password(&password).map_err(io::Error::other)?;
+        writeln!(io::stdout(), "{hash}")
+    });
+    match hashed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Says why there is no server; the exit code says so too, where nobody can be told.

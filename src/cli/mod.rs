@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::auth::{Credentials, Rights, is_anonymous};
+use mioftpd::auth::{self, Account, Accounts, Password, Permissions, is_anonymous};
 use mioftpd::config::Config;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
@@ -40,6 +40,8 @@ Options:
       --password-file FILE       Where its password is, on the first line
                                  [default: the variable MIOFTPD_PASSWORD]
       --anonymous                Anonymous clients may log in beside --user
+      --hash-password            Read a password, print what to keep instead of it: its
+                                 argon2id hash
       --passive-ports FIRST-LAST Ports for data connections [default: any]
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
@@ -83,6 +85,7 @@ const WORKERS_MAX: usize = 64;
 /// What is to be done.
 pub(crate) enum Action {
     Serve(Box<Config>, LevelFilter),
+    HashPassword,
     Help,
     Version,
 }
@@ -138,6 +141,11 @@ pub(crate) fn parse(
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
+            Long("hash-password") if !auth::IS_BUILT_IN => {
+                let why = auth::BadHash::NotBuiltIn;
+                return Err(Usage(format!("--hash-password: {why}")));
+            }
+            Long("hash-password") => return Ok(Action::HashPassword),
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
@@ -262,23 +270,27 @@ impl Typed {
         if let Some(workers) = self.workers {
             config.workers = workers;
         }
-        let rights = if self.writable {
-            Rights::ReadWrite
+        let permissions = if self.writable {
+            Permissions::ALL
         } else {
-            Rights::Read
+            Permissions::READ
         };
-        config.accounts.anonymous = (self.anonymous || self.user.is_none()).then_some(rights);
-        config.accounts.named = match (self.user, self.password_file) {
-            (Some(name), file) if !name.is_empty() => Some(Credentials {
-                name,
-                password: find_password(file, password)?,
-            }),
+        config.accounts = Accounts::new();
+        if self.anonymous || self.user.is_none() {
+            config.accounts.add(Account::anonymous(permissions));
+        }
+        let named = match (self.user, self.password_file) {
+            (Some(name), file) if !name.is_empty() => {
+                let password = find_password(file, password)?;
+                Some(Account::with_password(name, password))
+            }
             (Some(_), _) => return Err(Usage("--user takes a name".to_owned())),
             (None, Some(_)) => {
                 return Err(Usage("--password-file goes with --user NAME".to_owned()));
             }
             (None, None) => None,
         };
+        config.accounts.extend(named);
         let level = self.log.unwrap_or(LevelFilter::Info);
         Ok(Action::Serve(Box::new(config), level))
     }
@@ -335,7 +347,7 @@ impl FromStr for Octal {
 
 /// From the file, or else from the environment; never from the command line, which everybody on
 /// the machine can read.
-fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Vec<u8>, Usage> {
+fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Password, Usage> {
     let (password, origin) = match (file, variable) {
         (Some(path), _) => {
             let text = fs::read(&path)
@@ -354,5 +366,5 @@ fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Ve
     if password.is_empty() {
         return Err(Usage(format!("{origin}: the password is empty")));
     }
-    Ok(password)
+    Ok(Password::new(password))
 }

@@ -7,8 +7,8 @@
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
+mod address_rules;
 mod channel;
-mod cidr;
 mod inherited;
 mod passive_ports;
 mod stream;
@@ -21,12 +21,13 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use address_rules::AddressRules;
 pub use channel::{Channel, DataSession};
-pub use cidr::{AddressRules, Cidr, CidrError};
 pub use inherited::{Inherited, inherited_listeners};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
+pub use crate::protocol::cidr::{Cidr, CidrError};
 use crate::storage::File;
 
 /// What a socket is registered under and an event comes back with: opaque to the network.

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Parts;
 use super::key::Key;
+use super::{Homes, Parts};
 use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
@@ -24,6 +24,8 @@ use crate::workers::{Job, Runner, Tag, Work};
 pub(super) struct Services {
     pub(super) network: Box<dyn Network>,
     pub(super) storage: Arc<dyn Storage>,
+    /// The files of accounts that do not see just those.
+    pub(super) homes: Homes,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) records: Records,
@@ -33,6 +35,8 @@ pub(super) struct Services {
     pub(super) places: Places,
     /// What is remembered of addresses.
     pub(super) throttle: Throttle,
+    /// Passwords that are being hashed, or wait for it.
+    pub(super) verifying: usize,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -46,6 +50,8 @@ pub(super) struct Services {
     pub(super) asks_who: bool,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
+    /// Whether a password is in it.
+    pub(super) holds_password: bool,
     /// Lent to its outbox.
     pub(super) output: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -58,6 +64,7 @@ impl Services {
         Self {
             network: parts.network,
             storage: parts.storage,
+            homes: parts.homes,
             runner: parts.runner,
             passive_ports: parts.passive_ports,
             records: parts.records,
@@ -65,6 +72,7 @@ impl Services {
             acceptor: parts.acceptor,
             places,
             throttle: Throttle::new(),
+            verifying: 0,
             now,
             unix_time,
             unix_time_read: now,
@@ -72,6 +80,7 @@ impl Services {
             orders: VecDeque::new(),
             asks_who: false,
             input: vec![0; INPUT_BYTES],
+            holds_password: false,
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
         }
@@ -135,15 +144,24 @@ impl Services {
                 owner: Key::NOBODY.to_owner(),
                 ticket: 0,
             },
+            storage: Arc::clone(&self.storage),
             work,
         });
     }
 
-    /// Nobody is left to carry out the orders of this visit for; but a transfer that is over is.
-    pub(super) fn forget_orders(&mut self) {
+    /// Overwrites a password that was read, once it is not needed there any more.
+    pub(super) fn wipe_password(&mut self) {
+        if std::mem::take(&mut self.holds_password) {
+            self.input.fill(0);
+        }
+    }
+
+    /// Nobody is left to carry out the orders of this visit for; but a transfer that is over, of
+    /// files that are kept here, is.
+    pub(super) fn forget_orders(&mut self, storage: &Arc<dyn Storage>) {
         for order in self.orders.drain(..) {
             if let Order::Record(record) = order {
-                self.records.leave(record, &self.storage);
+                self.records.leave(record, storage);
             }
         }
         self.asks_who = false;
@@ -151,7 +169,8 @@ impl Services {
 
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
-        self.forget_orders();
+        self.orders.clear();
+        self.asks_who = false;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

@@ -4,6 +4,7 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod homes;
 mod listening;
 mod opening;
 mod reload;
@@ -25,11 +26,10 @@ use crate::net::tls::Acceptor;
 use crate::net::{Inherited, Network, PassivePorts, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
-use crate::session::{Mode, Settings};
-use crate::storage::Umask;
+use crate::session::Mode;
 use crate::workers::Sweeper;
 use listening::Wanted;
-use opening::{Later, open_storage, workers_for};
+use opening::{Later, acceptor_for, settings_for, workers_for};
 use reload::Reload;
 use service_manager::ServiceManager;
 
@@ -152,22 +152,17 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = open_storage(&config)?;
-        let (mode, storage) = (opened.mode, opened.storage);
+        let opened = homes::open(&config)?;
+        let mode = opened.mode;
         let workers = if mode == Mode::Serving {
             config.workers
         } else {
             0
         };
-        let connections = capacity::connections(&config, mode, workers);
-        let acceptor = match &config.tls {
-            None => None,
-            Some(tls) => {
-                let loaded = tls::load(tls, None, network.unix_time());
-                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
-            }
-        };
-        let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
+        let equipment = capacity::equipment(&config, workers);
+        let connections = capacity::connections(&config, mode, equipment);
+        let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
+        let (runner, crew) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
@@ -179,27 +174,28 @@ impl Server {
         .map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
-            storage,
+            storage: opened.storage,
+            homes: opened.homes,
             runner,
             passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
             records,
-            settings: settings(&config, mode),
+            settings: settings_for(&config, mode),
             acceptor: acceptor.clone(),
-            addresses: config.addresses,
+            addresses: config.addresses.clone(),
             connections,
             connections_per_address: config.connections_per_address,
         });
         let wanted = Wanted {
             inherited,
-            addresses: config.listen,
+            addresses: config.listen.clone(),
             secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
             has_tls: config.tls.is_some(),
         };
         let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
-        capacity::log(connections, workers);
+        capacity::log(connections, equipment);
         Ok(Self {
             reactor,
             addresses,
@@ -210,7 +206,8 @@ impl Server {
             handle,
             later: Some(Later {
                 crew,
-                sweep: opened.sweep,
+                sweeps: opened.sweeps,
+                counts: opened.counts,
                 observers,
             }),
             stops_seen: 0,
@@ -297,21 +294,5 @@ impl Server {
         if self.manager.awaits_reload() && is_over {
             self.manager.ready(&self.status());
         }
-    }
-}
-
-fn settings(config: &Config, mode: Mode) -> Settings {
-    Settings {
-        mode,
-        accounts: config.accounts.clone(),
-        passive_address: config.passive_address,
-        umask: Umask::of_process(),
-        zone: config.zone,
-        charset: config.charset,
-        allow_fxp: config.allow_fxp,
-        allow_combine: config.allow_combine,
-        security: config.tls.as_ref().map(|tls| tls.policy),
-        timings: config.timings.clone(),
-        throttling: config.throttling.clone(),
     }
 }

@@ -1,4 +1,5 @@
-//! What a server is made of, opened: the directory and the workers.
+//! What a server is made of, opened: the workers, what secures connections; and what all
+//! its sessions have in common.
 //!
 //! All of it happens before the process gives up its rights. What needs a thread is only laid
 //! out here, and started by [`Later`]: a thread keeps the rights that it was started with.
@@ -6,48 +7,21 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Error;
-use crate::config::Config;
+use super::homes::Count;
+use super::{Error, tls};
+use crate::config::{Config, TlsConfig};
 use crate::net::Waker;
+use crate::net::tls::Acceptor;
 use crate::observe::Observers;
-use crate::session::Mode;
-use crate::storage::{Disk, Nothing, Policy, Storage, Sweep};
-use crate::workers::{Crew, Inline, Pool, Runner, Sweeper};
-
-/// What is served, and what is to be done to it after the start.
-pub(super) struct Opened {
-    pub(super) mode: Mode,
-    pub(super) storage: Arc<dyn Storage>,
-    pub(super) sweep: Option<Sweep>,
-}
-
-pub(super) fn open_storage(config: &Config) -> Result<Opened, Error> {
-    let Some(root) = &config.root else {
-        return Ok(Opened {
-            mode: Mode::ControlOnly,
-            storage: Arc::new(Nothing),
-            sweep: None,
-        });
-    };
-    let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
-    // Whoever serves a directory that nobody may write to does not expect files to go from it.
-    let sweeps = config.remove_unfinished && config.accounts.may_write();
-    let sweep = sweeps.then(|| disk.sweep());
-    let policy = Policy {
-        durability: config.durability,
-        free_space_floor: config.free_space_floor,
-    };
-    Ok(Opened {
-        mode: Mode::Serving,
-        storage: Arc::new(disk.with_policy(policy)),
-        sweep,
-    })
-}
+use crate::session::{Mode, Settings};
+use crate::storage::{Sweep, Umask};
+use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
 
 /// What waits for the first turn: its threads get the rights that the process has left then.
 pub(super) struct Later {
     pub(super) crew: Option<Crew>,
-    pub(super) sweep: Option<Sweep>,
+    pub(super) sweeps: Vec<Sweep>,
+    pub(super) counts: Vec<Count>,
     pub(super) observers: Observers,
 }
 
@@ -58,26 +32,55 @@ impl Later {
             crew.start()?;
         }
         self.observers.start()?;
-        Ok(self.sweep.and_then(start_sweeper))
+        for count in self.counts {
+            count.start()?;
+        }
+        Ok(start_sweeper(self.sweeps))
     }
 }
 
 /// A server is of use without: what was left takes room and is not seen.
-fn start_sweeper(sweep: Sweep) -> Option<Sweeper> {
-    let started = Sweeper::start(sweep);
+fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
+    if sweeps.is_empty() {
+        return None;
+    }
+    let started = Sweeper::start(sweeps);
     started
         .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {error}"))
         .ok()
 }
 
-pub(super) fn workers_for(
-    threads: usize,
-    storage: Arc<dyn Storage>,
-    waker: &Waker,
-) -> (Box<dyn Runner>, Option<Crew>) {
+pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Option<Crew>) {
     if threads == 0 {
-        return (Box::new(Inline::new(storage)), None);
+        return (Box::new(Inline::new()), None);
     }
-    let (pool, crew) = Pool::new(threads, storage, Arc::clone(waker));
-    (Box::new(pool), Some(crew))
+    let (lanes, crew) = Lanes::new(threads, waker);
+    (Box::new(lanes), Some(crew))
+}
+
+/// What secures connections, if they are to be.
+pub(super) fn acceptor_for(
+    tls: Option<&TlsConfig>,
+    unix_time: i64,
+) -> Result<Option<Acceptor>, Error> {
+    let load = |tls| tls::load(tls, None, unix_time);
+    let loaded = tls.map(load).transpose();
+    loaded.map_err(|error| Error::Tls(error.to_string()))
+}
+
+/// What all sessions have in common.
+pub(super) fn settings_for(config: &Config, mode: Mode) -> Settings {
+    Settings {
+        mode,
+        accounts: Arc::new(config.accounts.clone()),
+        passive_address: config.passive_address,
+        umask: Umask::of_process(),
+        zone: config.zone,
+        charset: config.charset,
+        allow_fxp: config.allow_fxp,
+        allow_combine: config.allow_combine,
+        security: config.tls.as_ref().map(|tls| tls.policy),
+        timings: config.timings.clone(),
+        throttling: config.throttling.clone(),
+    }
 }

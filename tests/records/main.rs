@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use mioftpd::auth::{Accounts, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::config::Config;
 use mioftpd::{Handle, Server};
 use support::{Control, DataChannel};
@@ -63,10 +63,7 @@ fn config(directory: &TempDir, configure: impl FnOnce(&TempDir, &mut Config)) ->
     let mut config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         root: Some(root),
-        accounts: Accounts {
-            anonymous: Some(Rights::ReadWrite),
-            named: None,
-        },
+        accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
         ..Config::default()
     };
     configure(directory, &mut config);

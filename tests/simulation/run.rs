@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mioftpd::auth::{Accounts, Credentials, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, DataSession, PassivePorts};
 use mioftpd::observe::Records;
-use mioftpd::reactor::{Parts, Protocol, Reactor};
+use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{Memory, Storage};
 
@@ -42,6 +42,10 @@ const LEAVING: Duration = Duration::from_secs(2);
 
 /// In one run of so many the server has TLS: handshakes take their time.
 const TLS_IN: u64 = 6;
+
+/// Of the password of the named account, as cheap as it can be.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 /// What came of a run.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,7 +120,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         memory,
         world: world.clone(),
     });
-    let jobs = Shared::new(Jobs::new(Arc::clone(&storage)));
+    let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
@@ -132,6 +136,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
             progress: 0,
         }),
         storage,
+        homes: Homes::new(),
         runner: Box::new(VirtualRunner {
             jobs: jobs.clone(),
             world: world.clone(),
@@ -196,20 +201,25 @@ fn security(rng: &mut Rng) -> Secure {
 }
 
 fn settings(rng: &mut Rng, place: &Place) -> Settings {
-    let named = Credentials {
-        name: b"ann".to_vec(),
-        password: b"secret".to_vec(),
-    };
+    let mut ann = Account::with_password("ann", "secret");
+    // A login then takes a job, which may come back late or after its client is gone.
+    if let Ok(secret) = Secret::hashed(HASH)
+        && rng.one_in(2)
+    {
+        ann.secret = secret;
+    }
+    ann.rate_down = rng.pick(&[None, None, Some(100_000)]);
+    ann.rate_up = rng.pick(&[None, None, Some(100_000)]);
+    let mut accounts = Accounts::new().with(ann);
+    let anonymous = rng.pick(&[None, Some(Permissions::READ), Some(Permissions::ALL)]);
+    accounts.extend(anonymous.map(Account::anonymous));
     Settings {
         mode: if place.control_only {
             Mode::ControlOnly
         } else {
             Mode::Serving
         },
-        accounts: Accounts {
-            anonymous: rng.pick(&[None, Some(Rights::Read), Some(Rights::ReadWrite)]),
-            named: Some(named),
-        },
+        accounts: Arc::new(accounts),
         security: place.secure.map(|secure| secure.policy),
         timings: place.timings.clone(),
         throttling: throttling(rng),

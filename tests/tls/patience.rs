@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mioftpd::auth::{Accounts, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::config::{Certificate, TlsConfig};
 use mioftpd::limits::Timings;
 use mioftpd::net::DataSession;
@@ -37,10 +37,7 @@ impl Embedded {
         let mut server = Server::bind(Config {
             listen: vec![here],
             root: Some(root.path().into()),
-            accounts: Accounts {
-                anonymous: Some(Rights::ReadWrite),
-                named: None,
-            },
+            accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
             tls: Some(TlsConfig {
                 certificate: Certificate::SelfSigned {
                     state: None,
