@@ -110,17 +110,13 @@ impl TlsConfig {
     /// What is read again when the operator says so: by their directories, because renewed files
     /// come by rename.
     fn add_paths(&self, readable: &mut Vec<PathBuf>, writable: &mut Vec<PathBuf>) {
-        let directory = |file: &PathBuf| match file.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         match &self.certificate {
             Certificate::Files { certificate, key } => {
-                readable.extend([directory(certificate), directory(key)]);
+                readable.extend([directory_of(certificate), directory_of(key)]);
             }
             Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
         }
-        readable.extend(self.clients.iter().map(|clients| directory(&clients.file)));
+        readable.extend(self.clients.iter().map(|one| directory_of(&one.file)));
     }
 }
 
@@ -217,13 +213,24 @@ impl Config {
         if let Some(tls) = &self.tls {
             tls.add_paths(&mut readable, &mut writable);
         }
+        // Opened again after a rotation, which the directory has to allow.
+        writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         let ports = self.passive_ports.as_ref();
         Plan {
             run_as: self.run_as.clone(),
-            confine: self.sandbox,
+            // A program that is run for uploads would be confined with the server, and do nothing.
+            confine: self.sandbox && self.events.command.is_empty(),
             readable,
             writable,
+            local_sockets: self.events.socket.is_some(),
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }
+    }
+}
+
+fn directory_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
     }
 }

@@ -65,6 +65,9 @@ fn prepare(config: Config) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     let plan = config.plan();
+    if config.sandbox && !plan.confine {
+        log::warn!("No sandbox: the event command would be confined with the server");
+    }
     let server = Server::bind_with_signals(config)?;
     sandbox::enforce(&plan)?.log();
     Ok(server)

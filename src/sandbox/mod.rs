@@ -44,6 +44,8 @@ pub struct Plan {
     pub readable: Vec<PathBuf>,
     /// Files and directories to read and to change.
     pub writable: Vec<PathBuf>,
+    /// Whether Unix sockets will be connected to.
+    pub local_sockets: bool,
     /// Whether ports below 1024 will be listened at later, as passive ones.
     pub low_ports: bool,
 }
@@ -155,7 +157,7 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     report.lacking.extend(fence.unreachable());
     report.add(fence.close());
     // The last: what went before is not on the list of calls.
-    report.add(system_calls::filter());
+    report.add(system_calls::filter(plan.local_sockets));
     Ok(report)
 }
 

@@ -213,10 +213,10 @@ const FORBIDDEN: &[c_long] = &[
 /// `FIONBIO`: the C libraries do not agree on its type.
 const SET_NONBLOCKING: u64 = 0x5421;
 
-/// Puts the filters before every call, of all threads.
-pub(super) fn filter() -> Result<String, String> {
+/// Puts the filters before every call, of all threads. Unix sockets are for who needs them.
+pub(super) fn filter(local_sockets: bool) -> Result<String, String> {
     // The second does not allow a third.
-    for program in [forbid(), allow()] {
+    for program in [forbid(), allow(local_sockets)] {
         let program = program.map_err(|error| format!("system calls: {error}"))?;
         seccompiler::apply_filter_all_threads(&program)
             .map_err(|error| format!("the kernel does not filter system calls: {error}"))?;
@@ -229,10 +229,10 @@ fn forbid() -> Result<BpfProgram, BackendError> {
     compile(rules, SeccompAction::Allow, SeccompAction::KillProcess)
 }
 
-fn allow() -> Result<BpfProgram, BackendError> {
+fn allow(local_sockets: bool) -> Result<BpfProgram, BackendError> {
     let calls = ALLOWED.iter().chain(ALLOWED_HERE);
     let mut rules: Rules = calls.map(|&call| (call, Vec::new())).collect();
-    rules.append(&mut conditions()?);
+    rules.append(&mut conditions(local_sockets)?);
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     compile(rules, unknown, SeccompAction::Allow)
 }
@@ -247,7 +247,7 @@ fn compile(
 }
 
 /// The calls that are allowed for some arguments.
-fn conditions() -> Result<Rules, BackendError> {
+fn conditions(local_sockets: bool) -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq};
     let own = u64::from(std::process::id());
     let thread = bits(libc::CLONE_THREAD);
@@ -257,6 +257,11 @@ fn conditions() -> Result<Rules, BackendError> {
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok((call, rules))
     };
+    let families = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX].map(bits);
+    let families = match &families {
+        all if local_sockets => all.as_slice(),
+        [internet @ .., _] => internet,
+    };
     Ok(Rules::from([
         // Threads, not processes. What clone3(2) makes is told in memory, which a filter cannot
         // read: it is not allowed, and the C libraries then use this.
@@ -264,11 +269,7 @@ fn conditions() -> Result<Rules, BackendError> {
         // No data becomes code.
         (libc::SYS_mmap, vec![when(2, MaskedEq(code), 0)?]),
         (libc::SYS_mprotect, vec![when(2, MaskedEq(code), 0)?]),
-        one_of(
-            libc::SYS_socket,
-            0,
-            &[bits(libc::AF_INET), bits(libc::AF_INET6)],
-        )?,
+        one_of(libc::SYS_socket, 0, families)?,
         one_of(libc::SYS_ioctl, 1, &[SET_NONBLOCKING])?,
         one_of(
             libc::SYS_prctl,
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn no_call_is_on_two_lists() {
-        let conditions = conditions().unwrap();
+        let conditions = conditions(false).unwrap();
         for call in ALLOWED.iter().chain(ALLOWED_HERE) {
             assert!(!FORBIDDEN.contains(call), "{call}");
             assert!(!conditions.contains_key(call), "{call}");
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_filters_can_be_compiled() {
-        assert!(!allow().unwrap().is_empty());
+        assert!(!allow(false).unwrap().is_empty());
         assert!(!forbid().unwrap().is_empty());
     }
 }

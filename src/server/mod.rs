@@ -23,13 +23,13 @@ use std::time::Duration;
 use crate::capacity;
 use crate::config::Config;
 use crate::net::tls::Acceptor;
-use crate::net::{Inherited, Network, PassivePorts, SystemNetwork, Waker, inherited_listeners};
+use crate::net::{Inherited, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
 use crate::workers::Sweeper;
 use listening::Wanted;
-use opening::{Later, acceptor_for, settings_for, workers_for};
+use opening::{Later, acceptor_for, passive_ports_for, settings_for, workers_for};
 use reload::Reload;
 use service_manager::ServiceManager;
 
@@ -166,21 +166,15 @@ impl Server {
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
-        let (records, observers) = Records::open(
-            &config.transfer_logs,
-            config.events.clone(),
-            Waker::clone(&handle.waker),
-        )
-        .map_err(Error::Records)?;
+        let (logs, events) = (&config.transfer_logs, config.events.clone());
+        let records = Records::open(logs, events, Waker::clone(&handle.waker));
+        let (records, observers) = records.map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage: opened.storage,
             homes: opened.homes,
             runner,
-            passive_ports: match config.passive_ports.clone() {
-                None => PassivePorts::any(),
-                range => PassivePorts::new(range),
-            },
+            passive_ports: passive_ports_for(&config),
             records,
             settings: settings_for(&config, mode),
             acceptor: acceptor.clone(),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::homes::Count;
 use super::{Error, tls};
 use crate::config::{Config, TlsConfig};
-use crate::net::Waker;
 use crate::net::tls::Acceptor;
+use crate::net::{PassivePorts, Waker};
 use crate::observe::Observers;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
@@ -66,6 +66,14 @@ pub(super) fn acceptor_for(
     let load = |tls| tls::load(tls, None, unix_time);
     let loaded = tls.map(load).transpose();
     loaded.map_err(|error| Error::Tls(error.to_string()))
+}
+
+/// Where passive listeners may be.
+pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {
+    match config.passive_ports.clone() {
+        None => PassivePorts::any(),
+        range => PassivePorts::new(range),
+    }
 }
 
 /// What all sessions have in common.

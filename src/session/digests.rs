@@ -6,7 +6,7 @@
 //! client that waits for a long digest is not idle; only a storage that hangs lets it time out.
 
 use super::files::Question;
-use super::transfers::REPLACING;
+use super::uploads::REPLACING;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
 use crate::errand::{Algorithm, Assignment, Findings};

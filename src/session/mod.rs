@@ -7,7 +7,7 @@
 //!
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
 //! `attributes`, `digests`, `space`, `site`, `parameters`, `security`, `channel`, `transfers`,
-//! `listings`, `information`.
+//! `uploads`, `listings`, `information`.
 
 mod attributes;
 mod channel;
@@ -30,6 +30,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod uploads;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};

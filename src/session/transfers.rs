@@ -11,7 +11,7 @@ use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Placement, Result, VirtualPath};
+use crate::storage::{Error, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
@@ -53,9 +53,6 @@ pub(super) enum Phase {
     /// It is being cut, after so many bytes since then; what it holds is being closed.
     Cutting(u64, Option<Instant>),
 }
-
-/// For [`Session::placement`], where what is there is replaced.
-pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New, Placement::Over];
 
 impl Session {
     /// Whether a transfer is in progress: the 150 is said, the final reply is not.
@@ -120,60 +117,6 @@ impl Session {
             range,
         };
         self.prepare(Purpose::Retrieve(path), direction, cx);
-    }
-
-    pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let placement = match std::mem::take(&mut self.channel.restart) {
-            0 => self.placement(Permissions::OVERWRITE, REPLACING, cx),
-            // What is there from the offset on is overwritten.
-            offset => self
-                .may(Permissions::OVERWRITE, cx)
-                .then_some(Placement::At(offset)),
-        };
-        if let Some(placement) = placement {
-            self.receive(argument, placement, Purpose::Store, cx);
-        }
-    }
-
-    pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
-        if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
-            self.receive(argument, placement, Purpose::Append, cx);
-        }
-    }
-
-    /// Which files may be written, new ones and by this permission those that are there: any of
-    /// them, new ones, those that are there; or the 550 is said. Whether a name is new is for the
-    /// storage to see, at the moment when it matters.
-    pub(super) fn placement(
-        &self,
-        permission: Permissions,
-        [any, new, existing]: [Placement; 3],
-        cx: &mut Context<'_>,
-    ) -> Option<Placement> {
-        let permissions = self.login.permissions();
-        let may_create = permissions.contains(Permissions::CREATE);
-        match (
-            may_create,
-            self.may_some(permission | Permissions::CREATE, cx),
-        ) {
-            (_, false) => None,
-            (true, true) if permissions.contains(permission) => Some(any),
-            (true, true) => Some(new),
-            (false, true) => Some(existing),
-        }
-    }
-
-    pub(super) fn store_unique(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let name = if argument.is_empty() {
-            b"file"
-        } else {
-            argument
-        };
-        if !self.may(Permissions::CREATE, cx) {
-            return;
-        }
-        self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
     }
 
     /// ABOR with no transfer in progress: RFC 959 §4.1.3 tells apart whether a data connection
@@ -271,30 +214,6 @@ impl Session {
         cx.deadlines.clear(Deadline::DataConnect);
         Self::restart_stall_clock(cx);
         cx.order(Order::Cut(ending));
-    }
-
-    fn receive(
-        &mut self,
-        argument: &[u8],
-        placement: Placement,
-        purpose: fn(VirtualPath) -> Purpose,
-        cx: &mut Context<'_>,
-    ) {
-        if self.channel.range.take().is_some() {
-            return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
-        }
-        let Some(path) = self.path(argument, cx) else {
-            return;
-        };
-        if !self.can_represent(cx) {
-            return;
-        }
-        let direction = Direction::Store {
-            path: path.clone(),
-            placement,
-            umask: self.umask,
-        };
-        self.prepare(purpose(path), direction, cx);
     }
 
     pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {

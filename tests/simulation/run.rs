@@ -149,26 +149,24 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
     });
-    for (&door, protocol) in place
-        .doors
-        .iter()
-        .zip([Protocol::Ftp, Protocol::Ftp, Protocol::Ftps])
-    {
+    open_doors(&mut reactor, &place.doors);
+    let stage = Stage {
+        world,
+        clients,
+        jobs,
+        place,
+        inspectors: if has_range { 1 } else { 3 },
+        rng,
+        stop_by: None,
+    };
+    (stage, reactor)
+}
+
+fn open_doors(reactor: &mut Reactor, doors: &[SocketAddr]) {
+    let protocols = [Protocol::Ftp, Protocol::Ftp, Protocol::Ftps];
+    for (&door, protocol) in doors.iter().zip(protocols) {
         reactor.listen(door, protocol).expect("calm weather");
     }
-    let stop_by = None;
-    (
-        Stage {
-            world,
-            clients,
-            jobs,
-            place,
-            inspectors: if has_range { 1 } else { 3 },
-            rng,
-            stop_by,
-        },
-        reactor,
-    )
 }
 
 fn furnished(weather: &Weather) -> Memory {

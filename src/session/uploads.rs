@@ -1,0 +1,96 @@
+//! STOR, APPE, STOU: what is to be written, and by which permission. RFC 959 §4.1.3, RFC 1123
+//! §4.1.2.9.
+//!
+//! Whether a name is new is for the storage to see, at the moment when it matters; here it is only
+//! said which of both may be. From the 150 on an upload is as any other of `transfers`.
+
+use super::transfers::Purpose;
+use super::{Context, Session};
+use crate::auth::Permissions;
+use crate::protocol::path::VirtualPath;
+use crate::protocol::reply::Reply;
+use crate::storage::Placement;
+use crate::transfer::Direction;
+
+/// For [`Session::placement`], where what is there is replaced.
+pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New, Placement::Over];
+
+impl Session {
+    pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let placement = match std::mem::take(&mut self.channel.restart) {
+            0 => self.placement(Permissions::OVERWRITE, REPLACING, cx),
+            // What is there from the offset on is overwritten.
+            offset => self
+                .may(Permissions::OVERWRITE, cx)
+                .then_some(Placement::At(offset)),
+        };
+        if let Some(placement) = placement {
+            self.receive(argument, placement, Purpose::Store, cx);
+        }
+    }
+
+    pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
+        if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
+            self.receive(argument, placement, Purpose::Append, cx);
+        }
+    }
+
+    /// Which files may be written, new ones and by this permission those that are there: any of
+    /// them, new ones, those that are there; or the 550 is said. Whether a name is new is for the
+    /// storage to see, at the moment when it matters.
+    pub(super) fn placement(
+        &self,
+        permission: Permissions,
+        [any, new, existing]: [Placement; 3],
+        cx: &mut Context<'_>,
+    ) -> Option<Placement> {
+        let permissions = self.login.permissions();
+        let may_create = permissions.contains(Permissions::CREATE);
+        match (
+            may_create,
+            self.may_some(permission | Permissions::CREATE, cx),
+        ) {
+            (_, false) => None,
+            (true, true) if permissions.contains(permission) => Some(any),
+            (true, true) => Some(new),
+            (false, true) => Some(existing),
+        }
+    }
+
+    pub(super) fn store_unique(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        let name = if argument.is_empty() {
+            b"file"
+        } else {
+            argument
+        };
+        if !self.may(Permissions::CREATE, cx) {
+            return;
+        }
+        self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
+    }
+
+    fn receive(
+        &mut self,
+        argument: &[u8],
+        placement: Placement,
+        purpose: fn(VirtualPath) -> Purpose,
+        cx: &mut Context<'_>,
+    ) {
+        if self.channel.range.take().is_some() {
+            return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
+        }
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        if !self.can_represent(cx) {
+            return;
+        }
+        let direction = Direction::Store {
+            path: path.clone(),
+            placement,
+            umask: self.umask,
+        };
+        self.prepare(purpose(path), direction, cx);
+    }
+}
