@@ -200,6 +200,17 @@ pub const SWEEP_ENTRIES: usize = 256;
 /// How deep below the root unfinished uploads are looked for: each level has a directory open.
 pub const SWEEP_DEPTH: usize = 64;
 
+/// How long what a name was found to mean holds, before it is looked up again: an address that is
+/// given to a line anew each night is told wrong for so long.
+pub const NAME_GOOD_FOR: Duration = Duration::from_secs(300);
+
+/// When a name that was not found is tried again; whoever asks more often learns no more.
+pub const NAME_TRIED_AFTER: Duration = Duration::from_secs(30);
+
+/// Stack of the thread that looks names up: the system's resolver has buffers there, and loads what
+/// the host is set up with. What is not used costs nothing.
+pub const RESOLVER_STACK_BYTES: usize = 1024 * 1024;
+
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -214,7 +225,8 @@ pub struct Timings {
     pub penalty: Duration,
     /// From the 150 to the data connection, secured if it is to be.
     pub data_connect: Duration,
-    /// From the 234, or the connection, to the end of the TLS handshake.
+    /// From the 234, or the connection, to the end of the TLS handshake; and for a proxy to say for
+    /// whom it has connected.
     pub handshake: Duration,
     /// Between two bytes of a transfer.
     pub data_stall: Duration,
@@ -344,54 +356,4 @@ pub const fn connections_within(bytes: u64, workers: usize, most: usize) -> usiz
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn idle_is_at_least_what_rfc_1123_asks_for() {
-        assert!(Timings::default().idle >= Duration::from_secs(300));
-    }
-
-    #[test]
-    fn the_input_holds_the_longest_line() {
-        const { assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2) };
-    }
-
-    #[test]
-    fn memory_is_enough_for_so_many_to_the_byte() {
-        for connections in [1, 15, 16, 17, 32, 1023, 1024, 1025, 4096] {
-            let bytes = worst_case_bytes(connections, 2) as u64;
-            for (bytes, expected) in [
-                (bytes - 1, connections - 1),
-                (bytes, connections),
-                (bytes + 1, connections),
-            ] {
-                assert_eq!(connections_within(bytes, 2, 10_000), expected);
-            }
-            assert_eq!(connections_within(u64::MAX, 2, connections), connections);
-        }
-        assert_eq!(connections_within(0, 2, 10), 0);
-        assert_eq!(connections_within(u64::MAX, 2, 0), 0);
-    }
-
-    #[test]
-    fn a_small_board_has_room_for_some() {
-        // What else a program takes is small beside these.
-        assert!(connections_within(16 * 1024 * 1024, 2, 4096) >= 32);
-        assert!(worst_case_bytes(CONNECTIONS, 2) < 1024 * 1024 * 1024);
-    }
-
-    #[test]
-    fn there_are_places_in_proportion() {
-        for (connections, expected) in [
-            (0, 1),
-            (31, 1),
-            (32, 2),
-            (1023, 63),
-            (1024, 64),
-            (usize::MAX, 64),
-        ] {
-            assert_eq!(places(connections), expected, "{connections}");
-        }
-    }
-}
+mod tests;

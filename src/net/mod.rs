@@ -8,6 +8,7 @@
 
 mod channel;
 mod cidr;
+mod passive_address;
 mod passive_ports;
 mod stream;
 mod system;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use channel::{Channel, DataSession};
 pub use cidr::{AddressRules, Cidr, CidrError};
+pub use passive_address::{PassiveAddresses, PassiveHost};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 

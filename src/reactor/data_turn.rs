@@ -11,7 +11,7 @@ use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::{Channel, Stream};
-use crate::session::{Ending, Report};
+use crate::session::{Deadline, Ending, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
 use crate::workers::Work;
@@ -40,13 +40,28 @@ impl Connection {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!services.settings.allow_fxp).then_some(peer.ip());
-        let data = self.data();
+        let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
-            let Link::Listening(listener, _) = &mut data.link else {
+            let Link::Listening(listener, _, incoming) = &mut data.link else {
                 return;
             };
-            match Arrival::at(listener.as_mut(), token, client) {
+            let arrival = match incoming.take().map(|one| one.identify(client)) {
+                None => Arrival::at(listener.as_mut(), token, client, services),
+                Some(Ok(arrival)) => arrival,
+                Some(Err(waiting)) => {
+                    *incoming = Some(waiting);
+                    data.ready.readable = false;
+                    return;
+                }
+            };
+            self.deadlines.clear(Deadline::DataPreamble);
+            match arrival {
                 Arrival::Client(stream) => return data.link_to(stream, services),
+                Arrival::Proxy(one) => {
+                    *incoming = Some(one);
+                    let until = services.now + services.settings.timings.handshake;
+                    self.deadlines.set(Deadline::DataPreamble, until);
+                }
                 Arrival::Stranger(address) => {
                     log::warn!("{peer}: Turned {address} away from the passive port");
                 }

@@ -20,6 +20,9 @@ mod drain;
 mod effects;
 mod key;
 mod latch;
+mod parts;
+mod passive;
+mod preamble;
 mod run_queue;
 mod securing;
 mod services;
@@ -29,7 +32,6 @@ mod verdict;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use admission::Protocol;
@@ -38,40 +40,17 @@ use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
 use key::{Key, Source};
+pub use parts::Parts;
 use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
+use crate::net::Event;
 use crate::net::tls::Acceptor;
-use crate::net::{AddressRules, Event, Network, PassivePorts};
-use crate::session::{Report, Session, Settings};
-use crate::storage::Storage;
+use crate::session::{Report, Session};
 use crate::transfer::Places;
-use crate::workers::{Completion, Runner};
-
-/// What a reactor is made of: the seams, and what it may do.
-pub struct Parts {
-    /// Sockets and clocks.
-    pub network: Box<dyn Network>,
-    /// Files.
-    pub storage: Arc<dyn Storage>,
-    /// Who does what may wait.
-    pub runner: Box<dyn Runner>,
-    /// Where passive listeners may be.
-    pub passive_ports: PassivePorts,
-    /// What all sessions have in common.
-    pub settings: Settings,
-    /// What secures connections; needed where the settings have a security policy, or a listener
-    /// is for TLS alone.
-    pub acceptor: Option<Acceptor>,
-    /// Who may connect.
-    pub addresses: AddressRules,
-    /// The most connections at once.
-    pub connections: usize,
-    /// The most connections at once of one address.
-    pub connections_per_address: usize,
-}
+use crate::workers::Completion;
 
 /// The loop and everything that it drives.
 pub struct Reactor {
@@ -91,20 +70,13 @@ impl Reactor {
     /// A reactor without listeners.
     pub fn new(parts: Parts) -> Self {
         let limit = parts.connections.min(key::INDICES - 1);
+        let rules = parts.addresses.clone();
         Self {
-            services: Services::new(
-                parts.network,
-                parts.storage,
-                parts.runner,
-                parts.passive_ports,
-                parts.settings,
-                parts.acceptor,
-                Places::new(limits::places(limit)),
-            ),
+            admission: Admission::new(rules, limit, parts.connections_per_address),
+            services: Services::new(parts, Places::new(limits::places(limit))),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(parts.addresses, limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,
@@ -308,6 +280,7 @@ impl Reactor {
             Ok(Ok(())) => {
                 self.schedule(key);
                 self.tell_who(key);
+                self.introduce(key);
             }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
@@ -323,7 +296,8 @@ impl Reactor {
         if !std::mem::take(&mut self.services.asks_who) {
             return;
         }
-        let shown = self.connections.iter().take(SESSIONS_SHOWN);
+        let here = self.connections.iter().filter(|one| one.is_known());
+        let shown = here.take(SESSIONS_SHOWN);
         let lines = shown.map(|one| one.session.summary()).collect();
         self.visit(key, |connection, services| {
             connection.converse(services, |session, cx| {
@@ -362,9 +336,13 @@ impl Reactor {
         let services = &mut self.services;
         // After a panic its state is not to be relied on, so neither is this.
         let _ = catch_unwind(AssertUnwindSafe(|| connection.hang_up(services)));
-        self.admission.leave(connection.peer.ip());
         log::debug!("{}: Closed: {reason}", connection.peer);
-        log::info!("{} disconnected", connection.peer);
+        if connection.is_known() {
+            self.admission.leave(Some(connection.peer.ip()));
+            log::info!("{} disconnected", connection.peer);
+        } else {
+            self.lose_proxy(connection.peer, reason);
+        }
     }
 
     fn drain_further(&mut self) {

@@ -5,15 +5,19 @@
 //! all of this at once.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::admission::Protocol;
 use super::key::Key;
+use super::parts::Parts;
 use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts};
+use crate::net::{Cidr, Network, PassiveAddresses, PassivePorts};
+use crate::protocol::proxy_header::Origin;
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Places, Scratch, Source};
@@ -24,6 +28,8 @@ pub(super) struct Services {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
+    pub(super) passive_addresses: PassiveAddresses,
+    proxies: Vec<Cidr>,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.
@@ -41,6 +47,8 @@ pub(super) struct Services {
     pub(super) orders: VecDeque<Order>,
     /// Whether the session that is being visited wants to know who else is there.
     pub(super) asks_who: bool,
+    /// Of the connection that is being visited, for whom a proxy has made it.
+    pub(super) introduced: Option<(Origin, Protocol)>,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
     /// Lent to its outbox.
@@ -49,24 +57,18 @@ pub(super) struct Services {
 }
 
 impl Services {
-    pub(super) fn new(
-        network: Box<dyn Network>,
-        storage: Arc<dyn Storage>,
-        runner: Box<dyn Runner>,
-        passive_ports: PassivePorts,
-        settings: Settings,
-        acceptor: Option<Acceptor>,
-        places: Places,
-    ) -> Self {
-        let now = network.now();
-        let unix_time = network.unix_time();
+    pub(super) fn new(parts: Parts, places: Places) -> Self {
+        let now = parts.network.now();
+        let unix_time = parts.network.unix_time();
         Self {
-            network,
-            storage,
-            runner,
-            passive_ports,
-            settings,
-            acceptor,
+            network: parts.network,
+            storage: parts.storage,
+            runner: parts.runner,
+            passive_ports: parts.passive_ports,
+            passive_addresses: parts.passive_addresses,
+            proxies: parts.proxies,
+            settings: parts.settings,
+            acceptor: parts.acceptor,
             places,
             throttle: Throttle::new(),
             now,
@@ -75,6 +77,7 @@ impl Services {
             certificate_seen: day_of(unix_time),
             orders: VecDeque::new(),
             asks_who: false,
+            introduced: None,
             input: vec![0; INPUT_BYTES],
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
@@ -88,6 +91,11 @@ impl Services {
             self.unix_time = self.network.unix_time();
             self.unix_time_read = self.now;
         }
+    }
+
+    /// Whether a connection from there begins with the word for whom it is made.
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(address))
     }
 
     /// Says, once a day on which TLS is used, what is wrong with the certificate's dates.
@@ -147,6 +155,7 @@ impl Services {
     pub(super) fn forget_orders(&mut self) {
         self.orders.clear();
         self.asks_who = false;
+        self.introduced = None;
     }
 
     /// Makes everything usable again after a panic in the middle of a visit.

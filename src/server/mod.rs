@@ -5,6 +5,7 @@
 //! stops it from another thread.
 
 mod reload;
+mod resolver;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
@@ -19,12 +20,13 @@ use std::time::Duration;
 use crate::capacity;
 use crate::config::{Config, TlsConfig};
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
+use crate::net::{Network, PassiveAddresses, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Protocol, Reactor};
 use crate::session::{Mode, Settings};
 use crate::storage::{Disk, Nothing, Policy, Storage, Sweep, Umask};
 use crate::workers::{Inline, Pool, Runner, Sweeper};
 use reload::Reload;
+use resolver::Resolver;
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ pub struct Server {
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
+    resolver: Resolver,
     handle: Handle,
     stops_seen: u32,
     _sweeper: Option<Sweeper>,
@@ -139,10 +142,15 @@ impl Server {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
+            passive_addresses: PassiveAddresses::new(
+                config.passive_addresses,
+                config.passive_address,
+                config.passive_address_for_private,
+            ),
+            proxies: config.proxies,
             settings: Settings {
                 mode,
                 accounts: config.accounts,
-                passive_address: config.passive_address,
                 umask: Umask::of_process(),
                 zone: config.zone,
                 charset: config.charset,
@@ -174,16 +182,19 @@ impl Server {
             log::info!("Start serving at {}", shown(&addresses));
         }
         capacity::log(connections, workers);
-        Ok(Self {
+        let mut server = Self {
             reactor,
             addresses,
             secure_addresses,
             acceptor,
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
+            resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
             stops_seen: 0,
             _sweeper: opened.sweep.and_then(start_sweeper),
-        })
+        };
+        server.resolve();
+        Ok(server)
     }
 
     /// The addresses that it listens at, with the ports that the system chose.
@@ -214,6 +225,7 @@ impl Server {
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
         self.renew();
+        self.resolve();
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
             self.stops_seen = self.stops_seen.wrapping_add(1);
@@ -233,6 +245,19 @@ impl Server {
         if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
             self.acceptor = Some(acceptor.clone());
             self.reactor.renew(acceptor);
+        }
+    }
+}
+
+impl Server {
+    /// Has names looked up that are wanted, and takes what came of those that were.
+    fn resolve(&mut self) {
+        while let Some(found) = self.resolver.take() {
+            self.reactor.found_name(&found.name, found.answer);
+        }
+        let wanted: Vec<_> = std::iter::from_fn(|| self.reactor.wanted_name()).collect();
+        if !wanted.is_empty() {
+            self.resolver.look_up(wanted);
         }
     }
 }

@@ -21,13 +21,16 @@ pub enum Deadline {
     DataStall,
     /// The client has read some of its replies.
     ReplyStall,
-    /// The TLS handshake of the control connection is over.
+    /// The TLS handshake of the control connection is over; before that, and never at the same
+    /// time, a proxy has said for whom it has connected.
     Handshake,
+    /// A proxy has said for whom a data connection is.
+    DataPreamble,
     /// The client has closed its side after the last reply.
     Linger,
 }
 
-const COUNT: usize = 8;
+const COUNT: usize = 9;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
@@ -37,6 +40,7 @@ const ALL: [Deadline; COUNT] = [
     Deadline::DataStall,
     Deadline::ReplyStall,
     Deadline::Handshake,
+    Deadline::DataPreamble,
     Deadline::Linger,
 ];
 
@@ -95,6 +99,7 @@ impl Deadlines {
             stall,
             reply,
             handshake,
+            preamble,
             linger,
         ] = &mut self.0;
         match deadline {
@@ -105,6 +110,7 @@ impl Deadlines {
             Deadline::DataStall => stall,
             Deadline::ReplyStall => reply,
             Deadline::Handshake => handshake,
+            Deadline::DataPreamble => preamble,
             Deadline::Linger => linger,
         }
     }
@@ -127,7 +133,7 @@ mod tests {
         assert_eq!(deadlines.next(), Some(start + second));
         assert_eq!(deadlines.take_due(start), None);
         let mut taken = Vec::new();
-        while let Some(deadline) = deadlines.take_due(start + second * 8) {
+        while let Some(deadline) = deadlines.take_due(start + second * 9) {
             taken.push(deadline);
         }
         assert_eq!(taken, ALL);

@@ -34,7 +34,6 @@ impl Talk {
                 anonymous: Some(Rights::ReadWrite),
                 named: None,
             },
-            passive_address: None,
             umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
             charset: None,
