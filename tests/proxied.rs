@@ -113,6 +113,14 @@ fn the_client_is_who_the_header_says() {
             drop(proxy(data, &[&header[..], b"PROXY x"].concat()));
             control.expect(226);
             assert_eq!(std::fs::read(root.join("up")).unwrap(), b"PROXY x");
+
+            // All of it is there before it is asked for.
+            let data = data_port(&mut control);
+            drop(proxy(data, &[&header[..], b"early"].concat()));
+            control.command("NOOP", 200);
+            control.command("STOR up", 150);
+            control.expect(226);
+            assert_eq!(std::fs::read(root.join("up")).unwrap(), b"early");
         }
         let mut control = Control::over(proxy(to, b"PROXY TCP6 2001:db8::1 ::2 4000 21\r\n"));
         control.expect(220);

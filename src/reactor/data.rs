@@ -99,11 +99,16 @@ impl DataChannel {
         }
     }
 
-    /// The link is a stream now.
-    pub(super) fn link_to(&mut self, stream: Box<dyn Stream>, services: &mut Services) {
+    /// The link is a stream now, of which so much is known.
+    pub(super) fn link_to(
+        &mut self,
+        stream: Box<dyn Stream>,
+        ready: Latch,
+        services: &mut Services,
+    ) {
         self.unlink(services);
         self.link = Link::Open(stream);
-        self.ready = Latch::FRESH;
+        self.ready = ready;
     }
 }
 

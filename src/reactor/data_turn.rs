@@ -45,9 +45,13 @@ impl Connection {
             let Link::Listening(listener, _, incoming) = &mut data.link else {
                 return;
             };
-            let arrival = match incoming.take().map(|one| one.identify(client)) {
-                None => Arrival::at(listener.as_mut(), token, client, services),
-                Some(Ok(arrival)) => arrival,
+            let (arrival, ready) = match incoming.take().map(|one| one.identify(client)) {
+                None => {
+                    let arrival = Arrival::at(listener.as_mut(), token, client, services);
+                    (arrival, Latch::FRESH)
+                }
+                // What stands behind the header has been reported with it.
+                Some(Ok(arrival)) => (arrival, Latch::UNKNOWN),
                 Some(Err(waiting)) => {
                     *incoming = Some(waiting);
                     data.ready.readable = false;
@@ -56,7 +60,7 @@ impl Connection {
             };
             self.deadlines.clear(Deadline::DataPreamble);
             match arrival {
-                Arrival::Client(stream) => return data.link_to(stream, services),
+                Arrival::Client(stream) => return data.link_to(stream, ready, services),
                 Arrival::Proxy(one) => {
                     *incoming = Some(one);
                     let until = services.now + services.settings.timings.handshake;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Accounts, Credentials, Rights};
-use mioftpd::net::{AddressRules, PassivePorts};
+use mioftpd::net::{AddressRules, PassiveAddresses, PassivePorts};
 use mioftpd::reactor::{Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
@@ -95,6 +95,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         memory: memory.clone(),
         doors: ["10.0.0.1:21", "[fd00::1]:21"].map(|door| door.parse().expect("an address")),
         control_only: rng.one_in(25),
+        is_proxied: rng.one_in(4),
         stops: rng.one_in(4),
         timings: timings(&mut rng),
         weather,
@@ -124,6 +125,13 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
             world: world.clone(),
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
+        passive_addresses: PassiveAddresses::default(),
+        proxies: if place.is_proxied {
+            let networks = ["10.9.0.0/16", "fd09::/16"];
+            networks.map(|one| one.parse().expect("a network")).into()
+        } else {
+            Vec::new()
+        },
         settings,
         acceptor: None,
         addresses: AddressRules::default(),

@@ -130,7 +130,11 @@ impl Guest {
 
     fn come(&mut self, world: &mut World) {
         let door = self.place.doors[usize::from(self.habits.ip.is_ipv6())];
-        let from = SocketAddr::new(self.habits.ip, 40_000);
+        let here = SocketAddr::new(self.habits.ip, 40_000);
+        let from = self.place.seen_from(here);
+        if self.place.is_proxied {
+            self.unsent = self.habits.preamble.bytes(here, door, &mut self.rng);
+        }
         let id = if self.habits.part == Part::Guest {
             world.dial_server(self.number, from, door)
         } else {

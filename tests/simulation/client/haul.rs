@@ -59,6 +59,8 @@ pub(crate) struct Haul {
     pub(crate) goods: Goods,
     pub(crate) manner: Manner,
     pub(crate) wire: Option<WireId>,
+    /// What a proxy says in front of it, as far as it is not said.
+    pub(crate) preamble: Vec<u8>,
     /// Where the client listens, in active mode.
     pub(crate) port: Option<SocketAddr>,
     pub(crate) end: Option<End>,
@@ -78,6 +80,7 @@ impl Haul {
             goods,
             manner,
             wire: None,
+            preamble: Vec::new(),
             port: None,
             end: None,
             disturbed: false,
@@ -102,6 +105,17 @@ impl Haul {
             .is_some_and(|wire| wire.client.line == Line::Dialling)
         {
             return None;
+        }
+        while !self.preamble.is_empty() {
+            match world.write(id, Side::Client, &self.preamble) {
+                Ok(count) => drop(self.preamble.drain(..count)),
+                Err(error) => {
+                    let is_over = error.kind() != std::io::ErrorKind::WouldBlock;
+                    self.end = is_over.then_some(End::Broken);
+                    self.disturbed |= world.is_cut(id);
+                    return None;
+                }
+            }
         }
         let again = match &self.goods {
             Goods::Send { .. } => self.send(id, world, rng),

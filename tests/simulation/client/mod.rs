@@ -11,6 +11,7 @@ mod habits;
 mod haul;
 mod leaving;
 mod ledger;
+mod proxied;
 mod reactions;
 mod speech;
 mod stranger;
@@ -38,6 +39,8 @@ pub(crate) struct Place {
     pub(crate) timings: Timings,
     /// The server exports nothing.
     pub(crate) control_only: bool,
+    /// There is a proxy in front of the doors.
+    pub(crate) is_proxied: bool,
     /// It is going to be stopped.
     pub(crate) stops: bool,
 }
