@@ -1,8 +1,8 @@
 //! The network seam: the operating system's sockets behind three small traits.
 //!
 //! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and rustix); the simulator has
-//! its own, on virtual time. Nothing here knows FTP, sessions or files.
+//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and
+//! rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or files.
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
