@@ -10,6 +10,7 @@ mod channel;
 mod cidr;
 mod passive_address;
 mod passive_ports;
+mod sockets;
 mod stream;
 mod system;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

@@ -74,7 +74,7 @@ enum Host {
 
 #[derive(Debug)]
 struct Name {
-    name: String,
+    text: String,
     answer: Option<Ipv4Addr>,
     lookup: Lookup,
 }
@@ -127,9 +127,9 @@ impl PassiveAddresses {
         let name = self
             .names()
             .find(|name| name.lookup == Lookup::Wanted)
-            .map(|name| name.name.clone())?;
+            .map(|name| name.text.clone())?;
         self.names()
-            .filter(|one| one.name == name)
+            .filter(|one| one.text == name)
             .for_each(|one| one.lookup = Lookup::UnderWay);
         Some(name)
     }
@@ -142,7 +142,7 @@ impl PassiveAddresses {
             None => NAME_TRIED_AFTER,
         };
         let mut is_news = false;
-        for one in self.names().filter(|one| one.name == name) {
+        for one in self.names().filter(|one| one.text == name) {
             one.lookup = Lookup::Rests(now + pause);
             let before = one.answer;
             one.answer = answer.or(before);
@@ -166,8 +166,8 @@ impl From<PassiveHost> for Host {
     fn from(host: PassiveHost) -> Self {
         match host {
             PassiveHost::Address(address) => Self::Address(address),
-            PassiveHost::Name(name) => Self::Name(Name {
-                name,
+            PassiveHost::Name(text) => Self::Name(Name {
+                text,
                 answer: None,
                 lookup: Lookup::Wanted,
             }),
@@ -223,7 +223,7 @@ mod tests {
         for name in ["localhost", "ftp.example.com", "a-1.b_2.c3.", "1.2.3.4.5x"] {
             assert_eq!(host(name).to_string(), name);
         }
-        let (long, label) = ("a.".repeat(127), "a".repeat(64));
+        let (long, label) = ("a.".repeat(127) + "a", "a".repeat(64));
         for wrong in [
             "",
             ".",
@@ -304,7 +304,7 @@ mod tests {
         assert!(addresses.found("a.example", Some(ROUTER), now));
         assert_eq!(addresses.of(client, now), Some(ROUTER));
 
-        now += NAME_GOOD_FOR - Duration::from_nanos(1);
+        now += NAME_GOOD_FOR.saturating_sub(Duration::from_nanos(1));
         addresses.of(client, now);
         assert_eq!(addresses.wanted(), None);
         now += Duration::from_nanos(1);
