@@ -20,6 +20,7 @@ pub const DEFAULT_PORT: u16 = 21000;
 
 /// What a server is told.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 pub struct Config {
     /// Addresses to listen at; port 0 lets the system choose. Empty: the two wildcard
     /// addresses with [`DEFAULT_PORT`], of which one may be missing.

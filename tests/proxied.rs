@@ -1,4 +1,4 @@
-//! Behind a proxy (HAProxy's proxy-protocol.txt): who comes from a listed network says first for
+//! Behind a proxy (`proxy-protocol.txt` of `HAProxy`): who comes from a listed network says first for
 //! whom, and is then treated as that client; who comes from elsewhere says it in vain.
 //!
 //! All of 127.0.0.0/8 is this host: one address of it is the proxy, another one a client without.

@@ -1,5 +1,5 @@
 //! The header that a proxy puts in front of a connection: for whom it has connected. Version 1, a
-//! line of text, and version 2, binary (proxy-protocol.txt of HAProxy, §2.1 and §2.2).
+//! line of text, and version 2, binary (`proxy-protocol.txt` of `HAProxy`, §2.1 and §2.2).
 //!
 //! What stands behind the header is for somebody else to read (a TLS hello, commands, a file), so
 //! the [`Reader`] never asks for more bytes than certainly belong to the header. It keeps what it
@@ -157,13 +157,10 @@ impl Reader {
         if !begins(WORD) {
             return Err(Malformed);
         }
-        let (line, is_ended) = match read {
-            [line @ .., b'\r', b'\n'] => (line, true),
-            [line @ .., b'\r'] => (line, false),
-            line => (line, false),
-        };
+        let ended = read.strip_suffix(b"\r\n");
+        let line = ended.or_else(|| read.strip_suffix(b"\r")).unwrap_or(read);
         let is_text = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        let is_full = read.len() == LINE_MAX && !is_ended;
+        let is_full = read.len() == LINE_MAX && ended.is_none();
         (is_text && !is_full).then_some(()).ok_or(Malformed)
     }
 }
@@ -174,7 +171,6 @@ fn parse_binary(bytes: &[u8]) -> Result<Origin, Malformed> {
         return Err(Malformed);
     };
     match (command & 0xf, family >> 4, family & 0xf) {
-        (0, ..) => Ok(Origin::Own),
         (1, 1, 1) => {
             let block = block.first_chunk::<V4_BYTES>().ok_or(Malformed)?;
             let (source, rest) = block.split_at(4);
@@ -187,8 +183,8 @@ fn parse_binary(bytes: &[u8]) -> Result<Origin, Malformed> {
             let (destination, ports) = rest.split_at(16);
             client(v6(source)?, v6(destination)?, ports)
         }
-        // Nothing that an FTP client can be: no family, sockets of one machine, datagrams.
-        (1, 0..=3, 0..=2) => Ok(Origin::Own),
+        // LOCAL; or nothing that an FTP client can be: no family, sockets of one machine, datagrams.
+        (0, ..) | (1, 0..=3, 0..=2) => Ok(Origin::Own),
         _ => Err(Malformed),
     }
 }

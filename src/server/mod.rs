@@ -126,13 +126,8 @@ impl Server {
             0
         };
         let connections = capacity::connections(&config, mode, workers);
-        let acceptor = match &config.tls {
-            None => None,
-            Some(tls) => {
-                let loaded = tls::load(tls, None, network.unix_time());
-                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
-            }
-        };
+        let acceptor = load_acceptor(config.tls.as_ref(), network.unix_time())?;
+        let settings = settings(&config, mode);
         let runner = start_workers(workers, storage.clone(), &handle.waker)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
@@ -148,18 +143,7 @@ impl Server {
                 config.passive_address_for_private,
             ),
             proxies: config.proxies,
-            settings: Settings {
-                mode,
-                accounts: config.accounts,
-                umask: Umask::of_process(),
-                zone: config.zone,
-                charset: config.charset,
-                allow_fxp: config.allow_fxp,
-                allow_combine: config.allow_combine,
-                security: config.tls.as_ref().map(|tls| tls.policy),
-                timings: config.timings,
-                throttling: config.throttling,
-            },
+            settings,
             acceptor: acceptor.clone(),
             addresses: config.addresses,
             connections,
@@ -265,6 +249,26 @@ impl Server {
 fn shown(addresses: &[SocketAddr]) -> String {
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     shown.join(", ")
+}
+
+fn load_acceptor(tls: Option<&TlsConfig>, now: i64) -> Result<Option<Acceptor>, Error> {
+    let loaded = tls.map(|tls| tls::load(tls, None, now)).transpose();
+    loaded.map_err(|error| Error::Tls(error.to_string()))
+}
+
+fn settings(config: &Config, mode: Mode) -> Settings {
+    Settings {
+        mode,
+        accounts: config.accounts.clone(),
+        umask: Umask::of_process(),
+        zone: config.zone,
+        charset: config.charset,
+        allow_fxp: config.allow_fxp,
+        allow_combine: config.allow_combine,
+        security: config.tls.as_ref().map(|tls| tls.policy),
+        timings: config.timings.clone(),
+        throttling: config.throttling.clone(),
+    }
 }
 
 fn listen_for_tls(

@@ -1,4 +1,4 @@
-//! HAProxy in front of two servers that share one directory: PROXY version 2 on control and data
+//! `HAProxy` in front of two servers that share one directory: PROXY version 2 on control and data
 //! connections, the passive ports forwarded under their own numbers.
 //!
 //! All of 127.0.0.0/8 is this host: the proxy listens at 127.0.0.1, the servers at 127.0.0.2 and
@@ -71,7 +71,7 @@ impl Instance {
         })
         .unwrap();
         let secure = server.secure_addresses().first();
-        let address = *secure.unwrap_or(&server.addresses()[0]);
+        let address = *secure.unwrap_or_else(|| &server.addresses()[0]);
         let handle = server.handle();
         let serving = thread::spawn(move || server.run().unwrap());
         Self {
@@ -105,7 +105,7 @@ impl Drop for Instance {
     }
 }
 
-/// A running HAProxy; dropped, it is killed.
+/// A running `HAProxy`; dropped, it is killed.
 struct Proxy {
     child: Child,
     doors: Vec<SocketAddr>,

@@ -191,7 +191,7 @@ fn binaries_are_as_they_must_be() {
         assert_eq!(of(&header), Err(Malformed), "{}", header.escape_ascii());
     }
     // The longest that can be written is not waited for.
-    let (said, took) = read(&binary(0x21, 0x11, &[0; 65_535]), || usize::MAX);
+    let (said, took) = read(&binary(0x21, 0x11, &vec![0; 65_535]), || usize::MAX);
     assert_eq!((said, took), (Err(Malformed), FIXED));
 }
 
