@@ -13,6 +13,7 @@
 #[cfg_attr(not(feature = "sandbox"), path = "no_files.rs")]
 mod files;
 mod identity;
+mod names;
 mod privileges;
 #[cfg_attr(
     not(all(
@@ -28,6 +29,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use identity::RunAs;
+pub use names::resolver_paths;
 
 use files::Fence;
 use privileges::{Change, Kept};
@@ -44,6 +46,8 @@ pub struct Plan {
     pub readable: Vec<PathBuf>,
     /// Files and directories to read and to change.
     pub writable: Vec<PathBuf>,
+    /// Whether names of hosts will be looked up; [`resolver_paths`] are to be read then.
+    pub names: bool,
     /// Whether ports below 1024 will be listened at later, as passive ones.
     pub low_ports: bool,
 }
@@ -155,7 +159,7 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     report.lacking.extend(fence.unreachable());
     report.add(fence.close());
     // The last: what went before is not on the list of calls.
-    report.add(system_calls::filter());
+    report.add(system_calls::filter(plan));
     Ok(report)
 }
 

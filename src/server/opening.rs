@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::homes::Count;
 use super::{Error, tls};
 use crate::config::{Config, TlsConfig};
-use crate::net::Waker;
 use crate::net::tls::Acceptor;
+use crate::net::{PassiveAddresses, PassivePorts, Waker};
 use crate::observe::Observers;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
@@ -68,12 +68,28 @@ pub(super) fn acceptor_for(
     loaded.map_err(|error| Error::Tls(error.to_string()))
 }
 
+/// Where passive listeners may be.
+pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {
+    match config.passive_ports.clone() {
+        None => PassivePorts::any(),
+        range => PassivePorts::new(range),
+    }
+}
+
+/// What clients are told that PASV has opened.
+pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
+    PassiveAddresses::new(
+        config.passive_addresses.clone(),
+        config.passive_address.clone(),
+        config.passive_address_for_private,
+    )
+}
+
 /// What all sessions have in common.
 pub(super) fn settings_for(config: &Config, mode: Mode) -> Settings {
     Settings {
         mode,
         accounts: Arc::new(config.accounts.clone()),
-        passive_address: config.passive_address,
         umask: Umask::of_process(),
         zone: config.zone,
         charset: config.charset,
