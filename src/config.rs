@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
-use crate::net::{AddressRules, DataSession};
+use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
-use crate::sandbox::{Plan, RunAs};
+use crate::sandbox::{Plan, RunAs, resolver_paths};
 use crate::session::SecurityPolicy;
 use crate::storage::{Durability, Umask};
 
@@ -36,8 +36,23 @@ pub struct Config {
     pub accounts: Accounts,
     /// Ports of passive listeners; `None`: whatever the system gives.
     pub passive_ports: Option<RangeInclusive<u16>>,
-    /// What PASV tells clients instead of the local address: that of a router in front.
-    pub passive_address: Option<Ipv4Addr>,
+    /// What PASV tells clients instead of the address that they have connected to: that of a router
+    /// in front. Clients with private addresses (RFC 1918, RFC 6598, loopback, link-local) are on
+    /// this side of it and are told nothing else, unless this is a private address itself. A name
+    /// is looked up at the start, and again every five minutes while it is used; its last good
+    /// answer holds, and before the first it is as if this were `None`.
+    pub passive_address: Option<PassiveHost>,
+    /// The same for clients of some networks, private ones too; the first that a client is in counts.
+    pub passive_addresses: Vec<(Cidr, PassiveHost)>,
+    /// Whether private clients are told [`passive_address`](Self::passive_address) too: where
+    /// everybody seems to have a private address, as behind some container networks.
+    pub passive_address_for_private: bool,
+    /// Proxies: whoever connects from one of these networks must say first for whom, by the PROXY
+    /// protocol, version 1 or 2, on control and on data connections; it is then as if the client had
+    /// connected itself, for the log, all limits and all rules. A connection from elsewhere has no
+    /// such header. The proxy must forward the passive ports to where it forwards the control
+    /// connection, under their own numbers.
+    pub proxies: Vec<Cidr>,
     /// The time zone of the dates in LIST; everything else is in UTC.
     pub zone: Zone,
     /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
@@ -156,6 +171,9 @@ impl Default for Config {
             accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
             passive_ports: None,
             passive_address: None,
+            passive_addresses: Vec::new(),
+            passive_address_for_private: false,
+            proxies: Vec::new(),
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,
@@ -200,6 +218,13 @@ impl Config {
         roots
     }
 
+    /// Whether a passive address is a name, which is looked up now and then.
+    fn has_names(&self) -> bool {
+        let by_network = self.passive_addresses.iter().map(|(_, host)| host);
+        let mut hosts = by_network.chain(&self.passive_address);
+        hosts.any(|host| matches!(host, PassiveHost::Name(_)))
+    }
+
     /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce).
     pub fn plan(&self) -> Plan {
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
@@ -215,6 +240,10 @@ impl Config {
         }
         // Opened again after a rotation, which the directory has to allow.
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
+        let names = self.has_names();
+        if names {
+            readable.extend(resolver_paths());
+        }
         let ports = self.passive_ports.as_ref();
         Plan {
             run_as: self.run_as.clone(),
@@ -223,6 +252,7 @@ impl Config {
             readable,
             writable,
             local_sockets: self.events.socket.is_some(),
+            names,
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }
     }

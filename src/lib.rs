@@ -109,7 +109,7 @@
 //! 4. `transfer/mod.rs` and `transfer/outbound.rs`: a slice.
 //! 5. `reactor/key.rs`, `latch.rs`, `run_queue.rs`, `timers.rs`: the parts of a loop.
 //! 6. `reactor/mod.rs`: the loop. Then `connection.rs`, `control.rs`, `data_turn.rs`: its turns;
-//!    `securing.rs` and `net/tls/security.rs`: the same with TLS.
+//!    `securing.rs` and `net/tls/security.rs`: the same with TLS; `preamble.rs`: behind a proxy.
 //! 7. `tests/simulation`: the same loop in a world made of a seed.
 
 pub mod auth;

@@ -82,8 +82,8 @@ fn wrong_use_names_the_option_and_is_2() {
         (&["--passive-ports", "5000-x"], &["--passive-ports"]),
         (&["--passive-ports", "5000-70000"], &["--passive-ports"]),
         (
-            &["--passive-address", "host"],
-            &["--passive-address", "host"],
+            &["--passive-address", "256.1.1.1"],
+            &["--passive-address", "256.1.1.1"],
         ),
         (&["--log", "loud"], &["--log", "loud", "debug"]),
         (&["--user"], &["--user"]),
@@ -224,11 +224,11 @@ fn passive_ports_stay_in_their_range() {
 fn the_passive_address_is_what_pasv_says() {
     let starter = Starter::default()
         .argument("--passive-address")
-        .argument("192.0.2.7");
+        .argument("10.2.0.7");
     let server = starter.serving(|_| ()).start();
     let mut control = server.login();
     let reply = control.command("PASV", 227);
-    assert!(reply.text().contains("(192,0,2,7,"), "{reply:?}");
+    assert!(reply.text().contains("(10,2,0,7,"), "{reply:?}");
     assert_ne!(pasv_port(&mut control), 0);
 }
 

@@ -67,15 +67,45 @@ fn data_connections_to_others_only_where_they_are_allowed() {
 }
 
 #[test]
-fn pasv_tells_the_address_of_the_router() {
+fn a_client_on_this_side_is_not_told_the_address_of_the_router() {
+    for (address, told) in [
+        ("203.0.113.7", "(127,0,0,1,"),
+        ("192.168.1.7", "(192,168,1,7,"),
+    ] {
+        let server = Starter::default()
+            .argument("--passive-address")
+            .argument(address)
+            .serving(|_| {})
+            .start();
+        let mut control = server.login();
+        let reply = control.command("PASV", 227);
+        assert!(reply.text().contains(told), "{}", reply.text());
+    }
+}
+
+#[test]
+fn pasv_tells_what_a_name_means() {
     let server = Starter::default()
+        .listen("127.0.0.2:0")
         .argument("--passive-address")
-        .argument("203.0.113.7")
+        .argument("localhost")
         .serving(|_| {})
         .start();
+    server.wait_for_log("Passive address: localhost is 127.0.0.1");
     let mut control = server.login();
     let reply = control.command("PASV", 227);
-    assert!(reply.text().contains("(203,0,113,7,"), "{}", reply.text());
+    assert!(reply.text().contains("(127,0,0,1,"), "{}", reply.text());
+}
+
+#[test]
+fn a_name_without_an_answer_leaves_the_local_address() {
+    let server = Starter::default()
+        .argument("--passive-address")
+        .argument("nowhere.invalid")
+        .serving(|_| {})
+        .start();
+    let reply = server.login().command("PASV", 227);
+    assert!(reply.text().contains("(127,0,0,1,"), "{}", reply.text());
 }
 
 #[test]

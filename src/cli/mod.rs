@@ -8,7 +8,7 @@ mod tls;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -18,6 +18,7 @@ use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::auth::{self, Account, Accounts, Password, Permissions, is_anonymous};
 use mioftpd::config::Config;
+use mioftpd::net::PassiveHost;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
@@ -43,7 +44,8 @@ Options:
       --hash-password            Read a password, print what to keep instead of it: its
                                  argon2id hash
       --passive-ports FIRST-LAST Ports for data connections [default: any]
-      --passive-address IP       The IPv4 address that PASV tells clients
+      --passive-address HOST     What PASV tells clients: an IPv4 address, or a name that is
+                                 looked up; not those with private addresses, unless it is one
                                  [default: where they connected to]
       --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
       --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
@@ -117,7 +119,7 @@ struct Typed {
     password_file: Option<PathBuf>,
     anonymous: bool,
     passive_ports: Option<RangeInclusive<u16>>,
-    passive_address: Option<Ipv4Addr>,
+    passive_address: Option<PassiveHost>,
     zone: Zone,
     charset: Option<Charset>,
     allow_fxp: bool,
@@ -194,8 +196,8 @@ impl Typed {
                 self.passive_ports = Some(range);
             }
             "passive-address" => {
-                self.passive_address =
-                    Some(value(parser, name, "an IPv4 address, as in 203.0.113.7")?);
+                let what = "an IPv4 address or a name, as in 203.0.113.7 or ftp.example.com";
+                self.passive_address = Some(value(parser, name, what)?);
             }
             "time-zone" => self.zone = value(parser, name, "UTC, or an offset as in +02:00")?,
             "charset" if !charset::IS_BUILT_IN => {

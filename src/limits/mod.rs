@@ -230,6 +230,17 @@ pub const SWEEP_ENTRIES: usize = 256;
 /// How deep below the root unfinished uploads are looked for: each level has a directory open.
 pub const SWEEP_DEPTH: usize = 64;
 
+/// How long what a name was found to mean holds, before it is looked up again: an address that is
+/// given to a line anew each night is told wrong for so long.
+pub const NAME_GOOD_FOR: Duration = Duration::from_secs(300);
+
+/// When a name that was not found is tried again; whoever asks more often learns no more.
+pub const NAME_TRIED_AFTER: Duration = Duration::from_secs(30);
+
+/// Stack of the thread that looks names up: the system's resolver has buffers there, and loads what
+/// the host is set up with. What is not used costs nothing.
+pub const RESOLVER_STACK_BYTES: usize = 1024 * 1024;
+
 /// How long a listener rests after the process ran out of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

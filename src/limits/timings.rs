@@ -16,7 +16,8 @@ pub struct Timings {
     pub penalty: Duration,
     /// From the 150 to the data connection, secured if it is to be.
     pub data_connect: Duration,
-    /// From the 234, or the connection, to the end of the TLS handshake.
+    /// From the 234, or the connection, to the end of the TLS handshake; and for a proxy to say for
+    /// whom it has connected.
     pub handshake: Duration,
     /// Between two bytes of a transfer.
     pub data_stall: Duration,

@@ -1,16 +1,17 @@
 //! The network seam: the operating system's sockets behind three small traits.
 //!
 //! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio
-//! and rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or
-//! files.
+//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and
+//! rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or files.
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
 mod address_rules;
 mod channel;
 mod inherited;
+mod passive_address;
 mod passive_ports;
+mod sockets;
 mod stream;
 mod system;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 pub use address_rules::AddressRules;
 pub use channel::{Channel, DataSession};
 pub use inherited::{Inherited, inherited_listeners};
+pub use passive_address::{PassiveAddresses, PassiveHost};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 

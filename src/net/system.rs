@@ -6,17 +6,17 @@
 //! connections: a token is a number that comes back.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener};
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Interest, Poll, Registry};
 use rustix::io::Errno;
-use rustix::net::{self as sys, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::net as sys;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{Event, Listener, Network, Readiness, Stream, Token, Waker};
 
@@ -25,9 +25,6 @@ const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
 
 /// How many events one poll takes from the kernel; the rest come with the next.
 const EVENTS_PER_POLL: usize = 256;
-
-/// Connections that the kernel may hold before they are accepted (it caps this at `somaxconn`).
-const BACKLOG: i32 = 1024;
 
 /// The production [`Network`]: Linux sockets, the system's clocks and signals.
 pub struct SystemNetwork {
@@ -108,9 +105,7 @@ impl Network for SystemNetwork {
         to: SocketAddr,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
-        let socket = new_socket(to)?;
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        sys::bind(&socket, &any_port(from, to))?;
+        let socket = connecting_socket(from, to)?;
         match sys::connect(&socket, &to) {
             Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -186,49 +181,6 @@ fn register(
     Ok(Box::new(SystemStream::new(socket)))
 }
 
-/// What [`Network::listen`] listens with.
-fn listening_socket(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = new_socket(address)?;
-    // A restarted server must not wait for the TIME_WAIT of its old connections.
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    if address.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, true)?;
-    }
-    set_inherited_options(&socket)?;
-    sys::bind(&socket, &address)?;
-    sys::listen(&socket, BACKLOG)?;
-
-    Ok(socket.into())
-}
-
-/// Sets once what Linux copies to every accepted socket. Urgent data in line keeps the Telnet Synch
-/// (RFC 854) in the stream that the line reader sees.
-fn set_inherited_options(socket: &impl AsFd) -> io::Result<()> {
-    sockopt::set_tcp_nodelay(socket, true)?;
-    sockopt::set_socket_oobinline(socket, true)?;
-    sockopt::set_socket_keepalive(socket, true)?;
-    Ok(())
-}
-
-fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = sys::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
-    Ok(socket)
-}
-
-/// `from` with a port that the system chooses; a link-local address needs the scope of `to`.
-fn any_port(from: IpAddr, to: SocketAddr) -> SocketAddr {
-    match (from, to) {
-        (IpAddr::V6(ip), SocketAddr::V6(to)) => SocketAddrV6::new(ip, 0, 0, to.scope_id()).into(),
-        _ => SocketAddr::new(from, 0),
-    }
-}
-
 /// What the kernel said, in our words. After an error both directions are tried, so that the
 /// ordinary read or write meets it and there is no second path for failures.
 fn readiness(event: &mio::event::Event) -> Readiness {
@@ -248,9 +200,10 @@ impl From<Token> for mio::Token {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sockets::new_socket;
     use super::*;
     use std::io::{Read as _, Write as _};
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+    use std::net::{Ipv4Addr, TcpStream};
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -281,32 +234,6 @@ mod tests {
         let (stream, peer) = listener.accept(Token(2)).unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         (client, stream)
-    }
-
-    #[test]
-    fn accepted_sockets_inherit_what_the_listener_set() {
-        let listener = listening_socket((LOOPBACK, 0).into()).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        listener.set_nonblocking(false).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        assert!(sockopt::tcp_nodelay(&accepted).unwrap());
-        assert!(sockopt::socket_oobinline(&accepted).unwrap());
-        assert!(sockopt::socket_keepalive(&accepted).unwrap());
-    }
-
-    #[test]
-    fn both_families_can_have_one_port() {
-        let six = || listening_socket((Ipv6Addr::UNSPECIFIED, 0).into());
-        if six().is_err() {
-            return; // A host without IPv6.
-        }
-        // Somebody else may hold the other family's port: then another is tried.
-        let both = (0..16).any(|_| {
-            let six = six().unwrap();
-            let port = six.local_addr().unwrap().port();
-            listening_socket((Ipv4Addr::UNSPECIFIED, port).into()).is_ok()
-        });
-        assert!(both);
     }
 
     #[test]
@@ -377,15 +304,6 @@ mod tests {
             signal_hook::low_level::raise(signal).unwrap();
             poll_until(&mut network, |event| event == expected);
         }
-    }
-
-    #[test]
-    fn a_link_local_address_keeps_the_scope_of_the_peer() {
-        let to = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 21, 0, 7).into();
-        let SocketAddr::V6(from) = any_port(Ipv6Addr::LOCALHOST.into(), to) else {
-            panic!("IPv6 stays IPv6");
-        };
-        assert_eq!((from.port(), from.scope_id()), (0, 7));
     }
 
     #[test]

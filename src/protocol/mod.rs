@@ -5,6 +5,7 @@
 //!
 //! In the order of one command's way through it:
 //!
+//! - [`proxy_header`] is what a proxy puts in front of all others;
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
 //! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
 //!   [`byte_range`] and [`quoted`] what its argument means;
@@ -38,6 +39,7 @@ pub mod line;
 pub mod listing;
 pub mod path;
 pub mod permissions;
+pub mod proxy_header;
 pub mod quoted;
 pub mod records;
 pub mod reply;

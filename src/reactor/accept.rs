@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use super::Reactor;
 use super::admission::{Door, Protocol, Refusal};
-use super::connection::Connection;
+use super::connection::{Connection, Phase};
 use super::key::{Key, Source};
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
 use crate::net::{Channel, Listener, Stream};
@@ -82,28 +82,38 @@ impl Reactor {
     }
 
     fn welcome(&mut self, key: Key, mut stream: Channel, peer: SocketAddr, protocol: Protocol) {
-        if let Err(refusal) = self.admit(peer.ip()) {
-            self.admission.log(refusal, peer, self.services.now);
-            if !refusal.is_said() || protocol == Protocol::Ftps {
-                return;
-            }
-            let mut reply = Vec::new();
-            Reply::service_not_available().write_to(&mut reply);
-            // It fits into a new socket's buffer; a client that is gone does not miss it.
-            let _ = stream.write(&reply);
-            let _ = stream.shutdown();
-            return;
+        let is_proxy = self.services.is_proxy(peer.ip());
+        let admitted = if is_proxy {
+            self.admission.enter()
+        } else {
+            let screened = self.screen(peer.ip());
+            screened.and_then(|()| self.admission.admit(peer.ip()))
+        };
+        if let Err(refusal) = admitted {
+            return self.refuse(&mut stream, peer, protocol, refusal);
+        }
+        if is_proxy {
+            return self.await_preamble(key, stream, peer, protocol);
         }
         log::info!("Accepted new connection (address = {peer})");
-        let connection = Connection::open(key, stream, peer, &mut self.services);
+        let connection = Connection::new(key, stream, peer, Phase::Open, &self.services);
         self.connections.insert(connection);
-        self.visit(key, |connection, services| match protocol {
-            Protocol::Ftp => Ok(()),
-            Protocol::Ftps => connection.secure(services),
+        self.begin(key, protocol);
+    }
+
+    /// Who is let in is greeted, under TLS where that comes first.
+    pub(super) fn begin(&mut self, key: Key, protocol: Protocol) {
+        self.visit(key, |connection, services| {
+            connection.greet(services);
+            match protocol {
+                Protocol::Ftp => Ok(()),
+                Protocol::Ftps => connection.secure(services),
+            }
         });
     }
 
-    fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+    /// Whether a client with this address may be here at all, and now.
+    pub(super) fn screen(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let services = &mut self.services;
         let (throttle, limits) = (&mut services.throttle, &services.settings.throttling);
         self.admission
@@ -111,6 +121,28 @@ impl Reactor {
         if self.services.runner.outstanding() > JOBS_WAITING {
             return Err(Refusal::Overloaded);
         }
-        self.admission.admit(address)
+        Ok(())
+    }
+
+    /// Tells somebody why not, and leaves the closing to the caller.
+    pub(super) fn refuse(
+        &mut self,
+        stream: &mut Channel,
+        peer: SocketAddr,
+        protocol: Protocol,
+        refusal: Refusal,
+    ) {
+        self.admission.log(refusal, peer, self.services.now);
+        if !refusal.is_said() || protocol == Protocol::Ftps {
+            return;
+        }
+        let mut reply = Vec::new();
+        Reply::service_not_available().write_to(&mut reply);
+        // It fits into a new socket's buffer; a client that is gone does not miss it.
+        let _ = stream.write(&reply);
+        let _ = stream.shutdown();
+        // Closed over what was not read, a proxy's header for one, it would be reset, and the reply
+        // perhaps lost.
+        let _ = stream.read(&mut self.services.input);
     }
 }

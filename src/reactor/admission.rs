@@ -33,6 +33,8 @@ pub(super) enum Refusal {
     FullForAddress,
     /// The storage hangs.
     Overloaded,
+    /// It is a proxy, and has not said for whom it has connected.
+    Unannounced,
 }
 
 impl Refusal {
@@ -48,7 +50,9 @@ impl Refusal {
             Self::Denied | Self::TooFast => log::Level::Info,
             // The ban was logged when it began.
             Self::Banned => log::Level::Debug,
-            Self::Full | Self::FullForAddress | Self::Overloaded => log::Level::Warn,
+            Self::Full | Self::FullForAddress | Self::Overloaded | Self::Unannounced => {
+                log::Level::Warn
+            }
         }
     }
 }
@@ -120,22 +124,37 @@ impl Admission {
         }
     }
 
-    /// Counts a connection in, if there is room.
+    /// Counts a connection in, if there is room in all and for its address.
     pub(super) fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        self.enter()?;
+        self.assign(address).inspect_err(|_| self.leave(None))
+    }
+
+    /// Counts a connection in, if there is room; whose it is, is for [`assign`](Self::assign).
+    pub(super) const fn enter(&mut self) -> Result<(), Refusal> {
         if self.admitted >= self.limit {
             return Err(Refusal::Full);
         }
+        self.admitted += 1;
+        Ok(())
+    }
+
+    /// Counts a connection that is in for an address, if that may have one more.
+    pub(super) fn assign(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let count = self.by_address.entry(Site::of(address)).or_default();
         if *count >= self.limit_per_address {
             return Err(Refusal::FullForAddress);
         }
         *count += 1;
-        self.admitted += 1;
         Ok(())
     }
 
-    pub(super) fn leave(&mut self, address: IpAddr) {
+    /// One is gone; with an address, if it was [assigned](Self::assign) to that.
+    pub(super) fn leave(&mut self, address: Option<IpAddr>) {
         self.admitted = self.admitted.saturating_sub(1);
+        let Some(address) = address else {
+            return;
+        };
         let site = Site::of(address);
         if let Some(count) = self.by_address.get_mut(&site) {
             *count -= 1;
@@ -253,7 +272,7 @@ mod tests {
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
         assert_eq!(admission.admit(THERE), Ok(()));
         assert_eq!(admission.admit(THERE), Err(Refusal::Full));
-        admission.leave(HERE);
+        admission.leave(Some(HERE));
         assert_eq!(admission.admit(HERE), Ok(()));
     }
 
@@ -288,7 +307,7 @@ mod tests {
     fn an_address_without_connections_is_forgotten() {
         let mut admission = Admission::new(AddressRules::default(), 3, 2);
         assert_eq!(admission.admit(HERE), Ok(()));
-        admission.leave(HERE);
+        admission.leave(Some(HERE));
         assert!(admission.by_address.is_empty());
     }
 

@@ -14,6 +14,7 @@ use std::time::Instant;
 use super::data::DataChannel;
 use super::key::Key;
 use super::latch::Latch;
+use super::preamble::Preamble;
 use super::run_queue::{Queued, Turn};
 use super::services::Services;
 use crate::limits::INPUT_BYTES;
@@ -36,6 +37,8 @@ pub(super) enum CloseReason {
     RepliesUnread,
     /// The TLS handshake, or the end of TLS, did not come about.
     NotSecured,
+    /// A proxy did not say for whom it has connected.
+    Unannounced,
     /// A turn panicked: a bug, and contained.
     Panicked,
     /// The server has stopped.
@@ -49,6 +52,7 @@ impl fmt::Display for CloseReason {
             Self::ClientLeft => f.write_str("the client left"),
             Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
             Self::NotSecured => f.write_str("no TLS handshake came about"),
+            Self::Unannounced => f.write_str("no PROXY header came"),
             Self::RepliesUnread => f.write_str("the client does not read its replies"),
             Self::Panicked => f.write_str("its turn panicked; this is a bug"),
             Self::Stopped => f.write_str("the server has stopped"),
@@ -62,13 +66,17 @@ pub(super) type Visit = Result<(), CloseReason>;
 /// How far the control connection is.
 ///
 /// ```text
+///   Preamble ──header──▶ Open                              (a proxy's connections begin here)
 ///   Open ──last reply written, half-closed──▶ Lingering ──client's end, deadline──▶ closed
 ///   │ ▲└──client's end──▶ HalfOpen ──nothing left to answer──▶ closed
 ///   │ └────────────────────────────────────────┐
 ///   └──AUTH, CCC──▶ Switching ──234 written──▶ Handshaking     (implicit TLS begins here)
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// A proxy has connected, and has not said for whom: nothing is said, and the session, which is
+    /// not the client's yet, hears nothing.
+    Preamble(Box<Preamble>),
     /// Commands come and replies go.
     Open,
     /// The reply that begins or ends TLS is on its way; nothing is read until it is written.
@@ -94,6 +102,8 @@ pub(super) enum Switch {
 pub(super) struct Connection {
     key: Key,
     pub(super) peer: SocketAddr,
+    /// What the client has connected to, where that was a proxy.
+    pub(super) destination: Option<SocketAddr>,
     pub(super) stream: Channel,
     pub(super) ready: Latch,
     pub(super) phase: Phase,
@@ -114,29 +124,25 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just accepted; the greeting is in its outbox.
-    pub(super) fn open(
+    /// A connection that was just accepted, in its first phase; nothing has been said.
+    pub(super) fn new(
         key: Key,
         stream: Channel,
         peer: SocketAddr,
-        services: &mut Services,
+        phase: Phase,
+        services: &Services,
     ) -> Self {
-        let mut outbox = Outbox::new();
-        let mut deadlines = Deadlines::new();
-        outbox.attach(&mut services.output);
-        let mut cx = services.context(&mut outbox, &mut deadlines);
-        let session = Session::open(peer, &mut cx);
-        outbox.detach(&mut services.output);
         Self {
             key,
             peer,
+            destination: None,
             stream,
             ready: Latch::FRESH,
-            phase: Phase::Open,
+            phase,
             input: LineBuffer::new(),
-            outbox,
-            session,
-            deadlines,
+            outbox: Outbox::new(),
+            session: Session::silent(peer),
+            deadlines: Deadlines::new(),
             data: None,
             tag: None,
             storage: Arc::clone(&services.storage),
@@ -144,6 +150,17 @@ impl Connection {
             queued: Queued::default(),
             armed: None,
         }
+    }
+
+    /// The client is known and let in: the greeting.
+    pub(super) fn greet(&mut self, services: &mut Services) {
+        let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
+        self.session = Session::open(self.peer, &mut cx);
+    }
+
+    /// Whether it is known who the client is.
+    pub(super) const fn is_known(&self) -> bool {
+        !matches!(self.phase, Phase::Preamble(_))
     }
 
     pub(super) const fn key(&self) -> Key {
@@ -194,7 +211,9 @@ impl Connection {
                     }
             }
             Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
-            Turn::Control if self.phase == Phase::Lingering => self.ready.readable,
+            Turn::Control if matches!(self.phase, Phase::Lingering | Phase::Preamble(_)) => {
+                self.ready.readable
+            }
             Turn::Control => {
                 (self.ready.writable && self.has_output())
                     || (self.ready.readable && self.wants_input())
@@ -250,8 +269,10 @@ impl Connection {
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
+                Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => return Err(CloseReason::NotSecured),
                 Deadline::Pace => self.resume(),
+                Deadline::DataPreamble => self.give_up_incoming(),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
         }
@@ -260,7 +281,7 @@ impl Connection {
 
     /// Writes what there is room for; what is left has a deadline.
     fn write_replies(&mut self, services: &Services) -> Visit {
-        if matches!(self.phase, Phase::Handshaking(_)) {
+        if matches!(self.phase, Phase::Handshaking(_) | Phase::Preamble(_)) {
             return Ok(());
         }
         let mut progress = false;
@@ -300,6 +321,7 @@ impl Connection {
     fn settle(&mut self, services: &mut Services) -> Visit {
         match self.phase {
             // The last reply cannot be said, and it would not be heard.
+            Phase::Preamble(_) if self.session.is_closing() => Err(CloseReason::Stopped),
             Phase::Handshaking(_) if self.session.is_closing() => Err(CloseReason::NotSecured),
             _ if !self.outbox.is_empty() => Ok(()),
             Phase::Switching(switch) if !self.session.is_closing() => {

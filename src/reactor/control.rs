@@ -13,8 +13,10 @@ use crate::session::Session;
 
 impl Connection {
     pub(super) fn control_turn(&mut self, services: &mut Services) -> Visit {
-        if self.phase == Phase::Lingering {
-            return self.read_to_nowhere(services);
+        match self.phase {
+            Phase::Lingering => return self.read_to_nowhere(services),
+            Phase::Preamble(_) => return self.preamble_turn(services),
+            _ => {}
         }
         self.input.attach(&mut services.input);
         let read = self.read_commands(services);

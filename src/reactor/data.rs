@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use super::latch::Latch;
+use super::preamble::Incoming;
 use super::services::Services;
 use crate::net::{Listener, PortLease, Stream};
 use crate::session::Ending;
@@ -24,8 +25,8 @@ pub(super) enum Link {
     /// Nothing is arranged, or the transfer has it.
     #[default]
     Absent,
-    /// The client will connect.
-    Listening(Box<dyn Listener>, PortLease),
+    /// The client will connect; a proxy may have, and not said for whom.
+    Listening(Box<dyn Listener>, PortLease, Option<Box<Incoming>>),
     /// We shall connect, once there is something to transfer.
     Target(std::net::SocketAddr),
     /// We are connecting.
@@ -93,16 +94,21 @@ impl DataChannel {
 
     /// Closes whatever socket there is for the next transfer.
     pub(super) fn unlink(&mut self, services: &mut Services) {
-        if let Link::Listening(_, lease) = std::mem::take(&mut self.link) {
+        if let Link::Listening(_, lease, _) = std::mem::take(&mut self.link) {
             services.passive_ports.release(lease);
         }
     }
 
-    /// The link is a stream now.
-    pub(super) fn link_to(&mut self, stream: Box<dyn Stream>, services: &mut Services) {
+    /// The link is a stream now, of which so much is known.
+    pub(super) fn link_to(
+        &mut self,
+        stream: Box<dyn Stream>,
+        ready: Latch,
+        services: &mut Services,
+    ) {
         self.unlink(services);
         self.link = Link::Open(stream);
-        self.ready = Latch::FRESH;
+        self.ready = ready;
     }
 }
 
@@ -110,6 +116,8 @@ impl DataChannel {
 pub(super) enum Arrival {
     /// The client.
     Client(Box<dyn Stream>),
+    /// A proxy, who will say for whom it is here.
+    Proxy(Box<Incoming>),
     /// Somebody else, who is turned away in silence (RFC 2577 §3: port stealing).
     Stranger(IpAddr),
     /// Somebody, who was gone before it could be accepted.
@@ -121,18 +129,28 @@ pub(super) enum Arrival {
 }
 
 impl Arrival {
-    /// Takes the next connection; only one from `client`, if that is given, is the client's.
+    /// Only one from `client`, if that is given, is the client's.
+    pub(super) fn of(stream: Box<dyn Stream>, from: IpAddr, client: Option<IpAddr>) -> Self {
+        if client.is_none_or(|client| client == from) {
+            Self::Client(stream)
+        } else {
+            Self::Stranger(from)
+        }
+    }
+
+    /// Takes the next connection.
     pub(super) fn at(
         listener: &mut dyn Listener,
         token: crate::net::Token,
         client: Option<IpAddr>,
+        services: &Services,
     ) -> Self {
         use std::io::ErrorKind;
         match listener.accept(token) {
-            Ok((stream, peer)) if client.is_none_or(|client| client == peer.ip()) => {
-                Self::Client(stream)
+            Ok((stream, peer)) if services.is_proxy(peer.ip()) => {
+                Self::Proxy(Box::new(Incoming::new(stream, peer.ip())))
             }
-            Ok((_, peer)) => Self::Stranger(peer.ip()),
+            Ok((stream, peer)) => Self::of(stream, peer.ip(), client),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Self::Nobody,
                 ErrorKind::Interrupted | ErrorKind::ConnectionAborted => Self::Gone,

@@ -40,13 +40,32 @@ impl Connection {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!services.settings.allow_fxp).then_some(peer.ip());
-        let data = self.data();
+        let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
-            let Link::Listening(listener, _) = &mut data.link else {
+            let Link::Listening(listener, _, incoming) = &mut data.link else {
                 return;
             };
-            match Arrival::at(listener.as_mut(), token, client) {
-                Arrival::Client(stream) => return data.link_to(stream, services),
+            let (arrival, ready) = match incoming.take().map(|one| one.identify(client)) {
+                None => {
+                    let arrival = Arrival::at(listener.as_mut(), token, client, services);
+                    (arrival, Latch::FRESH)
+                }
+                // What stands behind the header has been reported with it.
+                Some(Ok(arrival)) => (arrival, Latch::UNKNOWN),
+                Some(Err(waiting)) => {
+                    *incoming = Some(waiting);
+                    data.ready.readable = false;
+                    return;
+                }
+            };
+            self.deadlines.clear(Deadline::DataPreamble);
+            match arrival {
+                Arrival::Client(stream) => return data.link_to(stream, ready, services),
+                Arrival::Proxy(one) => {
+                    *incoming = Some(one);
+                    let until = services.now + services.settings.timings.handshake;
+                    self.deadlines.set(Deadline::DataPreamble, until);
+                }
                 Arrival::Stranger(address) => {
                     log::warn!("{peer}: Turned {address} away from the passive port");
                 }

@@ -4,7 +4,7 @@
 //! What can be answered without waiting is answered here and now: a path that the kernel has
 //! in its cache costs no hand-over to a worker.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::connection::{Connection, Switch};
@@ -139,30 +139,6 @@ impl Connection {
         self.converse(services, |session, cx| session.report(report, cx));
     }
 
-    fn listen(&mut self, services: &mut Services) {
-        self.data().unlink(services);
-        let address = self.try_to_listen(services);
-        if let Err(error) = &address {
-            log::warn!(
-                "{}: Cannot listen for a data connection: {error}",
-                self.peer
-            );
-        }
-        self.report(Report::Listening(address.ok()), services);
-    }
-
-    fn try_to_listen(&mut self, services: &mut Services) -> std::io::Result<SocketAddr> {
-        let here = self.stream.local_address()?;
-        let token = Socket::Passive(self.key()).to_token();
-        let network = services.network.as_mut();
-        let (listener, lease) = services.passive_ports.listen(network, here, token)?;
-        let address = listener.local_address();
-        let data = self.data();
-        data.link = Link::Listening(listener, lease);
-        data.ready = Latch::default();
-        Ok(address)
-    }
-
     fn operate(&mut self, operation: Operation, services: &mut Services) {
         match self.storage.perform(&operation, Wait::Never) {
             Err(Error::WouldWait) => self.submit(Work::Operate(operation), services),
@@ -236,10 +212,10 @@ impl Connection {
 
     fn dial(&mut self, address: SocketAddr, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
-        let connecting = self
-            .stream
-            .local_address()
-            .and_then(|here| services.network.connect(here.ip(), address, token));
+        let connecting = self.stream.local_address().and_then(|here| {
+            let from = source_towards(here.ip(), address.ip());
+            services.network.connect(from, address, token)
+        });
         match connecting {
             Ok(stream) => {
                 let data = self.data();
@@ -262,6 +238,16 @@ impl Connection {
             Motion::Opening => self.opened(Err(Error::Device), services),
             _ => self.finish(Ending::Failed(Error::Device), 0, services),
         }
+    }
+}
+
+/// From where to connect to a client: from the address that it knows. A client behind a proxy may
+/// have come to one of the other family, and then the system knows better.
+const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
+    match (here, client) {
+        (IpAddr::V6(_), IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        (IpAddr::V4(_), IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        (here, _) => here,
     }
 }
 

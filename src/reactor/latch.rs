@@ -25,6 +25,13 @@ impl Latch {
         drain: false,
     };
 
+    /// Of one whose events have been used up: everything is to be tried.
+    pub(super) const UNKNOWN: Self = Self {
+        readable: true,
+        writable: true,
+        drain: true,
+    };
+
     pub(super) const fn set(&mut self, readiness: Readiness) {
         self.readable |= readiness.readable;
         self.writable |= readiness.writable;

@@ -22,6 +22,8 @@ mod key;
 mod latch;
 mod logins;
 mod parts;
+mod passive;
+mod preamble;
 mod run_queue;
 mod securing;
 mod services;
@@ -69,12 +71,9 @@ impl Reactor {
     /// A reactor without listeners.
     pub fn new(parts: Parts) -> Self {
         let limit = parts.connections.min(key::INDICES - 1);
+        let rules = parts.addresses.clone();
         Self {
-            admission: Admission::new(
-                parts.addresses.clone(),
-                limit,
-                parts.connections_per_address,
-            ),
+            admission: Admission::new(rules, limit, parts.connections_per_address),
             services: Services::new(parts, Places::new(limits::places(limit))),
             connections: Connections::new(),
             queue: RunQueue::default(),
@@ -288,6 +287,7 @@ impl Reactor {
             Ok(Ok(())) => {
                 self.schedule(key);
                 self.tell_who(key);
+                self.introduce(key);
             }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
@@ -303,7 +303,8 @@ impl Reactor {
         if !std::mem::take(&mut self.services.asks_who) {
             return;
         }
-        let shown = self.connections.iter().take(SESSIONS_SHOWN);
+        let here = self.connections.iter().filter(|one| one.is_known());
+        let shown = here.take(SESSIONS_SHOWN);
         let lines = shown.map(|one| one.session.summary()).collect();
         self.visit(key, |connection, services| {
             connection.converse(services, |session, cx| {
@@ -342,9 +343,13 @@ impl Reactor {
         let services = &mut self.services;
         // After a panic its state is not to be relied on, so neither is this.
         let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(services)));
-        self.admission.leave(connection.peer.ip());
         log::debug!("{}: Closed: {reason}", connection.peer);
-        log::info!("{} disconnected", connection.peer);
+        if connection.is_known() {
+            self.admission.leave(Some(connection.peer.ip()));
+            log::info!("{} disconnected", connection.peer);
+        } else {
+            self.lose_proxy(connection.peer, reason);
+        }
     }
 
     fn drain_further(&mut self) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::net::tls::Acceptor;
-use crate::net::{AddressRules, Network, PassivePorts};
+use crate::net::{AddressRules, Cidr, Network, PassiveAddresses, PassivePorts};
 use crate::observe::Records;
 use crate::session::Settings;
 use crate::storage::Storage;
@@ -27,6 +27,10 @@ pub struct Parts {
     pub passive_ports: PassivePorts,
     /// Where records of transfers are left.
     pub records: Records,
+    /// What clients are told instead of the address where they are.
+    pub passive_addresses: PassiveAddresses,
+    /// Who connects for others, and says for whom.
+    pub proxies: Vec<Cidr>,
     /// What all sessions have in common.
     pub settings: Settings,
     /// What secures connections; needed where the settings have a security policy, or a listener

@@ -5,17 +5,20 @@
 //! all of this at once.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::admission::Protocol;
 use super::key::Key;
 use super::{Homes, Parts};
 use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts};
+use crate::net::{Cidr, Network, PassiveAddresses, PassivePorts};
 use crate::observe::Records;
+use crate::protocol::proxy_header::Origin;
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Places, Scratch, Source};
@@ -29,6 +32,8 @@ pub(super) struct Services {
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) records: Records,
+    pub(super) passive_addresses: PassiveAddresses,
+    proxies: Vec<Cidr>,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.
@@ -48,6 +53,8 @@ pub(super) struct Services {
     pub(super) orders: VecDeque<Order>,
     /// Whether the session that is being visited wants to know who else is there.
     pub(super) asks_who: bool,
+    /// Of the connection that is being visited, for whom a proxy has made it.
+    pub(super) introduced: Option<(Origin, Protocol)>,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
     /// Whether a password is in it.
@@ -68,6 +75,8 @@ impl Services {
             runner: parts.runner,
             passive_ports: parts.passive_ports,
             records: parts.records,
+            passive_addresses: parts.passive_addresses,
+            proxies: parts.proxies,
             settings: parts.settings,
             acceptor: parts.acceptor,
             places,
@@ -79,6 +88,7 @@ impl Services {
             certificate_seen: day_of(unix_time),
             orders: VecDeque::new(),
             asks_who: false,
+            introduced: None,
             input: vec![0; INPUT_BYTES],
             holds_password: false,
             output: Vec::with_capacity(OUTBOX_BYTES),
@@ -93,6 +103,11 @@ impl Services {
             self.unix_time = self.network.unix_time();
             self.unix_time_read = self.now;
         }
+    }
+
+    /// Whether a connection from there begins with the word for whom it is made.
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(address))
     }
 
     /// Says, once a day on which TLS is used, what is wrong with the certificate's dates.
@@ -165,12 +180,14 @@ impl Services {
             }
         }
         self.asks_who = false;
+        self.introduced = None;
     }
 
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
         self.orders.clear();
         self.asks_who = false;
+        self.introduced = None;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

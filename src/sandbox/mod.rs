@@ -13,6 +13,7 @@
 #[cfg_attr(not(feature = "sandbox"), path = "no_files.rs")]
 mod files;
 mod identity;
+mod names;
 mod privileges;
 #[cfg_attr(
     not(all(
@@ -28,11 +29,13 @@ use std::io;
 use std::path::PathBuf;
 
 pub use identity::RunAs;
+pub use names::resolver_paths;
 
 use files::Fence;
 use privileges::{Change, Kept};
 
 /// What the process needs from now on; it loses the rest.
+#[allow(clippy::struct_excessive_bools, reason = "a need is one")]
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Who the process becomes, where it is root.
@@ -46,6 +49,8 @@ pub struct Plan {
     pub writable: Vec<PathBuf>,
     /// Whether Unix sockets will be connected to.
     pub local_sockets: bool,
+    /// Whether names of hosts will be looked up; [`resolver_paths`] are to be read then.
+    pub names: bool,
     /// Whether ports below 1024 will be listened at later, as passive ones.
     pub low_ports: bool,
 }
@@ -157,7 +162,7 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     report.lacking.extend(fence.unreachable());
     report.add(fence.close());
     // The last: what went before is not on the list of calls.
-    report.add(system_calls::filter(plan.local_sockets));
+    report.add(system_calls::filter(plan));
     Ok(report)
 }
 

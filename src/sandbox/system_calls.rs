@@ -18,6 +18,8 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
+use super::Plan;
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// The calls of every processor that are allowed whatever their arguments are.
@@ -154,6 +156,11 @@ const ALLOWED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
+/// What the C library's resolver uses besides: its questions for both kinds of addresses go out in
+/// one call. All else that it asks for (netlink(7), the sockets of a caching service) it does
+/// without.
+const ALLOWED_FOR_NAMES: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_recvmmsg];
+
 /// The calls that end the process.
 const FORBIDDEN: &[c_long] = &[
     // Other programs, and other processes.
@@ -213,10 +220,10 @@ const FORBIDDEN: &[c_long] = &[
 /// `FIONBIO`: the C libraries do not agree on its type.
 const SET_NONBLOCKING: u64 = 0x5421;
 
-/// Puts the filters before every call, of all threads. Unix sockets are for who needs them.
-pub(super) fn filter(local_sockets: bool) -> Result<String, String> {
+/// Puts the filters before every call, of all threads.
+pub(super) fn filter(plan: &Plan) -> Result<String, String> {
     // The second does not allow a third.
-    for program in [forbid(), allow(local_sockets)] {
+    for program in [forbid(), allow(plan)] {
         let program = program.map_err(|error| format!("system calls: {error}"))?;
         seccompiler::apply_filter_all_threads(&program)
             .map_err(|error| format!("the kernel does not filter system calls: {error}"))?;
@@ -229,10 +236,11 @@ fn forbid() -> Result<BpfProgram, BackendError> {
     compile(rules, SeccompAction::Allow, SeccompAction::KillProcess)
 }
 
-fn allow(local_sockets: bool) -> Result<BpfProgram, BackendError> {
-    let calls = ALLOWED.iter().chain(ALLOWED_HERE);
+fn allow(plan: &Plan) -> Result<BpfProgram, BackendError> {
+    let for_names = if plan.names { ALLOWED_FOR_NAMES } else { &[] };
+    let calls = ALLOWED.iter().chain(ALLOWED_HERE).chain(for_names);
     let mut rules: Rules = calls.map(|&call| (call, Vec::new())).collect();
-    rules.append(&mut conditions(local_sockets)?);
+    rules.append(&mut conditions(plan.local_sockets)?);
     let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     compile(rules, unknown, SeccompAction::Allow)
 }
@@ -301,7 +309,11 @@ mod tests {
     #[test]
     fn no_call_is_on_two_lists() {
         let conditions = conditions(false).unwrap();
-        for call in ALLOWED.iter().chain(ALLOWED_HERE) {
+        let usual = ALLOWED.iter().chain(ALLOWED_HERE);
+        for call in ALLOWED_FOR_NAMES {
+            assert!(!usual.clone().any(|one| one == call), "{call}");
+        }
+        for call in usual.chain(ALLOWED_FOR_NAMES) {
             assert!(!FORBIDDEN.contains(call), "{call}");
             assert!(!conditions.contains_key(call), "{call}");
         }
@@ -310,7 +322,14 @@ mod tests {
 
     #[test]
     fn the_filters_can_be_compiled() {
-        assert!(!allow(false).unwrap().is_empty());
+        for needed in [false, true] {
+            let plan = Plan {
+                names: needed,
+                local_sockets: needed,
+                ..Plan::default()
+            };
+            assert!(!allow(&plan).unwrap().is_empty());
+        }
         assert!(!forbid().unwrap().is_empty());
     }
 }

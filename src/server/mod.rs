@@ -8,6 +8,7 @@ mod homes;
 mod listening;
 mod opening;
 mod reload;
+mod resolver;
 mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -29,8 +30,11 @@ use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
 use crate::workers::Sweeper;
 use listening::Wanted;
-use opening::{Later, acceptor_for, passive_ports_for, settings_for, workers_for};
+use opening::{
+    Later, acceptor_for, passive_addresses_for, passive_ports_for, settings_for, workers_for,
+};
 use reload::Reload;
+use resolver::Resolver;
 use service_manager::ServiceManager;
 
 /// Why a server does not start, or cannot go on.
@@ -90,6 +94,7 @@ pub struct Server {
     acceptor: Option<Acceptor>,
     reload: Reload,
     manager: ServiceManager,
+    resolver: Resolver,
     handle: Handle,
     later: Option<Later>,
     stops_seen: u32,
@@ -176,6 +181,8 @@ impl Server {
             runner,
             passive_ports: passive_ports_for(&config),
             records,
+            passive_addresses: passive_addresses_for(&config),
+            proxies: config.proxies.clone(),
             settings: settings_for(&config, mode),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
@@ -197,6 +204,7 @@ impl Server {
             acceptor,
             reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
             manager: ServiceManager::none(),
+            resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
             later: Some(Later {
                 crew,
@@ -242,6 +250,7 @@ impl Server {
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
         self.renew();
+        self.resolve();
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
             self.stops_seen = self.stops_seen.wrapping_add(1);
@@ -258,6 +267,7 @@ impl Server {
     fn begin(&mut self, later: Later) -> Result<(), Error> {
         let cannot = |error| Error::System("cannot start the threads", error);
         self.sweeper = later.start().map_err(cannot)?;
+        self.resolve();
         self.manager.ready(&self.status());
         self.manager.beat(self.reactor.now());
         Ok(())
@@ -287,6 +297,17 @@ impl Server {
         let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
         if self.manager.awaits_reload() && is_over {
             self.manager.ready(&self.status());
+        }
+    }
+
+    /// Has names looked up that are wanted, and takes what came of those that were.
+    fn resolve(&mut self) {
+        while let Some(found) = self.resolver.take() {
+            self.reactor.found_name(&found.name, found.answer);
+        }
+        let wanted: Vec<_> = std::iter::from_fn(|| self.reactor.wanted_name()).collect();
+        if !wanted.is_empty() {
+            self.resolver.look_up(wanted);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::homes::Count;
 use super::{Error, tls};
 use crate::config::{Config, TlsConfig};
 use crate::net::tls::Acceptor;
-use crate::net::{PassivePorts, Waker};
+use crate::net::{PassiveAddresses, PassivePorts, Waker};
 use crate::observe::Observers;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
@@ -76,12 +76,20 @@ pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {
     }
 }
 
+/// What clients are told that PASV has opened.
+pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
+    PassiveAddresses::new(
+        config.passive_addresses.clone(),
+        config.passive_address.clone(),
+        config.passive_address_for_private,
+    )
+}
+
 /// What all sessions have in common.
 pub(super) fn settings_for(config: &Config, mode: Mode) -> Settings {
     Settings {
         mode,
         accounts: Arc::new(config.accounts.clone()),
-        passive_address: config.passive_address,
         umask: Umask::of_process(),
         zone: config.zone,
         charset: config.charset,

@@ -122,11 +122,12 @@ impl Session {
         };
         self.channel.arranged = Arranged::Passive;
         let reply = match (question, address) {
-            (Question::Passive, SocketAddr::V4(mut v4)) => {
-                if let Some(advertised) = cx.settings.passive_address {
-                    v4.set_ip(advertised);
-                }
-                Reply::new(227, host_port::format_pasv(v4))
+            (Question::Passive, SocketAddr::V4(v4)) => Reply::new(227, host_port::format_pasv(v4)),
+            // An IPv4 client, of a proxy that reaches us over IPv6.
+            (Question::Passive, SocketAddr::V6(_)) => {
+                self.channel.arranged = Arranged::Nothing;
+                cx.order(Order::HangUp);
+                Reply::fixed(425, "PASV is for IPv4; use EPSV.")
             }
             (_, address) => Reply::new(229, host_port::format_epsv(address.port())),
         };

@@ -23,13 +23,16 @@ pub enum Deadline {
     Pace,
     /// The client has read some of its replies.
     ReplyStall,
-    /// The TLS handshake of the control connection is over.
+    /// The TLS handshake of the control connection is over; before that, and never at the same
+    /// time, a proxy has said for whom it has connected.
     Handshake,
+    /// A proxy has said for whom a data connection is.
+    DataPreamble,
     /// The client has closed its side after the last reply.
     Linger,
 }
 
-const COUNT: usize = 9;
+const COUNT: usize = 10;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
@@ -40,6 +43,7 @@ const ALL: [Deadline; COUNT] = [
     Deadline::Pace,
     Deadline::ReplyStall,
     Deadline::Handshake,
+    Deadline::DataPreamble,
     Deadline::Linger,
 ];
 
@@ -99,6 +103,7 @@ impl Deadlines {
             pace,
             reply,
             handshake,
+            preamble,
             linger,
         ] = &mut self.0;
         match deadline {
@@ -110,6 +115,7 @@ impl Deadlines {
             Deadline::Pace => pace,
             Deadline::ReplyStall => reply,
             Deadline::Handshake => handshake,
+            Deadline::DataPreamble => preamble,
             Deadline::Linger => linger,
         }
     }

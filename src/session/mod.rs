@@ -33,7 +33,7 @@ mod transfers;
 mod uploads;
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,8 +64,6 @@ pub struct Settings {
     pub mode: Mode,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
-    /// What PASV tells the client instead of the local address.
-    pub passive_address: Option<Ipv4Addr>,
     /// The permission bits that new files do not get, where a session has set no other.
     pub umask: Umask,
     /// The time zone of the dates in LIST.
@@ -89,7 +87,6 @@ impl Default for Settings {
         Self {
             mode: Mode::Serving,
             accounts: Arc::default(),
-            passive_address: None,
             zone: Zone::UTC,
             charset: None,
             allow_fxp: false,
@@ -210,7 +207,14 @@ impl Session {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
         }
-        let session = Self {
+        let session = Self::silent(peer);
+        session.restart_idle_clock(cx);
+        session
+    }
+
+    /// A conversation that has not begun: with a proxy that has not said for whom it is here.
+    pub fn silent(peer: SocketAddr) -> Self {
+        Self {
             peer,
             progress: Progress::Idle,
             login: Login::Nobody,
@@ -224,9 +228,7 @@ impl Session {
             pace: Pace::new(),
             long_lines: 0,
             stopping: false,
-        };
-        session.restart_idle_clock(cx);
-        session
+        }
     }
 
     /// Whether the next command may be executed now.
@@ -293,7 +295,11 @@ impl Session {
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
-            Deadline::ReplyStall | Deadline::Handshake | Deadline::Linger | Deadline::Pace => {}
+            Deadline::ReplyStall
+            | Deadline::Handshake
+            | Deadline::DataPreamble
+            | Deadline::Linger
+            | Deadline::Pace => {}
         }
     }
 

@@ -66,7 +66,7 @@ pub enum Report {
     Secured(Option<Vec<u8>>),
     /// TLS has ended.
     Cleared,
-    /// Where the client shall connect to; `None`: there is no port or descriptor left.
+    /// Where the client shall connect to, as it is to be told; `None`: there is no port or descriptor left.
     Listening(Option<SocketAddr>),
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),

@@ -5,6 +5,7 @@
 //! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
 //! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
+//! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
 //! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
@@ -21,6 +22,7 @@ mod support;
 mod classics;
 mod content;
 mod curl;
+mod haproxy;
 mod libraries;
 mod mirrors;
 mod programs;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
-use mioftpd::net::{AddressRules, DataSession, PassivePorts};
+use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
@@ -112,6 +112,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
             .collect(),
         secure,
         control_only: rng.one_in(25),
+        is_proxied: rng.one_in(4),
         stops: rng.one_in(4),
         timings: timings(&mut rng),
         weather,
@@ -143,6 +144,8 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
         records: Records::default(),
+        passive_addresses: PassiveAddresses::default(),
+        proxies: proxies(&place),
         settings,
         acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
@@ -167,6 +170,14 @@ fn open_doors(reactor: &mut Reactor, doors: &[SocketAddr]) {
     for (&door, protocol) in doors.iter().zip(protocols) {
         reactor.listen(door, protocol).expect("calm weather");
     }
+}
+
+fn proxies(place: &Place) -> Vec<Cidr> {
+    let networks = ["10.9.0.0/16", "fd09::/16"];
+    let networks = networks.iter().filter(|_| place.is_proxied);
+    networks
+        .map(|one| one.parse().expect("a network"))
+        .collect()
 }
 
 fn furnished(weather: &Weather) -> Memory {

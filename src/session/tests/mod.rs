@@ -31,7 +31,6 @@ impl Talk {
         let settings = Settings {
             mode,
             accounts: Arc::default(),
-            passive_address: None,
             umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
             charset: None,

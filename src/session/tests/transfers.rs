@@ -197,3 +197,21 @@ fn a_transfer_is_as_fast_as_the_account_may_be_that_way() {
         talk.report(Report::Opened(Err(Error::NotFound)));
     }
 }
+
+#[test]
+fn pasv_tells_what_it_is_given_and_no_address_of_ipv6() {
+    let mut talk = Talk::logged_in();
+    talk.say("PASV");
+    let address = "203.0.113.7:5000".parse().unwrap();
+    let said = talk.report(Report::Listening(Some(address)));
+    assert_eq!(said, "227 Entering Passive Mode (203,0,113,7,19,136).\r\n");
+    talk.orders.clear();
+    // An IPv4 client of a proxy that is here over IPv6.
+    talk.say("PASV");
+    let address = "[2001:db8::1]:5000".parse().unwrap();
+    let said = talk.report(Report::Listening(Some(address)));
+    assert!(said.starts_with("425 "), "{said}");
+    assert_eq!(talk.order(), Order::Listen);
+    assert_eq!(talk.order(), Order::HangUp);
+    assert!(talk.say("RETR f").starts_with("425 "));
+}

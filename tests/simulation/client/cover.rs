@@ -28,6 +28,8 @@ pub(crate) struct Secure {
 
 /// What a guest keeps of its control connection's TLS.
 pub(super) struct Cover {
+    /// What a proxy says in front of everything, in the clear, as far as it is not said.
+    pub(super) preamble: Vec<u8>,
     pub(super) keys: Option<Keys>,
     pub(super) secret: Option<Box<Secret>>,
     /// It has said CCC, and been allowed to.
@@ -46,6 +48,7 @@ impl Cover {
             Secrecy::Explicit | Secrecy::Late | Secrecy::Implicit => Keys::draw(rng, resumes),
         };
         Self {
+            preamble: Vec::new(),
             keys,
             secret: None,
             is_clearing: false,
@@ -66,7 +69,13 @@ impl Cover {
         world: &mut World,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
+        self.introduce(id, world);
         match &mut self.secret {
+            // Before the preamble nothing is secret, and nothing may be said.
+            Some(_) if !self.preamble.is_empty() => match world.read(id, Side::Client, buffer)? {
+                0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                _ => Err(io::ErrorKind::InvalidData.into()),
+            },
             Some(secret) => secret.read(id, world, buffer),
             None => world.read(id, Side::Client, buffer),
         }
@@ -78,15 +87,28 @@ impl Cover {
         world: &mut World,
         bytes: &[u8],
     ) -> io::Result<usize> {
+        self.introduce(id, world);
         match &mut self.secret {
+            _ if !self.preamble.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
             Some(secret) => secret.write(id, world, bytes),
             None => world.write(id, Side::Client, bytes),
         }
     }
 
     pub(super) fn flush(&mut self, id: WireId, world: &mut World) {
-        if let Some(secret) = &mut self.secret {
+        self.introduce(id, world);
+        if let Some(secret) = self.secret.as_mut().filter(|_| self.preamble.is_empty()) {
             secret.flush(id, world).ok();
+        }
+    }
+
+    /// What ends it is met by the next read.
+    fn introduce(&mut self, id: WireId, world: &mut World) {
+        while !self.preamble.is_empty() {
+            match world.write(id, Side::Client, &self.preamble) {
+                Ok(count) => drop(self.preamble.drain(..count)),
+                Err(_) => return,
+            }
         }
     }
 }

@@ -140,12 +140,18 @@ impl Guest {
     }
 
     fn come(&mut self, world: &mut World) {
+        // At that door nobody is secret before it is known who it is.
+        let is_unknown = self.place.is_proxied && !self.habits.preamble.is_right();
         let is_implicit = self.habits.secrecy == Secrecy::Implicit;
         let door = match self.habits.ip {
             _ if is_implicit => self.place.doors[2],
             ip => self.place.doors[usize::from(ip.is_ipv6())],
         };
-        let from = SocketAddr::new(self.habits.ip, 40_000);
+        let here = SocketAddr::new(self.habits.ip, 40_000);
+        let from = self.place.seen_from(here);
+        if self.place.is_proxied {
+            self.cover.preamble = self.habits.preamble.bytes(here, door, &mut self.rng);
+        }
         let id = if self.habits.part == Part::Guest {
             world.dial_server(self.number, from, door)
         } else {
@@ -158,7 +164,7 @@ impl Guest {
             Part::Inspector => self.inspection().into(),
             Part::Guest | Part::Probe => self.opening_lines().into(),
         };
-        if is_implicit {
+        if is_implicit && !is_unknown {
             self.cover.is_private = true;
             self.begin_secrecy(world);
         }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use super::proxied::Preamble;
 use crate::rng::{Odds, Rng};
 
 /// Who a guest says that it is.
@@ -83,6 +84,8 @@ pub(crate) enum Part {
 pub(crate) struct Habits {
     pub(crate) part: Part,
     pub(crate) ip: IpAddr,
+    /// What a proxy, where there is one, says in front of its control connection.
+    pub(crate) preamble: Preamble,
     /// The longest pause between two commands.
     pub(crate) think: Duration,
     /// It does not wait for replies.
@@ -116,6 +119,7 @@ impl Habits {
         Self {
             part: Part::Guest,
             ip: address(number, rng.one_in(3)),
+            preamble: Preamble::draw(rng),
             think: Duration::from_micros(rng.pick(&[0, 1_000, 50_000, 4_000_000])),
             pipelines: rng.one_in(3),
             groups: rng.within(0, 12),
@@ -192,6 +196,7 @@ impl Habits {
         Self {
             part: Part::Guest,
             ip: address(number, number.is_multiple_of(2)),
+            preamble: Preamble::Binary,
             think: Duration::ZERO,
             pipelines: false,
             groups: 0,

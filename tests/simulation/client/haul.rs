@@ -60,6 +60,8 @@ pub(crate) struct Haul {
     pub(crate) goods: Goods,
     pub(crate) manner: Manner,
     pub(crate) wire: Option<WireId>,
+    /// What a proxy says in front of it, as far as it is not said.
+    pub(crate) preamble: Vec<u8>,
     /// Where the client listens, in active mode.
     pub(crate) port: Option<SocketAddr>,
     pub(crate) end: Option<End>,
@@ -89,6 +91,7 @@ impl Haul {
             goods,
             manner,
             wire: None,
+            preamble: Vec::new(),
             port: None,
             end: None,
             keys: None,
@@ -119,6 +122,17 @@ impl Haul {
             .is_some_and(|wire| wire.client.line == Line::Dialling)
         {
             return None;
+        }
+        while !self.preamble.is_empty() {
+            match world.write(id, Side::Client, &self.preamble) {
+                Ok(count) => drop(self.preamble.drain(..count)),
+                Err(error) => {
+                    let is_over = error.kind() != std::io::ErrorKind::WouldBlock;
+                    self.end = is_over.then_some(End::Broken);
+                    self.disturbed |= world.is_cut(id);
+                    return None;
+                }
+            }
         }
         self.begin_secrecy();
         let again = match &self.goods {

@@ -161,7 +161,9 @@ impl Guest {
         let weather = &self.place.weather;
         let takes_little = weather.capacity < 100 || weather.short_write != Odds(0);
         let was_turned_away = !self.conversation.greeted && takes_little;
+        let is_unknown = self.place.is_proxied && !self.habits.preamble.is_right();
         let excused = self.conversation.over
+            || is_unknown
             || was_turned_away
             || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
             || self.place.weather.panic != Odds(0)

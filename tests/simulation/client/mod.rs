@@ -14,6 +14,7 @@ mod haul;
 mod leaving;
 mod ledger;
 mod protected;
+mod proxied;
 mod reactions;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
@@ -47,6 +48,8 @@ pub(crate) struct Place {
     pub(crate) timings: Timings,
     /// The server exports nothing.
     pub(crate) control_only: bool,
+    /// There is a proxy in front of the doors.
+    pub(crate) is_proxied: bool,
     /// It is going to be stopped.
     pub(crate) stops: bool,
 }

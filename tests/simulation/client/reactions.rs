@@ -7,6 +7,7 @@ use super::conversation::{Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::Part;
 use super::haul::{Goods, Manner};
+use super::proxied::Preamble;
 use crate::rng::Odds;
 use crate::weather::Weather;
 use crate::world::World;
@@ -33,7 +34,11 @@ impl Guest {
 
     fn react(&mut self, reply: Heard, world: &mut World) {
         match reply {
-            Heard::Greeting => {}
+            Heard::Greeting => {
+                if self.place.is_proxied && !self.habits.preamble.is_right() {
+                    self.complain("greeted, and nobody has said who it is", world);
+                }
+            }
             Heard::Preliminary(text) => {
                 if let Some(haul) = &mut self.haul {
                     haul.begun = true;
@@ -147,8 +152,10 @@ impl Guest {
         // Where accepting cannot fail, only the time-out of one who never came can say so.
         let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
         let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
-        let is_late = !haul.is_private() && haul.was_accepted(world);
-        if code == 425 && haul.begun && accepts && (is_early || is_late) {
+        // Behind a proxy it is accepted before it is known.
+        let is_at_once = !self.place.is_proxied && !haul.is_private();
+        let was_known = is_at_once && haul.was_accepted(world);
+        if code == 425 && haul.begun && accepts && (is_early || was_known) {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
@@ -193,7 +200,8 @@ impl Guest {
                 return self.wake_at(at, world);
             }
             self.data_dial = None;
-            let from = SocketAddr::new(self.habits.ip, 50_000);
+            let here = SocketAddr::new(self.habits.ip, 50_000);
+            let from = self.place.seen_from(here);
             let id = if self.habits.part == Part::Inspector {
                 world.dial_server_sheltered(self.number, from, to)
             } else {
@@ -201,6 +209,10 @@ impl Guest {
             };
             if let Some(haul) = &mut self.haul {
                 haul.wire = Some(id);
+                if self.place.is_proxied {
+                    let preamble = self.rng.pick(&[Preamble::Line, Preamble::Binary]);
+                    haul.preamble = preamble.bytes(here, to, &mut self.rng);
+                }
             }
         }
         let Some(haul) = &mut self.haul else {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Place;
+use super::proxied::Preamble;
 use crate::rng::Rng;
 use crate::world::{Line, Occurrence, Side, WireId, World};
 
@@ -13,6 +14,7 @@ pub(crate) struct Stranger {
     place: Place,
     address: SocketAddr,
     wire: Option<WireId>,
+    unsent: Vec<u8>,
     visits: usize,
 }
 
@@ -31,6 +33,7 @@ impl Stranger {
             rng,
             place,
             wire: None,
+            unsent: Vec::new(),
         }
     }
 
@@ -48,7 +51,13 @@ impl Stranger {
         self.visits -= 1;
         if let Some(to) = world.some_passive_post(&self.place.doors) {
             let port = 1024 + self.rng.below(60_000) as u16;
-            let from = SocketAddr::new(self.address.ip(), port);
+            let mut from = SocketAddr::new(self.address.ip(), port);
+            self.unsent = b"stolen?".to_vec();
+            if self.place.is_proxied && self.rng.one_in(2) {
+                let preamble = Preamble::draw(&mut self.rng);
+                self.unsent = preamble.bytes(from, to, &mut self.rng);
+                from = self.place.seen_from(from);
+            }
             self.wire = Some(world.dial_server(self.number, from, to));
         }
         let pause = self.rng.time(Duration::from_secs(1));
@@ -63,7 +72,9 @@ impl Stranger {
         {
             return;
         }
-        let _ = world.write(wire, Side::Client, b"stolen?");
+        if let Ok(count) = world.write(wire, Side::Client, &self.unsent) {
+            self.unsent.drain(..count);
+        }
         let mut buffer = [0; 64];
         match world.read(wire, Side::Client, &mut buffer) {
             Ok(count @ 1..) => world.violate(format!("a stranger was sent {count} bytes")),

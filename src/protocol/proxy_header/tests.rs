@@ -1,0 +1,241 @@
+//! Headers whole and cut, right and wrong; and that nothing behind them is ever asked for.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Feeds a reader with as much as it asks for, in pieces of at most `most`; what came of it, and
+/// how many bytes it has taken.
+fn read(
+    input: &[u8],
+    mut most: impl FnMut() -> usize,
+) -> (Result<Option<Origin>, Malformed>, usize) {
+    let (mut reader, mut at) = (Reader::new(), 0);
+    loop {
+        let room = reader.spare();
+        assert!(!room.is_empty(), "it asks for nothing and has no answer");
+        let count = room.len().min(most().max(1)).min(input.len() - at);
+        if count == 0 {
+            return (Ok(None), at);
+        }
+        room[..count].copy_from_slice(&input[at..at + count]);
+        at += count;
+        match reader.filled(count) {
+            Ok(None) => {}
+            end => return (end, at),
+        }
+    }
+}
+
+fn of(input: &[u8]) -> Result<Option<Origin>, Malformed> {
+    read(input, || usize::MAX).0
+}
+
+fn client(source: &str, destination: &str) -> Origin {
+    Origin::Client {
+        source: source.parse().unwrap(),
+        destination: destination.parse().unwrap(),
+    }
+}
+
+/// A header of version 2.
+fn binary(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(block.len()).unwrap().to_be_bytes();
+    [SIGNATURE, &[command, family][..], &length, block].concat()
+}
+
+const V4_BLOCK: [u8; 12] = [192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 0x04, 0, 21];
+
+fn v6_block() -> Vec<u8> {
+    let address = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
+    let (source, destination) = (address("2001:db8::1"), address("2001:db8::2"));
+    [&source[..], &destination, &[0xdc, 0x04, 0, 21]].concat()
+}
+
+/// Right headers, and what they say.
+fn right() -> Vec<(Vec<u8>, Origin)> {
+    let v4 = client("192.0.2.1:56324", "198.51.100.1:21");
+    let v6 = client("[2001:db8::1]:56324", "[2001:db8::2]:21");
+    let fields = [b"\x04\x00\x03abc".as_slice(), &[0x20; 700]].concat();
+    let line = |text: &str| text.as_bytes().to_vec();
+    let longest = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_MAX - 16));
+    vec![
+        (line("PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\n"), v4),
+        (line("PROXY TCP6 2001:db8::1 2001:DB8::2 56324 21\r\n"), v6),
+        (
+            line("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 56324 21\r\n"),
+            v4,
+        ),
+        (
+            line("PROXY TCP4 1.1.1.1 1.1.1.1 0 65535\r\n"),
+            client("1.1.1.1:0", "1.1.1.1:65535"),
+        ),
+        (line("PROXY UNKNOWN\r\n"), Origin::Own),
+        (line("PROXY UNKNOWN 1 2 3 4 5 6\r\n"), Origin::Own),
+        (line(&longest), Origin::Own),
+        (binary(0x21, 0x11, &V4_BLOCK), v4),
+        (binary(0x21, 0x21, &v6_block()), v6),
+        (binary(0x21, 0x11, &[&V4_BLOCK[..], &fields].concat()), v4),
+        (
+            binary(0x21, 0x21, &[v6_block(), fields.clone()].concat()),
+            v6,
+        ),
+        (
+            binary(
+                0x21,
+                0x11,
+                &[&V4_BLOCK[..], &vec![9; BINARY_MAX - 28]].concat(),
+            ),
+            v4,
+        ),
+        (binary(0x20, 0x00, &[]), Origin::Own),
+        (binary(0x20, 0x11, &V4_BLOCK), Origin::Own),
+        (binary(0x20, 0xff, &[1, 2, 3]), Origin::Own),
+        (binary(0x21, 0x00, &fields), Origin::Own),
+        (binary(0x21, 0x31, &[0; 216]), Origin::Own),
+        (binary(0x21, 0x12, &V4_BLOCK), Origin::Own),
+    ]
+}
+
+#[test]
+fn headers_say_for_whom() {
+    for (header, origin) in right() {
+        assert_eq!(of(&header), Ok(Some(origin)), "{}", header.escape_ascii());
+    }
+}
+
+#[test]
+fn at_every_cut_it_waits_and_behind_it_nothing_is_taken() {
+    for (header, origin) in right() {
+        for cut in 0..header.len() {
+            assert_eq!(of(&header[..cut]), Ok(None), "{cut}");
+            let mut left = cut;
+            let pieces = || {
+                let piece = if left > 0 { left } else { usize::MAX };
+                left = 0;
+                piece
+            };
+            let behind = [&header[..], b"USER ftp\r\n"].concat();
+            assert_eq!(read(&behind, pieces), (Ok(Some(origin)), header.len()));
+        }
+    }
+}
+
+#[test]
+fn what_is_no_header_is_told_at_once() {
+    for (input, taken) in [
+        (&b"USER anonymous\r\n"[..], LEAST),
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03aaaaaaaaaaa",
+            LEAST,
+        ),
+        (b"PROXY", 5),
+        (b"PROXX", 5),
+        (b"Q", 1),
+        (b"\r\n\r\n\0\r\nQUIX", 11),
+    ] {
+        let (said, took) = read(input, || usize::MAX);
+        let is_beginning = input == b"PROXY";
+        assert_eq!(said.is_err(), !is_beginning, "{}", input.escape_ascii());
+        assert_eq!(took, taken);
+    }
+}
+
+#[test]
+fn lines_are_as_they_must_be() {
+    for wrong in [
+        "PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\n\n\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 56324 21 \r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 56324 65536\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 056324 21\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.1 +5632 21\r\n",
+        "PROXY TCP4 192.0.2.01 198.51.100.1 56324 21\r\n",
+        "PROXY TCP4 192.0.2.256 198.51.100.1 56324 21\r\n",
+        "PROXY TCP4  192.0.2.1 198.51.100.1 56324 21\r\n",
+        "PROXY TCP4 ::1 ::1 56324 21\r\n",
+        "PROXY TCP6 192.0.2.1 198.51.100.1 56324 21\r\n",
+        "PROXY TCP6 ::1%1 ::1 56324 21\r\n",
+        "PROXY TCP4\r\n    \r\n",
+        "PROXY UDP4 192.0.2.1 198.51.100.1 56324 21\r\n",
+        "PROXY  UNKNOWN\r\n",
+        "PROXY UNKNOWNS\r\n",
+        "PROXY UNKNOWN \u{e9}\r\n",
+        "proxy UNKNOWN\r\n",
+        "PROXY\r\n",
+        "PROXY \r\n           ",
+    ] {
+        let input = format!("{wrong}NOOP\r\n");
+        assert_eq!(of(input.as_bytes()), Err(Malformed), "{wrong:?}");
+    }
+    let endless = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_MAX - 15));
+    assert_eq!(read(endless.as_bytes(), || 1), (Err(Malformed), LINE_MAX));
+}
+
+#[test]
+fn binaries_are_as_they_must_be() {
+    let long = [&V4_BLOCK[..], &vec![9; BINARY_MAX - 27]].concat();
+    for (command, family, block) in [
+        (0x11, 0x11, &V4_BLOCK[..]),
+        (0x31, 0x11, &V4_BLOCK),
+        (0x22, 0x11, &V4_BLOCK),
+        (0x21, 0x41, &V4_BLOCK),
+        (0x21, 0x13, &V4_BLOCK),
+        (0x21, 0x11, &V4_BLOCK[..11]),
+        (0x21, 0x11, &[]),
+        (0x21, 0x21, &V4_BLOCK),
+        (0x21, 0x11, &long),
+    ] {
+        let header = binary(command, family, block);
+        assert_eq!(of(&header), Err(Malformed), "{}", header.escape_ascii());
+    }
+    // The longest that can be written is not waited for.
+    let (said, took) = read(&binary(0x21, 0x11, &vec![0; 65_535]), || usize::MAX);
+    assert_eq!((said, took), (Err(Malformed), FIXED));
+}
+
+proptest! {
+    #[test]
+    fn what_a_proxy_writes_is_what_is_read(
+        source: IpAddr,
+        destination: IpAddr,
+        ports: (u16, u16),
+        fields in prop::collection::vec(any::<u8>(), 0..300),
+        pieces in prop::collection::vec(1_usize..40, 1..20),
+    ) {
+        let (v6_source, v6_destination) = match (source, destination) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_ipv6_mapped(), b.to_ipv6_mapped()),
+            (IpAddr::V4(a), IpAddr::V6(b)) => (a.to_ipv6_mapped(), b),
+            (IpAddr::V6(a), IpAddr::V4(b)) => (a, b.to_ipv6_mapped()),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a, b),
+        };
+        let expected = Origin::Client {
+            source: SocketAddr::new(source.to_canonical(), ports.0),
+            destination: SocketAddr::new(destination.to_canonical(), ports.1),
+        };
+        let line = format!("PROXY TCP6 {v6_source} {v6_destination} {} {}\r\n", ports.0, ports.1);
+        let addresses = [v6_source.octets(), v6_destination.octets()].concat();
+        let numbers = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
+        let block = [addresses, numbers, fields].concat();
+        for header in [line.into_bytes(), binary(0x21, 0x21, &block)] {
+            let mut next = pieces.iter().copied().cycle();
+            let input = [&header[..], b"\x16\x03\x01"].concat();
+            let (said, took) = read(&input, || next.next().unwrap_or(1));
+            prop_assert_eq!(said, Ok(Some(expected)));
+            prop_assert_eq!(took, header.len());
+        }
+    }
+
+    #[test]
+    fn garbage_ends_and_is_never_more_than_a_header(
+        begin in prop::sample::select(vec![&b""[..], b"PROXY ", b"PROXY TCP4 ", SIGNATURE]),
+        garbage in prop::collection::vec(any::<u8>(), 0..3000),
+        piece in 1_usize..100,
+    ) {
+        let input = [begin, &garbage].concat();
+        let (said, took) = read(&input, || piece);
+        prop_assert!(took <= BINARY_MAX);
+        prop_assert!(said != Ok(None) || took == input.len());
+    }
+}

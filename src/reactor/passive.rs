@@ -1,0 +1,74 @@
+//! PASV and EPSV: a listener for the client's data connection, and where the client is told that it
+//! is (RFC 959 §4.1.2, RFC 2428 §3).
+//!
+//! It listens at the address that the control connection has come to. What PASV tells is, in this
+//! order: the address that is set for the client; in front of a proxy, the address that the client
+//! has connected to, because there, and not here, it can connect again; the local address.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::Reactor;
+use super::connection::Connection;
+use super::data::Link;
+use super::key::Source as Socket;
+use super::latch::Latch;
+use super::services::Services;
+use crate::net::Stream as _;
+use crate::session::Report;
+
+impl Connection {
+    pub(super) fn listen(&mut self, services: &mut Services) {
+        self.data().unlink(services);
+        let address = self.try_to_listen(services);
+        if let Err(error) = &address {
+            log::warn!(
+                "{}: Cannot listen for a data connection: {error}",
+                self.peer
+            );
+        }
+        self.report(Report::Listening(address.ok()), services);
+    }
+
+    fn try_to_listen(&mut self, services: &mut Services) -> io::Result<SocketAddr> {
+        let here = self.stream.local_address()?;
+        let token = Socket::Passive(self.key()).to_token();
+        let network = services.network.as_mut();
+        let (listener, lease) = services.passive_ports.listen(network, here, token)?;
+        let mut address = listener.local_address();
+        let data = self.data();
+        data.link = Link::Listening(listener, lease, None);
+        data.ready = Latch::default();
+        if let Some(told) = self.told_address(services) {
+            address.set_ip(told);
+        }
+        Ok(address)
+    }
+
+    /// What takes the place of the local address; only PASV, and so only IPv4, tells one.
+    fn told_address(&self, services: &mut Services) -> Option<IpAddr> {
+        if self.peer.is_ipv6() {
+            return None;
+        }
+        let set = services.passive_addresses.of(self.peer.ip(), services.now);
+        let in_front = self.destination.map(|address| address.ip());
+        set.map(IpAddr::V4)
+            .or_else(|| in_front.filter(IpAddr::is_ipv4))
+    }
+}
+
+impl Reactor {
+    /// The next name of a passive address that is to be looked up.
+    pub fn wanted_name(&mut self) -> Option<String> {
+        self.services.passive_addresses.wanted()
+    }
+
+    /// What a [wanted name](Self::wanted_name) was found to be; `None`: nothing.
+    pub fn found_name(&mut self, name: &str, answer: Option<Ipv4Addr>) {
+        let now = self.services.now;
+        let is_news = self.services.passive_addresses.found(name, answer, now);
+        if let Some(address) = answer.filter(|_| is_news) {
+            log::info!("Passive address: {name} is {address}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Behind a proxy (`proxy-protocol.txt` of `HAProxy`): who comes from a listed network says first for
+//! whom, and is then treated as that client; who comes from elsewhere says it in vain.
+//!
+//! All of 127.0.0.0/8 is this host: one address of it is the proxy, another one a client without.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::limits::{Throttling, Timings};
+use mioftpd::net::{AddressRules, PassiveHost};
+use mioftpd::{Config, Server};
+use support::{Control, DEADLINE, connect_from, epsv_port, host_port, read_all};
+
+const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
+const ALICE: &str = "198.51.100.1";
+const BOB: &str = "198.51.100.2";
+/// What clients have connected to.
+const FRONT: &str = "203.0.113.9";
+const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
+
+fn behind(config: Config, test: impl FnOnce(SocketAddr, &Path)) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("f"), "content").unwrap();
+    let mut server = Server::bind(Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        root: Some(directory.path().into()),
+        proxies: vec!["127.0.0.7".parse().unwrap()],
+        accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
+        ..config
+    })
+    .unwrap();
+    let (address, handle) = (server.addresses()[0], server.handle());
+    let serving = thread::spawn(move || server.run());
+    test(address, directory.path());
+    handle.stop();
+    handle.stop();
+    serving.join().unwrap().unwrap();
+}
+
+fn line(client: &str) -> Vec<u8> {
+    format!("PROXY TCP4 {client} {FRONT} 40000 21\r\n").into_bytes()
+}
+
+/// Version 2, with a field that nobody knows.
+fn binary(client: &str) -> Vec<u8> {
+    let octets = |text: &str| text.parse::<Ipv4Addr>().unwrap().octets();
+    let addresses = [octets(client), octets(FRONT)].concat();
+    let ports = [40_000_u16.to_be_bytes(), 21_u16.to_be_bytes()].concat();
+    let begin = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10";
+    [&begin[..], &addresses, &ports, b"\xe0\0\x01x"].concat()
+}
+
+fn proxy(to: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut stream = connect_from(PROXY, to).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream
+}
+
+fn login(to: SocketAddr, header: &[u8]) -> Control {
+    let mut control = Control::over(proxy(to, header));
+    control.expect(220);
+    control.log_in("anonymous", "x");
+    control.command("TYPE I", 200);
+    control
+}
+
+fn status(control: &mut Control) -> String {
+    control.command("STAT", 211).lines.join("\n")
+}
+
+/// Everything until the end, however it comes.
+fn heard(mut stream: TcpStream) -> Vec<u8> {
+    let mut heard = Vec::new();
+    let _ = stream.read_to_end(&mut heard);
+    heard
+}
+
+fn data_port(control: &mut Control) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, epsv_port(control)).into()
+}
+
+#[test]
+fn the_client_is_who_the_header_says() {
+    behind(Config::default(), |to, root| {
+        for header in [line(ALICE), binary(ALICE)] {
+            let mut control = login(to, &header);
+            let said = status(&mut control);
+            assert!(said.contains("Connected from 198.51.100.1:40000"), "{said}");
+            let reply = control.command("PASV", 227);
+            assert!(reply.text().contains("(203,0,113,9,"), "{reply:?}");
+
+            let data = data_port(&mut control);
+            let mut data = proxy(data, &header);
+            control.command("RETR f", 150);
+            assert_eq!(read_all(&mut data), b"content");
+            control.expect(226);
+
+            let data = data_port(&mut control);
+            control.command("STOR up", 150);
+            drop(proxy(data, &[&header[..], b"PROXY x"].concat()));
+            control.expect(226);
+            assert_eq!(std::fs::read(root.join("up")).unwrap(), b"PROXY x");
+
+            // All of it is there before it is asked for.
+            let data = data_port(&mut control);
+            drop(proxy(data, &[&header[..], b"early"].concat()));
+            control.command("NOOP", 200);
+            control.command("STOR up", 150);
+            control.expect(226);
+            assert_eq!(std::fs::read(root.join("up")).unwrap(), b"early");
+        }
+        let mut control = Control::over(proxy(to, b"PROXY TCP6 2001:db8::1 ::2 4000 21\r\n"));
+        control.expect(220);
+        control.log_in("anonymous", "x");
+        let said = status(&mut control);
+        assert!(said.contains("Connected from [2001:db8::1]:4000"), "{said}");
+        control.command("PASV", 425);
+        control.command("EPSV 2", 229);
+    });
+}
+
+#[test]
+fn a_header_may_come_byte_by_byte_and_with_all_that_follows() {
+    behind(Config::default(), |to, _| {
+        for header in [line(ALICE), binary(ALICE)] {
+            let mut stream = proxy(to, b"");
+            for byte in &header {
+                stream.write_all(&[*byte]).unwrap();
+                // Others are served meanwhile, and have seen to it that this byte was met alone.
+                let mut other = Control::connect(to);
+                other.command("NOOP", 200);
+            }
+            let mut control = Control::over(stream);
+            control.expect(220);
+            let all = [&header[..], b"NOOP\r\nSTAT\r\nQUIT\r\n"].concat();
+            let said = String::from_utf8(heard(proxy(to, &all))).unwrap();
+            let codes: Vec<_> = said.lines().map(|line| &line[..4]).collect();
+            assert_eq!(codes.first(), Some(&"220 "), "{said}");
+            assert!(codes.contains(&"200 ") && codes.contains(&"211 "), "{said}");
+            assert_eq!(codes.last(), Some(&"221 "), "{said}");
+        }
+    });
+}
+
+#[test]
+fn without_a_header_a_proxy_hears_nothing() {
+    let timings = Timings {
+        handshake: Duration::from_millis(200),
+        ..Timings::default()
+    };
+    let config = Config {
+        timings,
+        ..Config::default()
+    };
+    behind(config, |to, _| {
+        let header = line(ALICE);
+        for bytes in [
+            &b""[..],
+            &header[..header.len() - 1],
+            b"USER anonymous\r\nPASS x\r\n",
+            b"PROXY TCP4 1.1.1.1 2.2.2.2 1 99999\r\n",
+            b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03aaaaaaaaaaaaaaaaaaaaaaa",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
+        ] {
+            assert_eq!(heard(proxy(to, bytes)), b"", "{}", bytes.escape_ascii());
+        }
+        for health in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
+            let said = status(&mut login(to, health));
+            assert!(said.contains("Connected from 127.0.0.7:"), "{said}");
+        }
+    });
+}
+
+#[test]
+fn from_elsewhere_a_header_is_garbage() {
+    behind(Config::default(), |to, _| {
+        let mut control = Control::silent(to);
+        control.send_raw(&line(ALICE));
+        control.expect(220);
+        control.expect(500);
+        control.log_in("anonymous", "x");
+        let said = status(&mut control);
+        assert!(said.contains("Connected from 127.0.0.1:"), "{said}");
+        let port = epsv_port(&mut control);
+        let mut stranger = proxy((Ipv4Addr::LOCALHOST, port).into(), &line(ALICE));
+        assert_eq!(stranger.read(&mut [0]).unwrap_or(0), 0);
+    });
+}
+
+#[test]
+fn a_passive_port_is_for_the_client_behind_the_proxy() {
+    let timings = Timings {
+        handshake: Duration::from_millis(200),
+        ..Timings::default()
+    };
+    let config = Config {
+        timings,
+        ..Config::default()
+    };
+    behind(config, |to, _| {
+        let mut control = login(to, &line(ALICE));
+        for bytes in [
+            line(BOB),
+            b"USER x\r\nUSER x\r\nUSER x\r\n".to_vec(),
+            b"PROXY UNKNOWN\r\n".to_vec(),
+            // Those that say nothing are waited for, but not for long.
+            Vec::new(),
+            b"PROXY TCP4 ".to_vec(),
+        ] {
+            let data = data_port(&mut control);
+            let direct = connect_from(Ipv4Addr::LOCALHOST, data).unwrap();
+            let wrong = proxy(data, &bytes);
+            let mut right = proxy(data, &binary(ALICE));
+            control.command("RETR f", 150);
+            assert_eq!(read_all(&mut right), b"content");
+            control.expect(226);
+            drop((direct, wrong));
+        }
+    });
+}
+
+#[test]
+fn rules_and_limits_are_for_the_client_and_not_for_the_proxy() {
+    let config = Config {
+        addresses: AddressRules {
+            allow: Vec::new(),
+            deny: vec![
+                "192.0.2.0/24".parse().unwrap(),
+                "127.0.0.7".parse().unwrap(),
+            ],
+        },
+        connections_per_address: 1,
+        throttling: Throttling {
+            failures: 1,
+            ..Throttling::default()
+        },
+        ..Config::default()
+    };
+    behind(config, |to, _| {
+        assert_eq!(heard(proxy(to, &line("192.0.2.5"))), b"");
+        assert_eq!(heard(proxy(to, b"PROXY UNKNOWN\r\n")), b"");
+        let mut alice = login(to, &line(ALICE));
+        assert_eq!(heard(proxy(to, &binary(ALICE))), REFUSED);
+        let mut bob = login(to, &line(BOB));
+        bob.command("NOOP", 200);
+        bob.command("USER nobody", 331);
+        bob.command("PASS guess", 421);
+        bob.expect_end();
+        assert_eq!(heard(proxy(to, &line(BOB))), REFUSED);
+        alice.command("QUIT", 221);
+        alice.expect_end();
+        drop(alice);
+        support::until("the place of one who has left", || {
+            let mut stream = proxy(to, &line(ALICE));
+            let mut greeting = [0; 3];
+            stream.read_exact(&mut greeting).unwrap();
+            (&greeting == b"220").then_some(())
+        });
+    });
+}
+
+#[test]
+fn an_active_connection_goes_to_the_client_itself() {
+    behind(Config::default(), |to, _| {
+        let mut control = login(to, &line("127.0.0.9"));
+        let listener = TcpListener::bind("127.0.0.9:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxys = SocketAddr::new(IpAddr::V4(PROXY), address.port());
+        control.command(&format!("PORT {}", host_port(proxys)), 501);
+        control.command(&format!("PORT {}", host_port(address)), 200);
+        control.command("RETR f", 150);
+        let (mut data, _) = listener.accept().unwrap();
+        assert_eq!(read_all(&mut data), b"content");
+        control.expect(226);
+    });
+}
+
+#[test]
+fn each_network_is_told_its_own_address() {
+    let host = |text: &str| text.parse::<PassiveHost>().unwrap();
+    let config = Config {
+        passive_address: Some(host("203.0.113.7")),
+        passive_addresses: vec![
+            ("198.51.100.2".parse().unwrap(), host("203.0.113.8")),
+            ("10.1.0.0/16".parse().unwrap(), host("10.1.0.1")),
+        ],
+        ..Config::default()
+    };
+    behind(config, |to, _| {
+        for (client, told) in [
+            (ALICE, "(203,0,113,7,"),
+            (BOB, "(203,0,113,8,"),
+            ("10.1.2.3", "(10,1,0,1,"),
+            ("10.2.0.1", "(203,0,113,9,"),
+        ] {
+            let reply = login(to, &line(client)).command("PASV", 227);
+            assert!(reply.text().contains(told), "{client}: {reply:?}");
+        }
+    });
+}
+
+#[test]
+fn a_stop_waits_for_no_header() {
+    let timings = Timings {
+        handshake: DEADLINE * 100,
+        grace: DEADLINE * 100,
+        ..Timings::default()
+    };
+    let mut server = Server::bind(Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        timings,
+        ..Config::default()
+    })
+    .unwrap();
+    let (to, handle) = (server.addresses()[0], server.handle());
+    let serving = thread::spawn(move || server.run());
+    let waiting = proxy(to, b"PROXY ");
+    let mut known = Control::over(proxy(to, &line(ALICE)));
+    known.expect(220);
+    handle.stop();
+    known.expect(421);
+    drop(known);
+    assert_eq!(heard(waiting), b"");
+    serving.join().unwrap().unwrap();
+}
