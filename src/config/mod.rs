@@ -3,6 +3,9 @@
 //! Plain data with the defaults of the command line; [`Server::bind`](crate::Server::bind) checks
 //! and uses it. Made by `cli` for the binary, or by a host program.
 
+#[cfg(feature = "config")]
+pub mod file;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -114,6 +117,32 @@ pub struct ClientAuthority {
     pub file: PathBuf,
     /// Whether a client must show a certificate, or may.
     pub required: bool,
+}
+
+/// What clients may call this host: its name, and what it is when they are on it, or at one of
+/// these addresses.
+pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_str().unwrap_or_default();
+    let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(ToString::to_string)
+        .collect();
+    for address in listen.iter().filter(|one| !one.ip().is_unspecified()) {
+        let name = address.ip().to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Ports as they are written, FIRST-LAST; none of them is 0.
+pub fn read_ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+    (first >= 1 && first <= last).then_some(first..=last)
 }
 
 impl Default for Config {

@@ -1,0 +1,194 @@
+//! The configuration file: TOML, with a key for each option of the command line and for more.
+//!
+//! ```toml
+#![doc = include_str!("../example.toml")]
+//! ```
+//!
+//! It owns what a file means, and says of every mistake where it stands and what would be right.
+//! A file is read as a whole or not at all. It is laid under the command line by whoever has one.
+
+mod accounts;
+mod draft;
+mod keys;
+mod mistake;
+mod show;
+mod units;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::Path;
+
+use log::LevelFilter;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub use mistake::FileError;
+pub use show::{differing_until_the_next_start, show};
+
+use crate::limits::CONFIG_BYTES;
+use draft::Draft;
+use keys::{KEYS, Key, names_in};
+use mistake::Wrong;
+use value::{Bad, Written};
+
+use super::Config;
+
+/// A commented file with every key, and another value than the default in each.
+pub const EXAMPLE: &str = include_str!("../example.toml");
+
+/// What a file says.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// With the defaults for what it does not say.
+    pub config: Config,
+    /// What is to be logged, if it says that.
+    pub log: Option<LevelFilter>,
+}
+
+/// Reads a file, and those that it takes passwords from. It may wait for a disk.
+pub fn read(path: &Path) -> Result<Read, FileError> {
+    let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(CONFIG_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > CONFIG_BYTES {
+        let text = format!("it is longer than {CONFIG_BYTES} bytes: this is no configuration");
+        return Err(Wrong { at: 0, text }.of(path, ""));
+    }
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = "this is not UTF-8".to_owned();
+            let wrong = Wrong { at, text };
+            return Err(wrong.of(path, &String::from_utf8_lossy(error.as_bytes())));
+        }
+    };
+    parse(&text, path.parent().unwrap_or(path)).map_err(|wrong| wrong.of(path, &text))
+}
+
+/// Reads the text of a file whose relative paths begin at `directory`.
+fn parse(text: &str, directory: &Path) -> Result<Read, Wrong> {
+    let table = DeTable::parse(text).map_err(|error| Wrong {
+        at: error.span().map_or(0, |span| span.start),
+        text: error.message().to_owned(),
+    })?;
+    let mut reader = Reader {
+        text,
+        directory,
+        draft: Draft::empty(),
+        accounts: Vec::new(),
+        places: BTreeMap::new(),
+        wrong: Vec::new(),
+    };
+    reader.table("", table.get_ref());
+    reader.finish()
+}
+
+/// Goes through a file.
+struct Reader<'a> {
+    text: &'a str,
+    directory: &'a Path,
+    draft: Draft,
+    accounts: Vec<accounts::Draft>,
+    /// Where each key, and each table, is.
+    places: BTreeMap<String, usize>,
+    wrong: Vec<Wrong>,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let path = match prefix {
+                "" => name.get_ref().to_string(),
+                prefix => format!("{prefix}.{}", name.get_ref()),
+            };
+            self.places.insert(path.clone(), name.span().start);
+            self.entry(&path, name.span(), value);
+        }
+    }
+
+    fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+            return self.key(key, value);
+        }
+        let below = format!("{path}.");
+        let is_table = KEYS.iter().any(|key| key.path.starts_with(&below));
+        match (value.get_ref(), path) {
+            (DeValue::Table(table), _) if is_table => self.table(path, table),
+            (DeValue::Array(array), "account") => {
+                for one in array {
+                    match accounts::Draft::read(one, self.directory) {
+                        Ok(account) => self.accounts.push(account),
+                        Err(wrong) => self.wrong.push(wrong),
+                    }
+                }
+            }
+            (_, "account") => self.fail(name, "account is written as [[account]]".to_owned()),
+            _ if is_table => self.fail(name, format!("{path} is a table, as in [{path}]")),
+            _ => {
+                let table = path.split_once('.').map_or("", |(table, _)| table);
+                let place = match table {
+                    "" => "there is".to_owned(),
+                    table => format!("[{table}] has"),
+                };
+                let text = format!("no such key: {path}; {place} {}", names_in(table));
+                self.fail(name, text);
+            }
+        }
+    }
+
+    fn key(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) {
+        let written = Written {
+            value: value.get_ref(),
+            directory: self.directory,
+        };
+        let text = match (key.read)(&mut self.draft, written) {
+            Ok(amount) => match (amount, &key.range) {
+                (Some(amount), Some(range)) if !range.contains(&amount) => {
+                    self.takes(key, &mistake::within(key, range), value.span())
+                }
+                _ => return,
+            },
+            Err(Bad::Because(why)) => format!("{}: {why}", key.path),
+            Err(Bad::Other) => self.takes(key, key.takes, value.span()),
+        };
+        self.fail(value.span(), text);
+    }
+
+    fn takes(&self, key: &Key, what: &str, written: Range<usize>) -> String {
+        let written = self.text.get(written).unwrap_or("");
+        let line = written.lines().next().unwrap_or("");
+        format!("{} takes {what}, not {line}", key.path)
+    }
+
+    fn fail(&mut self, place: Range<usize>, text: String) {
+        let at = place.start;
+        self.wrong.push(Wrong { at, text });
+    }
+
+    /// The first mistake in the order of the file, or what it says.
+    fn finish(mut self) -> Result<Read, Wrong> {
+        self.wrong.sort_by_key(|wrong| wrong.at);
+        if let Some(first) = self.wrong.into_iter().next() {
+            return Err(first);
+        }
+        if self.places.contains_key("account") {
+            self.draft.config.accounts = accounts::all(self.accounts)?;
+        }
+        let is_tls = self.places.contains_key("tls");
+        let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {
+            at: self.places.get(misfit.key).copied().unwrap_or(0),
+            text: format!("{} {}", misfit.key, misfit.text),
+        })?;
+        Ok(Read { config, log })
+    }
+}
+
+#[cfg(test)]
+mod tests;
