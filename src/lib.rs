@@ -127,4 +127,4 @@ mod capacity;
 mod server;
 
 pub use config::Config;
-pub use server::{Error, Handle, Server};
+pub use server::{ConfigSource, Error, Finding, Handle, Server, check};

@@ -11,6 +11,7 @@
 
 mod accept;
 mod admission;
+mod change;
 mod connection;
 mod connections;
 mod control;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 pub use admission::Protocol;
 use admission::{Admission, Door};
+pub use change::Change;
 use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
@@ -121,11 +123,6 @@ impl Reactor {
         let address = door.address();
         self.doors.push(door);
         Ok(address)
-    }
-
-    /// From here on new connections are secured by this one.
-    pub fn renew(&mut self, acceptor: Acceptor) {
-        self.services.acceptor = Some(acceptor);
     }
 
     /// The wall clock, as of this iteration.

@@ -4,6 +4,8 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod change;
+mod check;
 mod reload;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -21,9 +23,11 @@ use crate::config::{Config, TlsConfig};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
 use crate::reactor::{Parts, Protocol, Reactor};
-use crate::session::{Mode, Settings};
+use crate::session::Mode;
 use crate::storage::{Disk, Nothing, Policy, Storage, Sweep, Umask};
 use crate::workers::{Inline, Pool, Runner, Sweeper};
+pub use check::{Finding, check};
+pub use reload::ConfigSource;
 use reload::Reload;
 
 /// Why a server does not start, or cannot go on.
@@ -66,6 +70,10 @@ pub struct Server {
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
+    /// What it was started with: what cannot change stays as it is here.
+    started: Config,
+    /// Asked for once, while nobody makes files.
+    umask: Umask,
     handle: Handle,
     stops_seen: u32,
     _sweeper: Option<Sweeper>,
@@ -97,31 +105,42 @@ impl Server {
     /// Opens the directory, starts the workers and listens.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        Self::with_network(config, network)
+        let unheard = || Err("there is no source".to_owned());
+        Self::with_network(config, network, Arc::new(unheard))
     }
 
     /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does; SIGHUP has
     /// it read its certificate again.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
+        let again = config.clone();
+        Self::bind_with_source(config, Arc::new(move || Ok(again.clone())))
+    }
+
+    /// As [`bind_with_signals`](Self::bind_with_signals), and at SIGHUP it takes what `source` says
+    /// then: who may log in, limits, times, what is refused, what TLS is for. Who is logged in
+    /// stays so; everything else counts from the next command on. Where it listens, what it
+    /// serves and its threads cannot change; the log says so where they are said to.
+    pub fn bind_with_source(config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
-        Self::with_network(config, network)
+        Self::with_network(config, network, source)
     }
 
-    fn with_network(config: Config, network: SystemNetwork) -> Result<Self, Error> {
+    fn with_network(
+        config: Config,
+        network: SystemNetwork,
+        source: ConfigSource,
+    ) -> Result<Self, Error> {
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),
         };
         let opened = open_storage(&config)?;
-        let (mode, storage) = (opened.mode, opened.storage);
-        let workers = if mode == Mode::Serving {
-            config.workers
-        } else {
-            0
-        };
+        let (mode, workers) = (mode(&config), workers(&config));
+        let storage = opened.storage;
+        let umask = Umask::of_process();
         let connections = capacity::connections(&config, mode, workers);
         let acceptor = match &config.tls {
             None => None,
@@ -135,25 +154,13 @@ impl Server {
             network: Box::new(network),
             storage,
             runner,
-            passive_ports: match config.passive_ports {
+            passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
-            settings: Settings {
-                mode,
-                accounts: config.accounts,
-                passive_address: config.passive_address,
-                umask: Umask::of_process(),
-                zone: config.zone,
-                charset: config.charset,
-                allow_fxp: config.allow_fxp,
-                allow_combine: config.allow_combine,
-                security: config.tls.as_ref().map(|tls| tls.policy),
-                timings: config.timings,
-                throttling: config.throttling,
-            },
+            settings: change::settings(&config, mode, umask),
             acceptor: acceptor.clone(),
-            addresses: config.addresses,
+            addresses: config.addresses.clone(),
             connections,
             connections_per_address: config.connections_per_address,
         });
@@ -179,7 +186,9 @@ impl Server {
             addresses,
             secure_addresses,
             acceptor,
-            reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
+            reload: Reload::new(source, Waker::clone(&handle.waker)),
+            started: config,
+            umask,
             handle,
             stops_seen: 0,
             _sweeper: opened.sweep.and_then(start_sweeper),
@@ -223,17 +232,18 @@ impl Server {
     }
 }
 
-impl Server {
-    /// Has the certificate read again where that was asked for, and takes what came of it.
-    fn renew(&mut self) {
-        let now = self.reactor.unix_time();
-        if self.reactor.take_reload() {
-            self.reload.begin(self.acceptor.as_ref(), now);
-        }
-        if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
-            self.acceptor = Some(acceptor.clone());
-            self.reactor.renew(acceptor);
-        }
+const fn mode(config: &Config) -> Mode {
+    match config.root {
+        None => Mode::ControlOnly,
+        Some(_) => Mode::Serving,
+    }
+}
+
+/// Only files need them.
+const fn workers(config: &Config) -> usize {
+    match mode(config) {
+        Mode::ControlOnly => 0,
+        Mode::Serving => config.workers,
     }
 }
 
@@ -256,7 +266,6 @@ fn listen_for_tls(
 
 /// What is served, and what is to be done to it after the start.
 struct Opened {
-    mode: Mode,
     storage: Arc<dyn Storage>,
     sweep: Option<Sweep>,
 }
@@ -264,7 +273,6 @@ struct Opened {
 fn open_storage(config: &Config) -> Result<Opened, Error> {
     let Some(root) = &config.root else {
         return Ok(Opened {
-            mode: Mode::ControlOnly,
             storage: Arc::new(Nothing),
             sweep: None,
         });
@@ -278,7 +286,6 @@ fn open_storage(config: &Config) -> Result<Opened, Error> {
         free_space_floor: config.free_space_floor,
     };
     Ok(Opened {
-        mode: Mode::Serving,
         storage: Arc::new(disk.with_policy(policy)),
         sweep,
     })

@@ -1,0 +1,37 @@
+//! What a running loop can be told anew: what sessions have in common, who may connect, and what
+//! secures new connections.
+//!
+//! It is between two iterations, so no visit sees half of it.
+
+use super::{Reactor, key};
+use crate::net::AddressRules;
+use crate::net::tls::Acceptor;
+use crate::session::Settings;
+
+/// What may change while it runs.
+pub struct Change {
+    /// What all sessions have in common.
+    pub settings: Settings,
+    /// Who may connect.
+    pub addresses: AddressRules,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once of one address.
+    pub connections_per_address: usize,
+}
+
+impl Reactor {
+    /// From here on everything is as `change` says. Nobody is turned out by it: deadlines that are
+    /// set stay, and so do those who are in.
+    pub fn change(&mut self, change: Change) {
+        self.services.settings = change.settings;
+        let limit = change.connections.min(key::INDICES - 1);
+        self.admission
+            .change(change.addresses, limit, change.connections_per_address);
+    }
+
+    /// From here on new connections are secured by this one.
+    pub fn renew(&mut self, acceptor: Acceptor) {
+        self.services.acceptor = Some(acceptor);
+    }
+}
