@@ -1,8 +1,10 @@
 //! The mioftpd program: reads the command line, starts the log, serves until it is stopped.
 //!
-//! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line that cannot be meant.
+//! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line or a configuration file that
+//! cannot be meant.
 
 mod cli;
+mod configuration;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,23 +12,28 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use cli::Action;
+use cli::{Action, Failure, Start, Wish};
 use mioftpd::Server;
-use mioftpd::config::Config;
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
-        Err(usage) => {
-            complain(&usage);
+        Err(Failure::Wrong(why)) => {
+            complain(&why);
             return ExitCode::from(2);
+        }
+        Err(Failure::Unreadable(why)) => {
+            complain(&why);
+            return ExitCode::FAILURE;
         }
     };
     let done = match action {
         Action::Help => io::stdout().write_all(cli::HELP.as_bytes()),
         Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
-        Action::Serve(config, level) => return serve(*config, level),
+        Action::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
+        Action::Check(start) => return configuration::check(&start),
+        Action::Serve(start, wish) => return serve(start, wish),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,8 +41,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
-    let logging = match mioftpd::logging::start(level) {
+fn serve(start: Start, wish: Wish) -> ExitCode {
+    let logging = match mioftpd::logging::start(start.log) {
         Ok(logging) => logging,
         Err(error) => {
             complain(&format!("cannot start the log: {error}"));
@@ -44,7 +51,8 @@ fn serve(config: Config, level: log::LevelFilter) -> ExitCode {
     };
     raise_descriptor_limit();
     survive_file_size_limit();
-    let served = Server::bind_with_signals(config).and_then(|mut server| server.run());
+    let served = Server::bind_with_source(*start.config, configuration::source(wish))
+        .and_then(|mut server| server.run());
     drop(logging);
     match served {
         Ok(()) => ExitCode::SUCCESS,
