@@ -65,6 +65,7 @@
 //!   net        sockets, TLS over them, passive ports: the operating system behind small traits
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain
+//!   sandbox    what the process gives up once it listens
 //! ```
 //!
 //! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
@@ -72,9 +73,9 @@
 //!
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
 //! plain data of `storage`, `auth`, `transfer` and `errand`, so it can be tested, and is, without a
-//! socket or a file. `net`, `storage`, `auth`, `transfer`, `errand` and `workers` know no session.
-//! Only [`reactor`] knows everybody. A test reads the sources and fails where an import breaks
-//! this.
+//! socket or a file. `net`, `storage`, `auth`, `transfer`, `errand` and `workers` know no session,
+//! [`sandbox`] knows nobody. Only [`reactor`] knows everybody. A test reads the sources and fails
+//! where an import breaks this.
 //!
 //! The reactor reaches the outside through four seams and nothing else: [`net::Network`],
 //! [`net::Stream`], [`storage::Storage`] and [`workers::Runner`]. The program puts the operating
@@ -118,6 +119,7 @@ pub mod logging;
 pub mod net;
 pub mod protocol;
 pub mod reactor;
+pub mod sandbox;
 pub mod session;
 pub mod storage;
 pub mod transfer;

@@ -38,6 +38,14 @@ const THREAD_NAME: &str = "log";
 /// How long an exit waits for what is left to be printed: nobody may be reading it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Records that wait for the thread that is to print them.
+#[must_use = "nothing is printed until its thread is started"]
+pub struct Waiting {
+    sender: SyncSender<Message>,
+    receiver: Receiver<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
 /// The thread that prints; dropped, it prints what is left, and ends.
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
@@ -46,25 +54,18 @@ pub struct Logging {
     ended: Receiver<()>,
 }
 
-/// Starts the thread, and has `log` send it everything up to `level`.
+/// Has `log` keep everything up to `level` for a thread, which is started later: until then the
+/// process may give up rights that its threads would keep.
 ///
 /// # Errors
-/// When there is no thread to be had, or a logger is installed already.
-pub fn start(level: LevelFilter) -> io::Result<Logging> {
+/// When a logger is installed already.
+pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
     let (sender, receiver) = sync_channel(LOG_RECORDS);
     let dropped = Arc::new(AtomicU64::new(0));
     let channel = Channel {
         sender: sender.clone(),
         dropped: Arc::clone(&dropped),
     };
-    let (alive, ended) = sync_channel(0);
-    thread::Builder::new()
-        .name(THREAD_NAME.to_owned())
-        .stack_size(THREAD_STACK_BYTES)
-        .spawn(move || {
-            let _alive = alive;
-            print_all(&receiver, &dropped);
-        })?;
     log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
     log::set_max_level(level);
     // A panic is a log line too; the usual hook would print it from wherever it happened. One of
@@ -74,7 +75,34 @@ pub fn start(level: LevelFilter) -> io::Result<Logging> {
             log::error!("{panic}");
         }
     }));
-    Ok(Logging { sender, ended })
+    Ok(Waiting {
+        sender,
+        receiver,
+        dropped,
+    })
+}
+
+impl Waiting {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub fn print(self) -> io::Result<Logging> {
+        let Self {
+            sender,
+            receiver,
+            dropped,
+        } = self;
+        let (alive, ended) = sync_channel(0);
+        thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || {
+                let _alive = alive;
+                print_all(&receiver, &dropped);
+            })?;
+        Ok(Logging { sender, ended })
+    }
 }
 
 impl Log for Channel {

@@ -6,6 +6,7 @@
 mod cli;
 mod configuration;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{Action, Failure, Start, Wish};
-use mioftpd::Server;
+use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
@@ -42,18 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(start: Start, wish: Wish) -> ExitCode {
-    let logging = match mioftpd::logging::start(start.log) {
-        Ok(logging) => logging,
-        Err(error) => {
-            complain(&format!("cannot start the log: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    raise_descriptor_limit();
-    survive_file_size_limit();
-    let served = Server::bind_with_source(*start.config, configuration::source(wish))
-        .and_then(|mut server| server.run());
-    drop(logging);
+    let served = serve_until_stopped(start, wish);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -61,6 +51,27 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
+fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
+    let cannot_log = |error| format!("cannot start the log: {error}");
+    let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
+    let prepared = prepare(*start.config, wish);
+    let logging = records.print().map_err(cannot_log)?;
+    let served = prepared.and_then(|mut server| Ok(server.run()?));
+    drop(logging);
+    served
+}
+
+/// Listens, then gives up every right that is not needed for what was listened for.
+fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
+    raise_descriptor_limit();
+    survive_file_size_limit();
+    let plan = config.plan();
+    let server = Server::bind_with_source(config, configuration::source(wish))?;
+    sandbox::enforce(&plan)?.log();
+    Ok(server)
 }
 
 /// Says why there is no server; the exit code says so too, where nobody can be told.

@@ -85,7 +85,7 @@ fn a_hundred_thousand_commands_without_reading_a_reply() {
 
 #[test]
 fn ten_thousand_passive_ports_are_one_at_a_time() {
-    let server = Server::read_only(|_| ());
+    let server = Starter::default().observable().serving(|_| ()).start();
     let mut control = server.login();
     epsv_port(&mut control);
     let before = server.descriptors();
@@ -127,7 +127,7 @@ fn five_hundred_silent_connections_are_no_hindrance() {
 
 #[test]
 fn two_thousand_sessions_leave_nothing_behind() {
-    let server = Server::read_only(|_| ());
+    let server = Starter::default().observable().serving(|_| ()).start();
     let cycle = |round: usize| {
         let mut control = server.login();
         if round.is_multiple_of(2) {

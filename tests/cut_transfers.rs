@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use support::{Control, DataChannel, Server, abort_connection, read_all, send_urgent};
+use support::{Control, DataChannel, Server, Starter, abort_connection, read_all, send_urgent};
 
 /// More than all socket buffers of the machine hold, and a hole on the disk.
 const BIG: u64 = 256 * 1024 * 1024;
@@ -241,7 +241,8 @@ fn a_session_that_is_reset_takes_its_upload_with_it() {
 
 #[test]
 fn a_session_that_ends_takes_its_download_with_it() {
-    let server = Server::read_only(big_and_small);
+    let starter = Starter::default().observable();
+    let server = starter.serving(big_and_small).start();
     let before = server.descriptors();
     for _ in 0..20 {
         let (control, data) = stalled(&server);

@@ -28,7 +28,8 @@ fn serve_what_the_environment_says() {
     let Some(root) = variable("MIOFTPD_TEST_ROOT") else {
         return;
     };
-    let _logging = mioftpd::logging::start(log::LevelFilter::Info).unwrap();
+    let records = mioftpd::logging::collect(log::LevelFilter::Info).unwrap();
+    let _logging = records.print().unwrap();
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         root: Some(root.into()),

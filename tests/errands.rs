@@ -16,6 +16,7 @@ const ENORMOUS: u64 = 1 << 40;
 
 fn with_enormous_file(workers: &str) -> Server {
     Starter::default()
+        .observable()
         .argument("--workers")
         .argument(workers)
         .serving(|root| {

@@ -15,7 +15,7 @@ const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 110;
 
 /// What a layer may import besides itself; a layer that is not here may import all.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
     ("auth", &["limits"]),
     ("storage", &["limits", "protocol"]),
@@ -35,6 +35,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("observe", &[]),
+    ("sandbox", &[]),
 ];
 
 /// Where the clocks are read: everybody else is told the time.

@@ -59,13 +59,25 @@ impl Bench {
 
     /// The server that serves `directory`, which has no floor of its own kind.
     pub(crate) fn start_serving(&self, directory: &Path) -> io::Result<Subject> {
+        self.start_serving_with(directory, &[])
+    }
+
+    /// The same; in its sandbox it shows what memory it has to root alone.
+    pub(crate) fn start_observable(&self, directory: &Path) -> io::Result<Subject> {
+        self.start_serving_with(directory, &["--no-sandbox"])
+    }
+
+    fn start_serving_with(&self, directory: &Path, options: &[&str]) -> io::Result<Subject> {
         let Server::Program(program) = &self.options.server else {
             let message = "the floor cannot serve a directory";
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         };
         start(&self.pinning, |address| {
             let mut command = server_command(program, address);
-            command.args(["--workers", "2"]).arg(directory);
+            command
+                .args(["--workers", "2"])
+                .args(options)
+                .arg(directory);
             Ok(command)
         })
     }

@@ -102,6 +102,7 @@ impl Typed {
         let serves = self.root.is_some() || config.root.is_some();
         self.check(serves)?;
         if self.is_about_accounts() {
+            config.sources.extend(self.password_file.clone());
             let anonymous = self.anonymous || self.user.is_none();
             let rights = if self.writable {
                 Rights::ReadWrite
@@ -125,6 +126,9 @@ impl Typed {
         lay(&mut config.zone, self.zone);
         lay(&mut config.charset, self.charset.map(Some));
         lay(&mut config.workers, self.workers);
+        lay(&mut config.umask, self.umask.map(Some));
+        lay(&mut config.run_as, self.run_as.map(Some));
+        config.sandbox &= !self.no_sandbox;
         config.allow_fxp |= self.allow_fxp;
         config.allow_combine |= self.allow_combine;
         config.tls = self.tls.over(config.tls.take(), serves)?;

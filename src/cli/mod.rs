@@ -20,6 +20,8 @@ use mioftpd::config;
 use mioftpd::limits::WORKERS;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
+use mioftpd::sandbox::RunAs;
+use mioftpd::storage::Umask;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -67,6 +69,11 @@ Options:
       --tls-client-login         One that names --user in its common name needs no password
       --tls-allow-ccc            Clients may go back to clear text after the login
       --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
+      --umask MODE               Permissions that new files do not get, as in 027
+                                 [default: as it is started]
+      --run-as USER[:GROUP]      Started as root, it becomes this user once it listens
+      --no-sandbox               May open and call what the system lets it, not only what a
+                                 server needs
       --log LEVEL                error, warn, info, debug or trace [default: info]
   -h, --help                     Print this
   -V, --version                  Print the version
@@ -131,6 +138,9 @@ struct Typed {
     allow_combine: bool,
     tls: tls::Typed,
     workers: Option<usize>,
+    umask: Option<Umask>,
+    run_as: Option<RunAs>,
+    no_sandbox: bool,
     log: Option<LevelFilter>,
 }
 
@@ -151,6 +161,7 @@ pub(crate) fn parse(
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
             Long("allow-combine") => typed.allow_combine = true,
+            Long("no-sandbox") => typed.no_sandbox = true,
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
@@ -231,6 +242,10 @@ impl Typed {
                 }
                 self.workers = Some(count);
             }
+            "umask" => {
+                self.umask = Some(value(parser, name, "an octal number up to 777, as in 027")?);
+            }
+            "run-as" => self.run_as = Some(value(parser, name, "USER or USER:GROUP")?),
             "log" => self.log = Some(log_level(&parser.value()?)?),
             _ => {
                 return Err(Usage(format!(

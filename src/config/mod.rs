@@ -8,20 +8,25 @@ pub mod file;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::auth::{Accounts, Rights};
 use crate::limits::{self, Throttling, Timings};
 use crate::net::{AddressRules, DataSession};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
+use crate::sandbox::{Plan, RunAs};
 use crate::session::SecurityPolicy;
-use crate::storage::Durability;
+use crate::storage::{Durability, Umask};
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
 
+/// Ports below it are for those who have the right to them.
+const FIRST_FREE_PORT: u16 = 1024;
+
 /// What a server is told.
+#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Addresses to listen at; port 0 lets the system choose. Empty: the two wildcard
@@ -61,6 +66,14 @@ pub struct Config {
     pub remove_unfinished: bool,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
+    /// Permission bits that new files do not get; `None` leaves the process's as they are. There
+    /// is one for the whole process (umask(2)), and a host program's files are meant too.
+    pub umask: Option<Umask>,
+    /// Who the process becomes when it listens, where it is root. The [sandbox](crate::sandbox)
+    /// does it, which a host program calls itself, or does not.
+    pub run_as: Option<RunAs>,
+    /// Whether the sandbox confines the process to what this configuration needs.
+    pub sandbox: bool,
     /// The most connections at once; there are fewer where the process may not open so many files.
     pub connections: usize,
     /// The most connections at once of one address, or of the /64 of an IPv6 one.
@@ -74,6 +87,8 @@ pub struct Config {
     pub throttling: Throttling,
     /// How long anything may take.
     pub timings: Timings,
+    /// Files that this was read from, and will be again: the sandbox leaves them readable.
+    pub sources: Vec<PathBuf>,
 }
 
 /// How connections are secured.
@@ -89,6 +104,31 @@ pub struct TlsConfig {
     pub data_session: DataSession,
     /// Whose certificates clients may show; `None`: none are asked for.
     pub clients: Option<ClientAuthority>,
+}
+
+impl TlsConfig {
+    /// What is read again when the operator says so: by their directories, because renewed files
+    /// come by rename.
+    fn add_paths(&self, readable: &mut Vec<PathBuf>, writable: &mut Vec<PathBuf>) {
+        match &self.certificate {
+            Certificate::Files { certificate, key } => {
+                readable.extend([directory_of(certificate), directory_of(key)]);
+            }
+            Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
+        }
+        readable.extend(
+            self.clients
+                .iter()
+                .map(|clients| directory_of(&clients.file)),
+        );
+    }
+}
+
+fn directory_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// Where a certificate comes from.
@@ -165,12 +205,16 @@ impl Default for Config {
             free_space_floor: 0,
             remove_unfinished: true,
             workers: 2,
+            umask: None,
+            run_as: None,
+            sandbox: true,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             max_memory: None,
             addresses: AddressRules::default(),
             throttling: Throttling::default(),
             timings: Timings::default(),
+            sources: Vec::new(),
         }
     }
 }
@@ -181,4 +225,26 @@ impl Config {
         SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DEFAULT_PORT),
         SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
     ];
+
+    /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce).
+    pub fn plan(&self) -> Plan {
+        let roots: Vec<PathBuf> = self.root.iter().cloned().collect();
+        let (mut readable, mut writable) = if self.accounts.may_write() {
+            (Vec::new(), roots)
+        } else {
+            (roots, Vec::new())
+        };
+        if let Some(tls) = &self.tls {
+            tls.add_paths(&mut readable, &mut writable);
+        }
+        readable.extend(self.sources.iter().map(|file| directory_of(file)));
+        let ports = self.passive_ports.as_ref();
+        Plan {
+            run_as: self.run_as.clone(),
+            confine: self.sandbox,
+            readable,
+            writable,
+            low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
+        }
+    }
 }

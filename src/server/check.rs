@@ -12,10 +12,12 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::{lacks_ipv6, mode, tls, workers};
+use super::opening::lacks_ipv6;
+use super::{mode, tls, workers};
 use crate::capacity;
 use crate::config::{Certificate, Config, TlsConfig};
 use crate::net::tls::kept_files;
+use crate::sandbox::RunAs;
 use crate::storage::Disk;
 
 /// What an operator should know of a configuration before it is used.
@@ -46,6 +48,9 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.extend(look_at_tls(tls, now));
     }
     findings.extend(look_at_addresses(config));
+    if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
+        findings.push(Finding::Failure(error.to_string()));
+    }
     let (wanted, mode) = (config.connections, mode(config));
     let most = capacity::connections(config, mode, workers(config));
     if most < wanted {

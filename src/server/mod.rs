@@ -6,6 +6,7 @@
 
 mod change;
 mod check;
+mod opening;
 mod reload;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -19,14 +20,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::capacity;
-use crate::config::{Config, TlsConfig};
+use crate::config::Config;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
-use crate::reactor::{Parts, Protocol, Reactor};
+use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
-use crate::storage::{Disk, Nothing, Policy, Storage, Sweep, Umask};
-use crate::workers::{Inline, Pool, Runner, Sweeper};
+use crate::storage::Umask;
+use crate::workers::Sweeper;
 pub use check::{Finding, check};
+use opening::{Later, listen, listen_for_tls, open_storage, shown, workers_for};
 pub use reload::ConfigSource;
 use reload::Reload;
 
@@ -75,8 +77,10 @@ pub struct Server {
     /// Asked for once, while nobody makes files.
     umask: Umask,
     handle: Handle,
+    later: Option<Later>,
     stops_seen: u32,
-    _sweeper: Option<Sweeper>,
+    /// Works until it is dropped, or done.
+    sweeper: Option<Sweeper>,
 }
 
 /// Stops a server from another thread.
@@ -102,7 +106,8 @@ impl fmt::Debug for Handle {
 }
 
 impl Server {
-    /// Opens the directory, starts the workers and listens.
+    /// Opens the directory and listens. The first turn starts the workers: a program that gives up
+    /// rights does so between the two, and the threads have never had them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         let unheard = || Err("there is no source".to_owned());
@@ -140,7 +145,6 @@ impl Server {
         let opened = open_storage(&config)?;
         let (mode, workers) = (mode(&config), workers(&config));
         let storage = opened.storage;
-        let umask = Umask::of_process();
         let connections = capacity::connections(&config, mode, workers);
         let acceptor = match &config.tls {
             None => None,
@@ -149,7 +153,11 @@ impl Server {
                 Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
             }
         };
-        let runner = start_workers(workers, storage.clone(), &handle.waker)?;
+        let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
+        if let Some(umask) = config.umask {
+            umask.set_for_process();
+        }
+        let umask = Umask::of_process();
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage,
@@ -190,8 +198,12 @@ impl Server {
             started: config,
             umask,
             handle,
+            later: Some(Later {
+                crew,
+                sweep: opened.sweep,
+            }),
             stops_seen: 0,
-            _sweeper: opened.sweep.and_then(start_sweeper),
+            sweeper: None,
         })
     }
 
@@ -219,6 +231,10 @@ impl Server {
     /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
+        if let Some(later) = self.later.take() {
+            let cannot = |error| Error::System("cannot start the workers", error);
+            self.sweeper = later.start().map_err(cannot)?;
+        }
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
@@ -245,104 +261,4 @@ const fn workers(config: &Config) -> usize {
         Mode::ControlOnly => 0,
         Mode::Serving => config.workers,
     }
-}
-
-fn shown(addresses: &[SocketAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    shown.join(", ")
-}
-
-fn listen_for_tls(
-    reactor: &mut Reactor,
-    tls: Option<&TlsConfig>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
-    let listen = |&address| {
-        let listening = reactor.listen(address, Protocol::Ftps);
-        listening.map_err(|error| Error::Listen(address, error))
-    };
-    wanted.iter().map(listen).collect()
-}
-
-/// What is served, and what is to be done to it after the start.
-struct Opened {
-    storage: Arc<dyn Storage>,
-    sweep: Option<Sweep>,
-}
-
-fn open_storage(config: &Config) -> Result<Opened, Error> {
-    let Some(root) = &config.root else {
-        return Ok(Opened {
-            storage: Arc::new(Nothing),
-            sweep: None,
-        });
-    };
-    let disk = Disk::open_root(root).map_err(|error| Error::Root(root.clone(), error))?;
-    // Whoever serves a directory that nobody may write to does not expect files to go from it.
-    let sweeps = config.remove_unfinished && config.accounts.may_write();
-    let sweep = sweeps.then(|| disk.sweep());
-    let policy = Policy {
-        durability: config.durability,
-        free_space_floor: config.free_space_floor,
-    };
-    Ok(Opened {
-        storage: Arc::new(disk.with_policy(policy)),
-        sweep,
-    })
-}
-
-/// A server is of use without: what was left takes room and is not seen.
-fn start_sweeper(sweep: Sweep) -> Option<Sweeper> {
-    let started = Sweeper::start(sweep);
-    started
-        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {error}"))
-        .ok()
-}
-
-fn start_workers(
-    threads: usize,
-    storage: Arc<dyn Storage>,
-    waker: &Waker,
-) -> Result<Box<dyn Runner>, Error> {
-    if threads == 0 {
-        return Ok(Box::new(Inline::new(storage)));
-    }
-    match Pool::start(threads, &storage, waker) {
-        Ok(pool) => Ok(Box::new(pool)),
-        Err(error) => Err(Error::System("cannot start the workers", error)),
-    }
-}
-
-/// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the
-/// host has.
-fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
-    let is_default = wanted.is_empty();
-    let wanted = if is_default {
-        &Config::DEFAULT_ADDRESSES
-    } else {
-        wanted
-    };
-    let mut addresses = Vec::new();
-    for &address in wanted {
-        match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
-            Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
-            }
-            Err(error) => return Err(Error::Listen(address, error)),
-        }
-    }
-    Ok(addresses)
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let lacking = [
-        Errno::AFNOSUPPORT,
-        Errno::ADDRNOTAVAIL,
-        Errno::PROTONOSUPPORT,
-    ];
-    lacking
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

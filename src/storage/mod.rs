@@ -20,7 +20,7 @@ pub use error::Error;
 pub use memory::Memory;
 pub use nothing::Nothing;
 pub use policy::{Durability, Policy};
-pub use umask::Umask;
+pub use umask::{BadUmask, Umask};
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
 pub use crate::protocol::path::VirtualPath;

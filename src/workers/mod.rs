@@ -9,7 +9,7 @@ mod pool;
 mod sweeper;
 
 pub use job::{Completion, Job, Outcome, Tag, Work};
-pub use pool::{Inline, Pool};
+pub use pool::{Crew, Inline, Pool};
 pub use sweeper::Sweeper;
 
 /// Runs jobs, somewhere, some time.

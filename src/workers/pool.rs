@@ -34,30 +34,55 @@ struct State {
     closed: bool,
 }
 
+/// The threads of a [`Pool`] before they are started.
+pub struct Crew {
+    queue: Arc<Queue>,
+    finished: Sender<Completion>,
+    threads: usize,
+    storage: Arc<dyn Storage>,
+    waker: Waker,
+}
+
 impl Pool {
-    /// Starts `threads` workers, which wake the loop when they have finished something.
-    ///
-    /// # Errors
-    /// When the system gives no more threads.
-    pub fn start(threads: usize, storage: &Arc<dyn Storage>, waker: &Waker) -> io::Result<Self> {
+    /// A pool, and the crew that is to take its jobs: `threads` workers, which wake the loop when
+    /// they have finished something.
+    pub fn new(threads: usize, storage: Arc<dyn Storage>, waker: Waker) -> (Self, Crew) {
         let queue = Arc::new(Queue::default());
         let (sender, finished) = channel();
+        let crew = Crew {
+            queue: Arc::clone(&queue),
+            finished: sender,
+            threads,
+            storage,
+            waker,
+        };
         let pool = Self {
             queue,
             finished,
             outstanding: 0,
         };
-        for number in 1..=threads {
-            let queue = Arc::clone(&pool.queue);
-            let storage = Arc::clone(storage);
-            let waker = Arc::clone(waker);
-            let sender = sender.clone();
+        (pool, crew)
+    }
+}
+
+impl Crew {
+    /// Starts the threads. They get the rights that the calling thread has then, which is why
+    /// they are not started with the pool.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(self) -> io::Result<()> {
+        for number in 1..=self.threads {
+            let queue = Arc::clone(&self.queue);
+            let storage = Arc::clone(&self.storage);
+            let waker = Arc::clone(&self.waker);
+            let sender = self.finished.clone();
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
                 .spawn(move || work(&queue, &storage, &sender, &waker))?;
         }
-        Ok(pool)
+        Ok(())
     }
 }
 

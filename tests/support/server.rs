@@ -61,6 +61,11 @@ impl Starter {
         self
     }
 
+    /// Has it show its descriptors to who started it: in its sandbox only root sees them.
+    pub fn observable(self) -> Self {
+        self.argument("--no-sandbox")
+    }
+
     /// Serves a new temporary directory that `fill` may put something into.
     pub fn serving(mut self, fill: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -213,6 +218,11 @@ impl Server {
         self.directory.take().expect("a served directory")
     }
 
+    /// Its process id, as /proc has it.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -235,7 +245,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// How many descriptors it has open.
+    /// How many descriptors it has open, where it is [observable](Starter::observable).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).unwrap().count()

@@ -22,7 +22,7 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// A thousand logged-in sessions that say nothing.
 pub(super) fn memory(bench: &Bench) -> io::Result<Vec<Line>> {
     let directory = TempDir::new()?;
-    let server = bench.start_serving(directory.path())?;
+    let server = bench.start_observable(directory.path())?;
     // After the server's start: it must raise its own limit, not inherit ours.
     allow_descriptors(u64::from(SESSIONS) + OTHER_DESCRIPTORS)?;
 

@@ -90,10 +90,11 @@ fn set<T: Value>(
 }
 
 /// All that are written.
-pub(super) fn all(drafts: Vec<Draft>) -> Result<Accounts, Wrong> {
+pub(super) fn all(drafts: Vec<Draft>, sources: &mut Vec<PathBuf>) -> Result<Accounts, Wrong> {
     let mut accounts = Accounts::default();
     for draft in drafts {
         let at = draft.at;
+        sources.extend(draft.password_file.clone());
         add(&mut accounts, draft).map_err(|text| Wrong { at, text })?;
     }
     Ok(accounts)

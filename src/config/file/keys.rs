@@ -66,6 +66,9 @@ pub(super) const KEYS: &[Key] = keys! {
     "directory": config.root, Start;
     "listen": config.listen, Start;
     "workers": config.workers, Start, 0..=WORKERS as u64;
+    "umask": config.umask, Start;
+    "run-as": config.run_as, Start;
+    "sandbox": config.sandbox, Start;
     "time-zone": config.zone, Live;
     "charset": config.charset, Live;
     "allow-fxp": config.allow_fxp, Live;

@@ -69,7 +69,10 @@ pub fn read(path: &Path) -> Result<Read, FileError> {
             return Err(wrong.of(path, &String::from_utf8_lossy(error.as_bytes())));
         }
     };
-    parse(&text, path.parent().unwrap_or(path)).map_err(|wrong| wrong.of(path, &text))
+    let read = parse(&text, path.parent().unwrap_or(path));
+    let mut read = read.map_err(|wrong| wrong.of(path, &text))?;
+    read.config.sources.push(path.to_owned());
+    Ok(read)
 }
 
 /// Reads the text of a file whose relative paths begin at `directory`.
@@ -179,7 +182,8 @@ impl Reader<'_> {
             return Err(first);
         }
         if self.places.contains_key("account") {
-            self.draft.config.accounts = accounts::all(self.accounts)?;
+            let config = &mut self.draft.config;
+            config.accounts = accounts::all(self.accounts, &mut config.sources)?;
         }
         let is_tls = self.places.contains_key("tls");
         let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {

@@ -4,7 +4,7 @@
 //! for the message to whoever wrote something else. Relative paths are those of the file's
 //! directory. It knows no key.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,8 +17,9 @@ use super::units;
 use crate::net::{Cidr, DataSession};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
+use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
-use crate::storage::Durability;
+use crate::storage::{Durability, Umask};
 
 /// What stands in the file, and where relative paths begin.
 #[derive(Clone, Copy)]
@@ -269,32 +270,27 @@ impl Value for RangeInclusive<u16> {
     }
 }
 
-impl Value for Ipv4Addr {
-    const TAKES: &'static str = "an IPv4 address, as in \"203.0.113.7\"";
+/// A text in the way of its type.
+macro_rules! text {
+    ($type:ty, $takes:literal) => {
+        impl Value for $type {
+            const TAKES: &'static str = $takes;
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        match parsed(written.value)? {
-            IpAddr::V4(address) => Ok(address),
-            IpAddr::V6(_) => Err(Bad::Other),
+            fn read(written: Written<'_>) -> Result<Self, Bad> {
+                parsed(written.value)
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(quoted(&self.to_string()))
+            }
         }
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string()))
-    }
+    };
 }
 
-impl Value for Zone {
-    const TAKES: &'static str = "\"UTC\", or an offset, as in \"+02:00\"";
-
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        parsed(written.value)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string()))
-    }
-}
+text!(Zone, "\"UTC\", or an offset, as in \"+02:00\"");
+text!(Umask, "permissions in octal, as in \"027\"");
+text!(RunAs, "\"USER\" or \"USER:GROUP\"");
+text!(Ipv4Addr, "an IPv4 address, as in \"203.0.113.7\"");
 
 impl Value for Charset {
     const TAKES: &'static str =

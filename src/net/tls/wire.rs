@@ -53,7 +53,7 @@ impl Write for Wire<'_> {
 
 const HEADER_BYTES: usize = 5;
 
-/// What a record begins with: from change_cipher_spec to application_data. No FTP command does.
+/// What a record begins with: from `change_cipher_spec` to `application_data`. No FTP command does.
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
 /// What has come.

@@ -1,0 +1,243 @@
+//! Who the process is to become: names, looked up in /etc/passwd and /etc/group (passwd(5),
+//! group(5)), or numbers.
+//!
+//! The files are read here and not by the C library, whose lookup loads further code and asks
+//! services: a static program on a small board has neither. It decides nothing but what a name
+//! means, and that it does not mean root.
+
+use std::fmt;
+use std::fs;
+use std::str::FromStr;
+
+use super::Error;
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+
+/// A user, and perhaps a group, as they are typed: `ftp`, `ftp:ftp`, `1000:1000`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAs {
+    /// Name or number.
+    pub user: String,
+    /// Name or number; `None` is the user's own.
+    pub group: Option<String>,
+}
+
+impl fmt::Display for RunAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{}:{group}", self.user),
+            None => f.write_str(&self.user),
+        }
+    }
+}
+
+impl FromStr for RunAs {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (user, group) = match text.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (text, None),
+        };
+        if user.is_empty() || group.is_some_and(str::is_empty) {
+            return Err(());
+        }
+        Ok(Self {
+            user: user.to_owned(),
+            group: group.map(str::to_owned),
+        })
+    }
+}
+
+impl RunAs {
+    /// Whether there is such a user, and it is not root.
+    ///
+    /// # Errors
+    /// Where not, or where nobody can say.
+    pub fn check(&self) -> Result<(), Error> {
+        self.resolve().map(drop)
+    }
+
+    /// The numbers behind the names, by the files of this system.
+    pub(super) fn resolve(&self) -> Result<Identity, Error> {
+        // Numbers do without the files: a container may have none.
+        let read = |path: &'static str, needed: bool| match fs::read(path) {
+            Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            Err(_) if !needed => Ok(String::new()),
+            Err(error) => Err(Error::File(path, error)),
+        };
+        let group_is_a_number = self.group.as_deref().is_some_and(|g| number(g).is_some());
+        let all_numbers = number(&self.user).is_some() && group_is_a_number;
+        let passwd = read(PASSWD, !all_numbers)?;
+        let group = read(GROUP, self.group.is_some() && !group_is_a_number)?;
+        self.look_up(&passwd, &group).map_err(Error::Unknown)
+    }
+
+    fn look_up(&self, passwd: &str, group: &str) -> Result<Identity, String> {
+        let user = &self.user;
+        let typed = number(user);
+        // As chown(1) does: what is a name is not taken for a number.
+        let named = users(passwd).find(|entry| entry.name == user);
+        let entry = named.or_else(|| users(passwd).find(|entry| Some(entry.id) == typed));
+        let (uid, own_group) = match (&entry, typed) {
+            (Some(entry), _) => (entry.id, Some(entry.group)),
+            (None, Some(uid)) => (uid, None),
+            (None, None) => return Err(format!("no user '{user}' in {PASSWD}")),
+        };
+        if uid == 0 {
+            return Err(format!("'{user}' is root"));
+        }
+        let gid = match (&self.group, own_group) {
+            (Some(name), _) => group_number(name, group)?,
+            (None, Some(own)) => own,
+            (None, None) => {
+                return Err(format!(
+                    "{user} is not in {PASSWD}: add a group, as in {user}:{user}"
+                ));
+            }
+        };
+        // A number without a name is a member of nothing.
+        let member_of = |name| groups(group).filter(move |group| group.has(name));
+        let entry = entry.iter();
+        let mut groups: Vec<u32> = entry
+            .flat_map(|entry| member_of(entry.name))
+            .map(|group| group.id)
+            .collect();
+        groups.push(gid);
+        groups.sort_unstable();
+        groups.dedup();
+        Ok(Identity { uid, gid, groups })
+    }
+}
+
+/// The numbers of a user who is not root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// The supplementary groups, and the main one.
+    pub(super) groups: Vec<u32>,
+}
+
+/// Digits only, and not the number that means "leave it as it is" (setresuid(2)).
+fn number(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u32 = digits.then(|| text.parse().ok()).flatten()?;
+    (number != u32::MAX).then_some(number)
+}
+
+fn group_number(name: &str, group: &str) -> Result<u32, String> {
+    let named = groups(group).find(|entry| entry.name == name);
+    let found = named.map(|entry| entry.id).or_else(|| number(name));
+    found.ok_or_else(|| format!("no group '{name}' in {GROUP}"))
+}
+
+struct User<'t> {
+    name: &'t str,
+    id: u32,
+    group: u32,
+}
+
+/// The lines `name:password:number:group:…` that can be understood.
+fn users(passwd: &str) -> impl Iterator<Item = User<'_>> {
+    passwd.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let id = number(fields.nth(1)?)?;
+        let group = number(fields.next()?)?;
+        Some(User { name, id, group })
+    })
+}
+
+struct Group<'t> {
+    name: &'t str,
+    id: u32,
+    members: &'t str,
+}
+
+impl Group<'_> {
+    fn has(&self, user: &str) -> bool {
+        self.members.split(',').any(|member| member == user)
+    }
+}
+
+/// The lines `name:password:number:member,member`.
+fn groups(group: &str) -> impl Iterator<Item = Group<'_>> {
+    group.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let id = number(fields.nth(1)?)?;
+        let members = fields.next().unwrap_or("");
+        Some(Group { name, id, members })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\n\
+        # a remark\n\
+        ftp:x:14:50:FTP:/srv/ftp:/usr/sbin/nologin\n\
+        toor::0:0::/:\n\
+        broken:x:-1:0::/:\n\
+        huge:x:4294967295:50::/:\n\
+        77:x:78:79::/:\n";
+    const GROUPS: &str = "root:x:0:\nftp:x:50:\nmedia:x:600:ann,ftp\nothers:x:601:ftpx\n";
+
+    fn look_up(text: &str) -> Result<Identity, String> {
+        text.parse::<RunAs>().unwrap().look_up(USERS, GROUPS)
+    }
+
+    /// What is found, as plain numbers.
+    fn found(text: &str) -> (u32, u32, Vec<u32>) {
+        let Identity { uid, gid, groups } = look_up(text).unwrap();
+        (uid, gid, groups)
+    }
+
+    #[test]
+    fn names_and_numbers_are_found() {
+        assert_eq!(found("ftp"), (14, 50, vec![50, 600]));
+        assert_eq!(found("14"), (14, 50, vec![50, 600]));
+        assert_eq!(found("ftp:media"), (14, 600, vec![600]));
+        assert_eq!(found("ftp:7"), (14, 7, vec![7, 600]));
+        assert_eq!(found("1234:5678"), (1234, 5678, vec![5678]));
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_number_is_a_name() {
+        assert_eq!(found("77"), (78, 79, vec![79]));
+    }
+
+    #[test]
+    fn root_by_any_name_is_refused() {
+        for text in ["root", "toor", "0", "00:5"] {
+            assert!(look_up(text).unwrap_err().contains("is root"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        for text in [
+            "nobody",
+            "ftp:none",
+            "1234",
+            "broken",
+            "huge",
+            "4294967295:1",
+            "-1:1",
+            "+14:1",
+            "ftp:4294967295",
+        ] {
+            assert!(look_up(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_pair_is_none() {
+        for text in ["", ":", "ftp:", ":ftp"] {
+            assert_eq!(text.parse::<RunAs>(), Err(()), "{text}");
+        }
+    }
+}

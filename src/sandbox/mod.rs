@@ -1,0 +1,185 @@
+//! Least privilege: what the process may still do once it listens.
+//!
+//! The binary calls [`enforce`] after the sockets are bound and before there is a second thread. A
+//! library does not: what is given up here is given up by the whole process and for ever, so a host
+//! program has to ask. This file owns the order of the steps; [`RunAs`] is who the process becomes,
+//! `privileges` what it gives up, `files` what it may open (landlock(7)), `system_calls` what it may
+//! call (seccomp(2)). Nothing here knows what is served; it is told paths.
+//!
+//! Linux keeps identity, capabilities and Landlock's rules for each thread, and a new thread gets
+//! its parent's. So the order is the whole protection: bind, [`enforce`], then the log's thread and
+//! the workers. Where other threads run already, an identity is not changed at all.
+
+#[cfg_attr(not(feature = "sandbox"), path = "no_files.rs")]
+mod files;
+mod identity;
+mod privileges;
+#[cfg_attr(
+    not(all(
+        feature = "sandbox",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )),
+    path = "no_system_calls.rs"
+)]
+mod system_calls;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+pub use identity::RunAs;
+
+use files::Fence;
+use privileges::{Change, Kept};
+
+/// What the process needs from now on; it loses the rest.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Who the process becomes, where it is root.
+    pub run_as: Option<RunAs>,
+    /// Whether it is confined; without, only `run_as` counts.
+    pub confine: bool,
+    /// Files and directories to read, now and after a reload. What is to be replaced by a rename
+    /// (a certificate, say) is named by its directory.
+    pub readable: Vec<PathBuf>,
+    /// Files and directories to read and to change.
+    pub writable: Vec<PathBuf>,
+    /// Whether ports below 1024 will be listened at later, as passive ones.
+    pub low_ports: bool,
+}
+
+/// Why the process cannot become what it is to be.
+#[derive(Debug)]
+pub enum Error {
+    /// There is no such user or group.
+    Unknown(String),
+    /// A file that says who there is cannot be read.
+    File(&'static str, io::Error),
+    /// The system refuses.
+    Refused(&'static str, io::Error),
+    /// There are other threads, which would stay what they are.
+    Threads(usize),
+    /// It seemed to work, and does not hold.
+    NotHeld(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot give up the rights of root: ")?;
+        match self {
+            Self::Unknown(what) => f.write_str(what),
+            Self::File(path, error) => write!(f, "{path}: {error}"),
+            Self::Refused(what, error) => write!(f, "{what}: {error}"),
+            Self::Threads(others) => write!(f, "{others} other threads would keep them"),
+            Self::NotHeld(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(_, error) | Self::Refused(_, error) => Some(error),
+            Self::Unknown(_) | Self::Threads(_) | Self::NotHeld(_) => None,
+        }
+    }
+}
+
+/// What is in force, and what is not though it should be.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Each in a few words.
+    pub in_force: Vec<String>,
+    /// What this system or this build lacks.
+    pub lacking: Vec<String>,
+}
+
+impl Report {
+    /// One line for what is in force, a warning for each thing that is not.
+    pub fn log(&self) {
+        if self.in_force.is_empty() {
+            log::info!("Sandbox: none");
+        } else {
+            log::info!("Sandbox: {}", self.in_force.join(", "));
+        }
+        for what in &self.lacking {
+            log::warn!("Sandbox: {what}");
+        }
+    }
+
+    fn add(&mut self, outcome: Result<String, String>) {
+        match outcome {
+            Ok(done) => self.in_force.push(done),
+            Err(lacking) => self.lacking.push(lacking),
+        }
+    }
+}
+
+/// Gives up everything that is not in the plan.
+///
+/// To be called with all sockets bound and before other threads are started. It binds the whole
+/// process, for ever.
+///
+/// # Errors
+/// When the process cannot become who it is to be; it must not go on then. What the kernel lacks
+/// for confining it is no error, and stands in the report.
+pub fn enforce(plan: &Plan) -> Result<Report, Error> {
+    let mut report = Report::default();
+    // The new user need not be able to reach the paths: they are opened before.
+    let fence = plan.confine.then(|| Fence::around(plan));
+    let change = match &plan.run_as {
+        Some(run_as) => Change::to(run_as.resolve()?)?,
+        None => Change::None,
+    };
+    let kept = Kept::by(plan);
+    if plan.confine {
+        privileges::shrink_bounding_set(kept);
+    }
+    if let Some(what) = change.carry_out(kept)? {
+        report.in_force.push(what);
+    } else if privileges::is_root() {
+        let text = "the process keeps the rights of root; --run-as USER gives them up";
+        report.lacking.push(text.to_owned());
+    }
+    let Some(fence) = fence else {
+        return Ok(report);
+    };
+    report.add(privileges::drop_capabilities(kept));
+    report.add(privileges::renounce_new_ones());
+    report.add(privileges::keep_memory_private());
+    let others = privileges::other_threads();
+    if others > 0 {
+        let text = format!("{others} threads were there before it, and can open what they like");
+        report.lacking.push(text);
+    }
+    report.lacking.extend(fence.unreachable());
+    report.add(fence.close());
+    // The last: what went before is not on the list of calls.
+    report.add(system_calls::filter());
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_enforced_that_is_not_asked_for() {
+        let status = || {
+            let text = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let lines = text.lines();
+            let ours = lines.filter(|l| l.starts_with("Cap") || l.starts_with("NoNew"));
+            ours.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = status();
+        let report = enforce(&Plan::default()).unwrap();
+        assert_eq!(report.in_force, <Vec<String>>::new());
+        assert_eq!(status(), before);
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        let error = Error::Threads(2).to_string();
+        assert!(error.contains("2 other threads"), "{error}");
+    }
+}

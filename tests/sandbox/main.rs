@@ -1,0 +1,239 @@
+//! Least privilege, seen from outside: what /proc says of a confined server, and that it serves.
+//! What a process can do inside is tried in `inside`.
+//!
+//! What needs root (becoming another user) is skipped, loudly, where the tests are not root; what
+//! needs a newer kernel or the Cargo feature `sandbox` says so too.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod inside;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use mioftpd::sandbox::{self, Plan};
+use support::{Server, Starter};
+
+/// The value of a line of /proc/PID/status.
+fn status(server: &Server, name: &str) -> String {
+    let path = format!("/proc/{}/status", server.process_id());
+    let text = fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.unwrap_or_else(|| panic!("no {name} in {text}"));
+    value.trim_start_matches(':').trim().to_owned()
+}
+
+/// Whether this build filters system calls.
+const FILTERS: bool = cfg!(all(
+    feature = "sandbox",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+));
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn a_server_is_confined_by_default() {
+    for arguments in [vec!["--workers", "0"], vec!["--workers", "2"]] {
+        let mut starter = Starter::default();
+        for argument in arguments {
+            starter = starter.argument(argument);
+        }
+        let server = starter.serving(|_| ()).start();
+        server.connect().command("NOOP", 200);
+        assert_eq!(status(&server, "NoNewPrivs"), "1");
+        assert_eq!(status(&server, "Seccomp"), if FILTERS { "2" } else { "0" });
+        for set in ["CapInh", "CapAmb"] {
+            assert_eq!(status(&server, set), "0000000000000000", "{set}");
+        }
+        if !is_root() {
+            assert_eq!(status(&server, "CapEff"), "0000000000000000");
+        }
+        let line = server.wait_for_log("Sandbox: ");
+        assert!(line.contains("no new privileges"), "{line}");
+    }
+}
+
+#[test]
+fn all_its_threads_are() {
+    let server = Server::writable(|_| ());
+    server.login().command("MKD d", 257);
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.process_id())).unwrap();
+    let texts = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
+    let texts: Vec<String> = texts.collect();
+    assert_eq!(texts.len(), 4, "the loop, the log, two workers");
+    for text in texts {
+        assert!(text.contains("NoNewPrivs:\t1"), "{text}");
+        assert_eq!(text.contains("Seccomp:\t2"), FILTERS, "{text}");
+    }
+}
+
+#[test]
+fn without_the_sandbox_nothing_of_it_is_there() {
+    let server = Starter::default()
+        .argument("--no-sandbox")
+        .serving(|_| ())
+        .start();
+    server.connect().command("NOOP", 200);
+    // What is inherited (from a container, say) stays.
+    for name in ["NoNewPrivs", "Seccomp", "CapEff"] {
+        let own = fs::read_to_string("/proc/self/status").unwrap();
+        let own = own.lines().find_map(|line| line.strip_prefix(name));
+        let own = own.unwrap().trim_start_matches(':').trim();
+        assert_eq!(status(&server, name), own, "{name}");
+    }
+    server.wait_for_log("Sandbox: none");
+}
+
+/// A user who is not root, and no group of root's.
+const SOMEBODY: &str = "54321:54322";
+
+fn as_somebody(starter: Starter) -> Server {
+    let starter = starter.argument("--run-as").argument(SOMEBODY);
+    let starter = starter.argument("--writable").serving(|root| {
+        fs::write(root.join("f"), "content").unwrap();
+        fs::write(root.join("secret"), "").unwrap();
+        fs::set_permissions(root.join("secret"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::set_permissions(root, fs::Permissions::from_mode(0o777)).unwrap();
+    });
+    starter.start()
+}
+
+#[test]
+fn root_becomes_somebody_else() {
+    if !is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    for starter in [
+        Starter::default(),
+        Starter::default().argument("--no-sandbox"),
+    ] {
+        let server = as_somebody(starter);
+        let mut control = server.login();
+        assert_eq!(control.retrieve("f"), b"content");
+        control.passive();
+        control.command("RETR secret", 550);
+        control.command("MKD d", 257);
+        let made = fs::metadata(server.file("d")).unwrap();
+        assert_eq!((made.uid(), made.gid()), (54321, 54322));
+        let four = |id| [id; 4].join("\t");
+        assert_eq!(status(&server, "Uid"), four("54321"));
+        assert_eq!(status(&server, "Gid"), four("54322"));
+        assert_eq!(status(&server, "Groups"), "54322");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(&server, set), "0000000000000000", "{set}");
+        }
+    }
+    let server = as_somebody(Starter::default());
+    assert_eq!(status(&server, "CapBnd"), "0000000000000000");
+}
+
+#[test]
+fn low_passive_ports_stay_within_reach_of_somebody() {
+    if !is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    let starter = Starter::default().argument("--passive-ports");
+    let server = as_somebody(starter.argument("700-1023"));
+    assert_eq!(server.login().retrieve("f"), b"content");
+    assert_eq!(status(&server, "CapEff"), "0000000000000400");
+}
+
+#[test]
+fn nobody_but_root_can_become_somebody_and_nobody_becomes_root() {
+    let refused = |user: &str| {
+        let arguments = ["--listen", "127.0.0.1:0", "--run-as", user];
+        let output = support::mioftpd(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{user}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused("0:0").contains("'0' is root"));
+    assert!(refused("no such user").contains("/etc/passwd"));
+    if !is_root() {
+        assert!(refused(SOMEBODY).contains("cannot give up the rights of root"));
+    }
+}
+
+#[test]
+fn everything_that_a_server_does_works_inside() {
+    for workers in ["0", "2"] {
+        let starter = Starter::default().argument("--writable");
+        let starter = starter.argument("--workers").argument(workers);
+        let server = starter
+            .serving(|root| {
+                fs::create_dir(root.join("a")).unwrap();
+                fs::create_dir(root.join("b")).unwrap();
+                fs::write(root.join("f"), "content").unwrap();
+                std::os::unix::fs::symlink("f", root.join("a/link")).unwrap();
+            })
+            .start();
+        let mut control = server.login();
+        assert_eq!(control.retrieve("f"), b"content");
+        let large = vec![7; 3_000_000];
+        for command in ["STOR new", "STOR new", "APPE new", "STOU u"] {
+            let data = control.passive();
+            control.command(command, 150);
+            data.send(&large);
+            control.expect(226);
+        }
+        assert_eq!(control.retrieve("new").len(), 6_000_000);
+        // Between directories, files, directories and links: that needs a right of its own.
+        for (from, to) in [("new", "a/new"), ("a/link", "b/link"), ("a", "b/a")] {
+            control.command(&format!("RNFR {from}"), 350);
+            control.command(&format!("RNTO {to}"), 250);
+        }
+        for command in ["LIST -R", "MLSD", "NLST *"] {
+            let data = control.passive();
+            control.command(command, 150);
+            assert!(!data.receive().is_empty(), "{command}");
+            control.expect(226);
+        }
+        control.command("SITE CHMOD 600 f", 200);
+        control.command("MFMT 20200101000000 f", 213);
+        control.command("AVBL", 213);
+        control.command("ALLO 10", 200);
+        control.command("STAT b", 213);
+        if cfg!(feature = "digests") {
+            control.command("HASH f", 213);
+        }
+        for command in ["DELE f", "DELE b/link", "DELE b/a/new", "RMD b/a"] {
+            control.command(command, 250);
+        }
+        let active = support::DataChannel::eprt(&mut control);
+        control.command("NLST", 150);
+        active.receive();
+        control.expect(226);
+    }
+}
+
+#[test]
+fn only_what_may_be_written_is_open_for_it() {
+    let plan = |config: &mioftpd::Config| {
+        let plan = config.plan();
+        (plan.readable.len(), plan.writable.len())
+    };
+    let mut config = mioftpd::Config::default();
+    assert_eq!(plan(&config), (0, 0));
+    config.root = Some("/srv".into());
+    assert_eq!(plan(&config), (1, 0));
+    config.accounts.anonymous = Some(mioftpd::auth::Rights::ReadWrite);
+    assert_eq!(plan(&config), (0, 1));
+}
+
+#[test]
+fn an_identity_is_not_changed_where_threads_would_keep_theirs() {
+    if !is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    let plan = Plan {
+        run_as: Some(SOMEBODY.parse().unwrap()),
+        ..Plan::default()
+    };
+    // The test runner has a thread of its own.
+    let error = sandbox::enforce(&plan).unwrap_err();
+    assert!(matches!(error, sandbox::Error::Threads(_)), "{error}");
+    assert!(is_root());
+}
