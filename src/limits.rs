@@ -354,12 +354,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_is_at_least_what_rfc_1123_asks_for() {
+    fn what_others_ask_for_is_there() {
+        // RFC 1123 §4.1.3.2, and the longest line.
         assert!(Timings::default().idle >= Duration::from_secs(300));
-    }
-
-    #[test]
-    fn the_input_holds_the_longest_line() {
         const { assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2) };
     }
 

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
         Action::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
         Action::Check(start) => return configuration::check(&start),
-        Action::Serve(start, wish) => return serve(start, wish),
+        Action::Serve(start, wish) => return serve(start, *wish),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

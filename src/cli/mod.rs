@@ -81,7 +81,7 @@ Options:
 
 /// What is to be done.
 pub(crate) enum Action {
-    Serve(Start, Wish),
+    Serve(Start, Box<Wish>),
     Check(Start),
     Example,
     Help,
@@ -103,6 +103,7 @@ pub(crate) enum Failure {
     /// What was typed, or is in the file, cannot be meant.
     Wrong(String),
     /// The file cannot be read.
+    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "no file is read"))]
     Unreadable(String),
 }
 
@@ -176,7 +177,7 @@ pub(crate) fn parse(
     Ok(if wish.typed.check {
         Action::Check(start)
     } else {
-        Action::Serve(start, wish)
+        Action::Serve(start, Box::new(wish))
     })
 }
 

@@ -146,13 +146,7 @@ impl Server {
         let (mode, workers) = (mode(&config), workers(&config));
         let storage = opened.storage;
         let connections = capacity::connections(&config, mode, workers);
-        let acceptor = match &config.tls {
-            None => None,
-            Some(tls) => {
-                let loaded = tls::load(tls, None, network.unix_time());
-                Some(loaded.map_err(|error| Error::Tls(error.to_string()))?)
-            }
-        };
+        let acceptor = acceptor(&config, network.unix_time())?;
         let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
@@ -246,6 +240,14 @@ impl Server {
         }
         Ok(self.reactor.is_running())
     }
+}
+
+/// What secures connections, where they are to be secured.
+fn acceptor(config: &Config, now: i64) -> Result<Option<Acceptor>, Error> {
+    let loaded = config.tls.as_ref().map(|tls| tls::load(tls, None, now));
+    loaded
+        .transpose()
+        .map_err(|error| Error::Tls(error.to_string()))
 }
 
 const fn mode(config: &Config) -> Mode {

@@ -1,7 +1,7 @@
 //! What is served, where and how: the keys without a table, and those of passive connections.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,7 @@ fn the_directory_is_served() {
 fn it_listens_where_it_is_told() {
     let world = World::new();
     let server = world.start("listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]");
-    let hosts: Vec<_> = server.addresses().iter().map(|one| one.ip()).collect();
+    let hosts: Vec<_> = server.addresses().iter().map(SocketAddr::ip).collect();
     assert_eq!(hosts, [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)]);
     Control::connect(server.addresses()[1]).command("NOOP", 200);
 }
@@ -176,7 +176,7 @@ fn passive_ports_are_of_the_range() {
         let mut control = server.login();
         control.send("EPSV");
         let reply = control.expect_one_of(&[229, 425]);
-        (reply.code == 229).then(|| (port, reply))
+        (reply.code == 229).then_some((port, reply))
     });
     assert!(
         port.1.text().contains(&format!("|||{}|", port.0)),

@@ -36,7 +36,7 @@ impl World {
         for (name, usual) in [("directory", "\"root\""), ("listen", "\"127.0.0.1:0\"")] {
             let before_tables = text.lines().take_while(|line| !line.starts_with('['));
             if !before_tables.into_iter().any(|line| line.starts_with(name)) {
-                all.push_str(&format!("{name} = {usual}\n"));
+                all.extend([name, " = ", usual, "\n"]);
             }
         }
         all.push_str(text);

@@ -153,9 +153,8 @@ pub(super) fn show(accounts: &Accounts) -> String {
     let mut add = |name: &[u8], rights: Rights, comment: &str| {
         let name = quoted(&String::from_utf8_lossy(name));
         let permissions = rights.show().unwrap_or_default();
-        text.push_str(&format!(
-            "\n[[account]]\nname = {name}\npermissions = {permissions}\n{comment}"
-        ));
+        text.extend(["\n[[account]]\nname = ", &name, "\npermissions = "]);
+        text.extend([permissions.as_str(), "\n", comment]);
     };
     if let Some(rights) = accounts.anonymous {
         add(b"anonymous", rights, "");

@@ -21,13 +21,13 @@ pub fn show(config: &Config, log: LevelFilter) -> String {
             continue;
         }
         if table != shown_table {
-            text.push_str(&format!("\n[{table}]\n"));
+            text.extend(["\n[", table, "]\n"]);
             shown_table = table;
         }
-        text.push_str(&match (key.show)(&draft) {
-            Some(value) => format!("{name} = {value}\n"),
-            None => format!("# {name} is not set\n"),
-        });
+        match (key.show)(&draft) {
+            Some(value) => text.extend([name, " = ", &value, "\n"]),
+            None => text.extend(["# ", name, " is not set\n"]),
+        }
     }
     text.push_str(&accounts::show(&config.accounts));
     text

@@ -73,7 +73,7 @@ fn in_largest<'a>(
     amount: u64,
     mut units: impl Iterator<Item = &'a (&'a [&'a str], u64)>,
 ) -> String {
-    let unit = units.find(|(_, size)| amount % size == 0);
+    let unit = units.find(|(_, size)| amount.is_multiple_of(*size));
     let (names, size) = unit.copied().unwrap_or((&[], 1));
     format!("{}{}", amount / size, names.first().unwrap_or(&""))
 }

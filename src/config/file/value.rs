@@ -73,7 +73,7 @@ pub(super) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => quoted.extend(["\\u", &format!("{:04X}", u32::from(c))]),
             c => quoted.push(c),
         }
     }
@@ -208,9 +208,9 @@ fn list<T>(
     }
 }
 
-fn show_list<T: ToString>(list: &[T]) -> Option<String> {
+fn show_list<T: ToString>(list: &[T]) -> String {
     let shown: Vec<_> = list.iter().map(|one| quoted(&one.to_string())).collect();
-    Some(format!("[{}]", shown.join(", ")))
+    format!("[{}]", shown.join(", "))
 }
 
 impl Value for Vec<SocketAddr> {
@@ -222,7 +222,7 @@ impl Value for Vec<SocketAddr> {
     }
 
     fn show(&self) -> Option<String> {
-        show_list(self)
+        Some(show_list(self))
     }
 }
 
@@ -238,7 +238,7 @@ impl Value for Vec<Cidr> {
     }
 
     fn show(&self) -> Option<String> {
-        show_list(self)
+        Some(show_list(self))
     }
 }
 
@@ -253,7 +253,7 @@ impl Value for Vec<String> {
     }
 
     fn show(&self) -> Option<String> {
-        show_list(self)
+        Some(show_list(self))
     }
 }
 
