@@ -5,6 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use mioftpd::auth::Permissions;
 use mioftpd::protocol::ascii::{Decoder, Encoder};
 use mioftpd::protocol::command::Request;
 use mioftpd::protocol::entry::{Entry, Kind, Metadata};
@@ -102,7 +103,13 @@ fn listings(criterion: &mut Criterion) {
         bencher.iter(|| {
             out.clear();
             let facts = FactSet::default();
-            write_mlsx_line(&mut out, facts, black_box(&entry), EntryRole::Entry, true);
+            write_mlsx_line(
+                &mut out,
+                facts,
+                black_box(&entry),
+                EntryRole::Entry,
+                Permissions::ALL,
+            );
         });
     });
     // The costliest kind: whatever the star takes, only the last byte is wrong.

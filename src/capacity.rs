@@ -5,12 +5,22 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, connections_within, worst_case_bytes,
+    DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, Equipment, connections_within,
+    worst_case_bytes,
 };
 use crate::session::Mode;
 
+/// What such a server has that takes memory.
+pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
+    Equipment {
+        workers,
+        tls: config.tls.is_some(),
+        verification: config.accounts.verification_bytes(),
+    }
+}
+
 /// The connections that there may be, and why there are not more.
-pub(crate) fn connections(config: &Config, mode: Mode, workers: usize) -> usize {
+pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> usize {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
     if most < wanted {
@@ -23,9 +33,9 @@ pub(crate) fn connections(config: &Config, mode: Mode, workers: usize) -> usize 
     let Some(bytes) = config.max_memory else {
         return connections;
     };
-    match connections_within(bytes, workers, connections) {
+    match connections_within(bytes, equipment, connections) {
         0 => {
-            let least = worst_case_bytes(1, workers);
+            let least = worst_case_bytes(1, equipment);
             log::warn!("There is one connection, though it may take {least} bytes and not {bytes}");
             1
         }
@@ -34,8 +44,8 @@ pub(crate) fn connections(config: &Config, mode: Mode, workers: usize) -> usize 
 }
 
 /// Says what they can cost.
-pub(crate) fn log(connections: usize, workers: usize) {
-    let bytes = worst_case_bytes(connections, workers);
+pub(crate) fn log(connections: usize, equipment: Equipment) {
+    let bytes = worst_case_bytes(connections, equipment);
     log::info!(
         "Up to {connections} connections, which can take {} MiB of memory",
         bytes.div_ceil(1024 * 1024)
@@ -77,13 +87,14 @@ mod tests {
     #[test]
     fn memory_allows_fewer_and_never_none() {
         let mut config = Config::default();
-        let connections = |config: &Config| connections(config, Mode::ControlOnly, 2);
+        let equipment = equipment(&config, 2);
+        let connections = |config: &Config| connections(config, Mode::ControlOnly, equipment);
         config.connections = 10;
         assert_eq!(connections(&config), 10);
         for (bytes, expected) in [
-            (worst_case_bytes(10, 2), 10),
-            (worst_case_bytes(10, 2) - 1, 9),
-            (worst_case_bytes(1, 2), 1),
+            (worst_case_bytes(10, equipment), 10),
+            (worst_case_bytes(10, equipment) - 1, 9),
+            (worst_case_bytes(1, equipment), 1),
             (0, 1),
         ] {
             config.max_memory = Some(bytes as u64);

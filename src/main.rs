@@ -5,6 +5,7 @@
 
 mod cli;
 mod configuration;
+mod prompt;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Action::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
         Action::Check(start) => return configuration::check(&start),
         Action::Serve(start, wish) => return serve(start, *wish),
+        Action::HashPassword => return hash_password(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,6 +74,21 @@ fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     let server = Server::bind_with_source(config, configuration::source(wish))?;
     sandbox::enforce(&plan)?.log();
     Ok(server)
+}
+
+/// Prints the hash alone, so that it can go into a file.
+fn hash_password() -> ExitCode {
+    let hashed = prompt::new_password().and_then(|password| {
+        let hash = mioftpd::auth::hash_password(&password).map_err(io::Error::other)?;
+        writeln!(io::stdout(), "{hash}")
+    });
+    match hashed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Says why there is no server; the exit code says so too, where nobody can be told.

@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use mioftpd::auth::{Accounts, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::storage::Durability;
 use mioftpd::{Config, Server};
 use support::{DEADLINE, Starter};
@@ -33,10 +33,7 @@ fn serve_what_the_environment_says() {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         root: Some(root.into()),
-        accounts: Accounts {
-            anonymous: Some(Rights::ReadWrite),
-            named: None,
-        },
+        accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
         durability: match variable("MIOFTPD_TEST_DURABILITY").as_deref() {
             Some("fsync") => Durability::Fsync,
             Some("rename") => Durability::Rename,

@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::auth::{Accounts, Credentials};
+use mioftpd::auth::{Account, Accounts};
 use mioftpd::limits::{Rate, Throttling, Timings};
 use mioftpd::net::AddressRules;
 use mioftpd::{Config, Server};
@@ -30,13 +30,7 @@ fn beside(config: Config, test: impl FnOnce(SocketAddr)) {
     let mut server = Server::bind(Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         root: Some(directory.path().into()),
-        accounts: Accounts {
-            anonymous: None,
-            named: Some(Credentials {
-                name: b"alice".to_vec(),
-                password: b"secret".to_vec(),
-            }),
-        },
+        accounts: Accounts::new().with(Account::with_password("alice", "secret")),
         timings: Timings {
             penalty: Duration::from_millis(1),
             ..Timings::default()

@@ -17,9 +17,9 @@ const COLUMNS: usize = 110;
 /// What a layer may import besides itself; a layer that is not here may import all.
 const LAYERS: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
-    ("auth", &["limits"]),
+    ("auth", &["limits", "protocol", "storage"]),
     ("storage", &["limits", "protocol"]),
-    ("net", &["limits", "storage"]),
+    ("net", &["limits", "protocol", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),
     (

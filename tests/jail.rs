@@ -76,6 +76,11 @@ fn make_directory(path: VirtualPath) -> Operation {
     Operation::MakeDirectory { path, umask: None }
 }
 
+fn rename(from: VirtualPath, to: VirtualPath) -> Operation {
+    let replace = true;
+    Operation::Rename { from, to, replace }
+}
+
 fn at(path: &str) -> VirtualPath {
     VirtualPath::root().join(path.as_bytes()).unwrap()
 }
@@ -135,14 +140,8 @@ fn links_that_lead_out_lead_nowhere() {
             make_directory(at("/out/x")),
             Operation::RemoveFile(at("/out/secret")),
             Operation::RemoveDirectory(at("/out/x")),
-            Operation::Rename {
-                from: at("/dir"),
-                to: at("/out/dir"),
-            },
-            Operation::Rename {
-                from: at("/out/secret"),
-                to: at("/stolen"),
-            },
+            rename(at("/dir"), at("/out/dir")),
+            rename(at("/out/secret"), at("/stolen")),
         ] {
             let refused = s.disk.perform(&operation, Wait::Allowed);
             assert_eq!(refused, Err(Error::NotFound), "{operation:?}");
@@ -167,10 +166,8 @@ fn a_new_name_that_is_a_link_is_not_followed() {
         assert_eq!(upload.path, at("/out-new.1"));
         drop(upload);
         // The link itself goes, and what it named stays.
-        let (from, to) = (at("/dir/file"), at("/out-file"));
-        s.disk
-            .perform(&Operation::Rename { from, to }, Wait::Allowed)
-            .unwrap();
+        let operation = rename(at("/dir/file"), at("/out-file"));
+        s.disk.perform(&operation, Wait::Allowed).unwrap();
         let operation = Operation::RemoveFile(at("/absolute"));
         s.disk.perform(&operation, Wait::Allowed).unwrap();
         s.assert_untouched();
@@ -286,9 +283,8 @@ fn hidden_names_are_not_for_clients() {
     ] {
         assert_eq!(perform(operation), Err(Error::NotFound));
     }
-    let to = at(HIDDEN);
-    let from = at("/dir");
-    assert_eq!(perform(Operation::Rename { from, to }), Err(Error::Denied));
+    let operation = rename(at("/dir"), at(HIDDEN));
+    assert_eq!(perform(operation), Err(Error::Denied));
     assert_eq!(perform(make_directory(at(HIDDEN))), Err(Error::Denied));
     assert_eq!(s.put(HIDDEN, Placement::Append), Err(Error::Denied));
 }

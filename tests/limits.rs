@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use mioftpd::limits::worst_case_bytes;
+use mioftpd::limits::{Equipment, worst_case_bytes};
 use mioftpd::{Config, Server};
 use rustix::process::{Resource, Rlimit, getrlimit};
 use support::{Control, DEADLINE, binary, connect_from, until};
@@ -136,7 +136,7 @@ fn there_are_no_more_connections_than_descriptors_for_them() {
 #[test]
 fn there_are_no_more_connections_than_memory_for_them() {
     let config = Config {
-        max_memory: Some(worst_case_bytes(2, 0) as u64),
+        max_memory: Some(worst_case_bytes(2, Equipment::default()) as u64),
         ..Config::default()
     };
     beside(config, |address| {

@@ -14,17 +14,16 @@ use super::address_table::{AddressTable, Site};
 use super::pace::Pace;
 use crate::limits::Throttling;
 
-/// Why nobody is logged in.
+/// What follows from a failed login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// The name or the password is wrong; so many logins from there have failed lately, this one
-    /// included.
-    Wrong {
+pub enum Penalty {
+    /// A later answer: so many logins from there have failed lately, this one included.
+    Wait {
         /// How many.
         failures: u32,
     },
-    /// The address is banned, and it is of no matter whether the password is right.
-    Banned,
+    /// The address is banned.
+    Ban,
 }
 
 /// Why a connection is not let in.
@@ -121,23 +120,23 @@ impl Throttle {
 
     /// A login from the address has failed. With one too many it is banned from now on; that is
     /// news to whoever has asked before whether it [is](Self::is_banned).
-    pub fn fail(&mut self, address: IpAddr, limits: &Throttling, now: Instant) -> Denial {
+    pub fn fail(&mut self, address: IpAddr, limits: &Throttling, now: Instant) -> Penalty {
         let worth = |record: &Record| record.worth(now);
         let Some(record) = self.records.record(Site::of(address), u32::MAX, worth) else {
-            return Denial::Wrong { failures: 1 };
+            return Penalty::Wait { failures: 1 };
         };
         let (failures, until) = match record.standing(now) {
             Standing::Clear => (1, later(now, limits.window)),
             Standing::Failing { failures, until } => (failures.saturating_add(1), until),
-            Standing::Banned { .. } => return Denial::Banned,
+            Standing::Banned { .. } => return Penalty::Ban,
         };
         if failures >= limits.failures {
             let until = later(now, limits.ban);
             record.standing = Standing::Banned { until };
-            return Denial::Banned;
+            return Penalty::Ban;
         }
         record.standing = Standing::Failing { failures, until };
-        Denial::Wrong { failures }
+        Penalty::Wait { failures }
     }
 
     #[cfg(test)]
@@ -197,11 +196,11 @@ mod tests {
     fn the_last_failure_bans_and_the_ban_ends() {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         for failures in 1..3 {
-            let denial = throttle.fail(HERE, &limits, start);
-            assert_eq!(denial, Denial::Wrong { failures });
+            let penalty = throttle.fail(HERE, &limits, start);
+            assert_eq!(penalty, Penalty::Wait { failures });
             assert!(!throttle.is_banned(HERE, start));
         }
-        assert_eq!(throttle.fail(HERE, &limits, start), Denial::Banned);
+        assert_eq!(throttle.fail(HERE, &limits, start), Penalty::Ban);
         let last = start + just_before(20);
         assert!(throttle.is_banned(HERE, last));
         assert_eq!(
@@ -212,8 +211,8 @@ mod tests {
         let over = start + SECOND * 20;
         assert!(!throttle.is_banned(HERE, over));
         assert_eq!(throttle.connect(HERE, &limits, over), Ok(()));
-        let denial = throttle.fail(HERE, &limits, over);
-        assert_eq!(denial, Denial::Wrong { failures: 1 });
+        let penalty = throttle.fail(HERE, &limits, over);
+        assert_eq!(penalty, Penalty::Wait { failures: 1 });
     }
 
     #[test]
@@ -221,11 +220,11 @@ mod tests {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         throttle.fail(HERE, &limits, start);
         let late = start + just_before(10);
-        let denial = throttle.fail(HERE, &limits, late);
-        assert_eq!(denial, Denial::Wrong { failures: 2 });
+        let penalty = throttle.fail(HERE, &limits, late);
+        assert_eq!(penalty, Penalty::Wait { failures: 2 });
         let over = start + SECOND * 10;
-        let denial = throttle.fail(HERE, &limits, over);
-        assert_eq!(denial, Denial::Wrong { failures: 1 });
+        let penalty = throttle.fail(HERE, &limits, over);
+        assert_eq!(penalty, Penalty::Wait { failures: 1 });
     }
 
     #[test]
@@ -261,8 +260,8 @@ mod tests {
             let _ = throttle.connect(address(number), &limits, now);
         }
         assert!(throttle.is_banned(HERE, now));
-        let denial = throttle.fail(THERE, &limits, now);
-        assert_eq!(denial, Denial::Wrong { failures: 2 });
+        let penalty = throttle.fail(THERE, &limits, now);
+        assert_eq!(penalty, Penalty::Wait { failures: 2 });
         assert!(throttle.len() <= ADDRESSES_REMEMBERED);
     }
 
@@ -316,11 +315,11 @@ mod tests {
                     }
                     Deed::Fail(who) => {
                         let was_banned = throttle.is_banned(address(who), now);
-                        let denial = throttle.fail(address(who), &limits, now);
+                        let penalty = throttle.fail(address(who), &limits, now);
                         let known = failures.entry(who).or_default();
                         known.push(now);
                         let recent = known.iter().filter(|&&at| now < at + limits.window).count();
-                        if denial == Denial::Banned {
+                        if penalty == Penalty::Ban {
                             prop_assert!(was_banned || recent >= limits.failures as usize);
                         }
                     }

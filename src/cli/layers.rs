@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use log::LevelFilter;
-use mioftpd::auth::{Accounts, Credentials, Rights, is_anonymous};
+use mioftpd::auth::{Account, Accounts, Password, Permissions, is_anonymous};
 use mioftpd::config::Config;
 
 use super::{Failure, Typed, Usage};
@@ -103,19 +103,19 @@ impl Typed {
         self.check(serves)?;
         if self.is_about_accounts() {
             config.sources.extend(self.password_file.clone());
-            let anonymous = self.anonymous || self.user.is_none();
-            let rights = if self.writable {
-                Rights::ReadWrite
+            let permissions = if self.writable {
+                Permissions::ALL
             } else {
-                Rights::Read
+                Permissions::READ
             };
-            config.accounts = Accounts {
-                anonymous: anonymous.then_some(rights),
-                named: self
-                    .user
-                    .map(|name| credentials(name, self.password_file, password))
-                    .transpose()?,
-            };
+            let anonymous = self.anonymous || self.user.is_none();
+            let named = self
+                .user
+                .map(|name| account(name, self.password_file, password));
+            config.accounts = Accounts::new();
+            let anonymous = anonymous.then(|| Account::anonymous(permissions));
+            config.accounts.extend(anonymous);
+            config.accounts.extend(named.transpose()?);
         }
         if !self.listen.is_empty() {
             config.listen = self.listen;
@@ -144,21 +144,21 @@ pub(super) fn lay<T>(place: &mut T, typed: Option<T>) {
     }
 }
 
-fn credentials(
+fn account(
     name: Vec<u8>,
     file: Option<PathBuf>,
     variable: Option<OsString>,
-) -> Result<Credentials, Usage> {
+) -> Result<Account, Usage> {
     if name.is_empty() {
         return Err(Usage("--user takes a name".to_owned()));
     }
     let password = find_password(file, variable)?;
-    Ok(Credentials { name, password })
+    Ok(Account::with_password(name, password))
 }
 
 /// From the file, or else from the environment; never from the command line, which everybody on
 /// the machine can read.
-fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Vec<u8>, Usage> {
+fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Password, Usage> {
     let (password, origin) = match (file, variable) {
         (Some(path), _) => {
             let text = fs::read(&path)
@@ -177,5 +177,5 @@ fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Ve
     if password.is_empty() {
         return Err(Usage(format!("{origin}: the password is empty")));
     }
-    Ok(password)
+    Ok(Password::new(password))
 }

@@ -16,12 +16,12 @@ use std::str::FromStr;
 pub(crate) use layers::{Start, Wish};
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::config;
 use mioftpd::limits::WORKERS;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
 use mioftpd::storage::Umask;
+use mioftpd::{auth, config};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -44,6 +44,8 @@ Options:
       --password-file FILE       Where its password is, on the first line
                                  [default: the variable MIOFTPD_PASSWORD]
       --anonymous                Anonymous clients may log in beside --user
+      --hash-password            Read a password, print what to keep instead of it: its
+                                 argon2id hash
       --passive-ports FIRST-LAST Ports for data connections [default: any]
       --passive-address IP       The IPv4 address that PASV tells clients
                                  [default: where they connected to]
@@ -84,6 +86,7 @@ pub(crate) enum Action {
     Serve(Start, Box<Wish>),
     Check(Start),
     Example,
+    HashPassword,
     Help,
     Version,
 }
@@ -158,6 +161,11 @@ pub(crate) fn parse(
             Short('V') | Long("version") => return Ok(Action::Version),
             Long("example-config") if layers::HAS_FILES => return Ok(Action::Example),
             Long("check") if layers::HAS_FILES => typed.check = true,
+            Long("hash-password") if !auth::IS_BUILT_IN => {
+                let why = auth::BadHash::NotBuiltIn;
+                return Err(Usage(format!("--hash-password: {why}")).into());
+            }
+            Long("hash-password") => return Ok(Action::HashPassword),
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use crate::auth::{Accounts, Rights};
+use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
 use crate::net::{AddressRules, DataSession};
 use crate::protocol::charset::Charset;
@@ -190,10 +190,7 @@ impl Default for Config {
         Self {
             listen: Vec::new(),
             root: None,
-            accounts: Accounts {
-                anonymous: Some(Rights::Read),
-                named: None,
-            },
+            accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
             passive_ports: None,
             passive_address: None,
             zone: Zone::UTC,
@@ -226,14 +223,29 @@ impl Config {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
     ];
 
+    /// The directories that are served, each once: as accounts have them, and where that is.
+    pub(crate) fn roots(&self) -> Vec<(Option<&Path>, &Path)> {
+        let shared = self.root.iter().map(|root| (None, root.as_path()));
+        let own = self.accounts.iter().filter_map(|account| {
+            let root = account.root.as_deref()?;
+            Some((Some(root), root))
+        });
+        let mut roots: Vec<_> = shared.chain(own).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots
+    }
+
     /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce).
     pub fn plan(&self) -> Plan {
-        let roots: Vec<PathBuf> = self.root.iter().cloned().collect();
-        let (mut readable, mut writable) = if self.accounts.may_write() {
-            (Vec::new(), roots)
-        } else {
-            (roots, Vec::new())
-        };
+        let (mut readable, mut writable) = (Vec::new(), Vec::new());
+        for (seen, root) in self.roots() {
+            if self.accounts.may_write(seen) {
+                writable.push(root.to_owned());
+            } else {
+                readable.push(root.to_owned());
+            }
+        }
         if let Some(tls) = &self.tls {
             tls.add_paths(&mut readable, &mut writable);
         }

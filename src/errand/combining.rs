@@ -6,9 +6,7 @@
 
 use super::Findings;
 use crate::limits::WORKER_SLICE_BYTES;
-use crate::storage::{
-    Answer, Error, File, Operation, Placement, Result, Storage, Umask, VirtualPath, Wait,
-};
+use crate::storage::{Answer, Error, File, Operation, Result, Storage, Upload, VirtualPath, Wait};
 use crate::transfer::Scratch;
 
 /// ```text
@@ -35,14 +33,8 @@ enum Phase {
 }
 
 impl Combining {
-    pub(super) fn open(
-        storage: &dyn Storage,
-        target: &VirtualPath,
-        parts: &[VirtualPath],
-        umask: Option<Umask>,
-    ) -> Result<Self> {
-        let upload = storage.create(target, Placement::Replace, umask)?;
-        Ok(Self {
+    pub(super) fn new(upload: Upload, target: &VirtualPath, parts: &[VirtualPath]) -> Self {
+        Self {
             left: parts.iter().rev().cloned().collect(),
             copied: Vec::new(),
             target: target.clone(),
@@ -51,7 +43,7 @@ impl Combining {
                 offset: upload.offset,
                 from: None,
             },
-        })
+        }
     }
 
     pub(super) fn slice(

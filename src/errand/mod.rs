@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use algorithm::Algorithm;
 
 use crate::protocol::byte_range::ByteRange;
-use crate::storage::{Result, Storage, Umask, VirtualPath};
+use crate::storage::{Placement, Result, Storage, Umask, VirtualPath};
 use crate::transfer::{Place, Scratch};
 use combining::Combining;
 use digesting::Digesting;
@@ -43,6 +43,8 @@ pub enum Assignment {
         target: VirtualPath,
         /// The files, in order.
         parts: Vec<VirtualPath>,
+        /// Whether the target may be there, or must.
+        placement: Placement,
         /// For a new file, instead of the process's own.
         umask: Option<Umask>,
     },
@@ -153,8 +155,12 @@ impl State {
             Assignment::Combine {
                 target,
                 parts,
+                placement,
                 umask,
-            } => Self::Combining(Box::new(Combining::open(storage, target, parts, *umask)?)),
+            } => {
+                let upload = storage.create(target, *placement, *umask)?;
+                Self::Combining(Box::new(Combining::new(upload, target, parts)))
+            }
         })
     }
 }

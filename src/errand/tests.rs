@@ -26,6 +26,7 @@ fn combine(memory: &Memory, target: &str, parts: &[&str]) -> Result<Findings> {
     let assignment = Assignment::Combine {
         target: at(target),
         parts: parts.iter().map(|part| at(part)).collect(),
+        placement: Placement::Replace,
         umask: None,
     };
     run(memory, assignment).0

@@ -1,13 +1,13 @@
 //! The network seam: the operating system's sockets behind three small traits.
 //!
 //! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and rustix); the simulator has
-//! its own, on virtual time. Nothing here knows FTP, sessions or files.
+//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and
+//! rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or files.
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
+mod address_rules;
 mod channel;
-mod cidr;
 mod passive_ports;
 mod stream;
 mod system;
@@ -19,11 +19,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use address_rules::AddressRules;
 pub use channel::{Channel, DataSession};
-pub use cidr::{AddressRules, Cidr, CidrError};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
+pub use crate::protocol::cidr::{Cidr, CidrError};
 use crate::storage::File;
 
 /// What a socket is registered under and an event comes back with: opaque to the network.

@@ -8,6 +8,7 @@ use super::date;
 use super::decimal;
 use super::entry::{Entry, Kind, Metadata};
 use super::listing::write_shown_name;
+use super::permissions::Permissions;
 
 /// One thing that can be told of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +126,10 @@ pub fn write_mlsx_line(
     facts: FactSet,
     entry: &Entry,
     role: EntryRole,
-    writable: bool,
+    permissions: Permissions,
 ) {
     let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-    write_facts(out, facts, metadata, role, writable);
+    write_facts(out, facts, metadata, role, permissions);
     out.push(b' ');
     write_shown_name(out, &entry.name);
     out.extend_from_slice(b"\r\n");
@@ -143,7 +144,7 @@ pub fn write_facts(
     facts: FactSet,
     metadata: &Metadata,
     role: EntryRole,
-    writable: bool,
+    permissions: Permissions,
 ) {
     for (fact, name) in facts.selected() {
         // What a directory's or a device's size is, only its file system knows.
@@ -161,7 +162,7 @@ pub fn write_facts(
                 date::write_time_val(out, metadata.modified, metadata.modified_nanoseconds);
             }
             Fact::Create => date::write_time_val(out, metadata.created.unwrap_or_default(), 0),
-            Fact::Perm => out.extend_from_slice(permissions(metadata.kind, role, writable)),
+            Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
             Fact::Unique => write_unique(out, metadata.unique),
             Fact::UnixMode => write_octal(out, metadata.mode),
             Fact::UnixOwner => decimal::write(out, u64::from(metadata.owner)),
@@ -182,23 +183,42 @@ const fn type_name(kind: Kind, role: EntryRole) -> &'static [u8] {
     }
 }
 
-/// What may be tried, a letter each (RFC 3659 §7.5.5):
-///
-/// ```text
-///   file:       a APPE   d DELE   f RNFR   r RETR   w STOR
-///   directory:  c STOR into it   d RMD   e CWD   f RNFR   l LIST   m MKD in it   p DELE in it
-/// ```
-const fn permissions(kind: Kind, role: EntryRole, writable: bool) -> &'static [u8] {
-    match (kind, role, writable) {
-        (Kind::File, _, true) => b"adfrw",
-        (Kind::File, _, false) => b"r",
-        (Kind::Directory, EntryRole::Entry, true) => b"cdeflmp",
-        // Nobody is sawing off the branch on which they sit; and it may be the root.
-        (Kind::Directory, _, true) => b"celmp",
-        (Kind::Directory, _, false) => b"el",
-        (Kind::Link | Kind::Other, _, true) => b"df",
-        (Kind::Link | Kind::Other, _, false) => b"",
-    }
+/// What may be tried on a file, a letter each (RFC 3659 §7.5.5): APPE, DELE, RNFR, RETR, STOR.
+const FILE: &[(u8, Permissions)] = &[
+    (b'a', Permissions::APPEND),
+    (b'd', Permissions::DELETE),
+    (b'f', Permissions::RENAME),
+    (b'r', Permissions::RETRIEVE),
+    (b'w', Permissions::OVERWRITE),
+];
+
+/// On a directory: STOR into it, RMD, CWD, RNFR, LIST, MKD in it, DELE in it.
+const DIRECTORY: &[(u8, Permissions)] = &[
+    (b'c', Permissions::CREATE),
+    (b'd', Permissions::REMOVE_DIRECTORIES),
+    (b'e', Permissions::NONE),
+    (b'f', Permissions::RENAME),
+    (b'l', Permissions::LIST),
+    (b'm', Permissions::MAKE_DIRECTORIES),
+    (b'p', Permissions::DELETE),
+];
+
+/// On what is neither.
+const OTHER: &[(u8, Permissions)] = &[(b'd', Permissions::DELETE), (b'f', Permissions::RENAME)];
+
+fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterator<Item = u8> {
+    let table = match kind {
+        Kind::File => FILE,
+        Kind::Directory => DIRECTORY,
+        Kind::Link | Kind::Other => OTHER,
+    };
+    // Nobody is sawing off the branch on which they sit; and it may be the root.
+    let is_branch = role != EntryRole::Entry;
+    let may = table
+        .iter()
+        .filter(move |(_, one)| permissions.contains(*one));
+    let letters = may.map(|(letter, _)| *letter);
+    letters.filter(move |letter| !(is_branch && matches!(letter, b'd' | b'f')))
 }
 
 /// Device and inode in hexadecimal.
@@ -258,7 +278,7 @@ mod tests {
     #[test]
     fn all_facts_of_a_file() {
         let file = metadata(Kind::File);
-        let facts = text(|out| write_facts(out, all(), &file, EntryRole::Entry, true));
+        let facts = text(|out| write_facts(out, all(), &file, EntryRole::Entry, Permissions::ALL));
         let expected = "type=file;size=7;modify=19700101000000.250;create=19700101000001;\
                         perm=adfrw;unique=801-0;\
                         UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
@@ -269,41 +289,57 @@ mod tests {
     fn types_and_permissions() {
         use EntryRole::{Current, Parent};
         let set = FactSet::select(b"type;size;perm");
-        for (kind, role, writable, expected) in [
+        for (kind, role, permissions, expected) in [
             (
                 Kind::File,
                 EntryRole::Entry,
-                false,
+                Permissions::READ,
                 "type=file;size=7;perm=r;",
             ),
             (
                 Kind::Directory,
                 EntryRole::Entry,
-                true,
+                Permissions::ALL,
                 "type=dir;perm=cdeflmp;",
             ),
             (
                 Kind::Directory,
                 EntryRole::Entry,
-                false,
+                Permissions::READ,
                 "type=dir;perm=el;",
             ),
-            (Kind::Directory, Current, true, "type=cdir;perm=celmp;"),
-            (Kind::Directory, Parent, false, "type=pdir;perm=el;"),
+            (
+                Kind::Directory,
+                Current,
+                Permissions::ALL,
+                "type=cdir;perm=celmp;",
+            ),
+            (
+                Kind::Directory,
+                Parent,
+                Permissions::READ,
+                "type=pdir;perm=el;",
+            ),
             (
                 Kind::Link,
                 EntryRole::Entry,
-                true,
+                Permissions::ALL,
                 "type=OS.unix=slink;perm=df;",
             ),
             (
                 Kind::Other,
                 EntryRole::Entry,
-                false,
+                Permissions::READ,
                 "type=OS.unix=special;perm=;",
             ),
+            (
+                Kind::Directory,
+                EntryRole::Entry,
+                Permissions::UPLOAD_ONLY,
+                "type=dir;perm=cem;",
+            ),
         ] {
-            let facts = text(|out| write_facts(out, set, &metadata(kind), role, writable));
+            let facts = text(|out| write_facts(out, set, &metadata(kind), role, permissions));
             assert_eq!(facts, expected);
         }
     }
@@ -317,13 +353,20 @@ mod tests {
             followed: Some(metadata(Kind::File)),
         };
         let set = FactSet::select(b"type;");
-        let line =
-            |entry: &Entry| text(|out| write_mlsx_line(out, set, entry, EntryRole::Entry, false));
+        let line = |entry: &Entry| {
+            text(|out| write_mlsx_line(out, set, entry, EntryRole::Entry, Permissions::READ))
+        };
         assert_eq!(line(&entry), "type=file; a?b\r\n");
         entry.followed = None;
         assert_eq!(line(&entry), "type=OS.unix=slink; a?b\r\n");
         let none = text(|out| {
-            write_mlsx_line(out, FactSet::select(b""), &entry, EntryRole::Entry, false);
+            write_mlsx_line(
+                out,
+                FactSet::select(b""),
+                &entry,
+                EntryRole::Entry,
+                Permissions::READ,
+            );
         });
         assert_eq!(none, " a?b\r\n");
     }

@@ -11,6 +11,7 @@
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
+//! - [`permissions`] say what may be done to it, and [`cidr`] from which addresses somebody comes;
 //! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
 //!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
 //!   common; [`deflate`], where it is compiled in, is MODE Z;
@@ -20,6 +21,7 @@ pub mod ascii;
 pub mod block;
 pub mod byte_range;
 pub mod charset;
+pub mod cidr;
 pub mod command;
 mod command_table;
 pub mod date;
@@ -35,6 +37,7 @@ pub mod host_port;
 pub mod line;
 pub mod listing;
 pub mod path;
+pub mod permissions;
 pub mod quoted;
 pub mod records;
 pub mod reply;

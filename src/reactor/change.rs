@@ -3,7 +3,7 @@
 //!
 //! It is between two iterations, so no visit sees half of it.
 
-use super::{Reactor, key};
+use super::{Homes, Reactor, key};
 use crate::net::AddressRules;
 use crate::net::tls::Acceptor;
 use crate::session::Settings;
@@ -12,6 +12,8 @@ use crate::session::Settings;
 pub struct Change {
     /// What all sessions have in common.
     pub settings: Settings,
+    /// The files of accounts that do not see those of the server; `None`: as before.
+    pub homes: Option<Homes>,
     /// Who may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
@@ -25,6 +27,9 @@ impl Reactor {
     /// set stay, and so do those who are in.
     pub fn change(&mut self, change: Change) {
         self.services.settings = change.settings;
+        if let Some(homes) = change.homes {
+            self.services.homes = homes;
+        }
         let limit = change.connections.min(key::INDICES - 1);
         self.admission
             .change(change.addresses, limit, change.connections_per_address);

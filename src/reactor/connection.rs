@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::data::DataChannel;
@@ -20,6 +21,7 @@ use crate::net::tls::Tag;
 use crate::net::{Channel, Stream};
 use crate::protocol::line::LineBuffer;
 use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
+use crate::storage::Storage;
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,8 @@ pub(super) struct Connection {
     pub(super) data: Option<Box<DataChannel>>,
     /// What the TLS sessions of its data connections are known by.
     pub(super) tag: Option<Tag>,
+    /// The files of the account; before a login, nobody is let at them.
+    pub(super) storage: Arc<dyn Storage>,
     /// The job that is awaited has this ticket; completions with another one are late.
     pub(super) ticket: u32,
     pub(super) queued: Queued,
@@ -135,6 +139,7 @@ impl Connection {
             deadlines,
             data: None,
             tag: None,
+            storage: Arc::clone(&services.storage),
             ticket: 0,
             queued: Queued::default(),
             armed: None,
@@ -241,6 +246,7 @@ impl Connection {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
                 Deadline::Handshake => return Err(CloseReason::NotSecured),
+                Deadline::Pace => self.resume(),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
         }

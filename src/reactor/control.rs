@@ -23,6 +23,7 @@ impl Connection {
             self.hear_urgent_commands(services);
         }
         self.input.detach(&mut services.input);
+        services.wipe_password();
         read
     }
 

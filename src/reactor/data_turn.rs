@@ -11,7 +11,7 @@ use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::{Channel, Stream};
-use crate::session::{Ending, Report};
+use crate::session::{Deadline, Ending, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
 use crate::workers::Work;
@@ -153,6 +153,10 @@ impl Connection {
         let ready = data.ready;
         match std::mem::take(&mut data.motion) {
             Motion::Here(mut transfer, interest) if ready.has(interest) => {
+                if let Err(at) = transfer.grant(services.now) {
+                    data.motion = Motion::Here(transfer, Interest::Later);
+                    return self.deadlines.set(Deadline::Pace, at);
+                }
                 let verdict = transfer.slice(INLINE_BYTES, Wait::Never, &mut services.scratch);
                 if let Verdict::Waiting(interest) = verdict {
                     data.ready.clear(interest);
@@ -160,6 +164,15 @@ impl Connection {
                 self.proceed(transfer, verdict, services);
             }
             motion => data.motion = motion,
+        }
+    }
+
+    /// A transfer that has moved what it might may go on.
+    pub(super) fn resume(&mut self) {
+        if let Some(data) = self.data.as_deref_mut()
+            && let Motion::Here(_, interest @ Interest::Later) = &mut data.motion
+        {
+            *interest = Interest::Now;
         }
     }
 
@@ -249,6 +262,7 @@ impl Connection {
         let data = self.data();
         data.motion = Motion::Idle;
         data.unlink(services);
+        self.deadlines.clear(Deadline::Pace);
         self.converse(services, |session, cx| {
             session.report(Report::Ended(ending, moved), cx);
         });

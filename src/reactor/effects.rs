@@ -5,6 +5,7 @@
 //! in its cache costs no hand-over to a worker.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::connection::{Connection, Switch};
 use super::data::{Link, Motion};
@@ -23,7 +24,7 @@ impl Connection {
     pub(super) fn carry_out_orders(&mut self, services: &mut Services) {
         while let Some(order) = services.orders.pop_front() {
             match order {
-                Order::Verify(credentials) => self.verify(&credentials, services),
+                Order::Verify(credentials) => self.verify(credentials, services),
                 Order::Vouch(name) => self.vouch(&name, services),
                 Order::Secure => self.switch(Switch::Secure, services),
                 Order::Clear => self.switch(Switch::Clear, services),
@@ -56,6 +57,7 @@ impl Connection {
             return put_away(completion.outcome, services);
         }
         match completion.outcome {
+            Outcome::Verified(account) => self.verified(account.as_deref(), services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
             Outcome::Entry(entry) => self.report(Report::Entry(entry), services),
@@ -89,6 +91,7 @@ impl Connection {
                 owner: self.key().to_owner(),
                 ticket: self.ticket,
             },
+            storage: Arc::clone(&self.storage),
             work,
         });
     }
@@ -153,7 +156,7 @@ impl Connection {
     }
 
     fn operate(&mut self, operation: Operation, services: &mut Services) {
-        match services.storage.perform(&operation, Wait::Never) {
+        match self.storage.perform(&operation, Wait::Never) {
             Err(Error::WouldWait) => self.submit(Work::Operate(operation), services),
             answer => self.report(Report::Operated(answer), services),
         }
@@ -178,7 +181,7 @@ impl Connection {
         if plan.need() == Need::Must && place.is_none() {
             return self.opened(Err(Error::Busy), services);
         }
-        match plan.open(&mut place, &services.storage, Wait::Never) {
+        match plan.open(&mut place, &self.storage, Wait::Never) {
             Err(Error::WouldWait) => {
                 self.data().motion = Motion::Opening;
                 self.submit(Work::Open(plan, place), services);

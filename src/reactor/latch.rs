@@ -36,12 +36,13 @@ impl Latch {
             Interest::Now => true,
             Interest::Readable => self.readable,
             Interest::Writable => self.writable,
+            Interest::Later => false,
         }
     }
 
     pub(super) const fn clear(&mut self, interest: Interest) {
         match interest {
-            Interest::Now => {}
+            Interest::Now | Interest::Later => {}
             Interest::Readable => self.readable = false,
             Interest::Writable => self.writable = false,
         }

@@ -21,6 +21,8 @@ mod drain;
 mod effects;
 mod key;
 mod latch;
+mod logins;
+mod parts;
 mod run_queue;
 mod securing;
 mod services;
@@ -30,7 +32,6 @@ mod verdict;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use admission::Protocol;
@@ -40,40 +41,16 @@ use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
 use key::{Key, Source};
+pub use parts::{Homes, Parts};
 use run_queue::{RunQueue, Turn};
 use services::Services;
 use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
-use crate::net::tls::Acceptor;
-use crate::net::{AddressRules, Event, Network, PassivePorts};
-use crate::session::{Report, Session, Settings};
-use crate::storage::Storage;
+use crate::net::Event;
+use crate::session::{Report, Session};
 use crate::transfer::Places;
-use crate::workers::{Completion, Runner};
-
-/// What a reactor is made of: the seams, and what it may do.
-pub struct Parts {
-    /// Sockets and clocks.
-    pub network: Box<dyn Network>,
-    /// Files.
-    pub storage: Arc<dyn Storage>,
-    /// Who does what may wait.
-    pub runner: Box<dyn Runner>,
-    /// Where passive listeners may be.
-    pub passive_ports: PassivePorts,
-    /// What all sessions have in common.
-    pub settings: Settings,
-    /// What secures connections; needed where the settings have a security policy, or a listener
-    /// is for TLS alone.
-    pub acceptor: Option<Acceptor>,
-    /// Who may connect.
-    pub addresses: AddressRules,
-    /// The most connections at once.
-    pub connections: usize,
-    /// The most connections at once of one address.
-    pub connections_per_address: usize,
-}
+use crate::workers::Completion;
 
 /// The loop and everything that it drives.
 pub struct Reactor {
@@ -94,19 +71,15 @@ impl Reactor {
     pub fn new(parts: Parts) -> Self {
         let limit = parts.connections.min(key::INDICES - 1);
         Self {
-            services: Services::new(
-                parts.network,
-                parts.storage,
-                parts.runner,
-                parts.passive_ports,
-                parts.settings,
-                parts.acceptor,
-                Places::new(limits::places(limit)),
+            admission: Admission::new(
+                parts.addresses.clone(),
+                limit,
+                parts.connections_per_address,
             ),
+            services: Services::new(parts, Places::new(limits::places(limit))),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            admission: Admission::new(parts.addresses, limit, parts.connections_per_address),
             doors: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,
@@ -236,6 +209,7 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         self.services.runner.collect(&mut completions);
         for completion in completions.drain(..) {
+            self.services.count(&completion.outcome);
             let key = Key::from_owner(completion.tag.owner);
             if self.connections.get_mut(key).is_none() {
                 effects::put_away(completion.outcome, &mut self.services);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::key::Key;
+use super::{Homes, Parts};
 use crate::auth::Throttle;
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
@@ -22,6 +23,8 @@ use crate::workers::{Job, Runner, Tag, Work};
 pub(super) struct Services {
     pub(super) network: Box<dyn Network>,
     pub(super) storage: Arc<dyn Storage>,
+    /// The files of accounts that do not see just those.
+    pub(super) homes: Homes,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) settings: Settings,
@@ -30,6 +33,8 @@ pub(super) struct Services {
     pub(super) places: Places,
     /// What is remembered of addresses.
     pub(super) throttle: Throttle,
+    /// Passwords that are being hashed, or wait for it.
+    pub(super) verifying: usize,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -43,32 +48,28 @@ pub(super) struct Services {
     pub(super) asks_who: bool,
     /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
+    /// Whether a password is in it.
+    pub(super) holds_password: bool,
     /// Lent to its outbox.
     pub(super) output: Vec<u8>,
     pub(super) scratch: Scratch,
 }
 
 impl Services {
-    pub(super) fn new(
-        network: Box<dyn Network>,
-        storage: Arc<dyn Storage>,
-        runner: Box<dyn Runner>,
-        passive_ports: PassivePorts,
-        settings: Settings,
-        acceptor: Option<Acceptor>,
-        places: Places,
-    ) -> Self {
-        let now = network.now();
-        let unix_time = network.unix_time();
+    pub(super) fn new(parts: Parts, places: Places) -> Self {
+        let now = parts.network.now();
+        let unix_time = parts.network.unix_time();
         Self {
-            network,
-            storage,
-            runner,
-            passive_ports,
-            settings,
-            acceptor,
+            network: parts.network,
+            storage: parts.storage,
+            homes: parts.homes,
+            runner: parts.runner,
+            passive_ports: parts.passive_ports,
+            settings: parts.settings,
+            acceptor: parts.acceptor,
             places,
             throttle: Throttle::new(),
+            verifying: 0,
             now,
             unix_time,
             unix_time_read: now,
@@ -76,6 +77,7 @@ impl Services {
             orders: VecDeque::new(),
             asks_who: false,
             input: vec![0; INPUT_BYTES],
+            holds_password: false,
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
         }
@@ -139,8 +141,16 @@ impl Services {
                 owner: Key::NOBODY.to_owner(),
                 ticket: 0,
             },
+            storage: Arc::clone(&self.storage),
             work,
         });
+    }
+
+    /// Overwrites a password that was read, once it is not needed there any more.
+    pub(super) fn wipe_password(&mut self) {
+        if std::mem::take(&mut self.holds_password) {
+            self.input.fill(0);
+        }
     }
 
     /// Nobody is left to carry out the orders of this visit for.

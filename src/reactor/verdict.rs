@@ -3,54 +3,74 @@
 //! A banned address does not learn whether its password is right, not even where that was found out
 //! while it was being banned: many guesses at once are no way around the count.
 
+use std::sync::Arc;
+
 use super::connection::Connection;
 use super::services::Services;
-use crate::auth::{Credentials, Denial, Rights};
+use crate::auth::{Account, Denial, Guest, Penalty, Refusal};
 use crate::session::Report;
 
 impl Connection {
-    pub(super) fn verify(&mut self, credentials: &Credentials, services: &mut Services) {
-        let address = self.peer.ip();
-        if services.throttle.is_banned(address, services.now) {
-            return self.report(Report::Verified(Err(Denial::Banned)), services);
-        }
-        let rights = services.settings.accounts.verify(credentials);
-        self.verified(rights, services);
+    pub(super) fn is_banned(&self, services: &Services) -> bool {
+        services.throttle.is_banned(self.peer.ip(), services.now)
     }
 
-    /// The client has shown a certificate with this name. Where that is not enough nothing is lost:
-    /// it is no guess.
+    /// The client has shown a certificate with this name, and so needs no password. Where that is
+    /// not enough nothing is lost: it is no guess.
     pub(super) fn vouch(&mut self, name: &[u8], services: &mut Services) {
-        let is_banned = services.throttle.is_banned(self.peer.ip(), services.now);
-        let rights = services.settings.accounts.vouched(name);
-        let verdict = match rights {
-            Some(rights) if !is_banned => Ok(rights),
-            _ => Err(Denial::Banned),
-        };
-        self.report(Report::Verified(verdict), services);
+        let account = services.settings.accounts.vouched(name).cloned();
+        let verdict = self.judge(account.as_deref(), services);
+        self.report(Report::Verified(verdict.map_err(Refusal::from)), services);
     }
 
-    /// Takes what the accounts say.
-    fn verified(&mut self, rights: Option<Rights>, services: &mut Services) {
-        let verdict = match rights {
-            _ if services.throttle.is_banned(self.peer.ip(), services.now) => Err(Denial::Banned),
-            Some(rights) => Ok(rights),
-            None => Err(self.count_failure(services)),
+    /// It is known who it is, or that it is nobody.
+    pub(super) fn verified(&mut self, account: Option<&Account>, services: &mut Services) {
+        match self.judge(account, services) {
+            Ok(guest) => self.report(Report::Verified(Ok(guest)), services),
+            Err(denial) => self.refuse(denial, services),
+        }
+    }
+
+    /// Says so, and counts it where it is to count.
+    pub(super) fn refuse(&mut self, denial: Denial, services: &mut Services) {
+        let refusal = if denial.is_failure() {
+            self.count_failure(denial, services)
+        } else {
+            Refusal::from(denial)
         };
-        self.report(Report::Verified(verdict), services);
+        self.report(Report::Verified(Err(refusal)), services);
+    }
+
+    /// Who has proved who they are may come in, if their address and their account have it so.
+    fn judge(&mut self, account: Option<&Account>, services: &Services) -> Result<Guest, Denial> {
+        if self.is_banned(services) {
+            return Err(Denial::Banned);
+        }
+        let account = account.ok_or(Denial::Unproven)?;
+        let accounts = &services.settings.accounts;
+        let guest = accounts.admit(account, self.peer.ip(), services.unix_time)?;
+        self.storage = Arc::clone(match services.homes.get(&guest.account.name) {
+            Some(home) => home,
+            None if guest.account.root.is_none() => &services.storage,
+            // An account that was added without its directory being opened.
+            None => return Err(Denial::Disabled),
+        });
+        Ok(guest)
     }
 
     /// The one place where a ban begins, and so the one where it is logged.
-    fn count_failure(&self, services: &mut Services) -> Denial {
+    fn count_failure(&self, denial: Denial, services: &mut Services) -> Refusal {
         let (address, limits) = (self.peer.ip(), &services.settings.throttling);
-        let denial = services.throttle.fail(address, limits, services.now);
-        if denial == Denial::Banned {
-            log::warn!(
-                "Banned {address} for {} seconds: {} logins have failed",
-                limits.ban.as_secs(),
-                limits.failures
-            );
+        match services.throttle.fail(address, limits, services.now) {
+            Penalty::Wait { failures } => Refusal { denial, failures },
+            Penalty::Ban => {
+                log::warn!(
+                    "Banned {address} for {} seconds: {} logins have failed",
+                    limits.ban.as_secs(),
+                    limits.failures
+                );
+                Refusal::from(Denial::Banned)
+            }
         }
-        denial
     }
 }

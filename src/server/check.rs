@@ -41,8 +41,8 @@ impl fmt::Display for Finding {
 /// All that is found; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(root) = &config.root {
-        findings.extend(look_at_root(root, config.accounts.may_write()));
+    for (seen, root) in config.roots() {
+        findings.extend(look_at_root(root, config.accounts.may_write(seen)));
     }
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
@@ -51,8 +51,9 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     }
-    let (wanted, mode) = (config.connections, mode(config));
-    let most = capacity::connections(config, mode, workers(config));
+    let equipment = capacity::equipment(config, workers(config));
+    let wanted = config.connections;
+    let most = capacity::connections(config, mode(config), equipment);
     if most < wanted {
         let text = format!("there is room for {most} connections and not for {wanted}");
         findings.push(Finding::Note(text));

@@ -6,6 +6,7 @@
 
 mod change;
 mod check;
+mod homes;
 mod opening;
 mod reload;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
@@ -28,7 +29,7 @@ use crate::session::Mode;
 use crate::storage::Umask;
 use crate::workers::Sweeper;
 pub use check::{Finding, check};
-use opening::{Later, listen, listen_for_tls, open_storage, shown, workers_for};
+use opening::{Later, acceptor_for, listen_everywhere, settings_for, workers_for};
 pub use reload::ConfigSource;
 use reload::Reload;
 
@@ -72,8 +73,8 @@ pub struct Server {
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
-    /// What it was started with: what cannot change stays as it is here.
-    started: Config,
+    /// What is in force.
+    config: Config,
     /// Asked for once, while nobody makes files.
     umask: Umask,
     handle: Handle,
@@ -142,59 +143,46 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = open_storage(&config)?;
+        let opened = homes::open(&config)?;
         let (mode, workers) = (mode(&config), workers(&config));
-        let storage = opened.storage;
-        let connections = capacity::connections(&config, mode, workers);
-        let acceptor = acceptor(&config, network.unix_time())?;
-        let (runner, crew) = workers_for(workers, storage.clone(), &handle.waker);
+        let equipment = capacity::equipment(&config, workers);
+        let connections = capacity::connections(&config, mode, equipment);
+        let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
+        let (runner, crew) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
         let umask = Umask::of_process();
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
-            storage,
+            storage: opened.storage,
+            homes: opened.homes,
             runner,
             passive_ports: match config.passive_ports.clone() {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
-            settings: change::settings(&config, mode, umask),
+            settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
             connections,
             connections_per_address: config.connections_per_address,
         });
-        let only_secure = config
-            .tls
-            .as_ref()
-            .is_some_and(|tls| !tls.listen.is_empty());
-        let addresses = if only_secure && config.listen.is_empty() {
-            Vec::new()
-        } else {
-            listen(&mut reactor, &config.listen)?
-        };
-        let secure_addresses = listen_for_tls(&mut reactor, config.tls.as_ref())?;
-        if !secure_addresses.is_empty() {
-            log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-        }
-        if !addresses.is_empty() {
-            log::info!("Start serving at {}", shown(&addresses));
-        }
-        capacity::log(connections, workers);
+        let listening = listen_everywhere(&mut reactor, &config)?;
+        capacity::log(connections, equipment);
         Ok(Self {
             reactor,
-            addresses,
-            secure_addresses,
+            addresses: listening.addresses,
+            secure_addresses: listening.secure_addresses,
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
-            started: config,
+            config,
             umask,
             handle,
             later: Some(Later {
                 crew,
-                sweep: opened.sweep,
+                sweeps: opened.sweeps,
+                counts: opened.counts,
             }),
             stops_seen: 0,
             sweeper: None,
@@ -240,14 +228,6 @@ impl Server {
         }
         Ok(self.reactor.is_running())
     }
-}
-
-/// What secures connections, where they are to be secured.
-fn acceptor(config: &Config, now: i64) -> Result<Option<Acceptor>, Error> {
-    let loaded = config.tls.as_ref().map(|tls| tls::load(tls, None, now));
-    loaded
-        .transpose()
-        .map_err(|error| Error::Tls(error.to_string()))
 }
 
 const fn mode(config: &Config) -> Mode {

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-use super::tls;
+use super::{homes, tls};
 use crate::config::Config;
+#[cfg(feature = "config")]
+use crate::config::file::keep_what_is_for_the_next_start;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
+use crate::reactor::Homes;
 
 /// Says what a server is to be told now, or why nobody knows. It may wait for a disk.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -21,6 +24,16 @@ pub(super) struct Found {
     pub(super) config: Config,
     /// What secures connections from now on; `None`: as before.
     pub(super) acceptor: Option<Acceptor>,
+    /// Which files each account sees from now on; `None`: as before.
+    pub(super) homes: Option<Homes>,
+}
+
+/// What a server has, for what is found to come after it.
+#[derive(Clone)]
+pub(super) struct Present {
+    pub(super) config: Config,
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) now: i64,
 }
 
 /// Reads files again, one time after the other.
@@ -51,15 +64,15 @@ impl Reload {
         }
     }
 
-    /// Begins to read; what is found comes after `current`.
-    pub(super) fn begin(&mut self, current: Option<&Acceptor>, now: i64) {
+    /// Begins to read; what is found comes after `present`.
+    pub(super) fn begin(&mut self, present: Present) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(current.cloned(), now),
+            State::Idle => self.start(present),
             State::Reading(found) | State::Stale(found) => State::Stale(found),
         };
     }
 
-    fn start(&self, current: Option<Acceptor>, now: i64) -> State {
+    fn start(&self, present: Present) -> State {
         let (sender, found) = channel();
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
@@ -67,7 +80,7 @@ impl Reload {
             .stack_size(THREAD_STACK_BYTES);
         let spawned = thread.spawn(move || {
             // Where nobody waits for it any more the server is gone.
-            let _ = sender.send(find(&source, current.as_ref(), now));
+            let _ = sender.send(find(&source, &present));
             waker();
         });
         match spawned {
@@ -79,8 +92,9 @@ impl Reload {
         }
     }
 
-    /// What has been found, if something has and is good.
-    pub(super) fn take(&mut self, current: Option<&Acceptor>, now: i64) -> Option<Found> {
+    /// What has been found, if something has and is good; and it is read once more, after `present`,
+    /// if that was asked for meanwhile.
+    pub(super) fn take(&mut self, present: impl FnOnce() -> Present) -> Option<Found> {
         let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
             return None;
         };
@@ -90,7 +104,7 @@ impl Reload {
             Ok(found) => Some(found),
         };
         if let State::Stale(_) = std::mem::replace(&mut self.state, State::Idle) {
-            self.begin(current, now);
+            self.begin(present());
         }
         match found? {
             Ok(found) => Some(found),
@@ -102,24 +116,44 @@ impl Reload {
     }
 }
 
+fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
+    let mut config = source()?;
+    for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
+        log::warn!("{key} has changed, which is for the next start: until then it stays");
+    }
+    let acceptor = find_acceptor(&config, present)?;
+    let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
+        Some(homes::reopen(&config)?)
+    } else {
+        None
+    };
+    Ok(Found {
+        config,
+        acceptor,
+        homes,
+    })
+}
+
 /// A new certificate that is no good is no reason to do without the rest of the configuration,
 /// unless there is no old one.
-fn find(source: &ConfigSource, current: Option<&Acceptor>, now: i64) -> Result<Found, String> {
-    let config = source()?;
+fn find_acceptor(config: &Config, present: &Present) -> Result<Option<Acceptor>, String> {
     let Some(tls) = &config.tls else {
-        let acceptor = None;
-        return Ok(Found { config, acceptor });
+        return Ok(None);
     };
-    let acceptor = match tls::load(tls, current, now) {
+    match tls::load(tls, present.acceptor.as_ref(), present.now) {
         Ok(acceptor) => {
             log::info!("The certificate was read again");
-            Some(acceptor)
+            Ok(Some(acceptor))
         }
-        Err(error) if current.is_some() => {
+        Err(error) if present.acceptor.is_some() => {
             log::error!("The old certificate stays, because the new one is no good: {error}");
-            None
+            Ok(None)
         }
-        Err(error) => return Err(error.to_string()),
-    };
-    Ok(Found { config, acceptor })
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(not(feature = "config"))]
+const fn keep_what_is_for_the_next_start(_: &Config, _: &mut Config) -> [&'static str; 0] {
+    []
 }

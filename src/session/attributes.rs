@@ -7,6 +7,7 @@
 
 use super::files::Question;
 use super::{Context, Session};
+use crate::auth::Permissions;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
@@ -26,7 +27,14 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        let sees = self.login.permissions().intersects(Permissions::READ);
         let question = match split_time(argument) {
+            // Not even whether there is a file of that whole name may be seen.
+            Some((modified, name)) if !sees => {
+                let name = name.to_vec();
+                return self.is_time_and_name(&TimeOrName { modified, name }, cx);
+            }
+            None if !self.may_some(Permissions::READ, cx) => return,
             None => Question::ModificationTime,
             Some((modified, name)) => Question::TimeOrName(Box::new(TimeOrName {
                 modified,
@@ -38,13 +46,13 @@ impl Session {
 
     /// There is no file of that whole name, so it is a time and a name.
     pub(super) fn is_time_and_name(&mut self, meant: &TimeOrName, cx: &mut Context<'_>) {
-        if self.may_write(cx) {
+        if self.may(Permissions::TIMES, cx) {
             self.set_modified(meant.modified, &meant.name, cx);
         }
     }
 
     pub(super) fn modify_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::TIMES, cx) {
             return;
         }
         match split_time(argument) {
@@ -54,12 +62,16 @@ impl Session {
     }
 
     pub(super) fn modify_facts(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may_some(Permissions::TIMES | Permissions::MODES, cx) {
             return;
         }
         let (facts, name) = split_word(argument);
         match parse_facts(facts) {
-            Ok(new) if !name.is_empty() => self.set_facts(new, name, cx),
+            Ok(new) if !name.is_empty() => {
+                if self.may(needed(new), cx) {
+                    self.set_facts(new, name, cx);
+                }
+            }
             Ok(_) | Err(BadFact::Syntax) => {
                 let text = "MFF Modify=YYYYMMDDHHMMSS;UNIX.mode=0644; path.";
                 cx.reply(&Reply::fixed(501, text));
@@ -113,6 +125,13 @@ impl Session {
         text.extend_from_slice(name);
         self.change(path, new, Reply::new(213, text), cx);
     }
+}
+
+/// What one has to be allowed for a change.
+fn needed(new: Attributes) -> Permissions {
+    let times = new.modified.map(|_| Permissions::TIMES);
+    let modes = new.mode.map(|_| Permissions::MODES);
+    times.unwrap_or_default() | modes.unwrap_or_default()
 }
 
 pub(super) fn modification_reply(metadata: &Metadata) -> Reply {

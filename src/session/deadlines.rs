@@ -19,6 +19,8 @@ pub enum Deadline {
     DataConnect,
     /// The next byte of a transfer has moved.
     DataStall,
+    /// A transfer that has moved what it might may go on; not a limit, and nobody's fault.
+    Pace,
     /// The client has read some of its replies.
     ReplyStall,
     /// The TLS handshake of the control connection is over.
@@ -27,7 +29,7 @@ pub enum Deadline {
     Linger,
 }
 
-const COUNT: usize = 8;
+const COUNT: usize = 9;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
@@ -35,6 +37,7 @@ const ALL: [Deadline; COUNT] = [
     Deadline::Penalty,
     Deadline::DataConnect,
     Deadline::DataStall,
+    Deadline::Pace,
     Deadline::ReplyStall,
     Deadline::Handshake,
     Deadline::Linger,
@@ -93,6 +96,7 @@ impl Deadlines {
             penalty,
             connect,
             stall,
+            pace,
             reply,
             handshake,
             linger,
@@ -103,6 +107,7 @@ impl Deadlines {
             Deadline::Penalty => penalty,
             Deadline::DataConnect => connect,
             Deadline::DataStall => stall,
+            Deadline::Pace => pace,
             Deadline::ReplyStall => reply,
             Deadline::Handshake => handshake,
             Deadline::Linger => linger,
@@ -127,7 +132,8 @@ mod tests {
         assert_eq!(deadlines.next(), Some(start + second));
         assert_eq!(deadlines.take_due(start), None);
         let mut taken = Vec::new();
-        while let Some(deadline) = deadlines.take_due(start + second * 8) {
+        let end = start + second * u32::try_from(COUNT).unwrap();
+        while let Some(deadline) = deadlines.take_due(end) {
             taken.push(deadline);
         }
         assert_eq!(taken, ALL);

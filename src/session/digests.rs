@@ -6,7 +6,9 @@
 //! client that waits for a long digest is not idle; only a storage that hangs lets it time out.
 
 use super::files::Question;
+use super::transfers::REPLACING;
 use super::{Context, Order, Progress, Session, refusal};
+use crate::auth::Permissions;
 use crate::errand::{Algorithm, Assignment, Findings};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
@@ -93,15 +95,21 @@ impl Session {
     }
 
     pub(super) fn directory_size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may(Permissions::LIST, cx) {
+            return;
+        }
         if let Some(path) = self.path(argument, cx) {
             self.send(Question::Measure, Assignment::Measure(path), cx);
         }
     }
 
     pub(super) fn combine(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::APPEND | Permissions::DELETE, cx) {
             return;
         }
+        let Some(placement) = self.placement(Permissions::OVERWRITE, REPLACING, cx) else {
+            return;
+        };
         let words = quoted::words(argument).unwrap_or_default();
         let Some((target, parts @ [_, ..])) = words.split_first() else {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
@@ -121,6 +129,7 @@ impl Session {
             let assignment = Assignment::Combine {
                 target,
                 parts,
+                placement,
                 umask,
             };
             self.send(Question::Combine, assignment, cx);
@@ -191,6 +200,9 @@ impl Session {
         range: Option<ByteRange>,
         cx: &mut Context<'_>,
     ) {
+        if !self.may(Permissions::RETRIEVE, cx) {
+            return;
+        }
         let Some(path) = self.path(name, cx) else {
             return;
         };

@@ -4,7 +4,7 @@
 //! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
 
 use super::{Context, Session, Settings};
-use crate::auth::Rights;
+use crate::auth::Permissions;
 use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
 use crate::protocol::charset::Charset;
@@ -64,7 +64,7 @@ impl Session {
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let row = request.command.row();
-        if row.access == Access::LoggedIn && self.login.rights().is_none() {
+        if row.access == Access::LoggedIn && !self.login.is_logged_in() {
             return cx.reply(&Reply::not_logged_in());
         }
         if !is_served(row, cx.settings) {
@@ -220,14 +220,22 @@ impl Session {
         }
     }
 
-    /// Whether the account may change anything, or the 550 is said.
-    pub(super) fn may_write(&self, cx: &mut Context<'_>) -> bool {
-        let may = self.login.rights().is_some_and(Rights::may_write);
-        if !may {
-            cx.reply(&Reply::fixed(550, "Permission denied."));
-        }
-        may
+    /// Whether the account may do all of this, or the 550 is said.
+    pub(super) fn may(&self, needed: Permissions, cx: &mut Context<'_>) -> bool {
+        allow(self.login.permissions().contains(needed), cx)
     }
+
+    /// Whether the account may do any of this, or the 550 is said.
+    pub(super) fn may_some(&self, of: Permissions, cx: &mut Context<'_>) -> bool {
+        allow(self.login.permissions().intersects(of), cx)
+    }
+}
+
+fn allow(may: bool, cx: &mut Context<'_>) -> bool {
+    if !may {
+        cx.reply(&Reply::fixed(550, "Permission denied."));
+    }
+    may
 }
 
 /// What of a line, or of a verb, may be logged: whatever begins as PASS does, however it was

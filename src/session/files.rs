@@ -5,7 +5,7 @@ use super::attributes::{TimeOrName, modification_reply};
 use super::digests::DigestQuestion;
 use super::space::fits_reply;
 use super::{Context, Order, Progress, Session, refusal};
-use crate::auth::Rights;
+use crate::auth::Permissions;
 use crate::limits::ASCII_SIZE_BYTES;
 use crate::protocol::facts::{EntryRole, write_facts};
 use crate::protocol::reply::Reply;
@@ -59,7 +59,7 @@ pub(super) enum Question {
 
 impl Session {
     pub(super) fn delete(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::DELETE, cx) {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
@@ -68,7 +68,7 @@ impl Session {
     }
 
     pub(super) fn rename_from(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::RENAME, cx) {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
@@ -82,12 +82,19 @@ impl Session {
             return cx.reply(&Reply::fixed(503, "Send RNFR first."));
         };
         if let Some(to) = self.path(argument, cx) {
-            let operation = Operation::Rename { from: *from, to };
+            let operation = Operation::Rename {
+                from: *from,
+                to,
+                replace: self.login.permissions().contains(Permissions::OVERWRITE),
+            };
             self.ask(Question::RenameTo, operation, cx);
         }
     }
 
     pub(super) fn size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may_some(Permissions::READ, cx) {
+            return;
+        }
         let Some(path) = self.path(argument, cx) else {
             return;
         };
@@ -107,6 +114,9 @@ impl Session {
     }
 
     pub(super) fn list_one(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may(Permissions::LIST, cx) {
+            return;
+        }
         if let Some(path) = self.path(argument, cx) {
             self.progress = Progress::Asking(Question::Facts(path.clone()));
             cx.order(Order::Describe(path));
@@ -180,10 +190,10 @@ impl Session {
     /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250.
     fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
         let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-        let writable = self.login.rights().is_some_and(Rights::may_write);
+        let permissions = self.login.permissions();
         let mut lines = b"Listing follows.\n".to_vec();
         let facts = self.channel.facts;
-        write_facts(&mut lines, facts, metadata, EntryRole::Entry, writable);
+        write_facts(&mut lines, facts, metadata, EntryRole::Entry, permissions);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");

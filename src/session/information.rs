@@ -8,6 +8,7 @@ use super::listings::split_options;
 use super::login::Login;
 use super::transfers::Phase;
 use super::{Context, Order, Progress, Session, Settings, refusal};
+use crate::auth::Permissions;
 use crate::protocol::command::{self, TABLE};
 use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
@@ -71,8 +72,11 @@ impl Session {
         if argument.is_empty() {
             return cx.reply(&Reply::new(211, self.status_lines()));
         }
-        if self.login.rights().is_none() {
+        if !self.login.is_logged_in() {
             return cx.reply(&Reply::not_logged_in());
+        }
+        if !self.may(Permissions::LIST, cx) {
+            return;
         }
         let (_, name) = split_options(argument);
         if let Some(path) = self.path(name, cx) {

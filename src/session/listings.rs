@@ -5,7 +5,7 @@
 
 use super::transfers::Purpose;
 use super::{Context, Session};
-use crate::auth::Rights;
+use crate::auth::Permissions;
 use crate::protocol::glob;
 use crate::transfer::{Direction, Format, Listing};
 
@@ -20,9 +20,12 @@ impl Session {
     }
 
     pub(super) fn machine_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
+        if !self.may(Permissions::LIST, cx) {
+            return;
+        }
         let format = Format::Facts {
             facts: self.channel.facts,
-            writable: self.login.rights().is_some_and(Rights::may_write),
+            permissions: self.login.permissions(),
         };
         let Some(path) = self.path(argument, cx) else {
             return;
@@ -41,6 +44,9 @@ impl Session {
 
     /// LIST and NLST: a directory, a file, or a pattern in the last part of a path.
     fn prepare_listing(&mut self, argument: &[u8], format: Format, cx: &mut Context<'_>) {
+        if !self.may(Permissions::LIST, cx) {
+            return;
+        }
         let (options, argument) = split_options(argument);
         let recursive = options.contains(&b'R') && format != Format::Names;
         let slash = argument.iter().rposition(|&b| b == b'/');

@@ -1,13 +1,15 @@
 //! USER, PASS, REIN: who is at the other end. RFC 959 §4.1.1.
 //!
-//! Every name gets the same 331, and a wrong password the same 530, later each time; the wait
-//! is a deadline, so it costs nobody else anything. Who may log in is for `auth` to say, and so is
-//! how much an address has failed. Who is not logged in may not go on as fast as it likes either.
+//! Every name gets the same 331, and whoever may not come in the same 530, later each time; the
+//! wait is a deadline, so it costs nobody else anything. It begins with the PASS: how long its
+//! verification took cannot be seen in it. Who may log in is for `auth` to say, and so is how much
+//! an address has failed. Who is not logged in may not go on as fast as it likes either.
 
 use std::fmt;
+use std::time::Instant;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session};
-use crate::auth::{Credentials, Denial, Rights, is_anonymous};
+use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -24,13 +26,14 @@ use crate::protocol::visible::Visible;
 pub(super) enum Login {
     Nobody,
     Named(Box<[u8]>),
-    LoggedIn(Box<[u8]>, Rights),
+    LoggedIn(Box<[u8]>, Guest),
 }
 
 /// How a client shows who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    Password,
+    /// The one of a PASS, which came then.
+    Password { since: Instant },
     /// The one of its TLS handshake.
     Certificate,
 }
@@ -47,15 +50,25 @@ impl fmt::Display for Login {
 impl Login {
     /// Whether this is an account of its own, and not anybody's.
     pub(super) fn is_personal(&self) -> bool {
-        matches!(self, Self::LoggedIn(name, _) if !is_anonymous(name))
+        self.account().is_some_and(Account::is_personal)
     }
 
-    /// What the client may do, once it is logged in.
-    pub(super) const fn rights(&self) -> Option<Rights> {
+    pub(super) const fn is_logged_in(&self) -> bool {
+        matches!(self, Self::LoggedIn(..))
+    }
+
+    /// Whose account it is, once the client is logged in.
+    pub(super) fn account(&self) -> Option<&Account> {
         match self {
-            Self::LoggedIn(_, rights) => Some(*rights),
+            Self::LoggedIn(_, guest) => Some(&guest.account),
             Self::Nobody | Self::Named(_) => None,
         }
+    }
+
+    /// What the client may do: nothing, before it is logged in.
+    pub(super) fn permissions(&self) -> Permissions {
+        let permissions = self.account().map(|account| account.permissions);
+        permissions.unwrap_or_default()
     }
 }
 
@@ -78,10 +91,10 @@ impl Session {
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
             Login::Named(name) => {
-                self.progress = Progress::Verifying(Proof::Password);
+                self.progress = Progress::Verifying(Proof::Password { since: cx.now });
                 cx.order(Order::Verify(Credentials {
                     name: name.to_vec(),
-                    password: password.to_vec(),
+                    password: Password::from(password),
                 }));
             }
             Login::LoggedIn(..) => cx.reply(&Reply::fixed(230, "Already logged in.")),
@@ -89,43 +102,64 @@ impl Session {
         }
     }
 
-    pub(super) fn verified(&mut self, verdict: Result<Rights, Denial>, cx: &mut Context<'_>) {
+    pub(super) fn verified(&mut self, verdict: Result<Guest, Refusal>, cx: &mut Context<'_>) {
+        let Progress::Verifying(proof) = self.progress else {
+            return;
+        };
         let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
             return;
         };
-        let proof = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Verifying(proof) => proof,
-            other => return self.progress = other,
-        };
-        let rights = match verdict {
-            Ok(rights) => rights,
-            Err(_) if proof == Proof::Certificate => {
+        self.progress = Progress::Idle;
+        match (verdict, proof) {
+            (Ok(guest), proof) => self.admit(name, guest, proof, cx),
+            (Err(_), Proof::Certificate) => {
                 // No such account, or so it seems: a password may still be right.
                 self.login = Login::Named(name);
-                return cx.reply(&Reply::need_password());
+                cx.reply(&Reply::need_password());
             }
-            Err(denial) => return self.login_failed(&name, denial, cx),
-        };
+            (Err(refusal), Proof::Password { since }) => self.deny(&name, refusal, since, cx),
+        }
+    }
+
+    fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
         log::info!("{}: Logged in as {}", self.peer, Visible(&name));
-        self.login = Login::LoggedIn(name, rights);
-        cx.deadlines.clear(Deadline::Login);
-        cx.reply(&match proof {
-            Proof::Password => Reply::logged_in(),
-            Proof::Certificate => Reply::fixed(232, "User logged in, by certificate."),
+        let (code, usual) = match proof {
+            Proof::Password { .. } => (230, None),
+            Proof::Certificate => (232, Some("User logged in, by certificate.")),
+        };
+        cx.reply(&match (guest.account.greeting.as_deref().or(usual), code) {
+            (Some(text), code) => Reply::new(code, text),
+            (None, _) => Reply::logged_in(),
         });
+        self.umask = guest.account.umask;
+        self.login = Login::LoggedIn(name, guest);
+        cx.deadlines.clear(Deadline::Login);
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
-        if matches!(
-            std::mem::replace(&mut self.progress, Progress::Idle),
-            Progress::Slowed
-        ) {
-            return;
+        match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Penalised(denial) => self.say_denied(denial, cx),
+            Progress::Slowed => {}
+            other => self.progress = other,
         }
-        if self.failures >= LOGIN_FAILURES {
-            return self.close(&Reply::service_not_available(), cx);
+    }
+
+    fn say_denied(&mut self, denial: Denial, cx: &mut Context<'_>) {
+        match denial {
+            // Not for what the client did; later it may be let in.
+            Denial::Crowded => {
+                let text = "Too many sessions of this account, closing control connection.";
+                self.close(&Reply::fixed(421, text), cx);
+            }
+            Denial::Busy => {
+                let text = "Too many logins at once, closing control connection.";
+                self.close(&Reply::fixed(421, text), cx);
+            }
+            _ if self.failures >= LOGIN_FAILURES => {
+                self.close(&Reply::service_not_available(), cx);
+            }
+            _ => cx.reply(&Reply::not_logged_in()),
         }
-        cx.reply(&Reply::not_logged_in());
     }
 
     /// Everything as it was after the greeting (RFC 959 §4.1.1, REIN); no transfer is in
@@ -153,17 +187,22 @@ impl Session {
 
     /// The failures of this conversation are not forgotten with a login: who has one account would
     /// use it after every few guesses at another's.
-    fn login_failed(&mut self, name: &[u8], denial: Denial, cx: &mut Context<'_>) {
+    fn deny(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
+        let Refusal { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        log::warn!("{}: Login failed for {}", self.peer, Visible(name));
-        let failures = match denial {
-            Denial::Wrong { failures } => failures.max(self.failures.into()),
-            Denial::Banned => return self.close(&Reply::service_not_available(), cx),
-        };
-        self.progress = Progress::Penalised;
+        log::warn!(
+            "{}: Login failed for {}: {denial}",
+            self.peer,
+            Visible(name)
+        );
+        if denial == Denial::Banned {
+            return self.close(&Reply::service_not_available(), cx);
+        }
+        self.progress = Progress::Penalised(denial);
+        let failures = failures.max(self.failures.into());
         let delay = cx.settings.timings.penalty.saturating_mul(failures);
         let delay = delay.min(cx.settings.throttling.longest_penalty);
-        cx.deadlines.set(Deadline::Penalty, cx.now + delay);
+        cx.deadlines.set(Deadline::Penalty, since + delay);
     }
 
     /// A command of somebody who is not logged in is executed; the next one may have to wait.

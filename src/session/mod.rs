@@ -33,6 +33,7 @@ mod transfers;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines};
@@ -40,7 +41,7 @@ pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 
-use crate::auth::{Accounts, Pace};
+use crate::auth::{Accounts, Denial, Pace};
 use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::line::Line;
@@ -61,7 +62,7 @@ pub struct Settings {
     /// Whether there is a directory to serve.
     pub mode: Mode,
     /// Who may log in.
-    pub accounts: Accounts,
+    pub accounts: Arc<Accounts>,
     /// What PASV tells the client instead of the local address.
     pub passive_address: Option<Ipv4Addr>,
     /// The permission bits that new files do not get, where a session has set no other.
@@ -86,7 +87,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::Serving,
-            accounts: Accounts::default(),
+            accounts: Arc::default(),
             passive_address: None,
             zone: Zone::UTC,
             charset: None,
@@ -165,8 +166,8 @@ enum Progress {
     Verifying(Proof),
     /// TLS begins, or ends.
     Switching(Switch),
-    /// It was wrong; the answer waits.
-    Penalised,
+    /// The client may not come in; the answer waits.
+    Penalised(Denial),
     /// Nobody is logged in, and commands come too fast: the next one waits.
     Slowed,
     /// An answer is awaited, and then said as the question has it.
@@ -250,7 +251,7 @@ impl Session {
             }
             Line::Text(line) => self.serve(line, cx),
         }
-        if cx.settings.mode == Mode::Serving && self.login.rights().is_none() {
+        if cx.settings.mode == Mode::Serving && !self.login.is_logged_in() {
             self.slow_down(cx);
         }
     }
@@ -258,7 +259,7 @@ impl Session {
     /// Takes the result of an order.
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
         match report {
-            Report::Verified(rights) => self.verified(rights, cx),
+            Report::Verified(verdict) => self.verified(verdict, cx),
             Report::Switching(is_last) => self.switching(is_last, cx),
             Report::Secured(name) => self.secured(name, cx),
             Report::Cleared => self.cleared(),
@@ -291,7 +292,7 @@ impl Session {
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
-            Deadline::ReplyStall | Deadline::Handshake | Deadline::Linger => {}
+            Deadline::ReplyStall | Deadline::Handshake | Deadline::Linger | Deadline::Pace => {}
         }
     }
 
@@ -318,7 +319,7 @@ impl Session {
         let doing = match &self.progress {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
-            Progress::Verifying(_) | Progress::Penalised | Progress::Slowed => "logging in",
+            Progress::Verifying(_) | Progress::Penalised(_) | Progress::Slowed => "logging in",
             Progress::Asking(_) | Progress::Opening(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
@@ -344,7 +345,7 @@ impl Session {
 fn refusal(error: Error) -> Reply {
     let code = match error {
         Error::NoSpace | Error::Exhausted => 452,
-        Error::Busy => 450,
+        Error::Busy | Error::NotCounted => 450,
         Error::QuotaExceeded => 552,
         Error::Device => 451,
         Error::BadName => 553,

@@ -2,6 +2,7 @@
 
 use super::files::Question;
 use super::{Context, Session};
+use crate::auth::Permissions;
 use crate::protocol::reply::Reply;
 use crate::storage::{Operation, VirtualPath};
 
@@ -25,7 +26,7 @@ impl Session {
     }
 
     pub(super) fn make_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::MAKE_DIRECTORIES, cx) {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
@@ -38,7 +39,7 @@ impl Session {
     }
 
     pub(super) fn remove_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_write(cx) {
+        if !self.may(Permissions::REMOVE_DIRECTORIES, cx) {
             return;
         }
         if let Some(path) = self.path(argument, cx) {

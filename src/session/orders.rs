@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use crate::auth::{Credentials, Denial, Rights};
+use crate::auth::{Credentials, Guest, Refusal};
 use crate::errand::{Assignment, Findings};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
@@ -54,8 +54,8 @@ pub enum Order {
 /// What the reactor tells a session.
 #[derive(Debug)]
 pub enum Report {
-    /// What the client may do, or why it may not log in.
-    Verified(Result<Rights, Denial>),
+    /// Who the client is, or why it may not come in.
+    Verified(Result<Guest, Refusal>),
     /// Of [`Order::Secure`] and [`Order::Clear`]: whether the command was the last that came in
     /// front of the switch, so that it may be made.
     Switching(bool),

@@ -1,7 +1,7 @@
 //! SITE CHMOD, HELP, IDLE, UMASK, UTIME, WHO: what RFC 959 §4.1.3 leaves to each site, as other
 //! servers have it.
 //!
-//! One row a subcommand: how to write it, whether it changes files, and what serves it. Nothing
+//! One row a subcommand: how to write it, who may say it, and what serves it. Nothing
 //! that is said here runs a program.
 
 use super::attributes::{parse_mode, split_word};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::files::Question;
 use super::{Context, Order, Progress, Session};
+use crate::auth::Permissions;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
@@ -19,8 +20,8 @@ struct Row {
     name: &'static str,
     /// How to write it.
     syntax: &'static str,
-    /// Whether it is for those only who may write.
-    writes: bool,
+    /// What one has to be allowed for it.
+    needs: Permissions,
     /// Serves it, unless it says that its argument cannot be read.
     serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
 }
@@ -32,13 +33,13 @@ const TABLE: [Row; 6] = [
     Row {
         name: "CHMOD",
         syntax: "SITE CHMOD <octal mode> <path>",
-        writes: true,
+        needs: Permissions::MODES,
         serve: Session::change_mode,
     },
     Row {
         name: "HELP",
         syntax: "SITE HELP",
-        writes: false,
+        needs: Permissions::NONE,
         serve: |_, _, cx| {
             cx.reply(&all_subcommands());
             Some(())
@@ -47,25 +48,25 @@ const TABLE: [Row; 6] = [
     Row {
         name: "IDLE",
         syntax: "SITE IDLE [<seconds>]",
-        writes: false,
+        needs: Permissions::NONE,
         serve: Session::change_idle_time,
     },
     Row {
         name: "UMASK",
         syntax: "SITE UMASK [<octal mask>]",
-        writes: false,
+        needs: Permissions::NONE,
         serve: Session::change_umask,
     },
     Row {
         name: "UTIME",
         syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
-        writes: true,
+        needs: Permissions::TIMES,
         serve: Session::change_time,
     },
     Row {
         name: "WHO",
         syntax: "SITE WHO",
-        writes: false,
+        needs: Permissions::NONE,
         serve: Session::ask_who,
     },
 ];
@@ -77,7 +78,7 @@ impl Session {
         let Some(row) = TABLE.iter().find(known) else {
             return cx.reply(&Reply::fixed(504, "No such SITE command."));
         };
-        if row.writes && !self.may_write(cx) {
+        if !self.may(row.needs, cx) {
             return;
         }
         if (row.serve)(self, argument, cx).is_none() {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
+use crate::auth::Permissions;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Opened, Plan};
@@ -37,6 +38,9 @@ pub(super) enum Phase {
     /// It is being cut; what it holds is being closed.
     Cutting,
 }
+
+/// For [`Session::placement`], where what is there is replaced.
+pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New, Placement::Over];
 
 impl Session {
     /// Whether a transfer is in progress: the 150 is said, the final reply is not.
@@ -76,6 +80,9 @@ impl Session {
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.channel.restart);
         let range = self.channel.range.take();
+        if !self.may(Permissions::RETRIEVE, cx) {
+            return;
+        }
         let Some(path) = self.path(argument, cx) else {
             return;
         };
@@ -100,14 +107,44 @@ impl Session {
 
     pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let placement = match std::mem::take(&mut self.channel.restart) {
-            0 => Placement::Replace,
-            offset => Placement::At(offset),
+            0 => self.placement(Permissions::OVERWRITE, REPLACING, cx),
+            // What is there from the offset on is overwritten.
+            offset => self
+                .may(Permissions::OVERWRITE, cx)
+                .then_some(Placement::At(offset)),
         };
-        self.receive(argument, placement, Purpose::Store, cx);
+        if let Some(placement) = placement {
+            self.receive(argument, placement, Purpose::Store, cx);
+        }
     }
 
     pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        self.receive(argument, Placement::Append, Purpose::Store, cx);
+        let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
+        if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
+            self.receive(argument, placement, Purpose::Store, cx);
+        }
+    }
+
+    /// Which files may be written, new ones and by this permission those that are there: any of
+    /// them, new ones, those that are there; or the 550 is said. Whether a name is new is for the
+    /// storage to see, at the moment when it matters.
+    pub(super) fn placement(
+        &self,
+        permission: Permissions,
+        [any, new, existing]: [Placement; 3],
+        cx: &mut Context<'_>,
+    ) -> Option<Placement> {
+        let permissions = self.login.permissions();
+        let may_create = permissions.contains(Permissions::CREATE);
+        match (
+            may_create,
+            self.may_some(permission | Permissions::CREATE, cx),
+        ) {
+            (_, false) => None,
+            (true, true) if permissions.contains(permission) => Some(any),
+            (true, true) => Some(new),
+            (false, true) => Some(existing),
+        }
     }
 
     pub(super) fn store_unique(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -116,6 +153,9 @@ impl Session {
         } else {
             argument
         };
+        if !self.may(Permissions::CREATE, cx) {
+            return;
+        }
         self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
     }
 
@@ -209,9 +249,6 @@ impl Session {
         purpose: fn(VirtualPath) -> Purpose,
         cx: &mut Context<'_>,
     ) {
-        if !self.may_write(cx) {
-            return;
-        }
         if self.channel.range.take().is_some() {
             return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
         }
@@ -236,10 +273,17 @@ impl Session {
         if !self.may_open_data(cx) {
             return;
         }
+        let account = self.login.account();
+        let rate = match direction {
+            Direction::Retrieve { .. } => account.and_then(|account| account.rate_down),
+            Direction::Store { .. } => account.and_then(|account| account.rate_up),
+            Direction::List(_) => None,
+        };
         self.progress = Progress::Opening(purpose);
         cx.order(Order::Open(Plan {
             direction,
             representation: self.channel.representation,
+            rate,
         }));
     }
 

@@ -36,6 +36,8 @@ pub enum Error {
     NoSpace,
     /// The owner's quota is used up.
     QuotaExceeded,
+    /// What a quota is for is still being counted.
+    NotCounted,
     /// The process has no descriptor or memory left.
     Exhausted,
     /// Too much of this is being done already.
@@ -64,6 +66,7 @@ impl Error {
             Self::TooLarge => "File too large",
             Self::NoSpace => "No space left on device",
             Self::QuotaExceeded => "Quota exceeded",
+            Self::NotCounted => "Files are still being counted; try again later",
             Self::Exhausted => "Out of resources",
             Self::Busy => "Too much of this is being done already; try again later",
             Self::InUse => "File in use",

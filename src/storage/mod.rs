@@ -9,18 +9,22 @@
 mod disk;
 mod error;
 mod memory;
+mod metered;
 mod nothing;
 mod policy;
 mod umask;
+mod usage;
 
 use std::os::fd::BorrowedFd;
 
 pub use disk::{Disk, Lookup, Sweep, Swept};
 pub use error::Error;
 pub use memory::Memory;
+pub use metered::Metered;
 pub use nothing::Nothing;
 pub use policy::{Durability, Policy};
 pub use umask::{BadUmask, Umask};
+pub use usage::{Quota, Usage};
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};
 pub use crate::protocol::path::VirtualPath;
@@ -62,12 +66,14 @@ pub enum Operation {
     RemoveDirectory(VirtualPath),
     /// A file or link goes; not a directory.
     RemoveFile(VirtualPath),
-    /// A new name; an existing file under it is replaced, an existing directory is not.
+    /// A new name; an existing directory under it is not replaced ([`Error::Exists`]).
     Rename {
         /// The old name.
         from: VirtualPath,
         /// The new name.
         to: VirtualPath,
+        /// Whether an existing file under it is: else [`Error::Denied`].
+        replace: bool,
     },
     /// Other attributes for a file or directory (links followed): all of them or an error.
     SetAttributes(VirtualPath, Attributes),
@@ -101,8 +107,15 @@ pub enum Placement {
     /// Written beside the target and renamed over it by [`File::commit`]; the old file is
     /// untouched until then.
     Replace,
+    /// As `Replace`, only where nothing has the name ([`Error::Exists`]), nor will until the
+    /// commit.
+    New,
+    /// As `Replace`, only where a file has the name ([`Error::NotFound`]).
+    Over,
     /// In place, at the end; the file is made where it is missing.
     Append,
+    /// In place, at the end of a file that is there.
+    AppendExisting,
     /// In place, from an offset no greater than the file's size ([`Error::BeyondEnd`]).
     At(u64),
     /// As `Replace`, under a name that does not exist yet: the given one, or that one with

@@ -78,13 +78,13 @@ impl Inbound {
         }
         // What is left over of it when the budget is used up has to be kept.
         let most = if self.decoding.is_some() {
-            CONVERTED_BYTES as u64
+            budget.min(CONVERTED_BYTES)
         } else {
-            u64::MAX
+            budget
         };
         let mut spent = 0;
         while spent < budget {
-            match stream.read(scratch.room(most)) {
+            match stream.read(scratch.room(most as u64)) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;

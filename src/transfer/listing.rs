@@ -195,8 +195,8 @@ impl Listing {
                 let name = self.shown(&entry.name);
                 listing::write_ls_line(out, entry, &name, now, zone);
             }
-            Format::Facts { facts, writable } => {
-                facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, writable);
+            Format::Facts { facts, permissions } => {
+                facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, permissions);
             }
             Format::Names => {
                 let start = out.len();

@@ -11,12 +11,14 @@ mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
+mod pace;
 mod places;
 mod plan;
 mod representation;
 mod walk;
 
 use std::io::ErrorKind;
+use std::time::Instant;
 
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
@@ -28,6 +30,7 @@ pub use representation::{DataType, FormatControl, Mode, Representation, Structur
 use inbound::Inbound;
 use listing::Listed;
 use outbound::Outbound;
+use pace::Pace;
 
 /// What a slice needs before the next can do anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Interest {
     Readable,
     /// Room in the data connection.
     Writable,
+    /// Time: it has moved what it may for now.
+    Later,
 }
 
 /// What came of a slice.
@@ -112,6 +117,8 @@ pub struct Source {
     flow: Flow,
     /// Where what it does needs one.
     place: Option<Place>,
+    /// The most bytes a second.
+    rate: Option<u64>,
 }
 
 enum Flow {
@@ -158,6 +165,15 @@ pub struct Transfer {
     flow: Flow,
     place: Option<Place>,
     moved: u64,
+    speed: Speed,
+}
+
+/// How fast a transfer may be.
+enum Speed {
+    /// As fast as it can.
+    Free,
+    /// At an even rate; so many bytes have been granted for the next slice.
+    Paced(Pace, u64),
 }
 
 impl Transfer {
@@ -168,6 +184,10 @@ impl Transfer {
             flow: source.flow,
             place: source.place,
             moved: 0,
+            speed: match source.rate {
+                Some(rate) => Speed::Paced(Pace::new(rate), 0),
+                None => Speed::Free,
+            },
         }
     }
 
@@ -199,14 +219,28 @@ impl Transfer {
         matches!(self.flow, Flow::Inbound(_))
     }
 
-    /// Moves up to about `budget` bytes. After `Done` and `Failed` the file is closed, and
-    /// the stream is ended: half-closed, or marked to be reset.
+    /// Asks for the next slice: it may be made now, or from a later time on.
+    pub fn grant(&mut self, now: Instant) -> Result<(), Instant> {
+        if let Speed::Paced(pace, granted) = &mut self.speed {
+            *granted = pace.grant(self.moved, now)?;
+        }
+        Ok(())
+    }
+
+    /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
+    /// file is closed, and the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
         if self.stream.is_handshaking()
             && let Some(verdict) = self.shake_hands(wait)
         {
             return self.conclude(verdict);
         }
+        let budget = match self.speed {
+            Speed::Free => budget,
+            Speed::Paced(_, granted) => {
+                usize::try_from(granted).map_or(budget, |granted| granted.min(budget))
+            }
+        };
         let stream = &mut self.stream;
         let verdict = match &mut self.flow {
             Flow::Outbound(outbound) => {
@@ -250,7 +284,8 @@ impl Transfer {
             ..
         } = self;
         stream.reset_on_close();
-        Source { flow, place }
+        let rate = None;
+        Source { flow, place, rate }
     }
 
     /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`

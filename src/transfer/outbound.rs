@@ -70,7 +70,9 @@ impl Outbound {
         while *moved < enough {
             let step = match wait {
                 Wait::Allowed => self.file.send_file(stream, enough - *moved, moved),
-                Wait::Never => self.file.send_cached(stream, scratch, moved),
+                Wait::Never => self
+                    .file
+                    .send_cached(stream, enough - *moved, scratch, moved),
             };
             if let Some(verdict) = step {
                 return verdict;
@@ -128,13 +130,14 @@ impl Unsent {
     fn send_cached(
         &mut self,
         stream: &mut dyn Stream,
+        budget: u64,
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> Option<Verdict> {
         if self.left == 0 {
             return Some(Verdict::Done);
         }
-        let bytes = match self.peek(&mut scratch.chunk, Wait::Never) {
+        let bytes = match self.peek(scratch.room(budget), Wait::Never) {
             Ok(bytes) => bytes,
             Err(verdict) => return Some(verdict),
         };

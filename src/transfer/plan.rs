@@ -13,6 +13,7 @@ use super::{Flow, Place, Source};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
+use crate::protocol::permissions::Permissions;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
 
@@ -28,12 +29,12 @@ pub enum Format {
     },
     /// NLST: names that RETR takes.
     Names,
-    /// MLSD: the selected facts; `writable` says what the account may do (the perm fact).
+    /// MLSD: the selected facts.
     Facts {
         /// What `OPTS MLST` selected.
         facts: FactSet,
-        /// Whether the account may write.
-        writable: bool,
+        /// What the account may do: the perm fact.
+        permissions: Permissions,
     },
 }
 
@@ -87,6 +88,8 @@ pub struct Plan {
     pub direction: Direction,
     /// How bytes look on the wire; of it a listing has only the MODE.
     pub representation: Representation,
+    /// The most bytes a second; `None`: as many as there are.
+    pub rate: Option<u64>,
 }
 
 /// What is known once it is open, for the 150.
@@ -129,7 +132,8 @@ impl Plan {
     ) -> Result<(Source, Opened)> {
         let (flow, opened) = self.begin(place.is_some(), storage, wait)?;
         let place = place.take();
-        Ok((Source { flow, place }, opened))
+        let rate = self.rate;
+        Ok((Source { flow, place, rate }, opened))
     }
 
     fn begin(

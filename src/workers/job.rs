@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::auth::{Account, Verification};
 use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
@@ -25,12 +26,16 @@ pub struct Tag {
 pub struct Job {
     /// Whose it is.
     pub tag: Tag,
+    /// The files that it works on.
+    pub storage: Arc<dyn Storage>,
     /// What is to be done.
     pub work: Work,
 }
 
 /// What is to be done.
 pub enum Work {
+    /// A password is hashed.
+    Verify(Verification),
     /// A question or a change.
     Operate(Operation),
     /// A slice of an errand.
@@ -59,6 +64,8 @@ pub enum Work {
 
 /// What came of it.
 pub enum Outcome {
+    /// Of [`Work::Verify`]: who it is, or nobody.
+    Verified(Option<Arc<Account>>),
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
     /// Of [`Work::Errand`].
@@ -87,9 +94,9 @@ pub struct Completion {
 
 impl Job {
     /// Does the work; may wait for a device, never for the network.
-    pub fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Completion {
-        let Self { tag, work } = self;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work.run(storage, scratch)));
+    pub fn run(self, scratch: &mut Scratch) -> Completion {
+        let Self { tag, storage, work } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch)));
         Completion {
             tag,
             outcome: outcome.unwrap_or(Outcome::Panicked),
@@ -100,6 +107,10 @@ impl Job {
 impl Work {
     fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Outcome {
         match self {
+            Self::Verify(verification) => {
+                let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
+                Outcome::Verified(verified.unwrap_or(None))
+            }
             Self::Operate(operation) => {
                 Outcome::Operated(storage.perform(&operation, Wait::Allowed))
             }

@@ -1,14 +1,17 @@
 //! The jobs seam: threads for what may wait; jobs go in, completions come out.
 //!
 //! A [`Job`] owns what it works on and gives it back in its [`Outcome`], so nothing is shared
-//! and nothing is locked but the two queues. The loop never waits for a worker: it submits, is
-//! woken, and collects. Nothing here knows sessions or connections: a job's [`Tag`] is opaque.
+//! and nothing is locked but the queues. The loop never waits for a worker: it submits, is
+//! woken, and collects. Passwords are hashed in a lane of their own, behind which no file
+//! waits. Nothing here knows sessions or connections: a job's [`Tag`] is opaque.
 
 mod job;
+mod lanes;
 mod pool;
 mod sweeper;
 
 pub use job::{Completion, Job, Outcome, Tag, Work};
+pub use lanes::Lanes;
 pub use pool::{Crew, Inline, Pool};
 pub use sweeper::Sweeper;
 
@@ -20,7 +23,8 @@ pub trait Runner: Send {
     /// Appends what has finished since the last call; never waits.
     fn collect(&mut self, into: &mut Vec<Completion>);
 
-    /// Jobs submitted and not collected.
+    /// Jobs submitted and not collected. Not those that leave nothing to clear up, where a runner
+    /// knows them: the process may end without them.
     fn outstanding(&self) -> usize;
 
     /// Whether [`collect`](Self::collect) would give something now; the loop must not

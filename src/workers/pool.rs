@@ -1,6 +1,6 @@
 //! The two runners of production: a pool of threads, and none at all.
 //!
-//! Both own the storage and the scratch that jobs work with. A thread that hangs in a device
+//! Both own the scratch that jobs work with. A thread that hangs in a device
 //! is left behind when the process ends: it must not hang the exit too.
 
 use std::collections::VecDeque;
@@ -12,7 +12,6 @@ use std::thread;
 use super::{Completion, Job, Runner};
 use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS};
 use crate::net::Waker;
-use crate::storage::Storage;
 use crate::transfer::Scratch;
 
 /// Threads that take jobs from one queue, oldest first.
@@ -39,21 +38,21 @@ pub struct Crew {
     queue: Arc<Queue>,
     finished: Sender<Completion>,
     threads: usize,
-    storage: Arc<dyn Storage>,
+    name: &'static str,
     waker: Waker,
 }
 
 impl Pool {
-    /// A pool, and the crew that is to take its jobs: `threads` workers, which wake the loop when
-    /// they have finished something.
-    pub fn new(threads: usize, storage: Arc<dyn Storage>, waker: Waker) -> (Self, Crew) {
+    /// A pool, and the crew that is to take its jobs: `threads` workers with a name, which wake the
+    /// loop when they have finished something.
+    pub fn new(threads: usize, name: &'static str, waker: Waker) -> (Self, Crew) {
         let queue = Arc::new(Queue::default());
         let (sender, finished) = channel();
         let crew = Crew {
             queue: Arc::clone(&queue),
             finished: sender,
             threads,
-            storage,
+            name,
             waker,
         };
         let pool = Self {
@@ -72,15 +71,15 @@ impl Crew {
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(self) -> io::Result<()> {
+        let name = self.name;
         for number in 1..=self.threads {
             let queue = Arc::clone(&self.queue);
-            let storage = Arc::clone(&self.storage);
             let waker = Arc::clone(&self.waker);
             let sender = self.finished.clone();
             thread::Builder::new()
-                .name(format!("worker-{number}"))
+                .name(format!("{name}-{number}"))
                 .stack_size(THREAD_STACK_BYTES)
-                .spawn(move || work(&queue, &storage, &sender, &waker))?;
+                .spawn(move || work(&queue, &sender, &waker))?;
         }
         Ok(())
     }
@@ -139,11 +138,11 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, storage: &Arc<dyn Storage>, finished: &Sender<Completion>, waker: &Waker) {
+fn work(queue: &Queue, finished: &Sender<Completion>, waker: &Waker) {
     yield_to_the_loop();
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
-        if finished.send(job.run(storage, &mut scratch)).is_err() {
+        if finished.send(job.run(&mut scratch)).is_err() {
             return;
         }
         waker();
@@ -160,25 +159,29 @@ fn yield_to_the_loop() {
 /// No threads: a job runs where it is submitted. For the smallest board, and the simplest
 /// study.
 pub struct Inline {
-    storage: Arc<dyn Storage>,
     scratch: Scratch,
     finished: VecDeque<Completion>,
 }
 
 impl Inline {
-    /// Runs jobs on `storage`.
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
+    /// Nothing is under way.
+    pub fn new() -> Self {
         Self {
-            storage,
             scratch: Scratch::new(CHUNK_BYTES),
             finished: VecDeque::new(),
         }
     }
 }
 
+impl Default for Inline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Runner for Inline {
     fn submit(&mut self, job: Job) {
-        let completion = job.run(&self.storage, &mut self.scratch);
+        let completion = job.run(&mut self.scratch);
         self.finished.push_back(completion);
     }
 

@@ -19,11 +19,11 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// Starts it.
+    /// Starts it; it goes through one tree after the other.
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(mut sweep: Sweep) -> io::Result<Self> {
+    pub fn start(sweeps: Vec<Sweep>) -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let asked_to_end = Arc::clone(&ended);
         thread::Builder::new()
@@ -32,10 +32,16 @@ impl Sweeper {
             .spawn(move || {
                 // On Linux priorities are of threads; refused, it is only less polite.
                 let _ = rustix::process::setpriority_process(None, SWEEPER_NICENESS);
-                while !asked_to_end.load(Ordering::Relaxed) {
-                    if let Some(swept) = sweep.step(SWEEP_ENTRIES) {
-                        return report(swept);
-                    }
+                for mut sweep in sweeps {
+                    let swept = loop {
+                        if asked_to_end.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        if let Some(swept) = sweep.step(SWEEP_ENTRIES) {
+                            break swept;
+                        }
+                    };
+                    report(swept);
                 }
             })?;
         Ok(Self { ended })

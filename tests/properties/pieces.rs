@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use mioftpd::auth::{Accounts, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::limits::Timings;
 use mioftpd::protocol::command::TABLE;
 use mioftpd::{Config, Server};
@@ -190,10 +190,7 @@ fn serve(root: &Path) -> Server {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         root: Some(root.to_owned()),
-        accounts: Accounts {
-            anonymous: Some(Rights::ReadWrite),
-            named: None,
-        },
+        accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
         workers: 0,
         timings,
         ..Config::default()

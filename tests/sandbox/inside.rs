@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use super::FILTERS;
 
 /// In the environment: the directory in which this program, started again, is confined.
-const INSIDE: &str = "MIOFTPD_TEST_SANDBOX";
+pub(super) const INSIDE: &str = "MIOFTPD_TEST_SANDBOX";
 
 /// Starts this program again for one of the tests that are ignored otherwise.
 fn inside(test: &str, directory: &Path) -> Output {
@@ -56,10 +56,10 @@ fn open_and_closed() -> tempfile::TempDir {
 }
 
 /// What the other self says when all was as it must be.
-const HOLDS: &str = "the sandbox holds";
+pub(super) const HOLDS: &str = "the sandbox holds";
 
 /// Whether the other self has tried it; where the kernel or the build lacks something, it says so.
-fn holds(test: &str) {
+pub(super) fn holds(test: &str) {
     let directory = open_and_closed();
     let output = inside(test, directory.path());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -6,13 +6,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod accounts;
 mod inside;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
+use mioftpd::auth::{Account, Permissions, Secret};
 use mioftpd::sandbox::{self, Plan};
 use support::{Server, Starter};
 
@@ -62,9 +65,11 @@ fn all_its_threads_are() {
     let server = Server::writable(|_| ());
     server.login().command("MKD d", 257);
     let tasks = fs::read_dir(format!("/proc/{}/task", server.process_id())).unwrap();
-    let texts = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
+    // The sweeper's may be there, and may end meanwhile.
+    let texts =
+        tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok());
     let texts: Vec<String> = texts.collect();
-    assert_eq!(texts.len(), 4, "the loop, the log, two workers");
+    assert!(texts.len() >= 4, "the loop, the log, two workers");
     for text in texts {
         assert!(text.contains("NoNewPrivs:\t1"), "{text}");
         assert_eq!(text.contains("Seccomp:\t2"), FILTERS, "{text}");
@@ -219,8 +224,22 @@ fn only_what_may_be_written_is_open_for_it() {
     assert_eq!(plan(&config), (0, 0));
     config.root = Some("/srv".into());
     assert_eq!(plan(&config), (1, 0));
-    config.accounts.anonymous = Some(mioftpd::auth::Rights::ReadWrite);
+    config.accounts.add(Account::anonymous(Permissions::ALL));
     assert_eq!(plan(&config), (0, 1));
+
+    let at = |name: &str, root: &str, permissions| {
+        let mut account = Account::new(name, Secret::Anyone, permissions);
+        account.root = Some(root.into());
+        account
+    };
+    config.accounts.extend([
+        at("ann", "/srv/ours", Permissions::READ),
+        at("bob", "/srv/ours", Permissions::UPLOAD_ONLY),
+        at("eve", "/srv/theirs", Permissions::READ),
+    ]);
+    let plan = config.plan();
+    assert_eq!(plan.readable, [Path::new("/srv/theirs")]);
+    assert_eq!(plan.writable, [Path::new("/srv"), Path::new("/srv/ours")]);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mioftpd::auth::{Accounts, Credentials, Rights};
+use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, PassivePorts};
-use mioftpd::reactor::{Parts, Protocol, Reactor};
+use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, Settings};
 use mioftpd::storage::{Memory, Storage};
 
@@ -35,6 +35,10 @@ const STOPPING: Duration = Duration::from_secs(7);
 
 /// What it may take once it was asked a second time: a moment for the workers.
 const LEAVING: Duration = Duration::from_secs(2);
+
+/// Of the password of the named account, as cheap as it can be.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 /// What came of a run.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,7 +107,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
         memory,
         world: world.clone(),
     });
-    let jobs = Shared::new(Jobs::new(Arc::clone(&storage)));
+    let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
@@ -119,6 +123,7 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
             progress: 0,
         }),
         storage,
+        homes: Homes::new(),
         runner: Box::new(VirtualRunner {
             jobs: jobs.clone(),
             world: world.clone(),
@@ -165,20 +170,25 @@ fn furnished(weather: &Weather) -> Memory {
 }
 
 fn settings(rng: &mut Rng, place: &Place) -> Settings {
-    let named = Credentials {
-        name: b"ann".to_vec(),
-        password: b"secret".to_vec(),
-    };
+    let mut ann = Account::with_password("ann", "secret");
+    // A login then takes a job, which may come back late or after its client is gone.
+    if let Ok(secret) = Secret::hashed(HASH)
+        && rng.one_in(2)
+    {
+        ann.secret = secret;
+    }
+    ann.rate_down = rng.pick(&[None, None, Some(100_000)]);
+    ann.rate_up = rng.pick(&[None, None, Some(100_000)]);
+    let mut accounts = Accounts::new().with(ann);
+    let anonymous = rng.pick(&[None, Some(Permissions::READ), Some(Permissions::ALL)]);
+    accounts.extend(anonymous.map(Account::anonymous));
     Settings {
         mode: if place.control_only {
             Mode::ControlOnly
         } else {
             Mode::Serving
         },
-        accounts: Accounts {
-            anonymous: rng.pick(&[None, Some(Rights::Read), Some(Rights::ReadWrite)]),
-            named: Some(named),
-        },
+        accounts: Arc::new(accounts),
         timings: place.timings.clone(),
         throttling: throttling(rng),
         ..Settings::default()

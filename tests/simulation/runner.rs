@@ -5,10 +5,8 @@
 //! back once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use mioftpd::storage::Storage;
 use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner};
 
@@ -20,7 +18,6 @@ const SCRATCH_BYTES: usize = 4 * 1024;
 
 /// All jobs, wherever they are.
 pub(crate) struct Jobs {
-    storage: Arc<dyn Storage>,
     waiting: BTreeMap<u64, Job>,
     done: BTreeMap<u64, Completion>,
     finished: Vec<Completion>,
@@ -30,9 +27,8 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            storage,
             waiting: BTreeMap::new(),
             done: BTreeMap::new(),
             finished: Vec::new(),
@@ -53,14 +49,10 @@ impl Jobs {
 
     /// A worker does one. Nothing is locked meanwhile: it uses the network.
     pub(crate) fn run(jobs: &Shared<Self>, world: &Shared<World>, id: u64) {
-        let (job, storage) = {
-            let mut jobs = jobs.lock();
-            (jobs.waiting.remove(&id), Arc::clone(&jobs.storage))
-        };
-        let Some(job) = job else {
+        let Some(job) = jobs.lock().waiting.remove(&id) else {
             return;
         };
-        let completion = job.run(&storage, &mut Scratch::new(SCRATCH_BYTES));
+        let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
         jobs.lock().done.insert(id, completion);
         let mut world = world.lock();
         world.progress += 1;
@@ -107,9 +99,8 @@ impl Runner for VirtualRunner {
         world.progress += 1;
         if world.weather.inline_jobs {
             drop(world);
-            let storage = Arc::clone(&jobs.storage);
             drop(jobs);
-            let completion = job.run(&storage, &mut Scratch::new(SCRATCH_BYTES));
+            let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
             self.jobs.lock().finished.push(completion);
             return;
         }

@@ -159,6 +159,7 @@ fn changes_are_not_made_where_nothing_may_wait() {
             Operation::Rename {
                 from: at("/file"),
                 to: at("/x"),
+                replace: true,
             },
         ] {
             let refused = storage.perform(&operation, Wait::Never);
@@ -191,5 +192,22 @@ fn names_are_bytes() {
             .unwrap();
         assert_eq!(entry.name, b" \xff\\\" ");
         storage.open(&path, Wait::Allowed).unwrap();
+    });
+}
+
+#[test]
+fn a_name_that_is_taken_is_given_to_nothing_else_unless_it_may_be() {
+    each(|storage| {
+        furnish(storage);
+        put(storage, "/other", Placement::Replace, b"other").unwrap();
+        let rename = |from: &str, to: &str| {
+            let (from, to, replace) = (at(from), at(to), false);
+            perform(storage, &Operation::Rename { from, to, replace })
+        };
+        assert_eq!(rename("/other", "/file"), Err(Error::Denied));
+        assert_eq!(rename("/dir", "/file"), Err(Error::Denied));
+        assert_eq!(rename("/file", "/dir"), Err(Error::Exists));
+        assert_eq!(contents(storage, "/file").unwrap(), b"old");
+        assert!(rename("/other", "/free").is_ok());
     });
 }

@@ -5,11 +5,14 @@
 mod attributes;
 mod changes;
 mod policies;
+mod quota;
 mod uploads;
 
+use std::sync::Arc;
+
 use mioftpd::storage::{
-    Answer, Disk, Kind, Lookup, Memory, Operation, Placement, Result, Storage, Upload, VirtualPath,
-    Wait,
+    Answer, Disk, Kind, Lookup, Memory, Metered, Operation, Placement, Quota, Result, Storage,
+    Upload, Usage, VirtualPath, Wait,
 };
 
 /// Runs a test on each storage, empty.
@@ -20,6 +23,10 @@ fn each(test: impl Fn(&dyn Storage)) {
     }
     let memory = Memory::new();
     test(&memory);
+    let counted = Usage::default();
+    counted.count(&Memory::new()).unwrap();
+    let inner = Arc::new(Memory::new());
+    test(&Metered::new(inner, Arc::new(counted), Quota::default()));
     assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
 }
 
@@ -71,7 +78,8 @@ fn remove_file(storage: &dyn Storage, path: &str) -> Result<Answer> {
 
 fn rename(storage: &dyn Storage, from: &str, to: &str) -> Result<Answer> {
     let (from, to) = (at(from), at(to));
-    perform(storage, &Operation::Rename { from, to })
+    let replace = true;
+    perform(storage, &Operation::Rename { from, to, replace })
 }
 
 fn kind(storage: &dyn Storage, path: &str) -> Result<Kind> {

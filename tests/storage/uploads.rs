@@ -2,7 +2,9 @@
 
 use mioftpd::storage::{Error, Placement};
 
-use crate::{at, contents, create, each, furnish, make_directory, names, put, remove_directory};
+use crate::{
+    at, contents, create, each, furnish, make_directory, names, put, remove_directory, remove_file,
+};
 
 #[test]
 fn a_replacement_appears_whole() {
@@ -166,5 +168,45 @@ fn what_is_no_file_is_not_written() {
             create(storage, "/no/x", Placement::Unique).map(drop),
             Err(Error::NotFound)
         );
+    });
+}
+
+#[test]
+fn a_new_file_takes_no_name_that_is_taken() {
+    each(|storage| {
+        furnish(storage);
+        for path in ["/file", "/dir"] {
+            let refused = create(storage, path, Placement::New).map(drop);
+            assert!(matches!(refused, Err(Error::Exists | Error::IsDirectory)));
+        }
+        put(storage, "/new", Placement::New, b"new").unwrap();
+        assert_eq!(contents(storage, "/new").unwrap(), b"new");
+
+        let mut late = create(storage, "/late", Placement::New).unwrap();
+        put(storage, "/late", Placement::Replace, b"another's").unwrap();
+        assert_eq!(late.file.commit(), Err(Error::Exists));
+        drop(late);
+        assert_eq!(contents(storage, "/late").unwrap(), b"another's");
+        assert_eq!(names(storage, "/").unwrap(), ["dir", "file", "late", "new"]);
+    });
+}
+
+#[test]
+fn what_is_to_be_overwritten_or_appended_to_must_be_there() {
+    each(|storage| {
+        furnish(storage);
+        for placement in [Placement::Over, Placement::AppendExisting] {
+            let missing = create(storage, "/missing", placement).map(drop);
+            assert_eq!(missing, Err(Error::NotFound));
+        }
+        put(storage, "/file", Placement::Over, b"new").unwrap();
+        put(storage, "/file", Placement::AppendExisting, b"er").unwrap();
+        assert_eq!(contents(storage, "/file").unwrap(), b"newer");
+
+        let mut late = create(storage, "/file", Placement::Over).unwrap();
+        remove_file(storage, "/file").unwrap();
+        assert_eq!(late.file.commit(), Err(Error::NotFound));
+        drop(late);
+        assert_eq!(names(storage, "/").unwrap(), ["dir"]);
     });
 }

@@ -6,20 +6,21 @@
 
 use std::ops::RangeInclusive;
 
+use super::accounts::AccountDraft;
 use super::draft::Draft;
 use super::value::{Bad, Value, Written};
 use crate::limits::WORKERS;
 
-/// What stands behind a name in the file.
-pub(super) struct Key {
+/// What stands behind a name in the file, and its place in a `D`.
+pub(super) struct Key<D> {
     /// With its table in front: `timings.idle`.
     pub(super) path: &'static str,
     pub(super) takes: &'static str,
     pub(super) when: When,
     /// In pieces, or milliseconds.
     pub(super) range: Option<RangeInclusive<u64>>,
-    pub(super) read: fn(&mut Draft, Written<'_>) -> Result<Option<u64>, Bad>,
-    pub(super) show: fn(&Draft) -> Option<String>,
+    pub(super) read: fn(&mut D, Written<'_>) -> Result<Option<u64>, Bad>,
+    pub(super) show: fn(&D) -> Option<String>,
 }
 
 /// When a change comes into force.
@@ -37,7 +38,7 @@ const ANY_TIME: RangeInclusive<u64> = 0..=LONGEST;
 const LONGEST: u64 = 3650 * 24 * 3600 * 1000;
 const SOME: RangeInclusive<u64> = 1..=u32::MAX as u64;
 
-const fn takes<T: Value>(_: fn(&Draft) -> &T) -> &'static str {
+const fn takes<D, T: Value>(_: fn(&D) -> &T) -> &'static str {
     T::TAKES
 }
 
@@ -47,10 +48,10 @@ fn read<T: Value>(place: &mut T, written: Written<'_>) -> Result<Option<u64>, Ba
 }
 
 macro_rules! keys {
-    ($($path:literal: $($field:ident).+, $when:ident $(, $range:expr)?;)*) => {
+    ($draft:ty; $($path:literal: $($field:ident).+, $when:ident $(, $range:expr)?;)*) => {
         &[$(Key {
             path: $path,
-            takes: takes(|draft| &draft.$($field).+),
+            takes: takes(|draft: &$draft| &draft.$($field).+),
             when: When::$when,
             range: keys!(@range $($range)?),
             read: |draft, written| read(&mut draft.$($field).+, written),
@@ -62,7 +63,7 @@ macro_rules! keys {
 }
 
 /// All of them, in the order in which they are shown: those without a table first.
-pub(super) const KEYS: &[Key] = keys! {
+pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "directory": config.root, Start;
     "listen": config.listen, Start;
     "workers": config.workers, Start, 0..=WORKERS as u64;
@@ -115,15 +116,33 @@ pub(super) const KEYS: &[Key] = keys! {
     "tls.allow-clear": tls.policy.allow_clear, Live;
 };
 
-/// The tables that may be written several times, in double brackets.
-pub(super) const REPEATED: [&str; 1] = ["account"];
+/// Those of an account, whose table may be written several times.
+pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
+    "account.name": name, Live;
+    "account.password": hash, Live;
+    "account.password-file": password_file, Live;
+    "account.directory": account.root, Live;
+    "account.permissions": account.permissions, Live;
+    "account.enabled": account.enabled, Live;
+    "account.expires": expires, Live;
+    "account.addresses": account.addresses, Live;
+    "account.sessions": account.sessions, Live, SOME;
+    "account.umask": account.umask, Live;
+    "account.greeting": account.greeting, Live;
+    "account.rate-up": account.rate_up, Live, SOME;
+    "account.rate-down": account.rate_down, Live, SOME;
+    "account.quota-bytes": account.quota_bytes, Live;
+    "account.quota-files": quota_files, Live;
+};
 
 /// What may be written in a table, or outside of all with an empty name.
 pub(super) fn names_in(table: &str) -> String {
+    let paths = KEYS.iter().map(|key| key.path);
+    let paths = paths.chain(ACCOUNT_KEYS.iter().map(|key| key.path));
     let mut names: Vec<&str> = Vec::new();
-    for key in KEYS {
-        let name = match (table, key.path.split_once('.')) {
-            ("", None) => key.path,
+    for path in paths {
+        let name = match (table, path.split_once('.')) {
+            ("", None) => path,
             ("", Some((table, _))) => table,
             (_, Some((its, name))) if its == table => name,
             _ => continue,
@@ -131,9 +150,6 @@ pub(super) fn names_in(table: &str) -> String {
         if !names.contains(&name) {
             names.push(name);
         }
-    }
-    if table.is_empty() {
-        names.extend(REPEATED);
     }
     names.join(", ")
 }

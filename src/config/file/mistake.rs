@@ -9,7 +9,6 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::keys::Key;
 use super::units::show_duration;
 
 /// Why there is no configuration.
@@ -74,11 +73,11 @@ impl Wrong {
 }
 
 /// What a key takes that has a range.
-pub(super) fn within(key: &Key, range: &RangeInclusive<u64>) -> String {
-    if key.takes.starts_with("a time") {
+pub(super) fn within(takes: &str, range: &RangeInclusive<u64>) -> String {
+    if takes.starts_with("a time") {
         let shown = |milliseconds| show_duration(Duration::from_millis(milliseconds));
         let (least, most) = (shown(*range.start()), shown(*range.end()));
         return format!("a time from {least} to {most}");
     }
-    format!("{} from {} to {}", key.takes, range.start(), range.end())
+    format!("{takes} from {} to {}", range.start(), range.end())
 }

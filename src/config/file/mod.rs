@@ -26,11 +26,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use mistake::FileError;
-pub use show::{differing_until_the_next_start, show};
+pub use show::{keep_what_is_for_the_next_start, show};
 
 use crate::limits::CONFIG_BYTES;
+use accounts::AccountDraft;
 use draft::Draft;
-use keys::{KEYS, Key, names_in};
+use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
 use mistake::Wrong;
 use value::{Bad, Written};
 
@@ -98,7 +99,7 @@ struct Reader<'a> {
     text: &'a str,
     directory: &'a Path,
     draft: Draft,
-    accounts: Vec<accounts::Draft>,
+    accounts: Vec<(usize, AccountDraft)>,
     /// Where each key, and each table, is.
     places: BTreeMap<String, usize>,
     wrong: Vec<Wrong>,
@@ -118,7 +119,10 @@ impl Reader<'_> {
 
     fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
         if let Some(key) = KEYS.iter().find(|key| key.path == path) {
-            return self.key(key, value);
+            let mut draft = std::mem::replace(&mut self.draft, Draft::empty());
+            let set = self.set(key, &mut draft, value);
+            self.draft = draft;
+            return self.wrong.extend(set.err());
         }
         let below = format!("{path}.");
         let is_table = KEYS.iter().any(|key| key.path.starts_with(&below));
@@ -126,10 +130,7 @@ impl Reader<'_> {
             (DeValue::Table(table), _) if is_table => self.table(path, table),
             (DeValue::Array(array), "account") => {
                 for one in array {
-                    match accounts::Draft::read(one, self.directory) {
-                        Ok(account) => self.accounts.push(account),
-                        Err(wrong) => self.wrong.push(wrong),
-                    }
+                    self.account(one);
                 }
             }
             (_, "account") => self.fail(name, "account is written as [[account]]".to_owned()),
@@ -146,28 +147,56 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) {
+    fn account(&mut self, one: &Spanned<DeValue<'_>>) {
+        let Some(table) = one.get_ref().as_table() else {
+            return self.fail(one.span(), "account is written as [[account]]".to_owned());
+        };
+        let mut draft = AccountDraft::empty();
+        for (name, value) in table {
+            let path = format!("account.{}", name.get_ref());
+            match ACCOUNT_KEYS.iter().find(|key| key.path == path) {
+                Some(key) => {
+                    let set = self.set(key, &mut draft, value);
+                    self.wrong.extend(set.err());
+                }
+                None => {
+                    let names = names_in("account");
+                    let text = format!("no such key: {path}; [[account]] has {names}");
+                    self.fail(name.span(), text);
+                }
+            }
+        }
+        self.accounts.push((one.span().start, draft));
+    }
+
+    /// Puts what is written into the place of its key.
+    fn set<D>(
+        &self,
+        key: &Key<D>,
+        draft: &mut D,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), Wrong> {
         let written = Written {
             value: value.get_ref(),
             directory: self.directory,
         };
-        let text = match (key.read)(&mut self.draft, written) {
+        let (path, at) = (key.path, value.span().start);
+        let line = self.text.get(value.span()).unwrap_or("");
+        let line = line.lines().next().unwrap_or("");
+        let text = match (key.read)(draft, written) {
             Ok(amount) => match (amount, &key.range) {
                 (Some(amount), Some(range)) if !range.contains(&amount) => {
-                    self.takes(key, &mistake::within(key, range), value.span())
+                    let takes = mistake::within(key.takes, range);
+                    format!("{path} takes {takes}, not {line}")
                 }
-                _ => return,
+                _ => return Ok(()),
             },
-            Err(Bad::Because(why)) => format!("{}: {why}", key.path),
-            Err(Bad::Other) => self.takes(key, key.takes, value.span()),
+            Err(Bad::Because(why)) => format!("{path}: {why}"),
+            // It may be a password in the clear.
+            Err(Bad::Other) if path == "account.password" => format!("{path} takes {}", key.takes),
+            Err(Bad::Other) => format!("{path} takes {}, not {line}", key.takes),
         };
-        self.fail(value.span(), text);
-    }
-
-    fn takes(&self, key: &Key, what: &str, written: Range<usize>) -> String {
-        let written = self.text.get(written).unwrap_or("");
-        let line = written.lines().next().unwrap_or("");
-        format!("{} takes {what}, not {line}", key.path)
+        Err(Wrong { at, text })
     }
 
     fn fail(&mut self, place: Range<usize>, text: String) {
@@ -183,7 +212,8 @@ impl Reader<'_> {
         }
         if self.places.contains_key("account") {
             let config = &mut self.draft.config;
-            config.accounts = accounts::all(self.accounts, &mut config.sources)?;
+            let all = accounts::all(self.accounts, &mut config.sources);
+            config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
         }
         let is_tls = self.places.contains_key("tls");
         let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {

@@ -33,10 +33,38 @@ pub fn show(config: &Config, log: LevelFilter) -> String {
     text
 }
 
-/// The keys of `new` that say something else than `old`, and cannot change while a server runs.
-pub fn differing_until_the_next_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let [old, new] = [old, new].map(|config| Draft::of(config, LevelFilter::Info));
+/// What cannot change while a server runs stays in `new` as it is in `old`; says which keys would
+/// have.
+pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'static str> {
+    let [before, after] = [old, new].map(|config| Draft::of(config, LevelFilter::Info));
     let fixed = KEYS.iter().filter(|key| key.when == When::Start);
-    let differing = fixed.filter(|key| (key.show)(&old) != (key.show)(&new));
-    differing.map(|key| key.path).collect()
+    let differing = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
+    let differing = differing.map(|key| key.path).collect();
+    let Config {
+        listen,
+        root,
+        workers,
+        umask,
+        run_as,
+        sandbox,
+        passive_ports,
+        durability,
+        free_space_floor,
+        remove_unfinished,
+        ..
+    } = old.clone();
+    new.listen = listen;
+    new.root = root;
+    new.workers = workers;
+    new.umask = umask;
+    new.run_as = run_as;
+    new.sandbox = sandbox;
+    new.passive_ports = passive_ports;
+    new.durability = durability;
+    new.free_space_floor = free_space_floor;
+    new.remove_unfinished = remove_unfinished;
+    if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
+        new.listen.clone_from(&old.listen);
+    }
+    differing
 }

@@ -289,7 +289,12 @@ fn what_cannot_be_text_or_cannot_be_read_is_said() {
 
 #[test]
 fn what_is_for_the_next_start_is_known() {
-    let keys = |old, new| differing_until_the_next_start(&parsed(old).config, &parsed(new).config);
+    let keys = |old, new| {
+        let (old, mut new) = (parsed(old).config, parsed(new).config);
+        let keys = keep_what_is_for_the_next_start(&old, &mut new);
+        assert_eq!(keep_what_is_for_the_next_start(&old, &mut new), [""; 0]);
+        keys
+    };
     assert_eq!(
         keys("workers = 1", "workers = 1\n[timings]\nidle = 1"),
         [""; 0]

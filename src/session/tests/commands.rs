@@ -1,6 +1,7 @@
 //! Commands that depend on each other, or on what was agreed on.
 
 use super::*;
+use crate::storage::Operation;
 
 #[test]
 fn rnto_must_follow_rnfr_at_once() {
@@ -98,4 +99,51 @@ fn as_many_parts_are_combined_as_the_limit_says() {
         assert_eq!(heard.is_empty(), is_combined, "{length}: {heard}");
         talk.report(Report::Found(Ok(Findings::Combined)));
     }
+}
+
+#[test]
+fn each_change_asks_for_its_own_permission() {
+    for (line, needed) in [
+        ("DELE f", "delete"),
+        ("RNFR f", "rename"),
+        ("MKD d", "make-directories"),
+        ("RMD d", "remove-directories"),
+        ("MFMT 20200101000000 f", "times"),
+        ("SITE UTIME 20200101000000 f", "times"),
+        ("MFF Modify=20200101000000; f", "times"),
+        ("MFF UNIX.mode=644; f", "modes"),
+        ("MFF Modify=20200101000000;UNIX.mode=644; f", "times modes"),
+        ("SITE CHMOD 644 f", "modes"),
+        ("MLST f", "list"),
+        ("STAT f", "list"),
+        ("DSIZ d", "list"),
+    ] {
+        let needed: Permissions = needed.parse().unwrap();
+        let mut talk = Talk::logged_in_as(Account::anonymous(needed));
+        assert_eq!(talk.say(line), "", "{line}");
+        assert_eq!(talk.orders.len(), 1, "{line}");
+
+        for word in needed.to_string().split(' ') {
+            let all = Permissions::ALL.to_string();
+            let others: Vec<_> = all.split(' ').filter(|other| *other != word).collect();
+            let others = others.join(" ");
+            let account = Account::anonymous(others.parse().unwrap());
+            let mut talk = Talk::logged_in_as(account);
+            assert!(talk.say(line).starts_with("550 "), "{line} without {word}");
+            assert!(talk.orders.is_empty(), "{line} without {word}");
+        }
+    }
+}
+
+#[test]
+fn who_may_only_set_times_is_not_told_which_files_there_are() {
+    let mut talk = Talk::logged_in_as(Account::anonymous(Permissions::TIMES));
+    assert!(talk.say("MDTM f").starts_with("550 "));
+    assert!(talk.say("SIZE f").starts_with("550 "));
+    talk.say("MDTM 20200101000000 f");
+    let order = talk.order();
+    assert!(matches!(
+        order,
+        Order::Operate(Operation::SetAttributes(..))
+    ));
 }

@@ -1,10 +1,17 @@
 //! Who may say what, and how a conversation ends.
 
 use super::*;
-use crate::auth::Denial;
+use crate::auth::{Denial, Refusal};
 use crate::limits::Rate;
 
-const FIRST: Denial = Denial::Wrong { failures: 1 };
+const FIRST: Refusal = Refusal {
+    denial: Denial::Unproven,
+    failures: 1,
+};
+
+fn reader() -> Guest {
+    Guest::from(Account::anonymous(Permissions::READ))
+}
 
 #[test]
 fn the_same_is_said_for_known_and_unknown_names() {
@@ -43,8 +50,8 @@ fn what_others_have_failed_from_there_counts_up_to_a_limit() {
     for (failures, delay) in [(3, penalty * 3), (1000, longest), (u32::MAX, longest)] {
         talk.say("USER ann");
         talk.say("PASS wrong");
-        let denial = Denial::Wrong { failures };
-        talk.report(Report::Verified(Err(denial)));
+        let refusal = Refusal { failures, ..FIRST };
+        talk.report(Report::Verified(Err(refusal)));
         assert_eq!(
             talk.wait(delay.saturating_sub(Duration::from_millis(1))),
             ""
@@ -54,11 +61,25 @@ fn what_others_have_failed_from_there_counts_up_to_a_limit() {
 }
 
 #[test]
+fn who_is_kept_out_for_now_is_told_so_and_may_come_again() {
+    for denial in [Denial::Crowded, Denial::Busy] {
+        let mut talk = Talk::new(Mode::Serving);
+        let penalty = talk.settings.timings.penalty;
+        talk.say("USER ann");
+        talk.say("PASS secret");
+        assert_eq!(talk.report(Report::Verified(Err(denial.into()))), "");
+        let said = talk.wait(penalty);
+        assert!(said.starts_with("421 Too many "), "{said}");
+        assert!(talk.session.is_closing());
+    }
+}
+
+#[test]
 fn a_banned_address_hears_so_at_once() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ann");
     talk.say("PASS right");
-    let said = talk.report(Report::Verified(Err(Denial::Banned)));
+    let said = talk.report(Report::Verified(Err(Denial::Banned.into())));
     assert!(said.starts_with("421 "), "{said}");
     assert!(talk.session.is_closing());
 }
@@ -73,7 +94,7 @@ fn a_login_forgives_no_failures() {
         talk.wait(Duration::from_secs(5));
         talk.say("USER ftp");
         talk.say("PASS x");
-        let said = talk.report(Report::Verified(Ok(Rights::Read)));
+        let said = talk.report(Report::Verified(Ok(reader())));
         assert!(said.starts_with("230 "), "{said}");
     }
     talk.say("USER ann");
@@ -105,7 +126,7 @@ fn commands_before_a_login_are_slowed_and_after_it_are_not() {
     talk.say("USER ftp");
     talk.wait(second);
     talk.say("PASS x");
-    talk.report(Report::Verified(Ok(Rights::Read)));
+    talk.report(Report::Verified(Ok(reader())));
     for _ in 0..10 {
         assert!(talk.say("NOOP").starts_with("200 "));
         assert!(talk.session.accepts_command());
@@ -125,6 +146,70 @@ fn the_control_only_server_knows_no_login_and_slows_nobody() {
     for _ in 0..1000 {
         assert!(talk.say("NOOP").starts_with("200 "));
         assert!(talk.session.accepts_command());
+    }
+}
+
+#[test]
+fn how_long_a_verification_took_cannot_be_seen() {
+    let mut talk = Talk::new(Mode::Serving);
+    let penalty = talk.settings.timings.penalty;
+    talk.say("USER ann");
+    talk.say("PASS wrong");
+    assert_eq!(talk.wait(penalty / 2), "");
+    assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
+    assert!(talk.wait(penalty / 2).starts_with("530 "));
+}
+
+#[test]
+fn a_login_that_comes_too_late_is_none() {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.say("USER ann");
+    talk.say("PASS secret");
+    assert!(talk.wait(talk.settings.timings.login).starts_with("421 "));
+    let guest = Guest::from(Account::with_password("ann", "secret"));
+    assert_eq!(talk.report(Report::Verified(Ok(guest))), "");
+    assert!(talk.session.is_closing() && !talk.session.accepts_command());
+}
+
+/// Whose client has shown a certificate for `ann`, which is enough.
+fn vouched_for() -> Talk {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.settings.security = Some(SecurityPolicy {
+        certificate_login: true,
+        ..SecurityPolicy::default()
+    });
+    talk.report(Report::Secured(Some(b"ann".to_vec())));
+    assert_eq!(talk.say("USER ann"), "");
+    let vouch = talk.orders.pop_back();
+    assert_eq!(vouch, Some(Order::Vouch(b"ann".to_vec())));
+    talk
+}
+
+#[test]
+fn a_certificate_is_as_good_as_a_password() {
+    for (greeting, said) in [
+        (None, "232 User"),
+        (Some("Hello Ann."), "232 Hello Ann.\r\n"),
+    ] {
+        let mut talk = vouched_for();
+        let mut ann = Account::with_password("ann", "secret");
+        ann.greeting = greeting.map(str::to_owned);
+        let heard = talk.report(Report::Verified(Ok(Guest::from(ann))));
+        assert!(heard.starts_with(said), "{heard}");
+        assert!(talk.say("PWD").starts_with("257 "));
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_enough_is_no_failed_login() {
+    for denial in [Denial::Unproven, Denial::Expired, Denial::Crowded] {
+        let mut talk = vouched_for();
+        let heard = talk.report(Report::Verified(Err(denial.into())));
+        assert!(heard.starts_with("331 "), "{heard}");
+        talk.say("PASS wrong");
+        assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
+        let penalty = talk.settings.timings.penalty;
+        assert!(talk.wait(penalty).starts_with("530 "));
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::auth::Rights;
+use crate::auth::{Account, Guest, Permissions};
 #[cfg(feature = "digests")]
 use crate::errand::Assignment;
 use crate::errand::Findings;
@@ -30,10 +30,7 @@ impl Talk {
     fn new(mode: Mode) -> Self {
         let settings = Settings {
             mode,
-            accounts: Accounts {
-                anonymous: Some(Rights::ReadWrite),
-                named: None,
-            },
+            accounts: Arc::default(),
             passive_address: None,
             umask: Umask::new(0o022).unwrap(),
             zone: Zone::UTC,
@@ -68,11 +65,15 @@ impl Talk {
     }
 
     fn logged_in() -> Self {
+        Self::logged_in_as(Account::anonymous(Permissions::ALL))
+    }
+
+    fn logged_in_as(account: Account) -> Self {
         let mut talk = Self::new(Mode::Serving);
         talk.say("USER ftp");
         talk.say("PASS x");
         assert!(matches!(talk.orders.pop_back(), Some(Order::Verify(_))));
-        talk.report(Report::Verified(Ok(Rights::ReadWrite)));
+        talk.report(Report::Verified(Ok(Guest::from(account))));
         talk.heard();
         talk.orders.clear();
         talk

@@ -129,3 +129,23 @@ fn markers_are_acknowledged_while_there_is_room_for_replies() {
     talk.report(Report::Ended(Ending::Complete, 7));
     assert_eq!(talk.report(Report::Marked(mark())), "");
 }
+
+#[test]
+fn a_transfer_is_as_fast_as_the_account_may_be_that_way() {
+    let mut account = Account::anonymous(Permissions::ALL);
+    account.rate_up = Some(1);
+    account.rate_down = Some(2);
+    let mut talk = Talk::logged_in_as(account);
+    for (line, rate) in [("STOR f", Some(1)), ("RETR f", Some(2)), ("LIST", None)] {
+        talk.say("EPSV");
+        let address = "127.0.0.1:5000".parse().unwrap();
+        talk.report(Report::Listening(Some(address)));
+        talk.orders.clear();
+        talk.say(line);
+        assert!(
+            matches!(talk.order(), Order::Open(plan) if plan.rate == rate),
+            "{line}"
+        );
+        talk.report(Report::Opened(Err(Error::NotFound)));
+    }
+}

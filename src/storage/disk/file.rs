@@ -213,6 +213,7 @@ mod tests {
     use super::*;
     use crate::storage::disk::lookup::Root;
     use crate::storage::disk::place::Parent;
+    use crate::storage::disk::temporary::Condition;
     use rustix::fs::OFlags;
     use std::path::Path;
 
@@ -226,7 +227,8 @@ mod tests {
     fn broken(directory: &Path, durability: Durability) -> DiskFile {
         let root = Root::open(directory, None).unwrap();
         let parent = Parent::open(&root, b".", durability).unwrap();
-        let (_, replacement) = Replacement::begin(parent, b"file".to_vec()).unwrap();
+        let name = b"file".to_vec();
+        let (_, replacement) = Replacement::begin(parent, name, Condition::None).unwrap();
         let descriptor = root.find(b"file", OFlags::PATH, Wait::Allowed).unwrap();
         let policy = Policy {
             durability,

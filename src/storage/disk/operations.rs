@@ -57,7 +57,9 @@ pub(super) fn perform(
         (Operation::RemoveFile(path), _) => {
             remove(root, path, AtFlags::empty(), durability)?;
         }
-        (Operation::Rename { from, to }, _) => rename(root, from, to, durability)?,
+        (Operation::Rename { from, to, replace }, _) => {
+            rename(root, from, to, *replace, durability)?;
+        }
     }
     Ok(Answer::Done)
 }
@@ -99,7 +101,13 @@ fn remove(root: &Root, path: &VirtualPath, flags: AtFlags, durability: Durabilit
     parent.sync()
 }
 
-fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath, durability: Durability) -> Result<()> {
+fn rename(
+    root: &Root,
+    from: &VirtualPath,
+    to: &VirtualPath,
+    replace: bool,
+    durability: Durability,
+) -> Result<()> {
     refuse_reserved(from)?;
     refuse_new_reserved(to)?;
     let moves = from.parent() != to.parent();
@@ -109,8 +117,11 @@ fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath, durability: Durabil
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // Taken, or a file system that does not know the flag.
         Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            if is_directory(&to_parent, to)? {
-                return Err(Error::Exists);
+            match kind_at(&to_parent, to)? {
+                Some(FileType::Directory) => return Err(Error::Exists),
+                // Only on a file system without the flag is there a moment between the two calls.
+                Some(_) if !replace => return Err(Error::Denied),
+                _ => {}
             }
             rustix::fs::renameat(&from_parent, from, &to_parent, to)
         }
@@ -128,10 +139,10 @@ fn rename(root: &Root, from: &VirtualPath, to: &VirtualPath, durability: Durabil
     if moves { from_parent.sync() } else { Ok(()) }
 }
 
-fn is_directory(parent: &impl AsFd, name: &[u8]) -> Result<bool> {
+fn kind_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
     match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
-        Err(Errno::NOENT) => Ok(false),
+        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+        Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -9,7 +9,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::place::Parent;
@@ -49,7 +49,18 @@ pub(super) struct Replacement {
     directory: Parent,
     temporary: Vec<u8>,
     target: Vec<u8>,
+    condition: Condition,
     reservation: Option<Reservation>,
+}
+
+/// What must be so of the target's name when the file takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    None,
+    /// Nothing has it.
+    Free,
+    /// Something has it.
+    Taken,
 }
 
 /// Device and inode of an empty file that keeps a new name free for us.
@@ -57,7 +68,11 @@ type Reservation = (u64, u64);
 
 impl Replacement {
     /// Makes an empty file beside the `target` in `directory`.
-    pub(super) fn begin(directory: Parent, target: Vec<u8>) -> Result<(OwnedFd, Self)> {
+    pub(super) fn begin(
+        directory: Parent,
+        target: Vec<u8>,
+        condition: Condition,
+    ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         for attempt in 0..ATTEMPTS {
             let mut temporary = PREFIX.to_vec();
@@ -72,6 +87,7 @@ impl Replacement {
                         directory,
                         temporary,
                         target,
+                        condition,
                         reservation: None,
                     };
                     return Ok((file, replacement));
@@ -106,7 +122,29 @@ impl Replacement {
     /// The temporary file takes its place.
     pub(super) fn carry_out(&self) -> Result<()> {
         let directory = self.directory.as_fd();
-        rustix::fs::renameat(directory, &*self.temporary, directory, &*self.target)?;
+        let (from, to) = (&*self.temporary, &*self.target);
+        match self.condition {
+            Condition::Free => {
+                let flags = RenameFlags::NOREPLACE;
+                match rustix::fs::renameat_with(directory, from, directory, to, flags) {
+                    Err(Errno::INVAL | Errno::NOSYS) => self.link(),
+                    renamed => Ok(renamed?),
+                }
+            }
+            // Whoever removes the file this moment might as well have done so a moment later.
+            Condition::Taken if self.holder().is_none() => Err(Error::NotFound),
+            Condition::Taken | Condition::None => {
+                Ok(rustix::fs::renameat(directory, from, directory, to)?)
+            }
+        }
+    }
+
+    /// As a rename that replaces nothing, where the file system has none.
+    fn link(&self) -> Result<()> {
+        let directory = self.directory.as_fd();
+        let (from, to) = (&*self.temporary, &*self.target);
+        rustix::fs::linkat(directory, from, directory, to, AtFlags::empty())?;
+        self.unlink(from);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::file::DiskFile;
 use super::lookup::Root;
 use super::place::Parent;
-use super::temporary::{Replacement, is_reserved};
+use super::temporary::{Condition, Replacement, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
     Durability, Error, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
@@ -35,9 +35,15 @@ pub(super) fn create(
         return Err(Error::IsDirectory);
     }
     match placement {
-        Placement::Replace => replace(root, policy, path, umask),
+        Placement::Replace => replace(root, policy, path, Condition::None, umask),
+        Placement::New => replace(root, policy, path, Condition::Free, umask),
+        Placement::Over => replace(root, policy, path, Condition::Taken, umask),
         Placement::Unique => unique(root, policy, path, umask),
         Placement::Append => append(root, policy, path, umask),
+        Placement::AppendExisting => {
+            let descriptor = find(root, path, OFlags::empty())?;
+            in_place(descriptor, policy, path, None, false)
+        }
         Placement::At(offset) => {
             let descriptor = find(root, path, OFlags::empty())?;
             in_place(descriptor, policy, path, Some(offset), false)
@@ -57,11 +63,17 @@ fn replace(
     root: &Root,
     policy: Policy,
     path: &VirtualPath,
+    condition: Condition,
     umask: Option<Umask>,
 ) -> Result<Upload> {
     let target = Target::resolve(root, path, policy.durability)?;
+    match (condition, target.mode) {
+        (Condition::Free, Some(_)) => return Err(Error::Exists),
+        (Condition::Taken, None) => return Err(Error::NotFound),
+        _ => {}
+    }
     space::refuse_full(target.directory.as_fd(), policy.free_space_floor)?;
-    let (descriptor, replacement) = Replacement::begin(target.directory, target.name)?;
+    let (descriptor, replacement) = Replacement::begin(target.directory, target.name, condition)?;
     let file = DiskFile::pending(descriptor, replacement, policy);
     if let Some(mode) = target.mode.or_else(|| umask.map(new_mode)) {
         file.set_mode(mode)?;
@@ -77,7 +89,8 @@ fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>)
     let parent = path.parent();
     let directory = Parent::open(root, parent.from_root(), policy.durability)?;
     space::refuse_full(directory.as_fd(), policy.free_space_floor)?;
-    let (descriptor, replacement) = Replacement::begin(directory, path.name().to_vec())?;
+    let name = path.name().to_vec();
+    let (descriptor, replacement) = Replacement::begin(directory, name, Condition::None)?;
     let mut file = DiskFile::pending(descriptor, replacement, policy);
     if let Some(umask) = umask {
         file.set_mode(new_mode(umask))?;

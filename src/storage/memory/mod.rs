@@ -119,9 +119,10 @@ impl Memory {
         })
     }
 
-    fn pending(&self, target: &VirtualPath, reservation: Option<u64>) -> Fate {
+    fn pending(&self, target: &VirtualPath, how: Placement, reservation: Option<u64>) -> Fate {
         Fate::Pending {
             target: target.clone(),
+            placement: how,
             reservation,
             _pending: Arc::clone(&self.shared.pending),
         }
@@ -153,7 +154,7 @@ impl Storage for Memory {
             (Operation::MakeDirectory { path, umask }, _) => tree.make_directory(path, *umask)?,
             (Operation::RemoveDirectory(path), _) => tree.remove_directory(path)?,
             (Operation::RemoveFile(path), _) => tree.remove_file(path)?,
-            (Operation::Rename { from, to }, _) => tree.rename(from, to)?,
+            (Operation::Rename { from, to, replace }, _) => tree.rename(from, to, *replace)?,
         }
         Ok(Answer::Done)
     }
@@ -173,21 +174,28 @@ impl Storage for Memory {
         let mut tree = self.tree();
         let mut path = path.clone();
         let (contents, offset, fate) = match placement {
-            Placement::Replace => {
-                let existing = tree.file_to_write(&path)?;
+            Placement::Replace | Placement::New | Placement::Over => {
+                let existing = tree.file_to_replace(&path, placement)?;
                 self.refuse_full()?;
                 let mode = existing.map_or_else(|| file_mode(umask), |file| file.mode());
-                (tree.new_contents(mode), 0, self.pending(&path, None))
+                (
+                    tree.new_contents(mode),
+                    0,
+                    self.pending(&path, placement, None),
+                )
             }
             Placement::Unique => {
                 path = tree.free_name(&path)?;
                 self.refuse_full()?;
                 let reservation = tree.make_file(path.clone(), file_mode(umask)).id();
-                let fate = self.pending(&path, Some(reservation));
+                let fate = self.pending(&path, placement, Some(reservation));
                 (tree.new_contents(file_mode(umask)), 0, fate)
             }
-            Placement::Append => {
+            Placement::Append | Placement::AppendExisting => {
                 let existing = tree.file_to_write(&path)?;
+                if existing.is_none() && placement == Placement::AppendExisting {
+                    return Err(Error::NotFound);
+                }
                 self.refuse_full()?;
                 let contents =
                     existing.unwrap_or_else(|| tree.make_file(path.clone(), file_mode(umask)));
@@ -233,6 +241,7 @@ enum Fate {
     Settled,
     Pending {
         target: VirtualPath,
+        placement: Placement,
         /// The empty file that keeps a new name.
         reservation: Option<u64>,
         _pending: Arc<()>,
@@ -266,8 +275,13 @@ impl File for MemoryFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        if let Fate::Pending { target, .. } = &self.fate {
-            self.shared.tree().put_file(target, &self.contents)?;
+        if let Fate::Pending {
+            target, placement, ..
+        } = &self.fate
+        {
+            let mut tree = self.shared.tree();
+            tree.put_file(target, &self.contents, *placement)?;
+            drop(tree);
             self.fate = Fate::Settled;
         }
         Ok(())

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::storage::{Attributes, Entry, Error, Kind, Metadata, Result, Umask, VirtualPath};
+use crate::storage::{
+    Attributes, Entry, Error, Kind, Metadata, Placement, Result, Umask, VirtualPath,
+};
 
 /// When everything was last modified: 2001-09-09 01:46:40 UTC.
 const MODIFIED: i64 = 1_000_000_000;
@@ -152,6 +154,19 @@ impl Tree {
         }
     }
 
+    /// The file that an upload takes the place of, if it may.
+    pub(super) fn file_to_replace(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+    ) -> Result<Option<Arc<Contents>>> {
+        match (self.file_to_write(path)?, placement) {
+            (Some(_), Placement::New) => Err(Error::Exists),
+            (None, Placement::Over) => Err(Error::NotFound),
+            (existing, _) => Ok(existing),
+        }
+    }
+
     /// The name itself, or the first with a number behind it, that nothing has.
     pub(super) fn free_name(&self, path: &VirtualPath) -> Result<VirtualPath> {
         if path.is_root() {
@@ -184,9 +199,14 @@ impl Tree {
         contents
     }
 
-    /// Gives contents a name, in place of what has it.
-    pub(super) fn put_file(&mut self, path: &VirtualPath, contents: &Arc<Contents>) -> Result<()> {
-        self.file_to_write(path)?;
+    /// Gives contents a name, in place of what has it, if that may be so.
+    pub(super) fn put_file(
+        &mut self,
+        path: &VirtualPath,
+        contents: &Arc<Contents>,
+        placement: Placement,
+    ) -> Result<()> {
+        self.file_to_replace(path, placement)?;
         let node = Node::File(Arc::clone(contents));
         self.nodes.insert(path.clone(), node);
         Ok(())
@@ -246,13 +266,19 @@ impl Tree {
         }
     }
 
-    pub(super) fn rename(&mut self, from: &VirtualPath, to: &VirtualPath) -> Result<()> {
+    pub(super) fn rename(
+        &mut self,
+        from: &VirtualPath,
+        to: &VirtualPath,
+        replace: bool,
+    ) -> Result<()> {
         if from.is_root() || to.is_root() {
             return Err(Error::Denied);
         }
         let moving = self.node(from)?.clone();
         self.check_directory(&to.parent())?;
         match (&moving, self.nodes.get(to)) {
+            (_, Some(Node::File(_))) if !replace => return Err(Error::Denied),
             (_, None) | (Node::File(_), Some(Node::File(_))) => {}
             (_, Some(_)) => return Err(Error::Exists),
         }

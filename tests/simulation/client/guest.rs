@@ -56,6 +56,7 @@ pub(crate) struct Guest {
     pub(super) ports: u16,
     /// The TYPE that has been agreed on.
     pub(super) is_ascii: bool,
+    /// When it ended its side, or the last transfer after that ended: the server has to follow.
     pub(super) half_closed: Option<Duration>,
     /// ABOR, during this transfer.
     pub(super) has_aborted: bool,

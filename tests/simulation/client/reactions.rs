@@ -105,6 +105,9 @@ impl Guest {
     /// The final reply to a transfer command.
     fn conclude(&mut self, code: u16, since: Duration, world: &mut World) {
         self.data_dial = None;
+        // Behind a half-close a transfer may go on, and wait for its data connection: also for one
+        // that was arranged for a transfer which was refused. Only from here on all is said.
+        self.half_closed = self.half_closed.map(|_| world.now);
         let Some(haul) = &mut self.haul else {
             return;
         };

@@ -31,7 +31,7 @@ impl Guest {
         let manner = self.manner();
         let (verb, haul, upload, restart) = self.draw_transfer(manner);
         if self.rng.one_in(20) && !self.habits.pipelines {
-            // Nothing is arranged: 425, and no haul.
+            // Nothing is arranged, or what was for a transfer that was refused: 425, and no haul.
             lines.push(Line::new(haul.kind, verb));
             return lines;
         }

@@ -1,0 +1,173 @@
+//! Hashes of passwords: argon2id (RFC 9106), bcrypt, and SHA-512-crypt, verified; argon2id made.
+//!
+//! They are slow on purpose, some ten to some hundred milliseconds each, and argon2id takes its
+//! memory for as long; so none of this may run on the loop. What is kept is text that other
+//! programs read and write too.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, Params};
+use sha_crypt::{PasswordHasher, PasswordVerifier, ShaCrypt};
+
+use super::{BadHash, Password};
+
+/// Whether this build has any.
+pub const IS_BUILT_IN: bool = true;
+
+enum Kind {
+    Argon2id,
+    Bcrypt,
+    Sha512Crypt,
+}
+
+impl Kind {
+    fn of(text: &str) -> Option<Self> {
+        match text {
+            _ if text.starts_with("$argon2id$") => Some(Self::Argon2id),
+            _ if text.starts_with("$2b$") || text.starts_with("$2y$") => Some(Self::Bcrypt),
+            _ if text.starts_with("$6$") => Some(Self::Sha512Crypt),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `text` is a hash that can be verified against: nothing is found out about that when
+/// somebody wants to log in.
+pub(super) fn examine(text: &str) -> Result<(), BadHash> {
+    let is_readable = match Kind::of(text).ok_or(BadHash::UnknownKind)? {
+        Kind::Argon2id => PasswordHash::new(text).is_ok_and(|hash| {
+            hash.hash.is_some() && hash.salt.is_some() && params(&hash).is_some()
+        }),
+        Kind::Bcrypt => is_bcrypt(text),
+        Kind::Sha512Crypt => is_sha512_crypt(text),
+    };
+    is_readable.then_some(()).ok_or(BadHash::Malformed)
+}
+
+/// Whether it is the password that has this hash. Slow.
+pub(super) fn verify(password: &Password, text: &str) -> bool {
+    let password = password.as_bytes();
+    match Kind::of(text) {
+        Some(Kind::Argon2id) => Argon2::default().verify_password(password, text).is_ok(),
+        Some(Kind::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
+        Some(Kind::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
+        None => false,
+    }
+}
+
+/// The most memory that verifying this hash takes, in bytes.
+pub(super) fn memory(text: &str) -> usize {
+    let hash = PasswordHash::new(text).ok();
+    let params = hash.as_ref().and_then(params);
+    params.map_or(0, |params| params.block_count().saturating_mul(1024))
+}
+
+/// A hash to keep instead of a password: argon2id with a new salt, and with the least parameters
+/// that RFC 9106 and OWASP recommend where memory is scarce (19 MiB, two passes).
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn hash_password(password: &Password) -> Result<String, BadHash> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    let hash = hash.map_err(|_| BadHash::NoRandomness)?;
+    Ok(hash.to_string())
+}
+
+fn params(hash: &PasswordHash) -> Option<Params> {
+    Params::try_from(hash).ok()
+}
+
+fn is_bcrypt(text: &str) -> bool {
+    let cost = text
+        .parse()
+        .map(|parts: bcrypt::HashParts| parts.get_cost());
+    cost.is_ok_and(|cost| (4..=31).contains(&cost))
+}
+
+/// `$6$salt$hash`, or `$6$rounds=5000$salt$hash`: 86 characters of hash.
+fn is_sha512_crypt(text: &str) -> bool {
+    let fields: Vec<_> = text.split('$').skip(2).collect();
+    let hash = match fields.as_slice() {
+        [rounds, _, hash] => {
+            let rounds = rounds.strip_prefix("rounds=");
+            let rounds = rounds.and_then(|rounds| rounds.parse::<u32>().ok());
+            if !rounds.is_some_and(|rounds| (1000..=999_999_999).contains(&rounds)) {
+                return false;
+            }
+            hash
+        }
+        [_, hash] => hash,
+        _ => return false,
+    };
+    let is_character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
+    hash.len() == 86 && hash.bytes().all(is_character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of `secret`: made by this crate, by OpenSSL and by the C library's crypt(3).
+    const HASHES: [&str; 5] = [
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM",
+        "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
+        concat!(
+            "$6$rounds=1000$abcdefgh$nhYjN017qxiYztzyUpZtPnUQcnLy62KsunSLHNeLahp2EHPlAKmFFlrj",
+            "EwSXGo2kgY5hR2.peKEg2VGUqIJJu1"
+        ),
+        "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+        "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+    ];
+
+    #[test]
+    fn hashes_of_other_programs_are_verified() {
+        for hash in HASHES {
+            assert_eq!(examine(hash), Ok(()), "{hash}");
+            assert!(verify(&"secret".into(), hash), "{hash}");
+            for wrong in ["", "secre", "secrets", "Secret"] {
+                assert!(!verify(&wrong.into(), hash), "{hash} {wrong}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_verified_and_made_anew_each_time() {
+        let made = hash_password(&"p\u{e4}ss".into()).unwrap();
+        assert!(
+            made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{made}"
+        );
+        assert_eq!(examine(&made), Ok(()));
+        assert!(verify(&"p\u{e4}ss".into(), &made) && !verify(&"pass".into(), &made));
+        assert_ne!(hash_password(&"p\u{e4}ss".into()), Ok(made.clone()));
+        assert_eq!(memory(&made), 19 * 1024 * 1024);
+    }
+
+    #[test]
+    fn what_cannot_be_verified_is_found_out_before() {
+        for text in [
+            "",
+            "secret",
+            "$1$a$b",
+            "$2a$",
+            "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aaaa",
+            "$7$",
+        ] {
+            assert_eq!(examine(text), Err(BadHash::UnknownKind), "{text}");
+        }
+        for hash in HASHES {
+            let cut = &hash[..hash.len() - 1];
+            assert!(!verify(&"secret".into(), cut), "{cut}");
+        }
+        for text in [
+            "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0",
+            "$argon2id$v=19$m=1,t=0,p=1$c2FsdHNhbHRzYWx0$aaaaaaaaaaaaaaaaaaaaaa",
+            "$argon2id$",
+            "$2b$03$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+            "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIr",
+            "$6$saltsalt$TVLlQ",
+            &HASHES[2].replace("rounds=1000", "rounds=1"),
+        ] {
+            assert_eq!(examine(text), Err(BadHash::Malformed), "{text}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The conditions of an account, and what is its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::storage::Umask;
+
+use crate::Serving;
+use crate::support::until;
+
+fn ann() -> Account {
+    Account::with_password("ann", "secret")
+}
+
+/// The code that PASS gets.
+fn login_code(account: Account) -> u16 {
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut control = serving.connect();
+    control.command("USER ann", 331);
+    control.send("PASS secret");
+    control.reply().code
+}
+
+#[test]
+fn whoever_may_not_come_in_hears_what_a_wrong_password_hears() {
+    assert_eq!(login_code(ann()), 230);
+    let changes: [fn(&mut Account); 4] = [
+        |account| account.enabled = false,
+        |account| account.expires = Some(1_000_000_000),
+        |account| account.addresses = vec!["192.0.2.0/24".parse().unwrap()],
+        |account| account.secret = Account::with_password("ann", "other").secret,
+    ];
+    for change in changes {
+        let mut account = ann();
+        change(&mut account);
+        assert_eq!(login_code(account), 530);
+    }
+}
+
+#[test]
+fn as_many_as_may_be_are_there_at_once() {
+    let mut account = ann();
+    account.sessions = Some(1);
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut first = serving.log_in("ann", "secret");
+    let mut second = serving.connect();
+    second.command("USER ann", 331);
+    second.command("PASS secret", 421);
+    second.expect_end();
+
+    // Its seat is free again after REIN, after USER, and when it is gone.
+    first.command("REIN", 220);
+    drop(serving.log_in("ann", "secret"));
+    until("the seat of a client that left", || {
+        let mut control = serving.connect();
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        (control.reply().code == 230).then_some(())
+    });
+}
+
+#[test]
+fn an_account_has_its_own_greeting_directory_and_umask() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("hers"), "1").unwrap();
+    let mut account = ann();
+    account.greeting = Some("Hello Ann.\n230 is not over.\nNow.".to_owned());
+    account.root = Some(home.path().into());
+    account.umask = Umask::new(0o077);
+    let accounts = Accounts::new().with(account);
+    let serving = Serving::to(accounts.with(Account::anonymous(Permissions::ALL)));
+    fs::write(serving.path().join("public"), "2").unwrap();
+
+    let mut control = serving.connect();
+    control.command("USER ann", 331);
+    let greeting = control.command("PASS secret", 230);
+    assert_eq!(
+        greeting.lines,
+        ["230-Hello Ann.", " 230 is not over.", "230 Now."]
+    );
+    control.command("TYPE I", 200);
+    assert_eq!(control.retrieve("hers"), b"1");
+    control.store("new", b"x");
+    control.command("MKD made", 257);
+    control.command("SIZE public", 550);
+    control.command("SITE UMASK", 200);
+    let mode = |name: &str| {
+        home.path()
+            .join(name)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode()
+    };
+    assert_eq!((mode("new") & 0o777, mode("made") & 0o777), (0o600, 0o700));
+
+    // The same connection is somebody else's, in another place.
+    control.log_in("anonymous", "x");
+    assert_eq!(control.retrieve("public"), b"2");
+    control.command("SIZE hers", 550);
+    control.store("new", b"y");
+    assert_eq!(fs::read(serving.path().join("new")).unwrap(), b"y");
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_said_at_the_start() {
+    let mut account = ann();
+    account.root = Some("/nowhere/at/all".into());
+    let config = mioftpd::Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        root: Some(std::env::temp_dir()),
+        accounts: Accounts::new().with(account),
+        ..mioftpd::Config::default()
+    };
+    let error = mioftpd::Server::bind(config).err().unwrap().to_string();
+    assert!(error.contains("/nowhere/at/all"), "{error}");
+}
+
+#[test]
+fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
+    let mut account = ann();
+    (account.rate_up, account.rate_down) = (Some(1_000_000), Some(1_000_000));
+    let slow = Account {
+        name: b"bob".to_vec(),
+        rate_up: Some(1000),
+        rate_down: Some(1000),
+        ..account.clone()
+    };
+    let serving = Serving::to(Accounts::new().with(account).with(slow));
+    let content: Vec<u8> = (0..250_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let mut control = serving.log_in("ann", "secret");
+    control.store("f", &content);
+    assert_eq!(fs::read(serving.path().join("f")).unwrap(), content);
+    assert_eq!(control.retrieve("f"), content);
+
+    let mut control = serving.log_in("bob", "secret");
+    let data = control.passive();
+    control.command("RETR f", 150);
+    control.command("STAT", 211);
+    control.command("ABOR", 426);
+    control.expect(226);
+    drop(data);
+    control.command("NOOP", 200);
+}
+
+#[test]
+fn a_quota_is_for_what_is_there_and_for_what_comes() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("old"), [b'o'; 600]).unwrap();
+    let mut account = ann();
+    account.root = Some(home.path().into());
+    account.quota_bytes = Some(1000);
+    let serving = Serving::to(Accounts::new().with(account));
+    let mut control = serving.log_in("ann", "secret");
+    let mut store = |path: &str, size: usize| {
+        let data = control.passive();
+        control.send(&format!("STOR {path}"));
+        let code = control.expect_one_of(&[150, 450]).code;
+        if code == 150 {
+            data.send(&vec![b'n'; size]);
+            return control.expect_one_of(&[226, 552]).code;
+        }
+        code
+    };
+    // Its files are counted while the first client comes.
+    let first = until("the files to be counted", || {
+        Some(store("new", 400)).filter(|code| *code != 450)
+    });
+    assert_eq!(first, 226);
+    assert_eq!(store("old", 601), 552);
+    assert_eq!(fs::read(home.path().join("old")).unwrap(), [b'o'; 600]);
+    assert_eq!(store("old", 600), 226);
+    assert_eq!(store("one", 1), 552);
+    control.command("DELE new", 250);
+    control.command("ALLO 401", 552);
+    control.command("ALLO 400", 200);
+}
+
+/// As a server that was killed leaves it.
+const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+
+#[test]
+fn what_was_left_unfinished_goes_where_an_account_may_write() {
+    let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [mut hers, mut theirs] = [ann(), Account::anonymous(Permissions::READ)];
+    for (account, home) in [&mut hers, &mut theirs].into_iter().zip(&homes) {
+        account.root = Some(home.path().into());
+        fs::write(home.path().join(LEFT), "").unwrap();
+    }
+    let serving = Serving::to(Accounts::new().with(hers).with(theirs));
+    let [hers, theirs] = homes.map(|home| (home.path().join(LEFT), home));
+    until("the file to go", || (!hers.0.exists()).then_some(()));
+    assert!(theirs.0.exists());
+    drop(serving);
+}

@@ -1,0 +1,89 @@
+//! `--hash-password`: from a pipe one line, from a terminal twice and unseen.
+
+#![cfg(feature = "hashed-passwords")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+use support::mioftpd;
+
+fn hash_piped(line: &str) -> (bool, String) {
+    let mut child = mioftpd(["--hash-password"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It may be gone before it has read all.
+    let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), text)
+}
+
+#[test]
+fn one_line_is_hashed_anew_each_time() {
+    let (done, first) = hash_piped("correct horse\nbehind it\n");
+    assert!(done && first.starts_with("$argon2id$v=19$"), "{first}");
+    assert_eq!(first.lines().count(), 1);
+    assert_ne!(hash_piped("correct horse"), (true, first));
+    for wrong in ["", "\n", "a\x03b\n", &"x".repeat(5000)] {
+        assert_eq!(hash_piped(wrong), (false, String::new()), "{wrong:?}");
+    }
+}
+
+/// Types two lines when they are asked for; whether that succeeded, and all that was seen.
+fn hash_typed(lines: [&str; 2]) -> (bool, String) {
+    let mut master = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let path = std::ffi::OsStr::from_bytes(name.as_bytes());
+    let terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let mut child = mioftpd(["--hash-password"])
+        .stdin(terminal.try_clone().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(terminal.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let mut seen = Vec::new();
+    for line in lines {
+        let before = seen.len();
+        while !seen[before..].ends_with(b": ") {
+            let mut byte = [0];
+            master.read_exact(&mut byte).unwrap();
+            seen.extend(byte);
+        }
+        writeln!(master, "{line}").unwrap();
+    }
+    let done = child.wait().unwrap().success();
+    child.stdout.take().unwrap().read_to_end(&mut seen).unwrap();
+    let modes = tcgetattr(&terminal).unwrap().local_modes;
+    assert!(modes.contains(LocalModes::ECHO | LocalModes::ISIG));
+    (done, String::from_utf8(seen).unwrap())
+}
+
+#[test]
+fn a_terminal_is_asked_twice_and_shows_nothing() {
+    let (done, seen) = hash_typed(["secret", "secret"]);
+    assert!(done && seen.contains("$argon2id$"), "{seen}");
+    assert!(!seen.contains("secret"), "{seen}");
+    let (done, seen) = hash_typed(["secret", "secreT"]);
+    assert!(!done && !seen.contains("$argon2id$"), "{seen}");
+}
+
+#[test]
+fn what_would_end_a_program_ends_it_and_leaves_the_terminal_as_it_was() {
+    assert!(!hash_typed(["\x03", "\x03"]).0);
+}

@@ -1,0 +1,150 @@
+//! A storage with a quota: exact to the byte and to the file, and nothing is lost count of.
+
+use std::sync::Arc;
+
+use mioftpd::storage::{
+    Answer, Error, Memory, Metered, Operation, Placement, Quota, Storage, Usage,
+};
+use proptest::prelude::*;
+
+use crate::{at, contents, create, perform, put, remove_file, rename};
+
+const ENOUGH: u64 = 1 << 20;
+
+fn quota(bytes: u64, files: u64) -> Quota {
+    Quota {
+        bytes: Some(bytes),
+        files: Some(files),
+    }
+}
+
+fn counted(memory: &Memory, quota: Quota) -> Metered {
+    let usage = Usage::default();
+    usage.count(memory).unwrap();
+    Metered::new(Arc::new(memory.clone()), Arc::new(usage), quota)
+}
+
+/// How many bytes are left.
+fn left(storage: &dyn Storage) -> u64 {
+    match perform(storage, &Operation::Space(at("/"))) {
+        Ok(Answer::Size(bytes)) => bytes,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn bytes_are_counted_exactly_and_the_old_file_stays() {
+    let memory = Memory::new().with_file("/d/f", &[b'x'; 60]);
+    let storage = counted(&memory, quota(100, 10));
+    for (size, fits) in [(39, true), (40, true), (41, false)] {
+        let stored = put(&storage, "/new", Placement::Replace, &vec![b'n'; size]);
+        assert_eq!(stored.is_ok(), fits, "{size}");
+        assert!(fits || stored == Err(Error::QuotaExceeded));
+    }
+    assert_eq!((left(&storage), memory.temporaries()), (0, 0));
+    assert_eq!(contents(&storage, "/new").unwrap().len(), 40);
+    // What is replaced makes room for what replaces it.
+    put(&storage, "/d/f", Placement::Replace, &[b'y'; 60]).unwrap();
+    let appended = put(&storage, "/new", Placement::Append, b"1");
+    assert_eq!(appended, Err(Error::QuotaExceeded));
+    put(&storage, "/new", Placement::At(39), b"2").unwrap();
+    remove_file(&storage, "/new").unwrap();
+    assert_eq!(left(&storage), 40);
+}
+
+#[test]
+fn files_are_counted_exactly() {
+    let memory = Memory::new().with_file("/f", b"x").with_file("/g", b"x");
+    let storage = counted(&memory, quota(ENOUGH, 3));
+    put(&storage, "/new", Placement::Replace, b"").unwrap();
+    for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
+        let refused = create(&storage, "/one-more", placement).map(drop);
+        assert_eq!(refused, Err(Error::QuotaExceeded));
+    }
+    put(&storage, "/new", Placement::Replace, b"other").unwrap();
+    rename(&storage, "/f", "/g").unwrap();
+    put(&storage, "/one-more", Placement::Unique, b"").unwrap();
+}
+
+#[test]
+fn two_uploads_do_not_both_get_the_last_of_it() {
+    let storage = counted(&Memory::new(), quota(100, 10));
+    let first = create(&storage, "/a", Placement::Replace).unwrap();
+    let mut second = create(&storage, "/b", Placement::Replace).unwrap();
+    first.file.write_at(&[0; 60], 0).unwrap();
+    assert_eq!(second.file.write_at(&[0; 60], 0), Err(Error::QuotaExceeded));
+    drop(first);
+    second.file.write_at(&[0; 60], 0).unwrap();
+    second.file.commit().unwrap();
+    assert_eq!(left(&storage), 40);
+}
+
+#[test]
+fn nothing_is_granted_before_it_is_counted() {
+    let memory = Memory::new();
+    let usage = Arc::new(Usage::default());
+    let with = |quota| Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota);
+    let refused = create(&with(quota(100, 1)), "/f", Placement::Replace).map(drop);
+    assert_eq!(refused, Err(Error::NotCounted));
+    assert!(put(&with(Quota::default()), "/f", Placement::Replace, b"x").is_ok());
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    /// With how much of it is promised to stay when it is cut; `None`: it is not cut.
+    Put(usize, usize, Placement, Option<u64>),
+    Remove(usize),
+    Rename(usize, usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let placement = proptest::sample::select(vec![
+        Placement::Replace,
+        Placement::New,
+        Placement::Over,
+        Placement::Append,
+        Placement::AppendExisting,
+        Placement::At(3),
+        Placement::Unique,
+    ]);
+    let cut = proptest::option::of(0..20_u64);
+    prop_oneof![
+        (0..4_usize, 0..20_usize, placement, cut)
+            .prop_map(|(path, size, placement, cut)| Act::Put(path, size, placement, cut)),
+        (0..4_usize).prop_map(Act::Remove),
+        (0..4_usize, 0..4_usize).prop_map(|(from, to)| Act::Rename(from, to)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_done_a_new_count_is_the_same(acts in proptest::collection::vec(act(), 0..30)) {
+        let memory = Memory::new().with_file("/a", b"12345").with_directory("/d");
+        let storage = counted(&memory, quota(60, 4));
+        let path = |number: usize| ["/a", "/b", "/d/a", "/d/b"][number];
+        for act in acts {
+            match act {
+                Act::Put(number, size, placement, cut) => {
+                    let Ok(mut upload) = create(&storage, path(number), placement) else {
+                        continue;
+                    };
+                    let written = upload.file.write_at(&vec![b'x'; size], upload.offset);
+                    let _ = match cut {
+                        None if written.is_ok() => upload.file.commit(),
+                        Some(first) if first > 10 => upload.file.commit_first(first - 10),
+                        _ => Ok(()),
+                    };
+                }
+                Act::Remove(number) => drop(remove_file(&storage, path(number))),
+                Act::Rename(from, to) => drop(rename(&storage, path(from), path(to))),
+            }
+            let anew = counted(&memory, quota(60, 4));
+            prop_assert_eq!(left(&storage), left(&anew));
+            prop_assert!(memory.names().len() <= 4 + 1);
+            let may = |storage: &dyn Storage| create(storage, "/one", Placement::New).map(drop);
+            prop_assert_eq!(may(&storage), may(&anew));
+        }
+    }
+}
