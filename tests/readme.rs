@@ -114,6 +114,11 @@ fn the_configuration_file_means_what_is_said() {
     fill(here.path());
     let text = shown
         .replace("/srv/files", here.path().to_str().unwrap())
+        .replace("/srv/ann", here.path().to_str().unwrap())
+        .replace(
+            "/etc/ann.password",
+            here.path().join("README.md").to_str().unwrap(),
+        )
         .replace("0.0.0.0:21", "127.0.0.1:0");
     let file = here.path().join("mioftpd.toml");
     fs::write(&file, text).unwrap();
@@ -137,6 +142,7 @@ fn the_configuration_file_means_what_is_said() {
             let words = own.chain(words.into_iter().map(Into::into));
             let server = Starter::default().program(words).start();
             assert_eq!(server.login().retrieve("README.md"), b"README.md");
+            server.connect().log_in("ann", "README.md");
         }
     }
 }

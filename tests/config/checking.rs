@@ -18,7 +18,7 @@ fn a_good_one_is_shown_and_is_0() {
     fs::write(world.path("secret"), "a secret\n").unwrap();
     world.write(
         "[timings]\nidle = 90\n[[account]]\nname = \"ann\"\npassword-file = \"secret\"\n\
-         permissions = \"write\"",
+         permissions = \"all\"",
     );
     let output = world.run(&["--check"]);
     let (shown, said) = (text(&output.stdout), text(&output.stderr));
@@ -60,6 +60,10 @@ fn what_would_fail_is_said_and_is_1() {
         ),
         ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
         ("run-as = \"0\"", "is root"),
+        (
+            "[[account]]\nname = \"ftp\"\ndirectory = \"none\"",
+            "none: No such file",
+        ),
     ] {
         world.write(text);
         let (code, found) = check(&world);

@@ -41,8 +41,8 @@ fn options_win_over_the_file() {
         (&["--allow-fxp"], "allow-fxp = true"),
         (&["--allow-combine"], "allow-combine = true"),
         (&["-u", "bob", "--password-file", secret], "name = \"bob\""),
-        (&["--anonymous"], "permissions = \"read\""),
-        (&["--writable"], "permissions = \"write\""),
+        (&["--anonymous"], "permissions = \"list retrieve\""),
+        (&["--writable"], "permissions = \"list retrieve create"),
         (&[other.to_str().unwrap()], "/other\""),
     ] {
         let shown = in_force(&world, arguments);

@@ -21,7 +21,7 @@ fn is_turned_away(address: Ipv4Addr, to: SocketAddr) {
 }
 
 const ANN: &str =
-    "\n[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"write\"\n";
+    "\n[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n";
 
 /// A world with an account that has a password.
 fn with_ann() -> World {

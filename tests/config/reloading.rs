@@ -45,7 +45,7 @@ fn who_is_logged_in_stays_so_and_others_need_the_new_account() {
     let server = world.start("");
     let mut inside = server.login();
     fs::write(world.path("secret"), "a secret").unwrap();
-    let ann = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"write\"";
+    let ann = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"";
     change(&world, &server, ann, READ);
     inside.command("MKD new", 257);
     let mut control = server.connect();
@@ -56,6 +56,39 @@ fn who_is_logged_in_stays_so_and_others_need_the_new_account() {
     fs::write(world.path("secret"), "another").unwrap();
     change(&world, &server, ann, READ);
     server.connect().log_in("ann", "another");
+}
+
+#[test]
+fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
+    let world = World::new();
+    fs::create_dir(world.path("root/own")).unwrap();
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    fs::write(world.path("root/own/mine"), "mine").unwrap();
+    let server = world.start("");
+    let mut inside = server.login();
+    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\ndirectory";
+    change(&world, &server, &format!("{account} = \"root/own\""), READ);
+    assert_eq!(server.login().retrieve("mine"), b"mine");
+    assert_eq!(inside.retrieve("f"), b"content");
+    // Another one by the same name.
+    change(&world, &server, &format!("{account} = \"root\""), READ);
+    assert_eq!(server.login().retrieve("f"), b"content");
+    change(&world, &server, &format!("{account} = \"missing\""), KEPT);
+    server.wait_for_log("missing: No such file");
+    assert_eq!(server.login().retrieve("f"), b"content");
+}
+
+#[test]
+fn who_is_there_still_counts() {
+    let world = World::new();
+    let account = "[[account]]\nname = \"anonymous\"\nsessions";
+    let server = world.start(&format!("{account} = 3"));
+    let mut inside = server.login();
+    change(&world, &server, &format!("{account} = 1"), READ);
+    let mut other = server.connect();
+    other.command("USER ftp", 331);
+    other.command("PASS x", 421);
+    inside.command("NOOP", 200);
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn a_certificate_is_enough_to_log_in() {
     for (login, code) in [(false, 331), (true, 232)] {
         let server = world.start(&format!(
             "{SELF_SIGNED}client-authority = \"clients.pem\"\nclient-login = {login}\n\
-             [[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"write\""
+             [[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\""
         ));
         Secure::auth(&server, Some(copy(&friend))).command("USER ann", code);
     }

@@ -41,7 +41,7 @@ impl World {
         }
         all.push_str(text);
         if !text.contains("[[account]]") {
-            all.push_str("\n[[account]]\nname = \"anonymous\"\npermissions = \"write\"\n");
+            all.push_str("\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n");
         }
         // By rename, as careful programs do it: no reader sees half of it.
         fs::write(self.path("new"), all).unwrap();

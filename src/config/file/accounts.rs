@@ -6,8 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::account_value::Moment;
 use super::keys::ACCOUNT_KEYS;
-use super::value::{Moment, quoted};
+use super::value::quoted;
 use crate::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
 
 /// One that is written.

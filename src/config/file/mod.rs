@@ -7,6 +7,7 @@
 //! It owns what a file means, and says of every mistake where it stands and what would be right.
 //! A file is read as a whole or not at all. It is laid under the command line by whoever has one.
 
+mod account_value;
 mod accounts;
 mod draft;
 mod keys;

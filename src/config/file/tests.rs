@@ -23,8 +23,8 @@ fn shown(text: &str) -> String {
 }
 
 /// The line of the example about a key, as it is there: perhaps behind a `#`.
-fn line_of<'t>(text: &'t str, key: &Key) -> &'t str {
-    let (wanted, name) = key.path.split_once('.').unwrap_or(("", key.path));
+fn line_of<'t>(text: &'t str, path: &str) -> &'t str {
+    let (wanted, name) = path.split_once('.').unwrap_or(("", path));
     let mut table = "";
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix('[') {
@@ -35,7 +35,7 @@ fn line_of<'t>(text: &'t str, key: &Key) -> &'t str {
             return line;
         }
     }
-    panic!("{} is not in the example", key.path)
+    panic!("{path} is not in the example")
 }
 
 /// Which of the lines are only in one of two.
@@ -53,7 +53,7 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
     const OWN: &str = "[tls]\nself-signed = true\n";
     let (example, _directory) = example();
     for key in KEYS {
-        let line = line_of(&example, key);
+        let line = line_of(&example, key.path);
         let (_, name) = key.path.split_once('.').unwrap_or(("", key.path));
         let (with, without) = match (key.path, line.strip_prefix('#')) {
             ("charset", _) if !crate::protocol::charset::IS_BUILT_IN => continue,
@@ -84,21 +84,77 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
 }
 
 #[test]
+fn every_value_of_the_accounts_in_the_example_is_in_force() {
+    let (example, directory) = example();
+    let secret = directory.path().join("secret");
+    let password = format!("password-file = {secret:?}\n");
+    let base = format!("[[account]]\nname = \"bob\"\n{password}");
+    for key in ACCOUNT_KEYS {
+        let line = line_of(&example, key.path);
+        let name = key.path.trim_start_matches("account.");
+        let with = match name {
+            "name" => base.replace("bob", "eve"),
+            "password" if !crate::auth::IS_BUILT_IN => continue,
+            "password" => {
+                let text = base.replace(&password, line.trim_start_matches('#'));
+                let secret = &parsed(&text)
+                    .config
+                    .accounts
+                    .get(b"bob")
+                    .unwrap()
+                    .secret
+                    .clone();
+                assert!(matches!(secret, crate::auth::Secret::Phc(_)));
+                continue;
+            }
+            "password-file" => continue,
+            _ => format!("{base}{line}\n"),
+        };
+        let (with, without) = (shown(&with), shown(&base));
+        let changed = difference(&with, &without);
+        assert!((1..=2).contains(&changed.len()), "{name}: {changed:?}");
+        assert!(
+            changed.iter().all(|line| line.starts_with(name)),
+            "{name}: {changed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_password_in_the_clear_is_refused_and_not_repeated() {
+    for value in ["\"hunter2\"", "[\"hunter2\"]", "\"$hunter2\""] {
+        let said = mistake(&format!("[[account]]\npassword = {value}"));
+        assert!(said.starts_with("f:2:12: account.password"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn an_account_ends_at_the_moment_that_is_written() {
+    for (text, expected) in [
+        ("1970-01-02", 86_400),
+        ("1970-01-02T00:00:01Z", 86_401),
+        ("1970-01-02 01:00:00+01:00", 86_400),
+        ("1970-01-01 23:30:00-00:30", 86_400),
+        ("1970-01-02T00:00:00", 86_400),
+    ] {
+        let text = format!("[[account]]\nname = \"ftp\"\nexpires = {text}");
+        let accounts = parsed(&text).config.accounts;
+        let account = accounts.get(b"anonymous").unwrap();
+        assert_eq!(account.expires, Some(expected), "{text}");
+        assert!(shown(&text).contains("expires = 1970-01-02T00:00:0"));
+    }
+}
+
+#[test]
 #[cfg(feature = "tls")]
 fn what_is_shown_is_read_as_the_same() {
-    let (example, _directory) = example();
+    let (example, directory) = example();
+    let password = format!("password-file = {:?}", directory.path().join("secret"));
     for text in [&example, "", "[tls]\nself-signed = true\n"] {
         let shown_once = shown(text);
-        // Passwords are not shown, so that what has one cannot be read.
-        let readable = shown_once
-            .split("\n[[account]]\nname = \"ann\"")
-            .next()
-            .unwrap();
-        let again = shown(readable);
-        assert!(
-            shown_once.starts_with(again.trim_end()),
-            "{shown_once}\n---\n{again}"
-        );
+        let readable = shown_once.replace("# password is not shown", &password);
+        assert_eq!(shown(&readable), shown_once);
         assert!(!shown_once.contains("a secret"));
     }
 }
@@ -251,17 +307,59 @@ fn what_does_not_fit_together_has_its_place_too() {
             "f:3:1",
             "goes with tls.client-authority",
         ),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_an_account_is_said_of_it() {
+    are_said(&[
         ("[[account]]", "f:1:1", "needs a name"),
-        ("[[account]]\nname = \"ann\"", "f:1:1", "password-file"),
+        (
+            "[[account]]\nname = \"ann\"",
+            "f:1:1",
+            "needs password = \"HASH\" or password-file",
+        ),
+        (
+            "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
+            "f:1:1",
+            "takes any password",
+        ),
         (
             "[[account]]\nnmae = \"ann\"",
             "f:2:1",
             "[[account]] has name",
         ),
         (
-            "[[account]]\nname = \"ftp\"\npermissions = \"w\"",
-            "f:3:15",
-            "\"read\" or \"write\"",
+            "[[account]]\npermissions = \"w\"",
+            "f:2:15",
+            "no such permission: 'w'; there are",
+        ),
+        (
+            "[[account]]\npermissions = 7",
+            "f:2:15",
+            "permissions takes permissions, as in",
+        ),
+        (
+            "[[account]]\nexpires = \"never\"",
+            "f:2:11",
+            "a date, as in 2027-12-31",
+        ),
+        ("[[account]]\nexpires = 07:32:00", "f:2:11", "a date"),
+        ("[[account]]\nsessions = 0", "f:2:12", "a number from 1"),
+        (
+            "[[account]]\nquota-bytes = \"1G\"",
+            "f:2:15",
+            "a size, as in",
+        ),
+        (
+            "[[account]]\nname = \"ann\"\npassword-file = \"/no\"",
+            "f:1:1",
+            "/no: No such file",
+        ),
+        (
+            "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"",
+            "f:3:1",
+            "there twice",
         ),
     ]);
 }
