@@ -62,6 +62,7 @@
 //!   errand     long work on files without a data connection, in slices: digests, sizes of trees
 //!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
 //!   auth       who may log in, from where, and what they may do then; who has failed to too often
+//!   observe    what others hear of transfers that are over: the transfer log, events of uploads
 //!   net        sockets, TLS over them, passive ports: the operating system behind small traits
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain
@@ -75,9 +76,9 @@
 //! and writes does not see the difference.
 //!
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
-//! plain data of `storage`, `auth`, `transfer` and `errand`, so it can be tested, and is, without a
-//! socket or a file. `net`, `storage`, `auth`, `transfer`, `errand` and `workers` know no session,
-//! [`sandbox`] knows nobody. Only [`reactor`] knows everybody. A test reads the sources and fails
+//! plain data of `storage`, `auth`, `transfer`, `errand` and `observe`, so it can be tested, and
+//! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `errand`, `observe` and
+//! `workers` know no session, [`sandbox`] knows nobody. Only [`reactor`] knows everybody. A test reads the sources and fails
 //! where an import breaks this.
 //!
 //! The reactor reaches the outside through four seams and nothing else: [`net::Network`],
@@ -120,6 +121,7 @@ pub mod errand;
 pub mod limits;
 pub mod logging;
 pub mod net;
+pub mod observe;
 pub mod protocol;
 pub mod reactor;
 pub mod sandbox;

@@ -4,6 +4,8 @@
 //! a thread owns it; a record that finds the channel full is counted, and the count is reported
 //! with the next one that fits. Nothing here knows what is logged.
 
+mod journal;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -144,33 +146,51 @@ fn shortened(mut text: String) -> String {
 }
 
 fn print_all(receiver: &Receiver<Message>, dropped: &AtomicU64) {
-    let printer = SimpleLogger::new()
-        .with_level(LevelFilter::Trace)
-        .with_utc_timestamps();
+    let printer = Printer::new();
     while let Ok(Message::Line {
         level,
         target,
         text,
     }) = receiver.recv()
     {
-        print(&printer, level, target, &text);
+        printer.print(level, target, &text);
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let text = format!("{lost} log lines were lost: they came faster than they print");
-            print(&printer, Level::Warn, "mioftpd", &text);
+            printer.print(Level::Warn, "mioftpd", &text);
         }
     }
 }
 
-fn print(printer: &SimpleLogger, level: Level, target: &str, text: &str) {
-    let args = format_args!("{text}");
-    let record = Record::builder()
-        .level(level)
-        .target(target)
-        .args(args)
-        .build();
-    // It panics when nobody reads what it prints; the next line may find a reader again.
-    let _ = catch_unwind(AssertUnwindSafe(|| printer.log(&record)));
+/// How a line looks.
+enum Printer {
+    Simple(SimpleLogger),
+    Journal,
+}
+
+impl Printer {
+    fn new() -> Self {
+        if journal::is_stderr() {
+            return Self::Journal;
+        }
+        let logger = SimpleLogger::new().with_level(LevelFilter::Trace);
+        Self::Simple(logger.with_utc_timestamps())
+    }
+
+    fn print(&self, level: Level, target: &str, text: &str) {
+        let logger = match self {
+            Self::Journal => return journal::print(level, text),
+            Self::Simple(logger) => logger,
+        };
+        let args = format_args!("{text}");
+        let record = Record::builder()
+            .level(level)
+            .target(target)
+            .args(args)
+            .build();
+        // It panics when nobody reads what it prints; the next line may find a reader again.
+        let _ = catch_unwind(AssertUnwindSafe(|| logger.log(&record)));
+    }
 }
 
 #[cfg(test)]

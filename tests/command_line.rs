@@ -283,3 +283,103 @@ fn sigterm_ends_idle_sessions_with_421_and_exits_0() {
     }
     assert_eq!(server.wait().code(), Some(0));
 }
+
+#[test]
+#[cfg(feature = "tls")]
+fn options_of_tls_that_do_not_fit_together_are_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let certificate = "--tls-cert FILE and --tls-key FILE, or --tls-self-signed";
+    for (arguments, words) in [
+        (
+            &["--tls-cert", "c"][..],
+            &["--tls-cert", "--tls-key FILE"][..],
+        ),
+        (&["--tls-key", "k"], &["--tls-key", "--tls-cert FILE"]),
+        (
+            &["--tls-cert", "c", "--tls-key", "k", "--tls-self-signed"],
+            &["either --tls-self-signed, or --tls-cert and --tls-key"],
+        ),
+        (
+            &["--tls-cert", "c", "--tls-key", "k", "--state-dir", "d"],
+            &["--state-dir goes with --tls-self-signed"],
+        ),
+        (&["--state-dir", "d"], &["--state-dir", certificate]),
+        (
+            &["--tls-listen", "127.0.0.1:0"],
+            &["--tls-listen", certificate],
+        ),
+        (&["--tls-require", "login"], &["--tls-require", certificate]),
+        (
+            &["--tls-data-session", "off"],
+            &["--tls-data-session", certificate],
+        ),
+        (
+            &["--tls-client-ca", "ca"],
+            &["--tls-client-ca", certificate],
+        ),
+        (&["--tls-allow-ccc"], &["--tls-allow-ccc", certificate]),
+        (
+            &["--tls-self-signed", "--tls-client-required"],
+            &["--tls-client-required", "--tls-client-ca FILE"],
+        ),
+        (
+            &["--tls-self-signed", "--tls-client-login"],
+            &["--tls-client-login", "--tls-client-ca FILE"],
+        ),
+        (
+            &["--tls-self-signed", "--tls-listen", "990"],
+            &["990", "0.0.0.0:990"],
+        ),
+        (
+            &["--tls-self-signed", "--tls-require", "all"],
+            &["all", "none, login, control or data"],
+        ),
+        (
+            &["--tls-self-signed", "--tls-data-session", "maybe"],
+            &["maybe", "off, observe or require"],
+        ),
+    ] {
+        fails(&[arguments, &[root]].concat(), 2, words);
+    }
+    fails(&["--tls-self-signed"], 2, &["--tls-self-signed", "DIR"]);
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_certificate_that_cannot_be_used_is_1_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let authority = support::certificates::Authority::new();
+    let (one, other) = (authority.server("one"), authority.server("other"));
+    let garbage = folder.path().join("garbage");
+    fs::write(&garbage, "no PEM at all").unwrap();
+    let missing = folder.path().join("missing");
+    for (certificate, key, named) in [
+        (&missing, &one.key_file, &missing),
+        (&one.certificate_file, &missing, &missing),
+        (&garbage, &one.key_file, &garbage),
+        (&one.certificate_file, &garbage, &garbage),
+        (&one.certificate_file, &other.key_file, &other.key_file),
+    ] {
+        let [certificate, key, named] =
+            [certificate, key, named].map(|path| path.to_str().unwrap());
+        let files = ["--tls-cert", certificate, "--tls-key", key];
+        let arguments = [&["--listen", "127.0.0.1:0"], &files[..], &[root]].concat();
+        fails(&arguments, 1, &[named]);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let arguments = ["--tls-self-signed", "--tls-listen", &address, root];
+    fails(&arguments, 1, &[&address]);
+}
+
+#[test]
+#[cfg(not(feature = "tls"))]
+fn without_tls_its_options_say_so() {
+    fails(
+        &["--tls-self-signed", "/"],
+        2,
+        &["--tls-self-signed", "--features tls"],
+    );
+}

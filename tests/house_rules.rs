@@ -25,7 +25,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     (
         "session",
         &[
-            "auth", "errand", "limits", "protocol", "storage", "transfer",
+            "auth", "errand", "limits", "observe", "protocol", "storage", "transfer",
         ],
     ),
     (
@@ -34,7 +34,10 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "auth", "errand", "limits", "net", "protocol", "storage", "transfer",
         ],
     ),
-    ("observe", &[]),
+    (
+        "observe",
+        &["errand", "limits", "protocol", "storage", "transfer"],
+    ),
     ("sandbox", &[]),
 ];
 

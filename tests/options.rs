@@ -113,3 +113,23 @@ fn a_charset_needs_a_build_that_has_them() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("--features charset"), "{text}");
 }
+
+#[test]
+#[cfg(feature = "tls")]
+fn tls_alone_leaves_no_other_way_in() {
+    use support::tls::TlsClient;
+    let starter = Starter::default().listen_for_tls("127.0.0.1:0");
+    let server = starter.argument("--tls-self-signed").serving(|_| {});
+    let server = server.start();
+    assert!(
+        !server.log().contains("Start serving at"),
+        "{}",
+        server.log()
+    );
+    let mut control = support::Control::implicit(server.secure_address(), &TlsClient::new());
+    control.log_in("anonymous", "x");
+    let data = DataChannel::epsv(&mut control);
+    control.command("LIST", 150);
+    assert_eq!(data.receive(), b"");
+    control.expect(226);
+}

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use support::certificates::Authority;
 use support::{Server, Starter};
 
 const README: &str = include_str!("../README.md");
@@ -38,23 +39,35 @@ fn servers() -> Vec<Vec<&'static str>> {
     arguments.collect()
 }
 
-/// Starts a server as it is written, on a port and a directory of the test's.
+/// Starts a server as it is written, on ports, a directory and files of the test's.
 fn start(arguments: &[&str]) -> Server {
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), "secret\n").unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    let identity = authority.server("localhost");
     let (_, options) = arguments.split_last().unwrap();
-    let mut starter = Starter::default().serving(fill);
+    let mut starter = Starter::default().listen("127.0.0.1:0").serving(fill);
     let mut options = options.iter();
     while let Some(option) = options.next() {
-        match *option {
-            "-l" | "--listen" => {
-                options.next().unwrap();
+        let file = match *option {
+            "-l" | "--listen" => None,
+            "--tls-listen" => {
+                starter = starter.listen_for_tls("127.0.0.1:0");
+                None
             }
-            "--password-file" => {
-                options.next().unwrap();
-                starter = starter.argument(*option).argument(secret.path());
+            "--password-file" => Some(secret.path()),
+            "--tls-cert" => Some(identity.certificate_file.as_path()),
+            "--tls-key" => Some(identity.key_file.as_path()),
+            "--state-dir" => Some(state.path()),
+            other => {
+                starter = starter.argument(other);
+                continue;
             }
-            other => starter = starter.argument(other),
+        };
+        options.next().unwrap();
+        if let Some(file) = file {
+            starter = starter.argument(*option).argument(file);
         }
     }
     starter.start()
@@ -72,6 +85,9 @@ fn every_server_starts_as_it_is_written() {
     let servers = servers();
     assert!(servers.len() >= 3, "{servers:?}");
     for arguments in servers {
+        if !cfg!(feature = "tls") && arguments.iter().any(|one| one.starts_with("--tls-")) {
+            continue;
+        }
         let server = start(&arguments);
         server.connect().command("QUIT", 221);
     }

@@ -43,6 +43,15 @@ impl<T> Both<T> {
         }
     }
 
+    /// Another of each.
+    #[cfg(feature = "tls")]
+    pub(crate) fn map<U>(self, make: impl Fn(T) -> U) -> Both<U> {
+        Both {
+            server: make(self.server),
+            floor: make(self.floor),
+        }
+    }
+
     /// The same done for each.
     pub(crate) fn try_map<U>(&self, make: impl Fn(&T) -> io::Result<U>) -> io::Result<Both<U>> {
         Ok(Both {

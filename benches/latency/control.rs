@@ -1,4 +1,4 @@
-//! The measuring client: one control connection on a blocking socket.
+//! The measuring client: one control connection on a blocking socket, secured or not.
 //!
 //! As little as possible lies between two clock readings: one `write`, one `read`, buffers
 //! that exist already. Knows replies (RFC 959 §4.2) just enough to find their end and
@@ -10,6 +10,10 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use crate::connection::Connection;
+#[cfg(feature = "tls")]
+use crate::tls::Client;
+
 /// A peer that is silent for so long has failed: the run must end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -18,8 +22,11 @@ pub(crate) const NOOP: &[u8] = b"NOOP\r\n";
 
 /// A control connection.
 pub(crate) struct Control {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Connection>,
     reply: Vec<u8>,
+    /// What data connections are secured with.
+    #[cfg(feature = "tls")]
+    protection: Option<Client>,
 }
 
 impl Control {
@@ -47,11 +54,34 @@ impl Control {
     fn greet(stream: TcpStream) -> io::Result<Self> {
         prepare(&stream)?;
         let mut control = Self {
-            stream: BufReader::with_capacity(16 * 1024, stream),
+            stream: BufReader::with_capacity(16 * 1024, Connection::Clear(stream)),
             reply: Vec::with_capacity(1024),
+            #[cfg(feature = "tls")]
+            protection: None,
         };
         control.expect(b"220")?;
         Ok(control)
+    }
+
+    /// AUTH TLS and the handshake, to the first reply behind it (RFC 4217 §4).
+    #[cfg(feature = "tls")]
+    pub(crate) fn secure(mut self, client: &Client) -> io::Result<Self> {
+        self.ask(b"AUTH TLS\r\n", b"234")?;
+        let Connection::Clear(socket) = self.stream.into_inner() else {
+            return Err(io::Error::other("secured already"));
+        };
+        self.stream = BufReader::with_capacity(16 * 1024, client.secure(socket)?);
+        self.ask(NOOP, b"200")?;
+        Ok(self)
+    }
+
+    /// Has data connections secured too.
+    #[cfg(feature = "tls")]
+    pub(crate) fn protect_data(&mut self, client: &Client) -> io::Result<()> {
+        self.ask(b"PBSZ 0\r\n", b"200")?;
+        self.ask(b"PROT P\r\n", b"200")?;
+        self.protection = Some(client.clone());
+        Ok(())
     }
 
     /// Logs in, for binary transfers.
@@ -107,14 +137,18 @@ impl Control {
     }
 
     /// Asks for a passive port and connects to it.
-    pub(crate) fn open_data(&mut self) -> io::Result<TcpStream> {
+    pub(crate) fn open_data(&mut self) -> io::Result<Connection> {
         self.send(b"EPSV\r\n")?;
-        let mut address = self.stream.get_ref().peer_addr()?;
+        let mut address = self.stream.get_ref().socket().peer_addr()?;
         let reply = self.reply()?;
         address.set_port(passive_port(reply).ok_or_else(|| unexpected(reply))?);
         let data = TcpStream::connect(address)?;
         prepare(&data)?;
-        Ok(data)
+        #[cfg(feature = "tls")]
+        if let Some(client) = &self.protection {
+            return client.secure(data);
+        }
+        Ok(Connection::Clear(data))
     }
 
     /// Says goodbye and reads to the end of the connection.
@@ -128,8 +162,8 @@ impl Control {
     }
 
     /// The socket, between a reply and the next command.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream.into_inner()
+    pub(crate) fn into_stream(self) -> io::Result<TcpStream> {
+        self.stream.get_ref().socket().try_clone()
     }
 }
 

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use crate::connection::Connection;
 use crate::control::{Control, prepare};
 
 /// As large as a loopback socket ever has ready.
-const BUFFER: usize = 256 * 1024;
+pub(crate) const BUFFER: usize = 256 * 1024;
 
 /// A directory with one file in it, gone when dropped.
 pub(crate) struct Sample {
@@ -52,9 +53,37 @@ pub(crate) struct Downloader {
     buffer: Vec<u8>,
 }
 
-enum Way {
+/// How a transfer is begun, and how one knows that it was whole.
+pub(crate) enum Way {
+    /// By FTP, over a control connection that stands.
     Ftp(Box<Control>),
-    Bare(SocketAddr),
+    /// By connecting to a floor, which begins at once.
+    Bare(Connect),
+}
+
+/// Connects to a floor.
+pub(crate) type Connect = Box<dyn Fn() -> io::Result<Connection> + Send>;
+
+impl Way {
+    /// The data connection of one transfer: EPSV, connect, the command, 150; or a connection.
+    pub(crate) fn begin(&mut self, command: &[u8]) -> io::Result<Connection> {
+        match self {
+            Self::Ftp(control) => {
+                let data = control.open_data()?;
+                control.ask(command, b"150")?;
+                Ok(data)
+            }
+            Self::Bare(connect) => connect(),
+        }
+    }
+
+    /// Takes the 226, where there is one to take.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        match self {
+            Self::Ftp(control) => control.expect(b"226"),
+            Self::Bare(_) => Ok(()),
+        }
+    }
 }
 
 impl Downloader {
@@ -67,10 +96,12 @@ impl Downloader {
 
     /// Will connect to the floor, which sends the file at once.
     pub(crate) fn bare(address: SocketAddr, sample: &Sample) -> Self {
-        Self::new(Way::Bare(address), sample)
+        let connect = move || connect(address).map(Connection::Clear);
+        Self::new(Way::Bare(Box::new(connect)), sample)
     }
 
-    fn new(way: Way, sample: &Sample) -> Self {
+    /// Fetches `sample` in this way.
+    pub(crate) fn new(way: Way, sample: &Sample) -> Self {
         Self {
             way,
             length: sample.length,
@@ -78,22 +109,11 @@ impl Downloader {
         }
     }
 
-    /// Fetches the file once: EPSV, connect, RETR, 150, the data, 226; or connect and the data.
+    /// Fetches the file once.
     pub(crate) fn fetch(&mut self) -> io::Result<()> {
-        let received = match &mut self.way {
-            Way::Ftp(control) => {
-                let data = control.open_data()?;
-                control.ask(b"RETR file\r\n", b"150")?;
-                let received = drain(data, &mut self.buffer)?;
-                control.expect(b"226")?;
-                received
-            }
-            Way::Bare(address) => {
-                let data = TcpStream::connect(*address)?;
-                prepare(&data)?;
-                drain(data, &mut self.buffer)?
-            }
-        };
+        let data = self.way.begin(b"RETR file\r\n")?;
+        let received = drain(data, &mut self.buffer)?;
+        self.way.end()?;
         if received == self.length {
             return Ok(());
         }
@@ -102,7 +122,14 @@ impl Downloader {
     }
 }
 
-fn drain(mut data: TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+/// Connects to a floor.
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    prepare(&stream)?;
+    Ok(stream)
+}
+
+fn drain(mut data: Connection, buffer: &mut [u8]) -> io::Result<usize> {
     let mut received = 0;
     loop {
         match data.read(buffer)? {

@@ -15,12 +15,18 @@ use mio::{Events, Interest, Poll, Token};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use slab::Slab;
 
+#[cfg(feature = "tls")]
+use crate::tls_floor;
+
 /// Which floor.
 pub(crate) enum Kind {
     /// Answers every line with the same reply.
     Commands(SocketAddr),
     /// Sends the file to whoever connects.
     Files(SocketAddr, PathBuf),
+    /// Moves files by TLS.
+    #[cfg(feature = "tls")]
+    Secured(tls_floor::Task),
 }
 
 const GREETING: &[u8] = b"220 Service ready for new user.\r\n";
@@ -34,6 +40,8 @@ pub(crate) fn run(kind: &Kind) -> io::Result<()> {
     match kind {
         Kind::Commands(address) => answer_commands(*address),
         Kind::Files(address, file) => send_files(*address, file),
+        #[cfg(feature = "tls")]
+        Kind::Secured(task) => tls_floor::run(task),
     }
 }
 

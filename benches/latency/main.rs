@@ -11,6 +11,7 @@
 //! `cargo bench --bench latency -- --help` lists rows and options.
 
 mod alternate;
+mod connection;
 mod control;
 mod download;
 mod floor;
@@ -19,6 +20,12 @@ mod pinning;
 mod rows;
 mod subject;
 mod table;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_floor;
+#[cfg(feature = "tls")]
+mod upload;
 
 use std::io;
 use std::process::ExitCode;

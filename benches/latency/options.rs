@@ -10,6 +10,8 @@ use lexopt::prelude::*;
 
 use crate::floor;
 use crate::rows;
+#[cfg(feature = "tls")]
+use crate::tls_floor::{Direction, Task};
 
 /// What the process was started for.
 pub(crate) enum Request {
@@ -85,15 +87,39 @@ pub(crate) fn floor_arguments(kind: &floor::Kind) -> Vec<OsString> {
             arguments.push(address.to_string().into());
             arguments.push(file.into());
         }
+        #[cfg(feature = "tls")]
+        floor::Kind::Secured(task) => {
+            let way = match task.direction {
+                Direction::Send => "send",
+                Direction::Receive => "receive",
+            };
+            arguments.extend([task.address.to_string().into(), way.into()]);
+            arguments.extend([&task.file, &task.identity[0], &task.identity[1]].map(Into::into));
+        }
     }
     arguments
 }
 
 fn floor_kind(parser: &mut lexopt::Parser) -> Result<floor::Kind, lexopt::Error> {
     let address: SocketAddr = parser.value()?.parse()?;
-    Ok(match parser.next()? {
-        Some(Value(file)) => floor::Kind::Files(address, file.into()),
-        _ => floor::Kind::Commands(address),
+    let mut rest = parser.raw_args()?.map(PathBuf::from);
+    Ok(match (rest.next(), rest.next(), rest.next(), rest.next()) {
+        (None, ..) => floor::Kind::Commands(address),
+        #[cfg(feature = "tls")]
+        (Some(way), Some(file), Some(certificate), Some(key)) => {
+            let direction = if way.as_os_str() == "send" {
+                Direction::Send
+            } else {
+                Direction::Receive
+            };
+            floor::Kind::Secured(Task {
+                address,
+                direction,
+                file,
+                identity: [certificate, key],
+            })
+        }
+        (Some(file), ..) => floor::Kind::Files(address, file),
     })
 }
 

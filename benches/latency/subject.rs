@@ -2,6 +2,9 @@
 //!
 //! Owns the children. Must not know what is measured.
 
+use std::ffi::OsStr;
+#[cfg(feature = "tls")]
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -14,9 +17,14 @@ use crate::alternate::Both;
 use crate::floor;
 use crate::options::{Server, floor_arguments};
 use crate::pinning::Pinning;
+#[cfg(feature = "tls")]
+use crate::tls::Identity;
 
 /// How long a child may take until it accepts connections.
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// The unit of `/proc`, on all but some forgotten architectures.
+#[cfg(feature = "tls")]
+const MILLISECONDS_A_TICK: u64 = 10;
 const PAUSE_BETWEEN_PROBES: Duration = Duration::from_millis(2);
 /// Another process may take the port in the moment between choosing and binding it.
 const ATTEMPTS: usize = 5;
@@ -32,6 +40,19 @@ impl Subject {
     /// Its process id, as `/proc` has it.
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The processor's time that it has taken, those of its threads that have ended included.
+    #[cfg(feature = "tls")]
+    pub(crate) fn processor_time(&self) -> io::Result<Duration> {
+        let path = format!("/proc/{}/stat", self.process_id());
+        let text = fs::read_to_string(&path)?;
+        // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th of
+        // the fields behind it.
+        let fields = text.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * MILLISECONDS_A_TICK))
     }
 }
 
@@ -59,15 +80,31 @@ impl Bench {
 
     /// The server that serves `directory`, which has no floor of its own kind.
     pub(crate) fn start_serving(&self, directory: &Path) -> io::Result<Subject> {
-        self.start_serving_with(directory, &[])
+        self.start_with(directory, &[])
     }
 
     /// The same; in its sandbox it shows what memory it has to root alone.
     pub(crate) fn start_observable(&self, directory: &Path) -> io::Result<Subject> {
-        self.start_serving_with(directory, &["--no-sandbox"])
+        self.start_with(directory, &["--no-sandbox".as_ref()])
     }
 
-    fn start_serving_with(&self, directory: &Path, options: &[&str]) -> io::Result<Subject> {
+    /// The server that serves `directory` by TLS too, and lets clients write.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_secured(
+        &self,
+        directory: &Path,
+        identity: &Identity,
+    ) -> io::Result<Subject> {
+        let (certificate, key) = (identity.certificate(), identity.key());
+        let options = ["--tls-cert".as_ref(), certificate.as_os_str()];
+        let options = [&options, ["--tls-key".as_ref(), key.as_os_str()].as_slice()].concat();
+        self.start_with(
+            directory,
+            &[&options, ["--writable".as_ref()].as_slice()].concat(),
+        )
+    }
+
+    fn start_with(&self, directory: &Path, options: &[&OsStr]) -> io::Result<Subject> {
         let Server::Program(program) = &self.options.server else {
             let message = "the floor cannot serve a directory";
             return Err(io::Error::new(io::ErrorKind::Unsupported, message));

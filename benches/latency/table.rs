@@ -21,6 +21,9 @@ pub(crate) enum Value {
     Throughput(f64),
     /// Memory.
     Bytes(f64),
+    /// How many a second.
+    #[cfg(feature = "tls")]
+    Count(f64),
 }
 
 /// One line of the table.
@@ -97,6 +100,8 @@ impl Value {
         match self {
             Self::Time(time) => time.as_secs_f64(),
             Self::Commands(number) | Self::Throughput(number) | Self::Bytes(number) => number,
+            #[cfg(feature = "tls")]
+            Self::Count(number) => number,
         }
     }
 }
@@ -112,6 +117,8 @@ impl fmt::Display for Value {
             Self::Throughput(rate) => format!("{:.3} GB/s", rate / 1e9),
             Self::Bytes(bytes) if *bytes < 4096.0 => format!("{bytes:.0} B"),
             Self::Bytes(bytes) => format!("{:.1} KiB", bytes / 1024.0),
+            #[cfg(feature = "tls")]
+            Self::Count(count) => format!("{count:.1} /s"),
         };
         f.pad(&text)
     }
@@ -145,10 +152,10 @@ pub(crate) fn print_row(name: &str, lines: &[Line]) {
 
 /// For a row without numbers: what became of it, and why.
 pub(crate) fn print_instead(name: &str, outcome: &str, error: &io::Error) {
-    println!("{name:<9}  {outcome}: {error}");
+    println!("{name:<11}  {outcome}: {error}");
 }
 
 fn print_line(row: &str, measure: &str, [server, floor, ratio]: [&str; 3], wanted: &str) {
-    let line = format!("{row:<9}  {measure:<26} {server:>12} {floor:>12} {ratio:>7}  {wanted}");
+    let line = format!("{row:<11}  {measure:<30} {server:>12} {floor:>12} {ratio:>7}  {wanted}");
     println!("{}", line.trim_end());
 }

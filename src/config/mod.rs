@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
 use crate::net::{AddressRules, DataSession};
+use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs};
@@ -85,6 +86,10 @@ pub struct Config {
     pub addresses: AddressRules,
     /// What an address may do before it is slowed down or shut out.
     pub throttling: Throttling,
+    /// Where a line is written for each transfer of a file that is over, whole or not.
+    pub transfer_logs: Vec<TransferLog>,
+    /// Who is told of each upload.
+    pub events: Events,
     /// How long anything may take.
     pub timings: Timings,
     /// Files that this was read from, and will be again: the sandbox leaves them readable.
@@ -210,6 +215,8 @@ impl Default for Config {
             max_memory: None,
             addresses: AddressRules::default(),
             throttling: Throttling::default(),
+            transfer_logs: Vec::new(),
+            events: Events::default(),
             timings: Timings::default(),
             sources: Vec::new(),
         }
@@ -250,6 +257,8 @@ impl Config {
             tls.add_paths(&mut readable, &mut writable);
         }
         readable.extend(self.sources.iter().map(|file| directory_of(file)));
+        let logs = self.transfer_logs.iter();
+        writable.extend(logs.map(|log| directory_of(&log.file)));
         let ports = self.passive_ports.as_ref();
         Plan {
             run_as: self.run_as.clone(),

@@ -119,12 +119,25 @@ pub const HANDSHAKES_PER_PASS: usize = 1;
 /// busy for ever with records that hold nothing.
 pub const TLS_READS_PER_CALL: usize = 64;
 
+/// The longest TLS record: RFC 5246 §6.2.3, and its header. RFC 8446 has none that is longer.
+pub const TLS_RECORD_BYTES: usize = (1 << 14) + 2048 + 5;
+
+/// Room from which on a secured connection is read in large pieces: an upload has it, a control
+/// connection, which has little to say, does not.
+pub const TLS_BULK_BYTES: usize = 2 * TLS_RECORD_BYTES;
+
 /// Tickets that a control connection is given in TLS 1.3. They can be used again and again, but
 /// there are clients that use each once: for so many transfers, if these give them no more.
 pub const TLS_TICKETS_CONTROL: usize = 8;
 
-/// Tickets that a data connection is given, for the transfers that follow.
+/// Tickets that a data connection is given over which the server sends, for the transfers that
+/// follow.
 pub const TLS_TICKETS_DATA: usize = 2;
+
+/// Tickets that an upload is given where data connections must resume a session, for clients that
+/// use each once. Elsewhere it is given none: a client that closes an upload without having read
+/// them resets it, and what is still on its way is lost.
+pub const TLS_TICKETS_UPLOAD: usize = 1;
 
 /// TLS sessions that are kept here, of TLS 1.2 clients that know no tickets.
 pub const TLS_SESSIONS_KEPT: usize = 256;
@@ -146,6 +159,33 @@ pub const LOG_RECORDS: usize = 1024;
 /// The longest record; one that is longer ends in a mark. Names fit, and a flood of the longest
 /// commands costs no more than a megabyte.
 pub const LOG_RECORD_BYTES: usize = 1024;
+
+/// Records of transfers that wait for the transfer log's thread: some seconds of the smallest
+/// files, while a disk thinks.
+pub const RECORDS_WAITING: usize = 4096;
+
+/// Uploads that wait for their events to be told, of which each may take as long as the operator's
+/// program does: a burst, and not a day's work.
+pub const EVENTS_WAITING: usize = 1024;
+
+/// Programs that run for uploads at once: one that waits does not keep the next from running,
+/// and a burst of uploads does not fill the machine.
+pub const EVENT_COMMANDS: usize = 2;
+
+/// How long such a program may take: enough to look through a large file for viruses.
+pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
+
+/// How long a listener that does not listen keeps the next event waiting.
+pub const EVENT_SOCKET_STALL: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for the last records to be written.
+pub const RECORDS_LAST: Duration = Duration::from_secs(1);
+
+/// And for the last uploads to be told of. Programs that run longer are left to themselves.
+pub const EVENTS_LAST: Duration = Duration::from_secs(5);
+
+/// Seconds in which a failure that happens again and again is said once.
+pub const COMPLAINT_SECONDS: i64 = 60;
 
 /// Failed logins before the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;

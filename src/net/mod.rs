@@ -1,13 +1,15 @@
 //! The network seam: the operating system's sockets behind three small traits.
 //!
 //! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and
-//! rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or files.
+//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio
+//! and rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or
+//! files.
 //!
 //! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
 
 mod address_rules;
 mod channel;
+mod inherited;
 mod passive_ports;
 mod stream;
 mod system;
@@ -15,12 +17,13 @@ mod system;
 pub mod tls;
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use address_rules::AddressRules;
 pub use channel::{Channel, DataSession};
+pub use inherited::{Inherited, inherited_listeners};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
@@ -73,6 +76,15 @@ pub trait Network: Send {
     /// Binds, listens and registers. Accepted streams inherit `TCP_NODELAY` and in-line
     /// urgent data; an IPv6 listener takes IPv6 only.
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>>;
+
+    /// Registers a socket that listens already, as one of [`listen`](Self::listen).
+    ///
+    /// # Errors
+    /// `Unsupported` where there are no sockets of the system's.
+    fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
+        let _ = (socket, token);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Starts to connect from a local address to `to`; [`Stream::connected`] says when it is done.
     fn connect(

@@ -33,7 +33,7 @@ impl Acceptor {
     }
 
     /// Never called.
-    pub fn data(&self, _: Tag) -> io::Result<Security> {
+    pub fn data(&self, _: Tag, _: bool) -> io::Result<Security> {
         match self.0 {}
     }
 }

@@ -6,8 +6,8 @@
 //! connections: a token is a number that comes back.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,6 +64,19 @@ impl SystemNetwork {
         self.signals = Some(signals);
         Ok(())
     }
+
+    fn watch(&self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
+        let local = socket.local_addr()?;
+        let mut socket = mio::net::TcpListener::from_std(socket);
+        let interest = Interest::READABLE;
+        self.registry
+            .register(&mut socket, token.into(), interest)?;
+        Ok(Box::new(SystemListener {
+            socket,
+            local,
+            registry: Arc::clone(&self.registry),
+        }))
+    }
 }
 
 impl Network for SystemNetwork {
@@ -80,17 +93,13 @@ impl Network for SystemNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        let socket = listening_socket(address)?;
-        let local = socket.local_addr()?;
-        let mut socket = mio::net::TcpListener::from_std(socket);
-        let interest = Interest::READABLE;
-        self.registry
-            .register(&mut socket, token.into(), interest)?;
-        Ok(Box::new(SystemListener {
-            socket,
-            local,
-            registry: Arc::clone(&self.registry),
-        }))
+        self.watch(listening_socket(address)?, token)
+    }
+
+    fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
+        socket.set_nonblocking(true)?;
+        set_inherited_options(&socket)?;
+        self.watch(socket, token)
     }
 
     fn connect(
@@ -178,22 +187,27 @@ fn register(
 }
 
 /// What [`Network::listen`] listens with.
-fn listening_socket(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn listening_socket(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = new_socket(address)?;
     // A restarted server must not wait for the TIME_WAIT of its old connections.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
-    // Set here once: Linux copies them to every accepted socket. Urgent data in line
-    // keeps the Telnet Synch (RFC 854) in the stream that the line reader sees.
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    sockopt::set_socket_oobinline(&socket, true)?;
-    sockopt::set_socket_keepalive(&socket, true)?;
+    set_inherited_options(&socket)?;
     sys::bind(&socket, &address)?;
     sys::listen(&socket, BACKLOG)?;
 
     Ok(socket.into())
+}
+
+/// Sets once what Linux copies to every accepted socket. Urgent data in line keeps the Telnet Synch
+/// (RFC 854) in the stream that the line reader sees.
+fn set_inherited_options(socket: &impl AsFd) -> io::Result<()> {
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_oobinline(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    Ok(())
 }
 
 fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
@@ -312,7 +326,7 @@ mod tests {
     #[test]
     fn a_connect_ends_established_or_refused() {
         let mut network = SystemNetwork::new().unwrap();
-        let listener = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let listener = TcpListener::bind((LOOPBACK, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let mut stream = network.connect(LOOPBACK, address, Token(3)).unwrap();
         poll_until(&mut network, |event| {
@@ -325,7 +339,7 @@ mod tests {
         // Bound but not listening: the port is nobody else's, and refuses.
         let closed = new_socket(address).unwrap();
         sys::bind(&closed, &SocketAddr::from((LOOPBACK, 0))).unwrap();
-        let closed: std::net::TcpListener = closed.into();
+        let closed: TcpListener = closed.into();
         let address = closed.local_addr().unwrap();
         let refused = network
             .connect(LOOPBACK, address, Token(4))

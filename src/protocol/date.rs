@@ -97,7 +97,8 @@ impl Civil {
             && self.second <= 60
     }
 
-    const fn month_name(self) -> &'static str {
+    /// `Jan` to `Dec`.
+    pub const fn month_name(self) -> &'static str {
         match self.month {
             1 => "Jan",
             2 => "Feb",

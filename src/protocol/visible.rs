@@ -13,16 +13,21 @@ impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if character.is_control() || is_invisible(character) {
-                    write!(f, "{}", character.escape_unicode())?;
-                } else {
+                if is_harmless(character) {
                     f.write_char(character)?;
+                } else {
+                    write!(f, "{}", character.escape_unicode())?;
                 }
             }
             write!(f, "{}", chunk.invalid().escape_ascii())?;
         }
         Ok(())
     }
+}
+
+/// Whether a character can be shown as it is. Those that cannot are below U+10000.
+pub(crate) fn is_harmless(character: char) -> bool {
+    !character.is_control() && !is_invisible(character)
 }
 
 /// Line separators, the marks that turn the direction of the text around, and what takes no room.

@@ -1,4 +1,4 @@
-//! The last step of an iteration: those at the doors are let in, or told why not.
+//! The doors, and the last step of an iteration: those at them are let in, or told why not.
 //!
 //! A bounded number each pass, so that a flood outside does not starve those inside. Who is refused
 //! hears 421, but for those whose address must not be here at all: they hear nothing. Out of
@@ -6,17 +6,38 @@
 //! kernel will not say a second time that somebody stands there.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use super::Reactor;
-use super::admission::{Protocol, Refusal};
+use super::admission::{Door, Protocol, Refusal};
 use super::connection::Connection;
 use super::key::{Key, Source};
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
-use crate::net::{Channel, Stream};
+use crate::net::{Channel, Listener, Stream};
 use crate::protocol::reply::Reply;
 
 impl Reactor {
+    /// Listens at one more address, and says which (the port may have been 0).
+    pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
+        let token = Source::Listener(self.doors.len()).to_token();
+        let listener = self.services.network.listen(address, token)?;
+        Ok(self.open_door(listener, protocol))
+    }
+
+    /// Takes a socket over that listens already, and says where.
+    pub fn adopt(&mut self, socket: TcpListener, protocol: Protocol) -> io::Result<SocketAddr> {
+        let token = Source::Listener(self.doors.len()).to_token();
+        let listener = self.services.network.adopt(socket, token)?;
+        Ok(self.open_door(listener, protocol))
+    }
+
+    fn open_door(&mut self, listener: Box<dyn Listener>, protocol: Protocol) -> SocketAddr {
+        let door = Door::new(listener, protocol);
+        let address = door.address();
+        self.doors.push(door);
+        address
+    }
+
     pub(super) fn accept(&mut self) {
         for number in 0..self.doors.len() {
             for _ in 0..ACCEPTS_PER_PASS {

@@ -164,7 +164,7 @@ impl Connection {
         self.outbox.detach(&mut services.output);
         if visited.is_err() {
             // What this session still wanted is not for the next one to get.
-            services.forget_orders();
+            services.forget_orders(&self.storage);
             return visited;
         }
         self.settle(services)
@@ -184,9 +184,14 @@ impl Connection {
     /// runs.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
+            // What is on its way out comes first: until there is room for it, nothing is read.
             Turn::Handshake => {
                 matches!(self.phase, Phase::Handshaking(_))
-                    && (self.ready.readable || (self.ready.writable && self.stream.has_unsent()))
+                    && if self.stream.has_unsent() {
+                        self.ready.writable
+                    } else {
+                        self.ready.readable
+                    }
             }
             Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
             Turn::Control if self.phase == Phase::Lingering => self.ready.readable,

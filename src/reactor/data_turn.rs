@@ -13,7 +13,7 @@ use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::{Channel, Stream};
 use crate::session::{Deadline, Ending, Report};
 use crate::storage::Wait;
-use crate::transfer::{Failure, Interest, Transfer, Verdict};
+use crate::transfer::{Failure, Interest, Source, Transfer, Verdict};
 use crate::workers::Work;
 
 impl Connection {
@@ -105,19 +105,21 @@ impl Connection {
             std::mem::take(&mut data.motion),
         );
         match (link, motion) {
-            (Link::Open(stream), Motion::Begun(source)) => match self.protected(stream, services) {
-                Ok(channel) => {
-                    let transfer = Box::new(Transfer::new(channel, source));
-                    let interest = transfer.first_interest();
-                    self.tell_of(&transfer, services);
-                    self.data().motion = Motion::Here(transfer, interest);
+            (Link::Open(stream), Motion::Begun(source)) => {
+                match self.protected(stream, &source, services) {
+                    Ok(channel) => {
+                        let transfer = Box::new(Transfer::new(channel, source));
+                        let interest = transfer.first_interest();
+                        self.tell_of(&transfer, services);
+                        self.data().motion = Motion::Here(transfer, interest);
+                    }
+                    Err(error) => {
+                        log::error!("{}: Cannot secure a data connection: {error}", self.peer);
+                        self.data().motion = Motion::Begun(source);
+                        self.cut(Ending::NotSecured, services);
+                    }
                 }
-                Err(error) => {
-                    log::error!("{}: Cannot secure a data connection: {error}", self.peer);
-                    self.data().motion = Motion::Begun(source);
-                    self.cut(Ending::NotSecured, services);
-                }
-            },
+            }
             (link, motion) => {
                 data.link = link;
                 data.motion = motion;
@@ -126,13 +128,18 @@ impl Connection {
     }
 
     /// A data connection in the clear or about to be secured, as PROT has it (RFC 2228 §3).
-    fn protected(&self, stream: Box<dyn Stream>, services: &Services) -> std::io::Result<Channel> {
+    fn protected(
+        &self,
+        stream: Box<dyn Stream>,
+        source: &Source,
+        services: &Services,
+    ) -> std::io::Result<Channel> {
         let mut channel = Channel::clear(stream);
         if self.session.protects_data() {
             let (Some(acceptor), Some(tag)) = (&services.acceptor, self.tag) else {
                 return Err(std::io::Error::other("there is no TLS"));
             };
-            channel.secure(acceptor.data(tag)?);
+            channel.secure(acceptor.data(tag, source.is_inbound())?);
         }
         Ok(channel)
     }

@@ -15,7 +15,7 @@ use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
-use crate::session::{Ending, Order, Report};
+use crate::session::{Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -46,6 +46,7 @@ impl Connection {
                 Order::Open(plan) => self.open_file(plan, services),
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
+                Order::Record(record) => services.records.leave(record, &self.storage),
             }
         }
     }
@@ -110,6 +111,13 @@ impl Connection {
             }
             _ => {}
         }
+    }
+
+    /// The last of it: what its session still has to say to others, and its data side.
+    pub(super) fn depart(&mut self, services: &mut Services) {
+        self.converse(services, Session::leave);
+        services.forget_orders(&self.storage);
+        self.hang_up(services);
     }
 
     /// An errand comes back after each slice, and goes to the end of the queue again.

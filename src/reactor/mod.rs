@@ -30,9 +30,8 @@ mod timers;
 mod verdict;
 
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use admission::Protocol;
 use admission::{Admission, Door};
@@ -48,6 +47,7 @@ use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
+use crate::observe::Records;
 use crate::session::{Report, Session};
 use crate::transfer::Places;
 use crate::workers::Completion;
@@ -88,19 +88,24 @@ impl Reactor {
         }
     }
 
-    /// Listens at one more address, and says which (the port may have been 0).
-    pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
-        let token = Source::Listener(self.doors.len()).to_token();
-        let listener = self.services.network.listen(address, token)?;
-        let door = Door::new(listener, protocol);
-        let address = door.address();
-        self.doors.push(door);
-        Ok(address)
-    }
-
     /// The wall clock, as of this iteration.
     pub const fn unix_time(&self) -> i64 {
         self.services.unix_time
+    }
+
+    /// The monotonic clock, as of this iteration.
+    pub const fn now(&self) -> Instant {
+        self.services.now
+    }
+
+    /// Where records of transfers are left.
+    pub const fn records(&self) -> &Records {
+        &self.services.records
+    }
+
+    /// Whether it has begun to stop.
+    pub const fn is_stopping(&self) -> bool {
+        !self.drain.is_running()
     }
 
     /// Whether the process was asked, since the last call, to read its files again.
@@ -332,7 +337,7 @@ impl Reactor {
         };
         let services = &mut self.services;
         // After a panic its state is not to be relied on, so neither is this.
-        let _ = catch_unwind(AssertUnwindSafe(|| connection.hang_up(services)));
+        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(services)));
         self.admission.leave(connection.peer.ip());
         log::debug!("{}: Closed: {reason}", connection.peer);
         log::info!("{} disconnected", connection.peer);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Network, PassivePorts};
+use crate::observe::Records;
 use crate::session::Settings;
 use crate::storage::Storage;
 use crate::workers::Runner;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub runner: Box<dyn Runner>,
     /// Where passive listeners may be.
     pub passive_ports: PassivePorts,
+    /// Where records of transfers are left.
+    pub records: Records,
     /// What all sessions have in common.
     pub settings: Settings,
     /// What secures connections; needed where the settings have a security policy, or a listener

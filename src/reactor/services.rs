@@ -15,6 +15,7 @@ use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, PassivePorts};
+use crate::observe::Records;
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Places, Scratch, Source};
@@ -27,6 +28,7 @@ pub(super) struct Services {
     pub(super) homes: Homes,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
+    pub(super) records: Records,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.
@@ -65,6 +67,7 @@ impl Services {
             homes: parts.homes,
             runner: parts.runner,
             passive_ports: parts.passive_ports,
+            records: parts.records,
             settings: parts.settings,
             acceptor: parts.acceptor,
             places,
@@ -153,15 +156,21 @@ impl Services {
         }
     }
 
-    /// Nobody is left to carry out the orders of this visit for.
-    pub(super) fn forget_orders(&mut self) {
-        self.orders.clear();
+    /// Nobody is left to carry out the orders of this visit for; but a transfer that is over, of
+    /// files that are kept here, is.
+    pub(super) fn forget_orders(&mut self, storage: &Arc<dyn Storage>) {
+        for order in self.orders.drain(..) {
+            if let Order::Record(record) = order {
+                self.records.leave(record, storage);
+            }
+        }
         self.asks_who = false;
     }
 
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
-        self.forget_orders();
+        self.orders.clear();
+        self.asks_who = false;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

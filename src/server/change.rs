@@ -18,10 +18,16 @@ impl Server {
             now: self.reactor.unix_time(),
         };
         if asked {
+            self.manager.reloading();
+            self.reactor.records().reopen();
             self.reload.begin(present());
         }
         if let Some(found) = self.reload.take(present) {
             self.change(found);
+        }
+        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
+        if self.manager.awaits_reload() && is_over {
+            self.manager.ready(&self.status());
         }
     }
 

@@ -12,7 +12,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::opening::lacks_ipv6;
+use super::listening::lacks_ipv6;
 use super::{mode, tls, workers};
 use crate::capacity;
 use crate::config::{Certificate, Config, TlsConfig};

@@ -7,8 +7,10 @@
 mod change;
 mod check;
 mod homes;
+mod listening;
 mod opening;
 mod reload;
+mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
@@ -23,15 +25,18 @@ use std::time::Duration;
 use crate::capacity;
 use crate::config::Config;
 use crate::net::tls::Acceptor;
-use crate::net::{Network, PassivePorts, SystemNetwork, Waker};
+use crate::net::{Inherited, Network, PassivePorts, SystemNetwork, Waker, inherited_listeners};
+use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
 use crate::storage::Umask;
 use crate::workers::Sweeper;
 pub use check::{Finding, check};
-use opening::{Later, acceptor_for, listen_everywhere, settings_for, workers_for};
+use listening::Wanted;
+use opening::{Later, acceptor_for, settings_for, workers_for};
 pub use reload::ConfigSource;
 use reload::Reload;
+use service_manager::ServiceManager;
 
 /// Why a server does not start, or cannot go on.
 #[derive(Debug)]
@@ -40,8 +45,12 @@ pub enum Error {
     Listen(SocketAddr, io::Error),
     /// The directory cannot be served.
     Root(PathBuf, io::Error),
+    /// A socket of the service manager's cannot be served.
+    Inherited(io::Error),
     /// There is nothing to secure connections with.
     Tls(String),
+    /// Transfers cannot be recorded as it is wanted.
+    Records(observe::Error),
     /// The system lacks something else.
     System(&'static str, io::Error),
 }
@@ -51,7 +60,14 @@ impl fmt::Display for Error {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Inherited(error) => {
+                write!(
+                    f,
+                    "cannot serve what the service manager listens at: {error}"
+                )
+            }
             Self::Tls(why) => f.write_str(why),
+            Self::Records(error) => error.fmt(f),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -60,13 +76,18 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen(_, error) | Self::Root(_, error) | Self::System(_, error) => Some(error),
-            Self::Tls(_) => None,
+            Self::Listen(_, error)
+            | Self::Root(_, error)
+            | Self::System(_, error)
+            | Self::Inherited(error)
+            | Self::Records(observe::Error::Log(_, error)) => Some(error),
+            Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
         }
     }
 }
 
-/// An FTP server.
+/// An FTP server. Dropped, it waits a moment for the last records of transfers to be written, and some
+/// seconds for programs that are told of uploads.
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
@@ -77,6 +98,7 @@ pub struct Server {
     config: Config,
     /// Asked for once, while nobody makes files.
     umask: Umask,
+    manager: ServiceManager,
     handle: Handle,
     later: Option<Later>,
     stops_seen: u32,
@@ -112,11 +134,14 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         let unheard = || Err("there is no source".to_owned());
-        Self::with_network(config, network, Arc::new(unheard))
+        Self::with_network(config, network, Arc::new(unheard), Vec::new())
     }
 
-    /// As [`bind`](Self::bind), and SIGTERM and SIGINT stop it as its [`Handle`] does; SIGHUP has
-    /// it read its certificate again.
+    /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
+    /// SIGINT stop it as its [`Handle`] does; SIGHUP has it read its certificate again, and open
+    /// its transfer logs again. It serves the sockets that a service manager listens at for it
+    /// (TLS begins at once at those named `ftps`), then at no others but those that it is told;
+    /// and tells the manager, from its first turn on, how it is.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
         let again = config.clone();
         Self::bind_with_source(config, Arc::new(move || Ok(again.clone())))
@@ -131,13 +156,17 @@ impl Server {
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
-        Self::with_network(config, network, source)
+        let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        let mut server = Self::with_network(config, network, source, inherited)?;
+        server.manager = ServiceManager::of_environment();
+        Ok(server)
     }
 
     fn with_network(
         config: Config,
         network: SystemNetwork,
         source: ConfigSource,
+        inherited: Vec<Inherited>,
     ) -> Result<Self, Error> {
         let handle = Handle {
             stops: Arc::default(),
@@ -153,6 +182,12 @@ impl Server {
             umask.set_for_process();
         }
         let umask = Umask::of_process();
+        let (records, observers) = Records::open(
+            &config.transfer_logs,
+            config.events.clone(),
+            Waker::clone(&handle.waker),
+        )
+        .map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage: opened.storage,
@@ -162,27 +197,36 @@ impl Server {
                 None => PassivePorts::any(),
                 range => PassivePorts::new(range),
             },
+            records,
             settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
             connections,
             connections_per_address: config.connections_per_address,
         });
-        let listening = listen_everywhere(&mut reactor, &config)?;
+        let wanted = Wanted {
+            inherited,
+            addresses: config.listen.clone(),
+            secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
+            has_tls: config.tls.is_some(),
+        };
+        let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
         capacity::log(connections, equipment);
         Ok(Self {
             reactor,
-            addresses: listening.addresses,
-            secure_addresses: listening.secure_addresses,
+            addresses,
+            secure_addresses,
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
             umask,
+            manager: ServiceManager::none(),
             handle,
             later: Some(Later {
                 crew,
                 sweeps: opened.sweeps,
                 counts: opened.counts,
+                observers,
             }),
             stops_seen: 0,
             sweeper: None,
@@ -214,9 +258,10 @@ impl Server {
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         if let Some(later) = self.later.take() {
-            let cannot = |error| Error::System("cannot start the workers", error);
-            self.sweeper = later.start().map_err(cannot)?;
+            self.begin(later)?;
         }
+        let beat = self.manager.patience(self.reactor.now());
+        let timeout = timeout.into_iter().chain(beat).min();
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
@@ -226,7 +271,25 @@ impl Server {
             self.stops_seen = self.stops_seen.wrapping_add(1);
             self.reactor.stop();
         }
+        if self.reactor.is_stopping() {
+            self.manager.stopping();
+        }
+        self.manager.beat(self.reactor.now());
         Ok(self.reactor.is_running())
+    }
+
+    /// The first turn: everything is there, and every right given up that will be.
+    fn begin(&mut self, later: Later) -> Result<(), Error> {
+        let cannot = |error| Error::System("cannot start the threads", error);
+        self.sweeper = later.start().map_err(cannot)?;
+        self.manager.ready(&self.status());
+        self.manager.beat(self.reactor.now());
+        Ok(())
+    }
+
+    fn status(&self) -> String {
+        let addresses = [self.addresses(), self.secure_addresses()].concat();
+        format!("Serving at {}", listening::shown(&addresses))
     }
 }
 

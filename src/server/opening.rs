@@ -1,11 +1,10 @@
-//! What a server is made of, opened: the workers, the listeners, what secures them; and what all
+//! What a server is made of, opened: the workers, what secures connections; and what all
 //! its sessions have in common.
 //!
 //! All of it happens before the process gives up its rights. What needs a thread is only laid
 //! out here, and started by [`Later`]: a thread keeps the rights that it was started with.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::homes::Count;
@@ -13,34 +12,17 @@ use super::{Error, tls};
 use crate::config::{Config, TlsConfig};
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
-use crate::reactor::{Protocol, Reactor};
+use crate::observe::Observers;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
 use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
-
-fn shown(addresses: &[SocketAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    shown.join(", ")
-}
-
-/// Listens where TLS begins at once.
-fn listen_for_tls(
-    reactor: &mut Reactor,
-    tls: Option<&TlsConfig>,
-) -> Result<Vec<SocketAddr>, Error> {
-    let wanted = tls.map_or(&[][..], |tls| tls.listen.as_slice());
-    let listen = |&address| {
-        let listening = reactor.listen(address, Protocol::Ftps);
-        listening.map_err(|error| Error::Listen(address, error))
-    };
-    wanted.iter().map(listen).collect()
-}
 
 /// What waits for the first turn: its threads get the rights that the process has left then.
 pub(super) struct Later {
     pub(super) crew: Option<Crew>,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) counts: Vec<Count>,
+    pub(super) observers: Observers,
 }
 
 impl Later {
@@ -49,6 +31,7 @@ impl Later {
         if let Some(crew) = self.crew {
             crew.start()?;
         }
+        self.observers.start()?;
         for count in self.counts {
             count.start()?;
         }
@@ -100,70 +83,4 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),
     }
-}
-
-/// Where a server listens.
-pub(super) struct Listening {
-    pub(super) addresses: Vec<SocketAddr>,
-    pub(super) secure_addresses: Vec<SocketAddr>,
-}
-
-/// Listens everywhere, and says so. Where TLS begins at once is enough, if nothing else was asked
-/// for.
-pub(super) fn listen_everywhere(
-    reactor: &mut Reactor,
-    config: &Config,
-) -> Result<Listening, Error> {
-    let tls = config.tls.as_ref();
-    let only_secure = tls.is_some_and(|tls| !tls.listen.is_empty());
-    let addresses = if only_secure && config.listen.is_empty() {
-        Vec::new()
-    } else {
-        listen(reactor, &config.listen)?
-    };
-    let secure_addresses = listen_for_tls(reactor, tls)?;
-    if !secure_addresses.is_empty() {
-        log::info!("Start serving FTPS at {}", shown(&secure_addresses));
-    }
-    if !addresses.is_empty() {
-        log::info!("Start serving at {}", shown(&addresses));
-    }
-    Ok(Listening {
-        addresses,
-        secure_addresses,
-    })
-}
-
-/// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the
-/// host has.
-fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
-    let is_default = wanted.is_empty();
-    let wanted = if is_default {
-        &Config::DEFAULT_ADDRESSES
-    } else {
-        wanted
-    };
-    let mut addresses = Vec::new();
-    for &address in wanted {
-        match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
-            Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
-            }
-            Err(error) => return Err(Error::Listen(address, error)),
-        }
-    }
-    Ok(addresses)
-}
-
-pub(super) fn lacks_ipv6(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let lacking = [
-        Errno::AFNOSUPPORT,
-        Errno::ADDRNOTAVAIL,
-        Errno::PROTONOSUPPORT,
-    ];
-    lacking
-        .iter()
-        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

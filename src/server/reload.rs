@@ -64,6 +64,11 @@ impl Reload {
         }
     }
 
+    /// Whether nothing is being read.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
     /// Begins to read; what is found comes after `present`.
     pub(super) fn begin(&mut self, present: Present) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {

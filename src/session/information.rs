@@ -124,7 +124,9 @@ impl Session {
             Progress::Transferring(_, Phase::Moving(bytes, _)) => {
                 format!("A transfer is in progress, {bytes} bytes so far")
             }
-            Progress::Transferring(_, Phase::Cutting) => "A transfer is being aborted".to_owned(),
+            Progress::Transferring(_, Phase::Cutting(..)) => {
+                "A transfer is being aborted".to_owned()
+            }
             _ => "No transfer is in progress".to_owned(),
         };
         format!(

@@ -48,6 +48,14 @@ impl fmt::Display for Login {
 }
 
 impl Login {
+    /// As the client gave it, empty before it is logged in.
+    pub(super) fn name(&self) -> &[u8] {
+        match self {
+            Self::LoggedIn(name, _) => name,
+            Self::Nobody | Self::Named(_) => b"",
+        }
+    }
+
     /// Whether this is an account of its own, and not anybody's.
     pub(super) fn is_personal(&self) -> bool {
         self.account().is_some_and(Account::is_personal)

@@ -334,10 +334,10 @@ impl Session {
 
     /// Says the last reply.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        self.leave(cx);
         cx.reply(reply);
         cx.deadlines.clear_all();
         cx.order(Order::HangUp);
-        self.progress = Progress::Closing;
     }
 }
 

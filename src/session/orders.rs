@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Guest, Refusal};
 use crate::errand::{Assignment, Findings};
+use crate::observe::{Outcome, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
@@ -49,6 +50,8 @@ pub enum Order {
     /// The transfer is cut, at once. [`Report::Ended`] with this ending once everything that it
     /// held is closed.
     Cut(Ending),
+    /// A transfer is over: whoever wants to know of it may be told.
+    Record(Box<TransferRecord>),
 }
 
 /// What the reactor tells a session.
@@ -114,4 +117,23 @@ pub enum Ending {
     Stopped,
     /// The storage failed.
     Failed(storage::Error),
+}
+
+impl Ending {
+    /// As it is recorded.
+    pub(super) const fn outcome(self) -> Outcome {
+        Outcome::Incomplete(match self {
+            Self::Complete => return Outcome::Complete,
+            Self::NotConnected => "not-connected",
+            Self::NotSecured => "not-secured",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Stalled => "stalled",
+            Self::Aborted => "aborted",
+            Self::Abandoned => "abandoned",
+            Self::Stopped => "stopped",
+            Self::Failed(storage::Error::NoSpace | storage::Error::QuotaExceeded) => "no-space",
+            Self::Failed(_) => "failed",
+        })
+    }
 }

@@ -4,14 +4,15 @@
 //! The file is opened before anything else, so that a missing one is refused before any 150;
 //! the final reply is said when everything that the transfer held is closed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
+use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Placement, Result, VirtualPath};
-use crate::transfer::{DataType, Direction, Opened, Plan};
+use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
 #[derive(Debug)]
@@ -19,8 +20,22 @@ pub(super) enum Purpose {
     Retrieve(VirtualPath),
     Store(VirtualPath),
     StoreUnique(VirtualPath),
+    Append(VirtualPath),
     List,
     MachineList,
+}
+
+impl Purpose {
+    /// The file that it is for, and the command; listings are of none.
+    const fn file(&self) -> Option<(Verb, &VirtualPath)> {
+        Some(match self {
+            Self::Retrieve(path) => (Verb::Retrieve, path),
+            Self::Store(path) => (Verb::Store, path),
+            Self::StoreUnique(path) => (Verb::StoreUnique, path),
+            Self::Append(path) => (Verb::Append, path),
+            Self::List | Self::MachineList => return None,
+        })
+    }
 }
 
 /// How far a transfer is.
@@ -35,8 +50,8 @@ pub(super) enum Phase {
     Connecting,
     /// Bytes move: how many so far, since when.
     Moving(u64, Instant),
-    /// It is being cut; what it holds is being closed.
-    Cutting,
+    /// It is being cut, after so many bytes since then; what it holds is being closed.
+    Cutting(u64, Option<Instant>),
 }
 
 /// For [`Session::placement`], where what is there is replaced.
@@ -69,9 +84,11 @@ impl Session {
     /// The control connection has ended, at least in the client's direction. An upload that is
     /// in progress then cannot be known to be whole: a client that was killed ends both alike.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
-        if let Progress::Transferring(Purpose::Store(_) | Purpose::StoreUnique(_), phase) =
+        if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress
-            && !matches!(phase, Phase::Cutting)
+            && purpose
+                .file()
+                .is_some_and(|(verb, _)| verb != Verb::Retrieve)
         {
             self.cut(Ending::Abandoned, cx);
         }
@@ -121,7 +138,7 @@ impl Session {
     pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
         if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
-            self.receive(argument, placement, Purpose::Store, cx);
+            self.receive(argument, placement, Purpose::Append, cx);
         }
     }
 
@@ -171,12 +188,15 @@ impl Session {
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
-        let purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
+        let mut purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Opening(purpose) => purpose,
             other => return self.progress = other,
         };
         match opened {
             Ok(opened) => {
+                if let (Purpose::StoreUnique(path), Some(found)) = (&mut purpose, &opened.path) {
+                    *path = found.clone();
+                }
                 let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
@@ -214,16 +234,24 @@ impl Session {
             Progress::Transferring(purpose, phase) => (purpose, phase),
             other => return self.progress = other,
         };
-        let seconds = match phase {
-            Phase::Moving(_, since) => cx.now.saturating_duration_since(since).as_secs_f64(),
-            Phase::Connecting | Phase::Cutting => 0.0,
-        };
+        let took = phase.took(cx.now);
         self.channel.arranged = Arranged::Nothing;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
         self.restart_idle_clock(cx);
-        self.log_end(&purpose, ending, bytes, seconds);
+        self.log_end(&purpose, ending, bytes, took.as_secs_f64());
+        self.record(&purpose, ending, bytes, took, cx);
         cx.reply(&ends(ending));
+    }
+
+    /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
+    pub fn leave(&mut self, cx: &mut Context<'_>) {
+        let progress = std::mem::replace(&mut self.progress, Progress::Closing);
+        if let Progress::Transferring(purpose, phase) = progress {
+            let (bytes, took) = (phase.moved(), phase.took(cx.now));
+            self.log_end(&purpose, Ending::Abandoned, bytes, took.as_secs_f64());
+            self.record(&purpose, Ending::Abandoned, bytes, took, cx);
+        }
     }
 
     /// Has the transfer cut; its reply comes when everything that it held is closed.
@@ -231,12 +259,15 @@ impl Session {
         let Progress::Transferring(_, phase) = &mut self.progress else {
             return;
         };
-        if matches!(phase, Phase::Cutting) {
+        if matches!(phase, Phase::Cutting(..)) {
             // Even closing the file takes this long: the device hangs, and may do so for ever.
             log::error!("{}: The storage does not answer", self.peer);
             return self.close(&Reply::service_not_available(), cx);
         }
-        *phase = Phase::Cutting;
+        *phase = match *phase {
+            Phase::Moving(bytes, since) => Phase::Cutting(bytes, Some(since)),
+            _ => Phase::Cutting(0, None),
+        };
         cx.deadlines.clear(Deadline::DataConnect);
         Self::restart_stall_clock(cx);
         cx.order(Order::Cut(ending));
@@ -314,15 +345,62 @@ impl Session {
 
     fn log_end(&self, purpose: &Purpose, ending: Ending, bytes: u64, seconds: f64) {
         let peer = self.peer;
-        let what: &dyn std::fmt::Display = match purpose {
-            Purpose::Retrieve(path) | Purpose::Store(path) | Purpose::StoreUnique(path) => path,
-            Purpose::List | Purpose::MachineList => &"listing",
+        let what: &dyn std::fmt::Display = match purpose.file() {
+            Some((_, path)) => path,
+            None => &"listing",
         };
         match ending {
             Ending::Complete => {
                 log::info!("{peer}: Transferred {what} ({bytes} bytes, {seconds:.3} s)");
             }
             ending => log::warn!("{peer}: Transfer of {what} ended: {ending:?} ({bytes} bytes)"),
+        }
+    }
+
+    /// Has whoever wants to know of it told that a transfer of a file is over.
+    fn record(
+        &self,
+        purpose: &Purpose,
+        ending: Ending,
+        bytes: u64,
+        took: Duration,
+        cx: &mut Context<'_>,
+    ) {
+        let Some((verb, path)) = purpose.file() else {
+            return;
+        };
+        let representation = self.channel.representation;
+        cx.order(Order::Record(Box::new(TransferRecord {
+            ended: cx.unix_time,
+            took,
+            peer: self.peer,
+            account: self.login.name().into(),
+            anonymous: !self.login.is_personal(),
+            verb,
+            path: path.clone(),
+            bytes,
+            outcome: ending.outcome(),
+            secured: self.protects_data(),
+            text: representation.data_type != DataType::Image,
+            compressed: matches!(representation.mode, Mode::Compressed | Mode::Deflate(_)),
+        })));
+    }
+}
+
+impl Phase {
+    const fn moved(&self) -> u64 {
+        match self {
+            Self::Connecting => 0,
+            Self::Moving(bytes, _) | Self::Cutting(bytes, _) => *bytes,
+        }
+    }
+
+    fn took(&self, now: Instant) -> Duration {
+        match self {
+            Self::Moving(_, since) | Self::Cutting(_, Some(since)) => {
+                now.saturating_duration_since(*since)
+            }
+            Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,
         }
     }
 }

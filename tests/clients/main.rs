@@ -7,6 +7,7 @@
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | suppaftp | crates.io | every mode, abort |
 //! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
+//! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
 //!
 //! `.ci/run` installs them; those of pip and npm it puts into `target/clients`. A client that is
 //! not there is skipped with a message, unless `MIOFTPD_REQUIRE_CLIENTS=1` says that all have
@@ -23,6 +24,8 @@ mod curl;
 mod libraries;
 mod mirrors;
 mod programs;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::net::TcpListener;
 

@@ -1,4 +1,5 @@
-// What basic-ftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK.
+// What basic-ftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK, and over TLS:
+// explicit|implicit.
 // Fails by an exception; says nothing when all is well. Leaves only /tree behind.
 
 const assert = require("assert");
@@ -8,9 +9,16 @@ const { Client, FTPError } = require("basic-ftp");
 // Every byte, over several buffers.
 const BLOB = Buffer.alloc(1_049_347, Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)));
 
-async function main(host, port, up, down) {
+async function main(host, port, up, down, tls) {
   const ftp = new Client(20_000);
-  await ftp.access({ host, port: Number(port), user: "anonymous", password: "tests@example.org" });
+  await ftp.access({
+    host,
+    port: Number(port),
+    user: "anonymous",
+    password: "tests@example.org",
+    secure: tls === "implicit" ? "implicit" : tls === "explicit",
+    secureOptions: { rejectUnauthorized: false },
+  });
   assert.equal(await ftp.pwd(), "/");
   assert((await ftp.features()).has("MLST"));
   await files(ftp);

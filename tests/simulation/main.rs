@@ -20,11 +20,17 @@
 mod client;
 mod content;
 mod disk;
+#[cfg(feature = "tls")]
+#[path = "../support/ed25519.rs"]
+mod ed25519;
 mod invariants;
 mod network;
 mod rng;
 mod run;
 mod runner;
+#[cfg(feature = "tls")]
+#[path = "../support/trusting.rs"]
+mod trusting;
 mod weather;
 mod world;
 
@@ -73,7 +79,7 @@ fn every_interleaving_keeps_the_promises() {
 #[test]
 fn a_seed_is_the_same_every_time() {
     silence_staged_panics();
-    for seed in 0..10 {
+    for seed in 0..12 {
         let (first, second) = (run(seed, true), run(seed, true));
         assert_eq!(first, second, "seed {seed}");
     }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
-use mioftpd::net::{AddressRules, PassivePorts};
+use mioftpd::net::{AddressRules, DataSession, PassivePorts};
+use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
-use mioftpd::session::{Mode, Settings};
+use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{Memory, Storage};
 
-use crate::client::{Client, Guest, Habits, Place, Stranger, public_sizes};
+use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, public_sizes, secret};
 use crate::content::whole;
 use crate::disk::FaultyStorage;
 use crate::invariants;
@@ -27,6 +28,9 @@ use crate::world::{FIRST_PORT, Occurrence, World};
 /// Turns of the loop after which something must be wrong.
 const TURNS: u32 = 400_000;
 
+/// The last is for implicit TLS.
+const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
+
 /// Virtual time after which every session must have ended.
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,6 +39,9 @@ const STOPPING: Duration = Duration::from_secs(7);
 
 /// What it may take once it was asked a second time: a moment for the workers.
 const LEAVING: Duration = Duration::from_secs(2);
+
+/// In one run of so many the server has TLS: handshakes take their time.
+const TLS_IN: u64 = 6;
 
 /// Of the password of the named account, as cheap as it can be.
 const HASH: &str =
@@ -60,7 +67,8 @@ pub(crate) struct Stage {
 }
 
 pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
-    let (mut stage, mut reactor) = set_up(Rng::new(seed), tracing);
+    let has_tls = cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1;
+    let (mut stage, mut reactor) = set_up(Rng::new(seed), has_tls, tracing);
     stage.invite();
     let ended = stage.play(&mut reactor);
     if ended == End::Emptied {
@@ -90,14 +98,19 @@ enum End {
     Violated,
 }
 
-fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
+fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let weather = Weather::draw(&mut rng);
+    let secure = has_tls.then(|| security(&mut rng));
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
     let place = Place {
         memory: memory.clone(),
-        doors: ["10.0.0.1:21", "[fd00::1]:21"].map(|door| door.parse().expect("an address")),
+        doors: DOORS[..if has_tls { 3 } else { 2 }]
+            .iter()
+            .map(|door| door.parse().expect("an address"))
+            .collect(),
+        secure,
         control_only: rng.one_in(25),
         stops: rng.one_in(4),
         timings: timings(&mut rng),
@@ -129,14 +142,19 @@ fn set_up(mut rng: Rng, tracing: bool) -> (Stage, Reactor) {
             world: world.clone(),
         }),
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
+        records: Records::default(),
         settings,
-        acceptor: None,
+        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
     });
-    for door in place.doors {
-        reactor.listen(door, Protocol::Ftp).expect("calm weather");
+    for (&door, protocol) in place
+        .doors
+        .iter()
+        .zip([Protocol::Ftp, Protocol::Ftp, Protocol::Ftps])
+    {
+        reactor.listen(door, protocol).expect("calm weather");
     }
     let stop_by = None;
     (
@@ -169,6 +187,19 @@ fn furnished(weather: &Weather) -> Memory {
     })
 }
 
+fn security(rng: &mut Rng) -> Secure {
+    use TlsRequired::{Control, Data, Login, Nothing};
+    let policies = [DataSession::Off, DataSession::Observe, DataSession::Require];
+    Secure {
+        data_session: rng.pick(&policies),
+        policy: SecurityPolicy {
+            require: rng.pick(&[Nothing, Nothing, Nothing, Login, Control, Data]),
+            allow_clear: rng.one_in(2),
+            certificate_login: false,
+        },
+    }
+}
+
 fn settings(rng: &mut Rng, place: &Place) -> Settings {
     let mut ann = Account::with_password("ann", "secret");
     // A login then takes a job, which may come back late or after its client is gone.
@@ -189,6 +220,7 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
             Mode::Serving
         },
         accounts: Arc::new(accounts),
+        security: place.secure.map(|secure| secure.policy),
         timings: place.timings.clone(),
         throttling: throttling(rng),
         ..Settings::default()
@@ -237,7 +269,10 @@ impl Stage {
         }
     }
 
-    fn add_guest(&mut self, habits: Habits, within: Duration) {
+    fn add_guest(&mut self, mut habits: Habits, within: Duration) {
+        if self.place.secure.is_some() {
+            habits = habits.with_secrecy(&mut self.rng);
+        }
         let mut clients = self.clients.lock();
         let number = clients.len();
         let guest = Guest::new(number, habits, self.rng.fork(), self.place.clone());

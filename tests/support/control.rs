@@ -1,12 +1,14 @@
-//! A client's side of the control connection, every read under a deadline (RFC 959 §4.2).
+//! A client's side of the control connection, every read under a deadline (RFC 959 §4.2), in the
+//! clear or secured (RFC 4217).
 //!
 //! It insists on what the RFC promises: lines end in CRLF, a multi-line reply ends in its own
 //! code, nothing comes that was not asked for.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use super::tls::{Link, TlsClient};
 use super::{DEADLINE, DataChannel};
 
 /// One whole reply.
@@ -27,7 +29,13 @@ impl Reply {
 
 /// A control connection.
 pub struct Control {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Link>,
+    /// How it was secured, and data connections will be.
+    client: Option<TlsClient>,
+    /// Whether data connections are to be secured.
+    protects_data: bool,
+    /// The line that was sent last, in upper case.
+    asked: Vec<u8>,
     /// What was said, for the message of a failure.
     dialogue: Vec<String>,
 }
@@ -51,7 +59,10 @@ impl Control {
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(Link::Clear(stream)),
+            client: None,
+            protects_data: false,
+            asked: Vec::new(),
             dialogue: Vec::new(),
         }
     }
@@ -64,6 +75,76 @@ impl Control {
         control
     }
 
+    /// Connects to where TLS begins at once, and reads the greeting.
+    pub fn implicit(address: SocketAddr, client: &TlsClient) -> Self {
+        let mut control = Self::silent(address);
+        control.secure(client);
+        control.expect(220);
+        control
+    }
+
+    /// Connects, and goes over to TLS.
+    pub fn secured(address: SocketAddr, client: &TlsClient) -> Self {
+        let mut control = Self::connect(address);
+        control.command("AUTH TLS", 234);
+        control.secure(client);
+        control
+    }
+
+    /// Connects, goes over to TLS, logs in as anonymous, and protects data connections.
+    pub fn private(address: SocketAddr, client: &TlsClient) -> Self {
+        let mut control = Self::secured(address, client);
+        control.log_in("anonymous", "tests@example.org");
+        control.command("TYPE I", 200);
+        control.command("PBSZ 0", 200);
+        control.command("PROT P", 200);
+        control
+    }
+
+    /// Makes the handshake: the server has said 234, or listens for it.
+    pub fn secure(&mut self, client: &TlsClient) {
+        let secured = self.try_secure(client);
+        secured.unwrap_or_else(|e| self.fail(&format!("no handshake: {e}")));
+    }
+
+    /// Makes the handshake, if the server makes it.
+    pub fn try_secure(&mut self, client: &TlsClient) -> io::Result<()> {
+        if !self.stream.buffer().is_empty() {
+            self.fail("something comes before the handshake");
+        }
+        let link = client.handshake(self.socket().try_clone()?)?;
+        // Before anything was said this is implicit TLS, whose data is private by itself.
+        self.protects_data |= self.dialogue.is_empty();
+        self.dialogue.push("(TLS)".to_owned());
+        self.stream = BufReader::new(link);
+        self.client = Some(client.clone());
+        Ok(())
+    }
+
+    /// Ends TLS and goes on in the clear: the server has said 200 to CCC.
+    pub fn unsecure(&mut self) {
+        let clear = Link::Clear(self.socket().try_clone().unwrap());
+        let link = std::mem::replace(&mut self.stream, BufReader::new(clear));
+        let ended = link.into_inner().into_clear();
+        ended.unwrap_or_else(|e| self.fail(&format!("no end of TLS: {e}")));
+        self.dialogue.push("(no TLS)".to_owned());
+    }
+
+    /// The connection, with what TLS knows of it.
+    pub fn link(&self) -> &Link {
+        self.stream.get_ref()
+    }
+
+    /// What secures the next data connection, where that has been agreed on.
+    pub fn data_client(&self) -> Option<TlsClient> {
+        self.client.clone().filter(|_| self.protects_data)
+    }
+
+    /// Data connections, where they are secured, are so by another client's TLS.
+    pub fn secure_data_by(&mut self, client: &TlsClient) {
+        self.client = Some(client.clone());
+    }
+
     /// USER and PASS.
     pub fn log_in(&mut self, user: &str, password: &str) {
         self.command(&format!("USER {user}"), 331);
@@ -72,7 +153,7 @@ impl Control {
 
     /// The socket itself.
     pub fn socket(&self) -> &TcpStream {
-        self.stream.get_ref()
+        self.link().socket()
     }
 
     /// The address of this end.
@@ -90,7 +171,9 @@ impl Control {
         if bytes.len() < 1024 {
             self.dialogue.push(format!("C: {}", bytes.escape_ascii()));
         }
-        let sent = self.stream.get_mut().write_all(bytes);
+        self.asked = bytes.trim_ascii_end().to_ascii_uppercase();
+        let link = self.stream.get_mut();
+        let sent = link.write_all(bytes).and_then(|()| link.flush());
         sent.unwrap_or_else(|e| self.fail(&format!("cannot send: {e}")));
     }
 
@@ -108,7 +191,21 @@ impl Control {
             self.fail("a line without CRLF");
         }
         line.truncate(line.len() - 2);
+        self.note(&line);
         Some(line)
+    }
+
+    /// Keeps in mind what was agreed on about data connections (RFC 4217 §12, RFC 2228 §3).
+    fn note(&mut self, reply: &[u8]) {
+        match (self.asked.as_slice(), reply.get(..3)) {
+            (b"PROT P", Some(b"200")) | (b"AUTH SSL" | b"AUTH TLS-P", Some(b"234")) => {
+                self.protects_data = true;
+            }
+            (b"PROT C", Some(b"200"))
+            | (b"AUTH TLS" | b"AUTH TLS-C", Some(b"234"))
+            | (b"REIN", Some(b"220")) => self.protects_data = false,
+            _ => {}
+        }
     }
 
     /// The next line.
@@ -165,7 +262,18 @@ impl Control {
         }
     }
 
-    /// Whether a reply has begun to come within `patience`.
+    /// The server must refuse a handshake, and close (RFC 8446 §6.2).
+    pub fn expect_alert(&mut self) {
+        let mut bytes = Vec::new();
+        let end = self.stream.read_to_end(&mut bytes);
+        let is_alert = matches!(bytes[..], [21, 3, _, 0, 2, 2, _]);
+        if end.is_err() || !is_alert {
+            let shown = bytes.escape_ascii();
+            self.fail(&format!("expected an alert: {end:?}, {shown}"));
+        }
+    }
+
+    /// Whether a reply has begun to come within `patience`, in the clear.
     pub fn has_reply(&self, patience: Duration) -> bool {
         if !self.stream.buffer().is_empty() {
             return true;

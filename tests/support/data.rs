@@ -1,16 +1,23 @@
 //! Data connections as a client arranges them (RFC 959 §3.2, RFC 2428), and the rough
 //! things that a client can do to a socket: resets, urgent bytes, odd source addresses.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
 
+use super::tls::{Link, TlsClient};
 use super::{Control, DEADLINE, until};
 
-/// A data channel that is arranged but, when the client listens, not yet connected.
-pub enum DataChannel {
+/// A data channel that is arranged, and neither connected where the client listens, nor secured
+/// where it is to be.
+pub struct DataChannel {
+    socket: Arranged,
+    client: Option<TlsClient>,
+}
+
+enum Arranged {
     /// EPSV or PASV: the client has connected.
     Connected(TcpStream),
     /// PORT or EPRT: the server will connect.
@@ -35,7 +42,7 @@ impl DataChannel {
         let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
         let address = listener.local_addr().unwrap();
         control.command(&format!("PORT {}", host_port(address)), 200);
-        Self::Listening(listener)
+        Self::new(control, Arranged::Listening(listener))
     }
 
     /// Extended active.
@@ -48,19 +55,39 @@ impl DataChannel {
         let family = if address.is_ipv4() { 1 } else { 2 };
         let (ip, port) = (address.ip(), address.port());
         control.command(&format!("EPRT |{family}|{ip}|{port}|"), 200);
-        Self::Listening(listener)
+        Self::new(control, Arranged::Listening(listener))
     }
 
     /// Whether the client listens: the connection then comes after the command.
     pub fn is_active(&self) -> bool {
-        matches!(self, Self::Listening(_))
+        matches!(self.socket, Arranged::Listening(_))
     }
 
-    /// The connection itself, accepted if need be.
+    /// The same, secured by this client's TLS, or not at all.
+    pub fn secured_by(mut self, client: Option<TlsClient>) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// The connection, accepted and secured if need be. The server begins to secure it when it
+    /// has said 150.
+    pub fn link(self) -> Link {
+        self.try_link().unwrap()
+    }
+
+    /// The connection, if it can be secured where it must.
+    pub fn try_link(self) -> io::Result<Link> {
+        match self.client.clone() {
+            None => Ok(Link::Clear(self.stream())),
+            Some(client) => client.handshake(self.stream()),
+        }
+    }
+
+    /// The socket itself, accepted if need be and not secured.
     pub fn stream(self) -> TcpStream {
-        let stream = match self {
-            Self::Connected(stream) => stream,
-            Self::Listening(listener) => accept(&listener),
+        let stream = match self.socket {
+            Arranged::Connected(stream) => stream,
+            Arranged::Listening(listener) => accept(&listener),
         };
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -69,19 +96,30 @@ impl DataChannel {
 
     /// Everything that comes until the server closes.
     pub fn receive(self) -> Vec<u8> {
-        read_all(&mut self.stream())
+        let mut bytes = Vec::new();
+        self.link().read_to_end(&mut bytes).unwrap();
+        bytes
     }
 
     /// Sends and closes.
     pub fn send(self, bytes: &[u8]) {
-        self.stream().write_all(bytes).unwrap();
+        let mut link = self.link();
+        link.write_all(bytes).unwrap();
+        // Whether all of it was taken, the reply says.
+        let _ = link.finish();
+    }
+
+    fn new(control: &Control, socket: Arranged) -> Self {
+        let client = control.data_client();
+        Self { socket, client }
     }
 
     fn dial(control: &Control, port: u16) -> Self {
         let mut address = control.socket().peer_addr().unwrap();
         address.set_port(port);
         let stream = TcpStream::connect_timeout(&address, DEADLINE);
-        Self::Connected(stream.unwrap_or_else(|e| control.fail(&format!("data port: {e}"))))
+        let stream = stream.unwrap_or_else(|e| control.fail(&format!("data port: {e}")));
+        Self::new(control, Arranged::Connected(stream))
     }
 }
 

@@ -8,10 +8,12 @@
 // Every test program compiles this module and uses a part of it; none is seen from outside.
 #![allow(dead_code, unused_imports, unreachable_pub)]
 
+pub mod certificates;
 mod control;
 mod data;
 pub mod pattern;
 mod server;
+pub mod tls;
 pub mod transcript;
 
 use std::time::{Duration, Instant};

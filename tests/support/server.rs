@@ -14,6 +14,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
+use super::tls::TlsClient;
 use super::{Control, DEADLINE};
 
 /// The program under test.
@@ -36,6 +37,7 @@ pub fn mioftpd<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Comm
 #[derive(Default)]
 pub struct Starter {
     listen: Vec<String>,
+    listen_for_tls: Vec<String>,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
     directory: Option<TempDir>,
@@ -43,9 +45,15 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// Adds an address to listen on; with none it is `127.0.0.1:0`.
+    /// Adds an address to listen on; with none at all it is `127.0.0.1:0`.
     pub fn listen(mut self, address: &str) -> Self {
         self.listen.push(address.into());
+        self
+    }
+
+    /// Adds an address where TLS begins at once.
+    pub fn listen_for_tls(mut self, address: &str) -> Self {
+        self.listen_for_tls.push(address.into());
         self
     }
 
@@ -96,11 +104,14 @@ impl Starter {
             return command;
         }
         let mut command = mioftpd::<_, &str>([]);
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.listen_for_tls.is_empty() {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         for address in &self.listen {
             command.args(["--listen", address]);
+        }
+        for address in &self.listen_for_tls {
+            command.args(["--tls-listen", address]);
         }
         command.args(&self.arguments).args(root);
         command
@@ -122,11 +133,15 @@ impl Starter {
             child,
             log,
             addresses: Vec::new(),
+            secure_addresses: Vec::new(),
             directory: self.directory,
         };
-        let line = server.wait_for_log("Start serving at ");
-        let (_, list) = line.split_once("Start serving at ").unwrap();
-        server.addresses = list.split(", ").map(|text| address(text.trim())).collect();
+        if !self.listen_for_tls.is_empty() {
+            server.secure_addresses = server.wait_for_addresses("Start serving FTPS at ");
+        }
+        if !self.listen.is_empty() || self.listen_for_tls.is_empty() {
+            server.addresses = server.wait_for_addresses("Start serving at ");
+        }
         server
     }
 }
@@ -141,6 +156,7 @@ pub struct Server {
     child: Child,
     log: Arc<Log>,
     addresses: Vec<SocketAddr>,
+    secure_addresses: Vec<SocketAddr>,
     directory: Option<TempDir>,
 }
 
@@ -173,6 +189,11 @@ impl Server {
         &self.addresses
     }
 
+    /// The first address where TLS begins at once.
+    pub fn secure_address(&self) -> SocketAddr {
+        self.secure_addresses[0]
+    }
+
     /// The directory that is served.
     pub fn root(&self) -> &Path {
         self.directory.as_ref().expect("a served directory").path()
@@ -201,6 +222,12 @@ impl Server {
         Control::login(self.address())
     }
 
+    /// A client whose control connection is secured, and whose data connections are, logged in
+    /// as anonymous.
+    pub fn private(&self, client: &TlsClient) -> Control {
+        Control::private(self.address(), client)
+    }
+
     /// The first log line with `needle` in it, waited for.
     pub fn wait_for_log(&self, needle: &str) -> String {
         self.log.wait_for(needle)
@@ -221,6 +248,11 @@ impl Server {
     /// Its process id, as /proc has it.
     pub fn process_id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Has it read its certificate again: SIGHUP.
+    pub fn reload(&self) {
+        kill_process(self.pid(), Signal::HUP).unwrap();
     }
 
     /// Sends SIGTERM.
@@ -268,6 +300,12 @@ impl Server {
     /// Sets one of its limits.
     pub fn set_limit(&self, resource: Resource, limit: Rlimit) {
         prlimit(Some(self.pid()), resource, limit).unwrap();
+    }
+
+    fn wait_for_addresses(&self, prefix: &str) -> Vec<SocketAddr> {
+        let line = self.wait_for_log(prefix);
+        let (_, list) = line.split_once(prefix).unwrap();
+        list.split(", ").map(|text| address(text.trim())).collect()
     }
 
     fn pid(&self) -> Pid {

@@ -6,10 +6,14 @@
 //! ! address: ipv6                          default ipv4
 //! ! option: --allow-combine                 an argument for the server
 //! ! feature: digests                       only where the program was built with it
+//! ! tls            ! tls: implicit         with a certificate; and TLS from the first byte
+//! ! tls: client NAME                       and the client shows one with this common name
 //! ! login                                  begins logged in; otherwise with the greeting
 //! ! file NAME CONTENT     ! dir NAME       what is served
 //! C: RETR x      R: bytes\xff              the client sends a line, or bytes as they are
 //! S: 250 *       S: ...      S: <closed>   a line comes; any lines up to the next; the end
+//! T: <tls>         T: <tls 1.2>            the client's handshake; with this version only
+//! T: <alert>       T: <clear>              refused, and closed; the end of TLS, both ways
 //! D: EPSV                                  arranges data: EPSV, PASV, PORT or EPRT
 //! D> hello\r\n                             all that comes on it until its end
 //! D~ *name\r\n   D? *\r\n                  lines in any order, each once; D? need not come
@@ -17,12 +21,15 @@
 //! F: NAME CONTENT   F- NAME   F/ NAME      on the disk now: a file, nothing, a directory
 //! ```
 //!
+//! Data connections are secured by themselves where PROT, AUTH or implicit TLS has it so.
 //! Repeated `D>`, `D<` and `D~` lines belong together. Bytes and patterns are those of
 //! [`pattern`](super::pattern).
 
 use std::path::Path;
 
+use super::certificates::{Authority, Identity};
 use super::pattern::{Pattern, unescape};
+use super::tls::{TlsClient, Version};
 use super::{Control, DataChannel, Server, Starter};
 
 /// A parsed file.
@@ -32,6 +39,7 @@ pub struct Transcript {
     pub title: String,
     mode: Mode,
     ipv6: bool,
+    tls: Tls,
     login: bool,
     options: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
@@ -49,6 +57,16 @@ enum Mode {
     User,
 }
 
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Tls {
+    #[default]
+    None,
+    Explicit,
+    Implicit,
+    /// With the name that the client's certificate has.
+    Certified(String),
+}
+
 #[derive(Debug)]
 enum Step {
     Send(Vec<u8>),
@@ -56,6 +74,10 @@ enum Step {
     AnyLines,
     LineAfterOthers(Pattern),
     Closed,
+    /// With a version, if only that will do.
+    Secure(Option<Version>),
+    Alert,
+    Unsecure,
     Arrange(String),
     Receive(Pattern),
     /// With whether the line has to come.
@@ -97,11 +119,20 @@ impl Transcript {
 
     /// Plays the client against a new server; `line` follows where it is.
     pub fn play(&self, mut line: impl FnMut(usize)) {
-        let server = self.server();
+        let authority = matches!(self.tls, Tls::Certified(_)).then(Authority::new);
+        let server = self.server(authority.as_ref());
+        let address = match self.tls {
+            Tls::Implicit => server.secure_address(),
+            _ => server.address(),
+        };
         let mut player = Player {
-            control: Control::silent(server.address()),
+            control: Control::silent(address),
             server,
             data: None,
+            identity: match (&self.tls, &authority) {
+                (Tls::Certified(name), Some(authority)) => Some(authority.client(name)),
+                _ => None,
+            },
         };
         if self.login {
             player.control.expect(220);
@@ -128,6 +159,14 @@ impl Transcript {
             ("address:", "ipv6") => self.ipv6 = true,
             // Whoever plays it has looked for this.
             ("feature:", _) => {}
+            ("tls", "") => self.tls = Tls::Explicit,
+            ("tls:", "implicit") => self.tls = Tls::Implicit,
+            ("tls:", client) => {
+                let name = client
+                    .strip_prefix("client ")
+                    .expect("implicit or client NAME");
+                self.tls = Tls::Certified(name.into());
+            }
             ("option:", option) => self.options.push(option.into()),
             ("login", "") => self.login = true,
             ("dir", name) => self.directories.push(name.into()),
@@ -156,6 +195,7 @@ impl Transcript {
             ("S:", _) if text == "..." => Step::AnyLines,
             ("S:", _) if text == "<closed>" => Step::Closed,
             ("S:", _) => Step::Line(pattern),
+            ("T:", _) => handshake(number, text),
             ("D:", _) => Step::Arrange(text.into()),
             ("D>", _) => Step::Receive(pattern),
             ("D~" | "D?", _) => Step::ReceiveLines(vec![(pattern, kind == "D~")]),
@@ -171,9 +211,18 @@ impl Transcript {
         self.steps.push((number, step));
     }
 
-    fn server(&self) -> Server {
+    fn server(&self, authority: Option<&Authority>) -> Server {
         let listen = if self.ipv6 { "[::1]:0" } else { "127.0.0.1:0" };
         let starter = Starter::default().listen(listen);
+        let starter = match (&self.tls, authority) {
+            (Tls::None, _) => starter,
+            (Tls::Implicit, _) => starter.argument("--tls-self-signed").listen_for_tls(listen),
+            (_, None) => starter.argument("--tls-self-signed"),
+            (_, Some(authority)) => starter
+                .argument("--tls-self-signed")
+                .argument("--tls-client-ca")
+                .argument(authority.file()),
+        };
         let starter = match self.mode {
             Mode::ControlOnly => return starter.start(),
             Mode::Serve => starter,
@@ -196,6 +245,17 @@ impl Transcript {
     }
 }
 
+fn handshake(number: usize, text: &str) -> Step {
+    match text {
+        "<tls>" => Step::Secure(None),
+        "<tls 1.2>" => Step::Secure(Some(Version::V12)),
+        "<tls 1.3>" => Step::Secure(Some(Version::V13)),
+        "<alert>" => Step::Alert,
+        "<clear>" => Step::Unsecure,
+        _ => panic!("line {number}: not of TLS: {text}"),
+    }
+}
+
 /// A name as bytes: it need not be UTF-8.
 fn path(name: &str) -> std::path::PathBuf {
     use std::os::unix::ffi::OsStringExt;
@@ -207,6 +267,7 @@ struct Player {
     control: Control,
     server: Server,
     data: Option<DataChannel>,
+    identity: Option<Identity>,
 }
 
 impl Player {
@@ -222,6 +283,9 @@ impl Player {
             Step::AnyLines => panic!("`S: ...` needs a line behind it"),
             Step::LineAfterOthers(pattern) => while !pattern.matches(&self.reply_line()) {},
             Step::Closed => self.control.expect_end(),
+            Step::Secure(version) => self.control.secure(&self.client(*version)),
+            Step::Alert => self.control.expect_alert(),
+            Step::Unsecure => self.control.unsecure(),
             Step::Arrange(verb) => self.data = Some(self.arrange(verb)),
             Step::Receive(pattern) => {
                 let bytes = self.take().receive();
@@ -252,8 +316,18 @@ impl Player {
         line.unwrap_or_else(|| self.control.fail("the connection ended"))
     }
 
+    fn client(&self, version: Option<Version>) -> TlsClient {
+        match (&self.identity, version) {
+            (Some(identity), _) => TlsClient::showing(identity),
+            (None, Some(version)) => TlsClient::of(version),
+            (None, None) => TlsClient::new(),
+        }
+    }
+
     fn take(&mut self) -> DataChannel {
-        self.data.take().expect("a `D: …` before")
+        let data = self.data.take().expect("a `D: …` before");
+        // PROT may have come in between.
+        data.secured_by(self.control.data_client())
     }
 
     fn arrange(&mut self, verb: &str) -> DataChannel {

@@ -106,6 +106,6 @@ fn await_starts(starts: &Receiver<()>) -> io::Result<()> {
 /// Lets the measuring thread go before this one on the CPU that they share: what it waits
 /// for must be the server, not a download that happens to run. Where that is refused, the
 /// numbers are only worse.
-fn step_back() {
+pub(super) fn step_back() {
     let _ = setpriority_process(Some(gettid()), 19);
 }

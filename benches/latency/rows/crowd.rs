@@ -49,7 +49,7 @@ impl Crowd {
         let poll = Poll::new()?;
         let mut members = Vec::with_capacity(MEMBERS);
         for number in (0..).take(MEMBERS) {
-            let stream = Control::connect_in_crowd(address, number)?.into_stream();
+            let stream = Control::connect_in_crowd(address, number)?.into_stream()?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry()

@@ -7,12 +7,16 @@ use std::fs;
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+#[cfg(feature = "tls")]
+use rustls::client::Resumption;
 use tempfile::TempDir;
 
 use crate::Bench;
 use crate::control::Control;
 use crate::subject::Subject;
 use crate::table::{Line, Value};
+#[cfg(feature = "tls")]
+use crate::tls::{Identity, KeyKind};
 
 const SESSIONS: u32 = 1000;
 
@@ -23,31 +27,60 @@ const OTHER_DESCRIPTORS: u64 = 64;
 pub(super) fn memory(bench: &Bench) -> io::Result<Vec<Line>> {
     let directory = TempDir::new()?;
     let server = bench.start_observable(directory.path())?;
-    // After the server's start: it must raise its own limit, not inherit ours.
-    allow_descriptors(u64::from(SESSIONS) + OTHER_DESCRIPTORS)?;
-
-    // One session first: pages that the first of all touches are not a session's cost.
-    log_in(&server, 0)?.quit()?;
-    let before = proportional_set_size(&server)?;
-    let sessions = (0..SESSIONS)
-        .map(|number| log_in(&server, number))
-        .collect::<io::Result<Vec<_>>>()?;
-    let after = proportional_set_size(&server)?;
-    drop(sessions);
-
-    let each = (after - before).max(0.0) / f64::from(SESSIONS);
+    let cost = Cost::of(&server, Ok)?;
     let bytes = Value::Bytes;
     Ok(vec![
-        Line::alone("PSS before any session", bytes(before), ""),
-        Line::alone("each of 1000 idle sessions", bytes(each), "< 1024 B"),
-        Line::alone("PSS with 1000 sessions", bytes(after), "< 3072 KiB"),
+        Line::alone("PSS before any session", bytes(cost.before), ""),
+        Line::alone("each of 1000 idle sessions", bytes(cost.each), "< 1024 B"),
+        Line::alone("PSS with 1000 sessions", bytes(cost.after), "< 3072 KiB"),
     ])
 }
 
-fn log_in(server: &Subject, number: u32) -> io::Result<Control> {
-    let mut session = Control::connect_in_crowd(server.address, number)?;
-    session.log_in()?;
-    Ok(session)
+/// The same behind AUTH TLS.
+#[cfg(feature = "tls")]
+pub(super) fn secured(bench: &Bench) -> io::Result<Vec<Line>> {
+    let directory = TempDir::new()?;
+    let identity = Identity::new(KeyKind::P256)?;
+    let server = bench.start_secured(directory.path(), &identity)?;
+    let client = identity.client(Resumption::disabled())?;
+    let cost = Cost::of(&server, |session| session.secure(&client))?;
+    let bytes = Value::Bytes;
+    Ok(vec![
+        Line::alone("PSS before any session", bytes(cost.before), ""),
+        Line::alone("each of 1000 idle, secured", bytes(cost.each), ""),
+        Line::alone("PSS with 1000, secured", bytes(cost.after), ""),
+    ])
+}
+
+/// Proportional set sizes, in bytes.
+struct Cost {
+    before: f64,
+    each: f64,
+    after: f64,
+}
+
+impl Cost {
+    /// Of sessions that are logged in when `prepare` is done with them.
+    fn of(server: &Subject, prepare: impl Fn(Control) -> io::Result<Control>) -> io::Result<Self> {
+        let log_in = |number| {
+            let mut session = prepare(Control::connect_in_crowd(server.address, number)?)?;
+            session.log_in()?;
+            Ok(session)
+        };
+        // After the server's start: it must raise its own limit, not inherit ours.
+        allow_descriptors(u64::from(SESSIONS) + OTHER_DESCRIPTORS)?;
+        // One session first: pages that the first of all touches are not a session's cost.
+        log_in(0)?.quit()?;
+        let before = proportional_set_size(server)?;
+        let sessions = (0..SESSIONS).map(log_in).collect::<io::Result<Vec<_>>>()?;
+        let after = proportional_set_size(server)?;
+        drop(sessions);
+        Ok(Self {
+            before,
+            each: (after - before).max(0.0) / f64::from(SESSIONS),
+            after,
+        })
+    }
 }
 
 /// Raises the soft limit, where it is lower, as far as the hard one allows.

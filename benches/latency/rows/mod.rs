@@ -6,7 +6,11 @@
 mod busy;
 mod commands;
 mod crowd;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod memory;
+#[cfg(feature = "tls")]
+mod secured;
 mod transfers;
 
 use std::fmt;
@@ -34,7 +38,7 @@ impl fmt::Display for Row {
 }
 
 /// Every row, in the table's order.
-pub(crate) const ALL: [Row; 8] = [
+pub(crate) const ALL: &[Row] = &[
     Row {
         name: "noop",
         about: "one NOOP after the other: the round trip",
@@ -75,11 +79,48 @@ pub(crate) const ALL: [Row; 8] = [
         about: "proportional set size with 1,000 logged-in idle sessions",
         run: memory::memory,
     },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-retr",
+        about: "RETR of a large cached file by TLS, beside a bare rustls loop",
+        run: secured::retr,
+    },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-stor",
+        about: "STOR of a large file by TLS, beside a bare rustls loop",
+        run: secured::stor,
+    },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-busy",
+        about: "NOOP in the clear while 50 TLS handshakes a second arrive",
+        run: handshakes::busy,
+    },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-connect",
+        about: "connect, AUTH TLS, handshake, NOOP: in full, and resumed",
+        run: secured::connecting,
+    },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-small",
+        about: "EPSV and RETR of a cached file of 1 KiB by TLS, resumed",
+        run: secured::small,
+    },
+    #[cfg(feature = "tls")]
+    Row {
+        name: "tls-memory",
+        about: "proportional set size with 1,000 secured idle sessions",
+        run: memory::secured,
+    },
 ];
 
 /// The names, for a message.
 pub(crate) fn names() -> String {
-    ALL.map(|row| row.name).join(", ")
+    let names: Vec<&str> = ALL.iter().map(|row| row.name).collect();
+    names.join(", ")
 }
 
 impl Bench {

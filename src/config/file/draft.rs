@@ -4,12 +4,14 @@
 //! It becomes a [`Config`] when they do, and is made of one to be shown. What does not fit is
 //! said of the key that was written.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
 use crate::config::{Certificate, ClientAuthority, Config, TlsConfig, own_names};
 use crate::net::DataSession;
+use crate::observe::{Format, TransferLog};
 use crate::session::SecurityPolicy;
 
 /// What was written, and the defaults for the rest.
@@ -18,6 +20,11 @@ pub(super) struct Draft {
     /// All but TLS.
     pub(super) config: Config,
     pub(super) log: Option<LevelFilter>,
+    /// Of events.
+    pub(super) command: Vec<String>,
+    /// The transfer logs, by their formats.
+    pub(super) transfers: Option<PathBuf>,
+    pub(super) transfers_json: Option<PathBuf>,
     pub(super) tls: TlsDraft,
 }
 
@@ -54,6 +61,9 @@ impl Draft {
         Self {
             config: Config::default(),
             log: None,
+            command: Vec::new(),
+            transfers: None,
+            transfers_json: None,
             tls: TlsDraft::default(),
         }
     }
@@ -64,7 +74,16 @@ impl Draft {
         if config.listen.is_empty() && config.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
             config.listen = Config::DEFAULT_ADDRESSES.to_vec();
         }
+        let words = config.events.command.iter();
+        let transfers = |format| {
+            let mut logs = config.transfer_logs.iter();
+            let log = logs.find(|log| log.format == format);
+            log.map(|log| log.file.clone())
+        };
         Self {
+            command: words.map(|word| word.to_string_lossy().into()).collect(),
+            transfers: transfers(Format::Xferlog),
+            transfers_json: transfers(Format::Json),
             tls: config.tls.take().map(TlsDraft::of).unwrap_or_default(),
             config,
             log: Some(log),
@@ -74,11 +93,45 @@ impl Draft {
     /// Sees whether it fits together; `is_tls` where anything of it was written.
     pub(super) fn finish(self, is_tls: bool) -> Result<(Config, Option<LevelFilter>), Misfit> {
         let mut config = self.config;
+        config.events.command = self.command.into_iter().map(Into::into).collect();
+        for (file, format) in [
+            (self.transfers, Format::Xferlog),
+            (self.transfers_json, Format::Json),
+        ] {
+            let log = file.map(|file| TransferLog { file, format });
+            config.transfer_logs.extend(log);
+        }
+        check_events(&config)?;
         if is_tls {
             config.tls = Some(self.tls.finish()?);
         }
         Ok((config, self.log))
     }
+}
+
+/// What the sandbox forbids would only be found out at the first upload.
+fn check_events(config: &Config) -> Result<(), Misfit> {
+    let events = &config.events;
+    let own_path = |word: &OsString| Path::new(word).is_absolute();
+    if events.command.first().is_some_and(|word| !own_path(word)) {
+        return misfit(
+            "events.command",
+            "begins with the absolute path of a program",
+        );
+    }
+    if events.digest && !cfg!(feature = "digests") {
+        let text = "needs a build with --features digests";
+        return misfit("events.digest", text);
+    }
+    if config.sandbox && !events.command.is_empty() {
+        let text = "goes with sandbox = false, because the sandbox runs no program";
+        return misfit("events.command", text);
+    }
+    if config.sandbox && events.socket.is_some() {
+        let text = "goes with sandbox = false, because the sandbox opens no Unix socket";
+        return misfit("events.socket", text);
+    }
+    Ok(())
 }
 
 impl TlsDraft {

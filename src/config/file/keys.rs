@@ -37,6 +37,8 @@ const SOME_TIME: RangeInclusive<u64> = 1..=LONGEST;
 const ANY_TIME: RangeInclusive<u64> = 0..=LONGEST;
 const LONGEST: u64 = 3650 * 24 * 3600 * 1000;
 const SOME: RangeInclusive<u64> = 1..=u32::MAX as u64;
+/// Each has a thread.
+const EVENTS_AT_ONCE: u64 = 64;
 
 const fn takes<D, T: Value>(_: fn(&D) -> &T) -> &'static str {
     T::TAKES
@@ -75,6 +77,13 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "allow-fxp": config.allow_fxp, Live;
     "allow-combine": config.allow_combine, Live;
     "log.level": log, Live;
+    "log.transfers": transfers, Start;
+    "log.transfers-json": transfers_json, Start;
+    "events.command": command, Start;
+    "events.socket": config.events.socket, Start;
+    "events.digest": config.events.digest, Start;
+    "events.at-once": config.events.at_once, Start, 1..=EVENTS_AT_ONCE;
+    "events.time": config.events.time, Start, SOME_TIME;
     "passive.ports": config.passive_ports, Start;
     "passive.address": config.passive_address, Live;
     "limits.connections": config.connections, Live, SOME;

@@ -51,6 +51,8 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
         durability,
         free_space_floor,
         remove_unfinished,
+        transfer_logs,
+        events,
         ..
     } = old.clone();
     new.listen = listen;
@@ -63,6 +65,8 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
     new.durability = durability;
     new.free_space_floor = free_space_floor;
     new.remove_unfinished = remove_unfinished;
+    new.transfer_logs = transfer_logs;
+    new.events = events;
     if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
         new.listen.clone_from(&old.listen);
     }

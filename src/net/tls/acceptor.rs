@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 use super::security::Security;
 use super::sessions::{Binding, Scope, Sessions, Tag};
 use super::{Credentials, Expiry};
-use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA};
+use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
 use crate::net::DataSession;
 
 /// What a client that offers protocols must offer (RFC 7301; against cross-protocol attacks).
@@ -89,13 +89,19 @@ impl Acceptor {
         Ok((security, tag))
     }
 
-    /// For a data connection of the control connection with this tag.
-    pub fn data(&self, tag: Tag) -> io::Result<Security> {
+    /// For a data connection of the control connection with this tag, over which the client
+    /// sends or the server does.
+    pub fn data(&self, tag: Tag, client_sends: bool) -> io::Result<Security> {
         let scope = match self.data_session {
             DataSession::Off => Scope::Any,
             DataSession::Observe | DataSession::Require => Scope::Own,
         };
-        self.security(tag, scope, self.data_session, TLS_TICKETS_DATA)
+        let tickets = match (client_sends, self.data_session) {
+            (false, _) => TLS_TICKETS_DATA,
+            (true, DataSession::Require) => TLS_TICKETS_UPLOAD,
+            (true, DataSession::Off | DataSession::Observe) => 0,
+        };
+        self.security(tag, scope, self.data_session, tickets)
     }
 
     fn security(

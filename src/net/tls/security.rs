@@ -5,6 +5,8 @@
 //! written only when the socket has all of it, so that its callers need no second bookkeeping.
 //! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
 
+mod bulk;
+
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use rustls::{HandshakeKind, ServerConnection};
 use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
 use super::wire::{Incoming, Record, Wire};
-use crate::limits::{CHUNK_BYTES, TLS_READS_PER_CALL};
+use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
 
@@ -24,13 +26,12 @@ pub struct Security {
     binding: Arc<Binding>,
     /// Of a data connection: whether it must resume.
     data_session: DataSession,
+    stage: Stage,
     /// Bytes that were encrypted and are not reported as written yet: some of their records may
     /// still be here.
     owed: usize,
     /// The peer has said that it ends, or the socket has.
     ended: bool,
-    /// We have said so; what comes then is not looked at any more.
-    end_is_said: bool,
     /// The last read stopped before the socket was drained.
     unfinished: bool,
     /// Of a connection that goes on in the clear: what has come of the record that is awaited.
@@ -38,6 +39,19 @@ pub struct Security {
     /// Bytes of a file on their way; made for the first one.
     chunk: Vec<u8>,
     remark: Option<String>,
+}
+
+/// How far it is.
+///
+/// ```text
+///   Handshaking ──made, sent, and looked at──▶ Established ──we say that we end──▶ Ending
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Handshaking,
+    Established,
+    /// What comes now is not looked at any more.
+    Ending,
 }
 
 impl Security {
@@ -50,9 +64,9 @@ impl Security {
             tls,
             binding,
             data_session,
+            stage: Stage::Handshaking,
             owed: 0,
             ended: false,
-            end_is_said: false,
             unfinished: false,
             last_records: Record::default(),
             chunk: Vec::new(),
@@ -61,8 +75,8 @@ impl Security {
     }
 
     /// Whether the handshake is still to be made, or has failed.
-    pub fn is_handshaking(&self) -> bool {
-        self.tls.is_handshaking()
+    pub const fn is_handshaking(&self) -> bool {
+        matches!(self.stage, Stage::Handshaking)
     }
 
     /// See [`Channel::handshake`](crate::net::Channel::handshake).
@@ -70,7 +84,9 @@ impl Security {
         for _ in 0..TLS_READS_PER_CALL {
             self.flush(socket)?;
             if !self.tls.is_handshaking() {
-                return self.check_session();
+                self.check_session()?;
+                self.stage = Stage::Established;
+                return Ok(());
             }
             if self.ended {
                 return Err(self.failed("the client left"));
@@ -158,8 +174,11 @@ impl Security {
     /// # Errors
     /// `UnexpectedEof` where the socket has ended without that.
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.end_is_said {
+        if self.stage == Stage::Ending {
             return socket.read(buffer);
+        }
+        if buffer.len() >= TLS_BULK_BYTES {
+            return self.read_in_bulk(socket, buffer);
         }
         self.unfinished = false;
         let mut count = 0;
@@ -173,8 +192,10 @@ impl Security {
                 Ok(0) => return Ok(count),
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if is_drained {
-                        return or_would_block(count);
+                    // A short read says so only where it gave something: what came may be
+                    // half a record, and behind it an end that is not reported a second time.
+                    if is_drained && count > 0 {
+                        return Ok(count);
                     }
                     match self.receive(socket) {
                         Ok(drained) => is_drained = drained,
@@ -237,8 +258,8 @@ impl Security {
     }
 
     fn announce_end(&mut self) {
-        if !self.end_is_said {
-            self.end_is_said = true;
+        if self.stage != Stage::Ending {
+            self.stage = Stage::Ending;
             self.tls.send_close_notify();
         }
     }

@@ -1,6 +1,7 @@
 //! Transfers and errands, from the command to the final reply.
 
 use super::*;
+use crate::observe::{Outcome, TransferRecord, Verb};
 
 #[test]
 fn restart_is_forgotten_unless_a_transfer_follows() {
@@ -56,6 +57,53 @@ fn a_stalled_transfer_is_cut_and_a_hanging_disk_ends_the_session() {
     assert_eq!(talk.wait(stall), "");
     assert_eq!(talk.order(), Order::Cut(Ending::Stalled));
     assert!(talk.wait(stall).starts_with("421 "));
+}
+
+/// The records that were ordered.
+fn records(talk: &mut Talk) -> Vec<TransferRecord> {
+    let records = talk.orders.drain(..).filter_map(|order| match order {
+        Order::Record(record) => Some(*record),
+        _ => None,
+    });
+    records.collect()
+}
+
+#[test]
+fn a_transfer_is_recorded_once_with_its_own_time() {
+    let mut talk = Talk::storing();
+    talk.now += Duration::from_secs(5);
+    talk.report(Report::Connected);
+    talk.report(Report::Moved(7));
+    talk.now += Duration::from_secs(2);
+    talk.with(Session::abort);
+    talk.now += Duration::from_secs(1);
+    talk.report(Report::Ended(Ending::Aborted, 9));
+    let record = match records(&mut talk).as_slice() {
+        [record] => record.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(record.took, Duration::from_secs(3));
+    assert_eq!((record.verb, record.bytes), (Verb::Store, 9));
+    assert_eq!(record.outcome, Outcome::Incomplete("aborted"));
+    assert_eq!(
+        (record.account.as_ref(), record.anonymous),
+        (b"ftp".as_slice(), true)
+    );
+    talk.with(Session::leave);
+    assert_eq!(records(&mut talk), []);
+}
+
+#[test]
+fn a_transfer_whose_end_nobody_will_report_is_recorded_when_its_session_goes() {
+    let mut talk = Talk::storing();
+    talk.report(Report::Connected);
+    talk.report(Report::Moved(7));
+    talk.with(Session::leave);
+    talk.with(Session::leave);
+    let records = records(&mut talk);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].bytes, 7);
+    assert_eq!(records[0].outcome, Outcome::Incomplete("abandoned"));
 }
 
 #[test]

@@ -37,6 +37,16 @@ pub(crate) enum Kind {
     Port,
     Rest,
     Abor,
+    /// AUTH TLS: data connections stay as they are.
+    Auth,
+    /// AUTH SSL: they are secured, too.
+    AuthPrivate,
+    /// With another command behind it at once.
+    AuthAndMore,
+    Pbsz,
+    ProtClear,
+    ProtPrivate,
+    Ccc,
     /// RETR.
     Fetch,
     /// STOR, APPE, STOU.
@@ -52,6 +62,25 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const fn is_transfer(self) -> bool {
         matches!(self, Self::Fetch | Self::Store | Self::List)
+    }
+
+    /// Whether what comes after it depends on what is said to it.
+    pub(crate) const fn is_switch(self) -> bool {
+        matches!(
+            self,
+            Self::Auth | Self::AuthPrivate | Self::AuthAndMore | Self::Ccc
+        )
+    }
+
+    /// What only a server with TLS says.
+    const fn allows_with_tls(self, code: u16, begun: bool) -> bool {
+        match self {
+            Self::User => code == 530,
+            Self::Fetch | Self::Store | Self::List if begun => code == 522,
+            Self::Fetch | Self::Store | Self::List => code == 521,
+            Self::Garbage => matches!(code, 504 | 536),
+            _ => false,
+        }
     }
 
     /// Whether this may be the final reply to it.
@@ -79,6 +108,10 @@ impl Kind {
             Self::Port => (&[200], &[501, 503, 522, 530]),
             Self::Rest => (&[350], &[501, 530]),
             Self::Abor => (&[225, 226], &[530]),
+            Self::Auth | Self::AuthPrivate | Self::AuthAndMore => (&[234], &[503]),
+            Self::Pbsz | Self::ProtPrivate => (&[200], &[503]),
+            Self::ProtClear => (&[200], &[503, 534]),
+            Self::Ccc => (&[200], &[533, 530]),
             Self::Fetch | Self::Store | Self::List if begun => (&[226], &[425, 426, 451, 452, 552]),
             Self::Fetch | Self::Store | Self::List => (&[425, 554], &DISK),
             Self::Garbage => (&[], &[500, 501, 502, 503, 530]),
@@ -120,6 +153,7 @@ pub(crate) enum Heard {
     Farewell,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Conversation {
     heard: Vec<u8>,
     pub(crate) awaited: VecDeque<Awaited>,
@@ -128,16 +162,19 @@ pub(crate) struct Conversation {
     pub(crate) over: bool,
     /// The server exports nothing.
     control_only: bool,
+    /// It has TLS.
+    has_tls: bool,
 }
 
 impl Conversation {
-    pub(crate) const fn new(control_only: bool) -> Self {
+    pub(crate) const fn new(control_only: bool, has_tls: bool) -> Self {
         Self {
             heard: Vec::new(),
             awaited: VecDeque::new(),
             greeted: false,
             over: false,
             control_only,
+            has_tls,
         }
     }
 
@@ -215,14 +252,19 @@ impl Conversation {
         let allowed = if self.control_only {
             head.kind.allows_without_directory(code)
         } else {
-            head.kind.allows(code, head.begun)
+            let by_tls = self.has_tls && head.kind.allows_with_tls(code, head.begun);
+            by_tls || head.kind.allows(code, head.begun)
         };
         if !allowed || head.must.is_some_and(|must| must != code) {
             return Err(format!("{code} {text} to {head:?}"));
         }
         self.awaited.pop_front();
-        self.over =
-            matches!(head.kind, Kind::Quit) || (head.kind == Kind::Foreign && !self.control_only);
+        self.over = match head.kind {
+            Kind::Quit => true,
+            Kind::Foreign => !self.control_only,
+            Kind::AuthAndMore => code == 503,
+            _ => false,
+        };
         Ok(Heard::Final(head.kind, head.since, code, text))
     }
 }

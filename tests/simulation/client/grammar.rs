@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::conversation::Kind;
+use super::expected::Expected;
 use super::guest::Guest;
 use super::habits::{Login, Part};
-use super::haul::{Expected, Goods, Haul, Manner};
+use super::haul::{Goods, Haul, Manner};
 use super::ledger::{Change, Upload};
 use crate::world::ClientPort;
 
@@ -45,7 +46,7 @@ impl Line {
         }
     }
 
-    fn must(mut self, code: u16) -> Self {
+    pub(super) fn must(mut self, code: u16) -> Self {
         self.must = Some(code);
         self
     }
@@ -71,6 +72,9 @@ impl Guest {
     pub(super) fn next_lines(&mut self) -> Vec<Line> {
         if self.habits.part == Part::Probe {
             return vec![Line::new(Kind::Noop, "NOOP")];
+        }
+        if self.cover.keys.is_some() && self.rng.one_in(12) {
+            return self.security_lines();
         }
         match self.rng.below(20) {
             0..=10 if self.haul.is_none() => self.transfer_lines(),
@@ -103,7 +107,7 @@ impl Guest {
                 Line::new(Kind::Garbage, "STOR x").must(502),
             ];
         }
-        let mut lines = self.login_lines();
+        let mut lines = self.opening_lines();
         lines.push(Line::new(Kind::Type, "TYPE I").must(200));
         self.is_ascii = false;
         let number = 2 + self.number % 3;

@@ -15,18 +15,21 @@ use mioftpd::storage::Memory;
 
 use super::Place;
 use super::conversation::Conversation;
+use super::cover::Cover;
 use super::grammar::Line;
-use super::habits::{Habits, Part};
+use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
 use super::ledger::{Finish, Ledger, Upload};
 use crate::rng::Rng;
-use crate::world::{Occurrence, Side, WireId, World};
+use crate::world::{Occurrence, WireId, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     Unborn,
     Talking,
     Leaving,
+    /// It has begun TLS badly.
+    Foul,
     Deaf,
     Gone,
 }
@@ -38,6 +41,9 @@ pub(crate) struct Guest {
     pub(super) habits: Habits,
     pub(super) life: Life,
     pub(super) control: Option<WireId>,
+    /// When it came.
+    pub(super) came: Duration,
+    pub(super) cover: Cover,
     pub(super) conversation: Conversation,
     /// Said, and not taken yet by the connection.
     pub(super) unsent: Vec<u8>,
@@ -66,11 +72,13 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(number: usize, habits: Habits, rng: Rng, place: Place) -> Self {
+    pub(crate) fn new(number: usize, habits: Habits, mut rng: Rng, place: Place) -> Self {
         Self {
             number,
+            came: Duration::ZERO,
+            cover: Cover::new(habits.secrecy, habits.resumes, &mut rng),
             rng,
-            conversation: Conversation::new(place.control_only),
+            conversation: Conversation::new(place.control_only, place.secure.is_some()),
             place,
             life: Life::Unborn,
             control: None,
@@ -117,9 +125,11 @@ impl Guest {
             Life::Gone => return,
             Life::Unborn => self.come(world),
             Life::Deaf => self.flush(world),
+            Life::Foul => self.endure(world),
             Life::Talking | Life::Leaving => {
                 self.hear(world);
                 self.carry(world);
+                self.perhaps_die(world);
                 self.talk(world);
                 self.flush(world);
             }
@@ -130,7 +140,11 @@ impl Guest {
     }
 
     fn come(&mut self, world: &mut World) {
-        let door = self.place.doors[usize::from(self.habits.ip.is_ipv6())];
+        let is_implicit = self.habits.secrecy == Secrecy::Implicit;
+        let door = match self.habits.ip {
+            _ if is_implicit => self.place.doors[2],
+            ip => self.place.doors[usize::from(ip.is_ipv6())],
+        };
         let from = SocketAddr::new(self.habits.ip, 40_000);
         let id = if self.habits.part == Part::Guest {
             world.dial_server(self.number, from, door)
@@ -138,24 +152,39 @@ impl Guest {
             world.dial_server_sheltered(self.number, from, door)
         };
         self.control = Some(id);
+        self.came = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
             Part::Inspector => self.inspection().into(),
-            Part::Guest | Part::Probe => self.login_lines().into(),
+            Part::Guest | Part::Probe => self.opening_lines().into(),
         };
+        if is_implicit {
+            self.cover.is_private = true;
+            self.begin_secrecy(world);
+        }
     }
 
     fn hear(&mut self, world: &mut World) {
         let mut buffer = [0; 512];
-        while let Some(id) = self.control {
-            match world.read(id, Side::Client, &mut buffer) {
+        while let Some(id) = self.control.filter(|_| self.life != Life::Foul) {
+            let read = self.cover.read(id, world, &mut buffer);
+            self.check_beginning(world);
+            match read {
+                Ok(0) if self.cover.is_clearing => {
+                    if !self.finish_clearing(id, world) {
+                        return;
+                    }
+                }
                 Ok(0) => {
                     self.check_end(id, world);
                     return self.go(world);
                 }
                 Ok(count) => self.hear_bytes(&buffer[..count], world),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => return self.go(world),
+                Err(error) => {
+                    self.check_break(id, &error, world);
+                    return self.go(world);
+                }
             }
         }
     }

@@ -25,6 +25,8 @@ pub(crate) enum Farewell {
     HalfClose,
     /// It closes everything.
     Close,
+    /// It is killed: the kernel closes its sockets, the control connection's first.
+    Kill,
     /// It resets everything.
     Reset,
     /// It is cut off, and nobody is told.
@@ -33,6 +35,36 @@ pub(crate) enum Farewell {
     Silence,
     /// It does not read any more; it may still say a lot.
     Deafness,
+}
+
+/// How a guest's commands and replies are kept secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// Not at all.
+    None,
+    /// By AUTH, first of all.
+    Explicit,
+    /// By AUTH, after a login in the clear.
+    Late,
+    /// At the door for it.
+    Implicit,
+}
+
+/// How a guest begins TLS on its control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// As it should.
+    Proper,
+    /// It says more behind AUTH, in the clear.
+    AndMore,
+    /// With something else than a hello.
+    Garbage,
+    /// It stops after so many bytes of its hello.
+    Stops(usize),
+    /// It resets the connection after so many.
+    Resets(usize),
+    /// It ends its side after so many.
+    Leaves(usize),
 }
 
 /// What becomes of a guest's commands.
@@ -46,6 +78,7 @@ pub(crate) enum Part {
     Inspector,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent habits")]
 #[derive(Clone, Debug)]
 pub(crate) struct Habits {
     pub(crate) part: Part,
@@ -64,15 +97,21 @@ pub(crate) struct Habits {
     pub(crate) hurries: bool,
     /// Its data connections are sometimes slow, or absent, or broken off.
     pub(crate) mean: bool,
+    pub(crate) secrecy: Secrecy,
+    pub(crate) opening: Opening,
+    /// Its data connections resume the TLS session of its control connection.
+    pub(crate) resumes: bool,
+    /// It announces the end of TLS, where it ends its side.
+    pub(crate) announces: bool,
 }
 
 impl Habits {
     pub(crate) fn draw(rng: &mut Rng, number: usize) -> Self {
-        use Farewell::{Close, Deafness, HalfClose, Quit, Reset, Silence, Vanish};
+        use Farewell::{Close, Deafness, HalfClose, Kill, Quit, Reset, Silence, Vanish};
         let logins = [Login::Named, Login::Named, Login::Named, Login::Anonymous];
         let rare_logins = [Login::Wrong, Login::Never, Login::Anonymous];
         let farewells = [
-            Quit, Quit, HalfClose, Close, Reset, Vanish, Silence, Deafness,
+            Quit, Quit, HalfClose, Close, Kill, Reset, Vanish, Silence, Deafness,
         ];
         Self {
             part: Part::Guest,
@@ -89,6 +128,45 @@ impl Habits {
             farewell: rng.pick(&farewells),
             hurries: rng.one_in(3),
             mean: rng.one_in(2),
+            secrecy: Secrecy::None,
+            opening: Opening::Proper,
+            resumes: true,
+            announces: true,
+        }
+    }
+
+    /// The same where the server has TLS.
+    pub(crate) fn with_secrecy(self, rng: &mut Rng) -> Self {
+        use Secrecy::{Explicit, Implicit, Late, None};
+        let after = rng.below(300);
+        let openings = [
+            Opening::AndMore,
+            Opening::Garbage,
+            Opening::Stops(after),
+            Opening::Resets(after),
+            Opening::Leaves(after),
+        ];
+        let is_proper = self.part != Part::Guest || !rng.one_in(6);
+        let choices = [Explicit, Explicit, Late, Implicit, None];
+        let secrecy = match self.part {
+            Part::Inspector => Explicit,
+            Part::Guest | Part::Probe => rng.pick(&choices),
+        };
+        Self {
+            // The door for implicit TLS has one address.
+            secrecy: if secrecy == Implicit && self.ip.is_ipv6() {
+                Explicit
+            } else {
+                secrecy
+            },
+            opening: if is_proper {
+                Opening::Proper
+            } else {
+                rng.pick(&openings)
+            },
+            resumes: self.part != Part::Guest || !rng.one_in(5),
+            announces: rng.one_in(2),
+            ..self
         }
     }
 
@@ -122,6 +200,10 @@ impl Habits {
             farewell: Farewell::Quit,
             hurries: false,
             mean: false,
+            secrecy: Secrecy::None,
+            opening: Opening::Proper,
+            resumes: true,
+            announces: true,
         }
     }
 }

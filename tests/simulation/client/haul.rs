@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::conversation::Kind;
-use crate::content::is_whole;
+use super::expected::Expected;
+use super::protected::{Reproach, complain_of, is_blocked};
+use super::secret::{Keys, Secret};
 use crate::rng::Rng;
 use crate::world::{Line, Side, WireId, World};
 
@@ -24,6 +26,14 @@ pub(crate) enum Manner {
     Resets(usize),
     /// It closes the connection after so many bytes; of an upload nobody can know.
     Closes(usize),
+    /// It ends an upload without announcing it, over TLS.
+    Truncates,
+    /// It says something else than a hello, where TLS should begin.
+    Garbles,
+    /// It stops after so many bytes of its hello.
+    Halts(usize),
+    /// It resets the connection after so many.
+    Breaks(usize),
 }
 
 /// What is carried.
@@ -36,15 +46,6 @@ pub(crate) enum Goods {
     },
     /// From the server.
     Receive { got: Vec<u8>, expected: Expected },
-}
-
-/// What must have been received when the server says 226.
-pub(crate) enum Expected {
-    Exactly(Vec<u8>),
-    /// Some whole contents: several write this file.
-    Whole,
-    /// Complete lines; so many of them, where nobody changes the directory.
-    Lines(Option<usize>),
 }
 
 /// How the data connection ended.
@@ -62,8 +63,18 @@ pub(crate) struct Haul {
     /// Where the client listens, in active mode.
     pub(crate) port: Option<SocketAddr>,
     pub(crate) end: Option<End>,
+    /// With what it is to be secured.
+    pub(super) keys: Option<Keys>,
+    /// How it will be is agreed on.
+    pub(super) is_arranged: bool,
+    pub(super) secret: Option<Box<Secret>>,
+    /// What is said instead of a hello, and was not sent yet.
+    pub(super) foul: Option<Vec<u8>>,
+    pub(super) reproach: Reproach,
     /// A fault has cut the data connection, or the client has ended it early.
     disturbed: bool,
+    /// When, in the middle of a transfer, it did what the server must see at once.
+    pub(super) gave_up: Option<Duration>,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -72,7 +83,7 @@ pub(crate) struct Haul {
 }
 
 impl Haul {
-    pub(crate) const fn new(kind: Kind, goods: Goods, manner: Manner) -> Self {
+    pub(crate) fn new(kind: Kind, goods: Goods, manner: Manner) -> Self {
         Self {
             kind,
             goods,
@@ -80,7 +91,13 @@ impl Haul {
             wire: None,
             port: None,
             end: None,
+            keys: None,
+            is_arranged: false,
+            secret: None,
+            foul: None,
+            reproach: Reproach::default(),
             disturbed: false,
+            gave_up: None,
             begun: false,
             verdict: None,
             moved: 0,
@@ -92,7 +109,7 @@ impl Haul {
         if self.wire.is_none() {
             self.wire = self.port.and_then(|port| world.find_arrival(port));
         }
-        let id = self.wire?;
+        let id = self.wire.filter(|_| self.is_arranged)?;
         if self.end.is_some() {
             return None;
         }
@@ -103,7 +120,9 @@ impl Haul {
         {
             return None;
         }
+        self.begin_secrecy();
         let again = match &self.goods {
+            _ if self.foul.is_some() => self.spoil(id, world),
             Goods::Send { .. } => self.send(id, world, rng),
             Goods::Receive { .. } => self.receive(id, world, rng),
         };
@@ -188,7 +207,9 @@ impl Haul {
     /// How many bytes may be moved in this step, by the client's manner.
     fn portion(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> usize {
         match self.manner {
-            Manner::Prompt | Manner::Absent => usize::MAX,
+            Manner::Prompt | Manner::Absent | Manner::Truncates => usize::MAX,
+            // They never come so far.
+            Manner::Garbles | Manner::Halts(_) | Manner::Breaks(_) => 0,
             Manner::Slow => rng.within(1, 2_000),
             Manner::Stalls(most) => most.saturating_sub(self.moved),
             Manner::Resets(most) | Manner::Closes(most) => {
@@ -205,7 +226,9 @@ impl Haul {
         // Every byte and the end may have been sent before: then it is nothing to give up.
         self.disturbed = true;
         self.end = Some(End::Broken);
-        if matches!(self.manner, Manner::Resets(_)) || matches!(self.goods, Goods::Send { .. }) {
+        self.note_the_end(world);
+        let may_be_whole = self.is_upload() && !self.is_private();
+        if matches!(self.manner, Manner::Resets(_)) || may_be_whole {
             world.reset_by_client(id);
         } else {
             world.close(id, Side::Client);
@@ -228,9 +251,23 @@ impl Haul {
         if *finished {
             return None;
         }
+        if let Some(secret) = &mut self.secret {
+            // The server's part of the handshake, and nothing else.
+            let heard = secret.read(id, world, &mut [0; 64]);
+            if !is_blocked(&heard) {
+                complain_of(&heard, world);
+                self.end = Some(End::Broken);
+                return None;
+            }
+        }
         let until = wire.len().min(sent.saturating_add(portion));
         while *sent < until {
-            match world.write(id, Side::Client, &wire[*sent..until]) {
+            let bytes = &wire[*sent..until];
+            let written = match &mut self.secret {
+                Some(secret) => secret.write(id, world, bytes),
+                None => world.write(id, Side::Client, bytes),
+            };
+            match written {
                 Ok(count) => {
                     *sent += count;
                     self.moved += count;
@@ -243,13 +280,19 @@ impl Haul {
             }
         }
         if *sent == wire.len() {
-            *finished = world.shutdown(id, Side::Client).is_ok();
+            let is_finished = self.end_upload(id, world);
+            if let Goods::Send { finished, .. } = &mut self.goods {
+                *finished = is_finished;
+            }
             return None;
         }
         (self.manner == Manner::Slow).then(|| rng.time(Duration::from_secs(2)))
     }
 
     fn receive(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
+        if let Some(secret) = &mut self.secret {
+            secret.flush(id, world).ok();
+        }
         let mut portion = self.portion(id, world, rng);
         let mut buffer = [0; 8 * 1024];
         let Goods::Receive { got, .. } = &mut self.goods else {
@@ -257,7 +300,12 @@ impl Haul {
         };
         while portion > 0 && self.end.is_none() {
             let room = portion.min(buffer.len());
-            match world.read(id, Side::Client, &mut buffer[..room]) {
+            let read = match &mut self.secret {
+                Some(secret) => secret.read(id, world, &mut buffer[..room]),
+                None => world.read(id, Side::Client, &mut buffer[..room]),
+            };
+            complain_of(&read, world);
+            match read {
                 Ok(0) => self.end = Some(End::Clean),
                 Ok(count) => {
                     got.extend_from_slice(&buffer[..count]);
@@ -274,32 +322,5 @@ impl Haul {
         }
         (self.manner != Manner::Absent && !matches!(self.manner, Manner::Stalls(_)))
             .then(|| rng.time(Duration::from_secs(2)))
-    }
-}
-
-impl Expected {
-    fn fault(&self, got: &[u8]) -> Option<String> {
-        let is_right = match self {
-            Self::Exactly(bytes) => got == bytes,
-            Self::Whole => {
-                let text: Vec<u8> = got.iter().copied().filter(|&byte| byte != b'\r').collect();
-                is_whole(&text)
-            }
-            Self::Lines(count) => {
-                let lines: Vec<_> = got.split_inclusive(|&byte| byte == b'\n').collect();
-                lines
-                    .iter()
-                    .all(|line| line.len() > 2 && line.ends_with(b"\r\n"))
-                    && count.is_none_or(|count| count == lines.len())
-            }
-        };
-        (!is_right).then(|| {
-            let shown = &got[..got.len().min(200)];
-            format!(
-                "226, and {} wrong bytes: {}",
-                got.len(),
-                shown.escape_ascii()
-            )
-        })
     }
 }

@@ -6,7 +6,7 @@ use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
 use super::habits::{Farewell, Part};
-use super::haul::Goods;
+use super::haul::{Goods, Haul};
 use super::ledger::Finish;
 use crate::rng::Odds;
 use crate::weather::Weather;
@@ -21,28 +21,12 @@ impl Guest {
             Farewell::Silence => {}
             Farewell::HalfClose if self.unsent.is_empty() => {
                 if let Some(id) = self.control {
-                    world.shutdown(id, Side::Client).ok();
-                    self.half_closed = Some(world.now);
+                    self.end_own_side(id, world);
                 }
             }
             Farewell::HalfClose => self.life = Life::Talking,
             Farewell::Deafness => self.become_deaf(world),
-            Farewell::Close => {
-                let is_private = self.upload.is_some();
-                self.leave_upload_open(Finish::Short);
-                let data = self.haul.as_ref().and_then(|haul| haul.wire);
-                if let Some(id) = data {
-                    // What several write would not be whole.
-                    if !is_private {
-                        world.reset_on_close(id, Side::Client);
-                    }
-                    world.close(id, Side::Client);
-                }
-                if let Some(id) = self.control {
-                    world.close(id, Side::Client);
-                }
-                self.life = Life::Gone;
-            }
+            Farewell::Close | Farewell::Kill => self.close_all(world),
             Farewell::Reset => self.go(world),
             Farewell::Vanish => {
                 self.leave_upload_open(Finish::Broken);
@@ -56,6 +40,65 @@ impl Guest {
         if self.life == Life::Talking {
             self.wake_at(world.now + Duration::from_millis(100), world);
         }
+    }
+
+    /// Who is going to be killed mostly is in the middle of an upload.
+    pub(super) fn perhaps_die(&mut self, world: &mut World) {
+        let is_mortal = self.life == Life::Talking && self.habits.farewell == Farewell::Kill;
+        let uploads = self.haul.as_ref().is_some_and(Haul::is_half_sent);
+        if is_mortal && uploads && self.rng.one_in(3) {
+            self.take_leave(world);
+        }
+    }
+
+    /// Closes both connections, in the one order or the other.
+    fn close_all(&mut self, world: &mut World) {
+        let is_killed = self.habits.farewell == Farewell::Kill;
+        // With nothing else to read, the end of the control connection is seen where it comes.
+        let is_seen = !self.habits.pipelines
+            && self.unsent.is_empty()
+            && self.conversation.awaited.len() <= 1;
+        // Where the end must be announced, an early one is not taken for it.
+        let is_announced = self.haul.as_ref().is_some_and(Haul::is_private);
+        let is_broken = is_announced || (is_killed && is_seen);
+        let is_own = self.upload.is_some();
+        self.leave_upload_open(if is_broken {
+            Finish::Broken
+        } else {
+            Finish::Short
+        });
+        let data = self.haul.as_ref().and_then(|haul| haul.wire);
+        // What several write would not be whole.
+        if let Some(id) = data.filter(|_| !is_own && !is_broken) {
+            world.reset_on_close(id, Side::Client);
+        }
+        match self.control {
+            Some(control) if is_killed => world.kill(control, data),
+            control => {
+                for id in data.into_iter().chain(control) {
+                    world.close(id, Side::Client);
+                }
+            }
+        }
+        self.life = Life::Gone;
+    }
+
+    /// Of TLS alone, with a last command just before it, or of the connection.
+    fn end_own_side(&mut self, id: WireId, world: &mut World) {
+        if self.cover.secret.is_some() && self.habits.announces {
+            self.say(Line::new(Kind::Noop, "NOOP"), world);
+            if !self.unsent.is_empty() {
+                // There is no room for it yet.
+                self.life = Life::Talking;
+                return;
+            }
+            if let Some(secret) = &mut self.cover.secret {
+                secret.say_end(id, world).ok();
+            }
+        } else {
+            world.shutdown(id, Side::Client).ok();
+        }
+        self.half_closed = Some(world.now);
     }
 
     pub(super) fn become_deaf(&mut self, world: &mut World) {
@@ -124,6 +167,7 @@ impl Guest {
             || self.place.weather.panic != Odds(0)
             || self.place.stops
             || world.is_cut(id)
+            || self.was_too_slow_to_begin(world)
             || world
                 .wire(id)
                 .is_some_and(|wire| wire.client.line != world::Line::Up);

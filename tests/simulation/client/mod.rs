@@ -5,13 +5,18 @@
 //! [`conversation`], its [`haul`] and its [`ledger`].
 
 mod conversation;
+mod cover;
+mod expected;
 mod grammar;
 mod guest;
 mod habits;
 mod haul;
 mod leaving;
 mod ledger;
+mod protected;
 mod reactions;
+#[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
+pub(crate) mod secret;
 mod speech;
 mod stranger;
 mod transfers;
@@ -21,6 +26,7 @@ use std::net::SocketAddr;
 use mioftpd::limits::Timings;
 use mioftpd::storage::Memory;
 
+pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
 pub(crate) use habits::Habits;
 pub(crate) use stranger::Stranger;
@@ -33,7 +39,10 @@ use crate::world::World;
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) memory: Memory,
-    pub(crate) doors: [SocketAddr; 2],
+    /// For IPv4, for IPv6, and for implicit TLS.
+    pub(crate) doors: Vec<SocketAddr>,
+    /// The server has TLS.
+    pub(crate) secure: Option<Secure>,
     pub(crate) weather: Weather,
     pub(crate) timings: Timings,
     /// The server exports nothing.

@@ -15,9 +15,16 @@ impl Guest {
     pub(super) fn hear_bytes(&mut self, bytes: &[u8], world: &mut World) {
         match self.conversation.hear(bytes) {
             Ok(replies) => {
-                for reply in replies {
+                let was_secret = self.cover.secret.is_some();
+                let count = replies.len();
+                for (number, reply) in replies.into_iter().enumerate() {
                     world.note(|| format!("client {} hears {reply:?}", self.number));
                     self.react(reply, world);
+                    let has_switched = self.cover.secret.is_some() != was_secret;
+                    let is_last = number + 1 == count && !self.conversation.is_broken_off();
+                    if has_switched && !is_last {
+                        self.complain("more was said, in the clear, behind the 234", world);
+                    }
                 }
             }
             Err(fault) => self.complain(&fault, world),
@@ -37,6 +44,13 @@ impl Guest {
             Heard::Final(kind, since, code, text) => {
                 self.was_refused |= kind == Kind::Pass && code == 530;
                 self.check_promptness(kind, since, world);
+                self.take_note_of_security(kind, code, world);
+                if let Some(haul) = &mut self.haul
+                    && matches!(kind, Kind::Passive | Kind::Port)
+                {
+                    let keys = self.cover.keys.clone();
+                    haul.arranged(keys.filter(|_| self.cover.is_private));
+                }
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
                 }
@@ -62,6 +76,25 @@ impl Guest {
         let path = self.upload.as_ref().map(|upload| upload.path.as_str());
         if path.and_then(|path| path.strip_prefix("/up/")) != Some(name) {
             self.complain(&format!("{path:?} was stored as {name}"), world);
+        }
+    }
+
+    /// What is secret from here on, and what is not.
+    fn take_note_of_security(&mut self, kind: Kind, code: u16, world: &mut World) {
+        match (kind, code) {
+            (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
+                self.cover.is_private = kind == Kind::AuthPrivate;
+                self.begin_secrecy(world);
+            }
+            (Kind::ProtPrivate, 200) => self.cover.is_private = true,
+            (Kind::ProtClear, 200) | (Kind::Rein, 220) => self.cover.is_private = false,
+            (Kind::Ccc, 200) => {
+                self.cover.is_clearing = true;
+                if let (Some(id), Some(secret)) = (self.control, &mut self.cover.secret) {
+                    secret.say_end(id, world).ok();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -114,7 +147,8 @@ impl Guest {
         // Where accepting cannot fail, only the time-out of one who never came can say so.
         let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
         let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
-        if code == 425 && haul.begun && accepts && (is_early || haul.was_accepted(world)) {
+        let is_late = !haul.is_private() && haul.was_accepted(world);
+        if code == 425 && haul.begun && accepts && (is_early || is_late) {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
@@ -122,6 +156,18 @@ impl Guest {
         if code == 426 && is_calm && is_left_alone && haul.is_undisturbed(world) {
             world.violate(format!(
                 "client {}: an undisturbed transfer was cut",
+                self.number
+            ));
+        }
+        let secure = self.place.secure.map(|secure| secure.data_session);
+        let is_excused = !is_calm || !is_left_alone || !haul.is_undisturbed(world);
+        if let Some(fault) = haul.fault_of_security(code, secure, is_excused) {
+            world.violate(format!("client {}: {fault}", self.number));
+        }
+        let since = haul.gave_up().map(|since| world.now.saturating_sub(since));
+        if is_calm && since.is_some_and(|since| since > Weather::PROMPTLY) {
+            world.violate(format!(
+                "client {}: {code} came {since:?} after the end",
                 self.number
             ));
         }

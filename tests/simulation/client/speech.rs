@@ -6,11 +6,11 @@ use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
 use crate::rng::Odds;
-use crate::world::{Side, World};
+use crate::world::World;
 
 impl Guest {
     pub(super) fn talk(&mut self, world: &mut World) {
-        if self.life != Life::Talking || !self.conversation.greeted {
+        if self.life != Life::Talking || !self.conversation.greeted || self.is_switching() {
             return;
         }
         if self.next_say > world.now {
@@ -20,7 +20,11 @@ impl Guest {
         if !self.script.is_empty() {
             if self.habits.pipelines {
                 while let Some(line) = self.script.pop_front() {
+                    let is_switch = line.kind.is_switch();
                     self.say(line, world);
+                    if is_switch {
+                        return;
+                    }
                 }
             } else if self.conversation.awaited.is_empty() {
                 let pause = std::mem::take(&mut self.script[0].pause);
@@ -97,8 +101,11 @@ impl Guest {
     }
 
     pub(super) fn flush(&mut self, world: &mut World) {
+        if let Some(id) = self.control {
+            self.cover.flush(id, world);
+        }
         while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
-            match world.write(id, Side::Client, &self.unsent) {
+            match self.cover.write(id, world, &self.unsent) {
                 Ok(count) => drop(self.unsent.drain(..count)),
                 // What ends it is met by the next read.
                 Err(_) => return,

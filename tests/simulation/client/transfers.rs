@@ -4,9 +4,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::conversation::Kind;
+use super::expected::Expected;
 use super::grammar::Line;
 use super::guest::Guest;
-use super::haul::{Expected, Goods, Haul, Manner};
+use super::haul::{Goods, Haul, Manner};
 use super::ledger::{Change, Upload};
 use crate::content::{on_the_wire, whole};
 use crate::world::ClientPort;
@@ -66,6 +67,15 @@ impl Guest {
             return Manner::Prompt;
         }
         let after = self.rng.below(3_000);
+        if self.cover.is_private && self.rng.one_in(2) {
+            let manners = [
+                Manner::Truncates,
+                Manner::Garbles,
+                Manner::Halts(after / 10),
+                Manner::Breaks(after / 10),
+            ];
+            return self.rng.pick(&manners);
+        }
         let manners = [
             Manner::Slow,
             Manner::Absent,

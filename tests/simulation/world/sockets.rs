@@ -97,6 +97,22 @@ impl World {
         }
     }
 
+    /// A client's process is gone, and its kernel closes what it had: the end of the data
+    /// connection arrives, but not before that of the control connection.
+    pub(crate) fn kill(&mut self, control: WireId, data: Option<WireId>) {
+        self.close(control, Side::Client);
+        let ended = self.wires.get(&control);
+        let ended = ended.map(|wire| wire.server.inbound.last_landing);
+        let Some(id) = data else {
+            return;
+        };
+        if let Some((wire, ended)) = self.wires.get_mut(&id).zip(ended) {
+            let landing = &mut wire.server.inbound.last_landing;
+            *landing = ended.max(*landing);
+        }
+        self.close(id, Side::Client);
+    }
+
     /// A client is gone without a word: nothing arrives from it or at it any more.
     pub(crate) fn vanish(&mut self, id: WireId) {
         if let Some(wire) = self.wires.get_mut(&id) {

@@ -1,0 +1,128 @@
+//! A record as one line of JSON (RFC 8259): for the transfer log, and for those who hear of uploads.
+//!
+//! JSON is text, and names are bytes: of one that is not UTF-8 the line has what can be read, and
+//! beside it all of its bytes in hexadecimal. What could drive a terminal or end a line is escaped.
+
+use std::fmt::Write as _;
+
+use super::moment::rfc3339;
+use super::record::TransferRecord;
+use crate::protocol::visible::is_harmless;
+
+/// The line, with its end. `digest` is a SHA-256, in hexadecimal.
+pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
+    let mut line = String::with_capacity(256);
+    let peer = record.peer;
+    let _ = write!(
+        line,
+        "{{\"time\":\"{}\",\"peer\":\"{peer}\"",
+        rfc3339(record.ended)
+    );
+    push_name(&mut line, "account", &record.account);
+    let _ = write!(line, ",\"verb\":\"{}\"", record.verb.name());
+    push_name(&mut line, "path", &record.path.to_bytes());
+    let _ = write!(
+        line,
+        ",\"bytes\":{},\"seconds\":{:.3},\"outcome\":\"{}\",\"tls\":{}",
+        record.bytes,
+        record.took.as_secs_f64(),
+        record.outcome.word(),
+        record.secured
+    );
+    if let Some(digest) = digest {
+        let _ = write!(line, ",\"sha256\":\"{digest}\"");
+    }
+    line.push_str("}\n");
+    line
+}
+
+fn push_name(line: &mut String, key: &str, name: &[u8]) {
+    let _ = write!(line, ",\"{key}\":\"");
+    let readable = String::from_utf8_lossy(name);
+    for character in readable.chars() {
+        match character {
+            '"' | '\\' => line.extend(['\\', character]),
+            // All that do harm have four digits.
+            _ if !is_harmless(character) => {
+                let _ = write!(line, "\\u{:04x}", u32::from(character));
+            }
+            _ => line.push(character),
+        }
+    }
+    line.push('"');
+    if readable.as_bytes() != name {
+        let _ = write!(line, ",\"{key}_hex\":\"{}\"", hex(name));
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::upload;
+    use super::super::record::Outcome;
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    #[test]
+    fn the_fields_in_their_order() {
+        let mut record = upload("/in/a \"file\"");
+        assert_eq!(
+            line(&record, Some("00ff")),
+            "{\"time\":\"2023-11-14T22:13:20Z\",\"peer\":\"192.0.2.7:4711\",\"account\":\"ann\",\
+             \"verb\":\"STOR\",\"path\":\"/in/a \\\"file\\\"\",\"bytes\":1234,\"seconds\":1.500,\
+             \"outcome\":\"complete\",\"tls\":false,\"sha256\":\"00ff\"}\n"
+        );
+        record.outcome = Outcome::Incomplete("stalled");
+        record.secured = true;
+        record.peer = "[2001:db8::1]:9".parse().unwrap();
+        let parsed: Value = serde_json::from_str(&line(&record, None)).unwrap();
+        assert_eq!(parsed["outcome"], "stalled");
+        assert_eq!(parsed["tls"], true);
+        assert_eq!(parsed["peer"], "[2001:db8::1]:9");
+        assert!(parsed.get("sha256").is_none());
+    }
+
+    /// What was written, read back.
+    fn bytes_of(parsed: &Value, key: &str) -> Vec<u8> {
+        match parsed.get(format!("{key}_hex")) {
+            None => parsed[key].as_str().unwrap().as_bytes().to_vec(),
+            Some(hex) => {
+                let digits = hex.as_str().unwrap().as_bytes();
+                let pair = |pair: &[u8]| std::str::from_utf8(pair).unwrap().to_owned();
+                let pairs = digits.chunks(2).map(pair);
+                pairs.map(|p| u8::from_str_radix(&p, 16).unwrap()).collect()
+            }
+        }
+    }
+
+    proptest! {
+        /// Every name comes back to the byte, from one line.
+        #[test]
+        fn names_come_back(
+            name in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                "\\PC{0,20}|.{0,20}".prop_map(String::into_bytes),
+            ],
+            account in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let mut record = upload("/x");
+            let name: Vec<u8> = name.into_iter().filter(|b| !b"\r\n\0".contains(b)).collect();
+            record.path = record.path.join(&name).unwrap();
+            record.account = account.clone().into();
+            let line = line(&record, None);
+            prop_assert_eq!(line.lines().count(), 1);
+            prop_assert!(line.trim_end_matches('\n').chars().all(|c| !c.is_control()));
+            let parsed: Value = serde_json::from_str(&line).unwrap();
+            prop_assert_eq!(bytes_of(&parsed, "path"), record.path.to_bytes());
+            prop_assert_eq!(bytes_of(&parsed, "account"), account);
+        }
+    }
+}

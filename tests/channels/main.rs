@@ -1,0 +1,22 @@
+//! TLS over a socket that is cut anywhere: every split of a handshake, every byte of it wrong,
+//! sockets that take a byte at a time.
+//!
+//! The [`Channel`](mioftpd::net::Channel) is the server's own; [`wire`] is a socket in memory,
+//! and [`peer`] a client without one. No call may panic, wait, or be repeated without end.
+
+#![cfg(feature = "tls")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "../support/ed25519.rs"]
+mod ed25519;
+mod handshakes;
+mod peer;
+mod streams;
+#[path = "../support/trusting.rs"]
+mod trusting;
+mod wire;

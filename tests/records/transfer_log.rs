@@ -1,0 +1,206 @@
+//! The transfer log: a line for each kind of end, and files that are renamed under the server.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use mioftpd::observe::{Format, TransferLog};
+use rustix::process::{Signal, getpid, kill_process};
+use serde_json::Value;
+
+use super::support::{Control, DataChannel, abort_connection, epsv_port, until};
+use super::{Place, refusal, upload};
+
+/// More than the kernel holds for a client that does not read.
+const LARGE: usize = 16 * 1024 * 1024;
+
+fn log(place: &Path, name: &str, format: Format) -> TransferLog {
+    TransferLog {
+        file: place.join(name),
+        format,
+    }
+}
+
+fn start() -> Place {
+    Place::start(|directory, config| {
+        fs::write(directory.path().join("files/large"), vec![0; LARGE]).unwrap();
+        fs::write(directory.path().join("files/small"), "small").unwrap();
+        config.transfer_logs = [("log.json", Format::Json), ("xferlog", Format::Xferlog)]
+            .map(|(name, format)| log(directory.path(), name, format))
+            .to_vec();
+        config.timings.data_connect = std::time::Duration::from_millis(200);
+    })
+}
+
+/// The control connection ends in the middle of an upload.
+fn abandon(place: &Place, name: &str, end: fn(Control)) {
+    let mut control = place.login();
+    let mut data = DataChannel::epsv(&mut control).stream();
+    control.command(&format!("STOR {name}"), 150);
+    data.write_all(b"some").unwrap();
+    end(control);
+    // What comes is the end, or a reset: that of the transfer.
+    let _ = data.read(&mut [0]);
+}
+
+fn reset(control: Control) {
+    // What is set on it holds for the other handle too, whose drop is the last.
+    abort_connection(control.socket().try_clone().unwrap());
+    drop(control);
+}
+
+/// What the JSON lines say of each path.
+fn outcomes(text: &str) -> BTreeMap<String, (String, String, u64)> {
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    let lines = text.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["account"], "anonymous");
+        assert_eq!(line["tls"], false);
+        assert!(line["seconds"].as_f64().unwrap() >= 0.0);
+        assert!(line["peer"].as_str().unwrap().starts_with("127.0.0.1:"));
+        let bytes = line["bytes"].as_u64().unwrap();
+        (
+            word(&line["path"]),
+            (word(&line["verb"]), word(&line["outcome"]), bytes),
+        )
+    });
+    let count = text.lines().count();
+    let outcomes: BTreeMap<_, _> = lines.collect();
+    assert_eq!(outcomes.len(), count, "{text}");
+    outcomes
+}
+
+#[test]
+fn every_kind_of_end_has_its_line() {
+    let place = start();
+    let mut control = place.login();
+    upload(&mut control, "a file", b"content");
+    let data = DataChannel::epsv(&mut control);
+    control.command("RETR small", 150);
+    assert_eq!(data.receive(), b"small");
+    control.expect(226);
+    let data = DataChannel::epsv(&mut control);
+    control.command("APPE longer", 150);
+    data.send(b"more");
+    control.expect(226);
+    let data = DataChannel::epsv(&mut control);
+    control.command("STOU unique", 150);
+    data.send(b"x");
+    control.expect(226);
+    // Not of a file, and none at all.
+    let data = DataChannel::epsv(&mut control);
+    control.command("LIST", 150);
+    data.receive();
+    control.expect(226);
+    epsv_port(&mut control);
+    control.command("RETR missing", 550);
+    // Cut by the client, in each way.
+    let mut data = DataChannel::epsv(&mut control).stream();
+    control.command("STOR aborted", 150);
+    data.write_all(b"four").unwrap();
+    control.send("ABOR");
+    control.expect(426);
+    control.expect(226);
+    let data = DataChannel::epsv(&mut control).stream();
+    control.command("RETR large", 150);
+    abort_connection(data);
+    control.expect(426);
+    epsv_port(&mut control);
+    control.command("STOR nobody", 150);
+    control.expect(425);
+    abandon(&place, "half-closed", drop);
+    abandon(&place, "reset", reset);
+    let directory = place.stop();
+
+    let text = fs::read_to_string(directory.path().join("log.json")).unwrap();
+    let outcomes = outcomes(&text);
+    let of = |path: &str| {
+        let (verb, outcome, bytes) = &outcomes[path];
+        (verb.as_str(), outcome.as_str(), *bytes)
+    };
+    assert_eq!(of("/a file"), ("STOR", "complete", 7));
+    assert_eq!(of("/small"), ("RETR", "complete", 5));
+    assert_eq!(of("/longer"), ("APPE", "complete", 4));
+    assert_eq!(of("/unique"), ("STOU", "complete", 1));
+    let (verb, outcome, bytes) = of("/aborted");
+    assert_eq!((verb, outcome), ("STOR", "aborted"));
+    assert!(bytes <= 4);
+    assert_eq!((of("/large").0, of("/large").1), ("RETR", "cut"));
+    assert_eq!(of("/nobody"), ("STOR", "not-connected", 0));
+    assert_eq!(of("/half-closed").1, "abandoned");
+    assert_eq!(of("/reset").1, "abandoned");
+    assert_eq!(outcomes.len(), 9);
+
+    let xferlog = fs::read_to_string(directory.path().join("xferlog")).unwrap();
+    assert_eq!(xferlog.lines().count(), 9);
+    let line = xferlog.lines().next().unwrap();
+    let behind = " 127.0.0.1 7 /a_file b _ i a anonymous ftp 0 * c";
+    assert!(line.ends_with(behind), "{line}");
+}
+
+#[test]
+fn a_client_that_is_gone_in_the_middle_of_a_download_is_recorded() {
+    let place = start();
+    let mut control = place.login();
+    let data = DataChannel::epsv(&mut control).stream();
+    control.command("RETR large", 150);
+    reset(control);
+    until("the line", || {
+        let text = fs::read_to_string(place.path("log.json")).unwrap();
+        text.contains("\"outcome\":\"abandoned\"").then_some(())
+    });
+    drop(data);
+    let directory = place.stop();
+    let text = fs::read_to_string(directory.path().join("log.json")).unwrap();
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn a_log_that_was_renamed_is_opened_again_on_sighup() {
+    let place = start();
+    let mut control = place.login();
+    upload(&mut control, "first", b"1");
+    let names = ["log.json", "xferlog"].map(|name| place.path(name));
+    for name in &names {
+        until("the first line", || {
+            (fs::read(name).unwrap() != b"").then_some(())
+        });
+        fs::rename(name, name.with_extension("1")).unwrap();
+    }
+    kill_process(getpid(), Signal::HUP).unwrap();
+    for name in &names {
+        until("a new file", || fs::metadata(name).ok());
+    }
+    upload(&mut control, "second", b"2");
+    drop(control);
+    place.handle.stop();
+    place.serving.join().unwrap();
+    for name in &names {
+        let read = |name: &Path| fs::read_to_string(name).unwrap();
+        let (old, new) = (read(&name.with_extension("1")), read(name));
+        assert!(old.contains("/first") && !old.contains("/second"), "{old}");
+        assert!(new.contains("/second") && !new.contains("/first"), "{new}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_is_no_start() {
+    let refused = refusal(|directory, config| {
+        config.transfer_logs = vec![log(directory.path(), "missing/log", Format::Json)];
+    });
+    assert!(refused.contains("missing/log"), "{refused}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_delays_nobody() {
+    let place = Place::start(|_, config| {
+        config.transfer_logs = vec![log(Path::new("/dev"), "full", Format::Json)];
+    });
+    let mut control = place.login();
+    for _ in 0..10 {
+        upload(&mut control, "f", b"content");
+    }
+    drop(control);
+    place.stop();
+}

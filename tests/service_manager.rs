@@ -1,0 +1,264 @@
+//! The program under a service manager: what it tells the manager, the watchdog, sockets that the
+//! manager listens at, the log as the journal has it. The test plays the manager.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Control, DEADLINE, binary, mioftpd};
+use tempfile::TempDir;
+
+/// The manager's ear.
+struct Manager {
+    socket: UnixDatagram,
+    directory: TempDir,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { socket, directory }
+    }
+
+    /// Starts the program with this manager, and more of an environment.
+    fn start(&self, variables: &[(&str, &str)]) -> Service {
+        let mut command = mioftpd(["--listen", "127.0.0.1:0"]);
+        command
+            .env("NOTIFY_SOCKET", self.directory.path().join("notify"))
+            .envs(variables.iter().copied())
+            .stderr(Stdio::null());
+        Service(command.spawn().unwrap())
+    }
+
+    /// The next message that has this assignment.
+    fn hears(&self, assignment: &str) -> String {
+        let mut buffer = [0; 4096];
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            let count = self.socket.recv(&mut buffer).unwrap();
+            let message = String::from_utf8(buffer[..count].to_vec()).unwrap();
+            if message.lines().any(|line| line == assignment) {
+                return message;
+            }
+        }
+        panic!("{assignment} did not come");
+    }
+}
+
+/// The program; killed when the test is over.
+struct Service(Child);
+
+impl Service {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn address_in(message: &str) -> SocketAddr {
+    let status = message
+        .lines()
+        .find_map(|l| l.strip_prefix("STATUS=Serving at "));
+    status.unwrap().parse().unwrap()
+}
+
+#[test]
+fn it_is_told_of_the_start_of_a_reload_and_of_the_stop() {
+    let manager = Manager::new();
+    let service = manager.start(&[]);
+    let ready = manager.hears("READY=1");
+    let mut control = Control::connect(address_in(&ready));
+    service.signal(Signal::HUP);
+    let reloading = manager.hears("RELOADING=1");
+    let micros = reloading
+        .lines()
+        .find_map(|l| l.strip_prefix("MONOTONIC_USEC="));
+    assert!(micros.unwrap().parse::<u64>().unwrap() > 0);
+    manager.hears("READY=1");
+    control.command("NOOP", 200);
+    service.signal(Signal::TERM);
+    manager.hears("STOPPING=1");
+    control.expect(421);
+}
+
+#[test]
+fn a_reload_that_reads_a_certificate_has_an_end_too() {
+    if cfg!(not(feature = "tls")) {
+        return;
+    }
+    let manager = Manager::new();
+    let mut command = mioftpd(["--listen", "127.0.0.1:0", "--tls-self-signed"]);
+    command
+        .arg(manager.directory.path())
+        .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
+        .stderr(Stdio::null());
+    let service = Service(command.spawn().unwrap());
+    manager.hears("READY=1");
+    service.signal(Signal::HUP);
+    manager.hears("RELOADING=1");
+    manager.hears("READY=1");
+}
+
+#[test]
+fn the_watchdog_hears_of_a_loop_that_has_nothing_to_do() {
+    let manager = Manager::new();
+    let service = manager.start(&[("WATCHDOG_USEC", "200000")]);
+    manager.hears("READY=1");
+    let begin = Instant::now();
+    for _ in 0..5 {
+        manager.hears("WATCHDOG=1");
+    }
+    // Four intervals are between five; half of the time asked for, each.
+    assert!(begin.elapsed() > Duration::from_millis(300));
+    // One that hangs says nothing more.
+    service.signal(Signal::STOP);
+    let silence = Duration::from_millis(600);
+    manager.socket.set_read_timeout(Some(silence)).unwrap();
+    let mut buffer = [0; 64];
+    let mut late = 0;
+    while manager.socket.recv(&mut buffer).is_ok() {
+        late += 1;
+    }
+    assert!(late <= 5, "{late} after it was stopped");
+    service.signal(Signal::CONT);
+    manager.socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    manager.hears("WATCHDOG=1");
+}
+
+#[test]
+fn the_watchdog_of_another_process_is_not_ours() {
+    let manager = Manager::new();
+    let variables = [("WATCHDOG_USEC", "20000"), ("WATCHDOG_PID", "1")];
+    let service = manager.start(&variables);
+    manager.hears("READY=1");
+    service.signal(Signal::TERM);
+    let mut buffer = [0; 4096];
+    let count = manager.socket.recv(&mut buffer).unwrap();
+    assert!(buffer[..count].starts_with(b"STOPPING=1\n"));
+}
+
+#[test]
+fn a_manager_that_is_not_there_is_done_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = support::Starter::default()
+        .variable(
+            "NOTIFY_SOCKET",
+            directory.path().join("none").to_str().unwrap(),
+        )
+        .start();
+    server.connect().command("QUIT", 221);
+    server.wait_for_log("Cannot speak to the service manager");
+}
+
+/// Starts the program with two listening sockets at 3 and 4, as `sd_listen_fds(3)` has it.
+fn activate(names: &str, arguments: &[&str]) -> (Service, [SocketAddr; 2]) {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = listeners.each_ref().map(|one| one.local_addr().unwrap());
+    let [third, fourth] = listeners.map(|one| Stdio::from(OwnedFd::from(one)));
+    // A shell puts descriptors where they belong, and stays the same process.
+    let script = "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$@\"";
+    let command = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .arg(binary())
+        .args(arguments)
+        .env("LISTEN_FDS", "2")
+        .env("LISTEN_FDNAMES", names)
+        .stdin(third)
+        .stdout(fourth)
+        .stderr(Stdio::inherit())
+        .spawn();
+    (Service(command.unwrap()), addresses)
+}
+
+#[test]
+fn it_serves_the_sockets_that_it_is_given() {
+    let (service, addresses) = activate("ftp:unknown", &["--log", "error"]);
+    // Whoever connects before it serves is served too.
+    for address in addresses {
+        let mut control = Control::connect(address);
+        control.command("NOOP", 200);
+    }
+    service.signal(Signal::TERM);
+}
+
+#[test]
+fn sockets_for_another_process_are_not_ours() {
+    let server = support::Starter::default()
+        .variable("LISTEN_FDS", "2")
+        .variable("LISTEN_PID", "1")
+        .start();
+    server.connect().command("QUIT", 221);
+}
+
+#[test]
+fn at_a_socket_named_ftps_tls_begins_at_once() {
+    if cfg!(not(feature = "tls")) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let served = directory.path().to_str().unwrap();
+    let arguments = ["--log", "error", "--tls-self-signed", served];
+    let (_service, [ftp, ftps]) = activate("ftp:ftps", &arguments);
+    Control::connect(ftp).command("QUIT", 221);
+    // Nothing is said there in the clear.
+    let silent = Control::silent(ftps);
+    assert!(!silent.has_reply(Duration::from_millis(300)));
+}
+
+#[test]
+fn a_socket_named_ftps_needs_a_certificate() {
+    let (mut service, _) = activate("ftps:ftp", &["--log", "error"]);
+    assert_eq!(service.0.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn what_does_not_listen_is_refused() {
+    let script = "exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+    let output = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .arg(binary())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("service manager"), "{text}");
+}
+
+#[test]
+fn the_journal_is_told_priorities() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let log = std::fs::File::create(&path).unwrap();
+    let stat = rustix::fs::fstat(&log).unwrap();
+    let manager = Manager::new();
+    let mut command = mioftpd(["--listen", "127.0.0.1:0"]);
+    command
+        .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
+        .env("JOURNAL_STREAM", format!("{}:{}", stat.st_dev, stat.st_ino))
+        .stderr(log);
+    let mut service = Service(command.spawn().unwrap());
+    let ready = manager.hears("READY=1");
+    Control::connect(address_in(&ready)).command("X", 500);
+    service.signal(Signal::TERM);
+    service.0.wait().unwrap();
+    let log = std::fs::read_to_string(&path).unwrap();
+    assert!(log.starts_with("<6>Start serving at "), "{log}");
+    assert!(log.contains("\n<4>"), "{log}");
+    assert!(log.lines().all(|line| line.starts_with('<')), "{log}");
+}

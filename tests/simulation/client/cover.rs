@@ -1,0 +1,300 @@
+//! How a guest's control connection becomes secret, and stops being so: AUTH, implicit TLS, CCC.
+//!
+//! What a guest knows of it, and what it does about what it hears. A guest that opens TLS in a
+//! bad way says nothing of FTP any more, and must hear nothing of it.
+
+use std::io;
+use std::time::Duration;
+
+use mioftpd::net::DataSession;
+use mioftpd::session::SecurityPolicy;
+
+use super::conversation::Kind;
+use super::grammar::Line;
+use super::guest::{Guest, Life};
+use super::habits::{Opening, Part, Secrecy};
+use super::protected::Reproach;
+use super::secret::{Keys, Secret};
+use crate::rng::{Odds, Rng};
+use crate::weather::Weather;
+use crate::world::{self, Side, WireId, World};
+
+/// What clients know of the server's TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure {
+    pub(crate) data_session: DataSession,
+    pub(crate) policy: SecurityPolicy,
+}
+
+/// What a guest keeps of its control connection's TLS.
+pub(super) struct Cover {
+    pub(super) keys: Option<Keys>,
+    pub(super) secret: Option<Box<Secret>>,
+    /// It has said CCC, and been allowed to.
+    pub(super) is_clearing: bool,
+    /// Data connections are to be secured.
+    pub(super) is_private: bool,
+    /// Since when it waits for the end of a connection that it opened badly.
+    foul_since: Duration,
+    reproach: Reproach,
+}
+
+impl Cover {
+    pub(super) fn new(secrecy: Secrecy, resumes: bool, rng: &mut Rng) -> Self {
+        let keys = match secrecy {
+            Secrecy::None => None,
+            Secrecy::Explicit | Secrecy::Late | Secrecy::Implicit => Keys::draw(rng, resumes),
+        };
+        Self {
+            keys,
+            secret: None,
+            is_clearing: false,
+            is_private: false,
+            foul_since: Duration::ZERO,
+            reproach: Reproach::default(),
+        }
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        let secret = self.secret.as_deref();
+        secret.is_some_and(Secret::is_handshaking)
+    }
+
+    pub(super) fn read(
+        &mut self,
+        id: WireId,
+        world: &mut World,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        match &mut self.secret {
+            Some(secret) => secret.read(id, world, buffer),
+            None => world.read(id, Side::Client, buffer),
+        }
+    }
+
+    pub(super) fn write(
+        &mut self,
+        id: WireId,
+        world: &mut World,
+        bytes: &[u8],
+    ) -> io::Result<usize> {
+        match &mut self.secret {
+            Some(secret) => secret.write(id, world, bytes),
+            None => world.write(id, Side::Client, bytes),
+        }
+    }
+
+    pub(super) fn flush(&mut self, id: WireId, world: &mut World) {
+        if let Some(secret) = &mut self.secret {
+            secret.flush(id, world).ok();
+        }
+    }
+}
+
+impl Guest {
+    /// What is said first: the login, in the clear or not.
+    pub(super) fn opening_lines(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if self.cover.keys.is_none() || self.place.control_only {
+            return self.login_lines();
+        }
+        match self.habits.secrecy {
+            Secrecy::None => {}
+            Secrecy::Explicit => {
+                lines.push(self.auth_line());
+                lines.extend(self.protection_lines());
+            }
+            Secrecy::Late => {
+                lines.extend(self.login_lines());
+                lines.push(self.auth_line());
+                lines.extend(self.protection_lines());
+            }
+            Secrecy::Implicit => {
+                if self.rng.one_in(2) {
+                    lines.extend(self.protection_lines());
+                }
+            }
+        }
+        lines.extend(self.login_lines());
+        lines
+    }
+
+    fn auth_line(&mut self) -> Line {
+        if self.habits.part == Part::Inspector {
+            return Line::new(Kind::Auth, "AUTH TLS").must(234);
+        }
+        if self.habits.opening == Opening::AndMore {
+            return Line::new(Kind::AuthAndMore, "AUTH TLS\r\nNOOP");
+        }
+        match self.rng.below(4) {
+            0 => Line::new(Kind::AuthPrivate, "AUTH SSL"),
+            1 => Line::new(Kind::Auth, "auth tls-c"),
+            _ => Line::new(Kind::Auth, "AUTH TLS"),
+        }
+    }
+
+    fn protection_lines(&mut self) -> Vec<Line> {
+        let size = Line::new(Kind::Pbsz, "PBSZ 0");
+        if self.habits.part == Part::Inspector {
+            return vec![
+                size.must(200),
+                Line::new(Kind::ProtPrivate, "PROT P").must(200),
+            ];
+        }
+        let level = match self.rng.below(8) {
+            0 => Line::new(Kind::ProtClear, "PROT C"),
+            1 => Line::new(Kind::Garbage, "PROT S"),
+            2 => return vec![Line::new(Kind::ProtPrivate, "PROT P")],
+            _ => Line::new(Kind::ProtPrivate, "PROT P"),
+        };
+        vec![size, level]
+    }
+
+    /// What is said of security in between, by one who has TLS.
+    pub(super) fn security_lines(&mut self) -> Vec<Line> {
+        match self.rng.below(6) {
+            0 => vec![Line::new(Kind::Ccc, "CCC")],
+            1 => vec![Line::new(Kind::Auth, "AUTH TLS")],
+            2 => vec![Line::new(Kind::Garbage, "AUTH KERBEROS_V5")],
+            _ => self.protection_lines(),
+        }
+    }
+
+    /// Whether nothing can be said before something is heard.
+    pub(super) fn is_switching(&self) -> bool {
+        let mut awaited = self.conversation.awaited.iter();
+        let awaits = awaited.any(|one| one.kind.is_switch());
+        awaits || self.cover.is_clearing || self.cover.is_handshaking()
+    }
+
+    /// 234 was heard, or this is the door where nothing is said in the clear.
+    pub(super) fn begin_secrecy(&mut self, world: &World) {
+        let Some(keys) = &self.cover.keys else {
+            return;
+        };
+        self.cover.foul_since = world.now;
+        self.unsent.clear();
+        let hello = keys.hello();
+        let part = |count: usize| hello[..count.min(hello.len() - 1)].to_vec();
+        match self.habits.opening {
+            Opening::Proper => return self.cover.secret = Some(keys.for_control()),
+            // Whether it comes about is to be seen; at the other door it says nothing at all.
+            Opening::AndMore if self.habits.secrecy != Secrecy::Implicit => {
+                return self.cover.secret = Some(keys.for_control());
+            }
+            Opening::AndMore => {}
+            Opening::Garbage => self.unsent = b"USER ann\r\nPASS secret\r\nQUIT\r\n".to_vec(),
+            Opening::Stops(count) | Opening::Resets(count) | Opening::Leaves(count) => {
+                self.unsent = part(count);
+            }
+        }
+        self.life = Life::Foul;
+    }
+
+    /// Sends what there is to send, and hears nothing but an alert, and the end.
+    pub(super) fn endure(&mut self, world: &mut World) {
+        let Some(id) = self.control else {
+            return;
+        };
+        self.flush(world);
+        let mut buffer = [0; 64];
+        loop {
+            match world.read(id, Side::Client, &mut buffer) {
+                Ok(0) => break self.check_endurance(world),
+                Ok(count) => {
+                    if let Some(fault) = self.cover.reproach.hear(&buffer[..count]) {
+                        self.complain(&fault, world);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let is_up = world
+                        .wire(id)
+                        .is_some_and(|wire| wire.client.line == world::Line::Up);
+                    if !is_up || !self.unsent.is_empty() {
+                        return;
+                    }
+                    match self.habits.opening {
+                        Opening::Resets(_) => {
+                            world.reset_by_client(id);
+                            break;
+                        }
+                        Opening::Leaves(_) => drop(world.shutdown(id, Side::Client)),
+                        _ => {}
+                    }
+                    return;
+                }
+                Err(_) => break,
+            }
+        }
+        self.go(world);
+    }
+
+    /// Who says no proper hello is not waited for longer than the handshake may take.
+    fn check_endurance(&self, world: &mut World) {
+        let took = world.now.saturating_sub(self.cover.foul_since);
+        let most = self.place.timings.handshake + Weather::PROMPTLY;
+        if self.place.weather.is_prompt() && took > most {
+            self.complain(
+                &format!("a handshake that never was lasted {took:?}"),
+                world,
+            );
+        }
+    }
+
+    /// CCC: the server has ended its side of TLS. Whether we have ended ours.
+    pub(super) fn finish_clearing(&mut self, id: WireId, world: &mut World) -> bool {
+        let Some(secret) = &mut self.cover.secret else {
+            return true;
+        };
+        match secret.say_end(id, world) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            _ => {}
+        }
+        let rest = secret.take_rest();
+        self.cover.secret = None;
+        self.cover.is_clearing = false;
+        world.note(|| format!("client {} goes on in the clear", self.number));
+        if !rest.is_empty() {
+            self.hear_bytes(&rest, world);
+        }
+        true
+    }
+
+    /// What was said behind AUTH in the clear is said in vain, and so is the hello.
+    pub(super) fn check_beginning(&self, world: &mut World) {
+        let has_begun = self.cover.secret.is_some() && !self.cover.is_handshaking();
+        if has_begun && self.habits.opening == Opening::AndMore {
+            self.complain("TLS began behind a command in the clear", world);
+        }
+    }
+
+    /// Whether the server may have left before TLS had begun: it was too slow, or there was no
+    /// room for one more.
+    pub(super) fn was_too_slow_to_begin(&self, world: &World) -> bool {
+        let times = &self.place.timings;
+        let least = times.handshake.min(times.login).min(times.idle);
+        let is_late = world.now.saturating_sub(self.came) >= least;
+        let secret = self.cover.secret.as_deref();
+        let is_new = secret.is_some_and(|secret| !secret.has_heard());
+        let is_turned_away = self.habits.secrecy == Secrecy::Implicit && is_new;
+        self.cover.is_handshaking() && is_late || is_turned_away
+    }
+
+    /// The connection has broken: whether it was TLS that broke, which no weather excuses.
+    pub(super) fn check_break(&self, id: WireId, error: &io::Error, world: &mut World) {
+        match error.kind() {
+            io::ErrorKind::InvalidData if self.habits.opening == Opening::AndMore => {}
+            io::ErrorKind::InvalidData => self.complain(&format!("TLS: {error}"), world),
+            io::ErrorKind::UnexpectedEof => {
+                self.check_end(id, world);
+                let weather = &self.place.weather;
+                let is_calm = weather.is_smooth() && weather.panic == Odds(0) && !self.place.stops;
+                let is_whole = !world.is_cut(id) && self.half_closed.is_none();
+                if self.conversation.over && is_calm && is_whole {
+                    self.complain("an end that was not announced", world);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A data connection over TLS: how it begins, well or badly, and what the final reply to it may be.
+//!
+//! The bytes themselves are moved by the [`haul`](super::haul), as in the clear. RFC 4217 §9.
+
+use std::io;
+use std::time::Duration;
+
+use mioftpd::net::DataSession;
+
+use super::haul::{End, Goods, Haul, Manner};
+use super::secret::{Keys, Secret};
+use crate::world::{Side, WireId, World};
+
+impl Haul {
+    /// Its data connection is arranged, and will be secured with these keys.
+    pub(crate) fn arranged(&mut self, keys: Option<Keys>) {
+        let is_of_tls = matches!(
+            self.manner,
+            Manner::Truncates | Manner::Garbles | Manner::Halts(_) | Manner::Breaks(_)
+        );
+        if keys.is_none() && is_of_tls {
+            self.manner = Manner::Prompt;
+        }
+        self.keys = keys;
+        self.is_arranged = true;
+    }
+
+    /// Whether its data connection is secured.
+    pub(crate) const fn is_private(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// The data connection stands: TLS begins, if it is to.
+    pub(super) fn begin_secrecy(&mut self) {
+        let Some(keys) = self.keys.clone().filter(|_| self.secret.is_none()) else {
+            return;
+        };
+        if self.foul.is_some() {
+            return;
+        }
+        let hello = keys.hello();
+        self.foul = match self.manner {
+            Manner::Garbles => Some(b"whole 1 2\nnot a hello at all".to_vec()),
+            Manner::Halts(count) | Manner::Breaks(count) => {
+                Some(hello[..count.min(hello.len() - 1)].to_vec())
+            }
+            _ => {
+                self.secret = Some(keys.for_data());
+                None
+            }
+        };
+    }
+
+    /// Says what is no hello; hears an alert, at the most.
+    pub(super) fn spoil(&mut self, id: WireId, world: &mut World) -> Option<Duration> {
+        let foul = self.foul.as_mut()?;
+        while !foul.is_empty() {
+            match world.write(id, Side::Client, foul) {
+                Ok(count) => drop(foul.drain(..count)),
+                Err(_) => break,
+            }
+        }
+        let is_said = foul.is_empty();
+        if is_said && !matches!(self.manner, Manner::Halts(_)) {
+            self.note_the_end(world);
+        }
+        if is_said && matches!(self.manner, Manner::Breaks(_)) {
+            self.end = Some(End::Broken);
+            world.reset_by_client(id);
+            return None;
+        }
+        let mut buffer = [0; 64];
+        match world.read(id, Side::Client, &mut buffer) {
+            Ok(count @ 1..) => {
+                if let Some(fault) = self.reproach.hear(&buffer[..count]) {
+                    world.violate(fault);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => {
+                self.end = Some(End::Broken);
+                world.close(id, Side::Client);
+            }
+        }
+        None
+    }
+
+    /// What is wrong with the final reply, as far as TLS is concerned.
+    pub(crate) fn fault_of_security(
+        &self,
+        code: u16,
+        policy: Option<DataSession>,
+        is_excused: bool,
+    ) -> Option<&'static str> {
+        let is_resumed = self.secret.as_deref().and_then(Secret::is_resumed);
+        let must_resume = policy == Some(DataSession::Require);
+        match code {
+            226 if self.foul.is_some() => Some("226 without a handshake"),
+            226 if self.manner == Manner::Truncates && self.is_upload() => {
+                Some("226 for an end that was not announced")
+            }
+            226 if must_resume && is_resumed == Some(false) => {
+                Some("226 for a data connection that resumed no session")
+            }
+            522 if !self.is_private() => Some("522 for a data connection in the clear"),
+            522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
+            522 => Some("522 for no reason"),
+            _ => None,
+        }
+    }
+
+    /// Every byte is sent, and now the end: whether the server can take it for one.
+    pub(super) fn end_upload(&mut self, id: WireId, world: &mut World) -> bool {
+        let Some(secret) = &mut self.secret else {
+            return world.shutdown(id, Side::Client).is_ok();
+        };
+        if secret.is_handshaking() {
+            return false;
+        }
+        if self.manner == Manner::Truncates {
+            if secret.flush(id, world).is_ok() {
+                world.shutdown(id, Side::Client).ok();
+                self.note_the_end(world);
+            }
+            return false;
+        }
+        let is_announced = secret.say_end(id, world).is_ok();
+        if is_announced {
+            // Who has heard the announcement does not wait for this.
+            world.shutdown(id, Side::Client).ok();
+        }
+        is_announced
+    }
+
+    /// It will not be whole, and the server can know.
+    pub(super) fn note_the_end(&mut self, world: &World) {
+        let can_know = self.is_upload() || self.foul.is_some();
+        if can_know && self.begun {
+            self.gave_up.get_or_insert(world.now);
+        }
+    }
+
+    /// Since when the server could have known that it will not be whole.
+    pub(crate) const fn gave_up(&self) -> Option<Duration> {
+        self.gave_up
+    }
+
+    /// Whether it is an upload of which a part is sent.
+    pub(crate) const fn is_half_sent(&self) -> bool {
+        let sent = match &self.goods {
+            Goods::Send { sent, finished, .. } if !*finished => *sent,
+            _ => 0,
+        };
+        sent > 0 && self.begun
+    }
+
+    pub(super) const fn is_upload(&self) -> bool {
+        matches!(self.goods, Goods::Send { .. })
+    }
+}
+
+/// What is heard by one who said no proper hello: an alert, in the clear, and nothing else.
+#[derive(Default)]
+pub(super) struct Reproach {
+    heard: Vec<u8>,
+}
+
+impl Reproach {
+    /// What is wrong with it.
+    pub(super) fn hear(&mut self, bytes: &[u8]) -> Option<String> {
+        self.heard.extend_from_slice(bytes);
+        let is_alert = self.heard[0] == ALERT && self.heard.len() <= ALERT_BYTES;
+        let shown = self.heard.escape_ascii();
+        (!is_alert).then(|| format!("{shown} where TLS should begin"))
+    }
+}
+
+const ALERT: u8 = 21;
+
+/// The header of its record, its level and what it is.
+const ALERT_BYTES: usize = 5 + 2;
+
+pub(super) fn is_blocked(read: &io::Result<usize>) -> bool {
+    let blocked = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    read.as_ref().is_err_and(blocked)
+}
+
+/// What is not TLS where it should be is excused by no weather.
+pub(super) fn complain_of(read: &io::Result<usize>, world: &mut World) {
+    if let Err(error) = read
+        && error.kind() == io::ErrorKind::InvalidData
+    {
+        world.violate(format!("on a data connection: {error}"));
+    }
+}

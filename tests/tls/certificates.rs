@@ -1,0 +1,242 @@
+//! Certificates as their owners have them: of clients, asked for or not; of the server, renewed
+//! while it serves, and past their last day. RFC 4217 §10, RFC 5280 §4.1.2.5.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::support::certificates::{Authority, Identity};
+use super::support::tls::{TlsClient, Version};
+use super::support::{Control, Server, Starter};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A server that proves itself with these files.
+fn with_certificate(identity: &Identity) -> Starter {
+    let starter = Starter::default().serving(|_| ());
+    let starter = starter
+        .argument("--tls-cert")
+        .argument(&identity.certificate_file);
+    starter.argument("--tls-key").argument(&identity.key_file)
+}
+
+/// The certificate that a new connection is shown.
+fn shown(control: &Control) -> &[u8] {
+    control.link().tls().peer_certificates().unwrap()[0].as_ref()
+}
+
+/// The client must be let in, and can list a directory over TLS.
+fn lets_in(server: &Server, client: &TlsClient) {
+    let mut control = server.private(client);
+    server.wait_for_log(&format!("{}: Secured by", control.local()));
+    let data = control.passive();
+    control.command("LIST", 150);
+    assert_eq!(data.receive(), b"");
+    control.expect(226);
+}
+
+/// The client must be turned away, for a reason with this in it.
+fn turns_away(server: &Server, client: &TlsClient, why: &str) {
+    let mut control = server.connect();
+    control.command("AUTH TLS", 234);
+    let who = control.local();
+    // In TLS 1.3 the client is through with the handshake before it knows.
+    let _ = control.try_secure(client);
+    let line = server.wait_for_log(&format!("{who}: TLS failed: "));
+    assert!(line.contains(why) && line.contains("WARN"), "{line}");
+    server.wait_for_log(&format!("{who} disconnected"));
+    assert!(!server.log().contains(&format!("{who}: Secured by")));
+}
+
+#[test]
+fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = authority.server("server");
+    let good = TlsClient::showing(&authority.client("alice"));
+    let foreign = TlsClient::showing(&stranger.client("alice"));
+    let expired = TlsClient::showing(&authority.expired_client("alice"));
+    let wrong_use = TlsClient::showing(&server);
+    let none = TlsClient::new();
+    let old = TlsClient::of(Version::V12);
+
+    let optional = || {
+        with_certificate(&server)
+            .argument("--tls-client-ca")
+            .argument(authority.file())
+    };
+    let required = || optional().argument("--tls-client-required");
+    for (server, is_required) in [(optional().start(), false), (required().start(), true)] {
+        lets_in(&server, &good);
+        for without in [&none, &old] {
+            if is_required {
+                turns_away(&server, without, "no certificate");
+            } else {
+                lets_in(&server, without);
+            }
+        }
+        // A bad one is worse than none.
+        turns_away(&server, &foreign, "invalid peer certificate");
+        turns_away(&server, &expired, "expired");
+        turns_away(&server, &wrong_use, "usage");
+        server.connect().command("NOOP", 200);
+    }
+    // Who is not asked shows nothing.
+    lets_in(&with_certificate(&server).start(), &foreign);
+}
+
+#[test]
+fn a_certificate_logs_in_to_the_account_that_it_names() {
+    let authority = Authority::new();
+    let starter = with_certificate(&authority.server("server")).argument("--user");
+    let starter = starter
+        .argument("alice")
+        .variable("MIOFTPD_PASSWORD", "secret");
+    let starter = starter
+        .argument("--tls-client-ca")
+        .argument(authority.file());
+    let server = starter.argument("--tls-client-login").start();
+    for (name, code) in [
+        ("alice", 232),
+        ("bob", 331),
+        ("alice\nbob", 331),
+        ("ALICE", 331),
+    ] {
+        let client = TlsClient::showing(&authority.client(name));
+        let mut control = Control::secured(server.address(), &client);
+        control.command("USER alice", code);
+    }
+    // A session that is resumed is still that client's.
+    let client = TlsClient::showing(&authority.client("alice"));
+    for resumed in [false, true] {
+        let mut control = Control::secured(server.address(), &client);
+        assert_eq!(control.link().is_resumed(), resumed);
+        control.command("USER alice", 232);
+        control.command("PBSZ 0", 200);
+        control.command("PROT P", 200);
+        control.command("MKD d", if resumed { 521 } else { 257 });
+        let data = control.passive();
+        control.command("NLST", 150);
+        assert_eq!(data.receive(), b"d\r\n");
+        control.expect(226);
+        control.command("QUIT", 221);
+    }
+}
+
+#[test]
+fn a_renewed_certificate_is_for_new_connections_and_the_old_go_on() {
+    let authority = Authority::new();
+    let (first, second) = (authority.server("server"), authority.server("other"));
+    let server = with_certificate(&first).start();
+    fs::write(server.file("f"), "content").unwrap();
+    let client = TlsClient::new();
+    let mut old = server.private(&client);
+    assert_eq!(shown(&old), first.certificate.as_ref());
+
+    fs::copy(&second.certificate_file, &first.certificate_file).unwrap();
+    fs::copy(&second.key_file, &first.key_file).unwrap();
+    server.reload();
+    server.wait_for_log("The certificate was read again");
+    let new = server.private(&TlsClient::new());
+    assert_eq!(shown(&new), second.certificate.as_ref());
+    assert_eq!(old.retrieve("f"), b"content");
+    // What the first one's sessions were still are sessions.
+    let data = old.passive();
+    old.command("RETR f", 150);
+    assert!(data.link().is_resumed());
+    old.expect_one_of(&[226, 426]);
+    assert!(server.private(&client).link().is_resumed());
+}
+
+#[test]
+fn a_bad_renewal_keeps_the_old_certificate_and_says_so() {
+    let authority = Authority::new();
+    let (first, second) = (authority.server("server"), authority.server("other"));
+    let server = with_certificate(&first).start();
+    // Half of the renewal: the certificate is there, and the key is not yet.
+    fs::copy(&second.certificate_file, &first.certificate_file).unwrap();
+    server.reload();
+    let line = server.wait_for_log("The old certificate stays");
+    assert!(line.contains("ERROR"), "{line}");
+    let files = [&first.certificate_file, &first.key_file];
+    let is_named = files
+        .iter()
+        .any(|file| line.contains(&*file.to_string_lossy()));
+    assert!(is_named, "{line}");
+    assert_eq!(
+        shown(&server.private(&TlsClient::new())),
+        first.certificate.as_ref()
+    );
+    // The other half.
+    fs::copy(&second.key_file, &first.key_file).unwrap();
+    server.reload();
+    server.wait_for_log("The certificate was read again");
+    assert_eq!(
+        shown(&server.private(&TlsClient::new())),
+        second.certificate.as_ref()
+    );
+    // Gone altogether, it serves on.
+    fs::remove_file(&first.certificate_file).unwrap();
+    server.reload();
+    server.wait_for_log("No such file");
+    assert_eq!(
+        shown(&server.private(&TlsClient::new())),
+        second.certificate.as_ref()
+    );
+}
+
+#[test]
+fn a_certificate_at_its_end_serves_and_is_warned_of() {
+    let authority = Authority::new();
+    for (identity, warning) in [
+        (authority.expired_server(), "The certificate has expired"),
+        (
+            authority.expiring_server(DAY * 10 + DAY / 2),
+            "The certificate expires in 10 days",
+        ),
+    ] {
+        let server = with_certificate(&identity).start();
+        let line = server.wait_for_log(warning);
+        assert!(line.contains("WARN"), "{line}");
+        server.private(&TlsClient::new()).command("NOOP", 200);
+    }
+    let server = with_certificate(&authority.server("server")).start();
+    server.private(&TlsClient::new());
+    assert!(!server.log().contains("WARN"), "{}", server.log());
+}
+
+#[test]
+fn a_key_that_everybody_can_read_is_warned_of() {
+    let authority = Authority::new();
+    let identity = authority.server("server");
+    let readable = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(&identity.key_file, readable).unwrap();
+    let server = with_certificate(&identity).start();
+    let line = server.wait_for_log("can read the private key");
+    assert!(
+        line.contains(&*identity.key_file.to_string_lossy()),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_certificate_of_its_own_is_kept_where_it_is_told() {
+    let state = tempfile::tempdir().unwrap();
+    let start = || {
+        let starter = Starter::default().argument("--tls-self-signed");
+        let starter = starter.argument("--state-dir").argument(state.path());
+        starter.serving(|_| ()).start()
+    };
+    let first = start();
+    let control = first.private(&TlsClient::new());
+    let fingerprint = first.wait_for_log("SHA-256 fingerprint ");
+    let (_, fingerprint) = fingerprint.split_once("SHA-256 fingerprint ").unwrap();
+    let second = start();
+    assert_eq!(shown(&second.private(&TlsClient::new())), shown(&control));
+    second.wait_for_log(fingerprint);
+    // Without, each server has another one.
+    let other = Starter::default()
+        .argument("--tls-self-signed")
+        .serving(|_| ());
+    let other = other.start();
+    assert_ne!(shown(&other.private(&TlsClient::new())), shown(&control));
+}

@@ -1,0 +1,135 @@
+//! TLS sessions that data connections resume, and whose they are. RFC 8446 §2.2, RFC 5077.
+//!
+//! With `require`, who cannot resume the session of the control connection cannot have made the
+//! data connection: 522, and the log says why (RFC 2577 §3: port stealing).
+
+use std::fs;
+
+use super::support::tls::{TlsClient, Version};
+use super::support::{Control, Server};
+use super::{content, writable};
+
+fn requiring() -> Server {
+    let starter = writable().argument("--tls-data-session");
+    starter.argument("require").start()
+}
+
+/// Whether the data connection of a download of `f` is resumed.
+fn resumes(control: &mut Control) -> bool {
+    let data = control.passive();
+    control.command("RETR f", 150);
+    let mut link = data.link();
+    let is_resumed = link.is_resumed();
+    assert_eq!(std::io::read_to_string(&mut link).unwrap(), "content");
+    control.expect(226);
+    is_resumed
+}
+
+/// The data connection of a download must be refused for this reason.
+fn refused(server: &Server, control: &mut Control, why: &str) {
+    let data = control.passive();
+    control.command("RETR f", 150);
+    // In TLS 1.3 the client can be through with the handshake when it is refused.
+    let received = data.try_link().map(std::io::read_to_string);
+    assert!(!matches!(received, Ok(Ok(_))), "{received:?}");
+    control.expect(522);
+    let who = control.local();
+    let line = server.wait_for_log(&format!("{who}: A data connection did not resume"));
+    assert!(line.contains(why) && line.contains("WARN"), "{line}");
+    control.command("NOOP", 200);
+}
+
+#[test]
+fn two_hundred_transfers_of_a_session_are_all_resumed() {
+    let server = requiring();
+    fs::write(server.file("f"), "content").unwrap();
+    for version in Version::ALL {
+        let mut control = server.private(&TlsClient::of(version));
+        for round in 0..100 {
+            assert!(resumes(&mut control), "{version:?}: round {round}");
+            control.store("g", b"more");
+        }
+        control.command("QUIT", 221);
+    }
+    assert_eq!(server.log().matches("did not resume").count(), 0);
+}
+
+/// rustls uses each ticket of TLS 1.3 once, and uploads give it no more than they must.
+#[test]
+fn uploads_alone_do_not_use_up_what_can_be_resumed() {
+    let server = requiring();
+    for version in Version::ALL {
+        let mut control = server.private(&TlsClient::of(version));
+        for _ in 0..30 {
+            control.store("g", b"more");
+        }
+    }
+}
+
+#[test]
+fn required_and_not_resumed_is_522() {
+    let server = requiring();
+    fs::write(server.file("f"), "content").unwrap();
+    for version in Version::ALL {
+        let mut control = server.private(&TlsClient::of(version).without_sessions());
+        refused(&server, &mut control, "it has offered none");
+
+        let client = TlsClient::of(version);
+        let mut other = server.private(&TlsClient::of(version));
+        let mut control = server.private(&client);
+        assert!(resumes(&mut control));
+        // With the sessions of the first.
+        other.secure_data_by(&client);
+        refused(&server, &mut other, "another control connection's");
+    }
+}
+
+#[test]
+fn required_and_from_another_server_is_522() {
+    let (server, elsewhere) = (requiring(), writable().start());
+    fs::write(server.file("f"), "content").unwrap();
+    for version in Version::ALL {
+        let client = TlsClient::of(version);
+        elsewhere.private(&client).command("NOOP", 200);
+        let mut control = server.private(&TlsClient::of(version));
+        control.secure_data_by(&client);
+        // TLS 1.2 sessions without a ticket are looked for here, and are as unknown.
+        refused(&server, &mut control, "not this server's");
+    }
+}
+
+#[test]
+fn a_refused_upload_leaves_the_old_file() {
+    let server = requiring();
+    fs::write(server.file("f"), "content").unwrap();
+    let mut control = server.private(&TlsClient::new().without_sessions());
+    for command in ["STOR f", "APPE f", "STOR new", "LIST"] {
+        let data = control.passive();
+        control.command(command, 150);
+        let _ = data.try_link();
+        control.expect(522);
+    }
+    assert_eq!(server.names(), ["f"]);
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"content");
+}
+
+#[test]
+fn observed_is_served_and_logged() {
+    let server = writable().start();
+    fs::write(server.file("f"), "content").unwrap();
+    let mut control = server.private(&TlsClient::new().without_sessions());
+    assert!(!resumes(&mut control));
+    let line = server.wait_for_log("A data connection did not resume");
+    assert!(line.contains("it has offered none"), "{line}");
+}
+
+#[test]
+fn off_is_served_and_not_logged() {
+    let starter = writable().argument("--tls-data-session");
+    let server = starter.argument("off").start();
+    fs::write(server.file("f"), "content").unwrap();
+    let mut control = server.private(&TlsClient::new().without_sessions());
+    assert!(!resumes(&mut control));
+    control.store("g", &content(100));
+    assert!(!server.log().contains("did not resume"), "{}", server.log());
+}
