@@ -12,6 +12,7 @@ mod support;
 
 mod accounts;
 mod checking;
+mod events;
 mod layers;
 mod limits;
 mod reloading;
@@ -27,8 +28,9 @@ mod world;
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 6] = [
+const EFFECTS: [&str; 7] = [
     include_str!("accounts.rs"),
+    include_str!("events.rs"),
     include_str!("limits.rs"),
     include_str!("serving.rs"),
     include_str!("storage.rs"),

@@ -155,17 +155,14 @@ impl Reader<'_> {
         let mut draft = AccountDraft::empty();
         for (name, value) in table {
             let path = format!("account.{}", name.get_ref());
-            match ACCOUNT_KEYS.iter().find(|key| key.path == path) {
-                Some(key) => {
-                    let set = self.set(key, &mut draft, value);
-                    self.wrong.extend(set.err());
-                }
-                None => {
-                    let names = names_in("account");
-                    let text = format!("no such key: {path}; [[account]] has {names}");
-                    self.fail(name.span(), text);
-                }
-            }
+            let Some(key) = ACCOUNT_KEYS.iter().find(|key| key.path == path) else {
+                let names = names_in("account");
+                let text = format!("no such key: {path}; [[account]] has {names}");
+                self.fail(name.span(), text);
+                continue;
+            };
+            let set = self.set(key, &mut draft, value);
+            self.wrong.extend(set.err());
         }
         self.accounts.push((one.span().start, draft));
     }

@@ -1,5 +1,7 @@
 //! What a file means, and what is said of a wrong one.
 
+mod accounts;
+
 use super::*;
 
 /// The example, with its one password where it can be read.
@@ -62,6 +64,7 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
                 let other = format!("{name} = \"another\"");
                 (example.clone(), example.replace(line, &other))
             }
+            ("sandbox", _) => ("sandbox = false".to_owned(), String::new()),
             ("tls.self-signed", _) => (OWN.to_owned(), String::new()),
             ("tls.state-directory" | "tls.names", Some(bare)) => {
                 (format!("{OWN}{bare}\n"), OWN.to_owned())
@@ -80,69 +83,6 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
         if key.path != "tls.self-signed" {
             assert_eq!(changed.len(), 2, "{}: {changed:?}", key.path);
         }
-    }
-}
-
-#[test]
-fn every_value_of_the_accounts_in_the_example_is_in_force() {
-    let (example, directory) = example();
-    let secret = directory.path().join("secret");
-    let password = format!("password-file = {secret:?}\n");
-    let base = format!("[[account]]\nname = \"bob\"\n{password}");
-    for key in ACCOUNT_KEYS {
-        let line = line_of(&example, key.path);
-        let name = key.path.trim_start_matches("account.");
-        let with = match name {
-            "name" => base.replace("bob", "eve"),
-            "password" if !crate::auth::IS_BUILT_IN => continue,
-            "password" => {
-                let text = base.replace(&password, line.trim_start_matches('#'));
-                let secret = &parsed(&text)
-                    .config
-                    .accounts
-                    .get(b"bob")
-                    .unwrap()
-                    .secret
-                    .clone();
-                assert!(matches!(secret, crate::auth::Secret::Phc(_)));
-                continue;
-            }
-            "password-file" => continue,
-            _ => format!("{base}{line}\n"),
-        };
-        let (with, without) = (shown(&with), shown(&base));
-        let changed = difference(&with, &without);
-        assert!((1..=2).contains(&changed.len()), "{name}: {changed:?}");
-        assert!(
-            changed.iter().all(|line| line.starts_with(name)),
-            "{name}: {changed:?}"
-        );
-    }
-}
-
-#[test]
-fn a_password_in_the_clear_is_refused_and_not_repeated() {
-    for value in ["\"hunter2\"", "[\"hunter2\"]", "\"$hunter2\""] {
-        let said = mistake(&format!("[[account]]\npassword = {value}"));
-        assert!(said.starts_with("f:2:12: account.password"), "{said}");
-        assert!(!said.contains("hunter2"), "{said}");
-    }
-}
-
-#[test]
-fn an_account_ends_at_the_moment_that_is_written() {
-    for (text, expected) in [
-        ("1970-01-02", 86_400),
-        ("1970-01-02T00:00:01Z", 86_401),
-        ("1970-01-02 01:00:00+01:00", 86_400),
-        ("1970-01-01 23:30:00-00:30", 86_400),
-        ("1970-01-02T00:00:00", 86_400),
-    ] {
-        let text = format!("[[account]]\nname = \"ftp\"\nexpires = {text}");
-        let accounts = parsed(&text).config.accounts;
-        let account = accounts.get(b"anonymous").unwrap();
-        assert_eq!(account.expires, Some(expected), "{text}");
-        assert!(shown(&text).contains("expires = 1970-01-02T00:00:0"));
     }
 }
 
@@ -288,6 +228,13 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
 #[test]
 fn what_does_not_fit_together_has_its_place_too() {
     are_said(&[
+        ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
+        (
+            "[events]\ncommand = \"/bin/true\"",
+            "f:2:1",
+            "sandbox = false",
+        ),
+        ("[events]\nsocket = \"s\"", "f:2:1", "sandbox = false"),
         ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
         (
             "[tls]\nrequire = \"data\"",
@@ -306,60 +253,6 @@ fn what_does_not_fit_together_has_its_place_too() {
             "[tls]\nself-signed = true\nclient-login = true",
             "f:3:1",
             "goes with tls.client-authority",
-        ),
-    ]);
-}
-
-#[test]
-fn what_is_wrong_with_an_account_is_said_of_it() {
-    are_said(&[
-        ("[[account]]", "f:1:1", "needs a name"),
-        (
-            "[[account]]\nname = \"ann\"",
-            "f:1:1",
-            "needs password = \"HASH\" or password-file",
-        ),
-        (
-            "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
-            "f:1:1",
-            "takes any password",
-        ),
-        (
-            "[[account]]\nnmae = \"ann\"",
-            "f:2:1",
-            "[[account]] has name",
-        ),
-        (
-            "[[account]]\npermissions = \"w\"",
-            "f:2:15",
-            "no such permission: 'w'; there are",
-        ),
-        (
-            "[[account]]\npermissions = 7",
-            "f:2:15",
-            "permissions takes permissions, as in",
-        ),
-        (
-            "[[account]]\nexpires = \"never\"",
-            "f:2:11",
-            "a date, as in 2027-12-31",
-        ),
-        ("[[account]]\nexpires = 07:32:00", "f:2:11", "a date"),
-        ("[[account]]\nsessions = 0", "f:2:12", "a number from 1"),
-        (
-            "[[account]]\nquota-bytes = \"1G\"",
-            "f:2:15",
-            "a size, as in",
-        ),
-        (
-            "[[account]]\nname = \"ann\"\npassword-file = \"/no\"",
-            "f:1:1",
-            "/no: No such file",
-        ),
-        (
-            "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"",
-            "f:3:1",
-            "there twice",
         ),
     ]);
 }
