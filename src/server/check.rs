@@ -48,6 +48,8 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.extend(look_at_tls(tls, now));
     }
     findings.extend(look_at_addresses(config));
+    let logs = config.transfer_logs.iter();
+    findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     }
@@ -117,6 +119,21 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
     }
     let error = rustix::fs::access(&here, Access::WRITE_OK | Access::EXEC_OK).err()?;
     let text = format!("cannot keep a certificate in {shown}: {error}");
+    Some(Finding::Failure(text))
+}
+
+/// Whether it can be written to; one that is missing is made, in a directory that is there.
+fn look_at_log(file: &Path) -> Option<Finding> {
+    let (place, wanted) = if file.exists() {
+        (file, Access::WRITE_OK)
+    } else {
+        let parent = file.parent().filter(|parent| *parent != Path::new(""));
+        let needed = Access::WRITE_OK | Access::EXEC_OK;
+        (parent.unwrap_or_else(|| Path::new(".")), needed)
+    };
+    let error = rustix::fs::access(place, wanted).err()?;
+    let file = file.display();
+    let text = format!("cannot open the transfer log {file}: {error}");
     Some(Finding::Failure(text))
 }
 

@@ -61,6 +61,10 @@ fn what_would_fail_is_said_and_is_1() {
         ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
         ("run-as = \"0\"", "is root"),
         (
+            "[log]\ntransfers = \"none/log\"",
+            "cannot open the transfer log",
+        ),
+        (
             "[[account]]\nname = \"ftp\"\ndirectory = \"none\"",
             "none: No such file",
         ),

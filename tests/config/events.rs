@@ -39,11 +39,15 @@ fn transfers_are_logged_as_json() {
 
 /// A server that runs a script of a shell for each upload; `say` in it appends to `said`.
 fn with_script(world: &World, script: &str, more: &str) -> Server {
-    let say = format!("say() {{ echo \"$*\" >> {:?}; }}", world.path("said"));
+    let say = format!(
+        "say() {{ echo \"$*\" >> '{}'; }}",
+        world.path("said").display()
+    );
     fs::write(world.path("script"), format!("{say}\n{script}\n")).unwrap();
     let script = world.path("script");
+    let script = script.display();
     world.start(&format!(
-        "sandbox = false\n[events]\ncommand = [\"/bin/sh\", {script:?}]\n{more}"
+        "sandbox = false\n[events]\ncommand = [\"/bin/sh\", \"{script}\"]\n{more}"
     ))
 }
 
@@ -96,7 +100,12 @@ fn make_pipe(world: &World) {
 /// `events.at-once`
 #[test]
 fn so_many_programs_run_at_once() {
-    let script = |world: &World| format!("say begin; read x < {:?}; say end", world.path("pipe"));
+    let script = |world: &World| {
+        format!(
+            "say begin; read x < '{}'; say end",
+            world.path("pipe").display()
+        )
+    };
     let said = |most: usize| {
         let world = World::new();
         make_pipe(&world);
@@ -126,7 +135,10 @@ fn so_many_programs_run_at_once() {
 fn a_program_that_takes_too_long_is_killed() {
     let world = World::new();
     make_pipe(&world);
-    let script = format!("say begin; read x < {:?}; say end", world.path("pipe"));
+    let script = format!(
+        "say begin; read x < '{}'; say end",
+        world.path("pipe").display()
+    );
     let server = with_script(&world, &script, "at-once = 1\ntime = \"300ms\"");
     let mut control = server.login();
     control.store("one", b"");
