@@ -69,6 +69,9 @@
 //!   sandbox    what the process gives up once it listens
 //! ```
 //!
+//! Beside them [`config`] is what a server is told, by a host program, the command line or a file
+//! (`config::file`, where an example with every key stands).
+//!
 //! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
 //! and writes does not see the difference.
 //!
@@ -131,4 +134,4 @@ mod capacity;
 mod server;
 
 pub use config::Config;
-pub use server::{Error, Handle, Server};
+pub use server::{ConfigSource, Error, Finding, Handle, Server, check};

@@ -1,8 +1,10 @@
 //! The mioftpd program: reads the command line, starts the log, serves until it is stopped.
 //!
-//! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line that cannot be meant.
+//! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line or a configuration file that
+//! cannot be meant.
 
 mod cli;
+mod configuration;
 mod prompt;
 
 use std::error::Error;
@@ -12,25 +14,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use cli::Action;
-use log::LevelFilter;
-use mioftpd::config::Config;
-use mioftpd::{Server, sandbox};
+use cli::{Action, Failure, Start, Wish};
+use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
-        Err(usage) => {
-            complain(&usage);
+        Err(Failure::Wrong(why)) => {
+            complain(&why);
             return ExitCode::from(2);
+        }
+        Err(Failure::Unreadable(why)) => {
+            complain(&why);
+            return ExitCode::FAILURE;
         }
     };
     let done = match action {
         Action::Help => io::stdout().write_all(cli::HELP.as_bytes()),
         Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
+        Action::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
+        Action::Check(start) => return configuration::check(&start),
+        Action::Serve(start, wish) => return serve(start, *wish),
         Action::HashPassword => return hash_password(),
-        Action::Serve(config, level) => return serve(*config, level),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,8 +44,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(config: Config, level: LevelFilter) -> ExitCode {
-    let served = serve_until_stopped(config, level);
+fn serve(start: Start, wish: Wish) -> ExitCode {
+    let served = serve_until_stopped(start, wish);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -50,10 +56,10 @@ fn serve(config: Config, level: LevelFilter) -> ExitCode {
 }
 
 /// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
-fn serve_until_stopped(config: Config, level: LevelFilter) -> Result<(), Box<dyn Error>> {
+fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {error}");
-    let records = mioftpd::logging::collect(level).map_err(cannot_log)?;
-    let prepared = prepare(config);
+    let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
+    let prepared = prepare(*start.config, wish);
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| Ok(server.run()?));
     drop(logging);
@@ -61,14 +67,14 @@ fn serve_until_stopped(config: Config, level: LevelFilter) -> Result<(), Box<dyn
 }
 
 /// Listens, then gives up every right that is not needed for what was listened for.
-fn prepare(config: Config) -> Result<Server, Box<dyn Error>> {
+fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     let plan = config.plan();
     if config.sandbox && !plan.confine {
         log::warn!("No sandbox: the event command would be confined with the server");
     }
-    let server = Server::bind_with_signals(config)?;
+    let server = Server::bind_with_source(config, configuration::source(wish))?;
     sandbox::enforce(&plan)?.log();
     Ok(server)
 }

@@ -38,6 +38,8 @@ fn help_goes_to_standard_output() {
         assert!(output.status.success() && output.stderr.is_empty());
         for word in [
             "mioftpd [OPTIONS] [DIR]",
+            "--config",
+            "--check",
             "--listen",
             "--writable",
             "--user",

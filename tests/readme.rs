@@ -33,7 +33,8 @@ fn servers() -> Vec<Vec<&'static str>> {
     let lines = typed();
     let arguments = lines.iter().filter_map(|line| {
         let found = starts.iter().find_map(|start| line.strip_prefix(start));
-        found.map(|arguments| arguments.split_whitespace().collect())
+        let arguments = found.filter(|arguments| !arguments.contains("--config"));
+        arguments.map(|arguments| arguments.split_whitespace().collect())
     });
     arguments.collect()
 }
@@ -117,4 +118,47 @@ fn every_client_does_what_is_said() {
     }
     let copy = fs::read(server.file("copy")).unwrap();
     assert_eq!(copy, fs::read(here.path().join("Cargo.toml")).unwrap());
+}
+
+/// With the one file that is shown, at a directory and a port of the test's.
+#[test]
+#[cfg(feature = "config")]
+fn the_configuration_file_means_what_is_said() {
+    let block = README.split("```toml\n").nth(1).unwrap();
+    let shown = block.split("```").next().unwrap();
+    let here = tempfile::tempdir().unwrap();
+    fill(here.path());
+    let text = shown
+        .replace("/srv/files", here.path().to_str().unwrap())
+        .replace("/srv/ann", here.path().to_str().unwrap())
+        .replace(
+            "/etc/ann.password",
+            here.path().join("README.md").to_str().unwrap(),
+        )
+        .replace("0.0.0.0:21", "127.0.0.1:0");
+    let file = here.path().join("mioftpd.toml");
+    fs::write(&file, text).unwrap();
+
+    let lines = typed();
+    let uses: Vec<_> = lines.iter().filter(|l| l.contains("--config ")).collect();
+    assert!(uses.len() >= 2, "{uses:?}");
+    for line in uses {
+        let words = line.split_whitespace().skip(1);
+        let words = words.map(|word| match word {
+            "/etc/mioftpd.toml" => file.to_str().unwrap(),
+            word => word,
+        });
+        let words: Vec<_> = words.collect();
+        if words.contains(&"--check") {
+            let output = support::mioftpd(&words).output().unwrap();
+            assert!(output.status.success(), "{line}: {output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("ports = \"50000-50100\""));
+        } else {
+            let own = [support::binary()].into_iter();
+            let words = own.chain(words.into_iter().map(Into::into));
+            let server = Starter::default().program(words).start();
+            assert_eq!(server.login().retrieve("README.md"), b"README.md");
+            server.connect().log_in("ann", "README.md");
+        }
+    }
 }

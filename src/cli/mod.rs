@@ -1,28 +1,28 @@
 //! The command line: what was typed, and what it means.
 //!
 //! Every mistake is answered with the option that is wrong and what would be right. It opens
-//! nothing but a password file, and starts nothing.
+//! nothing but the configuration file and what passwords are in, and starts nothing.
 
+mod layers;
 mod tls;
 
 use std::ffi::OsString;
-use std::fmt;
-use std::fs;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub(crate) use layers::{Start, Wish};
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::auth::{self, Account, Accounts, Password, Permissions, is_anonymous};
-use mioftpd::config::Config;
+use mioftpd::limits::WORKERS;
 use mioftpd::net::PassiveHost;
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
 use mioftpd::storage::Umask;
+use mioftpd::{auth, config};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -34,6 +34,10 @@ Usage: mioftpd [OPTIONS] [DIR]
        served: NOOP and QUIT are answered, and no other command is implemented.
 
 Options:
+  -c, --config FILE              Read a configuration file, TOML; options and DIR win over it
+      --example-config           Print one with every key, its default and what it is for
+      --check                    Print what would be in force, and say what would go wrong
+                                 at a start: exit code 0, 1, or 2 for what cannot be meant
   -l, --listen ADDR:PORT         Listen here; may be given again; port 0 lets the system
                                  choose [default: [::]:21000 and 0.0.0.0:21000]
   -w, --writable                 Anonymous clients may write
@@ -79,14 +83,11 @@ Options:
   -V, --version                  Print the version
 ";
 
-/// The variable that a password may be in.
-const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
-
-const WORKERS_MAX: usize = 64;
-
 /// What is to be done.
 pub(crate) enum Action {
-    Serve(Box<Config>, LevelFilter),
+    Serve(Start, Box<Wish>),
+    Check(Start),
+    Example,
     HashPassword,
     Help,
     Version,
@@ -96,22 +97,39 @@ pub(crate) enum Action {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Usage(String);
 
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl From<lexopt::Error> for Usage {
     fn from(error: lexopt::Error) -> Self {
         Self(error.to_string())
     }
 }
 
+/// Why nothing is to be done.
+pub(crate) enum Failure {
+    /// What was typed, or is in the file, cannot be meant.
+    Wrong(String),
+    /// The file cannot be read.
+    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "no file is read"))]
+    Unreadable(String),
+}
+
+impl From<Usage> for Failure {
+    fn from(usage: Usage) -> Self {
+        Self::Wrong(usage.0)
+    }
+}
+
+impl From<lexopt::Error> for Failure {
+    fn from(error: lexopt::Error) -> Self {
+        Self::Wrong(error.to_string())
+    }
+}
+
 /// What was typed, before it is known whether it fits together.
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Typed {
+    file: Option<PathBuf>,
+    check: bool,
     listen: Vec<SocketAddr>,
     root: Option<PathBuf>,
     writable: bool,
@@ -120,7 +138,7 @@ struct Typed {
     anonymous: bool,
     passive_ports: Option<RangeInclusive<u16>>,
     passive_address: Option<PassiveHost>,
-    zone: Zone,
+    zone: Option<Zone>,
     charset: Option<Charset>,
     allow_fxp: bool,
     allow_combine: bool,
@@ -136,16 +154,18 @@ struct Typed {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     password: Option<OsString>,
-) -> Result<Action, Usage> {
+) -> Result<Action, Failure> {
     let mut typed = Typed::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
+            Long("example-config") if layers::HAS_FILES => return Ok(Action::Example),
+            Long("check") if layers::HAS_FILES => typed.check = true,
             Long("hash-password") if !auth::IS_BUILT_IN => {
                 let why = auth::BadHash::NotBuiltIn;
-                return Err(Usage(format!("--hash-password: {why}")));
+                return Err(Usage(format!("--hash-password: {why}")).into());
             }
             Long("hash-password") => return Ok(Action::HashPassword),
             Short('w') | Long("writable") => typed.writable = true,
@@ -156,16 +176,24 @@ pub(crate) fn parse(
             Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
-                return Err(Usage(format!("one DIR is served, so what is '{root}'?")));
+                let text = format!("one DIR is served, so what is '{root}'?");
+                return Err(Usage(text).into());
             }
             option => typed.take(&option_name(&option)?, &mut parser)?,
         }
     }
-    typed.config(password)
+    let wish = Wish { typed, password };
+    let start = wish.start()?;
+    Ok(if wish.typed.check {
+        Action::Check(start)
+    } else {
+        Action::Serve(start, Box::new(wish))
+    })
 }
 
 fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
     match argument {
+        Short('c') => Ok("config".to_owned()),
         Short('l') => Ok("listen".to_owned()),
         Short('u') => Ok("user".to_owned()),
         Long(name) => Ok((*name).to_owned()),
@@ -183,6 +211,12 @@ impl Typed {
             return Ok(());
         }
         match name {
+            "config" | "check" | "example-config" if !layers::HAS_FILES => {
+                return Err(Usage(format!(
+                    "--{name}: this build reads no file; build it with --features config"
+                )));
+            }
+            "config" => self.file = Some(parser.value()?.into()),
             "listen" => self.listen.push(value(
                 parser,
                 name,
@@ -199,7 +233,9 @@ impl Typed {
                 let what = "an IPv4 address or a name, as in 203.0.113.7 or ftp.example.com";
                 self.passive_address = Some(value(parser, name, what)?);
             }
-            "time-zone" => self.zone = value(parser, name, "UTC, or an offset as in +02:00")?,
+            "time-zone" => {
+                self.zone = Some(value(parser, name, "UTC, or an offset as in +02:00")?);
+            }
             "charset" if !charset::IS_BUILT_IN => {
                 let text = "--charset: this build has none; build it with --features charset";
                 return Err(Usage(text.to_owned()));
@@ -210,7 +246,7 @@ impl Typed {
             }
             "workers" => {
                 let count = value(parser, name, "a number from 0 to 64")?;
-                if count > WORKERS_MAX {
+                if count > WORKERS {
                     return Err(Usage(format!(
                         "--workers takes a number from 0 to 64, not {count}"
                     )));
@@ -218,8 +254,7 @@ impl Typed {
                 self.workers = Some(count);
             }
             "umask" => {
-                let Octal(umask) = value(parser, name, "an octal number up to 777, as in 027")?;
-                self.umask = Some(umask);
+                self.umask = Some(value(parser, name, "an octal number up to 777, as in 027")?);
             }
             "run-as" => self.run_as = Some(value(parser, name, "USER or USER:GROUP")?),
             "log" => self.log = Some(log_level(&parser.value()?)?),
@@ -230,71 +265,6 @@ impl Typed {
             }
         }
         Ok(())
-    }
-
-    /// What was typed to no effect was meant otherwise.
-    fn check(&self) -> Result<(), Usage> {
-        let wrong = |text: &str| Err(Usage(text.to_owned()));
-        let is_for_files = self.writable || self.anonymous || self.user.is_some();
-        if is_for_files && self.root.is_none() {
-            return wrong("--writable, --user and --anonymous go with a DIR to serve");
-        }
-        if self.writable && self.user.is_some() && !self.anonymous {
-            return wrong(
-                "--writable is for anonymous clients: add --anonymous, or leave it out; --user may write",
-            );
-        }
-        if self.user.as_deref().is_some_and(is_anonymous) {
-            return wrong("--user takes another name: 'anonymous' and 'ftp' take any password");
-        }
-        Ok(())
-    }
-
-    /// Sees whether it fits together.
-    fn config(self, password: Option<OsString>) -> Result<Action, Usage> {
-        self.check()?;
-        let serves = self.root.is_some();
-        let mut config = Config {
-            listen: self.listen,
-            root: self.root,
-            passive_ports: self.passive_ports,
-            passive_address: self.passive_address,
-            zone: self.zone,
-            charset: self.charset,
-            allow_fxp: self.allow_fxp,
-            allow_combine: self.allow_combine,
-            tls: self.tls.config(serves)?,
-            umask: self.umask,
-            run_as: self.run_as,
-            sandbox: !self.no_sandbox,
-            ..Config::default()
-        };
-        if let Some(workers) = self.workers {
-            config.workers = workers;
-        }
-        let permissions = if self.writable {
-            Permissions::ALL
-        } else {
-            Permissions::READ
-        };
-        config.accounts = Accounts::new();
-        if self.anonymous || self.user.is_none() {
-            config.accounts.add(Account::anonymous(permissions));
-        }
-        let named = match (self.user, self.password_file) {
-            (Some(name), file) if !name.is_empty() => {
-                let password = find_password(file, password)?;
-                Some(Account::with_password(name, password))
-            }
-            (Some(_), _) => return Err(Usage("--user takes a name".to_owned())),
-            (None, Some(_)) => {
-                return Err(Usage("--password-file goes with --user NAME".to_owned()));
-            }
-            (None, None) => None,
-        };
-        config.accounts.extend(named);
-        let level = self.log.unwrap_or(LevelFilter::Info);
-        Ok(Action::Serve(Box::new(config), level))
     }
 }
 
@@ -325,48 +295,6 @@ impl FromStr for Ports {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (first, last) = text.split_once('-').ok_or(())?;
-        let (first, last): (u16, u16) = (first.parse().or(Err(()))?, last.parse().or(Err(()))?);
-        (first >= 1 && first <= last)
-            .then_some(Self(first..=last))
-            .ok_or(())
+        config::read_ports(text).map(Self).ok_or(())
     }
-}
-
-/// Permissions as chmod(1) has them.
-struct Octal(Umask);
-
-impl FromStr for Octal {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let bits = u16::from_str_radix(text, 8).or(Err(()))?;
-        let umask = Umask::new(bits).filter(|_| digits);
-        umask.map(Self).ok_or(())
-    }
-}
-
-/// From the file, or else from the environment; never from the command line, which everybody on
-/// the machine can read.
-fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Password, Usage> {
-    let (password, origin) = match (file, variable) {
-        (Some(path), _) => {
-            let text = fs::read(&path)
-                .map_err(|error| Usage(format!("--password-file {}: {error}", path.display())))?;
-            let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            (line.to_vec(), format!("--password-file {}", path.display()))
-        }
-        (None, Some(variable)) => (variable.into_vec(), PASSWORD_VARIABLE.to_owned()),
-        (None, None) => {
-            return Err(Usage(format!(
-                "--user needs a password, in {PASSWORD_VARIABLE} or in --password-file FILE"
-            )));
-        }
-    };
-    if password.is_empty() {
-        return Err(Usage(format!("{origin}: the password is empty")));
-    }
-    Ok(Password::new(password))
 }

@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mioftpd::config::{Certificate, ClientAuthority, TlsConfig};
+use mioftpd::config::{Certificate, ClientAuthority, TlsConfig, own_names};
 use mioftpd::net::DataSession;
-use mioftpd::session::{SecurityPolicy, TlsRequired};
+use mioftpd::session::TlsRequired;
 
+use super::layers::lay;
 use super::{Usage, value};
 
 /// What was typed, before it is known whether it fits together.
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Typed {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -56,10 +57,14 @@ impl Typed {
         Ok(true)
     }
 
-    /// Sees whether it fits together; `None` where nothing was typed.
-    pub(super) fn config(self, serves: bool) -> Result<Option<TlsConfig>, Usage> {
+    /// Lays it over what the file says, and sees whether it fits together.
+    pub(super) fn over(
+        self,
+        base: Option<TlsConfig>,
+        serves: bool,
+    ) -> Result<Option<TlsConfig>, Usage> {
         let Some(first) = self.first.clone() else {
-            return Ok(None);
+            return Ok(base);
         };
         let wrong = |text: String| Err(Usage(text));
         if !cfg!(feature = "tls") {
@@ -70,43 +75,76 @@ impl Typed {
         if !serves {
             return wrong(format!("--{first} goes with a DIR to serve"));
         }
-        if self.client_authority.is_none() && (self.client_required || self.client_login) {
+        let (certificate, listen, mut policy, mut data_session, clients) = match base {
+            Some(base) => (
+                Some(base.certificate),
+                base.listen,
+                base.policy,
+                base.data_session,
+                base.clients,
+            ),
+            None => Default::default(),
+        };
+        let mut clients = match self.client_authority.clone() {
+            None => clients,
+            Some(file) => Some(ClientAuthority {
+                file,
+                required: clients.is_some_and(|clients| clients.required),
+            }),
+        };
+        if clients.is_none() && (self.client_required || self.client_login) {
             let text = "--tls-client-required and --tls-client-login go with --tls-client-ca FILE";
             return wrong(text.to_owned());
         }
-        let policy = SecurityPolicy {
-            require: self.require.unwrap_or_default(),
-            allow_clear: self.allow_clear,
-            certificate_login: self.client_login,
+        if let Some(clients) = &mut clients {
+            clients.required |= self.client_required;
+        }
+        lay(&mut policy.require, self.require);
+        policy.allow_clear |= self.allow_clear;
+        policy.certificate_login |= self.client_login;
+        lay(&mut data_session, self.data_session);
+        let listen = if self.listen.is_empty() {
+            listen
+        } else {
+            self.listen.clone()
         };
-        let required = self.client_required;
         Ok(Some(TlsConfig {
+            certificate: self.certificate(certificate, &listen, &first)?,
+            listen,
             policy,
-            data_session: self.data_session.unwrap_or_default(),
-            clients: self
-                .client_authority
-                .clone()
-                .map(|file| ClientAuthority { file, required }),
-            listen: self.listen.clone(),
-            certificate: self.certificate(&first)?,
+            data_session,
+            clients,
         }))
     }
 
-    fn certificate(self, first: &str) -> Result<Certificate, Usage> {
+    fn certificate(
+        self,
+        base: Option<Certificate>,
+        listen: &[SocketAddr],
+        first: &str,
+    ) -> Result<Certificate, Usage> {
         match (self.certificate, self.key, self.self_signed) {
             (Some(certificate), Some(key), false) if self.state.is_none() => {
                 Ok(Certificate::Files { certificate, key })
             }
             (None, None, true) => Ok(Certificate::SelfSigned {
-                names: own_names(&self.listen),
+                names: own_names(listen),
                 state: self.state,
             }),
             (Some(_), None, false) => Err(Usage("--tls-cert goes with --tls-key FILE".to_owned())),
             (None, Some(_), false) => Err(Usage("--tls-key goes with --tls-cert FILE".to_owned())),
-            (None, None, false) => Err(Usage(format!(
-                "--{first} needs --tls-cert FILE and --tls-key FILE, or --tls-self-signed"
-            ))),
-            (_, _, false) => Err(Usage("--state-dir goes with --tls-self-signed".to_owned())),
+            (None, None, false) => match (base, self.state) {
+                (Some(Certificate::SelfSigned { names, .. }), Some(state)) => {
+                    let state = Some(state);
+                    Ok(Certificate::SelfSigned { state, names })
+                }
+                (Some(base), None) => Ok(base),
+                (Some(_), Some(_)) => Err(needs_self_signed()),
+                (None, _) => Err(Usage(format!(
+                    "--{first} needs --tls-cert FILE and --tls-key FILE, or --tls-self-signed"
+                ))),
+            },
+            (_, _, false) => Err(needs_self_signed()),
             (_, _, true) => Err(Usage(
                 "either --tls-self-signed, or --tls-cert and --tls-key".to_owned(),
             )),
@@ -114,20 +152,6 @@ impl Typed {
     }
 }
 
-/// What clients may call this host: its name, and what it is when they are on it.
-fn own_names(listen: &[SocketAddr]) -> Vec<String> {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_str().unwrap_or_default();
-    let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
-        .iter()
-        .filter(|name| !name.is_empty())
-        .map(ToString::to_string)
-        .collect();
-    for address in listen.iter().filter(|one| !one.ip().is_unspecified()) {
-        let name = address.ip().to_string();
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+fn needs_self_signed() -> Usage {
+    Usage("--state-dir goes with --tls-self-signed".to_owned())
 }

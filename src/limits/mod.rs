@@ -205,6 +205,12 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 /// processor's share: enough for the loop to come first, and not to starve beside others.
 pub const WORKER_NICENESS: i32 = 5;
 
+/// Threads for the disk, at the most: more than any disk serves better at once.
+pub const WORKERS: usize = 64;
+
+/// A configuration file: ten thousand accounts, with room.
+pub const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
 /// A PEM file of certificates or of a key: five times the bundle of all public authorities.
 pub const PEM_BYTES: u64 = 1024 * 1024;
 

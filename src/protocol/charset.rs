@@ -18,6 +18,11 @@ pub struct Charset(imp::Tables);
 pub struct UnknownCharset;
 
 impl Charset {
+    /// Its name in the WHATWG Encoding Standard.
+    pub fn name(self) -> &'static str {
+        imp::name(self.0)
+    }
+
     /// A name as the client wrote it, as it is on the disk.
     pub fn decode(self, name: &[u8]) -> Cow<'_, [u8]> {
         if std::str::from_utf8(name).is_ok() {
@@ -58,6 +63,10 @@ mod imp {
         tables.is_ascii_compatible().then_some(tables)
     }
 
+    pub(super) fn name(tables: Tables) -> &'static str {
+        tables.name()
+    }
+
     pub(super) fn decode(tables: Tables, name: &[u8]) -> Option<Cow<'_, [u8]>> {
         let text = tables.decode_without_bom_handling_and_without_replacement(name)?;
         Some(match text {
@@ -82,6 +91,10 @@ mod imp {
 
     pub(super) const fn find(_: &str) -> Option<Tables> {
         None
+    }
+
+    pub(super) const fn name(tables: Tables) -> &'static str {
+        match tables {}
     }
 
     pub(super) const fn decode(tables: Tables, _: &[u8]) -> Option<Cow<'_, [u8]>> {

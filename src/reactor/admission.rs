@@ -87,6 +87,13 @@ impl Admission {
         }
     }
 
+    /// Other rules, for those who come from now on.
+    pub(super) fn change(&mut self, rules: AddressRules, limit: usize, limit_per_address: usize) {
+        self.rules = rules;
+        self.limit = limit;
+        self.limit_per_address = limit_per_address;
+    }
+
     /// Whether the address may connect at all, and now.
     pub(super) fn screen(
         &self,

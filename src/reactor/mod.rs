@@ -11,6 +11,7 @@
 
 mod accept;
 mod admission;
+mod change;
 mod connection;
 mod connections;
 mod control;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 
 pub use admission::Protocol;
 use admission::{Admission, Door};
+pub use change::Change;
 use connection::{CloseReason, Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
@@ -47,7 +49,6 @@ use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
-use crate::net::tls::Acceptor;
 use crate::observe::Records;
 use crate::session::{Report, Session};
 use crate::transfer::Places;
@@ -84,11 +85,6 @@ impl Reactor {
             events: Vec::new(),
             completions: Vec::new(),
         }
-    }
-
-    /// From here on new connections are secured by this one.
-    pub fn renew(&mut self, acceptor: Acceptor) {
-        self.services.acceptor = Some(acceptor);
     }
 
     /// The wall clock, as of this iteration.

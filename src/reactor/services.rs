@@ -33,7 +33,7 @@ pub(super) struct Services {
     pub(super) passive_ports: PassivePorts,
     pub(super) records: Records,
     pub(super) passive_addresses: PassiveAddresses,
-    proxies: Vec<Cidr>,
+    pub(super) proxies: Vec<Cidr>,
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.

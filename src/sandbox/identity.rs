@@ -5,6 +5,7 @@
 //! services: a static program on a small board has neither. It decides nothing but what a name
 //! means, and that it does not mean root.
 
+use std::fmt;
 use std::fs;
 use std::str::FromStr;
 
@@ -20,6 +21,15 @@ pub struct RunAs {
     pub user: String,
     /// Name or number; `None` is the user's own.
     pub group: Option<String>,
+}
+
+impl fmt::Display for RunAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{}:{group}", self.user),
+            None => f.write_str(&self.user),
+        }
+    }
 }
 
 impl FromStr for RunAs {
@@ -41,6 +51,14 @@ impl FromStr for RunAs {
 }
 
 impl RunAs {
+    /// Whether there is such a user, and it is not root.
+    ///
+    /// # Errors
+    /// Where not, or where nobody can say.
+    pub fn check(&self) -> Result<(), Error> {
+        self.resolve().map(drop)
+    }
+
     /// The numbers behind the names, by the files of this system.
     pub(super) fn resolve(&self) -> Result<Identity, Error> {
         // Numbers do without the files: a container may have none.

@@ -15,12 +15,10 @@ use crate::auth::Account;
 use crate::config::Config;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::reactor::Homes;
-use crate::session::Mode;
 use crate::storage::{Disk, Metered, Nothing, Policy, Quota, Storage, Sweep, Usage};
 
 /// What is served, and what is to be done to it after the start.
 pub(super) struct Opened {
-    pub(super) mode: Mode,
     /// What accounts see that have nothing of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) homes: Homes,
@@ -48,12 +46,9 @@ pub(super) fn open(config: &Config) -> Result<Opened, Error> {
         disks.insert(seen, Arc::new(disk.with_policy(policy)));
     }
     let (homes, counts) = homes(config, &disks);
-    let (mode, storage) = match disks.remove(&None) {
-        Some(storage) => (Mode::Serving, storage),
-        None => (Mode::ControlOnly, Arc::new(Nothing) as Arc<dyn Storage>),
-    };
+    let nothing = || Arc::new(Nothing) as Arc<dyn Storage>;
+    let storage = disks.remove(&None).unwrap_or_else(nothing);
     Ok(Opened {
-        mode,
         storage,
         homes,
         sweeps,
@@ -85,6 +80,31 @@ fn homes(config: &Config, disks: &ByRoot<'_, Arc<dyn Storage>>) -> (Homes, Vec<C
         Some(Count { usage, disk })
     };
     (homes, usages.into_iter().filter_map(count).collect())
+}
+
+/// Whether an account sees other files in one than in the other, or with another quota.
+pub(super) fn differ(one: &Config, other: &Config) -> bool {
+    let seen = |config: &Config| {
+        let accounts = config.accounts.iter();
+        let seen = accounts.map(|account| {
+            let quota = quota(account);
+            let home = (account.root.clone(), quota.bytes, quota.files);
+            (account.name.clone(), home)
+        });
+        seen.collect::<HashMap<_, _>>()
+    };
+    seen(one) != seen(other)
+}
+
+/// Opens what accounts see while a server runs. What a quota is for is counted anew; those who are
+/// in go on with what they have.
+pub(super) fn reopen(config: &Config) -> Result<Homes, String> {
+    let opened = open(config).map_err(|error| error.to_string())?;
+    for count in opened.counts {
+        let cannot = |error| format!("cannot count what a quota is for: {error}");
+        count.start().map_err(cannot)?;
+    }
+    Ok(opened.homes)
 }
 
 const fn quota(account: &Account) -> Quota {

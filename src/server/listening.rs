@@ -88,7 +88,7 @@ fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr
     Ok(addresses)
 }
 
-fn lacks_ipv6(error: &io::Error) -> bool {
+pub(super) fn lacks_ipv6(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let lacking = [
         Errno::AFNOSUPPORT,

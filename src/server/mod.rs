@@ -4,6 +4,8 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod change;
+mod check;
 mod homes;
 mod listening;
 mod opening;
@@ -28,11 +30,14 @@ use crate::net::{Inherited, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
+use crate::storage::Umask;
 use crate::workers::Sweeper;
+pub use check::{Finding, check};
 use listening::Wanted;
 use opening::{
     Later, acceptor_for, passive_addresses_for, passive_ports_for, settings_for, workers_for,
 };
+pub use reload::ConfigSource;
 use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
@@ -93,6 +98,10 @@ pub struct Server {
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
+    /// What is in force.
+    config: Config,
+    /// Asked for once, while nobody makes files.
+    umask: Umask,
     manager: ServiceManager,
     resolver: Resolver,
     handle: Handle,
@@ -129,7 +138,8 @@ impl Server {
     /// rights does so between the two, and the threads have never had them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        Self::with_network(config, network, Vec::new())
+        let unheard = || Err("there is no source".to_owned());
+        Self::with_network(config, network, Arc::new(unheard), Vec::new())
     }
 
     /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
@@ -138,12 +148,21 @@ impl Server {
     /// (TLS begins at once at those named `ftps`), then at no others but those that it is told;
     /// and tells the manager, from its first turn on, how it is.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
+        let again = config.clone();
+        Self::bind_with_source(config, Arc::new(move || Ok(again.clone())))
+    }
+
+    /// As [`bind_with_signals`](Self::bind_with_signals), and at SIGHUP it takes what `source` says
+    /// then: who may log in, limits, times, what is refused, what TLS is for. Who is logged in
+    /// stays so; everything else counts from the next command on. Where it listens, what it
+    /// serves and its threads cannot change; the log says so where they are said to.
+    pub fn bind_with_source(config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
-        let mut server = Self::with_network(config, network, inherited)?;
+        let mut server = Self::with_network(config, network, source, inherited)?;
         server.manager = ServiceManager::of_environment();
         Ok(server)
     }
@@ -151,6 +170,7 @@ impl Server {
     fn with_network(
         config: Config,
         network: SystemNetwork,
+        source: ConfigSource,
         inherited: Vec<Inherited>,
     ) -> Result<Self, Error> {
         let handle = Handle {
@@ -158,12 +178,7 @@ impl Server {
             waker: network.waker(),
         };
         let opened = homes::open(&config)?;
-        let mode = opened.mode;
-        let workers = if mode == Mode::Serving {
-            config.workers
-        } else {
-            0
-        };
+        let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
         let connections = capacity::connections(&config, mode, equipment);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
@@ -171,6 +186,7 @@ impl Server {
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
+        let umask = Umask::of_process();
         let (logs, events) = (&config.transfer_logs, config.events.clone());
         let records = Records::open(logs, events, Waker::clone(&handle.waker));
         let (records, observers) = records.map_err(Error::Records)?;
@@ -183,7 +199,7 @@ impl Server {
             records,
             passive_addresses: passive_addresses_for(&config),
             proxies: config.proxies.clone(),
-            settings: settings_for(&config, mode),
+            settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
             connections,
@@ -202,7 +218,9 @@ impl Server {
             addresses,
             secure_addresses,
             acceptor,
-            reload: Reload::new(config.tls, Waker::clone(&handle.waker)),
+            reload: Reload::new(source, Waker::clone(&handle.waker)),
+            config,
+            umask,
             manager: ServiceManager::none(),
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
@@ -278,28 +296,6 @@ impl Server {
         format!("Serving at {}", listening::shown(&addresses))
     }
 
-    /// Has files read and opened again where that was asked for, and takes what came of it.
-    fn renew(&mut self) {
-        let now = self.reactor.unix_time();
-        if self.reactor.take_reload() {
-            self.manager.reloading();
-            let reopens = self.reactor.records().reopen();
-            if self.acceptor.is_some() {
-                self.reload.begin(self.acceptor.as_ref(), now);
-            } else if !reopens {
-                log::info!("There is nothing to read again");
-            }
-        }
-        if let Some(acceptor) = self.reload.take(self.acceptor.as_ref(), now) {
-            self.acceptor = Some(acceptor.clone());
-            self.reactor.renew(acceptor);
-        }
-        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
-        if self.manager.awaits_reload() && is_over {
-            self.manager.ready(&self.status());
-        }
-    }
-
     /// Has names looked up that are wanted, and takes what came of those that were.
     fn resolve(&mut self) {
         while let Some(found) = self.resolver.take() {
@@ -309,5 +305,20 @@ impl Server {
         if !wanted.is_empty() {
             self.resolver.look_up(wanted);
         }
+    }
+}
+
+const fn mode(config: &Config) -> Mode {
+    match config.root {
+        None => Mode::ControlOnly,
+        Some(_) => Mode::Serving,
+    }
+}
+
+/// Only files need them.
+const fn workers(config: &Config) -> usize {
+    match mode(config) {
+        Mode::ControlOnly => 0,
+        Mode::Serving => config.workers,
     }
 }

@@ -86,11 +86,11 @@ pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
 }
 
 /// What all sessions have in common.
-pub(super) fn settings_for(config: &Config, mode: Mode) -> Settings {
+pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Settings {
     Settings {
         mode,
         accounts: Arc::new(config.accounts.clone()),
-        umask: Umask::of_process(),
+        umask,
         zone: config.zone,
         charset: config.charset,
         allow_fxp: config.allow_fxp,

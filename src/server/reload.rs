@@ -1,20 +1,44 @@
-//! SIGHUP: the files that the server was started with are read again, beside the loop.
+//! SIGHUP: the configuration, and the files that it names, are read again beside the loop.
 //!
 //! A thread of its own reads them, because a disk may make it wait; what it finds takes the
 //! place of the old when it is good, and the old stays, with a word in the log, when it is not.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-use super::tls::{self, Unusable};
-use crate::config::TlsConfig;
+use super::{homes, tls};
+use crate::config::Config;
+#[cfg(feature = "config")]
+use crate::config::file::keep_what_is_for_the_next_start;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
+use crate::reactor::Homes;
+
+/// Says what a server is to be told now, or why nobody knows. It may wait for a disk.
+pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) config: Config,
+    /// What secures connections from now on; `None`: as before.
+    pub(super) acceptor: Option<Acceptor>,
+    /// Which files each account sees from now on; `None`: as before.
+    pub(super) homes: Option<Homes>,
+}
+
+/// What a server has, for what is found to come after it.
+#[derive(Clone)]
+pub(super) struct Present {
+    pub(super) config: Config,
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) now: i64,
+}
 
 /// Reads files again, one time after the other.
 pub(super) struct Reload {
-    tls: Option<TlsConfig>,
+    source: ConfigSource,
     waker: Waker,
     state: State,
 }
@@ -26,15 +50,15 @@ pub(super) struct Reload {
 /// ```
 enum State {
     Idle,
-    Reading(Receiver<Result<Acceptor, Unusable>>),
+    Reading(Receiver<Result<Found, String>>),
     /// What is being read may be old already.
-    Stale(Receiver<Result<Acceptor, Unusable>>),
+    Stale(Receiver<Result<Found, String>>),
 }
 
 impl Reload {
-    pub(super) const fn new(tls: Option<TlsConfig>, waker: Waker) -> Self {
+    pub(super) const fn new(source: ConfigSource, waker: Waker) -> Self {
         Self {
-            tls,
+            source,
             waker,
             state: State::Idle,
         }
@@ -45,26 +69,23 @@ impl Reload {
         matches!(self.state, State::Idle)
     }
 
-    /// Begins to read; what is found comes after `current`.
-    pub(super) fn begin(&mut self, current: Option<&Acceptor>, now: i64) {
-        let Some(tls) = self.tls.clone() else {
-            return;
-        };
+    /// Begins to read; what is found comes after `present`.
+    pub(super) fn begin(&mut self, present: Present) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(tls, current.cloned(), now),
+            State::Idle => self.start(present),
             State::Reading(found) | State::Stale(found) => State::Stale(found),
         };
     }
 
-    fn start(&self, tls: TlsConfig, current: Option<Acceptor>, now: i64) -> State {
+    fn start(&self, present: Present) -> State {
         let (sender, found) = channel();
-        let waker = Waker::clone(&self.waker);
+        let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK_BYTES);
         let spawned = thread.spawn(move || {
             // Where nobody waits for it any more the server is gone.
-            let _ = sender.send(tls::load(&tls, current.as_ref(), now));
+            let _ = sender.send(find(&source, &present));
             waker();
         });
         match spawned {
@@ -76,8 +97,9 @@ impl Reload {
         }
     }
 
-    /// What has been found, if something has and is good.
-    pub(super) fn take(&mut self, current: Option<&Acceptor>, now: i64) -> Option<Acceptor> {
+    /// What has been found, if something has and is good; and it is read once more, after `present`,
+    /// if that was asked for meanwhile.
+    pub(super) fn take(&mut self, present: impl FnOnce() -> Present) -> Option<Found> {
         let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
             return None;
         };
@@ -87,17 +109,56 @@ impl Reload {
             Ok(found) => Some(found),
         };
         if let State::Stale(_) = std::mem::replace(&mut self.state, State::Idle) {
-            self.begin(current, now);
+            self.begin(present());
         }
         match found? {
-            Ok(acceptor) => {
-                log::info!("The certificate was read again");
-                Some(acceptor)
-            }
+            Ok(found) => Some(found),
             Err(error) => {
-                log::error!("The old certificate stays, because the new one is no good: {error}");
+                log::error!("The old configuration stays, because the new one is no good: {error}");
                 None
             }
         }
     }
+}
+
+fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
+    let mut config = source()?;
+    for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
+        log::warn!("{key} has changed, which is for the next start: until then it stays");
+    }
+    let acceptor = find_acceptor(&config, present)?;
+    let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
+        Some(homes::reopen(&config)?)
+    } else {
+        None
+    };
+    Ok(Found {
+        config,
+        acceptor,
+        homes,
+    })
+}
+
+/// A new certificate that is no good is no reason to do without the rest of the configuration,
+/// unless there is no old one.
+fn find_acceptor(config: &Config, present: &Present) -> Result<Option<Acceptor>, String> {
+    let Some(tls) = &config.tls else {
+        return Ok(None);
+    };
+    match tls::load(tls, present.acceptor.as_ref(), present.now) {
+        Ok(acceptor) => {
+            log::info!("The certificate was read again");
+            Ok(Some(acceptor))
+        }
+        Err(error) if present.acceptor.is_some() => {
+            log::error!("The old certificate stays, because the new one is no good: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(not(feature = "config"))]
+const fn keep_what_is_for_the_next_start(_: &Config, _: &mut Config) -> [&'static str; 0] {
+    []
 }

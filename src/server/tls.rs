@@ -37,7 +37,7 @@ pub(super) fn load(
     );
     let verifier = clients.verifier();
     let acceptor = match before {
-        Some(before) => before.renewed(&credentials, verifier),
+        Some(before) => before.renewed(&credentials, verifier, config.data_session),
         None => Acceptor::new(&credentials, verifier, config.data_session),
     };
     let acceptor = acceptor.map_err(|error| Unusable(error.to_string()))?;

@@ -23,7 +23,7 @@ pub use memory::Memory;
 pub use metered::Metered;
 pub use nothing::Nothing;
 pub use policy::{Durability, Policy};
-pub use umask::Umask;
+pub use umask::{BadUmask, Umask};
 pub use usage::{Quota, Usage};
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata};

@@ -3,9 +3,33 @@
 //! A session may have its own, which therefore travels with each operation: the process's is one
 //! for all, and changing it for one client would change it for the others.
 
+use std::fmt;
+use std::str::FromStr;
+
 /// Permission bits to leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Umask(u16);
+
+impl fmt::Display for Umask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03o}", self.0)
+    }
+}
+
+/// What cannot be read as permission bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadUmask;
+
+impl FromStr for Umask {
+    type Err = BadUmask;
+
+    /// Octal digits, as chmod(1) has them.
+    fn from_str(text: &str) -> Result<Self, BadUmask> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let bits = u16::from_str_radix(text, 8).or(Err(BadUmask))?;
+        Self::new(bits).filter(|_| digits).ok_or(BadUmask)
+    }
+}
 
 impl Umask {
     /// What most systems give their users: nobody else may write.
@@ -58,5 +82,10 @@ mod tests {
         assert_eq!((umask.file_mode(), umask.directory_mode()), (0o640, 0o750));
         assert_eq!(Umask::new(0o777).unwrap().directory_mode(), 0);
         assert_eq!(Umask::new(0o1000), None);
+        assert_eq!("027".parse(), Ok(umask));
+        assert_eq!(umask.to_string(), "027");
+        for text in ["", "8", "1000", "-1", "+27", "0o27", "rwx"] {
+            assert_eq!(text.parse::<Umask>(), Err(BadUmask), "{text}");
+        }
     }
 }

@@ -260,6 +260,11 @@ impl Server {
         kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        kill_process(self.pid(), Signal::HUP).unwrap();
+    }
+
     /// Has it stand still, whatever comes, until it is to [`resume`](Self::resume).
     pub fn pause(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();

@@ -50,7 +50,7 @@ impl Acceptor {
         })
     }
 
-    /// One with another certificate, for new connections; clients can go on to resume the
+    /// One with another certificate and other demands, for new connections; clients can go on to resume the
     /// sessions that this one has made.
     ///
     /// # Errors
@@ -59,13 +59,14 @@ impl Acceptor {
         &self,
         credentials: &Credentials,
         clients: Arc<dyn ClientCertVerifier>,
+        data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::clone(self.config.crypto_provider());
         Ok(Self {
             config: config(provider, credentials, clients)?,
             credentials: credentials.clone(),
             sessions: Arc::clone(&self.sessions),
-            data_session: self.data_session,
+            data_session,
         })
     }
 

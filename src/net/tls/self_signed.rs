@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{
@@ -42,6 +42,11 @@ pub struct SelfSigned {
     pub credentials: Credentials,
     /// Since when it has them.
     pub origin: Origin,
+}
+
+/// Where a directory keeps the certificate and the key that were made.
+pub fn kept_files(state_dir: &Path) -> (PathBuf, PathBuf) {
+    (state_dir.join(CERT_FILE), state_dir.join(KEY_FILE))
 }
 
 /// Since when the server has the credentials that it made, and until when.

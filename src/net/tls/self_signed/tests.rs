@@ -24,7 +24,7 @@ fn load(directory: &Path, now: i64) -> Result<SelfSigned, CredentialsError> {
 }
 
 /// Where the certificate is and where the key is.
-fn files(directory: &TempDir) -> [std::path::PathBuf; 2] {
+fn files(directory: &TempDir) -> [PathBuf; 2] {
     [CERT_FILE, KEY_FILE].map(|name| directory.path().join(name))
 }
 

@@ -3,6 +3,9 @@
 //! Plain data with the defaults of the command line; [`Server::bind`](crate::Server::bind) checks
 //! and uses it. Made by `cli` for the binary, or by a host program.
 
+#[cfg(feature = "config")]
+pub mod file;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -104,6 +107,8 @@ pub struct Config {
     pub events: Events,
     /// How long anything may take.
     pub timings: Timings,
+    /// Files that this was read from, and will be again: the sandbox leaves them readable.
+    pub sources: Vec<PathBuf>,
 }
 
 /// How connections are secured.
@@ -163,6 +168,32 @@ pub struct ClientAuthority {
     pub required: bool,
 }
 
+/// What clients may call this host: its name, and what it is when they are on it, or at one of
+/// these addresses.
+pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
+    let system = rustix::system::uname();
+    let host = system.nodename().to_str().unwrap_or_default();
+    let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(ToString::to_string)
+        .collect();
+    for address in listen.iter().filter(|one| !one.ip().is_unspecified()) {
+        let name = address.ip().to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Ports as they are written, FIRST-LAST; none of them is 0.
+pub fn read_ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+    (first >= 1 && first <= last).then_some(first..=last)
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -194,6 +225,7 @@ impl Default for Config {
             transfer_logs: Vec::new(),
             events: Events::default(),
             timings: Timings::default(),
+            sources: Vec::new(),
         }
     }
 }
@@ -238,7 +270,9 @@ impl Config {
         if let Some(tls) = &self.tls {
             tls.add_paths(&mut readable, &mut writable);
         }
-        // Opened again after a rotation, which the directory has to allow.
+        // What a reload reads; and logs, opened again after a rotation, which the directory has to
+        // allow.
+        readable.extend(self.sources.iter().map(|file| directory_of(file)));
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         let names = self.has_names();
         if names {

@@ -1,0 +1,144 @@
+//! `[[account]]`: who may log in, in the file.
+//!
+//! Each has a name; `anonymous` takes any password, every other has the hash of one, here or in a file
+//! that is read with this one. Where accounts are written they are all that there are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::account_value::Moment;
+use super::keys::ACCOUNT_KEYS;
+use super::value::quoted;
+use crate::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
+
+/// One that is written.
+pub(super) struct AccountDraft {
+    pub(super) account: Account,
+    pub(super) name: Option<String>,
+    pub(super) hash: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) expires: Option<Moment>,
+    pub(super) quota_files: Option<u32>,
+}
+
+impl AccountDraft {
+    /// Nothing is written.
+    pub(super) fn empty() -> Self {
+        Self {
+            account: Account::anonymous(Permissions::READ),
+            name: None,
+            hash: None,
+            password_file: None,
+            expires: None,
+            quota_files: None,
+        }
+    }
+
+    /// One to be shown.
+    fn of(account: &Account) -> Self {
+        let files = account.quota_files;
+        Self {
+            name: Some(String::from_utf8_lossy(&account.name).into_owned()),
+            hash: None,
+            password_file: None,
+            expires: account.expires.map(Moment),
+            quota_files: files.map(|files| files.try_into().unwrap_or(u32::MAX)),
+            account: account.clone(),
+        }
+    }
+
+    /// Sees whether it fits together.
+    fn finish(self) -> Result<Account, String> {
+        let name = self.name.ok_or("account needs a name")?;
+        let secret = match (is_anonymous(name.as_bytes()), self.hash, self.password_file) {
+            (true, None, None) => Secret::Anyone,
+            (true, ..) => {
+                return Err(format!(
+                    "account {name} takes any password: leave password and password-file out"
+                ));
+            }
+            (false, Some(hash), None) => hash,
+            (false, None, Some(file)) => from_file(&file)?,
+            (false, Some(_), Some(_)) => {
+                return Err(format!(
+                    "account {name} has password or password-file, not both"
+                ));
+            }
+            (false, None, None) => {
+                return Err(format!(
+                    "account {name} needs password = \"HASH\" or password-file = \"FILE\""
+                ));
+            }
+        };
+        Ok(Account {
+            name: name.into_bytes(),
+            secret,
+            expires: self.expires.map(|Moment(at)| at),
+            quota_files: self.quota_files.map(u64::from),
+            ..self.account
+        })
+    }
+}
+
+/// All that are written, each with its place.
+pub(super) fn all(
+    drafts: Vec<(usize, AccountDraft)>,
+    sources: &mut Vec<PathBuf>,
+) -> Result<Accounts, (usize, String)> {
+    let mut accounts = Accounts::new();
+    for (at, draft) in drafts {
+        sources.extend(draft.password_file.clone());
+        let account = draft.finish().map_err(|text| (at, text))?;
+        if accounts.get(&account.name).is_some() {
+            let name = String::from_utf8_lossy(&account.name);
+            return Err((at, format!("account {name} is there twice")));
+        }
+        accounts.add(account);
+    }
+    Ok(accounts)
+}
+
+/// The first line of a file: a hash, which begins with `$`, or a password.
+fn from_file(file: &Path) -> Result<Secret, String> {
+    let shown = file.display();
+    let wrong = |why: &str| format!("account.password-file {shown}: {why}");
+    let text = fs::read(file).map_err(|error| wrong(&error.to_string()))?;
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok("") => Err(wrong("the password is empty")),
+        Ok(hash) if hash.starts_with('$') => {
+            Secret::hashed(hash).map_err(|error| wrong(&error.to_string()))
+        }
+        _ => Ok(Secret::Plain(Password::from(line))),
+    }
+}
+
+/// As TOML, in the order of their names and without passwords.
+pub(super) fn show(accounts: &Accounts) -> String {
+    let mut sorted: Vec<_> = accounts.iter().collect();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut text = String::new();
+    for account in sorted {
+        text.push_str("\n[[account]]\n");
+        let draft = AccountDraft::of(account);
+        for key in ACCOUNT_KEYS {
+            let name = key.path.trim_start_matches("account.");
+            match (key.show)(&draft) {
+                Some(value) => text.extend([name, " = ", &value, "\n"]),
+                None if name == "password" && account.secret != Secret::Anyone => {
+                    text.push_str("# password is not shown\n");
+                }
+                None => {}
+            }
+        }
+    }
+    if text.is_empty() {
+        text.extend([
+            "\n# ",
+            &quoted("account"),
+            " is nowhere: nobody may log in\n",
+        ]);
+    }
+    text
+}

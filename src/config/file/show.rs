@@ -1,0 +1,74 @@
+//! A configuration as a file would say it, for people to read.
+//!
+//! Every key is there, also where its value is the default; one without a value is a comment.
+//! Passwords are not shown.
+
+use log::LevelFilter;
+
+use super::accounts;
+use super::draft::Draft;
+use super::keys::{KEYS, When};
+use crate::config::Config;
+
+/// What is in force, as TOML.
+pub fn show(config: &Config, log: LevelFilter) -> String {
+    let draft = Draft::of(config, log);
+    let mut text = String::new();
+    let mut shown_table = "";
+    for key in KEYS {
+        let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
+        if table == "tls" && config.tls.is_none() {
+            continue;
+        }
+        if table != shown_table {
+            text.extend(["\n[", table, "]\n"]);
+            shown_table = table;
+        }
+        match (key.show)(&draft) {
+            Some(value) => text.extend([name, " = ", &value, "\n"]),
+            None => text.extend(["# ", name, " is not set\n"]),
+        }
+    }
+    text.push_str(&accounts::show(&config.accounts));
+    text
+}
+
+/// What cannot change while a server runs stays in `new` as it is in `old`; says which keys would
+/// have.
+pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'static str> {
+    let [before, after] = [old, new].map(|config| Draft::of(config, LevelFilter::Info));
+    let fixed = KEYS.iter().filter(|key| key.when == When::Start);
+    let differing = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
+    let differing = differing.map(|key| key.path).collect();
+    let Config {
+        listen,
+        root,
+        workers,
+        umask,
+        run_as,
+        sandbox,
+        passive_ports,
+        durability,
+        free_space_floor,
+        remove_unfinished,
+        transfer_logs,
+        events,
+        ..
+    } = old.clone();
+    new.listen = listen;
+    new.root = root;
+    new.workers = workers;
+    new.umask = umask;
+    new.run_as = run_as;
+    new.sandbox = sandbox;
+    new.passive_ports = passive_ports;
+    new.durability = durability;
+    new.free_space_floor = free_space_floor;
+    new.remove_unfinished = remove_unfinished;
+    new.transfer_logs = transfer_logs;
+    new.events = events;
+    if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
+        new.listen.clone_from(&old.listen);
+    }
+    differing
+}

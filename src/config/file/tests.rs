@@ -1,0 +1,297 @@
+//! What a file means, and what is said of a wrong one.
+
+mod accounts;
+
+use super::*;
+
+/// The example, with its one password where it can be read.
+fn example() -> (String, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let secret = directory.path().join("secret");
+    std::fs::write(&secret, "a secret\n").unwrap();
+    let text = EXAMPLE.replace("/etc/mioftpd/ann.password", secret.to_str().unwrap());
+    assert_ne!(text, EXAMPLE);
+    (text, directory)
+}
+
+fn parsed(text: &str) -> Read {
+    let here = Path::new("/etc/mioftpd");
+    parse(text, here).unwrap_or_else(|wrong| panic!("{}: {}\n{text}", wrong.at, wrong.text))
+}
+
+fn shown(text: &str) -> String {
+    let read = parsed(text);
+    show(&read.config, read.log.unwrap_or(LevelFilter::Info))
+}
+
+/// The line of the example about a key, as it is there: perhaps behind a `#`.
+fn line_of<'t>(text: &'t str, path: &str) -> &'t str {
+    let (wanted, name) = path.split_once('.').unwrap_or(("", path));
+    let mut table = "";
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix('[') {
+            table = rest.trim_matches(['[', ']']);
+        }
+        let bare = line.strip_prefix('#').unwrap_or(line);
+        if table == wanted && bare.split_once(" = ").is_some_and(|(its, _)| its == name) {
+            return line;
+        }
+    }
+    panic!("{path} is not in the example")
+}
+
+/// Which of the lines are only in one of two.
+fn difference<'t>(one: &'t str, other: &'t str) -> Vec<&'t str> {
+    let only = |one: &'t str, other: &'t str| {
+        let is_there = |line: &&str| other.lines().any(|other| other == *line);
+        one.lines().filter(move |line| !is_there(line))
+    };
+    only(one, other).chain(only(other, one)).collect()
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
+    const OWN: &str = "[tls]\nself-signed = true\n";
+    let (example, _directory) = example();
+    for key in KEYS {
+        let line = line_of(&example, key.path);
+        let (_, name) = key.path.split_once('.').unwrap_or(("", key.path));
+        let (with, without) = match (key.path, line.strip_prefix('#')) {
+            ("charset", _) if !crate::protocol::charset::IS_BUILT_IN => continue,
+            // Without it the rest does not fit together.
+            ("tls.certificate" | "tls.key" | "tls.client-authority", _) => {
+                let other = format!("{name} = \"another\"");
+                (example.clone(), example.replace(line, &other))
+            }
+            ("sandbox", _) => ("sandbox = false".to_owned(), String::new()),
+            ("tls.self-signed", _) => (OWN.to_owned(), String::new()),
+            ("tls.state-directory" | "tls.names", Some(bare)) => {
+                (format!("{OWN}{bare}\n"), OWN.to_owned())
+            }
+            (_, Some(bare)) => (example.replace(line, bare), example.clone()),
+            (_, None) => (
+                example.clone(),
+                example.replacen(&format!("{line}\n"), "", 1),
+            ),
+        };
+        let (with, without) = (shown(&with), shown(&without));
+        let changed = difference(&with, &without);
+        let about = |line: &&str| line.trim_start_matches("# ").starts_with(name);
+        assert!(changed.iter().any(about), "{}: {changed:?}", key.path);
+        // With the first key of TLS comes all of it.
+        if key.path != "tls.self-signed" {
+            assert_eq!(changed.len(), 2, "{}: {changed:?}", key.path);
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn what_is_shown_is_read_as_the_same() {
+    let (example, directory) = example();
+    let password = format!("password-file = {:?}", directory.path().join("secret"));
+    for text in [&example, "", "[tls]\nself-signed = true\n"] {
+        let shown_once = shown(text);
+        let readable = shown_once.replace("# password is not shown", &password);
+        assert_eq!(shown(&readable), shown_once);
+        assert!(!shown_once.contains("a secret"));
+    }
+}
+
+#[test]
+fn a_file_that_says_nothing_is_the_defaults() {
+    assert_eq!(shown(""), show(&Config::default(), LevelFilter::Info));
+    assert!(parsed("").log.is_none() && parsed("[timings]").config.tls.is_none());
+}
+
+#[test]
+fn values_are_read_as_they_may_be_written() {
+    let config = |text: &str| parsed(text).config;
+    let seconds = std::time::Duration::from_secs;
+    for text in [
+        "idle = 90",
+        "idle = \"90s\"",
+        "idle = \"1m30s\"",
+        "idle = 0x5a",
+    ] {
+        let timings = config(&format!("[timings]\n{text}")).timings;
+        assert_eq!(timings.idle, seconds(90), "{text}");
+    }
+    for text in [
+        "memory = 1048576",
+        "memory = \"1MiB\"",
+        "memory = 1_048_576",
+    ] {
+        assert_eq!(
+            config(&format!("[limits]\n{text}")).max_memory,
+            Some(1 << 20)
+        );
+    }
+    for text in ["listen = \"[::1]:0\"", "listen = [\"[::1]:0\"]"] {
+        assert_eq!(config(text).listen, ["[::1]:0".parse().unwrap()]);
+    }
+    let relative = config("directory = \"files\"").root.unwrap();
+    assert_eq!(relative, Path::new("/etc/mioftpd/files"));
+    assert_eq!(
+        config("directory = \"/srv\"").root.unwrap(),
+        Path::new("/srv")
+    );
+    assert_eq!(config("timings.idle = 7").timings.idle, seconds(7));
+    assert_eq!(config("timings = { idle = 7 }").timings.idle, seconds(7));
+}
+
+/// As it is said: line, column, text.
+fn mistake(text: &str) -> String {
+    let wrong = parse(text, Path::new("/")).expect_err(text);
+    wrong.of(Path::new("f"), text).to_string()
+}
+
+/// A text, where its mistake is, and what is said of it.
+type Case = (&'static str, &'static str, &'static str);
+
+fn are_said(cases: &[Case]) {
+    for (text, place, words) in cases {
+        let said = mistake(text);
+        assert!(said.starts_with(place), "{text}: {said}");
+        assert!(said.contains(words), "{text}: {said}");
+        assert!(!said.contains('\n'), "{said}");
+    }
+}
+
+#[test]
+fn every_mistake_has_its_place_and_what_would_be_right() {
+    are_said(&[
+        ("a = [", "f:1:6", "unclosed"),
+        ("\n\nworkers = ", "f:3:", "value"),
+        ("workers = 1\nworkers = 2", "f:2:1", "duplicate"),
+        (
+            "workrs = 3",
+            "f:1:1",
+            "no such key: workrs; there is directory, listen",
+        ),
+        (
+            "[timings]\nidel = 3",
+            "f:2:1",
+            "timings.idel; [timings] has login, idle",
+        ),
+        ("[nothing]", "f:1:2", "no such key: nothing"),
+        (
+            "timings = 3",
+            "f:1:1",
+            "timings is a table, as in [timings]",
+        ),
+        ("account = 3", "f:1:1", "[[account]]"),
+        ("[account]", "f:1:2", "[[account]]"),
+        (
+            "workers = \"x\"",
+            "f:1:11",
+            "workers takes a number, not \"x\"",
+        ),
+        ("workers = 65", "f:1:11", "a number from 0 to 64, not 65"),
+        ("workers = -1", "f:1:11", "workers takes a number"),
+        ("workers = 1.5", "f:1:11", "workers takes a number"),
+        ("allow-fxp = 1", "f:1:13", "true or false, not 1"),
+        ("directory = \"\"", "f:1:13", "a path"),
+        ("listen = \"127.0.0.1\"", "f:1:10", "127.0.0.1:21000"),
+        ("listen = [\"é\", 1]", "f:1:10", "listen takes addresses"),
+        ("time-zone = \"Mars\"", "f:1:13", "\"+02:00\""),
+        ("umask = \"888\"", "f:1:9", "octal"),
+        ("run-as = \":ftp\"", "f:1:10", "\"USER:GROUP\""),
+        ("[log]\nlevel = \"loud\"", "f:2:9", "\"debug\""),
+        ("[passive]\nports = \"0-9\"", "f:2:9", "from 1 to 65535"),
+        ("[passive]\nports = \"9-8\"", "f:2:9", "FIRST-LAST"),
+        ("[passive]\naddress = \"::1\"", "f:2:11", "an IPv4 address"),
+        ("[limits]\nconnections = 0", "f:2:15", "from 1"),
+        ("[limits]\nmemory = \"64M\"", "f:2:10", "\"64MiB\""),
+        (
+            "[addresses]\ndeny = \"10.1.0.0/8\"",
+            "f:2:8",
+            "is 10.0.0.0/8 what is meant?",
+        ),
+        (
+            "[timings]\nidle = \"x\"",
+            "f:2:8",
+            "timings.idle takes a time, as in",
+        ),
+        (
+            "[timings]\nidle = 0",
+            "f:2:8",
+            "a time from 1ms to 3650d, not 0",
+        ),
+        ("[timings]\nidle = \"4000d\"", "f:2:8", "3650d"),
+        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
+        ("[storage]\ndurability = true", "f:2:14", "\"rename\""),
+    ]);
+}
+
+#[test]
+fn what_does_not_fit_together_has_its_place_too() {
+    are_said(&[
+        ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
+        (
+            "[events]\ncommand = \"/bin/true\"",
+            "f:2:1",
+            "sandbox = false",
+        ),
+        ("[events]\nsocket = \"s\"", "f:2:1", "sandbox = false"),
+        ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
+        (
+            "[tls]\nrequire = \"data\"",
+            "f:1:2",
+            "needs tls.certificate",
+        ),
+        ("[tls]\nkey = \"k\"", "f:2:1", "goes with tls.certificate"),
+        ("[tls]\ncertificate = \"c\"", "f:2:1", "goes with tls.key"),
+        ("[tls]\nnames = [\"a\"]", "f:2:1", "tls.self-signed = true"),
+        (
+            "[tls]\nstate-directory = \"a\"",
+            "f:2:1",
+            "tls.self-signed = true",
+        ),
+        (
+            "[tls]\nself-signed = true\nclient-login = true",
+            "f:3:1",
+            "goes with tls.client-authority",
+        ),
+    ]);
+}
+
+#[test]
+fn of_several_mistakes_the_first_in_the_file_is_said() {
+    let said = mistake("[timings]\nidle = 0\n[addresses]\nallow = 1\n");
+    assert!(said.starts_with("f:2:8: timings.idle"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_text_or_cannot_be_read_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    assert!(matches!(read(&path), Err(FileError::Unreadable(..))));
+    std::fs::write(&path, b"workers = 1\n\xff").unwrap();
+    let said = read(&path).unwrap_err().to_string();
+    assert!(said.ends_with("config:2:1: this is not UTF-8"), "{said}");
+    let length = usize::try_from(CONFIG_BYTES).unwrap();
+    std::fs::write(&path, "#".repeat(length)).unwrap();
+    assert!(read(&path).is_ok());
+    std::fs::write(&path, "#".repeat(length + 1)).unwrap();
+    assert!(read(&path).unwrap_err().to_string().contains("longer"));
+}
+
+#[test]
+fn what_is_for_the_next_start_is_known() {
+    let keys = |old, new| {
+        let (old, mut new) = (parsed(old).config, parsed(new).config);
+        let keys = keep_what_is_for_the_next_start(&old, &mut new);
+        assert_eq!(keep_what_is_for_the_next_start(&old, &mut new), [""; 0]);
+        keys
+    };
+    assert_eq!(
+        keys("workers = 1", "workers = 1\n[timings]\nidle = 1"),
+        [""; 0]
+    );
+    assert_eq!(
+        keys("", "directory = \"/srv\"\nworkers = 5"),
+        ["directory", "workers"]
+    );
+}

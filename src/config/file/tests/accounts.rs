@@ -1,0 +1,120 @@
+//! What is written of accounts, and what is said of what is wrong there.
+
+use super::*;
+
+#[test]
+fn every_value_of_the_accounts_in_the_example_is_in_force() {
+    let (example, directory) = example();
+    let secret = directory.path().join("secret");
+    let password = format!("password-file = {secret:?}\n");
+    let base = format!("[[account]]\nname = \"bob\"\n{password}");
+    for key in ACCOUNT_KEYS {
+        let line = line_of(&example, key.path);
+        let name = key.path.trim_start_matches("account.");
+        let with = match name {
+            "name" => base.replace("bob", "eve"),
+            "password" if !crate::auth::IS_BUILT_IN => continue,
+            "password" => {
+                let text = base.replace(&password, line.trim_start_matches('#'));
+                let secret = &parsed(&text)
+                    .config
+                    .accounts
+                    .get(b"bob")
+                    .unwrap()
+                    .secret
+                    .clone();
+                assert!(matches!(secret, crate::auth::Secret::Phc(_)));
+                continue;
+            }
+            "password-file" => continue,
+            _ => format!("{base}{line}\n"),
+        };
+        let (with, without) = (shown(&with), shown(&base));
+        let changed = difference(&with, &without);
+        assert!((1..=2).contains(&changed.len()), "{name}: {changed:?}");
+        assert!(
+            changed.iter().all(|line| line.starts_with(name)),
+            "{name}: {changed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_password_in_the_clear_is_refused_and_not_repeated() {
+    for value in ["\"hunter2\"", "[\"hunter2\"]", "\"$hunter2\""] {
+        let said = mistake(&format!("[[account]]\npassword = {value}"));
+        assert!(said.starts_with("f:2:12: account.password"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn an_account_ends_at_the_moment_that_is_written() {
+    for (text, expected) in [
+        ("1970-01-02", 86_400),
+        ("1970-01-02T00:00:01Z", 86_401),
+        ("1970-01-02 01:00:00+01:00", 86_400),
+        ("1970-01-01 23:30:00-00:30", 86_400),
+        ("1970-01-02T00:00:00", 86_400),
+    ] {
+        let text = format!("[[account]]\nname = \"ftp\"\nexpires = {text}");
+        let accounts = parsed(&text).config.accounts;
+        let account = accounts.get(b"anonymous").unwrap();
+        assert_eq!(account.expires, Some(expected), "{text}");
+        assert!(shown(&text).contains("expires = 1970-01-02T00:00:0"));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_account_is_said_of_it() {
+    are_said(&[
+        ("[[account]]", "f:1:1", "needs a name"),
+        (
+            "[[account]]\nname = \"ann\"",
+            "f:1:1",
+            "needs password = \"HASH\" or password-file",
+        ),
+        (
+            "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
+            "f:1:1",
+            "takes any password",
+        ),
+        (
+            "[[account]]\nnmae = \"ann\"",
+            "f:2:1",
+            "[[account]] has name",
+        ),
+        (
+            "[[account]]\npermissions = \"w\"",
+            "f:2:15",
+            "no such permission: 'w'; there are",
+        ),
+        (
+            "[[account]]\npermissions = 7",
+            "f:2:15",
+            "permissions takes permissions, as in",
+        ),
+        (
+            "[[account]]\nexpires = \"never\"",
+            "f:2:11",
+            "a date, as in 2027-12-31",
+        ),
+        ("[[account]]\nexpires = 07:32:00", "f:2:11", "a date"),
+        ("[[account]]\nsessions = 0", "f:2:12", "a number from 1"),
+        (
+            "[[account]]\nquota-bytes = \"1G\"",
+            "f:2:15",
+            "a size, as in",
+        ),
+        (
+            "[[account]]\nname = \"ann\"\npassword-file = \"/no\"",
+            "f:1:1",
+            "/no: No such file",
+        ),
+        (
+            "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"",
+            "f:3:1",
+            "there twice",
+        ),
+    ]);
+}

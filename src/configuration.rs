@@ -1,0 +1,67 @@
+//! What the program does with a configuration besides serving it: it reads it again at SIGHUP, and
+//! checks it.
+//!
+//! What is in force goes to the standard output, what is found of it to the standard error.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mioftpd::{ConfigSource, Finding};
+
+use crate::cli::{Failure, Start, Wish};
+
+/// A file to begin with.
+pub(crate) const EXAMPLE: &str = {
+    #[cfg(feature = "config")]
+    {
+        mioftpd::config::file::EXAMPLE
+    }
+    #[cfg(not(feature = "config"))]
+    ""
+};
+
+/// Reads again what was read at the start; how much is logged is changed here, because it is
+/// the program's and not the server's.
+pub(crate) fn source(wish: Wish) -> ConfigSource {
+    Arc::new(move || match wish.start() {
+        Ok(start) => {
+            log::set_max_level(start.log);
+            Ok(*start.config)
+        }
+        Err(Failure::Wrong(why) | Failure::Unreadable(why)) => Err(why),
+    })
+}
+
+/// Says what would be in force, and what would go wrong: exit code 1 where there would be no server.
+pub(crate) fn check(start: &Start) -> ExitCode {
+    crate::raise_descriptor_limit();
+    let findings = mioftpd::check(&start.config, unix_time());
+    let shown = io::stdout().write_all(show(start).as_bytes());
+    for finding in &findings {
+        crate::complain(finding);
+    }
+    let fails = |finding: &Finding| matches!(finding, Finding::Failure(_));
+    if shown.is_err() || findings.iter().any(fails) {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(feature = "config")]
+fn show(start: &Start) -> String {
+    mioftpd::config::file::show(&start.config, start.log)
+}
+
+/// Never called: there is no option for it.
+#[cfg(not(feature = "config"))]
+const fn show(_: &Start) -> String {
+    String::new()
+}
+
+fn unix_time() -> i64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}

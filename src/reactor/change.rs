@@ -1,0 +1,48 @@
+//! What a running loop can be told anew: what sessions have in common, who may connect, and what
+//! secures new connections.
+//!
+//! It is between two iterations, so no visit sees half of it.
+
+use super::{Homes, Reactor, key};
+use crate::net::tls::Acceptor;
+use crate::net::{AddressRules, Cidr, PassiveAddresses};
+use crate::session::Settings;
+
+/// What may change while it runs.
+pub struct Change {
+    /// What all sessions have in common.
+    pub settings: Settings,
+    /// The files of accounts that do not see those of the server; `None`: as before.
+    pub homes: Option<Homes>,
+    /// Who may connect.
+    pub addresses: AddressRules,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once of one address.
+    pub connections_per_address: usize,
+    /// What clients are told that PASV has opened.
+    pub passive_addresses: PassiveAddresses,
+    /// Who announces clients.
+    pub proxies: Vec<Cidr>,
+}
+
+impl Reactor {
+    /// From here on everything is as `change` says. Nobody is turned out by it: deadlines that are
+    /// set stay, and so do those who are in.
+    pub fn change(&mut self, change: Change) {
+        self.services.settings = change.settings;
+        if let Some(homes) = change.homes {
+            self.services.homes = homes;
+        }
+        self.services.passive_addresses = change.passive_addresses;
+        self.services.proxies = change.proxies;
+        let limit = change.connections.min(key::INDICES - 1);
+        self.admission
+            .change(change.addresses, limit, change.connections_per_address);
+    }
+
+    /// From here on new connections are secured by this one.
+    pub fn renew(&mut self, acceptor: Acceptor) {
+        self.services.acceptor = Some(acceptor);
+    }
+}

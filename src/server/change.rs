@@ -1,0 +1,60 @@
+//! A running server takes another configuration.
+//!
+//! It is called between two iterations, with what `reload` has found: nothing here can wait.
+
+use super::opening::{passive_addresses_for, settings_for};
+use super::reload::{Found, Present};
+use super::{Server, mode, workers};
+use crate::capacity;
+use crate::reactor::Change;
+
+impl Server {
+    /// Has the files read again where that was asked for, and takes what came of it.
+    pub(super) fn renew(&mut self) {
+        let asked = self.reactor.take_reload();
+        let present = || Present {
+            config: self.config.clone(),
+            acceptor: self.acceptor.clone(),
+            now: self.reactor.unix_time(),
+        };
+        if asked {
+            self.manager.reloading();
+            self.reactor.records().reopen();
+            self.reload.begin(present());
+        }
+        if let Some(found) = self.reload.take(present) {
+            self.change(found);
+        }
+        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
+        if self.manager.awaits_reload() && is_over {
+            self.manager.ready(&self.status());
+        }
+    }
+
+    /// Goes on with another configuration.
+    fn change(&mut self, found: Found) {
+        let Found {
+            mut config,
+            acceptor,
+            homes,
+        } = found;
+        config.accounts.keep_seats(&self.config.accounts);
+        if let Some(acceptor) = acceptor {
+            self.acceptor = Some(acceptor.clone());
+            self.reactor.renew(acceptor);
+        }
+        let mode = mode(&config);
+        let equipment = capacity::equipment(&config, workers(&config));
+        self.reactor.change(Change {
+            settings: settings_for(&config, mode, self.umask),
+            homes,
+            addresses: config.addresses.clone(),
+            connections: capacity::connections(&config, mode, equipment),
+            connections_per_address: config.connections_per_address,
+            passive_addresses: passive_addresses_for(&config),
+            proxies: config.proxies.clone(),
+        });
+        self.config = config;
+        log::info!("The configuration was read again");
+    }
+}

@@ -1,0 +1,217 @@
+//! What would go wrong at a start, found without one: nothing is listened at, nothing is written,
+//! and a server that runs is not disturbed.
+//!
+//! It opens files and directories, so it is never called on the loop.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, sockopt};
+
+use super::listening::lacks_ipv6;
+use super::{mode, tls, workers};
+use crate::capacity;
+use crate::config::{Certificate, Config, TlsConfig};
+use crate::net::tls::kept_files;
+use crate::sandbox::RunAs;
+use crate::storage::Disk;
+
+/// What an operator should know of a configuration before it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The server would not start.
+    Failure(String),
+    /// It would, and something may be other than what is meant.
+    Note(String),
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failure(text) => f.write_str(text),
+            Self::Note(text) => write!(f, "note: {text}"),
+        }
+    }
+}
+
+/// All that is found; `now` is in seconds since 1970.
+pub fn check(config: &Config, now: i64) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (seen, root) in config.roots() {
+        findings.extend(look_at_root(root, config.accounts.may_write(seen)));
+    }
+    if let Some(tls) = &config.tls {
+        findings.extend(look_at_tls(tls, now));
+    }
+    findings.extend(look_at_addresses(config));
+    let logs = config.transfer_logs.iter();
+    findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
+    if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
+        findings.push(Finding::Failure(error.to_string()));
+    }
+    let equipment = capacity::equipment(config, workers(config));
+    let wanted = config.connections;
+    let most = capacity::connections(config, mode(config), equipment);
+    if most < wanted {
+        let text = format!("there is room for {most} connections and not for {wanted}");
+        findings.push(Finding::Note(text));
+    }
+    findings
+}
+
+fn look_at_root(root: &Path, may_write: bool) -> Option<Finding> {
+    let shown = root.display();
+    if let Err(error) = Disk::open_root(root) {
+        return Some(Finding::Failure(format!("cannot serve {shown}: {error}")));
+    }
+    let mut wanted = Access::READ_OK | Access::EXEC_OK;
+    if may_write {
+        wanted |= Access::WRITE_OK;
+    }
+    let error = rustix::fs::access(root, wanted).err()?;
+    // What is below may be another matter.
+    let what = if may_write {
+        "list or write to"
+    } else {
+        "list"
+    };
+    Some(Finding::Note(format!(
+        "this user cannot {what} {shown} itself: {error}"
+    )))
+}
+
+fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut config = config.clone();
+    if let Certificate::SelfSigned { state, names } = &config.certificate {
+        let files = state.as_deref().map(kept_files);
+        let kept = files.filter(|(certificate, _)| certificate.exists());
+        if let (None, Some(directory)) = (&kept, state) {
+            findings.extend(look_at_state(directory));
+        }
+        config.certificate = match kept {
+            Some((certificate, key)) => Certificate::Files { certificate, key },
+            None => Certificate::SelfSigned {
+                state: None,
+                names: names.clone(),
+            },
+        };
+    }
+    match tls::load(&config, None, now) {
+        Ok(acceptor) => findings.extend(acceptor.warning(now).map(Finding::Note)),
+        Err(error) => findings.push(Finding::Failure(error.to_string())),
+    }
+    findings
+}
+
+/// Whether a certificate can be kept there; a directory that is missing is made.
+fn look_at_state(directory: &Path) -> Option<Finding> {
+    let existing = directory.ancestors().find(|path| path.exists());
+    let here = existing.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let shown = directory.display();
+    if !here.is_dir() {
+        let text = format!("cannot keep a certificate in {shown}: it is no directory");
+        return Some(Finding::Failure(text));
+    }
+    let error = rustix::fs::access(&here, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let text = format!("cannot keep a certificate in {shown}: {error}");
+    Some(Finding::Failure(text))
+}
+
+/// Whether it can be written to; one that is missing is made, in a directory that is there.
+fn look_at_log(file: &Path) -> Option<Finding> {
+    let (place, wanted) = if file.exists() {
+        (file, Access::WRITE_OK)
+    } else {
+        let parent = file.parent().filter(|parent| *parent != Path::new(""));
+        let needed = Access::WRITE_OK | Access::EXEC_OK;
+        (parent.unwrap_or_else(|| Path::new(".")), needed)
+    };
+    let error = rustix::fs::access(place, wanted).err()?;
+    let file = file.display();
+    let text = format!("cannot open the transfer log {file}: {error}");
+    Some(Finding::Failure(text))
+}
+
+fn look_at_addresses(config: &Config) -> Vec<Finding> {
+    let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
+    let is_default = config.listen.is_empty();
+    let plain = match (is_default, secure.is_empty()) {
+        (false, _) => config.listen.as_slice(),
+        (true, true) => &Config::DEFAULT_ADDRESSES,
+        (true, false) => &[],
+    };
+    let all: Vec<SocketAddr> = plain.iter().chain(secure).copied().collect();
+    let mut findings = Vec::new();
+    for (index, &address) in all.iter().enumerate() {
+        let earlier = all.iter().take(index);
+        if let Some(other) = earlier.into_iter().find(|one| overlap(**one, address)) {
+            let text = format!("cannot listen at {address} and at {other}");
+            findings.push(Finding::Failure(text));
+            continue;
+        }
+        match try_bind(address) {
+            Ok(()) => {}
+            Err(Errno::ADDRINUSE) => {
+                let text = format!("{address} is in use, perhaps by a server that runs already");
+                findings.push(Finding::Note(text));
+            }
+            Err(error) if is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
+            Err(error) => {
+                let error = io::Error::from(error);
+                let text = format!("cannot listen at {address}: {error}");
+                findings.push(Finding::Failure(text));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether one process cannot listen at both.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.is_ipv4() == other.is_ipv4()
+        && one.port() == other.port()
+        && one.port() != 0
+        && (is_any || one == other)
+}
+
+/// Takes the address and lets it go, without being seen there: nothing listens.
+fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_overlap_as_the_kernel_has_it() {
+        for (one, other, expected) in [
+            ("127.0.0.1:21", "127.0.0.1:21", true),
+            ("0.0.0.0:21", "127.0.0.1:21", true),
+            ("127.0.0.1:21", "127.0.0.1:22", false),
+            ("127.0.0.1:21", "127.0.0.2:21", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("[::]:21", "0.0.0.0:21", false),
+            ("[::]:21", "[::1]:21", true),
+        ] {
+            let overlaps = overlap(one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(overlaps, expected, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `--check`: what would go wrong at a start is said, and nothing is disturbed by it.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::support::{Server, mioftpd};
+use crate::world::{World, text};
+
+/// The exit code, and what is found.
+fn check(world: &World) -> (i32, String) {
+    let output = world.run(&["--check"]);
+    (output.status.code().unwrap(), text(&output.stderr))
+}
+
+#[test]
+fn a_good_one_is_shown_and_is_0() {
+    let world = World::new();
+    fs::write(world.path("secret"), "a secret\n").unwrap();
+    world.write(
+        "[timings]\nidle = 90\n[[account]]\nname = \"ann\"\npassword-file = \"secret\"\n\
+         permissions = \"all\"",
+    );
+    let output = world.run(&["--check"]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
+    for line in [
+        "idle = \"90s\"",
+        "login = \"1m\"",
+        "name = \"ann\"",
+        "workers = 2",
+    ] {
+        assert!(shown.contains(line), "no {line} in\n{shown}");
+    }
+    assert!(!shown.contains("a secret"), "{shown}");
+}
+
+#[test]
+fn it_needs_no_file() {
+    let output = mioftpd(["--check", "--listen", "127.0.0.1:0"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("listen = [\"127.0.0.1:0\"]"));
+}
+
+#[test]
+fn what_would_fail_is_said_and_is_1() {
+    let world = World::new();
+    fs::write(world.path("file"), "").unwrap();
+    for (text, said) in [
+        ("directory = \"missing\"", "cannot serve"),
+        ("directory = \"file\"", "Not a directory"),
+        (
+            "listen = \"192.0.2.1:2121\"",
+            "cannot listen at 192.0.2.1:2121",
+        ),
+        (
+            "listen = [\"127.0.0.1:2121\", \"0.0.0.0:2121\"]",
+            "and at 127.0.0.1:2121",
+        ),
+        ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
+        ("run-as = \"0\"", "is root"),
+        (
+            "[log]\ntransfers = \"none/log\"",
+            "cannot open the transfer log",
+        ),
+        (
+            "[[account]]\nname = \"ftp\"\ndirectory = \"none\"",
+            "none: No such file",
+        ),
+    ] {
+        world.write(text);
+        let (code, found) = check(&world);
+        assert_eq!(code, 1, "{text}: {found}");
+        assert!(found.contains(said), "{text}: {found}");
+        // And so it is at a start.
+        assert!(!world.run(&[]).status.success(), "{text}");
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn certificates_are_looked_at() {
+    let world = World::new();
+    crate::tls::make_files(&world);
+    let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    world.write(files);
+    assert_eq!(check(&world), (0, String::new()));
+    world.write(&format!("{files}client-authority = \"key.pem\""));
+    assert_eq!(check(&world).0, 1);
+    fs::copy(world.path("cert.pem"), world.path("kept.pem")).unwrap();
+    crate::tls::make_files(&world);
+    fs::rename(world.path("kept.pem"), world.path("cert.pem")).unwrap();
+    world.write(files);
+    let (code, said) = check(&world);
+    assert!(code == 1 && said.contains(".pem"), "{code} {said}");
+    fs::remove_file(world.path("key.pem")).unwrap();
+    let (code, said) = check(&world);
+    assert!(code == 1 && said.contains("key.pem"), "{code} {said}");
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn nothing_is_made_by_a_check() {
+    let world = World::new();
+    let text = "[tls]\nself-signed = true\nstate-directory = ";
+    world.write(&format!("{text}\"state\""));
+    assert_eq!(check(&world), (0, String::new()));
+    assert!(!world.path("state").exists());
+    world.write(&format!("{text}\"config.toml/state\""));
+    let (code, said) = check(&world);
+    assert!(
+        code == 1 && said.contains("cannot keep a certificate"),
+        "{code} {said}"
+    );
+}
+
+#[test]
+fn a_server_that_runs_is_a_note_and_is_not_disturbed() {
+    let world = World::new();
+    let server: Server = world.start("");
+    let mut control = server.login();
+    world.write(&format!("listen = \"{}\"", server.address()));
+    let (code, said) = check(&world);
+    let note = format!("note: {} is in use", server.address());
+    assert!(code == 0 && said.contains(&note), "{code} {said}");
+    control.command("NOOP", 200);
+    server.login();
+    // A port that is only taken for others, likewise.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    world.write(&format!("listen = \"{}\"", listener.local_addr().unwrap()));
+    assert_eq!(check(&world).0, 0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_to_is_a_note() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: root may write everywhere");
+    }
+    let world = World::new();
+    let root = world.path("root");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o555)).unwrap();
+    world.write("");
+    let (code, said) = check(&world);
+    assert!(
+        code == 0 && said.contains("note: this user cannot"),
+        "{code} {said}"
+    );
+}

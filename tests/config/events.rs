@@ -1,0 +1,149 @@
+//! Who hears of transfers: the logs of them, the program and the socket.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{DEADLINE, Server, until};
+use crate::world::World;
+
+/// What a file holds, once that is in it.
+fn file_with(path: &Path, what: &str) -> String {
+    until(what, || {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.contains(what).then_some(text)
+    })
+}
+
+/// `log.transfers`
+#[test]
+fn transfers_are_logged_as_xferlog() {
+    let world = World::new();
+    fs::create_dir(world.path("logs")).unwrap();
+    let server = world.start("[log]\ntransfers = \"logs/xferlog\"");
+    server.login().retrieve("f");
+    let line = file_with(&world.path("logs/xferlog"), " /f ");
+    assert!(line.contains(" 7 /f b _ o a "), "{line}");
+}
+
+/// `log.transfers-json`
+#[test]
+fn transfers_are_logged_as_json() {
+    let world = World::new();
+    fs::create_dir(world.path("logs")).unwrap();
+    let server = world.start("[log]\ntransfers-json = \"logs/json\"");
+    server.login().retrieve("f");
+    file_with(&world.path("logs/json"), "\"path\":\"/f\"");
+}
+
+/// A server that runs a script of a shell for each upload; `say` in it appends to `said`.
+fn with_script(world: &World, script: &str, more: &str) -> Server {
+    let say = format!(
+        "say() {{ echo \"$*\" >> '{}'; }}",
+        world.path("said").display()
+    );
+    fs::write(world.path("script"), format!("{say}\n{script}\n")).unwrap();
+    let script = world.path("script");
+    let script = script.display();
+    world.start(&format!(
+        "sandbox = false\n[events]\ncommand = [\"/bin/sh\", \"{script}\"]\n{more}"
+    ))
+}
+
+/// `events.command`
+#[test]
+fn a_program_hears_of_uploads() {
+    let world = World::new();
+    let server = with_script(&world, "say $MIOFTPD_VERB $MIOFTPD_PATH", "");
+    server.login().store("new", b"content");
+    assert_eq!(file_with(&world.path("said"), "/new"), "STOR /new\n");
+}
+
+/// `events.socket`
+#[test]
+fn a_socket_hears_of_uploads() {
+    let world = World::new();
+    let socket = UnixDatagram::bind(world.path("socket")).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    let server = world.start("sandbox = false\n[events]\nsocket = \"socket\"");
+    server.login().store("new", b"content");
+    let mut line = [0; 4096];
+    let length = socket.recv(&mut line).unwrap();
+    let line = String::from_utf8_lossy(&line[..length]);
+    assert!(line.contains("/new"), "{line}");
+}
+
+/// `events.digest`
+#[test]
+fn the_digest_is_told() {
+    let world = World::new();
+    if !cfg!(feature = "digests") {
+        world.write("[events]\ndigest = true");
+        return assert_eq!(world.run(&[]).status.code(), Some(2));
+    }
+    let server = with_script(&world, "say is $MIOFTPD_SHA256", "digest = true");
+    server.login().store("new", b"content");
+    let said = file_with(&world.path("said"), "is ");
+    assert!(
+        said.starts_with("is ed7002b439e9ac845f22357d822bac14"),
+        "{said}"
+    );
+}
+
+/// A pipe that keeps who reads it waiting for a writer.
+fn make_pipe(world: &World) {
+    let made = Command::new("mkfifo").arg(world.path("pipe")).status();
+    assert!(made.unwrap().success());
+}
+
+/// `events.at-once`
+#[test]
+fn so_many_programs_run_at_once() {
+    let script = |world: &World| {
+        format!(
+            "say begin; read x < '{}'; say end",
+            world.path("pipe").display()
+        )
+    };
+    let said = |most: usize| {
+        let world = World::new();
+        make_pipe(&world);
+        let server = with_script(&world, &script(&world), &format!("at-once = {most}"));
+        let mut control = server.login();
+        control.store("one", b"");
+        control.store("two", b"");
+        let first = "begin\n".repeat(most);
+        file_with(&world.path("said"), &first);
+        // A line for each that waits; one that is over has closed the pipe.
+        fs::write(world.path("pipe"), "go\n".repeat(most)).unwrap();
+        if most == 1 {
+            file_with(&world.path("said"), "end\nbegin\n");
+            fs::write(world.path("pipe"), "go\n").unwrap();
+        }
+        until("both ends", || {
+            let said = fs::read_to_string(world.path("said")).unwrap();
+            (said.matches("end").count() == 2).then_some(said)
+        })
+    };
+    assert_eq!(said(1), "begin\nend\nbegin\nend\n");
+    assert_eq!(said(2), "begin\nbegin\nend\nend\n");
+}
+
+/// `events.time`
+#[test]
+fn a_program_that_takes_too_long_is_killed() {
+    let world = World::new();
+    make_pipe(&world);
+    let script = format!(
+        "say begin; read x < '{}'; say end",
+        world.path("pipe").display()
+    );
+    let server = with_script(&world, &script, "at-once = 1\ntime = \"300ms\"");
+    let mut control = server.login();
+    control.store("one", b"");
+    control.store("two", b"");
+    // The second begins when the first is over, which it is not by itself.
+    let said = file_with(&world.path("said"), "begin\nbegin\n");
+    assert_eq!(said, "begin\nbegin\n");
+}

@@ -1,0 +1,133 @@
+//! The command line over the file, the file over the defaults; and what is said of a file that is
+//! wrong, or is not there.
+
+use std::fs;
+
+use crate::support::{Starter, mioftpd};
+use crate::world::{World, text};
+
+/// What would be in force, by `--check`.
+fn in_force(world: &World, arguments: &[&str]) -> String {
+    let output = world.run(&[&["--check"], arguments].concat());
+    text(&output.stdout)
+}
+
+#[test]
+fn options_win_over_the_file() {
+    let world = World::new();
+    fs::write(world.path("secret"), "a secret\n").unwrap();
+    fs::create_dir(world.path("other")).unwrap();
+    world.write(
+        "workers = 3\ntime-zone = \"+01:00\"\numask = \"077\"\nrun-as = \"1:1\"\n\
+         [log]\nlevel = \"warn\"\n[passive]\nports = \"5000-5001\"\naddress = \"203.0.113.7\"\n",
+    );
+    let secret = world.path("secret");
+    let other = world.path("other");
+    let secret = secret.to_str().unwrap();
+    for (arguments, line) in [
+        (&[][..], "workers = 3"),
+        (&["--workers", "5"], "workers = 5"),
+        (&["--time-zone", "+02:00"], "time-zone = \"+02:00\""),
+        (&["--umask", "027"], "umask = \"027\""),
+        (&["--run-as", "2:2"], "run-as = \"2:2\""),
+        (&["--no-sandbox"], "sandbox = false"),
+        (&["--log", "debug"], "level = \"debug\""),
+        (&["--passive-ports", "6000-6001"], "ports = \"6000-6001\""),
+        (
+            &["--passive-address", "192.0.2.1"],
+            "address = \"192.0.2.1\"",
+        ),
+        (&["--listen", "127.0.0.9:0"], "listen = [\"127.0.0.9:0\"]"),
+        (&["--allow-fxp"], "allow-fxp = true"),
+        (&["--allow-combine"], "allow-combine = true"),
+        (&["-u", "bob", "--password-file", secret], "name = \"bob\""),
+        (&["--anonymous"], "permissions = \"list retrieve\""),
+        (&["--writable"], "permissions = \"list retrieve create"),
+        (&[other.to_str().unwrap()], "/other\""),
+    ] {
+        let shown = in_force(&world, arguments);
+        assert!(shown.contains(line), "{arguments:?}: no {line} in\n{shown}");
+    }
+    assert!(!in_force(&world, &["-u", "bob", "--password-file", secret]).contains("anonymous"));
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn options_about_tls_win_over_the_file() {
+    let world = World::new();
+    crate::tls::make_files(&world);
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| world.path(name));
+    let [cert, key] = [&cert, &key].map(|path| path.to_str().unwrap());
+    world.write("[tls]\nself-signed = true\nrequire = \"login\"\nlisten = \"127.0.0.1:0\"\n");
+    for (arguments, line) in [
+        (&[][..], "require = \"login\""),
+        (&["--tls-require", "data"], "require = \"data\""),
+        (&["--tls-data-session", "off"], "data-session = \"off\""),
+        (
+            &["--tls-listen", "127.0.0.9:0"],
+            "listen = [\"127.0.0.9:0\"]",
+        ),
+        (&["--tls-allow-ccc"], "allow-clear = true"),
+        (&["--tls-cert", cert, "--tls-key", key], "/cert.pem\""),
+        (
+            &["--state-dir", "/nowhere"],
+            "state-directory = \"/nowhere\"",
+        ),
+        (&["--tls-client-ca", cert], "client-authority = "),
+        (
+            &["--tls-client-ca", cert, "--tls-client-required"],
+            "client-required = true",
+        ),
+        (
+            &["--tls-client-ca", cert, "--tls-client-login"],
+            "client-login = true",
+        ),
+    ] {
+        let shown = in_force(&world, arguments);
+        assert!(shown.contains(line), "{arguments:?}: no {line} in\n{shown}");
+        assert!(arguments.contains(&"--tls-require") || shown.contains("require = \"login\""));
+    }
+}
+
+#[test]
+fn a_directory_may_come_from_the_command_line_alone() {
+    let world = World::new();
+    fs::write(world.file(), "[timings]\nidle = \"5m\"\n").unwrap();
+    let starter = Starter::default().argument("-c").argument(world.file());
+    let server = starter.serving(|_| ()).start();
+    let reply = server.login().command("SITE IDLE", 200);
+    assert!(reply.text().contains("300 seconds"), "{reply:?}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_2_and_what_cannot_be_read_is_1() {
+    let world = World::new();
+    for check in [&[][..], &["--check"]] {
+        world.write("[timings]\nidle = \"soon\"");
+        let output = world.run(check);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(output.stdout.is_empty());
+        assert!(
+            said.contains("config.toml:4:8: timings.idle takes a time"),
+            "{said}"
+        );
+
+        fs::remove_file(world.file()).unwrap();
+        let output = world.run(check);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("config.toml: No such file"));
+    }
+    let output = mioftpd(["--config"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn tls_without_a_directory_is_2() {
+    let world = World::new();
+    fs::write(world.file(), "[tls]\nself-signed = true").unwrap();
+    let output = world.run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("directory"));
+}

@@ -1,0 +1,201 @@
+//! SIGHUP: what changes in a running server, for whom, and what does not.
+
+use std::fs;
+
+use crate::support::{Control, Server, connect_from, until};
+use crate::world::World;
+
+/// Has another file read, and waits until `said` is in the log.
+fn change(world: &World, server: &Server, text: &str, said: &str) {
+    let before = server.log().matches(said).count();
+    world.write(text);
+    server.hang_up();
+    until(said, || {
+        (server.log().matches(said).count() > before).then_some(())
+    });
+}
+
+const READ: &str = "The configuration was read again";
+const KEPT: &str = "The old configuration stays, because the new one is no good";
+
+#[test]
+fn everything_counts_from_the_next_command_on() {
+    let world = World::new();
+    let server = world.start("");
+    let mut control = server.login();
+    control.command("PORT 127,0,0,2,200,0", 501);
+    change(
+        &world,
+        &server,
+        "allow-fxp = true\nallow-combine = true\n[timings]\nidle = \"7m\"\n\
+         [passive]\naddress = \"203.0.113.7\"\naddress-for-private = true",
+        READ,
+    );
+    control.command("PORT 127,0,0,2,200,0", 200);
+    control.command("COMB whole f", 250);
+    let reply = control.command("SITE IDLE", 200);
+    assert!(reply.text().contains("420 seconds"), "{reply:?}");
+    let reply = control.command("PASV", 227);
+    assert!(reply.text().contains("203,0,113,7"), "{reply:?}");
+}
+
+#[test]
+fn who_is_logged_in_stays_so_and_others_need_the_new_account() {
+    let world = World::new();
+    let server = world.start("");
+    let mut inside = server.login();
+    fs::write(world.path("secret"), "a secret").unwrap();
+    let ann = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"";
+    change(&world, &server, ann, READ);
+    inside.command("MKD new", 257);
+    let mut control = server.connect();
+    control.command("USER anonymous", 331);
+    control.command("PASS x", 530);
+    server.connect().log_in("ann", "a secret");
+    // A changed password too.
+    fs::write(world.path("secret"), "another").unwrap();
+    change(&world, &server, ann, READ);
+    server.connect().log_in("ann", "another");
+}
+
+#[test]
+fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
+    let world = World::new();
+    fs::create_dir(world.path("root/own")).unwrap();
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    fs::write(world.path("root/own/mine"), "mine").unwrap();
+    let server = world.start("");
+    let mut inside = server.login();
+    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\ndirectory";
+    change(&world, &server, &format!("{account} = \"root/own\""), READ);
+    assert_eq!(server.login().retrieve("mine"), b"mine");
+    assert_eq!(inside.retrieve("f"), b"content");
+    // Another one by the same name.
+    change(&world, &server, &format!("{account} = \"root\""), READ);
+    assert_eq!(server.login().retrieve("f"), b"content");
+    change(&world, &server, &format!("{account} = \"missing\""), KEPT);
+    server.wait_for_log("missing: No such file");
+    assert_eq!(server.login().retrieve("f"), b"content");
+}
+
+#[test]
+fn who_is_there_still_counts() {
+    let world = World::new();
+    let account = "[[account]]\nname = \"anonymous\"\nsessions";
+    let server = world.start(&format!("{account} = 3"));
+    let mut inside = server.login();
+    change(&world, &server, &format!("{account} = 1"), READ);
+    let mut other = server.connect();
+    other.command("USER ftp", 331);
+    other.command("PASS x", 421);
+    inside.command("NOOP", 200);
+}
+
+#[test]
+fn limits_addresses_and_the_log_change() {
+    let world = World::new();
+    let server = world.start("");
+    let mut inside = server.login();
+    change(
+        &world,
+        &server,
+        "[limits]\nconnections-per-address = 1\n[addresses]\ndeny = [\"127.0.0.3\"]\n\
+         [log]\nlevel = \"debug\"",
+        READ,
+    );
+    Control::silent(server.address()).expect(421);
+    let there = |last| connect_from([127, 0, 0, last].into(), server.address()).unwrap();
+    let mut other = Control::over(there(2));
+    other.expect(220);
+    Control::over(there(3)).expect_end();
+    other.command("QUIT", 221);
+    server.wait_for_log("DEBUG");
+    inside.command("NOOP", 200);
+    change(&world, &server, "", READ);
+    server.connect();
+}
+
+#[test]
+fn what_is_for_the_next_start_is_said_and_stays() {
+    let world = World::new();
+    let server = world.start("");
+    fs::create_dir(world.path("other")).unwrap();
+    let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nsandbox = false\n\
+        umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"";
+    change(&world, &server, text, READ);
+    for key in [
+        "directory",
+        "listen",
+        "workers",
+        "sandbox",
+        "umask",
+        "storage.durability",
+        "passive.ports",
+    ] {
+        server.wait_for_log(&format!("{key} has changed, which is for the next start"));
+    }
+    assert_eq!(server.login().retrieve("f"), b"content");
+}
+
+#[test]
+fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
+    let world = World::new();
+    let server = world.start("[passive]\naddress = \"203.0.113.7\"");
+    let mut control = server.login();
+    for (text, said) in [
+        (
+            "allow-fxp = true\n[passive]\naddress = 7",
+            "config.toml:5:11: passive.address takes",
+        ),
+        ("nonsense", "config.toml:"),
+    ] {
+        change(&world, &server, text, KEPT);
+        let output = world.run(&["--check"]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        let message = message.strip_prefix("mioftpd: ").unwrap().trim_end();
+        assert!(message.contains(said), "{message}");
+        server.wait_for_log(&format!("{KEPT}: {message}"));
+    }
+    control.command("PORT 127,0,0,2,200,0", 501);
+    assert!(control.command("PASV", 227).text().contains("203,0,113,7"));
+    fs::remove_file(world.file()).unwrap();
+    server.hang_up();
+    server.wait_for_log("config.toml: No such file");
+    server.login();
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn tls_can_come_and_change() {
+    use crate::secure::Secure;
+
+    let world = World::new();
+    let server = world.start("");
+    server.connect().command("AUTH TLS", 502);
+    let first = crate::tls::make_files(&world);
+    let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    change(&world, &server, files, READ);
+    let mut inside = Secure::auth(&server, None);
+    assert_eq!(inside.certificate(), first);
+    let second = crate::tls::make_files(&world);
+    change(&world, &server, &format!("{files}require = \"data\""), READ);
+    assert_eq!(Secure::auth(&server, None).certificate(), second);
+    inside.command("NOOP", 200);
+    server.connect().command("USER anonymous", 530);
+    // The new file counts, with the old certificate.
+    fs::write(world.path("key.pem"), "no key").unwrap();
+    change(&world, &server, files, READ);
+    server.wait_for_log("The old certificate stays");
+    assert_eq!(Secure::auth(&server, None).certificate(), second);
+    server.login();
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn tls_without_a_certificate_does_not_come() {
+    let world = World::new();
+    let server = world.start("");
+    let text = "allow-fxp = true\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";
+    change(&world, &server, text, KEPT);
+    server.login().command("PORT 127,0,0,2,200,0", 501);
+}

@@ -1,0 +1,134 @@
+//! A client's side of a control connection over TLS, which believes every certificate and keeps it.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+use crate::support::{Control, DEADLINE, Server};
+
+/// What a client shows.
+pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+#[derive(Debug)]
+struct Anybody(CryptoProvider);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn config(identity: Option<Identity>) -> Arc<ClientConfig> {
+    let provider = ring::default_provider();
+    let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider)));
+    Arc::new(match identity {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => config
+            .with_client_auth_cert(vec![certificate], key)
+            .unwrap(),
+    })
+}
+
+/// A stream over TLS; the handshake comes with the first bytes.
+pub(crate) fn over_tls(
+    stream: TcpStream,
+    identity: Option<Identity>,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = ClientConnection::new(config(identity), name).unwrap();
+    StreamOwned::new(tls, stream)
+}
+
+/// A control connection.
+pub(crate) struct Secure {
+    stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
+}
+
+impl Secure {
+    /// Over a new connection where TLS begins at once, or behind AUTH.
+    pub(crate) fn over(stream: TcpStream, identity: Option<Identity>) -> Self {
+        let stream = BufReader::new(over_tls(stream, identity));
+        Self { stream }
+    }
+
+    /// After AUTH TLS.
+    pub(crate) fn auth(server: &Server, identity: Option<Identity>) -> Self {
+        let mut control = Control::connect(server.address());
+        control.command("AUTH TLS", 234);
+        Self::over(control.socket().try_clone().unwrap(), identity)
+    }
+
+    /// The next reply, of one line; `None` where there is none.
+    pub(crate) fn try_line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let length = self.stream.read_line(&mut line).ok()?;
+        (length > 0).then_some(line)
+    }
+
+    /// Sends a command, and expects a reply of one line.
+    pub(crate) fn command(&mut self, line: &str, code: u16) -> String {
+        let sent = write!(self.stream.get_mut(), "{line}\r\n");
+        sent.unwrap_or_else(|error| panic!("{line}: {error}"));
+        let reply = self.try_line();
+        let reply = reply.unwrap_or_else(|| panic!("{line}: no reply"));
+        assert!(reply.starts_with(&code.to_string()), "{line}: {reply}");
+        reply
+    }
+
+    /// Whether the server goes on after the handshake.
+    pub(crate) fn is_welcome(&mut self) -> bool {
+        write!(self.stream.get_mut(), "NOOP\r\n").is_ok() && self.try_line().is_some()
+    }
+
+    /// What the server has shown.
+    pub(crate) fn certificate(&mut self) -> Vec<u8> {
+        self.command("NOOP", 200);
+        let shown = self.stream.get_ref().conn.peer_certificates();
+        shown.unwrap()[0].as_ref().to_vec()
+    }
+
+    /// Where the server is.
+    pub(crate) fn peer(&self) -> std::net::SocketAddr {
+        self.stream.get_ref().sock.peer_addr().unwrap()
+    }
+}

@@ -1,0 +1,224 @@
+//! What is served, where and how: the keys without a table, and those of passive connections.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::support::{Control, DataChannel, Server, epsv_port, host_port, pasv_port, until};
+use crate::world::{World, text};
+
+/// `directory`
+#[test]
+fn the_directory_is_served() {
+    let world = World::new();
+    fs::create_dir(world.path("other")).unwrap();
+    fs::write(world.path("other/g"), "of the other").unwrap();
+    let server = world.start("directory = \"other\"");
+    assert_eq!(server.login().retrieve("g"), b"of the other");
+}
+
+/// `listen`
+#[test]
+fn it_listens_where_it_is_told() {
+    let world = World::new();
+    let server = world.start("listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]");
+    let hosts: Vec<_> = server.addresses().iter().map(SocketAddr::ip).collect();
+    assert_eq!(hosts, [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)]);
+    Control::connect(server.addresses()[1]).command("NOOP", 200);
+}
+
+fn status(server: &Server) -> String {
+    let path = format!("/proc/{}/status", server.process_id());
+    fs::read_to_string(path).unwrap()
+}
+
+/// A number in the status of the process.
+fn number(server: &Server, name: &str) -> u32 {
+    let status = status(server);
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let words = line.unwrap_or_else(|| panic!("no {name} in {status}"));
+    words.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// `workers`
+#[test]
+fn there_are_as_many_workers_as_it_says() {
+    let world = World::new();
+    // One that may not write has no sweeper that comes and goes.
+    let threads = |workers: u32| {
+        let account = "[[account]]\nname = \"anonymous\"";
+        let server = world.start(&format!("workers = {workers}\n{account}"));
+        server.login();
+        number(&server, "Threads:")
+    };
+    assert_eq!(threads(7), threads(0) + 7);
+}
+
+/// `umask`
+#[test]
+fn new_files_lack_what_the_umask_says() {
+    let world = World::new();
+    let server = world.start("umask = \"026\"");
+    server.login().store("new", b"");
+    let mode = fs::metadata(world.path("root/new")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o640);
+}
+
+/// `run-as`
+#[test]
+fn root_becomes_the_user() {
+    let world = World::new();
+    if !rustix::process::geteuid().is_root() {
+        world.write("run-as = \"65533:65532\"");
+        let output = world.run(&[]);
+        assert_eq!(output.status.code(), Some(1));
+        return assert!(text(&output.stderr).contains("root"), "{output:?}");
+    }
+    let server = world.start("run-as = \"65533:65532\"");
+    server.connect();
+    assert_eq!(number(&server, "Uid:"), 65533);
+    assert_eq!(number(&server, "Gid:"), 65532);
+}
+
+/// `sandbox`
+#[test]
+fn the_sandbox_can_be_left_out() {
+    let world = World::new();
+    for (sandbox, expected) in [("true", 1), ("false", 0)] {
+        let server = world.start(&format!("sandbox = {sandbox}"));
+        server.connect();
+        assert_eq!(number(&server, "NoNewPrivs:"), expected, "{sandbox}");
+    }
+}
+
+/// `time-zone`
+#[test]
+fn dates_in_list_are_of_the_zone() {
+    let world = World::new();
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let file = File::create(world.path("root/f")).unwrap();
+    file.set_modified(hour_ago).unwrap();
+    let seconds = hour_ago.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let server = world.start("time-zone = \"+05:00\"");
+    let mut control = server.login();
+    let data = DataChannel::epsv(&mut control);
+    control.command("LIST", 150);
+    let line = String::from_utf8(data.receive()).unwrap();
+    let time = format!(
+        " {:02}:{:02} ",
+        (seconds / 3600 + 5) % 24,
+        seconds / 60 % 60
+    );
+    assert!(line.contains(&time), "no{time}in {line}");
+}
+
+/// `charset`
+#[test]
+fn names_are_in_the_charset() {
+    let world = World::new();
+    if !cfg!(feature = "charset") {
+        world.write("charset = \"windows-1252\"");
+        let output = world.run(&[]);
+        assert_eq!(output.status.code(), Some(2));
+        return assert!(text(&output.stderr).contains("--features charset"));
+    }
+    fs::rename(world.path("root/f"), world.path("root/gr\u{fc}n")).unwrap();
+    let server = world.start("charset = \"windows-1252\"");
+    let mut control = server.login();
+    let data = DataChannel::epsv(&mut control);
+    control.command("NLST", 150);
+    assert_eq!(data.receive(), b"gr\xfcn\r\n");
+}
+
+/// `allow-fxp`
+#[test]
+fn data_goes_to_other_hosts() {
+    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+    let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
+    let world = World::new();
+    for (allow, code) in [(false, 501), (true, 200)] {
+        let server = world.start(&format!("allow-fxp = {allow}"));
+        server.login().command(&port, code);
+    }
+}
+
+/// `allow-combine`
+#[test]
+fn files_are_put_together() {
+    let world = World::new();
+    for (allow, code) in [(false, 502), (true, 250)] {
+        let server = world.start(&format!("allow-combine = {allow}"));
+        server.login().command("COMB whole f", code);
+    }
+    assert_eq!(fs::read(world.path("root/whole")).unwrap(), b"content");
+}
+
+/// `log.level`
+#[test]
+fn the_log_has_the_level() {
+    let world = World::new();
+    let server = world.start("[log]\nlevel = \"debug\"");
+    server.connect().command("QUIT", 221);
+    server.wait_for_log("DEBUG");
+}
+
+/// `passive.ports`
+#[test]
+fn passive_ports_are_of_the_range() {
+    // A free one may be lost to another program in between: then there is another.
+    let world = World::new();
+    let port = until("a free port", || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let server = world.start(&format!("[passive]\nports = \"{port}-{port}\""));
+        let mut control = server.login();
+        control.send("EPSV");
+        let reply = control.expect_one_of(&[229, 425]);
+        (reply.code == 229).then_some((port, reply))
+    });
+    assert!(
+        port.1.text().contains(&format!("|||{}|", port.0)),
+        "{port:?}"
+    );
+    // Without the key any port will do.
+    let server = world.start("");
+    assert_ne!(epsv_port(&mut server.login()), 0);
+}
+
+/// `passive.address`, `passive.addresses`, `passive.address-for-private`
+#[test]
+fn pasv_tells_the_address() {
+    let world = World::new();
+    let told = |text: &str| {
+        let server = world.start(&format!("[passive]\n{text}"));
+        let mut control = server.login();
+        assert_ne!(pasv_port(&mut control), 0);
+        control.command("PASV", 227).text().to_owned()
+    };
+    let here = told("");
+    assert!(here.contains("(127,0,0,1,"), "{here}");
+    // A client of this host would not come back from there.
+    let here = told("address = \"203.0.113.7\"");
+    assert!(here.contains("(127,0,0,1,"), "{here}");
+    let there = told("address = \"203.0.113.7\"\naddress-for-private = true");
+    assert!(there.contains("(203,0,113,7,"), "{there}");
+    let there = told("addresses = [\"10.0.0.0/8 192.0.2.1\", \"127.0.0.0/8 192.0.2.2\"]");
+    assert!(there.contains("(192,0,2,2,"), "{there}");
+}
+
+/// `addresses.proxies`
+#[test]
+fn a_proxy_says_who_the_client_is() {
+    let world = World::new();
+    let server = world.start("[addresses]\nproxies = [\"127.0.0.0/8\"]");
+    let mut control = Control::silent(server.address());
+    control.send("PROXY TCP4 198.51.100.7 127.0.0.1 40000 21");
+    control.expect(220);
+    server.wait_for_log("address = 198.51.100.7:40000");
+    // Without the key it is garbage.
+    let server = world.start("");
+    let mut control = server.connect();
+    control.command("PROXY TCP4 198.51.100.7 127.0.0.1 40000 21", 500);
+}

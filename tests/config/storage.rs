@@ -1,0 +1,71 @@
+//! What happens to files.
+
+use std::fs;
+
+use crate::support::{Starter, binary};
+use crate::world::World;
+
+const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+
+/// `storage.durability`
+#[test]
+fn files_are_synced() {
+    let world = World::new();
+    let traced = |durability: &str| {
+        world.write(&format!(
+            "sandbox = false\n[storage]\ndurability = \"{durability}\""
+        ));
+        let calls = world.path("calls");
+        // With -D the server is our child, and strace is beside it.
+        let trace = ["strace", "-D", "-f", "-e", "trace=fsync,fdatasync", "-o"].map(Into::into);
+        let own = [
+            calls.clone().into_os_string(),
+            binary(),
+            "--config".into(),
+            world.file().into_os_string(),
+        ];
+        let mut server = Starter::default()
+            .program(trace.into_iter().chain(own))
+            .start();
+        let mut control = server.login();
+        control.store("new", b"content");
+        control.command("QUIT", 221);
+        drop(control);
+        server.terminate();
+        server.wait();
+        fs::read_to_string(calls).unwrap().matches("sync(").count()
+    };
+    let probe = std::process::Command::new("strace").arg("true").output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        return eprintln!("skipped: there is no strace, or it may not trace");
+    }
+    let (none, rename, fsync) = (traced("none"), traced("rename"), traced("fsync"));
+    assert!(
+        none == 0 && none < rename && rename < fsync,
+        "{none} {rename} {fsync}"
+    );
+}
+
+/// `storage.free-space-floor`
+#[test]
+fn uploads_leave_the_floor_free() {
+    let world = World::new();
+    let server = world.start("[storage]\nfree-space-floor = \"1024TiB\"");
+    let mut control = server.login();
+    drop(control.passive());
+    control.command("STOR new", 452);
+}
+
+/// `storage.remove-unfinished`
+#[test]
+fn what_is_unfinished_is_left_alone() {
+    let world = World::new();
+    fs::write(world.path("root").join(LEFT), "").unwrap();
+    let server = world.start("[log]\nlevel = \"debug\"\n[storage]\nremove-unfinished = false");
+    server.login().command("STAT /", 213);
+    assert!(world.path("root").join(LEFT).exists());
+    drop(server);
+    let server = world.start("[storage]\nremove-unfinished = true");
+    server.wait_for_log("Removed what 1 ");
+    assert!(!world.path("root").join(LEFT).exists());
+}

@@ -1,0 +1,195 @@
+//! TLS: what the server shows, what it asks for, and what it refuses.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpStream};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use rustls::pki_types::PrivateKeyDer;
+
+use crate::secure::{Identity, Secure, over_tls};
+use crate::world::World;
+
+const SELF_SIGNED: &str = "[tls]\nself-signed = true\n";
+
+/// Puts a certificate and its key beside the configuration, and says what the certificate is.
+pub(crate) fn make_files(world: &World) -> Vec<u8> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(world.path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(world.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.der().to_vec()
+}
+
+/// `tls.certificate` `tls.key`
+#[test]
+fn the_certificate_is_that_of_the_files() {
+    let world = World::new();
+    let made = make_files(&world);
+    let server = world.start("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"");
+    assert_eq!(Secure::auth(&server, None).certificate(), made);
+}
+
+/// `tls.self-signed`
+#[test]
+fn a_certificate_is_made() {
+    let world = World::new();
+    world.start("").connect().command("AUTH TLS", 502);
+    let server = world.start(SELF_SIGNED);
+    assert!(Secure::auth(&server, None).is_welcome());
+}
+
+/// `tls.state-directory`
+#[test]
+fn the_certificate_is_kept() {
+    let world = World::new();
+    let text = format!("{SELF_SIGNED}state-directory = \"state\"");
+    let certificate = || Secure::auth(&world.start(&text), None).certificate();
+    assert_eq!(certificate(), certificate());
+    assert!(world.path("state/mioftpd-cert.pem").exists());
+}
+
+/// `tls.names`
+#[test]
+fn the_certificate_has_the_names() {
+    let world = World::new();
+    let server = world.start(&format!("{SELF_SIGNED}names = [\"ftp.example.org\"]"));
+    let certificate = Secure::auth(&server, None).certificate();
+    let name = b"ftp.example.org";
+    assert!(certificate.windows(name.len()).any(|part| part == name));
+}
+
+/// `tls.listen`
+#[test]
+fn tls_begins_at_once() {
+    let world = World::new();
+    let server = world.start(&format!("{SELF_SIGNED}listen = \"127.0.0.1:0\""));
+    let line = server.wait_for_log("Start serving FTPS at ");
+    let address: SocketAddr = line.rsplit(' ').next().unwrap().parse().unwrap();
+    let mut control = Secure::over(TcpStream::connect(address).unwrap(), None);
+    assert!(control.try_line().unwrap().starts_with("220 "));
+}
+
+/// `tls.require`
+#[test]
+fn what_needs_tls_is_refused_without() {
+    let world = World::new();
+    for (require, login, data) in [
+        ("none", 331, 229),
+        ("control", 530, 530),
+        ("data", 530, 530),
+    ] {
+        let server = world.start(&format!("{SELF_SIGNED}require = \"{require}\""));
+        let mut control = server.connect();
+        control.command("USER anonymous", login);
+        if login == 331 {
+            control.command("PASS x", 230);
+        }
+        control.command("EPSV", data);
+    }
+    let server = world.start(&format!("{SELF_SIGNED}require = \"data\""));
+    let mut control = Secure::auth(&server, None);
+    log_in(&mut control);
+    control.command("PBSZ 0", 200);
+    control.command("PROT C", 534);
+}
+
+fn log_in(control: &mut Secure) {
+    control.command("USER anonymous", 331);
+    control.command("PASS x", 230);
+}
+
+/// `tls.data-session`
+#[test]
+fn data_connections_resume_their_session() {
+    let world = World::new();
+    for (session, code) in [("off", "226"), ("require", "522")] {
+        let server = world.start(&format!("{SELF_SIGNED}data-session = \"{session}\""));
+        let mut control = Secure::auth(&server, None);
+        log_in(&mut control);
+        control.command("PBSZ 0", 200);
+        control.command("PROT P", 200);
+        let reply = control.command("EPSV", 229);
+        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+        let data = TcpStream::connect((control.peer().ip(), port)).unwrap();
+        control.command("RETR f", 150);
+        // It resumes nothing: each has a memory of its own.
+        let _ = over_tls(data, None).read_to_end(&mut Vec::new());
+        let end = control.try_line().unwrap();
+        assert!(end.starts_with(code), "{session}: {end}");
+    }
+}
+
+/// An authority beside the configuration, and a client of it.
+fn client(world: &World, name: &str) -> Identity {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = CertifiedIssuer::self_signed(params, key).unwrap();
+    fs::write(world.path("clients.pem"), authority.pem()).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap().der().clone();
+    (
+        certificate,
+        PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+    )
+}
+
+fn copy((certificate, key): &Identity) -> Identity {
+    (certificate.clone(), key.clone_key())
+}
+
+/// `tls.client-authority`
+#[test]
+fn clients_may_show_certificates_of_the_authority() {
+    let world = World::new();
+    let stranger = client(&world, "ann");
+    let friend = client(&world, "ann");
+    let server = world.start(&format!("{SELF_SIGNED}client-authority = \"clients.pem\""));
+    assert!(Secure::auth(&server, None).is_welcome());
+    assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());
+    assert!(!Secure::auth(&server, Some(copy(&stranger))).is_welcome());
+}
+
+/// `tls.client-required`
+#[test]
+fn clients_must_show_certificates() {
+    let world = World::new();
+    let friend = client(&world, "ann");
+    let text = "client-authority = \"clients.pem\"\nclient-required = true";
+    let server = world.start(&format!("{SELF_SIGNED}{text}"));
+    assert!(!Secure::auth(&server, None).is_welcome());
+    assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());
+}
+
+/// `tls.client-login`
+#[test]
+fn a_certificate_is_enough_to_log_in() {
+    let world = World::new();
+    fs::write(world.path("secret"), "a secret").unwrap();
+    let friend = client(&world, "ann");
+    for (login, code) in [(false, 331), (true, 232)] {
+        let server = world.start(&format!(
+            "{SELF_SIGNED}client-authority = \"clients.pem\"\nclient-login = {login}\n\
+             [[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\""
+        ));
+        Secure::auth(&server, Some(copy(&friend))).command("USER ann", code);
+    }
+}
+
+/// `tls.allow-clear`
+#[test]
+fn clients_may_go_back_to_clear_text() {
+    let world = World::new();
+    for (allow, code) in [(false, 533), (true, 200)] {
+        let server = world.start(&format!("{SELF_SIGNED}allow-clear = {allow}"));
+        let mut control = Secure::auth(&server, None);
+        log_in(&mut control);
+        control.command("CCC", code);
+    }
+}
