@@ -243,6 +243,25 @@ fn only_what_may_be_written_is_open_for_it() {
 }
 
 #[test]
+fn only_who_has_names_to_look_up_may_do_it() {
+    let plan = |host: &str| {
+        mioftpd::Config {
+            passive_address: Some(host.parse().unwrap()),
+            ..mioftpd::Config::default()
+        }
+        .plan()
+    };
+    let numbered = plan("192.0.2.7");
+    assert!(
+        !numbered.names && numbered.readable.is_empty(),
+        "{numbered:?}"
+    );
+    let named = plan("ftp.example.com");
+    assert!(named.names, "{named:?}");
+    assert_eq!(named.readable, sandbox::resolver_paths());
+}
+
+#[test]
 fn an_identity_is_not_changed_where_threads_would_keep_theirs() {
     if !is_root() {
         return eprintln!("skipped: only root can become somebody else");
