@@ -172,7 +172,9 @@ impl Guest {
             world.violate(format!("client {}: {fault}", self.number));
         }
         let since = haul.gave_up().map(|since| world.now.saturating_sub(since));
-        if is_calm && since.is_some_and(|since| since > Weather::PROMPTLY) {
+        // Behind a proxy who is gone may never have been known: then another one is awaited.
+        let is_told = code != 425 || !self.place.is_proxied;
+        if is_calm && is_told && since.is_some_and(|since| since > Weather::PROMPTLY) {
             world.violate(format!(
                 "client {}: {code} came {since:?} after the end",
                 self.number
