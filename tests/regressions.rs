@@ -29,7 +29,7 @@
 //!
 //! | fault | test |
 //! |---|---|
-//! | PASV tells a private address | `options::pasv_tells_the_address_of_the_router` |
+//! | PASV tells a private address | `options::a_client_on_this_side_is_not_told_the_address_of_the_router` |
 //! | passive ports leave their range when it is used up | `command_line::passive_ports_stay_in_their_range` |
 //! | descriptors and memory leak | `abuse::two_thousand_sessions_leave_nothing_behind` |
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |

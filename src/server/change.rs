@@ -42,6 +42,7 @@ impl Server {
         if let Some(acceptor) = acceptor {
             self.acceptor = Some(acceptor.clone());
             self.reactor.renew(acceptor);
+            log::info!("The certificate was read again");
         }
         let mode = mode(&config);
         let equipment = capacity::equipment(&config, workers(&config));

@@ -146,10 +146,7 @@ fn find_acceptor(config: &Config, present: &Present) -> Result<Option<Acceptor>,
         return Ok(None);
     };
     match tls::load(tls, present.acceptor.as_ref(), present.now) {
-        Ok(acceptor) => {
-            log::info!("The certificate was read again");
-            Ok(Some(acceptor))
-        }
+        Ok(acceptor) => Ok(Some(acceptor)),
         Err(error) if present.acceptor.is_some() => {
             log::error!("The old certificate stays, because the new one is no good: {error}");
             Ok(None)

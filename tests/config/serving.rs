@@ -187,7 +187,7 @@ fn passive_ports_are_of_the_range() {
     assert_ne!(epsv_port(&mut server.login()), 0);
 }
 
-/// `passive.address`, `passive.addresses`, `passive.address-for-private`
+/// `passive.address`, `passive.address-by-network`, `passive.address-for-private`
 #[test]
 fn pasv_tells_the_address() {
     let world = World::new();
@@ -204,7 +204,7 @@ fn pasv_tells_the_address() {
     assert!(here.contains("(127,0,0,1,"), "{here}");
     let there = told("address = \"203.0.113.7\"\naddress-for-private = true");
     assert!(there.contains("(203,0,113,7,"), "{there}");
-    let there = told("addresses = [\"10.0.0.0/8 192.0.2.1\", \"127.0.0.0/8 192.0.2.2\"]");
+    let there = told("address-by-network = [\"10.0.0.0/8 192.0.2.1\", \"127.0.0.0/8 192.0.2.2\"]");
     assert!(there.contains("(192,0,2,2,"), "{there}");
 }
 

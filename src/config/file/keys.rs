@@ -86,7 +86,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "events.time": config.events.time, Start, SOME_TIME;
     "passive.ports": config.passive_ports, Start;
     "passive.address": config.passive_address, Live;
-    "passive.addresses": config.passive_addresses, Live;
+    "passive.address-by-network": config.passive_addresses, Live;
     "passive.address-for-private": config.passive_address_for_private, Live;
     "limits.connections": config.connections, Live, SOME;
     "limits.connections-per-address": config.connections_per_address, Live, SOME;
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_table_knows_its_names() {
-        assert_eq!(names_in("addresses"), "allow, deny");
+        assert_eq!(names_in("addresses"), "allow, deny, proxies");
         assert!(names_in("").starts_with("directory, listen"));
         assert!(names_in("").ends_with("tls, account"));
     }
