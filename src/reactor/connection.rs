@@ -330,9 +330,11 @@ impl Connection {
             Phase::Open | Phase::Switching(_) if self.session.is_closing() => {
                 self.begin_to_linger(services)
             }
-            Phase::HalfOpen if self.session.is_closing() => self.leave(CloseReason::Finished),
+            Phase::HalfOpen if self.session.is_closing() => {
+                self.leave(CloseReason::Finished, services)
+            }
             Phase::HalfOpen if self.session.accepts_command() && !self.input.has_line() => {
-                self.leave(CloseReason::ClientLeft)
+                self.leave(CloseReason::ClientLeft, services)
             }
             _ => Ok(()),
         }
@@ -357,9 +359,14 @@ impl Connection {
     }
 
     /// The client has ended its side already; that we end ours is all that is left to say.
-    fn leave(&mut self, reason: CloseReason) -> Visit {
-        // Where there is no room for it, it is not waited for.
-        let _ = self.stream.shutdown();
-        Err(reason)
+    fn leave(&mut self, reason: CloseReason, services: &Services) -> Visit {
+        match self.stream.shutdown() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.ready.writable = false;
+                self.restart_reply_clock(services);
+                Ok(())
+            }
+            _ => Err(reason),
+        }
     }
 }

@@ -140,8 +140,7 @@ fn what_is_for_the_next_start_is_said_and_stays() {
 #[test]
 fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
     let world = World::new();
-    let server =
-        world.start("[passive]\naddress = \"203.0.113.7\"\naddress-for-private = true");
+    let server = world.start("[passive]\naddress = \"203.0.113.7\"\naddress-for-private = true");
     let mut control = server.login();
     for (text, said) in [
         (

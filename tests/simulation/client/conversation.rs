@@ -210,6 +210,14 @@ impl Conversation {
         }
     }
 
+    /// Whether behind the last reply there is clear text, and not how a TLS record begins: what did
+    /// not come from a client that has switched is answered with an alert.
+    pub(crate) fn goes_on_in_the_clear(&self) -> bool {
+        self.heard
+            .first()
+            .is_some_and(|first| !(20..=23).contains(first))
+    }
+
     /// Whether the server stopped in the middle of a reply.
     pub(crate) const fn is_broken_off(&self) -> bool {
         !self.heard.is_empty()

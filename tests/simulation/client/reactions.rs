@@ -22,7 +22,7 @@ impl Guest {
                     world.note(|| format!("client {} hears {reply:?}", self.number));
                     self.react(reply, world);
                     let has_switched = self.cover.secret.is_some() != was_secret;
-                    let is_last = number + 1 == count && !self.conversation.is_broken_off();
+                    let is_last = number + 1 == count && !self.conversation.goes_on_in_the_clear();
                     if has_switched && !is_last {
                         self.complain("more was said, in the clear, behind the 234", world);
                     }
