@@ -127,10 +127,6 @@ fn check_events(config: &Config) -> Result<(), Misfit> {
         let text = "goes with sandbox = false, because the sandbox runs no program";
         return misfit("events.command", text);
     }
-    if config.sandbox && events.socket.is_some() {
-        let text = "goes with sandbox = false, because the sandbox opens no Unix socket";
-        return misfit("events.socket", text);
-    }
     Ok(())
 }
 

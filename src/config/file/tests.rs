@@ -234,7 +234,6 @@ fn what_does_not_fit_together_has_its_place_too() {
             "f:2:1",
             "sandbox = false",
         ),
-        ("[events]\nsocket = \"s\"", "f:2:1", "sandbox = false"),
         ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
         (
             "[tls]\nrequire = \"data\"",
