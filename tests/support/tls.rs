@@ -70,13 +70,12 @@ impl TlsClient {
 
     fn made(versions: &[Version], identity: Option<&Identity>) -> Self {
         let provider = Arc::new(default_provider());
-        let algorithms = provider.signature_verification_algorithms;
         let versions: Vec<_> = versions.iter().map(|version| version.supported()).collect();
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Trusting { algorithms }));
+            .with_custom_certificate_verifier(Arc::new(Trusting::new()));
         let config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
@@ -232,8 +231,17 @@ impl Write for Link {
 
 /// Believes every certificate, though not every signature.
 #[derive(Debug)]
-struct Trusting {
+pub struct Trusting {
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Trusting {
+    /// With everything that ring can verify.
+    pub fn new() -> Self {
+        Self {
+            algorithms: default_provider().signature_verification_algorithms,
+        }
+    }
 }
 
 impl ServerCertVerifier for Trusting {
