@@ -18,6 +18,9 @@ use cli::{Action, Failure, Start, Wish};
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
+    if let Some(code) = mioftpd::auth::serve_if_asked() {
+        return code;
+    }
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,

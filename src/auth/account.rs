@@ -13,7 +13,8 @@ use crate::storage::Umask;
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// As it is sent with USER. `anonymous` stands for `ftp` too, and both in any letter case.
+    /// As it is sent with USER. `anonymous` stands for `ftp` too, and both in any letter case; `*`
+    /// for every name that has no account, but for root's.
     pub name: Vec<u8>,
     /// What proves that it is they.
     pub secret: Secret,
@@ -75,6 +76,11 @@ impl Account {
         Self::new(name, secret, Permissions::ALL)
     }
 
+    /// Whether it is for whoever PAM lets in and has no account of their own.
+    pub fn is_everybody(&self) -> bool {
+        self.name == EVERYBODY
+    }
+
     /// Whether it is one person's, and not whoever's comes.
     pub fn is_personal(&self) -> bool {
         self.secret != Secret::Anyone
@@ -98,6 +104,9 @@ impl Account {
 
 /// The name that both names of anonymous clients are looked up by.
 pub(super) const ANONYMOUS: &[u8] = b"anonymous";
+
+/// The name of the account for all whom PAM lets in; no system has a user of this name.
+pub const EVERYBODY: &[u8] = b"*";
 
 /// RFC 1635: `anonymous`, and `ftp` as its old name.
 pub fn is_anonymous(name: &[u8]) -> bool {

@@ -1,25 +1,40 @@
 //! Everybody who may log in, found by name, and how many of each are there.
 //!
 //! A login has two halves. [`Accounts::check`] asks whether somebody is who they say: at once, or
-//! by a [`Verification`] where the password has to be hashed. [`Accounts::admit`] then asks whether
-//! they may come in now. Each failure costs the same work, so that its time does not tell which
-//! names there are.
+//! by a [`Verification`] where the password has to be hashed, or PAM asked. [`Accounts::admit`] then
+//! asks whether they may come in now. Each failure costs the same work, so that its time does not
+//! tell which names there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::account::ANONYMOUS;
-use super::{Account, Credentials, Denial, Password, Permissions, Secret, hash, is_anonymous};
+use super::account::{ANONYMOUS, EVERYBODY};
+use super::pam::{Monitor, Question};
+use super::verification::{Verification, Way};
+use super::{
+    Account, Credentials, Denial, Password, Permissions, Secret, Service, hash, is_anonymous,
+};
+
+/// A name that nobody has, and that looks as if somebody could: PAM is asked about it for its time
+/// alone.
+const NOBODY: &[u8] = b"mioftpd-nobody";
+
+/// Who is let in by what was said of them, and not of everybody.
+const SUPERUSER: &[u8] = b"root";
 
 /// Everybody who may log in.
 #[derive(Clone, Default)]
 pub struct Accounts {
     by_name: HashMap<Box<[u8]>, Place>,
     /// The hash that is computed for whoever has none: that of the first account with one.
-    decoy: Option<Arc<Account>>,
+    decoy_hash: Option<Arc<str>>,
+    /// By which PAM is asked about whoever is nobody: that of the first account with one.
+    decoy_service: Option<Service>,
+    monitor: Option<Monitor>,
 }
 
 #[derive(Clone)]
@@ -59,32 +74,6 @@ pub enum Check {
     Slow(Verification),
 }
 
-/// A password that is to be hashed and compared: everything that is needed for it.
-pub struct Verification {
-    /// Whose hash it is compared with.
-    against: Arc<Account>,
-    /// Whether the outcome counts, or only the time that it takes.
-    counts: bool,
-    password: Password,
-}
-
-impl fmt::Debug for Verification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verification").finish_non_exhaustive()
-    }
-}
-
-impl Verification {
-    /// Who it is; `None`: nobody. Takes long, and much memory.
-    pub fn run(self) -> Option<Arc<Account>> {
-        let Secret::Phc(text) = &self.against.secret else {
-            return None;
-        };
-        let is_right = hash::verify(&self.password, text);
-        (is_right && self.counts).then_some(self.against)
-    }
-}
-
 impl Accounts {
     /// Nobody.
     pub fn new() -> Self {
@@ -94,8 +83,14 @@ impl Accounts {
     /// Adds one, in place of one with the same name.
     pub fn add(&mut self, account: Account) {
         let account = Arc::new(account);
-        if self.decoy.is_none() && matches!(account.secret, Secret::Phc(_)) {
-            self.decoy = Some(Arc::clone(&account));
+        match &account.secret {
+            Secret::Phc(hash) => {
+                self.decoy_hash.get_or_insert_with(|| Arc::clone(hash));
+            }
+            Secret::System(service) => {
+                self.decoy_service.get_or_insert_with(|| service.clone());
+            }
+            Secret::Anyone | Secret::Plain(_) => {}
         }
         let name = key(&account.name).into();
         let seats = Arc::default();
@@ -109,19 +104,51 @@ impl Accounts {
         self
     }
 
-    /// Whoever has a name here and had one there is still counted: for accounts that take the place
-    /// of `old` ones under way.
-    pub fn keep_seats(&mut self, old: &Self) {
+    /// These take the place of `old` ones under way: whoever has a name here and had one there is
+    /// still counted, and it is the same monitor that asks PAM.
+    pub fn succeed(&mut self, old: &Self) {
         for (name, place) in &mut self.by_name {
             if let Some(old) = old.by_name.get(name) {
                 place.seats = Arc::clone(&old.seats);
             }
         }
+        self.monitor.clone_from(&old.monitor);
+    }
+
+    /// Starts the process that asks PAM, if there is an account of the system: with the rights that
+    /// this one has still. See [`serve_if_asked`](super::serve_if_asked).
+    ///
+    /// # Errors
+    /// As of [`Monitor::start`].
+    pub(crate) fn start_monitor(&mut self) -> io::Result<()> {
+        if self.needs_monitor() {
+            self.monitor = Some(Monitor::start()?);
+        }
+        Ok(())
+    }
+
+    /// Whether there is something that asks PAM.
+    pub(crate) const fn has_monitor(&self) -> bool {
+        self.monitor.is_some()
+    }
+
+    /// Whether there is an account of the system, and nothing that could ask PAM about it.
+    pub(crate) const fn needs_monitor(&self) -> bool {
+        self.decoy_service.is_some() && self.monitor.is_none()
     }
 
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
         self.by_name.values().map(|place| &place.account)
+    }
+
+    /// The services by which PAM is asked, each once, in no order.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        let services = self.iter().filter_map(|account| match &account.secret {
+            Secret::System(service) => Some(service.name()),
+            Secret::Anyone | Secret::Plain(_) | Secret::Phc(_) => None,
+        });
+        services.collect::<HashSet<_>>().into_iter()
     }
 
     /// The one with this name.
@@ -140,34 +167,58 @@ impl Accounts {
     /// The one with this name, if that it is they can be certain without a password: whoever calls
     /// themselves anonymous is nobody in particular.
     pub fn vouched(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        self.get(name).filter(|account| account.is_personal())
+        let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_everybody();
+        self.get(name).filter(is_own)
     }
 
     /// The most memory that verifying a password takes, in bytes.
     pub fn verification_bytes(&self) -> usize {
         let bytes = self.iter().map(|account| match &account.secret {
             Secret::Phc(text) => hash::memory(text),
-            Secret::Anyone | Secret::Plain(_) => 0,
+            Secret::Anyone | Secret::Plain(_) | Secret::System(_) => 0,
         });
         bytes.max().unwrap_or(0)
     }
 
-    /// Who whoever sent these is. Never takes long itself.
-    pub fn check(&self, credentials: Credentials) -> Check {
+    /// Who whoever sent these from there is. Never takes long itself.
+    pub fn check(&self, credentials: Credentials, from: IpAddr) -> Check {
         let Credentials { name, password } = credentials;
-        let account = self.get(&name);
-        match account.map(|account| (account, &account.secret)) {
-            Some((account, Secret::Anyone)) => Check::Done(Some(Arc::clone(account))),
-            Some((account, Secret::Plain(kept))) if password.is_same(kept) => {
-                Check::Done(Some(Arc::clone(account)))
-            }
-            Some((account, Secret::Phc(_))) => Check::Slow(Verification {
-                against: Arc::clone(account),
-                counts: true,
-                password,
+        let Some(account) = self.claimed(&name) else {
+            return self.refuse(&password, from);
+        };
+        match &account.secret {
+            Secret::Anyone => Check::Done(Some(Arc::clone(account))),
+            Secret::Plain(kept) if password.is_same(kept) => Check::Done(Some(Arc::clone(account))),
+            Secret::Plain(_) => self.refuse(&password, from),
+            Secret::Phc(hash) => Check::Slow(Verification {
+                account: Some(Arc::clone(account)),
+                after: self.ask_about_nobody(&password, from).map(Box::new),
+                way: Way::Hash {
+                    hash: Arc::clone(hash),
+                    password,
+                },
             }),
-            None | Some((_, Secret::Plain(_))) => self.refuse(password),
+            Secret::System(service) => {
+                let question = Question::new(service, &name, &password, from);
+                let way = question.and_then(|question| self.ask(question));
+                way.map_or_else(
+                    || self.refuse(&password, from),
+                    |way| {
+                        Check::Slow(Verification {
+                            account: Some(Arc::clone(account)),
+                            way,
+                            after: None,
+                        })
+                    },
+                )
+            }
         }
+    }
+
+    /// Whose account it is that one with this name wants: its own, or that of everybody.
+    fn claimed(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        let everybody = || self.get(EVERYBODY).filter(|_| name != SUPERUSER);
+        self.get(name).or_else(everybody)
     }
 
     /// Lets somebody in who has proved who they are, from there and now; the accounts may be
@@ -187,16 +238,43 @@ impl Accounts {
     }
 
     /// Nobody, after as much work as for somebody.
-    fn refuse(&self, password: Password) -> Check {
-        if let Some(decoy) = &self.decoy {
+    fn refuse(&self, password: &Password, from: IpAddr) -> Check {
+        if let Some(asking) = self.ask_about_nobody(password, from) {
+            return Check::Slow(asking);
+        }
+        if let Some(hash) = &self.decoy_hash {
             return Check::Slow(Verification {
-                against: Arc::clone(decoy),
-                counts: false,
-                password,
+                account: None,
+                way: Way::Hash {
+                    hash: Arc::clone(hash),
+                    password: password.clone(),
+                },
+                after: None,
             });
         }
         std::hint::black_box(password.is_same(&Password::from("")));
         Check::Done(None)
+    }
+
+    /// Where there are accounts of the system, whatever login fails takes as long as PAM does.
+    fn ask_about_nobody(&self, password: &Password, from: IpAddr) -> Option<Verification> {
+        let service = self.decoy_service.as_ref()?;
+        let about = |password: &Password| Question::new(service, NOBODY, password, from);
+        // A password that nobody can have is as wrong as any.
+        let question = about(password).or_else(|| about(&Password::from(NOBODY)))?;
+        Some(Verification {
+            account: None,
+            way: self.ask(question)?,
+            after: None,
+        })
+    }
+
+    fn ask(&self, question: Question) -> Option<Way> {
+        let Some(monitor) = self.monitor.clone() else {
+            log::error!("Cannot ask PAM: nothing was started that could");
+            return None;
+        };
+        Some(Way::Pam { monitor, question })
     }
 
     fn place(&self, name: &[u8]) -> Option<&Place> {
@@ -230,153 +308,4 @@ impl fmt::Debug for Accounts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::Permissions;
-
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    fn credentials(name: &str, password: &str) -> Credentials {
-        Credentials {
-            name: name.into(),
-            password: password.into(),
-        }
-    }
-
-    /// The name of who it is, and whether that took long.
-    fn find(accounts: &Accounts, name: &str, password: &str) -> (Option<String>, bool) {
-        let (account, is_slow) = match accounts.check(credentials(name, password)) {
-            Check::Done(account) => (account, false),
-            Check::Slow(verification) => (verification.run(), true),
-        };
-        let name = account.map(|account| String::from_utf8(account.name.clone()).unwrap());
-        (name, is_slow)
-    }
-
-    #[test]
-    fn anonymous_takes_any_password_under_both_names() {
-        let accounts = Accounts::new().with(Account::anonymous(Permissions::READ));
-        for name in ["anonymous", "ftp", "FTP", "Anonymous"] {
-            let found = find(&accounts, name, "me@home");
-            assert_eq!(found, (Some("anonymous".into()), false));
-        }
-        assert_eq!(find(&accounts, "", ""), (None, false));
-        assert_eq!(find(&accounts, "root", ""), (None, false));
-    }
-
-    #[test]
-    fn a_password_and_its_name_are_right_to_the_byte() {
-        let accounts = Accounts::new().with(Account::with_password("ann", "secret"));
-        assert_eq!(
-            find(&accounts, "ann", "secret"),
-            (Some("ann".into()), false)
-        );
-        for (name, password) in [
-            ("ann", "secre"),
-            ("ann", ""),
-            ("Ann", "secret"),
-            ("anonymous", "secret"),
-            ("bob", "secret"),
-            ("", ""),
-        ] {
-            assert_eq!(
-                find(&accounts, name, password),
-                (None, false),
-                "{name} {password}"
-            );
-        }
-    }
-
-    #[cfg(feature = "hashed-passwords")]
-    #[test]
-    fn every_failure_takes_as_long_where_one_does() {
-        let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
-        let hashed = Secret::hashed(hash).unwrap();
-        let accounts: Accounts = [
-            Account::anonymous(Permissions::READ),
-            Account::with_password("ann", "plain"),
-            Account::new("bob", hashed, Permissions::ALL),
-        ]
-        .into_iter()
-        .collect();
-        assert_eq!(find(&accounts, "bob", "secret"), (Some("bob".into()), true));
-        for (name, password) in [("bob", "x"), ("ann", "x"), ("eve", "x")] {
-            assert_eq!(find(&accounts, name, password), (None, true), "{name}");
-        }
-        // Right for the hash that is only computed for its time.
-        for name in ["eve", "ann"] {
-            assert_eq!(find(&accounts, name, "secret"), (None, true), "{name}");
-        }
-        assert_eq!(find(&accounts, "ann", "plain"), (Some("ann".into()), false));
-        assert_eq!(
-            find(&accounts, "ftp", "x"),
-            (Some("anonymous".into()), false)
-        );
-    }
-
-    #[test]
-    fn guests_are_counted_while_they_are_there() {
-        let mut ann = Account::with_password("ann", "secret");
-        ann.sessions = Some(2);
-        let accounts = Accounts::new().with(ann.clone());
-        let admit = |accounts: &Accounts| accounts.admit(&ann, HERE, 0);
-        let first = admit(&accounts).unwrap();
-        let second = admit(&accounts).unwrap();
-        assert_eq!(admit(&accounts).unwrap_err(), Denial::Crowded);
-        drop(first);
-        let third = admit(&accounts).unwrap();
-
-        let mut reloaded = Accounts::new().with(ann.clone());
-        reloaded.keep_seats(&accounts);
-        assert_eq!(admit(&reloaded).unwrap_err(), Denial::Crowded);
-        drop((second, third));
-        assert!(admit(&reloaded).is_ok());
-    }
-
-    #[test]
-    fn an_account_that_is_gone_meanwhile_admits_nobody() {
-        let ann = Account::with_password("ann", "secret");
-        let denied = Accounts::new().admit(&ann, HERE, 0);
-        assert_eq!(denied.unwrap_err(), Denial::Unproven);
-    }
-
-    #[test]
-    fn whoever_may_write_is_found_by_directory() {
-        let reader = || Account::anonymous(Permissions::READ);
-        let mut ann = Account::with_password("ann", "secret");
-        let here = Path::new("/home/ann");
-        assert!(!Accounts::new().may_write(None));
-        assert!(!Accounts::new().with(reader()).may_write(None));
-        assert!(
-            Accounts::new()
-                .with(reader())
-                .with(ann.clone())
-                .may_write(None)
-        );
-        for permissions in [Permissions::ALL, Permissions::WRITE, Permissions::MODES] {
-            let accounts = Accounts::new().with(Account::anonymous(permissions));
-            assert!(accounts.may_write(None), "{permissions}");
-        }
-        ann.root = Some(here.into());
-        let accounts = Accounts::new().with(reader()).with(ann);
-        assert!(accounts.may_write(Some(here)) && !accounts.may_write(None));
-        assert!(!accounts.may_write(Some(Path::new("/home"))));
-    }
-
-    #[test]
-    fn only_an_account_of_somebodys_own_can_be_vouched_for() {
-        let accounts = Accounts::new()
-            .with(Account::anonymous(Permissions::READ))
-            .with(Account::with_password("ann", "secret"));
-        assert_eq!(accounts.vouched(b"ann").unwrap().name, b"ann");
-        for name in ["Ann", "bob", "anonymous", "ftp", ""] {
-            assert_eq!(accounts.vouched(name.as_bytes()), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn no_secret_is_shown() {
-        let accounts = Accounts::new().with(Account::with_password("ann", "hunter2"));
-        assert!(!format!("{accounts:?}").contains("hunter2"));
-    }
-}
+mod tests;

@@ -13,19 +13,26 @@ mod denial;
 #[cfg_attr(not(feature = "hashed-passwords"), path = "no_hash.rs")]
 mod hash;
 mod pace;
+#[cfg_attr(not(feature = "pam"), path = "no_pam.rs")]
+mod pam;
 mod password;
 mod secret;
+mod service;
 mod throttle;
+mod verification;
 
-pub use account::{Account, is_anonymous};
-pub use accounts::{Accounts, Check, Guest, Verification};
+pub use account::{Account, EVERYBODY, is_anonymous};
+pub use accounts::{Accounts, Check, Guest};
 pub use address_table::Site;
 pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
 pub use pace::Pace;
+pub use pam::{Monitor, serve_if_asked};
 pub use password::{Credentials, Password};
 pub use secret::{BadHash, Secret};
+pub use service::{BadService, Service};
 pub use throttle::{Penalty, Throttle, Unwelcome};
+pub use verification::{Verification, Verified};
 
 pub use crate::protocol::cidr::{Cidr, CidrError};
 pub use crate::protocol::permissions::{Permissions, UnknownPermission};

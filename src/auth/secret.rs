@@ -1,13 +1,14 @@
-//! What proves that somebody is who they say: nothing, a password, or the hash of one.
+//! What proves that somebody is who they say: nothing, a password, the hash of one, or PAM's word.
 //!
 //! Hashes are those that other programs keep too: argon2id as a PHC string, bcrypt, and
 //! SHA-512-crypt as in `/etc/shadow`. What kind one is, its prefix says. How it is computed,
 //! `hash` knows, where it is compiled in.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::Password;
 use super::hash;
+use super::{Password, Service};
 
 /// What proves that somebody is who they say. Its debug form shows none of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,7 +18,9 @@ pub enum Secret {
     /// This password.
     Plain(Password),
     /// The password that has this hash: made by [`Secret::hashed`].
-    Phc(String),
+    Phc(Arc<str>),
+    /// The one that the system has for the user of this name: PAM verifies it by this service.
+    System(Service),
 }
 
 /// Why a text is no hash that can be used here.
@@ -52,7 +55,7 @@ impl std::error::Error for BadHash {}
 
 impl Secret {
     /// The password that has this hash.
-    pub fn hashed(text: impl Into<String>) -> Result<Self, BadHash> {
+    pub fn hashed(text: impl Into<Arc<str>>) -> Result<Self, BadHash> {
         let text = text.into();
         hash::examine(&text)?;
         Ok(Self::Phc(text))
@@ -65,6 +68,7 @@ impl fmt::Debug for Secret {
             Self::Anyone => "Anyone",
             Self::Plain(_) => "Plain(****)",
             Self::Phc(_) => "Phc(****)",
+            Self::System(_) => "System",
         })
     }
 }

@@ -153,6 +153,18 @@ pub const LOGINS_WAITING: usize = 256;
 /// of a processor.
 pub const LOGIN_WORKERS: usize = 1;
 
+/// Threads that wait for PAM, which takes two seconds or so to say no: a few who guess do not keep
+/// the others from logging in.
+pub const PAM_WORKERS: usize = 8;
+
+/// How long PAM may take: directories of other hosts have an answer by then, and the client is
+/// still there.
+pub const PAM_TIME: Duration = Duration::from_secs(30);
+
+/// Processes that ask PAM at once. Some more than there are threads that wait for them: one may
+/// still be going when its thread has the answer.
+pub const PAM_CHECKERS: usize = 2 * PAM_WORKERS;
+
 /// Records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
 

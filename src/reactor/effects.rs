@@ -58,7 +58,7 @@ impl Connection {
             return put_away(completion.outcome, services);
         }
         match completion.outcome {
-            Outcome::Verified(account) => self.verified(account.as_deref(), services),
+            Outcome::Verified(verified) => self.went_on(verified, services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
             Outcome::Entry(entry) => self.report(Report::Entry(entry), services),

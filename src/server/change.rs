@@ -38,7 +38,7 @@ impl Server {
             acceptor,
             homes,
         } = found;
-        config.accounts.keep_seats(&self.config.accounts);
+        config.accounts.succeed(&self.config.accounts);
         if let Some(acceptor) = acceptor {
             self.acceptor = Some(acceptor.clone());
             self.reactor.renew(acceptor);

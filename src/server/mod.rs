@@ -35,7 +35,8 @@ use crate::workers::Sweeper;
 pub use check::{Finding, check};
 use listening::Wanted;
 use opening::{
-    Later, acceptor_for, passive_addresses_for, passive_ports_for, settings_for, workers_for,
+    Later, acceptor_for, passive_addresses_for, passive_ports_for, require_monitor, settings_for,
+    workers_for,
 };
 pub use reload::ConfigSource;
 use reload::Reload;
@@ -55,6 +56,8 @@ pub enum Error {
     Tls(String),
     /// Transfers cannot be recorded as it is wanted.
     Records(observe::Error),
+    /// There are accounts of the system, and nothing that could ask PAM about them.
+    Pam(io::Error),
     /// The system lacks something else.
     System(&'static str, io::Error),
 }
@@ -72,6 +75,7 @@ impl fmt::Display for Error {
             }
             Self::Tls(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
+            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {error}"),
             Self::System(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -84,6 +88,7 @@ impl std::error::Error for Error {
             | Self::Root(_, error)
             | Self::System(_, error)
             | Self::Inherited(error)
+            | Self::Pam(error)
             | Self::Records(observe::Error::Log(_, error)) => Some(error),
             Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
         }
@@ -156,12 +161,16 @@ impl Server {
     /// then: who may log in, limits, times, what is refused, what TLS is for. Who is logged in
     /// stays so; everything else counts from the next command on. Where it listens, what it
     /// serves and its threads cannot change; the log says so where they are said to.
-    pub fn bind_with_source(config: Config, source: ConfigSource) -> Result<Self, Error> {
+    ///
+    /// For accounts of the system it starts the process that asks PAM, with the rights that this one
+    /// has still; [`serve_if_asked`](crate::auth::serve_if_asked) is called first, then.
+    pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        config.accounts.start_monitor().map_err(Error::Pam)?;
         let mut server = Self::with_network(config, network, source, inherited)?;
         server.manager = ServiceManager::of_environment();
         Ok(server)
@@ -173,6 +182,7 @@ impl Server {
         source: ConfigSource,
         inherited: Vec<Inherited>,
     ) -> Result<Self, Error> {
+        require_monitor(&config.accounts)?;
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::homes::Count;
 use super::{Error, tls};
+use crate::auth::Accounts;
 use crate::config::{Config, TlsConfig};
 use crate::net::tls::Acceptor;
 use crate::net::{PassiveAddresses, PassivePorts, Waker};
@@ -56,6 +57,15 @@ pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Op
     }
     let (lanes, crew) = Lanes::new(threads, waker);
     (Box::new(lanes), Some(crew))
+}
+
+/// Accounts of the system are of no use without what asks PAM: a host program has to start that.
+pub(super) fn require_monitor(accounts: &Accounts) -> Result<(), Error> {
+    if accounts.needs_monitor() {
+        let text = "the program has not started what does that";
+        return Err(Error::Pam(io::Error::other(text)));
+    }
+    Ok(())
 }
 
 /// What secures connections, if they are to be.

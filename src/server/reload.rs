@@ -126,6 +126,11 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
         log::warn!("{key} has changed, which is for the next start: until then it stays");
     }
+    if config.accounts.needs_monitor() && !present.config.accounts.has_monitor() {
+        let text =
+            "account.pam: what asks PAM is started with the server, for its first such account";
+        return Err(text.to_owned());
+    }
     let acceptor = find_acceptor(&config, present)?;
     let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
         Some(homes::reopen(&config)?)

@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::auth::{Account, Verification};
+use crate::auth::{Verification, Verified};
 use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
@@ -34,7 +34,7 @@ pub struct Job {
 
 /// What is to be done.
 pub enum Work {
-    /// A password is hashed.
+    /// A password is hashed, or PAM asked about it.
     Verify(Verification),
     /// A question or a change.
     Operate(Operation),
@@ -64,8 +64,8 @@ pub enum Work {
 
 /// What came of it.
 pub enum Outcome {
-    /// Of [`Work::Verify`]: who it is, or nobody.
-    Verified(Option<Arc<Account>>),
+    /// Of [`Work::Verify`].
+    Verified(Verified),
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
     /// Of [`Work::Errand`].
@@ -109,7 +109,7 @@ impl Work {
         match self {
             Self::Verify(verification) => {
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
-                Outcome::Verified(verified.unwrap_or(None))
+                Outcome::Verified(verified.unwrap_or(Verified::Nobody))
             }
             Self::Operate(operation) => {
                 Outcome::Operated(storage.perform(&operation, Wait::Allowed))

@@ -1,23 +1,65 @@
-//! Two pools, so that neither waits for the other: files in one, passwords in the other.
+//! Pools of which none waits for another: for files, for passwords to be hashed, for PAM.
 //!
 //! A hash takes as long as thousands of file operations and nothing but a processor: a hundred
-//! logins at once are done one after the other, by a thread that yields to all others. It is
-//! started with the first of them, for most servers hash nothing; by then the process has given up
-//! its rights.
+//! logins at once are done one after the other, by a thread that yields to all others. PAM takes
+//! longer and no processor: its threads do nothing but wait. Both are started with the first login
+//! that needs them, for most servers have none; by then the process has given up its rights.
 
 use super::{Completion, Crew, Job, Pool, Runner, Work};
-use crate::limits::LOGIN_WORKERS;
+use crate::limits::{LOGIN_WORKERS, PAM_WORKERS};
 use crate::net::Waker;
 
-/// Threads for files, and for passwords.
+/// Threads for files, and for logins.
 pub struct Lanes {
     files: Pool,
-    logins: Logins,
+    hashing: Lane,
+    asking: Lane,
 }
 
-enum Logins {
-    NotStarted(Waker),
+/// A pool that may never be needed.
+enum Lane {
+    NotStarted {
+        threads: usize,
+        name: &'static str,
+        waker: Waker,
+    },
     Started(Pool),
+}
+
+impl Lane {
+    const fn new(threads: usize, name: &'static str, waker: Waker) -> Self {
+        Self::NotStarted {
+            threads,
+            name,
+            waker,
+        }
+    }
+
+    /// Starts it, if that is still to be done; `None` where there are no threads to be had.
+    fn pool(&mut self) -> Option<&mut Pool> {
+        if let Self::NotStarted {
+            threads,
+            name,
+            waker,
+        } = self
+        {
+            let (pool, crew) = Pool::new(*threads, name, Waker::clone(waker));
+            match crew.start() {
+                Ok(()) => *self = Self::Started(pool),
+                Err(error) => log::warn!("Cannot start a thread for logins: {error}"),
+            }
+        }
+        match self {
+            Self::Started(pool) => Some(pool),
+            Self::NotStarted { .. } => None,
+        }
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        if let Self::Started(pool) = self {
+            pool.collect(into);
+        }
+    }
 }
 
 impl Lanes {
@@ -25,39 +67,30 @@ impl Lanes {
     /// loop when they have finished something.
     pub fn new(threads: usize, waker: &Waker) -> (Self, Crew) {
         let (files, crew) = Pool::new(threads, "worker", Waker::clone(waker));
-        let logins = Logins::NotStarted(Waker::clone(waker));
-        (Self { files, logins }, crew)
-    }
-
-    fn submit_login(&mut self, job: Job) {
-        if let Logins::NotStarted(waker) = &self.logins {
-            let (pool, crew) = Pool::new(LOGIN_WORKERS, "login", Waker::clone(waker));
-            match crew.start() {
-                Ok(()) => self.logins = Logins::Started(pool),
-                Err(error) => log::warn!("Cannot start a thread for logins: {error}"),
-            }
-        }
-        match &mut self.logins {
-            Logins::Started(pool) => pool.submit(job),
-            // Files wait, but nobody is kept out.
-            Logins::NotStarted(_) => self.files.submit(job),
-        }
+        let lanes = Self {
+            files,
+            hashing: Lane::new(LOGIN_WORKERS, "login", Waker::clone(waker)),
+            asking: Lane::new(PAM_WORKERS, "pam", Waker::clone(waker)),
+        };
+        (lanes, crew)
     }
 }
 
 impl Runner for Lanes {
     fn submit(&mut self, job: Job) {
-        match job.work {
-            Work::Verify(_) => self.submit_login(job),
-            _ => self.files.submit(job),
-        }
+        let pool = match &job.work {
+            Work::Verify(verification) if verification.waits() => self.asking.pool(),
+            Work::Verify(_) => self.hashing.pool(),
+            _ => None,
+        };
+        // Without threads of their own logins have files wait, but nobody is kept out.
+        pool.unwrap_or(&mut self.files).submit(job);
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
         self.files.collect(into);
-        if let Logins::Started(pool) = &mut self.logins {
-            pool.collect(into);
-        }
+        self.hashing.collect(into);
+        self.asking.collect(into);
     }
 
     fn outstanding(&self) -> usize {

@@ -2,7 +2,7 @@
 //!
 //! A [`Job`] owns what it works on and gives it back in its [`Outcome`], so nothing is shared
 //! and nothing is locked but the queues. The loop never waits for a worker: it submits, is
-//! woken, and collects. Passwords are hashed in a lane of their own, behind which no file
+//! woken, and collects. Passwords are verified in lanes of their own, behind which no file
 //! waits. Nothing here knows sessions or connections: a job's [`Tag`] is opaque.
 
 mod job;

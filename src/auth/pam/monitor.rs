@@ -1,0 +1,84 @@
+//! The monitor: the process that keeps the rights that the server gives up, and does one thing with
+//! them, to start checkers.
+//!
+//! It reads nothing but pairs of pipes, so there is nothing in it to break. It ends when the server
+//! does. There are only so many checkers at once, whatever the server asks for.
+
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+
+use super::{CHECKER, THIS_PROGRAM};
+use crate::limits::{PAM_CHECKERS, THREAD_STACK_BYTES};
+
+/// Until the server is gone.
+pub(super) fn run() -> ExitCode {
+    // For who looks at the list of processes; a signal to the server by its name is not for this.
+    let _ = rustix::thread::set_name(c"mioftpd-pam");
+    // A reload is not for it either, and must not end it.
+    let heard = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, heard);
+    match watch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", super::MONITOR);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn watch() -> io::Result<()> {
+    let checkers = Arc::new(());
+    while let Some([question, verdict]) = receive()? {
+        if Arc::strong_count(&checkers) > PAM_CHECKERS {
+            // What is dropped here is an end to who waits at the other.
+            continue;
+        }
+        let mut checker = Command::new(THIS_PROGRAM)
+            .arg0(CHECKER)
+            .stdin(question)
+            .stdout(verdict)
+            .spawn()?;
+        let counted = Arc::clone(&checkers);
+        let waiting = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+        waiting.spawn(move || {
+            let _ = checker.wait();
+            drop(counted);
+        })?;
+    }
+    Ok(())
+}
+
+/// The next pair; `None` when there will be none.
+fn receive() -> io::Result<Option<[OwnedFd; 2]>> {
+    loop {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut passed = RecvAncillaryBuffer::new(&mut space);
+        let mut byte = [0];
+        let mut message = [IoSliceMut::new(&mut byte)];
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let received = match recvmsg(io::stdin(), &mut message, &mut passed, flags) {
+            Err(Errno::INTR) => continue,
+            received => received?,
+        };
+        if received.bytes == 0 {
+            return Ok(None);
+        }
+        let rights = passed.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        });
+        let descriptors: Vec<OwnedFd> = rights.flatten().collect();
+        if let Ok(pair) = descriptors.try_into() {
+            return Ok(Some(pair));
+        }
+    }
+}
