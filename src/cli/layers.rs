@@ -47,6 +47,10 @@ impl Wish {
             let text = "TLS goes with a directory to serve: DIR, or the key directory";
             return Err(Failure::Wrong(text.to_owned()));
         }
+        if start.config.workers == 0 && start.config.accounts.services().next().is_some() {
+            let text = "account.pam goes with 1 worker or more: PAM takes its time";
+            return Err(Failure::Wrong(text.to_owned()));
+        }
         Ok(start)
     }
 }

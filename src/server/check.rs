@@ -20,6 +20,9 @@ use crate::net::tls::kept_files;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
 
+/// Where PAM looks for services (pam.d(5)).
+const PAM_DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"];
+
 /// What an operator should know of a configuration before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -53,6 +56,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     }
+    findings.extend(look_at_services(config));
     let equipment = capacity::equipment(config, workers(config));
     let wanted = config.connections;
     let most = capacity::connections(config, mode(config), equipment);
@@ -135,6 +139,20 @@ fn look_at_log(file: &Path) -> Option<Finding> {
     let file = file.display();
     let text = format!("cannot open the transfer log {file}: {error}");
     Some(Finding::Failure(text))
+}
+
+/// Whether PAM has what it is asked by: where not, its service `other` denies everybody.
+fn look_at_services(config: &Config) -> Vec<Finding> {
+    let services = config.accounts.services();
+    let missing = services.filter(|service| {
+        let mut places = PAM_DIRECTORIES.iter();
+        !places.any(|place| Path::new(place).join(service).exists())
+    });
+    let [first, ..] = PAM_DIRECTORIES;
+    let note = |service| format!("PAM knows no service {service}: there is no {first}/{service}");
+    missing
+        .map(|service| Finding::Note(note(service)))
+        .collect()
 }
 
 fn look_at_addresses(config: &Config) -> Vec<Finding> {

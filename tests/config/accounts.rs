@@ -66,6 +66,23 @@ fn a_hash_is_enough() {
     server.connect().log_in("bob", "secret");
 }
 
+/// `account.pam`
+#[test]
+fn pam_is_asked_about_them() {
+    let world = World::new();
+    let bob = "[[account]]\nname = \"bob\"\npam = \"mioftpd-no-such-service\"";
+    if !cfg!(feature = "pam") {
+        world.write(bob);
+        let output = world.run(&[]);
+        assert_eq!(output.status.code(), Some(2));
+        return assert!(text(&output.stderr).contains("config.toml:5:7: account.pam: this build"));
+    }
+    // What it says where it knows the service, tests/system_accounts.rs sees.
+    let server = world.start(bob);
+    is_refused(&server, "bob", "secret");
+    server.wait_for_log("PAM (mioftpd-no-such-service) says no to bob: ");
+}
+
 /// `account.directory`
 #[test]
 fn they_see_a_directory_of_their_own() {

@@ -1,10 +1,10 @@
 //! What only the keys of an account hold: permissions, the moment when it ends, the hash of a
-//! password.
+//! password, the service of PAM that knows it.
 //!
 //! As `value`, which has all the others.
 
 use super::value::{Bad, Value, Written, list, quoted};
-use crate::auth::{Permissions, Secret, UnknownPermission};
+use crate::auth::{Permissions, Secret, Service, UnknownPermission};
 use crate::protocol::date::Civil;
 use crate::protocol::zone::Zone;
 
@@ -73,5 +73,18 @@ impl Value for Secret {
     /// Never.
     fn show(&self) -> Option<String> {
         None
+    }
+}
+
+impl Value for Service {
+    const TAKES: &'static str = "the name of a service of PAM, as in \"mioftpd\"";
+
+    fn read(written: Written<'_>) -> Result<Self, Bad> {
+        let name = written.value.as_str().ok_or(Bad::Other)?;
+        Self::named(name).map_err(|error| Bad::Because(error.to_string()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(self.name()))
     }
 }

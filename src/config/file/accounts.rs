@@ -1,7 +1,8 @@
 //! `[[account]]`: who may log in, in the file.
 //!
 //! Each has a name; `anonymous` takes any password, every other has the hash of one, here or in a file
-//! that is read with this one. Where accounts are written they are all that there are.
+//! that is read with this one, or the password that the system has for them. Where accounts are
+//! written they are all that there are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use std::path::{Path, PathBuf};
 use super::account_value::Moment;
 use super::keys::ACCOUNT_KEYS;
 use super::value::quoted;
-use crate::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
+use crate::auth::{
+    Account, Accounts, EVERYBODY, Password, Permissions, Secret, Service, is_anonymous,
+};
 
 /// One that is written.
 pub(super) struct AccountDraft {
@@ -17,6 +20,7 @@ pub(super) struct AccountDraft {
     pub(super) name: Option<String>,
     pub(super) hash: Option<Secret>,
     pub(super) password_file: Option<PathBuf>,
+    pub(super) service: Option<Service>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
 }
@@ -29,6 +33,7 @@ impl AccountDraft {
             name: None,
             hash: None,
             password_file: None,
+            service: None,
             expires: None,
             quota_files: None,
         }
@@ -41,6 +46,10 @@ impl AccountDraft {
             name: Some(String::from_utf8_lossy(&account.name).into_owned()),
             hash: None,
             password_file: None,
+            service: match &account.secret {
+                Secret::System(service) => Some(service.clone()),
+                Secret::Anyone | Secret::Plain(_) | Secret::Phc(_) => None,
+            },
             expires: account.expires.map(Moment),
             quota_files: files.map(|files| files.try_into().unwrap_or(u32::MAX)),
             account: account.clone(),
@@ -50,23 +59,33 @@ impl AccountDraft {
     /// Sees whether it fits together.
     fn finish(self) -> Result<Account, String> {
         let name = self.name.ok_or("account needs a name")?;
-        let secret = match (is_anonymous(name.as_bytes()), self.hash, self.password_file) {
-            (true, None, None) => Secret::Anyone,
-            (true, ..) => {
+        let system = self.service.map(Secret::System);
+        let is_everybody = name.as_bytes() == EVERYBODY;
+        let takes_any = is_anonymous(name.as_bytes());
+        let secret = match (self.hash, self.password_file, system) {
+            (None, None, None) if takes_any => Secret::Anyone,
+            _ if takes_any => {
                 return Err(format!(
-                    "account {name} takes any password: leave password and password-file out"
+                    "account {name} takes any password: leave password, password-file and pam out"
                 ));
             }
-            (false, Some(hash), None) => hash,
-            (false, None, Some(file)) => from_file(&file)?,
-            (false, Some(_), Some(_)) => {
+            (None, None, Some(system)) => system,
+            _ if is_everybody => {
                 return Err(format!(
-                    "account {name} has password or password-file, not both"
+                    "account {name} is for all whom PAM lets in: it has pam = \"SERVICE\" and no password"
                 ));
             }
-            (false, None, None) => {
+            (Some(hash), None, None) => hash,
+            (None, Some(file), None) => from_file(&file)?,
+            (None, None, None) => {
                 return Err(format!(
-                    "account {name} needs password = \"HASH\" or password-file = \"FILE\""
+                    "account {name} needs password = \"HASH\", password-file = \"FILE\" or \
+                     pam = \"SERVICE\""
+                ));
+            }
+            _ => {
+                return Err(format!(
+                    "account {name} has one of password, password-file and pam, not more"
                 ));
             }
         };
@@ -114,6 +133,11 @@ fn from_file(file: &Path) -> Result<Secret, String> {
     }
 }
 
+/// Whether there is one that is not to be seen.
+const fn has_password(account: &Account) -> bool {
+    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
+}
+
 /// As TOML, in the order of their names and without passwords.
 pub(super) fn show(accounts: &Accounts) -> String {
     let mut sorted: Vec<_> = accounts.iter().collect();
@@ -126,7 +150,7 @@ pub(super) fn show(accounts: &Accounts) -> String {
             let name = key.path.trim_start_matches("account.");
             match (key.show)(&draft) {
                 Some(value) => text.extend([name, " = ", &value, "\n"]),
-                None if name == "password" && account.secret != Secret::Anyone => {
+                None if name == "password" && has_password(account) => {
                     text.push_str("# password is not shown\n");
                 }
                 None => {}

@@ -133,6 +133,7 @@ pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
     "account.name": name, Live;
     "account.password": hash, Live;
     "account.password-file": password_file, Live;
+    "account.pam": service, Live;
     "account.directory": account.root, Live;
     "account.permissions": account.permissions, Live;
     "account.enabled": account.enabled, Live;

@@ -1,6 +1,7 @@
 //! What is written of accounts, and what is said of what is wrong there.
 
 use super::*;
+use crate::auth::Secret;
 
 #[test]
 fn every_value_of_the_accounts_in_the_example_is_in_force() {
@@ -14,16 +15,17 @@ fn every_value_of_the_accounts_in_the_example_is_in_force() {
         let with = match name {
             "name" => base.replace("bob", "eve"),
             "password" if !crate::auth::IS_BUILT_IN => continue,
-            "password" => {
+            "pam" if !cfg!(feature = "pam") => continue,
+            "password" | "pam" => {
                 let text = base.replace(&password, line.trim_start_matches('#'));
-                let secret = &parsed(&text)
-                    .config
-                    .accounts
-                    .get(b"bob")
-                    .unwrap()
-                    .secret
-                    .clone();
-                assert!(matches!(secret, crate::auth::Secret::Phc(_)));
+                let accounts = parsed(&text).config.accounts;
+                match &accounts.get(b"bob").unwrap().secret {
+                    Secret::Phc(_) => assert_eq!(name, "password"),
+                    Secret::System(service) => {
+                        assert_eq!((name, service.name()), ("pam", "mioftpd"));
+                    }
+                    other => panic!("{other:?}"),
+                }
                 continue;
             }
             "password-file" => continue,
@@ -72,13 +74,29 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         (
             "[[account]]\nname = \"ann\"",
             "f:1:1",
-            "needs password = \"HASH\" or password-file",
+            "needs password = \"HASH\", password-file = \"FILE\" or pam",
         ),
         (
             "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
             "f:1:1",
             "takes any password",
         ),
+        (
+            "[[account]]\nname = \"*\"\npassword-file = \"x\"",
+            "f:1:1",
+            "is for all whom PAM lets in",
+        ),
+        (
+            "[[account]]\nname = \"*\"",
+            "f:1:1",
+            "it has pam = \"SERVICE\"",
+        ),
+        (
+            "[[account]]\npam = \"../x\"",
+            "f:2:7",
+            "a service is named by letters",
+        ),
+        ("[[account]]\npam = true", "f:2:7", "the name of a service"),
         (
             "[[account]]\nnmae = \"ann\"",
             "f:2:1",
