@@ -67,6 +67,7 @@
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain
 //!   sandbox    what the process gives up once it listens
+//!   monitor    a process that keeps those rights, and starts one kind of program with them
 //! ```
 //!
 //! Beside them [`config`] is what a server is told, by a host program, the command line or a file
@@ -120,6 +121,7 @@ pub mod config;
 pub mod errand;
 pub mod limits;
 pub mod logging;
+pub mod monitor;
 pub mod net;
 pub mod observe;
 pub mod protocol;
@@ -131,7 +133,9 @@ pub mod transfer;
 pub mod workers;
 
 mod capacity;
+mod roles;
 mod server;
 
 pub use config::Config;
+pub use roles::serve_if_asked;
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check};

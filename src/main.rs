@@ -18,7 +18,7 @@ use cli::{Action, Failure, Start, Wish};
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
-    if let Some(code) = mioftpd::auth::serve_if_asked() {
+    if let Some(code) = mioftpd::serve_if_asked() {
         return code;
     }
     let password = std::env::var_os("MIOFTPD_PASSWORD");
@@ -74,9 +74,6 @@ fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     let plan = config.plan();
-    if config.sandbox && !plan.confine {
-        log::warn!("No sandbox: the event command would be confined with the server");
-    }
     let server = Server::bind_with_source(config, configuration::source(wish))?;
     sandbox::enforce(&plan)?.log();
     Ok(server)

@@ -15,9 +15,10 @@ const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 110;
 
 /// What a layer may import besides itself; a layer that is not here may import all.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("protocol", &[]),
-    ("auth", &["limits", "protocol", "storage"]),
+    ("auth", &["limits", "monitor", "protocol", "storage"]),
+    ("monitor", &["limits"]),
     ("storage", &["limits", "protocol"]),
     ("net", &["limits", "protocol", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
@@ -36,7 +37,9 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ),
     (
         "observe",
-        &["errand", "limits", "protocol", "storage", "transfer"],
+        &[
+            "errand", "limits", "monitor", "protocol", "storage", "transfer",
+        ],
     ),
     ("sandbox", &[]),
 ];

@@ -219,7 +219,7 @@ fn who_is_not_let_in_sounds_like_everybody_else() {
     }
     let said = server.wait_for_log("says no to closed");
     assert!(said.contains("PAM (mioftpd-test)"), "{said}");
-    server.wait_for_log("Cannot ask PAM (mioftpd-test) about broken: it gave no answer");
+    server.wait_for_log("Cannot ask PAM (mioftpd-test) about broken: no answer came");
     // About root, and with what nobody can have as a password, it is asked for the time alone.
     assert!(!world.asked().contains(" root "), "{}", world.asked());
     assert_eq!(world.asked().matches(" mioftpd-nobody ").count(), 2);
@@ -301,7 +301,7 @@ fn without_its_monitor_others_are_served() {
     let server = world.start(BOTH);
     kill_process(monitor(&server), Signal::KILL).unwrap();
     is_refused(&server, "bob", "secret");
-    server.wait_for_log("its monitor is gone; a restart brings it back");
+    server.wait_for_log("the process for that is gone; a restart brings it back");
     drop(server.login());
 }
 

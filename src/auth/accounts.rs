@@ -13,11 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::account::{ANONYMOUS, EVERYBODY};
-use super::pam::{Monitor, Question};
+use super::pam::{self, Question};
 use super::verification::{Verification, Way};
 use super::{
     Account, Credentials, Denial, Password, Permissions, Secret, Service, hash, is_anonymous,
 };
+use crate::monitor::Monitor;
 
 /// A name that nobody has, and that looks as if somebody could: PAM is asked about it for its time
 /// alone.
@@ -116,13 +117,13 @@ impl Accounts {
     }
 
     /// Starts the process that asks PAM, if there is an account of the system: with the rights that
-    /// this one has still. See [`serve_if_asked`](super::serve_if_asked).
+    /// this one has still.
     ///
     /// # Errors
     /// As of [`Monitor::start`].
     pub(crate) fn start_monitor(&mut self) -> io::Result<()> {
         if self.needs_monitor() {
-            self.monitor = Some(Monitor::start()?);
+            self.monitor = Some(pam::start()?);
         }
         Ok(())
     }

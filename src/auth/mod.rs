@@ -14,7 +14,7 @@ mod denial;
 mod hash;
 mod pace;
 #[cfg_attr(not(feature = "pam"), path = "no_pam.rs")]
-mod pam;
+pub(crate) mod pam;
 mod password;
 mod secret;
 mod service;
@@ -27,7 +27,6 @@ pub use address_table::Site;
 pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
 pub use pace::Pace;
-pub use pam::{Monitor, serve_if_asked};
 pub use password::{Credentials, Password};
 pub use secret::{BadHash, Secret};
 pub use service::{BadService, Service};

@@ -6,8 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::pam::{Monitor, Question};
+use super::pam::{self, Question};
 use super::{Account, Password, hash};
+use crate::monitor::Monitor;
 
 /// A password that takes long to verify.
 pub struct Verification {
@@ -52,7 +53,7 @@ impl Verification {
         let is_right = match &self.way {
             Way::Hash { hash, password } => hash::verify(password, hash),
             Way::Pam { monitor, question } => {
-                let answer = monitor.ask(question);
+                let answer = pam::ask(monitor, question);
                 if let (Err(why), Some(_)) = (&answer, &self.account) {
                     log::warn!("{why}");
                 }

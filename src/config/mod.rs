@@ -281,8 +281,7 @@ impl Config {
         let ports = self.passive_ports.as_ref();
         Plan {
             run_as: self.run_as.clone(),
-            // A program that is run for uploads would be confined with the server, and do nothing.
-            confine: self.sandbox && self.events.command.is_empty(),
+            confine: self.sandbox,
             readable,
             writable,
             local_sockets: self.events.socket.is_some(),

@@ -184,6 +184,13 @@ pub const EVENTS_WAITING: usize = 1024;
 /// and a burst of uploads does not fill the machine.
 pub const EVENT_COMMANDS: usize = 2;
 
+/// The most of them that may be wanted at once: each has a thread.
+pub const EVENT_MOST_AT_ONCE: usize = 64;
+
+/// How much longer than such a program may take its answer is waited for: who runs it has to kill it
+/// first.
+pub const EVENT_SLACK: Duration = Duration::from_secs(10);
+
 /// How long such a program may take: enough to look through a large file for viruses.
 pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
 

@@ -25,7 +25,13 @@ const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 /// The longest sleep between two looks at whether a program has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a program is told beside the record.
+/// What the names of all variables begin with.
+pub(super) const PREFIX: &str = "MIOFTPD_";
+
+/// What a program is told: names and values.
+pub(super) type Variables = Vec<(String, OsString)>;
+
+/// What there is to tell, beside the record.
 pub(super) struct Facts<'a> {
     pub(super) record: &'a TransferRecord,
     /// The file's name for this host, where there is one.
@@ -62,7 +68,7 @@ pub(super) fn is_filtered() -> bool {
 }
 
 /// Runs it and waits for its end.
-pub(super) fn run(argv: &[OsString], facts: &Facts<'_>, time: Duration) -> io::Result<Ended> {
+pub(super) fn run(argv: &[OsString], variables: &Variables, time: Duration) -> io::Result<Ended> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -70,6 +76,7 @@ pub(super) fn run(argv: &[OsString], facts: &Facts<'_>, time: Duration) -> io::R
     command
         .args(arguments)
         .env_clear()
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .env(
             "PATH",
             std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into()),
@@ -78,30 +85,31 @@ pub(super) fn run(argv: &[OsString], facts: &Facts<'_>, time: Duration) -> io::R
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0);
-    tell(&mut command, facts);
     wait(command.spawn()?, time)
 }
 
-fn tell(command: &mut Command, facts: &Facts<'_>) {
-    let record = facts.record;
-    let path = record.path.to_bytes();
-    command
-        .env("MIOFTPD_VERB", record.verb.name())
-        .env("MIOFTPD_PATH", OsStr::from_bytes(&path))
-        .env("MIOFTPD_BYTES", record.bytes.to_string())
-        .env(
-            "MIOFTPD_SECONDS",
-            format!("{:.3}", record.took.as_secs_f64()),
-        )
-        .env("MIOFTPD_OUTCOME", record.outcome.word())
-        .env("MIOFTPD_ACCOUNT", OsStr::from_bytes(&record.account))
-        .env("MIOFTPD_PEER", record.peer.ip().to_string())
-        .env("MIOFTPD_TLS", if record.secured { "yes" } else { "no" });
-    if let Some(file) = facts.file {
-        command.env("MIOFTPD_FILE", file);
-    }
-    if let Some(digest) = facts.digest {
-        command.env("MIOFTPD_SHA256", digest);
+impl Facts<'_> {
+    /// As a program gets them.
+    pub(super) fn variables(&self) -> Variables {
+        let record = self.record;
+        let bytes = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        let secured = if record.secured { "yes" } else { "no" };
+        let seconds = format!("{:.3}", record.took.as_secs_f64());
+        let all: [(&str, Option<OsString>); 10] = [
+            ("VERB", Some(record.verb.name().into())),
+            ("PATH", Some(bytes(&record.path.to_bytes()))),
+            ("BYTES", Some(record.bytes.to_string().into())),
+            ("SECONDS", Some(seconds.into())),
+            ("OUTCOME", Some(record.outcome.word().into())),
+            ("ACCOUNT", Some(bytes(&record.account))),
+            ("PEER", Some(record.peer.ip().to_string().into())),
+            ("TLS", Some(secured.into())),
+            ("FILE", self.file.map(OsStr::to_owned)),
+            ("SHA256", self.digest.map(OsString::from)),
+        ];
+        let known = all.into_iter();
+        let known = known.filter_map(|(name, value)| Some((format!("{PREFIX}{name}"), value?)));
+        known.collect()
     }
 }
 
@@ -158,7 +166,7 @@ mod tests {
                 file: None,
                 digest: None,
             };
-            let ended = run(&shell(&script), &facts, TIME).unwrap();
+            let ended = run(&shell(&script), &facts.variables(), TIME).unwrap();
             assert!(
                 matches!(ended, Ended::By(status) if status.success()),
                 "{ended:?}"
@@ -178,7 +186,7 @@ mod tests {
             digest: Some("00ff"),
         };
         let script = format!("env > {}", told.display());
-        run(&shell(&script), &facts, TIME).unwrap();
+        run(&shell(&script), &facts.variables(), TIME).unwrap();
         let text = fs::read_to_string(&told).unwrap();
         for line in [
             "MIOFTPD_VERB=STOR",
@@ -209,7 +217,12 @@ mod tests {
             digest: None,
         };
         let script = format!("sleep 1000 & echo $! > {}; wait", pid.display());
-        let ended = run(&shell(&script), &facts, Duration::from_millis(300)).unwrap();
+        let ended = run(
+            &shell(&script),
+            &facts.variables(),
+            Duration::from_millis(300),
+        )
+        .unwrap();
         assert!(matches!(ended, Ended::Killed));
         // A slow machine may have killed it before it could say whom it has started.
         let Ok(pid) = fs::read_to_string(&pid).unwrap_or_default().trim().parse() else {

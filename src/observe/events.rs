@@ -13,11 +13,13 @@ use std::time::Duration;
 
 use super::command::{self, Ended, Facts};
 use super::event_socket::EventSocket;
+use super::event_worker;
 use super::json;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
 use crate::errand::{Algorithm, Assignment, Errand, Findings, Step};
 use crate::limits::{self, CHUNK_BYTES, WORKER_NICENESS};
+use crate::monitor::Monitor;
 use crate::storage::{Storage, Wait};
 use crate::transfer::Scratch;
 
@@ -30,7 +32,8 @@ pub struct Events {
     /// `MIOFTPD_OUTCOME` (`complete`, or why not in a word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`,
     /// `MIOFTPD_TLS` (yes or no); of complete ones `MIOFTPD_FILE` (as this host sees it) and, with
     /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Names are the client's choice: quote them. It
-    /// has the server's rights, or less: a sandbox that forbids `execve` forbids it too.
+    /// is run beside the server by one that [is the process](crate::Server::bind_with_source), as
+    /// the same user and out of its sandbox; in a host program it has that one's rights.
     pub command: Vec<OsString>,
     /// A Unix socket, datagram or stream, where a line of JSON is said for each upload.
     pub socket: Option<PathBuf>,
@@ -93,14 +96,17 @@ pub(super) struct Upload {
 pub(super) struct Teller {
     events: Events,
     socket: Option<Mutex<EventSocket>>,
+    /// What runs the program; `None`: this process itself.
+    monitor: Option<Monitor>,
     mailbox: Mutex<Mailbox<Upload>>,
 }
 
 impl Teller {
-    pub(super) fn new(events: Events, mailbox: Mailbox<Upload>) -> Self {
+    pub(super) fn new(events: Events, monitor: Option<Monitor>, mailbox: Mailbox<Upload>) -> Self {
         let socket = events.socket.as_deref().map(EventSocket::new);
         Self {
             socket: socket.map(Mutex::new),
+            monitor,
             mailbox: Mutex::new(mailbox),
             events,
         }
@@ -108,7 +114,8 @@ impl Teller {
 
     /// Says what may keep programs from being run, now that every right is given up that will be.
     pub(super) fn warn_of_restraints(&self) {
-        if !self.events.command.is_empty() && command::is_filtered() {
+        let runs_here = !self.events.command.is_empty() && self.monitor.is_none();
+        if runs_here && command::is_filtered() {
             log::warn!("System calls are filtered: the event command runs only if that allows it");
         }
     }
@@ -158,8 +165,13 @@ impl Teller {
             file: file.as_deref(),
             digest: digest.as_deref(),
         };
+        let (variables, time) = (facts.variables(), self.events.time);
+        let ended = match &self.monitor {
+            Some(monitor) => event_worker::ask(monitor, &variables, time),
+            None => command::run(&self.events.command, &variables, time),
+        };
         let path = &record.path;
-        match command::run(&self.events.command, &facts, self.events.time) {
+        match ended {
             Ok(Ended::By(status)) if status.success() => {}
             Ok(Ended::By(status)) => log::warn!("The event command for {path} ended: {status}"),
             Ok(Ended::Killed) => log::warn!("The event command for {path} was killed: too slow"),

@@ -7,6 +7,7 @@
 mod command;
 mod complaints;
 mod event_socket;
+pub(crate) mod event_worker;
 mod events;
 #[cfg(test)]
 mod examples;
@@ -33,6 +34,7 @@ pub use transfer_log::{Format, TransferLog};
 use crate::limits::{
     EVENTS_LAST, EVENTS_WAITING, RECORDS_LAST, RECORDS_WAITING, THREAD_STACK_BYTES,
 };
+use crate::monitor::Monitor;
 use crate::storage::Storage;
 use events::{Teller, Upload};
 use mailbox::{Mailbox, Sender, mailbox};
@@ -93,10 +95,12 @@ pub struct Observers {
 }
 
 impl Records {
-    /// Opens what is to be written, and sees whether events can be as they are wanted.
+    /// Opens what is to be written, and sees whether events can be as they are wanted; `monitor` is
+    /// what runs a program for them, where this process does not.
     pub fn open(
         logs: &[TransferLog],
         events: Events,
+        monitor: Option<Monitor>,
         waker: Waker,
     ) -> Result<(Self, Observers), Error> {
         let mut records = Self::default();
@@ -118,7 +122,7 @@ impl Records {
             records.events = Some(sender);
             let alive = records.expect_end("the events of uploads", EVENTS_LAST);
             let threads = events.threads();
-            observers.teller = Some((Teller::new(events, mailbox), threads, alive));
+            observers.teller = Some((Teller::new(events, monitor, mailbox), threads, alive));
         }
         Ok((records, observers))
     }
@@ -231,7 +235,7 @@ mod tests {
         let file = directory.path().join("log");
         let format = Format::Json;
         let log = TransferLog { file, format };
-        let opened = Records::open(&[log], Events::default(), Arc::new(|| {}));
+        let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
         let (records, observers) = opened.unwrap();
         let begin = std::time::Instant::now();
         drop(records);
@@ -248,7 +252,7 @@ mod tests {
             file: file.clone(),
             format,
         };
-        let opened = Records::open(&[log], Events::default(), Arc::new(|| {}));
+        let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
         let (records, observers) = opened.unwrap();
         let storage: Arc<dyn Storage> = Arc::new(Nothing);
         // As many as fit: nobody takes them yet.

@@ -14,13 +14,23 @@ const FTPS_NAME: &str = "ftps";
 
 /// What is wanted of a reactor.
 pub(super) struct Wanted<'a> {
-    pub(super) inherited: Vec<Inherited>,
-    pub(super) addresses: Vec<SocketAddr>,
-    pub(super) secure: &'a [SocketAddr],
-    pub(super) has_tls: bool,
+    inherited: Vec<Inherited>,
+    addresses: &'a [SocketAddr],
+    secure: &'a [SocketAddr],
+    has_tls: bool,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    /// Where a server with this configuration listens, and with these sockets.
+    pub(super) fn of(config: &'a Config, inherited: Vec<Inherited>) -> Self {
+        Self {
+            inherited,
+            addresses: &config.listen,
+            secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
+            has_tls: config.tls.is_some(),
+        }
+    }
+
     /// Listens everywhere, and says so; the addresses, and those where TLS begins at once.
     pub(super) fn open(
         self,
@@ -32,7 +42,7 @@ impl Wanted<'_> {
         let mut addresses = if told_none && !needs_default {
             Vec::new()
         } else {
-            listen(reactor, &self.addresses)?
+            listen(reactor, self.addresses)?
         };
         for &address in self.secure {
             let listening = reactor.listen(address, Protocol::Ftps);

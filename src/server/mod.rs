@@ -26,7 +26,7 @@ use std::time::Duration;
 use crate::capacity;
 use crate::config::Config;
 use crate::net::tls::Acceptor;
-use crate::net::{Inherited, Network, SystemNetwork, Waker, inherited_listeners};
+use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
@@ -35,8 +35,8 @@ use crate::workers::Sweeper;
 pub use check::{Finding, check};
 use listening::Wanted;
 use opening::{
-    Later, acceptor_for, passive_addresses_for, passive_ports_for, require_monitor, settings_for,
-    workers_for,
+    Later, Surroundings, acceptor_for, event_monitor_for, passive_addresses_for, passive_ports_for,
+    require_monitor, settings_for, workers_for,
 };
 pub use reload::ConfigSource;
 use reload::Reload;
@@ -144,7 +144,8 @@ impl Server {
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         let unheard = || Err("there is no source".to_owned());
-        Self::with_network(config, network, Arc::new(unheard), Vec::new())
+        let source: ConfigSource = Arc::new(unheard);
+        Self::with_network(config, network, source, Surroundings::default())
     }
 
     /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
@@ -162,8 +163,9 @@ impl Server {
     /// stays so; everything else counts from the next command on. Where it listens, what it
     /// serves and its threads cannot change; the log says so where they are said to.
     ///
-    /// For accounts of the system it starts the process that asks PAM, with the rights that this one
-    /// has still; [`serve_if_asked`](crate::auth::serve_if_asked) is called first, then.
+    /// For accounts of the system, and for an event command, it starts a [monitor](crate::monitor)
+    /// with the rights that this process has still. That is this program once more, which must
+    /// begin with [`serve_if_asked`](crate::serve_if_asked).
     pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
@@ -171,7 +173,11 @@ impl Server {
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
         config.accounts.start_monitor().map_err(Error::Pam)?;
-        let mut server = Self::with_network(config, network, source, inherited)?;
+        let surroundings = Surroundings {
+            inherited,
+            event_monitor: event_monitor_for(&config)?,
+        };
+        let mut server = Self::with_network(config, network, source, surroundings)?;
         server.manager = ServiceManager::of_environment();
         Ok(server)
     }
@@ -180,7 +186,7 @@ impl Server {
         config: Config,
         network: SystemNetwork,
         source: ConfigSource,
-        inherited: Vec<Inherited>,
+        surroundings: Surroundings,
     ) -> Result<Self, Error> {
         require_monitor(&config.accounts)?;
         let handle = Handle {
@@ -198,7 +204,12 @@ impl Server {
         }
         let umask = Umask::of_process();
         let (logs, events) = (&config.transfer_logs, config.events.clone());
-        let records = Records::open(logs, events, Waker::clone(&handle.waker));
+        let records = Records::open(
+            logs,
+            events,
+            surroundings.event_monitor,
+            Waker::clone(&handle.waker),
+        );
         let (records, observers) = records.map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
@@ -215,12 +226,7 @@ impl Server {
             connections,
             connections_per_address: config.connections_per_address,
         });
-        let wanted = Wanted {
-            inherited,
-            addresses: config.listen.clone(),
-            secure: config.tls.as_ref().map_or(&[], |tls| &tls.listen),
-            has_tls: config.tls.is_some(),
-        };
+        let wanted = Wanted::of(&config, surroundings.inherited);
         let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
         capacity::log(connections, equipment);
         Ok(Self {

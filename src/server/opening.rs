@@ -11,9 +11,11 @@ use super::homes::Count;
 use super::{Error, tls};
 use crate::auth::Accounts;
 use crate::config::{Config, TlsConfig};
+use crate::monitor::Monitor;
 use crate::net::tls::Acceptor;
-use crate::net::{PassiveAddresses, PassivePorts, Waker};
-use crate::observe::Observers;
+use crate::net::{Inherited, PassiveAddresses, PassivePorts, Waker};
+use crate::observe::{self, Observers, event_worker};
+use crate::roles::event_arguments;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
 use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
@@ -57,6 +59,28 @@ pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Op
     }
     let (lanes, crew) = Lanes::new(threads, waker);
     (Box::new(lanes), Some(crew))
+}
+
+/// What a process has that is the server and nothing else.
+#[derive(Default)]
+pub(super) struct Surroundings {
+    /// Sockets that a service manager listens at for it.
+    pub(super) inherited: Vec<Inherited>,
+    /// What runs the event command.
+    pub(super) event_monitor: Option<Monitor>,
+}
+
+/// What runs the event command, if there is one.
+pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Monitor>, Error> {
+    let events = &config.events;
+    if events.command.is_empty() {
+        return Ok(None);
+    }
+    let run_as = event_arguments(config.run_as.as_ref());
+    let cannot =
+        |error| observe::Error::Events(format!("cannot start what runs programs: {error}"));
+    let started = event_worker::start(run_as, &events.command, events.time);
+    started.map(Some).map_err(cannot).map_err(Error::Records)
 }
 
 /// Accounts of the system are of no use without what asks PAM: a host program has to start that.

@@ -51,7 +51,7 @@ fn with_script(world: &World, script: &str, more: &str) -> Server {
     let script = world.path("script");
     let script = script.display();
     world.start(&format!(
-        "sandbox = false\n[events]\ncommand = [\"/bin/sh\", \"{script}\"]\n{more}"
+        "[events]\ncommand = [\"/bin/sh\", \"{script}\"]\n{more}"
     ))
 }
 
@@ -62,6 +62,35 @@ fn a_program_hears_of_uploads() {
     let server = with_script(&world, "say $MIOFTPD_VERB $MIOFTPD_PATH", "");
     server.login().store("new", b"content");
     assert_eq!(file_with(&world.path("said"), "/new"), "STOR /new\n");
+}
+
+#[test]
+fn a_program_is_not_confined_with_the_server() {
+    let world = World::new();
+    let status = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status";
+    let server = with_script(&world, &format!("say $({status}) $LD_PRELOAD $PWD"), "");
+    let own = fs::read_to_string(format!("/proc/{}/status", server.process_id())).unwrap();
+    let is_confined = cfg!(feature = "sandbox").then_some("NoNewPrivs:\t1");
+    assert!(
+        own.contains(is_confined.unwrap_or("NoNewPrivs:\t0")),
+        "{own}"
+    );
+    server.login().store("new", b"content");
+    let said = file_with(&world.path("said"), "\n");
+    assert_eq!(said, "NoNewPrivs: 0 Seccomp: 0 /\n");
+}
+
+#[test]
+fn what_runs_programs_ends_with_the_server() {
+    let world = World::new();
+    let server = with_script(&world, "say $PPID", "");
+    let id = server.process_id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let monitor = format!("/proc/{}", children.trim());
+    let name = fs::read_to_string(format!("{monitor}/cmdline")).unwrap();
+    assert!(name.starts_with("mioftpd: event monitor\0"), "{name}");
+    drop(server);
+    until("its end", || (!Path::new(&monitor).exists()).then_some(()));
 }
 
 /// `events.socket`

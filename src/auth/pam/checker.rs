@@ -26,12 +26,12 @@ use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
 const TERMINAL: &str = "ftp";
 
 /// Answers the question on the standard input.
-pub(super) fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     let _ = rustix::thread::set_name(c"mioftpd-pam");
     match answer() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", super::CHECKER);
+            eprintln!("{}: {error}", super::ROLE.worker);
             ExitCode::FAILURE
         }
     }

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use super::accounts::AccountDraft;
 use super::draft::Draft;
 use super::value::{Bad, Value, Written};
-use crate::limits::WORKERS;
+use crate::limits::{EVENT_MOST_AT_ONCE, WORKERS};
 
 /// What stands behind a name in the file, and its place in a `D`.
 pub(super) struct Key<D> {
@@ -37,8 +37,6 @@ const SOME_TIME: RangeInclusive<u64> = 1..=LONGEST;
 const ANY_TIME: RangeInclusive<u64> = 0..=LONGEST;
 const LONGEST: u64 = 3650 * 24 * 3600 * 1000;
 const SOME: RangeInclusive<u64> = 1..=u32::MAX as u64;
-/// Each has a thread.
-const EVENTS_AT_ONCE: u64 = 64;
 
 const fn takes<D, T: Value>(_: fn(&D) -> &T) -> &'static str {
     T::TAKES
@@ -82,7 +80,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "events.command": command, Start;
     "events.socket": config.events.socket, Start;
     "events.digest": config.events.digest, Start;
-    "events.at-once": config.events.at_once, Start, 1..=EVENTS_AT_ONCE;
+    "events.at-once": config.events.at_once, Start, 1..=EVENT_MOST_AT_ONCE as u64;
     "events.time": config.events.time, Start, SOME_TIME;
     "passive.ports": config.passive_ports, Start;
     "passive.address": config.passive_address, Live;

@@ -1,8 +1,8 @@
-//! The monitor: the process that keeps the rights that the server gives up, and does one thing with
-//! them, to start checkers.
+//! The monitor itself: the process that keeps the rights that the server gives up, and does one thing
+//! with them, to start workers.
 //!
 //! It reads nothing but pairs of pipes, so there is nothing in it to break. It ends when the server
-//! does. There are only so many checkers at once, whatever the server asks for.
+//! does.
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -16,41 +16,42 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::{CHECKER, THIS_PROGRAM};
-use crate::limits::{PAM_CHECKERS, THREAD_STACK_BYTES};
+use super::{Role, THIS_PROGRAM};
+use crate::limits::THREAD_STACK_BYTES;
 
-/// Until the server is gone.
-pub(super) fn run() -> ExitCode {
+/// Starts a worker for each pair of pipes that comes on the standard input, until the server is gone.
+pub fn watch(role: &Role) -> ExitCode {
     // For who looks at the list of processes; a signal to the server by its name is not for this.
-    let _ = rustix::thread::set_name(c"mioftpd-pam");
+    let _ = rustix::thread::set_name(c"mioftpd-monitor");
     // A reload is not for it either, and must not end it.
     let heard = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, heard);
-    match watch() {
+    match start_workers(role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", super::MONITOR);
+            eprintln!("{}: {error}", role.monitor);
             ExitCode::FAILURE
         }
     }
 }
 
-fn watch() -> io::Result<()> {
-    let checkers = Arc::new(());
-    while let Some([question, verdict]) = receive()? {
-        if Arc::strong_count(&checkers) > PAM_CHECKERS {
+fn start_workers(role: &Role) -> io::Result<()> {
+    let working = Arc::new(());
+    while let Some([question, answer]) = receive()? {
+        if Arc::strong_count(&working) > role.at_once {
             // What is dropped here is an end to who waits at the other.
             continue;
         }
-        let mut checker = Command::new(THIS_PROGRAM)
-            .arg0(CHECKER)
+        let mut worker = Command::new(THIS_PROGRAM)
+            .arg0(role.worker)
+            .args(std::env::args_os().skip(1))
             .stdin(question)
-            .stdout(verdict)
+            .stdout(answer)
             .spawn()?;
-        let counted = Arc::clone(&checkers);
+        let counted = Arc::clone(&working);
         let waiting = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
         waiting.spawn(move || {
-            let _ = checker.wait();
+            let _ = worker.wait();
             drop(counted);
         })?;
     }
