@@ -62,7 +62,12 @@ impl SystemNetwork {
         Ok(())
     }
 
-    fn watch(&self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
+    fn watch(
+        &self,
+        socket: TcpListener,
+        options: Options,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
         let local = socket.local_addr()?;
         let mut socket = mio::net::TcpListener::from_std(socket);
         let interest = Interest::READABLE;
@@ -71,6 +76,7 @@ impl SystemNetwork {
         Ok(Box::new(SystemListener {
             socket,
             local,
+            options,
             registry: Arc::clone(&self.registry),
         }))
     }
@@ -90,13 +96,13 @@ impl Network for SystemNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        self.watch(listening_socket(address)?, token)
+        self.watch(listening_socket(address)?, Options::Copied, token)
     }
 
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
         socket.set_nonblocking(true)?;
         set_inherited_options(&socket)?;
-        self.watch(socket, token)
+        self.watch(socket, Options::Missing, token)
     }
 
     fn connect(
@@ -147,12 +153,25 @@ impl Network for SystemNetwork {
 struct SystemListener {
     socket: mio::net::TcpListener,
     local: SocketAddr,
+    options: Options,
     registry: Arc<Registry>,
+}
+
+/// Whether connections have the options of a listening socket that Linux copies to them.
+enum Options {
+    /// All of them.
+    Copied,
+    /// Those have not that were there before the options were set.
+    Missing,
 }
 
 impl Listener for SystemListener {
     fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
         let (socket, peer) = self.socket.accept()?;
+        if let Options::Missing = self.options {
+            // A client that is gone already is found out by whoever reads.
+            let _ = set_inherited_options(&socket);
+        }
         let stream = register(&self.registry, socket, token)?;
         Ok((stream, canonical(peer)))
     }
@@ -248,6 +267,23 @@ mod tests {
         poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));
         assert_eq!(stream.read(&mut buffer).unwrap(), 4);
         assert_eq!(stream.read(&mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn who_came_before_a_listener_was_adopted_is_served_like_others() {
+        let mut network = SystemNetwork::new().unwrap();
+        let socket = TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let client = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let mut listener = network.adopt(socket, Token(1)).unwrap();
+        poll_until(&mut network, |event| {
+            is_ready(event, Token(1), |r| r.readable)
+        });
+        let (mut stream, _) = listener.accept(Token(2)).unwrap();
+        // Urgent data is in line only where that option is set.
+        sys::send(&client, b"\xf2", sys::SendFlags::OOB).unwrap();
+        poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));
+        let mut buffer = [0; 16];
+        assert_eq!(stream.read(&mut buffer).unwrap(), 1);
     }
 
     #[test]
