@@ -229,11 +229,6 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
 fn what_does_not_fit_together_has_its_place_too() {
     are_said(&[
         ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
-        (
-            "[events]\ncommand = \"/bin/true\"",
-            "f:2:1",
-            "sandbox = false",
-        ),
         ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
         (
             "[tls]\nrequire = \"data\"",
