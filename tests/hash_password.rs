@@ -1,18 +1,19 @@
-//! `--hash-password`: from a pipe one line, from a terminal twice and unseen.
+//! `--hash-password`: from a pipe one line, from a terminal twice and unseen; and what it prints is
+//! taken for what it is wherever a password is kept.
 
 #![cfg(feature = "hashed-passwords")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod support;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
-use support::mioftpd;
+use support::{Starter, mioftpd};
 
 fn hash_piped(line: &str) -> (bool, String) {
     let mut child = mioftpd(["--hash-password"])
@@ -86,4 +87,23 @@ fn a_terminal_is_asked_twice_and_shows_nothing() {
 #[test]
 fn what_would_end_a_program_ends_it_and_leaves_the_terminal_as_it_was() {
     assert!(!hash_typed(["\x03", "\x03"]).0);
+}
+
+#[test]
+fn a_hash_is_no_password_wherever_it_is_kept() {
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hash");
+    fs::write(&file, format!("{HASH}\n")).unwrap();
+    let user = || Starter::default().argument("--user").argument("alice");
+    for starter in [
+        user().argument("--password-file").argument(&file),
+        user().variable("MIOFTPD_PASSWORD", HASH),
+    ] {
+        let server = starter.serving(|_| ()).start();
+        server.connect().log_in("alice", "secret");
+        let mut thief = server.connect();
+        thief.command("USER alice", 331);
+        thief.command(&format!("PASS {HASH}"), 530);
+    }
 }

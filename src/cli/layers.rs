@@ -4,13 +4,12 @@
 //! it says. At SIGHUP the same is done again, so that what was typed stays.
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use log::LevelFilter;
-use mioftpd::auth::{Account, Accounts, Password, Permissions, is_anonymous};
-use mioftpd::config::Config;
+use mioftpd::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
+use mioftpd::config::{Config, password_file};
 
 use super::{Failure, Typed, Usage};
 
@@ -156,30 +155,28 @@ fn account(
     if name.is_empty() {
         return Err(Usage("--user takes a name".to_owned()));
     }
-    let password = find_password(file, variable)?;
-    Ok(Account::with_password(name, password))
+    let secret = find_secret(file, variable)?;
+    Ok(Account::new(name, secret, Permissions::ALL))
 }
 
 /// From the file, or else from the environment; never from the command line, which everybody on
 /// the machine can read.
-fn find_password(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Password, Usage> {
-    let (password, origin) = match (file, variable) {
+fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Secret, Usage> {
+    let (secret, origin) = match (file, variable) {
         (Some(path), _) => {
-            let text = fs::read(&path)
-                .map_err(|error| Usage(format!("--password-file {}: {error}", path.display())))?;
-            let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            (line.to_vec(), format!("--password-file {}", path.display()))
+            let origin = format!("--password-file {}", path.display());
+            (password_file::read(&path), origin)
         }
-        (None, Some(variable)) => (variable.into_vec(), PASSWORD_VARIABLE.to_owned()),
+        (None, Some(variable)) => {
+            let password = Password::new(variable.into_vec());
+            let secret = password_file::secret(password.as_bytes());
+            (secret, PASSWORD_VARIABLE.to_owned())
+        }
         (None, None) => {
             return Err(Usage(format!(
                 "--user needs a password, in {PASSWORD_VARIABLE} or in --password-file FILE"
             )));
         }
     };
-    if password.is_empty() {
-        return Err(Usage(format!("{origin}: the password is empty")));
-    }
-    Ok(Password::new(password))
+    secret.map_err(|why| Usage(format!("{origin}: {why}")))
 }

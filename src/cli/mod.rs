@@ -42,7 +42,7 @@ Options:
                                  choose [default: [::]:21000 and 0.0.0.0:21000]
   -w, --writable                 Anonymous clients may write
   -u, --user NAME                Only NAME may log in, and may read and write
-      --password-file FILE       Where its password is, on the first line
+      --password-file FILE       Where its password is, or the hash of it, on the first line
                                  [default: the variable MIOFTPD_PASSWORD]
       --anonymous                Anonymous clients may log in beside --user
       --hash-password            Read a password, print what to keep instead of it: its

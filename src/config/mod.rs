@@ -5,6 +5,7 @@
 
 #[cfg(feature = "config")]
 pub mod file;
+pub mod password_file;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;

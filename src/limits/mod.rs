@@ -227,6 +227,9 @@ pub const WORKER_NICENESS: i32 = 5;
 /// Threads for the disk, at the most: more than any disk serves better at once.
 pub const WORKERS: usize = 64;
 
+/// What is looked at of a file with a password: no client can send a longer one.
+pub const PASSWORD_FILE_BYTES: usize = 4096;
+
 /// A configuration file: ten thousand accounts, with room.
 pub const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 

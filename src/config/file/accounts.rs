@@ -4,15 +4,13 @@
 //! that is read with this one, or the password that the system has for them. Where accounts are
 //! written they are all that there are.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::account_value::Moment;
 use super::keys::ACCOUNT_KEYS;
 use super::value::quoted;
-use crate::auth::{
-    Account, Accounts, EVERYBODY, Password, Permissions, Secret, Service, is_anonymous,
-};
+use crate::auth::{Account, Accounts, EVERYBODY, Permissions, Secret, Service, is_anonymous};
+use crate::config::password_file;
 
 /// One that is written.
 pub(super) struct AccountDraft {
@@ -76,7 +74,8 @@ impl AccountDraft {
                 ));
             }
             (Some(hash), None, None) => hash,
-            (None, Some(file), None) => from_file(&file)?,
+            (None, Some(file), None) => password_file::read(&file)
+                .map_err(|why| format!("account.password-file {}: {why}", file.display()))?,
             (None, None, None) => {
                 return Err(format!(
                     "account {name} needs password = \"HASH\", password-file = \"FILE\" or \
@@ -115,22 +114,6 @@ pub(super) fn all(
         accounts.add(account);
     }
     Ok(accounts)
-}
-
-/// The first line of a file: a hash, which begins with `$`, or a password.
-fn from_file(file: &Path) -> Result<Secret, String> {
-    let shown = file.display();
-    let wrong = |why: &str| format!("account.password-file {shown}: {why}");
-    let text = fs::read(file).map_err(|error| wrong(&error.to_string()))?;
-    let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok("") => Err(wrong("the password is empty")),
-        Ok(hash) if hash.starts_with('$') => {
-            Secret::hashed(hash).map_err(|error| wrong(&error.to_string()))
-        }
-        _ => Ok(Secret::Plain(Password::from(line))),
-    }
 }
 
 /// Whether there is one that is not to be seen.

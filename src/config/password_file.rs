@@ -1,0 +1,138 @@
+//! What an account proves itself with, as an operator writes it down: a hash or the password itself,
+//! alone in a file, on its first line, or in a variable.
+//!
+//! A hash begins with `$`, and so no password does. A file is read again at SIGHUP, so it has to be
+//! one that can be: nobody waits for the other end of a pipe.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::auth::{Password, Secret};
+use crate::limits::PASSWORD_FILE_BYTES;
+
+/// What editors of another system put before a text, to say that it is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The secret in a file.
+///
+/// # Errors
+/// A sentence without the file's name.
+pub fn read(path: &Path) -> Result<Secret, String> {
+    let bytes = first_bytes(path).map_err(|error| error.to_string())?;
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+    let mut lines = bytes.split(|&b| b == b'\n');
+    let line = lines.next().unwrap_or_default();
+    if lines.next().is_none() && bytes.len() >= PASSWORD_FILE_BYTES {
+        return Err(format!(
+            "its first line has more than {PASSWORD_FILE_BYTES} bytes"
+        ));
+    }
+    secret(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// What a text stands for.
+///
+/// # Errors
+/// A sentence: it is empty, or a hash that nothing can be verified against.
+pub fn secret(text: &[u8]) -> Result<Secret, String> {
+    if text.is_empty() {
+        return Err("the password is empty".to_owned());
+    }
+    match str::from_utf8(text) {
+        // What is behind a hash cannot be seen, and is none of it.
+        Ok(hash) if hash.starts_with('$') => {
+            Secret::hashed(hash.trim_ascii_end()).map_err(|error| error.to_string())
+        }
+        _ => Ok(Secret::Plain(Password::from(text))),
+    }
+}
+
+fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let at_once = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(at_once)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("this is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(PASSWORD_FILE_BYTES as u64)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Of a file with these bytes: the password in it, or what is wrong.
+    fn read_of(bytes: &[u8]) -> Result<Secret, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        read(file.path())
+    }
+
+    fn plain(text: &[u8]) -> Secret {
+        Secret::Plain(text.into())
+    }
+
+    #[test]
+    fn a_password_is_the_first_line_to_the_byte() {
+        for (bytes, password) in [
+            (&b"secret"[..], &b"secret"[..]),
+            (b"secret\nand a remark\n", b"secret"),
+            (b"secret\r\n", b"secret"),
+            (b" secret \n", b" secret "),
+            (b"\xef\xbb\xbfsecret\n", b"secret"),
+            (b"p\xe4ss\n", b"p\xe4ss"),
+        ] {
+            assert_eq!(read_of(bytes), Ok(plain(password)));
+        }
+    }
+
+    #[cfg(feature = "hashed-passwords")]
+    #[test]
+    fn a_hash_is_one_wherever_it_is_kept() {
+        let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+        for end in ["", "\n", "\r\n", " \t\n", "\nremark"] {
+            let read = read_of(format!("{hash}{end}").as_bytes());
+            assert_eq!(read, Ok(Secret::hashed(hash).unwrap()), "{end:?}");
+        }
+        assert_eq!(secret(hash.as_bytes()), Ok(Secret::hashed(hash).unwrap()));
+        let said = read_of(b"$1$abc$def\n").unwrap_err();
+        assert!(said.contains("a hash begins with"), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_password_is_refused() {
+        assert_eq!(read_of(b"").unwrap_err(), "the password is empty");
+        assert_eq!(read_of(b"\nsecret").unwrap_err(), "the password is empty");
+        let longest = vec![b'p'; PASSWORD_FILE_BYTES - 1];
+        assert_eq!(read_of(&longest), Ok(plain(&longest)));
+        let line = [&longest[..], b"\n", b"more"].concat();
+        assert_eq!(read_of(&line), Ok(plain(&longest)));
+        let longer = read_of(&vec![b'p'; PASSWORD_FILE_BYTES]).unwrap_err();
+        assert!(longer.contains("first line"), "{longer}");
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(read(&pipe).unwrap_err(), "this is no regular file");
+        assert!(read(directory.path()).is_err());
+        assert!(
+            read(&directory.path().join("none"))
+                .unwrap_err()
+                .contains("No such file")
+        );
+    }
+}
