@@ -74,7 +74,7 @@ impl Events {
     }
 
     /// Whether it can be as it is wanted, or why not.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.digest && !cfg!(feature = "digests") {
             let text = "this build has no digests for events; build it with --features digests";
             return Err(text.to_owned());

@@ -6,7 +6,9 @@
 //! means, and that it does not mean root.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::str::FromStr;
 
 use super::Error;
@@ -57,6 +59,25 @@ impl RunAs {
     /// Where not, or where nobody can say.
     pub fn check(&self) -> Result<(), Error> {
         self.resolve().map(drop)
+    }
+
+    /// Whether the permissions of a directory, and of those on the way to it, let this user list it,
+    /// and change what is in it; `None` where nobody can say. What an access control list (acl(5))
+    /// says besides is not looked at.
+    pub fn may_reach(&self, directory: &Path, to_write: bool) -> Option<bool> {
+        const EXECUTE: u32 = 0o1;
+        const READ: u32 = 0o4;
+        const WRITE: u32 = 0o2;
+        let identity = self.resolve().ok()?;
+        let directory = fs::canonicalize(directory).ok()?;
+        let wanted = READ | EXECUTE | if to_write { WRITE } else { 0 };
+        let may = |path: &Path, wanted| Some(identity.may(&fs::metadata(path).ok()?, wanted));
+        for above in directory.ancestors().skip(1) {
+            if !may(above, EXECUTE)? {
+                return Some(false);
+            }
+        }
+        may(&directory, wanted)
     }
 
     /// The numbers behind the names, by the files of this system.
@@ -118,6 +139,21 @@ pub(super) struct Identity {
     pub(super) gid: u32,
     /// The supplementary groups, and the main one.
     pub(super) groups: Vec<u32>,
+}
+
+impl Identity {
+    /// Whether all of these permission bits, of one digit, are for this user: those of the owner, of
+    /// the group or of others, whichever it is first.
+    fn may(&self, file: &Metadata, wanted: u32) -> bool {
+        let shift = if file.uid() == self.uid {
+            6
+        } else if self.groups.contains(&file.gid()) {
+            3
+        } else {
+            0
+        };
+        (file.mode() >> shift) & wanted == wanted
+    }
 }
 
 /// Digits only, and not the number that means "leave it as it is" (setresuid(2)).

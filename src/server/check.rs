@@ -45,7 +45,8 @@ impl fmt::Display for Finding {
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (seen, root) in config.roots() {
-        findings.extend(look_at_root(root, config.accounts.may_write(seen)));
+        let may_write = config.accounts.may_write(seen);
+        findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));
     }
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
@@ -53,8 +54,13 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(look_at_addresses(config));
     let logs = config.transfer_logs.iter();
     findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
+    let events = config.events.check();
+    findings.extend(events.err().map(Finding::Failure));
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
+    } else if config.run_as.is_some() && !rustix::process::geteuid().is_root() {
+        let text = "who starts this is not root, and cannot run it as another user";
+        findings.push(Finding::Note(text.to_owned()));
     }
     findings.extend(look_at_services(config));
     let equipment = capacity::equipment(config, workers(config));
@@ -67,7 +73,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings
 }
 
-fn look_at_root(root: &Path, may_write: bool) -> Option<Finding> {
+fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<Finding> {
     let shown = root.display();
     if let Err(error) = Disk::open_root(root) {
         return Some(Finding::Failure(format!("cannot serve {shown}: {error}")));
@@ -76,16 +82,21 @@ fn look_at_root(root: &Path, may_write: bool) -> Option<Finding> {
     if may_write {
         wanted |= Access::WRITE_OK;
     }
-    let error = rustix::fs::access(root, wanted).err()?;
     // What is below may be another matter.
     let what = if may_write {
         "list or write to"
     } else {
         "list"
     };
-    Some(Finding::Note(format!(
-        "this user cannot {what} {shown} itself: {error}"
-    )))
+    let note = match run_as {
+        Some(user) if user.may_reach(root, may_write) != Some(false) => return None,
+        Some(user) => format!("{user} cannot {what} {shown} itself, by its permissions"),
+        None => {
+            let error = rustix::fs::access(root, wanted).err()?;
+            format!("this user cannot {what} {shown} itself: {error}")
+        }
+    };
+    Some(Finding::Note(note))
 }
 
 fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
@@ -128,6 +139,13 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
 
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
+    if file.is_dir() {
+        let text = format!(
+            "cannot open the transfer log {}: it is a directory",
+            file.display()
+        );
+        return Some(Finding::Failure(text));
+    }
     let (place, wanted) = if file.exists() {
         (file, Access::WRITE_OK)
     } else {

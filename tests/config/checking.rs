@@ -64,6 +64,11 @@ fn what_would_fail_is_said_and_is_1() {
             "[log]\ntransfers = \"none/log\"",
             "cannot open the transfer log",
         ),
+        ("[log]\ntransfers = \"root\"", "root: it is a directory"),
+        (
+            "[events]\ncommand = [\"/no/program\"]",
+            "/no/program cannot be run: No such file",
+        ),
         (
             "[[account]]\nname = \"ftp\"\ndirectory = \"none\"",
             "none: No such file",
@@ -130,6 +135,28 @@ fn a_server_that_runs_is_a_note_and_is_not_disturbed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     world.write(&format!("listen = \"{}\"", listener.local_addr().unwrap()));
     assert_eq!(check(&world).0, 0);
+}
+
+#[test]
+fn a_directory_that_another_user_cannot_reach_is_a_note() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let may = |place: &str, mode| {
+        fs::set_permissions(world.path(place), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    world.write("run-as = \"54321:54322\"");
+    for (outer, inner, is_noted) in [
+        (0o755, 0o777, false),
+        (0o755, 0o755, true),
+        (0o700, 0o777, true),
+        (0o711, 0o707, false),
+    ] {
+        may("", outer);
+        may("root", inner);
+        let (code, said) = check(&world);
+        let note = "note: 54321:54322 cannot list or write to";
+        assert_eq!((code, said.contains(note)), (0, is_noted), "{said}");
+    }
 }
 
 #[test]
