@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mioftpd::sandbox::Plan;
 use mioftpd::{ConfigSource, Finding};
 
 use crate::cli::{Failure, Start, Wish};
@@ -21,12 +22,15 @@ pub(crate) const EXAMPLE: &str = {
     ""
 };
 
-/// Reads again what was read at the start; how much is logged is changed here, because it is
-/// the program's and not the server's.
-pub(crate) fn source(wish: Wish) -> ConfigSource {
+/// Reads again what was read at the start; how much is logged is changed here, and what the sandbox
+/// of the start does not allow is said, because these are the program's and not the server's.
+pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
     Arc::new(move || match wish.start() {
         Ok(start) => {
             log::set_max_level(start.log);
+            for lack in plan.lacking_for(&start.config.plan()) {
+                log::warn!("Until the next start {lack}: the sandbox was made without it");
+            }
             Ok(*start.config)
         }
         Err(Failure::Wrong(why) | Failure::Unreadable(why)) => Err(why),

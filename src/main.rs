@@ -74,7 +74,8 @@ fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     let plan = config.plan();
-    let server = Server::bind_with_source(config, configuration::source(wish))?;
+    let source = configuration::source(wish, plan.clone());
+    let server = Server::bind_with_source(config, source)?;
     sandbox::enforce(&plan)?.log();
     Ok(server)
 }

@@ -7,12 +7,14 @@
 pub mod file;
 pub mod password_file;
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
+use crate::net::tls::kept_files;
 use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
@@ -128,16 +130,32 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// What is read again when the operator says so: by their directories, because renewed files
-    /// come by rename.
+    /// What is read again when the operator says so.
     fn add_paths(&self, readable: &mut Vec<PathBuf>, writable: &mut Vec<PathBuf>) {
         match &self.certificate {
             Certificate::Files { certificate, key } => {
-                readable.extend([directory_of(certificate), directory_of(key)]);
+                readable.extend(
+                    [certificate, key]
+                        .into_iter()
+                        .flat_map(|file| places_of(file)),
+                );
             }
             Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
         }
-        readable.extend(self.clients.iter().map(|one| directory_of(&one.file)));
+        readable.extend(self.clients.iter().flat_map(|one| places_of(&one.file)));
+    }
+
+    /// What is made at a start where it is not there.
+    fn made(&self) -> Vec<PathBuf> {
+        match &self.certificate {
+            Certificate::SelfSigned {
+                state: Some(state), ..
+            } => {
+                let (certificate, key) = kept_files(state);
+                vec![state.clone(), certificate, key]
+            }
+            Certificate::SelfSigned { state: None, .. } | Certificate::Files { .. } => Vec::new(),
+        }
     }
 }
 
@@ -258,7 +276,8 @@ impl Config {
         hosts.any(|host| matches!(host, PassiveHost::Name(_)))
     }
 
-    /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce).
+    /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce). To
+    /// be asked for before the server is made, which makes files that are not there.
     pub fn plan(&self) -> Plan {
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
         for (seen, root) in self.roots() {
@@ -273,23 +292,39 @@ impl Config {
         }
         // What a reload reads; and logs, opened again after a rotation, which the directory has to
         // allow.
-        readable.extend(self.sources.iter().map(|file| directory_of(file)));
+        readable.extend(self.sources.iter().flat_map(|file| places_of(file)));
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         let names = self.has_names();
         if names {
             readable.extend(resolver_paths());
         }
+        for paths in [&mut readable, &mut writable] {
+            paths.sort_unstable();
+            paths.dedup();
+        }
+        let logs = self.transfer_logs.iter().map(|log| log.file.clone());
+        let kept = self.tls.iter().flat_map(TlsConfig::made);
+        let made = logs.chain(kept).filter(|path| !path.exists()).collect();
         let ports = self.passive_ports.as_ref();
         Plan {
             run_as: self.run_as.clone(),
             confine: self.sandbox,
             readable,
             writable,
+            made,
             local_sockets: self.events.socket.is_some(),
             names,
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }
     }
+}
+
+/// Where a file is looked for again: in its directory, because a new one comes by rename; and where
+/// it is a link, in that of the file to which it leads, because the link may be what is renewed.
+fn places_of(file: &Path) -> Vec<PathBuf> {
+    let end = fs::canonicalize(file).ok();
+    let places = [Some(directory_of(file)), end.as_deref().map(directory_of)];
+    places.into_iter().flatten().collect()
 }
 
 fn directory_of(file: &Path) -> PathBuf {

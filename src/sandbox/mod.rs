@@ -26,7 +26,7 @@ mod system_calls;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use identity::RunAs;
 pub use names::resolver_paths;
@@ -47,12 +47,41 @@ pub struct Plan {
     pub readable: Vec<PathBuf>,
     /// Files and directories to read and to change.
     pub writable: Vec<PathBuf>,
+    /// Files and directories that were not there, and may have been made meanwhile: they become
+    /// those of `run_as`, who will have to open them again.
+    pub made: Vec<PathBuf>,
     /// Whether Unix sockets will be connected to.
     pub local_sockets: bool,
     /// Whether names of hosts will be looked up; [`resolver_paths`] are to be read then.
     pub names: bool,
     /// Whether ports below 1024 will be listened at later, as passive ones.
     pub low_ports: bool,
+}
+
+impl Plan {
+    /// What another plan has need of and a process that is held to this one cannot do, a sentence
+    /// for each.
+    pub fn lacking_for(&self, other: &Self) -> Vec<String> {
+        if !self.confine {
+            return Vec::new();
+        }
+        let is_below =
+            |paths: &[PathBuf], path: &Path| paths.iter().any(|one| path.starts_with(one));
+        let unread = other.readable.iter().chain(&other.writable);
+        let unread = unread
+            .filter(|path| !is_below(&self.readable, path) && !is_below(&self.writable, path));
+        let unread = unread.map(|path| format!("{} cannot be read", path.display()));
+        let unchanged = other.writable.iter();
+        let unchanged = unchanged
+            .filter(|path| is_below(&self.readable, path) && !is_below(&self.writable, path));
+        let unchanged =
+            unchanged.map(|path| format!("nothing in {} can be changed", path.display()));
+        let mut lacking: Vec<String> = unread.chain(unchanged).collect();
+        if other.names && !self.names {
+            lacking.push("names of hosts cannot be looked up".to_owned());
+        }
+        lacking
+    }
 }
 
 /// Why the process cannot become what it is to be.
@@ -72,7 +101,7 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot give up the rights of root: ")?;
+        f.write_str("cannot run as that user: ")?;
         match self {
             Self::Unknown(what) => f.write_str(what),
             Self::File(path, error) => write!(f, "{path}: {error}"),
@@ -142,7 +171,7 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    if let Some(what) = change.carry_out(kept)? {
+    if let Some(what) = change.carry_out(kept, &plan.made)? {
         report.in_force.push(what);
     } else if privileges::is_root() {
         let text = "the process keeps the rights of root; --run-as USER gives them up";
@@ -182,6 +211,32 @@ mod tests {
         let report = enforce(&Plan::default()).unwrap();
         assert_eq!(report.in_force, <Vec<String>>::new());
         assert_eq!(status(), before);
+    }
+
+    #[test]
+    fn another_plan_may_need_more() {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
+        let plan = |readable, writable, names| Plan {
+            confine: true,
+            readable: paths(readable),
+            writable: paths(writable),
+            names,
+            ..Plan::default()
+        };
+        let first = plan(&["/srv/a", "/etc/x"], &["/srv/b"], false);
+        assert_eq!(first.lacking_for(&first), <Vec<String>>::new());
+        let less = plan(&["/srv/a/below", "/srv/b"], &["/srv/b/below"], false);
+        assert_eq!(first.lacking_for(&less), <Vec<String>>::new());
+        let more = plan(&["/srv/ab"], &["/srv/a", "/srv/c"], true);
+        let expected = [
+            "/srv/ab cannot be read",
+            "/srv/c cannot be read",
+            "nothing in /srv/a can be changed",
+            "names of hosts cannot be looked up",
+        ];
+        assert_eq!(first.lacking_for(&more), expected);
+        let free = Plan::default();
+        assert_eq!(free.lacking_for(&more), <Vec<String>>::new());
     }
 
     #[test]

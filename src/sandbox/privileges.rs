@@ -5,6 +5,8 @@
 //! signals, which these plain system calls do not. Who is to be covered is started later.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
@@ -55,7 +57,7 @@ impl Change {
 
     /// Groups before the group and the group before the user: each takes the right to the next.
     /// Then it looks whether it holds. What it has become, in words.
-    pub(super) fn carry_out(self, kept: Kept) -> Result<Option<String>, Error> {
+    pub(super) fn carry_out(self, kept: Kept, made: &[PathBuf]) -> Result<Option<String>, Error> {
         use rustix::thread::{
             set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
         };
@@ -65,6 +67,7 @@ impl Change {
         let refused = |what| move |errno: Errno| Error::Refused(what, errno.into());
         let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
         let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        hand_over(made, uid, gid);
         set_thread_groups(&groups).map_err(refused("setgroups"))?;
         set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
         // They go with the user else, also the one for low ports.
@@ -78,6 +81,20 @@ impl Change {
         }
         verify(user, group, &groups)?;
         Ok(Some(format!("user {uid}, group {gid}")))
+    }
+}
+
+/// What root has made for the server the user has to open again. Links are left as they are: who
+/// knows where they lead.
+fn hand_over(made: &[PathBuf], user: u32, group: u32) {
+    for path in made {
+        let is_ours = |found: fs::Metadata| found.uid() == 0 && (found.is_file() || found.is_dir());
+        if !fs::symlink_metadata(path).is_ok_and(is_ours) {
+            continue;
+        }
+        if let Err(error) = std::os::unix::fs::lchown(path, Some(user), Some(group)) {
+            log::warn!("{} stays root's: {error}", path.display());
+        }
     }
 }
 

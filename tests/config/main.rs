@@ -12,6 +12,8 @@ mod support;
 
 mod accounts;
 mod checking;
+#[cfg(feature = "sandbox")]
+mod confined;
 mod events;
 mod layers;
 mod limits;

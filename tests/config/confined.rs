@@ -1,0 +1,82 @@
+//! A configuration that is read again by a server in its sandbox: what was made to be renewed is
+//! found, and what is out of reach is said.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::geteuid;
+
+use crate::reloading::{READ, change};
+use crate::support::until;
+use crate::world::World;
+
+#[test]
+fn what_is_out_of_reach_until_the_next_start_is_said() {
+    let world = World::new();
+    let anonymous = |more: &str| format!("[[account]]\nname = \"anonymous\"\n{more}");
+    let server = world.start(&anonymous("permissions = \"read\""));
+    change(&world, &server, &anonymous("permissions = \"all\""), READ);
+    let said = server.wait_for_log("Until the next start nothing in ");
+    assert!(
+        said.contains("root can be changed: the sandbox was made without it"),
+        "{said}"
+    );
+    let other = tempfile::tempdir().unwrap();
+    let directory = format!("directory = \"{}\"", other.path().display());
+    change(&world, &server, &anonymous(&directory), READ);
+    server.wait_for_log(&format!("{} cannot be read", other.path().display()));
+}
+
+/// As certbot has it: links to files in another directory, and new links to new files.
+#[cfg(feature = "tls")]
+#[test]
+fn a_renewed_certificate_is_found_behind_its_links() {
+    use std::os::unix::fs::symlink;
+
+    use crate::secure::Secure;
+
+    let world = World::new();
+    let (live, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let renew = |number: u32| {
+        let certificate = crate::tls::make_files(&world);
+        for name in ["cert", "key"] {
+            let file = archive.path().join(format!("{name}{number}.pem"));
+            fs::rename(world.path(format!("{name}.pem")), &file).unwrap();
+            symlink(file, live.path().join("new")).unwrap();
+            let link = live.path().join(format!("{name}.pem"));
+            fs::rename(live.path().join("new"), link).unwrap();
+        }
+        certificate
+    };
+    let text = format!(
+        "[tls]\ncertificate = \"{0}/cert.pem\"\nkey = \"{0}/key.pem\"",
+        live.path().display()
+    );
+    let first = renew(1);
+    let server = world.start(&text);
+    assert_eq!(Secure::auth(&server, None).certificate(), first);
+    let second = renew(2);
+    change(&world, &server, &text, "The certificate was read again");
+    assert_eq!(Secure::auth(&server, None).certificate(), second);
+}
+
+#[test]
+fn what_root_has_made_can_be_opened_again() {
+    if !geteuid().is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    let world = World::new();
+    for place in ["", "root"] {
+        fs::set_permissions(world.path(place), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let text = "run-as = \"54321:54322\"\n[log]\ntransfers = \"xferlog\"\n";
+    let server = world.start(text);
+    server.login().retrieve("f");
+    change(&world, &server, text, READ);
+    server.login().store("new", b"content");
+    until("the log", || {
+        let log = fs::read_to_string(world.path("xferlog")).unwrap();
+        (log.lines().count() == 2).then_some(())
+    });
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
