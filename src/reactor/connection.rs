@@ -271,7 +271,7 @@ impl Connection {
                 Deadline::Linger => return Err(CloseReason::Finished),
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => return Err(CloseReason::NotSecured),
-                Deadline::Pace => self.resume(),
+                Deadline::Pace => self.resume(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
