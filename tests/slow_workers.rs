@@ -220,6 +220,25 @@ fn what_is_read_slowly_comes_whole() {
     }
 }
 
+/// As every job does where there are no workers.
+#[test]
+fn what_came_in_time_counts_where_a_job_has_kept_the_loop() {
+    let attempt = |scene: &Scene| {
+        let mut control = Control::login(scene.address);
+        let data = control.passive();
+        control.command("STOR new", 150);
+        let kept = scene.workers.0.lock().unwrap();
+        // The loop comes to the jobs, and no further.
+        let mut is_early = control.has_reply(STALL / 5);
+        data.send(b"content");
+        is_early |= control.has_reply(STALL * 3);
+        drop(kept);
+        // On a machine that is slow its time was over before.
+        control.expect_one_of(&[226, 426]).code == 226 && !is_early
+    };
+    beside(|scene| until("an upload", || attempt(scene).then_some(())));
+}
+
 #[test]
 fn a_transfer_that_may_not_be_faster_is_not_too_slow() {
     beside(|scene| {
