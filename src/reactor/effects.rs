@@ -90,13 +90,18 @@ impl Connection {
     pub(super) fn submit(&mut self, work: Work, services: &mut Services) {
         self.ticket = self.ticket.wrapping_add(1);
         services.runner.submit(Job {
-            tag: Tag {
-                owner: self.key().to_owner(),
-                ticket: self.ticket,
-            },
+            tag: self.tag(),
             storage: Arc::clone(&self.storage),
             work,
         });
+    }
+
+    /// Of the job that counts now.
+    pub(super) const fn tag(&self) -> Tag {
+        Tag {
+            owner: self.key().to_owner(),
+            ticket: self.ticket,
+        }
     }
 
     /// Lets go of everything on the data side; a job that is out is not awaited any more.

@@ -5,12 +5,15 @@
 //! it is told to.
 //!
 //! - `transfers`: a disk that hangs, of which nobody is the worse but who waits for it.
+//! - `logins`: a lane of logins that is full.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "hashed-passwords")]
+mod logins;
 mod transfers;
 
 use std::fs;
@@ -20,7 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::limits::{CHUNK_BYTES, INLINE_BYTES, Timings};
 use mioftpd::net::{AddressRules, PassiveAddresses, PassivePorts, SystemNetwork};
 use mioftpd::observe::Records;
@@ -30,6 +33,10 @@ use mioftpd::storage::Disk;
 use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner, Work};
 use support::DEADLINE;
+
+/// Of the password of the account `ann`, "secret", as cheap as it can be.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 const STALL: Duration = Duration::from_millis(100);
 
@@ -120,8 +127,12 @@ fn accounts() -> Accounts {
         rate_down: Some(5),
         ..Account::with_password("slow", "secret")
     };
+    let mut ann = Account::with_password("ann", "secret");
+    if let Ok(secret) = Secret::hashed(HASH) {
+        ann.secret = secret;
+    }
     let anybody = Account::anonymous(Permissions::ALL);
-    Accounts::new().with(anybody).with(slow)
+    Accounts::new().with(anybody).with(slow).with(ann)
 }
 
 /// Runs a test beside a server, which is stopped then, also where the test fails.
