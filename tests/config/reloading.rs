@@ -6,7 +6,7 @@ use crate::support::{Control, Server, connect_from, until};
 use crate::world::World;
 
 /// Has another file read, and waits until `said` is in the log.
-fn change(world: &World, server: &Server, text: &str, said: &str) {
+pub(crate) fn change(world: &World, server: &Server, text: &str, said: &str) {
     let before = server.log().matches(said).count();
     world.write(text);
     server.hang_up();
@@ -15,7 +15,7 @@ fn change(world: &World, server: &Server, text: &str, said: &str) {
     });
 }
 
-const READ: &str = "The configuration was read again";
+pub(crate) const READ: &str = "The configuration was read again";
 const KEPT: &str = "The old configuration stays, because the new one is no good";
 
 #[test]
