@@ -89,17 +89,17 @@ impl Client {
     }
 
     /// Begins an upload.
-    fn begin(&mut self, name: &str) -> io::Result<TcpStream> {
+    fn begin(&mut self, command: &str) -> io::Result<TcpStream> {
         let reply = self.command("EPSV")?;
         let port = reply.split('|').nth(3).and_then(|port| port.parse().ok());
         let data = TcpStream::connect((self.address.ip(), port.unwrap()))?;
-        let reply = self.command(&format!("STOR {name}"))?;
+        let reply = self.command(command)?;
         assert!(reply.starts_with("150"), "{reply}");
         Ok(data)
     }
 
     fn store(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut data = self.begin(name)?;
+        let mut data = self.begin(&format!("STOR {name}"))?;
         data.write_all(bytes)?;
         drop(data);
         let reply = self.reply()?;
@@ -140,10 +140,14 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
                 }
             });
         }
-        // And one that is surely in the middle.
-        let mut slow = Client::login(address).unwrap();
-        let mut data = slow.begin("slow").unwrap();
-        data.write_all(b"half").unwrap();
+        // And those that are surely in the middle.
+        let mut in_the_middle = Vec::new();
+        for command in ["STOR slow", "STOU unique"] {
+            let mut slow = Client::login(address).unwrap();
+            let mut data = slow.begin(command).unwrap();
+            data.write_all(b"half").unwrap();
+            in_the_middle.push((slow, data));
+        }
         for _ in 0..200 {
             confirmations.recv_timeout(DEADLINE).unwrap();
         }
@@ -153,7 +157,9 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
     let server = starter.start();
     // Hidden from the first moment on.
     let listed = server.login().command("STAT /", 213).lines.join("\n");
-    assert!(!listed.contains(".mioftpd"), "{listed}");
+    for left in [".mioftpd", "slow", "unique"] {
+        assert!(!listed.contains(left), "{listed}");
+    }
     server.wait_for_log("Removed what ");
     let confirmed = confirmed.into_inner().unwrap();
     for name in server.names() {
@@ -182,7 +188,7 @@ fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
     // What comes from here on is for the second to find.
     first.wait_for_log("Removed what 1 unfinished uploads had left; 0 are in use");
     let mut client = Client::login(first.address()).unwrap();
-    let mut data = client.begin("file").unwrap();
+    let mut data = client.begin("STOR file").unwrap();
     data.write_all(b"half").unwrap();
     std::fs::create_dir(first.file("below")).unwrap();
     std::fs::write(first.file("below").join(LEFT), "of one that was killed").unwrap();

@@ -149,6 +149,14 @@ pub const JOBS_WAITING: usize = 4096;
 /// the usual hashes, so that who is let wait has an answer before its login is due.
 pub const LOGINS_WAITING: usize = 256;
 
+/// How many of them one address may have, where so many wait in all: no more than could still come.
+/// Alone it gets half of the places, which is a company's morning; and the more addresses flood, the
+/// less each of them gets, so that it takes hundreds to keep the lane full. An IPv6 client counts as
+/// its /64.
+pub const fn logins_of_one(waiting: usize) -> usize {
+    LOGINS_WAITING.saturating_sub(waiting)
+}
+
 /// Threads that hash passwords. One: each takes a hash's memory, some 20 MiB by default, and all
 /// of a processor.
 pub const LOGIN_WORKERS: usize = 1;

@@ -19,7 +19,8 @@ pub struct Timings {
     /// From the 234, or the connection, to the end of the TLS handshake; and for a proxy to say for
     /// whom it has connected.
     pub handshake: Duration,
-    /// Between two bytes of a transfer.
+    /// Between two bytes of a transfer, of what is up to the client: the server's own work, such as
+    /// reading from a slow disk or putting an upload in its place, may take longer.
     pub data_stall: Duration,
     /// With replies unread, until the client takes the next byte.
     pub reply_stall: Duration,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::data::DataChannel;
 use super::key::Key;
@@ -59,6 +59,9 @@ impl fmt::Display for CloseReason {
         }
     }
 }
+
+/// A data connection that is ready when its time is over has had no turn yet; it has one within this.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 /// What comes of a visit: the connection goes on, or is to be closed.
 pub(super) type Visit = Result<(), CloseReason>;
@@ -271,8 +274,12 @@ impl Connection {
                 Deadline::Linger => return Err(CloseReason::Finished),
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => return Err(CloseReason::NotSecured),
-                Deadline::Pace => self.resume(),
+                Deadline::Pace => self.resume(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
+                // It has done its part, and the loop comes late: it has its turn first.
+                Deadline::DataStall if self.wants(Turn::Data) => {
+                    self.deadlines.set(deadline, services.now + A_MOMENT);
+                }
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }
         }

@@ -62,6 +62,7 @@ impl Connection {
     fn end_input(&mut self, services: &mut Services) {
         self.phase = Phase::HalfOpen;
         self.ready.readable = false;
+        self.let_clock_go_on(services);
         self.converse(services, Session::input_ended);
     }
 

@@ -3,7 +3,8 @@
 //! Two machines side by side. The [`Link`] is the socket: a passive listener, an address to
 //! connect to, or a stream. The [`Motion`] is the transfer: opened first, begun when the
 //! 150 is said, joined to the link's stream when there is one. While a worker has the transfer,
-//! both its stream and its file are there; the latch stays here and gathers the events.
+//! both its stream and its file are there; the latch stays here and gathers the events, and so does
+//! what is left of the client's time, of which the server's own work takes none.
 
 use std::net::IpAddr;
 
@@ -11,7 +12,7 @@ use super::latch::Latch;
 use super::preamble::Incoming;
 use super::services::Services;
 use crate::net::{Listener, PortLease, Stream};
-use crate::session::Ending;
+use crate::session::{Ending, Left};
 use crate::transfer::{Interest, Source, Transfer};
 
 /// The socket that the next transfer will use.
@@ -39,9 +40,10 @@ pub(super) enum Link {
 ///
 /// ```text
 ///   Idle ──▶ Opening ──▶ Opened ──150──▶ Begun ──link open──▶ Here ◀──slice──▶ Away
-///                                                 last byte of an upload ▼      │
-///                                                                    Received ──┘ commit
-///   cut:  Begun, Here, Received ──▶ Discarding ──▶ Idle
+///                                             Resting ◀──rate──▶│               │
+///                                       last byte of an upload ▼               │
+///                                                          Received ───commit──┘
+///   cut:  Begun, Here, Resting, Received ──▶ Discarding ──▶ Idle
 ///         Away ──▶ Recalled ──comes back──▶ Discarding, or Idle where it was done already
 /// ```
 #[derive(Default)]
@@ -57,8 +59,10 @@ pub(super) enum Motion {
     Begun(Source),
     /// On the loop, waiting for this.
     Here(Box<Transfer>, Interest),
+    /// On the loop, and has moved what it may for now.
+    Resting(Box<Transfer>, Left),
     /// On a worker.
-    Away,
+    Away(Left),
     /// An upload has all its bytes, and is committed if the control connection still stands.
     Received(Box<Transfer>),
     /// On a worker, and to be cut when it comes back.

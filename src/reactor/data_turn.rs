@@ -11,7 +11,7 @@ use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::{Channel, Stream};
-use crate::session::{Deadline, Ending, Report};
+use crate::session::{Deadline, Ending, Left, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Source, Transfer, Verdict};
 use crate::workers::Work;
@@ -180,7 +180,8 @@ impl Connection {
         match std::mem::take(&mut data.motion) {
             Motion::Here(mut transfer, interest) if ready.has(interest) => {
                 if let Err(at) = transfer.grant(services.now) {
-                    data.motion = Motion::Here(transfer, Interest::Later);
+                    let left = self.hold_clock(services);
+                    self.data().motion = Motion::Resting(transfer, left);
                     return self.deadlines.set(Deadline::Pace, at);
                 }
                 let verdict = transfer.slice(INLINE_BYTES, Wait::Never, &mut services.scratch);
@@ -194,11 +195,13 @@ impl Connection {
     }
 
     /// A transfer that has moved what it might may go on.
-    pub(super) fn resume(&mut self) {
-        if let Some(data) = self.data.as_deref_mut()
-            && let Motion::Here(_, interest @ Interest::Later) = &mut data.motion
-        {
-            *interest = Interest::Now;
+    pub(super) fn resume(&mut self, services: &Services) {
+        self.let_clock_go_on(services);
+        if let Some(data) = self.data.as_deref_mut() {
+            data.motion = match std::mem::take(&mut data.motion) {
+                Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
+                motion => motion,
+            };
         }
     }
 
@@ -255,10 +258,29 @@ impl Connection {
     /// A worker has it now. What the kernel says meanwhile is gathered in the latch; so the latch
     /// starts empty, and a worker that says "would block" needs not be believed blindly.
     fn hand_over(&mut self, work: Work, services: &mut Services) {
+        let left = self.hold_clock(services);
         let data = self.data();
         data.ready = Latch::default();
-        data.motion = Motion::Away;
+        data.motion = Motion::Away(left);
         self.submit(work, services);
+    }
+
+    /// What follows takes the server's time: none of it is the client's fault, however slow the disk
+    /// is. But where nobody is left to hear how it went, the clock is what ends it.
+    fn hold_clock(&mut self, services: &Services) -> Left {
+        if self.phase == Phase::Open {
+            self.deadlines.hold(services.now)
+        } else {
+            Left::default()
+        }
+    }
+
+    /// It is the client's turn again, or the client is gone.
+    pub(super) fn let_clock_go_on(&mut self, services: &Services) {
+        let motion = self.data.as_mut().map(|data| &mut data.motion);
+        if let Some(Motion::Away(left) | Motion::Resting(_, left)) = motion {
+            self.deadlines.go_on(std::mem::take(left), services.now);
+        }
     }
 
     /// Cuts the transfer: its data connection now, its file where one may wait for it.
@@ -267,10 +289,10 @@ impl Connection {
         data.unlink(services);
         let (moved, source) = match std::mem::take(&mut data.motion) {
             Motion::Opened(source) | Motion::Begun(source) => (0, source),
-            Motion::Here(transfer, _) | Motion::Received(transfer) => {
-                (transfer.moved(), transfer.cut())
-            }
-            Motion::Away => {
+            Motion::Here(transfer, _)
+            | Motion::Resting(transfer, _)
+            | Motion::Received(transfer) => (transfer.moved(), transfer.cut()),
+            Motion::Away(_) => {
                 data.motion = Motion::Recalled(ending);
                 return;
             }

@@ -17,7 +17,7 @@ use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
 use crate::session::{Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
-use crate::transfer::{Need, Opened, Plan, Source, Verdict};
+use crate::transfer::{Need, Opened, Plan, Source, Transfer, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
 
 impl Connection {
@@ -64,18 +64,7 @@ impl Connection {
             Outcome::Entry(entry) => self.report(Report::Entry(entry), services),
             Outcome::Described(lines) => self.report(Report::Described(lines), services),
             Outcome::Opened(opened) => self.opened(opened, services),
-            Outcome::Sliced(transfer, verdict) => match self.data().motion {
-                Motion::Recalled(ending) => match verdict {
-                    // It was quicker than whoever wanted to cut it.
-                    Verdict::Done | Verdict::Failed(_) => self.proceed(transfer, verdict, services),
-                    _ => {
-                        let moved = transfer.moved();
-                        self.data().motion = Motion::Discarding(ending, moved);
-                        self.submit(Work::Discard(transfer.cut()), services);
-                    }
-                },
-                _ => self.proceed(transfer, verdict, services),
-            },
+            Outcome::Sliced(transfer, verdict) => self.sliced(transfer, verdict, services),
             Outcome::Discarded => match self.data().motion {
                 Motion::Discarding(ending, moved) => self.finish(ending, moved, services),
                 _ => self.report(Report::Dropped, services),
@@ -84,17 +73,35 @@ impl Connection {
         }
     }
 
+    fn sliced(&mut self, transfer: Box<Transfer>, verdict: Verdict, services: &mut Services) {
+        self.let_clock_go_on(services);
+        let is_over = matches!(verdict, Verdict::Done | Verdict::Failed(_));
+        match self.data().motion {
+            // Else it was quicker than whoever wanted to cut it.
+            Motion::Recalled(ending) if !is_over => {
+                self.data().motion = Motion::Discarding(ending, transfer.moved());
+                self.submit(Work::Discard(transfer.cut()), services);
+            }
+            _ => self.proceed(transfer, verdict, services),
+        }
+    }
+
     /// Sends a job on its way; its completion is the one that counts now.
     pub(super) fn submit(&mut self, work: Work, services: &mut Services) {
         self.ticket = self.ticket.wrapping_add(1);
         services.runner.submit(Job {
-            tag: Tag {
-                owner: self.key().to_owner(),
-                ticket: self.ticket,
-            },
+            tag: self.tag(),
             storage: Arc::clone(&self.storage),
             work,
         });
+    }
+
+    /// Of the job that counts now.
+    pub(super) const fn tag(&self) -> Tag {
+        Tag {
+            owner: self.key().to_owner(),
+            ticket: self.ticket,
+        }
     }
 
     /// Lets go of everything on the data side; a job that is out is not awaited any more.
@@ -106,9 +113,9 @@ impl Connection {
         self.ticket = self.ticket.wrapping_add(1);
         match data.motion {
             Motion::Opened(source) | Motion::Begun(source) => services.discard(source),
-            Motion::Here(transfer, _) | Motion::Received(transfer) => {
-                services.discard(transfer.cut());
-            }
+            Motion::Here(transfer, _)
+            | Motion::Resting(transfer, _)
+            | Motion::Received(transfer) => services.discard(transfer.cut()),
             _ => {}
         }
     }

@@ -43,13 +43,12 @@ impl Latch {
             Interest::Now => true,
             Interest::Readable => self.readable,
             Interest::Writable => self.writable,
-            Interest::Later => false,
         }
     }
 
     pub(super) const fn clear(&mut self, interest: Interest) {
         match interest {
-            Interest::Now | Interest::Later => {}
+            Interest::Now => {}
             Interest::Readable => self.readable = false,
             Interest::Writable => self.writable = false,
         }

@@ -1,14 +1,39 @@
 //! From a PASS to the account: whether it is they, without anybody waiting for it.
 //!
 //! A password that need not be hashed is compared at once. Others wait for their turn in a lane of
-//! their own, and only so many: hashing is what a flood of logins could buy cheapest. A banned
-//! address has nothing hashed, and PAM is not asked about it.
+//! their own, and only so many, of all and of each address: hashing is what a flood of logins could
+//! buy cheapest. A banned address has nothing hashed, and PAM is not asked about it.
 
 use super::connection::Connection;
 use super::services::Services;
-use crate::auth::{Check, Credentials, Denial, Verification, Verified};
-use crate::limits::LOGINS_WAITING;
-use crate::workers::{Outcome, Work};
+use crate::auth::{Check, Credentials, Denial, Site, Verification, Verified};
+use crate::limits::logins_of_one;
+use crate::workers::{Completion, Outcome, Tag, Work};
+
+/// Passwords that are being hashed, or wait for it: the job of each, and from where it is. The client
+/// may have left; the lane has it all the same.
+#[derive(Debug, Default)]
+pub(super) struct Lane(Vec<(Tag, Site)>);
+
+impl Lane {
+    fn has_room_for(&self, site: Site) -> bool {
+        let own = self.0.iter().filter(|(_, other)| *other == site).count();
+        own < logins_of_one(self.0.len())
+    }
+
+    fn enter(&mut self, tag: Tag, site: Site) {
+        self.0.push((tag, site));
+    }
+
+    /// A job has come back, whoever it was for.
+    pub(super) fn leave(&mut self, completion: &Completion) {
+        if matches!(completion.outcome, Outcome::Verified(_))
+            && let Some(index) = self.0.iter().position(|(tag, _)| *tag == completion.tag)
+        {
+            self.0.swap_remove(index);
+        }
+    }
+}
 
 impl Connection {
     pub(super) fn verify(&mut self, credentials: Credentials, services: &mut Services) {
@@ -16,13 +41,10 @@ impl Connection {
         if self.is_banned(services) {
             return self.refuse(Denial::Banned, services);
         }
-        match services
-            .settings
-            .accounts
-            .check(credentials, self.peer.ip())
-        {
+        let from = self.peer.ip();
+        match services.settings.accounts.check(credentials, from) {
             Check::Done(account) => self.verified(account.as_deref(), services),
-            Check::Slow(_) if services.verifying >= LOGINS_WAITING => {
+            Check::Slow(_) if !services.lane.has_room_for(Site::of(from)) => {
                 self.refuse(Denial::Busy, services);
             }
             Check::Slow(verification) => self.have_verified(verification, services),
@@ -39,16 +61,7 @@ impl Connection {
     }
 
     fn have_verified(&mut self, verification: Verification, services: &mut Services) {
-        services.verifying += 1;
         self.submit(Work::Verify(verification), services);
-    }
-}
-
-impl Services {
-    /// A job has come back, whoever it was for.
-    pub(super) const fn count(&mut self, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Verified(_)) {
-            self.verifying = self.verifying.saturating_sub(1);
-        }
+        services.lane.enter(self.tag(), Site::of(self.peer.ip()));
     }
 }

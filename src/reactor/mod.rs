@@ -213,7 +213,7 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         self.services.runner.collect(&mut completions);
         for completion in completions.drain(..) {
-            self.services.count(&completion.outcome);
+            self.services.lane.leave(&completion);
             let key = Key::from_owner(completion.tag.owner);
             if self.connections.get_mut(key).is_none() {
                 effects::put_away(completion.outcome, &mut self.services);

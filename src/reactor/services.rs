@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::Protocol;
 use super::key::Key;
+use super::logins::Lane;
 use super::{Homes, Parts};
 use crate::auth::Throttle;
 use crate::errand::Errand;
@@ -40,8 +41,7 @@ pub(super) struct Services {
     pub(super) places: Places,
     /// What is remembered of addresses.
     pub(super) throttle: Throttle,
-    /// Passwords that are being hashed, or wait for it.
-    pub(super) verifying: usize,
+    pub(super) lane: Lane,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock, as it was within the last second: dates are shown to the minute.
@@ -81,7 +81,7 @@ impl Services {
             acceptor: parts.acceptor,
             places,
             throttle: Throttle::new(),
-            verifying: 0,
+            lane: Lane::default(),
             now,
             unix_time,
             unix_time_read: now,

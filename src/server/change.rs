@@ -15,6 +15,7 @@ impl Server {
         let present = || Present {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
+            usages: self.usages.clone(),
             now: self.reactor.unix_time(),
         };
         if asked {
@@ -44,6 +45,10 @@ impl Server {
             self.reactor.renew(acceptor);
             log::info!("The certificate was read again");
         }
+        let homes = homes.map(|(homes, usages)| {
+            self.usages = usages;
+            homes
+        });
         let mode = mode(&config);
         let equipment = capacity::equipment(&config, workers(&config));
         self.reactor.change(Change {

@@ -3,9 +3,11 @@
 //!
 //! Directories are opened once, at the start, however many accounts share them. Where somebody may
 //! write, what was left unfinished there is removed; where an account has a quota, its files are
-//! counted: both later, on threads that nobody waits for.
+//! counted: both later, on threads that nobody waits for. When other files are to be seen while the
+//! server runs, what is counted stays so, and who is in goes on to count.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 use std::{io, thread};
@@ -22,19 +24,34 @@ pub(super) struct Opened {
     /// What accounts see that have nothing of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) homes: Homes,
+    pub(super) usages: Usages,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) counts: Vec<Count>,
 }
 
-/// By the directory that an account has of its own.
-type ByRoot<'a, T> = HashMap<Option<&'a Path>, T>;
+/// Device and inode of a directory. As long as somebody has it open no other can have them.
+type Identity = (u64, u64);
 
-/// Opens it.
-pub(super) fn open(config: &Config) -> Result<Opened, Error> {
-    let mut disks: ByRoot<'_, Arc<dyn Storage>> = HashMap::new();
+/// What is counted of each directory, whatever names it has, and whoever writes there.
+pub(super) type Usages = HashMap<Identity, Arc<Usage>>;
+
+/// A directory that is open.
+struct Place {
+    disk: Arc<dyn Storage>,
+    identity: Identity,
+}
+
+/// By the directory that an account has of its own.
+type Places<'a> = HashMap<Option<&'a Path>, Place>;
+
+/// Opens it. What is counted at `present` is not counted again.
+pub(super) fn open(config: &Config, present: &Usages) -> Result<Opened, Error> {
+    let mut places = Places::new();
     let mut sweeps = Vec::new();
     for (seen, root) in config.roots() {
-        let disk = Disk::open_root(root).map_err(|error| Error::Root(root.to_owned(), error))?;
+        let cannot = |error| Error::Root(root.to_owned(), error);
+        let disk = Disk::open_root(root).map_err(cannot)?;
+        let identity = disk.identity().map_err(cannot)?;
         // Whoever serves a directory that nobody may write to does not expect files to go from it.
         if config.remove_unfinished && config.accounts.may_write(seen) {
             sweeps.push(disk.sweep());
@@ -43,43 +60,57 @@ pub(super) fn open(config: &Config) -> Result<Opened, Error> {
             durability: config.durability,
             free_space_floor: config.free_space_floor,
         };
-        disks.insert(seen, Arc::new(disk.with_policy(policy)));
+        let disk = Arc::new(disk.with_policy(policy));
+        places.insert(seen, Place { disk, identity });
     }
-    let (homes, counts) = homes(config, &disks);
-    let nothing = || Arc::new(Nothing) as Arc<dyn Storage>;
-    let storage = disks.remove(&None).unwrap_or_else(nothing);
+    let (usages, counts) = usages(config, &places, present);
+    let homes = homes(config, &places, &usages);
+    let storage: Arc<dyn Storage> = match places.remove(&None) {
+        Some(place) => place.disk,
+        None => Arc::new(Nothing),
+    };
     Ok(Opened {
         storage,
         homes,
+        usages,
         sweeps,
         counts,
     })
 }
 
-/// Which of them each account sees, and what is to be counted for that.
-fn homes(config: &Config, disks: &ByRoot<'_, Arc<dyn Storage>>) -> (Homes, Vec<Count>) {
-    let mut usages: ByRoot<'_, Arc<Usage>> = HashMap::new();
+/// What is to be counted of which directories, and by whom it has not been.
+fn usages(config: &Config, places: &Places<'_>, present: &Usages) -> (Usages, Vec<Count>) {
+    let (mut usages, mut counts) = (Usages::new(), Vec::new());
     for account in config.accounts.iter() {
-        if quota(account).is_limited() {
-            usages.entry(account.root.as_deref()).or_default();
+        let place = places.get(&account.root.as_deref());
+        let Some(place) = place.filter(|_| quota(account).is_limited()) else {
+            continue;
+        };
+        if let Entry::Vacant(entry) = usages.entry(place.identity) {
+            let usage = present.get(&place.identity).cloned().unwrap_or_default();
+            if usage.is_unknown() {
+                let (usage, disk) = (Arc::clone(&usage), Arc::clone(&place.disk));
+                counts.push(Count { usage, disk });
+            }
+            entry.insert(usage);
         }
     }
+    (usages, counts)
+}
+
+/// Which of them each account sees.
+fn homes(config: &Config, places: &Places<'_>, usages: &Usages) -> Homes {
     let home = |account: &Arc<Account>| {
-        let root = account.root.as_deref();
-        let disk = Arc::clone(disks.get(&root)?);
-        let home: Arc<dyn Storage> = match usages.get(&root) {
+        let place = places.get(&account.root.as_deref())?;
+        let disk = Arc::clone(&place.disk);
+        let home: Arc<dyn Storage> = match usages.get(&place.identity) {
             // Those without a quota change what those with one have left.
             Some(usage) => Arc::new(Metered::new(disk, Arc::clone(usage), quota(account))),
             None => disk,
         };
         Some((account.name.clone(), home))
     };
-    let homes = config.accounts.iter().filter_map(home).collect();
-    let count = |(root, usage)| {
-        let disk = Arc::clone(disks.get(&root)?);
-        Some(Count { usage, disk })
-    };
-    (homes, usages.into_iter().filter_map(count).collect())
+    config.accounts.iter().filter_map(home).collect()
 }
 
 /// Whether an account sees other files in one than in the other, or with another quota.
@@ -96,15 +127,15 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
     seen(one) != seen(other)
 }
 
-/// Opens what accounts see while a server runs. What a quota is for is counted anew; those who are
+/// Opens what accounts see while a server runs. What gets its first quota is counted; those who are
 /// in go on with what they have.
-pub(super) fn reopen(config: &Config) -> Result<Homes, String> {
-    let opened = open(config).map_err(|error| error.to_string())?;
+pub(super) fn reopen(config: &Config, present: &Usages) -> Result<(Homes, Usages), String> {
+    let opened = open(config, present).map_err(|error| error.to_string())?;
     for count in opened.counts {
         let cannot = |error| format!("cannot count what a quota is for: {error}");
         count.start().map_err(cannot)?;
     }
-    Ok(opened.homes)
+    Ok((opened.homes, opened.usages))
 }
 
 const fn quota(account: &Account) -> Quota {

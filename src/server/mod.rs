@@ -33,6 +33,7 @@ use crate::session::Mode;
 use crate::storage::Umask;
 use crate::workers::Sweeper;
 pub use check::{Finding, check};
+use homes::Usages;
 use listening::Wanted;
 use opening::{
     Later, Surroundings, acceptor_for, event_monitor_for, passive_addresses_for, passive_ports_for,
@@ -105,6 +106,7 @@ pub struct Server {
     reload: Reload,
     /// What is in force.
     config: Config,
+    usages: Usages,
     /// Asked for once, while nobody makes files.
     umask: Umask,
     manager: ServiceManager,
@@ -193,7 +195,7 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = homes::open(&config)?;
+        let opened = homes::open(&config, &Usages::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
         let connections = capacity::connections(&config, mode, equipment);
@@ -236,6 +238,7 @@ impl Server {
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
+            usages: opened.usages,
             umask,
             manager: ServiceManager::none(),
             resolver: Resolver::new(Waker::clone(&handle.waker)),

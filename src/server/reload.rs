@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
+use super::homes::Usages;
 use super::{homes, tls};
 use crate::config::Config;
 #[cfg(feature = "config")]
@@ -24,8 +25,8 @@ pub(super) struct Found {
     pub(super) config: Config,
     /// What secures connections from now on; `None`: as before.
     pub(super) acceptor: Option<Acceptor>,
-    /// Which files each account sees from now on; `None`: as before.
-    pub(super) homes: Option<Homes>,
+    /// Which files each account sees from now on, and what is counted of them; `None`: as before.
+    pub(super) homes: Option<(Homes, Usages)>,
 }
 
 /// What a server has, for what is found to come after it.
@@ -33,6 +34,7 @@ pub(super) struct Found {
 pub(super) struct Present {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
+    pub(super) usages: Usages,
     pub(super) now: i64,
 }
 
@@ -133,7 +135,7 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     }
     let acceptor = find_acceptor(&config, present)?;
     let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
-        Some(homes::reopen(&config)?)
+        Some(homes::reopen(&config, &present.usages)?)
     } else {
         None
     };

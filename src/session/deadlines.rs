@@ -3,7 +3,7 @@
 //! No callbacks: who owns the table asks for the earliest, sleeps, and then takes what is
 //! due. Time comes in as an argument.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Something that must have happened by some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Deadline {
     Penalty,
     /// The data connection stands.
     DataConnect,
-    /// The next byte of a transfer has moved.
+    /// The next byte of a transfer has moved; not while the server itself works on it.
     DataStall,
     /// A transfer that has moved what it might may go on; not a limit, and nobody's fault.
     Pace,
@@ -47,6 +47,10 @@ const ALL: [Deadline; COUNT] = [
     Deadline::Linger,
 ];
 
+/// What is left of a client's time, while it stands still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left(Option<(Deadline, Duration)>);
+
 /// The deadlines of one connection.
 #[derive(Debug, Default)]
 pub struct Deadlines([Option<Instant>; COUNT]);
@@ -70,6 +74,22 @@ impl Deadlines {
     /// Takes all away.
     pub fn clear_all(&mut self) {
         *self = Self::new();
+    }
+
+    /// Stops the clock of a transfer, which has one at a time.
+    pub fn hold(&mut self, now: Instant) -> Left {
+        let mut of_transfer = [Deadline::DataConnect, Deadline::DataStall].into_iter();
+        Left(of_transfer.find_map(|deadline| {
+            let at = self.place(deadline).take()?;
+            Some((deadline, at.saturating_duration_since(now)))
+        }))
+    }
+
+    /// It goes on with what was left, if anything stood still.
+    pub fn go_on(&mut self, left: Left, now: Instant) {
+        if let Left(Some((deadline, left))) = left {
+            self.set(deadline, now + left);
+        }
     }
 
     /// Whether one is set.
@@ -124,7 +144,6 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn the_earliest_is_next_and_each_is_taken_once() {
@@ -143,6 +162,27 @@ mod tests {
             taken.push(deadline);
         }
         assert_eq!(taken, ALL);
+        assert_eq!(deadlines.next(), None);
+    }
+
+    #[test]
+    fn what_stood_still_goes_on_with_what_was_left() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let much_later = start + second * 1000;
+        for deadline in [Deadline::DataConnect, Deadline::DataStall] {
+            let mut deadlines = Deadlines::new();
+            deadlines.set(deadline, start + second * 3);
+            deadlines.set(Deadline::Pace, much_later);
+            let left = deadlines.hold(start + second);
+            assert_eq!(deadlines.next(), Some(much_later));
+            deadlines.go_on(left, much_later);
+            assert!(deadlines.is_set(deadline));
+            deadlines.clear(Deadline::Pace);
+            assert_eq!(deadlines.next(), Some(much_later + second * 2));
+        }
+        let mut deadlines = Deadlines::new();
+        let left = deadlines.hold(start);
+        deadlines.go_on(left, start);
         assert_eq!(deadlines.next(), None);
     }
 }

@@ -151,7 +151,7 @@ enum Fate {
     InPlace,
     /// It will take the place of what has its name then.
     Replaces,
-    /// It will take the place of nothing but what keeps its name.
+    /// It will take the place of nothing.
     Unique,
 }
 

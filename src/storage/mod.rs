@@ -118,8 +118,8 @@ pub enum Placement {
     AppendExisting,
     /// In place, from an offset no greater than the file's size ([`Error::BeyondEnd`]).
     At(u64),
-    /// As `Replace`, under a name that does not exist yet: the given one, or that one with
-    /// a number behind it.
+    /// As `New`, under a name that nothing has: the given one, or that one with a number behind it.
+    /// Nobody sees it before the commit, and nobody else who looks for such a name gets it.
     Unique,
 }
 

@@ -41,8 +41,6 @@ pub enum Interest {
     Readable,
     /// Room in the data connection.
     Writable,
-    /// Time: it has moved what it may for now.
-    Later,
 }
 
 /// What came of a slice.

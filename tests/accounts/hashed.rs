@@ -77,7 +77,9 @@ fn nobody_waits_for_the_logins_of_others() {
 #[test]
 fn beyond_so_many_logins_at_once_others_are_turned_away() {
     let serving = Serving::to(slow_accounts(HASH_OF_MANY_SECONDS));
-    let mut waiting: Vec<Control> = (0..LOGINS_WAITING).map(|_| begin(&serving)).collect();
+    // One address may have half of the places.
+    let places = 0..LOGINS_WAITING / 2;
+    let mut waiting: Vec<Control> = places.map(|_| begin(&serving)).collect();
     for control in &mut waiting {
         control.send("PASS secret");
     }

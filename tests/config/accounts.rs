@@ -226,7 +226,7 @@ fn downloads_are_no_faster() {
 }
 
 /// What is stored once the files are counted, which before that is refused with 450.
-fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
+pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
     until("the count of the files", || {
         let mut data = control.passive().stream();
         control.send(&format!("STOR {name}"));

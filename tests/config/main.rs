@@ -25,6 +25,7 @@ mod storage;
 mod timings;
 #[cfg(feature = "tls")]
 mod tls;
+mod usage;
 mod world;
 
 use std::collections::BTreeSet;

@@ -20,7 +20,7 @@ use crate::content::whole;
 use crate::disk::FaultyStorage;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
-use crate::rng::Rng;
+use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, Occurrence, World};
@@ -324,9 +324,14 @@ impl Stage {
             && self.clients.lock().iter().all(Client::is_gone)
     }
 
-    /// The faults have stopped and time has passed: nothing is left, and everything works.
+    /// The faults have stopped and time has passed: nothing is left, and everything works, however
+    /// long the disk takes.
     fn inspect(&mut self, reactor: &mut Reactor) {
-        self.world.lock().weather = Weather::CALM;
+        let sluggish = self.rng.pick(&[Odds(0), Odds(2_000)]);
+        self.world.lock().weather = Weather {
+            sluggish,
+            ..Weather::CALM
+        };
         self.place.weather = Weather::CALM;
         invariants::check_empty(self);
         for _ in 0..self.inspectors {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mioftpd::transfer::Scratch;
-use mioftpd::workers::{Completion, Job, Runner};
+use mioftpd::workers::{Completion, Job, Runner, Work};
 
 use crate::network::Shared;
 use crate::world::{Occurrence, World};
@@ -106,7 +106,10 @@ impl Runner for VirtualRunner {
         }
         let mut after = world.weather.job;
         after = world.rng.time(after);
-        if world.fault(|weather| weather.hung) {
+        let is_of_transfer = matches!(job.work, Work::Slice(_) | Work::Commit(_));
+        if world.fault(|weather| weather.hung)
+            || (is_of_transfer && world.fault(|weather| weather.sluggish))
+        {
             after += Duration::from_secs(60) * world.rng.within(5, 40) as u32;
             world.note(|| format!("job {id} hangs"));
         }

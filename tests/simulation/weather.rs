@@ -46,6 +46,8 @@ pub(crate) struct Weather {
     pub(crate) job: Duration,
     /// A job takes many minutes.
     pub(crate) hung: Odds,
+    /// So does one of a transfer that has begun.
+    pub(crate) sluggish: Odds,
     /// There are no workers: a job runs where it is submitted.
     pub(crate) inline_jobs: bool,
 }
@@ -70,6 +72,7 @@ impl Weather {
         panic: Odds(0),
         job: Duration::from_millis(2),
         hung: Odds(0),
+        sluggish: Odds(0),
         inline_jobs: false,
     };
 
@@ -104,6 +107,7 @@ impl Weather {
             } else {
                 sometimes(rng, 400)
             },
+            sluggish: Odds(0),
             inline_jobs: rng.one_in(8),
         }
     }

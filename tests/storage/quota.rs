@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Error, Memory, Metered, Operation, Placement, Quota, Storage, Usage,
+    Answer, Directory, Entry, Error, File, Memory, Metadata, Metered, Operation, Placement, Quota,
+    Result, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 use proptest::prelude::*;
 
@@ -87,6 +88,44 @@ fn nothing_is_granted_before_it_is_counted() {
     let refused = create(&with(quota(100, 1)), "/f", Placement::Replace).map(drop);
     assert_eq!(refused, Err(Error::NotCounted));
     assert!(put(&with(Quota::default()), "/f", Placement::Replace, b"x").is_ok());
+}
+
+/// A device that fails.
+struct Broken;
+
+impl Storage for Broken {
+    fn perform(&self, _: &Operation, _: Wait) -> Result<Answer> {
+        Err(Error::Device)
+    }
+
+    fn open(&self, _: &VirtualPath, _: Wait) -> Result<(Box<dyn File>, Metadata)> {
+        Err(Error::Device)
+    }
+
+    fn create(&self, _: &VirtualPath, _: Placement, _: Option<Umask>) -> Result<Upload> {
+        Err(Error::Device)
+    }
+
+    fn list(&self, _: &VirtualPath) -> Result<Box<dyn Directory>> {
+        Err(Error::Device)
+    }
+
+    fn entry(&self, _: &VirtualPath) -> Result<Entry> {
+        Err(Error::Device)
+    }
+}
+
+#[test]
+fn what_is_counted_is_kept_up_and_not_counted_again_and_what_could_not_be_is() {
+    let (empty, memory) = (Memory::new(), Memory::new().with_file("/f", &[b'x'; 60]));
+    let usage = Arc::new(Usage::default());
+    assert_eq!(usage.count(&Broken), Err(Error::Device));
+    assert!(usage.is_unknown());
+    usage.count(&memory).unwrap();
+    assert!(!usage.is_unknown());
+    usage.count(&empty).unwrap();
+    let storage = Metered::new(Arc::new(memory), usage, quota(100, 10));
+    assert_eq!(left(&storage), 40);
 }
 
 #[derive(Clone, Debug)]

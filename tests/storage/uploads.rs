@@ -1,9 +1,10 @@
 //! Files that are written: whole or not at all, in place, under a new name.
 
-use mioftpd::storage::{Error, Placement};
+use mioftpd::storage::{Disk, Error, Placement};
 
 use crate::{
-    at, contents, create, each, furnish, make_directory, names, put, remove_directory, remove_file,
+    at, contents, create, each, furnish, kind, make_directory, names, put, remove_directory,
+    remove_file,
 };
 
 #[test]
@@ -110,13 +111,52 @@ fn unique_names_are_told_at_once_and_kept() {
 }
 
 #[test]
-fn an_abandoned_reservation_that_was_replaced_stays() {
+fn nobody_sees_a_new_name_before_the_whole_file_has_it() {
     each(|storage| {
         let upload = create(storage, "/name", Placement::Unique).unwrap();
-        put(storage, "/name", Placement::Replace, b"another's").unwrap();
+        assert_eq!(upload.path, at("/name"));
+        assert_eq!(names(storage, "/").unwrap(), [""; 0]);
+        assert_eq!(kind(storage, "/name"), Err(Error::NotFound));
+        assert_eq!(remove_file(storage, "/name"), Err(Error::NotFound));
         drop(upload);
-        assert_eq!(contents(storage, "/name").unwrap(), b"another's");
+        let mut upload = create(storage, "/name", Placement::Unique).unwrap();
+        assert_eq!(upload.path, at("/name"));
+        upload.file.commit().unwrap();
+        assert_eq!(names(storage, "/").unwrap(), ["name"]);
     });
+}
+
+#[test]
+fn a_new_name_that_another_has_taken_is_theirs() {
+    each(|storage| {
+        for commits in [true, false] {
+            let mut upload = create(storage, "/name", Placement::Unique).unwrap();
+            upload.file.write_at(b"mine", 0).unwrap();
+            put(storage, "/name", Placement::Replace, b"another's").unwrap();
+            if commits {
+                assert_eq!(upload.file.commit(), Err(Error::Exists));
+            }
+            drop(upload);
+            assert_eq!(contents(storage, "/name").unwrap(), b"another's");
+            remove_file(storage, "/name").unwrap();
+        }
+        let mut upload = create(storage, "/name", Placement::Unique).unwrap();
+        make_directory(storage, "/name").unwrap();
+        assert_eq!(upload.file.commit(), Err(Error::Exists));
+        drop(upload);
+        assert_eq!(names(storage, "/").unwrap(), ["name"]);
+    });
+}
+
+#[test]
+fn two_servers_do_not_choose_the_same_new_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, other] = [(); 2].map(|()| Disk::open_root(directory.path()).unwrap());
+    let mut first = create(&one, "/name", Placement::Unique).unwrap();
+    let mut second = create(&other, "/name", Placement::Unique).unwrap();
+    first.file.commit().unwrap();
+    second.file.commit().unwrap();
+    assert_eq!((first.path, second.path), (at("/name"), at("/name.1")));
 }
 
 #[test]

@@ -84,14 +84,6 @@ impl DiskFile {
         Ok(rustix::fs::fchmod(&self.descriptor, mode)?)
     }
 
-    /// Keeps a new name for a temporary file, and says which.
-    pub(super) fn reserve(&mut self) -> Result<&[u8]> {
-        match &mut self.fate {
-            Fate::Pending(replacement) => replacement.reserve(),
-            Fate::Settled | Fate::InPlace { .. } | Fate::Doomed(_) => Err(Error::Exists),
-        }
-    }
-
     fn put_in_place(&mut self, replacement: Replacement) -> Result<()> {
         let placed = place(self.durability, |step| match step {
             Step::SyncFile => sync_file(self.descriptor.as_fd()),

@@ -68,6 +68,11 @@ impl Disk {
         Self { policy, ..self }
     }
 
+    /// Device and inode of the directory, which are the same by whatever name it was opened.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        Ok(metadata(&rustix::fs::fstat(&self.root)?).unique)
+    }
+
     /// Removes what servers that were killed have left.
     pub fn sweep(&self) -> Sweep {
         Sweep::below(Arc::clone(&self.root))

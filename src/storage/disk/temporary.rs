@@ -5,8 +5,11 @@
 //! descriptor for as long as the upload lasts, so that a directory renamed meanwhile is no
 //! matter. A temporary file is locked as long as it is open, so that whoever clears up can tell
 //! it from one that was left behind. It does not write the file.
+//!
+//! A new name is kept by the temporary file's own, which comes of it: nothing is seen of it before
+//! the whole file is there, and nothing is left of it but what is cleared up anyway.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
@@ -50,7 +53,6 @@ pub(super) struct Replacement {
     temporary: Vec<u8>,
     target: Vec<u8>,
     condition: Condition,
-    reservation: Option<Reservation>,
 }
 
 /// What must be so of the target's name when the file takes it.
@@ -63,9 +65,6 @@ pub(super) enum Condition {
     Taken,
 }
 
-/// Device and inode of an empty file that keeps a new name free for us.
-type Reservation = (u64, u64);
-
 impl Replacement {
     /// Makes an empty file beside the `target` in `directory`.
     pub(super) fn begin(
@@ -75,48 +74,56 @@ impl Replacement {
     ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         for attempt in 0..ATTEMPTS {
-            let mut temporary = PREFIX.to_vec();
-            temporary.extend(format!("{:0DIGITS$x}", keys.hash_one(attempt)).bytes());
-            temporary.extend(SUFFIX);
-            match make_new(&directory, &temporary) {
-                Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-                Ok(file) if !keep(&file)? => {}
-                Ok(file) => {
-                    let replacement = Self {
-                        directory,
-                        temporary,
-                        target,
-                        condition,
-                        reservation: None,
-                    };
-                    return Ok((file, replacement));
+            let temporary = temporary_name(keys.hash_one(attempt));
+            if let Some(file) = make_temporary(&directory, &temporary)? {
+                let replacement = Self {
+                    directory,
+                    temporary,
+                    target,
+                    condition,
+                };
+                return Ok((file, replacement));
+            }
+        }
+        Err(Error::Exists)
+    }
+
+    /// Makes an empty file that is to have a name which nobody has, the `wanted` one or that with a
+    /// number. Nobody else who looks for such a name gets this one; whoever just takes it has it.
+    pub(super) fn begin_new(directory: Parent, wanted: &[u8]) -> Result<(OwnedFd, Self)> {
+        let mut replacement = Self {
+            directory,
+            temporary: Vec::new(),
+            target: wanted.to_vec(),
+            condition: Condition::Free,
+        };
+        for number in 0..=LAST_NUMBER {
+            if number > 0 {
+                replacement.target = [wanted, format!(".{number}").as_bytes()].concat();
+            }
+            if replacement.is_taken()? {
+                continue;
+            }
+            replacement.temporary = temporary_name(stable_hash(&replacement.target));
+            let made = make_temporary(&replacement.directory, &replacement.temporary)?;
+            let Some(file) = made else {
+                continue;
+            };
+            // Who had the temporary name until now may have put a file there.
+            match replacement.is_taken() {
+                Ok(false) => return Ok((file, replacement)),
+                taken => {
+                    replacement.abandon();
+                    taken?;
                 }
             }
         }
         Err(Error::Exists)
     }
 
-    /// Moves the target to a name that nobody has, the given one or that with a number, and
-    /// keeps it with an empty file: the client is told the name before the first byte.
-    pub(super) fn reserve(&mut self) -> Result<&[u8]> {
-        let wanted = self.target.clone();
-        for number in 0..=LAST_NUMBER {
-            if number > 0 {
-                self.target.clone_from(&wanted);
-                self.target.extend(format!(".{number}").bytes());
-            }
-            match make_new(&self.directory, &self.target) {
-                Err(Errno::EXIST) => {}
-                Err(error) => return Err(error.into()),
-                Ok(file) => {
-                    let stat = rustix::fs::fstat(&file)?;
-                    self.reservation = Some(super::metadata(&stat).unique);
-                    return Ok(&self.target);
-                }
-            }
-        }
-        Err(Error::Exists)
+    /// The name that it is to have.
+    pub(super) fn target(&self) -> &[u8] {
+        &self.target
     }
 
     /// The temporary file takes its place.
@@ -132,20 +139,38 @@ impl Replacement {
                 }
             }
             // Whoever removes the file this moment might as well have done so a moment later.
-            Condition::Taken if self.holder().is_none() => Err(Error::NotFound),
-            Condition::Taken | Condition::None => {
-                Ok(rustix::fs::renameat(directory, from, directory, to)?)
-            }
+            Condition::Taken if !self.is_taken()? => Err(Error::NotFound),
+            Condition::Taken | Condition::None => self.rename(),
         }
+    }
+
+    fn rename(&self) -> Result<()> {
+        let directory = self.directory.as_fd();
+        let (from, to) = (&*self.temporary, &*self.target);
+        Ok(rustix::fs::renameat(directory, from, directory, to)?)
     }
 
     /// As a rename that replaces nothing, where the file system has none.
     fn link(&self) -> Result<()> {
         let directory = self.directory.as_fd();
         let (from, to) = (&*self.temporary, &*self.target);
-        rustix::fs::linkat(directory, from, directory, to, AtFlags::empty())?;
-        self.unlink(from);
-        Ok(())
+        match rustix::fs::linkat(directory, from, directory, to, AtFlags::empty()) {
+            // Nor has it links.
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => self.rename_if_free(),
+            linked => {
+                linked?;
+                self.unlink(from);
+                Ok(())
+            }
+        }
+    }
+
+    /// Only here is there a moment between the look and the change.
+    fn rename_if_free(&self) -> Result<()> {
+        if self.is_taken()? {
+            return Err(Error::Exists);
+        }
+        self.rename()
     }
 
     /// That it has taken its place reaches the disk.
@@ -153,24 +178,46 @@ impl Replacement {
         self.directory.sync()
     }
 
-    /// The temporary file goes, and so does the reservation.
+    /// The temporary file goes, and with it whatever it kept.
     pub(super) fn abandon(&self) {
         // Nobody is left to be told of an error; what stays is hidden and does no harm.
         self.unlink(&self.temporary);
-        if self.reservation.is_some() && self.reservation == self.holder() {
-            self.unlink(&self.target);
-        }
     }
 
-    /// Who has the target's name: another client may have put a file there meanwhile.
-    fn holder(&self) -> Option<Reservation> {
+    /// Whether anything has the target's name.
+    fn is_taken(&self) -> Result<bool> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        let stat = rustix::fs::statat(&self.directory, &*self.target, flags).ok()?;
-        Some(super::metadata(&stat).unique)
+        match rustix::fs::statat(&self.directory, &*self.target, flags) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn unlink(&self, name: &[u8]) {
         let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
+    }
+}
+
+fn temporary_name(number: u64) -> Vec<u8> {
+    let digits = format!("{number:0DIGITS$x}");
+    [PREFIX, digits.as_bytes(), SUFFIX].concat()
+}
+
+/// The same in every process. Where it is not, of one built otherwise, a name may be promised twice:
+/// who comes second to put a file there is told so.
+fn stable_hash(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(name);
+    hasher.finish()
+}
+
+/// A new temporary file, unless there is one by that name.
+fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
+    match make_new(directory, name) {
+        Ok(file) => Ok(keep(&file)?.then_some(file)),
+        Err(Errno::EXIST) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -208,6 +255,31 @@ fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Durability;
+    use crate::storage::disk::lookup::Root;
+    use std::fs;
+
+    #[test]
+    fn what_has_a_new_name_meanwhile_keeps_it_however_the_file_gets_there() {
+        for carry_out in [
+            Replacement::carry_out,
+            Replacement::link,
+            Replacement::rename_if_free,
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = Root::open(directory.path(), None).unwrap();
+            let parent = Parent::open(&root, b".", Durability::None).unwrap();
+            let (_file, replacement) = Replacement::begin_new(parent, b"name").unwrap();
+            let name = directory.path().join("name");
+            fs::write(&name, "another's").unwrap();
+            assert_eq!(carry_out(&replacement), Err(Error::Exists));
+            assert_eq!(fs::read(&name).unwrap(), b"another's");
+            fs::remove_file(&name).unwrap();
+            assert_eq!(carry_out(&replacement), Ok(()));
+            assert_eq!(fs::read(&name).unwrap(), b"");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
 
     #[test]
     fn reserved_names() {

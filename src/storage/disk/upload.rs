@@ -89,17 +89,16 @@ fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>)
     let parent = path.parent();
     let directory = Parent::open(root, parent.from_root(), policy.durability)?;
     space::refuse_full(directory.as_fd(), policy.free_space_floor)?;
-    let name = path.name().to_vec();
-    let (descriptor, replacement) = Replacement::begin(directory, name, Condition::None)?;
-    let mut file = DiskFile::pending(descriptor, replacement, policy);
+    let (descriptor, replacement) = Replacement::begin_new(directory, path.name())?;
+    let found = parent.join(replacement.target());
+    let file = DiskFile::pending(descriptor, replacement, policy);
     if let Some(umask) = umask {
         file.set_mode(new_mode(umask))?;
     }
-    let path = parent.join(file.reserve()?).map_err(|_| Error::BadName)?;
     Ok(Upload {
         file: Box::new(file),
         offset: 0,
-        path,
+        path: found.map_err(|_| Error::BadName)?,
     })
 }
 

@@ -119,11 +119,10 @@ impl Memory {
         })
     }
 
-    fn pending(&self, target: &VirtualPath, how: Placement, reservation: Option<u64>) -> Fate {
+    fn pending(&self, target: &VirtualPath, placement: Placement) -> Fate {
         Fate::Pending {
             target: target.clone(),
-            placement: how,
-            reservation,
+            placement,
             _pending: Arc::clone(&self.shared.pending),
         }
     }
@@ -178,17 +177,13 @@ impl Storage for Memory {
                 let existing = tree.file_to_replace(&path, placement)?;
                 self.refuse_full()?;
                 let mode = existing.map_or_else(|| file_mode(umask), |file| file.mode());
-                (
-                    tree.new_contents(mode),
-                    0,
-                    self.pending(&path, placement, None),
-                )
+                (tree.new_contents(mode), 0, self.pending(&path, placement))
             }
             Placement::Unique => {
                 path = tree.free_name(&path)?;
                 self.refuse_full()?;
-                let reservation = tree.make_file(path.clone(), file_mode(umask)).id();
-                let fate = self.pending(&path, placement, Some(reservation));
+                tree.promise(&path);
+                let fate = self.pending(&path, placement);
                 (tree.new_contents(file_mode(umask)), 0, fate)
             }
             Placement::Append | Placement::AppendExisting => {
@@ -242,8 +237,6 @@ enum Fate {
     Pending {
         target: VirtualPath,
         placement: Placement,
-        /// The empty file that keeps a new name.
-        reservation: Option<u64>,
         _pending: Arc<()>,
     },
 }
@@ -281,6 +274,9 @@ impl File for MemoryFile {
         {
             let mut tree = self.shared.tree();
             tree.put_file(target, &self.contents, *placement)?;
+            if *placement == Placement::Unique {
+                tree.release(target);
+            }
             drop(tree);
             self.fate = Fate::Settled;
         }
@@ -304,11 +300,11 @@ impl Drop for MemoryFile {
     fn drop(&mut self) {
         if let Fate::Pending {
             target,
-            reservation: Some(id),
+            placement: Placement::Unique,
             ..
         } = &self.fate
         {
-            self.shared.tree().remove_if_same(target, *id);
+            self.shared.tree().release(target);
         }
     }
 }

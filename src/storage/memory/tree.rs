@@ -3,7 +3,7 @@
 //! One ordered map from whole paths, which makes every question a look-up or a scan: trees in
 //! tests are small. It knows no handles; what they hold lives on when its name is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::storage::{
@@ -20,6 +20,8 @@ const LAST_NUMBER: u32 = 9999;
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: BTreeMap<VirtualPath, Node>,
+    /// Names that nothing has, and that uploads will.
+    promised: BTreeSet<VirtualPath>,
     next_id: u64,
 }
 
@@ -67,10 +69,6 @@ impl Contents {
         self.inherent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) const fn id(&self) -> u64 {
-        self.id
-    }
-
     pub(super) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,6 +82,7 @@ impl Default for Tree {
     fn default() -> Self {
         Self {
             nodes: BTreeMap::from([(VirtualPath::root(), directory(0, None))]),
+            promised: BTreeSet::new(),
             next_id: 1,
         }
     }
@@ -167,7 +166,7 @@ impl Tree {
         }
     }
 
-    /// The name itself, or the first with a number behind it, that nothing has.
+    /// The name itself, or the first with a number behind it, that nothing has or is promised.
     pub(super) fn free_name(&self, path: &VirtualPath) -> Result<VirtualPath> {
         if path.is_root() {
             return Err(Error::IsDirectory);
@@ -179,8 +178,19 @@ impl Tree {
             parent.join(&[path.name(), suffix.as_bytes()].concat()).ok()
         });
         let mut names = std::iter::once(path.clone()).chain(numbered);
-        let free = names.find(|path| !self.nodes.contains_key(path));
-        free.ok_or(Error::Exists)
+        let free =
+            |path: &VirtualPath| !self.nodes.contains_key(path) && !self.promised.contains(path);
+        names.find(free).ok_or(Error::Exists)
+    }
+
+    /// Nobody else who looks for a free name gets this one.
+    pub(super) fn promise(&mut self, path: &VirtualPath) {
+        self.promised.insert(path.clone());
+    }
+
+    /// The promise is kept, or is not needed.
+    pub(super) fn release(&mut self, path: &VirtualPath) {
+        self.promised.remove(path);
     }
 
     /// Contents that no name stands for yet.
@@ -206,6 +216,9 @@ impl Tree {
         contents: &Arc<Contents>,
         placement: Placement,
     ) -> Result<()> {
+        if placement == Placement::Unique && self.nodes.contains_key(path) {
+            return Err(Error::Exists);
+        }
         self.file_to_replace(path, placement)?;
         let node = Node::File(Arc::clone(contents));
         self.nodes.insert(path.clone(), node);
@@ -257,13 +270,6 @@ impl Tree {
         self.file(path)?;
         self.nodes.remove(path);
         Ok(())
-    }
-
-    /// Removes a file if it is still the one that is meant.
-    pub(super) fn remove_if_same(&mut self, path: &VirtualPath, id: u64) {
-        if self.file(path).is_ok_and(|file| file.id == id) {
-            self.nodes.remove(path);
-        }
     }
 
     pub(super) fn rename(

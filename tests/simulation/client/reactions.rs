@@ -45,7 +45,13 @@ impl Guest {
                 }
                 self.check_name(&text, world);
             }
-            Heard::Farewell => self.life = Life::Leaving,
+            Heard::Farewell => {
+                let is_owed = self.habits.part == Part::Inspector && self.haul.is_some();
+                if is_owed && !self.place.stops {
+                    self.complain("turned out in the middle of a transfer", world);
+                }
+                self.life = Life::Leaving;
+            }
             Heard::Final(kind, since, code, text) => {
                 self.was_refused |= kind == Kind::Pass && code == 530;
                 self.check_promptness(kind, since, world);
@@ -160,7 +166,9 @@ impl Guest {
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
         let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
-        if code == 426 && is_calm && is_left_alone && haul.is_undisturbed(world) {
+        // However long the disk takes.
+        let is_served = self.place.weather.is_smooth() && !self.place.stops;
+        if code == 426 && is_served && is_left_alone && haul.is_undisturbed(world) {
             world.violate(format!(
                 "client {}: an undisturbed transfer was cut",
                 self.number
