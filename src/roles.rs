@@ -42,7 +42,7 @@ fn start_event_workers(run_as: &OsStr) -> ExitCode {
     match sandbox::enforce(&plan) {
         Ok(_) => monitor::watch(&event_worker::ROLE),
         Err(error) => {
-            eprintln!("{}: {error}", event_worker::ROLE.monitor);
+            monitor::complain(event_worker::ROLE.monitor, &error);
             ExitCode::FAILURE
         }
     }

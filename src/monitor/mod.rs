@@ -17,6 +17,7 @@
 mod watch;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -62,6 +63,12 @@ pub struct Role {
     pub worker: &'static str,
     /// The most of them at once, whatever the server asks for.
     pub at_once: usize,
+}
+
+/// Says what is wrong where the server's log goes. These processes have no log of their own, and go
+/// on where nobody can be told.
+pub(crate) fn complain(name: &str, why: &dyn fmt::Display) {
+    let _ = writeln!(io::stderr(), "{name}: {why}");
 }
 
 /// The way to a monitor. The process ends when the last of these is dropped.
@@ -110,7 +117,11 @@ impl Monitor {
         self.send(&its_question, &its_answer)?;
         // Only its own ends tell us that it is gone.
         drop((its_question, its_answer));
-        File::from(ours).write_all(question)?;
+        match File::from(ours).write_all(question) {
+            // Whoever is gone without having heard it all has no answer either: that is seen below.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
         let mut wanted = [PollFd::new(&answer, PollFlags::IN)];
         let patience = Timespec::try_from(patience).map_err(io::Error::other)?;
         if poll(&mut wanted, Some(&patience))? == 0 {

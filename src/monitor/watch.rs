@@ -16,7 +16,7 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::{Role, THIS_PROGRAM};
+use super::{Role, THIS_PROGRAM, complain};
 use crate::limits::THREAD_STACK_BYTES;
 
 /// Starts a worker for each pair of pipes that comes on the standard input, until the server is gone.
@@ -26,35 +26,42 @@ pub fn watch(role: &Role) -> ExitCode {
     // A reload is not for it either, and must not end it.
     let heard = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, heard);
-    match start_workers(role) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}: {error}", role.monitor);
-            ExitCode::FAILURE
+    let working = Arc::new(());
+    loop {
+        match receive() {
+            Ok(None) => return ExitCode::SUCCESS,
+            // Too many: what is dropped here is an end to who waits at the other.
+            Ok(Some(_)) if Arc::strong_count(&working) > role.at_once => {}
+            Ok(Some(pair)) => {
+                if let Err(error) = start_worker(role, pair, Arc::clone(&working)) {
+                    complain(
+                        role.monitor,
+                        &format_args!("cannot start a process: {error}"),
+                    );
+                }
+            }
+            Err(error) => {
+                complain(role.monitor, &error);
+                return ExitCode::FAILURE;
+            }
         }
     }
 }
 
-fn start_workers(role: &Role) -> io::Result<()> {
-    let working = Arc::new(());
-    while let Some([question, answer]) = receive()? {
-        if Arc::strong_count(&working) > role.at_once {
-            // What is dropped here is an end to who waits at the other.
-            continue;
-        }
-        let mut worker = Command::new(THIS_PROGRAM)
-            .arg0(role.worker)
-            .args(std::env::args_os().skip(1))
-            .stdin(question)
-            .stdout(answer)
-            .spawn()?;
-        let counted = Arc::clone(&working);
-        let waiting = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-        waiting.spawn(move || {
-            let _ = worker.wait();
-            drop(counted);
-        })?;
-    }
+/// The worker counts as long as it is there.
+fn start_worker(role: &Role, pair: [OwnedFd; 2], counted: Arc<()>) -> io::Result<()> {
+    let [question, answer] = pair;
+    let mut worker = Command::new(THIS_PROGRAM)
+        .arg0(role.worker)
+        .args(std::env::args_os().skip(1))
+        .stdin(question)
+        .stdout(answer)
+        .spawn()?;
+    let waiting = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+    waiting.spawn(move || {
+        let _ = worker.wait();
+        drop(counted);
+    })?;
     Ok(())
 }
 

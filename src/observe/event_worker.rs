@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::command::{self, Ended, PREFIX, Variables};
 use crate::limits::{EVENT_MOST_AT_ONCE, EVENT_SLACK, WORKER_NICENESS};
-use crate::monitor::{Monitor, Role};
+use crate::monitor::{Monitor, Role, complain};
 
 /// The processes that run programs.
 pub(crate) const ROLE: Role = Role {
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", ROLE.worker);
+            complain(ROLE.worker, &error);
             ExitCode::FAILURE
         }
     }

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use super::question::{QUESTION_BYTES, Question, Verdict};
 use crate::auth::Password;
 use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
+use crate::monitor::complain;
 
 /// What comes by FTP has no terminal; this is what FTP servers say instead.
 const TERMINAL: &str = "ftp";
@@ -31,7 +32,7 @@ pub(crate) fn run() -> ExitCode {
     match answer() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", super::ROLE.worker);
+            complain(super::ROLE.worker, &error);
             ExitCode::FAILURE
         }
     }
