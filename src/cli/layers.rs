@@ -46,6 +46,10 @@ impl Wish {
             let text = "TLS goes with a directory to serve: DIR, or the key directory";
             return Err(Failure::Wrong(text.to_owned()));
         }
+        if start.config.greeting.is_some() && start.config.root.is_none() {
+            let text = "greeting goes with a directory to serve: without one the words are fixed";
+            return Err(Failure::Wrong(text.to_owned()));
+        }
         if start.config.workers == 0 && start.config.accounts.services().next().is_some() {
             let text = "account.pam goes with 1 worker or more: PAM takes its time";
             return Err(Failure::Wrong(text.to_owned()));

@@ -38,6 +38,9 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// The directory to serve; `None` is the control-only server.
     pub root: Option<PathBuf>,
+    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
+    /// Only used where a directory is served.
+    pub greeting: Option<String>,
     /// Who may log in. Only used where a directory is served.
     pub accounts: Accounts,
     /// Ports of passive listeners; `None`: whatever the system gives.
@@ -218,6 +221,7 @@ impl Default for Config {
         Self {
             listen: Vec::new(),
             root: None,
+            greeting: None,
             accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
             passive_ports: None,
             passive_address: None,

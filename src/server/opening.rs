@@ -123,6 +123,7 @@ pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
 pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Settings {
     Settings {
         mode,
+        greeting: config.greeting.clone(),
         accounts: Arc::new(config.accounts.clone()),
         umask,
         zone: config.zone,

@@ -15,7 +15,7 @@ impl Session {
     pub(super) fn host(&self, name: &[u8], cx: &mut Context<'_>) {
         cx.reply(&match &self.login {
             Login::LoggedIn(..) => Reply::fixed(503, "HOST comes before the login."),
-            _ if is_host(name) => Reply::service_ready_for_new_user(),
+            _ if is_host(name) => cx.settings.welcome(),
             _ => Reply::fixed(501, "HOST takes a name or an address in brackets."),
         });
     }

@@ -176,7 +176,7 @@ impl Session {
         self.flush_account(cx);
         self.channel = Channel::default();
         self.protection.forget_data();
-        cx.reply(&Reply::service_ready_for_new_user());
+        cx.reply(&cx.settings.welcome());
     }
 
     pub(super) fn flush_account(&mut self, cx: &mut Context<'_>) {

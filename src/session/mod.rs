@@ -62,6 +62,8 @@ use transfers::{Phase, Purpose};
 pub struct Settings {
     /// Whether there is a directory to serve.
     pub mode: Mode,
+    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
+    pub greeting: Option<String>,
     /// Who may log in.
     pub accounts: Arc<Accounts>,
     /// The permission bits that new files do not get, where a session has set no other.
@@ -86,6 +88,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::Serving,
+            greeting: None,
             accounts: Arc::default(),
             zone: Zone::UTC,
             charset: None,
@@ -96,6 +99,16 @@ impl Default for Settings {
             timings: Timings::default(),
             throttling: Throttling::default(),
         }
+    }
+}
+
+impl Settings {
+    /// The first words of a conversation.
+    fn welcome(&self) -> Reply {
+        let own = self.greeting.as_deref();
+        own.map_or_else(Reply::service_ready_for_new_user, |text| {
+            Reply::new(220, text)
+        })
     }
 }
 
@@ -202,7 +215,7 @@ pub struct Session {
 impl Session {
     /// Begins a conversation: the greeting.
     pub fn open(peer: SocketAddr, cx: &mut Context<'_>) -> Self {
-        cx.reply(&Reply::service_ready_for_new_user());
+        cx.reply(&cx.settings.welcome());
         if cx.settings.mode == Mode::Serving {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);

@@ -92,6 +92,24 @@ fn the_sandbox_can_be_left_out() {
     }
 }
 
+/// `greeting`
+#[test]
+fn clients_are_greeted() {
+    let world = World::new();
+    let server = world.start("greeting = \"\"\"\nFor members.\nOthers: leave.\"\"\"");
+    let mut control = Control::silent(server.address());
+    let greeting = control.expect(220);
+    assert_eq!(greeting.lines, ["220-For members.", "220 Others: leave."]);
+    control.command("HOST ftp.example.com", 220);
+    // Without a directory the words are those that everybody knows.
+    world.write("greeting = \"Hello.\"");
+    let text = fs::read_to_string(world.file()).unwrap();
+    let without = text.lines().filter(|line| !line.starts_with("directory"));
+    fs::write(world.file(), without.collect::<Vec<_>>().join("\n")).unwrap();
+    let output = world.run(&[]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
 /// `time-zone`
 #[test]
 fn dates_in_list_are_of_the_zone() {

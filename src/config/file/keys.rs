@@ -67,6 +67,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "directory": config.root, Start;
     "listen": config.listen, Start;
     "workers": config.workers, Start, 0..=WORKERS as u64;
+    "greeting": config.greeting, Live;
     "umask": config.umask, Start;
     "run-as": config.run_as, Start;
     "sandbox": config.sandbox, Start;

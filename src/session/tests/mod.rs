@@ -29,6 +29,7 @@ struct Talk {
 impl Talk {
     fn new(mode: Mode) -> Self {
         let settings = Settings {
+            greeting: None,
             mode,
             accounts: Arc::default(),
             umask: Umask::new(0o022).unwrap(),
