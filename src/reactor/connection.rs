@@ -204,14 +204,12 @@ impl Connection {
     /// runs.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
-            // What is on its way out comes first: until there is room for it, nothing is read.
+            Turn::Handshake if matches!(self.phase, Phase::Handshaking(_)) => {
+                self.ready.handshakes(&self.stream)
+            }
             Turn::Handshake => {
-                matches!(self.phase, Phase::Handshaking(_))
-                    && if self.stream.has_unsent() {
-                        self.ready.writable
-                    } else {
-                        self.ready.readable
-                    }
+                let data = self.data.as_ref();
+                data.is_some_and(|data| data.is_spoken_to()) && self.session.protects_data()
             }
             Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
             Turn::Control if matches!(self.phase, Phase::Lingering | Phase::Preamble(_)) => {

@@ -11,15 +11,15 @@ use std::net::IpAddr;
 use super::latch::Latch;
 use super::preamble::Incoming;
 use super::services::Services;
-use crate::net::{Listener, PortLease, Stream};
+use crate::net::{Channel, Listener, PortLease, Stream};
 use crate::session::{Ending, Left};
 use crate::transfer::{Interest, Source, Transfer};
 
 /// The socket that the next transfer will use.
 ///
 /// ```text
-///   Absent ──PASV──▶ Listening ──the client connects──▶ Open ──▶ (into the transfer)
-///     └────PORT──▶ Target ──150──▶ Connecting ──stands──▶ Open
+///   Absent ──PASV──▶ Listening ──the client connects──▶ Open ──150──▶ (into the transfer)
+///     └────PORT──▶ Target ──150──▶ Connecting ──stands──▶ Open ──its TLS fails first──▶ Failed
 /// ```
 #[derive(Default)]
 pub(super) enum Link {
@@ -32,8 +32,10 @@ pub(super) enum Link {
     Target(std::net::SocketAddr),
     /// We are connecting.
     Connecting(Box<dyn Stream>),
-    /// It stands.
-    Open(Box<dyn Stream>),
+    /// It stands, in the clear, or secured where the client has begun that before the 150.
+    Open(Channel),
+    /// What the client has begun before the 150 has failed.
+    Failed,
 }
 
 /// The transfer.
@@ -84,9 +86,23 @@ impl DataChannel {
     pub(super) const fn is_runnable(&self) -> bool {
         match (&self.link, &self.motion) {
             (_, Motion::Here(_, interest)) => self.ready.has(*interest),
-            (_, Motion::Received(_)) | (Link::Open(_), Motion::Begun(_)) => true,
+            (_, Motion::Received(_)) | (Link::Open(_) | Link::Failed, Motion::Begun(_)) => true,
             (Link::Listening(..), _) => self.ready.readable,
             (Link::Connecting(_), _) => self.ready.writable,
+            _ => false,
+        }
+    }
+
+    /// Whether the client has something to say before there is a transfer; where the connection is to
+    /// be secured, some begin that at once.
+    pub(super) fn is_spoken_to(&self) -> bool {
+        match (&self.link, &self.motion) {
+            (Link::Open(channel), Motion::Idle) if channel.is_handshaking() => {
+                self.ready.handshakes(channel)
+            }
+            (Link::Open(channel), Motion::Idle) => {
+                self.ready.readable && channel.security().is_none()
+            }
             _ => false,
         }
     }
@@ -111,7 +127,7 @@ impl DataChannel {
         services: &mut Services,
     ) {
         self.unlink(services);
-        self.link = Link::Open(stream);
+        self.link = Link::Open(Channel::clear(stream));
         self.ready = ready;
     }
 }

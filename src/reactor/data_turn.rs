@@ -10,10 +10,10 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
-use crate::net::{Channel, Stream};
+use crate::net::Channel;
 use crate::session::{Deadline, Ending, Left, Report};
 use crate::storage::Wait;
-use crate::transfer::{Failure, Interest, Source, Transfer, Verdict};
+use crate::transfer::{Failure, Interest, Transfer, Verdict};
 use crate::workers::Work;
 
 impl Connection {
@@ -93,7 +93,7 @@ impl Connection {
             Ok(()) => {
                 // Events that came since the socket was registered still count.
                 let ready = data.ready;
-                data.link = Link::Open(stream);
+                data.link = Link::Open(Channel::clear(stream));
                 data.ready = ready;
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -124,8 +124,8 @@ impl Connection {
             std::mem::take(&mut data.motion),
         );
         match (link, motion) {
-            (Link::Open(stream), Motion::Begun(source)) => {
-                match self.protected(stream, &source, services) {
+            (Link::Open(channel), Motion::Begun(source)) => {
+                match self.protected(channel, source.is_inbound(), services) {
                     Ok(channel) => {
                         let transfer = Box::new(Transfer::new(channel, source));
                         let interest = transfer.first_interest();
@@ -139,28 +139,15 @@ impl Connection {
                     }
                 }
             }
+            (Link::Failed, Motion::Begun(source)) => {
+                self.data().motion = Motion::Begun(source);
+                self.cut(Ending::NotSecured, services);
+            }
             (link, motion) => {
                 data.link = link;
                 data.motion = motion;
             }
         }
-    }
-
-    /// A data connection in the clear or about to be secured, as PROT has it (RFC 2228 §3).
-    fn protected(
-        &self,
-        stream: Box<dyn Stream>,
-        source: &Source,
-        services: &Services,
-    ) -> std::io::Result<Channel> {
-        let mut channel = Channel::clear(stream);
-        if self.session.protects_data() {
-            let (Some(acceptor), Some(tag)) = (&services.acceptor, self.tag) else {
-                return Err(std::io::Error::other("there is no TLS"));
-            };
-            channel.secure(acceptor.data(tag, source.is_inbound())?);
-        }
-        Ok(channel)
     }
 
     /// Tells the session how far the transfer is.

@@ -4,7 +4,7 @@
 //! operation that finds nothing to do clears it; so nothing needs to be registered again, and no
 //! edge is ever lost. A latch that is wrongly set costs one call that says "would block".
 
-use crate::net::Readiness;
+use crate::net::{Channel, Readiness};
 use crate::transfer::Interest;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +36,26 @@ impl Latch {
         self.readable |= readiness.readable;
         self.writable |= readiness.writable;
         self.drain |= readiness.drain;
+    }
+
+    /// Whether a handshake can go on. What is on its way out comes first: until there is room for
+    /// it, nothing is read.
+    pub(super) fn handshakes(self, channel: &Channel) -> bool {
+        if channel.has_unsent() {
+            self.writable
+        } else {
+            self.readable
+        }
+    }
+
+    /// A handshake has found nothing to do.
+    pub(super) fn clear_for_handshake(&mut self, channel: &Channel) {
+        if channel.has_unsent() {
+            self.writable = false;
+        } else {
+            self.readable = false;
+            self.drain = false;
+        }
     }
 
     pub(super) const fn has(self, interest: Interest) -> bool {

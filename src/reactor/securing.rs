@@ -7,7 +7,9 @@
 use std::io;
 
 use super::connection::{CloseReason, Connection, Phase, Switch, Visit};
+use super::data::Link;
 use super::services::Services;
+use crate::net::Channel;
 use crate::net::tls::Acceptor;
 use crate::session::{Deadline, Report};
 
@@ -61,6 +63,7 @@ impl Connection {
 
     pub(super) fn handshake_turn(&mut self, services: &mut Services) -> Visit {
         let Phase::Handshaking(switch) = self.phase else {
+            self.data_handshake_turn(services);
             return Ok(());
         };
         let step = match switch {
@@ -76,18 +79,73 @@ impl Connection {
                 Ok(())
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock if self.stream.has_unsent() => {
-                    self.ready.writable = false;
-                    Ok(())
-                }
                 io::ErrorKind::WouldBlock => {
-                    self.ready.readable = false;
-                    self.ready.drain = false;
+                    self.ready.clear_for_handshake(&self.stream);
                     Ok(())
                 }
                 io::ErrorKind::Interrupted => Ok(()),
                 _ => Err(CloseReason::NotSecured),
             },
+        }
+    }
+
+    /// The client secures a data connection before it says what for.
+    fn data_handshake_turn(&mut self, services: &Services) {
+        let link = std::mem::take(&mut self.data().link);
+        let link = match link {
+            Link::Open(channel) => self.shake_hands_early(channel, services),
+            other => other,
+        };
+        self.data().link = link;
+    }
+
+    /// Whether the client will send or receive is not known then; so it is taken for one that sends,
+    /// which can bear less.
+    fn shake_hands_early(&mut self, channel: Channel, services: &Services) -> Link {
+        let mut channel = match self.protected(channel, true, services) {
+            Ok(channel) => channel,
+            Err(error) => {
+                log::error!("{}: Cannot secure a data connection: {error}", self.peer);
+                return Link::Failed;
+            }
+        };
+        let step = channel.handshake();
+        if let Some(remark) = channel.take_remark() {
+            log::warn!("{}: {remark}", self.peer);
+        }
+        let ready = &mut self.data().ready;
+        match step.map_err(|error| error.kind()) {
+            // What came with its end is known to TLS, and not to the kernel.
+            Ok(()) => ready.readable = true,
+            Err(io::ErrorKind::WouldBlock) => ready.clear_for_handshake(&channel),
+            Err(io::ErrorKind::Interrupted) => {}
+            Err(_) => return Link::Failed,
+        }
+        Link::Open(channel)
+    }
+
+    /// A data connection in the clear or secured, as PROT has it (RFC 2228 §3): one that is secured
+    /// already stays so.
+    pub(super) fn protected(
+        &self,
+        mut channel: Channel,
+        client_sends: bool,
+        services: &Services,
+    ) -> io::Result<Channel> {
+        let wanted = self.session.protects_data();
+        match (
+            wanted,
+            channel.security().is_some(),
+            &services.acceptor,
+            self.tag,
+        ) {
+            (true, false, Some(acceptor), Some(tag)) => {
+                channel.secure(acceptor.data(tag, client_sends)?);
+                Ok(channel)
+            }
+            (true, false, _, _) => Err(io::Error::other("there is no TLS")),
+            (false, true, _, _) => Err(io::Error::other("it is secured, against PROT")),
+            (true, true, _, _) | (false, false, _, _) => Ok(channel),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Real clients over TLS: explicit and implicit, TLS 1.2 and 1.3. RFC 4217.
 //!
-//! aioftp is not here: it secures a data connection before it sends the command, and waits for a
-//! server that does the same, which RFC 4217 §12.3 does not ask of one.
 //! None of them can know the server's certificate, so they are told to take any.
 
 use std::fs;
@@ -10,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::content::{assert_same, blob, plant, tree};
-use super::programs::{client, node_with_basic_ftp, script, succeeds, typed};
+use super::programs::{client, node_with_basic_ftp, python_with_aioftp, script, succeeds, typed};
 use super::support::{Server, Starter};
 
 /// A server that anonymous may write to, only over TLS, and data too.
@@ -203,6 +201,30 @@ fn basic_ftp_session() {
         let down = down.path().join("down");
         run(&mut node, "with_basic_ftp.cjs", address);
         succeeds(node.arg(up.path()).arg(&down).arg(kind));
+        assert_eq!(server.names(), ["tree"]);
+        assert_same(up.path(), &server.file("tree"));
+        assert_same(up.path(), &down);
+        fs::remove_dir_all(server.file("tree")).unwrap();
+    }
+}
+
+/// It secures a data connection before it says what for.
+#[test]
+fn aioftp_session() {
+    let up = tempfile::tempdir().unwrap();
+    plant(up.path());
+    let server = server();
+    for (address, kind) in [
+        (server.address(), "explicit"),
+        (server.secure_address(), "implicit"),
+    ] {
+        let Some(mut python) = python_with_aioftp() else {
+            return;
+        };
+        let down = tempfile::tempdir().unwrap();
+        let down = down.path().join("down");
+        run(&mut python, "with_aioftp.py", address);
+        succeeds(python.arg(up.path()).arg(&down).arg(kind));
         assert_eq!(server.names(), ["tree"]);
         assert_same(up.path(), &server.file("tree"));
         assert_same(up.path(), &down);

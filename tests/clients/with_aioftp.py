@@ -1,9 +1,12 @@
-"""What aioftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK.
+"""What aioftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK [KIND].
+
+KIND is explicit or implicit TLS, with any certificate; without it all is in the clear.
 
 Fails by an exception; says nothing when all is well. Leaves only /tree behind.
 """
 
 import asyncio
+import ssl
 import sys
 
 import aioftp
@@ -12,15 +15,19 @@ import aioftp
 BLOB = bytes(range(256)) * 4099 + b"end"
 
 
-async def main(host, port, up, down):
-    async with aioftp.Client.context(
-        host, int(port), "anonymous", "tests@example.org", socket_timeout=20
-    ) as ftp:
-        assert str(await ftp.get_current_directory()) == "/"
-        await files(ftp)
-        await abort(ftp)
-        await ftp.upload(up, "tree", write_into=True)
-        await ftp.download("tree", down, write_into=True)
+async def main(host, port, up, down, kind=None):
+    tls = ssl._create_unverified_context()
+    ftp = aioftp.Client(socket_timeout=20, ssl=tls if kind == "implicit" else None)
+    await ftp.connect(host, int(port))
+    if kind == "explicit":
+        await ftp.upgrade_to_tls(tls)
+    await ftp.login("anonymous", "tests@example.org")
+    assert str(await ftp.get_current_directory()) == "/"
+    await files(ftp)
+    await abort(ftp)
+    await ftp.upload(up, "tree", write_into=True)
+    await ftp.download("tree", down, write_into=True)
+    await ftp.quit()
 
 
 async def files(ftp):

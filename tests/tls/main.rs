@@ -11,6 +11,7 @@
 mod support;
 
 mod certificates;
+mod early;
 mod faults;
 mod patience;
 mod sessions;

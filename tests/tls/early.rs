@@ -1,0 +1,69 @@
+//! Clients that secure a data connection before they say what for: RFC 4217 leaves it open who waits
+//! for whom, and some wait for the handshake with their command.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+
+use super::support::tls::{TlsClient, Version};
+use super::{content, writable};
+
+#[test]
+fn a_data_connection_can_be_secured_before_the_command() {
+    let server = writable().start();
+    let bytes = content(200_000);
+    fs::write(server.file("f"), &bytes).unwrap();
+    for version in Version::ALL {
+        let mut control = server.private(&TlsClient::of(version));
+        // Other commands may come between.
+        let mut link = control.passive().link();
+        control.command("SIZE f", 213);
+        control.command("RETR f", 150);
+        let mut got = Vec::new();
+        link.read_to_end(&mut got).unwrap();
+        assert_eq!(got, bytes);
+        control.expect(226);
+
+        let mut link = control.passive().link();
+        control.command("STOR g", 150);
+        link.write_all(&bytes).unwrap();
+        link.finish().unwrap();
+        control.expect(226);
+        assert_eq!(fs::read(server.file("g")).unwrap(), bytes);
+
+        // One that nothing comes of takes nobody's place.
+        drop(control.passive().link());
+        assert_eq!(control.retrieve("f"), bytes);
+    }
+}
+
+#[test]
+fn what_is_no_handshake_is_522_when_the_command_comes() {
+    let server = writable().start();
+    fs::write(server.file("f"), "content").unwrap();
+    let mut control = server.private(&TlsClient::new());
+    let mut garbage = control.passive().stream();
+    garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    server.wait_for_log("TLS failed");
+    control.command("RETR f", 150);
+    control.expect(522);
+    // And so is a client that does not stay.
+    drop(control.passive().stream());
+    control.command("STOR g", 150);
+    control.expect(522);
+    assert_eq!(server.names(), ["f"]);
+    assert_eq!(control.retrieve("f"), b"content");
+}
+
+#[test]
+fn what_is_secured_is_not_used_in_the_clear() {
+    let server = writable().start();
+    fs::write(server.file("f"), "content").unwrap();
+    let mut control = server.private(&TlsClient::new());
+    let link = control.passive().link();
+    control.command("PROT C", 200);
+    control.command("RETR f", 150);
+    control.expect(522);
+    drop(link);
+    control.command("PROT P", 200);
+    assert_eq!(control.retrieve("f"), b"content");
+}
