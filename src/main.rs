@@ -70,9 +70,10 @@ fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
 }
 
 /// Listens, then gives up every right that is not needed for what was listened for.
-fn prepare(config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
+fn prepare(mut config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
+    config.monitors = true;
     let plan = config.plan();
     let source = configuration::source(wish, plan.clone());
     let server = Server::bind_with_source(config, source)?;

@@ -11,8 +11,7 @@ use crate::observe::event_worker;
 use crate::sandbox::{self, Plan};
 
 /// Does what this process was started for, where that is not to serve. To be called first by a
-/// program that is the server, as [`bind_with_source`](crate::Server::bind_with_source) has it;
-/// `None`: it is that program.
+/// program that lets its server start [monitors](crate::Config::monitors); `None`: it is that program.
 pub fn serve_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;

@@ -32,8 +32,8 @@ pub struct Events {
     /// `MIOFTPD_OUTCOME` (`complete`, or why not in a word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`,
     /// `MIOFTPD_TLS` (yes or no); of complete ones `MIOFTPD_FILE` (as this host sees it) and, with
     /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Names are the client's choice: quote them. It
-    /// is run beside the server by one that [is the process](crate::Server::bind_with_source), as
-    /// the same user and out of its sandbox; in a host program it has that one's rights.
+    /// is run beside the server by a [monitor](crate::Config::monitors), as the same user and out of
+    /// its sandbox; without one it has the process's own rights.
     pub command: Vec<OsString>,
     /// A Unix socket, datagram or stream, where a line of JSON is said for each upload.
     pub socket: Option<PathBuf>,

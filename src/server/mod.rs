@@ -165,16 +165,17 @@ impl Server {
     /// stays so; everything else counts from the next command on. Where it listens, what it
     /// serves and its threads cannot change; the log says so where they are said to.
     ///
-    /// For accounts of the system, and for an event command, it starts a [monitor](crate::monitor)
-    /// with the rights that this process has still. That is this program once more, which must
-    /// begin with [`serve_if_asked`](crate::serve_if_asked).
+    /// Where it may, it starts [monitors](Config::monitors) with the rights that this process has
+    /// still.
     pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
-        config.accounts.start_monitor().map_err(Error::Pam)?;
+        if config.monitors {
+            config.accounts.start_monitor().map_err(Error::Pam)?;
+        }
         let surroundings = Surroundings {
             inherited,
             event_monitor: event_monitor_for(&config)?,

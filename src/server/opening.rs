@@ -73,7 +73,7 @@ pub(super) struct Surroundings {
 /// What runs the event command, if there is one.
 pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Monitor>, Error> {
     let events = &config.events;
-    if events.command.is_empty() {
+    if events.command.is_empty() || !config.monitors {
         return Ok(None);
     }
     let run_as = event_arguments(config.run_as.as_ref());
