@@ -272,6 +272,7 @@ impl Connection {
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => return Err(CloseReason::NotSecured),
                 Deadline::Pace => self.resume(),
+                Deadline::Arrival => self.give_up_listening(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
                 other => self.converse(services, |session, cx| session.expired(other, cx)),
             }

@@ -36,7 +36,7 @@ impl Connection {
         self.data.get_or_insert_with(Box::default)
     }
 
-    fn accept_client(&mut self, services: &mut Services) {
+    pub(super) fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!services.settings.allow_fxp).then_some(peer.ip());
@@ -60,7 +60,10 @@ impl Connection {
             };
             self.deadlines.clear(Deadline::DataPreamble);
             match arrival {
-                Arrival::Client(stream) => return data.link_to(stream, ready, services),
+                Arrival::Client(stream) => {
+                    self.deadlines.clear(Deadline::Arrival);
+                    return data.link_to(stream, ready, services);
+                }
                 Arrival::Proxy(one) => {
                     *incoming = Some(one);
                     let until = services.now + services.settings.timings.handshake;

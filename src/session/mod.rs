@@ -51,7 +51,7 @@ use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
-use channel::Channel;
+use channel::{Arranged, Channel};
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
@@ -267,6 +267,7 @@ impl Session {
             Report::Secured(name) => self.secured(name, cx),
             Report::Cleared => self.cleared(),
             Report::Listening(address) => self.listening(address, cx),
+            Report::NobodyCame => self.channel.arranged = Arranged::Nothing,
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
@@ -296,6 +297,7 @@ impl Session {
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
             Deadline::ReplyStall
+            | Deadline::Arrival
             | Deadline::Handshake
             | Deadline::DataPreamble
             | Deadline::Linger

@@ -68,6 +68,8 @@ pub enum Report {
     Cleared,
     /// Where the client shall connect to, as it is to be told; `None`: there is no port or descriptor left.
     Listening(Option<SocketAddr>),
+    /// Of [`Order::Listen`]: the client has not connected in time, and cannot any more.
+    NobodyCame,
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
     /// Of [`Order::Send`]: it goes on.

@@ -118,6 +118,19 @@ fn the_data_connection_has_its_time() {
 }
 
 #[test]
+fn what_nobody_came_to_is_not_arranged_any_more() {
+    let mut talk = Talk::logged_in();
+    talk.say("EPSV");
+    let address = "127.0.0.1:5000".parse().unwrap();
+    talk.report(Report::Listening(Some(address)));
+    talk.orders.clear();
+    assert_eq!(talk.report(Report::NobodyCame), "");
+    assert!(talk.say("RETR f").starts_with("425 "));
+    assert!(talk.say("ABOR").starts_with("226 "));
+    assert!(talk.orders.is_empty());
+}
+
+#[test]
 fn an_abort_is_ordered_once() {
     let mut talk = Talk::storing();
     talk.with(Session::abort);

@@ -155,7 +155,8 @@ impl Guest {
         // Behind a proxy it is accepted before it is known.
         let is_at_once = !self.place.is_proxied && !haul.is_private();
         let was_known = is_at_once && haul.was_accepted(world);
-        if code == 425 && haul.begun && accepts && (is_early || was_known) {
+        let is_its_own = haul.begun || !self.has_aborted;
+        if code == 425 && accepts && is_its_own && (haul.begun && is_early || was_known) {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
