@@ -44,6 +44,7 @@
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
 //! | devices that know PORT and STOR only are left out | `device.txt` |
+//! | SITE UMASK gives what the account's mask takes away | `site_umask_not_allowed.txt` |
 //!
 //! What was seen in their sources:
 //!
