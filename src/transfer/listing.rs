@@ -33,6 +33,7 @@ impl Listed {
         mut listing: Listing,
         sorted: bool,
     ) -> Result<Self> {
+        listing.tell_pattern_from_name(storage.as_ref());
         let walk = match listing.walk(storage, sorted) {
             Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
@@ -43,8 +44,7 @@ impl Listed {
             Err(Error::NotDirectory)
                 if listing.may_be_a_file() && !listing.is_said_to_be_a_directory() =>
             {
-                let slash = listing.prefix.iter().rposition(|&b| b == b'/');
-                listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
+                listing.prefix_with_directory();
                 Walk::of(storage.entry(&listing.path)?)
             }
             Err(error) => return Err(error),
@@ -145,6 +145,23 @@ impl Listing {
             more = listed.print(limit)?;
         }
         Ok((listed.unsent, !more))
+    }
+
+    /// What is there as it is written is meant: names may look like patterns.
+    fn tell_pattern_from_name(&mut self, storage: &dyn Storage) {
+        if self.pattern.is_some() && storage.entry(&self.path).is_ok() {
+            self.pattern = None;
+        }
+        if self.pattern.is_some() {
+            self.path = self.path.parent();
+            self.prefix_with_directory();
+        }
+    }
+
+    /// What stands before the last part, and that is what each name gets.
+    fn prefix_with_directory(&mut self) {
+        let slash = self.prefix.iter().rposition(|&b| b == b'/');
+        self.prefix.truncate(slash.map_or(0, |slash| slash + 1));
     }
 
     fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
