@@ -17,6 +17,7 @@
 //! | half an upload can be seen | `cut_transfers::an_upload_appears_only_when_it_is_complete` |
 //! | a download that could not be read is 226 | `simulation::every_interleaving_keeps_the_promises` |
 //! | a download that came out short is 226 | `regressions::a_file_that_shrinks_is_no_226` |
+//! | a recursive listing that leaves something out is 226 | `regressions::a_listing_that_leaves_something_out_is_no_226` |
 //! | 226 comes before the end of the data | `regressions::the_data_has_ended_when_226_comes` |
 //! | REST beyond the end is an empty success; garbage is 0; too large a number wraps | `rest.txt` `rest_syntax.txt` |
 //! | LIST of what is not there is an empty success, or a 150 and then an error | `list.txt` `list_paths.txt` `nlst_paths.txt` |
@@ -88,6 +89,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use mioftpd::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use support::{Control, Server, Starter, read_all};
 
 /// More than all socket buffers of the machine hold.
@@ -159,6 +161,42 @@ fn a_file_that_shrinks_is_no_226() {
         control.expect_one_of(&[426, 451]);
         control.command("NOOP", 200);
     }
+}
+
+#[test]
+fn a_listing_that_leaves_something_out_is_no_226() {
+    let deep = |depth: usize| "d/".repeat(depth);
+    let server = Server::read_only(|root| {
+        fs::create_dir_all(root.join("deep").join(deep(DIRECTORY_DEPTH + 1))).unwrap();
+        for number in 0..=DIRECTORIES_PENDING {
+            fs::create_dir_all(root.join(format!("wide/some/{number:04}"))).unwrap();
+        }
+        fs::write(root.join("wide/some/zzzz"), "").unwrap();
+    });
+    let mut control = server.login();
+    for (path, is_whole) in [
+        ("deep/d", true),
+        ("deep", false),
+        ("wide/some/0001", true),
+        ("wide", false),
+    ] {
+        let data = control.passive();
+        control.command(&format!("LIST -R {path}"), 150);
+        let listing = String::from_utf8(data.receive()).unwrap();
+        let said = control.expect(if is_whole { 226 } else { 451 });
+        // All that is shown arrives, up to its orderly end.
+        assert!(listing.is_empty() || listing.ends_with("\r\n"));
+        assert!(path != "wide" || listing.contains(" zzzz\r\n"));
+        let text = said.text();
+        let names_bounds =
+            text.contains("not complete") && text.contains(" 32 ") && text.contains(" 1000 ");
+        assert_eq!(names_bounds, !is_whole, "{text}");
+    }
+    fs::remove_dir(server.file("wide/some/0000")).unwrap();
+    let data = control.passive();
+    control.command("LIST -R wide/some", 150);
+    data.receive();
+    control.expect(226);
 }
 
 #[test]

@@ -304,6 +304,7 @@ impl From<Failure> for Ending {
             Failure::Connection => Self::Cut,
             Failure::Security => Self::NotSecured,
             Failure::Malformed => Self::Malformed,
+            Failure::Bounded => Self::Bounded,
             Failure::Storage(error) => Self::Failed(error),
         }
     }

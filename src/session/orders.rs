@@ -109,6 +109,8 @@ pub enum Ending {
     Cut,
     /// What the client sent is not what MODE and STRU say that it is.
     Malformed,
+    /// A listing has left out what is beyond its bounds.
+    Bounded,
     /// No byte moved for too long.
     Stalled,
     /// The client said ABOR.
@@ -130,6 +132,7 @@ impl Ending {
             Self::NotSecured => "not-secured",
             Self::Cut => "cut",
             Self::Malformed => "malformed",
+            Self::Bounded => "bounded",
             Self::Stalled => "stalled",
             Self::Aborted => "aborted",
             Self::Abandoned => "abandoned",

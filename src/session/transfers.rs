@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
+use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Result, VirtualPath};
@@ -342,6 +343,13 @@ fn ends(ending: Ending) -> Reply {
         Ending::NotSecured => Reply::fixed(522, "TLS failed on the data connection."),
         Ending::Cut => Reply::transfer_aborted(),
         Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
+        Ending::Bounded => Reply::new(
+            451,
+            format!(
+                "The listing is not complete: LIST -R goes {DIRECTORY_DEPTH} directories deep, \
+                 and remembers {DIRECTORIES_PENDING} that follow."
+            ),
+        ),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
