@@ -11,7 +11,7 @@
 //! | ABOR leaves a session that cannot transfer | `regressions::aborted_again_and_again_a_session_still_transfers` |
 //! | ABOR with nothing to abort is an error | `abor.txt` |
 //! | NOOP is answered before the 226 of the transfer in front of it | `cut_transfers::stat_is_answered_during_a_transfer_and_noop_behind_it` |
-//! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` |
+//! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` `cut_transfers::who_has_said_quit_may_half_close_before_the_upload_is_over` |
 //! | an upload that ends in a reset is 226 | `cut_transfers::an_upload_that_is_reset_leaves_the_old_file` |
 //! | a lost control connection leaves half a file | `cut_transfers::a_session_that_is_reset_takes_its_upload_with_it` |
 //! | half an upload can be seen | `cut_transfers::an_upload_appears_only_when_it_is_complete` |

@@ -263,6 +263,11 @@ impl Connection {
         self.session.may_be_aborted() && self.input.waiting().any(|line| line.is(b"ABOR"))
     }
 
+    /// Whether the client has said that it leaves when its commands are done.
+    pub(super) fn has_quit(&self) -> bool {
+        self.input.waiting().any(|line| line.is_bare(b"QUIT"))
+    }
+
     /// What is due is done.
     pub(super) fn expire(&mut self, services: &mut Services) -> Visit {
         while let Some(deadline) = self.deadlines.take_due(services.now) {

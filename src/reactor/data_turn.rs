@@ -238,13 +238,13 @@ impl Connection {
         }
     }
 
-    /// An upload has all its bytes. It is committed if the control connection still stands: the
-    /// control turn, which comes first in a pass, has looked.
+    /// An upload has all its bytes. It is committed if the control connection still stands, or the
+    /// client has left it in order: the control turn, which comes first in a pass, has looked.
     fn commit(&mut self, services: &mut Services) {
         if !matches!(self.data().motion, Motion::Received(_)) {
             return;
         }
-        if self.phase != Phase::Open {
+        if self.is_forsaken() {
             return self.cut(Ending::Abandoned, services);
         }
         if self.ready.readable && self.wants_input() {
@@ -252,6 +252,17 @@ impl Connection {
         }
         if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
             self.hand_over(Work::Commit(transfer), services);
+        }
+    }
+
+    /// Whether the control connection has ended so that nobody knows what the client wanted. After a
+    /// QUIT (RFC 959 §4.1.1: the transfer ends first) that is only by a reset, and nothing is read any
+    /// more that would tell.
+    fn is_forsaken(&mut self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::HalfOpen => !self.has_quit() || self.stream.connected().is_err(),
+            _ => true,
         }
     }
 

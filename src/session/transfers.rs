@@ -79,8 +79,8 @@ impl Session {
         }
     }
 
-    /// The control connection has ended, at least in the client's direction. An upload that is
-    /// in progress then cannot be known to be whole: a client that was killed ends both alike.
+    /// The control connection has ended without a QUIT, at least in the client's direction. An upload
+    /// that is in progress then cannot be known to be whole: a client that was killed ends both alike.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress

@@ -59,6 +59,11 @@ impl Guest {
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
                 }
+                let mut awaited = self.conversation.awaited.iter();
+                let has_quit = awaited.any(|one| one.kind == Kind::Quit);
+                if has_quit && text.starts_with("Control connection ended") {
+                    self.complain("who has said QUIT was taken for one who is gone", world);
+                }
                 if kind.is_transfer() {
                     self.conclude(code, since, world);
                 }
