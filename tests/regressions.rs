@@ -78,6 +78,7 @@
 //! | a browser is made to speak FTP | `tls::a_client_that_wants_another_protocol_is_refused` `foreign_http.txt` |
 //! | half a handshake holds up the others, or is held for ever | `tls::a_hundred_half_handshakes_hold_up_nobody_and_end_in_time` |
 //! | a login in the clear outlives AUTH | `auth_login.txt` `auth_between.txt` |
+//! | REIN bares data connections that were private from the greeting on | `rein_implicit.txt` |
 //! | ABOR is lost inside TLS | `tls::abor_is_obeyed_at_once_both_ways` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conversation::{Heard, Kind};
 use super::guest::{Guest, Life};
-use super::habits::Part;
+use super::habits::{Part, Secrecy};
 use super::haul::{Goods, Manner};
 use super::proxied::Preamble;
 use crate::rng::Odds;
@@ -97,7 +97,10 @@ impl Guest {
                 self.begin_secrecy(world);
             }
             (Kind::ProtPrivate, 200) => self.cover.is_private = true,
-            (Kind::ProtClear, 200) | (Kind::Rein, 220) => self.cover.is_private = false,
+            (Kind::ProtClear, 200) => self.cover.is_private = false,
+            (Kind::Rein, 220) => {
+                self.cover.is_private = self.habits.secrecy == Secrecy::Implicit;
+            }
             (Kind::Ccc, 200) => {
                 self.cover.is_clearing = true;
                 if let (Some(id), Some(secret)) = (self.control, &mut self.cover.secret) {
