@@ -59,7 +59,7 @@ impl Usage {
                         let name = [b"./", entry.name.as_slice()].concat();
                         pending.extend(path.join(&name));
                     }
-                    Kind::Link | Kind::Other => {}
+                    Kind::Link | Kind::Other(_) => {}
                 }
             }
         }
