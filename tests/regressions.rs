@@ -44,6 +44,7 @@
 //! | players seek: ABOR, REST, RETR in quick turn | `regressions::a_player_seeks` |
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
+//! | nobody is told why the connection is closed | `session::who_is_idle_is_told_for_how_long` `session::who_does_not_log_in_is_told_how_long_there_was` |
 //! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::types_and_permissions` |
 //! | a name with a bracket or a star in it cannot be listed | `list_literal.txt` |
 //! | devices that know PORT and STOR only are left out | `device.txt` |

@@ -15,6 +15,7 @@ mod control_only;
 mod deadlines;
 mod digests;
 mod dispatch;
+mod farewells;
 mod files;
 mod information;
 mod introduction;
@@ -289,9 +290,8 @@ impl Session {
     /// A deadline has passed.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
-            Deadline::Login | Deadline::Idle => {
-                self.close(&Reply::service_not_available(), cx);
-            }
+            Deadline::Login => self.close(&farewells::no_login(cx.settings.timings.login), cx),
+            Deadline::Idle => self.close(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
@@ -337,8 +337,22 @@ impl Session {
     }
 
     fn restart_idle_clock(&self, cx: &mut Context<'_>) {
-        let idle = self.idle.unwrap_or(cx.settings.timings.idle);
-        cx.deadlines.set(Deadline::Idle, cx.now + idle);
+        let until = cx.now + self.idle_time(cx);
+        cx.deadlines.set(Deadline::Idle, until);
+    }
+
+    fn idle_time(&self, cx: &Context<'_>) -> Duration {
+        self.idle.unwrap_or(cx.settings.timings.idle)
+    }
+
+    /// Nobody is idle who waits for an answer: then it is the server that does not get on.
+    fn idled(&self, cx: &Context<'_>) -> Reply {
+        match self.progress {
+            Progress::Idle | Progress::Penalised(_) | Progress::Slowed => {
+                farewells::no_command(self.idle_time(cx))
+            }
+            _ => Reply::service_not_available(),
+        }
     }
 
     /// Says the last reply.
