@@ -275,7 +275,11 @@ impl Connection {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
-                Deadline::Handshake => return Err(CloseReason::NotSecured),
+                Deadline::Handshake => {
+                    let time = services.settings.timings.handshake.as_secs_f64();
+                    log::warn!("{}: {} within {time} seconds", self.peer, self.missing());
+                    return Err(CloseReason::NotSecured);
+                }
                 Deadline::Pace => self.resume(),
                 Deadline::Arrival => self.give_up_listening(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
@@ -283,6 +287,14 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// What has not come about in time, of a change of the connection.
+    const fn missing(&self) -> &'static str {
+        match self.phase {
+            Phase::Handshaking(Switch::Clear) => "No end of TLS",
+            _ => "No TLS handshake",
+        }
     }
 
     /// Writes what there is room for; what is left has a deadline.

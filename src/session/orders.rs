@@ -4,6 +4,7 @@
 //! out first in, first out, and is told the result in a [`Report`]. At most one order that
 //! is answered later is under way; everything in here is plain data.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Guest, Refusal};
@@ -121,6 +122,24 @@ pub enum Ending {
     Stopped,
     /// The storage failed.
     Failed(storage::Error),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "every byte is in its place",
+            Self::NotConnected => "no data connection came to be",
+            Self::NotSecured => "the data connection could not be secured",
+            Self::Cut => "the data connection was cut",
+            Self::Malformed => "what came is not what MODE and STRU say",
+            Self::Bounded => "there is more than LIST -R goes through",
+            Self::Stalled => "no byte moved for too long",
+            Self::Aborted => "the client said ABOR",
+            Self::Abandoned => "the control connection ended",
+            Self::Stopped => "the server is stopping",
+            Self::Failed(error) => return write!(f, "the storage failed: {error}"),
+        })
+    }
 }
 
 impl Ending {

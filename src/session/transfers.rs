@@ -273,7 +273,7 @@ impl Session {
             Ending::Complete => {
                 log::info!("{peer}: Transferred {what} ({bytes} bytes, {seconds:.3} s)");
             }
-            ending => log::warn!("{peer}: Transfer of {what} ended: {ending:?} ({bytes} bytes)"),
+            ending => log::warn!("{peer}: Transfer of {what} ended: {ending} ({bytes} bytes)"),
         }
     }
 

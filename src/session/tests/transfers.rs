@@ -107,6 +107,31 @@ fn a_transfer_whose_end_nobody_will_report_is_recorded_when_its_session_goes() {
 }
 
 #[test]
+fn each_ending_is_logged_in_words() {
+    let endings = [
+        Ending::Complete,
+        Ending::NotConnected,
+        Ending::NotSecured,
+        Ending::Cut,
+        Ending::Malformed,
+        Ending::Bounded,
+        Ending::Stalled,
+        Ending::Aborted,
+        Ending::Abandoned,
+        Ending::Stopped,
+    ];
+    for ending in endings {
+        let (shown, name) = (ending.to_string(), format!("{ending:?}"));
+        assert!(
+            shown.contains(' ') && !shown.contains(&name),
+            "{name}: {shown}"
+        );
+    }
+    let failed = Ending::Failed(Error::NoSpace).to_string();
+    assert_eq!(failed, "the storage failed: No space left on device");
+}
+
+#[test]
 fn the_data_connection_has_its_time() {
     let mut talk = Talk::storing();
     assert_eq!(talk.wait(talk.settings.timings.data_connect), "");
