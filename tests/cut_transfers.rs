@@ -10,7 +10,7 @@ mod support;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
 use support::{Control, DataChannel, Server, Starter, abort_connection, read_all, send_urgent};
@@ -251,6 +251,66 @@ fn a_session_that_is_reset_takes_its_upload_with_it() {
         (server.names() == ["f"]).then_some(())
     });
     is_untouched(&server);
+}
+
+/// Ends the client's side of the control connection, and then the upload.
+fn end_both_sides(control: &Control, data: TcpStream) {
+    control.socket().shutdown(Shutdown::Write).unwrap();
+    drop(data);
+}
+
+#[test]
+fn a_session_that_half_closes_takes_its_upload_with_it() {
+    for last_words in ["", "NOOP\r\n", "QUIT now\r\n", "QUIT"] {
+        let server = Server::writable(old_file);
+        let (mut control, data) = half_an_upload(&server);
+        control.send_raw(last_words.as_bytes());
+        end_both_sides(&control, data);
+        control.expect(426);
+        is_untouched(&server);
+    }
+}
+
+#[test]
+fn who_has_said_quit_may_half_close_before_the_upload_is_over() {
+    for last_words in ["QUIT\r\n", "noop\r\nquit\r\n"] {
+        let server = Server::writable(old_file);
+        let (mut control, data) = half_an_upload(&server);
+        control.send_raw(last_words.as_bytes());
+        end_both_sides(&control, data);
+        control.expect(226);
+        if last_words.starts_with('n') {
+            control.expect(200);
+        }
+        control.expect(221);
+        control.expect_end();
+        assert_eq!(fs::read(server.file("f")).unwrap(), vec![b'n'; 100_000]);
+        assert_eq!(server.names(), ["f"], "a name was left behind");
+    }
+}
+
+#[test]
+fn a_reset_behind_a_quit_is_a_cut() {
+    for half_closes in [false, true] {
+        let server = Server::writable(old_file);
+        let (mut control, data) = half_an_upload(&server);
+        let peer = control.local();
+        control.send("QUIT");
+        if half_closes {
+            control.socket().shutdown(Shutdown::Write).unwrap();
+            // It is met for itself: what is said behind it is heard later.
+            server.login().command("NOOP", 200);
+        }
+        let socket = control.socket().try_clone().unwrap();
+        drop(control);
+        abort_connection(socket);
+        drop(data);
+        server.wait_for_log(&format!("{peer} disconnected"));
+        support::until("the temporary file to go", || {
+            (server.names() == ["f"]).then_some(())
+        });
+        is_untouched(&server);
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mioftpd::storage::{
-    Answer, Disk, Error, Kind, Lookup, Operation, Placement, Result, Storage as _, VirtualPath,
-    Wait,
+    Answer, Disk, Error, Kind, Lookup, Operation, Placement, Result, Special, Storage as _,
+    VirtualPath, Wait,
 };
 
 /// A root beside which lies what must not be touched.
@@ -255,12 +255,13 @@ fn pipes_and_sockets_are_shown_and_not_opened() {
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(s.path("root/socket")).unwrap();
-        for path in ["/pipe", "/socket"] {
+        for (path, special) in [("/pipe", Special::Pipe), ("/socket", Special::Socket)] {
             assert_eq!(s.read(path), Err(Error::NotRegular), "{path}");
             for placement in [Placement::Replace, Placement::Append, Placement::At(0)] {
                 assert_eq!(s.put(path, placement), Err(Error::NotRegular), "{path}");
             }
-            assert_eq!(s.disk.entry(&at(path)).unwrap().metadata.kind, Kind::Other);
+            let kind = s.disk.entry(&at(path)).unwrap().metadata.kind;
+            assert_eq!(kind, Kind::Other(special));
         }
     }
 }

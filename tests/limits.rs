@@ -7,11 +7,14 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
-use mioftpd::limits::{Equipment, worst_case_bytes};
+use mioftpd::limits::{Equipment, Timings, worst_case_bytes};
 use mioftpd::{Config, Server};
 use rustix::process::{Resource, Rlimit, getrlimit};
 use support::{Control, DEADLINE, binary, connect_from, until};
@@ -19,12 +22,11 @@ use support::{Control, DEADLINE, binary, connect_from, until};
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
 /// Runs `test` beside a server with these limits.
-fn beside(config: Config, test: impl FnOnce(SocketAddr)) {
-    let mut server = Server::bind(Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        ..config
-    })
-    .unwrap();
+fn beside(mut config: Config, test: impl FnOnce(SocketAddr)) {
+    if config.listen.is_empty() {
+        config.listen.push("127.0.0.1:0".parse().unwrap());
+    }
+    let mut server = Server::bind(config).unwrap();
     let (address, handle) = (server.addresses()[0], server.handle());
     let serving = thread::spawn(move || server.run());
     test(address);
@@ -185,4 +187,81 @@ fn what_needs_much_memory_is_done_once_at_a_time() {
         assert!(!data.receive().is_empty());
         second.expect(226);
     });
+}
+
+/// What a client has to do in time with the port that it is told.
+const SOON: Duration = Duration::from_millis(300);
+
+/// Serves a file `f` at an address of its own: the ports there are not what others are given.
+fn with_a_port(directory: &Path) -> Config {
+    std::fs::write(directory.join("f"), "content").unwrap();
+    let here = Ipv4Addr::new(127, 0, 77, 1);
+    let port = TcpListener::bind((here, 0)).unwrap().local_addr();
+    let port = port.unwrap().port();
+    Config {
+        listen: vec![SocketAddr::from((here, 0))],
+        root: Some(directory.into()),
+        passive_ports: Some(port..=port),
+        timings: Timings {
+            data_connect: SOON,
+            ..Timings::default()
+        },
+        ..Config::default()
+    }
+}
+
+/// Of a passive port whoever has connected to it in time keeps what it is for, and nobody else keeps
+/// the port.
+#[test]
+fn passive_ports_that_nobody_connects_to_come_back() {
+    let directory = tempfile::tempdir().unwrap();
+    beside(with_a_port(directory.path()), |address| {
+        let mut clients = [(); 3].map(|()| Control::login(address));
+        let [early, idle, other] = &mut clients;
+        let data = early.passive();
+        for control in [&mut *idle, &mut *other] {
+            until("a port that is given back", || {
+                control.send("EPSV");
+                (control.expect_one_of(&[229, 425]).code == 229).then_some(())
+            });
+        }
+        idle.command("NOOP", 200);
+        let refused = idle.command("LIST", 425);
+        assert!(refused.text().starts_with("Use PASV"), "{refused:?}");
+        early.command("RETR f", 150);
+        assert_eq!(data.receive(), b"content");
+        early.expect(226);
+    });
+}
+
+#[test]
+fn who_connects_at_the_last_moment_has_connected() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = Server::bind(with_a_port(directory.path())).unwrap();
+    let (address, handle) = (server.addresses()[0], server.handle());
+    // Between one of these and the other it stands still.
+    let (stop, stops) = mpsc::sync_channel(0);
+    let (go_on, goes_on) = mpsc::channel();
+    let serving = thread::spawn(move || {
+        while server.turn(Some(Duration::from_millis(1))).unwrap() {
+            if stops.try_recv().is_ok() {
+                goes_on.recv().unwrap();
+            }
+        }
+    });
+    let mut control = Control::login(address);
+    let mut data = until("a port that is still there", || {
+        let port = support::epsv_port(&mut control);
+        stop.send(()).unwrap();
+        let data = TcpStream::connect((address.ip(), port)).ok();
+        thread::sleep(SOON);
+        go_on.send(()).unwrap();
+        data
+    });
+    control.command("RETR f", 150);
+    assert_eq!(support::read_all(&mut data), b"content");
+    control.expect(226);
+    drop(control);
+    handle.stop();
+    serving.join().unwrap();
 }

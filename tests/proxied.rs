@@ -19,6 +19,8 @@ use mioftpd::net::{AddressRules, PassiveHost};
 use mioftpd::{Config, Server};
 use support::{Control, DEADLINE, connect_from, epsv_port, host_port, read_all};
 
+/// Where nobody but these tests has ports.
+const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 77, 2);
 const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
 const ALICE: &str = "198.51.100.1";
 const BOB: &str = "198.51.100.2";
@@ -30,7 +32,7 @@ fn behind(config: Config, test: impl FnOnce(SocketAddr, &Path)) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), "content").unwrap();
     let mut server = Server::bind(Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        listen: vec![SocketAddr::from((HERE, 0))],
         root: Some(directory.path().into()),
         proxies: vec!["127.0.0.7".parse().unwrap()],
         accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
@@ -86,7 +88,7 @@ fn heard(mut stream: TcpStream) -> Vec<u8> {
 }
 
 fn data_port(control: &mut Control) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, epsv_port(control)).into()
+    (HERE, epsv_port(control)).into()
 }
 
 #[test]
@@ -192,7 +194,7 @@ fn from_elsewhere_a_header_is_garbage() {
         let said = status(&mut control);
         assert!(said.contains("Connected from 127.0.0.1:"), "{said}");
         let port = epsv_port(&mut control);
-        let mut stranger = proxy((Ipv4Addr::LOCALHOST, port).into(), &line(ALICE));
+        let mut stranger = proxy((HERE, port).into(), &line(ALICE));
         assert_eq!(stranger.read(&mut [0]).unwrap_or(0), 0);
     });
 }
@@ -226,6 +228,39 @@ fn a_passive_port_is_for_the_client_behind_the_proxy() {
             control.expect(226);
             drop((direct, wrong));
         }
+    });
+}
+
+#[test]
+fn who_has_connected_in_time_may_be_introduced_later() {
+    let is_free = |port| TcpListener::bind((HERE, port)).is_ok();
+    // Not the first that others, who run this at the same time, find free.
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let port = (first..32_000).find(|&port| is_free(port) && is_free(port + 1));
+    let port = port.unwrap();
+    let config = Config {
+        passive_ports: Some(port..=port + 1),
+        timings: Timings {
+            data_connect: Duration::from_millis(300),
+            ..Timings::default()
+        },
+        ..Config::default()
+    };
+    behind(config, |to, _| {
+        let mut alice = login(to, &line(ALICE));
+        let data = data_port(&mut alice);
+        let mut data = proxy(data, b"PROXY ");
+        // So long as others, who came later, keep a port that they do not connect to.
+        for bob in &mut [login(to, &line(BOB)), login(to, &line(BOB))] {
+            support::until("a port that is given back", || {
+                bob.send("EPSV");
+                (bob.expect_one_of(&[229, 425]).code == 229).then_some(())
+            });
+        }
+        data.write_all(&line(ALICE)[b"PROXY ".len()..]).unwrap();
+        alice.command("RETR f", 150);
+        assert_eq!(read_all(&mut data), b"content");
+        alice.expect(226);
     });
 }
 

@@ -11,13 +11,14 @@
 //! | ABOR leaves a session that cannot transfer | `regressions::aborted_again_and_again_a_session_still_transfers` |
 //! | ABOR with nothing to abort is an error | `abor.txt` |
 //! | NOOP is answered before the 226 of the transfer in front of it | `cut_transfers::stat_is_answered_during_a_transfer_and_noop_behind_it` |
-//! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` |
+//! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` `cut_transfers::who_has_said_quit_may_half_close_before_the_upload_is_over` |
 //! | an upload that ends in a reset is 226 | `cut_transfers::an_upload_that_is_reset_leaves_the_old_file` |
 //! | a lost control connection leaves half a file | `cut_transfers::a_session_that_is_reset_takes_its_upload_with_it` |
 //! | half an upload can be seen | `cut_transfers::an_upload_appears_only_when_it_is_complete` |
 //! | a name that STOU has told is another's file by then, and that is lost | `cut_transfers::a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then` |
 //! | a download that could not be read is 226 | `simulation::every_interleaving_keeps_the_promises` |
 //! | a download that came out short is 226 | `regressions::a_file_that_shrinks_is_no_226` |
+//! | a recursive listing that leaves something out is 226 | `regressions::a_listing_that_leaves_something_out_is_no_226` |
 //! | 226 comes before the end of the data | `regressions::the_data_has_ended_when_226_comes` |
 //! | REST beyond the end is an empty success; garbage is 0; too large a number wraps | `rest.txt` `rest_syntax.txt` |
 //! | LIST of what is not there is an empty success, or a 150 and then an error | `list.txt` `list_paths.txt` `nlst_paths.txt` |
@@ -36,6 +37,7 @@
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
 //! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
+//! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
 //! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
 //! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_beyond_four_gib` |
@@ -43,7 +45,11 @@
 //! | players seek: ABOR, REST, RETR in quick turn | `regressions::a_player_seeks` |
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
+//! | nobody is told why the connection is closed | `session::who_is_idle_is_told_for_how_long` `session::who_does_not_log_in_is_told_how_long_there_was` |
+//! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::types_and_permissions` |
+//! | a name with a bracket or a star in it cannot be listed | `list_literal.txt` |
 //! | devices that know PORT and STOR only are left out | `device.txt` |
+//! | SITE UMASK gives what the account's mask takes away | `site_umask_not_allowed.txt` |
 //!
 //! What was seen in their sources:
 //!
@@ -75,6 +81,7 @@
 //! | a browser is made to speak FTP | `tls::a_client_that_wants_another_protocol_is_refused` `foreign_http.txt` |
 //! | half a handshake holds up the others, or is held for ever | `tls::a_hundred_half_handshakes_hold_up_nobody_and_end_in_time` |
 //! | a login in the clear outlives AUTH | `auth_login.txt` `auth_between.txt` |
+//! | REIN bares data connections that were private from the greeting on | `rein_implicit.txt` |
 //! | ABOR is lost inside TLS | `tls::abor_is_obeyed_at_once_both_ways` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -86,6 +93,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use mioftpd::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use support::{Control, Server, Starter, read_all};
 
 /// More than all socket buffers of the machine hold.
@@ -157,6 +165,42 @@ fn a_file_that_shrinks_is_no_226() {
         control.expect_one_of(&[426, 451]);
         control.command("NOOP", 200);
     }
+}
+
+#[test]
+fn a_listing_that_leaves_something_out_is_no_226() {
+    let deep = |depth: usize| "d/".repeat(depth);
+    let server = Server::read_only(|root| {
+        fs::create_dir_all(root.join("deep").join(deep(DIRECTORY_DEPTH + 1))).unwrap();
+        for number in 0..=DIRECTORIES_PENDING {
+            fs::create_dir_all(root.join(format!("wide/some/{number:04}"))).unwrap();
+        }
+        fs::write(root.join("wide/some/zzzz"), "").unwrap();
+    });
+    let mut control = server.login();
+    for (path, is_whole) in [
+        ("deep/d", true),
+        ("deep", false),
+        ("wide/some/0001", true),
+        ("wide", false),
+    ] {
+        let data = control.passive();
+        control.command(&format!("LIST -R {path}"), 150);
+        let listing = String::from_utf8(data.receive()).unwrap();
+        let said = control.expect(if is_whole { 226 } else { 451 });
+        // All that is shown arrives, up to its orderly end.
+        assert!(listing.is_empty() || listing.ends_with("\r\n"));
+        assert!(path != "wide" || listing.contains(" zzzz\r\n"));
+        let text = said.text();
+        let names_bounds =
+            text.contains("not complete") && text.contains(" 32 ") && text.contains(" 1000 ");
+        assert_eq!(names_bounds, !is_whole, "{text}");
+    }
+    fs::remove_dir(server.file("wide/some/0000")).unwrap();
+    let data = control.passive();
+    control.command("LIST -R wide/some", 150);
+    data.receive();
+    control.expect(226);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Measuring {
                         self.remember(path)?;
                     }
                 }
-                Kind::Link | Kind::Other => {}
+                Kind::Link | Kind::Other(_) => {}
             }
         }
         Ok(None)

@@ -77,7 +77,8 @@ pub const SORTED_BYTES: usize = 512 * 1024;
 /// How deep `LIST -R` goes below where it began.
 pub const DIRECTORY_DEPTH: usize = 32;
 
-/// Directories that `LIST -R` remembers to list later; what is more is left out. DSIZ refuses it.
+/// Directories that `LIST -R` remembers to list later; what is more is left out, and its 226 is a 451.
+/// DSIZ refuses it.
 pub const DIRECTORIES_PENDING: usize = 1000;
 
 /// What remembering them may cost: that many with paths of the usual length.

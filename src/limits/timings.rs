@@ -14,7 +14,8 @@ pub struct Timings {
     pub idle: Duration,
     /// A failed login is answered after this, times the number of failures so far.
     pub penalty: Duration,
-    /// From the 150 to the data connection, secured if it is to be.
+    /// From a PASV to the client's connection, or its transfer; and from the 150 of a transfer to its data
+    /// connection, secured if it is to be.
     pub data_connect: Duration,
     /// From the 234, or the connection, to the end of the TLS handshake; and for a proxy to say for
     /// whom it has connected.

@@ -12,8 +12,21 @@ pub enum Kind {
     Directory,
     /// A symbolic link, not followed.
     Link,
-    /// A device, pipe or socket: shown, never opened.
-    Other,
+    /// Anything else: shown, never opened.
+    Other(Special),
+}
+
+/// What is neither file nor directory nor link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// A FIFO.
+    Pipe,
+    /// A socket of this host.
+    Socket,
+    /// A device that is read byte by byte.
+    CharacterDevice,
+    /// A device that is read block by block.
+    BlockDevice,
 }
 
 /// What is known of one file or directory.

@@ -6,7 +6,7 @@
 
 use super::date;
 use super::decimal;
-use super::entry::{Entry, Kind, Metadata};
+use super::entry::{Entry, Kind, Metadata, Special};
 use super::listing::write_shown_name;
 use super::permissions::Permissions;
 
@@ -179,7 +179,10 @@ const fn type_name(kind: Kind, role: EntryRole) -> &'static [u8] {
         (Kind::Directory, EntryRole::Current) => b"cdir",
         (Kind::Directory, EntryRole::Parent) => b"pdir",
         (Kind::Link, _) => b"OS.unix=slink",
-        (Kind::Other, _) => b"OS.unix=special",
+        (Kind::Other(Special::Pipe), _) => b"OS.unix=fifo",
+        (Kind::Other(Special::Socket), _) => b"OS.unix=socket",
+        (Kind::Other(Special::CharacterDevice), _) => b"OS.unix=chr",
+        (Kind::Other(Special::BlockDevice), _) => b"OS.unix=blk",
     }
 }
 
@@ -210,7 +213,7 @@ fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterat
     let table = match kind {
         Kind::File => FILE,
         Kind::Directory => DIRECTORY,
-        Kind::Link | Kind::Other => OTHER,
+        Kind::Link | Kind::Other(_) => OTHER,
     };
     // Nobody is sawing off the branch on which they sit; and it may be the root.
     let is_branch = role != EntryRole::Entry;
@@ -287,60 +290,41 @@ mod tests {
 
     #[test]
     fn types_and_permissions() {
-        use EntryRole::{Current, Parent};
+        use EntryRole::{Current, Entry as Inside, Parent};
+        use Kind::{Directory, File, Link, Other};
+        const ALL: Permissions = Permissions::ALL;
+        const READ: Permissions = Permissions::READ;
         let set = FactSet::select(b"type;size;perm");
         for (kind, role, permissions, expected) in [
+            (File, Inside, READ, "file;size=7;perm=r;"),
+            (Directory, Inside, ALL, "dir;perm=cdeflmp;"),
+            (Directory, Inside, READ, "dir;perm=el;"),
+            (Directory, Inside, Permissions::UPLOAD_ONLY, "dir;perm=cem;"),
+            (Directory, Current, ALL, "cdir;perm=celmp;"),
+            (Directory, Parent, READ, "pdir;perm=el;"),
+            (Link, Inside, ALL, "OS.unix=slink;perm=df;"),
+            (Other(Special::Pipe), Inside, READ, "OS.unix=fifo;perm=;"),
             (
-                Kind::File,
-                EntryRole::Entry,
-                Permissions::READ,
-                "type=file;size=7;perm=r;",
+                Other(Special::Socket),
+                Inside,
+                ALL,
+                "OS.unix=socket;perm=df;",
             ),
             (
-                Kind::Directory,
-                EntryRole::Entry,
-                Permissions::ALL,
-                "type=dir;perm=cdeflmp;",
+                Other(Special::CharacterDevice),
+                Inside,
+                READ,
+                "OS.unix=chr;perm=;",
             ),
             (
-                Kind::Directory,
-                EntryRole::Entry,
-                Permissions::READ,
-                "type=dir;perm=el;",
-            ),
-            (
-                Kind::Directory,
-                Current,
-                Permissions::ALL,
-                "type=cdir;perm=celmp;",
-            ),
-            (
-                Kind::Directory,
-                Parent,
-                Permissions::READ,
-                "type=pdir;perm=el;",
-            ),
-            (
-                Kind::Link,
-                EntryRole::Entry,
-                Permissions::ALL,
-                "type=OS.unix=slink;perm=df;",
-            ),
-            (
-                Kind::Other,
-                EntryRole::Entry,
-                Permissions::READ,
-                "type=OS.unix=special;perm=;",
-            ),
-            (
-                Kind::Directory,
-                EntryRole::Entry,
-                Permissions::UPLOAD_ONLY,
-                "type=dir;perm=cem;",
+                Other(Special::BlockDevice),
+                Inside,
+                READ,
+                "OS.unix=blk;perm=;",
             ),
         ] {
             let facts = text(|out| write_facts(out, set, &metadata(kind), role, permissions));
-            assert_eq!(facts, expected);
+            assert_eq!(facts, format!("type={expected}"));
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::date;
 use super::decimal;
-use super::entry::{Entry, Kind, Metadata};
+use super::entry::{Entry, Kind, Metadata, Special};
 use super::zone::Zone;
 
 /// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `name` is
@@ -66,8 +66,10 @@ fn write_mode(out: &mut Vec<u8>, metadata: &Metadata) {
         Kind::File => b'-',
         Kind::Directory => b'd',
         Kind::Link => b'l',
-        // One letter of those that clients know, for all that cannot be opened.
-        Kind::Other => b'p',
+        Kind::Other(Special::Pipe) => b'p',
+        Kind::Other(Special::Socket) => b's',
+        Kind::Other(Special::CharacterDevice) => b'c',
+        Kind::Other(Special::BlockDevice) => b'b',
     });
     // The set-user, set-group and sticky bits show in the place of an x.
     for (shift, special, letter) in [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')] {
@@ -151,7 +153,10 @@ mod tests {
             (Kind::File, 0o6711, "-rws--s--x"),
             (Kind::File, 0o6600, "-rwS--S---"),
             (Kind::File, 0, "----------"),
-            (Kind::Other, 0o666, "prw-rw-rw-"),
+            (Kind::Other(Special::Pipe), 0o666, "prw-rw-rw-"),
+            (Kind::Other(Special::Socket), 0o1755, "srwxr-xr-t"),
+            (Kind::Other(Special::CharacterDevice), 0o620, "crw--w----"),
+            (Kind::Other(Special::BlockDevice), 0o660, "brw-rw----"),
         ] {
             let mut shown = entry(b"x");
             shown.metadata.kind = kind;

@@ -35,7 +35,7 @@ impl Permissions {
     pub const REMOVE_DIRECTORIES: Self = Self(1 << 8);
     /// Set the time of the last change: MFMT, MDTM with a time, SITE UTIME.
     pub const TIMES: Self = Self(1 << 9);
-    /// Set permission bits: SITE CHMOD, MFF.
+    /// Set permission bits: SITE CHMOD, MFF; and those of what is made next: SITE UMASK.
     pub const MODES: Self = Self(1 << 10);
 
     /// Look and take.

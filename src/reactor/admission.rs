@@ -2,6 +2,7 @@
 //! it is logged that somebody is not; and what a listener that cannot accept does meanwhile.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -54,6 +55,20 @@ impl Refusal {
                 log::Level::Warn
             }
         }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "not from this address",
+            Self::Banned => "its address is banned",
+            Self::TooFast => "its address connects too fast",
+            Self::Full => "there are as many connections as there may be",
+            Self::FullForAddress => "there are as many of its address as there may be",
+            Self::Overloaded => "too much waits for the storage",
+            Self::Unannounced => "it is a proxy, and no PROXY header came",
+        })
     }
 }
 
@@ -126,7 +141,7 @@ impl Admission {
             };
             log::log!(
                 level,
-                "Refused a connection (address = {peer}): {refusal:?}{more}"
+                "Refused a connection (address = {peer}): {refusal}{more}"
             );
         }
     }

@@ -264,6 +264,11 @@ impl Connection {
         self.session.may_be_aborted() && self.input.waiting().any(|line| line.is(b"ABOR"))
     }
 
+    /// Whether the client has said that it leaves when its commands are done.
+    pub(super) fn has_quit(&self) -> bool {
+        self.input.waiting().any(|line| line.is_bare(b"QUIT"))
+    }
+
     /// What is due is done.
     pub(super) fn expire(&mut self, services: &mut Services) -> Visit {
         while let Some(deadline) = self.deadlines.take_due(services.now) {
@@ -271,8 +276,13 @@ impl Connection {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
-                Deadline::Handshake => return Err(CloseReason::NotSecured),
+                Deadline::Handshake => {
+                    let time = services.settings.timings.handshake.as_secs_f64();
+                    log::warn!("{}: {} within {time} seconds", self.peer, self.missing());
+                    return Err(CloseReason::NotSecured);
+                }
                 Deadline::Pace => self.resume(services),
+                Deadline::Arrival => self.give_up_listening(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
                 // It has done its part, and the loop comes late: it has its turn first.
                 Deadline::DataStall if self.wants(Turn::Data) => {
@@ -282,6 +292,14 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// What has not come about in time, of a change of the connection.
+    const fn missing(&self) -> &'static str {
+        match self.phase {
+            Phase::Handshaking(Switch::Clear) => "No end of TLS",
+            _ => "No TLS handshake",
+        }
     }
 
     /// Writes what there is room for; what is left has a deadline.

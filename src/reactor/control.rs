@@ -58,12 +58,14 @@ impl Connection {
         Ok(())
     }
 
-    /// The client will send no more.
+    /// The client will send no more. Who has said QUIT has nothing more to say.
     fn end_input(&mut self, services: &mut Services) {
         self.phase = Phase::HalfOpen;
         self.ready.readable = false;
         self.let_clock_go_on(services);
-        self.converse(services, Session::input_ended);
+        if !self.has_quit() {
+            self.converse(services, Session::input_ended);
+        }
     }
 
     fn execute_commands(&mut self, services: &mut Services) {

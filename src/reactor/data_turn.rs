@@ -10,7 +10,7 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
-use crate::net::Channel;
+use crate::net::{Channel, Stream as _};
 use crate::session::{Deadline, Ending, Left, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
@@ -36,7 +36,7 @@ impl Connection {
         self.data.get_or_insert_with(Box::default)
     }
 
-    fn accept_client(&mut self, services: &mut Services) {
+    pub(super) fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!services.settings.allow_fxp).then_some(peer.ip());
@@ -60,7 +60,10 @@ impl Connection {
             };
             self.deadlines.clear(Deadline::DataPreamble);
             match arrival {
-                Arrival::Client(stream) => return data.link_to(stream, ready, services),
+                Arrival::Client(stream) => {
+                    self.deadlines.clear(Deadline::Arrival);
+                    return data.link_to(stream, ready, services);
+                }
                 Arrival::Proxy(one) => {
                     *incoming = Some(one);
                     let until = services.now + services.settings.timings.handshake;
@@ -225,13 +228,13 @@ impl Connection {
         }
     }
 
-    /// An upload has all its bytes. It is committed if the control connection still stands: the
-    /// control turn, which comes first in a pass, has looked.
+    /// An upload has all its bytes. It is committed if the control connection still stands, or the
+    /// client has left it in order: the control turn, which comes first in a pass, has looked.
     fn commit(&mut self, services: &mut Services) {
         if !matches!(self.data().motion, Motion::Received(_)) {
             return;
         }
-        if self.phase != Phase::Open {
+        if self.is_forsaken() {
             return self.cut(Ending::Abandoned, services);
         }
         if self.ready.readable && self.wants_input() {
@@ -239,6 +242,17 @@ impl Connection {
         }
         if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
             self.hand_over(Work::Commit(transfer), services);
+        }
+    }
+
+    /// Whether the control connection has ended so that nobody knows what the client wanted. After a
+    /// QUIT (RFC 959 §4.1.1: the transfer ends first) that is only by a reset, and nothing is read any
+    /// more that would tell.
+    fn is_forsaken(&mut self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::HalfOpen => !self.has_quit() || self.stream.connected().is_err(),
+            _ => true,
         }
     }
 
@@ -310,6 +324,7 @@ impl From<Failure> for Ending {
             Failure::Connection => Self::Cut,
             Failure::Security => Self::NotSecured,
             Failure::Malformed => Self::Malformed,
+            Failure::Bounded => Self::Bounded,
             Failure::Storage(error) => Self::Failed(error),
         }
     }

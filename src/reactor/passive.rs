@@ -4,18 +4,22 @@
 //! It listens at the address that the control connection has come to. What PASV tells is, in this
 //! order: the address that is set for the client; in front of a proxy, the address that the client
 //! has connected to, because there, and not here, it can connect again; the local address.
+//!
+//! Ports may be few, so nobody keeps one by asking for it: who does not connect in time has to ask
+//! again.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::Reactor;
 use super::connection::Connection;
-use super::data::Link;
+use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::net::Stream as _;
-use crate::session::Report;
+use crate::session::{Deadline, Report};
 
 impl Connection {
     pub(super) fn listen(&mut self, services: &mut Services) {
@@ -39,10 +43,36 @@ impl Connection {
         let data = self.data();
         data.link = Link::Listening(listener, lease, None);
         data.ready = Latch::default();
+        self.restart_arrival_clock(services.settings.timings.data_connect, services);
         if let Some(told) = self.told_address(services) {
             address.set_ip(told);
         }
         Ok(address)
+    }
+
+    /// The client has not come in time: its port is for others. From a transfer's command on it is the
+    /// transfer that must have its data connection in time.
+    pub(super) fn give_up_listening(&mut self, services: &mut Services) {
+        // Who came at the last moment has come.
+        self.accept_client(services);
+        let peer = self.peer;
+        let data = self.data();
+        match (&data.link, &data.motion) {
+            // A proxy has, and will say in time whether that is the client.
+            (Link::Listening(.., Some(_)), Motion::Idle) => {
+                self.restart_arrival_clock(services.settings.timings.handshake, services);
+            }
+            (Link::Listening(.., None), Motion::Idle) => {
+                log::info!("{peer}: Nobody has connected to the passive port");
+                data.unlink(services);
+                self.report(Report::NobodyCame, services);
+            }
+            _ => {}
+        }
+    }
+
+    fn restart_arrival_clock(&mut self, time: Duration, services: &Services) {
+        self.deadlines.set(Deadline::Arrival, services.now + time);
     }
 
     /// What takes the place of the local address; only PASV, and so only IPv4, tells one.

@@ -15,7 +15,9 @@ pub enum Deadline {
     /// The answer to a failed login may be said; or the next command executed, of who is not
     /// logged in and was too quick.
     Penalty,
-    /// The data connection stands.
+    /// The client has come to its passive listener, where no transfer waits for it yet.
+    Arrival,
+    /// The data connection of a transfer stands.
     DataConnect,
     /// The next byte of a transfer has moved; not while the server itself works on it.
     DataStall,
@@ -32,12 +34,13 @@ pub enum Deadline {
     Linger,
 }
 
-const COUNT: usize = 10;
+const COUNT: usize = 11;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
     Deadline::Idle,
     Deadline::Penalty,
+    Deadline::Arrival,
     Deadline::DataConnect,
     Deadline::DataStall,
     Deadline::Pace,
@@ -118,6 +121,7 @@ impl Deadlines {
             login,
             idle,
             penalty,
+            arrival,
             connect,
             stall,
             pace,
@@ -130,6 +134,7 @@ impl Deadlines {
             Deadline::Login => login,
             Deadline::Idle => idle,
             Deadline::Penalty => penalty,
+            Deadline::Arrival => arrival,
             Deadline::DataConnect => connect,
             Deadline::DataStall => stall,
             Deadline::Pace => pace,

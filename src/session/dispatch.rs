@@ -3,7 +3,7 @@
 //! The table of commands decides who may say what, and whether an argument must be there; so
 //! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
 
-use super::{Context, Session, Settings};
+use super::{Context, Session, Settings, farewells};
 use crate::auth::Permissions;
 use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
@@ -19,7 +19,7 @@ impl Session {
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
-            self.close(&Reply::service_not_available(), cx);
+            self.close(&farewells::too_many("over-long lines"), cx);
         }
     }
 

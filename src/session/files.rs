@@ -231,6 +231,6 @@ fn size_reply(metadata: &Metadata) -> Reply {
     match metadata.kind {
         Kind::File => Reply::new(213, metadata.size.to_string()),
         Kind::Directory => refusal(Error::IsDirectory),
-        Kind::Link | Kind::Other => refusal(Error::NotRegular),
+        Kind::Link | Kind::Other(_) => refusal(Error::NotRegular),
     }
 }

@@ -42,29 +42,23 @@ impl Session {
         self.prepare(Purpose::MachineList, Direction::List(listing), cx);
     }
 
-    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path.
+    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path. Which of them is for
+    /// who can look to say.
     fn prepare_listing(&mut self, argument: &[u8], format: Format, cx: &mut Context<'_>) {
         if !self.may(Permissions::LIST, cx) {
             return;
         }
         let (options, argument) = split_options(argument);
         let recursive = options.contains(&b'R') && format != Format::Names;
-        let slash = argument.iter().rposition(|&b| b == b'/');
-        let (directory, last) = argument.split_at(slash.map_or(0, |slash| slash + 1));
-        let (named, pattern) = if glob::has_wildcard(last) {
-            let charset = self.charset(cx);
-            let pattern = charset.map_or_else(|| last.into(), |charset| charset.decode(last));
-            (directory, Some(pattern.into_owned()))
-        } else {
-            (argument, None)
-        };
-        let Some(path) = self.path(named, cx) else {
+        let Some(path) = self.path(argument, cx) else {
             return;
         };
+        let last = argument.rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let pattern = glob::has_wildcard(last).then(|| path.name().to_vec());
         let listing = Listing {
             path,
             pattern,
-            prefix: named.to_vec(),
+            prefix: argument.to_vec(),
             recursive,
             charset: self.charset(cx),
             format,

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use super::{Channel, Context, Deadline, Order, Progress, Session};
+use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
 use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
 use crate::limits::LOGIN_FAILURES;
 use crate::protocol::path::VirtualPath;
@@ -155,16 +155,10 @@ impl Session {
     fn say_denied(&mut self, denial: Denial, cx: &mut Context<'_>) {
         match denial {
             // Not for what the client did; later it may be let in.
-            Denial::Crowded => {
-                let text = "Too many sessions of this account, closing control connection.";
-                self.close(&Reply::fixed(421, text), cx);
-            }
-            Denial::Busy => {
-                let text = "Too many logins at once, closing control connection.";
-                self.close(&Reply::fixed(421, text), cx);
-            }
+            Denial::Crowded => self.close(&farewells::too_many("sessions of this account"), cx),
+            Denial::Busy => self.close(&farewells::too_many("logins at once"), cx),
             _ if self.failures >= LOGIN_FAILURES => {
-                self.close(&Reply::service_not_available(), cx);
+                self.close(&farewells::too_many("failed logins"), cx);
             }
             _ => cx.reply(&Reply::not_logged_in()),
         }

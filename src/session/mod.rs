@@ -15,6 +15,7 @@ mod control_only;
 mod deadlines;
 mod digests;
 mod dispatch;
+mod farewells;
 mod files;
 mod information;
 mod introduction;
@@ -51,7 +52,7 @@ use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
-use channel::Channel;
+use channel::{Arranged, Channel};
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
@@ -280,6 +281,7 @@ impl Session {
             Report::Secured(name) => self.secured(name, cx),
             Report::Cleared => self.cleared(),
             Report::Listening(address) => self.listening(address, cx),
+            Report::NobodyCame => self.channel.arranged = Arranged::Nothing,
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
@@ -301,14 +303,14 @@ impl Session {
     /// A deadline has passed.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
-            Deadline::Login | Deadline::Idle => {
-                self.close(&Reply::service_not_available(), cx);
-            }
+            Deadline::Login => self.close(&farewells::no_login(cx.settings.timings.login), cx),
+            Deadline::Idle => self.close(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
             Deadline::ReplyStall
+            | Deadline::Arrival
             | Deadline::Handshake
             | Deadline::DataPreamble
             | Deadline::Linger
@@ -348,8 +350,22 @@ impl Session {
     }
 
     fn restart_idle_clock(&self, cx: &mut Context<'_>) {
-        let idle = self.idle.unwrap_or(cx.settings.timings.idle);
-        cx.deadlines.set(Deadline::Idle, cx.now + idle);
+        let until = cx.now + self.idle_time(cx);
+        cx.deadlines.set(Deadline::Idle, until);
+    }
+
+    fn idle_time(&self, cx: &Context<'_>) -> Duration {
+        self.idle.unwrap_or(cx.settings.timings.idle)
+    }
+
+    /// Nobody is idle who waits for an answer: then it is the server that does not get on.
+    fn idled(&self, cx: &Context<'_>) -> Reply {
+        match self.progress {
+            Progress::Idle | Progress::Penalised(_) | Progress::Slowed => {
+                farewells::no_command(self.idle_time(cx))
+            }
+            _ => Reply::service_not_available(),
+        }
     }
 
     /// Says the last reply.

@@ -4,6 +4,7 @@
 //! out first in, first out, and is told the result in a [`Report`]. At most one order that
 //! is answered later is under way; everything in here is plain data.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Guest, Refusal};
@@ -68,6 +69,8 @@ pub enum Report {
     Cleared,
     /// Where the client shall connect to, as it is to be told; `None`: there is no port or descriptor left.
     Listening(Option<SocketAddr>),
+    /// Of [`Order::Listen`]: the client has not connected in time, and cannot any more.
+    NobodyCame,
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
     /// Of [`Order::Send`]: it goes on.
@@ -107,6 +110,8 @@ pub enum Ending {
     Cut,
     /// What the client sent is not what MODE and STRU say that it is.
     Malformed,
+    /// A listing has left out what is beyond its bounds.
+    Bounded,
     /// No byte moved for too long.
     Stalled,
     /// The client said ABOR.
@@ -119,6 +124,24 @@ pub enum Ending {
     Failed(storage::Error),
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Complete => "every byte is in its place",
+            Self::NotConnected => "no data connection came to be",
+            Self::NotSecured => "the data connection could not be secured",
+            Self::Cut => "the data connection was cut",
+            Self::Malformed => "what came is not what MODE and STRU say",
+            Self::Bounded => "there is more than LIST -R goes through",
+            Self::Stalled => "no byte moved for too long",
+            Self::Aborted => "the client said ABOR",
+            Self::Abandoned => "the control connection ended",
+            Self::Stopped => "the server is stopping",
+            Self::Failed(error) => return write!(f, "the storage failed: {error}"),
+        })
+    }
+}
+
 impl Ending {
     /// As it is recorded.
     pub(super) const fn outcome(self) -> Outcome {
@@ -128,6 +151,7 @@ impl Ending {
             Self::NotSecured => "not-secured",
             Self::Cut => "cut",
             Self::Malformed => "malformed",
+            Self::Bounded => "bounded",
             Self::Stalled => "stalled",
             Self::Aborted => "aborted",
             Self::Abandoned => "abandoned",

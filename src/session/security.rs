@@ -64,6 +64,8 @@ pub(super) struct Protection {
     /// PBSZ has been said, without which there is no PROT.
     has_buffer_size: bool,
     data: DataLevel,
+    /// What that was after the greeting.
+    data_at_first: DataLevel,
 }
 
 /// The control connection.
@@ -97,7 +99,7 @@ impl Protection {
     /// What REIN takes back; TLS itself stays.
     pub(super) const fn forget_data(&mut self) {
         self.has_buffer_size = false;
-        self.data = DataLevel::Clear;
+        self.data = self.data_at_first;
     }
 
     /// Whether the client's certificate is enough for this account.
@@ -224,7 +226,10 @@ impl Session {
                 self.flush_account(cx);
                 level
             }
-            Progress::Idle => DataLevel::Private,
+            Progress::Idle => {
+                self.protection.data_at_first = DataLevel::Private;
+                DataLevel::Private
+            }
             other => return self.progress = other,
         };
         self.protection.control = Control::Secured(name);

@@ -20,7 +20,7 @@ struct Row {
     name: &'static str,
     /// How to write it.
     syntax: &'static str,
-    /// What one has to be allowed for it.
+    /// What one has to be allowed for it, whatever its argument is.
     needs: Permissions,
     /// Serves it, unless it says that its argument cannot be read.
     serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
@@ -147,6 +147,10 @@ impl Session {
         if argument.is_empty() {
             let text = format!("Current UMASK is {current:03o}.");
             cx.reply(&Reply::new(200, text));
+            return Some(());
+        }
+        // As CHMOD would: what an account's mask takes away is not for its clients to give.
+        if !self.may(Permissions::MODES, cx) {
             return Some(());
         }
         let umask = Umask::new(parse_mode(argument)?)?;

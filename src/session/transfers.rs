@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::channel::Arranged;
 use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
+use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Result, VirtualPath};
@@ -78,8 +79,8 @@ impl Session {
         }
     }
 
-    /// The control connection has ended, at least in the client's direction. An upload that is
-    /// in progress then cannot be known to be whole: a client that was killed ends both alike.
+    /// The control connection has ended without a QUIT, at least in the client's direction. An upload
+    /// that is in progress then cannot be known to be whole: a client that was killed ends both alike.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress
@@ -272,7 +273,7 @@ impl Session {
             Ending::Complete => {
                 log::info!("{peer}: Transferred {what} ({bytes} bytes, {seconds:.3} s)");
             }
-            ending => log::warn!("{peer}: Transfer of {what} ended: {ending:?} ({bytes} bytes)"),
+            ending => log::warn!("{peer}: Transfer of {what} ended: {ending} ({bytes} bytes)"),
         }
     }
 
@@ -342,6 +343,13 @@ fn ends(ending: Ending) -> Reply {
         Ending::NotSecured => Reply::fixed(522, "TLS failed on the data connection."),
         Ending::Cut => Reply::transfer_aborted(),
         Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
+        Ending::Bounded => Reply::new(
+            451,
+            format!(
+                "The listing is not complete: LIST -R goes {DIRECTORY_DEPTH} directories deep, \
+                 and remembers {DIRECTORIES_PENDING} that follow."
+            ),
+        ),
         Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),

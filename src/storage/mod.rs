@@ -26,7 +26,7 @@ pub use policy::{Durability, Policy};
 pub use umask::{BadUmask, Umask};
 pub use usage::{Quota, Usage};
 
-pub use crate::protocol::entry::{Entry, Kind, Metadata};
+pub use crate::protocol::entry::{Entry, Kind, Metadata, Special};
 pub use crate::protocol::path::VirtualPath;
 
 /// What a storage call answers.

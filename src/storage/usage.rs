@@ -145,7 +145,7 @@ fn find(storage: &dyn Storage) -> Result<Amount> {
                     let name = [b"./", entry.name.as_slice()].concat();
                     pending.extend(path.join(&name));
                 }
-                Kind::Link | Kind::Other => {}
+                Kind::Link | Kind::Other(_) => {}
             }
         }
     }

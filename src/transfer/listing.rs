@@ -33,6 +33,7 @@ impl Listed {
         mut listing: Listing,
         sorted: bool,
     ) -> Result<Self> {
+        listing.tell_pattern_from_name(storage.as_ref());
         let walk = match listing.walk(storage, sorted) {
             Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
@@ -43,8 +44,7 @@ impl Listed {
             Err(Error::NotDirectory)
                 if listing.may_be_a_file() && !listing.is_said_to_be_a_directory() =>
             {
-                let slash = listing.prefix.iter().rposition(|&b| b == b'/');
-                listing.prefix.truncate(slash.map_or(0, |slash| slash + 1));
+                listing.prefix_with_directory();
                 Walk::of(storage.entry(&listing.path)?)
             }
             Err(error) => return Err(error),
@@ -91,7 +91,11 @@ impl Listed {
             }
             Sent::Failed => return Verdict::Failed(Failure::Connection),
         }
-        if more { Verdict::Again } else { Verdict::Done }
+        match (more, self.walk.is_complete()) {
+            (true, _) => Verdict::Again,
+            (false, true) => Verdict::Done,
+            (false, false) => Verdict::Failed(Failure::Bounded),
+        }
     }
 
     /// Frames what was printed behind the first `from` bytes, and the end behind the last.
@@ -145,6 +149,23 @@ impl Listing {
             more = listed.print(limit)?;
         }
         Ok((listed.unsent, !more))
+    }
+
+    /// What is there as it is written is meant: names may look like patterns.
+    fn tell_pattern_from_name(&mut self, storage: &dyn Storage) {
+        if self.pattern.is_some() && storage.entry(&self.path).is_ok() {
+            self.pattern = None;
+        }
+        if self.pattern.is_some() {
+            self.path = self.path.parent();
+            self.prefix_with_directory();
+        }
+    }
+
+    /// What stands before the last part, and that is what each name gets.
+    fn prefix_with_directory(&mut self) {
+        let slash = self.prefix.iter().rposition(|&b| b == b'/');
+        self.prefix.truncate(slash.map_or(0, |slash| slash + 1));
     }
 
     fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
@@ -205,6 +226,86 @@ impl Listing {
                     out.truncate(start);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::DIRECTORY_DEPTH;
+    use crate::net::Channel;
+    use crate::storage::{File, Memory};
+    use crate::transfer::{Direction, Plan, Transfer};
+    use std::io;
+    use std::net::SocketAddr;
+
+    /// Takes everything, and its end only when it is told a second time; a reset is none.
+    struct Slow(u32);
+
+    impl Stream for Slow {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn send_file(&mut self, _: &dyn File, _: u64, count: usize) -> io::Result<usize> {
+            Ok(count)
+        }
+
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn local_address(&self) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            self.0 += 1;
+            if self.0 == 1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {
+            panic!("what was sent would be lost");
+        }
+    }
+
+    #[test]
+    fn what_came_to_its_bounds_ends_in_order_and_is_not_done() {
+        for (depth, verdict) in [
+            (DIRECTORY_DEPTH, Verdict::Done),
+            (DIRECTORY_DEPTH + 1, Verdict::Failed(Failure::Bounded)),
+        ] {
+            let deep = format!("/{}f", "d/".repeat(depth));
+            let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
+            let listing = Listing {
+                path: VirtualPath::root(),
+                pattern: None,
+                prefix: Vec::new(),
+                charset: None,
+                recursive: true,
+                format: Format::Names,
+            };
+            let plan = Plan {
+                direction: Direction::List(listing),
+                representation: Representation::default(),
+                rate: None,
+            };
+            let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
+            let mut transfer = Transfer::new(Channel::clear(Box::new(Slow(0))), source);
+            let mut scratch = Scratch::new(1024);
+            let mut verdicts =
+                std::iter::repeat_with(|| transfer.slice(1024, Wait::Allowed, &mut scratch));
+            let first = verdicts.find(|verdict| *verdict != Verdict::Again);
+            assert_eq!(first, Some(Verdict::Waiting(Interest::Writable)));
+            assert_eq!(verdicts.next(), Some(verdict), "{depth}");
         }
     }
 }

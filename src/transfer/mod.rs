@@ -69,6 +69,8 @@ pub enum Failure {
     Security,
     /// What came is not what MODE and STRU say that it is.
     Malformed,
+    /// A listing has come to its bounds: what it shows is right, and not all.
+    Bounded,
     /// The storage failed, or the file turned out shorter than it was.
     Storage(storage::Error),
 }
@@ -123,8 +125,8 @@ enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
     Listed(Box<Listed>),
-    /// It is over, and what it held is closed.
-    Over,
+    /// It is over, by this verdict, and what it held is closed.
+    Over(Verdict),
 }
 
 impl Source {
@@ -146,7 +148,7 @@ impl Flow {
         match self {
             Self::Inbound(_) => Interest::Readable,
             Self::Outbound(_) | Self::Listed(_) => Interest::Writable,
-            Self::Over => Interest::Now,
+            Self::Over(_) => Interest::Now,
         }
     }
 
@@ -246,7 +248,7 @@ impl Transfer {
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
             Flow::Listed(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
-            Flow::Over => Verdict::Done,
+            Flow::Over(verdict) => *verdict,
         };
         self.conclude(verdict)
     }
@@ -255,7 +257,7 @@ impl Transfer {
     pub fn commit(&mut self) -> Verdict {
         let committed = match &mut self.flow {
             Flow::Inbound(inbound) => inbound.commit(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => Ok(()),
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => Ok(()),
         };
         self.conclude(match committed {
             Ok(()) => Verdict::Done,
@@ -268,7 +270,7 @@ impl Transfer {
     pub fn take_mark(&mut self) -> Option<Mark> {
         match &mut self.flow {
             Flow::Inbound(inbound) => inbound.take_mark(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => None,
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => None,
         }
     }
 
@@ -305,9 +307,9 @@ impl Transfer {
 
     fn conclude(&mut self, verdict: Verdict) -> Verdict {
         match verdict {
-            Verdict::Done => {
+            Verdict::Done | Verdict::Failed(Failure::Bounded) => {
                 let was_inbound = self.is_inbound();
-                self.flow = Flow::Over;
+                self.flow = Flow::Over(verdict);
                 // A peer that is gone already has all that it wanted.
                 let ended = self.stream.shutdown().map_err(|error| error.kind());
                 if ended == Err(ErrorKind::WouldBlock) && !was_inbound {
@@ -315,7 +317,7 @@ impl Transfer {
                 }
             }
             Verdict::Failed(_) => {
-                std::mem::replace(&mut self.flow, Flow::Over).abandon();
+                std::mem::replace(&mut self.flow, Flow::Over(verdict)).abandon();
                 self.stream.reset_on_close();
             }
             _ => {}

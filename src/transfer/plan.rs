@@ -43,10 +43,10 @@ pub enum Format {
 pub struct Listing {
     /// The directory, or the one file.
     pub path: VirtualPath,
-    /// Which of its entries; `None` is all.
+    /// Its last part, if that may be a pattern: it is one where nothing has this path.
     pub pattern: Option<Vec<u8>>,
-    /// The directory or file as the client named it, empty where it named none: NLST puts it
-    /// before each name, so that RETR finds it from the current directory.
+    /// The path as the client wrote it, empty where it named none: NLST puts it before each name, so
+    /// that RETR finds it from the current directory.
     pub prefix: Vec<u8>,
     /// What the names are converted to, for a client that is older than UTF-8.
     pub charset: Option<Charset>,

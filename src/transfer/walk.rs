@@ -3,7 +3,8 @@
 //! A directory of a usual size is gathered and sorted by name, where there is a place for that;
 //! any other comes as the file system gives it, so that it neither costs more memory nor keeps
 //! the first byte waiting. With `-R` the directories below follow, each behind its header, as `ls`
-//! does: without recursion in the program, and bounded in depth and number. Nothing is printed here.
+//! does: without recursion in the program, and bounded in depth and number; what that leaves out is
+//! counted. Nothing is printed here.
 
 use std::sync::Arc;
 
@@ -73,6 +74,8 @@ struct Below {
     /// What all of them cost.
     bytes: usize,
     depth: usize,
+    /// How many will not follow.
+    left_out: usize,
 }
 
 impl Walk {
@@ -104,6 +107,7 @@ impl Walk {
                 found: Vec::new(),
                 bytes: 0,
                 depth: 0,
+                left_out: 0,
             }),
         })
     }
@@ -113,6 +117,14 @@ impl Walk {
         Self {
             source: Source::Sorted(vec![entry].into_iter()),
             below: None,
+        }
+    }
+
+    /// Whether nothing is left out, so far.
+    pub(super) const fn is_complete(&self) -> bool {
+        match &self.below {
+            Some(below) => below.left_out == 0,
+            None => true,
         }
     }
 
@@ -177,14 +189,18 @@ fn give(entry: Option<Entry>) -> Next {
 impl Below {
     /// Remembers a directory that is to follow. Links are not followed, so there is no circle.
     fn see(&mut self, entry: &Entry) {
-        if entry.metadata.kind == Kind::Directory
-            && self.depth < DIRECTORY_DEPTH
+        if entry.metadata.kind != Kind::Directory {
+            return;
+        }
+        if self.depth < DIRECTORY_DEPTH
             && self.pending.len() + self.found.len() < DIRECTORIES_PENDING
             && let Ok(path) = self.here.join(&[b"./", entry.name.as_slice()].concat())
             && self.bytes + path.cost() <= DIRECTORIES_BYTES
         {
             self.bytes += path.cost();
             self.found.push(path);
+        } else {
+            self.left_out += 1;
         }
     }
 
@@ -212,6 +228,10 @@ mod tests {
     }
 
     fn walk(mut walk: Walk) -> Vec<String> {
+        walk_on(&mut walk)
+    }
+
+    fn walk_on(walk: &mut Walk) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             match walk.next().unwrap() {
@@ -299,11 +319,33 @@ mod tests {
     }
 
     #[test]
-    fn depth_and_number_are_bounded() {
-        let deep = format!("/{}f", "d/".repeat(DIRECTORY_DEPTH + 5));
-        let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
-        let seen = walk(Walk::open_recursive(&storage, &path("/")).unwrap());
-        let headers = seen.iter().filter(|line| line.ends_with(':')).count();
-        assert_eq!(headers, DIRECTORY_DEPTH);
+    fn depth_is_bounded_and_what_is_beyond_is_known() {
+        for (depth, is_complete) in [(DIRECTORY_DEPTH, true), (DIRECTORY_DEPTH + 1, false)] {
+            let deep = format!("/{}f", "d/".repeat(depth));
+            let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
+            let mut walk = Walk::open_recursive(&storage, &path("/")).unwrap();
+            let seen = walk_on(&mut walk);
+            let headers = seen.iter().filter(|line| line.ends_with(':')).count();
+            assert_eq!(headers, DIRECTORY_DEPTH);
+            assert_eq!(walk.is_complete(), is_complete, "{depth}");
+        }
+    }
+
+    #[test]
+    fn number_is_bounded_and_what_is_beyond_is_known() {
+        for (number, is_complete) in [
+            (DIRECTORIES_PENDING, true),
+            (DIRECTORIES_PENDING + 1, false),
+        ] {
+            let memory = (0..number).fold(Memory::new(), |memory, number| {
+                memory.with_directory(&format!("/{number}"))
+            });
+            let storage: Arc<dyn Storage> = Arc::new(memory);
+            let mut walk = Walk::open_recursive(&storage, &path("/")).unwrap();
+            let seen = walk_on(&mut walk);
+            let headers = seen.iter().filter(|line| line.ends_with(':')).count();
+            assert_eq!(headers, DIRECTORIES_PENDING);
+            assert_eq!(walk.is_complete(), is_complete, "{number}");
+        }
     }
 }

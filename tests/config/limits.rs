@@ -52,6 +52,7 @@ fn one_too_many_of_an_address_hears_421() {
     let _inside = server.connect();
     from(HERE, server.address()).expect(421);
     from(THERE, server.address()).expect(220);
+    server.wait_for_log("): there are as many of its address as there may be");
 }
 
 /// `limits.memory`

@@ -143,4 +143,6 @@ fn a_handshake_has_its_time() {
     let ended = socket.read_to_end(&mut rest);
     let is_over = ended.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
     assert!(is_over, "the server waits");
+    let peer = control.local();
+    server.wait_for_log(&format!("{peer}: No TLS handshake within 0.1 seconds"));
 }

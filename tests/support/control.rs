@@ -32,8 +32,10 @@ pub struct Control {
     stream: BufReader<Link>,
     /// How it was secured, and data connections will be.
     client: Option<TlsClient>,
-    /// Whether data connections are to be secured.
+    /// Whether data connections are to be secured,
     protects_data: bool,
+    /// and whether they are when nothing has been said of it.
+    is_implicit: bool,
     /// The line that was sent last, in upper case.
     asked: Vec<u8>,
     /// What was said, for the message of a failure.
@@ -62,6 +64,7 @@ impl Control {
             stream: BufReader::new(Link::Clear(stream)),
             client: None,
             protects_data: false,
+            is_implicit: false,
             asked: Vec::new(),
             dialogue: Vec::new(),
         }
@@ -114,7 +117,8 @@ impl Control {
         }
         let link = client.handshake(self.socket().try_clone()?)?;
         // Before anything was said this is implicit TLS, whose data is private by itself.
-        self.protects_data |= self.dialogue.is_empty();
+        self.is_implicit = self.dialogue.is_empty();
+        self.protects_data |= self.is_implicit;
         self.dialogue.push("(TLS)".to_owned());
         self.stream = BufReader::new(link);
         self.client = Some(client.clone());
@@ -201,9 +205,10 @@ impl Control {
             (b"PROT P", Some(b"200")) | (b"AUTH SSL" | b"AUTH TLS-P", Some(b"234")) => {
                 self.protects_data = true;
             }
-            (b"PROT C", Some(b"200"))
-            | (b"AUTH TLS" | b"AUTH TLS-C", Some(b"234"))
-            | (b"REIN", Some(b"220")) => self.protects_data = false,
+            (b"PROT C", Some(b"200")) | (b"AUTH TLS" | b"AUTH TLS-C", Some(b"234")) => {
+                self.protects_data = false;
+            }
+            (b"REIN", Some(b"220")) => self.protects_data = self.is_implicit,
             _ => {}
         }
     }

@@ -136,6 +136,22 @@ fn each_change_asks_for_its_own_permission() {
 }
 
 #[test]
+fn a_umask_is_set_by_who_may_set_modes_and_told_to_everybody() {
+    for (permissions, code) in [
+        (Permissions::MODES, "200 "),
+        (Permissions::ALL, "200 "),
+        (Permissions::TIMES, "550 "),
+        (Permissions::NONE, "550 "),
+    ] {
+        let mut talk = Talk::logged_in_as(Account::anonymous(permissions));
+        let before = talk.say("SITE UMASK");
+        assert!(before.starts_with("200 "), "{before}");
+        assert!(talk.say("SITE UMASK 000").starts_with(code));
+        assert_eq!(talk.say("SITE UMASK") == before, code == "550 ");
+    }
+}
+
+#[test]
 fn who_may_only_set_times_is_not_told_which_files_there_are() {
     let mut talk = Talk::logged_in_as(Account::anonymous(Permissions::TIMES));
     assert!(talk.say("MDTM f").starts_with("550 "));

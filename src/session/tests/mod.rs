@@ -1,6 +1,7 @@
 //! Conversations without a network: lines, reports and deadlines in, replies and orders out.
 
 mod commands;
+mod farewells;
 mod login;
 mod transfers;
 

@@ -107,6 +107,31 @@ fn a_transfer_whose_end_nobody_will_report_is_recorded_when_its_session_goes() {
 }
 
 #[test]
+fn each_ending_is_logged_in_words() {
+    let endings = [
+        Ending::Complete,
+        Ending::NotConnected,
+        Ending::NotSecured,
+        Ending::Cut,
+        Ending::Malformed,
+        Ending::Bounded,
+        Ending::Stalled,
+        Ending::Aborted,
+        Ending::Abandoned,
+        Ending::Stopped,
+    ];
+    for ending in endings {
+        let (shown, name) = (ending.to_string(), format!("{ending:?}"));
+        assert!(
+            shown.contains(' ') && !shown.contains(&name),
+            "{name}: {shown}"
+        );
+    }
+    let failed = Ending::Failed(Error::NoSpace).to_string();
+    assert_eq!(failed, "the storage failed: No space left on device");
+}
+
+#[test]
 fn the_data_connection_has_its_time() {
     let mut talk = Talk::storing();
     assert_eq!(talk.wait(talk.settings.timings.data_connect), "");
@@ -115,6 +140,19 @@ fn the_data_connection_has_its_time() {
         talk.report(Report::Ended(Ending::NotConnected, 0))
             .starts_with("425 ")
     );
+}
+
+#[test]
+fn what_nobody_came_to_is_not_arranged_any_more() {
+    let mut talk = Talk::logged_in();
+    talk.say("EPSV");
+    let address = "127.0.0.1:5000".parse().unwrap();
+    talk.report(Report::Listening(Some(address)));
+    talk.orders.clear();
+    assert_eq!(talk.report(Report::NobodyCame), "");
+    assert!(talk.say("RETR f").starts_with("425 "));
+    assert!(talk.say("ABOR").starts_with("226 "));
+    assert!(talk.orders.is_empty());
 }
 
 #[test]

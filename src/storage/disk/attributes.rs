@@ -30,7 +30,7 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
     let kept = match metadata.kind {
         Kind::File => 0,
         Kind::Directory => metadata.mode & DIRECTORY_BITS,
-        Kind::Link | Kind::Other => return Err(Error::NotRegular),
+        Kind::Link | Kind::Other(_) => return Err(Error::NotRegular),
     };
     if let Some(mode) = attributes.mode {
         let mode = Mode::from_raw_mode(mode | kept);

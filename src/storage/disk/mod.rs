@@ -31,7 +31,7 @@ use self::file::DiskFile;
 use self::lookup::Root;
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Policy, Result,
-    Storage, Umask, Upload, VirtualPath, Wait,
+    Special, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 /// What every open of a file has: a FIFO must not block it, a terminal must not adopt us.
@@ -118,7 +118,7 @@ fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metada
     match metadata.kind {
         Kind::File => Ok((DiskFile::to_read(descriptor), metadata)),
         Kind::Directory => Err(Error::IsDirectory),
-        Kind::Link | Kind::Other => Err(Error::NotRegular),
+        Kind::Link | Kind::Other(_) => Err(Error::NotRegular),
     }
 }
 
@@ -154,6 +154,30 @@ const fn kind(file_type: FileType) -> Kind {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Link,
-        _ => Kind::Other,
+        FileType::Socket => Kind::Other(Special::Socket),
+        FileType::CharacterDevice => Kind::Other(Special::CharacterDevice),
+        FileType::BlockDevice => Kind::Other(Special::BlockDevice),
+        FileType::Fifo | FileType::Unknown => Kind::Other(Special::Pipe),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_of_file_is_a_kind() {
+        for (type_bits, expected) in [
+            (0o100_000, Kind::File),
+            (0o040_000, Kind::Directory),
+            (0o120_000, Kind::Link),
+            (0o010_000, Kind::Other(Special::Pipe)),
+            (0o140_000, Kind::Other(Special::Socket)),
+            (0o020_000, Kind::Other(Special::CharacterDevice)),
+            (0o060_000, Kind::Other(Special::BlockDevice)),
+        ] {
+            let file_type = FileType::from_raw_mode(type_bits | 0o644);
+            assert_eq!(kind(file_type), expected, "{type_bits:o}");
+        }
     }
 }

@@ -129,7 +129,7 @@ impl Guest {
             Life::Talking | Life::Leaving => {
                 self.hear(world);
                 self.carry(world);
-                self.perhaps_die(world);
+                self.perhaps_leave_early(world);
                 self.talk(world);
                 self.flush(world);
             }

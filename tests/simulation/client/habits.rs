@@ -24,6 +24,8 @@ pub(crate) enum Farewell {
     Quit,
     /// It ends its side, and waits for the rest of the replies.
     HalfClose,
+    /// Both.
+    QuitAndHalfClose,
     /// It closes everything.
     Close,
     /// It is killed: the kernel closes its sockets, the control connection's first.
@@ -110,11 +112,22 @@ pub(crate) struct Habits {
 
 impl Habits {
     pub(crate) fn draw(rng: &mut Rng, number: usize) -> Self {
-        use Farewell::{Close, Deafness, HalfClose, Kill, Quit, Reset, Silence, Vanish};
+        use Farewell::{
+            Close, Deafness, HalfClose, Kill, Quit, QuitAndHalfClose, Reset, Silence, Vanish,
+        };
         let logins = [Login::Named, Login::Named, Login::Named, Login::Anonymous];
         let rare_logins = [Login::Wrong, Login::Never, Login::Anonymous];
         let farewells = [
-            Quit, Quit, HalfClose, Close, Kill, Reset, Vanish, Silence, Deafness,
+            Quit,
+            Quit,
+            HalfClose,
+            QuitAndHalfClose,
+            Close,
+            Kill,
+            Reset,
+            Vanish,
+            Silence,
+            Deafness,
         ];
         Self {
             part: Part::Guest,

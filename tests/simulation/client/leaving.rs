@@ -18,6 +18,15 @@ impl Guest {
         self.life = Life::Leaving;
         match self.habits.farewell {
             Farewell::Quit => self.say(Line::new(Kind::Quit, "QUIT"), world),
+            Farewell::QuitAndHalfClose => {
+                self.say(Line::new(Kind::Quit, "QUIT"), world);
+                // What TLS has not sent yet would be lost.
+                let is_sent = self.unsent.is_empty() && self.cover.secret.is_none();
+                if let Some(id) = self.control.filter(|_| is_sent) {
+                    world.shutdown(id, Side::Client).ok();
+                    self.half_closed = Some(world.now);
+                }
+            }
             Farewell::Silence => {}
             Farewell::HalfClose if self.unsent.is_empty() => {
                 if let Some(id) = self.control {
@@ -42,11 +51,15 @@ impl Guest {
         }
     }
 
-    /// Who is going to be killed mostly is in the middle of an upload.
-    pub(super) fn perhaps_die(&mut self, world: &mut World) {
-        let is_mortal = self.life == Life::Talking && self.habits.farewell == Farewell::Kill;
+    /// Who is going to be killed mostly is in the middle of an upload, and so is who says that all is
+    /// said.
+    pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
+        let is_early = matches!(
+            self.habits.farewell,
+            Farewell::Kill | Farewell::QuitAndHalfClose
+        );
         let uploads = self.haul.as_ref().is_some_and(Haul::is_half_sent);
-        if is_mortal && uploads && self.rng.one_in(3) {
+        if self.life == Life::Talking && is_early && uploads && self.rng.one_in(3) {
             self.take_leave(world);
         }
     }

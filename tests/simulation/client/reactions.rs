@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conversation::{Heard, Kind};
 use super::guest::{Guest, Life};
-use super::habits::Part;
+use super::habits::{Part, Secrecy};
 use super::haul::{Goods, Manner};
 use super::proxied::Preamble;
 use crate::rng::Odds;
@@ -65,6 +65,11 @@ impl Guest {
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
                 }
+                let mut awaited = self.conversation.awaited.iter();
+                let has_quit = awaited.any(|one| one.kind == Kind::Quit);
+                if has_quit && text.starts_with("Control connection ended") {
+                    self.complain("who has said QUIT was taken for one who is gone", world);
+                }
                 if kind.is_transfer() {
                     self.conclude(code, since, world);
                 }
@@ -98,7 +103,10 @@ impl Guest {
                 self.begin_secrecy(world);
             }
             (Kind::ProtPrivate, 200) => self.cover.is_private = true,
-            (Kind::ProtClear, 200) | (Kind::Rein, 220) => self.cover.is_private = false,
+            (Kind::ProtClear, 200) => self.cover.is_private = false,
+            (Kind::Rein, 220) => {
+                self.cover.is_private = self.habits.secrecy == Secrecy::Implicit;
+            }
             (Kind::Ccc, 200) => {
                 self.cover.is_clearing = true;
                 if let (Some(id), Some(secret)) = (self.control, &mut self.cover.secret) {
@@ -161,7 +169,8 @@ impl Guest {
         // Behind a proxy it is accepted before it is known.
         let is_at_once = !self.place.is_proxied && !haul.is_private();
         let was_known = is_at_once && haul.was_accepted(world);
-        if code == 425 && haul.begun && accepts && (is_early || was_known) {
+        let is_its_own = haul.begun || !self.has_aborted;
+        if code == 425 && accepts && is_its_own && (haul.begun && is_early || was_known) {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
