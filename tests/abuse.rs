@@ -243,6 +243,29 @@ fn resets_at_any_moment_leave_the_server_serving() {
 }
 
 #[test]
+fn where_others_come_from_is_nobodys_business() {
+    let server = Starter::default()
+        .argument("--user")
+        .argument("alice")
+        .argument("--anonymous")
+        .variable("MIOFTPD_PASSWORD", "secret")
+        .serving(|_| ())
+        .start();
+    let other = server.login();
+    let stranger = server.connect();
+    let mut alices = [server.connect(), server.connect()];
+    for alice in &mut alices {
+        alice.log_in("alice", "secret");
+    }
+    let addresses = alices.each_ref().map(|one| one.local().to_string());
+    let shown = alices[0].command("SITE WHO", 200).lines.join("\n");
+    assert!(addresses.iter().all(|one| shown.contains(one)), "{shown}");
+    for one in [other.local(), stranger.local()] {
+        assert!(!shown.contains(&one.to_string()), "{shown}");
+    }
+}
+
+#[test]
 #[cfg(feature = "digests")]
 fn a_client_that_asks_who_is_there_and_leaves_takes_nobodys_reply() {
     let server = Starter::default()

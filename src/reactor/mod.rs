@@ -294,13 +294,19 @@ impl Reactor {
         }
     }
 
-    /// Answers a session that asked who else is there.
+    /// Answers a session that asked who else is there: of its account, for where others come from is no
+    /// business of theirs.
     fn tell_who(&mut self, key: Key) {
         if !std::mem::take(&mut self.services.asks_who) {
             return;
         }
-        let here = self.connections.iter().filter(|one| one.is_known());
-        let shown = here.take(SESSIONS_SHOWN);
+        let asker = self.connections.get_mut(key);
+        let Some(name) = asker.and_then(|one| one.session.account_name().map(<[u8]>::to_vec))
+        else {
+            return;
+        };
+        let is_own = |one: &&Connection| one.session.account_name() == Some(&name);
+        let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
         let lines = shown.map(|one| one.session.summary()).collect();
         self.visit(key, |connection, services| {
             connection.converse(services, |session, cx| {

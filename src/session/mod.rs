@@ -336,6 +336,11 @@ impl Session {
         }
     }
 
+    /// The name of the account that the client is logged in to.
+    pub fn account_name(&self) -> Option<&[u8]> {
+        self.login.account().map(|account| account.name.as_slice())
+    }
+
     /// One line that says who is there and what is going on, for SITE WHO.
     pub fn summary(&self) -> String {
         let doing = match &self.progress {
