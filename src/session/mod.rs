@@ -281,16 +281,14 @@ impl Session {
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }
         if self.stopping && self.accepts_command() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(cx);
         }
     }
 
     /// A deadline has passed.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
-            Deadline::Login | Deadline::Idle => {
-                self.close(&Reply::service_not_available(), cx);
-            }
+            Deadline::Login | Deadline::Idle => self.dismiss(cx),
             Deadline::Penalty => self.penalty_over(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
@@ -307,7 +305,7 @@ impl Session {
     pub fn stop(&mut self, cx: &mut Context<'_>) {
         self.stopping = true;
         if !self.is_transferring() && !self.is_closing() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(cx);
         }
     }
 
@@ -317,7 +315,7 @@ impl Session {
         if self.is_transferring() {
             self.cut(Ending::Stopped, cx);
         } else if !self.is_closing() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(cx);
         }
     }
 
@@ -339,10 +337,24 @@ impl Session {
         cx.deadlines.set(Deadline::Idle, cx.now + idle);
     }
 
+    /// Ends the conversation with 421, which nobody has asked for. Behind the reply that begins or
+    /// ends TLS there is nothing that could be said before the switch, nor understood.
+    fn dismiss(&mut self, cx: &mut Context<'_>) {
+        match self.progress {
+            Progress::Switching(_) => self.break_off(cx),
+            _ => self.close(&Reply::service_not_available(), cx),
+        }
+    }
+
     /// Says the last reply.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
-        self.leave(cx);
         cx.reply(reply);
+        self.break_off(cx);
+    }
+
+    /// Ends the conversation without a word.
+    pub fn break_off(&mut self, cx: &mut Context<'_>) {
+        self.leave(cx);
         cx.deadlines.clear_all();
         cx.order(Order::HangUp);
     }
