@@ -322,7 +322,10 @@ impl Connection {
         match self.phase {
             // The last reply cannot be said, and it would not be heard.
             Phase::Preamble(_) if self.session.is_closing() => Err(CloseReason::Stopped),
-            Phase::Handshaking(_) if self.session.is_closing() => Err(CloseReason::NotSecured),
+            Phase::Handshaking(_) if self.session.is_closing() => {
+                self.leave_the_last_word_to_tls();
+                self.begin_to_linger(services)
+            }
             _ if !self.outbox.is_empty() => Ok(()),
             Phase::Switching(switch) if !self.session.is_closing() => {
                 self.begin_handshake(switch, services)

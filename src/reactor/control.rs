@@ -52,6 +52,7 @@ impl Connection {
                 io::ErrorKind::Interrupted => {}
                 // Many clients end TLS by closing the socket.
                 io::ErrorKind::UnexpectedEof => self.end_input(services),
+                _ if self.stream.has_failed() => self.break_off(services),
                 kind => return Err(CloseReason::Cut(kind)),
             },
         }

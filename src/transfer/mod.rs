@@ -125,8 +125,8 @@ enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
     Listed(Box<Listed>),
-    /// It is over, and what it held is closed.
-    Over,
+    /// It has come to this end, and what it held is closed.
+    Over(Verdict),
 }
 
 impl Source {
@@ -148,7 +148,7 @@ impl Flow {
         match self {
             Self::Inbound(_) => Interest::Readable,
             Self::Outbound(_) | Self::Listed(_) => Interest::Writable,
-            Self::Over => Interest::Now,
+            Self::Over(_) => Interest::Now,
         }
     }
 
@@ -230,6 +230,9 @@ impl Transfer {
     /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
     /// file is closed, and the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
+        if let Flow::Over(verdict) = self.flow {
+            return self.say_end(verdict);
+        }
         if self.stream.is_handshaking()
             && let Some(verdict) = self.shake_hands(wait)
         {
@@ -248,7 +251,7 @@ impl Transfer {
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
             Flow::Listed(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
-            Flow::Over => Verdict::Done,
+            Flow::Over(verdict) => *verdict,
         };
         self.conclude(verdict)
     }
@@ -257,7 +260,7 @@ impl Transfer {
     pub fn commit(&mut self) -> Verdict {
         let committed = match &mut self.flow {
             Flow::Inbound(inbound) => inbound.commit(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => Ok(()),
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => Ok(()),
         };
         self.conclude(match committed {
             Ok(()) => Verdict::Done,
@@ -270,7 +273,7 @@ impl Transfer {
     pub fn take_mark(&mut self) -> Option<Mark> {
         match &mut self.flow {
             Flow::Inbound(inbound) => inbound.take_mark(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over => None,
+            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => None,
         }
     }
 
@@ -305,22 +308,32 @@ impl Transfer {
         })
     }
 
+    /// Closes the file side of what has come to its end.
     fn conclude(&mut self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::Done => {
-                let was_inbound = self.is_inbound();
-                self.flow = Flow::Over;
-                // A peer that is gone already has all that it wanted.
-                let ended = self.stream.shutdown().map_err(|error| error.kind());
-                if ended == Err(ErrorKind::WouldBlock) && !was_inbound {
-                    return Verdict::Waiting(Interest::Writable);
-                }
-            }
-            Verdict::Failed(_) => {
-                std::mem::replace(&mut self.flow, Flow::Over).abandon();
-                self.stream.reset_on_close();
-            }
-            _ => {}
+        if !matches!(verdict, Verdict::Done | Verdict::Failed(_)) {
+            return verdict;
+        }
+        let is_stored = verdict == Verdict::Done && self.is_inbound();
+        let flow = std::mem::replace(&mut self.flow, Flow::Over(verdict));
+        if verdict != Verdict::Done {
+            flow.abandon();
+        }
+        let end = self.say_end(verdict);
+        // What is stored is stored, also where its client, who has said its end, has no room for ours.
+        if is_stored { verdict } else { end }
+    }
+
+    /// Ends the stream: in order, or so that it cannot be taken for that. A reset would destroy the
+    /// alert which says as much.
+    fn say_end(&mut self, verdict: Verdict) -> Verdict {
+        if verdict != Verdict::Done && !self.stream.has_failed() {
+            self.stream.reset_on_close();
+            return verdict;
+        }
+        // A peer that is gone already has all that it wanted.
+        let ended = self.stream.shutdown().map_err(|error| error.kind());
+        if ended == Err(ErrorKind::WouldBlock) {
+            return Verdict::Waiting(Interest::Writable);
         }
         verdict
     }

@@ -1,5 +1,8 @@
-//! How a control connection ends: nothing is said where it would not be understood, and an end of the
-//! client's is always noticed. RFC 8446 §6.
+//! How a control connection ends: what TLS has to say last is written when there is room for it,
+//! as a last reply is, and then the end is said; and an end of the client's is always noticed.
+//! RFC 8446 §6.
+
+use std::io::Read as _;
 
 use mioftpd::limits::TLS_READS_PER_CALL;
 use mioftpd::reactor::Protocol;
@@ -7,11 +10,14 @@ use rustls::SupportedProtocolVersion;
 
 use crate::peer::{Peer, VERSIONS};
 use crate::server::{Client, Server};
-use crate::wire::Close;
+use crate::wire::{Close, FORGED};
 
 const NOOP: &[u8] = b"NOOP\r\n";
 
 const OKAY: &[u8] = b"200 Command okay.\r\n";
+
+/// `close_notify`, as it is where nothing is encrypted.
+const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
 
 /// What ends a conversation unasked: the server stops, or nobody has logged in.
 const ENDS: [fn(&mut Server); 2] = [Server::stops, |server| {
@@ -68,10 +74,88 @@ fn lingers(server: &mut Server, client: &Client) {
     assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
 }
 
+/// What a client is told, up to an alert.
+fn told(peer: &mut Peer, mut bytes: &[u8]) -> Vec<u8> {
+    loop {
+        assert!(!bytes.is_empty(), "no alert");
+        peer.0.read_tls(&mut bytes).unwrap();
+        if let Err(error) = peer.0.process_new_packets() {
+            assert!(matches!(error, rustls::Error::AlertReceived(_)), "{error}");
+            let mut text = Vec::new();
+            // What was said before it; behind it there is nothing.
+            let _ = peer.0.reader().read_to_end(&mut text);
+            return text;
+        }
+    }
+}
+
 /// The client's end of its side of TLS.
 fn end(peer: &mut Peer) -> Vec<u8> {
     peer.0.send_close_notify();
     peer.sends()
+}
+
+#[test]
+fn an_alert_to_what_is_no_hello_waits_for_room() {
+    let mut server = Server::new(Protocol::Ftp);
+    let client = switching(&mut server);
+    server.has_room(&client, 0);
+    server.hears(&client, NOOP);
+    assert!(client.wire.take().is_empty());
+    let said = last_words(&mut server, &client);
+    assert!(matches!(said[..], [21, 3, _, 0, 2, 2, _]), "{said:?}");
+    lingers(&mut server, &client);
+}
+
+#[test]
+fn an_alert_to_a_forged_record_waits_behind_the_replies() {
+    for version in VERSIONS {
+        let mut server = Server::new(Protocol::Ftp);
+        let (client, mut peer) = secured(&mut server, version);
+        server.has_room(&client, 5);
+        server.hears(&client, &peer.says(NOOP));
+        server.hears(&client, &FORGED);
+        let said = last_words(&mut server, &client);
+        assert_eq!(told(&mut peer, &said), OKAY);
+        lingers(&mut server, &client);
+    }
+}
+
+#[test]
+fn a_handshake_that_is_broken_off_ends_with_what_is_unsent_of_it_and_the_end() {
+    for version in VERSIONS {
+        for end in ENDS {
+            let mut server = Server::new(Protocol::Ftp);
+            let client = switching(&mut server);
+            server.has_room(&client, 100);
+            let mut peer = Peer::new(version);
+            server.hears(&client, &peer.sends());
+            assert_eq!(client.wire.lock().room, 0);
+            end(&mut server);
+            let said = last_words(&mut server, &client);
+            // Before the client has had a part in it, nothing of TLS 1.2 is encrypted.
+            let (_, is_end) = peer.hears(&said);
+            assert!(is_end || said.ends_with(CLOSE_NOTIFY));
+            lingers(&mut server, &client);
+        }
+    }
+}
+
+/// Where TLS comes first, nothing else is said before it.
+#[test]
+fn a_greeting_that_could_not_be_said_is_not_said() {
+    let mut server = Server::new(Protocol::Ftps);
+    let [noisy, silent] = [server.client(), server.client()];
+    server.hears(&noisy, b"USER ftp\r\n");
+    let said = last_words(&mut server, &noisy);
+    assert!(matches!(said[..], [21, 3, _, 0, 2, 2, _]), "{said:?}");
+    lingers(&mut server, &noisy);
+
+    let login = server.timings.login;
+    server.waits(login);
+    let said = last_words(&mut server, &silent);
+    assert!(matches!(said[..], [21, 3, _, 0, 2, 1, 0]), "{said:?}");
+    lingers(&mut server, &silent);
 }
 
 #[test]
@@ -84,6 +168,24 @@ fn nothing_is_said_in_the_clear_behind_a_234() {
         end(&mut server);
         let said = last_words(&mut server, &client);
         assert_eq!(said, b"234 Proceed with the TLS handshake.\r\n");
+        lingers(&mut server, &client);
+    }
+}
+
+#[test]
+fn the_end_of_tls_is_said_where_the_connection_ends_with_it() {
+    for version in VERSIONS {
+        let mut server = Server::new(Protocol::Ftp);
+        let (client, mut peer) = secured(&mut server, version);
+        // The reply has room, and the end of TLS has none.
+        let reply = b"200 Proceed with the end of TLS.\r\n";
+        let command = peer.says(b"CCC\r\n");
+        server.has_room(&client, reply.len() + command.len() - b"CCC\r\n".len());
+        server.hears(&client, &command);
+        assert_eq!(client.wire.lock().room, 0);
+        server.stops();
+        let (said, is_end) = peer.hears(&last_words(&mut server, &client));
+        assert_eq!((said.as_slice(), is_end), (&reply[..], true));
         lingers(&mut server, &client);
     }
 }

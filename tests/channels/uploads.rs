@@ -1,4 +1,5 @@
-//! An upload over TLS: it is whole only where its end was announced. RFC 8446 §6.
+//! An upload over TLS: it is whole only where its end was announced, and where TLS fails the client
+//! is told so. RFC 8446 §6.
 
 use std::sync::Arc;
 
@@ -11,10 +12,13 @@ use rustls::SupportedProtocolVersion;
 
 use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};
 use crate::trusting;
-use crate::wire::{Close, End, Shared};
+use crate::wire::{Close, End, FORGED, Shared};
 
 /// Reads are as large as the server's, or as small as on the smallest board.
 const SCRATCHES: [usize; 2] = [64 * 1024, 4 * 1024];
+
+/// The least that one has.
+const ALERT_BYTES: usize = 7;
 
 struct Upload {
     memory: Memory,
@@ -150,4 +154,34 @@ fn cut_off((mut upload, mut peer): (Upload, Peer), cut: usize, end: End, comes_l
     assert_eq!(verdict, Verdict::Failed(Failure::Connection), "{cut}");
     upload.is_undone();
     assert_eq!(upload.close(), Close::Reset);
+}
+
+/// What fails is said by an alert, and that waits for room; a reset would destroy it.
+#[test]
+fn an_alert_waits_for_room_on_a_data_connection() {
+    for version in VERSIONS {
+        for is_begun in [false, true] {
+            let (mut upload, failure) = if is_begun {
+                (Upload::begun(version, SCRATCHES[0]).0, Failure::Connection)
+            } else {
+                let wire = Shared::new();
+                let (channel, _) = control(&wire);
+                (Upload::over(channel, wire, SCRATCHES[0]), Failure::Security)
+            };
+            upload.wire.lock().room = 0;
+            upload.wire.lock().inbound.extend(FORGED);
+            let mut calls = 0;
+            while let verdict @ Verdict::Waiting(_) = upload.goes_on() {
+                assert_eq!(verdict, Verdict::Waiting(Interest::Writable));
+                upload.is_undone();
+                assert!(!upload.wire.lock().is_shut);
+                upload.wire.lock().room = 1;
+                calls += 1;
+                assert!(calls < 100);
+            }
+            assert_eq!(upload.goes_on(), Verdict::Failed(failure));
+            assert!(calls >= ALERT_BYTES && upload.wire.lock().is_shut);
+            assert_eq!(upload.close(), Close::Orderly);
+        }
+    }
 }

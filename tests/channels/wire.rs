@@ -11,6 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mioftpd::net::Stream;
 use mioftpd::storage::{File, Wait};
 
+/// A record that is as long as it says, and whose key nobody has.
+pub(crate) const FORGED: [u8; 45] = {
+    let mut record = [7; 45];
+    [record[0], record[1], record[2], record[3], record[4]] = [23, 3, 3, 0, 40];
+    record
+};
+
 /// How the peer has ended its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
