@@ -304,17 +304,20 @@ impl Connection {
                 },
             }
         }
-        if !self.has_output() {
+        if self.has_output() {
+            self.await_room(progress, services);
+        } else {
             self.deadlines.clear(Deadline::ReplyStall);
-        } else if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
-            self.restart_reply_clock(services);
         }
         Ok(())
     }
 
-    fn restart_reply_clock(&mut self, services: &Services) {
-        let stall = services.now + services.settings.timings.reply_stall;
-        self.deadlines.set(Deadline::ReplyStall, stall);
+    /// The client has to read before there is room, and has its time for it from its last progress.
+    fn await_room(&mut self, progress: bool, services: &Services) {
+        if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
+            let stall = services.now + services.settings.timings.reply_stall;
+            self.deadlines.set(Deadline::ReplyStall, stall);
+        }
     }
 
     /// Closes, or begins to, when everything is said.
@@ -354,7 +357,7 @@ impl Connection {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.restart_reply_clock(services);
+                self.await_room(false, services);
                 Ok(())
             }
             Err(_) => Err(CloseReason::Finished),
@@ -366,7 +369,7 @@ impl Connection {
         match self.stream.shutdown() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.restart_reply_clock(services);
+                self.await_room(false, services);
                 Ok(())
             }
             _ => Err(reason),

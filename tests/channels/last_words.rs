@@ -122,6 +122,22 @@ fn an_alert_to_a_forged_record_waits_behind_the_replies() {
 }
 
 #[test]
+fn who_makes_no_room_for_an_alert_is_let_go_as_one_who_reads_no_replies() {
+    let mut server = Server::new(Protocol::Ftp);
+    let client = switching(&mut server);
+    // What would have been due in between gives nobody more time.
+    let almost = server.timings.reply_stall / 2;
+    assert!(server.timings.login < 3 * almost);
+    server.waits(almost);
+    server.has_room(&client, 3);
+    server.hears(&client, NOOP);
+    server.waits(almost);
+    assert_eq!(client.wire.lock().closed, None);
+    server.waits(almost);
+    assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
+}
+
+#[test]
 fn a_handshake_that_is_broken_off_ends_with_what_is_unsent_of_it_and_the_end() {
     for version in VERSIONS {
         for end in ENDS {
