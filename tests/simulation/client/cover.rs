@@ -63,6 +63,12 @@ impl Cover {
         secret.is_some_and(Secret::is_handshaking)
     }
 
+    /// Whether something that was said waits for room.
+    pub(super) fn has_unsent(&self) -> bool {
+        let secret = self.secret.as_deref();
+        secret.is_some_and(Secret::has_unsent)
+    }
+
     pub(super) fn read(
         &mut self,
         id: WireId,

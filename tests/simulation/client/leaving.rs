@@ -19,7 +19,7 @@ impl Guest {
         match self.habits.farewell {
             Farewell::Quit => self.say(Line::new(Kind::Quit, "QUIT"), world),
             Farewell::Silence => {}
-            Farewell::HalfClose if self.unsent.is_empty() => {
+            Farewell::HalfClose if self.unsent.is_empty() && !self.cover.has_unsent() => {
                 if let Some(id) = self.control {
                     self.end_own_side(id, world);
                 }

@@ -81,3 +81,7 @@ impl Secret {
         match *self {}
     }
 }
+    pub(crate) const fn has_unsent(&self) -> bool {
+        match *self {}
+    }
+

@@ -226,6 +226,11 @@ impl Secret {
     }
 }
 
+    /// Whether records wait for room.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.tls.wants_write()
+    }
+
 /// A wire as rustls writes to it.
 struct Outlet<'a> {
     id: WireId,
