@@ -48,7 +48,15 @@ impl Secret {
         match *self {}
     }
 
+    pub(crate) fn begin_with(&mut self, _: Vec<u8>) {
+        match *self {}
+    }
+
     pub(crate) const fn has_heard(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) const fn is_beginning(&self) -> bool {
         match *self {}
     }
 
@@ -73,6 +81,10 @@ impl Secret {
         match *self {}
     }
 
+    pub(crate) const fn has_unsent(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) const fn write(&mut self, _: WireId, _: &mut World, _: &[u8]) -> io::Result<usize> {
         match *self {}
     }
@@ -81,7 +93,3 @@ impl Secret {
         match *self {}
     }
 }
-    pub(crate) const fn has_unsent(&self) -> bool {
-        match *self {}
-    }
-

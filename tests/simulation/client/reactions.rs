@@ -27,6 +27,9 @@ impl Guest {
                         self.complain("more was said, in the clear, behind the 234", world);
                     }
                 }
+                if !was_secret {
+                    self.begin_with_the_rest(world);
+                }
             }
             Err(fault) => self.complain(&fault, world),
         }
