@@ -80,7 +80,8 @@ impl Channel {
     /// # Errors
     /// `WouldBlock`: for room to write where there is something [unsent](Self::has_unsent), and
     /// otherwise for bytes to read. `Interrupted`: it is somebody else's turn. Anything else
-    /// ends it; [`take_remark`](Self::take_remark) says why.
+    /// ends it; [`take_remark`](Self::take_remark) says why, and [`shutdown`](Stream::shutdown)
+    /// tells the peer where TLS [has failed](Self::has_failed).
     pub fn handshake(&mut self) -> io::Result<()> {
         match &mut self.security {
             Some(security) => security.handshake(self.socket.as_mut()),
@@ -103,6 +104,11 @@ impl Channel {
     /// Whether a read would give something, or the end, that the kernel does not tell of.
     pub fn has_unread(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unread)
+    }
+
+    /// Whether the peer has said what cannot be in TLS: the last that it is told is an alert.
+    pub fn has_failed(&self) -> bool {
+        self.security.as_deref().is_some_and(Security::has_failed)
     }
 
     /// Whether there are bytes of TLS's own that wait for room.
@@ -175,7 +181,8 @@ impl Stream for Channel {
         self.socket.local_address()
     }
 
-    /// Secured, it says so first (`close_notify`), and that may have to wait for room.
+    /// Secured, it says so first (`close_notify`, or the alert that says what has failed), and that
+    /// may have to wait for room.
     fn shutdown(&mut self) -> io::Result<()> {
         if let Some(security) = &mut self.security {
             security.say_end(self.socket.as_mut())?;

@@ -78,6 +78,11 @@ impl Security {
     }
 
     /// Never called.
+    pub fn has_failed(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn has_unsent(&self) -> bool {
         match self.0 {}
     }

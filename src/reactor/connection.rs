@@ -5,12 +5,12 @@
 //! done, the session's orders are carried out, the replies leave in one write, and the
 //! connection says what it wants next. What it wants is computed from its state, never kept.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::close_reason::CloseReason;
 use super::data::DataChannel;
 use super::key::Key;
 use super::latch::Latch;
@@ -23,42 +23,6 @@ use crate::net::{Channel, Stream};
 use crate::protocol::line::LineBuffer;
 use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
 use crate::storage::Storage;
-
-/// Why a connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CloseReason {
-    /// The client has heard the last reply and has closed, or did not in time.
-    Finished,
-    /// The client closed without a QUIT.
-    ClientLeft,
-    /// The connection was cut.
-    Cut(io::ErrorKind),
-    /// The client does not read its replies.
-    RepliesUnread,
-    /// The TLS handshake, or the end of TLS, did not come about.
-    NotSecured,
-    /// A proxy did not say for whom it has connected.
-    Unannounced,
-    /// A turn panicked: a bug, and contained.
-    Panicked,
-    /// The server has stopped.
-    Stopped,
-}
-
-impl fmt::Display for CloseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Finished => f.write_str("the conversation is over"),
-            Self::ClientLeft => f.write_str("the client left"),
-            Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
-            Self::NotSecured => f.write_str("no TLS handshake came about"),
-            Self::Unannounced => f.write_str("no PROXY header came"),
-            Self::RepliesUnread => f.write_str("the client does not read its replies"),
-            Self::Panicked => f.write_str("its turn panicked; this is a bug"),
-            Self::Stopped => f.write_str("the server has stopped"),
-        }
-    }
-}
 
 /// A data connection that is ready when its time is over has had no turn yet; it has one within this.
 const A_MOMENT: Duration = Duration::from_millis(1);
@@ -327,17 +291,20 @@ impl Connection {
                 },
             }
         }
-        if !self.has_output() {
+        if self.has_output() {
+            self.await_room(progress, services);
+        } else {
             self.deadlines.clear(Deadline::ReplyStall);
-        } else if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
-            self.restart_reply_clock(services);
         }
         Ok(())
     }
 
-    fn restart_reply_clock(&mut self, services: &Services) {
-        let stall = services.now + services.settings.timings.reply_stall;
-        self.deadlines.set(Deadline::ReplyStall, stall);
+    /// The client has to read before there is room, and has its time for it from its last progress.
+    fn await_room(&mut self, progress: bool, services: &Services) {
+        if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
+            let stall = services.now + services.settings.timings.reply_stall;
+            self.deadlines.set(Deadline::ReplyStall, stall);
+        }
     }
 
     /// Closes, or begins to, when everything is said.
@@ -345,7 +312,10 @@ impl Connection {
         match self.phase {
             // The last reply cannot be said, and it would not be heard.
             Phase::Preamble(_) if self.session.is_closing() => Err(CloseReason::Stopped),
-            Phase::Handshaking(_) if self.session.is_closing() => Err(CloseReason::NotSecured),
+            Phase::Handshaking(_) if self.session.is_closing() => {
+                self.leave_the_last_word_to_tls();
+                self.begin_to_linger(services)
+            }
             _ if !self.outbox.is_empty() => Ok(()),
             Phase::Switching(switch) if !self.session.is_closing() => {
                 self.begin_handshake(switch, services)
@@ -374,7 +344,7 @@ impl Connection {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.restart_reply_clock(services);
+                self.await_room(false, services);
                 Ok(())
             }
             Err(_) => Err(CloseReason::Finished),
@@ -386,7 +356,7 @@ impl Connection {
         match self.stream.shutdown() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.restart_reply_clock(services);
+                self.await_room(false, services);
                 Ok(())
             }
             _ => Err(reason),

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use super::connection::{CloseReason, Connection, Phase, Visit};
+use super::close_reason::CloseReason;
+use super::connection::{Connection, Phase, Visit};
 use super::services::Services;
 use crate::limits::COMMANDS_PER_TURN;
 use crate::net::Stream as _;
@@ -52,6 +53,7 @@ impl Connection {
                 io::ErrorKind::Interrupted => {}
                 // Many clients end TLS by closing the socket.
                 io::ErrorKind::UnexpectedEof => self.end_input(services),
+                _ if self.stream.has_failed() => self.break_off(services),
                 kind => return Err(CloseReason::Cut(kind)),
             },
         }

@@ -12,6 +12,7 @@
 mod accept;
 mod admission;
 mod change;
+mod close_reason;
 mod connection;
 mod connections;
 mod control;
@@ -38,7 +39,8 @@ use std::time::{Duration, Instant};
 pub use admission::Protocol;
 use admission::{Admission, Door};
 pub use change::Change;
-use connection::{CloseReason, Connection, Visit};
+use close_reason::CloseReason;
+use connection::{Connection, Visit};
 use connections::Connections;
 use drain::{Drain, Step};
 use key::{Key, Source};

@@ -10,7 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::Reactor;
 use super::admission::{Protocol, Refusal};
-use super::connection::{CloseReason, Connection, Phase, Visit};
+use super::close_reason::CloseReason;
+use super::connection::{Connection, Phase, Visit};
 use super::data::{Arrival, Link};
 use super::key::Key;
 use super::services::Services;

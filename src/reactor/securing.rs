@@ -1,4 +1,4 @@
-//! From clear text to TLS and back: AUTH, implicit TLS, CCC. RFC 4217 §4 and §7.
+//! From clear text to TLS and back: AUTH, implicit TLS, CCC; and where TLS fails. RFC 4217 §4 and §7.
 //!
 //! Nothing crosses the switch: what came behind the command in the clear closes the connection,
 //! and nothing is read until the reply is written. The handshake has turns of its own, of which a
@@ -6,12 +6,13 @@
 
 use std::io;
 
-use super::connection::{CloseReason, Connection, Phase, Switch, Visit};
+use super::close_reason::CloseReason;
+use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::Link;
 use super::services::Services;
 use crate::net::Channel;
 use crate::net::tls::Acceptor;
-use crate::session::{Deadline, Report};
+use crate::session::{Deadline, Report, Session};
 
 impl Connection {
     /// AUTH or CCC has been said. What a client, or somebody on the way to it, has put behind it
@@ -84,6 +85,10 @@ impl Connection {
                     Ok(())
                 }
                 io::ErrorKind::Interrupted => Ok(()),
+                _ if self.stream.has_failed() => {
+                    self.break_off(services);
+                    Ok(())
+                }
                 _ => Err(CloseReason::NotSecured),
             },
         }
@@ -147,6 +152,21 @@ impl Connection {
             (false, true, _, _) => Err(io::Error::other("it is secured, against PROT")),
             (true, true, _, _) | (false, false, _, _) => Ok(channel),
         }
+    }
+
+    /// TLS has failed: the conversation is over, and its last word is an alert.
+    pub(super) fn break_off(&mut self, services: &mut Services) {
+        if let Some(remark) = self.stream.take_remark() {
+            log::warn!("{}: {remark}", self.peer);
+        }
+        self.leave_the_last_word_to_tls();
+        self.converse(services, Session::break_off);
+    }
+
+    /// No reply can be said any more. What TLS has to say goes out as a last reply would.
+    pub(super) fn leave_the_last_word_to_tls(&mut self) {
+        self.phase = Phase::Open;
+        self.outbox.clear();
     }
 
     fn end_handshake(&mut self, switch: Switch, services: &mut Services) {

@@ -26,6 +26,7 @@ mod orders;
 mod outbox;
 mod parameters;
 mod security;
+mod settings;
 mod site;
 mod space;
 #[cfg(test)]
@@ -35,21 +36,18 @@ mod uploads;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines, Left};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
+pub use settings::{Mode, Settings};
 
-use crate::auth::{Accounts, Denial, Pace};
-use crate::limits::{Throttling, Timings};
-use crate::protocol::charset::Charset;
+use crate::auth::{Denial, Pace};
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::protocol::zone::Zone;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use channel::{Arranged, Channel};
@@ -57,70 +55,6 @@ use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
 use transfers::{Phase, Purpose};
-
-/// What all sessions of a server have in common.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Whether there is a directory to serve.
-    pub mode: Mode,
-    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
-    pub greeting: Option<String>,
-    /// Who may log in.
-    pub accounts: Arc<Accounts>,
-    /// The permission bits that new files do not get, where a session has set no other.
-    pub umask: Umask,
-    /// The time zone of the dates in LIST.
-    pub zone: Zone,
-    /// What clients get names in that have not said that they read UTF-8.
-    pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's (FXP).
-    pub allow_fxp: bool,
-    /// Whether COMB is served.
-    pub allow_combine: bool,
-    /// What TLS is for; `None`: there is none.
-    pub security: Option<SecurityPolicy>,
-    /// How long anything may take.
-    pub timings: Timings,
-    /// What an address may do before it is slowed down or shut out.
-    pub throttling: Throttling,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::Serving,
-            greeting: None,
-            accounts: Arc::default(),
-            zone: Zone::UTC,
-            charset: None,
-            allow_fxp: false,
-            allow_combine: false,
-            security: None,
-            umask: Umask::USUAL,
-            timings: Timings::default(),
-            throttling: Throttling::default(),
-        }
-    }
-}
-
-impl Settings {
-    /// The first words of a conversation.
-    fn welcome(&self) -> Reply {
-        let own = self.greeting.as_deref();
-        own.map_or_else(Reply::service_ready_for_new_user, |text| {
-            Reply::new(220, text)
-        })
-    }
-}
-
-/// What the server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It answers NOOP and QUIT, and nothing else is implemented.
-    ControlOnly,
-    /// It serves a directory.
-    Serving,
-}
 
 /// What a session is given in each call: the time, and where its output goes.
 pub struct Context<'a> {
@@ -296,15 +230,15 @@ impl Session {
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }
         if self.stopping && self.accepts_command() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(&Reply::service_not_available(), cx);
         }
     }
 
     /// A deadline has passed.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
-            Deadline::Login => self.close(&farewells::no_login(cx.settings.timings.login), cx),
-            Deadline::Idle => self.close(&self.idled(cx), cx),
+            Deadline::Login => self.dismiss(&farewells::no_login(cx.settings.timings.login), cx),
+            Deadline::Idle => self.dismiss(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
@@ -322,7 +256,7 @@ impl Session {
     pub fn stop(&mut self, cx: &mut Context<'_>) {
         self.stopping = true;
         if !self.is_transferring() && !self.is_closing() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(&Reply::service_not_available(), cx);
         }
     }
 
@@ -332,7 +266,7 @@ impl Session {
         if self.is_transferring() {
             self.cut(Ending::Stopped, cx);
         } else if !self.is_closing() {
-            self.close(&Reply::service_not_available(), cx);
+            self.dismiss(&Reply::service_not_available(), cx);
         }
     }
 
@@ -373,10 +307,24 @@ impl Session {
         }
     }
 
+    /// Ends the conversation with 421, which nobody has asked for. Behind the reply that begins or
+    /// ends TLS there is nothing that could be said before the switch, nor understood.
+    fn dismiss(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        match self.progress {
+            Progress::Switching(_) => self.break_off(cx),
+            _ => self.close(reply, cx),
+        }
+    }
+
     /// Says the last reply.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
-        self.leave(cx);
         cx.reply(reply);
+        self.break_off(cx);
+    }
+
+    /// Ends the conversation without a word.
+    pub fn break_off(&mut self, cx: &mut Context<'_>) {
+        self.leave(cx);
         cx.deadlines.clear_all();
         cx.order(Order::HangUp);
     }

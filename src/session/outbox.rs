@@ -62,6 +62,11 @@ impl Outbox {
         }
     }
 
+    /// What is unsent will not be said.
+    pub fn clear(&mut self) {
+        self.wrote(self.bytes.len());
+    }
+
     /// Whether everything has been written.
     pub fn is_empty(&self) -> bool {
         self.unsent().is_empty()

@@ -125,7 +125,7 @@ enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
     Listed(Box<Listed>),
-    /// It is over, by this verdict, and what it held is closed.
+    /// It has come to this end, and what it held is closed.
     Over(Verdict),
 }
 
@@ -230,6 +230,9 @@ impl Transfer {
     /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
     /// file is closed, and the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
+        if let Flow::Over(verdict) = self.flow {
+            return self.say_end(verdict);
+        }
         if self.stream.is_handshaking()
             && let Some(verdict) = self.shake_hands(wait)
         {
@@ -305,22 +308,33 @@ impl Transfer {
         })
     }
 
+    /// Closes the file side of what has come to its end.
     fn conclude(&mut self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::Done | Verdict::Failed(Failure::Bounded) => {
-                let was_inbound = self.is_inbound();
-                self.flow = Flow::Over(verdict);
-                // A peer that is gone already has all that it wanted.
-                let ended = self.stream.shutdown().map_err(|error| error.kind());
-                if ended == Err(ErrorKind::WouldBlock) && !was_inbound {
-                    return Verdict::Waiting(Interest::Writable);
-                }
-            }
-            Verdict::Failed(_) => {
-                std::mem::replace(&mut self.flow, Flow::Over(verdict)).abandon();
-                self.stream.reset_on_close();
-            }
-            _ => {}
+        if !matches!(verdict, Verdict::Done | Verdict::Failed(_)) {
+            return verdict;
+        }
+        let is_stored = verdict == Verdict::Done && self.is_inbound();
+        let flow = std::mem::replace(&mut self.flow, Flow::Over(verdict));
+        if verdict != Verdict::Done {
+            flow.abandon();
+        }
+        let end = self.say_end(verdict);
+        // What is stored is stored, also where its client, who has said its end, has no room for ours.
+        if is_stored { verdict } else { end }
+    }
+
+    /// Ends the stream: in order, or so that it cannot be taken for that. A reset would destroy the
+    /// alert which says as much.
+    fn say_end(&mut self, verdict: Verdict) -> Verdict {
+        let is_in_order = matches!(verdict, Verdict::Done | Verdict::Failed(Failure::Bounded));
+        if !is_in_order && !self.stream.has_failed() {
+            self.stream.reset_on_close();
+            return verdict;
+        }
+        // A peer that is gone already has all that it wanted.
+        let ended = self.stream.shutdown().map_err(|error| error.kind());
+        if ended == Err(ErrorKind::WouldBlock) {
+            return Verdict::Waiting(Interest::Writable);
         }
         verdict
     }

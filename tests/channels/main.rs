@@ -2,7 +2,8 @@
 //! sockets that take a byte at a time.
 //!
 //! The [`Channel`](mioftpd::net::Channel) is the server's own; [`wire`] is a socket in memory,
-//! and [`peer`] a client without one. No call may panic, wait, or be repeated without end.
+//! [`peer`] a client without one, and [`server`] the reactor on such sockets. No call may panic,
+//! wait, or be repeated without end.
 
 #![cfg(feature = "tls")]
 #![allow(
@@ -15,8 +16,11 @@
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod handshakes;
+mod last_words;
 mod peer;
+mod server;
 mod streams;
 #[path = "../support/trusting.rs"]
 mod trusting;
+mod uploads;
 mod wire;

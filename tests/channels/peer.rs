@@ -89,7 +89,7 @@ pub(crate) fn shake_hands(channel: &mut Channel, peer: &mut Peer, wire: &Shared)
     for _ in 0..10 {
         wire.lock().inbound.extend(peer.sends());
         let step = channel.handshake();
-        let answer = std::mem::take(&mut wire.lock().outbound);
+        let answer = wire.take();
         peer.hears(&answer);
         match step {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

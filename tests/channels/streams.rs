@@ -17,7 +17,7 @@ fn blocked(result: &io::Result<usize>) -> bool {
 
 /// Gives the peer what is there for it.
 fn deliver(peer: &mut Peer, wire: &Shared) -> (Vec<u8>, bool) {
-    let bytes = std::mem::take(&mut wire.lock().outbound);
+    let bytes = wire.take();
     peer.hears(&bytes)
 }
 

@@ -6,10 +6,17 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mioftpd::net::Stream;
 use mioftpd::storage::{File, Wait};
+
+/// A record that is as long as it says, and whose key nobody has.
+pub(crate) const FORGED: [u8; 45] = {
+    let mut record = [7; 45];
+    [record[0], record[1], record[2], record[3], record[4]] = [23, 3, 3, 0, 40];
+    record
+};
 
 /// How the peer has ended its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +26,13 @@ pub(crate) enum End {
     /// A FIN.
     Fin,
     /// A reset, which comes once and is an end afterwards.
+    Reset,
+}
+
+/// How the server closes its side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Close {
+    Orderly,
     Reset,
 }
 
@@ -35,6 +49,8 @@ pub(crate) struct Wire {
     /// What can be written before there is no room.
     pub(crate) room: usize,
     pub(crate) is_shut: bool,
+    /// How the server has closed it.
+    pub(crate) closed: Option<Close>,
     /// Reads and writes.
     pub(crate) calls: usize,
 }
@@ -53,24 +69,43 @@ impl Shared {
             bite: usize::MAX,
             room: usize::MAX,
             is_shut: false,
+            closed: None,
             calls: 0,
         })))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Wire> {
-        self.0.lock().unwrap()
+        // A test that fails with it in hand still has sockets to drop.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has been written since the last time.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.lock().outbound)
     }
 
     pub(crate) fn socket(&self) -> Box<dyn Stream> {
-        Box::new(Socket(self.clone()))
+        Box::new(Socket {
+            wire: self.clone(),
+            close: Close::Orderly,
+        })
     }
 }
 
-struct Socket(Shared);
+struct Socket {
+    wire: Shared,
+    close: Close,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.wire.lock().closed = Some(self.close);
+    }
+}
 
 impl Stream for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut wire = self.0.lock();
+        let mut wire = self.wire.lock();
         wire.calls += 1;
         let count = buffer.len().min(wire.inbound.len()).min(wire.gulp);
         for (place, byte) in buffer.iter_mut().zip(wire.inbound.drain(..count)) {
@@ -88,7 +123,7 @@ impl Stream for Socket {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut wire = self.0.lock();
+        let mut wire = self.wire.lock();
         wire.calls += 1;
         if wire.is_shut {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -117,9 +152,11 @@ impl Stream for Socket {
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        self.0.lock().is_shut = true;
+        self.wire.lock().is_shut = true;
         Ok(())
     }
 
-    fn reset_on_close(&mut self) {}
+    fn reset_on_close(&mut self) {
+        self.close = Close::Reset;
+    }
 }

@@ -318,8 +318,10 @@ impl Stage {
         End::Violated
     }
 
+    /// Where a stop is going to come, it is waited for: nobody is to meet it who does not expect it.
     fn is_empty(&self, reactor: &Reactor) -> bool {
-        reactor.connections() == 0
+        !self.place.stops
+            && reactor.connections() == 0
             && self.jobs.lock().outstanding() == 0
             && self.clients.lock().iter().all(Client::is_gone)
     }

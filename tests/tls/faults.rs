@@ -121,6 +121,7 @@ fn garbage_instead_of_a_hello_on_the_control_port_is_the_end() {
         for control in [&mut explicit, &mut implicit] {
             control.send_raw(garbage);
             control.expect_alert();
+            control.socket().shutdown(Shutdown::Write).unwrap();
             server.wait_for_log(&format!("{} disconnected", control.local()));
         }
     }
@@ -209,6 +210,10 @@ fn clear_text_inside_tls_is_the_end() {
         let control = server.private(&TlsClient::of(version));
         let mut socket = control.socket().try_clone().unwrap();
         socket.write_all(b"MKD d\r\nMKD e\r\nMKD f\r\n").unwrap();
+        let alert = socket.read_to_end(&mut Vec::new()).unwrap();
+        assert!(alert > 0);
+        server.wait_for_log(&format!("{}: TLS failed: ", control.local()));
+        socket.shutdown(Shutdown::Write).unwrap();
         server.wait_for_log(&format!("{} disconnected", control.local()));
         assert!(server.names().is_empty());
     }

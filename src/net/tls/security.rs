@@ -45,6 +45,7 @@ pub struct Security {
 ///
 /// ```text
 ///   Handshaking ──made, sent, and looked at──▶ Established ──we say that we end──▶ Ending
+///        └────────────────┴── the peer says what cannot be ──▶ Failed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -52,6 +53,8 @@ enum Stage {
     Established,
     /// What comes now is not looked at any more.
     Ending,
+    /// Nor here, behind what cannot be. An alert says so, and is the last that is said.
+    Failed,
 }
 
 impl Security {
@@ -74,9 +77,14 @@ impl Security {
         }
     }
 
-    /// Whether the handshake is still to be made, or has failed.
+    /// Whether the handshake is still to be made, or TLS has failed.
     pub const fn is_handshaking(&self) -> bool {
-        matches!(self.stage, Stage::Handshaking)
+        matches!(self.stage, Stage::Handshaking | Stage::Failed)
+    }
+
+    /// See [`Channel::has_failed`](crate::net::Channel::has_failed).
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.stage, Stage::Failed)
     }
 
     /// See [`Channel::handshake`](crate::net::Channel::handshake).
@@ -89,7 +97,7 @@ impl Security {
                 return Ok(());
             }
             if self.ended {
-                return Err(self.failed("the client left"));
+                return Err(self.failed("the client left", io::ErrorKind::UnexpectedEof));
             }
             self.receive(socket)?;
         }
@@ -114,8 +122,8 @@ impl Security {
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// Says that we end (`close_notify`), and takes what the peer has said until now: closing a
-    /// socket over bytes that nobody has read resets it, and what was sent is lost.
+    /// Says that we end (`close_notify`), or what has failed, and takes what the peer has said until
+    /// now: closing a socket over bytes that nobody has read resets it, and what was sent is lost.
     pub fn say_end(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
         self.announce_end();
         self.flush(socket)?;
@@ -174,8 +182,8 @@ impl Security {
     /// # Errors
     /// `UnexpectedEof` where the socket has ended without that.
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stage == Stage::Ending {
-            return socket.read(buffer);
+        if matches!(self.stage, Stage::Ending | Stage::Failed) {
+            return read_to_nowhere(socket, buffer);
         }
         if buffer.len() >= TLS_BULK_BYTES {
             return self.read_in_bulk(socket, buffer);
@@ -258,7 +266,7 @@ impl Security {
     }
 
     fn announce_end(&mut self) {
-        if self.stage != Stage::Ending {
+        if !matches!(self.stage, Stage::Ending | Stage::Failed) {
             self.stage = Stage::Ending;
             self.tls.send_close_notify();
         }
@@ -272,36 +280,36 @@ impl Security {
         if taken? == 0 {
             self.ended = true;
         }
-        self.process(socket)?;
+        self.process()?;
         Ok(was_short)
     }
 
     /// As [`receive`](Self::receive), from a record that is here already.
     fn take_in(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        let state = self.tls.process_new_packets();
-        let state = state.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        self.ended |= state.peer_has_closed();
-        Ok(())
+        self.process()
     }
 
-    fn process(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+    /// Looks at what has come.
+    ///
+    /// # Errors
+    /// `InvalidData`. The alert that says so to the peer is [unsent](Self::has_unsent).
+    fn process(&mut self) -> io::Result<()> {
         match self.tls.process_new_packets() {
             Ok(state) => {
                 self.ended |= state.peer_has_closed();
                 Ok(())
             }
             Err(error) => {
-                // The peer is told what is wrong, where there is room to.
-                let _ = self.flush(socket);
-                Err(self.failed(&error.to_string()))
+                self.stage = Stage::Failed;
+                Err(self.failed(&error.to_string(), io::ErrorKind::InvalidData))
             }
         }
     }
 
-    fn failed(&mut self, why: &str) -> io::Error {
+    fn failed(&mut self, why: &str, kind: io::ErrorKind) -> io::Error {
         self.remark = Some(format!("TLS failed: {why}"));
-        io::ErrorKind::InvalidData.into()
+        kind.into()
     }
 
     fn is_resumed(&self) -> bool {
@@ -331,6 +339,14 @@ impl Security {
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Security({})", self.protocol())
+    }
+}
+
+/// Behind the end of all that is looked at; 0 is the socket's own end.
+fn read_to_nowhere(socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
+    match socket.read(buffer)? {
+        0 => Ok(0),
+        _ => Err(io::ErrorKind::Interrupted.into()),
     }
 }
 

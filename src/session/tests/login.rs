@@ -269,3 +269,30 @@ fn over_long_lines_are_answered_and_too_many_close() {
     talk.with(|session, cx| session.execute(&Line::TooLong, cx));
     assert!(talk.heard().contains("\r\n421 "));
 }
+
+/// What a client that has heard the 234 reads next is TLS.
+#[test]
+fn nothing_is_said_behind_the_reply_that_begins_or_ends_tls() {
+    let ends: [fn(&mut Talk); 3] = [
+        |talk| talk.with(Session::stop),
+        |talk| talk.with(Session::stop_now),
+        |talk| talk.now += talk.settings.timings.idle,
+    ];
+    for (command, reply) in [("AUTH TLS", "234 "), ("CCC", "200 ")] {
+        for end in ends {
+            let mut talk = Talk::logged_in();
+            talk.settings.security = Some(SecurityPolicy {
+                allow_clear: true,
+                ..SecurityPolicy::default()
+            });
+            if command == "CCC" {
+                talk.report(Report::Secured(None));
+            }
+            assert_eq!(talk.say(command), "");
+            assert!(talk.report(Report::Switching(true)).starts_with(reply));
+            end(&mut talk);
+            assert_eq!(talk.wait(Duration::ZERO), "", "{command}");
+            assert!(talk.session.is_closing());
+        }
+    }
+}

@@ -30,17 +30,8 @@ struct Talk {
 impl Talk {
     fn new(mode: Mode) -> Self {
         let settings = Settings {
-            greeting: None,
             mode,
-            accounts: Arc::default(),
-            umask: Umask::new(0o022).unwrap(),
-            zone: Zone::UTC,
-            charset: None,
-            allow_fxp: false,
-            allow_combine: false,
-            security: None,
-            timings: Timings::default(),
-            throttling: Throttling::default(),
+            ..Settings::default()
         };
         let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
         let (mut deadlines, now) = (Deadlines::new(), Instant::now());

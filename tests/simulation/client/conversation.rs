@@ -218,6 +218,11 @@ impl Conversation {
             .is_some_and(|first| !(20..=23).contains(first))
     }
 
+    /// What came behind the last reply, for whom it is.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.heard)
+    }
+
     /// Whether the server stopped in the middle of a reply.
     pub(crate) const fn is_broken_off(&self) -> bool {
         !self.heard.is_empty()

@@ -63,6 +63,12 @@ impl Cover {
         secret.is_some_and(Secret::is_handshaking)
     }
 
+    /// Whether something that was said waits for room.
+    pub(super) fn has_unsent(&self) -> bool {
+        let secret = self.secret.as_deref();
+        secret.is_some_and(Secret::has_unsent)
+    }
+
     pub(super) fn read(
         &mut self,
         id: WireId,
@@ -213,6 +219,24 @@ impl Guest {
         self.life = Life::Foul;
     }
 
+    /// What came behind the 234 is not said in the clear.
+    pub(super) fn begin_with_the_rest(&mut self, world: &mut World) {
+        match &mut self.cover.secret {
+            Some(secret) => secret.begin_with(self.conversation.take_rest()),
+            None if self.life == Life::Foul => {
+                let rest = self.conversation.take_rest();
+                self.hear_reproach(&rest, world);
+            }
+            None => {}
+        }
+    }
+
+    fn hear_reproach(&mut self, bytes: &[u8], world: &mut World) {
+        if let Some(fault) = self.cover.reproach.hear(bytes) {
+            self.complain(&fault, world);
+        }
+    }
+
     /// Sends what there is to send, and hears nothing but an alert, and the end.
     pub(super) fn endure(&mut self, world: &mut World) {
         let Some(id) = self.control else {
@@ -223,11 +247,7 @@ impl Guest {
         loop {
             match world.read(id, Side::Client, &mut buffer) {
                 Ok(0) => break self.check_endurance(world),
-                Ok(count) => {
-                    if let Some(fault) = self.cover.reproach.hear(&buffer[..count]) {
-                        self.complain(&fault, world);
-                    }
-                }
+                Ok(count) => self.hear_reproach(&buffer[..count], world),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let is_up = world
                         .wire(id)
@@ -299,7 +319,8 @@ impl Guest {
         let secret = self.cover.secret.as_deref();
         let is_new = secret.is_some_and(|secret| !secret.has_heard());
         let is_turned_away = self.habits.secrecy == Secrecy::Implicit && is_new;
-        self.cover.is_handshaking() && is_late || is_turned_away
+        let is_beginning = secret.is_some_and(Secret::is_beginning);
+        is_beginning && is_late || is_turned_away
     }
 
     /// The connection has broken: whether it was TLS that broke, which no weather excuses.

@@ -125,7 +125,7 @@ impl Guest {
             Life::Gone => return,
             Life::Unborn => self.come(world),
             Life::Deaf => self.flush(world),
-            Life::Foul => self.endure(world),
+            Life::Foul => {}
             Life::Talking | Life::Leaving => {
                 self.hear(world);
                 self.carry(world);
@@ -133,6 +133,10 @@ impl Guest {
                 self.talk(world);
                 self.flush(world);
             }
+        }
+        if self.life == Life::Foul {
+            // What there is to hear may have come with the 234, and then nothing tells of it.
+            self.endure(world);
         }
         if self.life == Life::Gone {
             self.leave_upload_open(Finish::Broken);

@@ -205,10 +205,11 @@ impl Haul {
         }
     }
 
-    /// Whether the server has taken the data connection that the client made.
+    /// Whether the server has taken the data connection that the client made, where it listened for
+    /// it: at a listener that is younger another client was awaited, who has the port now.
     pub(crate) fn was_accepted(&self, world: &mut World) -> bool {
-        let wire = self.wire.and_then(|id| world.wire(id));
-        wire.is_some_and(|wire| wire.was_accepted())
+        let post = self.wire.and_then(|id| world.wire(id)?.post);
+        post < self.wire && post.is_some()
     }
 
     /// Whether neither the network nor the client did anything to it.

@@ -28,7 +28,7 @@ impl Guest {
                 }
             }
             Farewell::Silence => {}
-            Farewell::HalfClose if self.unsent.is_empty() => {
+            Farewell::HalfClose if self.unsent.is_empty() && !self.cover.has_unsent() => {
                 if let Some(id) = self.control {
                     self.end_own_side(id, world);
                 }
@@ -165,7 +165,10 @@ impl Guest {
     /// The server has ended the connection, in order: whether it might.
     pub(super) fn check_end(&self, id: WireId, world: &mut World) {
         let took = self.half_closed.map(|at| world.now.saturating_sub(at));
-        let is_busy = self.haul.is_some() || self.was_refused || self.habits.pipelines;
+        // A refusal may be waiting, of which it will not hear when the time for a login is over first.
+        let mut awaited = self.conversation.awaited.iter();
+        let was_refused = self.was_refused || awaited.any(|one| one.kind == Kind::Pass);
+        let is_busy = self.haul.is_some() || was_refused || self.habits.pipelines;
         let is_at_ease = self.place.weather.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > Weather::PROMPTLY) {
             self.complain(&format!("its end was noticed after {took:?}"), world);

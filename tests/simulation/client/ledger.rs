@@ -23,6 +23,15 @@ pub(crate) struct Upload {
     pub(crate) is_new: bool,
 }
 
+impl Upload {
+    /// Whether it can have come to this when it was cut: in TYPE A perhaps in the middle of the end of
+    /// a line, and then a CR is the last byte.
+    fn begins_with(&self, part: &[u8]) -> bool {
+        self.bytes
+            .starts_with(part.strip_suffix(b"\r").unwrap_or(part))
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Ledger {
     held: BTreeMap<String, Option<Vec<u8>>>,
@@ -106,9 +115,9 @@ impl Ledger {
                     is_part(before.as_deref(), now.as_deref(), upload)
                 }
                 Some((upload, Finish::Whole)) => now.as_ref() == Some(&upload.bytes),
-                Some((upload, Finish::Short)) => now
-                    .as_ref()
-                    .is_some_and(|now| upload.bytes.starts_with(now)),
+                Some((upload, Finish::Short)) => {
+                    now.as_ref().is_some_and(|now| upload.begins_with(now))
+                }
                 Some((_, Finish::Broken)) | None => false,
             };
             if !may_be {
@@ -136,5 +145,5 @@ fn is_part(before: Option<&[u8]>, now: Option<&[u8]>, upload: &Upload) -> bool {
         (Some(_), None) => return false,
         (before, Some(now)) => now.strip_prefix(before.unwrap_or_default()),
     };
-    rest.is_some_and(|rest| upload.bytes.starts_with(rest))
+    rest.is_some_and(|rest| upload.begins_with(rest))
 }

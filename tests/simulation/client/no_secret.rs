@@ -48,7 +48,15 @@ impl Secret {
         match *self {}
     }
 
+    pub(crate) fn begin_with(&mut self, _: Vec<u8>) {
+        match *self {}
+    }
+
     pub(crate) const fn has_heard(&self) -> bool {
+        match *self {}
+    }
+
+    pub(crate) const fn is_beginning(&self) -> bool {
         match *self {}
     }
 
@@ -70,6 +78,10 @@ impl Secret {
     }
 
     pub(crate) const fn flush(&mut self, _: WireId, _: &mut World) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) const fn has_unsent(&self) -> bool {
         match *self {}
     }
 

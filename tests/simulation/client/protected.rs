@@ -169,7 +169,8 @@ impl Reproach {
     /// What is wrong with it.
     pub(super) fn hear(&mut self, bytes: &[u8]) -> Option<String> {
         self.heard.extend_from_slice(bytes);
-        let is_alert = self.heard[0] == ALERT && self.heard.len() <= ALERT_BYTES;
+        let begins = self.heard.first().is_none_or(|&first| first == ALERT);
+        let is_alert = begins && self.heard.len() <= ALERT_BYTES;
         let shown = self.heard.escape_ascii();
         (!is_alert).then(|| format!("{shown} where TLS should begin"))
     }

@@ -27,6 +27,9 @@ impl Guest {
                         self.complain("more was said, in the clear, behind the 234", world);
                     }
                 }
+                if !was_secret {
+                    self.begin_with_the_rest(world);
+                }
             }
             Err(fault) => self.complain(&fault, world),
         }
@@ -189,8 +192,9 @@ impl Guest {
             world.violate(format!("client {}: {fault}", self.number));
         }
         let since = haul.gave_up().map(|since| world.now.saturating_sub(since));
-        // Behind a proxy who is gone may never have been known: then another one is awaited.
-        let is_told = code != 425 || !self.place.is_proxied;
+        // Behind a proxy who is gone may never have been known: then another one is awaited, until
+        // the time for it is over or the client says so.
+        let is_told = code != 425 && is_left_alone || !self.place.is_proxied;
         if is_calm && is_told && since.is_some_and(|since| since > Weather::PROMPTLY) {
             world.violate(format!(
                 "client {}: {code} came {since:?} after the end",

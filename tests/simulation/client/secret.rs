@@ -95,13 +95,23 @@ fn connection(config: &Arc<ClientConfig>) -> ClientConnection {
     ClientConnection::new(Arc::clone(config), name).expect("a configuration")
 }
 
+/// What has come from the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Heard {
+    Nothing,
+    /// Something of TLS.
+    Records,
+    /// Something that was said: the server's part of the handshake is over, too.
+    Words,
+}
+
 /// TLS over one wire.
 pub(crate) struct Secret {
     tls: ClientConnection,
     piece: usize,
     /// Has come, and is no whole record yet; behind the last one, clear text.
     raw: Vec<u8>,
-    has_heard: bool,
+    heard: Heard,
     /// The server has announced its end.
     ended: bool,
     end_is_said: bool,
@@ -113,10 +123,18 @@ impl Secret {
             tls: connection(config),
             piece,
             raw: Vec::new(),
-            has_heard: false,
+            heard: Heard::Nothing,
             ended: false,
             end_is_said: false,
         }
+    }
+
+    /// What has come already.
+    pub(crate) fn begin_with(&mut self, raw: Vec<u8>) {
+        if !raw.is_empty() {
+            self.heard = Heard::Records;
+        }
+        self.raw = raw;
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -125,7 +143,12 @@ impl Secret {
 
     /// Whether anything has come from the server.
     pub(crate) const fn has_heard(&self) -> bool {
-        self.has_heard
+        !matches!(self.heard, Heard::Nothing)
+    }
+
+    /// Whether the server may not have ended the handshake, of which the client cannot know.
+    pub(crate) const fn is_beginning(&self) -> bool {
+        !matches!(self.heard, Heard::Words)
     }
 
     /// Whether it has resumed a session; `None` while that is not decided.
@@ -149,7 +172,11 @@ impl Secret {
         loop {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+                Ok(count @ 1..) => {
+                    self.heard = Heard::Words;
+                    return Ok(count);
+                }
+                end => return end,
             }
             if self.take_record()? {
                 // Whatever is to be answered; what does not fit is flushed later.
@@ -161,7 +188,7 @@ impl Secret {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => self.raw.extend_from_slice(&chunk[..count]),
             }
-            self.has_heard = true;
+            self.heard = self.heard.max(Heard::Records);
         }
     }
 
@@ -197,6 +224,11 @@ impl Secret {
             self.tls.write_tls(&mut Outlet { id, world })?;
         }
         Ok(())
+    }
+
+    /// Whether records wait for room.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.tls.wants_write()
     }
 
     /// Encrypts what there is room for, and is then answerable for it.

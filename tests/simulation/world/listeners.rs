@@ -94,6 +94,7 @@ impl World {
         self.make_ready(Watched::Wire(wire));
         let entry = self.wire(wire).ok_or(io::ErrorKind::ConnectionAborted)?;
         entry.token = Some(token);
+        entry.post = Some(id);
         let peer = entry.client.address;
         self.note(|| format!("wire {wire} of {peer} is accepted"));
         Ok((wire, peer))

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use mioftpd::net::{Readiness, Token};
 
+use super::PostId;
+
 /// One of the two who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -90,6 +92,8 @@ pub(crate) struct Wire {
     pub(crate) client: End,
     /// Under which the server has it registered, from when it has it.
     pub(super) token: Option<Token>,
+    /// The listener where the server accepted it.
+    pub(crate) post: Option<PostId>,
     /// Which client it is of.
     pub(crate) owner: usize,
     /// Nothing arrives any more, and nobody is told.
@@ -106,6 +110,7 @@ impl Wire {
             server: End::new(server, room),
             client: End::new(client, room),
             token: None,
+            post: None,
             owner,
             vanished: false,
             cut: false,
@@ -116,11 +121,6 @@ impl Wire {
     /// Whether the server has it, and has not closed it.
     pub(super) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
-    }
-
-    /// Whether the server has or had it.
-    pub(crate) const fn was_accepted(&self) -> bool {
-        self.token.is_some()
     }
 
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {

@@ -30,7 +30,7 @@ impl Security {
             let room = buffer.get_mut(TLS_RECORD_BYTES..).unwrap_or_default();
             let asked = room.len();
             let came = socket.read(room)?;
-            let count = self.decrypt(socket, buffer, came)?;
+            let count = self.decrypt(buffer, came)?;
             if count > 0 {
                 self.unfinished = came == asked;
                 return Ok(count);
@@ -41,12 +41,7 @@ impl Security {
     }
 
     /// Decrypts what came behind the first record's length of a buffer, into its beginning.
-    fn decrypt(
-        &mut self,
-        socket: &mut dyn Stream,
-        buffer: &mut [u8],
-        came: usize,
-    ) -> io::Result<usize> {
+    fn decrypt(&mut self, buffer: &mut [u8], came: usize) -> io::Result<usize> {
         let mut count = 0;
         let mut at = TLS_RECORD_BYTES;
         let end = at + came;
@@ -55,7 +50,7 @@ impl Security {
             let taken = self.tls.read_tls(&mut wire)?;
             self.ended |= taken == 0;
             at += taken;
-            self.process(socket)?;
+            self.process()?;
             match self
                 .tls
                 .reader()

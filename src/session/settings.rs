@@ -1,0 +1,79 @@
+//! What all sessions of a server have in common: who may log in, what is refused, how long anything may
+//! take.
+//!
+//! Plain data, made of a configuration by whoever has one, and exchanged as a whole while sessions go
+//! on. What one session has agreed on with its client is not here.
+
+use std::sync::Arc;
+
+use super::SecurityPolicy;
+use crate::auth::Accounts;
+use crate::limits::{Throttling, Timings};
+use crate::protocol::charset::Charset;
+use crate::protocol::reply::Reply;
+use crate::protocol::zone::Zone;
+use crate::storage::Umask;
+
+/// What all sessions of a server have in common.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether there is a directory to serve.
+    pub mode: Mode,
+    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
+    pub greeting: Option<String>,
+    /// Who may log in.
+    pub accounts: Arc<Accounts>,
+    /// The permission bits that new files do not get, where a session has set no other.
+    pub umask: Umask,
+    /// The time zone of the dates in LIST.
+    pub zone: Zone,
+    /// What clients get names in that have not said that they read UTF-8.
+    pub charset: Option<Charset>,
+    /// Whether data connections may be to another host than the client's (FXP).
+    pub allow_fxp: bool,
+    /// Whether COMB is served.
+    pub allow_combine: bool,
+    /// What TLS is for; `None`: there is none.
+    pub security: Option<SecurityPolicy>,
+    /// How long anything may take.
+    pub timings: Timings,
+    /// What an address may do before it is slowed down or shut out.
+    pub throttling: Throttling,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Serving,
+            greeting: None,
+            accounts: Arc::default(),
+            zone: Zone::UTC,
+            charset: None,
+            allow_fxp: false,
+            allow_combine: false,
+            security: None,
+            umask: Umask::USUAL,
+            timings: Timings::default(),
+            throttling: Throttling::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The first words of a conversation.
+    pub(super) fn welcome(&self) -> Reply {
+        let own = self.greeting.as_deref();
+        own.map_or_else(Reply::service_ready_for_new_user, |text| {
+            Reply::new(220, text)
+        })
+    }
+}
+
+/// What the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It answers NOOP and QUIT, and nothing else is implemented.
+    ControlOnly,
+    /// It serves a directory.
+    Serving,
+}

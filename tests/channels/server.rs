@@ -1,0 +1,229 @@
+//! A reactor of the server's, whose one network is [`wire`](crate::wire)s in memory.
+//!
+//! Whoever has it decides what comes when, where there is room, and how late it is. The network
+//! tells of each change once, as epoll does, and a loop that turns for nothing is found.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::limits::Timings;
+use mioftpd::net::{
+    AddressRules, Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream,
+    Token, Waker,
+};
+use mioftpd::observe::Records;
+use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
+use mioftpd::session::{SecurityPolicy, Settings};
+use mioftpd::storage::Memory;
+use mioftpd::workers::Inline;
+
+use crate::peer::ACCEPTOR;
+use crate::wire::{End, Shared};
+
+/// Turns of the loop in which everything that can be done is done.
+const TURNS: usize = 1_000;
+
+pub(crate) struct Server {
+    reactor: Reactor,
+    scene: Scene,
+    pub(crate) timings: Timings,
+}
+
+#[derive(Clone)]
+struct Scene(Arc<Mutex<State>>);
+
+struct State {
+    now: Instant,
+    /// Of the one listener.
+    listener: Option<Token>,
+    /// Who has connected, and is not accepted.
+    arrived: Option<Shared>,
+    /// Of the connection that was accepted last.
+    accepted: Option<Token>,
+    events: Vec<Event>,
+    /// The loop would sleep now.
+    is_asleep: bool,
+}
+
+/// A client's connection.
+pub(crate) struct Client {
+    token: Token,
+    pub(crate) wire: Shared,
+}
+
+impl Server {
+    /// Anonymous clients may do everything, and TLS is there for them, by AUTH or from the beginning.
+    /// They may take longer over the handshake than over the login, of which it is a part.
+    pub(crate) fn new(protocol: Protocol) -> Self {
+        let usual = Timings::default();
+        let timings = Timings {
+            handshake: usual.login * 2,
+            ..usual
+        };
+        let scene = Scene(Arc::new(Mutex::new(State {
+            now: Instant::now(),
+            listener: None,
+            arrived: None,
+            accepted: None,
+            events: Vec::new(),
+            is_asleep: false,
+        })));
+        let settings = Settings {
+            accounts: Arc::new(Accounts::new().with(Account::anonymous(Permissions::ALL))),
+            security: Some(SecurityPolicy {
+                allow_clear: true,
+                ..SecurityPolicy::default()
+            }),
+            timings: timings.clone(),
+            ..Settings::default()
+        };
+        let mut reactor = Reactor::new(Parts {
+            network: Box::new(scene.clone()),
+            storage: Arc::new(Memory::new()),
+            homes: Homes::new(),
+            runner: Box::new(Inline::new()),
+            passive_ports: PassivePorts::new(None),
+            records: Records::default(),
+            passive_addresses: PassiveAddresses::default(),
+            proxies: Vec::new(),
+            settings,
+            acceptor: Some(ACCEPTOR.clone()),
+            addresses: AddressRules::default(),
+            connections: 4,
+            connections_per_address: 4,
+        });
+        reactor.listen(here(), protocol).unwrap();
+        Self {
+            reactor,
+            scene,
+            timings,
+        }
+    }
+
+    /// A client connects.
+    pub(crate) fn client(&mut self) -> Client {
+        let wire = Shared::new();
+        let mut state = self.scene.lock();
+        state.arrived = Some(wire.clone());
+        let readiness = Readiness {
+            readable: true,
+            ..Readiness::default()
+        };
+        let listener = state.listener.unwrap();
+        state.events.push(Event::Ready(listener, readiness));
+        drop(state);
+        self.settle();
+        let token = self.scene.lock().accepted.take().unwrap();
+        Client { token, wire }
+    }
+
+    /// These bytes come from the client.
+    pub(crate) fn hears(&mut self, client: &Client, bytes: &[u8]) {
+        client.wire.lock().inbound.extend(bytes);
+        self.tell_of(client);
+    }
+
+    /// The client ends its side.
+    pub(crate) fn sees_the_end(&mut self, client: &Client) {
+        client.wire.lock().end = End::Fin;
+        self.tell_of(client);
+    }
+
+    /// From now on so much can be written.
+    pub(crate) fn has_room(&mut self, client: &Client, room: usize) {
+        client.wire.lock().room = room;
+        self.tell_of(client);
+    }
+
+    pub(crate) fn waits(&mut self, time: Duration) {
+        self.scene.lock().now += time;
+        self.settle();
+    }
+
+    pub(crate) fn stops(&mut self) {
+        self.reactor.stop();
+        self.settle();
+    }
+
+    /// One event, with the state of the socket as it is.
+    fn tell_of(&mut self, client: &Client) {
+        let wire = client.wire.lock();
+        let is_over = wire.end != End::Open;
+        let readiness = Readiness {
+            readable: is_over || !wire.inbound.is_empty(),
+            writable: wire.room > 0,
+            drain: is_over,
+        };
+        drop(wire);
+        let event = Event::Ready(client.token, readiness);
+        self.scene.lock().events.push(event);
+        self.settle();
+    }
+
+    /// Turns the loop until it would sleep.
+    fn settle(&mut self) {
+        for _ in 0..TURNS {
+            self.reactor.turn(None).unwrap();
+            if self.scene.lock().is_asleep {
+                return;
+            }
+        }
+        panic!("the loop spins");
+    }
+}
+
+fn here() -> SocketAddr {
+    ([127, 0, 0, 1], 21).into()
+}
+
+impl Scene {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Network for Scene {
+    fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    fn unix_time(&self) -> i64 {
+        1_700_000_000
+    }
+
+    fn listen(&mut self, _: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
+        self.lock().listener = Some(token);
+        Ok(Box::new(self.clone()))
+    }
+
+    fn connect(&mut self, _: IpAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
+        Err(io::ErrorKind::ConnectionRefused.into())
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut state = self.lock();
+        events.append(&mut state.events);
+        state.is_asleep = events.is_empty() && timeout != Some(Duration::ZERO);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Arc::new(|| {})
+    }
+}
+
+impl Listener for Scene {
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        let mut state = self.lock();
+        let wire = state.arrived.take().ok_or(io::ErrorKind::WouldBlock)?;
+        state.accepted = Some(token);
+        Ok((wire.socket(), ([127, 0, 0, 1], 40_000).into()))
+    }
+
+    fn local_address(&self) -> SocketAddr {
+        here()
+    }
+}

@@ -1,0 +1,187 @@
+//! An upload over TLS: it is whole only where its end was announced, and where TLS fails the client
+//! is told so. RFC 8446 §6.
+
+use std::sync::Arc;
+
+use mioftpd::net::Channel;
+use mioftpd::storage::{Memory, Placement, Storage, VirtualPath, Wait};
+use mioftpd::transfer::{
+    DataType, Direction, Failure, Interest, Plan, Representation, Scratch, Transfer, Verdict,
+};
+use rustls::SupportedProtocolVersion;
+
+use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};
+use crate::trusting;
+use crate::wire::{Close, End, FORGED, Shared};
+
+/// Reads are as large as the server's, or as small as on the smallest board.
+const SCRATCHES: [usize; 2] = [64 * 1024, 4 * 1024];
+
+/// The least that one has.
+const ALERT_BYTES: usize = 7;
+
+struct Upload {
+    memory: Memory,
+    transfer: Transfer,
+    scratch: Scratch,
+    wire: Shared,
+}
+
+impl Upload {
+    /// Over this data connection.
+    fn over(channel: Channel, wire: Shared, scratch: usize) -> Self {
+        let memory = Memory::new().with_file("/f", b"old");
+        let plan = Plan {
+            direction: Direction::Store {
+                path: VirtualPath::root().join(b"f").unwrap(),
+                placement: Placement::Replace,
+                umask: None,
+            },
+            representation: Representation {
+                data_type: DataType::Image,
+                ..Representation::default()
+            },
+            rate: None,
+        };
+        let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+        let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
+        Self {
+            memory,
+            transfer: Transfer::new(channel, source),
+            scratch: Scratch::new(scratch),
+            wire,
+        }
+    }
+
+    /// Secured.
+    fn begun(version: &'static SupportedProtocolVersion, scratch: usize) -> (Self, Peer) {
+        let config = Arc::new(trusting::config(&[version]));
+        let control_wire = Shared::new();
+        let (mut channel, tag) = control(&control_wire);
+        shake_hands(&mut channel, &mut Peer::with(&config), &control_wire).unwrap();
+
+        let wire = Shared::new();
+        let mut data = Channel::clear(wire.socket());
+        data.secure(ACCEPTOR.data(tag, true).unwrap());
+        let mut peer = Peer::with(&config);
+        shake_hands(&mut data, &mut peer, &wire).unwrap();
+        (Self::over(data, wire, scratch), peer)
+    }
+
+    /// What comes of it, as far as it can go.
+    fn goes_on(&mut self) -> Verdict {
+        for _ in 0..1_000 {
+            let verdict = self
+                .transfer
+                .slice(100_000, Wait::Allowed, &mut self.scratch);
+            if verdict != Verdict::Again {
+                return verdict;
+            }
+        }
+        panic!("no end of it");
+    }
+
+    /// How its data connection is closed.
+    fn close(self) -> Close {
+        let wire = self.wire.clone();
+        drop(self);
+        let close = wire.lock().closed;
+        close.unwrap()
+    }
+
+    /// Nothing of it is kept.
+    fn is_undone(&self) {
+        let left = (self.memory.open_handles(), self.memory.temporaries());
+        assert_eq!(left, (0, 0));
+        assert_eq!(self.memory.read("/f").unwrap(), b"old");
+    }
+}
+
+fn records(peer: &mut Peer) -> Vec<Vec<u8>> {
+    vec![
+        peer.says(b"the first"),
+        peer.says(&[b'x'; 5_000]),
+        peer.says(b"the last"),
+    ]
+}
+
+#[test]
+fn an_end_that_was_announced_is_the_end_of_the_file() {
+    for version in VERSIONS {
+        for scratch in SCRATCHES {
+            let (mut upload, mut peer) = Upload::begun(version, scratch);
+            let mut bytes = records(&mut peer).concat();
+            peer.0.send_close_notify();
+            bytes.extend(peer.sends());
+            upload.wire.lock().inbound.extend(bytes);
+            assert_eq!(upload.goes_on(), Verdict::Received);
+            assert_eq!(upload.transfer.commit(), Verdict::Done);
+            assert_eq!(upload.memory.read("/f").unwrap().len(), 9 + 5_000 + 8);
+        }
+    }
+}
+
+/// At the end of each record, and in the middle of each; closed, or reset.
+#[test]
+fn an_end_that_was_not_announced_is_none_of_the_file() {
+    for version in VERSIONS {
+        for scratch in SCRATCHES {
+            let (_, mut peer) = Upload::begun(version, scratch);
+            let mut cuts = vec![0];
+            for record in records(&mut peer) {
+                let end = cuts[cuts.len() - 1] + record.len();
+                cuts.extend([end - 1, end]);
+            }
+            for cut in cuts {
+                // The end comes with the bytes, or later.
+                for (end, comes_later) in [(End::Fin, false), (End::Fin, true), (End::Reset, true)]
+                {
+                    cut_off(Upload::begun(version, scratch), cut, end, comes_later);
+                }
+            }
+        }
+    }
+}
+
+fn cut_off((mut upload, mut peer): (Upload, Peer), cut: usize, end: End, comes_later: bool) {
+    let bytes = records(&mut peer).concat();
+    upload.wire.lock().inbound.extend(&bytes[..cut]);
+    if comes_later {
+        assert_eq!(upload.goes_on(), Verdict::Waiting(Interest::Readable));
+    }
+    upload.wire.lock().end = end;
+    let verdict = upload.goes_on();
+    assert_eq!(verdict, Verdict::Failed(Failure::Connection), "{cut}");
+    upload.is_undone();
+    assert_eq!(upload.close(), Close::Reset);
+}
+
+/// What fails is said by an alert, and that waits for room; a reset would destroy it.
+#[test]
+fn an_alert_waits_for_room_on_a_data_connection() {
+    for version in VERSIONS {
+        for is_begun in [false, true] {
+            let (mut upload, failure) = if is_begun {
+                (Upload::begun(version, SCRATCHES[0]).0, Failure::Connection)
+            } else {
+                let wire = Shared::new();
+                let (channel, _) = control(&wire);
+                (Upload::over(channel, wire, SCRATCHES[0]), Failure::Security)
+            };
+            upload.wire.lock().room = 0;
+            upload.wire.lock().inbound.extend(FORGED);
+            let mut calls = 0;
+            while let verdict @ Verdict::Waiting(_) = upload.goes_on() {
+                assert_eq!(verdict, Verdict::Waiting(Interest::Writable));
+                upload.is_undone();
+                assert!(!upload.wire.lock().is_shut);
+                upload.wire.lock().room = 1;
+                calls += 1;
+                assert!(calls < 100);
+            }
+            assert_eq!(upload.goes_on(), Verdict::Failed(failure));
+            assert!(calls >= ALERT_BYTES && upload.wire.lock().is_shut);
+            assert_eq!(upload.close(), Close::Orderly);
+        }
+    }
+}
