@@ -68,6 +68,11 @@ impl TlsClient {
         Self::made(&Version::ALL, Some(identity))
     }
 
+    /// As [`showing`](Self::showing), knowing only this version.
+    pub fn showing_by(version: Version, identity: &Identity) -> Self {
+        Self::made(&[version], Some(identity))
+    }
+
     fn made(versions: &[Version], identity: Option<&Identity>) -> Self {
         let provider = Arc::new(default_provider());
         let versions: Vec<_> = versions.iter().map(|version| version.supported()).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::support::certificates::{Authority, Identity};
 use super::support::tls::{TlsClient, Version};
-use super::support::{Control, Server, Starter};
+use super::support::{Control, Server, Starter, until};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -82,6 +82,42 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
     }
     // Who is not asked shows nothing.
     lets_in(&with_certificate(&server).start(), &foreign);
+}
+
+#[test]
+fn a_session_does_not_outlive_the_authority_of_its_certificate() {
+    let (first, second) = (Authority::new(), Authority::new());
+    let identity = first.server("server");
+    let trusted = first.folder().join("trusted.pem");
+    fs::copy(first.file(), &trusted).unwrap();
+    let starter = with_certificate(&identity).argument("--tls-client-ca");
+    let server = starter.argument(&trusted).start();
+    for version in Version::ALL {
+        fs::copy(first.file(), &trusted).unwrap();
+        renew(&server);
+        let client = TlsClient::showing_by(version, &first.client("alice"));
+        let anybody = TlsClient::of(version);
+        for client in [&client, &anybody] {
+            lets_in(&server, client);
+            let control = Control::secured(server.address(), client);
+            assert!(control.link().is_resumed());
+        }
+        fs::copy(second.file(), &trusted).unwrap();
+        renew(&server);
+        turns_away(&server, &client, "a session is resumed, and its client: ");
+        // Who has shown none needs none.
+        lets_in(&server, &anybody);
+    }
+}
+
+/// Has it read its files again.
+fn renew(server: &Server) {
+    const SAID: &str = "The certificate was read again";
+    let before = server.log().matches(SAID).count();
+    server.reload();
+    until(SAID, || {
+        (server.log().matches(SAID).count() > before).then_some(())
+    });
 }
 
 #[test]

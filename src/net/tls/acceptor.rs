@@ -26,6 +26,7 @@ const PROTOCOL: &[u8] = b"ftp";
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     credentials: Credentials,
+    clients: Arc<dyn ClientCertVerifier>,
     sessions: Arc<Sessions>,
     data_session: DataSession,
 }
@@ -43,8 +44,9 @@ impl Acceptor {
         let provider = Arc::new(default_provider());
         let sessions = Arc::new(Sessions::new()?);
         Ok(Self {
-            config: config(provider, credentials, clients)?,
+            config: config(provider, credentials, Arc::clone(&clients))?,
             credentials: credentials.clone(),
+            clients,
             sessions,
             data_session,
         })
@@ -63,8 +65,9 @@ impl Acceptor {
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::clone(self.config.crypto_provider());
         Ok(Self {
-            config: config(provider, credentials, clients)?,
+            config: config(provider, credentials, Arc::clone(&clients))?,
             credentials: credentials.clone(),
+            clients,
             sessions: Arc::clone(&self.sessions),
             data_session,
         })
@@ -85,8 +88,10 @@ impl Acceptor {
     /// For a control connection, and the tag that its data connections will need.
     pub fn control(&self) -> io::Result<(Security, Tag)> {
         let tag = Tag::random(self.config.crypto_provider().secure_random)?;
-        let security = self.security(tag, Scope::Any, DataSession::Off, TLS_TICKETS_CONTROL)?;
-        Ok((security, tag))
+        let clients = Arc::clone(&self.clients);
+        let clients = clients.offer_client_auth().then_some(clients);
+        let (binding, tls) = self.connection(tag, Scope::Any, TLS_TICKETS_CONTROL)?;
+        Ok((Security::new(tls, binding, DataSession::Off, clients), tag))
     }
 
     /// For a data connection of the control connection with this tag, over which the client
@@ -101,23 +106,23 @@ impl Acceptor {
             (true, DataSession::Require) => TLS_TICKETS_UPLOAD,
             (true, DataSession::Off | DataSession::Observe) => 0,
         };
-        self.security(tag, scope, self.data_session, tickets)
+        let (binding, tls) = self.connection(tag, scope, tickets)?;
+        Ok(Security::new(tls, binding, self.data_session, None))
     }
 
-    fn security(
+    fn connection(
         &self,
         tag: Tag,
         scope: Scope,
-        data_session: DataSession,
         tickets: usize,
-    ) -> io::Result<Security> {
+    ) -> io::Result<(Arc<Binding>, ServerConnection)> {
         let binding = Arc::new(Binding::new(Arc::clone(&self.sessions), tag, scope));
         let mut config = ServerConfig::clone(&self.config);
         config.ticketer = binding.clone();
         config.session_storage = binding.clone();
         config.send_tls13_tickets = tickets;
         let tls = ServerConnection::new(Arc::new(config)).map_err(io::Error::other)?;
-        Ok(Security::new(tls, binding, data_session))
+        Ok((binding, tls))
     }
 }
 

@@ -11,7 +11,9 @@ use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
-use rustls::{HandshakeKind, ServerConnection};
+use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{Error, HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
@@ -26,6 +28,8 @@ pub struct Security {
     binding: Arc<Binding>,
     /// Of a data connection: whether it must resume.
     data_session: DataSession,
+    /// Of a control connection: who decides on its client's certificate.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
     stage: Stage,
     /// Bytes that were encrypted and are not reported as written yet: some of their records may
     /// still be here.
@@ -62,11 +66,13 @@ impl Security {
         tls: ServerConnection,
         binding: Arc<Binding>,
         data_session: DataSession,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Self {
         Self {
             tls,
             binding,
             data_session,
+            clients,
             stage: Stage::Handshaking,
             owed: 0,
             ended: false,
@@ -93,6 +99,7 @@ impl Security {
             self.flush(socket)?;
             if !self.tls.is_handshaking() {
                 self.check_session()?;
+                self.check_client()?;
                 self.stage = Stage::Established;
                 return Ok(());
             }
@@ -333,6 +340,26 @@ impl Security {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(())
+    }
+
+    /// A session that is resumed brings the certificate of its first handshake along. It may have
+    /// expired since, or other authorities count now.
+    fn check_client(&mut self) -> io::Result<()> {
+        let Some(clients) = self.clients.take().filter(|_| self.is_resumed()) else {
+            return Ok(());
+        };
+        let checked = match self.tls.peer_certificates() {
+            Some([own, others @ ..]) => {
+                let verified = clients.verify_client_cert(own, others, UnixTime::now());
+                verified.map(drop)
+            }
+            _ if clients.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
+            _ => Ok(()),
+        };
+        checked.map_err(|error| {
+            let why = format!("a session is resumed, and its client: {error}");
+            self.failed(&why, io::ErrorKind::PermissionDenied)
+        })
     }
 }
 
