@@ -10,8 +10,8 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::Link;
 use super::services::Services;
-use crate::net::Channel;
 use crate::net::tls::Acceptor;
+use crate::net::{Channel, Stream as _};
 use crate::session::{Deadline, Report, Session};
 
 impl Connection {
@@ -124,7 +124,11 @@ impl Connection {
             Ok(()) => ready.readable = true,
             Err(io::ErrorKind::WouldBlock) => ready.clear_for_handshake(&channel),
             Err(io::ErrorKind::Interrupted) => {}
-            Err(_) => return Link::Failed,
+            Err(_) => {
+                // What is wrong with it is said where there is room; nothing waits for that.
+                let _ = channel.shutdown();
+                return Link::Failed;
+            }
         }
         Link::Open(channel)
     }

@@ -44,6 +44,9 @@ fn what_is_no_handshake_is_522_when_the_command_comes() {
     let mut garbage = control.passive().stream();
     garbage.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
     server.wait_for_log("TLS failed");
+    let mut alert = [0; 7];
+    garbage.read_exact(&mut alert).unwrap();
+    assert_eq!(alert[0], 21, "{alert:?}");
     control.command("RETR f", 150);
     control.expect(522);
     // And so is a client that does not stay.
