@@ -18,8 +18,9 @@ use crate::rng::Odds;
 use crate::runner::Jobs;
 use crate::world::{Line, Occurrence, PostId, Side, WireId, World};
 
-/// Polls in a row without anything having happened.
-const IDLE_POLLS: u32 = 1_000;
+/// Polls in a row without anything having happened. Of one who reads nothing and is slowed down one
+/// command is executed at a time, until as many replies wait as may: that takes more than a thousand.
+const IDLE_POLLS: u32 = 2_000;
 
 /// The wall clock when the run begins.
 const UNIX_EPOCH_OF_RUN: i64 = 1_700_000_000;
