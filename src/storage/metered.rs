@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::usage::Amount;
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota, Result,
-    Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 
 const ONE_FILE: Amount = Amount { bytes: 0, files: 1 };
@@ -220,6 +220,18 @@ impl File for MeteredFile {
             self.end.set(end);
         }
         self.inner.write_at(bytes, offset)
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        self.inner.metadata()
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        self.inner.standing()
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.inner.prepare()
     }
 
     fn commit(&mut self) -> Result<()> {
