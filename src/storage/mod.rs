@@ -8,6 +8,7 @@
 
 mod disk;
 mod error;
+mod ledger;
 mod memory;
 mod metered;
 mod nothing;
