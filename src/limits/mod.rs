@@ -261,6 +261,10 @@ pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 /// in processor time and with it in turns at the disk. Nobody waits for it.
 pub const SWEEPER_NICENESS: i32 = 19;
 
+/// How often the files that a quota is for are counted in a row, where others change them meanwhile:
+/// after that the count is taken as it is, lest those with a quota wait for ever.
+pub const COUNTS_OF_A_TREE: u32 = 3;
+
 /// Names that are looked at before it is asked whether the server still runs.
 pub const SWEEP_ENTRIES: usize = 256;
 

@@ -114,7 +114,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Disk, Error, Memory, Result, Storage, VirtualPath};
+    use crate::storage::{Disk, Error, Memory, Metadata, Result, Standing, Storage, VirtualPath};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -174,6 +174,14 @@ mod tests {
         }
 
         fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
+            Err(Error::Device)
+        }
+
+        fn metadata(&self) -> Result<Metadata> {
+            Err(Error::Device)
+        }
+
+        fn standing(&self) -> Result<Standing> {
             Err(Error::Device)
         }
 

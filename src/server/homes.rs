@@ -32,7 +32,8 @@ pub(super) struct Opened {
 /// Device and inode of a directory. As long as somebody has it open no other can have them.
 type Identity = (u64, u64);
 
-/// What is counted of each directory, whatever names it has, and whoever writes there.
+/// What is counted of each directory, whatever names it has, for all whose own it is. Those with one
+/// above or below it are as other programs: by which paths they get there is not known.
 pub(super) type Usages = HashMap<Identity, Arc<Usage>>;
 
 /// A directory that is open.

@@ -1,20 +1,17 @@
 //! A storage with a quota: another one, of which every byte and file is counted.
 //!
-//! It asks before anything grows and notes what goes; the other storage does the work. What may be
-//! there, and is, [`Usage`] knows. A replacement is measured without the file that it replaces,
-//! and that one is untouched where there is no room.
+//! It asks before anything grows, and looks at what goes when it goes; the other storage does the work.
+//! What is charged for what, and what may be there, [`Usage`] knows. An upload may be as long as what
+//! it replaces and what is left together, and the old file is untouched where it is longer.
 
-use std::cell::Cell;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use super::usage::Amount;
+use super::usage::{Names, Share};
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota, Result,
-    Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
-
-const ONE_FILE: Amount = Amount { bytes: 0, files: 1 };
 
 /// A storage with a quota. Clones share it.
 #[derive(Clone)]
@@ -34,33 +31,87 @@ impl Metered {
         }
     }
 
-    /// What an upload to this path replaces; links are followed, as it follows them.
-    fn size(&self, path: &VirtualPath) -> Result<Option<u64>> {
+    /// What an upload to this path is about; links are followed, as it follows them.
+    fn target(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         let question = Operation::Metadata(path.clone());
         match self.inner.perform(&question, Wait::Allowed) {
-            Ok(Answer::Metadata(metadata)) => Ok(Some(metadata.size)),
+            Ok(Answer::Metadata(metadata)) => Ok(Some(metadata)),
             Ok(_) | Err(Error::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// What is gone when this name is: a link has no size of its own.
-    fn amount(&self, path: &VirtualPath) -> Amount {
+    /// The file that is gone when this name is: a link has no size of its own.
+    fn file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         match self.inner.entry(path) {
-            Ok(entry) if entry.metadata.kind == Kind::File => Amount {
-                bytes: entry.metadata.size,
-                files: 1,
-            },
-            _ => Amount::default(),
+            Ok(entry) => Ok(Some(entry.metadata).filter(|found| found.kind == Kind::File)),
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    /// Has something done by which a name's file goes.
+    /// Has something done by which a name's file may go. Whether it has is seen, and not told by
+    /// the answer: what could not be synced is done all the same, and of two links to one file none
+    /// takes the other's place.
     fn lose(&self, path: &VirtualPath, operation: &Operation) -> Result<Answer> {
-        let lost = self.amount(path);
-        let answer = self.inner.perform(operation, Wait::Allowed)?;
-        self.usage.give(lost);
-        Ok(answer)
+        let names = self.usage.names(self.quota)?;
+        let before = self.file(path)?;
+        let answer = self.inner.perform(operation, Wait::Allowed);
+        if let Some(before) = before {
+            let is_gone = match self.file(path) {
+                Ok(after) => after.is_none_or(|after| after.unique != before.unique),
+                Err(_) => answer.is_ok(),
+            };
+            if is_gone {
+                names.gone(&before);
+            }
+        }
+        answer
+    }
+
+    fn in_place(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        create: impl FnOnce() -> Result<Upload>,
+    ) -> Result<Upload> {
+        let names = self.usage.names(self.quota)?;
+        if placement == Placement::Append && self.target(path)?.is_none() {
+            return self.make(&names, path, create);
+        }
+        let upload = create()?;
+        let share = names.opened(self.quota, &upload.file.metadata()?)?;
+        Ok(self.metered(upload, share))
+    }
+
+    fn make(
+        &self,
+        names: &Names<'_>,
+        path: &VirtualPath,
+        create: impl FnOnce() -> Result<Upload>,
+    ) -> Result<Upload> {
+        let share = self.usage.begin(self.quota, None)?;
+        let created = create();
+        // What cannot be opened then may have been made all the same.
+        let made = match &created {
+            Ok(upload) => upload.file.metadata().map(Some),
+            Err(_) => self.target(path),
+        };
+        if let Ok(Some(made)) = made {
+            names.placed(&share, &made);
+        }
+        Ok(self.metered(created?, share))
+    }
+
+    fn metered(&self, upload: Upload, share: Share) -> Upload {
+        Upload {
+            file: Box::new(MeteredFile {
+                inner: upload.file,
+                share,
+                quota: self.quota,
+            }),
+            ..upload
+        }
     }
 }
 
@@ -89,45 +140,16 @@ impl Storage for Metered {
         placement: Placement,
         umask: Option<Umask>,
     ) -> Result<Upload> {
-        let existing = match placement {
-            Placement::Unique => None,
-            _ => self.size(path)?,
-        };
-        let taken = if existing.is_none() {
-            ONE_FILE
-        } else {
-            Amount::default()
-        };
-        self.usage.take(self.quota, taken, 0)?;
-        let upload = match self.inner.create(path, placement, umask) {
-            Ok(upload) => upload,
-            Err(error) => {
-                self.usage.give(taken);
-                return Err(error);
+        let create = || self.inner.create(path, placement, umask);
+        let instead = match placement {
+            Placement::Append | Placement::AppendExisting | Placement::At(_) => {
+                return self.in_place(path, placement, create);
             }
+            Placement::Unique => None,
+            Placement::Replace | Placement::New | Placement::Over => self.target(path)?,
         };
-        let is_in_place = matches!(
-            placement,
-            Placement::Append | Placement::AppendExisting | Placement::At(_)
-        );
-        let fate = match placement {
-            _ if is_in_place => Fate::InPlace,
-            Placement::Unique => Fate::Unique,
-            _ => Fate::Replaces,
-        };
-        let before = existing.unwrap_or(0);
-        Ok(Upload {
-            file: Box::new(MeteredFile {
-                inner: upload.file,
-                storage: self.clone(),
-                path: upload.path.clone(),
-                end: Cell::new(if is_in_place { before } else { 0 }),
-                freed: if is_in_place { 0 } else { before },
-                taken: Cell::new(taken),
-                fate,
-            }),
-            ..upload
-        })
+        let share = self.usage.begin(self.quota, instead.as_ref())?;
+        Ok(self.metered(create()?, share))
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -139,63 +161,32 @@ impl Storage for Metered {
     }
 }
 
-/// What becomes of a file that is written, and so of what was taken for it.
-///
-/// ```text
-///   Replaces, Unique ──commit──▶ InPlace: it stays taken
-///        └── dropped: it is given back
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// What is written is there.
-    InPlace,
-    /// It will take the place of what has its name then.
-    Replaces,
-    /// It will take the place of nothing.
-    Unique,
-}
-
+/// A file of which every byte is charged before it is written.
 struct MeteredFile {
     inner: Box<dyn File>,
-    storage: Metered,
-    path: VirtualPath,
-    /// Up to where it is taken.
-    end: Cell<u64>,
-    /// What goes when it is in its place.
-    freed: u64,
-    taken: Cell<Amount>,
-    fate: Fate,
+    /// Dropped when the file is closed, and what was temporary is removed.
+    share: Share,
+    quota: Quota,
 }
 
 impl MeteredFile {
-    /// It is in its place; what had its name until then is gone.
-    fn settle(&mut self, replaced: Option<u64>) {
-        let usage = &self.storage.usage;
-        let taken = self.taken.get();
-        match replaced {
-            // Another has made it meanwhile.
-            Some(bytes) => usage.give(Amount {
-                bytes,
-                files: taken.files,
-            }),
-            // Another has removed it meanwhile.
-            None if taken.files == 0 => {
-                let _ = usage.take(Quota::default(), ONE_FILE, 0);
-            }
-            None => {}
-        }
-        self.fate = Fate::InPlace;
-    }
-
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
-        let replaced = match self.fate {
-            Fate::InPlace => return commit(self.inner.as_mut()),
-            Fate::Unique => None,
-            Fate::Replaces => self.storage.size(&self.path)?,
+        let names = self.share.names(self.quota)?;
+        let Standing::Beside(replaced) = self.inner.standing()? else {
+            drop(names);
+            return commit(self.inner.as_mut());
         };
-        commit(self.inner.as_mut())?;
-        self.settle(replaced);
-        Ok(())
+        let metadata = self.inner.metadata()?;
+        names.confirm(&self.share, self.quota, replaced.as_ref())?;
+        let committed = commit(self.inner.as_mut());
+        // What could not be synced has its place all the same.
+        if committed.is_ok() || self.inner.standing() == Ok(Standing::InPlace) {
+            if let Some(replaced) = replaced {
+                names.gone(&replaced);
+            }
+            names.placed(&self.share, &metadata);
+        }
+        committed
     }
 }
 
@@ -206,34 +197,29 @@ impl File for MeteredFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset.saturating_add(bytes.len() as u64);
-        let growth = end.saturating_sub(self.end.get());
-        if growth > 0 {
-            let (usage, quota) = (&self.storage.usage, self.storage.quota);
-            let more = Amount {
-                bytes: growth,
-                files: 0,
-            };
-            usage.take(quota, more, self.freed)?;
-            let mut taken = self.taken.get();
-            taken.bytes += growth;
-            self.taken.set(taken);
-            self.end.set(end);
-        }
+        self.share.grow(self.quota, end)?;
         self.inner.write_at(bytes, offset)
     }
 
+    fn metadata(&self) -> Result<Metadata> {
+        self.inner.metadata()
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        self.inner.standing()
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.inner.prepare()
+    }
+
     fn commit(&mut self) -> Result<()> {
+        // Nobody should have to wait for names as long as that takes.
+        self.inner.prepare()?;
         self.commit_by(|file| file.commit())
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
-        let mut taken = self.taken.get();
-        if self.fate != Fate::InPlace && taken.bytes > size {
-            let bytes = taken.bytes - size;
-            self.storage.usage.give(Amount { bytes, files: 0 });
-            taken.bytes = size;
-            self.taken.set(taken);
-        }
         self.commit_by(|file| file.commit_first(size))
     }
 
@@ -243,9 +229,12 @@ impl File for MeteredFile {
 }
 
 impl Drop for MeteredFile {
+    /// What it is charged for becomes what it is, with nobody opening it in between.
     fn drop(&mut self) {
-        if self.fate != Fate::InPlace {
-            self.storage.usage.give(self.taken.get());
+        if let Ok(names) = self.share.names(Quota::default())
+            && let Ok(metadata) = self.inner.metadata()
+        {
+            names.settle(&self.share, &metadata);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod disk;
 mod error;
+mod ledger;
 mod memory;
 mod metered;
 mod nothing;
@@ -133,6 +134,15 @@ pub struct Upload {
     pub path: VirtualPath,
 }
 
+/// Where an open file stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Under its name, if it still has one.
+    InPlace,
+    /// Beside its target: a commit puts it in the place of this, or in a free one.
+    Beside(Option<Metadata>),
+}
+
 /// A tree of files.
 pub trait Storage: Send + Sync {
     /// Carries out one operation. With [`Wait::Never`] only `Metadata` and `EnterDirectory` can succeed.
@@ -164,6 +174,18 @@ pub trait File: Send {
 
     /// Writes all of `bytes`. Waits.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// What is so of it now; one that has lost its name has no links. Waits.
+    fn metadata(&self) -> Result<Metadata>;
+
+    /// Where it stands now, whatever has been renamed meanwhile. Waits.
+    fn standing(&self) -> Result<Standing>;
+
+    /// Does what of a [`commit`](Self::commit) takes long and nobody sees, if there is such: what is
+    /// left of it is short. Waits.
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Puts an upload in its place, under its name, as lasting as the [`Policy`] says. Waits. After
     /// an error the target is as it was, but for the one that [`Durability::Fsync`] speaks of.

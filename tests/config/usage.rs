@@ -2,6 +2,7 @@
 //! counted is counted then.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
 use crate::accounts::store;
@@ -97,4 +98,35 @@ fn two_accounts_have_one_directory_by_two_names() {
     let mut control = server.connect();
     control.log_in("ann", "secret");
     assert_eq!(store(&mut control, "two", &[b'x'; 1_500]), 552);
+}
+
+#[test]
+fn what_another_removes_meanwhile_is_no_room_for_what_was_to_replace_it() {
+    let world = with_own();
+    let server = world.start(&quota("root/own", 2_000));
+    let (mut one, mut other) = (server.login(), server.login());
+    assert_eq!(store(&mut one, "x", &[b'x'; 2_000]), 226);
+    let mut data = one.passive().stream();
+    one.command("STOR x", 150);
+    other.command("DELE x", 250);
+    // The server may end it in between.
+    let _ = data.write_all(&[b'x'; 2_001]);
+    drop(data);
+    one.expect(552);
+    assert_eq!(store(&mut other, "x", &[b'x'; 2_000]), 226);
+}
+
+#[test]
+fn what_another_removes_while_it_is_written_uses_up_nothing() {
+    let world = with_own();
+    let server = world.start(&quota("root/own", 2_000));
+    let (mut one, mut other) = (server.login(), server.login());
+    assert_eq!(store(&mut one, "x", b"1"), 226);
+    let mut data = one.passive().stream();
+    one.command("APPE x", 150);
+    other.command("DELE x", 250);
+    data.write_all(&[b'x'; 1_999]).unwrap();
+    drop(data);
+    one.expect(226);
+    assert_eq!(other.command("AVBL", 213).text(), "2000");
 }

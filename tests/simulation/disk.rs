@@ -6,8 +6,8 @@
 use std::os::fd::BorrowedFd;
 
 use mioftpd::storage::{
-    Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result, Storage,
-    Umask, Upload, VirtualPath, Wait,
+    Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result,
+    Standing, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 use crate::network::Shared;
@@ -119,6 +119,19 @@ impl File for FaultyFile {
             return Err(error);
         }
         self.file.write_at(bytes, offset)
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        self.file.metadata()
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        self.file.standing()
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        strike(&self.world, Wait::Allowed)?;
+        self.file.prepare()
     }
 
     fn commit(&mut self) -> Result<()> {

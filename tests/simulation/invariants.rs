@@ -1,7 +1,12 @@
 //! What must hold when all is over, whatever happened before.
 
+use std::sync::Arc;
+
+use mioftpd::storage::{Metered, Placement, Quota, Storage, VirtualPath};
+
 use crate::client::Client;
 use crate::content::is_whole;
+use crate::rng::Odds;
 use crate::run::Stage;
 
 /// Nobody is connected: the server has given back everything but its own listeners.
@@ -48,9 +53,42 @@ fn check_files(stage: &Stage) -> Vec<String> {
             faults.push(format!("{path} is not whole"));
         }
     }
+    faults.extend(check_usage(stage));
     let clients = stage.clients.lock();
     faults.extend(clients.iter().filter_map(|client| client.audit(memory)));
     faults
+}
+
+/// What is counted is what is there: so many files fit, and not one more. A call that panics half-way
+/// cannot say what it has done.
+fn check_usage(stage: &Stage) -> Option<String> {
+    let memory = &stage.place.memory;
+    if stage.place.weather.panic != Odds(0) {
+        return None;
+    }
+    let names = memory.names();
+    let files: Vec<_> = names.iter().filter_map(|name| memory.read(name)).collect();
+    let bytes: usize = files.iter().map(Vec::len).sum();
+    let fits = |bytes: usize, files: usize| {
+        let quota = Quota {
+            bytes: Some(bytes as u64),
+            files: Some(files as u64),
+        };
+        let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&stage.usage), quota);
+        let path = VirtualPath::root().join(b"one-more").expect("a path");
+        let upload = storage.create(&path, Placement::New, None);
+        upload.is_ok_and(|upload| upload.file.write_at(b"x", 0).is_ok())
+    };
+    let (more_bytes, more_files) = (bytes + 1, files.len() + 1);
+    let is_true =
+        fits(more_bytes, more_files) && !fits(bytes, more_files) && !fits(more_bytes, files.len());
+    (!is_true).then(|| {
+        format!(
+            "{:?} is not {bytes} bytes, {} files",
+            stage.usage,
+            files.len()
+        )
+    })
 }
 
 fn report(stage: &Stage, faults: Vec<String>) {

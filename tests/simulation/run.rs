@@ -13,7 +13,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{Memory, Storage};
+use mioftpd::storage::{Memory, Metered, Quota, Storage, Usage};
 
 use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, public_sizes, secret};
 use crate::content::whole;
@@ -60,6 +60,8 @@ pub(crate) struct Stage {
     pub(crate) clients: Shared<Vec<Client>>,
     pub(crate) jobs: Shared<Jobs>,
     pub(crate) place: Place,
+    /// What is counted of all files.
+    pub(crate) usage: Arc<Usage>,
     /// How many inspectors find a passive port at the same time.
     inspectors: usize,
     rng: Rng,
@@ -117,10 +119,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         timings: timings(&mut rng),
         weather,
     };
-    let storage: Arc<dyn Storage> = Arc::new(FaultyStorage {
-        memory,
-        world: world.clone(),
-    });
+    let (storage, usage) = metered(memory, world.clone());
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
@@ -158,6 +157,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         clients,
         jobs,
         place,
+        usage,
         inspectors: if has_range { 1 } else { 3 },
         rng,
         stop_by: None,
@@ -178,6 +178,15 @@ fn proxies(place: &Place) -> Vec<Cidr> {
     networks
         .map(|one| one.parse().expect("a network"))
         .collect()
+}
+
+/// Files behind faults, and how much is counted of them: without a limit, to be seen and not felt.
+fn metered(memory: Memory, world: Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).expect("no faults yet");
+    let faulty = Arc::new(FaultyStorage { memory, world });
+    let metered = Metered::new(faulty, Arc::clone(&usage), Quota::default());
+    (Arc::new(metered), usage)
 }
 
 fn furnished(weather: &Weather) -> Memory {

@@ -1,11 +1,19 @@
 //! What every storage promises, asked of all of them: the disk with each way of looking up,
 //! and the memory. A promise that only one keeps would make the simulation prove nothing.
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests panic like tests"
+)]
 
 mod attributes;
 mod changes;
+mod interrupted;
+mod odd;
 mod policies;
 mod quota;
+mod quota_faults;
+mod shared_quota;
 mod uploads;
 
 use std::sync::Arc;

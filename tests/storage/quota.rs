@@ -12,21 +12,26 @@ use crate::{at, contents, create, perform, put, remove_file, rename};
 
 const ENOUGH: u64 = 1 << 20;
 
-fn quota(bytes: u64, files: u64) -> Quota {
+pub(crate) fn quota(bytes: u64, files: u64) -> Quota {
     Quota {
         bytes: Some(bytes),
         files: Some(files),
     }
 }
 
-fn counted(memory: &Memory, quota: Quota) -> Metered {
+pub(crate) fn counted(storage: &Arc<dyn Storage>, quota: Quota) -> Metered {
     let usage = Usage::default();
-    usage.count(memory).unwrap();
-    Metered::new(Arc::new(memory.clone()), Arc::new(usage), quota)
+    usage.count(storage.as_ref()).unwrap();
+    Metered::new(Arc::clone(storage), Arc::new(usage), quota)
+}
+
+fn counted_memory(memory: &Memory, quota: Quota) -> Metered {
+    let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+    counted(&storage, quota)
 }
 
 /// How many bytes are left.
-fn left(storage: &dyn Storage) -> u64 {
+pub(crate) fn left(storage: &dyn Storage) -> u64 {
     match perform(storage, &Operation::Space(at("/"))) {
         Ok(Answer::Size(bytes)) => bytes,
         other => panic!("{other:?}"),
@@ -36,7 +41,7 @@ fn left(storage: &dyn Storage) -> u64 {
 #[test]
 fn bytes_are_counted_exactly_and_the_old_file_stays() {
     let memory = Memory::new().with_file("/d/f", &[b'x'; 60]);
-    let storage = counted(&memory, quota(100, 10));
+    let storage = counted_memory(&memory, quota(100, 10));
     for (size, fits) in [(39, true), (40, true), (41, false)] {
         let stored = put(&storage, "/new", Placement::Replace, &vec![b'n'; size]);
         assert_eq!(stored.is_ok(), fits, "{size}");
@@ -56,7 +61,7 @@ fn bytes_are_counted_exactly_and_the_old_file_stays() {
 #[test]
 fn files_are_counted_exactly() {
     let memory = Memory::new().with_file("/f", b"x").with_file("/g", b"x");
-    let storage = counted(&memory, quota(ENOUGH, 3));
+    let storage = counted_memory(&memory, quota(ENOUGH, 3));
     put(&storage, "/new", Placement::Replace, b"").unwrap();
     for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
         let refused = create(&storage, "/one-more", placement).map(drop);
@@ -69,7 +74,7 @@ fn files_are_counted_exactly() {
 
 #[test]
 fn two_uploads_do_not_both_get_the_last_of_it() {
-    let storage = counted(&Memory::new(), quota(100, 10));
+    let storage = counted_memory(&Memory::new(), quota(100, 10));
     let first = create(&storage, "/a", Placement::Replace).unwrap();
     let mut second = create(&storage, "/b", Placement::Replace).unwrap();
     first.file.write_at(&[0; 60], 0).unwrap();
@@ -161,7 +166,7 @@ proptest! {
     #[test]
     fn whatever_is_done_a_new_count_is_the_same(acts in proptest::collection::vec(act(), 0..30)) {
         let memory = Memory::new().with_file("/a", b"12345").with_directory("/d");
-        let storage = counted(&memory, quota(60, 4));
+        let storage = counted_memory(&memory, quota(60, 4));
         let path = |number: usize| ["/a", "/b", "/d/a", "/d/b"][number];
         for act in acts {
             match act {
@@ -179,7 +184,7 @@ proptest! {
                 Act::Remove(number) => drop(remove_file(&storage, path(number))),
                 Act::Rename(from, to) => drop(rename(&storage, path(from), path(to))),
             }
-            let anew = counted(&memory, quota(60, 4));
+            let anew = counted_memory(&memory, quota(60, 4));
             prop_assert_eq!(left(&storage), left(&anew));
             prop_assert!(memory.names().len() <= 4 + 1);
             let may = |storage: &dyn Storage| create(storage, "/one", Placement::New).map(drop);

@@ -1,10 +1,10 @@
 //! Files that are written: whole or not at all, in place, under a new name.
 
-use mioftpd::storage::{Disk, Error, Placement};
+use mioftpd::storage::{Disk, Error, File, Kind, Placement, Standing, Wait};
 
 use crate::{
     at, contents, create, each, furnish, kind, make_directory, names, put, remove_directory,
-    remove_file,
+    remove_file, rename,
 };
 
 #[test]
@@ -249,4 +249,74 @@ fn what_is_to_be_overwritten_or_appended_to_must_be_there() {
         drop(late);
         assert_eq!(names(storage, "/").unwrap(), ["dir"]);
     });
+}
+
+#[test]
+fn an_open_file_knows_whether_it_has_a_name() {
+    each(|storage| {
+        furnish(storage);
+        let about = |file: &dyn File| {
+            let metadata = file.metadata().unwrap();
+            (metadata.kind, metadata.size, metadata.links)
+        };
+        let (read, opened) = storage.open(&at("/file"), Wait::Allowed).unwrap();
+        assert_eq!(read.metadata().unwrap().unique, opened.unique);
+        for placement in [Placement::Append, Placement::At(0)] {
+            let upload = create(storage, "/file", placement).unwrap();
+            upload.file.write_at(b"newer", 0).unwrap();
+            assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 1));
+            assert_eq!(upload.file.standing(), Ok(Standing::InPlace));
+            rename(storage, "/file", "/other").unwrap();
+            assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 1));
+            rename(storage, "/other", "/file").unwrap();
+        }
+        remove_file(storage, "/file").unwrap();
+        assert_eq!(about(read.as_ref()), (Kind::File, 5, 0));
+        assert_eq!(read.standing(), Ok(Standing::InPlace));
+    });
+}
+
+/// The size of what an upload would replace.
+fn replaced(file: &dyn File) -> Option<u64> {
+    match file.standing() {
+        Ok(Standing::Beside(there)) => there.map(|metadata| metadata.size),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_upload_knows_what_it_would_replace_now() {
+    each(|storage| {
+        for placement in [Placement::Replace, Placement::New, Placement::Unique] {
+            let mut upload = create(storage, "/file", placement).unwrap();
+            assert_eq!(replaced(upload.file.as_ref()), None);
+            put(storage, "/file", Placement::Replace, b"old").unwrap();
+            assert_eq!(replaced(upload.file.as_ref()), Some(3));
+            rename(storage, "/file", "/moved").unwrap();
+            assert_eq!(replaced(upload.file.as_ref()), None);
+            upload.file.write_at(b"newer", 0).unwrap();
+            assert_eq!(upload.file.prepare(), Ok(()));
+            assert_eq!(upload.file.commit(), Ok(()));
+            assert_eq!(upload.file.standing(), Ok(Standing::InPlace));
+            assert_eq!(upload.file.metadata().unwrap().links, 1);
+            assert_eq!(contents(storage, "/file").unwrap(), b"newer");
+            remove_file(storage, "/file").unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_upload_goes_where_its_directory_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open_root(directory.path()).unwrap();
+    make_directory(&disk, "/dir").unwrap();
+    let mut upload = create(&disk, "/dir/file", Placement::Replace).unwrap();
+    rename(&disk, "/dir", "/moved").unwrap();
+    make_directory(&disk, "/dir").unwrap();
+    put(&disk, "/dir/file", Placement::Replace, b"another").unwrap();
+    assert_eq!(replaced(upload.file.as_ref()), None);
+    put(&disk, "/moved/file", Placement::Replace, b"old").unwrap();
+    assert_eq!(replaced(upload.file.as_ref()), Some(3));
+    upload.file.commit().unwrap();
+    assert_eq!(contents(&disk, "/moved/file").unwrap(), b"");
 }

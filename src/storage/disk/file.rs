@@ -12,7 +12,7 @@ use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 use super::place::{Step, place, sync_file};
 use super::space::Room;
 use super::temporary::Replacement;
-use crate::storage::{Durability, Error, File, Policy, Result, Wait};
+use crate::storage::{Durability, Error, File, Metadata, Policy, Result, Standing, Wait};
 
 /// A regular file.
 pub(super) struct DiskFile {
@@ -25,12 +25,11 @@ pub(super) struct DiskFile {
 /// What the file's name will be when all is over.
 ///
 /// ```text
-///   InPlace ──commit──▶ Settled
-///   Pending ──commit──▶ Settled
-///      │ └──not synced──▶ Doomed
-///      │ dropped            │
-///      ▼                    ▼
-///   the temporary name is removed
+///   InPlace ──commit──▶ Settled ◀──commit──┐
+///   Pending ──commit──────▲                │
+///      ├──prepare──▶ Prepared ─────────────┘
+///      └──not synced──▶ Doomed
+///   Pending, Prepared, Doomed ──dropped──▶ the temporary name is removed
 /// ```
 enum Fate {
     /// It has its name: read, or committed.
@@ -39,6 +38,8 @@ enum Fate {
     InPlace { made: bool },
     /// It is to replace another.
     Pending(Replacement),
+    /// As `Pending`, and its bytes are as lasting as they are to be.
+    Prepared(Replacement),
     /// Its bytes did not reach the disk. The kernel says so once, and then takes them for written
     /// (fsync(2)): another attempt would succeed, and put a broken file in the place of a whole one.
     Doomed(Replacement),
@@ -84,9 +85,13 @@ impl DiskFile {
         Ok(rustix::fs::fchmod(&self.descriptor, mode)?)
     }
 
-    fn put_in_place(&mut self, replacement: Replacement) -> Result<()> {
+    fn put_in_place(
+        &mut self,
+        replacement: Replacement,
+        sync_bytes: impl Fn(BorrowedFd<'_>) -> Result<()>,
+    ) -> Result<()> {
         let placed = place(self.durability, |step| match step {
-            Step::SyncFile => sync_file(self.descriptor.as_fd()),
+            Step::SyncFile => sync_bytes(self.descriptor.as_fd()),
             Step::Rename => replacement.carry_out(),
             Step::SyncName => replacement.sync_name(),
         });
@@ -138,11 +143,42 @@ impl File for DiskFile {
         Ok(())
     }
 
+    fn metadata(&self) -> Result<Metadata> {
+        Ok(super::metadata(&rustix::fs::fstat(&self.descriptor)?))
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        match &self.fate {
+            Fate::Settled | Fate::InPlace { .. } => Ok(Standing::InPlace),
+            Fate::Pending(replacement)
+            | Fate::Prepared(replacement)
+            | Fate::Doomed(replacement) => Ok(Standing::Beside(replacement.replaced()?)),
+        }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        if self.durability == Durability::None {
+            return Ok(());
+        }
+        let (fate, prepared) = match std::mem::replace(&mut self.fate, Fate::Settled) {
+            Fate::Pending(replacement) | Fate::Prepared(replacement) => {
+                match sync_file(self.descriptor.as_fd()) {
+                    Ok(()) => (Fate::Prepared(replacement), Ok(())),
+                    Err(error) => (Fate::Doomed(replacement), Err(error)),
+                }
+            }
+            fate => (fate, Ok(())),
+        };
+        self.fate = fate;
+        prepared
+    }
+
     fn commit(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.fate, Fate::Settled) {
             Fate::Settled => Ok(()),
             Fate::InPlace { made } => self.sync_in_place(made),
-            Fate::Pending(replacement) => self.put_in_place(replacement),
+            Fate::Pending(replacement) => self.put_in_place(replacement, sync_file),
+            Fate::Prepared(replacement) => self.put_in_place(replacement, |_| Ok(())),
             doomed @ Fate::Doomed(_) => {
                 self.fate = doomed;
                 Err(Error::Device)
@@ -151,6 +187,10 @@ impl File for DiskFile {
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
+        self.fate = match std::mem::replace(&mut self.fate, Fate::Settled) {
+            Fate::Pending(replacement) | Fate::Prepared(replacement) => Fate::Pending(replacement),
+            fate => fate,
+        };
         if let Fate::Pending(_) = &self.fate {
             retry_on_intr(|| rustix::fs::ftruncate(&self.descriptor, size))?;
         }
@@ -164,8 +204,11 @@ impl File for DiskFile {
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        if let Fate::Pending(replacement) | Fate::Doomed(replacement) = &self.fate {
-            replacement.abandon();
+        match &self.fate {
+            Fate::Settled | Fate::InPlace { .. } => {}
+            Fate::Pending(replacement)
+            | Fate::Prepared(replacement)
+            | Fate::Doomed(replacement) => replacement.abandon(),
         }
     }
 }
@@ -249,6 +292,37 @@ mod tests {
             drop(file);
             assert_eq!(std::fs::read(&path).unwrap(), b"old");
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_prepared_is_not_synced_again_unless_it_is_cut() {
+        let unsyncable = |directory: &Path| {
+            let root = Root::open(directory, None).unwrap();
+            root.find(b".", OFlags::PATH, Wait::Allowed).unwrap()
+        };
+        for durability in [Durability::Rename, Durability::Fsync] {
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::write(directory.path().join("file"), "old").unwrap();
+            let mut file = broken(directory.path(), durability);
+            file.descriptor = tempfile::tempfile().unwrap().into();
+            assert_eq!(file.prepare(), Ok(()));
+            file.descriptor = unsyncable(directory.path());
+            assert_eq!(file.commit(), Ok(()));
+            assert_eq!(file.prepare(), Ok(()));
+
+            let mut file = broken(directory.path(), durability);
+            let own = tempfile::tempfile().unwrap();
+            file.descriptor = own.try_clone().unwrap().into();
+            file.write_at(b"12345", 0).unwrap();
+            assert_eq!(file.prepare(), Ok(()));
+            assert_eq!(file.commit_first(3), Ok(()));
+            assert_eq!(own.metadata().unwrap().len(), 3);
+
+            let mut file = broken(directory.path(), durability);
+            assert_eq!(file.prepare(), Err(Error::Device));
+            file.descriptor = own.into();
+            assert_eq!(file.commit(), Err(Error::Device));
         }
     }
 

@@ -17,7 +17,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::place::Parent;
 
-use crate::storage::{Error, Result};
+use crate::storage::{Error, Metadata, Result};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
@@ -184,14 +184,18 @@ impl Replacement {
         self.unlink(&self.temporary);
     }
 
-    /// Whether anything has the target's name.
-    fn is_taken(&self) -> Result<bool> {
+    /// What has the target's name; a link is not followed.
+    pub(super) fn replaced(&self) -> Result<Option<Metadata>> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         match rustix::fs::statat(&self.directory, &*self.target, flags) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
+            Ok(stat) => Ok(Some(super::metadata(&stat))),
+            Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_taken(&self) -> Result<bool> {
+        Ok(self.replaced()?.is_some())
     }
 
     fn unlink(&self, name: &[u8]) {

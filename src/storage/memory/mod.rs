@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::tree::{Contents, Tree};
 use super::{
-    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Umask,
-    Upload, VirtualPath, Wait,
+    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Standing,
+    Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 /// What is free, by agreement: 1 GiB, however much is there.
@@ -265,6 +265,25 @@ impl File for MemoryFile {
         }
         drop(bytes);
         Ok(())
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let links = self.shared.tree().links(&self.contents);
+        Ok(Metadata {
+            links,
+            ..self.contents.metadata()
+        })
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        let Fate::Pending { target, .. } = &self.fate else {
+            return Ok(Standing::InPlace);
+        };
+        match self.shared.tree().metadata(target) {
+            Ok(metadata) => Ok(Standing::Beside(Some(metadata))),
+            Err(Error::NotFound) => Ok(Standing::Beside(None)),
+            Err(error) => Err(error),
+        }
     }
 
     fn commit(&mut self) -> Result<()> {

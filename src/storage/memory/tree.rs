@@ -65,6 +65,11 @@ impl Contents {
         self.inherent().mode
     }
 
+    /// As of a file that has one name.
+    pub(super) fn metadata(&self) -> Metadata {
+        metadata(Kind::File, *self.inherent(), self.size(), self.id)
+    }
+
     fn inherent(&self) -> MutexGuard<'_, Inherent> {
         self.inherent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,23 +114,16 @@ impl Tree {
     }
 
     pub(super) fn metadata(&self, path: &VirtualPath) -> Result<Metadata> {
-        let (kind, inherent, size, id) = match self.node(path)? {
-            Node::Directory(id, inherent) => (Kind::Directory, *inherent, 0, *id),
-            Node::File(file) => (Kind::File, *file.inherent(), file.size(), file.id),
-        };
-        let (modified, modified_nanoseconds) = inherent.modified;
-        Ok(Metadata {
-            kind,
-            size,
-            modified,
-            modified_nanoseconds,
-            created: None,
-            mode: inherent.mode,
-            links: 1,
-            owner: 0,
-            group: 0,
-            unique: (0, id),
+        Ok(match self.node(path)? {
+            Node::Directory(id, inherent) => metadata(Kind::Directory, *inherent, 0, *id),
+            Node::File(file) => file.metadata(),
         })
+    }
+
+    /// How many names contents have.
+    pub(super) fn links(&self, contents: &Arc<Contents>) -> u64 {
+        let is_it = |node: &&Node| matches!(node, Node::File(file) if Arc::ptr_eq(file, contents));
+        self.nodes.values().filter(is_it).count() as u64
     }
 
     pub(super) fn check_directory(&self, path: &VirtualPath) -> Result<()> {
@@ -341,6 +339,22 @@ impl Tree {
         let id = self.next_id;
         self.next_id += 1;
         id
+    }
+}
+
+const fn metadata(kind: Kind, inherent: Inherent, size: u64, id: u64) -> Metadata {
+    let (modified, modified_nanoseconds) = inherent.modified;
+    Metadata {
+        kind,
+        size,
+        modified,
+        modified_nanoseconds,
+        created: None,
+        mode: inherent.mode,
+        links: 1,
+        owner: 0,
+        group: 0,
+        unique: (0, id),
     }
 }
 

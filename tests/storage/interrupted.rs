@@ -1,0 +1,160 @@
+//! One session and another that comes in between: between the look at a file and what is done to it.
+//!
+//! Where the second has to wait for the first, it is not waited for long: then nothing can go wrong.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use mioftpd::storage::{Memory, Metered, Placement, Storage, Upload, Usage};
+
+use crate::odd::{Odd, Step};
+use crate::quota::{counted, quota};
+use crate::shared_quota::same;
+use crate::{create, put, remove_file, rename};
+
+/// How long the second one has, if it does not have to wait.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+type Second = fn(&dyn Storage);
+
+/// Comes in at the next step of a kind.
+#[derive(Clone, Default)]
+struct Interruption {
+    next: Arc<Mutex<Option<(Step, Second)>>>,
+    running: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Interruption {
+    fn at(&self, step: Step, second: Second) {
+        *self.next.lock().unwrap() = Some((step, second));
+    }
+
+    fn come_in(&self, done: Step, storage: &Metered) {
+        let Some((_, second)) = self.next.lock().unwrap().take_if(|(step, _)| *step == done) else {
+            return;
+        };
+        let (ended, end) = channel();
+        let storage = storage.clone();
+        let run = move |ended: Sender<()>| {
+            second(&storage);
+            let _ = ended.send(());
+        };
+        *self.running.lock().unwrap() = Some(thread::spawn(move || run(ended)));
+        let _ = end.recv_timeout(PATIENCE);
+    }
+}
+
+/// `/x` has 20 bytes and `/y` has 10; what the first does is interrupted where it says so.
+fn interrupted(first: impl FnOnce(&dyn Storage, &Interruption)) {
+    let memory = [("/x", 20), ("/y", 10), ("/stays", 30)]
+        .iter()
+        .fold(Memory::new(), |memory, &(path, size)| {
+            memory.with_file(path, &vec![b'o'; size])
+        });
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let seen = |storage| Metered::new(storage, Arc::clone(&usage), quota(200, 10));
+    let tree: Arc<dyn Storage> = Arc::new(memory.clone());
+    let (other, interruption) = (seen(Arc::clone(&tree)), Interruption::default());
+    let comes = interruption.clone();
+    let storage = seen(Odd::around(&memory, move |done| {
+        comes.come_in(done, &other);
+        None
+    }));
+    first(&storage, &interruption);
+    let running = interruption.running.lock().unwrap().take();
+    running.unwrap().join().unwrap();
+    same(&storage, &counted(&tree, quota(200, 10)));
+}
+
+fn begun(storage: &dyn Storage, path: &str, placement: Placement, size: usize) -> Upload {
+    let upload = create(storage, path, placement).unwrap();
+    upload
+        .file
+        .write_at(&vec![b'w'; size], upload.offset)
+        .unwrap();
+    upload
+}
+
+fn remove(storage: &dyn Storage) {
+    let _ = remove_file(storage, "/x");
+}
+
+fn replace(storage: &dyn Storage) {
+    put(storage, "/x", Placement::Replace, &[b'2'; 27]).unwrap();
+}
+
+fn append(storage: &dyn Storage) {
+    put(storage, "/x", Placement::Append, &[b'2'; 3]).unwrap();
+}
+
+fn move_over(storage: &dyn Storage) {
+    let _ = rename(storage, "/y", "/x");
+}
+
+fn move_away(storage: &dyn Storage) {
+    let _ = rename(storage, "/x", "/z");
+}
+
+const SECONDS: [Second; 5] = [remove, replace, append, move_over, move_away];
+
+#[test]
+fn between_the_look_at_what_goes_and_its_end() {
+    for second in SECONDS {
+        for first in [remove, replace, move_over] {
+            interrupted(|storage, interruption| {
+                interruption.at(Step::Asked, second);
+                first(storage);
+            });
+        }
+    }
+}
+
+#[test]
+fn between_the_look_at_what_is_replaced_and_the_commit() {
+    for second in SECONDS {
+        interrupted(|storage, interruption| {
+            let mut upload = begun(storage, "/x", Placement::Replace, 5);
+            interruption.at(Step::Asked, second);
+            upload.file.commit().unwrap();
+        });
+    }
+}
+
+#[test]
+fn between_the_making_of_a_file_and_the_look_whether_it_is_there() {
+    for step in [Step::Asked, Step::Created] {
+        for second in SECONDS {
+            interrupted(|storage, interruption| {
+                remove(storage);
+                interruption.at(step, second);
+                append(storage);
+            });
+        }
+    }
+}
+
+#[test]
+fn between_the_opening_of_a_file_and_its_entry() {
+    for second in SECONDS {
+        for placement in [Placement::Append, Placement::At(20)] {
+            interrupted(|storage, interruption| {
+                interruption.at(Step::Created, second);
+                drop(begun(storage, "/x", placement, 4));
+            });
+        }
+    }
+}
+
+#[test]
+fn between_the_last_look_at_a_file_and_its_closing() {
+    for second in SECONDS {
+        interrupted(|storage, interruption| {
+            let upload = begun(storage, "/x", Placement::Append, 1);
+            interruption.at(Step::Asked, second);
+            drop(upload);
+        });
+    }
+}

@@ -1,0 +1,370 @@
+//! One quota and several who use it at once: whatever they do to each other's files meanwhile, no
+//! more is there than may be, and in the end nothing is charged but what is there.
+
+use std::sync::Arc;
+use std::thread;
+
+use mioftpd::storage::{
+    Disk, Durability, Error, Memory, Placement, Policy, Result, Storage, Upload,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+
+use crate::odd::Odd;
+use crate::quota::{counted, left, quota};
+use crate::{create, make_directory, put, remove_directory, remove_file, rename};
+
+/// A test in memory and on the disk, with 100 bytes and 10 files. In the end a new count is the same.
+fn each(test: impl Fn(&dyn Storage)) {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open_root(directory.path()).unwrap();
+    let disk = disk.with_policy(Policy {
+        durability: Durability::Fsync,
+        free_space_floor: 0,
+    });
+    let storages: [Arc<dyn Storage>; 2] = [Arc::new(Memory::new()), Arc::new(disk)];
+    for storage in storages {
+        let shared = counted(&storage, quota(100, 10));
+        test(&shared);
+        same(&shared, &counted(&storage, quota(100, 10)));
+    }
+}
+
+/// Whether as many bytes and files are left.
+pub(crate) fn same(storage: &dyn Storage, anew: &dyn Storage) {
+    assert_eq!(left(storage), left(anew));
+    let more = |storage: &dyn Storage| {
+        let one_more = |number| create(storage, &format!("/more-{number}"), Placement::New).ok();
+        (0..10).map_while(one_more).collect::<Vec<_>>().len()
+    };
+    assert_eq!(more(storage), more(anew));
+}
+
+fn write(upload: &Upload, size: usize, offset: u64) -> Result<()> {
+    upload.file.write_at(&vec![b'w'; size], offset)
+}
+
+fn begin(storage: &dyn Storage, path: &str, placement: Placement) -> Upload {
+    create(storage, path, placement).unwrap()
+}
+
+fn fill(storage: &dyn Storage, path: &str, size: usize) {
+    put(storage, path, Placement::Replace, &vec![b'f'; size]).unwrap();
+}
+
+#[test]
+fn what_is_removed_meanwhile_gives_its_room_back_once() {
+    each(|storage| {
+        fill(storage, "/x", 100);
+        for _ in 0..3 {
+            let mut upload = begin(storage, "/x", Placement::Replace);
+            remove_file(storage, "/x").unwrap();
+            write(&upload, 100, 0).unwrap();
+            assert_eq!(write(&upload, 1, 100), Err(Error::QuotaExceeded));
+            upload.file.commit().unwrap();
+            assert_eq!(left(storage), 0);
+        }
+    });
+}
+
+#[test]
+fn what_an_upload_counts_on_is_looked_at_again_when_it_takes_its_place() {
+    type Meddle = fn(&dyn Storage);
+    let meddling: [Meddle; 4] = [
+        |storage| {
+            rename(storage, "/x", "/y").unwrap();
+        },
+        // Shorter, and others have the room.
+        |storage| {
+            fill(storage, "/x", 1);
+            fill(storage, "/y", 50);
+        },
+        |storage| {
+            remove_file(storage, "/x").unwrap();
+            fill(storage, "/y", 50);
+        },
+        |storage| {
+            remove_file(storage, "/x").unwrap();
+            fill(storage, "/y", 1);
+            rename(storage, "/y", "/x").unwrap();
+            fill(storage, "/y", 49);
+        },
+    ];
+    for meddle in meddling {
+        each(|storage| {
+            fill(storage, "/other", 40);
+            fill(storage, "/x", 60);
+            let mut upload = begin(storage, "/x", Placement::Replace);
+            write(&upload, 50, 0).unwrap();
+            meddle(storage);
+            assert_eq!(upload.file.commit(), Err(Error::QuotaExceeded));
+        });
+    }
+}
+
+#[test]
+fn two_who_replace_the_same_file_have_its_room_once() {
+    each(|storage| {
+        fill(storage, "/x", 100);
+        let mut first = begin(storage, "/x", Placement::Replace);
+        let mut second = begin(storage, "/x", Placement::Over);
+        write(&first, 60, 0).unwrap();
+        write(&second, 40, 0).unwrap();
+        assert_eq!(write(&second, 1, 40), Err(Error::QuotaExceeded));
+        first.file.commit().unwrap();
+        drop(first);
+        second.file.commit().unwrap();
+        assert_eq!(left(storage), 60);
+    });
+}
+
+#[test]
+fn what_replaces_something_leaves_what_replaces_another_its_room() {
+    each(|storage| {
+        fill(storage, "/x", 50);
+        fill(storage, "/y", 50);
+        let mut first = begin(storage, "/x", Placement::Replace);
+        let mut second = begin(storage, "/y", Placement::Replace);
+        write(&first, 50, 0).unwrap();
+        write(&second, 50, 0).unwrap();
+        let third = begin(storage, "/z", Placement::Replace);
+        assert_eq!(write(&third, 1, 0), Err(Error::QuotaExceeded));
+        second.file.commit().unwrap();
+        first.file.commit().unwrap();
+        assert_eq!(left(storage), 0);
+    });
+}
+
+#[test]
+fn what_is_removed_while_it_is_written_in_place_leaves_nothing() {
+    type Meddle = fn(&dyn Storage);
+    let meddling: [Meddle; 3] = [
+        |storage| {
+            remove_file(storage, "/x").unwrap();
+        },
+        |storage| {
+            fill(storage, "/y", 1);
+            rename(storage, "/y", "/x").unwrap();
+        },
+        |storage| fill(storage, "/x", 1),
+    ];
+    for meddle in meddling {
+        for placement in [Placement::Append, Placement::At(20)] {
+            each(|storage| {
+                fill(storage, "/x", 20);
+                let mut upload = begin(storage, "/x", placement);
+                write(&upload, 30, 20).unwrap();
+                meddle(storage);
+                write(&upload, 40, 50).unwrap();
+                // On the disk it is still there: who goes on has no more room than others.
+                assert_eq!(write(&upload, 11, 90), Err(Error::QuotaExceeded));
+                assert!(left(storage) <= 10);
+                upload.file.commit().unwrap();
+                drop(upload);
+                assert!(left(storage) >= 99);
+            });
+        }
+    }
+}
+
+#[test]
+fn what_two_write_in_the_same_place_is_there_once() {
+    each(|storage| {
+        fill(storage, "/x", 20);
+        let first = begin(storage, "/x", Placement::Append);
+        let second = begin(storage, "/x", Placement::AppendExisting);
+        write(&first, 50, 20).unwrap();
+        write(&second, 80, 20).unwrap();
+        assert_eq!(left(storage), 0);
+        drop(first);
+        rename(storage, "/x", "/y").unwrap();
+        assert_eq!(write(&second, 1, 100), Err(Error::QuotaExceeded));
+        drop(second);
+        remove_file(storage, "/y").unwrap();
+        assert_eq!(left(storage), 100);
+    });
+}
+
+#[test]
+fn a_directory_of_the_same_name_is_not_where_an_upload_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Storage> = Arc::new(Disk::open_root(directory.path()).unwrap());
+    let storage = counted(&disk, quota(100, 10));
+    for (here, there) in [(0, 30), (30, 0)] {
+        make_directory(&storage, "/d").unwrap();
+        fill(&storage, "/d/x", there);
+        let mut upload = begin(&storage, "/d/x", Placement::Replace);
+        rename(&storage, "/d", "/e").unwrap();
+        make_directory(&storage, "/d").unwrap();
+        fill(&storage, "/d/x", here);
+        write(&upload, 10, 0).unwrap();
+        upload.file.commit().unwrap();
+        drop(upload);
+        same(&storage, &counted(&disk, quota(100, 10)));
+        for path in ["/d", "/e"] {
+            remove_file(&storage, &format!("{path}/x")).unwrap();
+            remove_directory(&storage, path).unwrap();
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Begin(usize, usize, Placement),
+    Write(usize, usize, u64),
+    Commit(usize),
+    CommitFirst(usize, u64),
+    End(usize),
+    Remove(usize),
+    Rename(usize, usize),
+}
+
+const SESSIONS: usize = 3;
+const PATHS: [&str; 4] = ["/a", "/b", "/d/a", "/d/b"];
+
+fn act() -> impl Strategy<Value = Act> {
+    let placement = proptest::sample::select(vec![
+        Placement::Replace,
+        Placement::New,
+        Placement::Over,
+        Placement::Append,
+        Placement::AppendExisting,
+        Placement::At(3),
+        Placement::Unique,
+    ]);
+    let (who, path) = (0..SESSIONS, 0..PATHS.len());
+    prop_oneof![
+        4 => (who.clone(), path.clone(), placement).prop_map(|(w, p, at)| Act::Begin(w, p, at)),
+        6 => (who.clone(), 1..30_usize, 0..20_u64).prop_map(|(w, n, at)| Act::Write(w, n, at)),
+        3 => who.clone().prop_map(Act::Commit),
+        1 => (who.clone(), 0..30_u64).prop_map(|(who, size)| Act::CommitFirst(who, size)),
+        1 => who.prop_map(Act::End),
+        2 => path.clone().prop_map(Act::Remove),
+        2 => (path.clone(), path).prop_map(|(from, to)| Act::Rename(from, to)),
+    ]
+}
+
+/// Does it, or fails to. A session has one upload at a time, and is not asked for more of one that
+/// is over.
+fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<Upload>]) {
+    let over = match *act {
+        Act::Begin(who, path, placement) => {
+            sessions[who] = None;
+            sessions[who] = create(storage, PATHS[path], placement).ok();
+            return;
+        }
+        Act::Write(who, size, gap) => {
+            let Some(upload) = &sessions[who] else { return };
+            let written = write(upload, size, upload.offset + gap);
+            written.is_err().then_some(who)
+        }
+        Act::Commit(who) => {
+            let upload = sessions[who].as_mut();
+            upload.map(|upload| upload.file.commit().ok());
+            Some(who)
+        }
+        Act::CommitFirst(who, size) => {
+            let upload = sessions[who].as_mut();
+            upload.map(|upload| upload.file.commit_first(size).ok());
+            Some(who)
+        }
+        Act::End(who) => Some(who),
+        Act::Remove(path) => {
+            let _ = remove_file(storage, PATHS[path]);
+            None
+        }
+        Act::Rename(from, to) => {
+            let _ = rename(storage, PATHS[from], PATHS[to]);
+            None
+        }
+    };
+    if let Some(who) = over {
+        sessions[who] = None;
+    }
+}
+
+fn furnished() -> Memory {
+    Memory::new().with_file("/a", b"12345").with_directory("/d")
+}
+
+/// Bytes of all files.
+fn bytes(memory: &Memory) -> usize {
+    let names = memory.names();
+    let sizes = names.iter().filter_map(|name| memory.read(name));
+    sizes.map(|bytes| bytes.len()).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whoever_does_what_in_which_order_a_new_count_is_the_same(
+        acts in proptest::collection::vec(act(), 0..60)
+    ) {
+        let memory = furnished();
+        let tree: Arc<dyn Storage> = Arc::new(memory.clone());
+        let storage = counted(&tree, quota(60, 4));
+        let mut sessions: Vec<_> = (0..SESSIONS).map(|_| None).collect();
+        for act in acts {
+            perform(&act, &storage, &mut sessions);
+            prop_assert!(bytes(&memory) <= 60, "{act:?}");
+            prop_assert!(memory.names().len() <= 4 + 1, "{act:?}");
+        }
+        drop(sessions);
+        let anew = counted(&tree, quota(60, 4));
+        prop_assert_eq!(left(&storage), left(&anew));
+        same(&storage, &anew);
+    }
+}
+
+/// What happens to a file that many append to, make and remove.
+fn crowding() -> impl Strategy<Value = Act> {
+    let who = 0..SESSIONS;
+    prop_oneof![
+        who.clone()
+            .prop_map(|who| Act::Begin(who, 0, Placement::Append)),
+        who.clone().prop_map(|who| Act::Write(who, 2, 0)),
+        who.prop_map(Act::End),
+        Just(Act::Remove(0)),
+    ]
+}
+
+/// As above, with threads: what is looked at and what is done are no longer at one time.
+fn at_the_same_time(act: &impl Strategy<Value = Act>) {
+    const THREADS: usize = 4;
+    const ACTS: usize = 400;
+    // With something that stays: where there is nothing, no less can be counted.
+    let memory = furnished().with_file("/stays", &[b's'; 40]);
+    let tree = Odd::around(&memory, |_| {
+        thread::yield_now();
+        None
+    });
+    let storage = counted(&tree, quota(100, 5));
+    let mut runner = TestRunner::deterministic();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let acts = proptest::collection::vec(act, ACTS);
+            let acts = acts.new_tree(&mut runner).unwrap().current();
+            let (storage, memory) = (&storage, &memory);
+            scope.spawn(move || {
+                let mut sessions: Vec<_> = (0..SESSIONS).map(|_| None).collect();
+                for act in acts {
+                    perform(&act, storage, &mut sessions);
+                    assert!(bytes(memory) <= 100);
+                }
+            });
+        }
+    });
+    same(&storage, &counted(&tree, quota(100, 5)));
+}
+
+#[test]
+fn whoever_does_what_at_the_same_time_a_new_count_is_the_same() {
+    at_the_same_time(&act());
+}
+
+#[test]
+fn however_many_append_to_a_file_a_new_count_is_the_same() {
+    at_the_same_time(&crowding());
+}
