@@ -210,20 +210,6 @@ fn a_download_that_is_reset_is_no_226() {
 }
 
 #[test]
-fn a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then() {
-    let server = Server::writable(|_| ());
-    let mut control = server.login();
-    let mut data = control.passive().stream();
-    assert_eq!(control.command("STOU new", 150).text(), "FILE: new");
-    server.login().store("new", b"another's");
-    data.write_all(b"mine").unwrap();
-    drop(data);
-    control.expect(451);
-    assert_eq!(control.retrieve("new"), b"another's");
-    assert_eq!(server.names(), ["new"]);
-}
-
-#[test]
 fn an_upload_that_is_reset_leaves_the_old_file() {
     let server = Server::writable(old_file);
     let (mut control, data) = half_an_upload(&server);

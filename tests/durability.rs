@@ -279,3 +279,21 @@ fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
     control.store("file", b"new");
     assert_eq!(control.retrieve("file"), b"new");
 }
+
+#[test]
+fn a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then() {
+    let server = support::Server::writable(|_| ());
+    let mut control = server.login();
+    // Until it is through it may take the name for one that is in use.
+    support::until("the sweeper", || {
+        (!server.has_thread("sweeper")).then_some(())
+    });
+    let mut data = control.passive().stream();
+    assert_eq!(control.command("STOU new", 150).text(), "FILE: new");
+    server.login().store("new", b"another's");
+    data.write_all(b"mine").unwrap();
+    drop(data);
+    control.expect(451);
+    assert_eq!(control.retrieve("new"), b"another's");
+    assert_eq!(server.names(), ["new"]);
+}

@@ -282,6 +282,16 @@ impl Server {
         self.child.wait().unwrap()
     }
 
+    /// Whether one of its threads has this name.
+    pub fn has_thread(&self, name: &str) -> bool {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let mut tasks = std::fs::read_dir(folder).unwrap();
+        tasks.any(|task| {
+            let comm = std::fs::read_to_string(task.unwrap().path().join("comm"));
+            comm.is_ok_and(|comm| comm.trim_end() == name)
+        })
+    }
+
     /// How many descriptors it has open, where it is [observable](Starter::observable).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());

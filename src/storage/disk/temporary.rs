@@ -216,13 +216,18 @@ fn stable_hash(name: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// A new temporary file, unless there is one by that name.
+/// A new temporary file, unless there is one by that name. One that is cleared up before it is locked
+/// is made again.
 fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
-    match make_new(directory, name) {
-        Ok(file) => Ok(keep(&file)?.then_some(file)),
-        Err(Errno::EXIST) => Ok(None),
-        Err(error) => Err(error.into()),
+    for _ in 0..ATTEMPTS {
+        match make_new(directory, name) {
+            Ok(file) if keep(&file)? => return Ok(Some(file)),
+            Ok(_) => {}
+            Err(Errno::EXIST) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(None)
 }
 
 /// Locks a new file for as long as it is open. `false`: one who clears up was quicker, and has
