@@ -34,6 +34,8 @@ pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
         server: Control::connect(server.address)?,
         floor: Control::connect(command_floor.address)?,
     };
+    // Who is not logged in is slowed down.
+    clients.server.log_in()?;
     let mut times = Times::both()?;
     let mut rates = Both::<Rates>::default();
     let effort = bench.effort(4, 2500);

@@ -54,6 +54,8 @@ fn beside(bench: &Bench, kind: KeyKind, names: [&'static str; 3]) -> io::Result<
     let server = bench.start_secured(directory.path(), &identity)?;
     let client = identity.client(Resumption::disabled())?;
     let mut control = Control::connect(server.address)?;
+    // Who is not logged in is slowed down.
+    control.log_in()?;
     let mut times = Times::both()?;
     let mut rates = Rates::default();
     let effort = bench.effort(4, 2500);
