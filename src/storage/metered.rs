@@ -50,19 +50,32 @@ impl Metered {
         }
     }
 
-    /// Has something done by which a name's file may go. Whether it has is seen, and not told by
-    /// the answer: what could not be synced is done all the same, and of two links to one file none
-    /// takes the other's place.
-    fn lose(&self, path: &VirtualPath, operation: &Operation) -> Result<Answer> {
+    /// Has something done by which a name's file goes, another taking its place or none. Of two links
+    /// to one file none takes the other's place. Where it has failed it is seen whether it has: what
+    /// could not be synced is done all the same.
+    fn lose(
+        &self,
+        path: &VirtualPath,
+        other: Option<&VirtualPath>,
+        operation: &Operation,
+    ) -> Result<Answer> {
         let names = self.usage.names(self.quota)?;
         let before = self.file(path)?;
+        let other = match other {
+            Some(other) if before.is_some() => self.file(other)?,
+            _ => None,
+        };
         let answer = self.inner.perform(operation, Wait::Allowed);
         if let Some(before) = before {
-            let is_gone = match self.file(path) {
-                Ok(after) => after.is_none_or(|after| after.unique != before.unique),
-                Err(_) => answer.is_ok(),
+            let is_before = |found: Metadata| found.unique == before.unique;
+            let stays = match &answer {
+                Ok(_) => other.is_some_and(is_before),
+                Err(_) => match self.file(path) {
+                    Ok(after) => after.is_some_and(is_before),
+                    Err(_) => true,
+                },
             };
-            if is_gone {
+            if !stays {
                 names.gone(&before);
             }
         }
@@ -118,9 +131,9 @@ impl Metered {
 impl Storage for Metered {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         match (operation, wait) {
-            (Operation::RemoveFile(path), Wait::Allowed) => self.lose(path, operation),
+            (Operation::RemoveFile(path), Wait::Allowed) => self.lose(path, None, operation),
             (Operation::Rename { from, to, .. }, Wait::Allowed) if from != to => {
-                self.lose(to, operation)
+                self.lose(to, Some(from), operation)
             }
             (Operation::Space(_), _) => match self.inner.perform(operation, wait)? {
                 Answer::Size(space) => Ok(Answer::Size(space.min(self.usage.left(self.quota)))),
