@@ -201,17 +201,8 @@ impl Accounts {
             }),
             Secret::System(service) => {
                 let question = Question::new(service, &name, &password, from);
-                let way = question.and_then(|question| self.ask(question));
-                way.map_or_else(
-                    || self.refuse(&password, from),
-                    |way| {
-                        Check::Slow(Verification {
-                            account: Some(Arc::clone(account)),
-                            way,
-                            after: None,
-                        })
-                    },
-                )
+                let asking = question.and_then(|question| self.ask(question, Some(account)));
+                asking.map_or_else(|| self.refuse(&password, from), Check::Slow)
             }
         }
     }
@@ -263,19 +254,19 @@ impl Accounts {
         let about = |password: &Password| Question::new(service, NOBODY, password, from);
         // A password that nobody can have is as wrong as any.
         let question = about(password).or_else(|| about(&Password::from(NOBODY)))?;
-        Some(Verification {
-            account: None,
-            way: self.ask(question)?,
-            after: None,
-        })
+        self.ask(question, None)
     }
 
-    fn ask(&self, question: Question) -> Option<Way> {
+    fn ask(&self, question: Question, account: Option<&Arc<Account>>) -> Option<Verification> {
         let Some(monitor) = self.monitor.clone() else {
             log::error!("Cannot ask PAM: nothing was started that could");
             return None;
         };
-        Some(Way::Pam { monitor, question })
+        Some(Verification {
+            account: account.cloned(),
+            way: Way::Pam { monitor, question },
+            after: None,
+        })
     }
 
     fn place(&self, name: &[u8]) -> Option<&Place> {
