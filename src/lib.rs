@@ -119,6 +119,7 @@
 pub mod auth;
 pub mod config;
 pub mod errand;
+pub mod guide;
 pub mod limits;
 pub mod logging;
 pub mod monitor;

@@ -1,4 +1,4 @@
-//! The unit file of the README is one that systemd understands: its own verifier says so where there
+//! The unit file of the systemd guide is one that systemd understands: its own verifier says so where there
 //! is one, and its lines are looked at in any case.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../src/guide/systemd.md");
 
 fn unit() -> &'static str {
-    let (_, behind) = README.split_once("```ini\n").unwrap();
+    let (_, behind) = PAGE.split_once("```ini\n").unwrap();
     behind.split_once("```").unwrap().0
 }
 
