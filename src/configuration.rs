@@ -22,12 +22,12 @@ pub(crate) const EXAMPLE: &str = {
     ""
 };
 
-/// Reads again what was read at the start; how much is logged is changed here, and what the sandbox
-/// of the start does not allow is said, because these are the program's and not the server's.
+/// Reads again what was read at the start. What the sandbox of the start does not allow is said here,
+/// because it is the program's and not the server's.
 pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
     Arc::new(move || match wish.start() {
-        Ok(start) => {
-            log::set_max_level(start.log);
+        Ok(mut start) => {
+            start.config.log_level = Some(start.log);
             for lack in plan.lacking_for(&start.config.plan()) {
                 log::warn!("Until the next start {lack}: the sandbox was made without it");
             }

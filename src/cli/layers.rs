@@ -50,6 +50,16 @@ impl Wish {
             let text = "greeting goes with a directory to serve: without one the words are fixed";
             return Err(Failure::Wrong(text.to_owned()));
         }
+        if start.config.root.is_some() && start.config.accounts.iter().next().is_none() {
+            let place = start.config.origins.prefix(None, "directory");
+            let what = if place.is_empty() { "DIR" } else { "directory" };
+            let text = format!(
+                "{place}{what} needs an account, because no client could log in: write [[account]] with \
+                 name = \"anonymous\" into the file to let anonymous clients read, or add --anonymous \
+                 or --user NAME"
+            );
+            return Err(Failure::Wrong(text));
+        }
         if start.config.workers == 0 && start.config.accounts.services().next().is_some() {
             let text = "account.pam goes with 1 worker or more: PAM takes its time";
             return Err(Failure::Wrong(text.to_owned()));
@@ -80,12 +90,12 @@ fn read(path: &std::path::Path) -> Result<Start, Failure> {
 
 impl Typed {
     /// What was typed to no effect was meant otherwise.
-    fn check(&self, serves: bool) -> Result<(), Usage> {
+    fn check(&self, serves: bool, has_anonymous: bool) -> Result<(), Usage> {
         let wrong = |text: &str| Err(Usage(text.to_owned()));
         if self.is_about_accounts() && !serves {
             return wrong("--writable, --user and --anonymous go with a DIR to serve");
         }
-        if self.writable && self.user.is_some() && !self.anonymous {
+        if self.writable && !self.anonymous && (self.user.is_some() || !has_anonymous) {
             return wrong(
                 "--writable is for anonymous clients: add --anonymous, or leave it out; --user may write",
             );
@@ -107,7 +117,7 @@ impl Typed {
     fn over(self, base: Start, password: Option<OsString>) -> Result<Start, Usage> {
         let Start { mut config, log } = base;
         let serves = self.root.is_some() || config.root.is_some();
-        self.check(serves)?;
+        self.check(serves, config.accounts.get(b"anonymous").is_some())?;
         if self.is_about_accounts() {
             config.sources.extend(self.password_file.clone());
             let permissions = if self.writable {

@@ -5,12 +5,16 @@
 
 #[cfg(feature = "config")]
 pub mod file;
+pub(crate) mod losses;
+mod origins;
 pub mod password_file;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
 
 use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
@@ -22,6 +26,7 @@ use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs, resolver_paths};
 use crate::session::SecurityPolicy;
 use crate::storage::{Durability, Umask};
+pub use origins::Origins;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -120,6 +125,11 @@ pub struct Config {
     pub timings: Timings,
     /// Files that this was read from, and will be again: the sandbox leaves them readable.
     pub sources: Vec<PathBuf>,
+    /// Where its keys were set. A reload refuses a file that no longer sets what closed something.
+    pub origins: Origins,
+    /// How much is logged once a reload has brought this into force; `None`: as before. A start does
+    /// not look at it, and a host program has its own log.
+    pub log_level: Option<LevelFilter>,
 }
 
 /// How connections are secured.
@@ -255,6 +265,8 @@ impl Default for Config {
             events: Events::default(),
             timings: Timings::default(),
             sources: Vec::new(),
+            origins: Origins::default(),
+            log_level: None,
         }
     }
 }

@@ -60,6 +60,9 @@ impl Server {
             passive_addresses: passive_addresses_for(&config),
             proxies: config.proxies.clone(),
         });
+        if let Some(level) = config.log_level {
+            log::set_max_level(level);
+        }
         self.config = config;
         log::info!("The configuration was read again");
     }

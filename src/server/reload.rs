@@ -9,9 +9,9 @@ use std::thread;
 
 use super::homes::Usages;
 use super::{homes, tls};
-use crate::config::Config;
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
+use crate::config::{Config, losses};
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
@@ -125,6 +125,13 @@ impl Reload {
 
 fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     let mut config = source()?;
+    let losses = losses::losses(&present.config, &config);
+    if let Some(why) = losses::refusal(&losses, &config) {
+        return Err(why);
+    }
+    for loss in losses {
+        log::warn!("{}", loss.warning());
+    }
     for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
         log::warn!("{key} has changed, which is for the next start: until then it stays");
     }

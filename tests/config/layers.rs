@@ -92,7 +92,8 @@ fn options_about_tls_win_over_the_file() {
 #[test]
 fn a_directory_may_come_from_the_command_line_alone() {
     let world = World::new();
-    fs::write(world.file(), "[timings]\nidle = \"5m\"\n").unwrap();
+    let account = "[[account]]\nname = \"anonymous\"\n";
+    fs::write(world.file(), format!("[timings]\nidle = \"5m\"\n{account}")).unwrap();
     let starter = Starter::default().argument("-c").argument(world.file());
     let server = starter.serving(|_| ()).start();
     let reply = server.login().command("SITE IDLE", 200);
@@ -126,7 +127,12 @@ fn what_is_wrong_in_the_file_is_2_and_what_cannot_be_read_is_1() {
 #[cfg(feature = "tls")]
 fn tls_without_a_directory_is_2() {
     let world = World::new();
-    fs::write(world.file(), "[tls]\nself-signed = true").unwrap();
+    let account = "[[account]]\nname = \"anonymous\"\n";
+    fs::write(
+        world.file(),
+        format!("[tls]\nself-signed = true\n{account}"),
+    )
+    .unwrap();
     let output = world.run(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("directory"));

@@ -17,6 +17,7 @@ mod confined;
 mod events;
 mod layers;
 mod limits;
+mod losses;
 mod reloading;
 #[cfg(feature = "tls")]
 mod secure;

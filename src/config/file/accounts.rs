@@ -1,8 +1,8 @@
 //! `[[account]]`: who may log in, in the file.
 //!
 //! Each has a name; `anonymous` takes any password, every other has the hash of one, here or in a file
-//! that is read with this one, or the password that the system has for them. Where accounts are
-//! written they are all that there are.
+//! that is read with this one, or the password that the system has for them. Those that are
+//! written are all that there are.
 
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub(super) struct AccountDraft {
     pub(super) service: Option<Service>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
+    /// The keys that are written, and where.
+    pub(super) set: Vec<(&'static str, usize)>,
 }
 
 impl AccountDraft {
@@ -34,6 +36,7 @@ impl AccountDraft {
             service: None,
             expires: None,
             quota_files: None,
+            set: Vec::new(),
         }
     }
 
@@ -51,6 +54,7 @@ impl AccountDraft {
             expires: account.expires.map(Moment),
             quota_files: files.map(|files| files.try_into().unwrap_or(u32::MAX)),
             account: account.clone(),
+            set: Vec::new(),
         }
     }
 

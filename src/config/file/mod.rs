@@ -74,6 +74,7 @@ pub fn read(path: &Path) -> Result<Read, FileError> {
     let read = parse(&text, path.parent().unwrap_or(path));
     let mut read = read.map_err(|wrong| wrong.of(path, &text))?;
     read.config.sources.push(path.to_owned());
+    read.config.origins.set_file(path);
     Ok(read)
 }
 
@@ -161,6 +162,7 @@ impl Reader<'_> {
                 self.fail(name.span(), text);
                 continue;
             };
+            draft.set.push((key.path, name.span().start));
             let set = self.set(key, &mut draft, value);
             self.wrong.extend(set.err());
         }
@@ -208,11 +210,20 @@ impl Reader<'_> {
         if let Some(first) = self.wrong.into_iter().next() {
             return Err(first);
         }
-        if self.places.contains_key("account") {
-            let config = &mut self.draft.config;
-            let all = accounts::all(self.accounts, &mut config.sources);
-            config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
+        let config = &mut self.draft.config;
+        for (key, at) in &self.places {
+            let place = mistake::line_and_column(self.text, *at);
+            config.origins.set_at(None, key, place);
         }
+        for (_, draft) in &self.accounts {
+            let name = draft.name.as_deref().map(str::as_bytes);
+            for (key, at) in &draft.set {
+                let place = mistake::line_and_column(self.text, *at);
+                config.origins.set_at(name, key, place);
+            }
+        }
+        let all = accounts::all(self.accounts, &mut config.sources);
+        config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
         let is_tls = self.places.contains_key("tls");
         let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {
             at: self.places.get(misfit.key).copied().unwrap_or(0),

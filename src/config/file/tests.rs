@@ -101,7 +101,11 @@ fn what_is_shown_is_read_as_the_same() {
 
 #[test]
 fn a_file_that_says_nothing_is_the_defaults() {
-    assert_eq!(shown(""), show(&Config::default(), LevelFilter::Info));
+    let nothing = Config {
+        accounts: crate::auth::Accounts::new(),
+        ..Config::default()
+    };
+    assert_eq!(shown(""), show(&nothing, LevelFilter::Info));
     assert!(parsed("").log.is_none() && parsed("[timings]").config.tls.is_none());
 }
 
