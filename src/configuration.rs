@@ -28,6 +28,7 @@ pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
     Arc::new(move || match wish.start() {
         Ok(mut start) => {
             start.config.log_level = Some(start.log);
+            log_notes(&start);
             for lack in plan.lacking_for(&start.config.plan()) {
                 log::warn!("Until the next start {lack}: the sandbox was made without it");
             }
@@ -35,6 +36,13 @@ pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
         }
         Err(Failure::Wrong(why) | Failure::Unreadable(why)) => Err(why),
     })
+}
+
+/// Says which keys have no effect.
+pub(crate) fn log_notes(start: &Start) {
+    for note in start.config.notes() {
+        log::warn!("{note}");
+    }
 }
 
 /// Says what would be in force, and what would go wrong: exit code 1 where there would be no server.

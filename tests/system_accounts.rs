@@ -364,5 +364,8 @@ fn it_takes_threads_and_a_service() {
     );
     let (code, said) = run("workers = 0");
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("1 worker or more"), "{said}");
+    assert!(
+        said.contains("account.pam needs workers = 1 or more"),
+        "{said}"
+    );
 }

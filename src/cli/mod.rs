@@ -128,6 +128,8 @@ impl From<lexopt::Error> for Failure {
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Clone, Default)]
 struct Typed {
+    /// All that were typed, by their long names; DIR for what has none.
+    options: Vec<String>,
     file: Option<PathBuf>,
     check: bool,
     listen: Vec<SocketAddr>,
@@ -158,6 +160,10 @@ pub(crate) fn parse(
     let mut typed = Typed::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
+        typed.options.push(match &argument {
+            Value(_) => "DIR".to_owned(),
+            option => option_name(option)?,
+        });
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
@@ -179,7 +185,10 @@ pub(crate) fn parse(
                 let text = format!("one DIR is served, so what is '{root}'?");
                 return Err(Usage(text).into());
             }
-            option => typed.take(&option_name(&option)?, &mut parser)?,
+            _ => {
+                let name = typed.options.last().cloned().unwrap_or_default();
+                typed.take(&name, &mut parser)?;
+            }
         }
     }
     let wish = Wish { typed, password };
@@ -196,6 +205,9 @@ fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
         Short('c') => Ok("config".to_owned()),
         Short('l') => Ok("listen".to_owned()),
         Short('u') => Ok("user".to_owned()),
+        Short('w') => Ok("writable".to_owned()),
+        Short('h') => Ok("help".to_owned()),
+        Short('V') => Ok("version".to_owned()),
         Long(name) => Ok((*name).to_owned()),
         Short(letter) => Err(Usage(format!(
             "no such option: -{letter}; --help lists them"

@@ -3,6 +3,8 @@
 //! Plain data with the defaults of the command line; [`Server::bind`](crate::Server::bind) checks
 //! and uses it. Made by `cli` for the binary, or by a host program.
 
+mod combinations;
+mod draft;
 #[cfg(feature = "config")]
 pub mod file;
 pub(crate) mod losses;
@@ -26,6 +28,8 @@ use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs, resolver_paths};
 use crate::session::SecurityPolicy;
 use crate::storage::{Durability, Umask};
+pub(crate) use combinations::overlap;
+pub use draft::{ConfigDraft, TlsDraft};
 pub use origins::Origins;
 
 /// The port where a server listens that is told nothing else.
@@ -289,6 +293,11 @@ impl Config {
         roots.sort_unstable();
         roots.dedup();
         roots
+    }
+
+    /// Which keys have no effect, or another than is wanted, beside the others; for the log.
+    pub fn notes(&self) -> Vec<String> {
+        combinations::notes(self, &TlsDraft::of(self.tls.clone()))
     }
 
     /// Whether a passive address is a name, which is looked up now and then.

@@ -70,12 +70,30 @@ impl Origins {
         }
     }
 
-    /// The option that has set a key, without its dashes.
+    /// Whether a table of the file is there, or one of its keys is set.
+    pub fn has_table(&self, table: &str) -> bool {
+        self.is_set(None, table) || self.typed_in(table).is_some()
+    }
+
+    /// The option that has set a key, without its dashes; of a table that the file does not have, the
+    /// first that has set one of its keys.
     pub fn option(&self, key: &str) -> Option<&str> {
-        match self.places.get(&Name::of(None, key))? {
-            Place::Option(option) => Some(option),
-            Place::File { .. } => None,
+        match self.places.get(&Name::of(None, key)) {
+            Some(Place::Option(option)) => Some(option),
+            Some(Place::File { .. }) => None,
+            None => self.typed_in(key),
         }
+    }
+
+    fn typed_in(&self, table: &str) -> Option<&str> {
+        let is_in = |name: &Name| {
+            let rest = name.key.strip_prefix(table);
+            name.account.is_none() && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.places.iter().find_map(|(name, place)| match place {
+            Place::Option(option) if is_in(name) => Some(option.as_str()),
+            _ => None,
+        })
     }
 }
 

@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use super::listening::lacks_ipv6;
 use super::{mode, tls, workers};
 use crate::capacity;
-use crate::config::{Certificate, Config, TlsConfig};
+use crate::config::{Certificate, Config, TlsConfig, overlap};
 use crate::net::tls::kept_files;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
@@ -43,7 +43,7 @@ impl fmt::Display for Finding {
 
 /// All that is found; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<_> = config.notes().into_iter().map(Finding::Note).collect();
     for (seen, root) in config.roots() {
         let may_write = config.accounts.may_write(seen);
         findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));
@@ -207,15 +207,6 @@ fn look_at_addresses(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether one process cannot listen at both.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.is_ipv4() == other.is_ipv4()
-        && one.port() == other.port()
-        && one.port() != 0
-        && (is_any || one == other)
-}
-
 /// Takes the address and lets it go, without being seen there: nothing listens.
 fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
     let family = if address.is_ipv4() {
@@ -229,25 +220,4 @@ fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_overlap_as_the_kernel_has_it() {
-        for (one, other, expected) in [
-            ("127.0.0.1:21", "127.0.0.1:21", true),
-            ("0.0.0.0:21", "127.0.0.1:21", true),
-            ("127.0.0.1:21", "127.0.0.1:22", false),
-            ("127.0.0.1:21", "127.0.0.2:21", false),
-            ("127.0.0.1:0", "127.0.0.1:0", false),
-            ("[::]:21", "0.0.0.0:21", false),
-            ("[::]:21", "[::1]:21", true),
-        ] {
-            let overlaps = overlap(one.parse().unwrap(), other.parse().unwrap());
-            assert_eq!(overlaps, expected, "{one} {other}");
-        }
-    }
 }

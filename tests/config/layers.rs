@@ -58,7 +58,11 @@ fn options_about_tls_win_over_the_file() {
     crate::tls::make_files(&world);
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| world.path(name));
     let [cert, key] = [&cert, &key].map(|path| path.to_str().unwrap());
-    world.write("[tls]\nself-signed = true\nrequire = \"login\"\nlisten = \"127.0.0.1:0\"\n");
+    fs::write(world.path("secret"), "a secret\n").unwrap();
+    world.write(
+        "[tls]\nself-signed = true\nrequire = \"login\"\nlisten = \"127.0.0.1:0\"\n\
+         [[account]]\nname = \"ann\"\npassword-file = \"secret\"\n",
+    );
     for (arguments, line) in [
         (&[][..], "require = \"login\""),
         (&["--tls-require", "data"], "require = \"data\""),
@@ -75,7 +79,13 @@ fn options_about_tls_win_over_the_file() {
         ),
         (&["--tls-client-ca", cert], "client-authority = "),
         (
-            &["--tls-client-ca", cert, "--tls-client-required"],
+            &[
+                "--tls-client-ca",
+                cert,
+                "--tls-client-required",
+                "--tls-require",
+                "control",
+            ],
             "client-required = true",
         ),
         (

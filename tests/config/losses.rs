@@ -164,7 +164,7 @@ fn writable_makes_no_anonymous_account_beside_a_file() {
     world.write(CLOSED);
     let output = world.run(&["--check", "--writable"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--writable is for anonymous clients"));
+    assert!(text(&output.stderr).contains("--writable needs --anonymous"));
     let output = world.run(&["--check", "--writable", "--anonymous"]);
     assert!(text(&output.stdout).contains("name = \"anonymous\""));
 }

@@ -12,6 +12,7 @@ mod support;
 
 mod accounts;
 mod checking;
+mod combinations;
 #[cfg(feature = "sandbox")]
 mod confined;
 mod events;

@@ -161,7 +161,7 @@ fn clients_may_show_certificates_of_the_authority() {
 fn clients_must_show_certificates() {
     let world = World::new();
     let friend = client(&world, "ann");
-    let text = "client-authority = \"clients.pem\"\nclient-required = true";
+    let text = "client-authority = \"clients.pem\"\nclient-required = true\nrequire = \"control\"";
     let server = world.start(&format!("{SELF_SIGNED}{text}"));
     assert!(!Secure::auth(&server, None).is_welcome());
     assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());

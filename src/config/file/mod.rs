@@ -22,7 +22,6 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use log::LevelFilter;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -36,22 +35,13 @@ use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
 use mistake::Wrong;
 use value::{Bad, Written};
 
-use super::Config;
+use super::ConfigDraft;
 
 /// A commented file with every key, and another value than the default in each.
 pub const EXAMPLE: &str = include_str!("../example.toml");
 
-/// What a file says.
-#[derive(Clone, Debug)]
-pub struct Read {
-    /// With the defaults for what it does not say.
-    pub config: Config,
-    /// What is to be logged, if it says that.
-    pub log: Option<LevelFilter>,
-}
-
 /// Reads a file, and those that it takes passwords from. It may wait for a disk.
-pub fn read(path: &Path) -> Result<Read, FileError> {
+pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
     let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
@@ -79,7 +69,7 @@ pub fn read(path: &Path) -> Result<Read, FileError> {
 }
 
 /// Reads the text of a file whose relative paths begin at `directory`.
-fn parse(text: &str, directory: &Path) -> Result<Read, Wrong> {
+fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Wrong> {
     let table = DeTable::parse(text).map_err(|error| Wrong {
         at: error.span().map_or(0, |span| span.start),
         text: error.message().to_owned(),
@@ -205,7 +195,7 @@ impl Reader<'_> {
     }
 
     /// The first mistake in the order of the file, or what it says.
-    fn finish(mut self) -> Result<Read, Wrong> {
+    fn finish(mut self) -> Result<ConfigDraft, Wrong> {
         self.wrong.sort_by_key(|wrong| wrong.at);
         if let Some(first) = self.wrong.into_iter().next() {
             return Err(first);
@@ -224,12 +214,10 @@ impl Reader<'_> {
         }
         let all = accounts::all(self.accounts, &mut config.sources);
         config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
-        let is_tls = self.places.contains_key("tls");
-        let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {
+        self.draft.finish().map_err(|misfit| Wrong {
             at: self.places.get(misfit.key).copied().unwrap_or(0),
             text: format!("{} {}", misfit.key, misfit.text),
-        })?;
-        Ok(Read { config, log })
+        })
     }
 }
 

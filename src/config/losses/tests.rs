@@ -15,8 +15,8 @@ fn ann(change: impl FnOnce(&mut Account)) -> Accounts {
     Accounts::new().with(account)
 }
 
-fn tls(require: TlsRequired, required: bool, data_session: DataSession) -> Option<TlsConfig> {
-    Some(TlsConfig {
+fn tls(require: TlsRequired, required: bool, data_session: DataSession) -> TlsConfig {
+    TlsConfig {
         certificate: Certificate::SelfSigned {
             state: None,
             names: Vec::new(),
@@ -31,7 +31,7 @@ fn tls(require: TlsRequired, required: bool, data_session: DataSession) -> Optio
             file: "ca".into(),
             required,
         }),
-    })
+    }
 }
 
 /// Nothing is open.
@@ -53,7 +53,7 @@ fn closed() -> Config {
             deny: cidrs(),
         },
         proxies: cidrs(),
-        tls: tls(TlsRequired::Data, true, DataSession::Require),
+        tls: Some(tls(TlsRequired::Data, true, DataSession::Require)),
         max_memory: Some(1),
         ..Config::default()
     }
@@ -71,17 +71,17 @@ const OPENED: &[(&str, Open, bool)] = &[
     ("addresses.proxies", |c| c.proxies.clear(), false),
     (
         "tls.require",
-        |c| c.tls = tls(TlsRequired::Control, true, DataSession::Require),
+        |c| c.tls = Some(tls(TlsRequired::Control, true, DataSession::Require)),
         false,
     ),
     (
         "tls.client-required",
-        |c| c.tls = tls(TlsRequired::Data, false, DataSession::Require),
+        |c| c.tls = Some(tls(TlsRequired::Data, false, DataSession::Require)),
         false,
     ),
     (
         "tls.data-session",
-        |c| c.tls = tls(TlsRequired::Data, true, DataSession::Observe),
+        |c| c.tls = Some(tls(TlsRequired::Data, true, DataSession::Observe)),
         false,
     ),
     ("limits.memory", |c| c.max_memory = None, true),

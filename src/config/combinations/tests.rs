@@ -1,0 +1,148 @@
+//! Each row of the table fires with its own combination, and with nothing less.
+
+#![cfg(all(feature = "config", feature = "tls"))]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::*;
+use crate::config::{ConfigDraft, file};
+use account_samples::ACCOUNT_SAMPLES;
+use samples::{ACCOUNT, ANN, DIRECTORY, HASHED_ACCOUNT, READER, SAMPLES, Sample, WRITER};
+
+mod account_samples;
+mod samples;
+
+/// Where the row is, over all tables, and what it says.
+type Found = (usize, String);
+
+/// What the table says of these lines and options.
+fn found(lines: &[&str]) -> Vec<Found> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    fs::write(directory.path().join("secret"), "secret").unwrap();
+    let is_typed = |line: &&&str| line.starts_with("--") || line.starts_with("MIOFTPD");
+    let written: Vec<_> = lines
+        .iter()
+        .filter(|line| !is_typed(line))
+        .copied()
+        .collect();
+    fs::write(&path, written.join("\n")).unwrap();
+    let read = file::read(&path);
+    let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {written:?}"));
+    for option in lines.iter().filter(is_typed) {
+        draft.config.origins.set_by_option(option, option);
+    }
+    let whole = Facts {
+        config: &draft.config,
+        tls: &draft.tls,
+        account: None,
+    };
+    let mut found = Vec::new();
+    for (index, row) in all().enumerate() {
+        if index < ROWS.len() + UNSERVED.len() {
+            found.extend(row.find(&whole).map(|text| (index, text)));
+            continue;
+        }
+        for account in draft.config.accounts.iter() {
+            let account = Some(account.as_ref());
+            found.extend(
+                row.find(&Facts { account, ..whole })
+                    .map(|text| (index, text)),
+            );
+        }
+    }
+    found
+}
+
+fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(UNSERVED).chain(ACCOUNT_ROWS)
+}
+
+/// Of the rows without a sample.
+fn rows_that_cannot_be(row: &Row) -> bool {
+    match row.when.key {
+        // This build has TLS, and no PAM.
+        "tls" => row.needs[0].file.starts_with("a build"),
+        "account" => row.when.file == "account.pam",
+        _ => false,
+    }
+}
+
+#[test]
+fn each_row_fires_with_its_own_combination_and_nothing_less() {
+    let mut fired = BTreeSet::new();
+    for Sample {
+        said,
+        base,
+        own,
+        cure,
+    } in SAMPLES.iter().chain(ACCOUNT_SAMPLES)
+    {
+        if base.contains(&HASHED_ACCOUNT) && !crate::auth::IS_BUILT_IN {
+            continue;
+        }
+        let lines = [base, *own].concat();
+        let all = found(&lines);
+        let is_it = |(_, text): &&Found| text.contains(said);
+        let Some((row, text)) = all.iter().find(is_it) else {
+            panic!("{said}: {lines:?} has only {all:?}");
+        };
+        assert!(!text.contains('\n') && text.contains(": "), "{text}");
+        fired.insert(*row);
+        let is_silent = |lines: &[&str]| found(lines).iter().all(|(index, _)| index != row);
+        for without in *own {
+            let rest: Vec<_> = lines
+                .iter()
+                .filter(|line| *line != without)
+                .copied()
+                .collect();
+            assert!(is_silent(&rest), "{said}: it fires without {without}");
+        }
+        if !cure.is_empty() {
+            let cured = [&lines[..], &[cure]].concat();
+            assert!(is_silent(&cured), "{said}: it fires with {cure}");
+        }
+    }
+    let unserved = ROWS.len()..ROWS.len() + UNSERVED.len();
+    let rows = all().enumerate();
+    let missing = rows.filter(|(index, row)| {
+        !fired.contains(index) && !unserved.contains(index) && !rows_that_cannot_be(row)
+    });
+    let missing: Vec<_> = missing
+        .map(|(_, row)| (row.when.key, row.because))
+        .collect();
+    assert!(missing.is_empty(), "rows without a sample: {missing:?}");
+}
+
+#[test]
+fn what_is_about_files_has_no_effect_without_a_directory() {
+    for row in UNSERVED {
+        let key = row.when.key;
+        let (table, name) = key.split_once('.').unwrap_or(("", key));
+        let mut section = "";
+        let line = file::EXAMPLE.lines().find(|line| {
+            section = line
+                .strip_prefix('[')
+                .map_or(section, |rest| rest.trim_matches(['[', ']']));
+            section == table && line.starts_with(&format!("{name} = "))
+        });
+        // Only a build with the feature has it.
+        let Some(line) = line else {
+            assert_eq!(key, "charset");
+            continue;
+        };
+        let line = line.replacen(name, key, 1);
+        let said = format!("{key} has no effect without directory");
+        let is_said = |lines: &[&str]| found(lines).iter().any(|(_, text)| text.contains(&said));
+        assert!(is_said(&[&line]), "{key}");
+        assert!(!is_said(&[DIRECTORY, ACCOUNT, &line]), "{key}");
+    }
+}
+
+#[test]
+fn what_is_usual_has_nothing_to_be_said_of() {
+    for lines in [WRITER, READER, ANN, &[]] {
+        assert_eq!(found(lines), [], "{lines:?}");
+    }
+}
