@@ -87,6 +87,18 @@ fn wrong_use_names_the_option_and_is_2() {
             &["--passive-address", "256.1.1.1"],
             &["--passive-address", "256.1.1.1"],
         ),
+        (
+            &["--passive-address", "0.0.0.0"],
+            &["--passive-address: no client can connect to 0.0.0.0"],
+        ),
+        (
+            &["--passive-address", "224.0.0.1"],
+            &["no client can connect to 224.0.0.1"],
+        ),
+        (
+            &["--passive-address", "255.255.255.255"],
+            &["no client can connect to 255.255.255.255"],
+        ),
         (&["--log", "loud"], &["--log", "loud", "debug"]),
         (&["--user"], &["--user"]),
     ] {

@@ -6,7 +6,7 @@
 mod layers;
 mod tls;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStringExt;
@@ -17,7 +17,7 @@ pub(crate) use layers::{Start, Wish};
 use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::limits::WORKERS;
-use mioftpd::net::PassiveHost;
+use mioftpd::net::{BadPassiveHost, PassiveHost};
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
@@ -243,7 +243,12 @@ impl Typed {
             }
             "passive-address" => {
                 let what = "an IPv4 address or a name, as in 203.0.113.7 or ftp.example.com";
-                self.passive_address = Some(value(parser, name, what)?);
+                let typed = parser.value()?;
+                let host = typed.to_string_lossy().parse();
+                self.passive_address = Some(host.map_err(|error| match error {
+                    BadPassiveHost::Neither => wrong_value(name, what, &typed),
+                    BadPassiveHost::Unusable(_) => Usage(format!("--{name}: {error}")),
+                })?);
             }
             "time-zone" => {
                 self.zone = Some(value(parser, name, "UTC, or an offset as in +02:00")?);
@@ -283,10 +288,14 @@ impl Typed {
 fn value<T: FromStr>(parser: &mut lexopt::Parser, name: &str, what: &str) -> Result<T, Usage> {
     let typed = parser.value()?;
     let parsed = typed.to_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| Usage(format!("--{name} takes {what}, not '{}'", typed.display())))
+    parsed.ok_or_else(|| wrong_value(name, what, &typed))
 }
 
-fn log_level(typed: &std::ffi::OsStr) -> Result<LevelFilter, Usage> {
+fn wrong_value(name: &str, what: &str, typed: &OsStr) -> Usage {
+    Usage(format!("--{name} takes {what}, not '{}'", typed.display()))
+}
+
+fn log_level(typed: &OsStr) -> Result<LevelFilter, Usage> {
     match typed.to_str() {
         Some("error") => Ok(LevelFilter::Error),
         Some("warn") => Ok(LevelFilter::Warn),
