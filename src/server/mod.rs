@@ -110,6 +110,8 @@ pub struct Server {
     /// Asked for once, while nobody makes files.
     umask: Umask,
     manager: ServiceManager,
+    /// What was wrong with the last reload, if something was.
+    mistake: Option<String>,
     resolver: Resolver,
     handle: Handle,
     later: Option<Later>,
@@ -242,6 +244,7 @@ impl Server {
             usages: opened.usages,
             umask,
             manager: ServiceManager::none(),
+            mistake: None,
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
             later: Some(Later {
@@ -313,7 +316,11 @@ impl Server {
 
     fn status(&self) -> String {
         let addresses = [self.addresses(), self.secure_addresses()].concat();
-        format!("Serving at {}", listening::shown(&addresses))
+        let serving = format!("Serving at {}", listening::shown(&addresses));
+        match &self.mistake {
+            None => serving,
+            Some(mistake) => format!("{serving}. {mistake}"),
+        }
     }
 
     /// Has names looked up that are wanted, and takes what came of those that were.
