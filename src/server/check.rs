@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
@@ -56,6 +56,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
     let events = config.events.check();
     findings.extend(events.err().map(Finding::Failure));
+    findings.extend(config.events.socket.as_deref().and_then(look_at_socket));
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     } else if config.run_as.is_some() && !rustix::process::geteuid().is_root() {
@@ -139,24 +140,30 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
 
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
-    if file.is_dir() {
-        let text = format!(
-            "cannot open the transfer log {}: it is a directory",
-            file.display()
-        );
-        return Some(Finding::Failure(text));
-    }
-    let (place, wanted) = if file.exists() {
-        (file, Access::WRITE_OK)
-    } else {
-        let parent = file.parent().filter(|parent| *parent != Path::new(""));
-        let needed = Access::WRITE_OK | Access::EXEC_OK;
-        (parent.unwrap_or_else(|| Path::new(".")), needed)
+    let failure = |error: &dyn fmt::Display| {
+        let text = format!("cannot open the transfer log {}: {error}", file.display());
+        Some(Finding::Failure(text))
     };
-    let error = rustix::fs::access(place, wanted).err()?;
-    let file = file.display();
-    let text = format!("cannot open the transfer log {file}: {error}");
-    Some(Finding::Failure(text))
+    if file.is_dir() {
+        return failure(&"it is a directory");
+    }
+    if file.exists() {
+        // It tells of sockets, and of pipes that no program reads, and changes nothing.
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        return failure(&rustix::fs::open(file, flags, Mode::empty()).err()?);
+    }
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    failure(&rustix::fs::access(parent, wanted).err()?)
+}
+
+/// Whether there is a socket, where the server does not make it.
+fn look_at_socket(path: &Path) -> Option<Finding> {
+    let shown = path.display();
+    let error = std::fs::metadata(path).err()?;
+    let text = format!("events.socket: {shown} is not there yet: {error}");
+    Some(Finding::Note(text))
 }
 
 /// Whether PAM has what it is asked by: where not, its service `other` denies everybody.

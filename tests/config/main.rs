@@ -19,6 +19,7 @@ mod events;
 mod layers;
 mod limits;
 mod losses;
+mod paths;
 mod reloading;
 #[cfg(feature = "tls")]
 mod secure;

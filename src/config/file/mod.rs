@@ -17,7 +17,6 @@ mod units;
 mod value;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
@@ -29,6 +28,7 @@ pub use mistake::FileError;
 pub use show::{keep_what_is_for_the_next_start, show};
 
 use crate::limits::CONFIG_BYTES;
+use crate::storage::open_operator_file;
 use accounts::AccountDraft;
 use draft::Draft;
 use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
@@ -44,7 +44,7 @@ pub const EXAMPLE: &str = include_str!("../example.toml");
 pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
     let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_operator_file(path).map_err(unreadable)?;
     file.take(CONFIG_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
