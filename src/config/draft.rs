@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use super::{Certificate, ClientAuthority, Config, TlsConfig, combinations, own_names};
+use super::{Certificate, ClientAuthority, Config, TlsConfig, combinations};
 use crate::net::DataSession;
 use crate::session::SecurityPolicy;
 
@@ -91,7 +91,8 @@ impl TlsDraft {
             }
             Certificate::SelfSigned { state, names } => {
                 draft.self_signed = true;
-                (draft.state, draft.names) = (state, Some(names));
+                draft.state = state;
+                draft.names = Some(names).filter(|names| !names.is_empty());
             }
         }
         if let Some(clients) = tls.clients {
@@ -105,7 +106,7 @@ impl TlsDraft {
         let certificate = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate, key },
             (None, None) if self.self_signed => Certificate::SelfSigned {
-                names: self.names.unwrap_or_else(|| own_names(&self.listen)),
+                names: self.names.unwrap_or_default(),
                 state: self.state,
             },
             _ => return Err("tls needs a certificate and its key".to_owned()),

@@ -195,7 +195,8 @@ pub enum Certificate {
     SelfSigned {
         /// Where it is kept for the next start; `None`: nowhere.
         state: Option<PathBuf>,
-        /// The host's names and addresses; clients look at the first one least.
+        /// The host's names and addresses, of which clients look at the first one least: one that is
+        /// kept and names others is made anew. Empty: what the host is called when it is made.
         names: Vec<String>,
     },
 }

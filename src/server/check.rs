@@ -101,7 +101,10 @@ fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<
 }
 
 fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<_> = tls::look_at_names(config)
+        .map(Finding::Note)
+        .into_iter()
+        .collect();
     let mut config = config.clone();
     if let Certificate::SelfSigned { state, names } = &config.certificate {
         let files = state.as_deref().map(kept_files);

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// Opens a regular file to be read; links are followed. It never waits for the other end of a pipe.
 pub fn open_operator_file(path: &Path) -> io::Result<File> {
@@ -19,7 +20,7 @@ pub fn open_operator_file(path: &Path) -> io::Result<File> {
         .open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(Errno::ISDIR.into());
     }
     if !kind.is_file() {
         return Err(io::Error::other("this is no regular file"));

@@ -30,7 +30,7 @@ fn is_closed(address: SocketAddr) {
     Control::over(there).expect_end();
 }
 
-const CLOSED: &str = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\n\
+const CLOSED: &str = "timings.penalty = \"1ms\"\n[[account]]\nname = \"ann\"\npassword-file = \"secret\"\n\
     [addresses]\nallow = \"127.0.0.1\"\n";
 
 #[test]

@@ -216,16 +216,6 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
         ("[passive]\nports = \"0-9\"", "f:2:9", "from 1 to 65535"),
         ("[passive]\nports = \"9-8\"", "f:2:9", "FIRST-LAST"),
         ("[passive]\naddress = \"::1\"", "f:2:11", "an IPv4 address"),
-        (
-            "[passive]\naddress = \"0.0.0.0\"",
-            "f:2:11",
-            "passive.address: no client can connect to 0.0.0.0",
-        ),
-        (
-            "[passive]\naddress-by-network = \"10.0.0.0/8 224.1.1.1\"",
-            "f:2:22",
-            "no client can connect to 224.1.1.1",
-        ),
         ("[limits]\nconnections = 0", "f:2:15", "from 1"),
         ("[limits]\nmemory = \"64M\"", "f:2:10", "\"64MiB\""),
         (
@@ -246,6 +236,22 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
         ("[timings]\nidle = \"4000d\"", "f:2:8", "3650d"),
         ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
         ("[storage]\ndurability = true", "f:2:14", "\"rename\""),
+    ]);
+}
+
+#[test]
+fn addresses_that_no_client_can_use_are_refused() {
+    are_said(&[
+        (
+            "[passive]\naddress = \"0.0.0.0\"",
+            "f:2:11",
+            "passive.address: no client can connect to 0.0.0.0",
+        ),
+        (
+            "[passive]\naddress-by-network = \"10.0.0.0/8 224.1.1.1\"",
+            "f:2:22",
+            "no client can connect to 224.1.1.1",
+        ),
     ]);
 }
 
