@@ -296,6 +296,12 @@ impl Config {
         roots
     }
 
+    /// What contradicts itself, or leaves open what it was to close. A file or a command line with one
+    /// is refused; a host program may ask.
+    pub fn mistakes(&self) -> Vec<String> {
+        combinations::mistakes(self, &TlsDraft::of(self.tls.clone()))
+    }
+
     /// Which keys have no effect, or another than is wanted, beside the others; for the log.
     pub fn notes(&self) -> Vec<String> {
         combinations::notes(self, &TlsDraft::of(self.tls.clone()))

@@ -43,7 +43,8 @@ impl fmt::Display for Finding {
 
 /// All that is found; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
-    let mut findings: Vec<_> = config.notes().into_iter().map(Finding::Note).collect();
+    let notes = config.mistakes().into_iter().chain(config.notes());
+    let mut findings: Vec<_> = notes.map(Finding::Note).collect();
     for (seen, root) in config.roots() {
         let may_write = config.accounts.may_write(seen);
         findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));

@@ -1,7 +1,4 @@
 //! The table for keys of accounts: each row is for each of them.
-//!
-//! That an account has one proof of who logs in, and which, is a matter of its making, in
-//! `file::accounts`.
 
 use super::terms::{set, term};
 use super::{Facts, Row, Term};

@@ -7,13 +7,19 @@
 
 mod account_rows;
 mod rows;
+#[cfg(feature = "config")]
+mod secret_rows;
 mod terms;
+mod traffic_rows;
 
 use super::{Config, TlsDraft};
 use crate::auth::Account;
 use account_rows::ACCOUNT_ROWS;
 use rows::{ROWS, UNSERVED};
+#[cfg(feature = "config")]
+use secret_rows::SECRET_ROWS;
 pub(crate) use terms::overlap;
+use traffic_rows::TRAFFIC_ROWS;
 
 /// What a row is about.
 #[derive(Clone, Copy)]
@@ -175,6 +181,9 @@ impl Term {
     }
 }
 
+/// Those of the whole server.
+const TABLES: [&[Row]; 3] = [ROWS, TRAFFIC_ROWS, UNSERVED];
+
 fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Verdict) -> bool) -> Vec<String> {
     let whole = Facts {
         config,
@@ -182,7 +191,7 @@ fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Verdict) -> bool) -> Vec<
         account: None,
     };
     let wanted = |row: &&Row| is_wanted(row.verdict);
-    let rows = ROWS.iter().chain(UNSERVED).filter(wanted);
+    let rows = TABLES.into_iter().flatten().filter(wanted);
     let mut found: Vec<_> = rows.filter_map(|row| row.find(&whole)).collect();
     let mut accounts: Vec<_> = config.accounts.iter().collect();
     accounts.sort_by(|one, other| one.name.cmp(&other.name));
@@ -193,6 +202,21 @@ fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Verdict) -> bool) -> Vec<
         found.extend(rows.filter_map(|row| row.find(&facts)));
     }
     found
+}
+
+/// What cannot be meant of the proof that an account of the file has, and the key of which that is said.
+#[cfg(feature = "config")]
+pub(super) fn mistake_of_secret(
+    config: &Config,
+    account: &Account,
+) -> Option<(&'static str, String)> {
+    let facts = Facts {
+        config,
+        tls: &TlsDraft::default(),
+        account: Some(account),
+    };
+    let mut rows = SECRET_ROWS.iter();
+    rows.find_map(|row| Some((row.when.key, row.find(&facts)?)))
 }
 
 /// What cannot be meant, in the order of the table.

@@ -65,6 +65,10 @@ pub(super) const ACCOUNT: Term = term(
     "",
     |f| f.config.accounts.iter().next().is_some(),
 );
+/// Or there is none at all, which another row is about.
+pub(super) const ENABLED: Term = term("account", "an account that is enabled", "", |f| {
+    f.config.accounts.iter().next().is_none() || f.any_account(|account| account.enabled)
+});
 pub(super) const ACCOUNTS_SET: Term = set!("account");
 pub(super) const ANONYMOUS: Term = term(
     "account",
@@ -224,6 +228,17 @@ pub(super) const DENY_ALL: Term = term(
         let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
         let is_denied = |network| deny.iter().any(|one| one.covers(network));
         !allow.is_empty() && allow.iter().all(is_denied)
+    },
+);
+/// None of the networks is allowed.
+pub(super) const DENY_NONE: Term = term(
+    "addresses.allow",
+    "addresses.allow, which has none of it",
+    "",
+    |f| {
+        let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
+        let is_allowed = |network| allow.iter().any(|one| one.meets(network));
+        !allow.is_empty() && !deny.iter().any(is_allowed)
     },
 );
 pub(super) const DENY_EVERYWHERE: Term = term(

@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::*;
+use crate::auth::Permissions;
 use crate::config::{ConfigDraft, file};
 use account_samples::ACCOUNT_SAMPLES;
 use samples::{ACCOUNT, ANN, DIRECTORY, HASHED_ACCOUNT, READER, SAMPLES, Sample, WRITER};
+use traffic_samples::TRAFFIC_SAMPLES;
 
 mod account_samples;
 mod samples;
+mod traffic_samples;
 
 /// Where the row is, over all tables, and what it says.
 type Found = (usize, String);
@@ -40,7 +43,7 @@ fn found(lines: &[&str]) -> Vec<Found> {
     };
     let mut found = Vec::new();
     for (index, row) in all().enumerate() {
-        if index < ROWS.len() + UNSERVED.len() {
+        if index < TABLES.map(<[Row]>::len).iter().sum::<usize>() {
             found.extend(row.find(&whole).map(|text| (index, text)));
             continue;
         }
@@ -56,7 +59,7 @@ fn found(lines: &[&str]) -> Vec<Found> {
 }
 
 fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(UNSERVED).chain(ACCOUNT_ROWS)
+    TABLES.into_iter().flatten().chain(ACCOUNT_ROWS)
 }
 
 /// Of the rows without a sample.
@@ -77,7 +80,7 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
         base,
         own,
         cure,
-    } in SAMPLES.iter().chain(ACCOUNT_SAMPLES)
+    } in SAMPLES.iter().chain(TRAFFIC_SAMPLES).chain(ACCOUNT_SAMPLES)
     {
         if base.contains(&HASHED_ACCOUNT) && !crate::auth::IS_BUILT_IN {
             continue;
@@ -104,7 +107,8 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
             assert!(is_silent(&cured), "{said}: it fires with {cure}");
         }
     }
-    let unserved = ROWS.len()..ROWS.len() + UNSERVED.len();
+    let unserved = ROWS.len() + TRAFFIC_ROWS.len();
+    let unserved = unserved..unserved + UNSERVED.len();
     let rows = all().enumerate();
     let missing = rows.filter(|(index, row)| {
         !fired.contains(index) && !unserved.contains(index) && !rows_that_cannot_be(row)
@@ -113,6 +117,39 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
         .map(|(_, row)| (row.when.key, row.because))
         .collect();
     assert!(missing.is_empty(), "rows without a sample: {missing:?}");
+}
+
+/// All there can be: an account has the proof that its name asks for, and one alone.
+#[test]
+fn each_account_has_the_proof_of_its_name() {
+    const KEYS: [&str; 3] = ["account.password", "account.password-file", "account.pam"];
+    let mut fired = BTreeSet::new();
+    for name in ["anonymous", "FTP", "*", "ann", "**"] {
+        for mask in 0_u8..8 {
+            let account = Account::new(name, crate::auth::Secret::Anyone, Permissions::READ);
+            let mut config = Config::default();
+            let set: Vec<_> = (0..3).filter(|bit| mask & (1 << bit) != 0).collect();
+            for index in &set {
+                let name = Some(name.as_bytes());
+                config.origins.set_at(name, KEYS[*index], (1, 1));
+            }
+            let is_right = match name {
+                "anonymous" | "FTP" => set.is_empty(),
+                "*" => set == [2],
+                _ => set.len() == 1,
+            };
+            let found = mistake_of_secret(&config, &account);
+            assert_eq!(found.is_none(), is_right, "{name} {set:?}: {found:?}");
+            let facts = Facts {
+                config: &config,
+                tls: &TlsDraft::default(),
+                account: Some(&account),
+            };
+            let rows = SECRET_ROWS.iter().enumerate();
+            fired.extend(rows.filter_map(|(index, row)| row.find(&facts).map(|_| index)));
+        }
+    }
+    assert_eq!(fired.len(), SECRET_ROWS.len(), "{fired:?}");
 }
 
 #[test]

@@ -212,7 +212,7 @@ impl Reader<'_> {
                 config.origins.set_at(name, key, place);
             }
         }
-        let all = accounts::all(self.accounts, &mut config.sources);
+        let all = accounts::all(self.accounts, config);
         config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
         self.draft.finish().map_err(|misfit| Wrong {
             at: self.places.get(misfit.key).copied().unwrap_or(0),

@@ -73,23 +73,23 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         ("[[account]]", "f:1:1", "needs a name"),
         (
             "[[account]]\nname = \"ann\"",
-            "f:1:1",
-            "needs password = \"HASH\", password-file = \"FILE\" or pam",
+            "f:2:1",
+            "account.name of ann needs account.password = \"HASH\", or account.password-file = \"FILE\", or",
         ),
         (
             "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
-            "f:1:1",
-            "takes any password",
+            "f:3:1",
+            "account.password-file = \"FILE\" of ftp excludes a name of anonymous clients",
         ),
         (
             "[[account]]\nname = \"*\"\npassword-file = \"x\"",
-            "f:1:1",
-            "is for all whom PAM lets in",
+            "f:3:1",
+            "it is for all users whom PAM lets in",
         ),
         (
             "[[account]]\nname = \"*\"",
-            "f:1:1",
-            "it has pam = \"SERVICE\"",
+            "f:2:1",
+            "needs account.pam = \"SERVICE\"",
         ),
         (
             "[[account]]\npam = \"../x\"",
