@@ -256,6 +256,7 @@ fn addresses_that_no_client_can_use_are_refused() {
 }
 
 #[test]
+#[cfg(feature = "tls")]
 fn what_does_not_fit_together_has_its_place_too() {
     are_said(&[
         ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
