@@ -3,7 +3,7 @@
 //!
 //! A switch holds where it is on, whatever has turned it on; another key holds where it is set.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::{Facts, Term};
@@ -204,6 +204,14 @@ pub(super) const LISTEN_TWICE: Term = term(
     "an address that overlaps it",
     |f| has_overlap(&f.config.listen, &[]),
 );
+pub(super) const LISTEN_NOWHERE: Term =
+    term("listen", "a multicast or broadcast address", "", |f| {
+        f.config.listen.iter().any(is_of_many)
+    });
+pub(super) const TLS_LISTEN_NOWHERE: Term =
+    term("tls.listen", "a multicast or broadcast address", "", |f| {
+        f.tls.listen.iter().any(is_of_many)
+    });
 pub(super) const TLS_LISTEN: Term = term("tls.listen", "tls.listen", "--tls-listen", |f| {
     !f.tls.listen.is_empty()
 });
@@ -269,6 +277,14 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && one.port() == other.port()
         && one.port() != 0
         && (is_any || one == other)
+}
+
+/// Whether an address is that of several hosts.
+fn is_of_many(address: &SocketAddr) -> bool {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    }
 }
 
 /// Whether one of `own` overlaps another of them, or one of `others`.

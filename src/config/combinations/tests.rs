@@ -19,12 +19,15 @@ mod traffic_samples;
 /// Where the row is, over all tables, and what it says.
 type Found = (usize, String);
 
+fn is_typed(line: &&str) -> bool {
+    line.starts_with("--") || line.starts_with("MIOFTPD")
+}
+
 /// What the table says of these lines and options.
 fn found(lines: &[&str]) -> Vec<Found> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     fs::write(directory.path().join("secret"), "secret").unwrap();
-    let is_typed = |line: &&&str| line.starts_with("--") || line.starts_with("MIOFTPD");
     let written: Vec<_> = lines
         .iter()
         .filter(|line| !is_typed(line))
@@ -33,7 +36,7 @@ fn found(lines: &[&str]) -> Vec<Found> {
     fs::write(&path, written.join("\n")).unwrap();
     let read = file::read(&path);
     let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {written:?}"));
-    for option in lines.iter().filter(is_typed) {
+    for option in lines.iter().filter(|line| is_typed(line)) {
         draft.config.origins.set_by_option(option, option);
     }
     let whole = Facts {
@@ -93,6 +96,10 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
         };
         assert!(!text.contains('\n') && text.contains(": "), "{text}");
         fired.insert(*row);
+        // Options are laid over a file here, and so over its accounts.
+        if !lines.iter().any(is_typed) {
+            assert_eq!(all.len(), 1, "{said}: {all:?}");
+        }
         let is_silent = |lines: &[&str]| found(lines).iter().all(|(index, _)| index != row);
         for without in *own {
             let rest: Vec<_> = lines
@@ -117,6 +124,39 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
         .map(|(_, row)| (row.when.key, row.because))
         .collect();
     assert!(missing.is_empty(), "rows without a sample: {missing:?}");
+}
+
+/// The tables of the keys that lines set.
+fn tables(lines: &[&'static str]) -> BTreeSet<&'static str> {
+    let keys = lines.iter().filter_map(|line| line.split_once(" = "));
+    keys.map(|(key, _)| key.split('.').next().unwrap_or(key))
+        .collect()
+}
+
+#[test]
+fn no_row_is_hidden_or_fired_by_keys_that_are_not_its_own() {
+    let with_base = TRAFFIC_SAMPLES
+        .iter()
+        .filter(|sample| sample.base == WRITER);
+    let samples: Vec<_> = with_base.collect();
+    let mut pairs = 0;
+    for (index, one) in samples.iter().enumerate() {
+        for other in samples.iter().take(index) {
+            let (own, others) = (tables(one.own), tables(other.own));
+            if !own.is_disjoint(&others) {
+                continue;
+            }
+            let rows = |lines: &[&str]| -> BTreeSet<usize> {
+                found(lines).into_iter().map(|(index, _)| index).collect()
+            };
+            let apart = [one, other].map(|sample| rows(&[sample.base, sample.own].concat()));
+            let together = rows(&[one.base, one.own, other.own].concat());
+            let expected: BTreeSet<_> = apart.into_iter().flatten().collect();
+            assert_eq!(together, expected, "{:?} {:?}", one.own, other.own);
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 100, "{pairs}");
 }
 
 /// All there can be: an account has the proof that its name asks for, and one alone.

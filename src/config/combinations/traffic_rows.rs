@@ -4,6 +4,7 @@
 #[allow(clippy::wildcard_imports, reason = "they are the words of this table")]
 use super::terms::*;
 use super::{Facts, Row};
+use crate::net::PassiveHost;
 
 pub(super) const TRAFFIC_ROWS: &[Row] = &[
     // What is told of transfers.
@@ -34,6 +35,25 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         TLS_LISTEN,
         &[TLS_LISTEN_TWICE],
         "one process cannot listen at both",
+    ),
+    Row::excludes(LISTEN, &[LISTEN_NOWHERE], "no client can connect there"),
+    Row::excludes(
+        TLS_LISTEN,
+        &[TLS_LISTEN_NOWHERE],
+        "no client can connect there",
+    ),
+    Row::unwise_beside(
+        set!("passive.address", "--passive-address"),
+        &[term(
+            "passive.address",
+            "an address of 127.0.0.0/8",
+            "",
+            |f| {
+                let address = f.config.passive_address.as_ref();
+                matches!(address, Some(PassiveHost::Address(address)) if address.is_loopback())
+            },
+        )],
+        "only clients on this host can connect there",
     ),
     Row::excludes(ALLOW, &[DENY_ALL], "no client could connect"),
     Row::excludes(DENY, &[DENY_EVERYWHERE], "no client could connect"),

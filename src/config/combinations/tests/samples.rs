@@ -12,6 +12,13 @@ pub(super) const ANN: &[&str] = &[
 ];
 pub(super) const DIRECTORY: &str = "directory = '/srv/files'";
 pub(super) const ACCOUNT: &str = "account = [{ name = 'anonymous', permissions = 'all' }]";
+pub(super) const WRITER_TLS: &[&str] = &[DIRECTORY, ACCOUNT, SELF_SIGNED];
+const ANN_TLS: &[&str] = &[DIRECTORY, ANN_ACCOUNT, SELF_SIGNED];
+const ANN_AUTHORITY: &[&str] = &[DIRECTORY, ANN_ACCOUNT, SELF_SIGNED, AUTHORITY];
+const WRITER_FILES: &[&str] = &[DIRECTORY, ACCOUNT, FILES];
+const FILES: &str = "tls.certificate = '/etc/c'\ntls.key = '/etc/k'";
+const ANN_ACCOUNT: &str =
+    "account = [{ name = 'ann', password-file = 'secret', permissions = 'all' }]";
 pub(super) const SELF_SIGNED: &str = "tls.self-signed = true";
 pub(super) const AUTHORITY: &str = "tls.client-authority = 'ca'";
 
@@ -101,14 +108,14 @@ pub(super) const SAMPLES: &[Sample] = &[
     ),
     sample("tls needs directory", &[], &[SELF_SIGNED], DIRECTORY),
     sample(
-        ":3:5: tls.state-directory needs tls.self-signed = true",
-        WRITER,
+        ":5:5: tls.state-directory needs tls.self-signed = true",
+        WRITER_FILES,
         &["tls.state-directory = 's'"],
         SELF_SIGNED,
     ),
     sample(
-        ":3:5: tls.names needs tls.self-signed = true",
-        WRITER,
+        ":5:5: tls.names needs tls.self-signed = true",
+        WRITER_FILES,
         &["tls.names = 'n'"],
         SELF_SIGNED,
     ),
@@ -138,43 +145,43 @@ pub(super) const SAMPLES: &[Sample] = &[
     ),
     sample(
         "tls.client-required = true needs tls.client-authority",
-        WRITER,
+        &[DIRECTORY, ACCOUNT, SELF_SIGNED, "tls.require = 'data'"],
         &["tls.client-required = true"],
         AUTHORITY,
     ),
     sample(
         "tls.client-login = true needs tls.client-authority",
-        ANN,
+        ANN_TLS,
         &["tls.client-login = true"],
         AUTHORITY,
     ),
     sample(
-        ":3:5: tls.client-required = true needs tls.require = \"control\" or \"data\"",
-        ANN,
+        ":5:5: tls.client-required = true needs tls.require = \"control\" or \"data\"",
+        ANN_AUTHORITY,
         &["tls.client-required = true"],
         "tls.require = 'control'",
     ),
     sample(
-        ":3:5: tls.client-required = true needs tls.require = \"control\" or \"data\"",
-        ANN,
+        ":5:5: tls.client-required = true needs tls.require = \"control\" or \"data\"",
+        ANN_AUTHORITY,
         &["tls.client-required = true\ntls.require = 'login'"],
         "",
     ),
     sample(
         "tls.require = \"login\" needs an account with a password",
-        WRITER,
+        WRITER_TLS,
         &["tls.require = 'login'"],
         "",
     ),
     sample(
         "tls.client-authority = \"FILE\" has no effect without tls.client-required = true, or",
-        ANN,
+        ANN_TLS,
         &[AUTHORITY],
         "tls.client-login = true",
     ),
     sample(
         "tls.client-login = true has no effect without an account",
-        WRITER,
+        &[DIRECTORY, ACCOUNT, SELF_SIGNED, AUTHORITY],
         &["tls.client-login = true"],
         "",
     ),

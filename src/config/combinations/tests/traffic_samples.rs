@@ -1,6 +1,6 @@
 //! A configuration for each row about addresses, limits, times, files and what is told of transfers.
 
-use super::samples::{ACCOUNT, READER, Sample, WRITER, sample};
+use super::samples::{ACCOUNT, DIRECTORY, READER, Sample, WRITER, WRITER_TLS, sample};
 
 pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
     sample(
@@ -35,8 +35,26 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
     ),
     sample(
         "tls.listen excludes",
-        WRITER,
+        WRITER_TLS,
         &["tls.listen = '[::1]:21'", "listen = '[::]:21'"],
+        "",
+    ),
+    sample(
+        "listen excludes a multicast or broadcast",
+        WRITER,
+        &["listen = ['127.0.0.1:21', '224.0.0.1:21']"],
+        "",
+    ),
+    sample(
+        "tls.listen excludes a multicast or broadcast",
+        WRITER_TLS,
+        &["tls.listen = ['[ff02::1]:990']"],
+        "",
+    ),
+    sample(
+        "passive.address should not be used with an address of 127.0.0.0/8",
+        WRITER,
+        &["passive.address = '127.0.0.1'"],
         "",
     ),
     sample(
@@ -188,13 +206,13 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
     ),
     sample(
         "tls.key = \"FILE\" should not be used with a directory that contains it",
-        WRITER,
+        &[DIRECTORY, ACCOUNT, "tls.certificate = '/etc/c'"],
         &["tls.key = '/srv/files/d/key'"],
         "",
     ),
     sample(
         "tls.state-directory should not be used with a directory",
-        WRITER,
+        WRITER_TLS,
         &["tls.state-directory = '/srv/files'"],
         "",
     ),
