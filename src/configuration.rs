@@ -22,12 +22,13 @@ pub(crate) const EXAMPLE: &str = {
     ""
 };
 
-/// Reads again what was read at the start; how much is logged is changed here, and what the sandbox
-/// of the start does not allow is said, because these are the program's and not the server's.
+/// Reads again what was read at the start. What the sandbox of the start does not allow is said here,
+/// because it is the program's and not the server's.
 pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
     Arc::new(move || match wish.start() {
-        Ok(start) => {
-            log::set_max_level(start.log);
+        Ok(mut start) => {
+            start.config.log_level = Some(start.log);
+            log_notes(&start);
             for lack in plan.lacking_for(&start.config.plan()) {
                 log::warn!("Until the next start {lack}: the sandbox was made without it");
             }
@@ -35,6 +36,13 @@ pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
         }
         Err(Failure::Wrong(why) | Failure::Unreadable(why)) => Err(why),
     })
+}
+
+/// Says which keys have no effect.
+pub(crate) fn log_notes(start: &Start) {
+    for note in start.config.notes() {
+        log::warn!("{note}");
+    }
 }
 
 /// Says what would be in force, and what would go wrong: exit code 1 where there would be no server.

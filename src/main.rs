@@ -62,6 +62,7 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
 fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {error}");
     let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
+    configuration::log_notes(&start);
     let prepared = prepare(*start.config, wish);
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| Ok(server.run()?));

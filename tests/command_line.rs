@@ -87,6 +87,18 @@ fn wrong_use_names_the_option_and_is_2() {
             &["--passive-address", "256.1.1.1"],
             &["--passive-address", "256.1.1.1"],
         ),
+        (
+            &["--passive-address", "0.0.0.0"],
+            &["--passive-address: no client can connect to 0.0.0.0"],
+        ),
+        (
+            &["--passive-address", "224.0.0.1"],
+            &["no client can connect to 224.0.0.1"],
+        ),
+        (
+            &["--passive-address", "255.255.255.255"],
+            &["no client can connect to 255.255.255.255"],
+        ),
         (&["--log", "loud"], &["--log", "loud", "debug"]),
         (&["--user"], &["--user"]),
     ] {
@@ -298,13 +310,16 @@ fn options_of_tls_that_do_not_fit_together_are_2() {
         (&["--tls-key", "k"], &["--tls-key", "--tls-cert FILE"]),
         (
             &["--tls-cert", "c", "--tls-key", "k", "--tls-self-signed"],
-            &["either --tls-self-signed, or --tls-cert and --tls-key"],
+            &["--tls-self-signed excludes --tls-cert FILE and --tls-key FILE"],
         ),
         (
             &["--tls-cert", "c", "--tls-key", "k", "--state-dir", "d"],
-            &["--state-dir goes with --tls-self-signed"],
+            &["--state-dir needs --tls-self-signed"],
         ),
-        (&["--state-dir", "d"], &["--state-dir", certificate]),
+        (
+            &["--state-dir", "d"],
+            &["--state-dir needs --tls-self-signed"],
+        ),
         (
             &["--tls-listen", "127.0.0.1:0"],
             &["--tls-listen", certificate],

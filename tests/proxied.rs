@@ -345,6 +345,17 @@ fn each_network_is_told_its_own_address() {
 }
 
 #[test]
+fn a_destination_that_is_no_host_is_not_told() {
+    behind(Config::default(), |to, _| {
+        for front in ["0.0.0.0", "224.0.0.1", "255.255.255.255"] {
+            let header = format!("PROXY TCP4 {ALICE} {front} 40000 21\r\n");
+            let reply = login(to, header.as_bytes()).command("PASV", 227);
+            assert!(reply.text().contains("(127,0,77,2,"), "{front}: {reply:?}");
+        }
+    });
+}
+
+#[test]
 fn a_stop_waits_for_no_header() {
     let timings = Timings {
         handshake: DEADLINE * 100,

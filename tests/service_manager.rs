@@ -115,6 +115,84 @@ fn a_reload_that_reads_a_certificate_has_an_end_too() {
 }
 
 #[test]
+#[cfg(feature = "config")]
+fn a_failed_reload_is_in_the_status_until_a_good_one() {
+    let manager = Manager::new();
+    let file = manager.directory.path().join("config.toml");
+    let good = "listen = [\"127.0.0.1:0\"]\n[addresses]\nallow = \"127.0.0.0/8\"\n";
+    std::fs::write(&file, good).unwrap();
+    let mut command = mioftpd(["--config".as_ref(), file.as_os_str()]);
+    command
+        .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
+        .stderr(Stdio::null());
+    let service = Service(command.spawn().unwrap());
+    let ready = manager.hears("READY=1");
+    let mut control = Control::connect(address_in(&ready));
+    let status = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        service.signal(Signal::HUP);
+        manager.hears("RELOADING=1");
+        let message = manager.hears("READY=1");
+        let status = message
+            .lines()
+            .find_map(|line| line.strip_prefix("STATUS="));
+        status.unwrap().to_owned()
+    };
+    for (text, why) in [
+        (
+            "workers = \"x\"",
+            "config.toml:1:11: workers takes a number",
+        ),
+        ("", "addresses.allow"),
+    ] {
+        let said = status(text);
+        assert!(said.starts_with("Serving at 127.0.0.1:"), "{said}");
+        assert!(
+            said.contains("The old configuration stays") && said.contains(why),
+            "{said}"
+        );
+    }
+    let said = status(good);
+    assert!(!said.contains("stays"), "{said}");
+    control.command("NOOP", 200);
+}
+
+#[test]
+#[cfg(all(feature = "config", feature = "tls"))]
+fn a_bad_certificate_is_in_the_status_until_a_good_one() {
+    let manager = Manager::new();
+    let authority = support::certificates::Authority::new();
+    let identity = authority.server("localhost");
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| manager.directory.path().join(name));
+    std::fs::copy(&identity.certificate_file, &cert).unwrap();
+    std::fs::copy(&identity.key_file, &key).unwrap();
+    let mut command = mioftpd(["--listen", "127.0.0.1:0", "--tls-cert"]);
+    command
+        .arg(&cert)
+        .arg("--tls-key")
+        .arg(&key)
+        .arg(manager.directory.path())
+        .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
+        .stderr(Stdio::null());
+    let service = Service(command.spawn().unwrap());
+    manager.hears("READY=1");
+    for (content, is_bad) in [
+        (b"no key".to_vec(), true),
+        (std::fs::read(&identity.key_file).unwrap(), false),
+    ] {
+        std::fs::write(&key, content).unwrap();
+        service.signal(Signal::HUP);
+        manager.hears("RELOADING=1");
+        let message = manager.hears("READY=1");
+        assert_eq!(
+            message.contains("The old certificate stays"),
+            is_bad,
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn the_watchdog_hears_of_a_loop_that_has_nothing_to_do() {
     let manager = Manager::new();
     let service = manager.start(&[("WATCHDOG_USEC", "200000")]);

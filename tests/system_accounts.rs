@@ -330,7 +330,7 @@ fn a_monitor_that_can_start_nothing_is_there_when_it_can_again() {
 #[test]
 fn the_first_account_of_the_system_is_for_the_next_start() {
     let Some(world) = World::new() else { return };
-    let server = world.start("");
+    let server = world.start("[[account]]\nname = \"anonymous\"\n");
     world.write(BOTH);
     server.hang_up();
     let said = server.wait_for_log("The old configuration stays");
@@ -364,5 +364,8 @@ fn it_takes_threads_and_a_service() {
     );
     let (code, said) = run("workers = 0");
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("1 worker or more"), "{said}");
+    assert!(
+        said.contains("account.pam needs workers = 1 or more"),
+        "{said}"
+    );
 }

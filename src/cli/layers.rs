@@ -1,7 +1,7 @@
 //! What was typed, over what the configuration file says, over the defaults.
 //!
-//! The file has to fit together by itself; then each option that was typed takes the place of what
-//! it says. At SIGHUP the same is done again, so that what was typed stays.
+//! Each option that was typed takes the place of what the file says; then it has to go together. At
+//! SIGHUP the same is done again, so that what was typed stays.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 use mioftpd::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
-use mioftpd::config::{Config, password_file};
+use mioftpd::config::{Config, ConfigDraft, password_file};
 
 use super::{Failure, Typed, Usage};
 
@@ -36,93 +36,96 @@ impl Wish {
     pub(crate) fn start(&self) -> Result<Start, Failure> {
         let base = match &self.typed.file {
             Some(path) => read(path)?,
-            None => Start {
-                config: Box::default(),
-                log: LevelFilter::Info,
-            },
+            None => ConfigDraft::default(),
         };
-        let start = self.typed.clone().over(base, self.password.clone())?;
-        if start.config.tls.is_some() && start.config.root.is_none() {
-            let text = "TLS goes with a directory to serve: DIR, or the key directory";
-            return Err(Failure::Wrong(text.to_owned()));
-        }
-        if start.config.greeting.is_some() && start.config.root.is_none() {
-            let text = "greeting goes with a directory to serve: without one the words are fixed";
-            return Err(Failure::Wrong(text.to_owned()));
-        }
-        if start.config.workers == 0 && start.config.accounts.services().next().is_some() {
-            let text = "account.pam goes with 1 worker or more: PAM takes its time";
-            return Err(Failure::Wrong(text.to_owned()));
-        }
-        Ok(start)
+        let draft = self.typed.clone().over(base, self.password.clone())?;
+        let log = draft.log.unwrap_or(LevelFilter::Info);
+        let config = draft.finish().map_err(Failure::Wrong)?;
+        Ok(Start {
+            config: Box::new(config),
+            log,
+        })
     }
 }
 
 #[cfg(feature = "config")]
-fn read(path: &std::path::Path) -> Result<Start, Failure> {
+fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     use mioftpd::config::file::{self, FileError};
 
-    match file::read(path) {
-        Ok(read) => Ok(Start {
-            config: Box::new(read.config),
-            log: read.log.unwrap_or(LevelFilter::Info),
-        }),
-        Err(error @ FileError::Unreadable(..)) => Err(Failure::Unreadable(error.to_string())),
-        Err(error @ FileError::Wrong { .. }) => Err(Failure::Wrong(error.to_string())),
-    }
+    file::read(path).map_err(|error| match error {
+        FileError::Unreadable(..) => Failure::Unreadable(error.to_string()),
+        FileError::Wrong { .. } => Failure::Wrong(error.to_string()),
+    })
 }
 
 #[cfg(not(feature = "config"))]
-fn read(path: &std::path::Path) -> Result<Start, Failure> {
+fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     let path = path.display();
     Err(Failure::Wrong(format!("{path}: this build reads no file")))
 }
 
+/// The keys that options set, where they have other names.
+const KEYS: [(&str, &str); 18] = [
+    ("DIR", "directory"),
+    ("log", "log.level"),
+    ("no-sandbox", "sandbox"),
+    ("passive-address", "passive.address"),
+    ("passive-ports", "passive.ports"),
+    ("state-dir", "tls.state-directory"),
+    ("tls-allow-ccc", "tls.allow-clear"),
+    ("tls-cert", "tls.certificate"),
+    ("tls-client-ca", "tls.client-authority"),
+    ("tls-client-login", "tls.client-login"),
+    ("tls-client-required", "tls.client-required"),
+    ("tls-data-session", "tls.data-session"),
+    ("tls-key", "tls.key"),
+    ("tls-listen", "tls.listen"),
+    ("tls-require", "tls.require"),
+    ("tls-self-signed", "tls.self-signed"),
+    ("writable", "--writable"),
+    ("user", "--user"),
+];
+
+/// The keys that options set under their own names.
+const SAME_KEYS: [&str; 8] = [
+    "listen",
+    "workers",
+    "umask",
+    "run-as",
+    "time-zone",
+    "charset",
+    "allow-fxp",
+    "allow-combine",
+];
+
+/// What an option sets: a key, or what no file can set, which is called as the option is.
+fn key_of(option: &str) -> String {
+    let named = KEYS.iter().find(|(its, _)| *its == option);
+    match named {
+        Some((_, key)) => (*key).to_owned(),
+        None if SAME_KEYS.contains(&option) => option.to_owned(),
+        None => format!("--{option}"),
+    }
+}
+
 impl Typed {
-    /// What was typed to no effect was meant otherwise.
-    fn check(&self, serves: bool) -> Result<(), Usage> {
-        let wrong = |text: &str| Err(Usage(text.to_owned()));
-        if self.is_about_accounts() && !serves {
-            return wrong("--writable, --user and --anonymous go with a DIR to serve");
+    /// Lays it over `base`.
+    fn over(self, base: ConfigDraft, password: Option<OsString>) -> Result<ConfigDraft, Usage> {
+        let ConfigDraft {
+            mut config,
+            mut tls,
+            log,
+        } = base;
+        let origins = &mut config.origins;
+        for option in &self.options {
+            origins.set_by_option(&key_of(option), option);
         }
-        if self.writable && self.user.is_some() && !self.anonymous {
-            return wrong(
-                "--writable is for anonymous clients: add --anonymous, or leave it out; --user may write",
-            );
+        if password.is_some() {
+            origins.set_by_option(PASSWORD_VARIABLE, PASSWORD_VARIABLE);
         }
-        if self.user.as_deref().is_some_and(is_anonymous) {
-            return wrong("--user takes another name: 'anonymous' and 'ftp' take any password");
-        }
-        if self.user.is_none() && self.password_file.is_some() {
-            return wrong("--password-file goes with --user NAME");
-        }
-        Ok(())
-    }
-
-    const fn is_about_accounts(&self) -> bool {
-        self.writable || self.anonymous || self.user.is_some()
-    }
-
-    /// Lays it over `base`, and sees whether it fits.
-    fn over(self, base: Start, password: Option<OsString>) -> Result<Start, Usage> {
-        let Start { mut config, log } = base;
-        let serves = self.root.is_some() || config.root.is_some();
-        self.check(serves)?;
-        if self.is_about_accounts() {
+        if self.writable || self.anonymous || self.user.is_some() {
+            config.accounts = self.accounts(&config.accounts, password)?;
             config.sources.extend(self.password_file.clone());
-            let permissions = if self.writable {
-                Permissions::ALL
-            } else {
-                Permissions::READ
-            };
-            let anonymous = self.anonymous || self.user.is_none();
-            let named = self
-                .user
-                .map(|name| account(name, self.password_file, password));
-            config.accounts = Accounts::new();
-            let anonymous = anonymous.then(|| Account::anonymous(permissions));
-            config.accounts.extend(anonymous);
-            config.accounts.extend(named.transpose()?);
         }
         if !self.listen.is_empty() {
             config.listen = self.listen;
@@ -138,9 +141,26 @@ impl Typed {
         config.sandbox &= !self.no_sandbox;
         config.allow_fxp |= self.allow_fxp;
         config.allow_combine |= self.allow_combine;
-        config.tls = self.tls.over(config.tls.take(), serves)?;
-        let log = self.log.unwrap_or(log);
-        Ok(Start { config, log })
+        self.tls.over(&mut tls);
+        let log = self.log.or(log);
+        Ok(ConfigDraft { config, tls, log })
+    }
+
+    /// Those that take the place of `base`: an anonymous one where it is asked for, or may write and
+    /// is there already.
+    fn accounts(&self, base: &Accounts, password: Option<OsString>) -> Result<Accounts, Usage> {
+        let permissions = if self.writable {
+            Permissions::ALL
+        } else {
+            Permissions::READ
+        };
+        let is_there = || self.user.is_none() && base.get(b"anonymous").is_some();
+        let anonymous = (self.anonymous || is_there()).then(|| Account::anonymous(permissions));
+        let named = match &self.user {
+            None => None,
+            Some(name) => account(name, self.password_file.clone(), password)?,
+        };
+        Ok(anonymous.into_iter().chain(named).collect())
     }
 }
 
@@ -151,21 +171,26 @@ pub(super) fn lay<T>(place: &mut T, typed: Option<T>) {
     }
 }
 
+/// `None` where its password is nowhere.
 fn account(
-    name: Vec<u8>,
+    name: &[u8],
     file: Option<PathBuf>,
     variable: Option<OsString>,
-) -> Result<Account, Usage> {
+) -> Result<Option<Account>, Usage> {
     if name.is_empty() {
         return Err(Usage("--user takes a name".to_owned()));
     }
+    if is_anonymous(name) {
+        let text = "--user takes another name: 'anonymous' and 'ftp' take any password";
+        return Err(Usage(text.to_owned()));
+    }
     let secret = find_secret(file, variable)?;
-    Ok(Account::new(name, secret, Permissions::ALL))
+    Ok(secret.map(|secret| Account::new(name, secret, Permissions::ALL)))
 }
 
 /// From the file, or else from the environment; never from the command line, which everybody on
 /// the machine can read.
-fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Secret, Usage> {
+fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Option<Secret>, Usage> {
     let (secret, origin) = match (file, variable) {
         (Some(path), _) => {
             let origin = format!("--password-file {}", path.display());
@@ -176,11 +201,8 @@ fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Secr
             let secret = password_file::secret(password.as_bytes());
             (secret, PASSWORD_VARIABLE.to_owned())
         }
-        (None, None) => {
-            return Err(Usage(format!(
-                "--user needs a password, in {PASSWORD_VARIABLE} or in --password-file FILE"
-            )));
-        }
+        (None, None) => return Ok(None),
     };
-    secret.map_err(|why| Usage(format!("{origin}: {why}")))
+    let secret = secret.map_err(|why| Usage(format!("{origin}: {why}")))?;
+    Ok(Some(secret))
 }

@@ -6,7 +6,7 @@
 mod layers;
 mod tls;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStringExt;
@@ -17,7 +17,7 @@ pub(crate) use layers::{Start, Wish};
 use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::limits::WORKERS;
-use mioftpd::net::PassiveHost;
+use mioftpd::net::{BadPassiveHost, PassiveHost};
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
@@ -128,6 +128,8 @@ impl From<lexopt::Error> for Failure {
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
 #[derive(Clone, Default)]
 struct Typed {
+    /// All that were typed, by their long names; DIR for what has none.
+    options: Vec<String>,
     file: Option<PathBuf>,
     check: bool,
     listen: Vec<SocketAddr>,
@@ -158,6 +160,10 @@ pub(crate) fn parse(
     let mut typed = Typed::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
+        typed.options.push(match &argument {
+            Value(_) => "DIR".to_owned(),
+            option => option_name(option)?,
+        });
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
@@ -179,7 +185,10 @@ pub(crate) fn parse(
                 let text = format!("one DIR is served, so what is '{root}'?");
                 return Err(Usage(text).into());
             }
-            option => typed.take(&option_name(&option)?, &mut parser)?,
+            _ => {
+                let name = typed.options.last().cloned().unwrap_or_default();
+                typed.take(&name, &mut parser)?;
+            }
         }
     }
     let wish = Wish { typed, password };
@@ -196,6 +205,9 @@ fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
         Short('c') => Ok("config".to_owned()),
         Short('l') => Ok("listen".to_owned()),
         Short('u') => Ok("user".to_owned()),
+        Short('w') => Ok("writable".to_owned()),
+        Short('h') => Ok("help".to_owned()),
+        Short('V') => Ok("version".to_owned()),
         Long(name) => Ok((*name).to_owned()),
         Short(letter) => Err(Usage(format!(
             "no such option: -{letter}; --help lists them"
@@ -231,7 +243,12 @@ impl Typed {
             }
             "passive-address" => {
                 let what = "an IPv4 address or a name, as in 203.0.113.7 or ftp.example.com";
-                self.passive_address = Some(value(parser, name, what)?);
+                let typed = parser.value()?;
+                let host = typed.to_string_lossy().parse();
+                self.passive_address = Some(host.map_err(|error| match error {
+                    BadPassiveHost::Neither => wrong_value(name, what, &typed),
+                    BadPassiveHost::Unusable(_) => Usage(format!("--{name}: {error}")),
+                })?);
             }
             "time-zone" => {
                 self.zone = Some(value(parser, name, "UTC, or an offset as in +02:00")?);
@@ -271,10 +288,14 @@ impl Typed {
 fn value<T: FromStr>(parser: &mut lexopt::Parser, name: &str, what: &str) -> Result<T, Usage> {
     let typed = parser.value()?;
     let parsed = typed.to_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| Usage(format!("--{name} takes {what}, not '{}'", typed.display())))
+    parsed.ok_or_else(|| wrong_value(name, what, &typed))
 }
 
-fn log_level(typed: &std::ffi::OsStr) -> Result<LevelFilter, Usage> {
+fn wrong_value(name: &str, what: &str, typed: &OsStr) -> Usage {
+    Usage(format!("--{name} takes {what}, not '{}'", typed.display()))
+}
+
+fn log_level(typed: &OsStr) -> Result<LevelFilter, Usage> {
     match typed.to_str() {
         Some("error") => Ok(LevelFilter::Error),
         Some("warn") => Ok(LevelFilter::Warn),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mioftpd::config::{Certificate, ClientAuthority, TlsConfig, own_names};
+use mioftpd::config::TlsDraft;
 use mioftpd::net::DataSession;
 use mioftpd::session::TlsRequired;
 
@@ -25,8 +25,6 @@ pub(super) struct Typed {
     client_required: bool,
     client_login: bool,
     allow_clear: bool,
-    /// The first option that was typed, for what is said where none may be.
-    first: Option<String>,
 }
 
 impl Typed {
@@ -53,105 +51,28 @@ impl Typed {
             "tls-allow-ccc" => self.allow_clear = true,
             _ => return Ok(false),
         }
-        self.first.get_or_insert_with(|| name.to_owned());
         Ok(true)
     }
 
-    /// Lays it over what the file says, and sees whether it fits together.
-    pub(super) fn over(
-        self,
-        base: Option<TlsConfig>,
-        serves: bool,
-    ) -> Result<Option<TlsConfig>, Usage> {
-        let Some(first) = self.first.clone() else {
-            return Ok(base);
-        };
-        let wrong = |text: String| Err(Usage(text));
-        if !cfg!(feature = "tls") {
-            return wrong(format!(
-                "--{first}: this build has no TLS; build it with --features tls"
-            ));
+    /// Lays it over what the file says. A certificate that was typed takes the place of all that the
+    /// file says of one.
+    pub(super) fn over(self, base: &mut TlsDraft) {
+        if self.certificate.is_some() || self.key.is_some() {
+            (base.certificate, base.key) = (self.certificate, self.key);
+            (base.self_signed, base.state, base.names) = (false, None, None);
+        } else if self.self_signed {
+            (base.certificate, base.key, base.names) = (None, None, None);
         }
-        if !serves {
-            return wrong(format!("--{first} goes with a DIR to serve"));
+        base.self_signed |= self.self_signed;
+        lay(&mut base.state, self.state.map(Some));
+        if !self.listen.is_empty() {
+            base.listen = self.listen;
         }
-        let (certificate, listen, mut policy, mut data_session, clients) = match base {
-            Some(base) => (
-                Some(base.certificate),
-                base.listen,
-                base.policy,
-                base.data_session,
-                base.clients,
-            ),
-            None => Default::default(),
-        };
-        let mut clients = match self.client_authority.clone() {
-            None => clients,
-            Some(file) => Some(ClientAuthority {
-                file,
-                required: clients.is_some_and(|clients| clients.required),
-            }),
-        };
-        if clients.is_none() && (self.client_required || self.client_login) {
-            let text = "--tls-client-required and --tls-client-login go with --tls-client-ca FILE";
-            return wrong(text.to_owned());
-        }
-        if let Some(clients) = &mut clients {
-            clients.required |= self.client_required;
-        }
-        lay(&mut policy.require, self.require);
-        policy.allow_clear |= self.allow_clear;
-        policy.certificate_login |= self.client_login;
-        lay(&mut data_session, self.data_session);
-        let listen = if self.listen.is_empty() {
-            listen
-        } else {
-            self.listen.clone()
-        };
-        Ok(Some(TlsConfig {
-            certificate: self.certificate(certificate, &listen, &first)?,
-            listen,
-            policy,
-            data_session,
-            clients,
-        }))
+        lay(&mut base.policy.require, self.require);
+        base.policy.allow_clear |= self.allow_clear;
+        base.policy.certificate_login |= self.client_login;
+        lay(&mut base.data_session, self.data_session);
+        lay(&mut base.client_authority, self.client_authority.map(Some));
+        base.client_required |= self.client_required;
     }
-
-    fn certificate(
-        self,
-        base: Option<Certificate>,
-        listen: &[SocketAddr],
-        first: &str,
-    ) -> Result<Certificate, Usage> {
-        match (self.certificate, self.key, self.self_signed) {
-            (Some(certificate), Some(key), false) if self.state.is_none() => {
-                Ok(Certificate::Files { certificate, key })
-            }
-            (None, None, true) => Ok(Certificate::SelfSigned {
-                names: own_names(listen),
-                state: self.state,
-            }),
-            (Some(_), None, false) => Err(Usage("--tls-cert goes with --tls-key FILE".to_owned())),
-            (None, Some(_), false) => Err(Usage("--tls-key goes with --tls-cert FILE".to_owned())),
-            (None, None, false) => match (base, self.state) {
-                (Some(Certificate::SelfSigned { names, .. }), Some(state)) => {
-                    let state = Some(state);
-                    Ok(Certificate::SelfSigned { state, names })
-                }
-                (Some(base), None) => Ok(base),
-                (Some(_), Some(_)) => Err(needs_self_signed()),
-                (None, _) => Err(Usage(format!(
-                    "--{first} needs --tls-cert FILE and --tls-key FILE, or --tls-self-signed"
-                ))),
-            },
-            (_, _, false) => Err(needs_self_signed()),
-            (_, _, true) => Err(Usage(
-                "either --tls-self-signed, or --tls-cert and --tls-key".to_owned(),
-            )),
-        }
-    }
-}
-
-fn needs_self_signed() -> Usage {
-    Usage("--state-dir goes with --tls-self-signed".to_owned())
 }

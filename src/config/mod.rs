@@ -3,14 +3,20 @@
 //! Plain data with the defaults of the command line; [`Server::bind`](crate::Server::bind) checks
 //! and uses it. Made by `cli` for the binary, or by a host program.
 
+mod combinations;
+mod draft;
 #[cfg(feature = "config")]
 pub mod file;
+pub(crate) mod losses;
+mod origins;
 pub mod password_file;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
 
 use crate::auth::{Account, Accounts, Permissions};
 use crate::limits::{self, Throttling, Timings};
@@ -22,6 +28,9 @@ use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs, resolver_paths};
 use crate::session::SecurityPolicy;
 use crate::storage::{Durability, Umask};
+pub(crate) use combinations::overlap;
+pub use draft::{ConfigDraft, TlsDraft};
+pub use origins::Origins;
 
 /// The port where a server listens that is told nothing else.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -120,6 +129,11 @@ pub struct Config {
     pub timings: Timings,
     /// Files that this was read from, and will be again: the sandbox leaves them readable.
     pub sources: Vec<PathBuf>,
+    /// Where its keys were set. A reload refuses a file that no longer sets what closed something.
+    pub origins: Origins,
+    /// How much is logged once a reload has brought this into force; `None`: as before. A start does
+    /// not look at it, and a host program has its own log.
+    pub log_level: Option<LevelFilter>,
 }
 
 /// How connections are secured.
@@ -181,7 +195,8 @@ pub enum Certificate {
     SelfSigned {
         /// Where it is kept for the next start; `None`: nowhere.
         state: Option<PathBuf>,
-        /// The host's names and addresses; clients look at the first one least.
+        /// The host's names and addresses, of which clients look at the first one least: one that is
+        /// kept and names others is made anew. Empty: what the host is called when it is made.
         names: Vec<String>,
     },
 }
@@ -255,6 +270,8 @@ impl Default for Config {
             events: Events::default(),
             timings: Timings::default(),
             sources: Vec::new(),
+            origins: Origins::default(),
+            log_level: None,
         }
     }
 }
@@ -277,6 +294,17 @@ impl Config {
         roots.sort_unstable();
         roots.dedup();
         roots
+    }
+
+    /// What contradicts itself, or leaves open what it was to close. A file or a command line with one
+    /// is refused; a host program may ask.
+    pub fn mistakes(&self) -> Vec<String> {
+        combinations::mistakes(self, &TlsDraft::of(self.tls.clone()))
+    }
+
+    /// Which keys have no effect, or another than is wanted, beside the others; for the log.
+    pub fn notes(&self) -> Vec<String> {
+        combinations::notes(self, &TlsDraft::of(self.tls.clone()))
     }
 
     /// Whether a passive address is a name, which is looked up now and then.

@@ -4,15 +4,12 @@
 //! A hash begins with `$`, and so no password does. A file is read again at SIGHUP, so it has to be
 //! one that can be: nobody waits for the other end of a pipe.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-
-use rustix::fs::OFlags;
 
 use crate::auth::{Password, Secret};
 use crate::limits::PASSWORD_FILE_BYTES;
+use crate::storage::open_operator_file;
 
 /// What editors of another system put before a text, to say that it is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -52,16 +49,9 @@ pub fn secret(text: &[u8]) -> Result<Secret, String> {
 }
 
 fn first_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let at_once = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(at_once)
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("this is no regular file"));
-    }
     let mut bytes = Vec::new();
-    file.take(PASSWORD_FILE_BYTES as u64)
+    open_operator_file(path)?
+        .take(PASSWORD_FILE_BYTES as u64)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
 }

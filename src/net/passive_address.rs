@@ -29,13 +29,45 @@ impl From<Ipv4Addr> for PassiveHost {
     }
 }
 
+/// Why a text is no [`PassiveHost`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadPassiveHost {
+    /// It is neither an IPv4 address nor a name.
+    Neither,
+    /// No client can connect to this address.
+    Unusable(Ipv4Addr),
+}
+
+impl fmt::Display for BadPassiveHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Neither => f.write_str("it is neither an IPv4 address nor a name"),
+            Self::Unusable(address) => write!(
+                f,
+                "no client can connect to {address}; write the address of one host, as in 203.0.113.7"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for BadPassiveHost {}
+
+/// Whether an address is that of one host: not "this network" (0.0.0.0/8, RFC 1122 §3.2.1.3), multicast
+/// or broadcast.
+pub const fn is_of_a_host(address: Ipv4Addr) -> bool {
+    let [first, ..] = address.octets();
+    first != 0 && !address.is_multicast() && !address.is_broadcast()
+}
+
 impl FromStr for PassiveHost {
-    type Err = ();
+    type Err = BadPassiveHost;
 
     /// A name has letters in its last label; so a mistyped address is not taken for one.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Address(address));
+    fn from_str(text: &str) -> Result<Self, BadPassiveHost> {
+        match text.parse() {
+            Ok(address) if is_of_a_host(address) => return Ok(Self::Address(address)),
+            Ok(address) => return Err(BadPassiveHost::Unusable(address)),
+            Err(_) => {}
         }
         let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let is_label =
@@ -45,7 +77,9 @@ impl FromStr for PassiveHost {
         let is_name = name.len() <= 253
             && name.split('.').all(is_label)
             && last.bytes().any(|byte| byte.is_ascii_alphabetic());
-        is_name.then(|| Self::Name(text.to_owned())).ok_or(())
+        is_name
+            .then(|| Self::Name(text.to_owned()))
+            .ok_or(BadPassiveHost::Neither)
     }
 }
 
@@ -178,7 +212,8 @@ impl From<PassiveHost> for Host {
 impl Host {
     fn address(&mut self, now: Instant) -> Option<Ipv4Addr> {
         match self {
-            Self::Address(address) => Some(*address),
+            // A host program may have said anything.
+            Self::Address(address) => Some(*address).filter(|address| is_of_a_host(*address)),
             Self::Name(name) => {
                 if matches!(name.lookup, Lookup::Rests(until) if until <= now) {
                     name.lookup = Lookup::Wanted;
@@ -236,7 +271,38 @@ mod tests {
             &long,
             &label,
         ] {
-            assert_eq!(wrong.parse::<PassiveHost>(), Err(()), "{wrong}");
+            let parsed = wrong.parse::<PassiveHost>();
+            assert_eq!(parsed, Err(BadPassiveHost::Neither), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_no_host_are_refused_and_never_told() {
+        let unusable = [
+            "0.0.0.0",
+            "0.255.255.255",
+            "224.0.0.0",
+            "239.255.255.255",
+            "255.255.255.255",
+        ];
+        for text in unusable {
+            let address: Ipv4Addr = text.parse().unwrap();
+            assert_eq!(
+                text.parse::<PassiveHost>(),
+                Err(BadPassiveHost::Unusable(address))
+            );
+            let host = PassiveHost::Address(address);
+            let mut addresses = PassiveAddresses::new(Vec::new(), Some(host), true);
+            assert_eq!(told(&mut addresses, "192.0.2.1"), None, "{text}");
+        }
+        for text in [
+            "1.0.0.0",
+            "127.0.0.1",
+            "169.254.1.1",
+            "223.255.255.255",
+            "240.0.0.1",
+        ] {
+            assert!(text.parse::<PassiveHost>().is_ok(), "{text}");
         }
     }
 

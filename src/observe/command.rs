@@ -6,6 +6,8 @@
 //! has started. The calls here wait; they are for a thread of its own.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -15,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::record::TransferRecord;
@@ -52,15 +55,22 @@ pub(super) enum Ended {
 pub(super) fn check(program: &Path) -> Result<(), String> {
     let shown = program.display();
     if !program.is_absolute() {
-        return Err(format!("the event command {shown} is not an absolute path"));
+        return Err(format!("events.command: {shown} is not an absolute path"));
     }
-    access(program, Access::EXEC_OK)
-        .map_err(|error| format!("the event command {shown} cannot be run: {error}"))
+    let cannot = |why: &dyn fmt::Display| format!("events.command: {shown} cannot be run: {why}");
+    let kind = fs::metadata(program).map_err(|error| cannot(&error))?;
+    if !kind.is_file() {
+        return Err(cannot(&"it is no file; name a program"));
+    }
+    access(program, Access::EXEC_OK).map_err(|error| match error {
+        Errno::ACCESS => cannot(&"it may not be executed; try chmod +x"),
+        error => cannot(&error),
+    })
 }
 
 /// Whether a filter (seccomp) decides which system calls this process may make.
 pub(super) fn is_filtered() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mode = status
         .lines()
         .find_map(|line| line.strip_prefix("Seccomp:"));

@@ -5,8 +5,10 @@
 //! too much is left out, and said. What an account stored is read through that account's files.
 
 use std::ffi::OsString;
+use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,15 +75,21 @@ impl Events {
         }
     }
 
-    /// Whether it can be as it is wanted, or why not.
+    /// Whether it can be as it is wanted, or why not. A socket may come later.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.digest && !cfg!(feature = "digests") {
             let text = "this build has no digests for events; build it with --features digests";
             return Err(text.to_owned());
         }
-        match self.command.first() {
-            None => Ok(()),
-            Some(program) => command::check(Path::new(program)),
+        if let Some(program) = self.command.first() {
+            command::check(Path::new(program))?;
+        }
+        match &self.socket {
+            Some(path) if fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket()) => {
+                let shown = path.display();
+                Err(format!("events.socket: {shown} is there, and is no socket"))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -13,6 +13,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
 use super::complaints::Complaints;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
@@ -186,11 +188,17 @@ impl Open {
 
 /// Readable for the group, as logs are: the names of files can be private.
 fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let at_once = OFlags::NONBLOCK;
+    let file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o640)
-        .open(path)
+        .custom_flags(at_once.bits().cast_signed())
+        .open(path)?;
+    // A pipe that no program reads is an error now; one that is read slowly is waited for.
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags.difference(at_once))?;
+    Ok(file)
 }
 
 #[cfg(test)]

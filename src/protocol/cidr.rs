@@ -25,6 +25,26 @@ impl Cidr {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
     }
+
+    /// Whether all addresses of the other one are in it.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.first)
+    }
+
+    /// Whether an address is in both.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    /// Whether all addresses of its family are in it.
+    pub const fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+
+    /// Whether its addresses are of IPv4.
+    pub const fn is_ipv4(&self) -> bool {
+        self.first.is_ipv4()
+    }
 }
 
 /// How many bits the addresses of this family have.

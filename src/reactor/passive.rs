@@ -18,7 +18,7 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
-use crate::net::Stream as _;
+use crate::net::{Stream as _, is_of_a_host};
 use crate::session::{Deadline, Report};
 
 impl Connection {
@@ -36,6 +36,12 @@ impl Connection {
 
     fn try_to_listen(&mut self, services: &mut Services) -> io::Result<SocketAddr> {
         let here = self.stream.local_address()?;
+        let told = self.told_address(services);
+        let known = told.unwrap_or_else(|| here.ip());
+        if is_nowhere(known) {
+            let text = format!("no client can connect to {known}; set passive.address");
+            return Err(io::Error::other(text));
+        }
         let token = Socket::Passive(self.key()).to_token();
         let network = services.network.as_mut();
         let (listener, lease) = services.passive_ports.listen(network, here, token)?;
@@ -44,7 +50,7 @@ impl Connection {
         data.link = Link::Listening(listener, lease, None);
         data.ready = Latch::default();
         self.restart_arrival_clock(services.settings.timings.data_connect, services);
-        if let Some(told) = self.told_address(services) {
+        if let Some(told) = told {
             address.set_ip(told);
         }
         Ok(address)
@@ -83,7 +89,15 @@ impl Connection {
         let set = services.passive_addresses.of(self.peer.ip(), services.now);
         let in_front = self.destination.map(|address| address.ip());
         set.map(IpAddr::V4)
-            .or_else(|| in_front.filter(IpAddr::is_ipv4))
+            .or_else(|| in_front.filter(|address| address.is_ipv4() && !is_nowhere(*address)))
+    }
+}
+
+/// Whether no client can connect to an address: a proxy may have told it, or an inherited socket.
+const fn is_nowhere(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !is_of_a_host(address),
+        IpAddr::V6(address) => address.is_unspecified() || address.is_multicast(),
     }
 }
 

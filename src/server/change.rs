@@ -23,8 +23,12 @@ impl Server {
             self.reactor.records().reopen();
             self.reload.begin(present());
         }
-        if let Some(found) = self.reload.take(present) {
-            self.change(found);
+        match self.reload.take(present) {
+            Some(Ok(found)) => self.change(found),
+            Some(Err(error)) => self.complain(&format!(
+                "The old configuration stays, because the new one is no good: {error}"
+            )),
+            None => {}
         }
         let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
         if self.manager.awaits_reload() && is_over {
@@ -32,13 +36,26 @@ impl Server {
         }
     }
 
+    /// The mistake is in the log, and in the status until a good reload.
+    fn complain(&mut self, mistake: &str) {
+        log::error!("{mistake}");
+        self.mistake = Some(mistake.to_owned());
+    }
+
     /// Goes on with another configuration.
     fn change(&mut self, found: Found) {
         let Found {
             mut config,
             acceptor,
+            bad_certificate,
             homes,
         } = found;
+        self.mistake = None;
+        if let Some(error) = bad_certificate {
+            self.complain(&format!(
+                "The old certificate stays, because the new one is no good: {error}"
+            ));
+        }
         config.accounts.succeed(&self.config.accounts);
         if let Some(acceptor) = acceptor {
             self.acceptor = Some(acceptor.clone());
@@ -60,6 +77,9 @@ impl Server {
             passive_addresses: passive_addresses_for(&config),
             proxies: config.proxies.clone(),
         });
+        if let Some(level) = config.log_level {
+            log::set_max_level(level);
+        }
         self.config = config;
         log::info!("The configuration was read again");
     }

@@ -8,14 +8,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::lacks_ipv6;
 use super::{mode, tls, workers};
 use crate::capacity;
-use crate::config::{Certificate, Config, TlsConfig};
+use crate::config::{Certificate, Config, TlsConfig, overlap};
 use crate::net::tls::kept_files;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
@@ -43,7 +43,8 @@ impl fmt::Display for Finding {
 
 /// All that is found; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let notes = config.mistakes().into_iter().chain(config.notes());
+    let mut findings: Vec<_> = notes.map(Finding::Note).collect();
     for (seen, root) in config.roots() {
         let may_write = config.accounts.may_write(seen);
         findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));
@@ -56,6 +57,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
     let events = config.events.check();
     findings.extend(events.err().map(Finding::Failure));
+    findings.extend(config.events.socket.as_deref().and_then(look_at_socket));
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     } else if config.run_as.is_some() && !rustix::process::geteuid().is_root() {
@@ -100,7 +102,10 @@ fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<
 }
 
 fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<_> = tls::look_at_names(config)
+        .map(Finding::Note)
+        .into_iter()
+        .collect();
     let mut config = config.clone();
     if let Certificate::SelfSigned { state, names } = &config.certificate {
         let files = state.as_deref().map(kept_files);
@@ -139,24 +144,30 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
 
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
-    if file.is_dir() {
-        let text = format!(
-            "cannot open the transfer log {}: it is a directory",
-            file.display()
-        );
-        return Some(Finding::Failure(text));
-    }
-    let (place, wanted) = if file.exists() {
-        (file, Access::WRITE_OK)
-    } else {
-        let parent = file.parent().filter(|parent| *parent != Path::new(""));
-        let needed = Access::WRITE_OK | Access::EXEC_OK;
-        (parent.unwrap_or_else(|| Path::new(".")), needed)
+    let failure = |error: &dyn fmt::Display| {
+        let text = format!("cannot open the transfer log {}: {error}", file.display());
+        Some(Finding::Failure(text))
     };
-    let error = rustix::fs::access(place, wanted).err()?;
-    let file = file.display();
-    let text = format!("cannot open the transfer log {file}: {error}");
-    Some(Finding::Failure(text))
+    if file.is_dir() {
+        return failure(&"it is a directory");
+    }
+    if file.exists() {
+        // It tells of sockets, and of pipes that no program reads, and changes nothing.
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        return failure(&rustix::fs::open(file, flags, Mode::empty()).err()?);
+    }
+    let parent = file.parent().filter(|parent| *parent != Path::new(""));
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    failure(&rustix::fs::access(parent, wanted).err()?)
+}
+
+/// Whether there is a socket, where the server does not make it.
+fn look_at_socket(path: &Path) -> Option<Finding> {
+    let shown = path.display();
+    let error = std::fs::metadata(path).err()?;
+    let text = format!("events.socket: {shown} is not there yet: {error}");
+    Some(Finding::Note(text))
 }
 
 /// Whether PAM has what it is asked by: where not, its service `other` denies everybody.
@@ -207,15 +218,6 @@ fn look_at_addresses(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether one process cannot listen at both.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.is_ipv4() == other.is_ipv4()
-        && one.port() == other.port()
-        && one.port() != 0
-        && (is_any || one == other)
-}
-
 /// Takes the address and lets it go, without being seen there: nothing listens.
 fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
     let family = if address.is_ipv4() {
@@ -229,25 +231,4 @@ fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_overlap_as_the_kernel_has_it() {
-        for (one, other, expected) in [
-            ("127.0.0.1:21", "127.0.0.1:21", true),
-            ("0.0.0.0:21", "127.0.0.1:21", true),
-            ("127.0.0.1:21", "127.0.0.1:22", false),
-            ("127.0.0.1:21", "127.0.0.2:21", false),
-            ("127.0.0.1:0", "127.0.0.1:0", false),
-            ("[::]:21", "0.0.0.0:21", false),
-            ("[::]:21", "[::1]:21", true),
-        ] {
-            let overlaps = overlap(one.parse().unwrap(), other.parse().unwrap());
-            assert_eq!(overlaps, expected, "{one} {other}");
-        }
-    }
 }

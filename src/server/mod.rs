@@ -110,6 +110,8 @@ pub struct Server {
     /// Asked for once, while nobody makes files.
     umask: Umask,
     manager: ServiceManager,
+    /// What was wrong with the last reload, if something was.
+    mistake: Option<String>,
     resolver: Resolver,
     handle: Handle,
     later: Option<Later>,
@@ -161,9 +163,11 @@ impl Server {
     }
 
     /// As [`bind_with_signals`](Self::bind_with_signals), and at SIGHUP it takes what `source` says
-    /// then: who may log in, limits, times, what is refused, what TLS is for. Who is logged in
-    /// stays so; everything else counts from the next command on. Where it listens, what it
-    /// serves and its threads cannot change; the log says so where they are said to.
+    /// then: who may log in, limits, times, what is refused, what TLS is for. What comes from a file
+    /// that no longer sets a key that closed something is refused, by its
+    /// [origins](crate::config::Origins). Who is logged in stays so; everything else counts from the
+    /// next command on. Where it listens, what it serves and its threads cannot change; the log says
+    /// so where they are said to.
     ///
     /// Where it may, it starts [monitors](Config::monitors) with the rights that this process has
     /// still.
@@ -242,6 +246,7 @@ impl Server {
             usages: opened.usages,
             umask,
             manager: ServiceManager::none(),
+            mistake: None,
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
             later: Some(Later {
@@ -313,7 +318,11 @@ impl Server {
 
     fn status(&self) -> String {
         let addresses = [self.addresses(), self.secure_addresses()].concat();
-        format!("Serving at {}", listening::shown(&addresses))
+        let serving = format!("Serving at {}", listening::shown(&addresses));
+        match &self.mistake {
+            None => serving,
+            Some(mistake) => format!("{serving}. {mistake}"),
+        }
     }
 
     /// Has names looked up that are wanted, and takes what came of those that were.

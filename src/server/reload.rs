@@ -4,14 +4,14 @@
 //! place of the old when it is good, and the old stays, with a word in the log, when it is not.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use super::homes::Usages;
 use super::{homes, tls};
-use crate::config::Config;
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
+use crate::config::{Config, losses};
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) config: Config,
     /// What secures connections from now on; `None`: as before.
     pub(super) acceptor: Option<Acceptor>,
+    /// Why the certificate stays the old one, where a new one is no good.
+    pub(super) bad_certificate: Option<String>,
     /// Which files each account sees from now on, and what is counted of them; `None`: as before.
     pub(super) homes: Option<(Homes, Usages)>,
 }
@@ -81,6 +83,7 @@ impl Reload {
 
     fn start(&self, present: Present) -> State {
         let (sender, found) = channel();
+        let unread = Sender::clone(&sender);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
             .name("reload".to_owned())
@@ -90,41 +93,43 @@ impl Reload {
             let _ = sender.send(find(&source, &present));
             waker();
         });
-        match spawned {
-            Ok(_) => State::Reading(found),
-            Err(error) => {
-                log::error!("Cannot read the files again: {error}");
-                State::Idle
-            }
+        if let Err(error) = spawned {
+            // It is found as whatever is wrong with the files.
+            let _ = unread.send(Err(format!("no thread can be started to read it: {error}")));
         }
+        State::Reading(found)
     }
 
-    /// What has been found, if something has and is good; and it is read once more, after `present`,
-    /// if that was asked for meanwhile.
-    pub(super) fn take(&mut self, present: impl FnOnce() -> Present) -> Option<Found> {
+    /// What has been found, if something has, or why it is no good; and it is read once more, after
+    /// `present`, if that was asked for meanwhile.
+    pub(super) fn take(
+        &mut self,
+        present: impl FnOnce() -> Present,
+    ) -> Option<Result<Found, String>> {
         let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
             return None;
         };
         let found = match receiver.try_recv() {
             Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => None,
-            Ok(found) => Some(found),
+            Err(TryRecvError::Disconnected) => Err("nothing was read".to_owned()),
+            Ok(found) => found,
         };
         if let State::Stale(_) = std::mem::replace(&mut self.state, State::Idle) {
             self.begin(present());
         }
-        match found? {
-            Ok(found) => Some(found),
-            Err(error) => {
-                log::error!("The old configuration stays, because the new one is no good: {error}");
-                None
-            }
-        }
+        Some(found)
     }
 }
 
 fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     let mut config = source()?;
+    let losses = losses::losses(&present.config, &config);
+    if let Some(why) = losses::refusal(&losses, &config) {
+        return Err(why);
+    }
+    for loss in losses {
+        log::warn!("{}", loss.warning());
+    }
     for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
         log::warn!("{key} has changed, which is for the next start: until then it stays");
     }
@@ -133,7 +138,7 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
             "account.pam: what asks PAM is started with the server, for its first such account";
         return Err(text.to_owned());
     }
-    let acceptor = find_acceptor(&config, present)?;
+    let (acceptor, bad_certificate) = find_acceptor(&config, present)?;
     let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
         Some(homes::reopen(&config, &present.usages)?)
     } else {
@@ -142,22 +147,23 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     Ok(Found {
         config,
         acceptor,
+        bad_certificate,
         homes,
     })
 }
 
 /// A new certificate that is no good is no reason to do without the rest of the configuration,
 /// unless there is no old one.
-fn find_acceptor(config: &Config, present: &Present) -> Result<Option<Acceptor>, String> {
+fn find_acceptor(
+    config: &Config,
+    present: &Present,
+) -> Result<(Option<Acceptor>, Option<String>), String> {
     let Some(tls) = &config.tls else {
-        return Ok(None);
+        return Ok((None, None));
     };
     match tls::load(tls, present.acceptor.as_ref(), present.now) {
-        Ok(acceptor) => Ok(Some(acceptor)),
-        Err(error) if present.acceptor.is_some() => {
-            log::error!("The old certificate stays, because the new one is no good: {error}");
-            Ok(None)
-        }
+        Ok(acceptor) => Ok((Some(acceptor), None)),
+        Err(error) if present.acceptor.is_some() => Ok((None, Some(error.to_string()))),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -5,12 +5,12 @@
 //! comes back through a channel, and the loop is woken for it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::limits::RESOLVER_STACK_BYTES;
-use crate::net::Waker;
+use crate::net::{Waker, is_of_a_host};
 
 /// A name, and what came of looking it up.
 pub(super) struct Found {
@@ -67,11 +67,51 @@ impl Resolver {
 }
 
 fn resolve(name: &str) -> io::Result<Ipv4Addr> {
-    let addresses = (name, 0).to_socket_addrs()?;
-    let mut v4 = addresses.filter_map(|address| match address.ip() {
+    first_usable((name, 0).to_socket_addrs()?)
+}
+
+/// The first address that a client can connect to.
+fn first_usable(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Ipv4Addr> {
+    let v4 = addresses.filter_map(|address| match address.ip() {
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,
     });
-    v4.next()
-        .ok_or_else(|| io::Error::other("it has no IPv4 address"))
+    let mut refused = None;
+    for address in v4 {
+        if is_of_a_host(address) {
+            return Ok(address);
+        }
+        refused = Some(address);
+    }
+    Err(match refused {
+        Some(address) => {
+            io::Error::other(format!("it is {address}, which no client can connect to"))
+        }
+        None => io::Error::other("it has no IPv4 address"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_no_host_is_as_one_that_is_not_known() {
+        let first = |texts: &[&str]| {
+            let addresses = texts
+                .iter()
+                .map(|text| (text.parse::<IpAddr>().unwrap(), 0).into());
+            first_usable(addresses.collect::<Vec<_>>().into_iter())
+        };
+        let usable = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(first(&["::1", "0.0.0.0", "192.0.2.1"]).unwrap(), usable);
+        for text in ["0.0.0.0", "224.0.0.1", "255.255.255.255"] {
+            let error = first(&[text, "::1"]).unwrap_err().to_string();
+            assert!(
+                error.contains(text) && error.contains("no client"),
+                "{error}"
+            );
+        }
+        assert!(first(&["::1"]).unwrap_err().to_string().contains("no IPv4"));
+    }
 }

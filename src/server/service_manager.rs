@@ -90,6 +90,8 @@ impl ServiceManager {
     pub(super) fn ready(&mut self, status: &str) {
         if matches!(self.state, State::Starting | State::Reloading) {
             self.state = State::Serving;
+            // A line break would begin another field.
+            let status = status.replace(char::is_control, " ");
             self.say(format!("READY=1\nSTATUS={status}\n"));
         }
     }
@@ -251,7 +253,7 @@ mod tests {
         manager.ready("a");
         manager.reloading();
         assert!(manager.awaits_reload());
-        manager.ready("b");
+        manager.ready("b\nSTOPPING=1");
         manager.stopping();
         manager.stopping();
         manager.ready("c");
@@ -260,6 +262,7 @@ mod tests {
         let first: Vec<_> = heard.iter().map(|m| m.lines().next().unwrap()).collect();
         assert_eq!(first, ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
         assert!(heard[0].contains("STATUS=a\n"));
+        assert!(heard[2].ends_with("STATUS=b STOPPING=1\n"), "{heard:?}");
         let micros = heard[1]
             .lines()
             .find_map(|l| l.strip_prefix("MONOTONIC_USEC="));

@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use crate::config::{Certificate, TlsConfig};
+use crate::config::{Certificate, TlsConfig, own_names};
 use crate::net::tls::{
-    Acceptor, ClientCertificates, Credentials, CredentialsError, Origin, SelfSigned,
+    Acceptor, ClientCertificates, Credentials, CredentialsError, Names, Origin, SelfSigned,
 };
 
 /// Why there is nothing to secure connections with.
@@ -59,15 +59,52 @@ fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
             Ok(credentials)
         }
         Certificate::SelfSigned { state, names } => {
-            let made = SelfSigned::load_or_make(state.as_deref(), names, now);
+            let own = own_names(&config.listen);
+            let wanted = match names.as_slice() {
+                [] => Names::Usual(&own),
+                names => Names::Chosen(names),
+            };
+            let made = SelfSigned::load_or_make(state.as_deref(), wanted, now);
             let SelfSigned {
                 credentials,
                 origin,
             } = made.map_err(unusable)?;
-            if origin == Origin::Renewed {
-                log::warn!("The certificate that was kept has expired: made another");
+            match origin {
+                Origin::Renewed => {
+                    log::warn!("The certificate that was kept has expired: made another");
+                }
+                Origin::Renamed => log::warn!(
+                    "The certificate that was kept does not have tls.names: made another, which clients \
+                     have to accept anew"
+                ),
+                Origin::Misnamed => log::warn!(
+                    "The certificate that was kept does not have the names of this host, {}; to have \
+                     another made, set tls.names",
+                    own.join(", ")
+                ),
+                Origin::Passing | Origin::Made | Origin::Found => {}
             }
             Ok(credentials)
         }
     }
+}
+
+/// What `--check` says of a certificate that is kept and names others.
+pub(super) fn look_at_names(config: &TlsConfig) -> Option<String> {
+    let Certificate::SelfSigned {
+        state: Some(state),
+        names,
+    } = &config.certificate
+    else {
+        return None;
+    };
+    let kept = SelfSigned::kept_names(state)?;
+    let is_same = Names::Chosen(names).are(&kept);
+    (!names.is_empty() && !is_same).then(|| {
+        let (state, kept) = (state.display(), kept.join(", "));
+        format!(
+            "tls.names: the certificate in {state} names {kept}; a start makes another, which clients \
+             have to accept anew"
+        )
+    })
 }

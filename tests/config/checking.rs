@@ -54,10 +54,6 @@ fn what_would_fail_is_said_and_is_1() {
             "listen = \"192.0.2.1:2121\"",
             "cannot listen at 192.0.2.1:2121",
         ),
-        (
-            "listen = [\"127.0.0.1:2121\", \"0.0.0.0:2121\"]",
-            "and at 127.0.0.1:2121",
-        ),
         ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
         ("run-as = \"0\"", "is root"),
         (

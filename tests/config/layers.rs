@@ -58,7 +58,11 @@ fn options_about_tls_win_over_the_file() {
     crate::tls::make_files(&world);
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| world.path(name));
     let [cert, key] = [&cert, &key].map(|path| path.to_str().unwrap());
-    world.write("[tls]\nself-signed = true\nrequire = \"login\"\nlisten = \"127.0.0.1:0\"\n");
+    fs::write(world.path("secret"), "a secret\n").unwrap();
+    world.write(
+        "[tls]\nself-signed = true\nrequire = \"login\"\nlisten = \"127.0.0.1:0\"\n\
+         [[account]]\nname = \"ann\"\npassword-file = \"secret\"\n",
+    );
     for (arguments, line) in [
         (&[][..], "require = \"login\""),
         (&["--tls-require", "data"], "require = \"data\""),
@@ -75,7 +79,13 @@ fn options_about_tls_win_over_the_file() {
         ),
         (&["--tls-client-ca", cert], "client-authority = "),
         (
-            &["--tls-client-ca", cert, "--tls-client-required"],
+            &[
+                "--tls-client-ca",
+                cert,
+                "--tls-client-required",
+                "--tls-require",
+                "control",
+            ],
             "client-required = true",
         ),
         (
@@ -92,7 +102,8 @@ fn options_about_tls_win_over_the_file() {
 #[test]
 fn a_directory_may_come_from_the_command_line_alone() {
     let world = World::new();
-    fs::write(world.file(), "[timings]\nidle = \"5m\"\n").unwrap();
+    let account = "[[account]]\nname = \"anonymous\"\n";
+    fs::write(world.file(), format!("[timings]\nidle = \"5m\"\n{account}")).unwrap();
     let starter = Starter::default().argument("-c").argument(world.file());
     let server = starter.serving(|_| ()).start();
     let reply = server.login().command("SITE IDLE", 200);
@@ -126,7 +137,12 @@ fn what_is_wrong_in_the_file_is_2_and_what_cannot_be_read_is_1() {
 #[cfg(feature = "tls")]
 fn tls_without_a_directory_is_2() {
     let world = World::new();
-    fs::write(world.file(), "[tls]\nself-signed = true").unwrap();
+    let account = "[[account]]\nname = \"anonymous\"\n";
+    fs::write(
+        world.file(),
+        format!("[tls]\nself-signed = true\n{account}"),
+    )
+    .unwrap();
     let output = world.run(&[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("directory"));

@@ -12,11 +12,14 @@ mod support;
 
 mod accounts;
 mod checking;
+mod combinations;
 #[cfg(feature = "sandbox")]
 mod confined;
 mod events;
 mod layers;
 mod limits;
+mod losses;
+mod paths;
 mod reloading;
 #[cfg(feature = "tls")]
 mod secure;

@@ -111,7 +111,8 @@ fn limits_addresses_and_the_log_change() {
     other.command("QUIT", 221);
     server.wait_for_log("DEBUG");
     inside.command("NOOP", 200);
-    change(&world, &server, "", READ);
+    change(&world, &server, "[addresses]\ndeny = []", READ);
+    server.wait_for_log("addresses.deny no longer closes what it did: no address is denied");
     server.connect();
 }
 
@@ -184,7 +185,9 @@ fn tls_can_come_and_change() {
     server.connect().command("USER anonymous", 530);
     // The new file counts, with the old certificate.
     fs::write(world.path("key.pem"), "no key").unwrap();
-    change(&world, &server, files, READ);
+    let open = format!("{files}require = \"none\"");
+    change(&world, &server, &open, READ);
+    server.wait_for_log("tls.require no longer closes what it did: more is allowed without TLS");
     server.wait_for_log("The old certificate stays");
     assert_eq!(Secure::auth(&server, None).certificate(), second);
     server.login();

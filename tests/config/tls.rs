@@ -61,6 +61,47 @@ fn the_certificate_has_the_names() {
     assert!(certificate.windows(name.len()).any(|part| part == name));
 }
 
+/// Also where one is kept: at a start, at a reload, and by `--check`.
+#[test]
+fn a_kept_certificate_is_made_anew_for_other_names() {
+    let world = World::new();
+    let has = |certificate: &[u8], name: &str| {
+        certificate
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    };
+    let text = |name: &str| {
+        format!("{SELF_SIGNED}state-directory = \"state\"\nnames = [\"{name}.example\"]")
+    };
+    let certificate = |server: &crate::support::Server| Secure::auth(server, None).certificate();
+    let first = certificate(&world.start(&text("first")));
+    let server = world.start(&text("first"));
+    assert_eq!(certificate(&server), first);
+    let said = "does not have tls.names: made another";
+    crate::reloading::change(&world, &server, &text("second"), said);
+    crate::support::until("the new certificate", || {
+        has(&certificate(&server), "second.example").then_some(())
+    });
+    drop(server);
+    world.write(&text("third"));
+    let output = world.run(&["--check"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{message}");
+    assert!(
+        message.contains("note: tls.names: the certificate in"),
+        "{message}"
+    );
+    assert!(message.contains("names second.example"), "{message}");
+    let server = world.start(&text("third"));
+    server.wait_for_log(said);
+    assert!(has(&certificate(&server), "third.example"));
+    drop(server);
+    // What the host is called is no reason for clients to see another.
+    let server = world.start(&format!("{SELF_SIGNED}state-directory = \"state\""));
+    server.wait_for_log("does not have the names of this host");
+    assert!(has(&certificate(&server), "third.example"));
+}
+
 /// `tls.listen`
 #[test]
 fn tls_begins_at_once() {
@@ -161,7 +202,7 @@ fn clients_may_show_certificates_of_the_authority() {
 fn clients_must_show_certificates() {
     let world = World::new();
     let friend = client(&world, "ann");
-    let text = "client-authority = \"clients.pem\"\nclient-required = true";
+    let text = "client-authority = \"clients.pem\"\nclient-required = true\nrequire = \"control\"";
     let server = world.start(&format!("{SELF_SIGNED}{text}"));
     assert!(!Secure::auth(&server, None).is_welcome());
     assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());

@@ -67,7 +67,9 @@ fn what_gets_its_first_quota_is_counted() {
     change(&world, &server, &quota("root/own", 2_000), READ);
     assert_eq!(store(&mut server.login(), "one", &[b'x'; 1_001]), 552);
     // And again where it had none in between.
-    change(&world, &server, "", READ);
+    let unlimited = quota("root/own", 0).replace("quota-bytes = 0", "");
+    change(&world, &server, &unlimited, READ);
+    server.wait_for_log("account.quota-bytes of anonymous no longer closes what it did");
     fs::write(world.path("root/own/other"), b"").unwrap();
     change(&world, &server, &quota("root/own", 2_000), READ);
     assert_eq!(store(&mut server.login(), "one", &[b'x'; 2_000]), 226);

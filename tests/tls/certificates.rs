@@ -64,7 +64,10 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
             .argument("--tls-client-ca")
             .argument(authority.file())
     };
-    let required = || optional().argument("--tls-client-required");
+    let required = || {
+        let starter = optional().argument("--tls-client-required");
+        starter.argument("--tls-require").argument("control")
+    };
     for (server, is_required) in [(optional().start(), false), (required().start(), true)] {
         lets_in(&server, &good);
         for without in [&none, &old] {

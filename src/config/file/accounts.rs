@@ -1,16 +1,17 @@
 //! `[[account]]`: who may log in, in the file.
 //!
 //! Each has a name; `anonymous` takes any password, every other has the hash of one, here or in a file
-//! that is read with this one, or the password that the system has for them. Where accounts are
-//! written they are all that there are.
+//! that is read with this one, or the password that the system has for them. Those that are
+//! written are all that there are.
 
 use std::path::PathBuf;
 
 use super::account_value::Moment;
 use super::keys::ACCOUNT_KEYS;
 use super::value::quoted;
-use crate::auth::{Account, Accounts, EVERYBODY, Permissions, Secret, Service, is_anonymous};
-use crate::config::password_file;
+use crate::auth::{Account, Accounts, Permissions, Secret, Service, is_anonymous};
+use crate::config::combinations::mistake_of_secret;
+use crate::config::{Config, password_file};
 
 /// One that is written.
 pub(super) struct AccountDraft {
@@ -21,6 +22,8 @@ pub(super) struct AccountDraft {
     pub(super) service: Option<Service>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
+    /// The keys that are written, and where.
+    pub(super) set: Vec<(&'static str, usize)>,
 }
 
 impl AccountDraft {
@@ -34,6 +37,7 @@ impl AccountDraft {
             service: None,
             expires: None,
             quota_files: None,
+            set: Vec::new(),
         }
     }
 
@@ -51,42 +55,35 @@ impl AccountDraft {
             expires: account.expires.map(Moment),
             quota_files: files.map(|files| files.try_into().unwrap_or(u32::MAX)),
             account: account.clone(),
+            set: Vec::new(),
         }
     }
 
-    /// Sees whether it fits together.
+    /// What is said of it before anything proves who logs in.
+    fn named(&self) -> Account {
+        let name = self.name.as_deref().unwrap_or_default();
+        Account {
+            name: name.into(),
+            ..self.account.clone()
+        }
+    }
+
+    /// Where a key is written.
+    fn place(&self, key: &str) -> Option<usize> {
+        let mut set = self.set.iter();
+        set.find(|(its, _)| *its == key).map(|(_, at)| *at)
+    }
+
+    /// With what proves who logs in; the table has been asked whether that can be.
     fn finish(self) -> Result<Account, String> {
         let name = self.name.ok_or("account needs a name")?;
-        let system = self.service.map(Secret::System);
-        let is_everybody = name.as_bytes() == EVERYBODY;
-        let takes_any = is_anonymous(name.as_bytes());
-        let secret = match (self.hash, self.password_file, system) {
-            (None, None, None) if takes_any => Secret::Anyone,
-            _ if takes_any => {
-                return Err(format!(
-                    "account {name} takes any password: leave password, password-file and pam out"
-                ));
-            }
-            (None, None, Some(system)) => system,
-            _ if is_everybody => {
-                return Err(format!(
-                    "account {name} is for all whom PAM lets in: it has pam = \"SERVICE\" and no password"
-                ));
-            }
-            (Some(hash), None, None) => hash,
-            (None, Some(file), None) => password_file::read(&file)
+        let secret = match (self.hash, self.password_file, self.service) {
+            (Some(hash), _, _) => hash,
+            (None, Some(file), _) => password_file::read(&file)
                 .map_err(|why| format!("account.password-file {}: {why}", file.display()))?,
-            (None, None, None) => {
-                return Err(format!(
-                    "account {name} needs password = \"HASH\", password-file = \"FILE\" or \
-                     pam = \"SERVICE\""
-                ));
-            }
-            _ => {
-                return Err(format!(
-                    "account {name} has one of password, password-file and pam, not more"
-                ));
-            }
+            (None, None, Some(service)) => Secret::System(service),
+            (None, None, None) if is_anonymous(name.as_bytes()) => Secret::Anyone,
+            (None, None, None) => return Err(format!("account {name} has no password")),
         };
         Ok(Account {
             name: name.into_bytes(),
@@ -101,17 +98,22 @@ impl AccountDraft {
 /// All that are written, each with its place.
 pub(super) fn all(
     drafts: Vec<(usize, AccountDraft)>,
-    sources: &mut Vec<PathBuf>,
+    config: &mut Config,
 ) -> Result<Accounts, (usize, String)> {
     let mut accounts = Accounts::new();
     for (at, draft) in drafts {
-        sources.extend(draft.password_file.clone());
-        let account = draft.finish().map_err(|text| (at, text))?;
-        if accounts.get(&account.name).is_some() {
-            let name = String::from_utf8_lossy(&account.name);
+        config.sources.extend(draft.password_file.clone());
+        let named = draft.named();
+        if accounts.get(&named.name).is_some() {
+            let name = String::from_utf8_lossy(&named.name);
             return Err((at, format!("account {name} is there twice")));
         }
-        accounts.add(account);
+        if draft.name.is_some()
+            && let Some((key, text)) = mistake_of_secret(config, &named)
+        {
+            return Err((draft.place(key).unwrap_or(at), text));
+        }
+        accounts.add(draft.finish().map_err(|text| (at, text))?);
     }
     Ok(accounts)
 }

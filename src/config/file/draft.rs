@@ -1,18 +1,15 @@
-//! A configuration in the making: each key has a place of its own here, whether the values fit
-//! together or not.
+//! A configuration file in the making: each key has a place of its own here.
 //!
-//! It becomes a [`Config`] when they do, and is made of one to be shown. What does not fit is
-//! said of the key that was written.
+//! It becomes a [`ConfigDraft`], which options of the command line are laid over, and is made of a
+//! [`Config`] to be shown. Whether keys go together is for `combinations` to know.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
-use crate::config::{Certificate, ClientAuthority, Config, TlsConfig, own_names};
-use crate::net::DataSession;
+use crate::config::{Config, ConfigDraft, TlsDraft};
 use crate::observe::{Format, TransferLog};
-use crate::session::SecurityPolicy;
 
 /// What was written, and the defaults for the rest.
 #[derive(Clone, Debug)]
@@ -28,22 +25,7 @@ pub(super) struct Draft {
     pub(super) tls: TlsDraft,
 }
 
-/// The parts of a [`TlsConfig`].
-#[derive(Clone, Debug, Default)]
-pub(super) struct TlsDraft {
-    pub(super) certificate: Option<PathBuf>,
-    pub(super) key: Option<PathBuf>,
-    pub(super) self_signed: bool,
-    pub(super) state: Option<PathBuf>,
-    pub(super) names: Option<Vec<String>>,
-    pub(super) listen: Vec<std::net::SocketAddr>,
-    pub(super) policy: SecurityPolicy,
-    pub(super) data_session: DataSession,
-    pub(super) client_authority: Option<PathBuf>,
-    pub(super) client_required: bool,
-}
-
-/// A key that does not go with the others, and what would be right.
+/// A key whose value cannot be meant, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misfit {
     pub(super) key: &'static str,
@@ -84,14 +66,14 @@ impl Draft {
             command: words.map(|word| word.to_string_lossy().into()).collect(),
             transfers: transfers(Format::Xferlog),
             transfers_json: transfers(Format::Json),
-            tls: config.tls.take().map(TlsDraft::of).unwrap_or_default(),
+            tls: TlsDraft::of(config.tls.take()),
             config,
             log: Some(log),
         }
     }
 
-    /// Sees whether it fits together; `is_tls` where anything of it was written.
-    pub(super) fn finish(self, is_tls: bool) -> Result<(Config, Option<LevelFilter>), Misfit> {
+    /// What was written, whether it goes together or not.
+    pub(super) fn finish(self) -> Result<ConfigDraft, Misfit> {
         let mut config = self.config;
         config.events.command = self.command.into_iter().map(Into::into).collect();
         for (file, format) in [
@@ -102,10 +84,11 @@ impl Draft {
             config.transfer_logs.extend(log);
         }
         check_events(&config)?;
-        if is_tls {
-            config.tls = Some(self.tls.finish()?);
-        }
-        Ok((config, self.log))
+        Ok(ConfigDraft {
+            config,
+            tls: self.tls,
+            log: self.log,
+        })
     }
 }
 
@@ -124,83 +107,4 @@ fn check_events(config: &Config) -> Result<(), Misfit> {
         return misfit("events.digest", text);
     }
     Ok(())
-}
-
-impl TlsDraft {
-    fn of(tls: TlsConfig) -> Self {
-        let mut draft = Self {
-            listen: tls.listen,
-            policy: tls.policy,
-            data_session: tls.data_session,
-            ..Self::default()
-        };
-        match tls.certificate {
-            Certificate::Files { certificate, key } => {
-                (draft.certificate, draft.key) = (Some(certificate), Some(key));
-            }
-            Certificate::SelfSigned { state, names } => {
-                draft.self_signed = true;
-                (draft.state, draft.names) = (state, Some(names));
-            }
-        }
-        if let Some(clients) = tls.clients {
-            draft.client_authority = Some(clients.file);
-            draft.client_required = clients.required;
-        }
-        draft
-    }
-
-    fn finish(self) -> Result<TlsConfig, Misfit> {
-        let needs_clients = [
-            (self.client_required, "tls.client-required"),
-            (self.policy.certificate_login, "tls.client-login"),
-        ];
-        if self.client_authority.is_none()
-            && let Some((_, key)) = needs_clients.iter().find(|(is_set, _)| *is_set)
-        {
-            return misfit(key, "goes with tls.client-authority = \"FILE\"");
-        }
-        let required = self.client_required;
-        Ok(TlsConfig {
-            policy: self.policy,
-            data_session: self.data_session,
-            clients: self
-                .client_authority
-                .clone()
-                .map(|file| ClientAuthority { file, required }),
-            listen: self.listen.clone(),
-            certificate: self.certificate()?,
-        })
-    }
-
-    fn certificate(self) -> Result<Certificate, Misfit> {
-        let is_own = self.state.is_some() || self.names.is_some();
-        match (self.certificate, self.key) {
-            _ if self.self_signed && !cfg!(feature = "tls") => no_tls(),
-            (None, None) if self.self_signed => Ok(Certificate::SelfSigned {
-                names: self.names.unwrap_or_else(|| own_names(&self.listen)),
-                state: self.state,
-            }),
-            _ if self.self_signed => misfit(
-                "tls.self-signed",
-                "goes without tls.certificate and tls.key",
-            ),
-            _ if is_own && self.state.is_some() => {
-                misfit("tls.state-directory", "goes with tls.self-signed = true")
-            }
-            _ if is_own => misfit("tls.names", "goes with tls.self-signed = true"),
-            (Some(_), Some(_)) if !cfg!(feature = "tls") => no_tls(),
-            (Some(certificate), Some(key)) => Ok(Certificate::Files { certificate, key }),
-            (Some(_), None) => misfit("tls.certificate", "goes with tls.key = \"FILE\""),
-            (None, Some(_)) => misfit("tls.key", "goes with tls.certificate = \"FILE\""),
-            (None, None) => misfit(
-                "tls",
-                "needs tls.certificate and tls.key, or tls.self-signed = true",
-            ),
-        }
-    }
-}
-
-fn no_tls<T>() -> Result<T, Misfit> {
-    misfit("tls", "this build has no TLS; build it with --features tls")
 }

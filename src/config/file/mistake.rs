@@ -61,15 +61,21 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub(super) fn of(self, path: &Path, text: &str) -> FileError {
-        let before = text.get(..self.at).unwrap_or("");
-        let line = before.rsplit('\n').next().unwrap_or("");
+        let (line, column) = line_and_column(text, self.at);
         FileError::Wrong {
             path: path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
+            line,
+            column,
             text: self.text,
         }
     }
+}
+
+/// Where a byte of a text is.
+pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or("");
+    let line = before.rsplit('\n').next().unwrap_or("");
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 /// What a key takes that has a range.

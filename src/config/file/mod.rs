@@ -17,12 +17,10 @@ mod units;
 mod value;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-use log::LevelFilter;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -30,31 +28,23 @@ pub use mistake::FileError;
 pub use show::{keep_what_is_for_the_next_start, show};
 
 use crate::limits::CONFIG_BYTES;
+use crate::storage::open_operator_file;
 use accounts::AccountDraft;
 use draft::Draft;
 use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
 use mistake::Wrong;
 use value::{Bad, Written};
 
-use super::Config;
+use super::ConfigDraft;
 
 /// A commented file with every key, and another value than the default in each.
 pub const EXAMPLE: &str = include_str!("../example.toml");
 
-/// What a file says.
-#[derive(Clone, Debug)]
-pub struct Read {
-    /// With the defaults for what it does not say.
-    pub config: Config,
-    /// What is to be logged, if it says that.
-    pub log: Option<LevelFilter>,
-}
-
 /// Reads a file, and those that it takes passwords from. It may wait for a disk.
-pub fn read(path: &Path) -> Result<Read, FileError> {
+pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
     let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_operator_file(path).map_err(unreadable)?;
     file.take(CONFIG_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
@@ -74,11 +64,12 @@ pub fn read(path: &Path) -> Result<Read, FileError> {
     let read = parse(&text, path.parent().unwrap_or(path));
     let mut read = read.map_err(|wrong| wrong.of(path, &text))?;
     read.config.sources.push(path.to_owned());
+    read.config.origins.set_file(path);
     Ok(read)
 }
 
 /// Reads the text of a file whose relative paths begin at `directory`.
-fn parse(text: &str, directory: &Path) -> Result<Read, Wrong> {
+fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Wrong> {
     let table = DeTable::parse(text).map_err(|error| Wrong {
         at: error.span().map_or(0, |span| span.start),
         text: error.message().to_owned(),
@@ -161,6 +152,7 @@ impl Reader<'_> {
                 self.fail(name.span(), text);
                 continue;
             };
+            draft.set.push((key.path, name.span().start));
             let set = self.set(key, &mut draft, value);
             self.wrong.extend(set.err());
         }
@@ -203,22 +195,29 @@ impl Reader<'_> {
     }
 
     /// The first mistake in the order of the file, or what it says.
-    fn finish(mut self) -> Result<Read, Wrong> {
+    fn finish(mut self) -> Result<ConfigDraft, Wrong> {
         self.wrong.sort_by_key(|wrong| wrong.at);
         if let Some(first) = self.wrong.into_iter().next() {
             return Err(first);
         }
-        if self.places.contains_key("account") {
-            let config = &mut self.draft.config;
-            let all = accounts::all(self.accounts, &mut config.sources);
-            config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
+        let config = &mut self.draft.config;
+        for (key, at) in &self.places {
+            let place = mistake::line_and_column(self.text, *at);
+            config.origins.set_at(None, key, place);
         }
-        let is_tls = self.places.contains_key("tls");
-        let (config, log) = self.draft.finish(is_tls).map_err(|misfit| Wrong {
+        for (_, draft) in &self.accounts {
+            let name = draft.name.as_deref().map(str::as_bytes);
+            for (key, at) in &draft.set {
+                let place = mistake::line_and_column(self.text, *at);
+                config.origins.set_at(name, key, place);
+            }
+        }
+        let all = accounts::all(self.accounts, config);
+        config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
+        self.draft.finish().map_err(|misfit| Wrong {
             at: self.places.get(misfit.key).copied().unwrap_or(0),
             text: format!("{} {}", misfit.key, misfit.text),
-        })?;
-        Ok(Read { config, log })
+        })
     }
 }
 

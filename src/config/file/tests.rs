@@ -3,6 +3,8 @@
 mod accounts;
 
 use super::*;
+use crate::config::Config;
+use log::LevelFilter;
 
 /// The example, with its one password where it can be read.
 fn example() -> (String, tempfile::TempDir) {
@@ -14,14 +16,17 @@ fn example() -> (String, tempfile::TempDir) {
     (text, directory)
 }
 
-fn parsed(text: &str) -> Read {
+/// What it says, whether it goes together or not.
+fn parsed(text: &str) -> Config {
     let here = Path::new("/etc/mioftpd");
-    parse(text, here).unwrap_or_else(|wrong| panic!("{}: {}\n{text}", wrong.at, wrong.text))
+    let draft = parse(text, here);
+    let draft = draft.unwrap_or_else(|wrong| panic!("{}: {}\n{text}", wrong.at, wrong.text));
+    draft.assemble().unwrap()
 }
 
 fn shown(text: &str) -> String {
-    let read = parsed(text);
-    show(&read.config, read.log.unwrap_or(LevelFilter::Info))
+    let log = parse(text, Path::new("/")).unwrap().log;
+    show(&parsed(text), log.unwrap_or(LevelFilter::Info))
 }
 
 /// The line of the example about a key, as it is there: perhaps behind a `#`.
@@ -101,13 +106,17 @@ fn what_is_shown_is_read_as_the_same() {
 
 #[test]
 fn a_file_that_says_nothing_is_the_defaults() {
-    assert_eq!(shown(""), show(&Config::default(), LevelFilter::Info));
-    assert!(parsed("").log.is_none() && parsed("[timings]").config.tls.is_none());
+    let nothing = Config {
+        accounts: crate::auth::Accounts::new(),
+        ..Config::default()
+    };
+    assert_eq!(shown(""), show(&nothing, LevelFilter::Info));
+    assert!(parsed("[timings]").tls.is_none());
 }
 
 #[test]
 fn values_are_read_as_they_may_be_written() {
-    let config = |text: &str| parsed(text).config;
+    let config = parsed;
     let seconds = std::time::Duration::from_secs;
     for text in [
         "idle = 90",
@@ -143,8 +152,13 @@ fn values_are_read_as_they_may_be_written() {
 
 /// As it is said: line, column, text.
 fn mistake(text: &str) -> String {
-    let wrong = parse(text, Path::new("/")).expect_err(text);
-    wrong.of(Path::new("f"), text).to_string()
+    match parse(text, Path::new("/")) {
+        Err(wrong) => wrong.of(Path::new("f"), text).to_string(),
+        Ok(mut draft) => {
+            draft.config.origins.set_file(Path::new("f"));
+            draft.finish().expect_err(text)
+        }
+    }
 }
 
 /// A text, where its mistake is, and what is said of it.
@@ -226,6 +240,23 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
 }
 
 #[test]
+fn addresses_that_no_client_can_use_are_refused() {
+    are_said(&[
+        (
+            "[passive]\naddress = \"0.0.0.0\"",
+            "f:2:11",
+            "passive.address: no client can connect to 0.0.0.0",
+        ),
+        (
+            "[passive]\naddress-by-network = \"10.0.0.0/8 224.1.1.1\"",
+            "f:2:22",
+            "no client can connect to 224.1.1.1",
+        ),
+    ]);
+}
+
+#[test]
+#[cfg(feature = "tls")]
 fn what_does_not_fit_together_has_its_place_too() {
     are_said(&[
         ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
@@ -235,8 +266,8 @@ fn what_does_not_fit_together_has_its_place_too() {
             "f:1:2",
             "needs tls.certificate",
         ),
-        ("[tls]\nkey = \"k\"", "f:2:1", "goes with tls.certificate"),
-        ("[tls]\ncertificate = \"c\"", "f:2:1", "goes with tls.key"),
+        ("[tls]\nkey = \"k\"", "f:2:1", "needs tls.certificate"),
+        ("[tls]\ncertificate = \"c\"", "f:2:1", "needs tls.key"),
         ("[tls]\nnames = [\"a\"]", "f:2:1", "tls.self-signed = true"),
         (
             "[tls]\nstate-directory = \"a\"",
@@ -246,7 +277,7 @@ fn what_does_not_fit_together_has_its_place_too() {
         (
             "[tls]\nself-signed = true\nclient-login = true",
             "f:3:1",
-            "goes with tls.client-authority",
+            "needs tls.client-authority",
         ),
     ]);
 }
@@ -275,7 +306,7 @@ fn what_cannot_be_text_or_cannot_be_read_is_said() {
 #[test]
 fn what_is_for_the_next_start_is_known() {
     let keys = |old, new| {
-        let (old, mut new) = (parsed(old).config, parsed(new).config);
+        let (old, mut new) = (parsed(old), parsed(new));
         let keys = keep_what_is_for_the_next_start(&old, &mut new);
         assert_eq!(keep_what_is_for_the_next_start(&old, &mut new), [""; 0]);
         keys

@@ -15,7 +15,7 @@ use toml::de::DeValue;
 
 use super::units;
 use crate::auth::{Cidr, CidrError};
-use crate::net::{DataSession, PassiveHost};
+use crate::net::{BadPassiveHost, DataSession, PassiveHost};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
 use crate::sandbox::RunAs;
@@ -295,10 +295,26 @@ macro_rules! text {
 text!(Zone, "\"UTC\", or an offset, as in \"+02:00\"");
 text!(Umask, "permissions in octal, as in \"027\"");
 text!(RunAs, "\"USER\" or \"USER:GROUP\"");
-text!(
-    PassiveHost,
-    "an IPv4 address or a name, as in \"203.0.113.7\" or \"ftp.example.com\""
-);
+
+fn passive_host(text: &str) -> Result<PassiveHost, Bad> {
+    text.parse().map_err(|error: BadPassiveHost| match error {
+        BadPassiveHost::Neither => Bad::Other,
+        BadPassiveHost::Unusable(_) => Bad::Because(error.to_string()),
+    })
+}
+
+impl Value for PassiveHost {
+    const TAKES: &'static str =
+        "an IPv4 address or a name, as in \"203.0.113.7\" or \"ftp.example.com\"";
+
+    fn read(written: Written<'_>) -> Result<Self, Bad> {
+        passive_host(written.value.as_str().ok_or(Bad::Other)?)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
 
 impl Value for Vec<(Cidr, PassiveHost)> {
     const TAKES: &'static str = "networks and what they are told, as in [\"10.0.0.0/8 10.0.0.5\"]";
@@ -309,8 +325,7 @@ impl Value for Vec<(Cidr, PassiveHost)> {
             let (network, host) = text.split_once(' ').ok_or(Bad::Other)?;
             let network = network.parse();
             let network = network.map_err(|error: CidrError| Bad::Because(error.to_string()))?;
-            let host = host.trim().parse().map_err(|()| Bad::Other)?;
-            Ok((network, host))
+            Ok((network, passive_host(host.trim())?))
         })
     }
 

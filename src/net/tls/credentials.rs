@@ -126,6 +126,13 @@ impl Credentials {
         }
     }
 
+    /// The host names, in small letters, and addresses that the certificate is for, sorted.
+    pub(super) fn host_names(&self) -> Vec<String> {
+        let leaf = self.key.cert.first();
+        let names = leaf.map(|leaf| x509::host_names(leaf)).unwrap_or_default();
+        names.into_iter().collect()
+    }
+
     /// Whether every user of the system could get at the key's file, which is worth a warning.
     pub const fn key_is_exposed(&self) -> bool {
         self.key_is_exposed

@@ -3,7 +3,6 @@
 //! A file may hold more than is asked for (a key beside its chain, comments, parameters); that is
 //! passed over. What is broken is an error, and not passed over: a chain must not lose a link.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -13,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{CredentialsError, Problem};
 use crate::limits::PEM_BYTES;
+use crate::storage::open_operator_file;
 
 /// How keys say that they need a passphrase: PKCS#8, and OpenSSL before it (RFC 1421 §4.6.1.1).
 const ENCRYPTED: [&[u8]; 2] = [
@@ -61,7 +61,7 @@ struct Content {
 
 fn read(path: &Path) -> Result<Content, CredentialsError> {
     let unreadable = |error| Problem::Unreadable(error).of(path);
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_operator_file(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.mode();
     let mut bytes = Vec::new();
     let mut bounded = file.take(PEM_BYTES + 1);

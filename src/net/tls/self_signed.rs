@@ -4,6 +4,7 @@
 //! is kept where there is a directory for it, and lasts. The pair is there when the certificate
 //! is: it is written last and removed first, and a crash in between leaves none, not a half.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -17,7 +18,7 @@ use rcgen::{
 use rustix::fs::FlockOperation;
 use rustls::pki_types::PrivateKeyDer;
 
-use super::{Credentials, CredentialsError, Expiry, Problem};
+use super::{Credentials, CredentialsError, Expiry, Problem, x509};
 use crate::limits::{CERTIFICATE_NAME_BYTES, SELF_SIGNED_LIFE};
 
 const CERT_FILE: &str = "mioftpd-cert.pem";
@@ -56,13 +57,47 @@ pub enum Origin {
     Passing,
     /// Made now, and kept.
     Made,
-    /// Kept since an earlier start; the names are those of then.
+    /// Kept since an earlier start.
     Found,
+    /// Kept since an earlier start, and the host has other names now.
+    Misnamed,
+    /// Made now, because other names were chosen: clients will see another.
+    Renamed,
     /// Made now in the place of an expired one, which is worth a warning: clients will see another.
     Renewed,
 }
 
+/// What a certificate names.
+#[derive(Clone, Copy, Debug)]
+pub enum Names<'a> {
+    /// What the operator has chosen: one that names others is made anew.
+    Chosen(&'a [String]),
+    /// What the host is called at the moment: one that is kept stays, because clients know it again.
+    Usual(&'a [String]),
+}
+
+impl<'a> Names<'a> {
+    const fn as_slice(self) -> &'a [String] {
+        let (Self::Chosen(names) | Self::Usual(names)) = self;
+        names
+    }
+
+    /// Whether they are those that a certificate has, in any order.
+    pub fn are(self, kept: &[String]) -> bool {
+        let names = self.as_slice().iter().map(|name| x509::host_name(name));
+        let names: BTreeSet<_> = names.collect();
+        names.iter().eq(kept)
+    }
+}
+
 impl SelfSigned {
+    /// What the certificate that a directory keeps names, if there is one that can be read.
+    pub fn kept_names(state_dir: &Path) -> Option<Vec<String>> {
+        let (certificate, key) = kept_files(state_dir);
+        let credentials = Credentials::load(&certificate, &key).ok()?;
+        Some(credentials.host_names())
+    }
+
     /// Makes a key and a certificate for some host names or addresses, of which the first is the
     /// subject; `now` is in seconds since 1970.
     pub fn make(names: &[String], now: i64) -> Result<Credentials, CredentialsError> {
@@ -73,12 +108,12 @@ impl SelfSigned {
     /// directory they are made anew each time. It reads and writes files, so it may wait.
     pub fn load_or_make(
         state_dir: Option<&Path>,
-        names: &[String],
+        names: Names<'_>,
         now: i64,
     ) -> Result<Self, CredentialsError> {
         let Some(directory) = state_dir else {
             return Ok(Self {
-                credentials: Self::make(names, now)?,
+                credentials: Self::make(names.as_slice(), now)?,
                 origin: Origin::Passing,
             });
         };
@@ -88,19 +123,20 @@ impl SelfSigned {
             None => Origin::Made,
             Some(credentials) if credentials.expiry(now) == Expiry::Expired => Origin::Renewed,
             Some(credentials) => {
+                let origin = match names {
+                    _ if names.are(&credentials.host_names()) => Origin::Found,
+                    Names::Usual(_) => Origin::Misnamed,
+                    Names::Chosen(_) => {
+                        return kept.make(names, now, Origin::Renamed);
+                    }
+                };
                 return Ok(Self {
                     credentials,
-                    origin: Origin::Found,
+                    origin,
                 });
             }
         };
-        let pair = Pair::make(names, now)?;
-        kept.replace(&pair)
-            .map_err(|error| Problem::Unwritable(error).of(directory))?;
-        Ok(Self {
-            credentials: pair.credentials,
-            origin,
-        })
+        kept.make(names, now, origin)
     }
 }
 
@@ -188,6 +224,22 @@ impl<'a> Kept<'a> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Makes credentials, and keeps them in the place of those that are there.
+    fn make(
+        &self,
+        names: Names<'_>,
+        now: i64,
+        origin: Origin,
+    ) -> Result<SelfSigned, CredentialsError> {
+        let pair = Pair::make(names.as_slice(), now)?;
+        self.replace(&pair)
+            .map_err(|error| Problem::Unwritable(error).of(self.directory))?;
+        Ok(SelfSigned {
+            credentials: pair.credentials,
+            origin,
+        })
     }
 
     fn replace(&self, pair: &Pair) -> io::Result<()> {

@@ -3,11 +3,16 @@
 //! Trust is not decided here: rustls has verified, or its owner has configured, what is read. Dates
 //! are seconds since 1970; a certificate that begins before is none that can be read.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use x509_cert::Certificate;
 use x509_cert::certificate::Version;
 use x509_cert::der::asn1::PrintableStringRef;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Tag, Tagged as _};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::time::Time;
 
 /// `id-at-commonName`.
@@ -58,6 +63,33 @@ pub(super) fn common_name(der: &[u8]) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The host names, in small letters, and addresses that a certificate is for (RFC 5280 §4.2.1.6).
+pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
+    let Ok(certificate) = Certificate::from_der(der) else {
+        return BTreeSet::new();
+    };
+    let extension = certificate.tbs_certificate().get_extension();
+    let Ok(Some((_, SubjectAltName(names)))) = extension else {
+        return BTreeSet::new();
+    };
+    let name = |name: &GeneralName| match name {
+        GeneralName::DnsName(name) => Some(host_name(name.as_str())),
+        GeneralName::IpAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(bytes.as_bytes()).map(IpAddr::from);
+            let v6 = <[u8; 16]>::try_from(bytes.as_bytes()).map(IpAddr::from);
+            v4.or(v6).ok().map(|address| address.to_string())
+        }
+        _ => None,
+    };
+    names.iter().filter_map(name).collect()
+}
+
+/// A name or an address as [`host_names`] has it.
+pub(super) fn host_name(text: &str) -> String {
+    let address = text.parse::<IpAddr>();
+    address.map_or_else(|_| text.to_ascii_lowercase(), |address| address.to_string())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ fn every_value_of_the_accounts_in_the_example_is_in_force() {
             "pam" if !cfg!(feature = "pam") => continue,
             "password" | "pam" => {
                 let text = base.replace(&password, line.trim_start_matches('#'));
-                let accounts = parsed(&text).config.accounts;
+                let accounts = parsed(&text).accounts;
                 match &accounts.get(b"bob").unwrap().secret {
                     Secret::Phc(_) => assert_eq!(name, "password"),
                     Secret::System(service) => {
@@ -60,7 +60,7 @@ fn an_account_ends_at_the_moment_that_is_written() {
         ("1970-01-02T00:00:00", 86_400),
     ] {
         let text = format!("[[account]]\nname = \"ftp\"\nexpires = {text}");
-        let accounts = parsed(&text).config.accounts;
+        let accounts = parsed(&text).accounts;
         let account = accounts.get(b"anonymous").unwrap();
         assert_eq!(account.expires, Some(expected), "{text}");
         assert!(shown(&text).contains("expires = 1970-01-02T00:00:0"));
@@ -73,23 +73,23 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         ("[[account]]", "f:1:1", "needs a name"),
         (
             "[[account]]\nname = \"ann\"",
-            "f:1:1",
-            "needs password = \"HASH\", password-file = \"FILE\" or pam",
+            "f:2:1",
+            "account.name of ann needs account.password = \"HASH\", or account.password-file = \"FILE\", or",
         ),
         (
             "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
-            "f:1:1",
-            "takes any password",
+            "f:3:1",
+            "account.password-file = \"FILE\" of ftp excludes a name of anonymous clients",
         ),
         (
             "[[account]]\nname = \"*\"\npassword-file = \"x\"",
-            "f:1:1",
-            "is for all whom PAM lets in",
+            "f:3:1",
+            "it is for all users whom PAM lets in",
         ),
         (
             "[[account]]\nname = \"*\"",
-            "f:1:1",
-            "it has pam = \"SERVICE\"",
+            "f:2:1",
+            "needs account.pam = \"SERVICE\"",
         ),
         (
             "[[account]]\npam = \"../x\"",

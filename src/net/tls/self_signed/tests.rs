@@ -20,7 +20,11 @@ fn make(list: &[&str], now: i64) -> Credentials {
 }
 
 fn load(directory: &Path, now: i64) -> Result<SelfSigned, CredentialsError> {
-    SelfSigned::load_or_make(Some(directory), &names(&["ftp.example"]), now)
+    load_named(directory, &["ftp.example"], now)
+}
+
+fn load_named(directory: &Path, list: &[&str], now: i64) -> Result<SelfSigned, CredentialsError> {
+    SelfSigned::load_or_make(Some(directory), Names::Chosen(&names(list)), now)
 }
 
 /// Where the certificate is and where the key is.
@@ -53,7 +57,7 @@ fn names_and_addresses() {
 }
 
 fn subject(credentials: &Credentials) -> Option<String> {
-    super::super::x509::common_name(&credentials.certified_key().cert[0])
+    x509::common_name(&credentials.certified_key().cert[0])
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn a_clock_that_was_not_set() {
 
 #[test]
 fn without_a_directory_each_is_another() {
-    let made = || SelfSigned::load_or_make(None, &[], NOW).unwrap();
+    let made = || SelfSigned::load_or_make(None, Names::Chosen(&[]), NOW).unwrap();
     let (one, other) = (made(), made());
     assert_eq!(one.origin, Origin::Passing);
     assert_ne!(
@@ -145,6 +149,37 @@ fn an_expired_one_is_made_anew() {
     assert_ne!(new.credentials.fingerprint(), old.fingerprint());
     assert_eq!(new.credentials.expiry(after), Expiry::Valid);
     assert_eq!(load(directory.path(), after).unwrap().origin, Origin::Found);
+}
+
+#[test]
+fn other_names_that_are_chosen_make_another_one_and_those_of_the_host_do_not() {
+    let directory = TempDir::new().unwrap();
+    let list = ["ftp.example", "192.0.2.1", "2001:db8::1", "FTP.example"];
+    let first = load_named(directory.path(), &list, NOW).unwrap();
+    assert_eq!(first.origin, Origin::Made);
+    let again = ["2001:DB8:0::1", "FTP.EXAMPLE", "192.0.2.1"];
+    let same = load_named(directory.path(), &again, NOW).unwrap();
+    assert_eq!(same.origin, Origin::Found);
+    let usual = names(&["another", "192.0.2.1"]);
+    let kept = SelfSigned::load_or_make(Some(directory.path()), Names::Usual(&usual), NOW);
+    let kept = kept.unwrap();
+    assert_eq!(kept.origin, Origin::Misnamed);
+    let fingerprint = |one: &SelfSigned| one.credentials.fingerprint();
+    assert_eq!(fingerprint(&kept), fingerprint(&first));
+    for other in [&["another", "192.0.2.1"][..], &["ftp.example"], &[]] {
+        let new = load_named(directory.path(), other, NOW).unwrap();
+        assert_eq!(new.origin, Origin::Renamed, "{other:?}");
+        assert_ne!(fingerprint(&new), fingerprint(&first));
+        let found = load_named(directory.path(), other, NOW).unwrap();
+        assert_eq!(
+            (found.origin, fingerprint(&found)),
+            (Origin::Found, fingerprint(&new))
+        );
+        let kept = SelfSigned::kept_names(directory.path()).unwrap();
+        let mut sorted = names(other);
+        sorted.sort();
+        assert_eq!(kept, sorted);
+    }
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! The table for keys of accounts: each row is for each of them.
+
+use super::terms::{set, term};
+use super::{Facts, Row, Term};
+use crate::auth::Permissions;
+
+const MAY_STORE: Term = term("account.permissions", "a permission to store", "", |f| {
+    let stores = [
+        Permissions::CREATE,
+        Permissions::OVERWRITE,
+        Permissions::APPEND,
+    ];
+    stores.into_iter().any(|one| may(f, one))
+});
+
+fn may(f: &Facts<'_>, permission: Permissions) -> bool {
+    f.account(|account| account.permissions.contains(permission))
+}
+
+pub(super) const ACCOUNT_ROWS: &[Row] = &[
+    Row::idle_without(
+        set!("account.quota-bytes"),
+        &[MAY_STORE],
+        "it is what the account may store",
+    ),
+    Row::idle_without(
+        set!("account.quota-files"),
+        &[MAY_STORE],
+        "it is what the account may store",
+    ),
+    Row::idle_without(set!("account.rate-up"), &[MAY_STORE], "it is for uploads"),
+    Row::idle_without(
+        set!("account.rate-down"),
+        &[term(
+            "account.permissions",
+            "the permission to retrieve",
+            "",
+            |f| may(f, Permissions::RETRIEVE),
+        )],
+        "it is for downloads",
+    ),
+    Row::idle_without(
+        set!("account.umask"),
+        &[term(
+            "account.permissions",
+            "a permission to create",
+            "",
+            |f| may(f, Permissions::CREATE) || may(f, Permissions::MAKE_DIRECTORIES),
+        )],
+        "it is for new files",
+    ),
+    Row::idle_beside(
+        set!("account.sessions"),
+        &[term(
+            "limits.connections",
+            "fewer limits.connections",
+            "",
+            |f| {
+                let most = u32::try_from(f.config.connections).unwrap_or(u32::MAX);
+                f.account(|account| account.sessions.is_some_and(|sessions| sessions > most))
+            },
+        )],
+        "all accounts together have no more",
+    ),
+    Row::excludes(
+        set!("account.addresses"),
+        &[
+            term(
+                "addresses.allow",
+                "addresses.allow, which has none of them",
+                "",
+                |f| {
+                    let allow = &f.config.addresses.allow;
+                    !allow.is_empty()
+                        && f.account(|account| {
+                            let mut own = account.addresses.iter();
+                            !account.addresses.is_empty()
+                                && !own.any(|own| allow.iter().any(|one| one.meets(own)))
+                        })
+                },
+            ),
+            term(
+                "addresses.deny",
+                "addresses.deny, which has all of them",
+                "",
+                |f| {
+                    let deny = &f.config.addresses.deny;
+                    f.account(|account| {
+                        let mut own = account.addresses.iter();
+                        !account.addresses.is_empty()
+                            && own.all(|own| deny.iter().any(|one| one.covers(own)))
+                    })
+                },
+            ),
+        ],
+        "the account could not log in from anywhere",
+    ),
+];

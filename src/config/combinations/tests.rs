@@ -1,0 +1,225 @@
+//! Each row of the table fires with its own combination, and with nothing less.
+
+#![cfg(all(feature = "config", feature = "tls"))]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::*;
+use crate::auth::Permissions;
+use crate::config::{ConfigDraft, file};
+use account_samples::ACCOUNT_SAMPLES;
+use samples::{ACCOUNT, ANN, DIRECTORY, HASHED_ACCOUNT, READER, SAMPLES, Sample, WRITER};
+use traffic_samples::TRAFFIC_SAMPLES;
+
+mod account_samples;
+mod samples;
+mod traffic_samples;
+
+/// Where the row is, over all tables, and what it says.
+type Found = (usize, String);
+
+fn is_typed(line: &&str) -> bool {
+    line.starts_with("--") || line.starts_with("MIOFTPD")
+}
+
+/// What the table says of these lines and options.
+fn found(lines: &[&str]) -> Vec<Found> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    fs::write(directory.path().join("secret"), "secret").unwrap();
+    let written: Vec<_> = lines
+        .iter()
+        .filter(|line| !is_typed(line))
+        .copied()
+        .collect();
+    fs::write(&path, written.join("\n")).unwrap();
+    let read = file::read(&path);
+    let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {written:?}"));
+    for option in lines.iter().filter(|line| is_typed(line)) {
+        draft.config.origins.set_by_option(option, option);
+    }
+    let whole = Facts {
+        config: &draft.config,
+        tls: &draft.tls,
+        account: None,
+    };
+    let mut found = Vec::new();
+    for (index, row) in all().enumerate() {
+        if index < TABLES.map(<[Row]>::len).iter().sum::<usize>() {
+            found.extend(row.find(&whole).map(|text| (index, text)));
+            continue;
+        }
+        for account in draft.config.accounts.iter() {
+            let account = Some(account.as_ref());
+            found.extend(
+                row.find(&Facts { account, ..whole })
+                    .map(|text| (index, text)),
+            );
+        }
+    }
+    found
+}
+
+fn all() -> impl Iterator<Item = &'static Row> {
+    TABLES.into_iter().flatten().chain(ACCOUNT_ROWS)
+}
+
+/// Of the rows without a sample.
+fn rows_that_cannot_be(row: &Row) -> bool {
+    match row.when.key {
+        // This build has TLS, and no PAM.
+        "tls" => row.needs[0].file.starts_with("a build"),
+        "account" => row.when.file == "account.pam",
+        _ => false,
+    }
+}
+
+#[test]
+fn each_row_fires_with_its_own_combination_and_nothing_less() {
+    let mut fired = BTreeSet::new();
+    for Sample {
+        said,
+        base,
+        own,
+        cure,
+    } in SAMPLES.iter().chain(TRAFFIC_SAMPLES).chain(ACCOUNT_SAMPLES)
+    {
+        if base.contains(&HASHED_ACCOUNT) && !crate::auth::IS_BUILT_IN {
+            continue;
+        }
+        let lines = [base, *own].concat();
+        let all = found(&lines);
+        let is_it = |(_, text): &&Found| text.contains(said);
+        let Some((row, text)) = all.iter().find(is_it) else {
+            panic!("{said}: {lines:?} has only {all:?}");
+        };
+        assert!(!text.contains('\n') && text.contains(": "), "{text}");
+        fired.insert(*row);
+        // Options are laid over a file here, and so over its accounts.
+        if !lines.iter().any(is_typed) {
+            assert_eq!(all.len(), 1, "{said}: {all:?}");
+        }
+        let is_silent = |lines: &[&str]| found(lines).iter().all(|(index, _)| index != row);
+        for without in *own {
+            let rest: Vec<_> = lines
+                .iter()
+                .filter(|line| *line != without)
+                .copied()
+                .collect();
+            assert!(is_silent(&rest), "{said}: it fires without {without}");
+        }
+        if !cure.is_empty() {
+            let cured = [&lines[..], &[cure]].concat();
+            assert!(is_silent(&cured), "{said}: it fires with {cure}");
+        }
+    }
+    let unserved = ROWS.len() + TRAFFIC_ROWS.len();
+    let unserved = unserved..unserved + UNSERVED.len();
+    let rows = all().enumerate();
+    let missing = rows.filter(|(index, row)| {
+        !fired.contains(index) && !unserved.contains(index) && !rows_that_cannot_be(row)
+    });
+    let missing: Vec<_> = missing
+        .map(|(_, row)| (row.when.key, row.because))
+        .collect();
+    assert!(missing.is_empty(), "rows without a sample: {missing:?}");
+}
+
+/// The tables of the keys that lines set.
+fn tables(lines: &[&'static str]) -> BTreeSet<&'static str> {
+    let keys = lines.iter().filter_map(|line| line.split_once(" = "));
+    keys.map(|(key, _)| key.split('.').next().unwrap_or(key))
+        .collect()
+}
+
+#[test]
+fn no_row_is_hidden_or_fired_by_keys_that_are_not_its_own() {
+    let with_base = TRAFFIC_SAMPLES
+        .iter()
+        .filter(|sample| sample.base == WRITER);
+    let samples: Vec<_> = with_base.collect();
+    let mut pairs = 0;
+    for (index, one) in samples.iter().enumerate() {
+        for other in samples.iter().take(index) {
+            let (own, others) = (tables(one.own), tables(other.own));
+            if !own.is_disjoint(&others) {
+                continue;
+            }
+            let rows = |lines: &[&str]| -> BTreeSet<usize> {
+                found(lines).into_iter().map(|(index, _)| index).collect()
+            };
+            let apart = [one, other].map(|sample| rows(&[sample.base, sample.own].concat()));
+            let together = rows(&[one.base, one.own, other.own].concat());
+            let expected: BTreeSet<_> = apart.into_iter().flatten().collect();
+            assert_eq!(together, expected, "{:?} {:?}", one.own, other.own);
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 100, "{pairs}");
+}
+
+/// All there can be: an account has the proof that its name asks for, and one alone.
+#[test]
+fn each_account_has_the_proof_of_its_name() {
+    const KEYS: [&str; 3] = ["account.password", "account.password-file", "account.pam"];
+    let mut fired = BTreeSet::new();
+    for name in ["anonymous", "FTP", "*", "ann", "**"] {
+        for mask in 0_u8..8 {
+            let account = Account::new(name, crate::auth::Secret::Anyone, Permissions::READ);
+            let mut config = Config::default();
+            let set: Vec<_> = (0..3).filter(|bit| mask & (1 << bit) != 0).collect();
+            for index in &set {
+                let name = Some(name.as_bytes());
+                config.origins.set_at(name, KEYS[*index], (1, 1));
+            }
+            let is_right = match name {
+                "anonymous" | "FTP" => set.is_empty(),
+                "*" => set == [2],
+                _ => set.len() == 1,
+            };
+            let found = mistake_of_secret(&config, &account);
+            assert_eq!(found.is_none(), is_right, "{name} {set:?}: {found:?}");
+            let facts = Facts {
+                config: &config,
+                tls: &TlsDraft::default(),
+                account: Some(&account),
+            };
+            let rows = SECRET_ROWS.iter().enumerate();
+            fired.extend(rows.filter_map(|(index, row)| row.find(&facts).map(|_| index)));
+        }
+    }
+    assert_eq!(fired.len(), SECRET_ROWS.len(), "{fired:?}");
+}
+
+#[test]
+fn what_is_about_files_has_no_effect_without_a_directory() {
+    for row in UNSERVED {
+        let key = row.when.key;
+        let (table, name) = key.split_once('.').unwrap_or(("", key));
+        let mut section = "";
+        let line = file::EXAMPLE.lines().find(|line| {
+            section = line
+                .strip_prefix('[')
+                .map_or(section, |rest| rest.trim_matches(['[', ']']));
+            section == table && line.starts_with(&format!("{name} = "))
+        });
+        // Only a build with the feature has it.
+        let Some(line) = line else {
+            assert_eq!(key, "charset");
+            continue;
+        };
+        let line = line.replacen(name, key, 1);
+        let said = format!("{key} has no effect without directory");
+        let is_said = |lines: &[&str]| found(lines).iter().any(|(_, text)| text.contains(&said));
+        assert!(is_said(&[&line]), "{key}");
+        assert!(!is_said(&[DIRECTORY, ACCOUNT, &line]), "{key}");
+    }
+}
+
+#[test]
+fn what_is_usual_has_nothing_to_be_said_of() {
+    for lines in [WRITER, READER, ANN, &[]] {
+        assert_eq!(found(lines), [], "{lines:?}");
+    }
+}

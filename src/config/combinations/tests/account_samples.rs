@@ -1,0 +1,66 @@
+//! A configuration for each row of the table of accounts.
+
+use super::samples::{DIRECTORY, Sample, sample};
+
+/// An anonymous account with more.
+macro_rules! account {
+    ($more:literal) => {
+        concat!("account = [{ name = 'anonymous', ", $more, " }]")
+    };
+}
+pub(super) const ACCOUNT_SAMPLES: &[Sample] = &[
+    sample(
+        "account.quota-bytes of anonymous has no",
+        &[DIRECTORY],
+        &[account!("quota-bytes = 1")],
+        "",
+    ),
+    sample(
+        "account.quota-files of anonymous has no",
+        &[DIRECTORY],
+        &[account!("quota-files = 1")],
+        "",
+    ),
+    sample(
+        "account.rate-up of anonymous has no",
+        &[DIRECTORY],
+        &[account!("rate-up = 1")],
+        "",
+    ),
+    sample(
+        "account.rate-down of anonymous has no",
+        &[DIRECTORY],
+        &[account!("permissions = 'create', rate-down = 1")],
+        "",
+    ),
+    sample(
+        "account.umask of anonymous has no",
+        &[DIRECTORY],
+        &[account!("umask = '077'")],
+        "",
+    ),
+    sample(
+        ":2:34: account.sessions of anonymous is overridden",
+        &[DIRECTORY],
+        &[account!("sessions = 3"), "limits.connections = 2"],
+        "",
+    ),
+    sample(
+        "account.addresses of anonymous excludes addresses.allow",
+        &[DIRECTORY],
+        &[
+            account!("addresses = '10.0.0.0/8'"),
+            "addresses.allow = '192.168.0.0/16'",
+        ],
+        "",
+    ),
+    sample(
+        "account.addresses of anonymous excludes addresses.deny",
+        &[DIRECTORY],
+        &[
+            account!("addresses = '10.1.0.0/16'"),
+            "addresses.deny = '10.0.0.0/8'",
+        ],
+        "",
+    ),
+];

@@ -1,0 +1,178 @@
+//! Every row: what it refuses, what it warns of, and what it leaves alone.
+
+use super::*;
+use crate::auth::{Accounts, Permissions, Secret};
+use crate::config::{Certificate, ClientAuthority, TlsConfig};
+use crate::session::{SecurityPolicy, TlsRequired};
+
+fn cidrs() -> Vec<Cidr> {
+    vec!["192.0.2.0/24".parse().unwrap()]
+}
+
+fn ann(change: impl FnOnce(&mut Account)) -> Accounts {
+    let mut account = Account::new("ann", Secret::Plain("secret".into()), Permissions::READ);
+    change(&mut account);
+    Accounts::new().with(account)
+}
+
+fn tls(require: TlsRequired, required: bool, data_session: DataSession) -> TlsConfig {
+    TlsConfig {
+        certificate: Certificate::SelfSigned {
+            state: None,
+            names: Vec::new(),
+        },
+        listen: Vec::new(),
+        policy: SecurityPolicy {
+            require,
+            ..SecurityPolicy::default()
+        },
+        data_session,
+        clients: Some(ClientAuthority {
+            file: "ca".into(),
+            required,
+        }),
+    }
+}
+
+/// Nothing is open.
+fn closed() -> Config {
+    Config {
+        root: Some("/srv".into()),
+        accounts: ann(|account| {
+            account.addresses = cidrs();
+            account.enabled = false;
+            account.expires = Some(1);
+            account.root = Some("/srv/ann".into());
+            account.permissions = Permissions::UPLOAD_ONLY;
+            account.sessions = Some(1);
+            (account.rate_up, account.rate_down) = (Some(1), Some(1));
+            (account.quota_bytes, account.quota_files) = (Some(1), Some(1));
+        }),
+        addresses: crate::net::AddressRules {
+            allow: cidrs(),
+            deny: cidrs(),
+        },
+        proxies: cidrs(),
+        tls: Some(tls(TlsRequired::Data, true, DataSession::Require)),
+        max_memory: Some(1),
+        ..Config::default()
+    }
+}
+
+type Open = fn(&mut Config);
+
+/// A key, what opens it, and whether it limits resources only.
+const OPENED: &[(&str, Open, bool)] = &[
+    ("directory", |c| c.root = None, false),
+    ("account", |c| c.accounts = Accounts::new(), false),
+    ("tls", |c| c.tls = None, false),
+    ("addresses.allow", |c| c.addresses.allow.clear(), false),
+    ("addresses.deny", |c| c.addresses.deny.clear(), false),
+    ("addresses.proxies", |c| c.proxies.clear(), false),
+    (
+        "tls.require",
+        |c| c.tls = Some(tls(TlsRequired::Control, true, DataSession::Require)),
+        false,
+    ),
+    (
+        "tls.client-required",
+        |c| c.tls = Some(tls(TlsRequired::Data, false, DataSession::Require)),
+        false,
+    ),
+    (
+        "tls.data-session",
+        |c| c.tls = Some(tls(TlsRequired::Data, true, DataSession::Observe)),
+        false,
+    ),
+    ("limits.memory", |c| c.max_memory = None, true),
+];
+
+type OpenAccount = fn(&mut Account);
+
+const OPENED_ACCOUNTS: &[(&str, OpenAccount, bool)] = &[
+    ("account.addresses", |a| a.addresses.clear(), false),
+    ("account.enabled", |a| a.enabled = true, false),
+    ("account.expires", |a| a.expires = None, false),
+    ("account.directory", |a| a.root = None, false),
+    (
+        "account.permissions",
+        |a| a.permissions = Permissions::READ,
+        false,
+    ),
+    ("account.sessions", |a| a.sessions = None, true),
+    ("account.rate-up", |a| a.rate_up = None, true),
+    ("account.rate-down", |a| a.rate_down = None, true),
+    ("account.quota-bytes", |a| a.quota_bytes = None, true),
+    ("account.quota-files", |a| a.quota_files = None, true),
+];
+
+/// Exactly this one is lost between the two; whether it is refused.
+fn is_refused(old: &Config, new: &Config, key: &str) -> bool {
+    let losses = losses(old, new);
+    let [loss] = losses.as_slice() else {
+        panic!("{key}: {losses:?}");
+    };
+    assert!(loss.key.starts_with(key), "{key}: {losses:?}");
+    let refusal = refusal(&losses, new);
+    assert_eq!(refusal.is_some(), loss.is_refused);
+    assert!(refusal.is_none_or(|text| text.contains(key) && text.contains("restart")));
+    loss.is_refused
+}
+
+fn from_file(mut config: Config) -> Config {
+    config.origins.set_file("f".as_ref());
+    config
+}
+
+#[test]
+fn what_is_gone_from_the_file_is_refused_and_what_is_opened_in_it_is_warned_of() {
+    assert_eq!(OPENED.len(), ROWS.len());
+    for (key, open, is_resource) in OPENED {
+        let mut new = from_file(closed());
+        open(&mut new);
+        assert_eq!(is_refused(&closed(), &new, key), !is_resource, "{key}");
+        // What can be written open is meant then.
+        new.origins.set_at(None, key, (1, 1));
+        let needs_restart = matches!(*key, "directory" | "account" | "tls");
+        assert_eq!(is_refused(&closed(), &new, key), needs_restart, "{key}");
+        // A host program means what it says.
+        let mut new = closed();
+        open(&mut new);
+        assert!(!is_refused(&closed(), &new, key), "{key}");
+        // And closing opens nothing.
+        assert_eq!(losses(&new, &closed()), [], "{key}");
+    }
+}
+
+#[test]
+fn what_is_gone_from_an_account_is_refused_unless_it_limits_resources() {
+    assert_eq!(OPENED_ACCOUNTS.len(), ACCOUNT_ROWS.len());
+    for (key, open, is_resource) in OPENED_ACCOUNTS {
+        let mut new = from_file(closed());
+        let mut account = closed().accounts.get(b"ann").unwrap().as_ref().clone();
+        open(&mut account);
+        new.accounts.add(account);
+        assert_eq!(is_refused(&closed(), &new, key), !is_resource, "{key}");
+        new.origins.set_at(Some(b"ann"), key, (1, 1));
+        assert_eq!(losses(&closed(), &new), [], "{key}");
+    }
+}
+
+#[test]
+fn an_emptied_file_is_refused_with_every_name() {
+    let empty = from_file(Config {
+        accounts: Accounts::new(),
+        ..Config::default()
+    });
+    let text = refusal(&losses(&closed(), &empty), &empty).unwrap();
+    for key in [
+        "directory (",
+        "account (",
+        "tls (",
+        "addresses.allow (",
+        "addresses.deny (",
+    ] {
+        assert!(text.contains(key), "{key}: {text}");
+    }
+    assert_eq!(losses(&closed(), &from_file(closed())), []);
+}
