@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use super::latch::Latch;
 use super::preamble::Incoming;
 use super::services::Services;
+use super::upload_end::UploadEnd;
 use crate::net::{Channel, Listener, PortLease, Stream};
 use crate::session::{Ending, Left};
 use crate::transfer::{Interest, Source, Transfer};
@@ -79,6 +80,7 @@ pub(super) struct DataChannel {
     pub(super) motion: Motion,
     /// Of the link's socket, or of the transfer's stream.
     pub(super) ready: Latch,
+    pub(super) end: UploadEnd,
 }
 
 impl DataChannel {

@@ -106,6 +106,9 @@ impl Connection {
 
     /// Lets go of everything on the data side; a job that is out is not awaited any more.
     pub(super) fn hang_up(&mut self, services: &mut Services) {
+        if self.data.is_some() {
+            self.forget_ends(services);
+        }
         let Some(mut data) = self.data.take() else {
             return;
         };
@@ -215,6 +218,7 @@ impl Connection {
             Link::Absent => self.fail_to_connect(services),
             _ => {}
         }
+        self.watch_ends(services);
     }
 
     fn dial(&mut self, address: SocketAddr, services: &mut Services) {

@@ -1,8 +1,8 @@
 //! STOR, STOU and APPE: the data connection's bytes into a file.
 //!
 //! Where the end of the connection is the end of the file (MODE S), a clean end is only
-//! [`Verdict::Received`]: whether the client meant it is decided by whoever also sees the
-//! control connection, before [`Inbound::commit`]. Abandoned before that, a temporary file is
+//! [`Verdict::Received`]: whether the client meant it is decided where the control
+//! connection is seen too, before [`Inbound::commit`]. Abandoned before that, a temporary file is
 //! removed, unless a restart marker was acknowledged: what is before it was promised to be
 //! there. RFC 959 §3.4 and §3.5.
 
@@ -106,6 +106,12 @@ impl Inbound {
             }
         }
         Verdict::Again
+    }
+
+    /// Whether the end of the file is in the bytes, and not the end of the connection.
+    pub(super) fn announces_end(&self) -> bool {
+        let decoding = self.decoding.as_deref();
+        decoding.is_some_and(|decoding| decoding.decoder.announces_end())
     }
 
     /// The last byte is in the file; now put the file in its place.

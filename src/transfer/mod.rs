@@ -135,6 +135,11 @@ impl Source {
         matches!(self.flow, Flow::Inbound(_))
     }
 
+    /// Whether its bytes say where the file ends, whatever they are sent over.
+    pub fn announces_end(&self) -> bool {
+        matches!(&self.flow, Flow::Inbound(inbound) if inbound.announces_end())
+    }
+
     /// Closes the file side of a transfer that did not come to its end: an upload's temporary
     /// file is removed, unless a part of it was promised to stay. Waits for the disk.
     pub fn abandon(self) {

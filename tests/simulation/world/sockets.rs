@@ -5,6 +5,8 @@
 use std::io;
 use std::time::Duration;
 
+use mioftpd::net::{EndWatch, Ends, Token};
+
 use super::wire::Segment;
 use super::{Line, Occurrence, Side, Watched, WireId, World};
 
@@ -152,7 +154,52 @@ impl World {
                 }
             }
         }
+        self.hear_end(id);
         self.notify(id, side);
+    }
+
+    /// The ends of these two connections of the server's are watched from now on.
+    pub(crate) fn watch_ends(&mut self, pair: [Token; 2]) -> io::Result<EndWatch> {
+        let mut ids = [0; 2];
+        for (id, token) in ids.iter_mut().zip(pair) {
+            let mut held = self.wires.iter().filter(|(_, wire)| wire.is_held());
+            let found = held.find(|(_, wire)| wire.token == Some(token));
+            *id = *found.ok_or(io::ErrorKind::NotConnected)?.0;
+        }
+        for id in ids {
+            self.hear_end(id);
+        }
+        let watch = self.new_id();
+        self.watched.insert(watch, ids);
+        Ok(EndWatch(watch))
+    }
+
+    /// Whichever of a watched pair have ended.
+    pub(crate) fn ends(&self, watch: u64) -> Ends {
+        let mut heard: Vec<(u64, Token)> = Vec::new();
+        for wire in self.watched[&watch]
+            .iter()
+            .filter_map(|id| self.wires.get(id))
+        {
+            heard.extend(wire.end_heard.zip(wire.token));
+        }
+        heard.sort_unstable();
+        let ends = heard.into_iter().map(|(_, token)| token);
+        ends.fold(Ends::Neither, Ends::and)
+    }
+
+    pub(crate) fn forget_ends(&mut self, watch: u64) {
+        if self.watched.remove(&watch).is_none() {
+            self.violate("a watch of ends was forgotten twice".to_owned());
+        }
+    }
+
+    /// Puts the client's end in order behind those that the server's system has heard of.
+    fn hear_end(&mut self, id: WireId) {
+        let order = self.new_id();
+        if let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.has_ended()) {
+            wire.end_heard.get_or_insert(order);
+        }
     }
 
     /// The network resets a connection, at both ends.
@@ -185,6 +232,7 @@ impl World {
             if side == Side::Client && forgetful {
                 end.inbound.arrived.clear();
             }
+            self.hear_end(id);
             self.notify(id, side);
         }
     }
