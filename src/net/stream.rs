@@ -193,6 +193,10 @@ mod tests {
             Err(Error::Device)
         }
 
+        fn replace_nothing(&mut self) -> Result<()> {
+            Ok(())
+        }
+
         fn commit_first(&mut self, _: u64) -> Result<()> {
             Ok(())
         }

@@ -229,8 +229,10 @@ impl Connection {
                 // connection still stands: its end may not have been reported yet.
                 self.ready.readable |= matches!(data.end, UploadEnd::Unwatched);
             }
-            Verdict::Done => self.finish(Ending::Complete, moved, services),
-            Verdict::Failed(failure) => self.finish(failure.into(), moved, services),
+            Verdict::Done => self.finish(Ending::Complete, moved, None, services),
+            Verdict::Failed(failure) => {
+                self.finish(failure.into(), moved, transfer.kept(), services);
+            }
         }
     }
 
@@ -302,14 +304,28 @@ impl Connection {
     }
 
     /// The one end of every transfer: what it held is closed, and the session says so.
-    pub(super) fn finish(&mut self, ending: Ending, moved: u64, services: &mut Services) {
+    pub(super) fn finish(
+        &mut self,
+        ending: Ending,
+        moved: u64,
+        kept: Option<u64>,
+        services: &mut Services,
+    ) {
         let data = self.data();
         data.motion = Motion::Idle;
         data.unlink(services);
         self.forget_ends(services);
         self.deadlines.clear(Deadline::Pace);
         self.converse(services, |session, cx| {
-            session.report(Report::Ended(ending, moved), cx);
+            let bytes = moved;
+            session.report(
+                Report::Ended {
+                    ending,
+                    bytes,
+                    kept,
+                },
+                cx,
+            );
         });
     }
 }

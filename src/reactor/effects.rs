@@ -65,8 +65,8 @@ impl Connection {
             Outcome::Described(lines) => self.report(Report::Described(lines), services),
             Outcome::Opened(opened) => self.opened(opened, services),
             Outcome::Sliced(transfer, verdict) => self.sliced(transfer, verdict, services),
-            Outcome::Discarded => match self.data().motion {
-                Motion::Discarding(ending, moved) => self.finish(ending, moved, services),
+            Outcome::Discarded(kept) => match self.data().motion {
+                Motion::Discarding(ending, moved) => self.finish(ending, moved, kept, services),
                 _ => self.report(Report::Dropped, services),
             },
             Outcome::Panicked => self.job_panicked(services),
@@ -247,7 +247,7 @@ impl Connection {
         match self.data().motion {
             Motion::Idle => self.report(Report::Operated(broken), services),
             Motion::Opening => self.opened(Err(Error::Device), services),
-            _ => self.finish(Ending::Failed(Error::Device), 0, services),
+            _ => self.finish(Ending::Failed(Error::Device), 0, None, services),
         }
     }
 }

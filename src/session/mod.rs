@@ -227,7 +227,11 @@ impl Session {
             Report::Connected => self.connected(cx),
             Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
-            Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
+            Report::Ended {
+                ending,
+                bytes,
+                kept,
+            } => self.ended(ending, bytes, kept, cx),
         }
         if self.stopping && self.accepts_command() {
             self.dismiss(&Reply::service_not_available(), cx);

@@ -173,7 +173,13 @@ impl Session {
         }
     }
 
-    pub(super) fn ended(&mut self, ending: Ending, bytes: u64, cx: &mut Context<'_>) {
+    pub(super) fn ended(
+        &mut self,
+        ending: Ending,
+        bytes: u64,
+        kept: Option<u64>,
+        cx: &mut Context<'_>,
+    ) {
         let (purpose, phase) = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Transferring(purpose, phase) => (purpose, phase),
             other => return self.progress = other,
@@ -185,7 +191,10 @@ impl Session {
         self.restart_idle_clock(cx);
         self.log_end(&purpose, ending, bytes, took.as_secs_f64());
         self.record(&purpose, ending, bytes, took, cx);
-        cx.reply(&ends(ending));
+        cx.reply(&match kept {
+            Some(size) => saying_what_is_kept(&ends(ending), size),
+            None => ends(ending),
+        });
     }
 
     /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
@@ -334,6 +343,12 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
         }
         _ => refusal(error),
     }
+}
+
+/// The client may go on behind the bytes that are there (REST).
+fn saying_what_is_kept(reply: &Reply, size: u64) -> Reply {
+    let kept = format!(" {size} bytes are kept.");
+    Reply::new(reply.code, [&reply.lines, kept.as_bytes()].concat())
 }
 
 fn ends(ending: Ending) -> Reply {

@@ -232,6 +232,10 @@ impl File for MeteredFile {
         self.commit_by(|file| file.commit())
     }
 
+    fn replace_nothing(&mut self) -> Result<()> {
+        self.inner.replace_nothing()
+    }
+
     fn commit_first(&mut self, size: u64) -> Result<()> {
         self.commit_by(|file| file.commit_first(size))
     }

@@ -23,7 +23,7 @@ pub use error::Error;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use nothing::Nothing;
-pub use policy::{Durability, Policy};
+pub use policy::{CutUploads, Durability, Policy};
 pub use umask::{BadUmask, Umask};
 pub use usage::{Quota, Usage};
 
@@ -190,6 +190,10 @@ pub trait File: Send {
     /// Puts an upload in its place, under its name, as lasting as the [`Policy`] says. Waits. After
     /// an error the target is as it was, but for the one that [`Durability::Fsync`] speaks of.
     fn commit(&mut self) -> Result<()>;
+
+    /// From now on an upload takes its place only where nothing has the name ([`Error::Exists`]); what
+    /// is written in place is not concerned. Waits.
+    fn replace_nothing(&mut self) -> Result<()>;
 
     /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with
     /// all of them; what is written in place stays there, and all of it. Waits.

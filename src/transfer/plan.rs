@@ -15,7 +15,9 @@ use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::permissions::Permissions;
 use crate::protocol::zone::Zone;
-use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
+use crate::storage::{
+    CutUploads, Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
+};
 
 /// What a listing prints of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub enum Direction {
         placement: Placement,
         /// For a new file, instead of the process's own.
         umask: Option<Umask>,
+        /// What becomes of it when it is cut.
+        cut: CutUploads,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
@@ -165,13 +169,14 @@ impl Plan {
                 path,
                 placement,
                 umask,
+                cut,
             } => {
                 let upload = storage.create(path, *placement, *umask)?;
                 let opened = Opened {
                     size: None,
-                    path: Some(upload.path),
+                    path: Some(upload.path.clone()),
                 };
-                let inbound = Inbound::new(upload.file, self.representation, upload.offset);
+                let inbound = Inbound::new(upload, self.representation, *cut);
                 Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {

@@ -17,6 +17,15 @@ use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::{Mark, Opened};
 
+/// The end of a transfer of which nothing is kept but what it was for.
+fn ended(ending: Ending, bytes: u64) -> Report {
+    Report::Ended {
+        ending,
+        bytes,
+        kept: None,
+    }
+}
+
 /// A session, and all that a reactor would hold for it.
 struct Talk {
     session: Session,

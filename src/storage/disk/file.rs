@@ -186,6 +186,15 @@ impl File for DiskFile {
         }
     }
 
+    fn replace_nothing(&mut self) -> Result<()> {
+        match &mut self.fate {
+            Fate::Settled | Fate::InPlace { .. } => Ok(()),
+            Fate::Pending(replacement)
+            | Fate::Prepared(replacement)
+            | Fate::Doomed(replacement) => replacement.replace_nothing(),
+        }
+    }
+
     fn commit_first(&mut self, size: u64) -> Result<()> {
         self.fate = match std::mem::replace(&mut self.fate, Fate::Settled) {
             Fate::Pending(replacement) | Fate::Prepared(replacement) => Fate::Pending(replacement),

@@ -302,6 +302,22 @@ impl File for MemoryFile {
         Ok(())
     }
 
+    fn replace_nothing(&mut self) -> Result<()> {
+        let Fate::Pending {
+            target, placement, ..
+        } = &mut self.fate
+        else {
+            return Ok(());
+        };
+        if *placement == Placement::Over || self.shared.tree().metadata(target).is_ok() {
+            return Err(Error::Exists);
+        }
+        if *placement == Placement::Replace {
+            *placement = Placement::New;
+        }
+        Ok(())
+    }
+
     fn commit_first(&mut self, size: u64) -> Result<()> {
         if let Fate::Pending { .. } = &self.fate {
             let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
