@@ -12,7 +12,7 @@ use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
+use crate::storage::{Error, InPlace, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
@@ -140,6 +140,10 @@ impl Session {
             Ok(opened) => {
                 if let (Purpose::StoreUnique(path), Some(found)) = (&mut purpose, &opened.path) {
                     *path = found.clone();
+                }
+                if let (Some(why), false) = (opened.in_place, self.told_in_place) {
+                    self.told_in_place = true;
+                    log::warn!("{}: {}", self.peer, written_in_place(&purpose, why));
                 }
                 let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
@@ -332,6 +336,14 @@ impl Phase {
             Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,
         }
     }
+}
+
+/// For an operator, once a session.
+fn written_in_place(purpose: &Purpose, why: InPlace) -> String {
+    let path = purpose
+        .file()
+        .map_or_else(String::new, |(_, path)| path.to_string());
+    format!("{path} is written in place, so that a cut upload leaves a part of it: {why}")
 }
 
 fn refused(purpose: &Purpose, error: Error) -> Reply {

@@ -161,8 +161,14 @@ impl Storage for Metered {
             Placement::Unique => None,
             Placement::Replace | Placement::New | Placement::Over => self.target(path)?,
         };
-        let share = self.usage.begin(self.quota, instead.as_ref())?;
-        Ok(self.metered(create()?, share))
+        let mut share = self.usage.begin(self.quota, instead.as_ref())?;
+        let upload = create()?;
+        if upload.in_place.is_some() {
+            drop(share);
+            let names = self.usage.names(self.quota)?;
+            share = names.opened(self.quota, &upload.file.metadata()?)?;
+        }
+        Ok(self.metered(upload, share))
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {

@@ -16,6 +16,7 @@ mod policy;
 mod umask;
 mod usage;
 
+use std::fmt;
 use std::os::fd::BorrowedFd;
 
 pub use disk::{Disk, Lookup, Sweep, Swept};
@@ -106,7 +107,7 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// Written beside the target and renamed over it by [`File::commit`]; the old file is
-    /// untouched until then.
+    /// untouched until then. Where that cannot be, [in place](InPlace).
     Replace,
     /// As `Replace`, only where nothing has the name ([`Error::Exists`]), nor will until the
     /// commit.
@@ -132,6 +133,30 @@ pub struct Upload {
     pub offset: u64,
     /// The name that it will have: another than asked for with [`Placement::Unique`].
     pub path: VirtualPath,
+    /// Why the file is written in place although it was to be replaced: the old contents are there
+    /// until the first byte is written, and not afterwards.
+    pub in_place: Option<InPlace>,
+}
+
+/// Why no other file can take the place of one, which may be written itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InPlace {
+    /// Something is mounted there: the one file, as containers have it.
+    MountPoint,
+    /// Names in its directory cannot be changed: by its permissions or attributes.
+    Directory,
+    /// Its directory is sticky, and the file another user's.
+    Sticky,
+}
+
+impl fmt::Display for InPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MountPoint => "it is a mount point",
+            Self::Directory => "the server's user may not change its directory",
+            Self::Sticky => "its directory is sticky and it belongs to another user",
+        })
+    }
 }
 
 /// Where an open file stands.

@@ -16,7 +16,7 @@ use crate::protocol::facts::FactSet;
 use crate::protocol::permissions::Permissions;
 use crate::protocol::zone::Zone;
 use crate::storage::{
-    CutUploads, Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
+    CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
 };
 
 /// What a listing prints of each entry.
@@ -97,12 +97,14 @@ pub struct Plan {
 }
 
 /// What is known once it is open, for the 150.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Bytes to be sent, of a RETR in TYPE I.
     pub size: Option<u64>,
     /// The name that an upload will have.
     pub path: Option<VirtualPath>,
+    /// Why an upload is written in place that was to replace a file.
+    pub in_place: Option<InPlace>,
 }
 
 /// Whether a transfer has to have a [`Place`].
@@ -161,7 +163,10 @@ impl Plan {
                 let outbound = Outbound::new(file, size, self.representation, offset, left);
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
-                let opened = Opened { size, path: None };
+                let opened = Opened {
+                    size,
+                    ..Opened::default()
+                };
                 Ok((Flow::Outbound(outbound), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
@@ -175,6 +180,7 @@ impl Plan {
                 let opened = Opened {
                     size: None,
                     path: Some(upload.path.clone()),
+                    in_place: upload.in_place,
                 };
                 let inbound = Inbound::new(upload, self.representation, *cut);
                 Ok((Flow::Inbound(inbound), opened))
@@ -182,11 +188,7 @@ impl Plan {
             Direction::List(listing) => {
                 let listed = Listed::open(storage, listing.clone(), has_place)?;
                 let listed = listed.framed(self.representation);
-                let opened = Opened {
-                    size: None,
-                    path: None,
-                };
-                Ok((Flow::Listed(Box::new(listed)), opened))
+                Ok((Flow::Listed(Box::new(listed)), Opened::default()))
             }
         }
     }

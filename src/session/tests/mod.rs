@@ -128,10 +128,7 @@ impl Talk {
         let address = "127.0.0.1:5000".parse().unwrap();
         talk.report(Report::Listening(Some(address)));
         assert_eq!(talk.say("STOR f"), "");
-        let opened = Opened {
-            size: None,
-            path: None,
-        };
+        let opened = Opened::default();
         assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));
         talk.orders.clear();
         talk

@@ -8,6 +8,7 @@
 mod attributes;
 mod directory;
 mod file;
+mod in_place;
 mod lookup;
 mod operations;
 mod place;

@@ -207,7 +207,12 @@ impl Storage for Memory {
             }
         };
         let file = self.handle(contents, fate);
-        Ok(Upload { file, offset, path })
+        Ok(Upload {
+            file,
+            offset,
+            path,
+            in_place: None,
+        })
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
