@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Server, Starter, abort_connection, binary, until};
+use support::{Control, Server, Starter, abort_connection, binary, until};
 
 /// What a user that is not root may not change, and what it may.
 const LOCKED: &str = "locked";
@@ -166,6 +166,49 @@ fn file_that_is_mounted_is_written_in_place() {
     }
     server.wait_for_log("/mounted is written in place, so that a cut upload leaves a part of it");
     assert_eq!(server.names(), ["link", "mounted", "real"]);
+}
+
+/// The letters of the perm fact, by MLST and by MLSD.
+fn perm(control: &mut Control, directory: &str, name: &str) -> String {
+    let letters = |line: &str| {
+        let (_, rest) = line.split_once("perm=").unwrap();
+        rest.split_once(';').unwrap().0.to_owned()
+    };
+    let reply = control.command(&format!("MLST {directory}/{name}"), 250);
+    let one = letters(&reply.lines[1]);
+    let data = control.passive();
+    control.command(&format!("MLSD {directory}"), 150);
+    let lines = String::from_utf8(data.receive()).unwrap();
+    control.expect(226);
+    let line = lines
+        .lines()
+        .find(|line| line.ends_with(&format!("; {name}")));
+    assert_eq!(letters(line.unwrap()), one, "{directory}/{name}");
+    one
+}
+
+#[test]
+fn perm_says_what_the_system_allows() {
+    let server = server();
+    fs::create_dir(server.file("sticky/open")).unwrap();
+    set_mode(&server.file("sticky/open"), 0o777);
+    let mut control = server.login();
+    control.store("sticky/open/own", b"");
+    // Written and read, not deleted, not renamed; and only read.
+    assert_eq!(perm(&mut control, LOCKED, "f"), "arw");
+    assert_eq!(perm(&mut control, LOCKED, "closed"), "r");
+    // Nothing is made in it, nor deleted.
+    let directory = perm(&mut control, "/", LOCKED);
+    assert!(
+        directory.starts_with("de") && !directory.contains(['c', 'm', 'p']),
+        "{directory}"
+    );
+    assert_eq!(perm(&mut control, "sticky/open", "own"), "adfrw");
+    if is_root() {
+        assert_eq!(perm(&mut control, STICKY, "f"), "arw");
+        assert_eq!(perm(&mut control, STICKY, "open"), "celmp");
+    }
+    unlock(&server);
 }
 
 /// Sets or clears an attribute; false where that cannot be.

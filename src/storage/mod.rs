@@ -233,4 +233,7 @@ pub trait Directory: Send {
     /// The next entry, in no order; `None` at the end. `.` and `..` are not entries, nor are
     /// uploads in progress; an entry that vanishes meanwhile is left out. Waits.
     fn next_entry(&mut self) -> Result<Option<Entry>>;
+
+    /// From now on entries say what the system lets the server do with them, where it knows users.
+    fn tell_allowed(&mut self) {}
 }

@@ -10,7 +10,7 @@ use rustix::fs::StatxAttributes;
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::statx::attributes_at;
+use super::statx::found_at;
 use crate::storage::{InPlace, Metadata, Result};
 
 /// The mode bit by which only its owner, and the directory's, may remove or rename a file.
@@ -31,16 +31,18 @@ pub(super) fn obstacle(
     if attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Ok(Some(InPlace::MountPoint));
     }
-    let (parent, attributes) = attributes_at(directory, b"")?;
+    let (parent, attributes) = found_at(directory, b"")?;
     if is_fixed(attributes) {
         return Ok(Some(InPlace::Directory));
     }
-    let user = geteuid().as_raw();
-    let is_own = file.owner == user || parent.owner == user;
-    if parent.mode & STICKY != 0 && !is_own && !may_act_as_owner() {
-        return Ok(Some(InPlace::Sticky));
-    }
-    Ok(None)
+    let is_protected = is_sticky(&parent) && file.owner != geteuid().as_raw();
+    Ok(is_protected.then_some(InPlace::Sticky))
+}
+
+/// Whether the process may remove and rename in this directory only what is its own.
+pub(super) fn is_sticky(directory: &Metadata) -> bool {
+    let is_own = directory.owner == geteuid().as_raw();
+    directory.mode & STICKY != 0 && !is_own && !may_act_as_owner()
 }
 
 /// Whether the process may do with any file what only its owner may.

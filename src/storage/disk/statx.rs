@@ -13,24 +13,14 @@ use crate::storage::{Metadata, Result};
 
 /// Of a name in a directory, links not followed; of the directory itself for the empty name.
 pub(super) fn metadata_at(directory: impl AsFd, name: &[u8]) -> Result<Metadata> {
+    Ok(found_at(directory, name)?.0)
+}
+
+/// The same, with its attributes.
+pub(super) fn found_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     match rustix::fs::statx(&directory, name, flags, wanted) {
-        Ok(found) => Ok(metadata(&found)),
-        Err(Errno::NOSYS | Errno::PERM) => Ok(super::metadata(&rustix::fs::statat(
-            directory, name, flags,
-        )?)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What a name is, links not followed, and its attributes; the directory itself for the empty name.
-pub(super) fn attributes_at(
-    directory: impl AsFd,
-    name: &[u8],
-) -> Result<(Metadata, StatxAttributes)> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-    match rustix::fs::statx(&directory, name, flags, StatxFlags::BASIC_STATS) {
         Ok(found) => Ok((metadata(&found), found.stx_attributes)),
         Err(Errno::NOSYS | Errno::PERM) => {
             let found = rustix::fs::statat(directory, name, flags)?;

@@ -14,7 +14,7 @@ use super::file::{DiskFile, Origin};
 use super::in_place::{is_fixed, obstacle};
 use super::lookup::Root;
 use super::place::Parent;
-use super::statx::attributes_at;
+use super::statx::found_at;
 use super::temporary::{Condition, Replacement, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
@@ -200,7 +200,7 @@ impl Target {
                 return Err(Error::IsDirectory);
             }
             let directory = Parent::open(root, parent, durability)?;
-            let found = match attributes_at(&directory, name) {
+            let found = match found_at(&directory, name) {
                 Err(Error::NotFound) => None,
                 found => Some(found?),
             };
