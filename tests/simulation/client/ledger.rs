@@ -50,6 +50,8 @@ pub(crate) struct Ledger {
 /// Whether the server can have had all of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finish {
+    /// The server has all of it, and its end before that of the control connection.
+    Certain,
     /// It was sent with its end.
     Whole,
     /// It was closed early, as if that were its end.
@@ -117,6 +119,7 @@ impl Ledger {
                 .as_ref()
                 .filter(|(upload, _)| upload.path == *path);
             let may_be = match open {
+                Some((upload, Finish::Certain)) => now == Some(after(before.clone(), upload)),
                 _ if now == *before => true,
                 _ if now.is_none() && removing == Some(path) => true,
                 Some((upload, _)) if upload.change == Change::Append => {

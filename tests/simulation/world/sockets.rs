@@ -103,16 +103,21 @@ impl World {
     /// connection arrives, but not before that of the control connection.
     pub(crate) fn kill(&mut self, control: WireId, data: Option<WireId>) {
         self.close(control, Side::Client);
-        let ended = self.wires.get(&control);
+        if let Some(data) = data {
+            self.land_after(data, control);
+            self.close(data, Side::Client);
+        }
+    }
+
+    /// What is sent to the server over `later` from now on comes down no sooner than what was sent over
+    /// `earlier`.
+    pub(crate) fn land_after(&mut self, later: WireId, earlier: WireId) {
+        let ended = self.wires.get(&earlier);
         let ended = ended.map(|wire| wire.server.inbound.last_landing);
-        let Some(id) = data else {
-            return;
-        };
-        if let Some((wire, ended)) = self.wires.get_mut(&id).zip(ended) {
+        if let Some((wire, ended)) = self.wires.get_mut(&later).zip(ended) {
             let landing = &mut wire.server.inbound.last_landing;
             *landing = ended.max(*landing);
         }
-        self.close(id, Side::Client);
     }
 
     /// A client is gone without a word: nothing arrives from it or at it any more.

@@ -128,7 +128,7 @@ impl Wire {
     }
 
     /// Whether the server has it, and has not closed it.
-    pub(super) const fn is_held(&self) -> bool {
+    pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
     }
 
