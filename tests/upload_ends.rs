@@ -148,3 +148,26 @@ fn upload_that_should_announce_its_end_and_does_not_is_cut() {
     drop(control);
     assert_eq!(left(&server, peer), b"old");
 }
+
+/// The last bytes may take their time; nothing is amiss if the control connection stays.
+#[test]
+fn upload_that_pauses_and_then_ends_alone_is_whole() {
+    let server = Server::writable(old_file);
+    let bytes = vec![b'n'; SMALL];
+    let (mut control, data) = sent(&server, &["TYPE I"], &bytes);
+    std::thread::sleep(END_PAUSE * 2);
+    drop(data);
+    control.expect(226);
+    assert!(fs::read(server.file("f")).unwrap() == bytes);
+    // And where the control connection ends a moment later, it was killed slowly.
+    let (control, data) = sent(&server, &["TYPE I"], b"cut");
+    let peer = control.local();
+    std::thread::sleep(END_PAUSE * 2);
+    let before = Instant::now();
+    drop(data);
+    std::thread::sleep(END_PAUSE / 5);
+    drop(control);
+    if before.elapsed() < END_PAUSE / 2 {
+        assert!(left(&server, peer) == bytes);
+    }
+}

@@ -42,7 +42,7 @@ pub const STRANGERS_PER_TURN: usize = 8;
 /// ends with it: later, and the client may have been killed while it waited for more bytes, such
 /// as the next picture of a camera. A client that is done takes some microseconds, or on a busy
 /// processor the time slices of a few others.
-pub const END_PAUSE: Duration = Duration::from_millis(25);
+pub const END_PAUSE: Duration = Duration::from_millis(10);
 
 /// A transfer's bytes in one visit to a worker: some hundred microseconds of a cached
 /// file, so that two workers share themselves out among many transfers.

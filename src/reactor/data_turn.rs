@@ -10,7 +10,7 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use super::upload_end::{Decision, UploadEnd};
-use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
+use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::Channel;
 use crate::session::{Deadline, Ending, Left, Report};
 use crate::storage::Wait;
@@ -193,6 +193,10 @@ impl Connection {
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
+                Motion::Confirming(transfer) => {
+                    data.end.has_waited();
+                    Motion::Received(transfer)
+                }
                 motion => motion,
             };
         }
@@ -244,6 +248,13 @@ impl Connection {
         let moved = transfer.moved();
         match self.decide_on_upload(moved, services) {
             Decision::Later => {}
+            Decision::Confirm => {
+                let data = self.data();
+                if let Motion::Received(transfer) = std::mem::take(&mut data.motion) {
+                    data.motion = Motion::Confirming(transfer);
+                    self.deadlines.set(Deadline::Pace, services.now + END_PAUSE);
+                }
+            }
             Decision::Cut => self.cut(Ending::Abandoned, services),
             Decision::Whole => {
                 if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
@@ -289,7 +300,8 @@ impl Connection {
             Motion::Opened(source) | Motion::Begun(source) => (0, source),
             Motion::Here(transfer, _)
             | Motion::Resting(transfer, _)
-            | Motion::Received(transfer) => (transfer.moved(), transfer.cut()),
+            | Motion::Received(transfer)
+            | Motion::Confirming(transfer) => (transfer.moved(), transfer.cut()),
             Motion::Away(_) => {
                 data.motion = Motion::Recalled(ending);
                 return;

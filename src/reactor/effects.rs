@@ -118,7 +118,8 @@ impl Connection {
             Motion::Opened(source) | Motion::Begun(source) => services.discard(source),
             Motion::Here(transfer, _)
             | Motion::Resting(transfer, _)
-            | Motion::Received(transfer) => services.discard(transfer.cut()),
+            | Motion::Received(transfer)
+            | Motion::Confirming(transfer) => services.discard(transfer.cut()),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | announces its end: TLS `close_notify`, MODE B, MODE Z, STRU R | any | whole |
 //! | ends without that announcement, or by a reset | any | cut |
-//! | ends in order | stands, as far as the server has heard | whole |
+//! | ends in order | stands; later than [`END_PAUSE`] after the last byte, for as long again | whole |
 //! | ends in order, within [`END_PAUSE`] after its last byte | ends or is reset behind it | whole |
 //! | ends in order | has said QUIT, and ends in order, before or behind it | whole |
 //! | ends in order, later than that | ends or is reset behind it | cut |
@@ -63,6 +63,8 @@ pub(super) enum Pause {
     Since(u64, Instant),
     /// After so many bytes there was one as long as this.
     Over(u64, Duration),
+    /// The last was too long, and the control connection has had its time to end too.
+    Confirmed,
 }
 
 /// What an upload is whose data connection has ended in order.
@@ -72,6 +74,8 @@ pub(super) enum Decision {
     Cut,
     /// What the control connection has received must be read first.
     Later,
+    /// In a moment it is seen whether the control connection ends too.
+    Confirm,
 }
 
 impl UploadEnd {
@@ -79,6 +83,13 @@ impl UploadEnd {
     pub(super) const fn has_drained(&mut self, moved: u64, now: Instant) {
         if let Self::Watched(_, pause) = self {
             *pause = Pause::Since(moved, now);
+        }
+    }
+
+    /// The control connection has had its time to end too.
+    pub(super) const fn has_waited(&mut self) {
+        if let Self::Watched(_, pause) = self {
+            *pause = Pause::Confirmed;
         }
     }
 
@@ -98,6 +109,7 @@ impl Pause {
         match self {
             Self::Over(before, time) => before != moved || time <= END_PAUSE,
             Self::None | Self::Since(..) => true,
+            Self::Confirmed => false,
         }
     }
 }
@@ -145,7 +157,14 @@ impl Connection {
         let control_ended = match self.data.as_deref().map(|data| &data.end) {
             Some(UploadEnd::Announced) => return Decision::Whole,
             Some(UploadEnd::Watched(watch, pause)) => match services.network.ends(watch) {
-                Ends::Only(token) if is_data(token) => return Decision::Whole,
+                Ends::Only(token) if is_data(token) => {
+                    let is_open = !pause.is_short(moved) && !matches!(pause, Pause::Confirmed);
+                    return if is_open {
+                        Decision::Confirm
+                    } else {
+                        Decision::Whole
+                    };
+                }
                 Ends::Both(token) if is_data(token) && pause.is_short(moved) => {
                     return Decision::Whole;
                 }
@@ -175,7 +194,11 @@ impl Connection {
             return false;
         };
         let has_stream = match &data.motion {
-            Motion::Here(..) | Motion::Resting(..) | Motion::Away(_) | Motion::Received(_) => true,
+            Motion::Here(..)
+            | Motion::Resting(..)
+            | Motion::Away(_)
+            | Motion::Received(_)
+            | Motion::Confirming(_) => true,
             Motion::Begun(_) => matches!(data.link, Link::Open(_)),
             Motion::Idle
             | Motion::Opening
