@@ -160,5 +160,6 @@ fn entry() -> Entry {
         },
         target: None,
         followed: None,
+        allowed: Permissions::UNLIMITED,
     }
 }

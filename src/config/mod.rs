@@ -27,7 +27,7 @@ use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::sandbox::{Plan, RunAs, resolver_paths};
 use crate::session::SecurityPolicy;
-use crate::storage::{Durability, Umask};
+use crate::storage::{CutUploads, Durability, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::{ConfigDraft, TlsDraft};
 pub use origins::Origins;
@@ -90,6 +90,8 @@ pub struct Config {
     /// or cut with 452, and ALLO and AVBL count without them. Several uploads at once may pass it
     /// by [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES) each. 0: none.
     pub free_space_floor: u64,
+    /// What becomes of an upload to a name that nothing has, where its connection is cut.
+    pub cut_uploads: CutUploads,
     /// Whether a start removes the temporary files of servers that were killed, where anybody may
     /// write. Those of other servers in the same directory are locked and stay; so it is to be
     /// turned off only where several hosts write to one directory over a network whose file system
@@ -255,6 +257,7 @@ impl Default for Config {
             tls: None,
             durability: Durability::default(),
             free_space_floor: 0,
+            cut_uploads: CutUploads::default(),
             remove_unfinished: true,
             workers: 2,
             umask: None,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use algorithm::Algorithm;
 
 use crate::protocol::byte_range::ByteRange;
-use crate::storage::{Placement, Result, Storage, Umask, VirtualPath};
+use crate::storage::{Error, Placement, Result, Storage, Umask, VirtualPath};
 use crate::transfer::{Place, Scratch};
 use combining::Combining;
 use digesting::Digesting;
@@ -159,6 +159,10 @@ impl State {
                 umask,
             } => {
                 let upload = storage.create(target, *placement, *umask)?;
+                if upload.in_place.is_some() {
+                    // It may be one of the parts.
+                    return Err(Error::Denied);
+                }
                 Self::Combining(Box::new(Combining::new(upload, target, parts)))
             }
         })

@@ -38,6 +38,12 @@ pub const ACCEPTS_PER_PASS: usize = 32;
 /// Strangers turned away from one passive listener in one turn.
 pub const STRANGERS_PER_TURN: usize = 8;
 
+/// How long the end of an upload in MODE S may follow its last byte where the control connection
+/// ends with it: later, and the client may have been killed while it waited for more bytes, such
+/// as the next picture of a camera. A client that is done takes some microseconds, or on a busy
+/// processor the time slices of a few others.
+pub const END_PAUSE: Duration = Duration::from_millis(10);
+
 /// A transfer's bytes in one visit to a worker: some hundred microseconds of a cached
 /// file, so that two workers share themselves out among many transfers.
 pub const WORKER_SLICE_BYTES: usize = 1024 * 1024;

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 
 use super::Stream;
@@ -192,6 +193,10 @@ impl Stream for Channel {
 
     fn reset_on_close(&mut self) {
         self.socket.reset_on_close();
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.descriptor()
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod address_rules;
 mod channel;
+mod end_order;
 mod inherited;
 mod passive_address;
 mod passive_ports;
@@ -19,6 +20,7 @@ pub mod tls;
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,33 @@ pub enum Event {
     ReloadSignal,
 }
 
+/// A pair of streams of which [`Network::ends`] tells which has ended first.
+#[derive(Debug)]
+pub struct EndWatch(pub u64);
+
+/// Which peers of a watched pair have ended their sides, by FIN or reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Neither.
+    Neither,
+    /// That of this stream.
+    Only(Token),
+    /// Both, and this one first.
+    Both(Token),
+}
+
+impl Ends {
+    /// With one more.
+    #[must_use]
+    pub fn and(self, token: Token) -> Self {
+        match self {
+            Self::Neither => Self::Only(token),
+            Self::Only(first) if first != token => Self::Both(first),
+            ends => ends,
+        }
+    }
+}
+
 /// Interrupts a [`Network::poll`] from another thread; wakes coalesce.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -99,6 +128,28 @@ pub trait Network: Send {
     /// Appends events to `events`; waits at most `timeout` (`None`: for ever) for the first.
     /// A signal or a wake may end it early with no event.
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// From now on watches in which order the peers of two streams end their sides. The first may
+    /// be watched already, for a pair that was [forgotten](Self::forget_ends). A stream that has
+    /// ended before counts as ending now, the first before the second.
+    ///
+    /// # Errors
+    /// `Unsupported` where nothing can tell; what the system says otherwise.
+    fn watch_ends(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
+        let _ = pair;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Which of the pair have ended by now.
+    fn ends(&mut self, watch: &EndWatch) -> Ends {
+        let _ = watch;
+        Ends::Neither
+    }
+
+    /// The pair is not asked for any more.
+    fn forget_ends(&mut self, watch: EndWatch) {
+        let _ = watch;
+    }
 
     /// A handle that ends [`poll`](Self::poll) early.
     fn waker(&self) -> Waker;
@@ -154,4 +205,9 @@ pub trait Stream: Send {
     /// Makes the coming close a reset that throws away what the peer has not read, so that
     /// a cut transfer cannot be taken for a whole one.
     fn reset_on_close(&mut self);
+
+    /// The descriptor behind it, where there is one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }

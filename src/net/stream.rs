@@ -91,6 +91,10 @@ impl Stream for SystemStream {
         // A socket that refuses this is gone already, and gone is what was asked for.
         let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
+    }
 }
 
 fn send_file(
@@ -187,6 +191,10 @@ mod tests {
 
         fn commit(&mut self) -> Result<()> {
             Err(Error::Device)
+        }
+
+        fn replace_nothing(&mut self) -> Result<()> {
+            Ok(())
         }
 
         fn commit_first(&mut self, _: u64) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The operating system's network: one epoll instance behind [`Network`].
+//! The operating system's network: the epoll instance behind [`Network`].
 //!
 //! It owns the poller, the waker and the signal pipe, and makes sockets. Each socket is
 //! registered once, for everything, edge triggered (epoll(7)); nothing is armed or disarmed
@@ -16,9 +16,10 @@ use rustix::net as sys;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
+use super::end_order::EndOrder;
 use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
-use super::{Event, Listener, Network, Readiness, Stream, Token, Waker};
+use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
 
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
@@ -34,6 +35,7 @@ pub struct SystemNetwork {
     registry: Arc<Registry>,
     waker: Arc<mio::Waker>,
     signals: Option<Signals>,
+    end_order: EndOrder,
 }
 
 impl SystemNetwork {
@@ -48,6 +50,7 @@ impl SystemNetwork {
             registry,
             waker,
             signals: None,
+            end_order: EndOrder::new()?,
         })
     }
 
@@ -140,6 +143,18 @@ impl Network for SystemNetwork {
             }
         }
         Ok(())
+    }
+
+    fn watch_ends(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
+        self.end_order.watch(pair)
+    }
+
+    fn ends(&mut self, watch: &EndWatch) -> Ends {
+        self.end_order.of(watch)
+    }
+
+    fn forget_ends(&mut self, watch: EndWatch) {
+        self.end_order.forget(&watch);
     }
 
     fn waker(&self) -> Waker {

@@ -3,6 +3,8 @@
 //! Filled by the storage, printed by [`listing`](super::listing). It owns no handle and
 //! knows no file system.
 
+use super::permissions::Permissions;
+
 /// What kind of thing a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -66,4 +68,14 @@ pub struct Entry {
     pub target: Option<Vec<u8>>,
     /// Of a symbolic link whose target lies within what is served: the target's own.
     pub followed: Option<Metadata>,
+    /// What the system lets the server do with it, where that was asked for.
+    pub allowed: Permissions,
+}
+
+impl Entry {
+    /// What may be done with it, by the system and by these permissions of an account.
+    #[must_use]
+    pub fn permits(&self, account: Permissions) -> Permissions {
+        (account | Permissions::ENTER).and(self.allowed)
+    }
 }

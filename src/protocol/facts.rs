@@ -70,6 +70,11 @@ impl FactSet {
             .fold(Self(0), |set, (fact, _)| set.with(fact))
     }
 
+    /// Whether what may be done with a file is told.
+    pub const fn tells_permissions(self) -> bool {
+        self.contains(Fact::Perm)
+    }
+
     /// Whether no fact is selected: then an entry is its name only.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -129,7 +134,7 @@ pub fn write_mlsx_line(
     permissions: Permissions,
 ) {
     let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-    write_facts(out, facts, metadata, role, permissions);
+    write_facts(out, facts, metadata, role, entry.permits(permissions));
     out.push(b' ');
     write_shown_name(out, &entry.name);
     out.extend_from_slice(b"\r\n");
@@ -199,7 +204,7 @@ const FILE: &[(u8, Permissions)] = &[
 const DIRECTORY: &[(u8, Permissions)] = &[
     (b'c', Permissions::CREATE),
     (b'd', Permissions::REMOVE_DIRECTORIES),
-    (b'e', Permissions::NONE),
+    (b'e', Permissions::ENTER),
     (b'f', Permissions::RENAME),
     (b'l', Permissions::LIST),
     (b'm', Permissions::MAKE_DIRECTORIES),
@@ -323,6 +328,7 @@ mod tests {
                 "OS.unix=blk;perm=;",
             ),
         ] {
+            let permissions = permissions | Permissions::ENTER;
             let facts = text(|out| write_facts(out, set, &metadata(kind), role, permissions));
             assert_eq!(facts, format!("type={expected}"));
         }
@@ -335,6 +341,7 @@ mod tests {
             metadata: metadata(Kind::Link),
             target: Some(b"t".to_vec()),
             followed: Some(metadata(Kind::File)),
+            allowed: Permissions::UNLIMITED,
         };
         let set = FactSet::select(b"type;");
         let line = |entry: &Entry| {

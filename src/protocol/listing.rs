@@ -88,6 +88,7 @@ fn write_mode(out: &mut Vec<u8>, metadata: &Metadata) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::permissions::Permissions;
 
     fn entry(name: &[u8]) -> Entry {
         Entry {
@@ -106,6 +107,7 @@ mod tests {
             },
             target: None,
             followed: None,
+            allowed: Permissions::UNLIMITED,
         }
     }
 

@@ -47,9 +47,26 @@ impl Permissions {
     /// Everything.
     pub const ALL: Self = Self((1 << 11) - 1);
 
+    /// Go into a directory: of accounts all may, and of directories not all let the server in.
+    pub const ENTER: Self = Self(1 << 11);
+    /// What nothing forbids.
+    pub const UNLIMITED: Self = Self(Self::ALL.0 | Self::ENTER.0);
+
     /// Whether all of `needed` are in it.
     pub const fn contains(self, needed: Self) -> bool {
         self.0 & needed.0 == needed.0
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those that are not among `others`.
+    #[must_use]
+    pub const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
     }
 
     /// Whether at least one of `others` is in it.

@@ -54,20 +54,25 @@ impl Connection {
                 // Many clients end TLS by closing the socket.
                 io::ErrorKind::UnexpectedEof => self.end_input(services),
                 _ if self.stream.has_failed() => self.break_off(services),
+                _ if self.upload_outlives_control(services) => self.half_close(services),
                 kind => return Err(CloseReason::Cut(kind)),
             },
         }
         Ok(())
     }
 
-    /// The client will send no more. Who has said QUIT has nothing more to say.
+    /// The client will send no more. After a QUIT there is nothing that it could have said.
     fn end_input(&mut self, services: &mut Services) {
+        self.half_close(services);
+        if !self.has_quit() && !self.upload_outlives_control(services) {
+            self.converse(services, Session::input_ended);
+        }
+    }
+
+    fn half_close(&mut self, services: &Services) {
         self.phase = Phase::HalfOpen;
         self.ready.readable = false;
         self.let_clock_go_on(services);
-        if !self.has_quit() {
-            self.converse(services, Session::input_ended);
-        }
     }
 
     fn execute_commands(&mut self, services: &mut Services) {

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use super::latch::Latch;
 use super::preamble::Incoming;
 use super::services::Services;
+use super::upload_end::UploadEnd;
 use crate::net::{Channel, Listener, PortLease, Stream};
 use crate::session::{Ending, Left};
 use crate::transfer::{Interest, Source, Transfer};
@@ -45,7 +46,8 @@ pub(super) enum Link {
 ///                                             Resting ◀──rate──▶│               │
 ///                                       last byte of an upload ▼               │
 ///                                                          Received ───commit──┘
-///   cut:  Begun, Here, Resting, Received ──▶ Discarding ──▶ Idle
+///   Received ──its end came late──▶ Confirming ──moment over──▶ Received
+///   cut:  Begun, Here, Resting, Received, Confirming ──▶ Discarding ──▶ Idle
 ///         Away ──▶ Recalled ──comes back──▶ Discarding, or Idle where it was done already
 /// ```
 #[derive(Default)]
@@ -67,6 +69,8 @@ pub(super) enum Motion {
     Away(Left),
     /// An upload has all its bytes, and is committed if the control connection still stands.
     Received(Box<Transfer>),
+    /// As `Received`, and for a moment it is awaited whether the control connection ends too.
+    Confirming(Box<Transfer>),
     /// On a worker, and to be cut when it comes back.
     Recalled(Ending),
     /// Its file is being closed by a worker.
@@ -79,6 +83,7 @@ pub(super) struct DataChannel {
     pub(super) motion: Motion,
     /// Of the link's socket, or of the transfer's stream.
     pub(super) ready: Latch,
+    pub(super) end: UploadEnd,
 }
 
 impl DataChannel {

@@ -9,8 +9,9 @@ use super::data::{Arrival, DataChannel, Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
-use crate::limits::{INLINE_BYTES, STRANGERS_PER_TURN};
-use crate::net::{Channel, Stream as _};
+use super::upload_end::{Decision, UploadEnd};
+use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
+use crate::net::Channel;
 use crate::session::{Deadline, Ending, Left, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
@@ -62,7 +63,8 @@ impl Connection {
             match arrival {
                 Arrival::Client(stream) => {
                     self.deadlines.clear(Deadline::Arrival);
-                    return data.link_to(stream, ready, services);
+                    data.link_to(stream, ready, services);
+                    return self.watch_ends(services);
                 }
                 Arrival::Proxy(one) => {
                     *incoming = Some(one);
@@ -169,6 +171,7 @@ impl Connection {
         let ready = data.ready;
         match std::mem::take(&mut data.motion) {
             Motion::Here(mut transfer, interest) if ready.has(interest) => {
+                data.end.has_heard(services.now);
                 if let Err(at) = transfer.grant(services.now) {
                     let left = self.hold_clock(services);
                     self.data().motion = Motion::Resting(transfer, left);
@@ -190,6 +193,10 @@ impl Connection {
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
+                Motion::Confirming(transfer) => {
+                    data.end.has_waited();
+                    Motion::Received(transfer)
+                }
                 motion => motion,
             };
         }
@@ -215,44 +222,45 @@ impl Connection {
         let data = self.data();
         match verdict {
             Verdict::Again => data.motion = Motion::Here(transfer, Interest::Now),
-            Verdict::Waiting(interest) => data.motion = Motion::Here(transfer, interest),
+            Verdict::Waiting(interest) => {
+                data.end.has_drained(moved, services.now);
+                data.motion = Motion::Here(transfer, interest);
+            }
             Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
             Verdict::Received => {
                 data.motion = Motion::Received(transfer);
-                // Look once more whether the control connection still stands, event or not: a
-                // killed client ends both, and this one's end may not have been reported yet.
-                self.ready.readable = true;
+                // Where the order of the ends is not known, look once more whether the control
+                // connection still stands: its end may not have been reported yet.
+                self.ready.readable |= matches!(data.end, UploadEnd::Unwatched);
             }
-            Verdict::Done => self.finish(Ending::Complete, moved, services),
-            Verdict::Failed(failure) => self.finish(failure.into(), moved, services),
+            Verdict::Done => self.finish(Ending::Complete, moved, None, services),
+            Verdict::Failed(failure) => {
+                self.finish(failure.into(), moved, transfer.kept(), services);
+            }
         }
     }
 
-    /// An upload has all its bytes. It is committed if the control connection still stands, or the
-    /// client has left it in order: the control turn, which comes first in a pass, has looked.
+    /// An upload has all its bytes, and is committed if they are what the client meant to send.
     fn commit(&mut self, services: &mut Services) {
-        if !matches!(self.data().motion, Motion::Received(_)) {
+        let Motion::Received(transfer) = &self.data().motion else {
             return;
-        }
-        if self.is_forsaken() {
-            return self.cut(Ending::Abandoned, services);
-        }
-        if self.ready.readable && self.wants_input() {
-            return;
-        }
-        if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
-            self.hand_over(Work::Commit(transfer), services);
-        }
-    }
-
-    /// Whether the control connection has ended so that nobody knows what the client wanted. After a
-    /// QUIT (RFC 959 §4.1.1: the transfer ends first) that is only by a reset, and nothing is read any
-    /// more that would tell.
-    fn is_forsaken(&mut self) -> bool {
-        match self.phase {
-            Phase::Open => false,
-            Phase::HalfOpen => !self.has_quit() || self.stream.connected().is_err(),
-            _ => true,
+        };
+        let moved = transfer.moved();
+        match self.decide_on_upload(moved, services) {
+            Decision::Later => {}
+            Decision::Confirm => {
+                let data = self.data();
+                if let Motion::Received(transfer) = std::mem::take(&mut data.motion) {
+                    data.motion = Motion::Confirming(transfer);
+                    self.deadlines.set(Deadline::Pace, services.now + END_PAUSE);
+                }
+            }
+            Decision::Cut => self.cut(Ending::Abandoned, services),
+            Decision::Whole => {
+                if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
+                    self.hand_over(Work::Commit(transfer), services);
+                }
+            }
         }
     }
 
@@ -292,7 +300,8 @@ impl Connection {
             Motion::Opened(source) | Motion::Begun(source) => (0, source),
             Motion::Here(transfer, _)
             | Motion::Resting(transfer, _)
-            | Motion::Received(transfer) => (transfer.moved(), transfer.cut()),
+            | Motion::Received(transfer)
+            | Motion::Confirming(transfer) => (transfer.moved(), transfer.cut()),
             Motion::Away(_) => {
                 data.motion = Motion::Recalled(ending);
                 return;
@@ -307,13 +316,28 @@ impl Connection {
     }
 
     /// The one end of every transfer: what it held is closed, and the session says so.
-    pub(super) fn finish(&mut self, ending: Ending, moved: u64, services: &mut Services) {
+    pub(super) fn finish(
+        &mut self,
+        ending: Ending,
+        moved: u64,
+        kept: Option<u64>,
+        services: &mut Services,
+    ) {
         let data = self.data();
         data.motion = Motion::Idle;
         data.unlink(services);
+        self.forget_ends(services);
         self.deadlines.clear(Deadline::Pace);
         self.converse(services, |session, cx| {
-            session.report(Report::Ended(ending, moved), cx);
+            let bytes = moved;
+            session.report(
+                Report::Ended {
+                    ending,
+                    bytes,
+                    kept,
+                },
+                cx,
+            );
         });
     }
 }

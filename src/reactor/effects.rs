@@ -65,8 +65,8 @@ impl Connection {
             Outcome::Described(lines) => self.report(Report::Described(lines), services),
             Outcome::Opened(opened) => self.opened(opened, services),
             Outcome::Sliced(transfer, verdict) => self.sliced(transfer, verdict, services),
-            Outcome::Discarded => match self.data().motion {
-                Motion::Discarding(ending, moved) => self.finish(ending, moved, services),
+            Outcome::Discarded(kept) => match self.data().motion {
+                Motion::Discarding(ending, moved) => self.finish(ending, moved, kept, services),
                 _ => self.report(Report::Dropped, services),
             },
             Outcome::Panicked => self.job_panicked(services),
@@ -106,6 +106,9 @@ impl Connection {
 
     /// Lets go of everything on the data side; a job that is out is not awaited any more.
     pub(super) fn hang_up(&mut self, services: &mut Services) {
+        if self.data.is_some() {
+            self.forget_ends(services);
+        }
         let Some(mut data) = self.data.take() else {
             return;
         };
@@ -115,7 +118,8 @@ impl Connection {
             Motion::Opened(source) | Motion::Begun(source) => services.discard(source),
             Motion::Here(transfer, _)
             | Motion::Resting(transfer, _)
-            | Motion::Received(transfer) => services.discard(transfer.cut()),
+            | Motion::Received(transfer)
+            | Motion::Confirming(transfer) => services.discard(transfer.cut()),
             _ => {}
         }
     }
@@ -215,6 +219,7 @@ impl Connection {
             Link::Absent => self.fail_to_connect(services),
             _ => {}
         }
+        self.watch_ends(services);
     }
 
     fn dial(&mut self, address: SocketAddr, services: &mut Services) {
@@ -243,7 +248,7 @@ impl Connection {
         match self.data().motion {
             Motion::Idle => self.report(Report::Operated(broken), services),
             Motion::Opening => self.opened(Err(Error::Device), services),
-            _ => self.finish(Ending::Failed(Error::Device), 0, services),
+            _ => self.finish(Ending::Failed(Error::Device), 0, None, services),
         }
     }
 }

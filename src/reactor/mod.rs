@@ -30,6 +30,7 @@ mod run_queue;
 mod securing;
 mod services;
 mod timers;
+mod upload_end;
 mod verdict;
 
 use std::io;

@@ -126,6 +126,7 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         greeting: config.greeting.clone(),
         accounts: Arc::new(config.accounts.clone()),
         umask,
+        cut_uploads: config.cut_uploads,
         zone: config.zone,
         charset: config.charset,
         allow_fxp: config.allow_fxp,

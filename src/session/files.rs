@@ -190,7 +190,7 @@ impl Session {
     /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250.
     fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
         let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-        let permissions = self.login.permissions();
+        let permissions = entry.permits(self.login.permissions());
         let mut lines = b"Listing follows.\n".to_vec();
         let facts = self.channel.facts;
         write_facts(&mut lines, facts, metadata, EntryRole::Entry, permissions);

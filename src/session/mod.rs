@@ -144,6 +144,8 @@ pub struct Session {
     /// Of commands without a login.
     pace: Pace,
     long_lines: u8,
+    /// It was logged that an upload is written in place which was to replace a file.
+    told_in_place: bool,
     stopping: bool,
 }
 
@@ -175,6 +177,7 @@ impl Session {
             failures: 0,
             pace: Pace::new(),
             long_lines: 0,
+            told_in_place: false,
             stopping: false,
         }
     }
@@ -227,7 +230,11 @@ impl Session {
             Report::Connected => self.connected(cx),
             Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
-            Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
+            Report::Ended {
+                ending,
+                bytes,
+                kept,
+            } => self.ended(ending, bytes, kept, cx),
         }
         if self.stopping && self.accepts_command() {
             self.dismiss(&Reply::service_not_available(), cx);

@@ -94,7 +94,14 @@ pub enum Report {
     /// So many bytes have gone over the data connection so far.
     Moved(u64),
     /// The transfer is over, and everything that it held is closed.
-    Ended(Ending, u64),
+    Ended {
+        /// How.
+        ending: Ending,
+        /// So many have gone over the data connection.
+        bytes: u64,
+        /// How long the file is that has a part of an upload.
+        kept: Option<u64>,
+    },
 }
 
 /// How a transfer ended.

@@ -12,7 +12,7 @@ use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
-use crate::storage::Umask;
+use crate::storage::{CutUploads, Umask};
 
 /// What all sessions of a server have in common.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub accounts: Arc<Accounts>,
     /// The permission bits that new files do not get, where a session has set no other.
     pub umask: Umask,
+    /// What becomes of an upload whose connection is cut.
+    pub cut_uploads: CutUploads,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
     /// What clients get names in that have not said that they read UTF-8.
@@ -53,6 +55,7 @@ impl Default for Settings {
             allow_combine: false,
             security: None,
             umask: Umask::USUAL,
+            cut_uploads: CutUploads::default(),
             timings: Timings::default(),
             throttling: Throttling::default(),
         }

@@ -12,7 +12,7 @@ use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
+use crate::storage::{Error, InPlace, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
@@ -141,6 +141,10 @@ impl Session {
                 if let (Purpose::StoreUnique(path), Some(found)) = (&mut purpose, &opened.path) {
                     *path = found.clone();
                 }
+                if let (Some(why), false) = (opened.in_place, self.told_in_place) {
+                    self.told_in_place = true;
+                    log::warn!("{}: {}", self.peer, written_in_place(&purpose, why));
+                }
                 let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
@@ -173,7 +177,13 @@ impl Session {
         }
     }
 
-    pub(super) fn ended(&mut self, ending: Ending, bytes: u64, cx: &mut Context<'_>) {
+    pub(super) fn ended(
+        &mut self,
+        ending: Ending,
+        bytes: u64,
+        kept: Option<u64>,
+        cx: &mut Context<'_>,
+    ) {
         let (purpose, phase) = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Transferring(purpose, phase) => (purpose, phase),
             other => return self.progress = other,
@@ -185,7 +195,10 @@ impl Session {
         self.restart_idle_clock(cx);
         self.log_end(&purpose, ending, bytes, took.as_secs_f64());
         self.record(&purpose, ending, bytes, took, cx);
-        cx.reply(&ends(ending));
+        cx.reply(&match kept {
+            Some(size) => saying_what_is_kept(&ends(ending), size),
+            None => ends(ending),
+        });
     }
 
     /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
@@ -325,6 +338,14 @@ impl Phase {
     }
 }
 
+/// For an operator, once a session.
+fn written_in_place(purpose: &Purpose, why: InPlace) -> String {
+    let path = purpose
+        .file()
+        .map_or_else(String::new, |(_, path)| path.to_string());
+    format!("{path} is written in place, so that a cut upload leaves a part of it: {why}")
+}
+
 fn refused(purpose: &Purpose, error: Error) -> Reply {
     match (purpose, error) {
         (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
@@ -334,6 +355,12 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
         }
         _ => refusal(error),
     }
+}
+
+/// The client may go on behind the bytes that are there (REST).
+fn saying_what_is_kept(reply: &Reply, size: u64) -> Reply {
+    let kept = format!(" {size} bytes are kept.");
+    Reply::new(reply.code, [&reply.lines, kept.as_bytes()].concat())
 }
 
 fn ends(ending: Ending) -> Reply {

@@ -90,6 +90,7 @@ impl Session {
             path: path.clone(),
             placement,
             umask: self.umask,
+            cut: cx.settings.cut_uploads,
         };
         self.prepare(purpose(path), direction, cx);
     }

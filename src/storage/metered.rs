@@ -161,8 +161,14 @@ impl Storage for Metered {
             Placement::Unique => None,
             Placement::Replace | Placement::New | Placement::Over => self.target(path)?,
         };
-        let share = self.usage.begin(self.quota, instead.as_ref())?;
-        Ok(self.metered(create()?, share))
+        let mut share = self.usage.begin(self.quota, instead.as_ref())?;
+        let upload = create()?;
+        if upload.in_place.is_some() {
+            drop(share);
+            let names = self.usage.names(self.quota)?;
+            share = names.opened(self.quota, &upload.file.metadata()?)?;
+        }
+        Ok(self.metered(upload, share))
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -230,6 +236,10 @@ impl File for MeteredFile {
         // Nobody should have to wait for names as long as that takes.
         self.inner.prepare()?;
         self.commit_by(|file| file.commit())
+    }
+
+    fn replace_nothing(&mut self) -> Result<()> {
+        self.inner.replace_nothing()
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {

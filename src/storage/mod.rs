@@ -17,6 +17,7 @@ mod policy;
 mod umask;
 mod usage;
 
+use std::fmt;
 use std::os::fd::BorrowedFd;
 
 pub use disk::{Disk, Lookup, Sweep, Swept};
@@ -25,7 +26,7 @@ pub use memory::Memory;
 pub use metered::Metered;
 pub use nothing::Nothing;
 pub use operator_file::open_operator_file;
-pub use policy::{Durability, Policy};
+pub use policy::{CutUploads, Durability, Policy};
 pub use umask::{BadUmask, Umask};
 pub use usage::{Quota, Usage};
 
@@ -108,7 +109,7 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// Written beside the target and renamed over it by [`File::commit`]; the old file is
-    /// untouched until then.
+    /// untouched until then. Where that cannot be, [in place](InPlace).
     Replace,
     /// As `Replace`, only where nothing has the name ([`Error::Exists`]), nor will until the
     /// commit.
@@ -134,6 +135,30 @@ pub struct Upload {
     pub offset: u64,
     /// The name that it will have: another than asked for with [`Placement::Unique`].
     pub path: VirtualPath,
+    /// Why the file is written in place although it was to be replaced: the old contents are there
+    /// until the first byte is written, and not afterwards.
+    pub in_place: Option<InPlace>,
+}
+
+/// Why no other file can take the place of one, which may be written itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InPlace {
+    /// Something is mounted there: the one file, as containers have it.
+    MountPoint,
+    /// Names in its directory cannot be changed: by its permissions or attributes.
+    Directory,
+    /// Its directory is sticky, and the file another user's.
+    Sticky,
+}
+
+impl fmt::Display for InPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MountPoint => "it is a mount point",
+            Self::Directory => "the server's user may not change its directory",
+            Self::Sticky => "its directory is sticky and it belongs to another user",
+        })
+    }
 }
 
 /// Where an open file stands.
@@ -193,6 +218,10 @@ pub trait File: Send {
     /// an error the target is as it was, but for the one that [`Durability::Fsync`] speaks of.
     fn commit(&mut self) -> Result<()>;
 
+    /// From now on an upload takes its place only where nothing has the name ([`Error::Exists`]); what
+    /// is written in place is not concerned. Waits.
+    fn replace_nothing(&mut self) -> Result<()>;
+
     /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with
     /// all of them; what is written in place stays there, and all of it. Waits.
     fn commit_first(&mut self, size: u64) -> Result<()>;
@@ -206,4 +235,7 @@ pub trait Directory: Send {
     /// The next entry, in no order; `None` at the end. `.` and `..` are not entries, nor are
     /// uploads in progress; an entry that vanishes meanwhile is left out. Waits.
     fn next_entry(&mut self) -> Result<Option<Entry>>;
+
+    /// From now on entries say what the system lets the server do with them, where it knows users.
+    fn tell_allowed(&mut self) {}
 }

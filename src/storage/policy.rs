@@ -34,6 +34,21 @@ pub enum Durability {
     Fsync,
 }
 
+/// What becomes of an upload to a name that nothing has, where its connection is cut. What would
+/// replace a file is discarded either way, and the file stays; what is written in place stays.
+///
+/// The default is what clients need to resume an upload over a bad link (`curl -C -`, `reput` of
+/// lftp), and what cameras need: half a recording is worth more than none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CutUploads {
+    /// A name has a whole file, or none.
+    Discard,
+    /// The bytes that came are put under the name, if they are the file's own first bytes (TYPE I,
+    /// STRU F).
+    #[default]
+    Keep,
+}
+
 /// What holds for all uploads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {

@@ -103,6 +103,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// Whether [`close`](Self::close) is an error wherever the end was not said before.
+    pub(super) const fn announces_end(&self) -> bool {
+        !matches!(self.framing, Framing::Stream | Framing::RunLength(_))
+    }
+
     /// Whether a file with all that has been given could be taken up again there: not while a
     /// CR is held back.
     pub(super) const fn may_mark(&self) -> bool {

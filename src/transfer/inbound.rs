@@ -1,22 +1,27 @@
 //! STOR, STOU and APPE: the data connection's bytes into a file.
 //!
 //! Where the end of the connection is the end of the file (MODE S), a clean end is only
-//! [`Verdict::Received`]: whether the client meant it is decided by whoever also sees the
-//! control connection, before [`Inbound::commit`]. Abandoned before that, a temporary file is
-//! removed, unless a restart marker was acknowledged: what is before it was promised to be
-//! there. RFC 959 §3.4 and §3.5.
+//! [`Verdict::Received`]: whether the client meant it is decided where the control
+//! connection is seen too, before [`Inbound::commit`]. Abandoned before that, a temporary file is
+//! removed, unless what it holds is to be kept ([`CutUploads`]) or a restart marker was
+//! acknowledged: what is before it was promised to be there. RFC 959 §3.4 and §3.5.
 
 use std::io;
 
 use super::decoder::{Decoder, Progress};
-use super::{Failure, Interest, Mark, Representation, Scratch, Verdict};
+use super::{DataType, Failure, Interest, Mark, Representation, Scratch, Structure, Verdict};
 use crate::limits::CONVERTED_BYTES;
 use crate::net::Stream;
-use crate::storage::{File, Result, Wait};
+use crate::storage::{CutUploads, Error, File, Result, Standing, Upload, VirtualPath, Wait};
 
 pub(super) struct Inbound {
     file: Box<dyn File>,
+    path: VirtualPath,
+    /// Where its first byte goes.
+    begin: u64,
+    /// Where the next one goes.
     offset: u64,
+    cut: CutUploads,
     /// Where the wire is not the file.
     decoding: Option<Box<Decoding>>,
 }
@@ -47,7 +52,7 @@ enum Marking {
 }
 
 impl Inbound {
-    pub(super) fn new(file: Box<dyn File>, representation: Representation, offset: u64) -> Self {
+    pub(super) fn new(upload: Upload, representation: Representation, cut: CutUploads) -> Self {
         let decoding = Decoder::for_file(representation).map(|decoder| {
             Box::new(Decoding {
                 decoder,
@@ -55,9 +60,15 @@ impl Inbound {
                 marking: Marking::Nothing,
             })
         });
+        // The size of what is kept must be where the client goes on.
+        let is_prefix = representation.data_type == DataType::Image
+            && representation.structure == Structure::File;
         Self {
-            file,
-            offset,
+            file: upload.file,
+            path: upload.path,
+            begin: upload.offset,
+            offset: upload.offset,
+            cut: if is_prefix { cut } else { CutUploads::Discard },
             decoding,
         }
     }
@@ -108,6 +119,12 @@ impl Inbound {
         Verdict::Again
     }
 
+    /// Whether the end of the file is in the bytes, and not the end of the connection.
+    pub(super) fn announces_end(&self) -> bool {
+        let decoding = self.decoding.as_deref();
+        decoding.is_some_and(|decoding| decoding.decoder.announces_end())
+    }
+
     /// The last byte is in the file; now put the file in its place.
     pub(super) fn commit(&mut self) -> Result<()> {
         self.file.commit()
@@ -128,21 +145,44 @@ impl Inbound {
         }
     }
 
-    /// It will not be whole. What was acknowledged is put in its place, so that the client can
-    /// go on from there; where nothing was, the old file stays. Waits for the disk.
-    pub(super) fn abandon(mut self) {
+    /// It will not be whole, because its connection `is_cut` or for another reason. What was
+    /// acknowledged is put in its place, so that the client can go on from there; else what came of
+    /// a cut one, where nothing has the name. How long the file is in which bytes of it are. Waits
+    /// for the disk.
+    pub(super) fn abandon(mut self, is_cut: bool) -> Option<u64> {
+        let (size, kept) = match self.keep(is_cut)? {
+            (_, Err(Error::Exists)) => return None,
+            kept => kept,
+        };
+        let path = &self.path;
+        if let Err(error) = kept {
+            // The client will hear so when it wants to go on.
+            let reason = error.reason();
+            log::warn!("A part of an upload could not be kept as {path}: {reason}");
+            return None;
+        }
+        log::info!("Kept what came of an upload that was cut: {path} has {size} bytes");
+        Some(size)
+    }
+
+    fn keep(&mut self, is_cut: bool) -> Option<(u64, Result<()>)> {
         let decoding = self.decoding.take();
         let acknowledged = match decoding.map(|decoding| decoding.marking) {
             Some(Marking::Acknowledged(offset)) => Some(offset),
             Some(Marking::Reached { before, .. }) => before,
             Some(Marking::Nothing) | None => None,
         };
-        if let Some(offset) = acknowledged
-            && let Err(error) = self.file.commit_first(offset)
-        {
-            // The client will hear so when it wants to go on.
-            log::warn!("A part of an upload could not be kept: {}", error.reason());
+        if let Some(offset) = acknowledged {
+            return Some((offset, self.file.commit_first(offset)));
         }
+        let is_in_place = self.file.standing() == Ok(Standing::InPlace);
+        let is_kept = is_in_place || (is_cut && self.cut == CutUploads::Keep);
+        if self.offset == self.begin || !is_kept {
+            return None;
+        }
+        let kept = self.file.replace_nothing();
+        let kept = kept.and_then(|()| self.file.commit_first(self.offset));
+        Some((self.offset, kept))
     }
 
     /// First what was left over.

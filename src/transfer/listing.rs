@@ -169,13 +169,17 @@ impl Listing {
     }
 
     fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
-        if self.recursive {
-            Walk::open_recursive(storage, &self.path)
+        let walk = if self.recursive {
+            Walk::open_recursive(storage, &self.path)?
         } else if sorted {
-            Walk::open(storage.as_ref(), &self.path)
+            Walk::open(storage.as_ref(), &self.path)?
         } else {
-            Walk::open_unsorted(storage.as_ref(), &self.path)
-        }
+            Walk::open_unsorted(storage.as_ref(), &self.path)?
+        };
+        Ok(match self.format {
+            Format::Facts { facts, .. } if facts.tells_permissions() => walk.tell_allowed(),
+            _ => walk,
+        })
     }
 
     /// As `ls -R` does: an empty line, and the directory as seen from where it began.

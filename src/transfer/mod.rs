@@ -135,10 +135,15 @@ impl Source {
         matches!(self.flow, Flow::Inbound(_))
     }
 
-    /// Closes the file side of a transfer that did not come to its end: an upload's temporary
-    /// file is removed, unless a part of it was promised to stay. Waits for the disk.
-    pub fn abandon(self) {
-        self.flow.abandon();
+    /// Whether its bytes say where the file ends, whatever they are sent over.
+    pub fn announces_end(&self) -> bool {
+        matches!(&self.flow, Flow::Inbound(inbound) if inbound.announces_end())
+    }
+
+    /// Closes the file side of a transfer that was cut: an upload's temporary file is removed,
+    /// unless a part of it stays. How long the file is then. Waits for the disk.
+    pub fn abandon(self) -> Option<u64> {
+        self.flow.abandon(true)
     }
 }
 
@@ -152,9 +157,10 @@ impl Flow {
         }
     }
 
-    fn abandon(self) {
-        if let Self::Inbound(inbound) = self {
-            inbound.abandon();
+    fn abandon(self, is_cut: bool) -> Option<u64> {
+        match self {
+            Self::Inbound(inbound) => inbound.abandon(is_cut),
+            Self::Outbound(_) | Self::Listed(_) | Self::Over(_) => None,
         }
     }
 }
@@ -165,6 +171,8 @@ pub struct Transfer {
     flow: Flow,
     place: Option<Place>,
     moved: u64,
+    /// Of an upload that has failed: how long the file is in which bytes of it are.
+    kept: Option<u64>,
     speed: Speed,
 }
 
@@ -184,6 +192,7 @@ impl Transfer {
             flow: source.flow,
             place: source.place,
             moved: 0,
+            kept: None,
             speed: match source.rate {
                 Some(rate) => Speed::Paced(Pace::new(rate), 0),
                 None => Speed::Free,
@@ -212,6 +221,11 @@ impl Transfer {
     /// Bytes that went over the data connection so far.
     pub const fn moved(&self) -> u64 {
         self.moved
+    }
+
+    /// How long a file is that has bytes of an upload which has failed; `None`: it has none of them.
+    pub const fn kept(&self) -> Option<u64> {
+        self.kept
     }
 
     /// Whether the client sends and the server stores.
@@ -316,7 +330,7 @@ impl Transfer {
         let is_stored = verdict == Verdict::Done && self.is_inbound();
         let flow = std::mem::replace(&mut self.flow, Flow::Over(verdict));
         if verdict != Verdict::Done {
-            flow.abandon();
+            self.kept = flow.abandon(verdict == Verdict::Failed(Failure::Connection));
         }
         let end = self.say_end(verdict);
         // What is stored is stored, also where its client, who has said its end, has no room for ours.

@@ -15,7 +15,9 @@ use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactSet;
 use crate::protocol::permissions::Permissions;
 use crate::protocol::zone::Zone;
-use crate::storage::{Error, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait};
+use crate::storage::{
+    CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
+};
 
 /// What a listing prints of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub enum Direction {
         placement: Placement,
         /// For a new file, instead of the process's own.
         umask: Option<Umask>,
+        /// What becomes of it when it is cut.
+        cut: CutUploads,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
@@ -93,12 +97,14 @@ pub struct Plan {
 }
 
 /// What is known once it is open, for the 150.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Bytes to be sent, of a RETR in TYPE I.
     pub size: Option<u64>,
     /// The name that an upload will have.
     pub path: Option<VirtualPath>,
+    /// Why an upload is written in place that was to replace a file.
+    pub in_place: Option<InPlace>,
 }
 
 /// Whether a transfer has to have a [`Place`].
@@ -157,7 +163,10 @@ impl Plan {
                 let outbound = Outbound::new(file, size, self.representation, offset, left);
                 let is_image = self.representation.data_type == DataType::Image;
                 let size = is_image.then_some(left);
-                let opened = Opened { size, path: None };
+                let opened = Opened {
+                    size,
+                    ..Opened::default()
+                };
                 Ok((Flow::Outbound(outbound), opened))
             }
             _ if wait == Wait::Never => Err(Error::WouldWait),
@@ -165,23 +174,21 @@ impl Plan {
                 path,
                 placement,
                 umask,
+                cut,
             } => {
                 let upload = storage.create(path, *placement, *umask)?;
                 let opened = Opened {
                     size: None,
-                    path: Some(upload.path),
+                    path: Some(upload.path.clone()),
+                    in_place: upload.in_place,
                 };
-                let inbound = Inbound::new(upload.file, self.representation, upload.offset);
+                let inbound = Inbound::new(upload, self.representation, *cut);
                 Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {
                 let listed = Listed::open(storage, listing.clone(), has_place)?;
                 let listed = listed.framed(self.representation);
-                let opened = Opened {
-                    size: None,
-                    path: None,
-                };
-                Ok((Flow::Listed(Box::new(listed)), opened))
+                Ok((Flow::Listed(Box::new(listed)), Opened::default()))
             }
         }
     }

@@ -96,6 +96,14 @@ impl Walk {
         })
     }
 
+    /// Has what the system allows told of each entry.
+    pub(super) fn tell_allowed(mut self) -> Self {
+        if let Source::Gathering(directory, _) | Source::Flowing(_, directory) = &mut self.source {
+            directory.tell_allowed();
+        }
+        self
+    }
+
     /// Of a directory and those below.
     pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
         Ok(Self {

@@ -57,8 +57,8 @@ pub enum Work {
     Slice(Box<Transfer>),
     /// A received upload is put in its place.
     Commit(Box<Transfer>),
-    /// The file side of a cut transfer is closed, a temporary file removed, or what was promised
-    /// of it kept.
+    /// The file side of a cut transfer is closed, a temporary file removed, or what stays of it
+    /// put in its place.
     Discard(Source),
 }
 
@@ -78,8 +78,8 @@ pub enum Outcome {
     Opened(Result<(Source, Opened)>),
     /// Of [`Work::Slice`] and [`Work::Commit`].
     Sliced(Box<Transfer>, Verdict),
-    /// Of [`Work::Discard`] and [`Work::Drop`].
-    Discarded,
+    /// Of [`Work::Discard`] and [`Work::Drop`]: how long a file is that has a part of an upload.
+    Discarded(Option<u64>),
     /// Of any of them: a bug, contained.
     Panicked,
 }
@@ -120,7 +120,7 @@ impl Work {
             }
             Self::Drop(errand) => {
                 drop(errand);
-                Outcome::Discarded
+                Outcome::Discarded(None)
             }
             Self::Entry(path) => Outcome::Entry(storage.entry(&path).map(Box::new)),
             Self::Describe { listing, limit } => {
@@ -133,10 +133,7 @@ impl Work {
                 transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
             }),
             Self::Commit(transfer) => step(transfer, Transfer::commit),
-            Self::Discard(source) => {
-                source.abandon();
-                Outcome::Discarded
-            }
+            Self::Discard(source) => Outcome::Discarded(source.abandon()),
         }
     }
 }

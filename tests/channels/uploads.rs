@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use mioftpd::net::Channel;
-use mioftpd::storage::{Memory, Placement, Storage, VirtualPath, Wait};
+use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
     DataType, Direction, Failure, Interest, Plan, Representation, Scratch, Transfer, Verdict,
 };
@@ -36,6 +36,7 @@ impl Upload {
                 path: VirtualPath::root().join(b"f").unwrap(),
                 placement: Placement::Replace,
                 umask: None,
+                cut: CutUploads::default(),
             },
             representation: Representation {
                 data_type: DataType::Image,

@@ -1,8 +1,9 @@
 //! What happens to files.
 
 use std::fs;
+use std::io::Write as _;
 
-use crate::support::{Starter, binary};
+use crate::support::{Starter, abort_connection, binary, until};
 use crate::world::World;
 
 const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
@@ -68,4 +69,27 @@ fn what_is_unfinished_is_left_alone() {
     let server = world.start("[storage]\nremove-unfinished = true");
     server.wait_for_log("Removed what 1 ");
     assert!(!world.path("root").join(LEFT).exists());
+}
+
+/// `storage.cut-uploads`
+#[test]
+fn cut_uploads_are_kept_or_not() {
+    let world = World::new();
+    for (value, left) in [("keep", Some(10)), ("discard", None)] {
+        let server = world.start(&format!("[storage]\ncut-uploads = \"{value}\""));
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        let mut data = control.passive().stream();
+        control.command("STOR cut", 150);
+        data.write_all(b"some bytes").unwrap();
+        until("the bytes to be read", || {
+            let status = control.command("STAT", 211).lines.concat();
+            status.contains("10 bytes").then_some(())
+        });
+        abort_connection(data);
+        control.expect(426);
+        let found = fs::read(world.path("root").join("cut")).ok();
+        assert_eq!(found.map(|bytes| bytes.len()), left, "{value}");
+        fs::remove_file(world.path("root").join("cut")).ok();
+    }
 }

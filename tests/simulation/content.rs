@@ -19,16 +19,18 @@ pub(crate) fn whole(number: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Whether these are some whole contents.
-pub(crate) fn is_whole(bytes: &[u8]) -> bool {
-    let line = bytes
-        .split(|&byte| byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
+/// Whether these are some whole contents; or the first part of some, where that may be.
+pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
+    let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        return may_be_cut && !bytes.is_empty();
+    };
+    let line = String::from_utf8_lossy(&bytes[..end]);
     let mut words = line.split(' ').skip(1).map(str::parse);
     match (words.next(), words.next()) {
-        (Some(Ok(number)), Some(Ok(length))) => bytes == whole(number, length as usize),
+        (Some(Ok(number)), Some(Ok(length))) => {
+            let whole = whole(number, length as usize);
+            bytes == whole || may_be_cut && whole.starts_with(bytes)
+        }
         _ => false,
     }
 }

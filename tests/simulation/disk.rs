@@ -140,6 +140,11 @@ impl File for FaultyFile {
         self.file.commit()
     }
 
+    fn replace_nothing(&mut self) -> Result<()> {
+        strike(&self.world, Wait::Allowed)?;
+        self.file.replace_nothing()
+    }
+
     fn commit_first(&mut self, size: u64) -> Result<()> {
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mioftpd::net::{Event, Listener, Network, Stream, Token, Waker};
+use mioftpd::net::{EndWatch, Ends, Event, Listener, Network, Stream, Token, Waker};
 use mioftpd::storage::{Error, File, Wait};
 
 use crate::client::Client;
@@ -112,6 +112,18 @@ impl Network for VirtualNetwork {
             world.now += cost;
         }
         Ok(())
+    }
+
+    fn watch_ends(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
+        self.world.lock().watch_ends(pair.map(|(_, token)| token))
+    }
+
+    fn ends(&mut self, watch: &EndWatch) -> Ends {
+        self.world.lock().ends(watch.0)
+    }
+
+    fn forget_ends(&mut self, watch: EndWatch) {
+        self.world.lock().forget_ends(watch.0);
     }
 
     fn waker(&self) -> Waker {

@@ -23,6 +23,11 @@ impl Rng {
         Self::new(self.draw())
     }
 
+    /// Another source, for which nothing is drawn from this one.
+    pub(crate) const fn aside(&self) -> Self {
+        Self::new(!self.state)
+    }
+
     pub(crate) const fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

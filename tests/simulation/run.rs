@@ -13,7 +13,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{Memory, Metered, Quota, Storage, Usage};
+use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
 
 use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, public_sizes, secret};
 use crate::content::whole;
@@ -115,6 +115,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         secure,
         control_only: rng.one_in(25),
         is_proxied: rng.one_in(4),
+        cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
         timings: timings(&mut rng),
         weather,
@@ -238,6 +239,7 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
             Mode::Serving
         },
         accounts: Arc::new(accounts),
+        cut_uploads: place.cut_uploads,
         security: place.secure.map(|secure| secure.policy),
         timings: place.timings.clone(),
         throttling: throttling(rng),

@@ -119,6 +119,10 @@ impl File for OddFile {
         after(&self.meddle, Step::Committed, self.file.commit())
     }
 
+    fn replace_nothing(&mut self) -> Result<()> {
+        self.file.replace_nothing()
+    }
+
     fn commit_first(&mut self, size: u64) -> Result<()> {
         after(&self.meddle, Step::Committed, self.file.commit_first(size))
     }

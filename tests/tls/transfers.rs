@@ -256,3 +256,26 @@ fn replies_that_nobody_reads_hold_up_nobody() {
         deaf.command("NOOP", 200);
     }
 }
+
+/// A `close_notify` is the client's own word that this was all.
+#[test]
+fn an_upload_that_announces_its_end_needs_no_control_connection() {
+    let server = writable().start();
+    let content = content(300_001);
+    for version in Version::ALL {
+        let client = TlsClient::of(version);
+        let mut control = server.private(&client);
+        let peer = control.local();
+        let data = control.passive();
+        control.command("STOR kept", 150);
+        let mut link = data.link();
+        link.write_all(&content).unwrap();
+        drop(control);
+        // The end of the control connection is met for itself.
+        server.private(&client).command("NOOP", 200);
+        link.end().unwrap();
+        server.wait_for_log(&format!("{peer} disconnected"));
+        assert!(fs::read(server.file("kept")).unwrap() == content);
+        fs::remove_file(server.file("kept")).unwrap();
+    }
+}

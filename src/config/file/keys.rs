@@ -112,6 +112,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "timings.grace": config.timings.grace, Live, ANY_TIME;
     "storage.durability": config.durability, Start;
     "storage.free-space-floor": config.free_space_floor, Start;
+    "storage.cut-uploads": config.cut_uploads, Live;
     "storage.remove-unfinished": config.remove_unfinished, Start;
     "tls.certificate": tls.certificate, Live;
     "tls.key": tls.key, Live;

@@ -20,7 +20,7 @@ use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
 use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
-use crate::storage::{Durability, Umask};
+use crate::storage::{CutUploads, Durability, Umask};
 
 /// What stands in the file, and where relative paths begin.
 #[derive(Clone, Copy)]
@@ -381,6 +381,8 @@ macro_rules! words {
 
 words!(Durability, "\"none\", \"rename\" or \"fsync\"",
     "none" => Self::None, "rename" => Self::Rename, "fsync" => Self::Fsync);
+words!(CutUploads, "\"discard\" or \"keep\"",
+    "discard" => Self::Discard, "keep" => Self::Keep);
 words!(TlsRequired, "\"none\", \"login\", \"control\" or \"data\"",
     "none" => Self::Nothing, "login" => Self::Login, "control" => Self::Control,
     "data" => Self::Data);

@@ -234,7 +234,7 @@ fn a_stop_lets_a_transfer_end_and_ends_everything_else() {
     let mut talk = Talk::storing();
     talk.with(Session::stop);
     assert_eq!(talk.heard(), "");
-    let said = talk.report(Report::Ended(Ending::Complete, 0));
+    let said = talk.report(ended(Ending::Complete, 0));
     assert!(
         said.starts_with("226 ") && said.contains("\r\n421 "),
         "{said}"

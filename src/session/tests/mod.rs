@@ -17,6 +17,15 @@ use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::{Mark, Opened};
 
+/// The end of a transfer of which nothing is kept but what it was for.
+fn ended(ending: Ending, bytes: u64) -> Report {
+    Report::Ended {
+        ending,
+        bytes,
+        kept: None,
+    }
+}
+
 /// A session, and all that a reactor would hold for it.
 struct Talk {
     session: Session,
@@ -119,10 +128,7 @@ impl Talk {
         let address = "127.0.0.1:5000".parse().unwrap();
         talk.report(Report::Listening(Some(address)));
         assert_eq!(talk.say("STOR f"), "");
-        let opened = Opened {
-            size: None,
-            path: None,
-        };
+        let opened = Opened::default();
         assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));
         talk.orders.clear();
         talk

@@ -42,10 +42,7 @@ fn the_idle_clock_stands_still_during_a_transfer() {
         assert_eq!(talk.wait(almost), "");
         talk.report(Report::Moved(moved));
     }
-    assert!(
-        talk.report(Report::Ended(Ending::Complete, 99))
-            .starts_with("226 ")
-    );
+    assert!(talk.report(ended(Ending::Complete, 99)).starts_with("226 "));
     assert!(talk.wait(talk.settings.timings.idle).starts_with("421 "));
 }
 
@@ -77,7 +74,7 @@ fn a_transfer_is_recorded_once_with_its_own_time() {
     talk.now += Duration::from_secs(2);
     talk.with(Session::abort);
     talk.now += Duration::from_secs(1);
-    talk.report(Report::Ended(Ending::Aborted, 9));
+    talk.report(ended(Ending::Aborted, 9));
     let record = match records(&mut talk).as_slice() {
         [record] => record.clone(),
         other => panic!("{other:?}"),
@@ -137,7 +134,7 @@ fn the_data_connection_has_its_time() {
     assert_eq!(talk.wait(talk.settings.timings.data_connect), "");
     assert_eq!(talk.order(), Order::Cut(Ending::NotConnected));
     assert!(
-        talk.report(Report::Ended(Ending::NotConnected, 0))
+        talk.report(ended(Ending::NotConnected, 0))
             .starts_with("425 ")
     );
 }
@@ -212,7 +209,7 @@ fn markers_are_acknowledged_while_there_is_room_for_replies() {
     }
     talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
     assert_eq!(talk.heard(), "110 MARK m1 = 7\r\n".repeat(all));
-    talk.report(Report::Ended(Ending::Complete, 7));
+    talk.report(ended(Ending::Complete, 7));
     assert_eq!(talk.report(Report::Marked(mark())), "");
 }
 

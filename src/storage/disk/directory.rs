@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use rustix::fs::{Dir, OFlags};
 
+use super::allowed::{self, Changeable};
 use super::lookup::Root;
 use super::temporary::is_reserved;
 use super::{HARMLESS, operations, statx};
+use crate::protocol::permissions::Permissions;
 use crate::storage::{Directory, Entry, Kind, Metadata, Result, VirtualPath, Wait};
 
 /// A directory that is being listed.
@@ -19,6 +21,8 @@ pub(super) struct DiskDirectory {
     root: Arc<Root>,
     path: VirtualPath,
     names: Dir,
+    /// Whose names may be changed in it, where that is to be told.
+    changeable: Option<Changeable>,
 }
 
 impl DiskDirectory {
@@ -30,6 +34,7 @@ impl DiskDirectory {
             root: Arc::clone(root),
             path: path.clone(),
             names: Dir::new(directory)?,
+            changeable: None,
         })
     }
 }
@@ -44,31 +49,46 @@ impl Directory for DiskDirectory {
             }
             // One that is gone, or that its own file system does not let us see (a dead
             // mount), must not hide the others.
-            if let Ok(entry) = examine(&self.root, &self.path, self.names.fd()?, name) {
+            let directory = self.names.fd()?;
+            if let Ok(entry) = examine(&self.root, &self.path, directory, name, self.changeable) {
                 return Ok(Some(entry));
             }
         }
         Ok(None)
+    }
+
+    fn tell_allowed(&mut self) {
+        self.changeable = self.names.fd().ok().map(Changeable::within);
     }
 }
 
 /// One entry as the listing of its directory would give it.
 pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
     match root.parent(path)? {
-        Some((parent, name)) => examine(root, &path.parent(), parent, name),
+        Some((parent, name)) => {
+            let changeable = Changeable::within(parent.as_fd());
+            examine(root, &path.parent(), parent, name, Some(changeable))
+        }
         None => Ok(Entry {
             name: Vec::new(),
             metadata: statx::metadata_at(root, b"")?,
             target: None,
             followed: None,
+            allowed: allowed::of_root(root.as_fd()),
         }),
     }
 }
 
-fn examine(root: &Root, path: &VirtualPath, directory: impl AsFd, name: &[u8]) -> Result<Entry> {
-    let metadata = statx::metadata_at(&directory, name)?;
+fn examine(
+    root: &Root,
+    path: &VirtualPath,
+    directory: impl AsFd,
+    name: &[u8],
+    changeable: Option<Changeable>,
+) -> Result<Entry> {
+    let (metadata, attributes) = statx::found_at(&directory, name)?;
     let is_link = metadata.kind == Kind::Link;
-    Ok(Entry {
+    let mut entry = Entry {
         name: name.to_vec(),
         metadata,
         target: match is_link.then(|| rustix::fs::readlinkat(&directory, name, Vec::new())) {
@@ -76,7 +96,12 @@ fn examine(root: &Root, path: &VirtualPath, directory: impl AsFd, name: &[u8]) -
             None => None,
         },
         followed: is_link.then(|| followed(root, path, name)).flatten(),
-    })
+        allowed: Permissions::UNLIMITED,
+    };
+    if let Some(changeable) = changeable {
+        entry.allowed = allowed::of(directory.as_fd(), changeable, &entry, attributes);
+    }
+    Ok(entry)
 }
 
 /// What a link leads to, if that is inside and there.

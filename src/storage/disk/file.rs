@@ -3,6 +3,7 @@
 //! It owns the descriptor and, for an upload, what is to become of the temporary name, and the
 //! room that it may take. It does not know the path that it was opened by.
 
+use std::cell::Cell;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -34,8 +35,8 @@ pub(super) struct DiskFile {
 enum Fate {
     /// It has its name: read, or committed.
     Settled,
-    /// It has its name, and is written under it; whether that name was made for it.
-    InPlace { made: bool },
+    /// It has its name, and is written under it.
+    InPlace(Origin),
     /// It is to replace another.
     Pending(Replacement),
     /// As `Pending`, and its bytes are as lasting as they are to be.
@@ -43,6 +44,33 @@ enum Fate {
     /// Its bytes did not reach the disk. The kernel says so once, and then takes them for written
     /// (fsync(2)): another attempt would succeed, and put a broken file in the place of a whole one.
     Doomed(Replacement),
+}
+
+/// What a file that is written in place was before.
+pub(super) enum Origin {
+    /// There was none: the name was made for it.
+    Made,
+    /// It was there, and what it holds stays as far as nothing is written over it.
+    Found,
+    /// It was there, and is to hold what is written and nothing else; whether what it held is there
+    /// still: until the first byte comes.
+    Old(Cell<bool>),
+}
+
+impl Origin {
+    pub(super) const fn old() -> Self {
+        Self::Old(Cell::new(true))
+    }
+
+    /// What the file held goes.
+    fn clear(&self, file: BorrowedFd<'_>) -> Result<()> {
+        match self {
+            Self::Old(is_there) if is_there.replace(false) => {
+                Ok(retry_on_intr(|| rustix::fs::ftruncate(file, 0))?)
+            }
+            Self::Made | Self::Found | Self::Old(_) => Ok(()),
+        }
+    }
 }
 
 impl DiskFile {
@@ -56,11 +84,11 @@ impl DiskFile {
         }
     }
 
-    /// A file that is written under the name by which it was opened; `made` where it is new.
-    pub(super) const fn in_place(descriptor: OwnedFd, made: bool, policy: Policy) -> Self {
+    /// A file that is written under the name by which it was opened.
+    pub(super) const fn in_place(descriptor: OwnedFd, origin: Origin, policy: Policy) -> Self {
         Self {
             descriptor,
-            fate: Fate::InPlace { made },
+            fate: Fate::InPlace(origin),
             room: Room::above(policy.free_space_floor),
             durability: policy.durability,
         }
@@ -103,10 +131,12 @@ impl DiskFile {
         placed.map_err(|(_, error)| error)
     }
 
-    fn sync_in_place(&self, made: bool) -> Result<()> {
+    fn commit_in_place(&self, origin: &Origin) -> Result<()> {
+        // Nothing has come: then nothing is what it is to hold.
+        origin.clear(self.descriptor.as_fd())?;
         match self.durability {
             Durability::None | Durability::Rename => Ok(()),
-            Durability::Fsync if made => {
+            Durability::Fsync if matches!(origin, Origin::Made) => {
                 // A link may have led to where it was made: that directory is not known here.
                 sync_file(self.descriptor.as_fd())?;
                 Ok(retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?)
@@ -130,6 +160,9 @@ impl File for DiskFile {
     fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
         self.room
             .take(self.descriptor.as_fd(), bytes.len() as u64)?;
+        if let Fate::InPlace(origin) = &self.fate {
+            origin.clear(self.descriptor.as_fd())?;
+        }
         while !bytes.is_empty() {
             let written = retry_on_intr(|| rustix::io::pwrite(&self.descriptor, bytes, offset))?;
             match bytes.get(written..) {
@@ -149,7 +182,7 @@ impl File for DiskFile {
 
     fn standing(&self) -> Result<Standing> {
         match &self.fate {
-            Fate::Settled | Fate::InPlace { .. } => Ok(Standing::InPlace),
+            Fate::Settled | Fate::InPlace(_) => Ok(Standing::InPlace),
             Fate::Pending(replacement)
             | Fate::Prepared(replacement)
             | Fate::Doomed(replacement) => Ok(Standing::Beside(replacement.replaced()?)),
@@ -176,13 +209,22 @@ impl File for DiskFile {
     fn commit(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.fate, Fate::Settled) {
             Fate::Settled => Ok(()),
-            Fate::InPlace { made } => self.sync_in_place(made),
+            Fate::InPlace(origin) => self.commit_in_place(&origin),
             Fate::Pending(replacement) => self.put_in_place(replacement, sync_file),
             Fate::Prepared(replacement) => self.put_in_place(replacement, |_| Ok(())),
             doomed @ Fate::Doomed(_) => {
                 self.fate = doomed;
                 Err(Error::Device)
             }
+        }
+    }
+
+    fn replace_nothing(&mut self) -> Result<()> {
+        match &mut self.fate {
+            Fate::Settled | Fate::InPlace(_) => Ok(()),
+            Fate::Pending(replacement)
+            | Fate::Prepared(replacement)
+            | Fate::Doomed(replacement) => replacement.replace_nothing(),
         }
     }
 
@@ -205,7 +247,7 @@ impl File for DiskFile {
 impl Drop for DiskFile {
     fn drop(&mut self) {
         match &self.fate {
-            Fate::Settled | Fate::InPlace { .. } => {}
+            Fate::Settled | Fate::InPlace(_) => {}
             Fate::Pending(replacement)
             | Fate::Prepared(replacement)
             | Fate::Doomed(replacement) => replacement.abandon(),
@@ -341,7 +383,8 @@ mod tests {
                 free_space_floor: 0,
             };
             let unsyncable = root.find(b".", OFlags::PATH, Wait::Allowed).unwrap();
-            let mut file = DiskFile::in_place(unsyncable, made, policy);
+            let origin = if made { Origin::Made } else { Origin::Found };
+            let mut file = DiskFile::in_place(unsyncable, origin, policy);
             assert_eq!(file.commit(), committed, "{durability:?}");
         }
     }

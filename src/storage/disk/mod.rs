@@ -5,9 +5,11 @@
 //! [`upload`] and [`temporary`] make a file appear whole or not at all, [`place`] in an order that
 //! a power cut cannot spoil, [`space`] leaves room, [`sweep`] clears up, [`directory`] lists.
 
+mod allowed;
 mod attributes;
 mod directory;
 mod file;
+mod in_place;
 mod lookup;
 mod operations;
 mod place;

@@ -1,24 +1,31 @@
-//! What `statx` tells more than `stat`: when a file came to be (the create fact, RFC 3659 §7.5.3).
+//! What `statx` tells more than `stat`: when a file came to be (the create fact, RFC 3659 §7.5.3), and
+//! whether another file can take its place.
 //!
-//! Only listings ask for it; whoever opens a file asks `fstat`, which is quicker. Where a
-//! kernel or a sandbox has no `statx`, an entry has no such date.
+//! Only listings and uploads ask for it; an open file is asked by `fstat`, which is quicker. Where a
+//! kernel or a sandbox has no `statx`, an entry has no such date, and no attributes.
 
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, FileType, Statx, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use crate::storage::{Metadata, Result};
 
 /// Of a name in a directory, links not followed; of the directory itself for the empty name.
 pub(super) fn metadata_at(directory: impl AsFd, name: &[u8]) -> Result<Metadata> {
+    Ok(found_at(directory, name)?.0)
+}
+
+/// The same, with its attributes.
+pub(super) fn found_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     match rustix::fs::statx(&directory, name, flags, wanted) {
-        Ok(found) => Ok(metadata(&found)),
-        Err(Errno::NOSYS | Errno::PERM) => Ok(super::metadata(&rustix::fs::statat(
-            directory, name, flags,
-        )?)),
+        Ok(found) => Ok((metadata(&found), found.stx_attributes)),
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let found = rustix::fs::statat(directory, name, flags)?;
+            Ok((super::metadata(&found), StatxAttributes::empty()))
+        }
         Err(error) => Err(error.into()),
     }
 }

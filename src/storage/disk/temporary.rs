@@ -144,6 +144,15 @@ impl Replacement {
         }
     }
 
+    /// See [`File::replace_nothing`](crate::storage::File::replace_nothing).
+    pub(super) fn replace_nothing(&mut self) -> Result<()> {
+        if self.condition == Condition::Taken || self.is_taken()? {
+            return Err(Error::Exists);
+        }
+        self.condition = Condition::Free;
+        Ok(())
+    }
+
     fn rename(&self) -> Result<()> {
         let directory = self.directory.as_fd();
         let (from, to) = (&*self.temporary, &*self.target);

@@ -2,21 +2,23 @@
 //! (STOR, APPE, REST and STOU, RFC 959 §4.1.3).
 //!
 //! It decides which file an upload is about, following links itself where the target is to be
-//! replaced, so that a link stays a link. Looking up is [`lookup`](super::lookup)'s, the
-//! temporary name [`temporary`](super::temporary)'s.
+//! replaced, so that a link stays a link; where it cannot be, it is written in place. Looking up is
+//! [`lookup`](super::lookup)'s, the temporary name [`temporary`](super::temporary)'s.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
 
-use super::file::DiskFile;
+use super::file::{DiskFile, Origin};
+use super::in_place::{is_fixed, obstacle};
 use super::lookup::Root;
 use super::place::Parent;
+use super::statx::found_at;
 use super::temporary::{Condition, Replacement, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
-    Durability, Error, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
+    Durability, Error, InPlace, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
 };
 
 /// How many links in a row are followed to the file that an upload replaces.
@@ -42,11 +44,11 @@ pub(super) fn create(
         Placement::Append => append(root, policy, path, umask),
         Placement::AppendExisting => {
             let descriptor = find(root, path, OFlags::empty())?;
-            in_place(descriptor, policy, path, None, false)
+            in_place(descriptor, policy, path, None, Origin::Found)
         }
         Placement::At(offset) => {
             let descriptor = find(root, path, OFlags::empty())?;
-            in_place(descriptor, policy, path, Some(offset), false)
+            in_place(descriptor, policy, path, Some(offset), Origin::Found)
         }
     }
 }
@@ -72,17 +74,44 @@ fn replace(
         (Condition::Taken, None) => return Err(Error::NotFound),
         _ => {}
     }
+    if let Some(why) = target.obstacle {
+        return overwrite(&target, policy, path, why);
+    }
     space::refuse_full(target.directory.as_fd(), policy.free_space_floor)?;
-    let (descriptor, replacement) = Replacement::begin(target.directory, target.name, condition)?;
+    let Target {
+        directory,
+        name,
+        mode,
+        ..
+    } = target;
+    let (descriptor, replacement) = match Replacement::begin(directory, name, condition) {
+        // No name can be made there, and so none can be replaced; the file itself may be written.
+        Err(Error::Denied | Error::ReadOnly) if mode.is_some() => {
+            let target = Target::resolve(root, path, policy.durability)?;
+            return overwrite(&target, policy, path, InPlace::Directory);
+        }
+        begun => begun?,
+    };
     let file = DiskFile::pending(descriptor, replacement, policy);
-    if let Some(mode) = target.mode.or_else(|| umask.map(new_mode)) {
+    if let Some(mode) = mode.or_else(|| umask.map(new_mode)) {
         file.set_mode(mode)?;
     }
     Ok(Upload {
         file: Box::new(file),
         offset: 0,
         path: path.clone(),
+        in_place: None,
     })
+}
+
+/// Opens a file that cannot be replaced: its old contents are there until the first byte comes.
+fn overwrite(target: &Target, policy: Policy, path: &VirtualPath, why: InPlace) -> Result<Upload> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
+    let (directory, name) = (&target.directory, &*target.name);
+    let open = || rustix::fs::openat(directory, name, flags, Mode::empty());
+    let upload = in_place(retry_on_intr(open)?, policy, path, Some(0), Origin::old())?;
+    let in_place = Some(why);
+    Ok(Upload { in_place, ..upload })
 }
 
 fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
@@ -99,6 +128,7 @@ fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>)
         file: Box::new(file),
         offset: 0,
         path: found.map_err(|_| Error::BadName)?,
+        in_place: None,
     })
 }
 
@@ -112,9 +142,9 @@ fn append(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>)
             if let Some(umask) = umask {
                 rustix::fs::fchmod(&descriptor, new_mode(umask))?;
             }
-            in_place(descriptor, policy, path, None, true)
+            in_place(descriptor, policy, path, None, Origin::Made)
         }
-        existing => in_place(existing?, policy, path, None, false),
+        existing => in_place(existing?, policy, path, None, Origin::Found),
     }
 }
 
@@ -132,7 +162,7 @@ fn in_place(
     policy: Policy,
     path: &VirtualPath,
     at: Option<u64>,
-    made: bool,
+    origin: Origin,
 ) -> Result<Upload> {
     let metadata = super::metadata(&rustix::fs::fstat(&descriptor)?);
     if metadata.kind != Kind::File {
@@ -144,9 +174,10 @@ fn in_place(
     }
     space::refuse_full(descriptor.as_fd(), policy.free_space_floor)?;
     Ok(Upload {
-        file: Box::new(DiskFile::in_place(descriptor, made, policy)),
+        file: Box::new(DiskFile::in_place(descriptor, origin, policy)),
         offset,
         path: path.clone(),
+        in_place: None,
     })
 }
 
@@ -156,6 +187,8 @@ struct Target {
     name: Vec<u8>,
     /// Permission bits to keep.
     mode: Option<Mode>,
+    /// Why it cannot be replaced.
+    obstacle: Option<InPlace>,
 }
 
 impl Target {
@@ -167,21 +200,26 @@ impl Target {
                 return Err(Error::IsDirectory);
             }
             let directory = Parent::open(root, parent, durability)?;
-            let mode = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => None,
-                Err(error) => return Err(error.into()),
-                Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::RegularFile => {
+            let found = match found_at(&directory, name) {
+                Err(Error::NotFound) => None,
+                found => Some(found?),
+            };
+            let (mode, obstacle) = match found {
+                None => (None, None),
+                Some((file, attributes)) => match file.kind {
+                    Kind::File if is_fixed(attributes) => return Err(Error::Denied),
+                    Kind::File => {
                         check_writable(&directory, name)?;
                         // Not the set-id bits: they were for the old contents.
-                        Some(Mode::from_raw_mode(stat.st_mode & 0o777))
+                        let mode = Mode::from_raw_mode(file.mode & 0o777);
+                        (Some(mode), obstacle(&directory, &file, attributes)?)
                     }
-                    FileType::Directory => return Err(Error::IsDirectory),
-                    FileType::Symlink => {
+                    Kind::Directory => return Err(Error::IsDirectory),
+                    Kind::Link => {
                         path = follow(root, parent, &directory, name)?;
                         continue;
                     }
-                    _ => return Err(Error::NotRegular),
+                    Kind::Other(_) => return Err(Error::NotRegular),
                 },
             };
             let name = name.to_vec();
@@ -189,6 +227,7 @@ impl Target {
                 directory,
                 name,
                 mode,
+                obstacle,
             });
         }
         Err(Error::NotFound)

@@ -207,7 +207,12 @@ impl Storage for Memory {
             }
         };
         let file = self.handle(contents, fate);
-        Ok(Upload { file, offset, path })
+        Ok(Upload {
+            file,
+            offset,
+            path,
+            in_place: None,
+        })
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -298,6 +303,22 @@ impl File for MemoryFile {
             }
             drop(tree);
             self.fate = Fate::Settled;
+        }
+        Ok(())
+    }
+
+    fn replace_nothing(&mut self) -> Result<()> {
+        let Fate::Pending {
+            target, placement, ..
+        } = &mut self.fate
+        else {
+            return Ok(());
+        };
+        if *placement == Placement::Over || self.shared.tree().metadata(target).is_ok() {
+            return Err(Error::Exists);
+        }
+        if *placement == Placement::Replace {
+            *placement = Placement::New;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::protocol::permissions::Permissions;
 use crate::storage::{
     Attributes, Entry, Error, Kind, Metadata, Placement, Result, Umask, VirtualPath,
 };
@@ -110,6 +111,7 @@ impl Tree {
             metadata: self.metadata(path)?,
             target: None,
             followed: None,
+            allowed: Permissions::UNLIMITED,
         })
     }
 

@@ -7,8 +7,10 @@ use crate::content::is_whole;
 /// What must have been received when the server says 226.
 pub(crate) enum Expected {
     Exactly(Vec<u8>),
-    /// Some whole contents: several write this file.
-    Whole,
+    /// Some whole contents, for several write this file; or the part of an upload that was kept.
+    Whole {
+        may_be_cut: bool,
+    },
     /// Complete lines; so many of them, where nobody changes the directory.
     Lines(Option<usize>),
 }
@@ -18,9 +20,9 @@ impl Expected {
     pub(crate) fn fault(&self, got: &[u8]) -> Option<String> {
         let is_right = match self {
             Self::Exactly(bytes) => got == bytes,
-            Self::Whole => {
+            Self::Whole { may_be_cut } => {
                 let text: Vec<u8> = got.iter().copied().filter(|&byte| byte != b'\r').collect();
-                is_whole(&text)
+                is_whole(&text, *may_be_cut)
             }
             Self::Lines(count) => {
                 let lines: Vec<_> = got.split_inclusive(|&byte| byte == b'\n').collect();

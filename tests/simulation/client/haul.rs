@@ -212,6 +212,17 @@ impl Haul {
         post < self.wire && post.is_some()
     }
 
+    /// Whether an upload was sent with its end.
+    pub(crate) const fn is_all_sent(&self) -> bool {
+        matches!(self.goods, Goods::Send { finished: true, .. })
+    }
+
+    /// Whether the server has the data connection, by whichever way it came to be.
+    pub(crate) fn is_held(&self, world: &mut World) -> bool {
+        let wire = self.wire.and_then(|id| world.wire(id));
+        wire.is_some_and(|wire| wire.is_held())
+    }
+
     /// Whether neither the network nor the client did anything to it.
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
         // The server's may have been cut before the client has seen it.

@@ -6,7 +6,7 @@ use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
 use super::habits::{Farewell, Part};
-use super::haul::{Goods, Haul};
+use super::haul::Haul;
 use super::ledger::Finish;
 use crate::rng::Odds;
 use crate::weather::Weather;
@@ -51,15 +51,20 @@ impl Guest {
         }
     }
 
-    /// Who is going to be killed mostly is in the middle of an upload, and so is who says that all is
-    /// said.
+    /// A client that is killed mostly is in the middle of an upload, and so is one that has said QUIT;
+    /// one that closes everything is just done with its upload.
     pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
-        let is_early = matches!(
-            self.habits.farewell,
-            Farewell::Kill | Farewell::QuitAndHalfClose
-        );
-        let uploads = self.haul.as_ref().is_some_and(Haul::is_half_sent);
-        if self.life == Life::Talking && is_early && uploads && self.rng.one_in(3) {
+        let is_early = self
+            .haul
+            .as_ref()
+            .is_some_and(|haul| match self.habits.farewell {
+                Farewell::Kill | Farewell::QuitAndHalfClose => {
+                    haul.is_half_sent() && self.rng.one_in(3)
+                }
+                Farewell::Close => haul.begun && haul.is_all_sent() && haul.verdict.is_none(),
+                _ => false,
+            });
+        if self.life == Life::Talking && is_early {
             self.take_leave(world);
         }
     }
@@ -75,7 +80,9 @@ impl Guest {
         let is_announced = self.haul.as_ref().is_some_and(Haul::is_private);
         let is_broken = is_announced || (is_killed && is_seen);
         let is_own = self.upload.is_some();
-        self.leave_upload_open(if is_broken {
+        self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {
+            Finish::Certain
+        } else if is_broken {
             Finish::Broken
         } else {
             Finish::Short
@@ -88,12 +95,33 @@ impl Guest {
         match self.control {
             Some(control) if is_killed => world.kill(control, data),
             control => {
-                for id in data.into_iter().chain(control) {
-                    world.close(id, Side::Client);
+                data.inspect(|id| world.close(*id, Side::Client));
+                if let Some((control, data)) = control.zip(data) {
+                    world.land_after(control, data);
                 }
+                control.inspect(|id| world.close(*id, Side::Client));
             }
         }
         self.life = Life::Gone;
+    }
+
+    /// Whether nothing can come between an upload that is sent with its end and its name: its data
+    /// connection is the server's, and neither the network nor the disk does anything to it.
+    fn is_certain_to_be_whole(&self, world: &mut World) -> bool {
+        let weather = &self.place.weather;
+        let none = Odds(0);
+        let is_kind = weather.is_prompt()
+            && [
+                weather.reset,
+                weather.disk_error,
+                weather.disk_full,
+                weather.panic,
+            ] == [none; 4];
+        let is_served = !self.place.stops && !self.place.is_proxied && !self.has_aborted;
+        let haul = self.haul.as_ref();
+        is_kind
+            && is_served
+            && haul.is_some_and(|haul| haul.begun && haul.is_all_sent() && haul.is_held(world))
     }
 
     /// Of TLS alone, with a last command just before it, or of the connection.
@@ -155,9 +183,9 @@ impl Guest {
     /// Nobody will say what became of an upload.
     pub(super) fn leave_upload_open(&mut self, finish: Finish) {
         if let Some(upload) = self.upload.take() {
-            let goods = self.haul.as_ref().map(|haul| &haul.goods);
-            let all_sent = matches!(goods, Some(Goods::Send { finished: true, .. }));
-            let finish = if all_sent { Finish::Whole } else { finish };
+            let all_sent = self.haul.as_ref().is_some_and(Haul::is_all_sent);
+            let is_open = all_sent && finish != Finish::Certain;
+            let finish = if is_open { Finish::Whole } else { finish };
             self.ledger.leave_open(upload, finish);
         }
     }

@@ -21,9 +21,17 @@ pub(crate) struct Upload {
     pub(crate) change: Change,
     /// Nothing had this name before.
     pub(crate) is_new: bool,
+    /// Where it is cut, what came of it is kept.
+    pub(crate) is_kept: bool,
 }
 
 impl Upload {
+    /// Whether this can be what is kept of it.
+    fn is_kept_as(&self, now: Option<&[u8]>) -> bool {
+        let is_part = |now: &[u8]| !now.is_empty() && self.bytes.starts_with(now);
+        self.is_new && self.is_kept && now.is_some_and(is_part)
+    }
+
     /// Whether it can have come to this when it was cut: in TYPE A perhaps in the middle of the end of
     /// a line, and then a CR is the last byte.
     fn begins_with(&self, part: &[u8]) -> bool {
@@ -42,6 +50,8 @@ pub(crate) struct Ledger {
 /// Whether the server can have had all of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finish {
+    /// The server has all of it, and its end before that of the control connection.
+    Certain,
     /// It was sent with its end.
     Whole,
     /// It was closed early, as if that were its end.
@@ -78,7 +88,7 @@ impl Ledger {
         self.held.insert(upload.path.clone(), now.clone());
         let is_right = match (code, upload.change) {
             (226, _) => now.as_ref() == Some(&after(before, upload)),
-            (_, Change::Replace) => now == before,
+            (_, Change::Replace) => now == before || upload.is_kept_as(now.as_deref()),
             (_, Change::Append) => is_part(before.as_deref(), now.as_deref(), upload),
         };
         let length = now.map(|bytes| bytes.len());
@@ -109,11 +119,13 @@ impl Ledger {
                 .as_ref()
                 .filter(|(upload, _)| upload.path == *path);
             let may_be = match open {
+                Some((upload, Finish::Certain)) => now == Some(after(before.clone(), upload)),
                 _ if now == *before => true,
                 _ if now.is_none() && removing == Some(path) => true,
                 Some((upload, _)) if upload.change == Change::Append => {
                     is_part(before.as_deref(), now.as_deref(), upload)
                 }
+                Some((upload, _)) if upload.is_kept_as(now.as_deref()) => true,
                 Some((upload, Finish::Whole)) => now.as_ref() == Some(&upload.bytes),
                 Some((upload, Finish::Short)) => {
                     now.as_ref().is_some_and(|now| upload.begins_with(now))

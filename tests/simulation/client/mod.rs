@@ -25,7 +25,7 @@ mod transfers;
 use std::net::SocketAddr;
 
 use mioftpd::limits::Timings;
-use mioftpd::storage::Memory;
+use mioftpd::storage::{CutUploads, Memory};
 
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
@@ -50,6 +50,8 @@ pub(crate) struct Place {
     pub(crate) control_only: bool,
     /// There is a proxy in front of the doors.
     pub(crate) is_proxied: bool,
+    /// What becomes of an upload that is cut.
+    pub(crate) cut_uploads: CutUploads,
     /// It is going to be stopped.
     pub(crate) stops: bool,
 }

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use mioftpd::storage::CutUploads;
+
 use super::conversation::Kind;
 use super::expected::Expected;
 use super::grammar::Line;
@@ -149,7 +151,8 @@ impl Guest {
             let path = self
                 .rng
                 .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"]);
-            (path.to_owned(), Expected::Whole)
+            let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
+            (path.to_owned(), Expected::Whole { may_be_cut })
         };
         let goods = Goods::Receive {
             got: Vec::new(),
@@ -225,6 +228,8 @@ impl Guest {
             bytes,
             change,
             is_new,
+            // Text is not kept, for nobody could go on behind it.
+            is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
         };
         (path, Haul::new(Kind::Store, goods, manner), upload)
     }

@@ -58,6 +58,8 @@ pub(crate) struct World {
     wires: BTreeMap<WireId, Wire>,
     posts: BTreeMap<PostId, Post>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
+    /// Pairs of connections whose ends are watched.
+    watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
     /// Grows with each read, write, accept, job and occurrence.
@@ -80,6 +82,7 @@ impl World {
             wires: BTreeMap::new(),
             posts: BTreeMap::new(),
             client_ports: BTreeMap::new(),
+            watched: BTreeMap::new(),
             ready: Vec::new(),
             progress: 0,
             violations: Vec::new(),

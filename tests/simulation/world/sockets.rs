@@ -5,6 +5,8 @@
 use std::io;
 use std::time::Duration;
 
+use mioftpd::net::{EndWatch, Ends, Token};
+
 use super::wire::Segment;
 use super::{Line, Occurrence, Side, Watched, WireId, World};
 
@@ -101,16 +103,21 @@ impl World {
     /// connection arrives, but not before that of the control connection.
     pub(crate) fn kill(&mut self, control: WireId, data: Option<WireId>) {
         self.close(control, Side::Client);
-        let ended = self.wires.get(&control);
+        if let Some(data) = data {
+            self.land_after(data, control);
+            self.close(data, Side::Client);
+        }
+    }
+
+    /// What is sent to the server over `later` from now on comes down no sooner than what was sent over
+    /// `earlier`.
+    pub(crate) fn land_after(&mut self, later: WireId, earlier: WireId) {
+        let ended = self.wires.get(&earlier);
         let ended = ended.map(|wire| wire.server.inbound.last_landing);
-        let Some(id) = data else {
-            return;
-        };
-        if let Some((wire, ended)) = self.wires.get_mut(&id).zip(ended) {
+        if let Some((wire, ended)) = self.wires.get_mut(&later).zip(ended) {
             let landing = &mut wire.server.inbound.last_landing;
             *landing = ended.max(*landing);
         }
-        self.close(id, Side::Client);
     }
 
     /// A client is gone without a word: nothing arrives from it or at it any more.
@@ -152,7 +159,52 @@ impl World {
                 }
             }
         }
+        self.hear_end(id);
         self.notify(id, side);
+    }
+
+    /// The ends of these two connections of the server's are watched from now on.
+    pub(crate) fn watch_ends(&mut self, pair: [Token; 2]) -> io::Result<EndWatch> {
+        let mut ids = [0; 2];
+        for (id, token) in ids.iter_mut().zip(pair) {
+            let mut held = self.wires.iter().filter(|(_, wire)| wire.is_held());
+            let found = held.find(|(_, wire)| wire.token == Some(token));
+            *id = *found.ok_or(io::ErrorKind::NotConnected)?.0;
+        }
+        for id in ids {
+            self.hear_end(id);
+        }
+        let watch = self.new_id();
+        self.watched.insert(watch, ids);
+        Ok(EndWatch(watch))
+    }
+
+    /// Whichever of a watched pair have ended.
+    pub(crate) fn ends(&self, watch: u64) -> Ends {
+        let mut heard: Vec<(u64, Token)> = Vec::new();
+        for wire in self.watched[&watch]
+            .iter()
+            .filter_map(|id| self.wires.get(id))
+        {
+            heard.extend(wire.end_heard.zip(wire.token));
+        }
+        heard.sort_unstable();
+        let ends = heard.into_iter().map(|(_, token)| token);
+        ends.fold(Ends::Neither, Ends::and)
+    }
+
+    pub(crate) fn forget_ends(&mut self, watch: u64) {
+        if self.watched.remove(&watch).is_none() {
+            self.violate("a watch of ends was forgotten twice".to_owned());
+        }
+    }
+
+    /// Puts the client's end in order behind those that the server's system has heard of.
+    fn hear_end(&mut self, id: WireId) {
+        let order = self.new_id();
+        if let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.has_ended()) {
+            wire.end_heard.get_or_insert(order);
+        }
     }
 
     /// The network resets a connection, at both ends.
@@ -185,6 +237,7 @@ impl World {
             if side == Side::Client && forgetful {
                 end.inbound.arrived.clear();
             }
+            self.hear_end(id);
             self.notify(id, side);
         }
     }

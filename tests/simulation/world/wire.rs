@@ -102,6 +102,9 @@ pub(crate) struct Wire {
     pub(crate) cut: bool,
     /// No fault concerns it.
     pub(crate) sheltered: bool,
+    /// When, in the order of all ends, the server's system has heard of the client's; from when it is
+    /// watched.
+    pub(super) end_heard: Option<u64>,
 }
 
 impl Wire {
@@ -115,11 +118,17 @@ impl Wire {
             vanished: false,
             cut: false,
             sheltered: false,
+            end_heard: None,
         }
     }
 
+    /// Whether the server's system has heard of the client's end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.server.ended || !matches!(self.server.line, Line::Up | Line::Dialling)
+    }
+
     /// Whether the server has it, and has not closed it.
-    pub(super) const fn is_held(&self) -> bool {
+    pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
     }
 

@@ -1,0 +1,231 @@
+//! Whether an upload is whole when its connections end: decided here, and nowhere else.
+//!
+//! In MODE S without TLS the end of the data connection is the end of the file (RFC 959 §3.4), and the
+//! system of a client that is killed ends both connections in order too. A client that is killed was
+//! waiting for room, and then its control connection ends first, because the data connection has bytes
+//! to send before; or it was waiting for its next bytes, and then both end together (Linux closes
+//! the younger, the data connection, first) a while after the last of them. A client that is done ends the
+//! data connection at once behind the last byte, and may end the control connection in the same moment.
+//! So what counts is the order of the two ends, and, where both are there, the pause before:
+//!
+//! | data connection | control connection | the upload |
+//! |---|---|---|
+//! | announces its end: TLS `close_notify`, MODE B, MODE Z, STRU R | any | whole |
+//! | ends without that announcement, or by a reset | any | cut |
+//! | ends in order | stands; later than [`END_PAUSE`] after the last byte, for as long again | whole |
+//! | ends in order, within [`END_PAUSE`] after its last byte | ends or is reset behind it | whole |
+//! | ends in order | has said QUIT, and ends in order, before or behind it | whole |
+//! | ends in order, later than that | ends or is reset behind it | cut |
+//! | ends in order | has ended or was reset before | cut |
+//! | has not ended, and will announce its end | has ended | goes on |
+//! | has not ended, and cannot announce its end | has ended, with no QUIT | cut at once |
+//!
+//! The order is the one in which the kernel has heard of the ends, watched from before the 150 leaves.
+//! (It looks at no segment of a connection during a call for it, which takes microseconds.) Where the
+//! order is not known (the client connected and ended everything before its connection was
+//! accepted), an upload whose control connection has ended is cut. Nothing of this is proof: a client
+//! that is killed within the pause looks as if it were done. TLS and MODE B are. What of a cut
+//! upload is kept is not decided here.
+
+use std::time::{Duration, Instant};
+
+use super::connection::{Connection, Phase};
+use super::data::{Link, Motion};
+use super::key::Source as Socket;
+use super::services::Services;
+use crate::limits::END_PAUSE;
+use crate::net::{EndWatch, Ends, Stream, Token};
+
+/// How the end of an upload can be known.
+#[derive(Default)]
+pub(super) enum UploadEnd {
+    /// There is no upload.
+    #[default]
+    None,
+    /// The data connection announces it.
+    Announced,
+    /// By the order in which its connections end, and the pause before.
+    Watched(EndWatch, Pause),
+    /// By the control connection's still being there.
+    Unwatched,
+}
+
+/// The time in which nothing has come over the data connection.
+///
+/// ```text
+///   None ──all is read──▶ Since ──there is something to read──▶ Over ──all is read──▶ Since …
+/// ```
+#[derive(Clone, Copy)]
+pub(super) enum Pause {
+    /// There was none yet.
+    None,
+    /// After so many bytes, since then.
+    Since(u64, Instant),
+    /// After so many bytes there was one as long as this.
+    Over(u64, Duration),
+    /// The last was too long, and the control connection has had its time to end too.
+    Confirmed,
+}
+
+/// What an upload is whose data connection has ended in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Whole,
+    Cut,
+    /// What the control connection has received must be read first.
+    Later,
+    /// In a moment it is seen whether the control connection ends too.
+    Confirm,
+}
+
+impl UploadEnd {
+    /// All is read that has come, which is so many bytes.
+    pub(super) const fn has_drained(&mut self, moved: u64, now: Instant) {
+        if let Self::Watched(_, pause) = self {
+            *pause = Pause::Since(moved, now);
+        }
+    }
+
+    /// The control connection has had its time to end too.
+    pub(super) const fn has_waited(&mut self) {
+        if let Self::Watched(_, pause) = self {
+            *pause = Pause::Confirmed;
+        }
+    }
+
+    /// There is something to read again: bytes, or the end.
+    pub(super) fn has_heard(&mut self, now: Instant) {
+        if let Self::Watched(_, pause) = self
+            && let Pause::Since(moved, since) = *pause
+        {
+            *pause = Pause::Over(moved, now.saturating_duration_since(since));
+        }
+    }
+}
+
+impl Pause {
+    /// Whether the end came at once behind the last of so many bytes.
+    fn is_short(self, moved: u64) -> bool {
+        match self {
+            Self::Over(before, time) => before != moved || time <= END_PAUSE,
+            Self::None | Self::Since(..) => true,
+            Self::Confirmed => false,
+        }
+    }
+}
+
+impl Connection {
+    /// An upload that was begun has its data connection, or is about to: watches how they end.
+    pub(super) fn watch_ends(&mut self, services: &mut Services) {
+        let key = self.key();
+        let is_protected = self.session.protects_data();
+        let Some(data) = self.data.as_deref_mut() else {
+            return;
+        };
+        let Motion::Begun(source) = &data.motion else {
+            return;
+        };
+        let is_watched = matches!(data.end, UploadEnd::Announced | UploadEnd::Watched(..));
+        if is_watched || !source.is_inbound() {
+            return;
+        }
+        let stream: &dyn Stream = match &data.link {
+            _ if is_protected || source.announces_end() => {
+                data.end = UploadEnd::Announced;
+                return;
+            }
+            Link::Connecting(stream) => stream.as_ref(),
+            Link::Open(channel) => channel,
+            Link::Absent | Link::Listening(..) | Link::Target(_) | Link::Failed => {
+                data.end = UploadEnd::Unwatched;
+                return;
+            }
+        };
+        let control: (&dyn Stream, _) = (&self.stream, Socket::Control(key).to_token());
+        let pair = [control, (stream, Socket::Data(key).to_token())];
+        data.end = match services.network.watch_ends(pair) {
+            Ok(watch) => UploadEnd::Watched(watch, Pause::None),
+            Err(error) => {
+                log::debug!("{}: Cannot watch the ends of an upload: {error}", self.peer);
+                UploadEnd::Unwatched
+            }
+        };
+    }
+
+    /// An upload has its last byte, which is so many, and its data connection has ended in order.
+    pub(super) fn decide_on_upload(&mut self, moved: u64, services: &mut Services) -> Decision {
+        let control_ended = match self.data.as_deref().map(|data| &data.end) {
+            Some(UploadEnd::Announced) => return Decision::Whole,
+            Some(UploadEnd::Watched(watch, pause)) => match services.network.ends(watch) {
+                Ends::Only(token) if is_data(token) => {
+                    let is_open = !pause.is_short(moved) && !matches!(pause, Pause::Confirmed);
+                    return if is_open {
+                        Decision::Confirm
+                    } else {
+                        Decision::Whole
+                    };
+                }
+                Ends::Both(token) if is_data(token) && pause.is_short(moved) => {
+                    return Decision::Whole;
+                }
+                Ends::Only(_) | Ends::Both(_) => true,
+                Ends::Neither => false,
+            },
+            _ => false,
+        };
+        // Its event may not have come yet.
+        self.ready.readable |= control_ended;
+        match self.phase {
+            Phase::Open if self.ready.readable && self.wants_input() => Decision::Later,
+            Phase::Open if control_ended => Decision::Cut,
+            Phase::Open => Decision::Whole,
+            // Behind a QUIT nothing is read any more that would tell of a reset.
+            Phase::HalfOpen if self.has_quit() && self.stream.connected().is_ok() => {
+                Decision::Whole
+            }
+            _ => Decision::Cut,
+        }
+    }
+
+    /// The control connection has ended or was reset: whether an upload goes on without it, because
+    /// its data connection has ended before, or will announce its end.
+    pub(super) fn upload_outlives_control(&self, services: &mut Services) -> bool {
+        let Some(data) = self.data.as_deref() else {
+            return false;
+        };
+        let has_stream = match &data.motion {
+            Motion::Here(..)
+            | Motion::Resting(..)
+            | Motion::Away(_)
+            | Motion::Received(_)
+            | Motion::Confirming(_) => true,
+            Motion::Begun(_) => matches!(data.link, Link::Open(_)),
+            Motion::Idle
+            | Motion::Opening
+            | Motion::Opened(_)
+            | Motion::Recalled(_)
+            | Motion::Discarding(..) => false,
+        };
+        has_stream
+            && match &data.end {
+                UploadEnd::None | UploadEnd::Unwatched => false,
+                UploadEnd::Announced => true,
+                UploadEnd::Watched(watch, _) => match services.network.ends(watch) {
+                    Ends::Only(token) | Ends::Both(token) => is_data(token),
+                    Ends::Neither => false,
+                },
+            }
+    }
+
+    /// The transfer is over.
+    pub(super) fn forget_ends(&mut self, services: &mut Services) {
+        let data = self.data();
+        if let UploadEnd::Watched(watch, _) = std::mem::take(&mut data.end) {
+            services.network.forget_ends(watch);
+        }
+    }
+}
+
+fn is_data(token: Token) -> bool {
+    matches!(Socket::from_token(token), Socket::Data(_))
+}

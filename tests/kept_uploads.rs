@@ -1,0 +1,170 @@
+//! What is kept of an upload whose connection is cut (`storage.cut-uploads`, by default *keep*), and
+//! how a client goes on from there. RFC 3659 §5, RFC 959 §4.1.3.
+//!
+//! The size of what is kept is the offset at which the client resumes, so it is exactly a first
+//! part of what was sent.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+
+use support::pattern::Pattern;
+use support::{Control, Server, Starter, abort_connection, until};
+
+fn content() -> Vec<u8> {
+    (0..200_000_u32)
+        .map(|number| (number % 251) as u8)
+        .collect()
+}
+
+/// An upload by this command of which the server has read so many bytes.
+fn begun(control: &mut Control, command: &str, bytes: &[u8]) -> TcpStream {
+    let mut data = control.passive().stream();
+    control.command(command, 150);
+    data.write_all(bytes).unwrap();
+    let count = format!("{} bytes", bytes.len());
+    until("the bytes to be read", || {
+        let status = control.command("STAT", 211);
+        status.lines.concat().contains(&count).then_some(())
+    });
+    data
+}
+
+/// The last words of an upload say how much of it is there.
+fn is_told(control: &mut Control, size: usize) {
+    let reply = control.expect(426);
+    let kept = format!("{size} bytes are kept.");
+    assert!(reply.text().ends_with(&kept), "{}", reply.text());
+}
+
+#[test]
+fn upload_that_is_reset_is_kept_and_resumed() {
+    let server = Server::writable(|_| ());
+    let content = content();
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    let data = begun(&mut control, "STOR f", &content[..130_000]);
+    abort_connection(data);
+    is_told(&mut control, 130_000);
+    server.wait_for_log("/f has 130000 bytes");
+    assert!(fs::read(server.file("f")).unwrap() == content[..130_000]);
+    assert_eq!(control.command("SIZE f", 213).text(), "130000");
+    let data = control.passive();
+    control.command("REST 130000", 350);
+    control.command("STOR f", 150);
+    data.send(&content[130_000..]);
+    control.expect(226);
+    assert!(fs::read(server.file("f")).unwrap() == content);
+    assert_eq!(server.names(), ["f"]);
+}
+
+#[test]
+fn upload_that_is_aborted_is_kept_under_its_name() {
+    let server = Server::writable(|_| ());
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    for (command, name) in [("STOR a", "a"), ("APPE b", "b"), ("STOU c", "c")] {
+        let _data = begun(&mut control, command, b"some bytes");
+        control.send("ABOR");
+        is_told(&mut control, 10);
+        control.expect(226);
+        assert_eq!(fs::read(server.file(name)).unwrap(), b"some bytes");
+    }
+    assert_eq!(server.names().len(), 3);
+}
+
+#[test]
+fn upload_is_kept_when_its_session_or_the_server_ends() {
+    for ends_server in [false, true] {
+        let mut server = Server::writable(|_| ());
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        let data = begun(&mut control, "STOR f", b"some bytes");
+        if ends_server {
+            server.terminate();
+            server.wait_for_log("Stopping");
+            server.terminate();
+            assert!(server.wait().success());
+        } else {
+            abort_connection(control.socket().try_clone().unwrap());
+            drop(control);
+        }
+        until("the bytes to be kept", || fs::read(server.file("f")).ok());
+        assert_eq!(fs::read(server.file("f")).unwrap(), b"some bytes");
+        assert_eq!(server.names(), ["f"]);
+        drop(data);
+    }
+}
+
+#[test]
+fn upload_that_would_replace_a_file_leaves_it_whole() {
+    let server = Server::writable(|root| fs::write(root.join("f"), "old").unwrap());
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    abort_connection(begun(&mut control, "STOR f", b"new and longer"));
+    assert!(!control.expect(426).text().contains("kept"));
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
+    // A file that came to be meanwhile is another's.
+    let data = begun(&mut control, "STOR g", b"new and longer");
+    fs::write(server.file("g"), "another's").unwrap();
+    abort_connection(data);
+    assert!(!control.expect(426).text().contains("kept"));
+    assert_eq!(fs::read(server.file("g")).unwrap(), b"another's");
+    assert_eq!(server.names(), ["f", "g"]);
+}
+
+#[test]
+fn upload_without_bytes_or_with_converted_ones_is_not_kept() {
+    let server = Server::writable(|_| ());
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    abort_connection(begun(&mut control, "STOR f", b""));
+    control.expect(426);
+    control.command("TYPE A", 200);
+    abort_connection(begun(&mut control, "STOR f", b"a line\r\nand half of one"));
+    assert!(!control.expect(426).text().contains("kept"));
+    // The block says 5 bytes and has 4, and then is none (RFC 959 §3.4.2).
+    control.command("TYPE I", 200);
+    control.command("MODE B", 200);
+    let mut data = begun(&mut control, "STOR f", b"\x00\x00\x05abcde");
+    data.write_all(b"\x03\x00\x01x").unwrap();
+    control.expect_one_of(&[426, 451]);
+    assert!(server.names().is_empty(), "{:?}", server.names());
+}
+
+#[test]
+fn blocks_that_came_are_kept_as_the_bytes_that_they_hold() {
+    let server = Server::writable(|_| ());
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    control.command("MODE B", 200);
+    abort_connection(begun(
+        &mut control,
+        "STOR f",
+        b"\x00\x00\x05abcde\x00\x00\x05fg",
+    ));
+    is_told(&mut control, 7);
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"abcdefg");
+}
+
+#[test]
+fn upload_that_is_kept_is_logged_as_incomplete() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = Starter::default().argument("--writable").serving(|_| ());
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let text = format!("[log]\ntransfers = {:?}\n", log.path());
+    fs::write(config.path(), text).unwrap();
+    let server = server.argument("--config").argument(config.path()).start();
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    abort_connection(begun(&mut control, "STOR f", b"some bytes"));
+    is_told(&mut control, 10);
+    let line = Pattern::new("* 10 /f b _ i a * i\n");
+    until("the line", || {
+        line.matches(&fs::read(log.path()).unwrap()).then_some(())
+    });
+}
