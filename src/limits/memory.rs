@@ -6,8 +6,9 @@
 
 use super::{
     ADDRESSES_REMEMBERED, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_WAITING,
-    INPUT_BYTES, LOG_RECORD_BYTES, LOG_RECORDS, LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_WAITING,
-    SORTED_BYTES, STAT_LISTING_BYTES, THREAD_STACK_BYTES,
+    INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
+    LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_WAITING, SORTED_BYTES, STAT_LISTING_BYTES,
+    THREAD_STACK_BYTES,
 };
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
@@ -77,7 +78,7 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
         verification,
     } = equipment;
     let for_all = (workers + 1) * PER_WORKER
-        + LOG_RECORDS * (LOG_RECORD_BYTES + 64)
+        + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_WAITING + EVENTS_WAITING) * 512
         + ADDRESSES_REMEMBERED * 48;
     let for_passwords = if verification == 0 {

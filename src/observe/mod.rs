@@ -15,6 +15,7 @@ mod json;
 mod mailbox;
 mod moment;
 mod record;
+pub mod target;
 mod transfer_log;
 mod xferlog;
 

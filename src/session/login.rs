@@ -11,9 +11,10 @@ use std::time::Instant;
 use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
 use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
 use crate::limits::LOGIN_FAILURES;
+use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::Visible;
+use crate::protocol::visible::{Quoted, Visible};
 
 /// Who is at the other end.
 ///
@@ -120,7 +121,11 @@ impl Session {
         self.progress = Progress::Idle;
         match (verdict, proof) {
             (Ok(guest), proof) => self.admit(name, guest, proof, cx),
-            (Err(_), Proof::Certificate) => {
+            (Err(refusal), Proof::Certificate) => {
+                if refusal.denial.is_proven() {
+                    let by = " by certificate";
+                    self.log_failure(&name, by, refusal.denial);
+                }
                 // No such account, or so it seems: a password may still be right.
                 self.login = Login::Named(name);
                 cx.reply(&Reply::need_password());
@@ -130,7 +135,8 @@ impl Session {
     }
 
     fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
-        log::info!("{}: Logged in as {}", self.peer, Visible(&name));
+        let text = format_args!("{}: Logged in as {}", self.peer, Quoted(&name));
+        self.log.login(self.peer, cx.now, text);
         let (code, usual) = match proof {
             Proof::Password { .. } => (230, None),
             Proof::Certificate => (232, Some("User logged in, by certificate.")),
@@ -192,11 +198,7 @@ impl Session {
     fn deny(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
         let Refusal { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        log::warn!(
-            "{}: Login failed for {}: {denial}",
-            self.peer,
-            Visible(name)
-        );
+        self.log_failure(name, "", denial);
         if denial == Denial::Banned {
             return self.close(&Reply::service_not_available(), cx);
         }
@@ -205,6 +207,14 @@ impl Session {
         let delay = cx.settings.timings.penalty.saturating_mul(failures);
         let delay = delay.min(cx.settings.throttling.longest_penalty);
         cx.deadlines.set(Deadline::Penalty, since + delay);
+    }
+
+    /// The one line for a login that failed. Programs match it (`src/guide/fail2ban.conf`), and the
+    /// name is the client's choice: quoted and cut, it can neither be taken for another part of the
+    /// line nor push the end of it out.
+    fn log_failure(&self, name: &[u8], by: &str, denial: Denial) {
+        let (peer, name) = (self.peer, Quoted(name));
+        log::warn!(target: target::SECURITY, "{peer}: Login failed for {name}{by}: {denial}");
     }
 
     /// A command of somebody who is not logged in is executed; the next one may have to wait.

@@ -26,6 +26,7 @@ mod orders;
 mod outbox;
 mod parameters;
 mod security;
+mod session_log;
 mod settings;
 mod site;
 mod space;
@@ -42,6 +43,7 @@ pub use deadlines::{Deadline, Deadlines, Left};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
+pub use session_log::Repeated;
 pub use settings::{Mode, Settings};
 
 use crate::auth::{Denial, Pace};
@@ -54,6 +56,7 @@ use channel::{Arranged, Channel};
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
+use session_log::SessionLog;
 use transfers::{Phase, Purpose};
 
 /// What a session is given in each call: the time, and where its output goes.
@@ -144,6 +147,7 @@ pub struct Session {
     /// Of commands without a login.
     pace: Pace,
     long_lines: u8,
+    log: SessionLog,
     stopping: bool,
 }
 
@@ -175,6 +179,7 @@ impl Session {
             failures: 0,
             pace: Pace::new(),
             long_lines: 0,
+            log: SessionLog::default(),
             stopping: false,
         }
     }
@@ -273,6 +278,11 @@ impl Session {
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
+    }
+
+    /// Logs something that the client can repeat at will: the first time in this session.
+    pub fn log_once(&mut self, what: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
+        self.log.once(what, level, text);
     }
 
     /// One line that says who is there and what is going on, for SITE WHO.

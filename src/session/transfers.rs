@@ -190,6 +190,7 @@ impl Session {
 
     /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
     pub fn leave(&mut self, cx: &mut Context<'_>) {
+        self.log.sum_up(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
         if let Progress::Transferring(purpose, phase) = progress {
             let (bytes, took) = (phase.moved(), phase.took(cx.now));
