@@ -12,6 +12,7 @@ use crate::world::World;
 
 /// A client that pipelines one line without end.
 pub(crate) struct Flood {
+    who: SocketAddr,
     begin: Instant,
     ends: Arc<AtomicBool>,
     writer: JoinHandle<()>,
@@ -21,6 +22,7 @@ pub(crate) struct Flood {
 impl Flood {
     pub(crate) fn start(server: &Server, line: &str) -> Self {
         let control = server.login();
+        let who = control.local();
         let ends = Arc::new(AtomicBool::new(false));
         let mut writer = control.socket().try_clone().unwrap();
         let (done, block) = (Arc::clone(&ends), format!("{line}\r\n").repeat(512));
@@ -30,6 +32,7 @@ impl Flood {
         });
         let reader = std::thread::spawn(move || count_lines(control.socket()));
         Self {
+            who,
             begin: Instant::now(),
             ends,
             writer,
@@ -38,12 +41,13 @@ impl Flood {
     }
 
     /// Ends it after so long; how many replies there were, and how many seconds it took.
-    pub(crate) fn stop_after(self, time: Duration) -> (usize, usize) {
+    pub(crate) fn stop_after(self, server: &Server, time: Duration) -> (usize, usize) {
         let is_over = || (self.begin.elapsed() > time).then_some(());
         until("the time of the flood", is_over);
         self.ends.store(true, Ordering::Relaxed);
         self.writer.join().unwrap();
         let replies = self.reader.join().unwrap();
+        server.wait_for_log(&format!("{} disconnected", self.who));
         let seconds = self.begin.elapsed().as_secs_f64().ceil();
         (replies, seconds as usize)
     }
@@ -79,7 +83,7 @@ fn failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small() {
     for number in 1..=20 {
         fail_to_log_in(server.address(), number, &format!("user{number}"));
     }
-    let (replies, seconds) = flood.stop_after(Duration::from_secs(2));
+    let (replies, seconds) = flood.stop_after(&server, Duration::from_secs(2));
     assert!(replies > 10_000, "that is no flood: {replies}");
     server.wait_for_log(" log lines left out: they came too fast");
     let log = server.log();
