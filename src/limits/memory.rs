@@ -26,7 +26,7 @@ pub const PLACE_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE
 const CONNECTIONS_PER_PLACE: usize = 16;
 
 /// A connection with its session and its transfer, and what the reactor keeps of it elsewhere.
-pub const CONNECTION_BYTES: usize = 2 * 1024;
+pub const CONNECTION_BYTES: usize = 2 * 1024 + 256;
 
 /// A control connection's records: two of 16 KiB that are not whole or not read yet, and its keys.
 pub const TLS_CONTROL_BYTES: usize = 40 * 1024;
@@ -50,7 +50,7 @@ pub struct Equipment {
 const PER_CONNECTION: usize = INPUT_BYTES // commands that wait
     + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
     + 3 * CONVERTED_BYTES // converted bytes, or a listing's, that wait; three to one is the most
-    + 8 * PATH_MAX // the directory, a name, what is transferred, asked for, or renamed
+    + 10 * PATH_MAX // the directory, a name, what is transferred, asked for, renamed, or recorded
     + CONNECTION_BYTES;
 
 /// What TLS adds to that.

@@ -187,6 +187,9 @@ pub const LOG_SECURITY_RECORDS: usize = 512;
 /// The same for records of changes, transfers and refusals.
 pub const LOG_AUDIT_RECORDS: usize = 512;
 
+/// Bytes of a reply that are recorded as the reason of a refusal: all of the longest, but for names in it.
+pub const REASON_BYTES: usize = 160;
+
 /// Records printed between two reports that some were lost, while the loss goes on.
 pub const LOG_LOSS_EVERY: usize = 256;
 

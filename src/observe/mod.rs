@@ -4,6 +4,7 @@
 //! The loop hands over a [`TransferRecord`] and goes on; threads do the rest. What they cannot keep
 //! up with is left out, and counted. Nothing here knows a session or a connection.
 
+mod audit;
 mod command;
 mod complaints;
 mod event_socket;
@@ -28,6 +29,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+pub use audit::AuditRecord;
 pub use events::Events;
 pub use record::{Outcome, TransferRecord, Verb};
 pub use transfer_log::{Format, TransferLog};
@@ -77,6 +79,8 @@ pub struct Records {
     events: Option<Sender<Upload>>,
     ends: Vec<End>,
     started: Arc<AtomicBool>,
+    /// Whether one of the files is for audit records.
+    is_audited: bool,
 }
 
 /// A thread's, and how long its end is waited for.
@@ -114,6 +118,7 @@ impl Records {
                 .map_err(|(path, error)| Error::Log(path, error))?;
             let (sender, mailbox) = mailbox(RECORDS_WAITING);
             records.log = Some(sender);
+            records.is_audited = logs.iter().any(|log| log.format == Format::Audit);
             let alive = records.expect_end("the transfer log", RECORDS_LAST);
             observers.writer = Some((writer, mailbox, alive));
         }
@@ -154,6 +159,14 @@ impl Records {
                 record,
                 storage: Arc::clone(storage),
             });
+        }
+    }
+
+    /// Logs a record, and leaves it for the files that have such. Never waits.
+    pub fn audit(&self, record: Box<AuditRecord>) {
+        record.log();
+        if let Some(log) = self.log.as_ref().filter(|_| self.is_audited) {
+            log.leave(Entry::Audit(record));
         }
     }
 

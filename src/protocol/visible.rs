@@ -26,18 +26,30 @@ impl fmt::Display for Visible<'_> {
 }
 
 /// Shows a name in double quotes, with those inside and backslashes escaped: where it ends can be
-/// told, whatever is in it. No more of it than [`NAME_SHOWN`] bytes.
+/// told, whatever is in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a>(pub &'a [u8]);
 
-/// Bytes of a name that are shown in quotes: escaped, they are some hundred characters at most.
+/// As [`Quoted`], and no more of it than [`NAME_SHOWN`] bytes: what follows it in a line keeps its room.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotedName<'a>(pub &'a [u8]);
+
+/// Bytes of an account's name that are shown: escaped, they are some hundred characters at most.
 pub const NAME_SHOWN: usize = 64;
+
+impl fmt::Display for QuotedName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..NAME_SHOWN) {
+            Some(shown) if shown.len() < self.0.len() => write!(f, "{}...", Quoted(shown)),
+            _ => write!(f, "{}", Quoted(self.0)),
+        }
+    }
+}
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.get(..NAME_SHOWN).unwrap_or(self.0);
         f.write_char('"')?;
-        for piece in shown.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+        for piece in self.0.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
             match piece.split_last() {
                 Some((&last @ (b'"' | b'\\'), before)) => {
                     write!(f, "{}\\{}", Visible(before), char::from(last))?;
@@ -45,11 +57,7 @@ impl fmt::Display for Quoted<'_> {
                 _ => write!(f, "{}", Visible(piece))?,
             }
         }
-        f.write_str(if shown.len() < self.0.len() {
-            "\"..."
-        } else {
-            "\""
-        })
+        f.write_char('"')
     }
 }
 
@@ -82,7 +90,10 @@ mod tests {
         ] {
             assert_eq!(Quoted(name).to_string(), shown);
         }
-        let (fits, cut) = (Quoted(&long[1..]).to_string(), Quoted(&long).to_string());
+        let (fits, cut) = (
+            QuotedName(&long[1..]).to_string(),
+            QuotedName(&long).to_string(),
+        );
         assert_eq!((fits.len(), cut.len()), (NAME_SHOWN + 2, NAME_SHOWN + 5));
         assert!(cut.ends_with("x\"..."));
     }

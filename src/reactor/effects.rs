@@ -49,6 +49,7 @@ impl Connection {
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
                 Order::Record(record) => services.records.leave(record, &self.storage),
+                Order::Audit(record) => services.records.audit(record),
             }
         }
     }

@@ -35,6 +35,7 @@ impl Session {
             Ok(request) => {
                 self.log_line(line, cx);
                 self.dispatch(&request, cx);
+                self.name_refused(&request, cx);
             }
             Err(ParseError::Nul) => {
                 cx.reply(&Reply::fixed(501, "NUL is not allowed."));
@@ -69,6 +70,9 @@ impl Session {
     }
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        if !self.is_transferring() {
+            self.audited.begin(request.command);
+        }
         let row = request.command.row();
         if row.access == Access::LoggedIn && !self.login.is_logged_in() {
             return cx.reply(&Reply::not_logged_in());
@@ -201,13 +205,15 @@ impl Session {
     }
 
     /// The path that an argument names, or the 501 is said.
-    pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
+    pub(super) fn path(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));
         let path = self
             .directory
             .join(name.as_deref().unwrap_or(argument))
             .ok();
-        if path.is_none() {
+        if let Some(path) = &path {
+            self.audited.names(path);
+        } else {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path

@@ -14,7 +14,7 @@ use crate::limits::LOGIN_FAILURES;
 use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::{Quoted, Visible};
+use crate::protocol::visible::{QuotedName, Visible};
 
 /// Who is at the other end.
 ///
@@ -135,7 +135,7 @@ impl Session {
     }
 
     fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
-        let text = format_args!("{}: Logged in as {}", self.peer, Quoted(&name));
+        let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
         self.log.login(self.peer, cx.now, text);
         let (code, usual) = match proof {
             Proof::Password { .. } => (230, None),
@@ -213,7 +213,7 @@ impl Session {
     /// name is the client's choice: quoted and cut, it can neither be taken for another part of the
     /// line nor push the end of it out.
     fn log_failure(&self, name: &[u8], by: &str, denial: Denial) {
-        let (peer, name) = (self.peer, Quoted(name));
+        let (peer, name) = (self.peer, QuotedName(name));
         log::warn!(target: target::SECURITY, "{peer}: Login failed for {name}{by}: {denial}");
     }
 

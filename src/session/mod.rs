@@ -10,6 +10,7 @@
 //! `uploads`, `listings`, `information`.
 
 mod attributes;
+mod audit;
 mod channel;
 mod control_only;
 mod deadlines;
@@ -52,6 +53,7 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
+use audit::Audited;
 use channel::{Arranged, Channel};
 use files::Question;
 use login::{Login, Proof};
@@ -147,9 +149,14 @@ pub struct Session {
     /// Of commands without a login.
     pace: Pace,
     long_lines: u8,
-    log: SessionLog,
+    log: Box<SessionLog>,
+    audited: Box<Audited>,
     stopping: bool,
 }
+
+/// What a session has in boxes, for the sum of all memory.
+#[cfg(test)]
+pub(crate) const BOXED_BYTES: usize = size_of::<SessionLog>() + size_of::<Audited>();
 
 impl Session {
     /// Begins a conversation: the greeting.
@@ -179,7 +186,8 @@ impl Session {
             failures: 0,
             pace: Pace::new(),
             long_lines: 0,
-            log: SessionLog::default(),
+            log: Box::default(),
+            audited: Box::default(),
             stopping: false,
         }
     }
@@ -197,7 +205,8 @@ impl Session {
     /// Executes one command. Only while [`accepts_command`](Self::accepts_command), but for a
     /// STAT during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Transferring(..)) {
+        let is_aside = self.is_transferring();
+        if !is_aside {
             self.restart_idle_clock(cx);
         }
         match line {
@@ -207,6 +216,12 @@ impl Session {
             }
             Line::Text(line) => self.serve(line, cx),
         }
+        if is_aside {
+            // The transfer has its own final reply yet.
+            let _ = cx.outbox.take_final_code();
+        } else {
+            self.conclude(cx);
+        }
         if cx.settings.mode == Mode::Serving && !self.login.is_logged_in() {
             self.slow_down(cx);
         }
@@ -214,6 +229,7 @@ impl Session {
 
     /// Takes the result of an order.
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
+        self.audited.hears(&report);
         match report {
             Report::Verified(verdict) => self.verified(verdict, cx),
             Report::Switching(is_last) => self.switching(is_last, cx),
@@ -234,6 +250,7 @@ impl Session {
             Report::Moved(bytes) => self.moved(bytes, cx),
             Report::Ended(ending, bytes) => self.ended(ending, bytes, cx),
         }
+        self.conclude(cx);
         if self.stopping && self.accepts_command() {
             self.dismiss(&Reply::service_not_available(), cx);
         }

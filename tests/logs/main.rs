@@ -13,8 +13,10 @@ mod support;
 #[path = "../config/world.rs"]
 mod world;
 
+mod audit;
 mod fail2ban;
 mod flood;
+mod rotation;
 
 use std::process::Command;
 

@@ -25,6 +25,7 @@ pub(super) struct Draft {
     /// The transfer logs, by their formats.
     pub(super) transfers: Option<PathBuf>,
     pub(super) transfers_json: Option<PathBuf>,
+    pub(super) audit_json: Option<PathBuf>,
     pub(super) tls: TlsDraft,
 }
 
@@ -64,6 +65,7 @@ impl Draft {
             command: Vec::new(),
             transfers: None,
             transfers_json: None,
+            audit_json: None,
             tls: TlsDraft::default(),
         }
     }
@@ -84,6 +86,7 @@ impl Draft {
             command: words.map(|word| word.to_string_lossy().into()).collect(),
             transfers: transfers(Format::Xferlog),
             transfers_json: transfers(Format::Json),
+            audit_json: transfers(Format::Audit),
             tls: config.tls.take().map(TlsDraft::of).unwrap_or_default(),
             config,
             log: Some(log),
@@ -97,6 +100,7 @@ impl Draft {
         for (file, format) in [
             (self.transfers, Format::Xferlog),
             (self.transfers_json, Format::Json),
+            (self.audit_json, Format::Audit),
         ] {
             let log = file.map(|file| TransferLog { file, format });
             config.transfer_logs.extend(log);

@@ -27,7 +27,7 @@ fn only_the_clients_own_address_is_dialled() {
         "EPRT |2|::1|50000|",
     ] {
         assert!(talk.say(line).starts_with('5'), "{line}");
-        assert!(talk.orders.is_empty());
+        assert!(talk.has_no_orders());
     }
     assert!(talk.say("PORT 127,0,0,1,4,0").starts_with("200 "));
     assert_eq!(talk.order(), Order::Dial("127.0.0.1:1024".parse().unwrap()));
@@ -76,7 +76,7 @@ fn parameters_hold_until_they_are_changed() {
     for line in ["RETR f", "STOR f", "APPE f", "STOU"] {
         assert!(talk.say(line).starts_with("504 "), "{line}");
     }
-    assert!(talk.orders.is_empty());
+    assert!(talk.has_no_orders());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn each_change_asks_for_its_own_permission() {
             let account = Account::anonymous(others.parse().unwrap());
             let mut talk = Talk::logged_in_as(account);
             assert!(talk.say(line).starts_with("550 "), "{line} without {word}");
-            assert!(talk.orders.is_empty(), "{line} without {word}");
+            assert!(talk.has_no_orders(), "{line} without {word}");
         }
     }
 }
