@@ -31,7 +31,7 @@ use crate::protocol::visible::{Quoted, QuotedName, Visible};
 /// | `code` | the code of the final reply |
 /// | `reason` | of a refusal, the text of the reply |
 /// | `bytes`, `seconds` | of a transfer that began, what went over the data connection |
-/// | `for_operator` | `true` where the cause is the operator's to remove: full disk, quota, missing rights of the server, I/O errors |
+/// | `for_operator` | `true` where the operator can remove the cause: full disk, quota, missing rights, I/O |
 /// | `left_out` | refusals of this session before it that came too fast to be recorded |
 ///
 /// Refused is what was understood and not done: syntax errors, commands before a login and failed

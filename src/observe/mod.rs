@@ -59,11 +59,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(path, error) => {
-                write!(
-                    f,
-                    "cannot open the transfer log {}: {error}",
-                    path.display()
-                )
+                write!(f, "cannot open the log {}: {error}", path.display())
             }
             Self::Events(why) => f.write_str(why),
         }

@@ -140,10 +140,7 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
     if file.is_dir() {
-        let text = format!(
-            "cannot open the transfer log {}: it is a directory",
-            file.display()
-        );
+        let text = format!("cannot open the log {}: it is a directory", file.display());
         return Some(Finding::Failure(text));
     }
     let (place, wanted) = if file.exists() {
@@ -155,7 +152,7 @@ fn look_at_log(file: &Path) -> Option<Finding> {
     };
     let error = rustix::fs::access(place, wanted).err()?;
     let file = file.display();
-    let text = format!("cannot open the transfer log {file}: {error}");
+    let text = format!("cannot open the log {file}: {error}");
     Some(Finding::Failure(text))
 }
 

@@ -6,7 +6,10 @@
 //! an address has failed. Who is not logged in may not go on as fast as it likes either.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Instant;
+
+use log::Level;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
 use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
@@ -123,8 +126,9 @@ impl Session {
             (Ok(guest), proof) => self.admit(name, guest, proof, cx),
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {
-                    let by = " by certificate";
-                    self.log_failure(&name, by, refusal.denial);
+                    let text = failure(self.peer, &name, " by certificate", refusal.denial);
+                    self.log
+                        .login(self.peer, cx.now, Level::Warn, format_args!("{text}"));
                 }
                 // No such account, or so it seems: a password may still be right.
                 self.login = Login::Named(name);
@@ -136,7 +140,7 @@ impl Session {
 
     fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
         let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
-        self.log.login(self.peer, cx.now, text);
+        self.log.login(self.peer, cx.now, Level::Info, text);
         let (code, usual) = match proof {
             Proof::Password { .. } => (230, None),
             Proof::Certificate => (232, Some("User logged in, by certificate.")),
@@ -198,7 +202,8 @@ impl Session {
     fn deny(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
         let Refusal { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        self.log_failure(name, "", denial);
+        let text = failure(self.peer, name, "", denial);
+        log::warn!(target: target::SECURITY, "{text}");
         if denial == Denial::Banned {
             return self.close(&Reply::service_not_available(), cx);
         }
@@ -207,14 +212,6 @@ impl Session {
         let delay = cx.settings.timings.penalty.saturating_mul(failures);
         let delay = delay.min(cx.settings.throttling.longest_penalty);
         cx.deadlines.set(Deadline::Penalty, since + delay);
-    }
-
-    /// The one line for a login that failed. Programs match it (`src/guide/fail2ban.conf`), and the
-    /// name is the client's choice: quoted and cut, it can neither be taken for another part of the
-    /// line nor push the end of it out.
-    fn log_failure(&self, name: &[u8], by: &str, denial: Denial) {
-        let (peer, name) = (self.peer, QuotedName(name));
-        log::warn!(target: target::SECURITY, "{peer}: Login failed for {name}{by}: {denial}");
     }
 
     /// A command of somebody who is not logged in is executed; the next one may have to wait.
@@ -228,4 +225,12 @@ impl Session {
             cx.deadlines.set(Deadline::Penalty, next);
         }
     }
+}
+
+/// The one line for a login that failed. Programs match it (`src/guide/fail2ban.conf`), and the name is
+/// the client's choice: quoted and cut, it can neither be taken for another part of the line nor push
+/// the end of it out.
+fn failure(peer: SocketAddr, name: &[u8], by: &str, denial: Denial) -> String {
+    let name = QuotedName(name);
+    format!("{peer}: Login failed for {name}{by}: {denial}")
 }

@@ -1,8 +1,8 @@
 //! How much one session may log, so that no client can fill the log or hide the lines of others.
 //!
-//! Routine lines, successful logins and refusals have a rate each (a token bucket); what exceeds it
+//! Routine lines, logins and refusals have a rate each (a token bucket); what exceeds it
 //! is counted, and the count is logged with the next line of that sort and at the end. A warning that
-//! a client can repeat at will is logged once in a session and then only counted. Failed logins have
+//! a client can repeat at will is logged once in a session and then only counted. Wrong passwords have
 //! no rate here: five of them end the session.
 
 use std::fmt::Arguments;
@@ -93,14 +93,20 @@ impl SessionLog {
         }
     }
 
-    /// Logs a successful login.
-    pub(super) fn login(&mut self, peer: SocketAddr, now: Instant, text: Arguments<'_>) {
-        if Level::Info > log::max_level() {
+    /// Logs what came of a login, where that is nothing that ends the session after a few times.
+    pub(super) fn login(
+        &mut self,
+        peer: SocketAddr,
+        now: Instant,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
+        if level > log::max_level() {
             return;
         }
         if let Some(left_out) = self.logins.take(LOGINS_LOGGED, now) {
             tell(target::SECURITY, peer, left_out, "logins");
-            log::info!(target: target::SECURITY, "{text}");
+            log::log!(target: target::SECURITY, level, "{text}");
         }
     }
 
