@@ -1,7 +1,7 @@
-//! What others hear of transfers that are over: a log of them, programs and sockets that are told
-//! of uploads.
+//! What others hear of transfers that are over, of changes and of refusals: logs of them, programs and
+//! sockets that are told of uploads.
 //!
-//! The loop hands over a [`TransferRecord`] and goes on; threads do the rest. What they cannot keep
+//! The loop hands over a [`TransferRecord`] or an [`AuditRecord`] and goes on; threads do the rest. What they cannot keep
 //! up with is left out, and counted. Nothing here knows a session or a connection.
 
 mod audit;
