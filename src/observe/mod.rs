@@ -1,8 +1,9 @@
 //! What others hear of transfers that are over, of changes and of refusals: logs of them, programs and
 //! sockets that are told of uploads.
 //!
-//! The loop hands over a [`TransferRecord`] or an [`AuditRecord`] and goes on; threads do the rest. What they cannot keep
-//! up with is left out, and counted. Nothing here knows a session or a connection.
+//! The loop hands over a [`TransferRecord`] or an [`AuditRecord`] and goes on; threads do the rest.
+//! What they cannot keep up with is left out, and counted. Nothing here knows a session or a
+//! connection.
 
 mod audit;
 mod command;
