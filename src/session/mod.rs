@@ -205,6 +205,8 @@ impl Session {
     /// Executes one command. Only while [`accepts_command`](Self::accepts_command), but for a
     /// STAT during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
+        // What was said without a command, after an ABOR, is not the answer to this one.
+        let _ = cx.outbox.take_final_code();
         let is_aside = self.is_transferring();
         if !is_aside {
             self.restart_idle_clock(cx);

@@ -152,6 +152,18 @@ fn a_umask_is_set_by_who_may_set_modes_and_told_to_everybody() {
 }
 
 #[test]
+fn the_reply_of_an_abort_is_not_taken_for_that_of_the_next_command() {
+    let mut talk = Talk::logged_in();
+    talk.say("DSIZ d");
+    talk.with(Session::abort);
+    assert!(talk.heard().starts_with("426 "));
+    talk.report(Report::Dropped);
+    talk.orders.clear();
+    assert_eq!(talk.say("CWD d"), "");
+    assert_eq!(talk.orders.len(), 1, "{:?}", talk.orders);
+}
+
+#[test]
 fn who_may_only_set_times_is_not_told_which_files_there_are() {
     let mut talk = Talk::logged_in_as(Account::anonymous(Permissions::TIMES));
     assert!(talk.say("MDTM f").starts_with("550 "));
