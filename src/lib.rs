@@ -62,7 +62,7 @@
 //!   errand     long work on files without a data connection, in slices: digests, sizes of trees
 //!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
 //!   auth       who may log in, from where, and what they may do then; who has failed to too often
-//!   observe    what others hear of transfers that are over: the transfer log, events of uploads
+//!   observe    what others hear of transfers, changes and refusals: logs of them, events of uploads
 //!   net        sockets, TLS over them, passive ports: the operating system behind small traits
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain

@@ -1,39 +1,26 @@
 //! Logging that the loop can afford: records cross a bounded channel to a thread of their own.
 //!
 //! `simple_logger` prints where it is called, waits on a full pipe and panics on a closed one. So
-//! a thread owns it; a record that finds the channel full is counted, and the count is reported
-//! with the next one that fits. Nothing here knows what is logged.
+//! a thread owns it. Records have classes with room of their own (`queue`): one that finds its room
+//! full is counted, and the count is printed. Nothing here knows what is logged.
 
 mod journal;
+mod queue;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::limits::{LOG_RECORD_BYTES, LOG_RECORDS, THREAD_STACK_BYTES};
+use crate::limits::{LOG_RECORD_BYTES, THREAD_STACK_BYTES};
+use queue::{Class, Line, Next, Queue};
 
-/// A record on its way to the thread that prints it.
-enum Message {
-    Line {
-        level: Level,
-        target: &'static str,
-        text: String,
-    },
-    /// All before it has been printed: the thread may end.
-    End,
-}
-
-struct Channel {
-    sender: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
-}
+struct Channel(Arc<Queue>);
 
 const THREAD_NAME: &str = "log";
 
@@ -42,16 +29,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Records that wait for the thread that is to print them.
 #[must_use = "nothing is printed until its thread is started"]
-pub struct Waiting {
-    sender: SyncSender<Message>,
-    receiver: Receiver<Message>,
-    dropped: Arc<AtomicU64>,
-}
+pub struct Waiting(Arc<Queue>);
 
 /// The thread that prints; dropped, it prints what is left, and ends.
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
-    sender: SyncSender<Message>,
+    queue: Arc<Queue>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
@@ -62,12 +45,8 @@ pub struct Logging {
 /// # Errors
 /// When a logger is installed already.
 pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
-    let (sender, receiver) = sync_channel(LOG_RECORDS);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let channel = Channel {
-        sender: sender.clone(),
-        dropped: Arc::clone(&dropped),
-    };
+    let queue = Arc::new(Queue::default());
+    let channel = Channel(Arc::clone(&queue));
     log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
     log::set_max_level(level);
     // A panic is a log line too; the usual hook would print it from wherever it happened. One of
@@ -77,11 +56,7 @@ pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
             log::error!("{panic}");
         }
     }));
-    Ok(Waiting {
-        sender,
-        receiver,
-        dropped,
-    })
+    Ok(Waiting(queue))
 }
 
 impl Waiting {
@@ -90,20 +65,17 @@ impl Waiting {
     /// # Errors
     /// When there is none to be had.
     pub fn print(self) -> io::Result<Logging> {
-        let Self {
-            sender,
-            receiver,
-            dropped,
-        } = self;
+        let queue = self.0;
         let (alive, ended) = sync_channel(0);
+        let waiting = Arc::clone(&queue);
         thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
                 let _alive = alive;
-                print_all(&receiver, &dropped);
+                print_all(&waiting);
             })?;
-        Ok(Logging { sender, ended })
+        Ok(Logging { queue, ended })
     }
 }
 
@@ -113,14 +85,14 @@ impl Log for Channel {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let message = Message::Line {
+        let (class, target) = Class::of(record.target());
+        let target = target.or_else(|| record.module_path_static());
+        let line = Line {
             level: record.level(),
-            target: record.module_path_static().unwrap_or("mioftpd"),
+            target: target.unwrap_or("mioftpd"),
             text: shortened(record.args().to_string()),
         };
-        if self.sender.try_send(message).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.leave(class, line);
     }
 
     fn flush(&self) {}
@@ -128,9 +100,8 @@ impl Log for Channel {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        if self.sender.try_send(Message::End).is_ok() {
-            let _ = self.ended.recv_timeout(LAST_WORDS);
-        }
+        self.queue.end();
+        let _ = self.ended.recv_timeout(LAST_WORDS);
     }
 }
 
@@ -145,19 +116,19 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-fn print_all(receiver: &Receiver<Message>, dropped: &AtomicU64) {
+fn print_all(queue: &Queue) {
     let printer = Printer::new();
-    while let Ok(Message::Line {
-        level,
-        target,
-        text,
-    }) = receiver.recv()
-    {
-        printer.print(level, target, &text);
-        let lost = dropped.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let text = format!("{lost} log lines were lost: they came faster than they print");
-            printer.print(Level::Warn, "mioftpd", &text);
+    loop {
+        match queue.take() {
+            Next::Print(line) => printer.print(line.level, line.target, &line.text),
+            Next::ReportLoss(class, lost) => {
+                let class = class.name();
+                let text = format!(
+                    "{lost} {class} log lines were lost: they came faster than they are printed"
+                );
+                printer.print(Level::Warn, "mioftpd", &text);
+            }
+            Next::End => return,
         }
     }
 }

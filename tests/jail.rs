@@ -285,9 +285,9 @@ fn hidden_names_are_not_for_clients() {
         assert_eq!(perform(operation), Err(Error::NotFound));
     }
     let operation = rename(at("/dir"), at(HIDDEN));
-    assert_eq!(perform(operation), Err(Error::Denied));
-    assert_eq!(perform(make_directory(at(HIDDEN))), Err(Error::Denied));
-    assert_eq!(s.put(HIDDEN, Placement::Append), Err(Error::Denied));
+    assert_eq!(perform(operation), Err(Error::Forbidden));
+    assert_eq!(perform(make_directory(at(HIDDEN))), Err(Error::Forbidden));
+    assert_eq!(s.put(HIDDEN, Placement::Append), Err(Error::Forbidden));
 }
 
 #[test]

@@ -26,6 +26,11 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Whether it is known who the client is, and it may still not come in.
+    pub const fn is_proven(self) -> bool {
+        !matches!(self, Self::Unproven)
+    }
+
     /// Whether it counts as a failed login of the client's address.
     pub const fn is_failure(self) -> bool {
         match self {

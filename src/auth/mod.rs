@@ -26,7 +26,7 @@ pub use accounts::{Accounts, Check, Guest};
 pub use address_table::Site;
 pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
-pub use pace::Pace;
+pub use pace::{Counted, Pace};
 pub use password::{Credentials, Password};
 pub use secret::{BadHash, Secret};
 pub use service::{BadService, Service};

@@ -44,6 +44,37 @@ impl Pace {
     }
 }
 
+/// A rate at which something is told, and a count of what was not told for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    pace: Pace,
+    left_out: u64,
+}
+
+impl Counted {
+    /// Takes one: `Some` if it is to be told, with how many before it were not. Once some were not, a
+    /// twentieth of the burst has to be there again, so that there is not a count with each.
+    pub fn take(&mut self, rate: Rate, now: Instant) -> Option<u64> {
+        let needed = match self.left_out {
+            0 => rate,
+            _ => Rate {
+                burst: rate.burst - rate.burst / 20,
+                ..rate
+            },
+        };
+        if self.pace.next_at(needed, now).is_none() && self.pace.take(rate, now) {
+            return Some(self.take_left_out());
+        }
+        self.left_out += 1;
+        None
+    }
+
+    /// How many were not told since that was last asked.
+    pub const fn take_left_out(&mut self) -> u64 {
+        std::mem::replace(&mut self.left_out, 0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +109,21 @@ mod tests {
             assert!(!pace.take(RATE, now) && !pace.is_full(now + SECOND * 2));
             now += SECOND * 100;
         }
+    }
+
+    #[test]
+    fn what_is_not_told_is_counted_and_the_count_is_told_once() {
+        let (mut counted, mut now) = (Counted::default(), Instant::now());
+        for _ in 0..3 {
+            assert_eq!(counted.take(RATE, now), Some(0));
+        }
+        for _ in 0..1000 {
+            assert_eq!(counted.take(RATE, now), None);
+        }
+        now += SECOND;
+        assert_eq!(counted.take(RATE, now), Some(1000));
+        assert_eq!(counted.take(RATE, now), None);
+        assert_eq!((counted.take_left_out(), counted.take_left_out()), (1, 0));
     }
 
     #[test]

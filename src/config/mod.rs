@@ -123,7 +123,8 @@ pub struct Config {
     pub addresses: AddressRules,
     /// What an address may do before it is slowed down or shut out.
     pub throttling: Throttling,
-    /// Where a line is written for each transfer of a file that is over, whole or not.
+    /// Where a line is written for each transfer of a file that is over, whole or not; or for each
+    /// command that changed something or was refused.
     pub transfer_logs: Vec<TransferLog>,
     /// Who is told of each upload.
     pub events: Events,

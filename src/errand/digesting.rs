@@ -34,7 +34,7 @@ impl Digesting {
         }
         Ok(Self {
             file,
-            hasher: Hasher::new(algorithm).ok_or(Error::Denied)?,
+            hasher: Hasher::new(algorithm).ok_or(Error::Forbidden)?,
             first,
             length,
             done: 0,

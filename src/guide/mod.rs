@@ -5,10 +5,28 @@
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
 //! - [`systemd`]: a service unit, socket activation, the watchdog.
+//! - [`fail2ban`]: a filter and a jail for failed logins.
+//! - [`logrotate`]: rotation of the server's log files.
 //! - [`proxy`]: HAProxy, nginx and load balancers in front of the server.
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}
+
+#[doc = include_str!("fail2ban.md")]
+#[doc = "```text"]
+#[doc = include_str!("fail2ban.conf")]
+#[doc = "```"]
+#[doc = "The jail:"]
+#[doc = "```text"]
+#[doc = include_str!("jail.conf")]
+#[doc = "```"]
+pub mod fail2ban {}
+
+#[doc = include_str!("logrotate.md")]
+#[doc = "```text"]
+#[doc = include_str!("logrotate.conf")]
+#[doc = "```"]
+pub mod logrotate {}
 
 #[doc = include_str!("proxy.md")]
 pub mod proxy {}

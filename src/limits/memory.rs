@@ -6,8 +6,9 @@
 
 use super::{
     ADDRESSES_REMEMBERED, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_WAITING,
-    INPUT_BYTES, LOG_RECORD_BYTES, LOG_RECORDS, LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_WAITING,
-    SORTED_BYTES, STAT_LISTING_BYTES, THREAD_STACK_BYTES,
+    INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
+    LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_WAITING, SORTED_BYTES, STAT_LISTING_BYTES,
+    THREAD_STACK_BYTES,
 };
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
@@ -49,7 +50,7 @@ pub struct Equipment {
 const PER_CONNECTION: usize = INPUT_BYTES // commands that wait
     + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
     + 3 * CONVERTED_BYTES // converted bytes, or a listing's, that wait; three to one is the most
-    + 8 * PATH_MAX // the directory, a name, what is transferred, asked for, or renamed
+    + 10 * PATH_MAX // the directory, a name, what is transferred, asked for, renamed, or recorded
     + CONNECTION_BYTES;
 
 /// What TLS adds to that.
@@ -77,7 +78,7 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
         verification,
     } = equipment;
     let for_all = (workers + 1) * PER_WORKER
-        + LOG_RECORDS * (LOG_RECORD_BYTES + 64)
+        + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_WAITING + EVENTS_WAITING) * 512
         + ADDRESSES_REMEMBERED * 48;
     let for_passwords = if verification == 0 {

@@ -15,7 +15,10 @@ pub use memory::{
     CONNECTION_BYTES, Equipment, PLACE_BYTES, PLACES, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
     connections_within, places, worst_case_bytes,
 };
-pub use throttling::{ADDRESSES_PER_SET, ADDRESSES_REMEMBERED, REFUSALS_LOGGED, Rate, Throttling};
+pub use throttling::{
+    ADDRESSES_PER_SET, ADDRESSES_REMEMBERED, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
+    REFUSALS_LOGGED, Rate, Throttling,
+};
 pub use timings::Timings;
 
 /// Bytes taken from a control connection in one read, and the most that one may have
@@ -180,8 +183,21 @@ pub const PAM_TIME: Duration = Duration::from_secs(30);
 /// still be going when its thread has the answer.
 pub const PAM_CHECKERS: usize = 2 * PAM_WORKERS;
 
-/// Records that wait for the log's thread; what does not fit is counted, not kept.
+/// Routine records that wait for the log's thread; what does not fit is counted, not kept.
 pub const LOG_RECORDS: usize = 1024;
+
+/// The same for records of security, which have room that no others take. More than the failed logins
+/// of twenty addresses before they are banned.
+pub const LOG_SECURITY_RECORDS: usize = 512;
+
+/// The same for records of changes, transfers and refusals.
+pub const LOG_AUDIT_RECORDS: usize = 512;
+
+/// Bytes of a reply that are recorded as the reason of a refusal: all of the longest, but for names in it.
+pub const REASON_BYTES: usize = 160;
+
+/// Records printed between two reports that some were lost, while the loss goes on.
+pub const LOG_LOSS_EVERY: usize = 256;
 
 /// The longest record; one that is longer ends in a mark. Names fit, and a flood of the longest
 /// commands costs no more than a megabyte.

@@ -70,3 +70,24 @@ pub const REFUSALS_LOGGED: Rate = Rate {
     interval: Duration::from_secs(1),
     burst: 10,
 };
+
+/// Lines in the log that tell what one session does, such as its commands. A person, and a client
+/// that mirrors a tree of some hundred files, stays below; one that sends commands as fast as it can
+/// adds some kilobytes a second, and a count.
+pub const LINES_LOGGED: Rate = Rate {
+    interval: Duration::from_millis(50),
+    burst: 200,
+};
+
+/// Successful logins of one session: a client may log in again as often as it likes.
+pub const LOGINS_LOGGED: Rate = Rate {
+    interval: Duration::from_secs(1),
+    burst: 20,
+};
+
+/// Refused commands of one session. Clients look whether a file exists before each transfer, and are
+/// told by a refusal that it does not: a whole directory of them fits.
+pub const REFUSALS_AUDITED: Rate = Rate {
+    interval: Duration::from_millis(100),
+    burst: 200,
+};

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::audit::AuditRecord;
 use super::moment::rfc3339;
 use super::record::TransferRecord;
 use crate::protocol::visible::is_harmless;
@@ -31,6 +32,36 @@ pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
     );
     if let Some(digest) = digest {
         let _ = write!(line, ",\"sha256\":\"{digest}\"");
+    }
+    line.push_str("}\n");
+    line
+}
+
+/// The line of a record of the audit, with its end.
+pub(super) fn audit_line(record: &AuditRecord) -> String {
+    let mut line = String::with_capacity(256);
+    let (time, peer) = (rfc3339(record.time), record.peer);
+    let _ = write!(line, "{{\"time\":\"{time}\",\"peer\":\"{peer}\"");
+    push_name(&mut line, "account", &record.account);
+    let _ = write!(line, ",\"verb\":\"{}\"", record.verb);
+    for (key, path) in [("path", &record.path), ("to", &record.to)] {
+        if let Some(path) = path {
+            push_name(&mut line, key, &path.to_bytes());
+        }
+    }
+    let _ = write!(line, ",\"code\":{}", record.code);
+    if !record.reason.is_empty() {
+        push_name(&mut line, "reason", &record.reason);
+    }
+    if let Some((bytes, took)) = record.moved {
+        let seconds = took.as_secs_f64();
+        let _ = write!(line, ",\"bytes\":{bytes},\"seconds\":{seconds:.3}");
+    }
+    if record.is_for_operator {
+        line.push_str(",\"for_operator\":true");
+    }
+    if record.left_out > 0 {
+        let _ = write!(line, ",\"left_out\":{}", record.left_out);
     }
     line.push_str("}\n");
     line
@@ -68,8 +99,10 @@ mod tests {
     use super::super::examples::upload;
     use super::super::record::Outcome;
     use super::*;
+    use crate::protocol::path::VirtualPath;
     use proptest::prelude::*;
     use serde_json::Value;
+    use std::time::Duration;
 
     #[test]
     fn the_fields_in_their_order() {
@@ -88,6 +121,47 @@ mod tests {
         assert_eq!(parsed["tls"], true);
         assert_eq!(parsed["peer"], "[2001:db8::1]:9");
         assert!(parsed.get("sha256").is_none());
+    }
+
+    #[test]
+    fn the_fields_of_an_audit_in_their_order() {
+        let mut record = AuditRecord {
+            time: 1_700_000_000,
+            peer: "192.0.2.7:4711".parse().unwrap(),
+            account: b"ann".as_slice().into(),
+            verb: "RNTO",
+            path: VirtualPath::root().join(b"a").ok(),
+            to: VirtualPath::root().join(b"b \"c\"").ok(),
+            code: 550,
+            reason: b"Permission denied.".as_slice().into(),
+            moved: None,
+            is_for_operator: true,
+            left_out: 3,
+        };
+        assert_eq!(
+            audit_line(&record),
+            "{\"time\":\"2023-11-14T22:13:20Z\",\"peer\":\"192.0.2.7:4711\",\"account\":\"ann\",\
+             \"verb\":\"RNTO\",\"path\":\"/a\",\"to\":\"/b \\\"c\\\"\",\"code\":550,\
+             \"reason\":\"Permission denied.\",\"for_operator\":true,\"left_out\":3}\n"
+        );
+        assert_eq!(
+            record.to_string(),
+            "192.0.2.7:4711: \"ann\" RNTO 550 Permission denied. \
+             (3 refusals before it left out) \"/a\" -> \"/b \\\"c\\\"\""
+        );
+        record = AuditRecord {
+            verb: "STOR",
+            to: None,
+            code: 226,
+            reason: Box::default(),
+            moved: Some((7, Duration::from_millis(1500))),
+            is_for_operator: false,
+            left_out: 0,
+            ..record
+        };
+        assert!(audit_line(&record).ends_with(
+            "\"verb\":\"STOR\",\"path\":\"/a\",\"code\":226,\"bytes\":7,\"seconds\":1.500}\n"
+        ));
     }
 
     /// What was written, read back.

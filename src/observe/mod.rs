@@ -1,9 +1,11 @@
-//! What others hear of transfers that are over: a log of them, programs and sockets that are told
-//! of uploads.
+//! What others hear of transfers that are over, of changes and of refusals: logs of them, programs and
+//! sockets that are told of uploads.
 //!
-//! The loop hands over a [`TransferRecord`] and goes on; threads do the rest. What they cannot keep
-//! up with is left out, and counted. Nothing here knows a session or a connection.
+//! The loop hands over a [`TransferRecord`] or an [`AuditRecord`] and goes on; threads do the rest.
+//! What they cannot keep up with is left out, and counted. Nothing here knows a session or a
+//! connection.
 
+mod audit;
 mod command;
 mod complaints;
 mod event_socket;
@@ -15,6 +17,7 @@ mod json;
 mod mailbox;
 mod moment;
 mod record;
+pub mod target;
 mod transfer_log;
 mod xferlog;
 
@@ -27,6 +30,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+pub use audit::AuditRecord;
 pub use events::Events;
 pub use record::{Outcome, TransferRecord, Verb};
 pub use transfer_log::{Format, TransferLog};
@@ -56,11 +60,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(path, error) => {
-                write!(
-                    f,
-                    "cannot open the transfer log {}: {error}",
-                    path.display()
-                )
+                write!(f, "cannot open the log {}: {error}", path.display())
             }
             Self::Events(why) => f.write_str(why),
         }
@@ -76,6 +76,8 @@ pub struct Records {
     events: Option<Sender<Upload>>,
     ends: Vec<End>,
     started: Arc<AtomicBool>,
+    /// Whether one of the files is for audit records.
+    is_audited: bool,
 }
 
 /// A thread's, and how long its end is waited for.
@@ -113,6 +115,7 @@ impl Records {
                 .map_err(|(path, error)| Error::Log(path, error))?;
             let (sender, mailbox) = mailbox(RECORDS_WAITING);
             records.log = Some(sender);
+            records.is_audited = logs.iter().any(|log| log.format == Format::Audit);
             let alive = records.expect_end("the transfer log", RECORDS_LAST);
             observers.writer = Some((writer, mailbox, alive));
         }
@@ -153,6 +156,14 @@ impl Records {
                 record,
                 storage: Arc::clone(storage),
             });
+        }
+    }
+
+    /// Logs a record, and leaves it for the files that have such. Never waits.
+    pub fn audit(&self, record: Box<AuditRecord>) {
+        record.log();
+        if let Some(log) = self.log.as_ref().filter(|_| self.is_audited) {
+            log.leave(Entry::Audit(record));
         }
     }
 

@@ -1,4 +1,5 @@
-//! The transfer log: a file, or several, with a line for each transfer that is over.
+//! The transfer logs and the audit log: files with a line for each transfer that is over, or for each
+//! command that changed something or was refused.
 //!
 //! They are opened at the start, so that one that cannot be is known then, and written by a thread
 //! of their own, so that a slow disk keeps nobody waiting. Asked to reopen them, as logrotate(8)
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
+use super::audit::AuditRecord;
 use super::complaints::Complaints;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
@@ -27,6 +29,8 @@ pub enum Format {
     Xferlog,
     /// JSON, an object a line.
     Json,
+    /// JSON, an object a line for each [`AuditRecord`], and none for a [`TransferRecord`].
+    Audit,
 }
 
 impl FromStr for Format {
@@ -54,6 +58,7 @@ pub struct TransferLog {
 /// What the thread is told.
 pub(super) enum Entry {
     Record(Arc<TransferRecord>),
+    Audit(Box<AuditRecord>),
     /// The names are to be opened again; which is counted in [`Reopening`] too, in case that there
     /// is no room for this.
     Reopen,
@@ -114,14 +119,16 @@ impl Writer {
     pub(super) fn write_all(mut self, mailbox: &Mailbox<Entry>) {
         while let Some(entry) = mailbox.take() {
             self.reopen_where_asked();
-            if let Entry::Record(record) = entry {
-                for log in &mut self.logs {
-                    log.write(&record);
+            for log in &mut self.logs {
+                if let Some((line, time)) = log.line(&entry) {
+                    log.write(line, time);
                 }
             }
             let lost = mailbox.lost();
             if lost > 0 {
-                log::warn!("{lost} transfers are not in the transfer log: its disk is too slow");
+                log::warn!(
+                    "{lost} records are not in the transfer or audit logs: their disk is too slow"
+                );
             }
         }
     }
@@ -137,10 +144,10 @@ impl Writer {
                 Ok(file) => {
                     open.file = file;
                     open.torn = false;
-                    log::info!("Opened the transfer log {name} again");
+                    log::info!("Opened the log {name} again");
                 }
                 Err(error) => {
-                    log::error!("Cannot open the transfer log {name} again: {error}");
+                    log::error!("Cannot open the log {name} again: {error}");
                 }
             }
         }
@@ -150,17 +157,27 @@ impl Writer {
 }
 
 impl Open {
-    fn write(&mut self, record: &TransferRecord) {
-        let line = match self.log.format {
-            Format::Xferlog => xferlog::line(record),
-            Format::Json => json::line(record, None).into_bytes(),
-        };
+    /// What this file has of it, and when that was; `None`: nothing.
+    fn line(&self, entry: &Entry) -> Option<(Vec<u8>, i64)> {
+        Some(match (self.log.format, entry) {
+            (Format::Xferlog, Entry::Record(record)) => (xferlog::line(record), record.ended),
+            (Format::Json, Entry::Record(record)) => {
+                (json::line(record, None).into_bytes(), record.ended)
+            }
+            (Format::Audit, Entry::Audit(record)) => {
+                (json::audit_line(record).into_bytes(), record.time)
+            }
+            _ => return None,
+        })
+    }
+
+    fn write(&mut self, line: Vec<u8>, time: i64) {
         match self.append(line) {
             Ok(()) => {}
             Err(error) => {
-                if let Some(count) = self.complaints.count(record.ended) {
+                if let Some(count) = self.complaints.count(time) {
                     let name = self.log.file.display();
-                    log::error!("Cannot write the transfer log {name} ({count} times): {error}");
+                    log::error!("Cannot write the log {name} ({count} times): {error}");
                 }
             }
         }
@@ -212,6 +229,12 @@ mod tests {
         Writer::open(logs, Arc::default(), Arc::new(|| {})).unwrap()
     }
 
+    fn write(writer: &mut Writer, path: &str) {
+        let entry = Entry::Record(Arc::new(upload(path)));
+        let (line, time) = writer.logs[0].line(&entry).unwrap();
+        writer.logs[0].write(line, time);
+    }
+
     #[test]
     fn a_line_for_each_record_in_each_file_behind_what_is_there() {
         let directory = tempfile::tempdir().unwrap();
@@ -255,8 +278,8 @@ mod tests {
         }]);
         fs::write(&file, "Tue No").unwrap();
         writer.logs[0].torn = true;
-        writer.logs[0].write(&upload("/a"));
-        writer.logs[0].write(&upload("/b"));
+        write(&mut writer, "/a");
+        write(&mut writer, "/b");
         let text = fs::read_to_string(&file).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!((lines.len(), lines[0]), (3, "Tue No"));
@@ -267,7 +290,7 @@ mod tests {
         let file = PathBuf::from("/dev/full");
         let format = Format::Json;
         let mut writer = writer(&[TransferLog { file, format }]);
-        writer.logs[0].write(&upload("/a"));
+        write(&mut writer, "/a");
         // It has been said.
         assert_eq!(writer.logs[0].complaints.count(upload("/a").ended), None);
     }

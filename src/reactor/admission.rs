@@ -6,9 +6,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::auth::{Pace, Site, Throttle, Unwelcome};
+use crate::auth::{Counted, Site, Throttle, Unwelcome};
 use crate::limits::{ACCEPT_PAUSE, REFUSALS_LOGGED, Throttling};
 use crate::net::{AddressRules, Listener};
+use crate::observe::target;
 
 /// Connections that are in, against their limits.
 #[derive(Debug)]
@@ -18,7 +19,8 @@ pub(super) struct Admission {
     limit_per_address: usize,
     admitted: usize,
     by_address: HashMap<Site, usize>,
-    refusals: Refusals,
+    /// What is logged of refusals: a flood of them must not become one of lines.
+    refusals: Counted,
 }
 
 /// Why a connection is refused.
@@ -72,24 +74,6 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What is logged of refusals: a flood of them must not become one of lines.
-#[derive(Debug, Default)]
-struct Refusals {
-    pace: Pace,
-    unsaid: u64,
-}
-
-impl Refusals {
-    /// Whether this one is logged, and then how many before it were not.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        if self.pace.take(REFUSALS_LOGGED, now) {
-            return Some(std::mem::take(&mut self.unsaid));
-        }
-        self.unsaid += 1;
-        None
-    }
-}
-
 impl Admission {
     pub(super) fn new(rules: AddressRules, limit: usize, limit_per_address: usize) -> Self {
         Self {
@@ -98,7 +82,7 @@ impl Admission {
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
-            refusals: Refusals::default(),
+            refusals: Counted::default(),
         }
     }
 
@@ -134,12 +118,13 @@ impl Admission {
         if level > log::max_level() {
             return;
         }
-        if let Some(unsaid) = self.refusals.count(now) {
+        if let Some(unsaid) = self.refusals.take(REFUSALS_LOGGED, now) {
             let more = match unsaid {
                 0 => String::new(),
                 unsaid => format!("; {unsaid} more were refused since the last line of these"),
             };
             log::log!(
+                target: target::SECURITY,
                 level,
                 "Refused a connection (address = {peer}): {refusal}{more}"
             );
@@ -368,19 +353,5 @@ mod tests {
         assert_eq!(screen(HERE, &mut throttle), Err(Refusal::TooFast));
         throttle.fail(HERE, &limits, now);
         assert_eq!(screen(HERE, &mut throttle), Err(Refusal::Banned));
-    }
-
-    #[test]
-    fn refusals_are_logged_a_few_and_then_one_with_the_number_of_the_others() {
-        let (mut refusals, mut now) = (Refusals::default(), Instant::now());
-        for _ in 0..REFUSALS_LOGGED.burst {
-            assert_eq!(refusals.count(now), Some(0));
-        }
-        for _ in 0..1000 {
-            assert_eq!(refusals.count(now), None);
-        }
-        now += REFUSALS_LOGGED.interval;
-        assert_eq!(refusals.count(now), Some(1000));
-        assert_eq!(refusals.count(now), None);
     }
 }

@@ -20,6 +20,7 @@ use super::services::Services;
 use crate::limits::INPUT_BYTES;
 use crate::net::tls::Tag;
 use crate::net::{Channel, Stream};
+use crate::observe::target;
 use crate::protocol::line::LineBuffer;
 use crate::session::{Context, Deadline, Deadlines, Outbox, Session};
 use crate::storage::Storage;
@@ -242,7 +243,8 @@ impl Connection {
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => {
                     let time = services.settings.timings.handshake.as_secs_f64();
-                    log::warn!("{}: {} within {time} seconds", self.peer, self.missing());
+                    let (peer, missing) = (self.peer, self.missing());
+                    log::warn!(target: target::SECURITY, "{peer}: {missing} within {time} seconds");
                     return Err(CloseReason::NotSecured);
                 }
                 Deadline::Pace => self.resume(services),

@@ -62,6 +62,7 @@ mod tests {
     use crate::limits::CONNECTION_BYTES;
     use crate::reactor::data::DataChannel;
     use crate::reactor::preamble::{Incoming, Preamble};
+    use crate::session::BOXED_BYTES;
     use crate::transfer::Transfer;
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
             size_of::<Preamble>(),
             size_of::<Incoming>(),
         ];
-        let boxed = size_of::<DataChannel>() + one_of.into_iter().max().unwrap();
+        let boxed = size_of::<DataChannel>() + one_of.into_iter().max().unwrap() + BOXED_BYTES;
         // The slab doubles; beside it are timers, queues and counts.
         let other = 256;
         assert!(2 * size_of::<Connection>() + boxed + other <= CONNECTION_BYTES);

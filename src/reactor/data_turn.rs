@@ -4,6 +4,8 @@
 //! file into a transfer, move one slice here or hand it to a worker, commit an upload. Every
 //! transfer, however it went, ends in [`Connection::finish`].
 
+use log::Level;
+
 use super::connection::{Connection, Phase};
 use super::data::{Arrival, DataChannel, Link, Motion};
 use super::key::Source as Socket;
@@ -12,7 +14,7 @@ use super::services::Services;
 use super::upload_end::{Decision, UploadEnd};
 use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::Channel;
-use crate::session::{Deadline, Ending, Left, Report};
+use crate::session::{Deadline, Ending, Left, Repeated, Report};
 use crate::storage::Wait;
 use crate::transfer::{Failure, Interest, Transfer, Verdict};
 use crate::workers::Work;
@@ -72,7 +74,9 @@ impl Connection {
                     self.deadlines.set(Deadline::DataPreamble, until);
                 }
                 Arrival::Stranger(address) => {
-                    log::warn!("{peer}: Turned {address} away from the passive port");
+                    let text = format_args!("{peer}: Turned {address} away from the passive port");
+                    self.session
+                        .log_once(Repeated::PassiveStranger, Level::Warn, text);
                 }
                 Arrival::Gone => {}
                 Arrival::Nobody => {
@@ -80,7 +84,9 @@ impl Connection {
                     return;
                 }
                 Arrival::Failed(error) => {
-                    log::warn!("{peer}: Cannot accept a data connection: {error}");
+                    let text = format_args!("{peer}: Cannot accept a data connection: {error}");
+                    self.session
+                        .log_once(Repeated::NoDataConnection, Level::Warn, text);
                     data.unlink(services);
                     return self.fail_to_connect(services);
                 }
@@ -106,7 +112,9 @@ impl Connection {
                 data.link = Link::Connecting(stream);
             }
             Err(error) => {
-                log::info!("{peer}: Cannot open a data connection: {error}");
+                let text = format_args!("{peer}: Cannot open a data connection: {error}");
+                self.session
+                    .log_once(Repeated::NoDataConnection, Level::Info, text);
                 drop(stream);
                 self.fail_to_connect(services);
             }
@@ -138,7 +146,7 @@ impl Connection {
                         self.data().motion = Motion::Here(transfer, interest);
                     }
                     Err(error) => {
-                        log::error!("{}: Cannot secure a data connection: {error}", self.peer);
+                        self.log_insecure(&error);
                         self.data().motion = Motion::Begun(source);
                         self.cut(Ending::NotSecured, services);
                     }
@@ -216,7 +224,7 @@ impl Connection {
             });
         }
         if let Some(remark) = transfer.take_remark() {
-            log::warn!("{}: {remark}", self.peer);
+            self.log_remark(&remark);
         }
         self.tell_of(&transfer, services);
         let data = self.data();

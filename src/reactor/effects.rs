@@ -7,6 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use log::Level;
+
 use super::connection::{Connection, Switch};
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
@@ -15,7 +17,7 @@ use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
-use crate::session::{Ending, Order, Report, Session};
+use crate::session::{Ending, Order, Repeated, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Transfer, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -47,6 +49,7 @@ impl Connection {
                 Order::Begin => self.begin(services),
                 Order::Cut(ending) => self.cut(ending, services),
                 Order::Record(record) => services.records.leave(record, &self.storage),
+                Order::Audit(record) => services.records.audit(record),
             }
         }
     }
@@ -235,7 +238,9 @@ impl Connection {
                 data.ready = Latch::default();
             }
             Err(error) => {
-                log::info!("{}: Cannot connect to {address}: {error}", self.peer);
+                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
+                self.session
+                    .log_once(Repeated::NoDataConnection, Level::Info, text);
                 self.fail_to_connect(services);
             }
         }

@@ -12,6 +12,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use log::Level;
+
 use super::Reactor;
 use super::connection::Connection;
 use super::data::{Link, Motion};
@@ -19,17 +21,19 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use crate::net::{Stream as _, is_of_a_host};
-use crate::session::{Deadline, Report};
+use crate::session::{Deadline, Repeated, Report};
 
 impl Connection {
     pub(super) fn listen(&mut self, services: &mut Services) {
         self.data().unlink(services);
         let address = self.try_to_listen(services);
         if let Err(error) = &address {
-            log::warn!(
+            let text = format_args!(
                 "{}: Cannot listen for a data connection: {error}",
                 self.peer
             );
+            self.session
+                .log_once(Repeated::NoPassivePort, Level::Warn, text);
         }
         self.report(Report::Listening(address.ok()), services);
     }
@@ -69,8 +73,10 @@ impl Connection {
                 self.restart_arrival_clock(services.settings.timings.handshake, services);
             }
             (Link::Listening(.., None), Motion::Idle) => {
-                log::info!("{peer}: Nobody has connected to the passive port");
-                data.unlink(services);
+                let text = format_args!("{peer}: Nobody has connected to the passive port");
+                self.session
+                    .log_once(Repeated::PassiveUnused, Level::Info, text);
+                self.data().unlink(services);
                 self.report(Report::NobodyCame, services);
             }
             _ => {}

@@ -6,13 +6,16 @@
 
 use std::io;
 
+use log::Level;
+
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::Link;
 use super::services::Services;
 use crate::net::tls::Acceptor;
 use crate::net::{Channel, Stream as _};
-use crate::session::{Deadline, Report, Session};
+use crate::observe::target;
+use crate::session::{Deadline, Repeated, Report, Session};
 
 impl Connection {
     /// AUTH or CCC has been said. What a client, or somebody on the way to it, has put behind it
@@ -22,7 +25,8 @@ impl Connection {
         if is_last {
             self.phase = Phase::Switching(switch);
         } else {
-            log::warn!("{}: Something came behind AUTH or CCC", self.peer);
+            let peer = self.peer;
+            log::warn!(target: target::SECURITY, "{peer}: Something came behind AUTH or CCC");
         }
         self.converse(services, |session, cx| {
             session.report(Report::Switching(is_last), cx);
@@ -72,7 +76,7 @@ impl Connection {
             Switch::Clear => self.stream.unsecure(),
         };
         if let Some(remark) = self.stream.take_remark() {
-            log::warn!("{}: {remark}", self.peer);
+            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         match step {
             Ok(()) => {
@@ -110,13 +114,13 @@ impl Connection {
         let mut channel = match self.protected(channel, true, services) {
             Ok(channel) => channel,
             Err(error) => {
-                log::error!("{}: Cannot secure a data connection: {error}", self.peer);
+                self.log_insecure(&error);
                 return Link::Failed;
             }
         };
         let step = channel.handshake();
         if let Some(remark) = channel.take_remark() {
-            log::warn!("{}: {remark}", self.peer);
+            self.log_remark(&remark);
         }
         let ready = &mut self.data().ready;
         match step.map_err(|error| error.kind()) {
@@ -158,10 +162,23 @@ impl Connection {
         }
     }
 
+    /// What TLS has to say of a data connection.
+    pub(super) fn log_remark(&mut self, remark: &str) {
+        let text = format_args!("{}: {remark}", self.peer);
+        self.session
+            .log_once(Repeated::DataSecurity, Level::Warn, text);
+    }
+
+    pub(super) fn log_insecure(&mut self, error: &io::Error) {
+        let text = format_args!("{}: Cannot secure a data connection: {error}", self.peer);
+        self.session
+            .log_once(Repeated::DataSecurity, Level::Error, text);
+    }
+
     /// TLS has failed: the conversation is over, and its last word is an alert.
     pub(super) fn break_off(&mut self, services: &mut Services) {
         if let Some(remark) = self.stream.take_remark() {
-            log::warn!("{}: {remark}", self.peer);
+            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         self.leave_the_last_word_to_tls();
         self.converse(services, Session::break_off);

@@ -175,8 +175,10 @@ impl Services {
     /// files that are kept here, is.
     pub(super) fn forget_orders(&mut self, storage: &Arc<dyn Storage>) {
         for order in self.orders.drain(..) {
-            if let Order::Record(record) = order {
-                self.records.leave(record, storage);
+            match order {
+                Order::Record(record) => self.records.leave(record, storage),
+                Order::Audit(record) => self.records.audit(record),
+                _ => {}
             }
         }
         self.asks_who = false;

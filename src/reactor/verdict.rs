@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::services::Services;
 use crate::auth::{Account, Denial, Guest, Penalty, Refusal};
+use crate::observe::target;
 use crate::session::Report;
 
 impl Connection {
@@ -65,6 +66,7 @@ impl Connection {
             Penalty::Wait { failures } => Refusal { denial, failures },
             Penalty::Ban => {
                 log::warn!(
+                    target: target::SECURITY,
                     "Banned {address} for {} seconds: {} logins have failed",
                     limits.ban.as_secs(),
                     limits.failures

@@ -145,7 +145,7 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
     let failure = |error: &dyn fmt::Display| {
-        let text = format!("cannot open the transfer log {}: {error}", file.display());
+        let text = format!("cannot open the log {}: {error}", file.display());
         Some(Finding::Failure(text))
     };
     if file.is_dir() {

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::files::Question;
-use super::{Context, Order, Progress, Session};
+use super::{Context, Order, Progress, Repeated, Session};
 use crate::errand::Algorithm;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
@@ -160,7 +160,9 @@ impl Session {
             return;
         }
         if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
-            log::warn!("{}: Refused to connect to {address}", self.peer);
+            let text = format_args!("{}: Refused to connect to {address}", self.peer);
+            self.log
+                .once(Repeated::AddressRefused, log::Level::Warn, text);
             let text = "Only to the client's own address, and to a port above 1023.";
             return cx.reply(&Reply::fixed(501, text));
         }

@@ -12,7 +12,7 @@ impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
         let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
         let row = command::lookup(verb).filter(|row| row.origin == Origin::Rfc959);
-        self.log_line(line);
+        self.log_line(line, cx);
         let Some(row) = row.filter(|_| line.is_ascii()) else {
             return self.unrecognized(verb, cx);
         };

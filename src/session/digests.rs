@@ -132,6 +132,7 @@ impl Session {
                 placement,
                 umask,
             };
+            self.audited.changes = true;
             self.send(Question::Combine, assignment, cx);
         }
     }

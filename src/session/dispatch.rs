@@ -3,10 +3,13 @@
 //! The table of commands decides who may say what, and whether an argument must be there; so
 //! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
 
+use log::Level;
+
 use super::{Context, Session, Settings, farewells};
 use crate::auth::Permissions;
 use crate::errand::Algorithm;
 use crate::limits::LONG_LINES;
+use crate::observe::target;
 use crate::protocol::charset::Charset;
 use crate::protocol::command::{self, Access, Argument, Command, ParseError, Request, Row};
 use crate::protocol::path::VirtualPath;
@@ -15,7 +18,8 @@ use crate::protocol::visible::Visible;
 
 impl Session {
     pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
-        log::warn!("{}: A line is too long", self.peer);
+        let text = format_args!("{}: A line is too long", self.peer);
+        self.log.line(self.peer, cx.now, Level::Warn, text);
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
@@ -29,8 +33,9 @@ impl Session {
         }
         match Request::parse(line) {
             Ok(request) => {
-                self.log_line(line);
+                self.log_line(line, cx);
                 self.dispatch(&request, cx);
+                self.name_refused(&request, cx);
             }
             Err(ParseError::Nul) => {
                 cx.reply(&Reply::fixed(501, "NUL is not allowed."));
@@ -47,22 +52,27 @@ impl Session {
     /// What speaks another protocol may be somebody's browser, made to send us what it
     /// should not: it gets no second line.
     fn turn_away(&mut self, why: &str, cx: &mut Context<'_>) {
-        log::warn!("{}: Turned away: {why}", self.peer);
+        log::warn!(target: target::SECURITY, "{}: Turned away: {why}", self.peer);
         self.close(&Reply::syntax_error(), cx);
     }
 
-    pub(super) fn unrecognized(&self, verb: &[u8], cx: &mut Context<'_>) {
+    pub(super) fn unrecognized(&mut self, verb: &[u8], cx: &mut Context<'_>) {
         let verb = Visible(without_password(verb));
-        log::warn!("{}: Command unrecognized: '{verb}'", self.peer);
+        let text = format_args!("{}: Command unrecognized: '{verb}'", self.peer);
+        self.log.line(self.peer, cx.now, Level::Warn, text);
         cx.reply(&Reply::syntax_error());
     }
 
-    pub(super) fn log_line(&self, line: &[u8]) {
+    pub(super) fn log_line(&mut self, line: &[u8], cx: &Context<'_>) {
         let line = Visible(without_password(line));
-        log::info!("Sent by client {}: {line}", self.peer);
+        let text = format_args!("Sent by client {}: {line}", self.peer);
+        self.log.line(self.peer, cx.now, Level::Info, text);
     }
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+        if !self.is_transferring() {
+            self.audited.begin(request.command);
+        }
         let row = request.command.row();
         if row.access == Access::LoggedIn && !self.login.is_logged_in() {
             return cx.reply(&Reply::not_logged_in());
@@ -195,13 +205,15 @@ impl Session {
     }
 
     /// The path that an argument names, or the 501 is said.
-    pub(super) fn path(&self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
+    pub(super) fn path(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));
         let path = self
             .directory
             .join(name.as_deref().unwrap_or(argument))
             .ok();
-        if path.is_none() {
+        if let Some(path) = &path {
+            self.audited.names(path);
+        } else {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path

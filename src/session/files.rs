@@ -81,6 +81,7 @@ impl Session {
         let Some(from) = self.rename_from.take() else {
             return cx.reply(&Reply::fixed(503, "Send RNFR first."));
         };
+        self.audited.names(&from);
         if let Some(to) = self.path(argument, cx) {
             let operation = Operation::Rename {
                 from: *from,
@@ -124,6 +125,7 @@ impl Session {
     }
 
     pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
+        self.audited.asks(&operation);
         self.progress = Progress::Asking(question);
         cx.order(Order::Operate(operation));
     }

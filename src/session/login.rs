@@ -6,14 +6,18 @@
 //! an address has failed. Who is not logged in may not go on as fast as it likes either.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Instant;
+
+use log::Level;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
 use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
 use crate::limits::LOGIN_FAILURES;
+use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::Visible;
+use crate::protocol::visible::{QuotedName, Visible};
 
 /// Who is at the other end.
 ///
@@ -120,7 +124,12 @@ impl Session {
         self.progress = Progress::Idle;
         match (verdict, proof) {
             (Ok(guest), proof) => self.admit(name, guest, proof, cx),
-            (Err(_), Proof::Certificate) => {
+            (Err(refusal), Proof::Certificate) => {
+                if refusal.denial.is_proven() {
+                    let text = failure(self.peer, &name, " by certificate", refusal.denial);
+                    self.log
+                        .login(self.peer, cx.now, Level::Warn, format_args!("{text}"));
+                }
                 // No such account, or so it seems: a password may still be right.
                 self.login = Login::Named(name);
                 cx.reply(&Reply::need_password());
@@ -130,7 +139,8 @@ impl Session {
     }
 
     fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
-        log::info!("{}: Logged in as {}", self.peer, Visible(&name));
+        let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
+        self.log.login(self.peer, cx.now, Level::Info, text);
         let (code, usual) = match proof {
             Proof::Password { .. } => (230, None),
             Proof::Certificate => (232, Some("User logged in, by certificate.")),
@@ -192,11 +202,8 @@ impl Session {
     fn deny(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
         let Refusal { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        log::warn!(
-            "{}: Login failed for {}: {denial}",
-            self.peer,
-            Visible(name)
-        );
+        let text = failure(self.peer, name, "", denial);
+        log::warn!(target: target::SECURITY, "{text}");
         if denial == Denial::Banned {
             return self.close(&Reply::service_not_available(), cx);
         }
@@ -218,4 +225,12 @@ impl Session {
             cx.deadlines.set(Deadline::Penalty, next);
         }
     }
+}
+
+/// The one line for a login that failed. Programs match it (`src/guide/fail2ban.conf`), and the name is
+/// the client's choice: quoted and cut, it can neither be taken for another part of the line nor push
+/// the end of it out.
+fn failure(peer: SocketAddr, name: &[u8], by: &str, denial: Denial) -> String {
+    let name = QuotedName(name);
+    format!("{peer}: Login failed for {name}{by}: {denial}")
 }

@@ -10,6 +10,7 @@
 //! `uploads`, `listings`, `information`.
 
 mod attributes;
+mod audit;
 mod channel;
 mod control_only;
 mod deadlines;
@@ -26,6 +27,7 @@ mod orders;
 mod outbox;
 mod parameters;
 mod security;
+mod session_log;
 mod settings;
 mod site;
 mod space;
@@ -42,6 +44,7 @@ pub use deadlines::{Deadline, Deadlines, Left};
 pub use orders::{Ending, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
+pub use session_log::Repeated;
 pub use settings::{Mode, Settings};
 
 use crate::auth::{Denial, Pace};
@@ -50,10 +53,12 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
+use audit::Audited;
 use channel::{Arranged, Channel};
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
+use session_log::SessionLog;
 use transfers::{Phase, Purpose};
 
 /// What a session is given in each call: the time, and where its output goes.
@@ -146,8 +151,14 @@ pub struct Session {
     long_lines: u8,
     /// It was logged that an upload is written in place which was to replace a file.
     told_in_place: bool,
+    log: Box<SessionLog>,
+    audited: Box<Audited>,
     stopping: bool,
 }
+
+/// What a session has in boxes, for the sum of all memory.
+#[cfg(test)]
+pub(crate) const BOXED_BYTES: usize = size_of::<SessionLog>() + size_of::<Audited>();
 
 impl Session {
     /// Begins a conversation: the greeting.
@@ -178,6 +189,8 @@ impl Session {
             pace: Pace::new(),
             long_lines: 0,
             told_in_place: false,
+            log: Box::default(),
+            audited: Box::default(),
             stopping: false,
         }
     }
@@ -195,7 +208,10 @@ impl Session {
     /// Executes one command. Only while [`accepts_command`](Self::accepts_command), but for a
     /// STAT during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Transferring(..)) {
+        // What was said without a command, after an ABOR, is not the answer to this one.
+        let _ = cx.outbox.take_final_code();
+        let is_aside = self.is_transferring();
+        if !is_aside {
             self.restart_idle_clock(cx);
         }
         match line {
@@ -205,6 +221,12 @@ impl Session {
             }
             Line::Text(line) => self.serve(line, cx),
         }
+        if is_aside {
+            // The transfer has its own final reply yet.
+            let _ = cx.outbox.take_final_code();
+        } else {
+            self.conclude(cx);
+        }
         if cx.settings.mode == Mode::Serving && !self.login.is_logged_in() {
             self.slow_down(cx);
         }
@@ -212,6 +234,7 @@ impl Session {
 
     /// Takes the result of an order.
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
+        self.audited.hears(&report);
         match report {
             Report::Verified(verdict) => self.verified(verdict, cx),
             Report::Switching(is_last) => self.switching(is_last, cx),
@@ -236,6 +259,7 @@ impl Session {
                 kept,
             } => self.ended(ending, bytes, kept, cx),
         }
+        self.conclude(cx);
         if self.stopping && self.accepts_command() {
             self.dismiss(&Reply::service_not_available(), cx);
         }
@@ -280,6 +304,11 @@ impl Session {
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
+    }
+
+    /// Logs something that the client can repeat at will: the first time in this session.
+    pub fn log_once(&mut self, what: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
+        self.log.once(what, level, text);
     }
 
     /// One line that says who is there and what is going on, for SITE WHO.

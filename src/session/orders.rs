@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use crate::auth::{Credentials, Guest, Refusal};
 use crate::errand::{Assignment, Findings};
-use crate::observe::{Outcome, TransferRecord};
+use crate::observe::{AuditRecord, Outcome, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
@@ -53,6 +53,8 @@ pub enum Order {
     Cut(Ending),
     /// A transfer is over: whoever wants to know of it may be told.
     Record(Box<TransferRecord>),
+    /// A command has changed something or was refused: that is logged.
+    Audit(Box<AuditRecord>),
 }
 
 /// What the reactor tells a session.
@@ -102,6 +104,24 @@ pub enum Report {
         /// How long the file is that has a part of an upload.
         kept: Option<u64>,
     },
+}
+
+impl Report {
+    /// Why the storage failed, where it did.
+    pub(super) const fn error(&self) -> Option<storage::Error> {
+        match self {
+            Self::Operated(Err(error))
+            | Self::Found(Err(error))
+            | Self::Entry(Err(error))
+            | Self::Described(Err(error))
+            | Self::Opened(Err(error))
+            | Self::Ended {
+                ending: Ending::Failed(error),
+                ..
+            } => Some(*error),
+            _ => None,
+        }
+    }
 }
 
 /// How a transfer ended.

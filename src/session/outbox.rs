@@ -11,6 +11,9 @@ use crate::protocol::reply::Reply;
 pub struct Outbox {
     bytes: Vec<u8>,
     written: usize,
+    /// The code of the last final reply, until that is asked for, and where its text is.
+    last: Option<u16>,
+    last_text: usize,
 }
 
 impl Outbox {
@@ -19,6 +22,8 @@ impl Outbox {
         Self {
             bytes: Vec::new(),
             written: 0,
+            last: None,
+            last_text: 0,
         }
     }
 
@@ -40,7 +45,28 @@ impl Outbox {
 
     /// Puts a reply behind the others.
     pub fn reply(&mut self, reply: &Reply) {
+        // Behind the code and what separates it.
+        self.last_text = self.bytes.len() + 4;
+        if !reply.is_preliminary() {
+            self.last = Some(reply.code);
+        }
         reply.write_to(&mut self.bytes);
+    }
+
+    /// The code of a final reply that has been put here since this was last asked.
+    pub const fn take_final_code(&mut self) -> Option<u16> {
+        self.last.take()
+    }
+
+    /// The same, without asking for it.
+    pub const fn final_code(&self) -> Option<u16> {
+        self.last
+    }
+
+    /// The first line of the reply that was put here last, in the same turn.
+    pub fn last_text(&self) -> &[u8] {
+        let text = self.bytes.get(self.last_text..).unwrap_or_default();
+        text.split(|&byte| byte == b'\r').next().unwrap_or_default()
     }
 
     /// Puts a Telnet command between the replies.

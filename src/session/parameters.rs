@@ -9,7 +9,6 @@
 use super::{Context, Session};
 use crate::protocol::deflate::Level;
 use crate::protocol::reply::Reply;
-use crate::protocol::visible::Visible;
 use crate::transfer::{DataType, FormatControl, Mark, Mode, Structure};
 
 const TYPES: &str = "TYPE is A or E (N, T or C), I or L 8.";
@@ -30,7 +29,7 @@ enum Parameter<T> {
 
 impl Session {
     pub(super) fn set_type(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if let Some(data_type) = agreed(parse_type(argument), argument, TYPES, cx) {
+        if let Some(data_type) = agreed(parse_type(argument), TYPES, cx) {
             self.channel.representation.data_type = data_type;
         }
     }
@@ -42,7 +41,7 @@ impl Session {
             b"P" | b"p" => Parameter::Declined,
             _ => Parameter::Unknown,
         };
-        if let Some(structure) = agreed(structure, argument, STRUCTURES, cx) {
+        if let Some(structure) = agreed(structure, STRUCTURES, cx) {
             self.channel.representation.structure = structure;
         }
     }
@@ -58,7 +57,7 @@ impl Session {
             },
             _ => Parameter::Unknown,
         };
-        if let Some(mode) = agreed(mode, argument, MODES, cx) {
+        if let Some(mode) = agreed(mode, MODES, cx) {
             self.channel.representation.mode = mode;
         }
     }
@@ -113,19 +112,11 @@ impl Session {
 }
 
 /// Says what came of a parameter command; its value where there is one.
-fn agreed<T>(
-    parameter: Parameter<T>,
-    argument: &[u8],
-    help: &'static str,
-    cx: &mut Context<'_>,
-) -> Option<T> {
+fn agreed<T>(parameter: Parameter<T>, help: &'static str, cx: &mut Context<'_>) -> Option<T> {
     let (reply, value) = match parameter {
         Parameter::Served(value) => (Reply::ok(), Some(value)),
         Parameter::Declined => (Reply::fixed(504, help), None),
-        Parameter::Unknown => {
-            log::debug!("Unknown parameter: {}", Visible(argument));
-            (Reply::fixed(501, help), None)
-        }
+        Parameter::Unknown => (Reply::fixed(501, help), None),
     };
     cx.reply(&reply);
     value

@@ -18,6 +18,8 @@ use crate::storage::{Attributes, Umask};
 struct Row {
     /// In capitals.
     name: &'static str,
+    /// With SITE in front.
+    verb: &'static str,
     /// How to write it.
     syntax: &'static str,
     /// What one has to be allowed for it, whatever its argument is.
@@ -32,12 +34,14 @@ const IDLE_LEAST: Duration = Duration::from_secs(30);
 const TABLE: [Row; 6] = [
     Row {
         name: "CHMOD",
+        verb: "SITE CHMOD",
         syntax: "SITE CHMOD <octal mode> <path>",
         needs: Permissions::MODES,
         serve: Session::change_mode,
     },
     Row {
         name: "HELP",
+        verb: "SITE HELP",
         syntax: "SITE HELP",
         needs: Permissions::NONE,
         serve: |_, _, cx| {
@@ -47,24 +51,28 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "IDLE",
+        verb: "SITE IDLE",
         syntax: "SITE IDLE [<seconds>]",
         needs: Permissions::NONE,
         serve: Session::change_idle_time,
     },
     Row {
         name: "UMASK",
+        verb: "SITE UMASK",
         syntax: "SITE UMASK [<octal mask>]",
         needs: Permissions::NONE,
         serve: Session::change_umask,
     },
     Row {
         name: "UTIME",
+        verb: "SITE UTIME",
         syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
         needs: Permissions::TIMES,
         serve: Session::change_time,
     },
     Row {
         name: "WHO",
+        verb: "SITE WHO",
         syntax: "SITE WHO",
         needs: Permissions::NONE,
         serve: Session::ask_who,
@@ -78,6 +86,7 @@ impl Session {
         let Some(row) = TABLE.iter().find(known) else {
             return cx.reply(&Reply::fixed(504, "No such SITE command."));
         };
+        self.audited.verb = Some(row.verb);
         if !self.may(row.needs, cx) {
             return;
         }

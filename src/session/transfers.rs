@@ -193,7 +193,6 @@ impl Session {
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
         self.restart_idle_clock(cx);
-        self.log_end(&purpose, ending, bytes, took.as_secs_f64());
         self.record(&purpose, ending, bytes, took, cx);
         cx.reply(&match kept {
             Some(size) => saying_what_is_kept(&ends(ending), size),
@@ -203,11 +202,13 @@ impl Session {
 
     /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
     pub fn leave(&mut self, cx: &mut Context<'_>) {
+        self.log.sum_up(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
         if let Progress::Transferring(purpose, phase) = progress {
             let (bytes, took) = (phase.moved(), phase.took(cx.now));
-            self.log_end(&purpose, Ending::Abandoned, bytes, took.as_secs_f64());
             self.record(&purpose, Ending::Abandoned, bytes, took, cx);
+            // As it would be said, if there were one to hear it.
+            self.audit_unsaid(&ends(Ending::Abandoned), cx);
         }
     }
 
@@ -276,32 +277,22 @@ impl Session {
         cx.deadlines.set(Deadline::DataStall, stall);
     }
 
-    fn log_end(&self, purpose: &Purpose, ending: Ending, bytes: u64, seconds: f64) {
-        let peer = self.peer;
-        let what: &dyn std::fmt::Display = match purpose.file() {
-            Some((_, path)) => path,
-            None => &"listing",
-        };
-        match ending {
-            Ending::Complete => {
-                log::info!("{peer}: Transferred {what} ({bytes} bytes, {seconds:.3} s)");
-            }
-            ending => log::warn!("{peer}: Transfer of {what} ended: {ending} ({bytes} bytes)"),
-        }
-    }
-
     /// Has whoever wants to know of it told that a transfer of a file is over.
     fn record(
-        &self,
+        &mut self,
         purpose: &Purpose,
         ending: Ending,
         bytes: u64,
         took: Duration,
         cx: &mut Context<'_>,
     ) {
+        self.audited.moved = Some((bytes, took));
         let Some((verb, path)) = purpose.file() else {
             return;
         };
+        self.audited.changes = true;
+        // Of STOU, the name that was found.
+        self.audited.path = Some(path.clone());
         let representation = self.channel.representation;
         cx.order(Order::Record(Box::new(TransferRecord {
             ended: cx.unix_time,

@@ -22,8 +22,10 @@ pub enum Error {
     NotEmpty,
     /// A device, pipe or socket.
     NotRegular,
-    /// Not allowed.
+    /// The operating system does not let the server do it.
     Denied,
+    /// A rule of this server forbids it, whatever the system would say.
+    Forbidden,
     /// The file system is read-only.
     ReadOnly,
     /// A name or path longer than the file system takes, or one that it cannot hold.
@@ -49,6 +51,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether its cause is the operator's to remove, and not the client's to avoid.
+    pub const fn is_for_operator(self) -> bool {
+        matches!(
+            self,
+            Self::Denied
+                | Self::ReadOnly
+                | Self::NoSpace
+                | Self::QuotaExceeded
+                | Self::Exhausted
+                | Self::Device
+        )
+    }
+
     /// The short reason that a reply gives.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -59,7 +74,7 @@ impl Error {
             Self::NotDirectory => "Not a directory",
             Self::NotEmpty => "Directory not empty",
             Self::NotRegular => "Not a regular file",
-            Self::Denied => "Permission denied",
+            Self::Denied | Self::Forbidden => "Permission denied",
             Self::ReadOnly => "Read-only file system",
             Self::BadName => "File name not allowed",
             Self::BeyondEnd => "Offset beyond the end of the file",

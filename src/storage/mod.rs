@@ -76,13 +76,30 @@ pub enum Operation {
         from: VirtualPath,
         /// The new name.
         to: VirtualPath,
-        /// Whether an existing file under it is: else [`Error::Denied`].
+        /// Whether an existing file under it is: else [`Error::Forbidden`].
         replace: bool,
     },
     /// Other attributes for a file or directory (links followed): all of them or an error.
     SetAttributes(VirtualPath, Attributes),
     /// How many bytes an upload could still put where this is.
     Space(VirtualPath),
+}
+
+impl Operation {
+    /// Whether it changes anything, where it succeeds.
+    pub const fn is_change(&self) -> bool {
+        match self {
+            Self::MakeDirectory { .. }
+            | Self::RemoveDirectory(_)
+            | Self::RemoveFile(_)
+            | Self::Rename { .. }
+            | Self::SetAttributes(..) => true,
+            Self::Metadata(_)
+            | Self::AsciiSize { .. }
+            | Self::EnterDirectory(_)
+            | Self::Space(_) => false,
+        }
+    }
 }
 
 /// What an [`Operation::SetAttributes`] changes.

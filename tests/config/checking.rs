@@ -56,10 +56,7 @@ fn what_would_fail_is_said_and_is_1() {
         ),
         ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
         ("run-as = \"0\"", "is root"),
-        (
-            "[log]\ntransfers = \"none/log\"",
-            "cannot open the transfer log",
-        ),
+        ("[log]\ntransfers = \"none/log\"", "cannot open the log"),
         ("[log]\ntransfers = \"root\"", "root: it is a directory"),
         (
             "[events]\ncommand = [\"/no/program\"]",

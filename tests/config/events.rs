@@ -41,6 +41,17 @@ fn transfers_are_logged_as_json() {
     file_with(&world.path("logs/json"), "\"path\":\"/f\"");
 }
 
+/// `log.audit-json`
+#[test]
+fn changes_and_refusals_are_logged_as_json() {
+    let world = World::new();
+    fs::create_dir(world.path("logs")).unwrap();
+    let server = world.start("[log]\naudit-json = \"logs/json\"");
+    server.login().command("MKD /made", 257);
+    let line = file_with(&world.path("logs/json"), "\"path\":\"/made\"");
+    assert!(line.contains("\"verb\":\"MKD\""), "{line}");
+}
+
 /// A server that runs a script of a shell for each upload; `say` in it appends to `said`.
 fn with_script(world: &World, script: &str, more: &str) -> Server {
     let say = format!(

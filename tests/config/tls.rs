@@ -223,6 +223,25 @@ fn a_certificate_is_enough_to_log_in() {
     }
 }
 
+#[test]
+fn a_certificate_of_a_closed_account_is_a_failed_login_in_the_log() {
+    let world = World::new();
+    fs::write(world.path("secret"), "a secret").unwrap();
+    let friend = client(&world, "ann");
+    let server = world.start(&format!(
+        "{SELF_SIGNED}client-authority = \"clients.pem\"\nclient-login = true\n\
+         [[account]]\nname = \"ann\"\npassword-file = \"secret\"\nenabled = false"
+    ));
+    let mut control = Secure::auth(&server, Some(copy(&friend)));
+    for _ in 0..100 {
+        control.command("USER ann", 331);
+    }
+    let line = ": Login failed for \"ann\" by certificate: the account is disabled";
+    server.wait_for_log(line);
+    // As often as it likes: twenty at once, and then one a second.
+    assert!(server.log().matches(line).count() < 40);
+}
+
 /// `tls.allow-clear`
 #[test]
 fn clients_may_go_back_to_clear_text() {

@@ -59,7 +59,7 @@ fn modes_are_set_as_they_are() {
             }
         }
         // Whoever serves the root has set its mode; a client could lock itself out.
-        assert_eq!(set(storage, "/", mode(0o700)), Err(Error::Denied));
+        assert_eq!(set(storage, "/", mode(0o700)), Err(Error::Forbidden));
     });
 }
 

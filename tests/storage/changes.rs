@@ -41,7 +41,7 @@ fn directories_come_and_go() {
             assert_eq!(make_directory(storage, path), Err(error), "{path}");
         }
         for (path, error) in [
-            ("/", Error::Denied),
+            ("/", Error::Forbidden),
             ("/dir", Error::NotEmpty),
             ("/file", Error::NotDirectory),
             ("/absent", Error::NotFound),
@@ -49,7 +49,7 @@ fn directories_come_and_go() {
             assert_eq!(remove_directory(storage, path), Err(error), "{path}");
         }
         for (path, error) in [
-            ("/", Error::Denied),
+            ("/", Error::Forbidden),
             ("/dir", Error::IsDirectory),
             ("/absent", Error::NotFound),
         ] {
@@ -70,8 +70,8 @@ fn renaming() {
         put(storage, "/other", Placement::Replace, b"other").unwrap();
         make_directory(storage, "/empty").unwrap();
         for (from, to, error) in [
-            ("/", "/x", Error::Denied),
-            ("/dir", "/", Error::Denied),
+            ("/", "/x", Error::Forbidden),
+            ("/dir", "/", Error::Forbidden),
             ("/absent", "/x", Error::NotFound),
             ("/file", "/absent/x", Error::NotFound),
             ("/file", "/other/x", Error::NotDirectory),
@@ -204,8 +204,8 @@ fn a_name_that_is_taken_is_given_to_nothing_else_unless_it_may_be() {
             let (from, to, replace) = (at(from), at(to), false);
             perform(storage, &Operation::Rename { from, to, replace })
         };
-        assert_eq!(rename("/other", "/file"), Err(Error::Denied));
-        assert_eq!(rename("/dir", "/file"), Err(Error::Denied));
+        assert_eq!(rename("/other", "/file"), Err(Error::Forbidden));
+        assert_eq!(rename("/dir", "/file"), Err(Error::Forbidden));
         assert_eq!(rename("/file", "/dir"), Err(Error::Exists));
         assert_eq!(contents(storage, "/file").unwrap(), b"old");
         assert!(rename("/other", "/free").is_ok());

@@ -121,6 +121,12 @@ fn observed_is_served_and_logged() {
     assert!(!resumes(&mut control));
     let line = server.wait_for_log("A data connection did not resume");
     assert!(line.contains("it has offered none"), "{line}");
+    for _ in 0..9 {
+        assert!(!resumes(&mut control));
+    }
+    control.command("QUIT", 221);
+    server.wait_for_log(": 9 more in this session: TLS of data connections");
+    assert_eq!(server.log().matches("did not resume").count(), 1);
 }
 
 #[test]

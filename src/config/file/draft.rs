@@ -22,6 +22,7 @@ pub(super) struct Draft {
     /// The transfer logs, by their formats.
     pub(super) transfers: Option<PathBuf>,
     pub(super) transfers_json: Option<PathBuf>,
+    pub(super) audit_json: Option<PathBuf>,
     pub(super) tls: TlsDraft,
 }
 
@@ -46,6 +47,7 @@ impl Draft {
             command: Vec::new(),
             transfers: None,
             transfers_json: None,
+            audit_json: None,
             tls: TlsDraft::default(),
         }
     }
@@ -66,6 +68,7 @@ impl Draft {
             command: words.map(|word| word.to_string_lossy().into()).collect(),
             transfers: transfers(Format::Xferlog),
             transfers_json: transfers(Format::Json),
+            audit_json: transfers(Format::Audit),
             tls: TlsDraft::of(config.tls.take()),
             config,
             log: Some(log),
@@ -79,6 +82,7 @@ impl Draft {
         for (file, format) in [
             (self.transfers, Format::Xferlog),
             (self.transfers_json, Format::Json),
+            (self.audit_json, Format::Audit),
         ] {
             let log = file.map(|file| TransferLog { file, format });
             config.transfer_logs.extend(log);

@@ -78,6 +78,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "log.level": log, Live;
     "log.transfers": transfers, Start;
     "log.transfers-json": transfers_json, Start;
+    "log.audit-json": audit_json, Start;
     "events.command": command, Start;
     "events.socket": config.events.socket, Start;
     "events.digest": config.events.digest, Start;

@@ -27,7 +27,7 @@ fn only_the_clients_own_address_is_dialled() {
         "EPRT |2|::1|50000|",
     ] {
         assert!(talk.say(line).starts_with('5'), "{line}");
-        assert!(talk.orders.is_empty());
+        assert!(talk.has_no_orders());
     }
     assert!(talk.say("PORT 127,0,0,1,4,0").starts_with("200 "));
     assert_eq!(talk.order(), Order::Dial("127.0.0.1:1024".parse().unwrap()));
@@ -76,7 +76,7 @@ fn parameters_hold_until_they_are_changed() {
     for line in ["RETR f", "STOR f", "APPE f", "STOU"] {
         assert!(talk.say(line).starts_with("504 "), "{line}");
     }
-    assert!(talk.orders.is_empty());
+    assert!(talk.has_no_orders());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn each_change_asks_for_its_own_permission() {
             let account = Account::anonymous(others.parse().unwrap());
             let mut talk = Talk::logged_in_as(account);
             assert!(talk.say(line).starts_with("550 "), "{line} without {word}");
-            assert!(talk.orders.is_empty(), "{line} without {word}");
+            assert!(talk.has_no_orders(), "{line} without {word}");
         }
     }
 }
@@ -149,6 +149,18 @@ fn a_umask_is_set_by_who_may_set_modes_and_told_to_everybody() {
         assert!(talk.say("SITE UMASK 000").starts_with(code));
         assert_eq!(talk.say("SITE UMASK") == before, code == "550 ");
     }
+}
+
+#[test]
+fn the_reply_of_an_abort_is_not_taken_for_that_of_the_next_command() {
+    let mut talk = Talk::logged_in();
+    talk.say("DSIZ d");
+    talk.with(Session::abort);
+    assert!(talk.heard().starts_with("426 "));
+    talk.report(Report::Dropped);
+    talk.orders.clear();
+    assert_eq!(talk.say("CWD d"), "");
+    assert_eq!(talk.orders.len(), 1, "{:?}", talk.orders);
 }
 
 #[test]

@@ -117,8 +117,16 @@ impl Talk {
         text
     }
 
+    /// The next that is more than a line for the log.
     fn order(&mut self) -> Order {
+        self.orders
+            .retain(|order| !matches!(order, Order::Audit(_)));
         self.orders.pop_front().unwrap()
+    }
+
+    fn has_no_orders(&self) -> bool {
+        let mut orders = self.orders.iter();
+        orders.all(|order| matches!(order, Order::Audit(_)))
     }
 
     /// As far as the 150 of an upload.

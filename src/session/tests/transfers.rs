@@ -29,7 +29,7 @@ fn a_transfer_needs_a_data_connection_and_says_so_before_anything_is_opened() {
     for line in ["RETR f", "STOR f", "APPE f", "STOU", "LIST", "NLST", "MLSD"] {
         assert!(talk.say(line).starts_with("425 "), "{line}");
     }
-    assert!(talk.orders.is_empty());
+    assert!(talk.has_no_orders());
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn what_nobody_came_to_is_not_arranged_any_more() {
     assert_eq!(talk.report(Report::NobodyCame), "");
     assert!(talk.say("RETR f").starts_with("425 "));
     assert!(talk.say("ABOR").starts_with("226 "));
-    assert!(talk.orders.is_empty());
+    assert!(talk.has_no_orders());
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_abort_is_ordered_once() {
     talk.with(Session::abort);
     talk.with(Session::abort);
     assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
-    assert!(talk.orders.is_empty());
+    assert!(talk.has_no_orders());
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
     refuse_reserved(path)?;
     // Whoever serves a directory decides who may enter it; a client could lock itself out.
     if path.is_root() && attributes.mode.is_some() {
-        return Err(Error::Denied);
+        return Err(Error::Forbidden);
     }
     let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
     let metadata = super::metadata(&rustix::fs::fstat(&found)?);

@@ -92,7 +92,7 @@ fn make_directory(
 
 fn remove(root: &Root, path: &VirtualPath, flags: AtFlags, durability: Durability) -> Result<()> {
     refuse_reserved(path)?;
-    let (parent, name) = Parent::of(root, path, durability)?.ok_or(Error::Denied)?;
+    let (parent, name) = Parent::of(root, path, durability)?.ok_or(Error::Forbidden)?;
     match rustix::fs::unlinkat(&parent, name, flags) {
         // Some file systems say so of a directory that is not empty (rmdir(2)).
         Err(Errno::EXIST) => return Err(Error::NotEmpty),
@@ -111,8 +111,8 @@ fn rename(
     refuse_reserved(from)?;
     refuse_new_reserved(to)?;
     let moves = from.parent() != to.parent();
-    let (from_parent, from) = Parent::of(root, from, durability)?.ok_or(Error::Denied)?;
-    let (to_parent, to) = Parent::of(root, to, durability)?.ok_or(Error::Denied)?;
+    let (from_parent, from) = Parent::of(root, from, durability)?.ok_or(Error::Forbidden)?;
+    let (to_parent, to) = Parent::of(root, to, durability)?.ok_or(Error::Forbidden)?;
     let flags = RenameFlags::NOREPLACE;
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // Taken, or a file system that does not know the flag.
@@ -120,7 +120,7 @@ fn rename(
             match kind_at(&to_parent, to)? {
                 Some(FileType::Directory) => return Err(Error::Exists),
                 // Only on a file system without the flag is there a moment between the two calls.
-                Some(_) if !replace => return Err(Error::Denied),
+                Some(_) if !replace => return Err(Error::Forbidden),
                 _ => {}
             }
             rustix::fs::renameat(&from_parent, from, &to_parent, to)
@@ -131,7 +131,7 @@ fn rename(
         // A directory does not take the place of a file, nor a file that of a directory.
         Errno::NOTDIR | Errno::ISDIR | Errno::NOTEMPTY => Error::Exists,
         // From one mounted file system to another.
-        Errno::XDEV => Error::Denied,
+        Errno::XDEV => Error::Forbidden,
         errno => errno.into(),
     })?;
     // First where it is now: between the two it has both names rather than none.

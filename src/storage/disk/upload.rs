@@ -56,7 +56,7 @@ pub(super) fn create(
 /// A name that a client would give to something new must not be one of the hidden ones.
 pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
     if is_reserved(path.name()) {
-        return Err(Error::Denied);
+        return Err(Error::Forbidden);
     }
     refuse_reserved(path)
 }

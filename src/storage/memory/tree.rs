@@ -227,7 +227,7 @@ impl Tree {
 
     pub(super) fn set_attributes(&mut self, path: &VirtualPath, new: Attributes) -> Result<()> {
         if path.is_root() && new.mode.is_some() {
-            return Err(Error::Denied);
+            return Err(Error::Forbidden);
         }
         let missing = self.why_missing(path);
         match self.nodes.get_mut(path).ok_or(missing)? {
@@ -253,7 +253,7 @@ impl Tree {
 
     pub(super) fn remove_directory(&mut self, path: &VirtualPath) -> Result<()> {
         if path.is_root() {
-            return Err(Error::Denied);
+            return Err(Error::Forbidden);
         }
         self.check_directory(path)?;
         if self.paths().any(|child| child.parent() == *path) {
@@ -265,7 +265,7 @@ impl Tree {
 
     pub(super) fn remove_file(&mut self, path: &VirtualPath) -> Result<()> {
         if path.is_root() {
-            return Err(Error::Denied);
+            return Err(Error::Forbidden);
         }
         self.file(path)?;
         self.nodes.remove(path);
@@ -279,12 +279,12 @@ impl Tree {
         replace: bool,
     ) -> Result<()> {
         if from.is_root() || to.is_root() {
-            return Err(Error::Denied);
+            return Err(Error::Forbidden);
         }
         let moving = self.node(from)?.clone();
         self.check_directory(&to.parent())?;
         match (&moving, self.nodes.get(to)) {
-            (_, Some(Node::File(_))) if !replace => return Err(Error::Denied),
+            (_, Some(Node::File(_))) if !replace => return Err(Error::Forbidden),
             (_, None) | (Node::File(_), Some(Node::File(_))) => {}
             (_, Some(_)) => return Err(Error::Exists),
         }

@@ -1,0 +1,170 @@
+//! How much one session may log, so that no client can fill the log or hide the lines of others.
+//!
+//! Routine lines, logins and refusals have a rate each (a token bucket); what exceeds it
+//! is counted, and the count is logged with the next line of that sort and at the end. A warning that
+//! a client can repeat at will is logged once in a session and then only counted. Wrong passwords have
+//! no rate here: five of them end the session.
+
+use std::fmt::Arguments;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use log::Level;
+
+use crate::auth::Counted;
+use crate::limits::{LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED};
+use crate::observe::target;
+
+/// The target of routine lines.
+const SESSION: &str = "mioftpd::session";
+
+/// What is logged once in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// TLS of a data connection: it failed, or did not resume the control connection's session.
+    DataSecurity,
+    /// PORT or EPRT named an address to which the server does not connect.
+    AddressRefused,
+    /// A connection to a passive port came from another address than the client's.
+    PassiveStranger,
+    /// No client connected to a passive port.
+    PassiveUnused,
+    /// A passive port could not be had.
+    NoPassivePort,
+    /// A data connection could not be made.
+    NoDataConnection,
+}
+
+impl Repeated {
+    const ALL: [Self; 6] = [
+        Self::DataSecurity,
+        Self::AddressRefused,
+        Self::PassiveStranger,
+        Self::PassiveUnused,
+        Self::NoPassivePort,
+        Self::NoDataConnection,
+    ];
+
+    const fn target(self) -> &'static str {
+        match self {
+            Self::DataSecurity | Self::AddressRefused | Self::PassiveStranger => target::SECURITY,
+            Self::PassiveUnused | Self::NoPassivePort | Self::NoDataConnection => SESSION,
+        }
+    }
+
+    /// For the count at the end.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DataSecurity => "TLS of data connections",
+            Self::AddressRefused => "refused to connect",
+            Self::PassiveStranger => "turned away from the passive port",
+            Self::PassiveUnused => "no connection to the passive port",
+            Self::NoPassivePort => "no passive port",
+            Self::NoDataConnection => "no data connection",
+        }
+    }
+}
+
+/// What one session has logged.
+#[derive(Debug, Default)]
+pub(super) struct SessionLog {
+    lines: Counted,
+    logins: Counted,
+    refusals: Counted,
+    /// How often each of [`Repeated`] has happened.
+    repeated: [u32; Repeated::ALL.len()],
+}
+
+impl SessionLog {
+    /// Logs a line that tells what the client does.
+    pub(super) fn line(
+        &mut self,
+        peer: SocketAddr,
+        now: Instant,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
+        if level > log::max_level() {
+            return;
+        }
+        if let Some(left_out) = self.lines.take(LINES_LOGGED, now) {
+            tell(SESSION, peer, left_out, "log lines");
+            log::log!(target: SESSION, level, "{text}");
+        }
+    }
+
+    /// Logs what came of a login, where that is nothing that ends the session after a few times.
+    pub(super) fn login(
+        &mut self,
+        peer: SocketAddr,
+        now: Instant,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
+        if level > log::max_level() {
+            return;
+        }
+        if let Some(left_out) = self.logins.take(LOGINS_LOGGED, now) {
+            tell(target::SECURITY, peer, left_out, "logins");
+            log::log!(target: target::SECURITY, level, "{text}");
+        }
+    }
+
+    /// Whether a refusal is logged, and then how many before it were not.
+    pub(super) fn refusal(&mut self, now: Instant) -> Option<u64> {
+        self.refusals.take(REFUSALS_AUDITED, now)
+    }
+
+    /// Logs it the first time, and counts it from then on.
+    pub(super) fn once(&mut self, what: Repeated, level: Level, text: Arguments<'_>) {
+        let Some(count) = self.repeated.get_mut(what as usize) else {
+            return;
+        };
+        *count = count.saturating_add(1);
+        if *count == 1 {
+            log::log!(target: what.target(), level, "{text}");
+        }
+    }
+
+    /// The session ends: what was left out.
+    pub(super) fn sum_up(&mut self, peer: SocketAddr) {
+        tell(SESSION, peer, self.lines.take_left_out(), "log lines");
+        tell(
+            target::SECURITY,
+            peer,
+            self.logins.take_left_out(),
+            "logins",
+        );
+        tell(
+            target::AUDIT,
+            peer,
+            self.refusals.take_left_out(),
+            "refusals",
+        );
+        for (what, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
+            let more = std::mem::take(count).saturating_sub(1);
+            if more > 0 {
+                let what_it_is = what.name();
+                log::info!(target: what.target(), "{peer}: {more} more in this session: {what_it_is}");
+            }
+        }
+    }
+}
+
+fn tell(target: &str, peer: SocketAddr, left_out: u64, what: &str) {
+    if left_out > 0 {
+        log::info!(target: target, "{peer}: {left_out} {what} left out: they came too fast");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repeated_are_in_the_order_of_their_counts() {
+        for (index, what) in Repeated::ALL.into_iter().enumerate() {
+            assert_eq!(what as usize, index);
+        }
+    }
+}
