@@ -154,9 +154,10 @@ fn blocks_that_came_are_kept_as_the_bytes_that_they_hold() {
 #[test]
 fn upload_that_is_kept_is_logged_as_incomplete() {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let server = Starter::default().argument("--writable").serving(|_| ());
+    let server = Starter::default().serving(|_| ());
     let config = tempfile::NamedTempFile::new().unwrap();
-    let text = format!("[log]\ntransfers = {:?}\n", log.path());
+    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+    let text = format!("[log]\ntransfers = {:?}\n{account}", log.path());
     fs::write(config.path(), text).unwrap();
     let server = server.argument("--config").argument(config.path()).start();
     let mut control = server.login();

@@ -7,7 +7,7 @@
 //! - [`systemd`]: a service unit, socket activation, the watchdog.
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
-//! - [`proxy`]: HAProxy, nginx and load balancers in front of the server.
+//! - [`proxy`]: `HAProxy`, nginx and load balancers in front of the server.
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}
