@@ -98,8 +98,11 @@ fn what_runs_programs_ends_with_the_server() {
     let id = server.process_id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let monitor = format!("/proc/{}", children.trim());
-    let name = fs::read_to_string(format!("{monitor}/cmdline")).unwrap();
-    assert!(name.starts_with("mioftpd: event monitor\0"), "{name}");
+    // Between its fork and its exec it still has the server's name.
+    until("its name", || {
+        let name = fs::read_to_string(format!("{monitor}/cmdline")).unwrap();
+        name.starts_with("mioftpd: event monitor\0").then_some(())
+    });
     drop(server);
     until("its end", || (!Path::new(&monitor).exists()).then_some(()));
 }
