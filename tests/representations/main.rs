@@ -329,7 +329,7 @@ mod deflated {
             data.send(wire);
             control.expect(code);
         }
-        let kept = std::fs::read(server.file("f")).unwrap();
+        let kept = fs::read(server.file("f")).unwrap();
         assert!(b"some text, some text, some text".starts_with(&kept));
         assert_eq!(server.names(), ["f"]);
     }
