@@ -9,6 +9,7 @@
 use std::alloc::System;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mioftpd::{Config, Server};
@@ -18,12 +19,32 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const GREETING: &[u8] = b"220 Service ready for new user.\r\n";
+const NEED_PASSWORD: &[u8] = b"331 User name okay, need password.\r\n";
+const LOGGED_IN: &[u8] = b"230 User logged in, proceed.\r\n";
 const OK: &[u8] = b"200 Command okay.\r\n";
 
 #[test]
 fn a_noop_in_the_steady_state_allocates_nothing() {
+    let (server, client) = connect(None);
+    allocates_nothing(server, client);
+
+    let root = tempfile::tempdir().unwrap();
+    let (mut server, mut client) = connect(Some(root.path().to_owned()));
+    for (command, reply) in [
+        ("USER anonymous\r\n", NEED_PASSWORD),
+        ("PASS x\r\n", LOGGED_IN),
+    ] {
+        client.write_all(command.as_bytes()).unwrap();
+        expect(&mut server, &mut client, reply);
+    }
+    allocates_nothing(server, client);
+}
+
+/// A client that has heard the greeting of a server of this directory.
+fn connect(root: Option<PathBuf>) -> (Server, TcpStream) {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
+        root,
         ..Config::default()
     };
     let mut server = Server::bind(config).unwrap();
@@ -31,6 +52,10 @@ fn a_noop_in_the_steady_state_allocates_nothing() {
     client.set_nonblocking(true).unwrap();
     client.set_nodelay(true).unwrap();
     expect(&mut server, &mut client, GREETING);
+    (server, client)
+}
+
+fn allocates_nothing(mut server: Server, mut client: TcpStream) {
     for _ in 0..100 {
         noop(&mut server, &mut client);
     }
@@ -53,7 +78,7 @@ fn noop(server: &mut Server, client: &mut TcpStream) {
 
 /// Turns the server until the client has read what it expects.
 fn expect(server: &mut Server, client: &mut TcpStream, expected: &[u8]) {
-    let (mut buffer, mut filled) = ([0; 64], 0);
+    let (mut buffer, mut filled) = ([0; 128], 0);
     for _ in 0..100 {
         match client.read(&mut buffer[filled..]) {
             Ok(count) => filled += count,

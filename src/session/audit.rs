@@ -72,9 +72,7 @@ impl Session {
             return;
         };
         if let Some(command) = self.audited.command.take() {
-            let text = cx.outbox.last_text();
-            let text = text.get(..REASON_BYTES).unwrap_or(text).to_vec();
-            self.audit(command, code, &text, cx);
+            self.audit(command, code, None, cx);
         }
     }
 
@@ -95,11 +93,13 @@ impl Session {
     /// As [`conclude`](Self::conclude), for a reply that no client is there to hear.
     pub(super) fn audit_unsaid(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         if let Some(command) = self.audited.command.take() {
-            self.audit(command, reply.code, &reply.lines, cx);
+            self.audit(command, reply.code, Some(&reply.lines), cx);
         }
     }
 
-    fn audit(&mut self, command: Command, code: u16, text: &[u8], cx: &mut Context<'_>) {
+    /// `unsaid` is the text of a reply that is not in the outbox. A text is copied only for a record:
+    /// most commands have none.
+    fn audit(&mut self, command: Command, code: u16, unsaid: Option<&[u8]>, cx: &mut Context<'_>) {
         let audited = std::mem::take(&mut *self.audited);
         let is_refused = is_refusal(code);
         let has_changed = audited.changes && code < 400;
@@ -113,7 +113,10 @@ impl Session {
                 None => return,
             }
         }
-        let reason = if is_refused { text } else { b"" };
+        let reason = match unsaid.unwrap_or_else(|| cx.outbox.last_text()) {
+            text if is_refused => text.get(..REASON_BYTES).unwrap_or(text).into(),
+            _ => Box::default(),
+        };
         let record = AuditRecord {
             time: cx.unix_time,
             peer: self.peer,
@@ -122,7 +125,7 @@ impl Session {
             path: audited.path,
             to: audited.to,
             code,
-            reason: reason.into(),
+            reason,
             moved: audited.moved,
             is_for_operator: is_refused && audited.cause.is_some_and(Error::is_for_operator),
             left_out,
