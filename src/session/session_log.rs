@@ -12,11 +12,37 @@ use std::time::Instant;
 use log::Level;
 
 use crate::auth::Counted;
-use crate::limits::{LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED};
+use crate::limits::{LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED, Rate};
 use crate::observe::target;
 
 /// The target of routine lines.
 const SESSION: &str = "mioftpd::session";
+
+/// A sort of lines that has a rate.
+struct Limited {
+    target: &'static str,
+    rate: Rate,
+    /// As what is left out is counted.
+    name: &'static str,
+}
+
+const LINES: Limited = Limited {
+    target: SESSION,
+    rate: LINES_LOGGED,
+    name: "log lines",
+};
+
+const LOGINS: Limited = Limited {
+    target: target::SECURITY,
+    rate: LOGINS_LOGGED,
+    name: "logins",
+};
+
+const REFUSALS: Limited = Limited {
+    target: target::AUDIT,
+    rate: REFUSALS_AUDITED,
+    name: "refusals",
+};
 
 /// What is logged once in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +110,7 @@ impl SessionLog {
         level: Level,
         text: Arguments<'_>,
     ) {
-        if level > log::max_level() {
-            return;
-        }
-        if let Some(left_out) = self.lines.take(LINES_LOGGED, now) {
-            tell(SESSION, peer, left_out, "log lines");
-            log::log!(target: SESSION, level, "{text}");
-        }
+        LINES.log(&mut self.lines, peer, now, level, text);
     }
 
     /// Logs what came of a login, where that is nothing that ends the session after a few times.
@@ -101,18 +121,12 @@ impl SessionLog {
         level: Level,
         text: Arguments<'_>,
     ) {
-        if level > log::max_level() {
-            return;
-        }
-        if let Some(left_out) = self.logins.take(LOGINS_LOGGED, now) {
-            tell(target::SECURITY, peer, left_out, "logins");
-            log::log!(target: target::SECURITY, level, "{text}");
-        }
+        LOGINS.log(&mut self.logins, peer, now, level, text);
     }
 
     /// Whether a refusal is logged, and then how many before it were not.
     pub(super) fn refusal(&mut self, now: Instant) -> Option<u64> {
-        self.refusals.take(REFUSALS_AUDITED, now)
+        self.refusals.take(REFUSALS.rate, now)
     }
 
     /// Logs it the first time, and counts it from then on.
@@ -128,19 +142,9 @@ impl SessionLog {
 
     /// The session ends: what was left out.
     pub(super) fn sum_up(&mut self, peer: SocketAddr) {
-        tell(SESSION, peer, self.lines.take_left_out(), "log lines");
-        tell(
-            target::SECURITY,
-            peer,
-            self.logins.take_left_out(),
-            "logins",
-        );
-        tell(
-            target::AUDIT,
-            peer,
-            self.refusals.take_left_out(),
-            "refusals",
-        );
+        LINES.tell(peer, self.lines.take_left_out());
+        LOGINS.tell(peer, self.logins.take_left_out());
+        REFUSALS.tell(peer, self.refusals.take_left_out());
         for (what, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
             let more = std::mem::take(count).saturating_sub(1);
             if more > 0 {
@@ -151,9 +155,30 @@ impl SessionLog {
     }
 }
 
-fn tell(target: &str, peer: SocketAddr, left_out: u64, what: &str) {
-    if left_out > 0 {
-        log::info!(target: target, "{peer}: {left_out} {what} left out: they came too fast");
+impl Limited {
+    /// Logs it if `counted` allows it, behind a count of what was left out before.
+    fn log(
+        &self,
+        counted: &mut Counted,
+        peer: SocketAddr,
+        now: Instant,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
+        if level > log::max_level() {
+            return;
+        }
+        if let Some(left_out) = counted.take(self.rate, now) {
+            self.tell(peer, left_out);
+            log::log!(target: self.target, level, "{text}");
+        }
+    }
+
+    fn tell(&self, peer: SocketAddr, left_out: u64) {
+        if left_out > 0 {
+            let name = self.name;
+            log::info!(target: self.target, "{peer}: {left_out} {name} left out: they came too fast");
+        }
     }
 }
 
