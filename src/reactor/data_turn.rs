@@ -327,7 +327,7 @@ impl Connection {
     pub(super) fn finish(
         &mut self,
         ending: Ending,
-        moved: u64,
+        bytes: u64,
         kept: Option<u64>,
         services: &mut Services,
     ) {
@@ -336,17 +336,12 @@ impl Connection {
         data.unlink(services);
         self.forget_ends(services);
         self.deadlines.clear(Deadline::Pace);
-        self.converse(services, |session, cx| {
-            let bytes = moved;
-            session.report(
-                Report::Ended {
-                    ending,
-                    bytes,
-                    kept,
-                },
-                cx,
-            );
-        });
+        let report = Report::Ended {
+            ending,
+            bytes,
+            kept,
+        };
+        self.report(report, services);
     }
 }
 
