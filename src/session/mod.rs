@@ -149,8 +149,6 @@ pub struct Session {
     /// Of commands without a login.
     pace: Pace,
     long_lines: u8,
-    /// It was logged that an upload is written in place which was to replace a file.
-    told_in_place: bool,
     log: Box<SessionLog>,
     audited: Box<Audited>,
     stopping: bool,
@@ -188,7 +186,6 @@ impl Session {
             failures: 0,
             pace: Pace::new(),
             long_lines: 0,
-            told_in_place: false,
             log: Box::default(),
             audited: Box::default(),
             stopping: false,

@@ -59,22 +59,28 @@ pub enum Repeated {
     NoPassivePort,
     /// A data connection could not be made.
     NoDataConnection,
+    /// An upload is written in place that was to replace a file.
+    WrittenInPlace,
 }
 
 impl Repeated {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
         Self::PassiveUnused,
         Self::NoPassivePort,
         Self::NoDataConnection,
+        Self::WrittenInPlace,
     ];
 
     const fn target(self) -> &'static str {
         match self {
             Self::DataSecurity | Self::AddressRefused | Self::PassiveStranger => target::SECURITY,
-            Self::PassiveUnused | Self::NoPassivePort | Self::NoDataConnection => SESSION,
+            Self::PassiveUnused
+            | Self::NoPassivePort
+            | Self::NoDataConnection
+            | Self::WrittenInPlace => SESSION,
         }
     }
 
@@ -87,6 +93,7 @@ impl Repeated {
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
+            Self::WrittenInPlace => "uploads written in place",
         }
     }
 }

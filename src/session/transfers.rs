@@ -6,13 +6,15 @@
 
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::channel::Arranged;
-use super::{Context, Deadline, Ending, Order, Progress, Session, refusal};
+use super::{Context, Deadline, Ending, Order, Progress, Repeated, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, InPlace, Result, VirtualPath};
+use crate::storage::{Error, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// What the transfer is for, and so what its replies say.
@@ -141,9 +143,12 @@ impl Session {
                 if let (Purpose::StoreUnique(path), Some(found)) = (&mut purpose, &opened.path) {
                     *path = found.clone();
                 }
-                if let (Some(why), false) = (opened.in_place, self.told_in_place) {
-                    self.told_in_place = true;
-                    log::warn!("{}: {}", self.peer, written_in_place(&purpose, why));
+                if let (Some(why), Some((_, path))) = (opened.in_place, purpose.file()) {
+                    let text = format_args!(
+                        "{}: {path} is written in place, so that a cut upload leaves a part of it: {why}",
+                        self.peer
+                    );
+                    self.log.once(Repeated::WrittenInPlace, Level::Warn, text);
                 }
                 let mode = self.channel.representation.data_type.name();
                 cx.reply(&self.begins(&purpose, &opened, mode, cx));
@@ -327,14 +332,6 @@ impl Phase {
             Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,
         }
     }
-}
-
-/// For an operator, once a session.
-fn written_in_place(purpose: &Purpose, why: InPlace) -> String {
-    let path = purpose
-        .file()
-        .map_or_else(String::new, |(_, path)| path.to_string());
-    format!("{path} is written in place, so that a cut upload leaves a part of it: {why}")
 }
 
 fn refused(purpose: &Purpose, error: Error) -> Reply {
