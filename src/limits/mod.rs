@@ -183,15 +183,16 @@ pub const PAM_TIME: Duration = Duration::from_secs(30);
 /// still be going when its thread has the answer.
 pub const PAM_CHECKERS: usize = 2 * PAM_WORKERS;
 
-/// Routine records that wait for the log's thread; what does not fit is counted, not kept.
-pub const LOG_RECORDS: usize = 1024;
+/// Routine records that wait for the log's thread; what does not fit is counted, not kept. All three
+/// classes together take a megabyte, which is what a board of 16 MiB can spare.
+pub const LOG_RECORDS: usize = 512;
 
 /// The same for records of security, which have room that no others take. More than the failed logins
-/// of twenty addresses before they are banned.
-pub const LOG_SECURITY_RECORDS: usize = 512;
+/// of ten addresses before they are banned.
+pub const LOG_SECURITY_RECORDS: usize = 256;
 
 /// The same for records of changes, transfers and refusals.
-pub const LOG_AUDIT_RECORDS: usize = 512;
+pub const LOG_AUDIT_RECORDS: usize = 256;
 
 /// Bytes of a reply that are recorded as the reason of a refusal: all of the longest, but for names in it.
 pub const REASON_BYTES: usize = 160;
