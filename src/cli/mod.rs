@@ -160,10 +160,11 @@ pub(crate) fn parse(
     let mut typed = Typed::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
-        typed.options.push(match &argument {
+        let name = match &argument {
             Value(_) => "DIR".to_owned(),
             option => option_name(option)?,
-        });
+        };
+        typed.options.push(name.clone());
         match argument {
             Short('h') | Long("help") => return Ok(Action::Help),
             Short('V') | Long("version") => return Ok(Action::Version),
@@ -185,10 +186,7 @@ pub(crate) fn parse(
                 let text = format!("one DIR is served, so what is '{root}'?");
                 return Err(Usage(text).into());
             }
-            _ => {
-                let name = typed.options.last().cloned().unwrap_or_default();
-                typed.take(&name, &mut parser)?;
-            }
+            _ => typed.take(&name, &mut parser)?,
         }
     }
     let wish = Wish { typed, password };
