@@ -150,19 +150,22 @@ impl Inbound {
     /// a cut one, where nothing has the name. How long the file is in which bytes of it are. Waits
     /// for the disk.
     pub(super) fn abandon(mut self, is_cut: bool) -> Option<u64> {
-        let (size, kept) = match self.keep(is_cut)? {
-            (_, Err(Error::Exists)) => return None,
-            kept => kept,
-        };
+        let (size, kept) = self.keep(is_cut)?;
         let path = &self.path;
-        if let Err(error) = kept {
+        match kept {
+            Ok(()) => {
+                log::info!("Kept what came of an upload that was cut: {path} has {size} bytes");
+                return Some(size);
+            }
+            // The name has a file, which stays.
+            Err(Error::Exists) => {}
             // The client will hear so when it wants to go on.
-            let reason = error.reason();
-            log::warn!("A part of an upload could not be kept as {path}: {reason}");
-            return None;
+            Err(error) => {
+                let reason = error.reason();
+                log::warn!("A part of an upload could not be kept as {path}: {reason}");
+            }
         }
-        log::info!("Kept what came of an upload that was cut: {path} has {size} bytes");
-        Some(size)
+        None
     }
 
     fn keep(&mut self, is_cut: bool) -> Option<(u64, Result<()>)> {
