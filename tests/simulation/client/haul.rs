@@ -48,6 +48,15 @@ pub(crate) enum Goods {
     Receive { got: Vec<u8>, expected: Expected },
 }
 
+/// When a client begins to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sends {
+    /// As soon as there is a data connection.
+    AtOnce,
+    /// After the 150, because the connection was kept from a refused command.
+    Told,
+}
+
 /// How the data connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -77,6 +86,7 @@ pub(crate) struct Haul {
     disturbed: bool,
     /// When, in the middle of a transfer, it did what the server must see at once.
     pub(super) gave_up: Option<Duration>,
+    sends: Sends,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -101,10 +111,31 @@ impl Haul {
             reproach: Reproach::default(),
             disturbed: false,
             gave_up: None,
+            sends: Sends::AtOnce,
             begun: false,
             verdict: None,
             moved: 0,
         }
+    }
+
+    /// Another one over the same connection, because this one was refused.
+    pub(super) fn followed_by(self, next: Self) -> Self {
+        Self {
+            kind: next.kind,
+            goods: next.goods,
+            sends: Sends::Told,
+            ..self
+        }
+    }
+
+    /// Whether it goes over what was kept.
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.sends, Sends::Told)
+    }
+
+    /// Whether a byte or the end of an upload is under way.
+    pub(super) const fn has_sent(&self) -> bool {
+        matches!(self.goods, Goods::Send { sent, finished, .. } if sent > 0 || finished)
     }
 
     /// Moves what can be moved; when to look again without being notified.
@@ -263,7 +294,8 @@ impl Haul {
 
     fn send(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
         let portion = self.portion(id, world, rng);
-        if self.end.is_some() || portion == 0 {
+        let is_too_early = self.sends == Sends::Told && !self.begun;
+        if self.end.is_some() || portion == 0 || is_too_early {
             return None;
         }
         let Goods::Send {
