@@ -102,6 +102,7 @@ impl Session {
             command,
             Command::Retr
                 | Command::Stor
+                | Command::Appe
                 | Command::Pasv
                 | Command::Epsv
                 | Command::Port
@@ -110,8 +111,8 @@ impl Session {
         if !arranges_or_transfers {
             self.channel.restart = 0;
         }
-        // APPE and STOU keep a range in order to refuse it.
-        let about_range = matches!(command, Command::Hash | Command::Appe | Command::Stou);
+        // STOU keeps a range in order to refuse it.
+        let about_range = matches!(command, Command::Hash | Command::Stou);
         if !arranges_or_transfers && !about_range {
             self.channel.range = None;
         }
