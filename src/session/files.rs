@@ -7,7 +7,7 @@ use super::space::fits_reply;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::ASCII_SIZE_BYTES;
-use crate::protocol::facts::{EntryRole, write_facts};
+use crate::protocol::facts::{EntryRole, FactFormat, write_facts};
 use crate::protocol::reply::Reply;
 use crate::storage::{Answer, Entry, Error, Kind, Metadata, Operation, Result, VirtualPath};
 use crate::transfer::{DataType, Structure};
@@ -124,6 +124,15 @@ impl Session {
         }
     }
 
+    /// How MLST and MLSD tell of files.
+    pub(super) fn fact_format(&self, cx: &Context<'_>) -> FactFormat {
+        FactFormat {
+            facts: self.channel.facts,
+            precision: cx.settings.time_precision,
+            permissions: self.login.permissions(),
+        }
+    }
+
     pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
         self.audited.asks(&operation);
         self.progress = Progress::Asking(question);
@@ -168,7 +177,7 @@ impl Session {
             }
             (Question::Size, Answer::Metadata(metadata)) => cx.reply(&size_reply(&metadata)),
             (Question::ModificationTime | Question::TimeOrName(_), Answer::Metadata(metadata)) => {
-                cx.reply(&modification_reply(&metadata));
+                cx.reply(&modification_reply(&metadata, cx.settings.time_precision));
             }
             _ => cx.reply(&Reply::file_action_completed()),
         }
@@ -191,11 +200,8 @@ impl Session {
 
     /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250.
     fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
-        let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-        let permissions = entry.permits(self.login.permissions());
         let mut lines = b"Listing follows.\n".to_vec();
-        let facts = self.channel.facts;
-        write_facts(&mut lines, facts, metadata, EntryRole::Entry, permissions);
+        write_facts(&mut lines, self.fact_format(cx), entry, EntryRole::Entry);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");
