@@ -57,15 +57,15 @@ impl Default for FactSet {
 }
 
 impl FactSet {
-    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those
-    /// that are unknown left out (RFC 3659 §7.9).
+    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those that are
+    /// unknown left out. RFC 3659 §7.9 has no spaces between them, and some clients have.
     pub fn select(names: &[u8]) -> Self {
         FACTS
             .into_iter()
             .filter(|(_, known)| {
                 names
                     .split(|&byte| byte == b';')
-                    .any(|name| name.eq_ignore_ascii_case(known.as_bytes()))
+                    .any(|name| name.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
             })
             .fold(Self(0), |set, (fact, _)| set.with(fact))
     }
@@ -371,6 +371,7 @@ mod tests {
     fn selections() {
         let set = FactSet::select(b"SIZE;nonsense;Type;;unix.MODE;");
         assert_eq!(text(|out| set.write_selected(out)), "type;size;UNIX.mode;");
+        assert_eq!(FactSet::select(b" size; type;  unix.mode ;"), set);
         let feature = "type*;size*;modify;create;perm;unique;UNIX.mode*;UNIX.owner;UNIX.group;";
         assert_eq!(text(|out| set.write_feature(out)), feature);
         let feature = "type*;size*;modify*;create;perm*;unique*;UNIX.mode;UNIX.owner;UNIX.group;";

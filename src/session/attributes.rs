@@ -2,8 +2,8 @@
 //! RFC 3659 §3, draft-somers-ftp-mfxx-04.
 //!
 //! A change is answered with the facts as they were asked for, times as exactly as any are told; a
-//! file system may keep them less exactly. What a fact is called, and how a time is written, `protocol` knows; whether the change
-//! may be made, the storage.
+//! file system may keep them less exactly. What a fact is called, and how a time is written,
+//! `protocol` knows; whether the change may be made, the storage.
 
 use super::files::Question;
 use super::{Context, Session};

@@ -12,6 +12,7 @@ use crate::auth::Permissions;
 use crate::errand::{Algorithm, Assignment, Findings};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
+use crate::protocol::command::without_spaces_behind;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Result, VirtualPath};
@@ -263,7 +264,7 @@ impl DigestQuestion {
 fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
     if argument.starts_with(b"\"") {
         let (name, rest) = quoted::take_word(argument)?;
-        let range = match rest {
+        let range = match without_spaces_behind(rest) {
             b"" => None,
             rest => Some(parse_x_range(rest)?),
         };
@@ -306,6 +307,9 @@ mod tests {
             ("a b", Some(("a b", None))),
             ("\"a b\"", Some(("a b", None))),
             ("\"a\" 0 5", Some(("a", ByteRange::new(0, 4)))),
+            ("\"a\" 0 5 ", Some(("a", ByteRange::new(0, 4)))),
+            ("\"a\"  ", Some(("a", None))),
+            ("a  ", Some(("a  ", None))),
             ("a b 2 5", Some(("a b", ByteRange::new(2, 4)))),
             ("\"a 2 5\"", Some(("a 2 5", None))),
             ("a 5", Some(("a 5", None))),

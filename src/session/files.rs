@@ -17,6 +17,11 @@ use crate::transfer::{DataType, Structure};
 pub(super) enum Question {
     /// CWD, CDUP.
     Enter(VirtualPath),
+    /// Whether anything is called `~`, so that CWD means that, and not the account's start.
+    Tilde {
+        path: VirtualPath,
+        from_start: VirtualPath,
+    },
     /// MKD.
     Make(VirtualPath),
     /// RMD, DELE.
@@ -156,6 +161,10 @@ impl Session {
         };
         let answer = match (&question, answer) {
             (Question::Abandoned, _) => return,
+            (Question::Tilde { from_start, .. }, Err(Error::NotFound)) => {
+                return self.enter(from_start.clone(), cx);
+            }
+            (Question::Tilde { path, .. }, _) => return self.enter(path.clone(), cx),
             (_, Ok(answer)) => answer,
             (
                 Question::TimeOrName(meant),

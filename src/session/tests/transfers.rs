@@ -13,7 +13,7 @@ fn restart_is_forgotten_unless_a_transfer_follows() {
         "REST +1",
         "REST x",
         "REST 99999999999999999999",
-        "REST 1 ",
+        "REST 1 2",
     ] {
         assert!(talk.say(line).starts_with("501 "), "{line}");
     }
