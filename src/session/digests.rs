@@ -116,7 +116,10 @@ impl Session {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
         };
         if parts.len() > COMBINE_PARTS {
-            return cx.reply(&Reply::fixed(501, "Too many parts."));
+            return cx.reply(&Reply::fixed(
+                501,
+                "There are more parts than COMB puts together.",
+            ));
         }
         let Some(target) = self.path(target, cx) else {
             return;
@@ -124,7 +127,10 @@ impl Session {
         let parts: Option<Vec<_>> = parts.iter().map(|part| self.path(part, cx)).collect();
         if let Some(parts) = parts {
             if parts.iter().map(VirtualPath::cost).sum::<usize>() > COMBINE_BYTES {
-                return cx.reply(&Reply::fixed(501, "Too long names of parts."));
+                return cx.reply(&Reply::fixed(
+                    501,
+                    "The names of the parts are too long together.",
+                ));
             }
             let umask = self.umask;
             let assignment = Assignment::Combine {
@@ -185,7 +191,7 @@ impl Session {
             ) => asked.reply(&value, first, length),
             (Question::Measure, Ok(Findings::Size(size))) => Reply::new(213, size.to_string()),
             (Question::Measure, Err(Error::TooLarge)) => {
-                Reply::fixed(550, "Too many directories to go through.")
+                Reply::fixed(550, "There are more directories than DSIZ goes through.")
             }
             (Question::Digest(asked), Err(error)) => asked.refusal(error),
             (_, Ok(_)) => Reply::file_action_completed(),
@@ -254,6 +260,7 @@ impl DigestQuestion {
                 Reply::fixed(551, "The range is beyond the end of the file.")
             }
             (_, Error::BadName) => refusal(Error::NotFound),
+            (_, Error::IsDirectory) => refusal(Error::NotRegular),
             _ => refusal(error),
         }
     }

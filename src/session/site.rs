@@ -93,7 +93,7 @@ impl Session {
         let (name, argument) = split_word(argument);
         let known = |row: &&Row| name.eq_ignore_ascii_case(row.name.as_bytes());
         let Some(row) = TABLE.iter().find(known) else {
-            return cx.reply(&Reply::fixed(504, "No such SITE command."));
+            return cx.reply(&Reply::fixed(500, "Unknown SITE command."));
         };
         self.audited.verb = Some(row.verb);
         if !self.may(row.needs, cx) {

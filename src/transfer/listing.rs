@@ -217,8 +217,7 @@ impl Listing {
         }
         match self.format {
             Format::Long { now, zone } => {
-                let name = self.shown(&entry.name);
-                listing::write_ls_line(out, entry, &name, now, zone);
+                listing::write_ls_line(out, entry, now, zone, |name| self.shown(name));
             }
             Format::Facts(format) => {
                 facts::write_mlsx_line(out, format, entry, EntryRole::Entry);
