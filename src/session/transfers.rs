@@ -337,9 +337,8 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
     match (purpose, error) {
         (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
         (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
-        (Purpose::Retrieve(_) | Purpose::List | Purpose::MachineList, Error::BadName) => {
-            refusal(Error::NotFound)
-        }
+        (Purpose::Retrieve(_), Error::BadName | Error::NotDirectory)
+        | (Purpose::List | Purpose::MachineList, Error::BadName) => refusal(Error::NotFound),
         // Programs look for these words, also where it is a directory.
         (_, Error::IsDirectory) => refusal(Error::NotRegular),
         _ => refusal(error),
