@@ -99,9 +99,10 @@ impl Session {
         if !self.may(row.needs, cx) {
             return;
         }
-        let argument = match row.ends_with_path {
-            true => argument,
-            false => without_spaces_behind(argument),
+        let argument = if row.ends_with_path {
+            argument
+        } else {
+            without_spaces_behind(argument)
         };
         if (row.serve)(self, argument, cx).is_none() {
             cx.reply(&Reply::new(501, format!("Syntax: {}", row.syntax)));

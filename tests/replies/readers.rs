@@ -1,7 +1,7 @@
 //! What client programs look for in a refusal, as their sources have it.
 //!
 //! A [`Meaning`] is what a program makes of a reply; each has its readers. Some read the code only,
-//! some the words too, and WinSCP and FileZilla compare a whole line.
+//! some the words too, and two of them compare a whole line.
 
 /// What a program is to make of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) enum Meaning {
     /// The size is told in TYPE I.
     AskInBinary,
     /// The data connection must be protected.
+    #[cfg(feature = "tls")]
     Protect,
     /// The name or the password is wrong.
     WrongLogin,
@@ -65,6 +66,7 @@ impl Meaning {
                 }),
                 ("lftp", lftp_gives_up),
             ],
+            #[cfg(feature = "tls")]
             Self::Protect => &[
                 ("lftp", |line| has_code(line, &["522"])),
                 ("commons-net", |line| has_code(line, &["522"])),
