@@ -4,7 +4,7 @@
 //! One row a subcommand: how to write it, who may say it, and what serves it. Nothing
 //! that is said here runs a program.
 
-use super::attributes::{parse_mode, split_word};
+use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
 use super::files::Question;
@@ -111,11 +111,17 @@ impl Session {
 
     fn change_mode(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
         let (mode, name) = split_word(argument);
+        let (mode, name) = (parse_mode(mode)?, named(name)?);
+        if mode > MODES {
+            // A 501 would say to lftp that there is no CHMOD.
+            cx.reply(&Reply::fixed(504, "Only modes up to 0777 can be set."));
+            return Some(());
+        }
         let new = Attributes {
             modified: None,
-            mode: Some(parse_mode(mode)?.into()),
+            mode: Some(mode.into()),
         };
-        self.change_at(named(name)?, new, "CHMOD command okay.", cx);
+        self.change_at(name, new, "CHMOD command okay.", cx);
         Some(())
     }
 

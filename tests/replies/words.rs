@@ -74,6 +74,16 @@ const REFUSED: &[Row] = &[
         "553 File already exists, and is not replaced.",
         Never,
     ),
+    (
+        &["SITE CHMOD 4755 f"],
+        "504 Only modes up to 0777 can be set.",
+        Declined,
+    ),
+    (
+        &["MFF UNIX.mode=4755; f"],
+        "504 Only Modify, and UNIX.mode up to 0777, can be set.",
+        Declined,
+    ),
     (&["SITE NONSENSE"], "500 Unknown SITE command.", Unknown),
     (
         &["NONSENSE"],
