@@ -1,4 +1,4 @@
-//! What comes with a language: PHP's ftp extension and streams, Perl's Net::FTP, and Java's Apache Commons
+//! What comes with a language: PHP's ftp extension and streams, Perl's `Net::FTP`, and Java's Apache Commons
 //! Net. Each has a script that does all it can, with an account, in the clear and over TLS.
 
 use std::net::{SocketAddr, TcpListener};

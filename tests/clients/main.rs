@@ -8,7 +8,7 @@
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
 //! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
-//! | PHP, Perl's Net::FTP, Apache Commons Net | apt | likewise, with an account and over TLS |
+//! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | likewise, with an account and over TLS |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
 //!
 //! `.ci/run` installs them; those of pip and npm it puts into `target/clients`. A client that is

@@ -34,7 +34,7 @@ pub(crate) fn node_with_basic_ftp() -> Option<Command> {
     Some(node)
 }
 
-/// Perl, where it has the TLS of Net::FTP.
+/// Perl, where it has the TLS of `Net::FTP`.
 pub(crate) fn perl_with_tls() -> Option<Command> {
     let perl = client("perl")?;
     let asked = Command::new("perl")
