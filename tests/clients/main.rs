@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
 //! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
+//! | lynx, aria2, axel | apt | directories as pages; one file over several connections |
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
@@ -23,6 +24,7 @@ mod support;
 mod classics;
 mod content;
 mod curl;
+mod downloads;
 mod haproxy;
 mod languages;
 mod libraries;
