@@ -247,6 +247,20 @@ impl Command {
             .unwrap_or(first)
     }
 
+    /// Whether it needs a data connection.
+    pub const fn is_transfer(self) -> bool {
+        matches!(
+            self,
+            Self::Retr
+                | Self::Stor
+                | Self::Stou
+                | Self::Appe
+                | Self::List
+                | Self::Nlst
+                | Self::Mlsd
+        )
+    }
+
     /// Its primary name.
     pub fn name(self) -> &'static str {
         self.row().name

@@ -186,7 +186,10 @@ impl Connection {
                     || self.has_command()
                     || self.has_urgent()
             }
-            Turn::Data => self.data.as_ref().is_some_and(|data| data.is_runnable()),
+            Turn::Data => self.data.as_ref().is_some_and(|data| {
+                data.is_runnable()
+                    || data.ready.readable && data.is_to_be_silent(self.session.protects_data())
+            }),
         }
     }
 

@@ -27,6 +27,7 @@ impl Connection {
         match (&data.link, &data.motion) {
             (Link::Listening(..), _) if data.ready.readable => self.accept_client(services),
             (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(services),
+            (Link::Open(_), Motion::Refused) => self.listen_in(services),
             _ => {}
         }
         self.join(services);

@@ -30,12 +30,9 @@ impl Connection {
                 Order::Vouch(name) => self.vouch(&name, services),
                 Order::Secure => self.switch(Switch::Secure, services),
                 Order::Clear => self.switch(Switch::Clear, services),
-                Order::Listen => self.listen(services),
-                Order::Dial(address) => {
-                    let data = self.data();
-                    data.unlink(services);
-                    data.link = Link::Target(address);
-                }
+                Order::Listen { for_ipv4 } => self.listen(for_ipv4, services),
+                Order::Dial(address) => self.data().relink(Link::Target(address), services),
+                Order::Keep => self.keep_link(services),
                 Order::HangUp => self.hang_up(services),
                 Order::Operate(operation) => self.operate(operation, services),
                 Order::Send(assignment) => self.send(assignment, services),
@@ -172,6 +169,9 @@ impl Connection {
     }
 
     fn open_file(&mut self, plan: Plan, services: &mut Services) {
+        if !self.claim_link(services) {
+            return;
+        }
         let mut place = match plan.need() {
             Need::None => None,
             Need::Wish | Need::Must => services.places.take(),
@@ -251,7 +251,7 @@ impl Connection {
         log::error!("{}: A job panicked; this is a bug", self.peer);
         let broken = Err(Error::Device);
         match self.data().motion {
-            Motion::Idle => self.report(Report::Operated(broken), services),
+            Motion::Idle | Motion::Refused => self.report(Report::Operated(broken), services),
             Motion::Opening => self.opened(Err(Error::Device), services),
             _ => self.finish(Ending::Failed(Error::Device), 0, None, services),
         }

@@ -20,6 +20,7 @@ mod data;
 mod data_turn;
 mod drain;
 mod effects;
+mod kept;
 mod key;
 mod latch;
 mod logins;

@@ -201,6 +201,7 @@ impl Connection {
             | Motion::Confirming(_) => true,
             Motion::Begun(_) => matches!(data.link, Link::Open(_)),
             Motion::Idle
+            | Motion::Refused
             | Motion::Opening
             | Motion::Opened(_)
             | Motion::Recalled(_)

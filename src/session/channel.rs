@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::files::Question;
-use super::{Context, Order, Progress, Repeated, Session};
+use super::{Context, NoListener, Order, Progress, Repeated, Session};
 use crate::errand::Algorithm;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
@@ -67,6 +67,11 @@ impl Channel {
     /// Forgets what was agreed on for one transfer, and keeps what holds for all.
     pub(super) fn disarrange(&mut self) {
         self.arranged = Arranged::Nothing;
+        self.forget_part();
+    }
+
+    /// Forgets which part of a file was meant.
+    pub(super) fn forget_part(&mut self) {
         self.restart = 0;
         self.range = None;
     }
@@ -93,7 +98,7 @@ impl Session {
             return;
         }
         if self.peer.is_ipv6() {
-            return cx.reply(&Reply::fixed(425, "PASV is for IPv4; use EPSV."));
+            return cx.reply(&use_epsv());
         }
         self.listen(Question::Passive, cx);
     }
@@ -112,26 +117,47 @@ impl Session {
         }
     }
 
-    pub(super) fn listening(&mut self, address: Option<SocketAddr>, cx: &mut Context<'_>) {
+    /// Where there is no listener, what was arranged before stays.
+    pub(super) fn listening(
+        &mut self,
+        address: Result<SocketAddr, NoListener>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(question) = self.answered() else {
             return;
         };
-        let Some(address) = address else {
-            self.channel.arranged = Arranged::Nothing;
-            return cx.reply(&Reply::fixed(425, "No passive port is free."));
+        let reply = match (question, address) {
+            (Question::Passive, Ok(SocketAddr::V4(v4))) => {
+                Reply::new(227, host_port::format_pasv(v4))
+            }
+            (Question::ExtendedPassive, Ok(address)) => {
+                Reply::new(229, host_port::format_epsv(address.port()))
+            }
+            (_, Err(NoListener::Port)) => {
+                return cx.reply(&Reply::fixed(425, "No passive port is free."));
+            }
+            (_, Ok(_) | Err(NoListener::Ipv4)) => return cx.reply(&use_epsv()),
         };
         self.channel.arranged = Arranged::Passive;
-        let reply = match (question, address) {
-            (Question::Passive, SocketAddr::V4(v4)) => Reply::new(227, host_port::format_pasv(v4)),
-            // An IPv4 client, of a proxy that reaches us over IPv6.
-            (Question::Passive, SocketAddr::V6(_)) => {
-                self.channel.arranged = Arranged::Nothing;
-                cx.order(Order::HangUp);
-                Reply::fixed(425, "PASV is for IPv4; use EPSV.")
-            }
-            (_, address) => Reply::new(229, host_port::format_epsv(address.port())),
-        };
         cx.reply(&reply);
+    }
+
+    /// A command that needs a data connection was refused. That is none of the reasons to close it
+    /// (RFC 959 §3.2), so that the next command may have it.
+    pub(super) fn transfer_refused(&mut self, cx: &mut Context<'_>) {
+        self.channel.forget_part();
+        if self.channel.arranged == Arranged::Passive {
+            cx.order(Order::Keep);
+        }
+    }
+
+    /// What was arranged is not any more; a transfer that was about to have it cannot.
+    pub(super) fn lost(&mut self, cx: &mut Context<'_>) {
+        self.channel.arranged = Arranged::Nothing;
+        if matches!(self.progress, Progress::Opening(_)) {
+            self.progress = Progress::Idle;
+            cx.reply(&nothing_arranged());
+        }
     }
 
     pub(super) fn restart(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -151,8 +177,9 @@ impl Session {
     }
 
     fn listen(&mut self, question: Question, cx: &mut Context<'_>) {
+        let for_ipv4 = matches!(question, Question::Passive);
         self.progress = Progress::Asking(question);
-        cx.order(Order::Listen);
+        cx.order(Order::Listen { for_ipv4 });
     }
 
     fn dial(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
@@ -193,6 +220,14 @@ fn on_the_link_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
         address.set_scope_id(peer.scope_id());
     }
     address
+}
+
+pub(super) fn nothing_arranged() -> Reply {
+    Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first.")
+}
+
+fn use_epsv() -> Reply {
+    Reply::fixed(425, "PASV is for IPv4; use EPSV.")
 }
 
 fn unknown_family(peer: SocketAddr) -> Reply {

@@ -20,6 +20,7 @@ impl Session {
     pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
         let text = format_args!("{}: A line is too long", self.peer);
         self.log.line(self.peer, cx.now, Level::Warn, text);
+        self.is_not_read(cx);
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
@@ -34,19 +35,32 @@ impl Session {
         match Request::parse(line) {
             Ok(request) => {
                 self.log_line(line, cx);
+                self.forget_what_must_follow_at_once(request.command);
                 self.dispatch(&request, cx);
+                if request.command.is_transfer() && self.accepts_command() {
+                    self.transfer_refused(cx);
+                }
                 self.name_refused(&request, cx);
             }
             Err(ParseError::Nul) => {
+                self.is_not_read(cx);
                 cx.reply(&Reply::fixed(501, "NUL is not allowed."));
             }
             Err(ParseError::Unrecognized(verb)) => {
                 if command::is_foreign(verb) {
                     return self.turn_away("not an FTP client", cx);
                 }
+                self.rename_from = None;
+                self.channel.forget_part();
                 self.unrecognized(verb, cx);
             }
         }
+    }
+
+    /// A line whose command nobody has looked at may have been any.
+    fn is_not_read(&mut self, cx: &mut Context<'_>) {
+        self.rename_from = None;
+        self.transfer_refused(cx);
     }
 
     /// What speaks another protocol may be somebody's browser, made to send us what it
@@ -89,11 +103,11 @@ impl Session {
             }
             _ => {}
         }
-        self.forget_what_must_follow_at_once(request.command);
         self.run(request, cx);
     }
 
-    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next.
+    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next. A
+    /// command that is refused comes between as any other.
     fn forget_what_must_follow_at_once(&mut self, command: Command) {
         if command != Command::Rnto {
             self.rename_from = None;

@@ -41,7 +41,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines, Left};
-pub use orders::{Ending, Order, Report};
+pub use orders::{Ending, NoListener, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 pub use session_log::Repeated;
@@ -54,7 +54,7 @@ use crate::protocol::reply::Reply;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use audit::Audited;
-use channel::{Arranged, Channel};
+use channel::Channel;
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
@@ -238,7 +238,7 @@ impl Session {
             Report::Secured(name) => self.secured(name, cx),
             Report::Cleared => self.cleared(),
             Report::Listening(address) => self.listening(address, cx),
-            Report::NobodyCame => self.channel.arranged = Arranged::Nothing,
+            Report::Lost => self.lost(cx),
             Report::Operated(answer) => self.operated(answer, cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),

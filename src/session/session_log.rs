@@ -61,10 +61,12 @@ pub enum Repeated {
     NoDataConnection,
     /// An upload is written in place that was to replace a file.
     WrittenInPlace,
+    /// Something came over a data connection whose command was refused.
+    RefusedData,
 }
 
 impl Repeated {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
@@ -72,6 +74,7 @@ impl Repeated {
         Self::NoPassivePort,
         Self::NoDataConnection,
         Self::WrittenInPlace,
+        Self::RefusedData,
     ];
 
     const fn target(self) -> &'static str {
@@ -80,7 +83,8 @@ impl Repeated {
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
-            | Self::WrittenInPlace => SESSION,
+            | Self::WrittenInPlace
+            | Self::RefusedData => SESSION,
         }
     }
 
@@ -94,6 +98,7 @@ impl Repeated {
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
             Self::WrittenInPlace => "uploads written in place",
+            Self::RefusedData => "data of refused commands",
         }
     }
 }

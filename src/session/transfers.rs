@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::channel::Arranged;
+use super::channel::{Arranged, nothing_arranged};
 use super::{Context, Deadline, Ending, Order, Progress, Repeated, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
@@ -128,7 +128,8 @@ impl Session {
         if self.channel.arranged == Arranged::Nothing {
             cx.reply(&Reply::fixed(226, "Nothing is in progress any more."));
         } else {
-            self.hang_up(cx);
+            self.channel.arranged = Arranged::Nothing;
+            cx.order(Order::HangUp);
             cx.reply(&Reply::fixed(225, "No transfer was in progress."));
         }
     }
@@ -159,7 +160,7 @@ impl Session {
                 cx.order(Order::Begin);
             }
             Err(error) => {
-                self.hang_up(cx);
+                self.transfer_refused(cx);
                 cx.reply(&refused(&purpose, error));
             }
         }
@@ -238,7 +239,7 @@ impl Session {
 
     pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
         if self.channel.arranged == Arranged::Nothing {
-            return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
+            return cx.reply(&nothing_arranged());
         }
         if !self.may_open_data(cx) {
             return;
@@ -270,11 +271,6 @@ impl Session {
             }
             _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
         }
-    }
-
-    fn hang_up(&mut self, cx: &mut Context<'_>) {
-        self.channel.arranged = Arranged::Nothing;
-        cx.order(Order::HangUp);
     }
 
     fn restart_stall_clock(cx: &mut Context<'_>) {
