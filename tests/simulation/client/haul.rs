@@ -77,6 +77,8 @@ pub(crate) struct Haul {
     disturbed: bool,
     /// When, in the middle of a transfer, it did what the server must see at once.
     pub(super) gave_up: Option<Duration>,
+    /// Nothing is sent before the 150.
+    waits: bool,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -101,10 +103,31 @@ impl Haul {
             reproach: Reproach::default(),
             disturbed: false,
             gave_up: None,
+            waits: false,
             begun: false,
             verdict: None,
             moved: 0,
         }
+    }
+
+    /// Another one over the same connection, because this one was refused.
+    pub(super) fn followed_by(self, next: Self) -> Self {
+        Self {
+            kind: next.kind,
+            goods: next.goods,
+            waits: true,
+            ..self
+        }
+    }
+
+    /// Whether it goes over what was kept.
+    pub(super) const fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Whether a byte or the end of an upload is under way.
+    pub(super) const fn has_sent(&self) -> bool {
+        matches!(self.goods, Goods::Send { sent, finished, .. } if sent > 0 || finished)
     }
 
     /// Moves what can be moved; when to look again without being notified.
@@ -263,7 +286,8 @@ impl Haul {
 
     fn send(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
         let portion = self.portion(id, world, rng);
-        if self.end.is_some() || portion == 0 {
+        let is_too_early = self.waits && !self.begun;
+        if self.end.is_some() || portion == 0 || is_too_early {
             return None;
         }
         let Goods::Send {

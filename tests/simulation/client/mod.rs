@@ -16,6 +16,7 @@ mod ledger;
 mod protected;
 mod proxied;
 mod reactions;
+mod refusals;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
 mod speech;

@@ -65,6 +65,9 @@ impl Guest {
                     let keys = self.cover.keys.clone();
                     haul.arranged(keys.filter(|_| self.cover.is_private));
                 }
+                if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
+                    self.is_not_arranged(world);
+                }
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
                 }
@@ -173,7 +176,10 @@ impl Guest {
         let is_at_once = !self.place.is_proxied && !haul.is_private();
         let was_known = is_at_once && haul.was_accepted(world);
         let is_its_own = haul.begun || !self.has_aborted;
-        if code == 425 && accepts && is_its_own && (haul.begun && is_early || was_known) {
+        // What has come over a connection that was kept may have closed it.
+        let is_kept = !haul.waits() || haul.is_undisturbed(world);
+        let is_reason = haul.begun && is_early || was_known && is_kept;
+        if code == 425 && accepts && is_its_own && is_reason {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !self.place.stops;
@@ -201,17 +207,24 @@ impl Guest {
                 self.number
             ));
         }
+        let was_begun = haul.begun;
+        if let Some(upload) = self.upload.take()
+            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
+        {
+            self.complain(&fault, world);
+        }
+        if !was_begun && self.goes_on(code, world) {
+            return;
+        }
+        let Some(haul) = &mut self.haul else {
+            return;
+        };
         haul.conclude(code, world);
         let may_break = self.place.weather.panic != Odds(0);
         let fault = haul
             .fault(may_break)
             .filter(|_| matches!(haul.goods, Goods::Send { .. }));
         if let Some(fault) = fault {
-            self.complain(&fault, world);
-        }
-        if let Some(upload) = self.upload.take()
-            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
-        {
             self.complain(&fault, world);
         }
     }
