@@ -6,19 +6,25 @@ use std::process::Command;
 use super::content::blob;
 use super::programs::{client, succeeds};
 use super::servers;
-use super::support::Server;
+use super::support::{Server, Starter};
+
+fn lynx(server: &Server, path: &str) -> Option<Command> {
+    let mut lynx = client("lynx")?;
+    let url = format!("ftp://{}{path}", server.address());
+    lynx.args(["-dump", "-width=200", "-nolist"]).arg(url);
+    Some(lynx)
+}
 
 /// What lynx shows of a path.
 fn shown(server: &Server, path: &str) -> Option<String> {
-    let mut lynx = client("lynx")?;
-    let url = format!("ftp://{}{path}", server.address());
-    let said = succeeds(lynx.args(["-dump", "-width=200", "-nolist"]).arg(url));
+    let said = succeeds(&mut lynx(server, path)?);
     Some(String::from_utf8_lossy(&said.stdout).into_owned())
 }
 
-/// It asks for a directory as for a file first, and then lists it over the data connection that it has by then.
+/// It asks for a directory as for a file first, and then lists it over the data connection that it
+/// has by then.
 #[test]
-fn lynx_browses() {
+fn lynx_browses_directories() {
     for server in servers() {
         fs::create_dir_all(server.file("folder with space/deep")).unwrap();
         fs::write(server.file("text.txt"), "one line\n").unwrap();
@@ -35,15 +41,27 @@ fn lynx_browses() {
                 assert!(folder.contains(name), "{path}: no {name:?} in {folder}");
             }
         }
-        assert!(shown(&server, "/text.txt").unwrap().contains("one line"));
-        let missing = client("lynx")
-            .unwrap()
-            .args(["-dump"])
-            .arg(format!("ftp://{}/none", server.address()))
-            .output()
-            .unwrap();
+        let missing = lynx(&server, "/none").unwrap().output().unwrap();
         assert!(!missing.status.success(), "{missing:?}");
     }
+}
+
+/// It forgets a 226 that it has read together with the 150, and waits for another: so the file takes
+/// its time.
+#[test]
+fn lynx_shows_a_file() {
+    let here = tempfile::tempdir().unwrap();
+    let config = here.path().join("config.toml");
+    let limited = "[[account]]\nname = \"anonymous\"\nrate-down = \"100KiB\"\n";
+    fs::write(&config, limited).unwrap();
+    let text: String = (0..12_000).map(|n| format!("line {n}\n")).collect();
+    let starter = Starter::default().argument("--config").argument(config);
+    let starter = starter.serving(|root| fs::write(root.join("text.txt"), &text).unwrap());
+    let server = starter.start();
+    let Some(shown) = shown(&server, "/text.txt") else {
+        return;
+    };
+    assert_eq!(shown.trim_end(), text.trim_end());
 }
 
 /// Several connections at once, each from an offset of its own.
@@ -57,6 +75,8 @@ fn aria2_takes_a_file_in_pieces() {
             "--max-tries=1",
             "--out=got",
         ]);
+        // So slow that all are there before the file is.
+        aria2.arg("--max-overall-download-limit=4M");
         // It waits for a 226 that it has read with the 150 already, and then has all the same.
         aria2.args(["--file-allocation=none", "--timeout=3", url]);
         Some(aria2)
