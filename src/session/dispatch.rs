@@ -112,6 +112,15 @@ impl Session {
         if command != Command::Rnto {
             self.rename_from = None;
         }
+        // Clients send these in between, ALLO by RFC 959 §4.1.3, and go on from an offset all the same:
+        // an upload that began at zero instead would replace the file by its end.
+        let announces_or_asks = matches!(
+            command,
+            Command::Allo | Command::Help | Command::Noop | Command::Pret
+        );
+        if announces_or_asks {
+            return;
+        }
         let arranges_or_transfers = matches!(
             command,
             Command::Retr

@@ -30,6 +30,7 @@ mod languages;
 mod libraries;
 mod mirrors;
 mod programs;
+mod resuming;
 #[cfg(feature = "tls")]
 mod tls;
 
