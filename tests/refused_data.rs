@@ -10,8 +10,9 @@ mod support;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::thread;
 
 use support::{Control, DataChannel, Server, Starter, epsv_port, until};
 
@@ -188,4 +189,42 @@ fn a_new_pasv_has_the_only_port_although_the_old_one_holds_it() {
     }
     let data = TcpStream::connect((address, port)).unwrap();
     expect_file(&mut control, data);
+}
+
+/// An IPv4 client of a proxy that is here over IPv6 and does not say which address is in front of it.
+#[test]
+fn a_pasv_that_has_no_address_to_tell_leaves_what_was_arranged() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("no IPv6 here");
+        return;
+    }
+    let header = b"PROXY TCP4 198.51.100.1 0.0.0.0 40000 21\r\n";
+    let connect = |address: SocketAddr| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(header).unwrap();
+        stream
+    };
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path());
+    let mut server = mioftpd::Server::bind(mioftpd::Config {
+        listen: vec!["[::1]:0".parse().unwrap()],
+        root: Some(directory.path().into()),
+        proxies: vec!["::1".parse().unwrap()],
+        ..mioftpd::Config::default()
+    })
+    .unwrap();
+    let (address, handle) = (server.addresses()[0], server.handle());
+    let serving = thread::spawn(move || server.run());
+    let mut control = Control::over(connect(address));
+    control.expect(220);
+    control.log_in("anonymous", "x");
+    control.command("TYPE I", 200);
+    let port = epsv_port(&mut control);
+    let data = connect((address.ip(), port).into());
+    let refused = control.command("PASV", 425);
+    assert!(refused.text().contains("EPSV"), "{refused:?}");
+    expect_file(&mut control, data);
+    handle.stop();
+    handle.stop();
+    serving.join().unwrap().unwrap();
 }

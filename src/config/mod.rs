@@ -73,6 +73,8 @@ pub struct Config {
     pub proxies: Vec<Cidr>,
     /// The time zone of the dates in LIST; everything else is in UTC.
     pub zone: Zone,
+    /// Whether MDTM, MFMT, MLST and MLSD tell milliseconds; many clients read whole seconds only.
+    pub time_fractions: bool,
     /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
     /// `charset` only there is one.
     pub charset: Option<Charset>,
@@ -252,6 +254,7 @@ impl Default for Config {
             passive_address_for_private: false,
             proxies: Vec::new(),
             zone: Zone::UTC,
+            time_fractions: false,
             charset: None,
             allow_fxp: false,
             allow_combine: false,

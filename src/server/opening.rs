@@ -15,6 +15,7 @@ use crate::monitor::Monitor;
 use crate::net::tls::Acceptor;
 use crate::net::{Inherited, PassiveAddresses, PassivePorts, Waker};
 use crate::observe::{self, Observers, event_worker};
+use crate::protocol::date::Precision;
 use crate::roles::event_arguments;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
@@ -128,6 +129,11 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         umask,
         cut_uploads: config.cut_uploads,
         zone: config.zone,
+        time_precision: if config.time_fractions {
+            Precision::Milliseconds
+        } else {
+            Precision::Seconds
+        },
         charset: config.charset,
         allow_fxp: config.allow_fxp,
         allow_combine: config.allow_combine,

@@ -1,14 +1,14 @@
 //! MDTM, MFMT, MFCT, MFF: the times and modes of files, asked and changed.
 //! RFC 3659 §3, draft-somers-ftp-mfxx-04.
 //!
-//! A change is answered with the facts as they were asked for; a file system may keep them less
-//! exactly. What a fact is called, and how a time is written, `protocol` knows; whether the change
-//! may be made, the storage.
+//! A change is answered with the facts as they were asked for, times as exactly as any are told; a
+//! file system may keep them less exactly. What a fact is called, and how a time is written,
+//! `protocol` knows; whether the change may be made, the storage.
 
 use super::files::Question;
 use super::{Context, Session};
 use crate::auth::Permissions;
-use crate::protocol::date;
+use crate::protocol::date::{self, Precision};
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
 
@@ -113,9 +113,9 @@ impl Session {
             return;
         };
         let mut text = Vec::new();
-        if let Some((seconds, nanoseconds)) = new.modified {
+        if let Some(time) = new.modified {
             text.extend_from_slice(b"Modify=");
-            date::write_time_val(&mut text, seconds, nanoseconds);
+            date::write_time_val(&mut text, time, cx.settings.time_precision);
             text.push(b';');
         }
         if let Some(mode) = new.mode {
@@ -134,9 +134,10 @@ fn needed(new: Attributes) -> Permissions {
     times.unwrap_or_default() | modes.unwrap_or_default()
 }
 
-pub(super) fn modification_reply(metadata: &Metadata) -> Reply {
+pub(super) fn modification_reply(metadata: &Metadata, precision: Precision) -> Reply {
     let mut text = Vec::new();
-    date::write_time_val(&mut text, metadata.modified, metadata.modified_nanoseconds);
+    let time = (metadata.modified, metadata.modified_nanoseconds);
+    date::write_time_val(&mut text, time, precision);
     Reply::new(213, text)
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Channel {
     pub(super) arranged: Arranged,
     /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
     pub(super) extended_only: bool,
-    /// Where the next RETR or STOR begins; 0 is the beginning.
+    /// Where the next RETR, STOR or APPE begins; 0 is the beginning.
     pub(super) restart: u64,
     /// Which bytes the next RETR or HASH is about; `None` is all.
     pub(super) range: Option<ByteRange>,

@@ -125,6 +125,7 @@ impl Session {
             command,
             Command::Retr
                 | Command::Stor
+                | Command::Appe
                 | Command::Pasv
                 | Command::Epsv
                 | Command::Port
@@ -133,8 +134,8 @@ impl Session {
         if !arranges_or_transfers {
             self.channel.restart = 0;
         }
-        // APPE and STOU keep a range in order to refuse it.
-        let about_range = matches!(command, Command::Hash | Command::Appe | Command::Stou);
+        // STOU keeps a range in order to refuse it.
+        let about_range = matches!(command, Command::Hash | Command::Stou);
         if !arranges_or_transfers && !about_range {
             self.channel.range = None;
         }
@@ -229,17 +230,21 @@ impl Session {
 
     /// The path that an argument names, or the 501 is said.
     pub(super) fn path(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let name = self.charset(cx).map(|charset| charset.decode(argument));
-        let path = self
-            .directory
-            .join(name.as_deref().unwrap_or(argument))
-            .ok();
+        let path = self.leads(argument, cx);
         if let Some(path) = &path {
             self.audited.names(path);
         } else {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// Where an argument leads from here, if it can be a path.
+    pub(super) fn leads(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
+        let name = self.charset(cx).map(|charset| charset.decode(argument));
+        self.directory
+            .join(name.as_deref().unwrap_or(argument))
+            .ok()
     }
 
     /// The charset of a client that has not said that it reads UTF-8, if there is one.

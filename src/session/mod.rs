@@ -366,10 +366,10 @@ impl Session {
 /// The reply to a failed storage call outside of a transfer (RFC 959 §4.2).
 fn refusal(error: Error) -> Reply {
     let code = match error {
-        Error::NoSpace | Error::Exhausted => 452,
+        Error::NoSpace => 452,
         Error::Busy | Error::NotCounted => 450,
         Error::QuotaExceeded => 552,
-        Error::Device => 451,
+        Error::Device | Error::Exhausted => 451,
         Error::BadName => 553,
         _ => 550,
     };

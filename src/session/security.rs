@@ -138,7 +138,7 @@ impl Session {
             b"TLS" | b"TLS-C" => DataLevel::Clear,
             // As their drafts had it: data is private without a word.
             b"SSL" | b"TLS-P" => DataLevel::Private,
-            _ => return cx.reply(&Reply::fixed(504, "AUTH TLS.")),
+            _ => return cx.reply(&Reply::fixed(504, "Unknown AUTH type; use AUTH TLS.")),
         };
         if !matches!(self.protection.control, Control::Clear) {
             return cx.reply(&Reply::fixed(503, "There was an AUTH already."));
@@ -256,12 +256,13 @@ impl Session {
         may
     }
 
-    /// Whether a data connection may be as it would be, or the 521 is said (RFC 4217 §9).
+    /// Whether a data connection may be as it would be, or the 522 is said: RFC 4217 §9 has 521 for
+    /// it, and other servers have 522, upon which lftp sends PROT P and goes on.
     pub(super) fn may_open_data(&self, cx: &mut Context<'_>) -> bool {
         let may = self.protects_data() || !requires(cx, TlsRequired::Data);
         if !may {
             cx.reply(&Reply::fixed(
-                521,
+                522,
                 "Data connections must use TLS: send PROT P first.",
             ));
         }

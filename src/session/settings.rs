@@ -10,6 +10,7 @@ use super::SecurityPolicy;
 use crate::auth::Accounts;
 use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
+use crate::protocol::date::Precision;
 use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
 use crate::storage::{CutUploads, Umask};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub cut_uploads: CutUploads,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
+    /// How exactly the times of files are told.
+    pub time_precision: Precision,
     /// What clients get names in that have not said that they read UTF-8.
     pub charset: Option<Charset>,
     /// Whether data connections may be to another host than the client's (FXP).
@@ -50,6 +53,7 @@ impl Default for Settings {
             greeting: None,
             accounts: Arc::default(),
             zone: Zone::UTC,
+            time_precision: Precision::default(),
             charset: None,
             allow_fxp: false,
             allow_combine: false,

@@ -261,9 +261,8 @@ impl Session {
     fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
-                let mut text = b"FILE: ".to_vec();
-                text.extend_from_slice(&self.shown(path.name().to_vec(), cx));
-                Reply::new(150, text)
+                let path = path.seen_from(&self.directory);
+                Reply::new(150, [b"FILE: ", self.shown(path, cx).as_slice()].concat())
             }
             (_, _, Some(size)) => {
                 let text = format!("Opening {mode} mode data connection ({size} bytes).");
@@ -334,9 +333,10 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
     match (purpose, error) {
         (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
         (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
-        (Purpose::Retrieve(_) | Purpose::List | Purpose::MachineList, Error::BadName) => {
-            refusal(Error::NotFound)
-        }
+        (Purpose::Retrieve(_), Error::BadName | Error::NotDirectory)
+        | (Purpose::List | Purpose::MachineList, Error::BadName) => refusal(Error::NotFound),
+        // Programs look for these words, also where it is a directory.
+        (_, Error::IsDirectory) => refusal(Error::NotRegular),
         _ => refusal(error),
     }
 }

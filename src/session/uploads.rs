@@ -17,22 +17,31 @@ pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New
 
 impl Session {
     pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let placement = match std::mem::take(&mut self.channel.restart) {
-            0 => self.placement(Permissions::OVERWRITE, REPLACING, cx),
-            // What is there from the offset on is overwritten.
-            offset => self
-                .may(Permissions::OVERWRITE, cx)
-                .then_some(Placement::At(offset)),
-        };
-        if let Some(placement) = placement {
+        if let Some(placement) = self.placement_or_restart(Permissions::OVERWRITE, REPLACING, cx) {
             self.receive(argument, placement, Purpose::Store, cx);
         }
     }
 
     pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
-        if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
+        if let Some(placement) = self.placement_or_restart(Permissions::APPEND, appending, cx) {
             self.receive(argument, placement, Purpose::Append, cx);
+        }
+    }
+
+    /// After REST, STOR and APPE are the same: bytes of a file that is there are overwritten from
+    /// the offset on (RFC 3659 §5.3).
+    fn placement_or_restart(
+        &mut self,
+        permission: Permissions,
+        placements: [Placement; 3],
+        cx: &mut Context<'_>,
+    ) -> Option<Placement> {
+        match std::mem::take(&mut self.channel.restart) {
+            0 => self.placement(permission, placements, cx),
+            offset => self
+                .may(Permissions::OVERWRITE, cx)
+                .then_some(Placement::At(offset)),
         }
     }
 

@@ -27,12 +27,14 @@ fn everything_counts_from_the_next_command_on() {
     change(
         &world,
         &server,
-        "allow-fxp = true\nallow-combine = true\n[timings]\nidle = \"7m\"\n\
+        "allow-fxp = true\nallow-combine = true\ntime-fractions = true\n[timings]\nidle = \"7m\"\n\
          [passive]\naddress = \"203.0.113.7\"\naddress-for-private = true",
         READ,
     );
     control.command("PORT 127,0,0,2,200,0", 200);
     control.command("COMB whole f", 250);
+    let reply = control.command("MFMT 20200101000000.25 whole", 213);
+    assert!(reply.text().contains("000000.250;"), "{reply:?}");
     let reply = control.command("SITE IDLE", 200);
     assert!(reply.text().contains("420 seconds"), "{reply:?}");
     let reply = control.command("PASV", 227);

@@ -131,6 +131,28 @@ fn dates_in_list_are_of_the_zone() {
     assert!(line.contains(&time), "no{time}in {line}");
 }
 
+/// `time-fractions`
+#[test]
+fn times_have_fractions_or_whole_seconds() {
+    let world = World::new();
+    for (on, told) in [(false, "20200101000000"), (true, "20200101000000.500")] {
+        let server = world.start(&format!("time-fractions = {on}"));
+        let mut control = server.login();
+        let reply = control.command("MFMT 20200101000000.5 f", 213);
+        assert_eq!(reply.lines, [format!("213 Modify={told}; f")]);
+        let reply = control.command("MDTM f", 213);
+        assert_eq!(reply.lines, [format!("213 {told}")]);
+        let fact = format!("modify={told};");
+        let reply = control.command("MLST f", 250);
+        assert!(reply.lines.concat().contains(&fact), "{reply:?}");
+        let data = DataChannel::epsv(&mut control);
+        control.command("MLSD", 150);
+        let listed = String::from_utf8(data.receive()).unwrap();
+        assert!(listed.contains(&fact), "{listed}");
+        control.expect(226);
+    }
+}
+
 /// `charset`
 #[test]
 fn names_are_in_the_charset() {

@@ -4,6 +4,7 @@
 //! The server's own loop and real sockets, with a runner in the place of the threads that keeps what
 //! it is told to.
 //!
+//! - `refusals`: a file that is looked for longer than its client may take to connect.
 //! - `transfers`: a disk that hangs, of which nobody is the worse but who waits for it.
 //! - `logins`: a lane of logins that is full.
 
@@ -14,6 +15,7 @@ mod support;
 
 #[cfg(feature = "hashed-passwords")]
 mod logins;
+mod refusals;
 mod transfers;
 
 use std::fs;
@@ -135,8 +137,12 @@ fn accounts() -> Accounts {
     Accounts::new().with(anybody).with(slow).with(ann)
 }
 
-/// Runs a test beside a server, which is stopped then, also where the test fails.
 fn beside(test: impl FnOnce(&Scene)) {
+    beside_in(Timings::default(), test);
+}
+
+/// Runs a test beside a server, which is stopped then, also where the test fails.
+fn beside_in(timings: Timings, test: impl FnOnce(&Scene)) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("large"), vec![b'x'; INLINE_BYTES + 1]).unwrap();
     fs::write(directory.path().join("two"), "22").unwrap();
@@ -155,7 +161,7 @@ fn beside(test: impl FnOnce(&Scene)) {
             timings: Timings {
                 data_stall: STALL,
                 penalty: Duration::from_millis(1),
-                ..Timings::default()
+                ..timings
             },
             ..Settings::default()
         },

@@ -133,6 +133,7 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "workers", "--workers";
     "umask", "--umask";
     "time-zone", "--time-zone";
+    "time-fractions";
     "charset", "--charset";
     "allow-fxp", "--allow-fxp";
     "allow-combine", "--allow-combine";

@@ -72,6 +72,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "run-as": config.run_as, Start;
     "sandbox": config.sandbox, Start;
     "time-zone": config.zone, Live;
+    "time-fractions": config.time_fractions, Live;
     "charset": config.charset, Live;
     "allow-fxp": config.allow_fxp, Live;
     "allow-combine": config.allow_combine, Live;

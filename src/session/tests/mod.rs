@@ -3,6 +3,7 @@
 mod commands;
 mod farewells;
 mod login;
+mod refusals;
 mod transfers;
 
 use std::collections::VecDeque;

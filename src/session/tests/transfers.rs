@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::observe::{Outcome, TransferRecord, Verb};
+use crate::storage::Placement;
+use crate::transfer::Direction;
 
 #[test]
 fn restart_is_forgotten_unless_a_transfer_follows() {
@@ -11,7 +13,7 @@ fn restart_is_forgotten_unless_a_transfer_follows() {
         "REST +1",
         "REST x",
         "REST 99999999999999999999",
-        "REST 1 ",
+        "REST 1 2",
     ] {
         assert!(talk.say(line).starts_with("501 "), "{line}");
     }
@@ -21,6 +23,27 @@ fn restart_is_forgotten_unless_a_transfer_follows() {
     talk.say("REST 7");
     talk.say("EPSV");
     assert_eq!(talk.session.channel.restart, 7);
+}
+
+#[test]
+fn after_rest_stor_and_appe_write_from_the_offset_on() {
+    for line in ["STOR f", "APPE f"] {
+        let mut talk = Talk::logged_in();
+        talk.say("EPSV");
+        let address = "127.0.0.1:5000".parse().unwrap();
+        talk.report(Report::Listening(Some(address)));
+        talk.say("REST 7");
+        talk.orders.clear();
+        talk.say(line);
+        let Order::Open(plan) = talk.order() else {
+            panic!("{line} opens nothing");
+        };
+        let Direction::Store { placement, .. } = plan.direction else {
+            panic!("{line} stores nothing");
+        };
+        assert_eq!(placement, Placement::At(7), "{line}");
+        assert_eq!(talk.session.channel.restart, 0, "{line}");
+    }
 }
 
 #[test]

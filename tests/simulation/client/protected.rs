@@ -102,6 +102,9 @@ impl Haul {
             226 if must_resume && is_resumed == Some(false) => {
                 Some("226 for a data connection that resumed no session")
             }
+            // The refusal of one that would not be secured.
+            522 if !self.begun && !self.is_private() => None,
+            522 if !self.begun => Some("522 before the 150 for what would be secured"),
             522 if !self.is_private() => Some("522 for a data connection in the clear"),
             522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
             522 => Some("522 for no reason"),

@@ -90,13 +90,14 @@ impl Guest {
         }
     }
 
-    /// STOU says which name it took (RFC 1123 §4.1.2.9).
+    /// STOU says which name it took (RFC 1123 §4.1.2.9), as it is called from where a CWD has led.
     fn check_name(&self, text: &str, world: &mut World) {
         let Some(name) = text.strip_prefix("FILE: ") else {
             return;
         };
         let path = self.upload.as_ref().map(|upload| upload.path.as_str());
-        if path.and_then(|path| path.strip_prefix("/up/")) != Some(name) {
+        let way = path.and_then(|path| path.strip_suffix(name));
+        if !way.is_some_and(|way| way.is_empty() || way.ends_with('/')) {
             self.complain(&format!("{path:?} was stored as {name}"), world);
         }
     }
