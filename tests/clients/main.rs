@@ -10,6 +10,7 @@
 //! | suppaftp | crates.io | every mode, abort |
 //! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
 //! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | likewise, with an account and over TLS |
+//! | `FluentFTP` | not run: `as_fluentftp.py` | what it sends, and what it looks for in replies |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
 //!
 //! `.ci/run` installs them; those of pip and npm it puts into `target/clients`. A client that is
