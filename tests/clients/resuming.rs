@@ -141,7 +141,8 @@ fn lftp_resumes() {
             return;
         };
         let script = format!(
-            "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; open ftp://{}; {command} {} -o up; bye",
+            "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; open ftp://{}; \
+             {command} {} -o up; bye",
             cut.server.address(),
             cut.local("whole"),
         );
