@@ -138,11 +138,12 @@ fn accounts() -> Accounts {
 }
 
 fn beside(test: impl FnOnce(&Scene)) {
-    beside_in(Timings::default(), test);
+    beside_in(Timings::default().data_connect, test);
 }
 
-/// Runs a test beside a server, which is stopped then, also where the test fails.
-fn beside_in(timings: Timings, test: impl FnOnce(&Scene)) {
+/// Runs a test beside a server, which is stopped then, also where the test fails. Its clients have
+/// this long to connect to a passive port.
+fn beside_in(data_connect: Duration, test: impl FnOnce(&Scene)) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("large"), vec![b'x'; INLINE_BYTES + 1]).unwrap();
     fs::write(directory.path().join("two"), "22").unwrap();
@@ -160,8 +161,9 @@ fn beside_in(timings: Timings, test: impl FnOnce(&Scene)) {
             accounts: Arc::new(accounts()),
             timings: Timings {
                 data_stall: STALL,
+                data_connect,
                 penalty: Duration::from_millis(1),
-                ..timings
+                ..Timings::default()
             },
             ..Settings::default()
         },

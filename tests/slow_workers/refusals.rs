@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use mioftpd::limits::Timings;
 use mioftpd::workers::Work;
 
 use crate::support::{Control, connect_from, epsv_port, until};
@@ -21,11 +20,7 @@ fn wait_until_closed(scene: &Scene, port: u16) {
 
 #[test]
 fn a_passive_port_is_given_up_although_its_time_ended_while_a_file_was_opened() {
-    let timings = Timings {
-        data_connect: STALL,
-        ..Timings::default()
-    };
-    beside_in(timings, |scene| {
+    beside_in(STALL, |scene| {
         scene.workers.keep(|work| matches!(work, Work::Open(..)));
         let mut control = Control::login(scene.address);
         let port = epsv_port(&mut control);

@@ -48,6 +48,15 @@ pub(crate) enum Goods {
     Receive { got: Vec<u8>, expected: Expected },
 }
 
+/// When a client begins to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sends {
+    /// As soon as there is a data connection.
+    AtOnce,
+    /// After the 150, because the connection was kept from a refused command.
+    Told,
+}
+
 /// How the data connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -77,8 +86,7 @@ pub(crate) struct Haul {
     disturbed: bool,
     /// When, in the middle of a transfer, it did what the server must see at once.
     pub(super) gave_up: Option<Duration>,
-    /// Nothing is sent before the 150.
-    waits: bool,
+    sends: Sends,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -103,7 +111,7 @@ impl Haul {
             reproach: Reproach::default(),
             disturbed: false,
             gave_up: None,
-            waits: false,
+            sends: Sends::AtOnce,
             begun: false,
             verdict: None,
             moved: 0,
@@ -115,14 +123,14 @@ impl Haul {
         Self {
             kind: next.kind,
             goods: next.goods,
-            waits: true,
+            sends: Sends::Told,
             ..self
         }
     }
 
     /// Whether it goes over what was kept.
-    pub(super) const fn waits(&self) -> bool {
-        self.waits
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.sends, Sends::Told)
     }
 
     /// Whether a byte or the end of an upload is under way.
@@ -286,7 +294,7 @@ impl Haul {
 
     fn send(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
         let portion = self.portion(id, world, rng);
-        let is_too_early = self.waits && !self.begun;
+        let is_too_early = self.sends == Sends::Told && !self.begun;
         if self.end.is_some() || portion == 0 || is_too_early {
             return None;
         }

@@ -178,8 +178,8 @@ impl Guest {
         let was_known = is_at_once && haul.was_accepted(world);
         let is_its_own = haul.begun || !self.has_aborted;
         // What has come over a connection that was kept may have closed it.
-        let is_kept = !haul.waits() || haul.is_undisturbed(world);
-        let is_reason = haul.begun && is_early || was_known && is_kept;
+        let is_there = !haul.is_kept() || haul.is_undisturbed(world);
+        let is_reason = haul.begun && is_early || was_known && is_there;
         if code == 425 && accepts && is_its_own && is_reason {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
