@@ -103,10 +103,11 @@ impl VirtualPath {
     /// As it is called in a directory: without the way there where it lies below, or as a whole.
     pub fn seen_from(&self, directory: &Self) -> Vec<u8> {
         let below = self.relative.strip_prefix(directory.relative.as_slice());
-        let below = below.and_then(|rest| match directory.is_root() {
-            true => Some(rest),
-            false => rest.strip_prefix(b"/"),
-        });
+        let below = if directory.is_root() {
+            below
+        } else {
+            below.and_then(|rest| rest.strip_prefix(b"/"))
+        };
         match below {
             Some(below) if !below.is_empty() => below.to_vec(),
             _ => self.to_bytes(),

@@ -4,7 +4,7 @@
 //! One row a subcommand: how to write it, who may say it, and what serves it. Nothing
 //! that is said here runs a program.
 
-use super::attributes::{parse_mode, split_word};
+use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
 use super::files::Question;
@@ -99,9 +99,10 @@ impl Session {
         if !self.may(row.needs, cx) {
             return;
         }
-        let argument = match row.ends_with_path {
-            true => argument,
-            false => without_spaces_behind(argument),
+        let argument = if row.ends_with_path {
+            argument
+        } else {
+            without_spaces_behind(argument)
         };
         if (row.serve)(self, argument, cx).is_none() {
             cx.reply(&Reply::new(501, format!("Syntax: {}", row.syntax)));
@@ -110,11 +111,17 @@ impl Session {
 
     fn change_mode(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
         let (mode, name) = split_word(argument);
+        let (mode, name) = (parse_mode(mode)?, named(name)?);
+        if mode > MODES {
+            // A 501 would say to lftp that there is no CHMOD.
+            cx.reply(&Reply::fixed(504, "Only modes up to 0777 can be set."));
+            return Some(());
+        }
         let new = Attributes {
             modified: None,
-            mode: Some(parse_mode(mode)?.into()),
+            mode: Some(mode.into()),
         };
-        self.change_at(named(name)?, new, "CHMOD command okay.", cx);
+        self.change_at(name, new, "CHMOD command okay.", cx);
         Some(())
     }
 

@@ -1,7 +1,7 @@
 //! What client programs look for in a refusal, as their sources have it.
 //!
 //! A [`Meaning`] is what a program makes of a reply; each has its readers. Some read the code only,
-//! some the words too, and WinSCP and FileZilla compare a whole line.
+//! some the words too, and two of them compare a whole line.
 
 /// What a program is to make of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,12 @@ pub(crate) enum Meaning {
     Never,
     /// The server does not know the command, and it need not be tried again.
     Unknown,
+    /// The server knows the command, and not for this argument.
+    Declined,
     /// The size is told in TYPE I.
     AskInBinary,
     /// The data connection must be protected.
+    #[cfg(feature = "tls")]
     Protect,
     /// The name or the password is wrong.
     WrongLogin,
@@ -35,7 +38,7 @@ impl Meaning {
                 ("FluentFTP", |line| says(line, &FLUENT_EXISTS)),
                 ("WinSCP", |line| line == "550 Directory already exists"),
                 ("rclone", |line| has_code(line, &["550", "521"])),
-                ("ftplib", |line| line.starts_with("550")),
+                ("scripts of ftplib", |line| line.starts_with("550")),
                 ("lftp", lftp_gives_up),
             ],
             Self::NoFile => &[
@@ -57,7 +60,13 @@ impl Meaning {
             Self::Unknown => &[
                 ("lftp", |line| has_code(line, &["500", "502"])),
                 ("aioftp", |line| line.starts_with("50")),
-                ("suppaftp", |line| has_code(line, &["500", "502"])),
+            ],
+            Self::Declined => &[
+                // `site_cmd_unsupported` would not use it any more.
+                ("lftp", |line| {
+                    lftp_gives_up(line) && !has_code(line, &["501"])
+                }),
+                ("commons-net", |line| line.starts_with('5')),
             ],
             Self::AskInBinary => &[
                 ("FluentFTP", |line| {
@@ -65,6 +74,7 @@ impl Meaning {
                 }),
                 ("lftp", lftp_gives_up),
             ],
+            #[cfg(feature = "tls")]
             Self::Protect => &[
                 ("lftp", |line| has_code(line, &["522"])),
                 ("commons-net", |line| has_code(line, &["522"])),

@@ -5,7 +5,7 @@
 use std::fs;
 
 use super::readers::Meaning::{self, *};
-use super::support::{Control, Server, Starter, epsv_port};
+use super::support::{Server, Starter, epsv_port};
 
 /// The commands, of which the last is refused; with what; what that means.
 type Row = (&'static [&'static str], &'static str, Meaning);
@@ -73,6 +73,16 @@ const REFUSED: &[Row] = &[
         &["RNFR f", "RNTO d"],
         "553 File already exists, and is not replaced.",
         Never,
+    ),
+    (
+        &["SITE CHMOD 4755 f"],
+        "504 Only modes up to 0777 can be set.",
+        Declined,
+    ),
+    (
+        &["MFF UNIX.mode=4755; f"],
+        "504 Only Modify, and UNIX.mode up to 0777, can be set.",
+        Declined,
     ),
     (&["SITE NONSENSE"], "500 Unknown SITE command.", Unknown),
     (
@@ -153,7 +163,7 @@ fn each_refusal_is_read_as_it_is_meant() {
 #[test]
 fn what_is_not_permitted_is_not_taken_for_what_is_not_there() {
     let server = Server::read_only(fill);
-    let rows = READ_ONLY.iter().map(|line| std::slice::from_ref(line));
+    let rows = READ_ONLY.iter().map(std::slice::from_ref);
     let faults: Vec<_> = rows
         .flat_map(|line| check(&server, (line, "550 Permission denied.", Never)))
         .collect();
@@ -189,7 +199,7 @@ fn a_transfer_without_a_data_connection_may_be_tried_again() {
 #[test]
 #[cfg(feature = "tls")]
 fn a_transfer_in_the_clear_is_asked_to_be_protected() {
-    use super::support::tls::TlsClient;
+    use super::support::{Control, tls::TlsClient};
 
     let server = Starter::default()
         .argument("--writable")
