@@ -112,13 +112,10 @@ impl Session {
         if command != Command::Rnto {
             self.rename_from = None;
         }
-        // Clients send these in between, ALLO by RFC 959 §4.1.3, and go on from an offset all the same:
-        // an upload that began at zero instead would replace the file by its end.
-        let announces_or_asks = matches!(
-            command,
-            Command::Allo | Command::Help | Command::Noop | Command::Pret
-        );
-        if announces_or_asks {
+        // Net::FTP asks for help with ALLO and sends it, others send PRET, and then they go on from the
+        // offset: an upload that began at zero instead would replace the file by its end.
+        let announces = matches!(command, Command::Allo | Command::Help | Command::Pret);
+        if announces {
             return;
         }
         let arranges_or_transfers = matches!(
