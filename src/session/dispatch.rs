@@ -112,6 +112,12 @@ impl Session {
         if command != Command::Rnto {
             self.rename_from = None;
         }
+        // Net::FTP asks for help with ALLO and sends it, others send PRET, and then they go on from the
+        // offset: an upload that began at zero instead would replace the file by its end.
+        let announces = matches!(command, Command::Allo | Command::Help | Command::Pret);
+        if announces {
+            return;
+        }
         let arranges_or_transfers = matches!(
             command,
             Command::Retr

@@ -31,7 +31,7 @@ fn after_rest_stor_and_appe_write_from_the_offset_on() {
         let mut talk = Talk::logged_in();
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Some(address)));
+        talk.report(Report::Listening(Ok(address)));
         talk.say("REST 7");
         talk.orders.clear();
         talk.say(line);
