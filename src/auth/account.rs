@@ -30,6 +30,9 @@ pub struct Account {
     pub addresses: Vec<Cidr>,
     /// How many of them may be there at once.
     pub sessions: Option<u32>,
+    /// Whether data connections may be to other hosts than the client's: transfers from server to
+    /// server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
+    pub allow_fxp: bool,
     /// The permission bits that what they make does not get; `None`: those of the server.
     pub umask: Option<Umask>,
     /// What they are told when they have logged in, instead of the usual words; lines joined by LF.
@@ -56,6 +59,7 @@ impl Account {
             expires: None,
             addresses: Vec::new(),
             sessions: None,
+            allow_fxp: false,
             umask: None,
             greeting: None,
             rate_up: None,

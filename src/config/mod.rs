@@ -76,9 +76,6 @@ pub struct Config {
     /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
     /// `charset` only there is one.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's: transfers from server
-    /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
-    pub allow_fxp: bool,
     /// Whether COMB is served, which puts files together and removes the parts.
     pub allow_combine: bool,
     /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
@@ -253,7 +250,6 @@ impl Default for Config {
             proxies: Vec::new(),
             zone: Zone::UTC,
             charset: None,
-            allow_fxp: false,
             allow_combine: false,
             tls: None,
             durability: Durability::default(),

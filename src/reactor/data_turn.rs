@@ -42,7 +42,7 @@ impl Connection {
     pub(super) fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
-        let client = (!services.settings.allow_fxp).then_some(peer.ip());
+        let client = (!self.session.allows_fxp()).then_some(peer.ip());
         let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
             let Link::Listening(listener, _, incoming) = &mut data.link else {

@@ -129,7 +129,6 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         cut_uploads: config.cut_uploads,
         zone: config.zone,
         charset: config.charset,
-        allow_fxp: config.allow_fxp,
         allow_combine: config.allow_combine,
         security: config.tls.as_ref().map(|tls| tls.policy),
         timings: config.timings.clone(),

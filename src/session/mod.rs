@@ -303,6 +303,11 @@ impl Session {
         self.login.account().map(|account| account.name.as_slice())
     }
 
+    /// Whether data connections may be to other hosts than the client's.
+    pub fn allows_fxp(&self) -> bool {
+        self.login.allows_fxp()
+    }
+
     /// Logs something that the client can repeat at will: the first time in this session.
     pub fn log_once(&mut self, what: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
         self.log.once(what, level, text);

@@ -31,8 +31,6 @@ pub struct Settings {
     pub zone: Zone,
     /// What clients get names in that have not said that they read UTF-8.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's (FXP).
-    pub allow_fxp: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
     /// What TLS is for; `None`: there is none.
@@ -51,7 +49,6 @@ impl Default for Settings {
             accounts: Arc::default(),
             zone: Zone::UTC,
             charset: None,
-            allow_fxp: false,
             allow_combine: false,
             security: None,
             umask: Umask::USUAL,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{Control, DataChannel, Server, epsv_port, host_port, pasv_port, until};
+use crate::support::{Control, DataChannel, Server, epsv_port, pasv_port, until};
 use crate::world::{World, text};
 
 /// `directory`
@@ -147,18 +147,6 @@ fn names_are_in_the_charset() {
     let data = DataChannel::epsv(&mut control);
     control.command("NLST", 150);
     assert_eq!(data.receive(), b"gr\xfcn\r\n");
-}
-
-/// `allow-fxp`
-#[test]
-fn data_goes_to_other_hosts() {
-    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
-    let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
-    let world = World::new();
-    for (allow, code) in [(false, 501), (true, 200)] {
-        let server = world.start(&format!("allow-fxp = {allow}"));
-        server.login().command(&port, code);
-    }
 }
 
 /// `allow-combine`

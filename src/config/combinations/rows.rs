@@ -16,6 +16,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::needs(PASSWORD_FILE, &[USER], "it is the password of that account"),
     Row::needs(
+        FXP_OPTION,
+        &[USER],
+        "it is for that account; others have account.allow-fxp in a file",
+    ),
+    Row::needs(
         WRITABLE,
         &[ANONYMOUS],
         "it is what anonymous clients may do",
@@ -134,7 +139,6 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "umask", "--umask";
     "time-zone", "--time-zone";
     "charset", "--charset";
-    "allow-fxp", "--allow-fxp";
     "allow-combine", "--allow-combine";
     "log.transfers";
     "log.transfers-json";

@@ -40,13 +40,13 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "listen excludes a multicast or broadcast",
+        "listen excludes an address that is not of one host",
         WRITER,
         &["listen = ['127.0.0.1:21', '224.0.0.1:21']"],
         "",
     ),
     sample(
-        "tls.listen excludes a multicast or broadcast",
+        "tls.listen excludes an address that is not of one host",
         WRITER_TLS,
         &["tls.listen = ['[ff02::1]:990']"],
         "",
