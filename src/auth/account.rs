@@ -30,6 +30,9 @@ pub struct Account {
     pub addresses: Vec<Cidr>,
     /// How many of them may be there at once.
     pub sessions: Option<u32>,
+    /// Whether uploads over TLS may end without `close_notify`: whoever can cut their data connections can
+    /// shorten what they send, and it counts as whole.
+    pub unclean_uploads: bool,
     /// Whether data connections may be to other hosts than the client's: transfers from server to
     /// server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
     pub allow_fxp: bool,
@@ -59,6 +62,7 @@ impl Account {
             expires: None,
             addresses: Vec::new(),
             sessions: None,
+            unclean_uploads: false,
             allow_fxp: false,
             umask: None,
             greeting: None,

@@ -139,7 +139,10 @@ impl Connection {
         match (link, motion) {
             (Link::Open(channel), Motion::Begun(source)) => {
                 match self.protected(channel, source.is_inbound(), services) {
-                    Ok(channel) => {
+                    Ok(mut channel) => {
+                        if source.is_inbound() && self.allows_unclean_end(services) {
+                            channel.allow_unclean_end();
+                        }
                         let transfer = Box::new(Transfer::new(channel, source));
                         let interest = transfer.first_interest();
                         self.tell_of(&transfer, services);
@@ -236,6 +239,8 @@ impl Connection {
             }
             Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
             Verdict::Received => {
+                self.hear_upload_end(&transfer, services);
+                let data = self.data();
                 data.motion = Motion::Received(transfer);
                 // Where the order of the ends is not known, look once more whether the control
                 // connection still stands: its end may not have been reported yet.

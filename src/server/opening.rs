@@ -130,7 +130,7 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         zone: config.zone,
         charset: config.charset,
         allow_combine: config.allow_combine,
-        security: config.tls.as_ref().map(|tls| tls.policy),
+        security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),
     }

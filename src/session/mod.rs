@@ -250,6 +250,7 @@ impl Session {
             Report::Connected => self.connected(cx),
             Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
+            Report::EndedUnclean => self.ended_unclean(cx),
             Report::Ended {
                 ending,
                 bytes,

@@ -1,6 +1,6 @@
 //! The table for keys of accounts: each row is for each of them.
 
-use super::terms::{set, term};
+use super::terms::{TLS, set, term};
 use super::{Facts, Row, Term};
 use crate::auth::Permissions;
 use crate::net::DataSession;
@@ -25,6 +25,13 @@ const MAY_TRANSFER: Term = term(
 const FXP: Term = term("account.allow-fxp", "account.allow-fxp = true", "", |f| {
     f.account(|account| account.allow_fxp)
 });
+
+const UNCLEAN: Term = term(
+    "account.unclean-uploads",
+    "account.unclean-uploads = true",
+    "",
+    |f| f.account(|account| account.unclean_uploads),
+);
 
 fn may(f: &Facts<'_>, permission: Permissions) -> bool {
     f.account(|account| account.permissions.contains(permission))
@@ -62,6 +69,8 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
         )],
         "it is for new files",
     ),
+    Row::idle_without(UNCLEAN, &[MAY_STORE], "it is for uploads"),
+    Row::idle_without(UNCLEAN, &[TLS], "it is for uploads over TLS"),
     Row::idle_without(FXP, &[MAY_TRANSFER], "it is for transfers between servers"),
     Row::unwise_beside(
         FXP,

@@ -187,6 +187,11 @@ pub(super) const REQUIRE_LOGIN: Term = term(
     |f| f.tls.policy.require == TlsRequired::Login,
 );
 
+pub(super) const UNCLEAN_UPLOADS: Term =
+    term("tls.unclean-uploads", "tls.unclean-uploads", "", |f| {
+        !f.tls.policy.unclean_uploads.is_empty()
+    });
+
 // Events and records.
 pub(super) const COMMAND: Term = term("events.command", "events.command", "", |f| {
     !f.config.events.command.is_empty()

@@ -112,6 +112,28 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         )],
         "PASV is for clients of IPv4 alone",
     ),
+    Row::unwise_beside(
+        UNCLEAN_UPLOADS,
+        &[term("", "0.0.0.0/0 or ::/0 in it", "", |f| {
+            let networks = &f.tls.policy.unclean_uploads;
+            networks.iter().any(crate::net::Cidr::is_everything)
+        })],
+        "an upload that is cut on the way would count as whole, whoever sends it",
+    ),
+    Row::idle_beside(
+        UNCLEAN_UPLOADS,
+        &[term(
+            "addresses.allow",
+            "addresses.allow, which has none of it",
+            "",
+            |f| {
+                let allow = &f.config.addresses.allow;
+                let is_allowed = |one| allow.iter().any(|network| network.meets(one));
+                !allow.is_empty() && !f.tls.policy.unclean_uploads.iter().any(is_allowed)
+            },
+        )],
+        "those clients may not connect",
+    ),
     // Limits and times.
     Row::idle_beside(
         set!("limits.connections"),
@@ -192,6 +214,7 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         &[WRITER],
         "nothing is stored",
     ),
+    Row::idle_without(UNCLEAN_UPLOADS, &[WRITER], "nothing is stored"),
     Row::idle_without(COMMAND, &[WRITER], "nothing is stored"),
     Row::idle_without(SOCKET, &[WRITER], "nothing is stored"),
     Row::idle_without(set!("umask", "--umask"), &[WRITER], "nothing is stored"),

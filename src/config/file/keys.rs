@@ -126,6 +126,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "tls.client-required": tls.client_required, Live;
     "tls.client-login": tls.policy.certificate_login, Live;
     "tls.allow-clear": tls.policy.allow_clear, Live;
+    "tls.unclean-uploads": tls.policy.unclean_uploads, Live;
 };
 
 /// Those of an account, whose table may be written several times.
@@ -141,6 +142,7 @@ pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
     "account.addresses": account.addresses, Live;
     "account.sessions": account.sessions, Live, SOME;
     "account.allow-fxp": account.allow_fxp, Live;
+    "account.unclean-uploads": account.unclean_uploads, Live;
     "account.umask": account.umask, Live;
     "account.greeting": account.greeting, Live;
     "account.rate-up": account.rate_up, Live, SOME;

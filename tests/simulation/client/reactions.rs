@@ -186,7 +186,7 @@ impl Guest {
                 self.number
             ));
         }
-        let secure = self.place.secure.map(|secure| secure.data_session);
+        let secure = self.place.secure.as_ref().map(|secure| secure.data_session);
         let is_excused = !is_calm || !is_left_alone || !haul.is_undisturbed(world);
         if let Some(fault) = haul.fault_of_security(code, secure, is_excused) {
             world.violate(format!("client {}: {fault}", self.number));

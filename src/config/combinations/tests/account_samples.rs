@@ -40,6 +40,18 @@ pub(super) const ACCOUNT_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
+        "account.unclean-uploads = true of anonymous has no effect without a permission",
+        &[DIRECTORY, SELF_SIGNED],
+        &[account!("unclean-uploads = true")],
+        "",
+    ),
+    sample(
+        "account.unclean-uploads = true of anonymous has no effect without tls",
+        &[DIRECTORY],
+        &[account!("permissions = 'write', unclean-uploads = true")],
+        SELF_SIGNED,
+    ),
+    sample(
         "account.allow-fxp = true of ann has no effect without",
         &[DIRECTORY],
         &[

@@ -1,6 +1,6 @@
 //! A configuration for each row about addresses, limits, times, files and what is told of transfers.
 
-use super::samples::{ACCOUNT, DIRECTORY, READER, Sample, WRITER, WRITER_TLS, sample};
+use super::samples::{ACCOUNT, DIRECTORY, READER, SELF_SIGNED, Sample, WRITER, WRITER_TLS, sample};
 
 pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
     sample(
@@ -178,6 +178,27 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "storage.remove-unfinished has no",
         READER,
         &["storage.remove-unfinished = true"],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads has no effect without an account",
+        &[DIRECTORY, "account = [{ name = 'anonymous' }]", SELF_SIGNED],
+        &["tls.unclean-uploads = '10.0.0.0/8'"],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads should not be used with 0.0.0.0/0",
+        WRITER_TLS,
+        &["tls.unclean-uploads = ['10.0.0.0/8', '::/0']"],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads is overridden by addresses.allow",
+        WRITER_TLS,
+        &[
+            "tls.unclean-uploads = '10.0.0.0/8'",
+            "addresses.allow = '192.168.0.0/16'",
+        ],
         "",
     ),
     sample(
