@@ -75,13 +75,13 @@ fn unclean_upload_of_a_network_is_whole_and_logged_each_time() {
             ends_unclean(&link);
             control.expect(226);
             for path in ["/f", "/d", "/e"] {
-                let line = server.wait_for_log(&format!(
+                let logged = server.wait_for_log(&format!(
                     "{}: The upload of {path} by anonymous ended without close_notify after {} bytes, \
                      as tls.unclean-uploads allows",
                     control.local(),
                     bytes.len()
                 ));
-                assert!(line.contains("INFO"), "{line}");
+                assert!(logged.contains("INFO"), "{logged}");
             }
         }
     }
@@ -107,12 +107,12 @@ fn unclean_upload_of_an_account_is_whole_and_of_others_is_cut() {
         ends_unclean(&link);
         control.expect(226);
         assert_eq!(content(&world), b"new");
-        let line = format!(
+        let used = format!(
             "{}: The upload of /f by ann ended without close_notify after 3 bytes, as \
              account.unclean-uploads allows",
             control.local()
         );
-        server.wait_for_log(&line);
+        server.wait_for_log(&used);
     }
     assert!(!server.log().contains("by anonymous ended without"));
 }
@@ -123,7 +123,7 @@ fn unclean_upload_from_another_network_is_cut() {
     let server = world.start(&format!("{TLS}unclean-uploads = \"10.0.0.0/8\"\n"));
     for version in Version::ALL {
         let (mut control, mut link) = begun(&server, &world, version);
-        sends(&mut link, &[b'n'; SIZE]);
+        sends(&mut link, &vec![b'n'; SIZE]);
         ends_unclean(&link);
         is_cut(&mut control, &world);
     }
@@ -173,8 +173,9 @@ fn clean_uploads_and_downloads_are_as_without_the_key() {
     let server = world.start(ALLOWED);
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
-        control.store("f", &[b'n'; SIZE]);
-        assert!(control.retrieve("f") == [b'n'; SIZE]);
+        let bytes = vec![b'n'; SIZE];
+        control.store("f", &bytes);
+        assert!(control.retrieve("f") == bytes);
         // A client that goes away in the middle of one.
         fs::write(world.path("root/large"), vec![0; 20_000_000]).unwrap();
         let mut link = stores(&mut control, "RETR large");
