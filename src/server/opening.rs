@@ -129,6 +129,7 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         cut_uploads: config.cut_uploads,
         zone: config.zone,
         charset: config.charset,
+        active_from_default_port: config.active_from_default_port,
         allow_combine: config.allow_combine,
         security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),

@@ -59,18 +59,21 @@ pub enum Repeated {
     NoPassivePort,
     /// A data connection could not be made.
     NoDataConnection,
+    /// A data connection to the client comes from another port than the default data port.
+    OtherDataPort,
     /// An upload is written in place that was to replace a file.
     WrittenInPlace,
 }
 
 impl Repeated {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
         Self::PassiveUnused,
         Self::NoPassivePort,
         Self::NoDataConnection,
+        Self::OtherDataPort,
         Self::WrittenInPlace,
     ];
 
@@ -80,6 +83,7 @@ impl Repeated {
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
+            | Self::OtherDataPort
             | Self::WrittenInPlace => SESSION,
         }
     }
@@ -93,6 +97,7 @@ impl Repeated {
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
+            Self::OtherDataPort => "data connections from another port",
             Self::WrittenInPlace => "uploads written in place",
         }
     }

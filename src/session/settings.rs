@@ -31,6 +31,8 @@ pub struct Settings {
     pub zone: Zone,
     /// What clients get names in that have not said that they read UTF-8.
     pub charset: Option<Charset>,
+    /// Whether data connections to clients come from the port before that of the control connection.
+    pub active_from_default_port: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
     /// What TLS is for; `None`: there is none.
@@ -49,6 +51,7 @@ impl Default for Settings {
             accounts: Arc::default(),
             zone: Zone::UTC,
             charset: None,
+            active_from_default_port: false,
             allow_combine: false,
             security: None,
             umask: Umask::USUAL,

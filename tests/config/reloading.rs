@@ -143,7 +143,8 @@ fn what_is_for_the_next_start_is_said_and_stays() {
     let server = world.start("");
     fs::create_dir(world.path("other")).unwrap();
     let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nsandbox = false\n\
-        umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"";
+        umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"\n\
+        [active]\nfrom-default-port = true";
     change(&world, &server, text, READ);
     for key in [
         "directory",
@@ -153,6 +154,7 @@ fn what_is_for_the_next_start_is_said_and_stays() {
         "umask",
         "storage.durability",
         "passive.ports",
+        "active.from-default-port",
     ] {
         server.wait_for_log(&format!("{key} has changed, which is for the next start"));
     }

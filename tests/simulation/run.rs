@@ -243,6 +243,7 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
         },
         accounts: Arc::new(accounts),
         cut_uploads: place.cut_uploads,
+        active_from_default_port: rng.aside().one_in(2),
         security: place.secure.as_ref().map(|secure| secure.policy.clone()),
         timings: place.timings.clone(),
         throttling: throttling(rng),

@@ -144,6 +144,7 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "log.transfers-json";
     "events.command";
     "events.socket";
+    "active.from-default-port";
     "passive.ports", "--passive-ports";
     "passive.address", "--passive-address";
     "passive.address-by-network";

@@ -232,6 +232,20 @@ pub(super) const TLS_LISTEN_TWICE: Term = term(
     "an address that overlaps it or --listen",
     |f| has_overlap(&f.tls.listen, &f.config.listen),
 );
+pub(super) const DEFAULT_DATA_PORT: Term = term(
+    "active.from-default-port",
+    "active.from-default-port = true",
+    "",
+    |f| f.config.active_from_default_port,
+);
+/// The ports before those that are listened at.
+pub(super) fn default_data_ports(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
+    let listened = f.config.listen.iter().chain(&f.tls.listen);
+    listened.filter_map(|address| {
+        let port = address.port().checked_sub(1).filter(|port| *port > 0)?;
+        Some(SocketAddr::new(address.ip(), port))
+    })
+}
 pub(super) const ALLOW: Term = term("addresses.allow", "addresses.allow", "", |f| {
     !f.config.addresses.allow.is_empty()
 });

@@ -5,6 +5,7 @@
 use super::terms::*;
 use super::{Facts, Row};
 use crate::net::PassiveHost;
+use std::net::SocketAddr;
 
 pub(super) const TRAFFIC_ROWS: &[Row] = &[
     // What is told of transfers.
@@ -87,6 +88,34 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             listens_at_passive,
         )],
         "that port is not free for data connections",
+    ),
+    Row::idle_beside(
+        DEFAULT_DATA_PORT,
+        &[term(
+            "listen",
+            "listen at the port before another",
+            "--listen at the port before another",
+            |f| {
+                let listened = || f.config.listen.iter().chain(&f.tls.listen);
+                default_data_ports(f).any(|port| listened().any(|one| overlap(*one, port)))
+            },
+        )],
+        "no connection can come from a port that is listened at",
+    ),
+    Row::unwise_beside(
+        DEFAULT_DATA_PORT,
+        &[term(
+            "passive.ports",
+            "passive.ports that have the port before one of listen",
+            "--passive-ports that have the port before one of --listen",
+            |f| {
+                let ports = f.config.passive_ports.as_ref();
+                let is_passive =
+                    |one: SocketAddr| ports.is_some_and(|ports| ports.contains(&one.port()));
+                default_data_ports(f).any(is_passive)
+            },
+        )],
+        "while a client is awaited there, data connections to others come from another port",
     ),
     Row::idle_beside(
         set!("passive.address-by-network"),

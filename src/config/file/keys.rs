@@ -83,6 +83,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "events.digest": config.events.digest, Start;
     "events.at-once": config.events.at_once, Start, 1..=EVENT_MOST_AT_ONCE as u64;
     "events.time": config.events.time, Start, SOME_TIME;
+    "active.from-default-port": config.active_from_default_port, Start;
     "passive.ports": config.passive_ports, Start;
     "passive.address": config.passive_address, Live;
     "passive.address-by-network": config.passive_addresses, Live;

@@ -181,6 +181,25 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
+        "active.from-default-port = true is overridden by listen",
+        WRITER,
+        &[
+            "active.from-default-port = true",
+            "listen = ['127.0.0.1:2120', '127.0.0.1:2121']",
+        ],
+        "",
+    ),
+    sample(
+        "active.from-default-port = true should not be used with passive.ports",
+        WRITER,
+        &[
+            "active.from-default-port = true",
+            "listen = '127.0.0.1:2121'",
+            "passive.ports = '1000-2120'",
+        ],
+        "",
+    ),
+    sample(
         "tls.unclean-uploads has no effect without an account",
         &[DIRECTORY, "account = [{ name = 'anonymous' }]", SELF_SIGNED],
         &["tls.unclean-uploads = '10.0.0.0/8'"],
