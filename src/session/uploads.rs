@@ -97,7 +97,8 @@ impl Session {
         let key = key.unwrap_or("a key that a reload has taken back");
         log::info!(
             target: target::AUDIT,
-            "{peer}: The upload of {path} by {login} ended without close_notify after {bytes} bytes, as {key} allows"
+            "{peer}: The upload of {path} by {login} ended without close_notify after {bytes} bytes, \
+             as {key} allows"
         );
     }
 
