@@ -216,6 +216,13 @@ fn security(rng: &mut Rng) -> Secure {
         data_session: rng.pick(&policies),
         policy: SecurityPolicy {
             require: rng.pick(&[Nothing, Nothing, Nothing, Login, Control, Data]),
+            unclean_uploads: if rng.aside().one_in(3) {
+                ["0.0.0.0/0", "::/0"]
+                    .map(|all| all.parse().expect("a network"))
+                    .into()
+            } else {
+                Vec::new()
+            },
             allow_clear: rng.one_in(2),
             ..SecurityPolicy::default()
         },

@@ -67,6 +67,8 @@ pub(crate) struct Haul {
     pub(crate) end: Option<End>,
     /// With what it is to be secured.
     pub(super) keys: Option<Keys>,
+    /// Whether the server takes an end without an announcement for one, over TLS too.
+    pub(super) may_be_unclean: bool,
     /// How it will be is agreed on.
     pub(super) is_arranged: bool,
     pub(super) secret: Option<Box<Secret>>,
@@ -95,6 +97,7 @@ impl Haul {
             port: None,
             end: None,
             keys: None,
+            may_be_unclean: false,
             is_arranged: false,
             secret: None,
             foul: None,
@@ -253,7 +256,7 @@ impl Haul {
         self.disturbed = true;
         self.end = Some(End::Broken);
         self.note_the_end(world);
-        let may_be_whole = self.is_upload() && !self.is_private();
+        let may_be_whole = self.is_upload() && !self.must_announce();
         if matches!(self.manner, Manner::Resets(_)) || may_be_whole {
             world.reset_by_client(id);
         } else {

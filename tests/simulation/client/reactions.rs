@@ -63,7 +63,10 @@ impl Guest {
                     && matches!(kind, Kind::Passive | Kind::Port)
                 {
                     let keys = self.cover.keys.clone();
-                    haul.arranged(keys.filter(|_| self.cover.is_private));
+                    let secure = self.place.secure.as_ref();
+                    let may_be_unclean =
+                        secure.is_some_and(|secure| !secure.policy.unclean_uploads.is_empty());
+                    haul.arranged(keys.filter(|_| self.cover.is_private), may_be_unclean);
                 }
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
