@@ -230,7 +230,11 @@ impl Haul {
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
         // The server's may have been cut before the client has seen it.
         let cut = self.wire.is_none_or(|id| world.is_cut(id));
-        !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
+        let is_proper = match self.manner {
+            Manner::Truncates => !self.must_announce(),
+            manner => manner == Manner::Prompt,
+        };
+        !self.disturbed && !cut && is_proper
     }
 
     /// How many bytes may be moved in this step, by the client's manner.

@@ -21,6 +21,14 @@ impl Haul {
         if keys.is_none() && is_of_tls {
             self.manner = Manner::Prompt;
         }
+        // Half of those that could announce their end do not, where they need not.
+        if keys.is_some()
+            && may_be_unclean
+            && self.manner == Manner::Prompt
+            && matches!(&self.goods, Goods::Send { wire, .. } if wire.len() % 2 == 1)
+        {
+            self.manner = Manner::Truncates;
+        }
         self.keys = keys;
         self.may_be_unclean = may_be_unclean;
         self.is_arranged = true;
