@@ -10,6 +10,7 @@ use crate::auth::Permissions;
 use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
+use crate::protocol::visible::{Quoted, QuotedName};
 use crate::storage::Placement;
 use crate::transfer::Direction;
 
@@ -92,13 +93,16 @@ impl Session {
         let Some((_, path)) = purpose.file() else {
             return;
         };
-        let (peer, login, bytes) = (self.peer, &self.login, phase.moved());
+        let (peer, bytes) = (self.peer, phase.moved());
+        let account = QuotedName(self.login.name());
+        let path = path.to_bytes();
         let key = self.allows_unclean_end(cx.settings);
         let key = key.unwrap_or("a key that a reload has taken back");
+        // The path, which may be long, is last: where the line is cut, it loses nothing else.
         log::info!(
             target: target::AUDIT,
-            "{peer}: The upload of {path} by {login} ended without close_notify after {bytes} bytes, \
-             as {key} allows"
+            "{peer}: {account} ended an upload without close_notify, as {key} allows ({bytes} bytes) {}",
+            Quoted(&path)
         );
     }
 

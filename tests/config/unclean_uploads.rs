@@ -76,8 +76,8 @@ fn unclean_upload_of_a_network_is_whole_and_logged_each_time() {
             control.expect(226);
             for path in ["/f", "/d", "/e"] {
                 let logged = server.wait_for_log(&format!(
-                    "{}: The upload of {path} by anonymous ended without close_notify after {} bytes, \
-                     as tls.unclean-uploads allows",
+                    "{}: \"anonymous\" ended an upload without close_notify, as tls.unclean-uploads \
+                     allows ({} bytes) \"{path}\"",
                     control.local(),
                     bytes.len()
                 ));
@@ -108,13 +108,13 @@ fn unclean_upload_of_an_account_is_whole_and_of_others_is_cut() {
         control.expect(226);
         assert_eq!(content(&world), b"new");
         let used = format!(
-            "{}: The upload of /f by ann ended without close_notify after 3 bytes, as \
-             account.unclean-uploads allows",
+            "{}: \"ann\" ended an upload without close_notify, as account.unclean-uploads allows \
+             (3 bytes) \"/f\"",
             control.local()
         );
         server.wait_for_log(&used);
     }
-    assert!(!server.log().contains("by anonymous ended without"));
+    assert!(!server.log().contains("\"anonymous\" ended an upload"));
 }
 
 #[test]
