@@ -36,7 +36,7 @@ pub use origins::Origins;
 pub const DEFAULT_PORT: u16 = 21000;
 
 /// Ports below it are for those who have the right to them.
-const FIRST_FREE_PORT: u16 = 1024;
+pub(crate) const FIRST_FREE_PORT: u16 = 1024;
 
 /// What a server is told.
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
@@ -52,6 +52,10 @@ pub struct Config {
     pub greeting: Option<String>,
     /// Who may log in. Only used where a directory is served.
     pub accounts: Accounts,
+    /// Whether data connections to clients (PORT, EPRT) come from the port before the one that the
+    /// control connection has come to, as RFC 959 §3.3 has it, where that is free. For a port below 1024
+    /// the process needs the right to it: see [`dials_from_low_ports`](crate::Server::dials_from_low_ports).
+    pub active_from_default_port: bool,
     /// Ports of passive listeners; `None`: whatever the system gives.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// What PASV tells clients instead of the address that they have connected to: that of a router
@@ -78,9 +82,6 @@ pub struct Config {
     /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
     /// `charset` only there is one.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's: transfers from server
-    /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
-    pub allow_fxp: bool,
     /// Whether COMB is served, which puts files together and removes the parts.
     pub allow_combine: bool,
     /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
@@ -248,6 +249,7 @@ impl Default for Config {
             root: None,
             greeting: None,
             accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
+            active_from_default_port: false,
             passive_ports: None,
             passive_address: None,
             passive_addresses: Vec::new(),
@@ -256,7 +258,6 @@ impl Default for Config {
             zone: Zone::UTC,
             time_fractions: false,
             charset: None,
-            allow_fxp: false,
             allow_combine: false,
             tls: None,
             durability: Durability::default(),

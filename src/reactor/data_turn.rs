@@ -43,7 +43,7 @@ impl Connection {
     pub(super) fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
-        let client = (!services.settings.allow_fxp).then_some(peer.ip());
+        let client = (!self.session.allows_fxp()).then_some(peer.ip());
         let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
             let Link::Listening(listener, _, incoming) = &mut data.link else {
@@ -140,7 +140,10 @@ impl Connection {
         match (link, motion) {
             (Link::Open(channel), Motion::Begun(source)) => {
                 match self.protected(channel, source.is_inbound(), services) {
-                    Ok(channel) => {
+                    Ok(mut channel) => {
+                        if source.is_inbound() && self.allows_unclean_end(services) {
+                            channel.allow_unclean_end();
+                        }
                         let transfer = Box::new(Transfer::new(channel, source));
                         let interest = transfer.first_interest();
                         self.tell_of(&transfer, services);
@@ -237,6 +240,8 @@ impl Connection {
             }
             Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
             Verdict::Received => {
+                self.hear_upload_end(&transfer, services);
+                let data = self.data();
                 data.motion = Motion::Received(transfer);
                 // Where the order of the ends is not known, look once more whether the control
                 // connection still stands: its end may not have been reported yet.

@@ -4,20 +4,14 @@
 //! What can be answered without waiting is answered here and now: a path that the kernel has
 //! in its cache costs no hand-over to a worker.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-
-use log::Level;
 
 use super::connection::{Connection, Switch};
 use super::data::{Link, Motion};
-use super::key::Source as Socket;
-use super::latch::Latch;
 use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
-use crate::net::Stream as _;
-use crate::session::{Ending, Order, Repeated, Report, Session};
+use crate::session::{Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Transfer, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -225,27 +219,6 @@ impl Connection {
         self.watch_ends(services);
     }
 
-    fn dial(&mut self, address: SocketAddr, services: &mut Services) {
-        let token = Socket::Data(self.key()).to_token();
-        let connecting = self.stream.local_address().and_then(|here| {
-            let from = source_towards(here.ip(), address.ip());
-            services.network.connect(from, address, token)
-        });
-        match connecting {
-            Ok(stream) => {
-                let data = self.data();
-                data.link = Link::Connecting(stream);
-                data.ready = Latch::default();
-            }
-            Err(error) => {
-                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
-                self.session
-                    .log_once(Repeated::NoDataConnection, Level::Info, text);
-                self.fail_to_connect(services);
-            }
-        }
-    }
-
     /// What the job held is gone with it; so is what it was for.
     fn job_panicked(&mut self, services: &mut Services) {
         log::error!("{}: A job panicked; this is a bug", self.peer);
@@ -255,16 +228,6 @@ impl Connection {
             Motion::Opening => self.opened(Err(Error::Device), services),
             _ => self.finish(Ending::Failed(Error::Device), 0, None, services),
         }
-    }
-}
-
-/// From where to connect to a client: from the address that it knows. A client behind a proxy may
-/// have come to one of the other family, and then the system knows better.
-const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
-    match (here, client) {
-        (IpAddr::V6(_), IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        (IpAddr::V4(_), IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        (here, _) => here,
     }
 }
 

@@ -10,6 +10,7 @@
 //! its connection by a key with a generation. The reactor alone knows all the other layers.
 
 mod accept;
+mod active;
 mod admission;
 mod change;
 mod close_reason;

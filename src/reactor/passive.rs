@@ -19,7 +19,8 @@ use super::connection::Connection;
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::services::Services;
-use crate::net::{Stream as _, is_of_a_host};
+use crate::net::Stream as _;
+use crate::protocol::one_host::is_of_one_host;
 use crate::session::{Deadline, NoListener, Repeated, Report};
 
 impl Connection {
@@ -51,7 +52,8 @@ impl Connection {
         services: &mut Services,
     ) -> io::Result<SocketAddr> {
         let known = told.unwrap_or_else(|| here.ip());
-        if is_nowhere(known) {
+        // A proxy may have told it, or an inherited socket.
+        if !is_of_one_host(known) {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
@@ -110,15 +112,7 @@ impl Connection {
         let set = services.passive_addresses.of(self.peer.ip(), services.now);
         let in_front = self.destination.map(|address| address.ip());
         set.map(IpAddr::V4)
-            .or_else(|| in_front.filter(|address| address.is_ipv4() && !is_nowhere(*address)))
-    }
-}
-
-/// Whether no client can connect to an address: a proxy may have told it, or an inherited socket.
-const fn is_nowhere(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !is_of_a_host(address),
-        IpAddr::V6(address) => address.is_unspecified() || address.is_multicast(),
+            .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
     }
 }
 

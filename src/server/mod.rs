@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::capacity;
-use crate::config::Config;
+use crate::config::{Config, FIRST_FREE_PORT};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
@@ -268,6 +268,14 @@ impl Server {
     /// The addresses where TLS begins at once.
     pub fn secure_addresses(&self) -> &[SocketAddr] {
         &self.secure_addresses
+    }
+
+    /// Whether data connections to clients will come from ports below 1024, for which the process has to
+    /// keep [the right](crate::sandbox::Plan::low_ports).
+    pub fn dials_from_low_ports(&self) -> bool {
+        let mut listened = self.addresses.iter().chain(&self.secure_addresses);
+        self.config.active_from_default_port
+            && listened.any(|address| (2..=FIRST_FREE_PORT).contains(&address.port()))
     }
 
     /// What stops it.

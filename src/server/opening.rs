@@ -135,9 +135,9 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
             Precision::Seconds
         },
         charset: config.charset,
-        allow_fxp: config.allow_fxp,
+        active_from_default_port: config.active_from_default_port,
         allow_combine: config.allow_combine,
-        security: config.tls.as_ref().map(|tls| tls.policy),
+        security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),
     }

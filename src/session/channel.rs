@@ -1,10 +1,11 @@
 //! PORT, PASV, EPRT, EPSV, REST: over which connection the next transfer will go, and from where
 //! in the file. RFC 959 §3.2 and §4.1.2, RFC 2428, RFC 3659 §5.
 //!
-//! The address that a client names is only ever its own: connecting elsewhere for it would
-//! make the server a tool against others (RFC 2577 §3).
+//! The address that a client names is its own: connecting elsewhere for it would make the server a
+//! tool against others (RFC 2577 §3). Only an account that may have transfers between servers (FXP)
+//! names others, and even then no service's port and no address of this host or its links.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::files::Question;
 use super::{Context, NoListener, Order, Progress, Repeated, Session};
@@ -13,6 +14,7 @@ use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
+use crate::protocol::one_host::{is_in_scope, is_of_one_host};
 use crate::protocol::reply::Reply;
 use crate::transfer::Representation;
 
@@ -186,16 +188,27 @@ impl Session {
         if self.is_extended_only(cx) {
             return;
         }
-        if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
+        if !self.may_dial(address) {
             let text = format_args!("{}: Refused to connect to {address}", self.peer);
             self.log
                 .once(Repeated::AddressRefused, log::Level::Warn, text);
-            let text = "Only to the client's own address, and to a port above 1023.";
+            let text = if self.login.allows_fxp() {
+                "Only to an address of one host, and to a port above 1023."
+            } else {
+                "Only to the client's own address, and to a port above 1023."
+            };
             return cx.reply(&Reply::fixed(501, text));
         }
         self.channel.arranged = Arranged::Active;
         cx.order(Order::Dial(on_the_link_of(self.peer, address)));
         cx.reply(&Reply::ok());
+    }
+
+    /// Against the bounce attack (RFC 2577 §3); of FXP it leaves what other hosts can be meant by.
+    fn may_dial(&self, address: SocketAddr) -> bool {
+        let (ip, client) = (address.ip(), self.peer.ip());
+        let is_allowed = ip == client || self.login.allows_fxp() && is_in_scope(ip, client);
+        is_allowed && is_of_one_host(ip) && address.port() >= 1024
     }
 
     fn is_extended_only(&self, cx: &mut Context<'_>) -> bool {
@@ -204,11 +217,6 @@ impl Session {
         }
         self.channel.extended_only
     }
-}
-
-/// Against the bounce attack (RFC 2577 §3).
-fn may_dial(address: SocketAddr, peer: IpAddr) -> bool {
-    address.ip().to_canonical() == peer && address.port() >= 1024
 }
 
 /// A link-local address means nothing without its link, which EPRT cannot say: it is the one over

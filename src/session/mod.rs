@@ -250,6 +250,7 @@ impl Session {
             Report::Connected => self.connected(cx),
             Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
+            Report::EndedUnclean => self.ended_unclean(cx),
             Report::Ended {
                 ending,
                 bytes,
@@ -301,6 +302,11 @@ impl Session {
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
+    }
+
+    /// Whether data connections may be to other hosts than the client's.
+    pub fn allows_fxp(&self) -> bool {
+        self.login.allows_fxp()
     }
 
     /// Logs something that the client can repeat at will: the first time in this session.

@@ -102,6 +102,8 @@ pub enum Report {
     Marked(Mark),
     /// So many bytes have gone over the data connection so far.
     Moved(u64),
+    /// An upload over TLS has all that came, and its data connection has ended without `close_notify`.
+    EndedUnclean,
     /// The transfer is over, and everything that it held is closed.
     Ended {
         /// How.

@@ -6,11 +6,11 @@
 use std::str::FromStr;
 
 use super::{Context, Order, Progress, Session, Settings};
-use crate::auth::is_anonymous;
+use crate::auth::{Cidr, is_anonymous};
 use crate::protocol::reply::Reply;
 
 /// What TLS is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecurityPolicy {
     /// Without TLS, what is refused.
     pub require: TlsRequired,
@@ -18,6 +18,9 @@ pub struct SecurityPolicy {
     pub allow_clear: bool,
     /// Whether a verified certificate that names an account is enough to log in to it.
     pub certificate_login: bool,
+    /// Networks of clients whose uploads may end without `close_notify`: whoever can cut their data
+    /// connections can shorten what they send, and it counts as whole.
+    pub unclean_uploads: Vec<Cidr>,
 }
 
 /// What TLS is needed for; each needs it for more than the one before.
@@ -106,6 +109,7 @@ impl Protection {
     pub(super) fn vouches_for(&self, name: &[u8], settings: &Settings) -> bool {
         let is_enough = settings
             .security
+            .as_ref()
             .is_some_and(|policy| policy.certificate_login);
         let named = match &self.control {
             Control::Secured(named) => named.as_deref(),
@@ -191,6 +195,7 @@ impl Session {
         let is_allowed = cx
             .settings
             .security
+            .as_ref()
             .is_some_and(|policy| policy.allow_clear);
         if !is_allowed || !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
@@ -271,6 +276,6 @@ impl Session {
 }
 
 fn requires(cx: &Context<'_>, what: TlsRequired) -> bool {
-    let policy = cx.settings.security;
+    let policy = cx.settings.security.as_ref();
     policy.is_some_and(|policy| policy.require >= what)
 }

@@ -59,6 +59,8 @@ pub enum Repeated {
     NoPassivePort,
     /// A data connection could not be made.
     NoDataConnection,
+    /// A data connection to the client comes from another port than the default data port.
+    OtherDataPort,
     /// An upload is written in place that was to replace a file.
     WrittenInPlace,
     /// Something came over a data connection whose command was refused.
@@ -66,13 +68,14 @@ pub enum Repeated {
 }
 
 impl Repeated {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
         Self::PassiveUnused,
         Self::NoPassivePort,
         Self::NoDataConnection,
+        Self::OtherDataPort,
         Self::WrittenInPlace,
         Self::RefusedData,
     ];
@@ -83,6 +86,7 @@ impl Repeated {
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
+            | Self::OtherDataPort
             | Self::WrittenInPlace
             | Self::RefusedData => SESSION,
         }
@@ -97,6 +101,7 @@ impl Repeated {
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
+            Self::OtherDataPort => "data connections from another port",
             Self::WrittenInPlace => "uploads written in place",
             Self::RefusedData => "data of refused commands",
         }

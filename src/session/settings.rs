@@ -34,8 +34,8 @@ pub struct Settings {
     pub time_precision: Precision,
     /// What clients get names in that have not said that they read UTF-8.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's (FXP).
-    pub allow_fxp: bool,
+    /// Whether data connections to clients come from the port before that of the control connection.
+    pub active_from_default_port: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
     /// What TLS is for; `None`: there is none.
@@ -55,7 +55,7 @@ impl Default for Settings {
             zone: Zone::UTC,
             time_precision: Precision::default(),
             charset: None,
-            allow_fxp: false,
+            active_from_default_port: false,
             allow_combine: false,
             security: None,
             umask: Umask::USUAL,

@@ -30,7 +30,7 @@ pub(super) enum Purpose {
 
 impl Purpose {
     /// The file that it is for, and the command; listings are of none.
-    const fn file(&self) -> Option<(Verb, &VirtualPath)> {
+    pub(super) const fn file(&self) -> Option<(Verb, &VirtualPath)> {
         Some(match self {
             Self::Retrieve(path) => (Verb::Retrieve, path),
             Self::Store(path) => (Verb::Store, path),
@@ -312,7 +312,7 @@ impl Session {
 }
 
 impl Phase {
-    const fn moved(&self) -> u64 {
+    pub(super) const fn moved(&self) -> u64 {
         match self {
             Self::Connecting => 0,
             Self::Moving(bytes, _) | Self::Cutting(bytes, _) => *bytes,

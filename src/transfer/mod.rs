@@ -218,6 +218,11 @@ impl Transfer {
         self.stream.take_remark()
     }
 
+    /// Whether its data connection has ended without `close_notify`, where it may.
+    pub fn has_unclean_end(&self) -> bool {
+        self.stream.has_unclean_end()
+    }
+
     /// Bytes that went over the data connection so far.
     pub const fn moved(&self) -> u64 {
         self.moved

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{Control, Server, connect_from, until};
+use crate::support::{Control, Server, connect_from, epsv_port, host_port, until};
 use crate::world::{World, text};
 
 /// An account that is called ann, with its password in a file.
@@ -110,6 +110,37 @@ fn they_may_do_what_their_permissions_say() {
         drop(control.passive());
         control.command("RETR f", take);
     }
+}
+
+/// `account.allow-fxp`
+#[test]
+fn data_goes_to_other_hosts_for_accounts_that_may() {
+    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+    let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
+    let world = World::new();
+    let server = with_ann(
+        &world,
+        "allow-fxp = true\n[[account]]\nname = \"anonymous\"",
+    );
+    let mut control = ann(&server);
+    control.command(&port, 200);
+    control.command("REIN", 220);
+    control.log_in("anonymous", "x");
+    control.command(&port, 501);
+    // A passive port takes a connection from elsewhere for the same account alone.
+    let from_elsewhere = |control: &mut Control| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, epsv_port(control)));
+        let mut stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
+        control.send("NLST");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).map(|_| read)
+    };
+    assert_ne!(from_elsewhere(&mut control).ok(), Some(b"f\r\n".to_vec()));
+    server.wait_for_log("Turned 127.0.0.3 away from the passive port");
+    assert_eq!(from_elsewhere(&mut ann(&server)).unwrap(), b"f\r\n");
 }
 
 /// `account.enabled`

@@ -28,13 +28,15 @@ mod storage;
 mod timings;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod unclean_uploads;
 mod usage;
 mod world;
 
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 7] = [
+const EFFECTS: [&str; 8] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
@@ -42,6 +44,7 @@ const EFFECTS: [&str; 7] = [
     include_str!("storage.rs"),
     include_str!("timings.rs"),
     include_str!("tls.rs"),
+    include_str!("unclean_uploads.rs"),
 ];
 
 /// The keys of the example, with their tables: those behind a `#` without a blank too.

@@ -76,6 +76,8 @@ pub(crate) struct Haul {
     pub(crate) end: Option<End>,
     /// With what it is to be secured.
     pub(super) keys: Option<Keys>,
+    /// Whether the server takes an end without an announcement for one, over TLS too.
+    pub(super) may_be_unclean: bool,
     /// How it will be is agreed on.
     pub(super) is_arranged: bool,
     pub(super) secret: Option<Box<Secret>>,
@@ -105,6 +107,7 @@ impl Haul {
             port: None,
             end: None,
             keys: None,
+            may_be_unclean: false,
             is_arranged: false,
             secret: None,
             foul: None,
@@ -258,7 +261,11 @@ impl Haul {
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
         // The server's may have been cut before the client has seen it.
         let cut = self.wire.is_none_or(|id| world.is_cut(id));
-        !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
+        let is_proper = match self.manner {
+            Manner::Truncates => !self.must_announce(),
+            manner => manner == Manner::Prompt,
+        };
+        !self.disturbed && !cut && is_proper
     }
 
     /// How many bytes may be moved in this step, by the client's manner.
@@ -284,7 +291,7 @@ impl Haul {
         self.disturbed = true;
         self.end = Some(End::Broken);
         self.note_the_end(world);
-        let may_be_whole = self.is_upload() && !self.is_private();
+        let may_be_whole = self.is_upload() && !self.must_announce();
         if matches!(self.manner, Manner::Resets(_)) || may_be_whole {
             world.reset_by_client(id);
         } else {

@@ -63,7 +63,10 @@ impl Guest {
                     && matches!(kind, Kind::Passive | Kind::Port)
                 {
                     let keys = self.cover.keys.clone();
-                    haul.arranged(keys.filter(|_| self.cover.is_private));
+                    let secure = self.place.secure.as_ref();
+                    let may_be_unclean =
+                        secure.is_some_and(|secure| !secure.policy.unclean_uploads.is_empty());
+                    haul.arranged(keys.filter(|_| self.cover.is_private), may_be_unclean);
                 }
                 if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
                     self.is_not_arranged(world);
@@ -193,7 +196,7 @@ impl Guest {
                 self.number
             ));
         }
-        let secure = self.place.secure.map(|secure| secure.data_session);
+        let secure = self.place.secure.as_ref().map(|secure| secure.data_session);
         let is_excused = !is_calm || !is_left_alone || !haul.is_undisturbed(world);
         if let Some(fault) = haul.fault_of_security(code, secure, is_excused) {
             world.violate(format!("client {}: {fault}", self.number));
