@@ -284,9 +284,30 @@ pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 /// in processor time and with it in turns at the disk. Nobody waits for it.
 pub const SWEEPER_NICENESS: i32 = 19;
 
-/// How often the files that a quota is for are counted in a row, where others change them meanwhile:
-/// after that the count is taken as it is, lest those with a quota wait for ever.
+/// How often the files that a quota is for are counted in a row at first, where what changes meanwhile
+/// hides something each time: after that the count is taken as it is, lest uploads wait for ever.
 pub const COUNTS_OF_A_TREE: u32 = 3;
+
+/// How often what quotas are for is counted again: on the same day, and without keeping a disk from
+/// sleeping.
+pub const RECOUNT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How often a command asks whether the files that a quota is for have been counted.
+pub const COUNT_ASKED: Duration = Duration::from_millis(50);
+
+/// Names that a count looks at in one step; between two steps it may pause.
+pub const COUNT_ENTRIES: u64 = 64;
+
+/// The pause between two steps of a count that nobody waits for: a tree of a million files takes half
+/// an hour, and the disk has most of its time for others.
+pub const COUNT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long after a count a quota's refusal stands: a client that tries again and again has not all
+/// files counted each time.
+pub const COUNT_REST: Duration = Duration::from_secs(1);
+
+/// And for each step that the count took: for a million files, a quarter of a minute.
+pub const COUNT_REST_FOR_STEP: Duration = Duration::from_millis(1);
 
 /// Names that are looked at before it is asked whether the server still runs.
 pub const SWEEP_ENTRIES: usize = 256;

@@ -2,16 +2,19 @@
 //!
 //! What is about to be written is charged before ([`Share`]), and what comes of it when names change
 //! ([`Names`]); for what, the [`ledger`](super::ledger) knows. What others do to the same files, behind
-//! the server's back, is seen at the next start: a reload goes on with what is counted.
+//! the server's back, is seen when they are counted again, which the [`counter`](super::counter) does.
+//! Uploads and removals go on meanwhile: of the [`tally`](super::tally) a count takes what did not
+//! change beside it, and the rest stays as it was kept up.
 //!
 //! There are two locks. One is held while names change, so that what goes with them can be looked at
 //! before. The other is held for arithmetic only. On the loop neither is taken.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ledger::{Amount, Key, Ledger};
-use super::{Error, Kind, Metadata, Result, Storage, VirtualPath};
-use crate::limits::COUNTS_OF_A_TREE;
+use super::ledger::{Key, Ledger};
+use super::tally::{Amount, Classes, Tally};
+use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
+use crate::limits::{COUNT_ENTRIES, COUNTS_OF_A_TREE};
 
 /// The most that may be in a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,80 +46,110 @@ struct Books {
 }
 
 /// ```text
-///   Unknown ──▶ Counting ──▶ Known
-///      ▲──failed──┘ ▲ │
-///             again │ ▼ names change
-///              Disturbed ──too often──▶ Known
+///   Unknown ──▶ First ──▶ Known ◀──▶ Again
+///      ▲──failed──┘
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Count {
     #[default]
     Unknown,
-    /// Somebody looks.
-    Counting,
-    /// Somebody looks, and may have missed a file, or seen it twice.
-    Disturbed,
+    /// A walk is under way, for those classes.
+    First { unknown: Classes, changed: Classes },
     /// And this is kept up.
     Known,
+    /// As `Known`, and a walk is under way.
+    Again { changed: Classes },
 }
 
 impl Usage {
     /// Whether nobody has counted, or does.
     pub fn is_unknown(&self) -> bool {
-        self.books().count == Count::Unknown
+        matches!(self.books().count, Count::Unknown)
     }
 
-    /// Looks at every file, unless somebody else has or does; until that is done, nothing is granted
-    /// to those with a limit. Takes as long as the tree is large, and some times that where those
-    /// without one change it meanwhile.
+    /// Counts what was not counted.
     pub fn count(&self, storage: &dyn Storage) -> Result<()> {
-        if !self.begin_count() {
+        if self.is_unknown() {
+            self.recount(storage, &mut || Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Looks at every file, unless somebody does; after each so many of them, and each directory, it
+    /// calls `pause`, whose error ends it. Until it has been done once nothing is granted to those with
+    /// a limit. Takes as long as the tree is large, and the first time some times that where it
+    /// changes meanwhile.
+    pub fn recount(
+        &self,
+        storage: &dyn Storage,
+        pause: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<()> {
+        if !self.begin_walk() {
             return Ok(());
         }
         for left in (0..COUNTS_OF_A_TREE).rev() {
-            if self.end_count(find(storage), left == 0)? {
+            if self.end_walk(find(storage, pause), left == 0)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn begin_count(&self) -> bool {
+    fn begin_walk(&self) -> bool {
         let _alone = lock(&self.names);
-        let count = &mut self.books().count;
-        let begins = *count == Count::Unknown;
-        if begins {
-            *count = Count::Counting;
-        }
-        begins
+        let books = &mut *self.books();
+        let changed = books.ledger.written_in_place();
+        books.count = match books.count {
+            Count::Unknown => Count::First {
+                unknown: Classes::ALL,
+                changed,
+            },
+            Count::Known => Count::Again { changed },
+            Count::First { .. } | Count::Again { .. } => return false,
+        };
+        true
     }
 
-    /// Whether that is what is there. As it may not be, if it is the last attempt.
-    fn end_count(&self, found: Result<Amount>, is_last: bool) -> Result<bool> {
+    /// Whether that was the last walk. The last of the first takes what it found, as it may not be.
+    fn end_walk(&self, walked: Result<Tally>, is_last: bool) -> Result<bool> {
         let _alone = lock(&self.names);
-        let mut books = self.books();
-        let is_sure = books.count == Count::Counting && !books.ledger.is_written_in_place();
-        books.count = match found {
-            Err(_) => Count::Unknown,
-            Ok(_) if !is_sure && !is_last => Count::Counting,
-            Ok(amount) => {
-                books.ledger.found(amount);
-                Count::Known
+        let books = &mut *self.books();
+        match (std::mem::take(&mut books.count), walked) {
+            (Count::First { .. } | Count::Unknown, Err(error)) => return Err(error),
+            (Count::Known | Count::Again { .. }, Err(error)) => {
+                books.count = Count::Known;
+                return Err(error);
             }
-        };
-        found.map(|_| books.count == Count::Known)
+            (Count::First { unknown, changed }, Ok(walked)) => {
+                let left = unknown.and(changed);
+                if left.is_empty() || is_last {
+                    books.ledger.found(&walked, changed.without(left));
+                    books.count = Count::Known;
+                } else {
+                    books.ledger.found(&walked, changed);
+                    books.count = Count::First {
+                        unknown: left,
+                        changed: books.ledger.written_in_place(),
+                    };
+                    return Ok(false);
+                }
+            }
+            (Count::Again { changed }, Ok(walked)) => {
+                books.ledger.found(&walked, changed);
+                books.count = Count::Known;
+            }
+            (count, Ok(_)) => books.count = count,
+        }
+        Ok(true)
     }
 
     /// How many bytes are left of a quota.
-    pub(super) fn left(&self, quota: Quota) -> u64 {
+    pub(super) fn left(&self, quota: Quota) -> Result<u64> {
         let books = self.books();
-        let used = match books.count {
-            Count::Known => books.ledger.charged().bytes,
-            Count::Unknown | Count::Counting | Count::Disturbed => 0,
-        };
-        quota
-            .bytes
-            .map_or(u64::MAX, |most| most.saturating_sub(used))
+        books.check_counted(quota)?;
+        let used = books.ledger.charged().bytes;
+        let left = quota.bytes.map(|most| most.saturating_sub(used));
+        Ok(left.unwrap_or(u64::MAX))
     }
 
     /// A new file, without a name, is to take the place of this.
@@ -132,21 +165,12 @@ impl Usage {
         Ok(self.share(key))
     }
 
-    /// Waits until nobody else changes names. As long as files are counted, who has a limit may not.
-    pub(super) fn names(self: &Arc<Self>, quota: Quota) -> Result<Names<'_>> {
-        let alone = lock(&self.names);
-        let count = &mut self.books().count;
-        match count {
-            Count::Unknown | Count::Known => {}
-            Count::Counting | Count::Disturbed if quota.is_limited() => {
-                return Err(Error::NotCounted);
-            }
-            Count::Counting | Count::Disturbed => *count = Count::Disturbed,
-        }
-        Ok(Names {
+    /// Waits until nobody else changes names.
+    pub(super) fn names(self: &Arc<Self>) -> Names<'_> {
+        Names {
             usage: self,
-            _alone: alone,
-        })
+            _alone: lock(&self.names),
+        }
     }
 
     fn share(self: &Arc<Self>, key: Key) -> Share {
@@ -161,10 +185,25 @@ impl Usage {
 
 impl Books {
     fn check_counted(&self, quota: Quota) -> Result<()> {
-        if quota.is_limited() && self.count != Count::Known {
-            return Err(Error::NotCounted);
+        match self.count {
+            Count::Unknown | Count::First { .. } if quota.is_limited() => Err(Error::NotCounted),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The classes that a walk is not to be believed in.
+    const fn changed(&mut self) -> Option<&mut Classes> {
+        match &mut self.count {
+            Count::First { changed, .. } | Count::Again { changed } => Some(changed),
+            Count::Unknown | Count::Known => None,
+        }
+    }
+
+    /// A walk may have seen this file, or not.
+    fn change(&mut self, metadata: &Metadata) {
+        if let Some(changed) = self.changed() {
+            changed.insert(metadata.unique);
+        }
     }
 }
 
@@ -181,8 +220,8 @@ impl Share {
     }
 
     /// Waits until nobody else changes names.
-    pub(super) fn names(&self, quota: Quota) -> Result<Names<'_>> {
-        self.usage.names(quota)
+    pub(super) fn names(&self) -> Names<'_> {
+        self.usage.names()
     }
 }
 
@@ -200,10 +239,32 @@ pub(super) struct Names<'u> {
 }
 
 impl Names<'_> {
+    /// Something gets another name, or none. A walk may see it twice, or not at all; and so what is
+    /// below it.
+    pub(super) fn moves(&self, entry: impl FnOnce() -> Result<Entry>) {
+        // Nobody begins a walk meanwhile.
+        if self.usage.books().changed().is_none() {
+            return;
+        }
+        let entry = entry().map(|entry| entry.metadata);
+        let mut books = self.usage.books();
+        match entry {
+            Ok(metadata) if metadata.kind == Kind::File => books.change(&metadata),
+            Ok(metadata) if metadata.kind != Kind::Directory => {}
+            Err(Error::NotFound) => {}
+            Ok(_) | Err(_) => {
+                if let Some(changed) = books.changed() {
+                    *changed = Classes::ALL;
+                }
+            }
+        }
+    }
+
     /// A file is opened to be written in place.
     pub(super) fn opened(&self, quota: Quota, metadata: &Metadata) -> Result<Share> {
         let mut books = self.usage.books();
         books.check_counted(quota)?;
+        books.change(metadata);
         let key = books.ledger.opened(metadata);
         drop(books);
         Ok(self.usage.share(key))
@@ -221,12 +282,16 @@ impl Names<'_> {
 
     /// A new file has got its name.
     pub(super) fn placed(&self, share: &Share, metadata: &Metadata) {
-        self.usage.books().ledger.placed(share.key, metadata);
+        let mut books = self.usage.books();
+        books.change(metadata);
+        books.ledger.placed(share.key, metadata);
     }
 
     /// What was like this has lost its name.
     pub(super) fn gone(&self, metadata: &Metadata) {
-        self.usage.books().ledger.gone(metadata);
+        let mut books = self.usage.books();
+        books.change(metadata);
+        books.ledger.gone(metadata);
     }
 
     /// What an open file really is, before it is closed.
@@ -241,10 +306,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What is there.
-fn find(storage: &dyn Storage) -> Result<Amount> {
-    let mut amount = Amount::default();
+fn find(storage: &dyn Storage, pause: &mut dyn FnMut() -> Result<()>) -> Result<Tally> {
+    let mut tally = Tally::default();
     let mut pending = vec![VirtualPath::root()];
+    let mut seen = 0;
     while let Some(path) = pending.pop() {
+        pause()?;
         let mut directory = match storage.list(&path) {
             Ok(directory) => directory,
             // Gone meanwhile, or closed to us: then nobody writes there for us either.
@@ -252,8 +319,12 @@ fn find(storage: &dyn Storage) -> Result<Amount> {
             Err(error) => return Err(error),
         };
         while let Some(entry) = directory.next_entry()? {
+            seen += 1;
+            if seen % COUNT_ENTRIES == 0 {
+                pause()?;
+            }
             match entry.metadata.kind {
-                Kind::File => amount = amount.plus(Amount::of(&entry.metadata)),
+                Kind::File => tally.add(entry.metadata.unique, Amount::of(&entry.metadata)),
                 Kind::Directory => {
                     // Not by the name alone: it may begin with anything but a slash.
                     let name = [b"./", entry.name.as_slice()].concat();
@@ -263,5 +334,5 @@ fn find(storage: &dyn Storage) -> Result<Amount> {
             }
         }
     }
-    Ok(amount)
+    Ok(tally)
 }
