@@ -62,6 +62,13 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 /// plain one: what comes of them is at most three times as much, and stays in the cache.
 pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 
+/// Bytes of a file that wait in memory until it is known whether there is room for them: of what is
+/// reckoned for converted bytes, of which an upload keeps only what is not converted yet.
+pub const HELD_BYTES: usize = 2 * CONVERTED_BYTES;
+
+/// Bytes that are read where there is less room than that; converted, they can be held.
+pub const UNSURE_BYTES: u64 = CONVERTED_BYTES as u64 / 2;
+
 /// From one restart marker of a RETR to the next: what a cut costs at the most.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
 
@@ -302,12 +309,12 @@ pub const COUNT_ENTRIES: u64 = 64;
 /// an hour, and the disk has most of its time for others.
 pub const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long after a count a quota's refusal stands: a client that tries again and again has not all
-/// files counted each time.
+/// How long after a count a quota's refusal stands, at least: a client that tries again and again has
+/// not all files counted each time.
 pub const COUNT_REST: Duration = Duration::from_secs(1);
 
-/// And for each step that the count took: for a million files, a quarter of a minute.
-pub const COUNT_REST_FOR_STEP: Duration = Duration::from_millis(1);
+/// So many steps of a count make that twice as long: a quarter of a minute for a million files.
+pub const COUNT_REST_STEPS: u32 = 1000;
 
 /// Names that are looked at before it is asked whether the server still runs.
 pub const SWEEP_ENTRIES: usize = 256;

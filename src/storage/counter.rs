@@ -11,13 +11,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Error, Storage, Usage};
-use crate::limits::{COUNT_PAUSE, COUNT_REST, COUNT_REST_FOR_STEP, THREAD_STACK_BYTES};
+use crate::limits::{COUNT_PAUSE, COUNT_REST, COUNT_REST_STEPS, THREAD_STACK_BYTES};
 
 /// What counts a tree.
 pub struct Counter {
     usage: Arc<Usage>,
     tree: Arc<dyn Storage>,
-    /// After a count, besides what its length adds.
+    /// After a short count.
     rest: Duration,
     state: Mutex<State>,
     changed: Condvar,
@@ -58,7 +58,7 @@ impl Counter {
         }
     }
 
-    /// With another rest after a count.
+    /// With another rest after a count: longer than it takes those who wait for it to ask again.
     pub const fn with_rest(mut self, rest: Duration) -> Self {
         self.rest = rest;
         self
@@ -129,9 +129,9 @@ impl Counter {
                 // Nobody was refused: who is next shall have a count.
                 State::Counting(Speed::Slow) => return *state = State::Idle,
                 _ => {
+                    let rest = self.rest + self.rest / COUNT_REST_STEPS * steps;
                     *state = State::Resting;
-                    let rest = self.rest + COUNT_REST_FOR_STEP * steps;
-                    let mut state = self.wait_while(state, rest, State::Resting);
+                    state = self.wait_while(state, rest, State::Resting);
                     if *state == State::Resting {
                         return *state = State::Idle;
                     }

@@ -183,6 +183,18 @@ impl Ledger {
         Key(self.open.insert(in_place(metadata)))
     }
 
+    /// Up to where it may be written, with so many bytes for all.
+    pub(super) fn end(&self, key: Key, most: u64) -> u64 {
+        let left = most.saturating_sub(self.charged().bytes);
+        match self.open.get(key.0) {
+            Some(Open::Beside { size, instead }) => {
+                size.bytes.max(instead.bytes).saturating_add(left)
+            }
+            Some(open) => open.bytes().saturating_add(left),
+            None => 0,
+        }
+    }
+
     /// It may be written up to there. Refused wherever that is too much, even if it replaces more:
     /// what is on the disk meanwhile would have no bounds.
     pub(super) fn grow(&mut self, key: Key, quota: Quota, end: u64) -> Result<()> {

@@ -285,6 +285,10 @@ impl File for MeteredFile {
         self.inner.write_at(bytes, offset)
     }
 
+    fn room(&self, offset: u64) -> u64 {
+        self.share.room(self.limit.quota, offset)
+    }
+
     fn metadata(&self) -> Result<Metadata> {
         self.inner.metadata()
     }

@@ -227,6 +227,11 @@ pub trait File: Send {
     /// Writes all of `bytes`. Waits.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
 
+    /// How many bytes may be written from there, as far as is known without looking at the device.
+    fn room(&self, _offset: u64) -> u64 {
+        u64::MAX
+    }
+
     /// What is so of it now; one that has lost its name has no links. Waits.
     fn metadata(&self) -> Result<Metadata>;
 

@@ -214,6 +214,16 @@ pub(super) struct Share {
 }
 
 impl Share {
+    /// How many bytes it may be written from there.
+    pub(super) fn room(&self, quota: Quota, offset: u64) -> u64 {
+        let Some(most) = quota.bytes else {
+            return u64::MAX;
+        };
+        let books = self.usage.books();
+        let end = books.ledger.end(self.key, most);
+        end.saturating_sub(offset)
+    }
+
     /// It may be written up to there.
     pub(super) fn grow(&self, quota: Quota, end: u64) -> Result<()> {
         self.usage.books().ledger.grow(self.key, quota, end)

@@ -10,7 +10,7 @@ use std::io;
 
 use super::decoder::{Decoder, Progress};
 use super::{DataType, Failure, Interest, Mark, Representation, Scratch, Structure, Verdict};
-use crate::limits::CONVERTED_BYTES;
+use crate::limits::{CONVERTED_BYTES, HELD_BYTES, UNSURE_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
 use crate::storage::{CutUploads, Error, File, Result, Standing, Upload, VirtualPath, Wait};
@@ -119,7 +119,9 @@ impl Inbound {
         };
         let mut spent = 0;
         while spent < budget {
-            match stream.read(scratch.room(most as u64)) {
+            // Nor more than can be held back, where it may have to be.
+            let room = self.file.room(self.offset).max(UNSURE_BYTES);
+            match stream.read(scratch.room(room.min(most as u64))) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;
@@ -291,7 +293,7 @@ impl Inbound {
     ) -> std::result::Result<Progress, Verdict> {
         match append(self.file.as_ref(), &mut self.offset, bytes) {
             Ok(()) => Ok(progress),
-            Err(Error::NotCounted) if !self.waits => {
+            Err(Error::NotCounted) if !self.waits || bytes.len() > HELD_BYTES => {
                 Err(Verdict::Failed(Failure::Storage(Error::QuotaExceeded)))
             }
             Err(Error::NotCounted) => {
