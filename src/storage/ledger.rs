@@ -154,12 +154,19 @@ impl Ledger {
         self.sums.named = self.named.sum();
     }
 
-    /// The classes of what has a name and is being written.
-    pub(super) fn written_in_place(&self) -> Classes {
-        let mut classes = Classes::NONE;
+    /// What has a name and is being written, sorted.
+    pub(super) fn written_in_place(&self) -> Vec<Identity> {
         let named = self.open.iter().filter_map(|(_, open)| open.named());
-        named.for_each(|(identity, _)| classes.insert(identity));
-        classes
+        let mut written: Vec<_> = named.map(|(identity, _)| identity).collect();
+        written.sort_unstable();
+        written
+    }
+
+    /// What is charged for a file that has a name and is being written.
+    pub(super) fn amount_in_place(&self, identity: Identity) -> Option<Amount> {
+        let Key(key) = self.in_place(identity)?;
+        let (_, amount) = self.open.get(key)?.named()?;
+        Some(amount)
     }
 
     /// A new file, without a name, is to take the place of this.

@@ -75,6 +75,11 @@ impl Classes {
         Self(std::array::from_fn(|at| self.word(at) & other.word(at)))
     }
 
+    /// Those of one or the other.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.word(at) | other.word(at)))
+    }
+
     /// Those of this, but not of the other.
     pub(super) fn without(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.word(at) & !other.word(at)))

@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ledger::{Key, Ledger};
-use super::tally::{Amount, Classes, Tally};
+use super::tally::{Amount, Classes, Identity, Tally};
 use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
 use crate::limits::{COUNT_ENTRIES, COUNTS_OF_A_TREE};
 
@@ -54,11 +54,41 @@ enum Count {
     #[default]
     Unknown,
     /// A walk is under way, for those classes.
-    First { unknown: Classes, changed: Classes },
+    First(Walk, Classes),
     /// And this is kept up.
     Known,
     /// As `Known`, and a walk is under way.
-    Again { changed: Classes },
+    Again(Walk),
+}
+
+/// What a walk is not to be believed in.
+#[derive(Debug, Default)]
+struct Walk {
+    /// The classes of what changes beside it.
+    changed: Classes,
+    /// What was being written in place when it began, and is passed over: what is charged for it is known.
+    written: Vec<Identity>,
+}
+
+impl Walk {
+    fn begin(ledger: &Ledger) -> Self {
+        Self {
+            changed: Classes::NONE,
+            written: ledger.written_in_place(),
+        }
+    }
+
+    /// Adds to what was found what was passed over. The classes in which it is not exact.
+    fn end(self, found: &mut Found, ledger: &Ledger) -> Classes {
+        let mut changed = self.changed.or(found.unsure);
+        for identity in self.written {
+            match ledger.amount_in_place(identity) {
+                Some(amount) => found.tally.add(identity, amount),
+                None => changed.insert(identity),
+            }
+        }
+        changed
+    }
 }
 
 impl Usage {
@@ -84,63 +114,56 @@ impl Usage {
         storage: &dyn Storage,
         pause: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
-        if !self.begin_walk() {
-            return Ok(());
-        }
+        let mut written = self.begin_walk();
         for left in (0..COUNTS_OF_A_TREE).rev() {
-            if self.end_walk(find(storage, pause), left == 0)? {
+            let Some(passed_over) = written else {
                 break;
-            }
+            };
+            written = self.end_walk(find(storage, &passed_over, pause), left == 0)?;
         }
         Ok(())
     }
 
-    fn begin_walk(&self) -> bool {
+    /// What the walk passes over; `None` where there is one already.
+    fn begin_walk(&self) -> Option<Vec<Identity>> {
         let _alone = lock(&self.names);
         let books = &mut *self.books();
-        let changed = books.ledger.written_in_place();
+        let walk = Walk::begin(&books.ledger);
+        let written = walk.written.clone();
         books.count = match books.count {
-            Count::Unknown => Count::First {
-                unknown: Classes::ALL,
-                changed,
-            },
-            Count::Known => Count::Again { changed },
-            Count::First { .. } | Count::Again { .. } => return false,
+            Count::Unknown => Count::First(walk, Classes::ALL),
+            Count::Known => Count::Again(walk),
+            Count::First(..) | Count::Again(_) => return None,
         };
-        true
+        Some(written)
     }
 
-    /// Whether that was the last walk. The last of the first takes what it found, as it may not be.
-    fn end_walk(&self, walked: Result<Tally>, is_last: bool) -> Result<bool> {
+    /// What another walk passes over, where one is needed. The last of the first ones takes what it
+    /// found, as it may not be.
+    fn end_walk(&self, found: Result<Found>, is_last: bool) -> Result<Option<Vec<Identity>>> {
         let _alone = lock(&self.names);
         let books = &mut *self.books();
-        match (std::mem::take(&mut books.count), walked) {
-            (Count::First { .. } | Count::Unknown, Err(error)) => return Err(error),
-            (Count::Known | Count::Again { .. }, Err(error)) => {
+        let (walk, unknown) = match std::mem::take(&mut books.count) {
+            Count::First(walk, unknown) => (walk, unknown),
+            Count::Again(walk) => {
                 books.count = Count::Known;
-                return Err(error);
+                (walk, Classes::NONE)
             }
-            (Count::First { unknown, changed }, Ok(walked)) => {
-                let left = unknown.and(changed);
-                if left.is_empty() || is_last {
-                    books.ledger.found(&walked, changed.without(left));
-                    books.count = Count::Known;
-                } else {
-                    books.ledger.found(&walked, changed);
-                    books.count = Count::First {
-                        unknown: left,
-                        changed: books.ledger.written_in_place(),
-                    };
-                    return Ok(false);
-                }
-            }
-            (Count::Again { changed }, Ok(walked)) => {
-                books.ledger.found(&walked, changed);
-                books.count = Count::Known;
-            }
-            (count, Ok(_)) => books.count = count,
+            Count::Unknown | Count::Known => return Ok(None),
+        };
+        let mut found = found?;
+        let changed = walk.end(&mut found, &books.ledger);
+        let left = unknown.and(changed);
+        if left.is_empty() || is_last {
+            books.ledger.found(&found.tally, changed.without(left));
+            books.count = Count::Known;
+            return Ok(None);
         }
-        Ok(true)
+        books.ledger.found(&found.tally, changed);
+        let walk = Walk::begin(&books.ledger);
+        let written = walk.written.clone();
+        books.count = Count::First(walk, left);
+        Ok(Some(written))
     }
 
     /// How many bytes are left of a quota.
@@ -186,7 +209,7 @@ impl Usage {
 impl Books {
     fn check_counted(&self, quota: Quota) -> Result<()> {
         match self.count {
-            Count::Unknown | Count::First { .. } if quota.is_limited() => Err(Error::NotCounted),
+            Count::Unknown | Count::First(..) if quota.is_limited() => Err(Error::NotCounted),
             _ => Ok(()),
         }
     }
@@ -194,7 +217,7 @@ impl Books {
     /// The classes that a walk is not to be believed in.
     const fn changed(&mut self) -> Option<&mut Classes> {
         match &mut self.count {
-            Count::First { changed, .. } | Count::Again { changed } => Some(changed),
+            Count::First(walk, _) | Count::Again(walk) => Some(&mut walk.changed),
             Count::Unknown | Count::Known => None,
         }
     }
@@ -315,9 +338,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is there.
-fn find(storage: &dyn Storage, pause: &mut dyn FnMut() -> Result<()>) -> Result<Tally> {
-    let mut tally = Tally::default();
+/// What a walk has found.
+#[derive(Default)]
+struct Found {
+    tally: Tally,
+    /// The classes of what was passed over and has other names.
+    unsure: Classes,
+}
+
+/// What is there, but for what is to be passed over, which is sorted.
+fn find(
+    storage: &dyn Storage,
+    passed_over: &[Identity],
+    pause: &mut dyn FnMut() -> Result<()>,
+) -> Result<Found> {
+    let mut found = Found::default();
     let mut pending = vec![VirtualPath::root()];
     let mut seen = 0;
     while let Some(path) = pending.pop() {
@@ -328,21 +363,24 @@ fn find(storage: &dyn Storage, pause: &mut dyn FnMut() -> Result<()>) -> Result<
             Err(Error::NotFound | Error::NotDirectory | Error::Denied) => continue,
             Err(error) => return Err(error),
         };
-        while let Some(entry) = directory.next_entry()? {
+        while let Some(Entry { name, metadata, .. }) = directory.next_entry()? {
             seen += 1;
             if seen % COUNT_ENTRIES == 0 {
                 pause()?;
             }
-            match entry.metadata.kind {
-                Kind::File => tally.add(entry.metadata.unique, Amount::of(&entry.metadata)),
+            match metadata.kind {
+                Kind::File if passed_over.binary_search(&metadata.unique).is_err() => {
+                    found.tally.add(metadata.unique, Amount::of(&metadata));
+                }
+                Kind::File if metadata.links > 1 => found.unsure.insert(metadata.unique),
                 Kind::Directory => {
                     // Not by the name alone: it may begin with anything but a slash.
-                    let name = [b"./", entry.name.as_slice()].concat();
+                    let name = [b"./", name.as_slice()].concat();
                     pending.extend(path.join(&name));
                 }
-                Kind::Link | Kind::Other(_) => {}
+                Kind::File | Kind::Link | Kind::Other(_) => {}
             }
         }
     }
-    Ok(tally)
+    Ok(found)
 }
