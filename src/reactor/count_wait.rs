@@ -48,7 +48,7 @@ impl Connection {
     }
 
     /// An upload has come to where there is no room, which there may be when files have been counted.
-    pub(super) fn rest_for_count(&mut self, mut transfer: Box<Transfer>, services: &mut Services) {
+    pub(super) fn rest_for_count(&mut self, mut transfer: Box<Transfer>, services: &Services) {
         let until = self.count_time(services);
         if services.now < until {
             self.count_wait = Some(Box::new(CountWait::Asking(until)));

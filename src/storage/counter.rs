@@ -59,6 +59,7 @@ impl Counter {
     }
 
     /// With another rest after a count: longer than it takes those who wait for it to ask again.
+    #[must_use]
     pub const fn with_rest(mut self, rest: Duration) -> Self {
         self.rest = rest;
         self

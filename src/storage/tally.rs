@@ -6,7 +6,7 @@
 
 use super::{Kind, Metadata};
 
-/// Classes of inodes. A walk beside a hundred changes still has the sums of two thirds of them, and
+/// Classes of inodes, which a byte holds. A walk beside a hundred changes still has the sums of two thirds of them, and
 /// a tree's sums take four kilobytes.
 const CLASSES: usize = 256;
 
@@ -140,5 +140,7 @@ impl Tally {
 
 /// Inodes that follow each other are in different classes, and those of other devices mixed in.
 const fn class_of((device, inode): Identity) -> usize {
-    inode.wrapping_add(device.wrapping_mul(31)) as usize % CLASSES
+    let mixed = inode.wrapping_add(device.wrapping_mul(31));
+    let [class, ..] = mixed.to_le_bytes();
+    class as usize
 }

@@ -20,6 +20,7 @@ mod layers;
 mod limits;
 mod losses;
 mod paths;
+mod quotas;
 mod reloading;
 #[cfg(feature = "tls")]
 mod secure;
@@ -34,11 +35,12 @@ mod world;
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 7] = [
+const EFFECTS: [&str; 8] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
     include_str!("serving.rs"),
+    include_str!("quotas.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
     include_str!("tls.rs"),

@@ -14,7 +14,8 @@ use mioftpd::storage::{Counter, CutUploads, Disk, Metered, Quota, Usage};
 use crate::support::{Control, until};
 use crate::{Scene, beside_files};
 
-const QUOTA: u64 = 4 * CHUNK_BYTES as u64;
+/// Bytes of the quota.
+const QUOTA: usize = 4 * CHUNK_BYTES;
 
 /// Beside a server whose files nobody has counted, until the test does; uploads wait that long.
 fn uncounted(most: Duration, test: impl FnOnce(&Scene, &dyn Fn())) {
@@ -28,7 +29,7 @@ fn uncounted(most: Duration, test: impl FnOnce(&Scene, &dyn Fn())) {
         ..Settings::default()
     };
     let quota = Quota {
-        bytes: Some(QUOTA),
+        bytes: Some(QUOTA as u64),
         files: None,
     };
     beside_files(
@@ -164,7 +165,7 @@ fn who_waits_is_not_idle() {
 /// Beside a server whose quota is used up by a file, which the test may remove by hand.
 fn full(test: impl FnOnce(&Scene, &Path)) {
     let quota = Quota {
-        bytes: Some(QUOTA),
+        bytes: Some(QUOTA as u64),
         files: None,
     };
     let settings = Settings {
@@ -181,7 +182,7 @@ fn full(test: impl FnOnce(&Scene, &Path)) {
                     None,
                 )
                 .unwrap();
-            let room = QUOTA as usize - CHUNK_BYTES - 100;
+            let room = QUOTA - CHUNK_BYTES - 100;
             upload.file.write_at(&vec![b'f'; room], 0).unwrap();
             upload.file.commit().unwrap();
             let usage = Arc::new(Usage::default());
@@ -195,8 +196,8 @@ fn full(test: impl FnOnce(&Scene, &Path)) {
 
 #[test]
 fn an_upload_that_comes_to_the_quota_goes_on_where_others_have_made_room() {
-    let size = QUOTA as usize - 100;
-    let content: Vec<u8> = (0..size).map(|at| b'a' + (at % 23) as u8).collect();
+    let size = QUOTA - 100;
+    let content: Vec<u8> = (b'a'..=b'w').cycle().take(size).collect();
     let ways: &[(&[&str], &str)] = &[
         (&["TYPE I"], "STOR new"),
         (&["TYPE A"], "STOR new"),
@@ -236,7 +237,7 @@ fn an_upload_for_which_nobody_makes_room_is_refused_and_leaves_nothing() {
             let sent = std::thread::spawn(move || {
                 use std::io::Write as _;
                 // It is cut while it goes on.
-                let _ = data.stream().write_all(&vec![b'n'; QUOTA as usize]);
+                let _ = data.stream().write_all(&vec![b'n'; QUOTA]);
             });
             control.expect(552);
             sent.join().unwrap();
