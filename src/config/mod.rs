@@ -15,6 +15,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use log::LevelFilter;
 
@@ -100,6 +101,9 @@ pub struct Config {
     /// turned off only where several hosts write to one directory over a network whose file system
     /// keeps locks to each host (NFS with `local_lock`, CIFS with `nobrl`).
     pub remove_unfinished: bool,
+    /// How often what quotas are for is counted again, slowly, so that files are seen which others have
+    /// put there or removed. Zero: only at SIGHUP, and before a quota refuses something.
+    pub recount: Duration,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// Permission bits that new files do not get; `None` leaves the process's as they are. There
@@ -264,6 +268,7 @@ impl Default for Config {
             free_space_floor: 0,
             cut_uploads: CutUploads::default(),
             remove_unfinished: true,
+            recount: limits::RECOUNT,
             workers: 2,
             umask: None,
             run_as: None,

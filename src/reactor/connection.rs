@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::close_reason::CloseReason;
+use super::count_wait::CountWait;
 use super::data::DataChannel;
 use super::key::Key;
 use super::latch::Latch;
@@ -86,6 +87,8 @@ pub(super) struct Connection {
     pub(super) storage: Arc<dyn Storage>,
     /// The job that is awaited has this ticket; completions with another one are late.
     pub(super) ticket: u32,
+    /// Files are counted, and something waits for it.
+    pub(super) count_wait: Option<Box<CountWait>>,
     pub(super) queued: Queued,
     /// When the timers will ask for this connection.
     pub(super) armed: Option<Instant>,
@@ -115,6 +118,7 @@ impl Connection {
             tag: None,
             storage: Arc::clone(&services.storage),
             ticket: 0,
+            count_wait: None,
             queued: Queued::default(),
             armed: None,
         }

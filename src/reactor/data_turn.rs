@@ -200,8 +200,9 @@ impl Connection {
     }
 
     /// A transfer that has moved what it might may go on.
-    pub(super) fn resume(&mut self, services: &Services) {
+    pub(super) fn resume(&mut self, services: &mut Services) {
         self.let_clock_go_on(services);
+        self.ask_for_count(services);
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
@@ -238,6 +239,7 @@ impl Connection {
                 data.end.has_drained(moved, services.now);
                 data.motion = Motion::Here(transfer, interest);
             }
+            Verdict::NotCounted => self.rest_for_count(transfer, services),
             Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
             Verdict::Received => {
                 self.hear_upload_end(&transfer, services);
@@ -290,7 +292,7 @@ impl Connection {
 
     /// What follows takes the server's time: none of it is the client's fault, however slow the disk
     /// is. But where nobody is left to hear how it went, the clock is what ends it.
-    fn hold_clock(&mut self, services: &Services) -> Left {
+    pub(super) fn hold_clock(&mut self, services: &Services) -> Left {
         if self.phase == Phase::Open {
             self.deadlines.hold(services.now)
         } else {

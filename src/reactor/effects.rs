@@ -51,7 +51,15 @@ impl Connection {
         if completion.tag.ticket != self.ticket {
             return put_away(completion.outcome, services);
         }
-        match completion.outcome {
+        let outcome = match completion.outcome {
+            Outcome::NotCounted(work) => return self.wait_for_count(*work, services),
+            outcome => outcome,
+        };
+        if !matches!(outcome, Outcome::Sliced(_, Verdict::NotCounted)) {
+            self.count_wait = None;
+        }
+        match outcome {
+            Outcome::NotCounted(_) => {}
             Outcome::Verified(verified) => self.went_on(verified, services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
@@ -103,6 +111,7 @@ impl Connection {
         if self.data.is_some() {
             self.forget_ends(services);
         }
+        self.count_wait = None;
         let Some(mut data) = self.data.take() else {
             return;
         };
@@ -162,7 +171,7 @@ impl Connection {
         self.submit(Work::Errand(errand), services);
     }
 
-    fn open_file(&mut self, plan: Plan, services: &mut Services) {
+    pub(super) fn open_file(&mut self, plan: Plan, services: &mut Services) {
         if !self.claim_link(services) {
             return;
         }
@@ -182,7 +191,7 @@ impl Connection {
         }
     }
 
-    fn opened(
+    pub(super) fn opened(
         &mut self,
         opened: crate::storage::Result<(Source, Opened)>,
         services: &mut Services,

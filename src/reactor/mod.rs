@@ -17,6 +17,7 @@ mod close_reason;
 mod connection;
 mod connections;
 mod control;
+mod count_wait;
 mod data;
 mod data_turn;
 mod drain;

@@ -7,7 +7,6 @@
 use std::io;
 use std::sync::Arc;
 
-use super::homes::Count;
 use super::{Error, tls};
 use crate::auth::Accounts;
 use crate::config::{Config, TlsConfig};
@@ -25,7 +24,6 @@ use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
 pub(super) struct Later {
     pub(super) crew: Option<Crew>,
     pub(super) sweeps: Vec<Sweep>,
-    pub(super) counts: Vec<Count>,
     pub(super) observers: Observers,
 }
 
@@ -36,9 +34,6 @@ impl Later {
             crew.start()?;
         }
         self.observers.start()?;
-        for count in self.counts {
-            count.start()?;
-        }
         Ok(start_sweeper(self.sweeps))
     }
 }

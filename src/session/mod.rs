@@ -104,7 +104,8 @@ impl Context<'_> {
 ///             │ ├──deadline─ Slowed  ◀──too many commands before a login
 ///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
 ///             │ ├──550───── Opening  ◀──RETR STOR LIST …
-///             │ │              │ 150
+///             │ ├──450─── Counting ◀───┤
+///             │ │              │ 150   │
 ///             │ └──ended── Transferring
 ///             ├──AUTH, CCC──▶ Switching ──handshake──▶ Idle
 ///             └──QUIT, 421──▶ Closing
@@ -125,6 +126,8 @@ enum Progress {
     Asking(Question),
     /// The file side of a transfer is being opened.
     Opening(Purpose),
+    /// It will be, when the files that a quota is for have been counted.
+    Counting(Purpose),
     /// The 150 is said.
     Transferring(Purpose, Phase),
     /// The last reply is said.
@@ -240,6 +243,7 @@ impl Session {
             Report::Listening(address) => self.listening(address, cx),
             Report::Lost => self.lost(cx),
             Report::Operated(answer) => self.operated(answer, cx),
+            Report::NotCounted => self.not_counted(cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
             Report::Dropped => self.dropped(),
@@ -320,7 +324,7 @@ impl Session {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
             Progress::Verifying(_) | Progress::Penalised(_) | Progress::Slowed => "logging in",
-            Progress::Asking(_) | Progress::Opening(_) => "busy",
+            Progress::Asking(_) | Progress::Opening(_) | Progress::Counting(_) => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
         };

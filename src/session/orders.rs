@@ -82,6 +82,8 @@ pub enum Report {
     Lost,
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
+    /// Of [`Order::Operate`] and [`Order::Open`]: it is answered when files have been counted.
+    NotCounted,
     /// Of [`Order::Send`]: it goes on.
     Advanced,
     /// Of [`Order::Send`]: it is over.

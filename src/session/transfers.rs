@@ -68,7 +68,8 @@ impl Session {
         self.is_reading()
             || matches!(
                 self.progress,
-                Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+                Progress::Counting(_)
+                    | Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
             )
     }
 
@@ -76,6 +77,7 @@ impl Session {
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
         self.stop_reading(cx);
+        self.stop_counting(Ending::Aborted, cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
@@ -84,6 +86,7 @@ impl Session {
     /// The control connection has ended without a QUIT, at least in the client's direction. An upload
     /// that is in progress then cannot be known to be whole: a client that was killed ends both alike.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
+        self.stop_counting(Ending::Abandoned, cx);
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress
             && purpose
@@ -128,15 +131,38 @@ impl Session {
         if self.channel.arranged == Arranged::Nothing {
             cx.reply(&Reply::fixed(226, "Nothing is in progress any more."));
         } else {
-            self.channel.arranged = Arranged::Nothing;
-            cx.order(Order::HangUp);
+            self.hang_up(cx);
             cx.reply(&Reply::fixed(225, "No transfer was in progress."));
+        }
+    }
+
+    fn hang_up(&mut self, cx: &mut Context<'_>) {
+        self.channel.arranged = Arranged::Nothing;
+        cx.order(Order::HangUp);
+    }
+
+    /// A command waits for files to be counted; nobody is idle meanwhile.
+    pub(super) fn not_counted(&mut self, cx: &mut Context<'_>) {
+        self.restart_idle_clock(cx);
+        self.progress = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Opening(purpose) => Progress::Counting(purpose),
+            other => other,
+        };
+    }
+
+    /// A transfer that waits for that is given up.
+    fn stop_counting(&mut self, ending: Ending, cx: &mut Context<'_>) {
+        if matches!(self.progress, Progress::Counting(_)) {
+            self.progress = Progress::Idle;
+            self.hang_up(cx);
+            cx.reply(&ends(ending));
+            self.conclude(cx);
         }
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let mut purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Opening(purpose) => purpose,
+            Progress::Opening(purpose) | Progress::Counting(purpose) => purpose,
             other => return self.progress = other,
         };
         match opened {

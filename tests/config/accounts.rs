@@ -14,12 +14,12 @@ const ANN: &str =
     "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n";
 
 /// A server with ann, of whom more is said.
-fn with_ann(world: &World, more: &str) -> Server {
+pub(crate) fn with_ann(world: &World, more: &str) -> Server {
     fs::write(world.path("secret"), "a secret\nand a remark\n").unwrap();
     world.start(&format!("{ANN}{more}"))
 }
 
-fn ann(server: &Server) -> Control {
+pub(crate) fn ann(server: &Server) -> Control {
     let mut control = server.connect();
     control.log_in("ann", "a secret");
     control.command("TYPE I", 200);
@@ -256,20 +256,18 @@ fn downloads_are_no_faster() {
     control.expect(226);
 }
 
-/// What is stored once the files are counted, which before that is refused with 450.
+/// What is answered in the end to an upload.
 pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
-    until("the count of the files", || {
-        let mut data = control.passive().stream();
-        control.send(&format!("STOR {name}"));
-        let mut code = control.expect_one_of(&[150, 450, 552]).code;
-        if code == 150 {
-            // The server may end it in between.
-            let _ = data.write_all(bytes);
-            drop(data);
-            code = control.expect_one_of(&[226, 552]).code;
-        }
-        (code != 450).then_some(code)
-    })
+    let mut data = control.passive().stream();
+    control.send(&format!("STOR {name}"));
+    let code = control.expect_one_of(&[150, 552]).code;
+    if code == 552 {
+        return code;
+    }
+    // The server may end it in between.
+    let _ = data.write_all(bytes);
+    drop(data);
+    control.expect_one_of(&[226, 552]).code
 }
 
 /// `account.quota-bytes`

@@ -20,6 +20,7 @@ mod layers;
 mod limits;
 mod losses;
 mod paths;
+mod quotas;
 mod reloading;
 #[cfg(feature = "tls")]
 mod secure;
@@ -41,6 +42,7 @@ const EFFECTS: [&str; 8] = [
     include_str!("events.rs"),
     include_str!("limits.rs"),
     include_str!("serving.rs"),
+    include_str!("quotas.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
     include_str!("tls.rs"),

@@ -159,4 +159,5 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "storage.durability";
     "storage.free-space-floor";
     "storage.remove-unfinished";
+    "storage.recount";
 };

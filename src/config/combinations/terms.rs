@@ -89,6 +89,17 @@ pub(super) const NEEDS_PASSWORD: Term = term(
     "--user NAME",
     |f| f.any_account(Account::is_personal),
 );
+/// As in `WRITER`.
+pub(super) const QUOTA: Term = term(
+    "account.quota-bytes",
+    "account.quota-bytes or account.quota-files",
+    "",
+    |f| {
+        let has_quota =
+            |account: &Account| account.quota_bytes.is_some() || account.quota_files.is_some();
+        f.config.root.is_none() || f.any_account(has_quota)
+    },
+);
 /// Or there is no directory, which other rows are about.
 pub(super) const WRITER: Term = term(
     "account",

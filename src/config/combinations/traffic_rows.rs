@@ -244,6 +244,11 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         "nothing is stored",
     ),
     Row::idle_without(UNCLEAN_UPLOADS, &[WRITER], "nothing is stored"),
+    Row::idle_without(
+        set!("storage.recount"),
+        &[QUOTA],
+        "there is nothing to be counted",
+    ),
     Row::idle_without(COMMAND, &[WRITER], "nothing is stored"),
     Row::idle_without(SOCKET, &[WRITER], "nothing is stored"),
     Row::idle_without(set!("umask", "--umask"), &[WRITER], "nothing is stored"),

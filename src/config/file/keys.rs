@@ -116,6 +116,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "storage.free-space-floor": config.free_space_floor, Start;
     "storage.cut-uploads": config.cut_uploads, Live;
     "storage.remove-unfinished": config.remove_unfinished, Start;
+    "storage.recount": config.recount, Live, ANY_TIME;
     "tls.certificate": tls.certificate, Live;
     "tls.key": tls.key, Live;
     "tls.self-signed": tls.self_signed, Live;

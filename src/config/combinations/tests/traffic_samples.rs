@@ -221,6 +221,12 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
+        "storage.recount has no",
+        WRITER,
+        &["storage.recount = 1"],
+        "",
+    ),
+    sample(
         "events.command has no effect without an",
         READER,
         &["events.command = '/c'"],
