@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Seconds after which a client hangs.
-const PATIENCE: &str = "60";
+/// Seconds after which a client hangs: a mirror over TLS has a hundred handshakes, on a machine that may
+/// be busy.
+const PATIENCE: &str = "300";
 
 /// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
 pub(crate) fn client(program: &str) -> Option<Command> {
