@@ -8,7 +8,7 @@
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
-//! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
+//! | ftplib, aioftp, ftputil, basic-ftp, ftp | Python, pip, npm | a session each, in `with_*` beside this file |
 //! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | likewise, with an account and over TLS |
 //! | `FluentFTP` | not run: `as_fluentftp.py` | what it sends, and what it looks for in replies |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |

@@ -18,20 +18,23 @@ pub(crate) fn client(program: &str) -> Option<Command> {
     present(program, found).then(|| bounded(program))
 }
 
-/// Python, where it has aioftp.
-pub(crate) fn python_with_aioftp() -> Option<Command> {
+/// Python, where it has aioftp and ftputil.
+pub(crate) fn python_with_libraries() -> Option<Command> {
     let python = installed("venv/bin/python");
-    let found = python.is_file();
-    present("aioftp", found).then(|| bounded(python))
+    present("the venv of Python", python.is_file()).then(|| bounded(python))
 }
 
-/// Node, where it has basic-ftp.
-pub(crate) fn node_with_basic_ftp() -> Option<Command> {
+/// Node, where it has this package.
+pub(crate) fn node_with(package: &str) -> Option<Command> {
     let modules = installed("node/node_modules");
-    let found = modules.join("basic-ftp").is_dir();
-    let mut node = client("node").filter(|_| present("basic-ftp", found))?;
+    let found = modules.join(package).is_dir();
+    let mut node = client("node").filter(|_| present(package, found))?;
     node.env("NODE_PATH", modules);
     Some(node)
+}
+
+pub(crate) fn node_with_basic_ftp() -> Option<Command> {
+    node_with("basic-ftp")
 }
 
 /// Perl, where it has the TLS of `Net::FTP`.
