@@ -3,7 +3,7 @@
 //! | client | where it is from | what it does here |
 //! |---|---|---|
 //! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
-//! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
+//! | wget, lftp, rclone | apt | whole trees there and back, what has changed, pieces of a file |
 //! | lynx, aria2, axel | apt | directories as pages; one file over several connections |
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
@@ -32,6 +32,7 @@ mod libraries;
 mod mirrors;
 mod programs;
 mod resuming;
+mod syncing;
 #[cfg(feature = "tls")]
 mod tls;
 
