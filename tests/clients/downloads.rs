@@ -54,7 +54,7 @@ fn lynx_shows_a_file() {
     let config = here.path().join("config.toml");
     let limited = "[[account]]\nname = \"anonymous\"\nrate-down = \"100KiB\"\n";
     fs::write(&config, limited).unwrap();
-    let text: String = (0..12_000).map(|n| format!("line {n}\n")).collect();
+    let text = "a line of text\n".repeat(9000);
     let starter = Starter::default().argument("--config").argument(config);
     let starter = starter.serving(|root| fs::write(root.join("text.txt"), &text).unwrap());
     let server = starter.start();
