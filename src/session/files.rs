@@ -250,8 +250,8 @@ fn refused(question: &Question, error: Error) -> Reply {
     }
 }
 
-/// RFC 959 knows 521 for it in an example only, and 550 as the code; clients know these words, the
-/// first of them only without a full stop.
+/// RFC 959 §5.4 has 550 for MKD, and 521 only in an example of appendix II. Programs look for these
+/// words, and some for the whole line of the first, without a full stop.
 fn taken_reply(answer: &Result<Answer>) -> Reply {
     match answer {
         Ok(Answer::Metadata(metadata)) if metadata.kind == Kind::Directory => {
