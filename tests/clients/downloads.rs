@@ -6,7 +6,7 @@ use std::process::Command;
 use super::content::blob;
 use super::programs::{client, succeeds};
 use super::servers;
-use super::support::{Server, Starter};
+use super::support::{Server, Starter, until};
 
 fn lynx(server: &Server, path: &str) -> Option<Command> {
     let mut lynx = client("lynx")?;
@@ -109,6 +109,9 @@ fn in_pieces(
         };
         succeeds(program.current_dir(here.path()));
         assert!(fs::read(here.path().join("got")).unwrap() == big);
-        assert!(server.log().matches(": REST ").count() >= 4);
+        until("four offsets in the log", || {
+            std::thread::yield_now();
+            (server.log().matches(": REST ").count() >= 4).then_some(())
+        });
     }
 }

@@ -37,14 +37,13 @@ pub(crate) fn node_with_basic_ftp() -> Option<Command> {
     node_with("basic-ftp")
 }
 
-/// Perl, where it has the TLS of `Net::FTP`.
-pub(crate) fn perl_with_tls() -> Option<Command> {
+/// Perl, where it has `Net::FTP` and its TLS.
+pub(crate) fn perl_with_net_ftp() -> Option<Command> {
     let perl = client("perl")?;
-    let asked = Command::new("perl")
-        .args(["-MIO::Socket::SSL", "-e1"])
-        .output();
+    let modules = ["-MNet::FTP", "-MIO::Socket::SSL", "-e1"];
+    let asked = Command::new("perl").args(modules).output();
     let found = asked.is_ok_and(|output| output.status.success());
-    present("IO::Socket::SSL", found).then_some(perl)
+    present("Net::FTP with IO::Socket::SSL", found).then_some(perl)
 }
 
 /// Java, where it can run a source file and has Apache Commons Net.
@@ -95,6 +94,7 @@ fn bounded(program: impl Into<OsString>) -> Command {
     command.arg(PATIENCE).arg(program.into());
     // Nobody's ~/.netrc, ~/.ncftp or ~/.config.
     command.env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
+    command.env("TZ", "UTC");
     command
 }
 

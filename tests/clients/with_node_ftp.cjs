@@ -1,4 +1,5 @@
-// What node's package ftp can do, against one server: HOST PORT. It knows IPv4 only, and reads listings as latin1.
+// What node's package ftp can do, against one server: HOST PORT. It knows IPv4 only, and
+// reads listings as latin1.
 // Fails by an exception; says nothing when all is well. Leaves nothing behind.
 
 const assert = require("assert");
