@@ -71,7 +71,8 @@
 //! ```
 //!
 //! Beside them [`config`] is what a server is told, by a host program, the command line or a file
-//! (`config::file`, where an example with every key stands).
+//! (`config::file`, where an example with every key stands), and [`cause`] puts what the system refuses
+//! into words.
 //!
 //! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
 //! and writes does not see the difference.
@@ -117,6 +118,7 @@
 //! 7. `tests/simulation`: the same loop in a world made of a seed.
 
 pub mod auth;
+pub mod cause;
 pub mod config;
 pub mod errand;
 pub mod guide;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{Action, Failure, Start, Wish};
+use mioftpd::cause::cause;
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
@@ -60,7 +61,7 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
 
 /// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
 fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
-    let cannot_log = |error| format!("cannot start the log: {error}");
+    let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
     let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
     configuration::log_notes(&start);
     let prepared = prepare(*start.config, wish);
@@ -91,7 +92,7 @@ fn hash_password() -> ExitCode {
     match hashed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            complain(&cause(&error));
             ExitCode::FAILURE
         }
     }
@@ -107,7 +108,7 @@ fn complain(why: &impl Display) {
 fn survive_file_size_limit() {
     let heard = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
-        log::warn!("Cannot handle SIGXFSZ: {error}");
+        log::warn!("Cannot handle SIGXFSZ: {}", cause(&error));
     }
 }
 
@@ -118,6 +119,6 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("Cannot raise the limit of open files: {error}");
+        log::warn!("Cannot raise the limit of open files: {}", cause(&error));
     }
 }

@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::record::TransferRecord;
+use crate::cause::{cause, of_path};
 
 /// Where a program looks for others that was told nothing else.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,13 +59,14 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
         return Err(format!("events.command: {shown} is not an absolute path"));
     }
     let cannot = |why: &dyn fmt::Display| format!("events.command: {shown} cannot be run: {why}");
-    let kind = fs::metadata(program).map_err(|error| cannot(&error))?;
+    let kind = fs::metadata(program)
+        .map_err(|error| cannot(&of_path(&error, program, Access::EXEC_OK)))?;
     if !kind.is_file() {
         return Err(cannot(&"it is no file; name a program"));
     }
     access(program, Access::EXEC_OK).map_err(|error| match error {
         Errno::ACCESS => cannot(&"it may not be executed; try chmod +x"),
-        error => cannot(&error),
+        error => cannot(&cause(&error)),
     })
 }
 

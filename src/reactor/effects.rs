@@ -14,6 +14,7 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
+use crate::cause::cause;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::net::Stream as _;
@@ -238,7 +239,11 @@ impl Connection {
                 data.ready = Latch::default();
             }
             Err(error) => {
-                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
+                let text = format_args!(
+                    "{}: Cannot connect to {address}: {}",
+                    self.peer,
+                    cause(&error)
+                );
                 self.session
                     .log_once(Repeated::NoDataConnection, Level::Info, text);
                 self.fail_to_connect(services);

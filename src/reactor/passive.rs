@@ -20,6 +20,7 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
+use crate::cause::cause;
 use crate::net::{Stream as _, is_of_a_host};
 use crate::session::{Deadline, Repeated, Report};
 
@@ -28,10 +29,8 @@ impl Connection {
         self.data().unlink(services);
         let address = self.try_to_listen(services);
         if let Err(error) = &address {
-            let text = format_args!(
-                "{}: Cannot listen for a data connection: {error}",
-                self.peer
-            );
+            let why = cause(error);
+            let text = format_args!("{}: Cannot listen for a data connection: {why}", self.peer);
             self.session
                 .log_once(Repeated::NoPassivePort, Level::Warn, text);
         }

@@ -12,6 +12,7 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::Link;
 use super::services::Services;
+use crate::cause::cause;
 use crate::net::tls::Acceptor;
 use crate::net::{Channel, Stream as _};
 use crate::observe::target;
@@ -170,7 +171,11 @@ impl Connection {
     }
 
     pub(super) fn log_insecure(&mut self, error: &io::Error) {
-        let text = format_args!("{}: Cannot secure a data connection: {error}", self.peer);
+        let text = format_args!(
+            "{}: Cannot secure a data connection: {}",
+            self.peer,
+            cause(error)
+        );
         self.session
             .log_once(Repeated::DataSecurity, Level::Error, text);
     }

@@ -4,7 +4,6 @@
 //! It opens files and directories, so it is never called on the loop.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +12,12 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::lacks_ipv6;
-use super::{mode, tls, workers};
+use super::{Error, mode, tls, workers};
 use crate::capacity;
+use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
 use crate::net::tls::kept_files;
+use crate::observe;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
 
@@ -78,7 +79,8 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
 fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<Finding> {
     let shown = root.display();
     if let Err(error) = Disk::open_root(root) {
-        return Some(Finding::Failure(format!("cannot serve {shown}: {error}")));
+        let error = Error::Root(root.to_owned(), error);
+        return Some(Finding::Failure(error.to_string()));
     }
     let mut wanted = Access::READ_OK | Access::EXEC_OK;
     if may_write {
@@ -95,7 +97,7 @@ fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<
         Some(user) => format!("{user} cannot {what} {shown} itself, by its permissions"),
         None => {
             let error = rustix::fs::access(root, wanted).err()?;
-            format!("this user cannot {what} {shown} itself: {error}")
+            format!("this user cannot {what} {shown} itself: {}", cause(&error))
         }
     };
     Some(Finding::Note(note))
@@ -138,35 +140,36 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
         return Some(Finding::Failure(text));
     }
     let error = rustix::fs::access(&here, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let error = cause::of_path(&error.into(), &here, Access::WRITE_OK);
     let text = format!("cannot keep a certificate in {shown}: {error}");
     Some(Finding::Failure(text))
 }
 
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
-    let failure = |error: &dyn fmt::Display| {
-        let text = format!("cannot open the log {}: {error}", file.display());
-        Some(Finding::Failure(text))
+    let failure = |error: Errno| {
+        let error = observe::Error::Log(file.to_owned(), error.into());
+        Some(Finding::Failure(error.to_string()))
     };
     if file.is_dir() {
-        return failure(&"it is a directory");
+        return failure(Errno::ISDIR);
     }
     if file.exists() {
         // It tells of sockets, and of pipes that no program reads, and changes nothing.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        return failure(&rustix::fs::open(file, flags, Mode::empty()).err()?);
+        return failure(rustix::fs::open(file, flags, Mode::empty()).err()?);
     }
     let parent = file.parent().filter(|parent| *parent != Path::new(""));
     let parent = parent.unwrap_or_else(|| Path::new("."));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    failure(&rustix::fs::access(parent, wanted).err()?)
+    failure(rustix::fs::access(parent, wanted).err()?)
 }
 
 /// Whether there is a socket, where the server does not make it.
 fn look_at_socket(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let error = std::fs::metadata(path).err()?;
-    let text = format!("events.socket: {shown} is not there yet: {error}");
+    let text = format!("events.socket: {shown} is not there yet: {}", cause(&error));
     Some(Finding::Note(text))
 }
 
@@ -209,9 +212,8 @@ fn look_at_addresses(config: &Config) -> Vec<Finding> {
             }
             Err(error) if is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
             Err(error) => {
-                let error = io::Error::from(error);
-                let text = format!("cannot listen at {address}: {error}");
-                findings.push(Finding::Failure(text));
+                let error = Error::Listen(address, error.into());
+                findings.push(Finding::Failure(error.to_string()));
             }
         }
     }

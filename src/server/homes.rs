@@ -14,6 +14,7 @@ use std::{io, thread};
 
 use super::Error;
 use crate::auth::Account;
+use crate::cause::cause;
 use crate::config::Config;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::reactor::Homes;
@@ -133,7 +134,7 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
 pub(super) fn reopen(config: &Config, present: &Usages) -> Result<(Homes, Usages), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
     for count in opened.counts {
-        let cannot = |error| format!("cannot count what a quota is for: {error}");
+        let cannot = |error| format!("cannot count what a quota is for: {}", cause(&error));
         count.start().map_err(cannot)?;
     }
     Ok((opened.homes, opened.usages))

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Error;
+use crate::cause::cause;
 use crate::config::Config;
 use crate::net::Inherited;
 use crate::reactor::{Protocol, Reactor};
@@ -90,7 +91,7 @@ fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr
         match reactor.listen(address, Protocol::Ftp) {
             Ok(address) => addresses.push(address),
             Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
+                log::warn!("This host has no IPv6: {}", cause(&error));
             }
             Err(error) => return Err(Error::Listen(address, error)),
         }

@@ -23,7 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::fs::Access;
+
 use crate::capacity;
+use crate::cause::{self, cause};
 use crate::config::Config;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
@@ -66,18 +69,25 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
-            Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Listen(address, error) => {
+                let why = cause::of_listening(error, *address);
+                write!(f, "cannot listen at {address}: {why}")
+            }
+            Self::Root(path, error) => {
+                let why = cause::of_path(error, path, Access::READ_OK | Access::EXEC_OK);
+                write!(f, "cannot serve {}: {why}", path.display())
+            }
             Self::Inherited(error) => {
                 write!(
                     f,
-                    "cannot serve what the service manager listens at: {error}"
+                    "cannot serve what the service manager listens at: {}",
+                    cause(error)
                 )
             }
             Self::Tls(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
-            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {error}"),
-            Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
+            Self::System(what, error) => write!(f, "{what}: {}", cause(error)),
         }
     }
 }

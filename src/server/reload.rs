@@ -9,6 +9,7 @@ use std::thread;
 
 use super::homes::Usages;
 use super::{homes, tls};
+use crate::cause::cause;
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
 use crate::config::{Config, losses};
@@ -95,7 +96,10 @@ impl Reload {
         });
         if let Err(error) = spawned {
             // It is found as whatever is wrong with the files.
-            let _ = unread.send(Err(format!("no thread can be started to read it: {error}")));
+            let _ = unread.send(Err(format!(
+                "no thread can be started to read it: {}",
+                cause(&error)
+            )));
         }
         State::Reading(found)
     }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::cause::cause;
+
 /// Changes that wait for room: more than a start, a reload and a stop have.
 const CHANGES_KEPT: usize = 8;
 
@@ -67,6 +69,7 @@ impl ServiceManager {
             None => None,
             Some(Ok(line)) => Some(line),
             Some(Err(error)) => {
+                let error = cause(&error);
                 log::warn!("Cannot speak to the service manager at NOTIFY_SOCKET: {error}");
                 None
             }
@@ -160,7 +163,7 @@ impl ServiceManager {
         while let Some(message) = self.unsaid.front() {
             match line.say(message.as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => log::debug!("The service manager does not hear: {error}"),
+                Err(error) => log::debug!("The service manager does not hear: {}", cause(&error)),
                 Ok(()) => {}
             }
             self.unsaid.pop_front();

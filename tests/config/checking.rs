@@ -57,7 +57,7 @@ fn what_would_fail_is_said_and_is_1() {
         ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
         ("run-as = \"0\"", "is root"),
         ("[log]\ntransfers = \"none/log\"", "cannot open the log"),
-        ("[log]\ntransfers = \"root\"", "root: it is a directory"),
+        ("[log]\ntransfers = \"root\"", "root: Is a directory"),
         (
             "[events]\ncommand = [\"/no/program\"]",
             "/no/program cannot be run: No such file",
