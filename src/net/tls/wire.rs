@@ -1,18 +1,20 @@
 //! The socket as rustls reads and writes it.
 //!
 //! [`Wire`] passes calls on and remembers whether a read was short: then the socket is drained,
-//! and nobody needs to ask it once more. [`Record`] reads one TLS record and not a byte more
+//! and nobody needs to ask it once more. What a read begins with tells a failure's cause. [`Record`] reads one TLS record and not a byte more
 //! (RFC 8446 §5.1), for the end of TLS on a connection that goes on in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
 
+use super::failure::{Start, UNKNOWN};
 use crate::net::Stream;
 
 /// A socket for one call.
 pub(super) struct Wire<'a> {
     socket: &'a mut dyn Stream,
     was_short: bool,
+    start: Start,
 }
 
 impl<'a> Wire<'a> {
@@ -20,7 +22,13 @@ impl<'a> Wire<'a> {
         Self {
             socket,
             was_short: false,
+            start: UNKNOWN,
         }
+    }
+
+    /// What the last read began with, where it gave as much.
+    pub(super) const fn start(&self) -> Start {
+        self.start
     }
 
     /// Whether a read gave less than was asked for.
@@ -33,6 +41,8 @@ impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
         self.was_short = count < buffer.len();
+        let read = buffer.get(..count).unwrap_or_default();
+        self.start = read.first_chunk().copied().unwrap_or(UNKNOWN);
         Ok(count)
     }
 }
