@@ -16,6 +16,7 @@ use super::{Error, mode, tls, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
+use crate::limits::Room;
 use crate::net::tls::kept_files;
 use crate::observe;
 use crate::sandbox::RunAs;
@@ -68,9 +69,10 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(look_at_services(config));
     let equipment = capacity::equipment(config, workers(config));
     let wanted = config.connections;
-    let most = capacity::connections(config, mode(config), equipment);
-    if most < wanted {
-        let text = format!("there is room for {most} connections and not for {wanted}");
+    let Room { connections, bound } = capacity::connections(config, mode(config), equipment);
+    if connections < wanted {
+        let text =
+            format!("there is room for {connections} connections and not for {wanted}, by {bound}");
         findings.push(Finding::Note(text));
     }
     findings

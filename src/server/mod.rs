@@ -213,7 +213,7 @@ impl Server {
         let opened = homes::open(&config, &Usages::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
-        let connections = capacity::connections(&config, mode, equipment);
+        let room = capacity::connections(&config, mode, equipment);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
         let (runner, crew) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
@@ -240,12 +240,12 @@ impl Server {
             settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
-            connections,
+            connections: room,
             connections_per_address: config.connections_per_address,
         });
         let wanted = Wanted::of(&config, surroundings.inherited);
         let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
-        capacity::log(connections, equipment);
+        capacity::log(room.connections, equipment);
         Ok(Self {
             reactor,
             addresses,
