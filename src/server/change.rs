@@ -16,6 +16,7 @@ impl Server {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
             usages: self.usages.clone(),
+            addresses: self.addresses.clone(),
             now: self.reactor.unix_time(),
         };
         if asked {

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::lacks_ipv6;
-use super::{Error, mode, tls, workers};
+use super::{Error, mode, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
@@ -47,10 +47,15 @@ impl fmt::Display for Finding {
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
-    for (seen, root) in config.roots() {
-        let may_write = config.accounts.may_write(seen);
-        findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));
+    for (_, root) in config.roots() {
+        if let Err(error) = Disk::open_root(root) {
+            let error = Error::Root(root.to_owned(), error);
+            findings.push(Finding::Failure(error.to_string()));
+        }
     }
+    let clear = addresses_in_the_clear(config);
+    let warnings = warnings::warnings(config, clear).into_iter();
+    findings.extend(warnings.map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
     }
@@ -76,33 +81,6 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.push(Finding::Note(text));
     }
     findings
-}
-
-fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<Finding> {
-    let shown = root.display();
-    if let Err(error) = Disk::open_root(root) {
-        let error = Error::Root(root.to_owned(), error);
-        return Some(Finding::Failure(error.to_string()));
-    }
-    let mut wanted = Access::READ_OK | Access::EXEC_OK;
-    if may_write {
-        wanted |= Access::WRITE_OK;
-    }
-    // What is below may be another matter.
-    let what = if may_write {
-        "list or write to"
-    } else {
-        "list"
-    };
-    let note = match run_as {
-        Some(user) if user.may_reach(root, may_write) != Some(false) => return None,
-        Some(user) => format!("{user} cannot {what} {shown} itself, by its permissions"),
-        None => {
-            let error = rustix::fs::access(root, wanted).err()?;
-            format!("this user cannot {what} {shown} itself: {}", cause(&error))
-        }
-    };
-    Some(Finding::Note(note))
 }
 
 fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
@@ -189,14 +167,22 @@ fn look_at_services(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
+/// Where TLS does not begin at once.
+fn addresses_in_the_clear(config: &Config) -> &[SocketAddr] {
+    let has_secure = config
+        .tls
+        .as_ref()
+        .is_some_and(|tls| !tls.listen.is_empty());
+    match (config.listen.as_slice(), has_secure) {
+        ([], false) => &Config::DEFAULT_ADDRESSES,
+        (listen, _) => listen,
+    }
+}
+
 fn look_at_addresses(config: &Config) -> Vec<Finding> {
     let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
     let is_default = config.listen.is_empty();
-    let plain = match (is_default, secure.is_empty()) {
-        (false, _) => config.listen.as_slice(),
-        (true, true) => &Config::DEFAULT_ADDRESSES,
-        (true, false) => &[],
-    };
+    let plain = addresses_in_the_clear(config);
     let all: Vec<SocketAddr> = plain.iter().chain(secure).copied().collect();
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {

@@ -14,6 +14,7 @@ mod resolver;
 mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod warnings;
 
 use std::fmt;
 use std::io;
@@ -196,6 +197,7 @@ impl Server {
         };
         let mut server = Self::with_network(config, network, source, surroundings)?;
         server.manager = ServiceManager::of_environment();
+        warnings::log(&server.config, &server.addresses);
         Ok(server)
     }
 

@@ -29,6 +29,7 @@ mod timings;
 #[cfg(feature = "tls")]
 mod tls;
 mod usage;
+mod warnings;
 mod world;
 
 use std::collections::BTreeSet;

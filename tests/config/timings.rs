@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 
-use crate::support::{DEADLINE, epsv_port};
+use crate::support::{Control, DEADLINE, epsv_port};
 use crate::world::World;
 
 /// `timings.login`
@@ -149,4 +149,12 @@ fn a_handshake_has_its_time() {
     server.wait_for_log(&format!(
         "{peer}: No TLS handshake within 0.1 seconds (timings.handshake)"
     ));
+    // One that waits for a greeting where there is none.
+    let implicit = "[timings]\nhandshake = \"100ms\"\n[tls]\nself-signed = true\n\
+                    listen = \"127.0.0.1:0\"";
+    let server = world.start(implicit);
+    let line = server.wait_for_log("Start serving FTPS at ");
+    let control = Control::silent(line.rsplit(' ').next().unwrap().parse().unwrap());
+    let said = server.wait_for_log(&format!("{}: No TLS handshake within", control.local()));
+    assert!(said.contains("set to implicit FTPS"), "{said}");
 }
