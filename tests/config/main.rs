@@ -28,6 +28,8 @@ mod storage;
 mod timings;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "sandbox")]
+mod unreachable;
 mod usage;
 mod warnings;
 mod world;

@@ -1,8 +1,9 @@
 //! The socket as rustls reads and writes it.
 //!
 //! [`Wire`] passes calls on and remembers whether a read was short: then the socket is drained,
-//! and nobody needs to ask it once more. What a read begins with tells a failure's cause. [`Record`] reads one TLS record and not a byte more
-//! (RFC 8446 §5.1), for the end of TLS on a connection that goes on in the clear.
+//! and nobody needs to ask it once more. What a read began with tells why TLS has failed. [`Record`]
+//! reads one TLS record and not a byte more (RFC 8446 §5.1), for the end of TLS on a connection that
+//! goes on in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
