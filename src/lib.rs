@@ -141,4 +141,4 @@ mod server;
 
 pub use config::Config;
 pub use roles::serve_if_asked;
-pub use server::{ConfigSource, Error, Finding, Handle, Server, check};
+pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};

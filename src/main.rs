@@ -26,11 +26,11 @@ fn main() -> ExitCode {
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(Failure::Wrong(why)) => {
-            complain(&why);
+            give_up(&why);
             return ExitCode::from(2);
         }
         Err(Failure::Unreadable(why)) => {
-            complain(&why);
+            give_up(&why);
             return ExitCode::FAILURE;
         }
     };
@@ -53,7 +53,7 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            give_up(&error);
             ExitCode::FAILURE
         }
     }
@@ -98,7 +98,13 @@ fn hash_password() -> ExitCode {
     }
 }
 
-/// Says why there is no server; the exit code says so too, where nobody can be told.
+/// Says why there is no server, to the service manager too.
+fn give_up(why: &impl Display) {
+    mioftpd::report_failure(why);
+    complain(why);
+}
+
+/// Says what is wrong; the exit code says so too, where nobody can be told.
 fn complain(why: &impl Display) {
     let _ = writeln!(io::stderr(), "mioftpd: {why}");
 }

@@ -104,7 +104,13 @@ fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
         };
     }
     match tls::load(&config, None, now) {
-        Ok(acceptor) => findings.extend(acceptor.warning(now).map(Finding::Note)),
+        Ok(acceptor) => {
+            let misuse = acceptor
+                .misuse()
+                .map(|what| format!("The certificate {what}"));
+            let notes = acceptor.warning(now).into_iter().chain(misuse);
+            findings.extend(notes.map(Finding::Note));
+        }
         Err(error) => findings.push(Finding::Failure(error.to_string())),
     }
     findings

@@ -349,6 +349,11 @@ impl Server {
     }
 }
 
+/// Tells the service manager, if there is one, why this process is no server.
+pub fn report_failure(why: &dyn fmt::Display) {
+    ServiceManager::of_environment().failed(why);
+}
+
 const fn mode(config: &Config) -> Mode {
     match config.root {
         None => Mode::ControlOnly,

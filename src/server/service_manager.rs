@@ -6,6 +6,7 @@
 //! and left as it is; programs that the server runs get one of their own.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -97,6 +98,12 @@ impl ServiceManager {
             let status = status.replace(char::is_control, " ");
             self.say(format!("READY=1\nSTATUS={status}\n"));
         }
+    }
+
+    /// There is no server, or none any more; `systemctl status` shows why.
+    pub(super) fn failed(&mut self, why: &dyn Display) {
+        let why = why.to_string().replace(char::is_control, " ");
+        self.say(format!("STATUS=Failed: {why}\n"));
     }
 
     /// It reads its files again, until it is [`ready`](Self::ready).

@@ -114,16 +114,16 @@ fn is_open_to_all(path: &Path) -> bool {
 /// A directory that is served and cannot be listed or, where accounts may, written to. Where
 /// something in it can be written, the directory itself is meant to stay as it is.
 fn out_of_reach(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<String> {
-    let may = |path: &Path, to_write: bool| match run_as {
-        Some(user) => user.may_reach(path, to_write) != Some(false),
-        None => {
-            let writing = if to_write {
-                Access::WRITE_OK
-            } else {
-                Access::EXISTS
-            };
-            rustix::fs::access(path, Access::READ_OK | Access::EXEC_OK | writing).is_ok()
+    let may = |path: &Path, to_write: bool| {
+        if let Some(user) = run_as {
+            return user.may_reach(path, to_write) != Some(false);
         }
+        let writing = if to_write {
+            Access::WRITE_OK
+        } else {
+            Access::EXISTS
+        };
+        rustix::fs::access(path, Access::READ_OK | Access::EXEC_OK | writing).is_ok()
     };
     let may_below = || {
         let entries = fs::read_dir(root).into_iter().flatten().take(ENTRIES);

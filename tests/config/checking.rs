@@ -99,6 +99,26 @@ fn certificates_are_looked_at() {
     assert!(code == 1 && said.contains("key.pem"), "{code} {said}");
 }
 
+/// As `openssl req -x509` makes them.
+#[test]
+#[cfg(feature = "tls")]
+fn a_certificate_of_an_authority_is_a_note() {
+    let world = World::new();
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = params.self_signed(&key).unwrap();
+    fs::write(world.path("both.pem"), made.pem() + &key.serialize_pem()).unwrap();
+    fs::set_permissions(world.path("both.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    world.write("[tls]\ncertificate = \"both.pem\"\nkey = \"both.pem\"\n");
+    let (code, said) = check(&world);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("note: The certificate is an authority's (CA:TRUE)"),
+        "{said}"
+    );
+}
+
 #[test]
 #[cfg(feature = "tls")]
 fn nothing_is_made_by_a_check() {

@@ -122,6 +122,11 @@ impl Credentials {
         }
     }
 
+    /// What clients may have against the certificate.
+    pub(super) fn misuse(&self) -> Option<&'static str> {
+        x509::misuse(self.key.cert.first()?)
+    }
+
     /// The host names, in small letters, and addresses that the certificate is for, sorted.
     pub(super) fn host_names(&self) -> Vec<String> {
         let leaf = self.key.cert.first();
