@@ -14,12 +14,15 @@ use super::support::tls::{Link, TlsClient};
 use super::support::{Control, Server, Starter};
 use super::writable;
 
-/// A hello of this version that offers one suite and one group.
+/// A hello of this version that offers one suite and one group; before TLS 1.2 it names no signatures.
 fn hello(version: [u8; 2], suite: [u8; 2], group: [u8; 2]) -> Vec<u8> {
     let groups = [&[0, 10, 0, 4, 0, 2][..], &group].concat();
     // ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256.
-    let signatures = [0, 13, 0, 8, 0, 6, 4, 3, 8, 4, 4, 1];
-    let extensions = [&groups[..], &signatures, &[0, 11, 0, 2, 1, 0]].concat();
+    let signatures: &[u8] = match version {
+        [3, 3] => &[0, 13, 0, 8, 0, 6, 4, 3, 8, 4, 4, 1],
+        _ => &[],
+    };
+    let extensions = [&groups[..], signatures, &[0, 11, 0, 2, 1, 0]].concat();
     let length = u8::try_from(extensions.len()).unwrap();
     let body = [
         &version[..],

@@ -41,8 +41,8 @@ fn instead_of_tls(start: Start) -> Option<&'static str> {
         // Its length, and a hello.
         [128..=255, _, 1, _] => "the client begins with SSL 2, which is too old; TLS 1.2 is needed",
         start if start.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
-            "the client sends clear text where TLS is expected; at an address of tls.listen it has to \
-             be set to implicit FTPS"
+            "the client sends clear text where TLS is expected: at an address of tls.listen it has to \
+             be set to implicit FTPS, and after PROT P data is secured too"
         }
         _ => return None,
     })
@@ -52,7 +52,9 @@ const fn lacking(lack: &PeerIncompatible) -> Option<&'static str> {
     Some(match lack {
         PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled
-        | PeerIncompatible::SupportedVersionsExtensionRequired => {
+        | PeerIncompatible::SupportedVersionsExtensionRequired
+        // No client of TLS 1.2 leaves it out, and rustls asks for it first.
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => {
             "the client's version of TLS is too old; 1.2 or 1.3 is needed"
         }
         PeerIncompatible::NoCipherSuitesInCommon => {
@@ -62,10 +64,9 @@ const fn lacking(lack: &PeerIncompatible) -> Option<&'static str> {
         PeerIncompatible::NoKxGroupsInCommon
         | PeerIncompatible::NamedGroupsExtensionRequired
         | PeerIncompatible::KeyShareExtensionRequired => {
-            "no key exchange in common: the client needs X25519, P-256 or P-384"
+            "no key exchange in common: the client offers no ECDHE with X25519, P-256 or P-384"
         }
-        PeerIncompatible::NoSignatureSchemesInCommon
-        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => {
+        PeerIncompatible::NoSignatureSchemesInCommon => {
             "no signature scheme in common: the client does not know the kind of the certificate's \
              key; more clients know RSA"
         }
