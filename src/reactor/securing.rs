@@ -48,11 +48,16 @@ impl Connection {
     /// From here on it is TLS.
     pub(super) fn secure(&mut self, services: &mut Services) -> Visit {
         services.look_at_certificate();
-        let security = services.acceptor.as_ref().map(Acceptor::control);
-        let Some(Ok((security, tag))) = security else {
-            log::error!("{}: Cannot begin a TLS handshake: {security:?}", self.peer);
-            return Err(CloseReason::NotSecured);
-        };
+        let none = || Err(io::Error::other("there is no certificate"));
+        let security = services
+            .acceptor
+            .as_ref()
+            .map_or_else(none, Acceptor::control);
+        let (security, tag) = security.map_err(|error| {
+            let (peer, why) = (self.peer, cause(&error));
+            log::error!("{peer}: Cannot begin a TLS handshake: {why}");
+            CloseReason::NotSecured
+        })?;
         self.stream.secure(security);
         self.tag = Some(tag);
         self.await_handshake(Switch::Secure, services);
