@@ -80,7 +80,7 @@
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
 //! plain data of `storage`, `auth`, `transfer`, `errand` and `observe`, so it can be tested, and
 //! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `errand`, `observe` and
-//! `workers` know no session, [`sandbox`] knows nobody. Only [`reactor`] knows everybody. A test
+//! `workers` know no session, [`sandbox`] knows [`cause`] alone. Only [`reactor`] knows everybody. A test
 //! reads the sources and fails where an import breaks this.
 //!
 //! The reactor reaches the outside through four seams and nothing else: [`net::Network`],

@@ -11,7 +11,7 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::listening::lacks_ipv6;
+use super::listening::{in_the_clear, lacks_ipv6};
 use super::{Error, mode, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
@@ -53,9 +53,8 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
             findings.push(Finding::Failure(error.to_string()));
         }
     }
-    let clear = addresses_in_the_clear(config);
-    let warnings = warnings::warnings(config, clear).into_iter();
-    findings.extend(warnings.map(Finding::Note));
+    let warnings = warnings::warnings(config, &in_the_clear(config, &[]));
+    findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
     }
@@ -173,22 +172,10 @@ fn look_at_services(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// Where TLS does not begin at once.
-fn addresses_in_the_clear(config: &Config) -> &[SocketAddr] {
-    let has_secure = config
-        .tls
-        .as_ref()
-        .is_some_and(|tls| !tls.listen.is_empty());
-    match (config.listen.as_slice(), has_secure) {
-        ([], false) => &Config::DEFAULT_ADDRESSES,
-        (listen, _) => listen,
-    }
-}
-
 fn look_at_addresses(config: &Config) -> Vec<Finding> {
     let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
     let is_default = config.listen.is_empty();
-    let plain = addresses_in_the_clear(config);
+    let plain = in_the_clear(config, &[]);
     let all: Vec<SocketAddr> = plain.iter().chain(secure).copied().collect();
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {

@@ -188,6 +188,8 @@ impl Server {
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        // While every file can be looked at, and those that are made at the start are not there.
+        warnings::log(&config, &listening::in_the_clear(&config, &inherited));
         if config.monitors {
             config.accounts.start_monitor().map_err(Error::Pam)?;
         }
@@ -197,7 +199,6 @@ impl Server {
         };
         let mut server = Self::with_network(config, network, source, surroundings)?;
         server.manager = ServiceManager::of_environment();
-        warnings::log(&server.config, &server.addresses);
         Ok(server)
     }
 

@@ -114,6 +114,9 @@ fn is_open_to_all(path: &Path) -> bool {
 /// A directory that is served and cannot be listed or, where accounts may, written to. Where
 /// something in it can be written, the directory itself is meant to stay as it is.
 fn out_of_reach(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<String> {
+    if !root.is_dir() {
+        return None;
+    }
     let may = |path: &Path, to_write: bool| {
         if let Some(user) = run_as {
             return user.may_reach(path, to_write) != Some(false);
@@ -161,6 +164,6 @@ fn lost(config: &Config, user: &RunAs) -> Option<String> {
     let shown: Vec<_> = lost.iter().map(|path| path.display().to_string()).collect();
     (!shown.is_empty()).then(|| {
         let shown = shown.join(", ");
-        format!("{user} cannot open {shown} again, so SIGHUP fails; chgrp and chmod g+r, or restart instead")
+        format!("{user} cannot open {shown} again, so SIGHUP fails; chown or chmod it, or restart instead")
     })
 }

@@ -212,9 +212,31 @@ fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
         "{line}"
     );
     assert!(
-        line.ends_with("chgrp and chmod g+r, or restart instead"),
+        line.ends_with("chown or chmod it, or restart instead"),
         "{line}"
     );
+}
+
+/// What is made at the start becomes that user's.
+#[test]
+#[cfg(feature = "tls")]
+fn what_a_start_makes_can_be_opened_again() {
+    let world = World::new();
+    for place in ["", "root"] {
+        allow(&world, place, 0o777);
+    }
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    let text = "run-as = \"54321:54322\"\n[log]\ntransfers = \"log\"\n[tls]\nself-signed = true\n\
+                state-directory = \"state\"\n";
+    for _ in 0..2 {
+        let server = world.start(text);
+        server.wait_for_log("Sandbox: ");
+        assert!(!server.log().contains("cannot open"), "{}", server.log());
+        change(&world, &server, text, READ);
+        assert!(!server.log().contains("ERROR"), "{}", server.log());
+    }
 }
 
 #[test]
