@@ -67,6 +67,8 @@ fn obstacle(path: &Path, wanted: Access) -> Option<String> {
     if is_denied(looked_at, wanted) {
         let verb = if wanted.contains(Access::WRITE_OK) {
             "write to"
+        } else if wanted == Access::EXEC_OK {
+            "run"
         } else {
             "read"
         };
