@@ -31,13 +31,16 @@ mod timings;
 mod tls;
 #[cfg(feature = "tls")]
 mod unclean_uploads;
+#[cfg(feature = "sandbox")]
+mod unreachable;
 mod usage;
+mod warnings;
 mod world;
 
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 8] = [
+const EFFECTS: [&str; 9] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),

@@ -152,7 +152,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
             .as_ref()
             .and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
-        connections: rng.pick(&[4, 100]),
+        connections: rng.pick(&[4, 100]).into(),
         connections_per_address: 4,
     });
     open_doors(&mut reactor, &place.doors);
