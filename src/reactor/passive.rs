@@ -20,7 +20,7 @@ use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
-use crate::cause::cause;
+use crate::cause::of_listening;
 use crate::net::{Stream as _, is_of_a_host};
 use crate::session::{Deadline, Repeated, Report};
 
@@ -29,7 +29,7 @@ impl Connection {
         self.data().unlink(services);
         let address = self.try_to_listen(services);
         if let Err(error) = &address {
-            let why = cause(error);
+            let why = of_listening(error, &"a port of passive.ports");
             let text = format_args!("{}: Cannot listen for a data connection: {why}", self.peer);
             self.session
                 .log_once(Repeated::NoPassivePort, Level::Warn, text);
