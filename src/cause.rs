@@ -7,7 +7,6 @@
 
 use std::fmt::{self, Display};
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -82,21 +81,33 @@ fn obstacle(path: &Path, wanted: Access) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Why nothing can listen at an address.
-pub fn of_listening(error: &io::Error, address: SocketAddr) -> String {
+/// Why nothing can listen at a `port`, as in `port 21`.
+pub fn of_listening(error: &io::Error, port: &dyn Display) -> String {
     let text = cause(error);
-    let port = address.port();
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(
-            "{text}: port {port} needs the capability CAP_NET_BIND_SERVICE (in systemd \
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ACCESS) => format!(
+            "{text}: {port} needs the capability CAP_NET_BIND_SERVICE (in systemd \
              AmbientCapabilities=CAP_NET_BIND_SERVICE, or setcap cap_net_bind_service+ep on the \
-             program), a socket from systemd, or sysctl net.ipv4.ip_unprivileged_port_start={port}"
+             program), a socket from systemd, or a lower sysctl net.ipv4.ip_unprivileged_port_start"
         ),
-        io::ErrorKind::AddrInUse => {
+        Some(Errno::ADDRINUSE) => {
             format!("{text}, by another server or an earlier one of this: see ss -ltnp")
         }
-        io::ErrorKind::AddrNotAvailable => {
+        Some(Errno::ADDRNOTAVAIL) => {
             format!("{text}: no interface of this host has it; see ip address")
+        }
+        _ => text.to_string(),
+    }
+}
+
+/// Why no connection can be accepted.
+pub fn of_accepting(error: &io::Error) -> String {
+    let text = cause(error);
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => {
+            format!(
+                "{text}: raise ulimit -n (LimitNOFILE= in systemd), or lower limits.connections"
+            )
         }
         _ => text.to_string(),
     }
@@ -139,21 +150,23 @@ mod tests {
 
     #[test]
     fn a_port_says_who_may_have_it() {
-        let address = "127.0.0.1:21".parse().unwrap();
-        let said = |errno| of_listening(&os(errno), address);
+        let said = |errno| of_listening(&os(errno), &"port 21");
         let denied = said(Errno::ACCESS);
         for remedy in [
             "Permission denied: port 21 needs the capability CAP_NET_BIND_SERVICE",
             "AmbientCapabilities=",
             "setcap cap_net_bind_service+ep",
             "a socket from systemd",
-            "net.ipv4.ip_unprivileged_port_start=21",
+            "net.ipv4.ip_unprivileged_port_start",
         ] {
             assert!(denied.contains(remedy), "{remedy} in {denied}");
         }
         assert!(said(Errno::ADDRINUSE).starts_with("Address already in use, by "));
         assert!(said(Errno::ADDRNOTAVAIL).contains("no interface of this host has it"));
         assert_eq!(said(Errno::MFILE), "Too many open files");
+        assert!(
+            of_accepting(&os(Errno::MFILE)).starts_with("Too many open files: raise ulimit -n")
+        );
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn a_low_port_names_the_capability() {
         "AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "setcap cap_net_bind_service+ep",
         "a socket from systemd",
-        "sysctl net.ipv4.ip_unprivileged_port_start=21",
+        "sysctl net.ipv4.ip_unprivileged_port_start",
     ];
     says(&["--listen", "127.0.0.1:21"], &parts);
     if cfg!(feature = "config") {

@@ -73,7 +73,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => {
-                let why = cause::of_listening(error, *address);
+                let port = format_args!("port {}", address.port());
+                let why = cause::of_listening(error, &port);
                 write!(f, "cannot listen at {address}: {why}")
             }
             Self::Root(path, error) => {
