@@ -22,7 +22,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
         &["cause", "limits", "monitor", "protocol", "storage"],
     ),
     ("monitor", &["cause", "limits"]),
-    ("storage", &["limits", "protocol"]),
+    ("storage", &["cause", "limits", "protocol"]),
     ("net", &["cause", "limits", "protocol", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),

@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use super::connection::Connection;
+use super::connection::{Connection, Phase};
 use super::data::Motion;
 use super::services::Services;
 use crate::limits::COUNT_ASKED;
@@ -35,7 +35,8 @@ impl Connection {
     /// A job has come back that can be done when files have been counted.
     pub(super) fn wait_for_count(&mut self, work: Work, services: &mut Services) {
         let until = self.count_time(services);
-        if services.now < until {
+        // A client that has gone while it was tried is waited for no longer.
+        if services.now < until && self.phase == Phase::Open {
             self.count_wait = Some(Box::new(CountWait::Resting(until, work)));
             self.deadlines
                 .set(Deadline::Pace, services.now + COUNT_ASKED);
@@ -71,6 +72,7 @@ impl Connection {
         let CountWait::Resting(_, work) = std::mem::replace(wait, CountWait::Asking(until)) else {
             return;
         };
+        self.report(Report::TriedAgain, services);
         match work {
             Work::Open(plan, _) => self.open_file(plan, services),
             work => self.submit(work, services),

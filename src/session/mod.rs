@@ -13,6 +13,7 @@ mod attributes;
 mod audit;
 mod channel;
 mod control_only;
+mod counting;
 mod deadlines;
 mod digests;
 mod dispatch;
@@ -244,6 +245,7 @@ impl Session {
             Report::Lost => self.lost(cx),
             Report::Operated(answer) => self.operated(answer, cx),
             Report::NotCounted => self.not_counted(cx),
+            Report::TriedAgain => self.tried_again(),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
             Report::Dropped => self.dropped(),

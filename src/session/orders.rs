@@ -84,6 +84,8 @@ pub enum Report {
     Operated(storage::Result<Answer>),
     /// Of [`Order::Operate`] and [`Order::Open`]: it is answered when files have been counted.
     NotCounted,
+    /// What was [`NotCounted`](Self::NotCounted) is under way once more.
+    TriedAgain,
     /// Of [`Order::Send`]: it goes on.
     Advanced,
     /// Of [`Order::Send`]: it is over.

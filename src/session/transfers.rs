@@ -137,28 +137,9 @@ impl Session {
         }
     }
 
-    fn hang_up(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
         cx.order(Order::HangUp);
-    }
-
-    /// A command waits for files to be counted; nobody is idle meanwhile.
-    pub(super) fn not_counted(&mut self, cx: &mut Context<'_>) {
-        self.restart_idle_clock(cx);
-        self.progress = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Opening(purpose) => Progress::Counting(purpose),
-            other => other,
-        };
-    }
-
-    /// A transfer that waits for that is given up.
-    fn stop_counting(&mut self, ending: Ending, cx: &mut Context<'_>) {
-        if matches!(self.progress, Progress::Counting(_)) {
-            self.progress = Progress::Idle;
-            self.hang_up(cx);
-            cx.reply(&ends(ending));
-            self.conclude(cx);
-        }
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
@@ -374,7 +355,7 @@ fn saying_what_is_kept(reply: &Reply, size: u64) -> Reply {
     Reply::new(reply.code, [&reply.lines, kept.as_bytes()].concat())
 }
 
-fn ends(ending: Ending) -> Reply {
+pub(super) fn ends(ending: Ending) -> Reply {
     match ending {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::cannot_open_data_connection(),
