@@ -92,8 +92,8 @@ pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
 fn bounded(program: impl Into<OsString>) -> Command {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE).arg(program.into());
-    // Nobody's ~/.netrc, ~/.ncftp or ~/.config.
-    command.env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
+    // No ~/.netrc, ~/.ncftp or ~/.config, and no place to make one.
+    command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
     command.env("TZ", "UTC");
     command
 }
