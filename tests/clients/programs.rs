@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Seconds after which a client hangs.
-const PATIENCE: &str = "60";
+/// Seconds after which a client hangs: a mirror over TLS has a hundred handshakes, on a machine that may
+/// be busy.
+const PATIENCE: &str = "300";
 
 /// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
 pub(crate) fn client(program: &str) -> Option<Command> {
@@ -92,9 +93,8 @@ pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
 fn bounded(program: impl Into<OsString>) -> Command {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE).arg(program.into());
-    // No ~/.netrc, ~/.ncftp or ~/.config, and no place to make one.
+    // Nobody's ~/.netrc, ~/.ncftp or ~/.config; and none is made, as root can where a home is missing.
     command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
-    command.env("TZ", "UTC");
     command
 }
 
