@@ -13,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::{Config, Handle, Server};
@@ -250,6 +251,9 @@ fn a_server_that_starts_leaves_the_uploads_of_the_other_alone() {
     let two = Instance::start("127.0.0.3", ports[1], root.path(), false);
     is_served_directly(two.address);
     until("the end of its sweep", || {
+        // The thread that sweeps has the lowest priority: a loop here could take all time of a busy
+        // machine from it.
+        thread::sleep(Duration::from_millis(1));
         let log = LOG.lock().unwrap();
         log.contains("left; 1 are in use").then_some(())
     });

@@ -95,7 +95,6 @@ fn bounded(program: impl Into<OsString>) -> Command {
     command.arg(PATIENCE).arg(program.into());
     // Nobody's ~/.netrc, ~/.ncftp or ~/.config; and none is made, as root can where a home is missing.
     command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
-    command.env("TZ", "UTC");
     command
 }
 

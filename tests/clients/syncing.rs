@@ -67,6 +67,8 @@ impl Rclone {
             None => (*argument).to_owned(),
         };
         let mut rclone = client("rclone").unwrap();
+        // It shows times in the zone of its user.
+        rclone.env("TZ", "UTC");
         rclone.args(["--config", "/dev/null", "--retries", "1"]);
         rclone.args(["--low-level-retries", "1"]);
         let output = succeeds(rclone.args(arguments.iter().map(place)));
