@@ -49,7 +49,8 @@ impl Connection {
         }
         let account = account.ok_or(Denial::Unproven)?;
         let accounts = &services.settings.accounts;
-        let guest = accounts.admit(account, self.peer.ip(), services.unix_time)?;
+        let name = self.session.claimed_name().ok_or(Denial::Unproven)?;
+        let guest = accounts.admit(name, account, self.peer.ip(), services.unix_time)?;
         self.storage = Arc::clone(match services.homes.get(&guest.account.name) {
             Some(home) => home,
             None if guest.account.root.is_none() => &services.storage,

@@ -60,6 +60,14 @@ impl Login {
         }
     }
 
+    /// The one of USER, before the login.
+    pub(super) fn claimed_name(&self) -> Option<&[u8]> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Nobody | Self::LoggedIn(..) => None,
+        }
+    }
+
     /// Whether this is an account of its own, and not anybody's.
     pub(super) fn is_personal(&self) -> bool {
         self.account().is_some_and(Account::is_personal)
@@ -102,6 +110,8 @@ impl Session {
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
+            // A reload may have come between USER and PASS.
+            Login::Named(name) if !self.may_log_in(name, cx) => self.login = Login::Nobody,
             Login::Named(name) => {
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
                 cx.order(Order::Verify(Credentials {
@@ -123,6 +133,8 @@ impl Session {
         };
         self.progress = Progress::Idle;
         match (verdict, proof) {
+            // Or between PASS and what came of it.
+            (Ok(_), _) if !self.may_log_in(&name, cx) => {}
             (Ok(guest), proof) => self.admit(name, guest, proof, cx),
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {

@@ -292,7 +292,7 @@ impl Session {
     pub fn stop_now(&mut self, cx: &mut Context<'_>) {
         self.stopping = true;
         if self.is_transferring() {
-            self.cut(Ending::Stopped, cx);
+            self.cut_unless_cut(Ending::Stopped, cx);
         } else if !self.is_closing() {
             self.dismiss(&Reply::service_not_available(), cx);
         }
@@ -301,6 +301,11 @@ impl Session {
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
+    }
+
+    /// The name that the client has given with USER and not proved yet.
+    pub fn claimed_name(&self) -> Option<&[u8]> {
+        self.login.claimed_name()
     }
 
     /// Logs something that the client can repeat at will: the first time in this session.

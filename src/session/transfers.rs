@@ -217,6 +217,13 @@ impl Session {
         }
     }
 
+    /// As [`cut`](Self::cut), but one that is being cut already has its time for it.
+    pub(super) fn cut_unless_cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
+        if !matches!(self.progress, Progress::Transferring(_, Phase::Cutting(..))) {
+            self.cut(ending, cx);
+        }
+    }
+
     /// Has the transfer cut; its reply comes when everything that it held is closed.
     pub(super) fn cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
         let Progress::Transferring(_, phase) = &mut self.progress else {

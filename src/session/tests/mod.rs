@@ -3,6 +3,7 @@
 mod commands;
 mod farewells;
 mod login;
+mod reloads;
 mod transfers;
 
 use std::collections::VecDeque;
