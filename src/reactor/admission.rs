@@ -38,13 +38,15 @@ pub(super) enum Refusal {
     Overloaded,
     /// It is a proxy, and has not said for whom it has connected.
     Unannounced,
+    /// It was a proxy, and has said for whom it has connected; but it is none any more.
+    NotProxy,
 }
 
 impl Refusal {
     /// Whether the client is told. One that must not be here at all learns nothing, and costs no
     /// more than that it is closed; any other may come again later.
     pub(super) const fn is_said(self) -> bool {
-        !matches!(self, Self::Denied)
+        !matches!(self, Self::Denied | Self::NotProxy)
     }
 
     /// What is the client's doing is news of another kind than what the server lacks.
@@ -53,9 +55,11 @@ impl Refusal {
             Self::Denied | Self::TooFast => log::Level::Info,
             // The ban was logged when it began.
             Self::Banned => log::Level::Debug,
-            Self::Full | Self::FullForAddress | Self::Overloaded | Self::Unannounced => {
-                log::Level::Warn
-            }
+            Self::Full
+            | Self::FullForAddress
+            | Self::Overloaded
+            | Self::Unannounced
+            | Self::NotProxy => log::Level::Warn,
         }
     }
 }
@@ -70,6 +74,7 @@ impl fmt::Display for Refusal {
             Self::FullForAddress => "there are as many of its address as there may be",
             Self::Overloaded => "too much waits for the storage",
             Self::Unannounced => "it is a proxy, and no PROXY header came",
+            Self::NotProxy => "it came through what is not a proxy any more",
         })
     }
 }
@@ -93,6 +98,11 @@ impl Admission {
         self.limit_per_address = limit_per_address;
     }
 
+    /// Whether the rules let the address connect.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.rules.admit(address)
+    }
+
     /// Whether the address may connect at all, and now.
     pub(super) fn screen(
         &self,
@@ -101,7 +111,7 @@ impl Admission {
         limits: &Throttling,
         now: Instant,
     ) -> Result<(), Refusal> {
-        if !self.rules.admit(address) {
+        if !self.allows(address) {
             return Err(Refusal::Denied);
         }
         match throttle.connect(address, limits, now) {

@@ -27,8 +27,8 @@ pub struct Change {
 }
 
 impl Reactor {
-    /// From here on everything is as `change` says. Nobody is turned out by it: deadlines that are
-    /// set stay, and so do those who are in.
+    /// From here on everything is as `change` says. Deadlines that are set stay. Sessions that would not be
+    /// let in any more end, or stay, as the settings have it: [`review`](super::review).
     pub fn change(&mut self, change: Change) {
         self.services.settings = change.settings;
         if let Some(homes) = change.homes {
@@ -39,6 +39,7 @@ impl Reactor {
         let limit = change.connections.min(key::INDICES - 1);
         self.admission
             .change(change.addresses, limit, change.connections_per_address);
+        self.begin_review();
     }
 
     /// From here on new connections are secured by this one.

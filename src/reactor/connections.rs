@@ -3,6 +3,8 @@
 //! Slots are used again and generations are not, so a key of a connection that is gone finds
 //! nothing, whoever has its slot now.
 
+use std::net::SocketAddr;
+
 use slab::Slab;
 
 use super::connection::Connection;
@@ -41,6 +43,17 @@ impl Connections {
     pub(super) fn remove(&mut self, key: Key) -> Option<Connection> {
         self.get_mut(key)?;
         self.slots.try_remove(key.index())
+    }
+
+    /// The connection in a slot, and where its client is.
+    pub(super) fn at(&self, index: usize) -> Option<(Key, SocketAddr)> {
+        let connection = self.slots.get(index)?;
+        Some((connection.key(), connection.peer))
+    }
+
+    /// No slot has this number or a greater one.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.capacity()
     }
 
     pub(super) fn len(&self) -> usize {

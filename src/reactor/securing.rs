@@ -12,8 +12,9 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::Link;
 use super::services::Services;
+use crate::auth::Revocation;
 use crate::net::tls::Acceptor;
-use crate::net::{Channel, Stream as _};
+use crate::net::{Channel, ClientStanding, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Report, Session};
 
@@ -204,5 +205,9 @@ impl Connection {
             _ => Report::Cleared,
         };
         self.converse(services, |session, cx| session.report(report, cx));
+        // The authority may have changed since the handshake began.
+        if self.client_standing(services) == ClientStanding::Refused {
+            self.revoke(Revocation::Certificate, services);
+        }
     }
 }

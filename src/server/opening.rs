@@ -131,6 +131,7 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         charset: config.charset,
         allow_fxp: config.allow_fxp,
         allow_combine: config.allow_combine,
+        revoked_sessions: config.revoked_sessions,
         security: config.tls.as_ref().map(|tls| tls.policy),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),

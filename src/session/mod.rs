@@ -26,6 +26,7 @@ mod navigation;
 mod orders;
 mod outbox;
 mod parameters;
+mod revocation;
 mod security;
 mod session_log;
 mod settings;
@@ -55,6 +56,7 @@ use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use audit::Audited;
 use channel::{Arranged, Channel};
+use farewells::Farewell;
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
@@ -151,7 +153,8 @@ pub struct Session {
     long_lines: u8,
     log: Box<SessionLog>,
     audited: Box<Audited>,
-    stopping: bool,
+    /// Why it ends as soon as no transfer is in progress.
+    farewell: Option<Farewell>,
 }
 
 /// What a session has in boxes, for the sum of all memory.
@@ -188,7 +191,7 @@ impl Session {
             long_lines: 0,
             log: Box::default(),
             audited: Box::default(),
-            stopping: false,
+            farewell: None,
         }
     }
 
@@ -257,8 +260,8 @@ impl Session {
             } => self.ended(ending, bytes, kept, cx),
         }
         self.conclude(cx);
-        if self.stopping && self.accepts_command() {
-            self.dismiss(&Reply::service_not_available(), cx);
+        if let Some(farewell) = self.farewell.filter(|_| self.accepts_command()) {
+            self.dismiss(&farewell.reply(), cx);
         }
     }
 
@@ -268,6 +271,7 @@ impl Session {
             Deadline::Login => self.dismiss(&farewells::no_login(cx.settings.timings.login), cx),
             Deadline::Idle => self.dismiss(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
+            Deadline::Expiry => self.watch_expiry(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
@@ -282,7 +286,7 @@ impl Session {
 
     /// The server stops: a transfer may end, everything else ends now.
     pub fn stop(&mut self, cx: &mut Context<'_>) {
-        self.stopping = true;
+        self.farewell.get_or_insert(Farewell::Stopping);
         if !self.is_transferring() && !self.is_closing() {
             self.dismiss(&Reply::service_not_available(), cx);
         }
@@ -290,9 +294,12 @@ impl Session {
 
     /// The grace period of a stop is over.
     pub fn stop_now(&mut self, cx: &mut Context<'_>) {
-        self.stopping = true;
+        self.farewell.get_or_insert(Farewell::Stopping);
         if self.is_transferring() {
-            self.cut_unless_cut(Ending::Stopped, cx);
+            // One that is being cut already has its time for it.
+            if self.may_be_aborted() {
+                self.cut(Ending::Stopped, cx);
+            }
         } else if !self.is_closing() {
             self.dismiss(&Reply::service_not_available(), cx);
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::SecurityPolicy;
-use crate::auth::Accounts;
+use crate::auth::{Accounts, RevokedSessions};
 use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::reply::Reply;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub allow_fxp: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
+    /// What becomes of sessions that would not be let in any more.
+    pub revoked_sessions: RevokedSessions,
     /// What TLS is for; `None`: there is none.
     pub security: Option<SecurityPolicy>,
     /// How long anything may take.
@@ -53,6 +55,7 @@ impl Default for Settings {
             charset: None,
             allow_fxp: false,
             allow_combine: false,
+            revoked_sessions: RevokedSessions::default(),
             security: None,
             umask: Umask::USUAL,
             cut_uploads: CutUploads::default(),
@@ -63,6 +66,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether a client's certificate can be enough for a login.
+    pub(super) fn accepts_certificates(&self) -> bool {
+        let policy = self.security;
+        policy.is_some_and(|policy| policy.certificate_login)
+    }
+
     /// The first words of a conversation.
     pub(super) fn welcome(&self) -> Reply {
         let own = self.greeting.as_deref();

@@ -217,13 +217,6 @@ impl Session {
         }
     }
 
-    /// As [`cut`](Self::cut), but one that is being cut already has its time for it.
-    pub(super) fn cut_unless_cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Transferring(_, Phase::Cutting(..))) {
-            self.cut(ending, cx);
-        }
-    }
-
     /// Has the transfer cut; its reply comes when everything that it held is closed.
     pub(super) fn cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
         let Progress::Transferring(_, phase) = &mut self.progress else {
@@ -279,7 +272,7 @@ impl Session {
         }
     }
 
-    fn hang_up(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
         cx.order(Order::HangUp);
     }
@@ -376,6 +369,7 @@ fn ends(ending: Ending) -> Reply {
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
         Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
+        Ending::Revoked => Reply::fixed(426, "No longer allowed; transfer aborted."),
         Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
         // The largest file that the file system, or the process, may have.
         Ending::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
