@@ -58,7 +58,7 @@ impl fmt::Display for Revocation {
         f.write_str(match self {
             Self::Address => "its address may not connect",
             Self::Proxy => "it came through what is not a proxy any more",
-            Self::Certificate => "it shows no client certificate that is accepted",
+            Self::Certificate => "its client certificate is missing or is not accepted",
             Self::Clear => "it is in the clear, and TLS is required",
             Self::Removed => "the account was removed",
             Self::Replaced => "the name has another account",

@@ -21,6 +21,9 @@ mod limits;
 mod losses;
 mod paths;
 mod reloading;
+mod revocation;
+#[cfg(feature = "tls")]
+mod revocation_tls;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
@@ -34,10 +37,11 @@ mod world;
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 7] = [
+const EFFECTS: [&str; 8] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
+    include_str!("revocation.rs"),
     include_str!("serving.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),

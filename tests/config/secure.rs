@@ -88,6 +88,14 @@ impl Secure {
         shown.unwrap()[0].as_ref().to_vec()
     }
 
+    /// Ends TLS and goes on in the clear: the server has said 200 to CCC.
+    pub(crate) fn into_clear(self) -> Control {
+        let mut stream = self.stream.into_inner();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        Control::over(stream.sock)
+    }
+
     /// Where the server is.
     pub(crate) fn peer(&self) -> std::net::SocketAddr {
         self.stream.get_ref().sock.peer_addr().unwrap()
