@@ -180,6 +180,10 @@ impl VirtualNetwork {
                 self.world.lock().note(|| "signal: stop".to_owned());
                 events.push(Event::StopSignal);
             }
+            Occurrence::Reload => {
+                self.world.lock().note(|| "signal: reload".to_owned());
+                events.push(Event::ReloadSignal);
+            }
         }
     }
 
