@@ -12,7 +12,7 @@ use super::farewells::Farewell;
 use super::files::Question;
 use super::login::Login;
 use super::transfers::Purpose;
-use super::{Context, Deadline, Ending, Progress, Session, Settings};
+use super::{Context, Deadline, Ending, Order, Progress, Session, Settings};
 use crate::auth::{Account, Denial, Permissions, ProvenBy, Revocation, RevokedSessions};
 use crate::limits::EXPIRY_CHECKED;
 use crate::observe::target;
@@ -70,7 +70,8 @@ impl Session {
             }
             Progress::Opening(purpose) if is_clear || needed_for(purpose).intersects(lost) => {
                 self.progress = Progress::Idle;
-                self.hang_up(cx);
+                self.channel.disarrange();
+                cx.order(Order::HangUp);
                 if self.may_open_data(cx) {
                     cx.reply(&Reply::fixed(550, "Permission denied."));
                 }

@@ -272,7 +272,7 @@ impl Session {
         }
     }
 
-    pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
+    fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
         cx.order(Order::HangUp);
     }

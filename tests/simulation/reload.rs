@@ -65,11 +65,8 @@ impl Reload {
             How::Elsewhere,
             How::OtherSecret,
         ];
-        let left = [
-            Permissions::NONE,
-            Permissions::READ,
-            Permissions::UPLOAD_ONLY,
-        ];
+        // Who may still store could do it over what was arranged for a transfer that was refused.
+        let left = [Permissions::NONE, Permissions::READ];
         let taken = match rng.below(6) {
             0 => Taken::Nothing,
             1 | 2 => Taken::Address(address(rng.below(4), rng.one_in(3))),
