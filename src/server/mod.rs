@@ -167,8 +167,8 @@ impl Server {
     /// that no longer sets a key that closed something is refused, by its
     /// [origins](crate::config::Origins). It all counts from the next command on, for clients that are
     /// logged in too; sessions that would not be let in any more end, unless
-    /// [`revoked_sessions`](Config::revoked_sessions) keeps them. Where it listens, what it serves and its threads cannot change; the log says
-    /// so where they are said to.
+    /// [`revoked_sessions`](Config::revoked_sessions) keeps them. Where it listens, what it
+    /// serves and its threads cannot change; the log says so where they are said to.
     ///
     /// Where it may, it starts [monitors](Config::monitors) with the rights that this process has
     /// still.

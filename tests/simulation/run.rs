@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
@@ -111,10 +111,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let memory = furnished(&weather);
     let place = Place {
         memory: memory.clone(),
-        doors: DOORS[..if has_tls { 3 } else { 2 }]
-            .iter()
-            .map(|door| door.parse().expect("an address"))
-            .collect(),
+        doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
         is_proxied: rng.one_in(4),
@@ -130,8 +127,9 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
     let settings = settings(&mut rng, &place);
-    world.lock().note(|| format!("{:?}", settings.timings));
-    world.lock().note(|| format!("{:?}", place.reload));
+    world
+        .lock()
+        .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
@@ -139,14 +137,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         proxies: proxies(&place),
     };
     let mut reactor = Reactor::new(Parts {
-        network: Box::new(VirtualNetwork {
-            world: world.clone(),
-            clients: clients.clone(),
-            jobs: jobs.clone(),
-            begin: Instant::now(),
-            idle: 0,
-            progress: 0,
-        }),
+        network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
         storage,
         homes: Homes::new(),
         runner: Box::new(VirtualRunner {
@@ -176,6 +167,12 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn doors(has_tls: bool) -> Vec<SocketAddr> {
+    let doors = DOORS[..if has_tls { 3 } else { 2 }].iter();
+    let doors = doors.map(|door| door.parse().expect("an address"));
+    doors.collect()
 }
 
 fn open_doors(reactor: &mut Reactor, doors: &[SocketAddr]) {

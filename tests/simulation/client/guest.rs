@@ -34,6 +34,7 @@ pub(super) enum Life {
     Gone,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Guest {
     pub(super) number: usize,
     pub(super) rng: Rng,
