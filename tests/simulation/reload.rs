@@ -54,7 +54,7 @@ pub(crate) struct Reload {
 
 impl Reload {
     pub(crate) fn draw(rng: &mut Rng) -> Option<Self> {
-        if !rng.one_in(3) {
+        if !rng.one_in(2) {
             return None;
         }
         let login = rng.pick(&[Login::Named, Login::Named, Login::Anonymous]);
