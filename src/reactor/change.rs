@@ -28,7 +28,7 @@ pub struct Change {
 
 impl Reactor {
     /// From here on everything is as `change` says. Deadlines that are set stay. Sessions that would not be
-    /// let in any more end, or stay, as the settings have it: [`review`](super::review).
+    /// let in any more end in the next iterations, or stay, as the settings have it.
     pub fn change(&mut self, change: Change) {
         self.services.settings = change.settings;
         if let Some(homes) = change.homes {

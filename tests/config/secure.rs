@@ -1,6 +1,6 @@
 //! A client's side of a control connection over TLS, which believes every certificate and keeps it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -93,6 +93,8 @@ impl Secure {
         let mut stream = self.stream.into_inner();
         stream.conn.send_close_notify();
         stream.flush().unwrap();
+        // The server announces the end, too.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
         Control::over(stream.sock)
     }
 
