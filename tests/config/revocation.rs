@@ -313,3 +313,21 @@ fn a_reload_of_the_same_disturbs_nobody() {
     assert_eq!(rest.len(), (32 << 20) - 1000);
     loading.expect(226);
 }
+
+#[test]
+fn every_connection_is_looked_at_however_many_there_are() {
+    let world = world();
+    let server = world.start(&ann_and_eve(""));
+    let names = ["ann", "eve"].into_iter().cycle().take(60);
+    let mut inside: Vec<_> = names.map(|name| (name, logged_in(&server, name))).collect();
+    // Two reloads in a row: the second begins again where the first may not be done.
+    change(&world, &server, &ann_and_eve(""), READ);
+    change(&world, &server, &eve(), READ);
+    for (name, control) in &mut inside {
+        if *name == "ann" {
+            hears(control, "the account was removed");
+        } else {
+            control.command("NOOP", 200);
+        }
+    }
+}
