@@ -75,9 +75,10 @@ fn prepare(mut config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     config.monitors = true;
-    let plan = config.plan();
+    let mut plan = config.plan();
     let source = configuration::source(wish, plan.clone());
     let server = Server::bind_with_source(config, source)?;
+    plan.low_ports |= server.dials_from_low_ports();
     sandbox::enforce(&plan)?.log();
     Ok(server)
 }

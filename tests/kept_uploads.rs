@@ -100,6 +100,33 @@ fn upload_is_kept_when_its_session_or_the_server_ends() {
     }
 }
 
+/// A server with these lines in its configuration.
+fn configured(lines: &str) -> Server {
+    let server = Starter::default().serving(|_| ());
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+    fs::write(config.path(), format!("{lines}{account}")).unwrap();
+    server.argument("--config").argument(config.path()).start()
+}
+
+#[test]
+fn upload_that_stalls_is_kept_whatever_is_synced() {
+    let begun = ["none", "rename", "fsync"].map(|durability| {
+        let server = configured(&format!(
+            "[timings]\ndata-stall = \"3s\"\n[storage]\ndurability = {durability:?}\n"
+        ));
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        let data = begun(&mut control, "STOR f", b"some bytes");
+        (server, control, data)
+    });
+    for (server, mut control, _data) in begun {
+        is_told(&mut control, 10);
+        assert_eq!(fs::read(server.file("f")).unwrap(), b"some bytes");
+        assert_eq!(server.names(), ["f"]);
+    }
+}
+
 #[test]
 fn upload_that_would_replace_a_file_leaves_it_whole() {
     let server = Server::writable(|root| fs::write(root.join("f"), "old").unwrap());
@@ -154,12 +181,7 @@ fn blocks_that_came_are_kept_as_the_bytes_that_they_hold() {
 #[test]
 fn upload_that_is_kept_is_logged_as_incomplete() {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let server = Starter::default().serving(|_| ());
-    let config = tempfile::NamedTempFile::new().unwrap();
-    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
-    let text = format!("[log]\ntransfers = {:?}\n{account}", log.path());
-    fs::write(config.path(), text).unwrap();
-    let server = server.argument("--config").argument(config.path()).start();
+    let server = configured(&format!("[log]\ntransfers = {:?}\n", log.path()));
     let mut control = server.login();
     control.command("TYPE I", 200);
     abort_connection(begun(&mut control, "STOR f", b"some bytes"));

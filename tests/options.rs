@@ -49,9 +49,13 @@ fn data_connections_to_others_only_where_they_are_allowed() {
 
     let open = Starter::default()
         .argument("--allow-fxp")
+        .argument("--user")
+        .argument("ann")
+        .variable("MIOFTPD_PASSWORD", "secret")
         .serving(fill)
         .start();
-    let mut control = open.login();
+    let mut control = open.connect();
+    control.log_in("ann", "secret");
     control.command(&port, 200);
     control.command("RETR f", 150);
     let (mut stream, _) = others.accept().unwrap();

@@ -91,9 +91,10 @@ mod support;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mioftpd::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
+use support::tables::missing_tests;
 use support::{Control, Server, Starter, read_all};
 
 /// More than all socket buffers of the machine hold.
@@ -290,30 +291,7 @@ fn says_what_it_can(control: &mut Control, names: &[&str]) {
 
 #[test]
 fn every_test_in_the_tables_exists() {
-    let table = include_str!("regressions.rs").lines();
-    let rows = table.filter(|line| line.starts_with("//! |"));
-    let tests = rows.filter_map(|row| row.rsplit('|').nth(1));
-    let names = tests.flat_map(|cell| cell.split('`').skip(1).step_by(2));
-    let missing: Vec<_> = names.filter(|name| !exists(name)).collect();
+    let (missing, found) = missing_tests(include_str!("regressions.rs"));
     assert!(missing.is_empty(), "no such tests: {missing:?}");
-}
-
-/// A transcript, or a function of a test program or of a module of the library.
-fn exists(name: &str) -> bool {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some((place, function)) = name.split_once("::") else {
-        return root.join("tests/transcripts").join(name).is_file();
-    };
-    let mut open: Vec<PathBuf> = ["tests", "src"]
-        .map(|folder| root.join(folder).join(place))
-        .into();
-    open.extend(open.clone().iter().map(|path| path.with_extension("rs")));
-    while let Some(path) = open.pop() {
-        if let Ok(entries) = fs::read_dir(&path) {
-            open.extend(entries.map(|entry| entry.unwrap().path()));
-        } else if fs::read_to_string(&path).is_ok_and(|s| s.contains(&format!("fn {function}("))) {
-            return true;
-        }
-    }
-    false
+    assert!(found > 50, "only {found}");
 }

@@ -30,6 +30,12 @@ pub struct Account {
     pub addresses: Vec<Cidr>,
     /// How many of them may be there at once.
     pub sessions: Option<u32>,
+    /// Whether uploads over TLS may end without `close_notify`: whoever can cut their data connections can
+    /// shorten what they send, and it counts as whole.
+    pub unclean_uploads: bool,
+    /// Whether data connections may be to other hosts than the client's: transfers from server to
+    /// server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
+    pub allow_fxp: bool,
     /// The permission bits that what they make does not get; `None`: those of the server.
     pub umask: Option<Umask>,
     /// What they are told when they have logged in, instead of the usual words; lines joined by LF.
@@ -56,6 +62,8 @@ impl Account {
             expires: None,
             addresses: Vec::new(),
             sessions: None,
+            unclean_uploads: false,
+            allow_fxp: false,
             umask: None,
             greeting: None,
             rate_up: None,

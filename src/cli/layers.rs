@@ -87,14 +87,13 @@ const KEYS: [(&str, &str); 18] = [
 ];
 
 /// The keys that options set under their own names.
-const SAME_KEYS: [&str; 8] = [
+const SAME_KEYS: [&str; 7] = [
     "listen",
     "workers",
     "umask",
     "run-as",
     "time-zone",
     "charset",
-    "allow-fxp",
     "allow-combine",
 ];
 
@@ -139,7 +138,6 @@ impl Typed {
         lay(&mut config.umask, self.umask.map(Some));
         lay(&mut config.run_as, self.run_as.map(Some));
         config.sandbox &= !self.no_sandbox;
-        config.allow_fxp |= self.allow_fxp;
         config.allow_combine |= self.allow_combine;
         self.tls.over(&mut tls);
         let log = self.log.or(log);
@@ -160,6 +158,10 @@ impl Typed {
             None => None,
             Some(name) => account(name, self.password_file.clone(), password)?,
         };
+        let named = named.map(|account| Account {
+            allow_fxp: self.allow_fxp,
+            ..account
+        });
         Ok(anonymous.into_iter().chain(named).collect())
     }
 }

@@ -54,8 +54,8 @@ Options:
       --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
       --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
                                  build with the Cargo feature charset [default: none]
-      --allow-fxp                Data connections to other hosts than the client's too:
-                                 for transfers between servers; see RFC 2577 first
+      --allow-fxp                Data connections of --user to other hosts than the client's
+                                 too: for transfers between servers; see RFC 2577 first
       --allow-combine            Serve COMB, which puts files together for clients that
                                  upload in parts, and removes the parts
       --tls-cert FILE            The certificate, PEM, with its chain; AUTH TLS works then

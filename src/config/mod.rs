@@ -15,6 +15,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use log::LevelFilter;
 
@@ -36,7 +37,7 @@ pub use origins::Origins;
 pub const DEFAULT_PORT: u16 = 21000;
 
 /// Ports below it are for those who have the right to them.
-const FIRST_FREE_PORT: u16 = 1024;
+pub(crate) const FIRST_FREE_PORT: u16 = 1024;
 
 /// What a server is told.
 #[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
@@ -52,6 +53,10 @@ pub struct Config {
     pub greeting: Option<String>,
     /// Who may log in. Only used where a directory is served.
     pub accounts: Accounts,
+    /// Whether data connections to clients (PORT, EPRT) come from the port before the one that the
+    /// control connection has come to, as RFC 959 §3.3 has it, where that is free. For a port below 1024
+    /// the process needs the right to it: see [`dials_from_low_ports`](crate::Server::dials_from_low_ports).
+    pub active_from_default_port: bool,
     /// Ports of passive listeners; `None`: whatever the system gives.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// What PASV tells clients instead of the address that they have connected to: that of a router
@@ -73,12 +78,11 @@ pub struct Config {
     pub proxies: Vec<Cidr>,
     /// The time zone of the dates in LIST; everything else is in UTC.
     pub zone: Zone,
+    /// Whether MDTM, MFMT, MLST and MLSD tell milliseconds; many clients read whole seconds only.
+    pub time_fractions: bool,
     /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
     /// `charset` only there is one.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's: transfers from server
-    /// to server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
-    pub allow_fxp: bool,
     /// Whether COMB is served, which puts files together and removes the parts.
     pub allow_combine: bool,
     /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
@@ -97,6 +101,9 @@ pub struct Config {
     /// turned off only where several hosts write to one directory over a network whose file system
     /// keeps locks to each host (NFS with `local_lock`, CIFS with `nobrl`).
     pub remove_unfinished: bool,
+    /// How often what quotas are for is counted again, slowly, so that files are seen which others have
+    /// put there or removed. Zero: only at SIGHUP, and before a quota refuses something.
+    pub recount: Duration,
     /// Threads for what may wait for a disk; 0 has it done by the loop itself.
     pub workers: usize,
     /// Permission bits that new files do not get; `None` leaves the process's as they are. There
@@ -249,20 +256,22 @@ impl Default for Config {
             root: None,
             greeting: None,
             accounts: Accounts::new().with(Account::anonymous(Permissions::READ)),
+            active_from_default_port: false,
             passive_ports: None,
             passive_address: None,
             passive_addresses: Vec::new(),
             passive_address_for_private: false,
             proxies: Vec::new(),
             zone: Zone::UTC,
+            time_fractions: false,
             charset: None,
-            allow_fxp: false,
             allow_combine: false,
             tls: None,
             durability: Durability::default(),
             free_space_floor: 0,
             cut_uploads: CutUploads::default(),
             remove_unfinished: true,
+            recount: limits::RECOUNT,
             workers: 2,
             umask: None,
             run_as: None,

@@ -7,10 +7,14 @@
 //! - [`systemd`]: a service unit, socket activation, the watchdog.
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
+//! - [`devices`]: exceptions for cameras, scanners and old clients.
 //! - [`proxy`]: `HAProxy`, nginx and load balancers in front of the server.
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}
+
+#[doc = include_str!("devices.md")]
+pub mod devices {}
 
 #[doc = include_str!("fail2ban.md")]
 #[doc = "```text"]

@@ -69,6 +69,13 @@ pub const CHUNK_BYTES: usize = 64 * 1024;
 /// plain one: what comes of them is at most three times as much, and stays in the cache.
 pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 
+/// Bytes of a file that wait in memory until it is known whether there is room for them: of what is
+/// reckoned for converted bytes, of which an upload keeps only what is not converted yet.
+pub const HELD_BYTES: usize = 2 * CONVERTED_BYTES;
+
+/// Bytes that are read where there is less room than that; converted, they can be held.
+pub const UNSURE_BYTES: u64 = CONVERTED_BYTES as u64 / 2;
+
 /// From one restart marker of a RETR to the next: what a cut costs at the most.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
 
@@ -291,9 +298,30 @@ pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 /// in processor time and with it in turns at the disk. Nobody waits for it.
 pub const SWEEPER_NICENESS: i32 = 19;
 
-/// How often the files that a quota is for are counted in a row, where others change them meanwhile:
-/// after that the count is taken as it is, lest those with a quota wait for ever.
+/// How often the files that a quota is for are counted in a row at first, where what changes meanwhile
+/// hides something each time: after that the count is taken as it is, lest uploads wait for ever.
 pub const COUNTS_OF_A_TREE: u32 = 3;
+
+/// How often what quotas are for is counted again: on the same day, and without keeping a disk from
+/// sleeping.
+pub const RECOUNT: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How often a command asks whether the files that a quota is for have been counted.
+pub const COUNT_ASKED: Duration = Duration::from_millis(50);
+
+/// Names that a count looks at in one step; between two steps it may pause.
+pub const COUNT_ENTRIES: u64 = 64;
+
+/// The pause between two steps of a count that nobody waits for: a tree of a million files takes half
+/// an hour, and the disk has most of its time for others.
+pub const COUNT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long after a count a quota's refusal stands, at least: a client that tries again and again has
+/// not all files counted each time.
+pub const COUNT_REST: Duration = Duration::from_secs(1);
+
+/// So many steps of a count make that twice as long: a quarter of a minute for a million files.
+pub const COUNT_REST_STEPS: u32 = 1000;
 
 /// Names that are looked at before it is asked whether the server still runs.
 pub const SWEEP_ENTRIES: usize = 256;

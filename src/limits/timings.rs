@@ -23,6 +23,9 @@ pub struct Timings {
     /// Between two bytes of a transfer, of what is up to the client: the server's own work, such as
     /// reading from a slow disk or putting an upload in its place, may take longer.
     pub data_stall: Duration,
+    /// Of a command that writes, for the files that a quota is for to be counted. Clients wait fifteen
+    /// seconds or more for a reply.
+    pub count: Duration,
     /// With replies unread, until the client takes the next byte.
     pub reply_stall: Duration,
     /// From the last reply to the client's end, before the connection is dropped.
@@ -40,6 +43,7 @@ impl Default for Timings {
             data_connect: Duration::from_secs(30),
             handshake: Duration::from_secs(15),
             data_stall: Duration::from_secs(120),
+            count: Duration::from_secs(10),
             reply_stall: Duration::from_secs(60),
             linger: Duration::from_secs(2),
             grace: Duration::from_secs(30),

@@ -123,6 +123,21 @@ impl Channel {
         self.security.as_deref().is_some_and(Security::has_failed)
     }
 
+    /// From here on an end without `close_notify` is the end of the peer's side, and no error, where it
+    /// comes between two records.
+    pub fn allow_unclean_end(&mut self) {
+        if let Some(security) = &mut self.security {
+            security.allow_unclean_end();
+        }
+    }
+
+    /// Whether the peer has made use of [that](Self::allow_unclean_end).
+    pub fn has_unclean_end(&self) -> bool {
+        self.security
+            .as_deref()
+            .is_some_and(Security::has_unclean_end)
+    }
+
     /// Whether there are bytes of TLS's own that wait for room.
     pub fn has_unsent(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unsent)

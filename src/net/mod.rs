@@ -19,7 +19,7 @@ mod system;
 pub mod tls;
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 pub use address_rules::AddressRules;
 pub use channel::{Channel, ClientStanding, DataSession};
 pub use inherited::{Inherited, inherited_listeners};
-pub use passive_address::{BadPassiveHost, PassiveAddresses, PassiveHost, is_of_a_host};
+pub use passive_address::{BadPassiveHost, PassiveAddresses, PassiveHost};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
@@ -118,9 +118,14 @@ pub trait Network: Send {
     }
 
     /// Starts to connect from a local address to `to`; [`Stream::connected`] says when it is done.
+    /// Port 0 of `from` is any.
+    ///
+    /// # Errors
+    /// `AddrInUse` where another socket holds the port, `AddrNotAvailable` where there is a connection
+    /// between these two addresses already, `PermissionDenied` where the process may not have the port.
     fn connect(
         &mut self,
-        from: IpAddr,
+        from: SocketAddr,
         to: SocketAddr,
         token: Token,
     ) -> io::Result<Box<dyn Stream>>;

@@ -88,6 +88,16 @@ impl Security {
     }
 
     /// Never called.
+    pub fn allow_unclean_end(&mut self) {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn has_unclean_end(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn has_unsent(&self) -> bool {
         match self.0 {}
     }

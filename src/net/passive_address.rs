@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use super::Cidr;
 use crate::limits::{NAME_GOOD_FOR, NAME_TRIED_AFTER};
+use crate::protocol::one_host::is_of_one_host;
 
 /// A host that has an IPv4 address: the address itself, or its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,20 +53,15 @@ impl fmt::Display for BadPassiveHost {
 
 impl std::error::Error for BadPassiveHost {}
 
-/// Whether an address is that of one host: not "this network" (0.0.0.0/8, RFC 1122 §3.2.1.3), multicast
-/// or broadcast.
-pub const fn is_of_a_host(address: Ipv4Addr) -> bool {
-    let [first, ..] = address.octets();
-    first != 0 && !address.is_multicast() && !address.is_broadcast()
-}
-
 impl FromStr for PassiveHost {
     type Err = BadPassiveHost;
 
     /// A name has letters in its last label; so a mistyped address is not taken for one.
     fn from_str(text: &str) -> Result<Self, BadPassiveHost> {
         match text.parse() {
-            Ok(address) if is_of_a_host(address) => return Ok(Self::Address(address)),
+            Ok(address) if is_of_one_host(IpAddr::V4(address)) => {
+                return Ok(Self::Address(address));
+            }
             Ok(address) => return Err(BadPassiveHost::Unusable(address)),
             Err(_) => {}
         }
@@ -213,7 +209,7 @@ impl Host {
     fn address(&mut self, now: Instant) -> Option<Ipv4Addr> {
         match self {
             // A host program may have said anything.
-            Self::Address(address) => Some(*address).filter(|address| is_of_a_host(*address)),
+            Self::Address(address) => is_of_one_host(IpAddr::V4(*address)).then_some(*address),
             Self::Name(name) => {
                 if matches!(name.lookup, Lookup::Rests(until) if until <= now) {
                     name.lookup = Lookup::Wanted;
@@ -283,6 +279,7 @@ mod tests {
             "0.255.255.255",
             "224.0.0.0",
             "239.255.255.255",
+            "240.0.0.1",
             "255.255.255.255",
         ];
         for text in unusable {
@@ -295,13 +292,7 @@ mod tests {
             let mut addresses = PassiveAddresses::new(Vec::new(), Some(host), true);
             assert_eq!(told(&mut addresses, "192.0.2.1"), None, "{text}");
         }
-        for text in [
-            "1.0.0.0",
-            "127.0.0.1",
-            "169.254.1.1",
-            "223.255.255.255",
-            "240.0.0.1",
-        ] {
+        for text in ["1.0.0.0", "127.0.0.1", "169.254.1.1", "223.255.255.255"] {
             assert!(text.parse::<PassiveHost>().is_ok(), "{text}");
         }
     }

@@ -237,7 +237,12 @@ mod tests {
             Ok(Box::new(FakeListener(address)))
         }
 
-        fn connect(&mut self, _: IpAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
+        fn connect(
+            &mut self,
+            _: SocketAddr,
+            _: SocketAddr,
+            _: Token,
+        ) -> io::Result<Box<dyn Stream>> {
             unreachable!("ports are listened on")
         }
 

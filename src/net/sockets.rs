@@ -5,7 +5,7 @@
 //! [`system`](super::system).
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::socket::setsockopt;
@@ -40,14 +40,19 @@ pub(super) fn set_inherited_options(socket: &impl AsFd) -> io::Result<()> {
 }
 
 /// What [`Network::connect`] connects with.
-pub(super) fn connecting_socket(from: IpAddr, to: SocketAddr) -> io::Result<OwnedFd> {
+pub(super) fn connecting_socket(from: SocketAddr, to: SocketAddr) -> io::Result<OwnedFd> {
     let socket = new_socket(to)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
-    // Else the system looks for a port that nothing reminds of: behind ten thousand transfers in
-    // TIME-WAIT that takes up to 70 ms (measured). Chosen only when it connects, the port must be
-    // another one for this client alone. A system without the option does as ever.
-    let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
-    sys::bind(&socket, &any_port(from, to))?;
+    if from.port() == 0 {
+        // Else the system looks for a port that nothing reminds of: behind ten thousand transfers in
+        // TIME-WAIT that takes up to 70 ms (measured). Chosen only when it connects, the port must be
+        // another one for this client alone. A system without the option does as ever.
+        let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+    } else {
+        // Several transfers share the port, each to another address.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+    }
+    sys::bind(&socket, &scoped(from, to))?;
     Ok(socket)
 }
 
@@ -62,18 +67,19 @@ pub(super) fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// `from` with a port that the system chooses; a link-local address needs the scope of `to`.
-fn any_port(from: IpAddr, to: SocketAddr) -> SocketAddr {
-    match (from, to) {
-        (IpAddr::V6(ip), SocketAddr::V6(to)) => SocketAddrV6::new(ip, 0, 0, to.scope_id()).into(),
-        _ => SocketAddr::new(from, 0),
+/// `from`; a link-local address needs the scope of `to`.
+fn scoped(mut from: SocketAddr, to: SocketAddr) -> SocketAddr {
+    if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (&mut from, to) {
+        from.set_scope_id(to.scope_id());
     }
+    from
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+    use rustix::io::Errno;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6, TcpStream};
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -91,13 +97,44 @@ mod tests {
     #[test]
     fn a_port_is_taken_only_when_it_connects() {
         for here in [LOOPBACK, Ipv6Addr::LOCALHOST.into()] {
-            let Ok(socket) = connecting_socket(here, (here, 9).into()) else {
+            let Ok(socket) = connecting_socket((here, 0).into(), (here, 9).into()) else {
                 assert!(here.is_ipv6(), "a host without IPv6");
                 continue;
             };
             let bound = TcpListener::from(socket).local_addr();
             assert_eq!(bound.unwrap(), (here, 0).into());
         }
+    }
+
+    #[test]
+    fn a_port_is_shared_by_connections_to_different_addresses() {
+        // Sockets of others come and go at it: then another is tried.
+        let shared = (0..16).any(|_| {
+            let to = [(); 2].map(|()| TcpListener::bind((LOOPBACK, 0)).unwrap());
+            let to = to.each_ref().map(|to| to.local_addr().unwrap());
+            let free = listening_socket((LOOPBACK, 0).into()).unwrap();
+            let from = free.local_addr().unwrap();
+            assert_eq!(
+                connecting_socket(from, to[0]).unwrap_err().kind(),
+                io::ErrorKind::AddrInUse
+            );
+            drop(free);
+            let connect = |to: SocketAddr| -> io::Result<OwnedFd> {
+                let socket = connecting_socket(from, to)?;
+                match sys::connect(&socket, &to) {
+                    Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+                    Err(error) => Err(error.into()),
+                }
+            };
+            let (Ok(one), Ok(_other)) = (connect(to[0]), connect(to[1])) else {
+                return false;
+            };
+            let bound = TcpStream::from(one.try_clone().unwrap()).local_addr();
+            assert_eq!(bound.unwrap(), from);
+            let error = connect(to[0]).unwrap_err();
+            error.kind() == io::ErrorKind::AddrNotAvailable
+        });
+        assert!(shared);
     }
 
     #[test]
@@ -118,9 +155,9 @@ mod tests {
     #[test]
     fn a_link_local_address_keeps_the_scope_of_the_peer() {
         let to = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 21, 0, 7).into();
-        let SocketAddr::V6(from) = any_port(Ipv6Addr::LOCALHOST.into(), to) else {
+        let SocketAddr::V6(from) = scoped((Ipv6Addr::LOCALHOST, 20).into(), to) else {
             panic!("IPv6 stays IPv6");
         };
-        assert_eq!((from.port(), from.scope_id()), (0, 7));
+        assert_eq!((from.port(), from.scope_id()), (20, 7));
     }
 }

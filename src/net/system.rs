@@ -110,7 +110,7 @@ impl Network for SystemNetwork {
 
     fn connect(
         &mut self,
-        from: IpAddr,
+        from: SocketAddr,
         to: SocketAddr,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
@@ -304,9 +304,10 @@ mod tests {
     #[test]
     fn a_connect_ends_established_or_refused() {
         let mut network = SystemNetwork::new().unwrap();
-        let listener = TcpListener::bind((LOOPBACK, 0)).unwrap();
+        let anywhere = SocketAddr::new(LOOPBACK, 0);
+        let listener = TcpListener::bind(anywhere).unwrap();
         let address = listener.local_addr().unwrap();
-        let mut stream = network.connect(LOOPBACK, address, Token(3)).unwrap();
+        let mut stream = network.connect(anywhere, address, Token(3)).unwrap();
         poll_until(&mut network, |event| {
             is_ready(event, Token(3), |r| r.writable)
         });
@@ -320,7 +321,7 @@ mod tests {
         let closed: TcpListener = closed.into();
         let address = closed.local_addr().unwrap();
         let refused = network
-            .connect(LOOPBACK, address, Token(4))
+            .connect(anywhere, address, Token(4))
             .and_then(|mut stream| {
                 poll_until(&mut network, |event| is_ready(event, Token(4), |r| r.drain));
                 stream.connected()

@@ -11,7 +11,8 @@ pub use super::command_table::{Access, Argument, Command, Origin, Row, TABLE, fe
 pub struct Request<'a> {
     /// What is asked for.
     pub command: Command,
-    /// What followed exactly one space, with all its own; empty when nothing did.
+    /// What followed exactly one space, with all its own but those at the end of words and numbers;
+    /// empty when nothing did.
     pub argument: &'a [u8],
 }
 
@@ -31,8 +32,11 @@ impl<'a> Request<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Self, ParseError<'a>> {
         let mut parts = line.splitn(2, |&byte| byte == b' ');
         let verb = parts.next().unwrap_or_default();
-        let argument = parts.next().unwrap_or_default();
+        let mut argument = parts.next().unwrap_or_default();
         let row = lookup(verb).ok_or(ParseError::Unrecognized(verb))?;
+        if !row.keeps_spaces {
+            argument = without_spaces_behind(argument);
+        }
         if argument.contains(&0) {
             return Err(ParseError::Nul);
         }
@@ -41,6 +45,14 @@ impl<'a> Request<'a> {
             argument,
         })
     }
+}
+
+/// Some clients pad what they send, and every other server takes it.
+pub fn without_spaces_behind(mut text: &[u8]) -> &[u8] {
+    while let [before @ .., b' '] = text {
+        text = before;
+    }
+    text
 }
 
 /// Whether this is how a client of HTTP or SMTP begins, who will never understand a reply.
@@ -62,7 +74,7 @@ pub fn is_tls_hello(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Command::{Cwd, Noop, Pwd, Rmd, Stor};
+    use Command::{Acct, Cwd, Noop, Pass, Pwd, Rmd, Stor, Type, User};
 
     #[test]
     fn arguments_keep_their_spaces() {
@@ -70,6 +82,14 @@ mod tests {
             ("NOOP", Noop, ""),
             ("noop", Noop, ""),
             ("NoOp ", Noop, ""),
+            ("NOOP   ", Noop, ""),
+            ("TYPE I  ", Type, "I"),
+            ("TYPE  I ", Type, " I"),
+            ("TYPE   ", Type, ""),
+            ("TYPE I\t", Type, "I\t"),
+            ("USER ann ", User, "ann "),
+            ("PASS  a b  ", Pass, " a b  "),
+            ("ACCT a ", Acct, "a "),
             ("CWD  a b ", Cwd, " a b "),
             ("xpwd", Pwd, ""),
             ("XRMD x", Rmd, "x"),

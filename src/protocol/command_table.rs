@@ -68,6 +68,8 @@ pub struct Row {
     pub command: Command,
     /// What follows it.
     pub argument: Argument,
+    /// Whether spaces at its end belong to it, as to a path, a password or a name of an account.
+    pub keeps_spaces: bool,
     /// Who may give it.
     pub access: Access,
     /// Where it comes from.
@@ -88,25 +90,25 @@ pub struct Row {
 static TABLE_ROWS: [Row; 70] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
-    rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]"),
+    rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]").words(),
     rfc959("APPE", Appe, Required, "APPE <path>"),
-    extension("AUTH", Auth, Required, "AUTH TLS").anyone().feature("AUTH TLS"),
+    extension("AUTH", Auth, Required, "AUTH TLS").words().anyone().feature("AUTH TLS"),
     extension("AVBL", Avbl, Optional, "AVBL [<path>]").feature("AVBL"),
     extension("CCC", Ccc, Nothing, "CCC"),
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
-    extension("CLNT", Clnt, Required, "CLNT <client name>").anyone(),
+    extension("CLNT", Clnt, Required, "CLNT <client name>").words().anyone(),
     extension("COMB", Comb, Required, "COMB \"<target>\" \"<part>\"...").feature("COMB target;source_list"),
-    extension("CSID", Csid, Required, "CSID <facts>").anyone().feature("CSID"),
+    extension("CSID", Csid, Required, "CSID <facts>").words().anyone().feature("CSID"),
     rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
     rfc959("DELE", Dele, Required, "DELE <path>"),
     extension("DSIZ", Dsiz, Required, "DSIZ <path>").feature("DSIZ"),
-    extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").feature("EPRT"),
-    extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").feature("EPSV"),
+    extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").words().feature("EPRT"),
+    extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").words().feature("EPSV"),
     extension("FEAT", Feat, Nothing, "FEAT").anyone(),
     digest("HASH", Hash, "HASH <path>").feature("HASH"),
-    rfc959("HELP", Help, Optional, "HELP [<command>]").anyone(),
-    extension("HOST", Host, Required, "HOST <name>").anyone().feature("HOST"),
-    extension("LANG", Lang, Optional, "LANG [<tag>]").anyone().feature("LANG EN*"),
+    rfc959("HELP", Help, Optional, "HELP [<command>]").words().anyone(),
+    extension("HOST", Host, Required, "HOST <name>").words().anyone().feature("HOST"),
+    extension("LANG", Lang, Optional, "LANG [<tag>]").words().anyone().feature("LANG EN*"),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
     digest("MD5", Md5, "MD5 <path>").feature("MD5"),
     extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
@@ -116,21 +118,21 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("MKD", Mkd, Required, "MKD <path>"),
     extension("MLSD", Mlsd, Optional, "MLSD [<path>]"),
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
-    rfc959("MODE", Mode, Required, MODES).feature_if(cfg!(feature = "mode-z"), "MODE Z"),
+    rfc959("MODE", Mode, Required, MODES).words().feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
     rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
-    extension("OPTS", Opts, Required, "OPTS <command> [<options>]").anyone().feature("UTF8"),
+    extension("OPTS", Opts, Required, "OPTS <command> [<options>]").words().anyone().feature("UTF8"),
     rfc959("PASS", Pass, Optional, "PASS <password>").anyone(),
     rfc959("PASV", Pasv, Nothing, "PASV"),
-    extension("PBSZ", Pbsz, Required, "PBSZ 0").anyone().feature("PBSZ"),
-    rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>"),
+    extension("PBSZ", Pbsz, Required, "PBSZ 0").words().anyone().feature("PBSZ"),
+    rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>").words(),
     extension("PRET", Pret, Required, "PRET <command> [<path>]"),
-    extension("PROT", Prot, Required, "PROT <C or P>").anyone().feature("PROT"),
+    extension("PROT", Prot, Required, "PROT <C or P>").words().anyone().feature("PROT"),
     rfc959("PWD", Pwd, Nothing, "PWD"),
     rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
-    extension("RANG", Rang, Required, "RANG <first byte> <last byte>").feature("RANG STREAM"),
+    extension("RANG", Rang, Required, "RANG <first byte> <last byte>").words().feature("RANG STREAM"),
     rfc959("REIN", Rein, Nothing, "REIN"),
-    rfc959("REST", Rest, Required, "REST <offset>").feature("REST STREAM"),
+    rfc959("REST", Rest, Required, "REST <offset>").words().feature("REST STREAM"),
     rfc959("RETR", Retr, Required, "RETR <path>"),
     rfc959("RMD", Rmd, Required, "RMD <path>"),
     rfc959("RNFR", Rnfr, Required, "RNFR <path>"),
@@ -141,9 +143,9 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
-    rfc959("STRU", Stru, Required, "STRU <F or R>"),
+    rfc959("STRU", Stru, Required, "STRU <F or R>").words(),
     rfc959("SYST", Syst, Nothing, "SYST").anyone(),
-    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>"),
+    rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>").words(),
     rfc959("USER", User, Required, "USER <name>").anyone(),
     digest("XCRC", Xcrc, "XCRC \"<path>\" [<first> <end>]").feature("XCRC"),
     extension("XCUP", Cdup, Nothing, "XCUP"),
@@ -177,6 +179,7 @@ const fn rfc959(
         name,
         command,
         argument,
+        keeps_spaces: !matches!(argument, Nothing),
         access: Access::LoggedIn,
         origin: Origin::Rfc959,
         served: true,
@@ -214,6 +217,14 @@ impl Row {
         }
     }
 
+    /// Its argument is words or numbers.
+    const fn words(self) -> Self {
+        Self {
+            keeps_spaces: false,
+            ..self
+        }
+    }
+
     const fn not_served(self) -> Self {
         Self {
             served: false,
@@ -245,6 +256,20 @@ impl Command {
             .filter(|row| row.command == self)
             .or_else(|| TABLE_ROWS.iter().find(|row| row.command == self))
             .unwrap_or(first)
+    }
+
+    /// Whether it needs a data connection.
+    pub const fn is_transfer(self) -> bool {
+        matches!(
+            self,
+            Self::Retr
+                | Self::Stor
+                | Self::Stou
+                | Self::Appe
+                | Self::List
+                | Self::Nlst
+                | Self::Mlsd
+        )
     }
 
     /// Its primary name.
@@ -338,6 +363,15 @@ mod tests {
         let names: Vec<_> = unserved.map(|row| row.name).collect();
         let expected = ["SMNT"];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn spaces_belong_to_paths_names_and_passwords() {
+        let ignoring = TABLE.iter().filter(|row| !row.keeps_spaces);
+        let names: Vec<_> = ignoring.map(|row| row.name).collect();
+        let expected = "ABOR ALLO AUTH CCC CDUP CLNT CSID EPRT EPSV FEAT HELP HOST LANG MODE NOOP \
+                        OPTS PASV PBSZ PORT PROT PWD QUIT RANG REIN REST STRU SYST TYPE XCUP XPWD";
+        assert_eq!(names.join(" "), expected);
     }
 
     #[test]

@@ -116,8 +116,18 @@ impl Civil {
     }
 }
 
-/// Appends `YYYYMMDDHHMMSS`, and `.sss` unless that is zero (RFC 3659 §2.3).
-pub fn write_time_val(out: &mut Vec<u8>, seconds: i64, nanoseconds: u32) {
+/// How exactly times are told (RFC 3659 §2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `YYYYMMDDHHMMSS`, the only form that many clients read; a fraction is dropped.
+    #[default]
+    Seconds,
+    /// With `.sss`, unless that is zero.
+    Milliseconds,
+}
+
+/// Appends a time-val of RFC 3659 §2.3.
+pub fn write_time_val(out: &mut Vec<u8>, (seconds, nanoseconds): (i64, u32), precision: Precision) {
     let civil = Civil::from_unix(seconds);
     decimal::write_zeroed(out, u64::from(civil.year.unsigned_abs()), 4);
     for part in [
@@ -130,7 +140,7 @@ pub fn write_time_val(out: &mut Vec<u8>, seconds: i64, nanoseconds: u32) {
         decimal::write_zeroed(out, u64::from(part), 2);
     }
     let milliseconds = nanoseconds / 1_000_000;
-    if milliseconds != 0 {
+    if milliseconds != 0 && precision == Precision::Milliseconds {
         out.push(b'.');
         decimal::write_zeroed(out, u64::from(milliseconds), 3);
     }
@@ -205,7 +215,7 @@ mod tests {
 
     fn time_val(seconds: i64, nanoseconds: u32) -> String {
         let mut out = Vec::new();
-        write_time_val(&mut out, seconds, nanoseconds);
+        write_time_val(&mut out, (seconds, nanoseconds), Precision::Milliseconds);
         String::from_utf8(out).unwrap()
     }
 
@@ -245,6 +255,11 @@ mod tests {
     fn fractions() {
         assert_eq!(time_val(0, 999_999), "19700101000000");
         assert_eq!(time_val(0, 1_000_000), "19700101000000.001");
+        for (seconds, whole) in [(0, "19700101000000"), (-1, "19691231235959")] {
+            let mut out = Vec::new();
+            write_time_val(&mut out, (seconds, 999_999_999), Precision::Seconds);
+            assert_eq!(out, whole.as_bytes());
+        }
         let parse = |text: &str| parse_time_val(text.as_bytes());
         assert_eq!(parse("19700101000000.5"), Some((0, 500_000_000)));
         assert_eq!(parse("19700101000001.0000000019"), Some((1, 1)));

@@ -1,12 +1,12 @@
 //! Listings for programs: the facts of MLST and MLSD (RFC 3659 §7).
 //!
-//! A [`FactSet`] is which facts one session has selected with OPTS MLST. The functions append
-//! the facts of one file, and what FEAT and OPTS say of the selection. Whether an account may
-//! write is told to them, and only advice to the client: the storage decides.
+//! A [`FactSet`] is which facts one session has selected with OPTS MLST; a [`FactFormat`], what else
+//! decides how they are told. The functions append the facts of one file, and what FEAT and OPTS say
+//! of the selection. Whether an account may write is only advice to the client: the storage decides.
 
-use super::date;
+use super::date::{self, Precision};
 use super::decimal;
-use super::entry::{Entry, Kind, Metadata, Special};
+use super::entry::{Entry, Kind, Special};
 use super::listing::write_shown_name;
 use super::permissions::Permissions;
 
@@ -57,15 +57,15 @@ impl Default for FactSet {
 }
 
 impl FactSet {
-    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those
-    /// that are unknown left out (RFC 3659 §7.9).
+    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those that are
+    /// unknown left out. RFC 3659 §7.9 has no spaces between them, and some clients have.
     pub fn select(names: &[u8]) -> Self {
         FACTS
             .into_iter()
             .filter(|(_, known)| {
                 names
                     .split(|&byte| byte == b';')
-                    .any(|name| name.eq_ignore_ascii_case(known.as_bytes()))
+                    .any(|name| name.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
             })
             .fold(Self(0), |set, (fact, _)| set.with(fact))
     }
@@ -114,6 +114,17 @@ impl FactSet {
     }
 }
 
+/// Which facts are told, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FactFormat {
+    /// What `OPTS MLST` selected.
+    pub facts: FactSet,
+    /// Of the times.
+    pub precision: Precision,
+    /// What the account may do: the perm fact.
+    pub permissions: Permissions,
+}
+
 /// What an entry is to the directory that is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryRole {
@@ -126,32 +137,22 @@ pub enum EntryRole {
 }
 
 /// Appends a line of MLSD. A link is shown as what it points to, where that is served.
-pub fn write_mlsx_line(
-    out: &mut Vec<u8>,
-    facts: FactSet,
-    entry: &Entry,
-    role: EntryRole,
-    permissions: Permissions,
-) {
-    let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-    write_facts(out, facts, metadata, role, entry.permits(permissions));
+pub fn write_mlsx_line(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
+    write_facts(out, format, entry, role);
     out.push(b' ');
     write_shown_name(out, &entry.name);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the selected facts, each with its semicolon; a space and the name follow them.
-///
-/// [`Kind::Link`] means a link that cannot be followed: of any other, give the target's
-/// metadata.
-pub fn write_facts(
-    out: &mut Vec<u8>,
-    facts: FactSet,
-    metadata: &Metadata,
-    role: EntryRole,
-    permissions: Permissions,
-) {
-    for (fact, name) in facts.selected() {
+pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
+    // A link that cannot be followed is told as one.
+    let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
+    let permissions = entry.permits(format.permissions);
+    let time = |seconds, nanoseconds, out: &mut Vec<u8>| {
+        date::write_time_val(out, (seconds, nanoseconds), format.precision);
+    };
+    for (fact, name) in format.facts.selected() {
         // What a directory's or a device's size is, only its file system knows.
         if fact == Fact::Size && metadata.kind != Kind::File
             || fact == Fact::Create && metadata.created.is_none()
@@ -163,10 +164,8 @@ pub fn write_facts(
         match fact {
             Fact::Type => out.extend_from_slice(type_name(metadata.kind, role)),
             Fact::Size => decimal::write(out, metadata.size),
-            Fact::Modify => {
-                date::write_time_val(out, metadata.modified, metadata.modified_nanoseconds);
-            }
-            Fact::Create => date::write_time_val(out, metadata.created.unwrap_or_default(), 0),
+            Fact::Modify => time(metadata.modified, metadata.modified_nanoseconds, out),
+            Fact::Create => time(metadata.created.unwrap_or_default(), 0, out),
             Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
             Fact::Unique => write_unique(out, metadata.unique),
             Fact::UnixMode => write_octal(out, metadata.mode),
@@ -256,6 +255,7 @@ fn write_digits(out: &mut Vec<u8>, number: u64, bits: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::entry::Metadata;
     use proptest::prelude::*;
 
     fn metadata(kind: Kind) -> Metadata {
@@ -277,6 +277,24 @@ mod tests {
         FactSet((1 << FACTS.len()) - 1)
     }
 
+    fn format(facts: FactSet, permissions: Permissions) -> FactFormat {
+        FactFormat {
+            facts,
+            precision: Precision::Milliseconds,
+            permissions,
+        }
+    }
+
+    fn entry(kind: Kind) -> Entry {
+        Entry {
+            name: b"a\nb".to_vec(),
+            metadata: metadata(kind),
+            target: None,
+            followed: None,
+            allowed: Permissions::UNLIMITED,
+        }
+    }
+
     fn text(print: impl Fn(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         print(&mut out);
@@ -285,8 +303,9 @@ mod tests {
 
     #[test]
     fn all_facts_of_a_file() {
-        let file = metadata(Kind::File);
-        let facts = text(|out| write_facts(out, all(), &file, EntryRole::Entry, Permissions::ALL));
+        let format = format(all(), Permissions::ALL);
+        let file = entry(Kind::File);
+        let facts = text(|out| write_facts(out, format, &file, EntryRole::Entry));
         let expected = "type=file;size=7;modify=19700101000000.250;create=19700101000001;\
                         perm=adfrw;unique=801-0;\
                         UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
@@ -328,44 +347,31 @@ mod tests {
                 "OS.unix=blk;perm=;",
             ),
         ] {
-            let permissions = permissions | Permissions::ENTER;
-            let facts = text(|out| write_facts(out, set, &metadata(kind), role, permissions));
+            let format = format(set, permissions | Permissions::ENTER);
+            let facts = text(|out| write_facts(out, format, &entry(kind), role));
             assert_eq!(facts, format!("type={expected}"));
         }
     }
 
     #[test]
     fn a_link_is_shown_as_what_it_points_to_if_that_is_served() {
-        let mut entry = Entry {
-            name: b"a\nb".to_vec(),
-            metadata: metadata(Kind::Link),
-            target: Some(b"t".to_vec()),
-            followed: Some(metadata(Kind::File)),
-            allowed: Permissions::UNLIMITED,
+        let mut entry = entry(Kind::Link);
+        entry.followed = Some(metadata(Kind::File));
+        let line = |facts: &[u8], entry: &Entry| {
+            let format = format(FactSet::select(facts), Permissions::READ);
+            text(|out| write_mlsx_line(out, format, entry, EntryRole::Entry))
         };
-        let set = FactSet::select(b"type;");
-        let line = |entry: &Entry| {
-            text(|out| write_mlsx_line(out, set, entry, EntryRole::Entry, Permissions::READ))
-        };
-        assert_eq!(line(&entry), "type=file; a?b\r\n");
+        assert_eq!(line(b"type;", &entry), "type=file; a?b\r\n");
         entry.followed = None;
-        assert_eq!(line(&entry), "type=OS.unix=slink; a?b\r\n");
-        let none = text(|out| {
-            write_mlsx_line(
-                out,
-                FactSet::select(b""),
-                &entry,
-                EntryRole::Entry,
-                Permissions::READ,
-            );
-        });
-        assert_eq!(none, " a?b\r\n");
+        assert_eq!(line(b"type;", &entry), "type=OS.unix=slink; a?b\r\n");
+        assert_eq!(line(b"", &entry), " a?b\r\n");
     }
 
     #[test]
     fn selections() {
         let set = FactSet::select(b"SIZE;nonsense;Type;;unix.MODE;");
         assert_eq!(text(|out| set.write_selected(out)), "type;size;UNIX.mode;");
+        assert_eq!(FactSet::select(b" size; type;  unix.mode ;"), set);
         let feature = "type*;size*;modify;create;perm;unique;UNIX.mode*;UNIX.owner;UNIX.group;";
         assert_eq!(text(|out| set.write_feature(out)), feature);
         let feature = "type*;size*;modify*;create;perm*;unique*;UNIX.mode;UNIX.owner;UNIX.group;";

@@ -5,14 +5,22 @@
 //! comes from here: mode, links, owner, group, size, date, name. Each function appends one
 //! line. Where entries come from, and in what order, is not known here; nor is the time.
 
+use std::borrow::Cow;
+
 use super::date;
 use super::decimal;
 use super::entry::{Entry, Kind, Metadata, Special};
 use super::zone::Zone;
 
-/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `name` is
-/// the entry's, as the client reads names.
-pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, name: &[u8], now: i64, zone: Zone) {
+/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `shown` is
+/// how the client reads names.
+pub fn write_ls_line(
+    out: &mut Vec<u8>,
+    entry: &Entry,
+    now: i64,
+    zone: Zone,
+    shown: impl for<'n> Fn(&'n [u8]) -> Cow<'n, [u8]>,
+) {
     let metadata = &entry.metadata;
     write_mode(out, metadata);
     out.push(b' ');
@@ -27,10 +35,10 @@ pub fn write_ls_line(out: &mut Vec<u8>, entry: &Entry, name: &[u8], now: i64, zo
     out.push(b' ');
     date::write_ls_date(out, zone.local(metadata.modified), zone.local(now));
     out.push(b' ');
-    write_shown_name(out, name);
+    write_shown_name(out, &shown(&entry.name));
     if let Some(target) = &entry.target {
         out.extend_from_slice(b" -> ");
-        write_shown_name(out, target);
+        write_shown_name(out, &shown(target));
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -113,7 +121,7 @@ mod tests {
 
     fn line(entry: &Entry) -> String {
         let mut out = Vec::new();
-        write_ls_line(&mut out, entry, &entry.name, 0, Zone::UTC);
+        write_ls_line(&mut out, entry, 0, Zone::UTC, |name| Cow::Borrowed(name));
         String::from_utf8(out).unwrap()
     }
 

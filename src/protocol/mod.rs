@@ -8,7 +8,8 @@
 //! - [`proxy_header`] is what a proxy puts in front of all others;
 //! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
 //! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
-//!   [`byte_range`] and [`quoted`] what its argument means;
+//!   [`byte_range`] and [`quoted`] what its argument means, and [`one_host`] where a data connection
+//!   can go at all;
 //! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
 //!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
@@ -37,6 +38,7 @@ pub mod glob;
 pub mod host_port;
 pub mod line;
 pub mod listing;
+pub mod one_host;
 pub mod path;
 pub mod permissions;
 pub mod proxy_header;

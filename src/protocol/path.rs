@@ -100,6 +100,20 @@ impl VirtualPath {
         bytes
     }
 
+    /// As it is called in a directory: without the way there where it lies below, or as a whole.
+    pub fn seen_from(&self, directory: &Self) -> Vec<u8> {
+        let below = self.relative.strip_prefix(directory.relative.as_slice());
+        let below = if directory.is_root() {
+            below
+        } else {
+            below.and_then(|rest| rest.strip_prefix(b"/"))
+        };
+        match below {
+            Some(below) if !below.is_empty() => below.to_vec(),
+            _ => self.to_bytes(),
+        }
+    }
+
     /// In double quotes, with those inside doubled (RFC 959 appendix II), for a 257.
     pub fn quoted(&self) -> Vec<u8> {
         let mut bytes = vec![b'"'];
@@ -180,6 +194,23 @@ mod tests {
     fn line_ends_and_nul_are_refused() {
         for argument in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
             assert_eq!(VirtualPath::root().join(argument), Err(BadPath));
+        }
+    }
+
+    #[test]
+    fn a_path_is_seen_from_a_directory() {
+        for (path, directory, seen) in [
+            ("/d/x", "/", "d/x"),
+            ("/d/x", "/d", "x"),
+            ("/d/e/x y", "/d", "e/x y"),
+            ("/d/x", "/d/x", "/d/x"),
+            ("/dd/x", "/d", "/dd/x"),
+            ("/x", "/d", "/x"),
+            ("/", "/", "/"),
+        ] {
+            let seen_from = at(path).seen_from(&at(directory));
+            assert_eq!(seen_from, seen.as_bytes(), "{path} from {directory}");
+            assert_eq!(at(directory).join(&seen_from), Ok(at(path)));
         }
     }
 

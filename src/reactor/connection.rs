@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::close_reason::CloseReason;
+use super::count_wait::CountWait;
 use super::data::DataChannel;
 use super::key::Key;
 use super::latch::Latch;
@@ -93,6 +94,8 @@ pub(super) struct Connection {
     pub(super) storage: Arc<dyn Storage>,
     /// The job that is awaited has this ticket; completions with another one are late.
     pub(super) ticket: u32,
+    /// Files are counted, and something waits for it.
+    pub(super) count_wait: Option<Box<CountWait>>,
     pub(super) queued: Queued,
     /// When the timers will ask for this connection.
     pub(super) armed: Option<Instant>,
@@ -122,6 +125,7 @@ impl Connection {
             tag: None,
             storage: Arc::clone(&services.storage),
             ticket: 0,
+            count_wait: None,
             queued: Queued::default(),
             armed: None,
         }
@@ -193,7 +197,10 @@ impl Connection {
                     || self.has_command()
                     || self.has_urgent()
             }
-            Turn::Data => self.data.as_ref().is_some_and(|data| data.is_runnable()),
+            Turn::Data => self.data.as_ref().is_some_and(|data| {
+                data.is_runnable()
+                    || data.ready.readable && data.is_to_be_silent(self.session.protects_data())
+            }),
         }
     }
 

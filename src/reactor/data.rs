@@ -43,6 +43,7 @@ pub(super) enum Link {
 ///
 /// ```text
 ///   Idle ──▶ Opening ──▶ Opened ──150──▶ Begun ──link open──▶ Here ◀──slice──▶ Away
+///   Opening ──refused──▶ Refused ──the next command, another link──▶ Idle
 ///                                             Resting ◀──rate──▶│               │
 ///                                       last byte of an upload ▼               │
 ///                                                          Received ───commit──┘
@@ -55,6 +56,8 @@ pub(super) enum Motion {
     /// There is none.
     #[default]
     Idle,
+    /// There is none, because it was refused; the link is kept for the next, if nothing comes over it.
+    Refused,
     /// A worker opens the file.
     Opening,
     /// It is open; the 150 is about to be said.
@@ -102,19 +105,41 @@ impl DataChannel {
     /// be secured, some begin that at once.
     pub(super) fn is_spoken_to(&self) -> bool {
         match (&self.link, &self.motion) {
-            (Link::Open(channel), Motion::Idle) if channel.is_handshaking() => {
-                self.ready.handshakes(channel)
+            (Link::Open(channel), Motion::Idle | Motion::Refused) => {
+                if channel.is_handshaking() {
+                    self.ready.handshakes(channel)
+                } else {
+                    self.ready.readable && channel.security().is_none()
+                }
             }
-            (Link::Open(channel), Motion::Idle) => {
-                self.ready.readable && channel.security().is_none()
-            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing may come over the link, because the command that it was for was refused; a
+    /// handshake may, where it is to be secured.
+    pub(super) fn is_to_be_silent(&self, is_protected: bool) -> bool {
+        match (&self.link, &self.motion) {
+            (Link::Open(channel), Motion::Refused) if channel.security().is_none() => !is_protected,
+            (Link::Open(channel), Motion::Refused) => !channel.is_handshaking(),
             _ => false,
         }
     }
 
     /// Whether it is as if it had never been.
     pub(super) const fn is_unused(&self) -> bool {
-        matches!((&self.link, &self.motion), (Link::Absent, Motion::Idle))
+        let is_at_rest = matches!(self.motion, Motion::Idle | Motion::Refused);
+        is_at_rest && matches!(self.link, Link::Absent)
+    }
+
+    /// The next transfer will use this link, instead of the one that there is.
+    pub(super) fn relink(&mut self, link: Link, services: &mut Services) {
+        self.unlink(services);
+        self.link = link;
+        self.ready = Latch::default();
+        if matches!(self.motion, Motion::Refused) {
+            self.motion = Motion::Idle;
+        }
     }
 
     /// Closes whatever socket there is for the next transfer.

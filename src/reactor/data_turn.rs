@@ -27,6 +27,7 @@ impl Connection {
         match (&data.link, &data.motion) {
             (Link::Listening(..), _) if data.ready.readable => self.accept_client(services),
             (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(services),
+            (Link::Open(_), Motion::Refused) => self.listen_in(services),
             _ => {}
         }
         self.join(services);
@@ -42,7 +43,7 @@ impl Connection {
     pub(super) fn accept_client(&mut self, services: &mut Services) {
         let token = Socket::Data(self.key()).to_token();
         let peer = self.peer;
-        let client = (!services.settings.allow_fxp).then_some(peer.ip());
+        let client = (!self.session.allows_fxp()).then_some(peer.ip());
         let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
             let Link::Listening(listener, _, incoming) = &mut data.link else {
@@ -139,7 +140,10 @@ impl Connection {
         match (link, motion) {
             (Link::Open(channel), Motion::Begun(source)) => {
                 match self.protected(channel, source.is_inbound(), services) {
-                    Ok(channel) => {
+                    Ok(mut channel) => {
+                        if source.is_inbound() && self.allows_unclean_end(services) {
+                            channel.allow_unclean_end();
+                        }
                         let transfer = Box::new(Transfer::new(channel, source));
                         let interest = transfer.first_interest();
                         self.tell_of(&transfer, services);
@@ -196,8 +200,9 @@ impl Connection {
     }
 
     /// A transfer that has moved what it might may go on.
-    pub(super) fn resume(&mut self, services: &Services) {
+    pub(super) fn resume(&mut self, services: &mut Services) {
         self.let_clock_go_on(services);
+        self.ask_for_count(services);
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
@@ -234,8 +239,11 @@ impl Connection {
                 data.end.has_drained(moved, services.now);
                 data.motion = Motion::Here(transfer, interest);
             }
+            Verdict::NotCounted => self.rest_for_count(transfer, services),
             Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
             Verdict::Received => {
+                self.hear_upload_end(&transfer, services);
+                let data = self.data();
                 data.motion = Motion::Received(transfer);
                 // Where the order of the ends is not known, look once more whether the control
                 // connection still stands: its end may not have been reported yet.
@@ -284,7 +292,7 @@ impl Connection {
 
     /// What follows takes the server's time: none of it is the client's fault, however slow the disk
     /// is. But where nobody is left to hear how it went, the clock is what ends it.
-    fn hold_clock(&mut self, services: &Services) -> Left {
+    pub(super) fn hold_clock(&mut self, services: &Services) -> Left {
         if self.phase == Phase::Open {
             self.deadlines.hold(services.now)
         } else {

@@ -4,20 +4,14 @@
 //! What can be answered without waiting is answered here and now: a path that the kernel has
 //! in its cache costs no hand-over to a worker.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-
-use log::Level;
 
 use super::connection::{Connection, Switch};
 use super::data::{Link, Motion};
-use super::key::Source as Socket;
-use super::latch::Latch;
 use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
-use crate::net::Stream as _;
-use crate::session::{Ending, Order, Repeated, Report, Session};
+use crate::session::{Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Transfer, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -30,12 +24,9 @@ impl Connection {
                 Order::Vouch(name) => self.vouch(&name, services),
                 Order::Secure => self.switch(Switch::Secure, services),
                 Order::Clear => self.switch(Switch::Clear, services),
-                Order::Listen => self.listen(services),
-                Order::Dial(address) => {
-                    let data = self.data();
-                    data.unlink(services);
-                    data.link = Link::Target(address);
-                }
+                Order::Listen { for_ipv4 } => self.listen(for_ipv4, services),
+                Order::Dial(address) => self.data().relink(Link::Target(address), services),
+                Order::Keep => self.keep_link(services),
                 Order::HangUp => self.hang_up(services),
                 Order::Operate(operation) => self.operate(operation, services),
                 Order::Send(assignment) => self.send(assignment, services),
@@ -60,7 +51,15 @@ impl Connection {
         if completion.tag.ticket != self.ticket {
             return put_away(completion.outcome, services);
         }
-        match completion.outcome {
+        let outcome = match completion.outcome {
+            Outcome::NotCounted(work) => return self.wait_for_count(*work, services),
+            outcome => outcome,
+        };
+        if !matches!(outcome, Outcome::Sliced(_, Verdict::NotCounted)) {
+            self.count_wait = None;
+        }
+        match outcome {
+            Outcome::NotCounted(_) => {}
             Outcome::Verified(verified) => self.went_on(verified, services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
@@ -112,6 +111,7 @@ impl Connection {
         if self.data.is_some() {
             self.forget_ends(services);
         }
+        self.count_wait = None;
         let Some(mut data) = self.data.take() else {
             return;
         };
@@ -171,7 +171,10 @@ impl Connection {
         self.submit(Work::Errand(errand), services);
     }
 
-    fn open_file(&mut self, plan: Plan, services: &mut Services) {
+    pub(super) fn open_file(&mut self, plan: Plan, services: &mut Services) {
+        if !self.claim_link(services) {
+            return;
+        }
         let mut place = match plan.need() {
             Need::None => None,
             Need::Wish | Need::Must => services.places.take(),
@@ -188,7 +191,7 @@ impl Connection {
         }
     }
 
-    fn opened(
+    pub(super) fn opened(
         &mut self,
         opened: crate::storage::Result<(Source, Opened)>,
         services: &mut Services,
@@ -225,46 +228,15 @@ impl Connection {
         self.watch_ends(services);
     }
 
-    fn dial(&mut self, address: SocketAddr, services: &mut Services) {
-        let token = Socket::Data(self.key()).to_token();
-        let connecting = self.stream.local_address().and_then(|here| {
-            let from = source_towards(here.ip(), address.ip());
-            services.network.connect(from, address, token)
-        });
-        match connecting {
-            Ok(stream) => {
-                let data = self.data();
-                data.link = Link::Connecting(stream);
-                data.ready = Latch::default();
-            }
-            Err(error) => {
-                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
-                self.session
-                    .log_once(Repeated::NoDataConnection, Level::Info, text);
-                self.fail_to_connect(services);
-            }
-        }
-    }
-
     /// What the job held is gone with it; so is what it was for.
     fn job_panicked(&mut self, services: &mut Services) {
         log::error!("{}: A job panicked; this is a bug", self.peer);
         let broken = Err(Error::Device);
         match self.data().motion {
-            Motion::Idle => self.report(Report::Operated(broken), services),
+            Motion::Idle | Motion::Refused => self.report(Report::Operated(broken), services),
             Motion::Opening => self.opened(Err(Error::Device), services),
             _ => self.finish(Ending::Failed(Error::Device), 0, None, services),
         }
-    }
-}
-
-/// From where to connect to a client: from the address that it knows. A client behind a proxy may
-/// have come to one of the other family, and then the system knows better.
-const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
-    match (here, client) {
-        (IpAddr::V6(_), IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        (IpAddr::V4(_), IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        (here, _) => here,
     }
 }
 

@@ -10,16 +10,19 @@
 //! its connection by a key with a generation. The reactor alone knows all the other layers.
 
 mod accept;
+mod active;
 mod admission;
 mod change;
 mod close_reason;
 mod connection;
 mod connections;
 mod control;
+mod count_wait;
 mod data;
 mod data_turn;
 mod drain;
 mod effects;
+mod kept;
 mod key;
 mod latch;
 mod logins;

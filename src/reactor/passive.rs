@@ -18,15 +18,21 @@ use super::Reactor;
 use super::connection::Connection;
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
-use super::latch::Latch;
 use super::services::Services;
-use crate::net::{Stream as _, is_of_a_host};
-use crate::session::{Deadline, Repeated, Report};
+use crate::net::Stream as _;
+use crate::protocol::one_host::is_of_one_host;
+use crate::session::{Deadline, NoListener, Repeated, Report};
 
 impl Connection {
-    pub(super) fn listen(&mut self, services: &mut Services) {
-        self.data().unlink(services);
-        let address = self.try_to_listen(services);
+    /// Whatever is arranged stays until there is a listener instead.
+    pub(super) fn listen(&mut self, for_ipv4: bool, services: &mut Services) {
+        let here = self.stream.local_address();
+        let told = self.told_address(services);
+        if for_ipv4 && told.is_none() && here.as_ref().is_ok_and(SocketAddr::is_ipv6) {
+            let report = Report::Listening(Err(NoListener::Ipv4));
+            return self.report(report, services);
+        }
+        let address = here.and_then(|here| self.try_to_listen(here, told, services));
         if let Err(error) = &address {
             let text = format_args!(
                 "{}: Cannot listen for a data connection: {error}",
@@ -35,24 +41,36 @@ impl Connection {
             self.session
                 .log_once(Repeated::NoPassivePort, Level::Warn, text);
         }
-        self.report(Report::Listening(address.ok()), services);
+        let address = address.map_err(|_| NoListener::Port);
+        self.report(Report::Listening(address), services);
     }
 
-    fn try_to_listen(&mut self, services: &mut Services) -> io::Result<SocketAddr> {
-        let here = self.stream.local_address()?;
-        let told = self.told_address(services);
+    fn try_to_listen(
+        &mut self,
+        here: SocketAddr,
+        told: Option<IpAddr>,
+        services: &mut Services,
+    ) -> io::Result<SocketAddr> {
         let known = told.unwrap_or_else(|| here.ip());
-        if is_nowhere(known) {
+        // A proxy may have told it, or an inherited socket.
+        if !is_of_one_host(known) {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
         let token = Socket::Passive(self.key()).to_token();
-        let network = services.network.as_mut();
-        let (listener, lease) = services.passive_ports.listen(network, here, token)?;
+        let mut opened = services.open_passive(here, token);
+        if opened.is_err() && matches!(self.data().link, Link::Listening(..)) {
+            // The last port that is free may be the one that is to be given up.
+            self.data().unlink(services);
+            opened = services.open_passive(here, token);
+            if opened.is_err() {
+                self.lose_link(services);
+            }
+        }
+        let (listener, lease) = opened?;
         let mut address = listener.local_address();
-        let data = self.data();
-        data.link = Link::Listening(listener, lease, None);
-        data.ready = Latch::default();
+        let link = Link::Listening(listener, lease, None);
+        self.data().relink(link, services);
         self.restart_arrival_clock(services.settings.timings.data_connect, services);
         if let Some(told) = told {
             address.set_ip(told);
@@ -69,15 +87,14 @@ impl Connection {
         let data = self.data();
         match (&data.link, &data.motion) {
             // A proxy has, and will say in time whether that is the client.
-            (Link::Listening(.., Some(_)), Motion::Idle) => {
+            (Link::Listening(.., Some(_)), Motion::Idle | Motion::Refused) => {
                 self.restart_arrival_clock(services.settings.timings.handshake, services);
             }
-            (Link::Listening(.., None), Motion::Idle) => {
+            (Link::Listening(.., None), Motion::Idle | Motion::Refused) => {
                 let text = format_args!("{peer}: Nobody has connected to the passive port");
                 self.session
                     .log_once(Repeated::PassiveUnused, Level::Info, text);
-                self.data().unlink(services);
-                self.report(Report::NobodyCame, services);
+                self.lose_link(services);
             }
             _ => {}
         }
@@ -95,15 +112,7 @@ impl Connection {
         let set = services.passive_addresses.of(self.peer.ip(), services.now);
         let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
-            .or_else(|| in_front.filter(|address| address.is_ipv4() && !is_nowhere(*address)))
-    }
-}
-
-/// Whether no client can connect to an address: a proxy may have told it, or an inherited socket.
-const fn is_nowhere(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !is_of_a_host(address),
-        IpAddr::V6(address) => address.is_unspecified() || address.is_multicast(),
+            .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
     }
 }
 

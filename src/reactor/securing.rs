@@ -10,7 +10,7 @@ use log::Level;
 
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
-use super::data::Link;
+use super::data::{Link, Motion};
 use super::services::Services;
 use crate::auth::Revocation;
 use crate::net::tls::Acceptor;
@@ -100,17 +100,22 @@ impl Connection {
     }
 
     /// The client secures a data connection before it says what for.
-    fn data_handshake_turn(&mut self, services: &Services) {
-        let link = std::mem::take(&mut self.data().link);
-        let link = match link {
-            Link::Open(channel) => self.shake_hands_early(channel, services),
-            other => other,
+    pub(super) fn data_handshake_turn(&mut self, services: &mut Services) {
+        let data = self.data();
+        let channel = match std::mem::take(&mut data.link) {
+            Link::Open(channel) => channel,
+            other => return data.link = other,
         };
+        let link = self.shake_hands_early(channel, services);
+        let has_left = matches!(link, Link::Absent);
         self.data().link = link;
+        if has_left {
+            self.lose_link(services);
+        }
     }
 
     /// Whether the client will send or receive is not known then; so it is taken for one that sends,
-    /// which can bear less.
+    /// which can bear less. One that leaves because its command was refused is let go in silence.
     fn shake_hands_early(&mut self, channel: Channel, services: &Services) -> Link {
         let mut channel = match self.protected(channel, true, services) {
             Ok(channel) => channel,
@@ -119,12 +124,20 @@ impl Connection {
                 return Link::Failed;
             }
         };
-        let step = channel.handshake();
+        let step = channel.handshake().map_err(|error| error.kind());
+        let was_refused = matches!(self.data().motion, Motion::Refused);
+        let has_left = matches!(
+            step,
+            Err(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+        );
+        if was_refused && has_left {
+            return Link::Absent;
+        }
         if let Some(remark) = channel.take_remark() {
             self.log_remark(&remark);
         }
         let ready = &mut self.data().ready;
-        match step.map_err(|error| error.kind()) {
+        match step {
             // What came with its end is known to TLS, and not to the kernel.
             Ok(()) => ready.readable = true,
             Err(io::ErrorKind::WouldBlock) => ready.clear_for_handshake(&channel),

@@ -5,7 +5,8 @@
 //! all of this at once.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::auth::{Account, Throttle};
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
-use crate::net::{Cidr, Network, PassiveAddresses, PassivePorts};
+use crate::net::{Cidr, Listener, Network, PassiveAddresses, PassivePorts, PortLease, Token};
 use crate::observe::Records;
 use crate::protocol::proxy_header::Origin;
 use crate::session::{Context, Deadlines, Order, Outbox, Settings};
@@ -114,6 +115,16 @@ impl Services {
     /// Whether a connection from there begins with the word for whom it is made.
     pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// A listener for a data connection, on a port that is free.
+    pub(super) fn open_passive(
+        &mut self,
+        here: SocketAddr,
+        token: Token,
+    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
+        let network = self.network.as_mut();
+        self.passive_ports.listen(network, here, token)
     }
 
     /// Says, once a day on which TLS is used, what is wrong with the certificate's dates.

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | announces its end: TLS `close_notify`, MODE B, MODE Z, STRU R | any | whole |
 //! | ends without that announcement, or by a reset | any | cut |
+//! | ends without `close_notify`, where that is allowed | any | as one without TLS that ends in order |
 //! | ends in order | stands; later than [`END_PAUSE`] after the last byte, for as long again | whole |
 //! | ends in order, within [`END_PAUSE`] after its last byte | ends or is reset behind it | whole |
 //! | ends in order | has said QUIT, and ends in order, before or behind it | whole |
@@ -35,6 +36,8 @@ use super::key::Source as Socket;
 use super::services::Services;
 use crate::limits::END_PAUSE;
 use crate::net::{EndWatch, Ends, Stream, Token};
+use crate::session::Report;
+use crate::transfer::Transfer;
 
 /// How the end of an upload can be known.
 #[derive(Default)]
@@ -119,6 +122,7 @@ impl Connection {
     pub(super) fn watch_ends(&mut self, services: &mut Services) {
         let key = self.key();
         let is_protected = self.session.protects_data();
+        let may_be_unclean = self.allows_unclean_end(services);
         let Some(data) = self.data.as_deref_mut() else {
             return;
         };
@@ -130,7 +134,7 @@ impl Connection {
             return;
         }
         let stream: &dyn Stream = match &data.link {
-            _ if is_protected || source.announces_end() => {
+            _ if source.announces_end() || (is_protected && !may_be_unclean) => {
                 data.end = UploadEnd::Announced;
                 return;
             }
@@ -150,6 +154,24 @@ impl Connection {
                 UploadEnd::Unwatched
             }
         };
+    }
+
+    /// Whether an upload over TLS may end without `close_notify`. Such a one is watched as if it had no
+    /// TLS, for the case that it does.
+    pub(super) fn allows_unclean_end(&self, services: &Services) -> bool {
+        let key = self.session.allows_unclean_end(&services.settings);
+        key.is_some()
+    }
+
+    /// The data connection of an upload has ended in order: over TLS it has announced that, or did not
+    /// have to.
+    pub(super) fn hear_upload_end(&mut self, transfer: &Transfer, services: &mut Services) {
+        if transfer.has_unclean_end() {
+            self.report(Report::EndedUnclean, services);
+        } else if self.session.protects_data() {
+            self.forget_ends(services);
+            self.data().end = UploadEnd::Announced;
+        }
     }
 
     /// An upload has its last byte, which is so many, and its data connection has ended in order.
@@ -201,15 +223,19 @@ impl Connection {
             | Motion::Confirming(_) => true,
             Motion::Begun(_) => matches!(data.link, Link::Open(_)),
             Motion::Idle
+            | Motion::Refused
             | Motion::Opening
             | Motion::Opened(_)
             | Motion::Recalled(_)
             | Motion::Discarding(..) => false,
         };
+        let may_announce = self.session.protects_data();
         has_stream
             && match &data.end {
-                UploadEnd::None | UploadEnd::Unwatched => false,
+                UploadEnd::None => false,
+                UploadEnd::Unwatched => may_announce,
                 UploadEnd::Announced => true,
+                UploadEnd::Watched(..) if may_announce => true,
                 UploadEnd::Watched(watch, _) => match services.network.ends(watch) {
                     Ends::Only(token) | Ends::Both(token) => is_data(token),
                     Ends::Neither => false,

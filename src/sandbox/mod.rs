@@ -54,7 +54,7 @@ pub struct Plan {
     pub local_sockets: bool,
     /// Whether names of hosts will be looked up; [`resolver_paths`] are to be read then.
     pub names: bool,
-    /// Whether ports below 1024 will be listened at later, as passive ones.
+    /// Whether ports below 1024 will be taken later, for data connections.
     pub low_ports: bool,
 }
 

@@ -15,7 +15,7 @@ impl Server {
         let present = || Present {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
-            usages: self.usages.clone(),
+            counters: self.counters.clone(),
             now: self.reactor.unix_time(),
         };
         if asked {
@@ -62,8 +62,8 @@ impl Server {
             self.reactor.renew(acceptor);
             log::info!("The certificate was read again");
         }
-        let homes = homes.map(|(homes, usages)| {
-            self.usages = usages;
+        let homes = homes.map(|(homes, counters)| {
+            self.counters = counters;
             homes
         });
         let mode = mode(&config);
@@ -81,6 +81,7 @@ impl Server {
             log::set_max_level(level);
         }
         self.config = config;
+        self.recounts = self.start_recounts();
         log::info!("The configuration was read again");
     }
 }

@@ -52,7 +52,11 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
     }
-    findings.extend(look_at_addresses(config));
+    let listened = Listened::by(config);
+    findings.extend(look_at_addresses(&listened));
+    if config.active_from_default_port {
+        findings.extend(look_at_default_ports(&listened));
+    }
     let logs = config.transfer_logs.iter();
     findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
     let events = config.events.check();
@@ -184,15 +188,34 @@ fn look_at_services(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-fn look_at_addresses(config: &Config) -> Vec<Finding> {
-    let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-    let is_default = config.listen.is_empty();
-    let plain = match (is_default, secure.is_empty()) {
-        (false, _) => config.listen.as_slice(),
-        (true, true) => &Config::DEFAULT_ADDRESSES,
-        (true, false) => &[],
-    };
-    let all: Vec<SocketAddr> = plain.iter().chain(secure).copied().collect();
+/// Where a server would listen.
+struct Listened {
+    addresses: Vec<SocketAddr>,
+    /// Whether it is told none.
+    is_default: bool,
+}
+
+impl Listened {
+    fn by(config: &Config) -> Self {
+        let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
+        let is_default = config.listen.is_empty();
+        let plain = match (is_default, secure.is_empty()) {
+            (false, _) => config.listen.as_slice(),
+            (true, true) => &Config::DEFAULT_ADDRESSES,
+            (true, false) => &[],
+        };
+        Self {
+            addresses: plain.iter().chain(secure).copied().collect(),
+            is_default,
+        }
+    }
+}
+
+fn look_at_addresses(listened: &Listened) -> Vec<Finding> {
+    let Listened {
+        addresses: all,
+        is_default,
+    } = listened;
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {
         let earlier = all.iter().take(index);
@@ -207,13 +230,38 @@ fn look_at_addresses(config: &Config) -> Vec<Finding> {
                 let text = format!("{address} is in use, perhaps by a server that runs already");
                 findings.push(Finding::Note(text));
             }
-            Err(error) if is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
+            Err(error) if *is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
             Err(error) => {
                 let error = io::Error::from(error);
                 let text = format!("cannot listen at {address}: {error}");
                 findings.push(Finding::Failure(text));
             }
         }
+    }
+    findings
+}
+
+/// Whether data connections can come from the ports before those that are listened at.
+fn look_at_default_ports(listened: &Listened) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for address in &listened.addresses {
+        let port = address.port().saturating_sub(1);
+        if port == 0 {
+            continue;
+        }
+        let why = match try_bind(SocketAddr::new(address.ip(), port)) {
+            Err(Errno::ADDRINUSE) => "another program listens there",
+            Err(Errno::ACCESS) => {
+                "it needs a start as root or with CAP_NET_BIND_SERVICE, which is kept then"
+            }
+            // Anything else is of the address, and said of that.
+            Ok(()) | Err(_) => continue,
+        };
+        let text = format!(
+            "active.from-default-port: port {port} cannot be taken: {why}; data connections will come \
+             from another port"
+        );
+        findings.push(Finding::Note(text));
     }
     findings
 }

@@ -3,38 +3,35 @@
 //!
 //! Directories are opened once, at the start, however many accounts share them. Where somebody may
 //! write, what was left unfinished there is removed; where an account has a quota, its files are
-//! counted: both later, on threads that nobody waits for. When other files are to be seen while the
-//! server runs, what is counted stays so, and goes on to be counted together.
+//! counted: both later, on threads of their own. When other files are to be seen while the server runs,
+//! what is counted stays so, and goes on to be counted together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
-use std::{io, thread};
 
 use super::Error;
 use crate::auth::Account;
 use crate::config::Config;
-use crate::limits::THREAD_STACK_BYTES;
 use crate::reactor::Homes;
-use crate::storage::{Disk, Metered, Nothing, Policy, Quota, Storage, Sweep, Usage};
+use crate::storage::{Counter, Disk, Metered, Nothing, Policy, Quota, Storage, Sweep};
 
 /// What is served, and what is to be done to it after the start.
 pub(super) struct Opened {
     /// What accounts see that have nothing of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) homes: Homes,
-    pub(super) usages: Usages,
+    pub(super) counters: Counters,
     pub(super) sweeps: Vec<Sweep>,
-    pub(super) counts: Vec<Count>,
 }
 
 /// Device and inode of a directory. As long as somebody has it open no other can have them.
 type Identity = (u64, u64);
 
-/// What is counted of each directory, whatever names it has, for all whose own it is. Those with one
-/// above or below it are as other programs: by which paths they get there is not known.
-pub(super) type Usages = HashMap<Identity, Arc<Usage>>;
+/// What counts each directory, whatever names it has, for all whose own it is. Those with one above or
+/// below it are as other programs: by which paths they get there is not known.
+pub(super) type Counters = HashMap<Identity, Arc<Counter>>;
 
 /// A directory that is open.
 struct Place {
@@ -46,7 +43,7 @@ struct Place {
 type Places<'a> = HashMap<Option<&'a Path>, Place>;
 
 /// Opens it. What is counted at `present` is not counted again.
-pub(super) fn open(config: &Config, present: &Usages) -> Result<Opened, Error> {
+pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error> {
     let mut places = Places::new();
     let mut sweeps = Vec::new();
     for (seen, root) in config.roots() {
@@ -64,8 +61,8 @@ pub(super) fn open(config: &Config, present: &Usages) -> Result<Opened, Error> {
         let disk = Arc::new(disk.with_policy(policy));
         places.insert(seen, Place { disk, identity });
     }
-    let (usages, counts) = usages(config, &places, present);
-    let homes = homes(config, &places, &usages);
+    let counters = counters(config, &places, present);
+    let homes = homes(config, &places, &counters);
     let storage: Arc<dyn Storage> = match places.remove(&None) {
         Some(place) => place.disk,
         None => Arc::new(Nothing),
@@ -73,40 +70,39 @@ pub(super) fn open(config: &Config, present: &Usages) -> Result<Opened, Error> {
     Ok(Opened {
         storage,
         homes,
-        usages,
+        counters,
         sweeps,
-        counts,
     })
 }
 
-/// What is to be counted of which directories, and by whom it has not been.
-fn usages(config: &Config, places: &Places<'_>, present: &Usages) -> (Usages, Vec<Count>) {
-    let (mut usages, mut counts) = (Usages::new(), Vec::new());
+/// What is to be counted for a quota, by what does so already where there is such.
+fn counters(config: &Config, places: &Places<'_>, present: &Counters) -> Counters {
+    let mut counters = Counters::new();
     for account in config.accounts.iter() {
         let place = places.get(&account.root.as_deref());
         let Some(place) = place.filter(|_| quota(account).is_limited()) else {
             continue;
         };
-        if let Entry::Vacant(entry) = usages.entry(place.identity) {
-            let usage = present.get(&place.identity).cloned().unwrap_or_default();
-            if usage.is_unknown() {
-                let (usage, disk) = (Arc::clone(&usage), Arc::clone(&place.disk));
-                counts.push(Count { usage, disk });
-            }
-            entry.insert(usage);
+        if let Entry::Vacant(entry) = counters.entry(place.identity) {
+            let counter = present.get(&place.identity).cloned();
+            let anew = || Arc::new(Counter::new(Arc::default(), Arc::clone(&place.disk)));
+            entry.insert(counter.unwrap_or_else(anew));
         }
     }
-    (usages, counts)
+    counters
 }
 
 /// Which of them each account sees.
-fn homes(config: &Config, places: &Places<'_>, usages: &Usages) -> Homes {
+fn homes(config: &Config, places: &Places<'_>, counters: &Counters) -> Homes {
     let home = |account: &Arc<Account>| {
         let place = places.get(&account.root.as_deref())?;
         let disk = Arc::clone(&place.disk);
-        let home: Arc<dyn Storage> = match usages.get(&place.identity) {
+        let home: Arc<dyn Storage> = match counters.get(&place.identity) {
             // Those without a quota change what those with one have left.
-            Some(usage) => Arc::new(Metered::new(disk, Arc::clone(usage), quota(account))),
+            Some(counter) => {
+                let counter = Arc::clone(counter);
+                Arc::new(Metered::recounting(disk, counter, quota(account)))
+            }
             None => disk,
         };
         Some((account.name.clone(), home))
@@ -129,40 +125,17 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
 }
 
 /// Opens what accounts see while a server runs. What gets its first quota is counted.
-pub(super) fn reopen(config: &Config, present: &Usages) -> Result<(Homes, Usages), String> {
+pub(super) fn reopen(config: &Config, present: &Counters) -> Result<(Homes, Counters), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
-    for count in opened.counts {
-        let cannot = |error| format!("cannot count what a quota is for: {error}");
-        count.start().map_err(cannot)?;
-    }
-    Ok((opened.homes, opened.usages))
+    let is_new = |counter: &&Arc<Counter>| counter.usage().is_unknown();
+    let first = opened.counters.values().filter(is_new);
+    first.for_each(Counter::count_anew);
+    Ok((opened.homes, opened.counters))
 }
 
 const fn quota(account: &Account) -> Quota {
     Quota {
         bytes: account.quota_bytes,
         files: account.quota_files,
-    }
-}
-
-/// A tree that is to be counted.
-pub(super) struct Count {
-    usage: Arc<Usage>,
-    disk: Arc<dyn Storage>,
-}
-
-impl Count {
-    /// Starts a thread for it.
-    pub(super) fn start(self) -> io::Result<()> {
-        let count = move || {
-            if let Err(error) = self.usage.count(self.disk.as_ref()) {
-                log::error!("Cannot count what a quota is for: {error}");
-            }
-        };
-        thread::Builder::new()
-            .name("quota".to_owned())
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(count)?;
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod check;
 mod homes;
 mod listening;
 mod opening;
+mod recounts;
 mod reload;
 mod resolver;
 mod service_manager;
@@ -24,21 +25,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::capacity;
-use crate::config::Config;
+use crate::config::{Config, FIRST_FREE_PORT};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{self, Records};
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
-use crate::storage::Umask;
+use crate::storage::{Counter, Umask};
 use crate::workers::Sweeper;
 pub use check::{Finding, check};
-use homes::Usages;
+use homes::Counters;
 use listening::Wanted;
 use opening::{
     Later, Surroundings, acceptor_for, event_monitor_for, passive_addresses_for, passive_ports_for,
     require_monitor, settings_for, workers_for,
 };
+use recounts::Recounts;
 pub use reload::ConfigSource;
 use reload::Reload;
 use resolver::Resolver;
@@ -106,7 +108,9 @@ pub struct Server {
     reload: Reload,
     /// What is in force.
     config: Config,
-    usages: Usages,
+    counters: Counters,
+    /// Goes on until it is dropped.
+    recounts: Option<Recounts>,
     /// Asked for once, while nobody makes files.
     umask: Umask,
     manager: ServiceManager,
@@ -201,7 +205,7 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = homes::open(&config, &Usages::new())?;
+        let opened = homes::open(&config, &Counters::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
         let connections = capacity::connections(&config, mode, equipment);
@@ -244,7 +248,8 @@ impl Server {
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
-            usages: opened.usages,
+            counters: opened.counters,
+            recounts: None,
             umask,
             manager: ServiceManager::none(),
             mistake: None,
@@ -253,7 +258,6 @@ impl Server {
             later: Some(Later {
                 crew,
                 sweeps: opened.sweeps,
-                counts: opened.counts,
                 observers,
             }),
             stops_seen: 0,
@@ -269,6 +273,14 @@ impl Server {
     /// The addresses where TLS begins at once.
     pub fn secure_addresses(&self) -> &[SocketAddr] {
         &self.secure_addresses
+    }
+
+    /// Whether data connections to clients will come from ports below 1024, for which the process has to
+    /// keep [the right](crate::sandbox::Plan::low_ports).
+    pub fn dials_from_low_ports(&self) -> bool {
+        let mut listened = self.addresses.iter().chain(&self.secure_addresses);
+        self.config.active_from_default_port
+            && listened.any(|address| (2..=FIRST_FREE_PORT).contains(&address.port()))
     }
 
     /// What stops it.
@@ -311,10 +323,21 @@ impl Server {
     fn begin(&mut self, later: Later) -> Result<(), Error> {
         let cannot = |error| Error::System("cannot start the threads", error);
         self.sweeper = later.start().map_err(cannot)?;
+        self.counters.values().for_each(Counter::count_anew);
+        self.recounts = self.start_recounts();
         self.resolve();
         self.manager.ready(&self.status());
         self.manager.beat(self.reactor.now());
         Ok(())
+    }
+
+    /// A server is of use without: what a quota refuses is counted first.
+    fn start_recounts(&self) -> Option<Recounts> {
+        let started = Recounts::start(self.counters.values().cloned(), self.config.recount);
+        started.unwrap_or_else(|error| {
+            log::warn!("Cannot start a thread to count what quotas are for: {error}");
+            None
+        })
     }
 
     fn status(&self) -> String {

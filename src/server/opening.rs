@@ -7,7 +7,6 @@
 use std::io;
 use std::sync::Arc;
 
-use super::homes::Count;
 use super::{Error, tls};
 use crate::auth::Accounts;
 use crate::config::{Config, TlsConfig};
@@ -15,6 +14,7 @@ use crate::monitor::Monitor;
 use crate::net::tls::Acceptor;
 use crate::net::{Inherited, PassiveAddresses, PassivePorts, Waker};
 use crate::observe::{self, Observers, event_worker};
+use crate::protocol::date::Precision;
 use crate::roles::event_arguments;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
@@ -24,7 +24,6 @@ use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
 pub(super) struct Later {
     pub(super) crew: Option<Crew>,
     pub(super) sweeps: Vec<Sweep>,
-    pub(super) counts: Vec<Count>,
     pub(super) observers: Observers,
 }
 
@@ -35,9 +34,6 @@ impl Later {
             crew.start()?;
         }
         self.observers.start()?;
-        for count in self.counts {
-            count.start()?;
-        }
         Ok(start_sweeper(self.sweeps))
     }
 }
@@ -128,11 +124,16 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         umask,
         cut_uploads: config.cut_uploads,
         zone: config.zone,
+        time_precision: if config.time_fractions {
+            Precision::Milliseconds
+        } else {
+            Precision::Seconds
+        },
         charset: config.charset,
-        allow_fxp: config.allow_fxp,
+        active_from_default_port: config.active_from_default_port,
         allow_combine: config.allow_combine,
         revoked_sessions: config.revoked_sessions,
-        security: config.tls.as_ref().map(|tls| tls.policy),
+        security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
-use super::homes::Usages;
+use super::homes::Counters;
 use super::{homes, tls};
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
@@ -16,6 +16,7 @@ use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
 use crate::reactor::Homes;
+use crate::storage::Counter;
 
 /// Says what a server is to be told now, or why nobody knows. It may wait for a disk.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -27,8 +28,8 @@ pub(super) struct Found {
     pub(super) acceptor: Option<Acceptor>,
     /// Why the certificate stays the old one, where a new one is no good.
     pub(super) bad_certificate: Option<String>,
-    /// Which files each account sees from now on, and what is counted of them; `None`: as before.
-    pub(super) homes: Option<(Homes, Usages)>,
+    /// Which files each account sees from now on, and what counts them; `None`: as before.
+    pub(super) homes: Option<(Homes, Counters)>,
 }
 
 /// What a server has, for what is found to come after it.
@@ -36,7 +37,7 @@ pub(super) struct Found {
 pub(super) struct Present {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
-    pub(super) usages: Usages,
+    pub(super) counters: Counters,
     pub(super) now: i64,
 }
 
@@ -122,6 +123,8 @@ impl Reload {
 }
 
 fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
+    // Whatever the configuration is like: others may have removed files.
+    present.counters.values().for_each(Counter::count_anew);
     let mut config = source()?;
     let losses = losses::losses(&present.config, &config);
     if let Some(why) = losses::refusal(&losses, &config) {
@@ -140,7 +143,7 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     }
     let (acceptor, bad_certificate) = find_acceptor(&config, present)?;
     let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
-        Some(homes::reopen(&config, &present.usages)?)
+        Some(homes::reopen(&config, &present.counters)?)
     } else {
         None
     };

@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::limits::RESOLVER_STACK_BYTES;
-use crate::net::{Waker, is_of_a_host};
+use crate::net::Waker;
+use crate::protocol::one_host::is_of_one_host;
 
 /// A name, and what came of looking it up.
 pub(super) struct Found {
@@ -78,7 +79,7 @@ fn first_usable(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Ipv4A
     });
     let mut refused = None;
     for address in v4 {
-        if is_of_a_host(address) {
+        if is_of_one_host(IpAddr::V4(address)) {
             return Ok(address);
         }
         refused = Some(address);

@@ -1,14 +1,14 @@
 //! MDTM, MFMT, MFCT, MFF: the times and modes of files, asked and changed.
 //! RFC 3659 §3, draft-somers-ftp-mfxx-04.
 //!
-//! A change is answered with the facts as they were asked for; a file system may keep them less
-//! exactly. What a fact is called, and how a time is written, `protocol` knows; whether the change
-//! may be made, the storage.
+//! A change is answered with the facts as they were asked for, times as exactly as any are told; a
+//! file system may keep them less exactly. What a fact is called, and how a time is written,
+//! `protocol` knows; whether the change may be made, the storage.
 
 use super::files::Question;
 use super::{Context, Session};
 use crate::auth::Permissions;
-use crate::protocol::date;
+use crate::protocol::date::{self, Precision};
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
 
@@ -77,7 +77,8 @@ impl Session {
                 cx.reply(&Reply::fixed(501, text));
             }
             Err(BadFact::Unchangeable) => {
-                cx.reply(&Reply::fixed(504, "Only Modify and UNIX.mode can be set."));
+                let text = "Only Modify, and UNIX.mode up to 0777, can be set.";
+                cx.reply(&Reply::fixed(504, text));
             }
         }
     }
@@ -113,9 +114,9 @@ impl Session {
             return;
         };
         let mut text = Vec::new();
-        if let Some((seconds, nanoseconds)) = new.modified {
+        if let Some(time) = new.modified {
             text.extend_from_slice(b"Modify=");
-            date::write_time_val(&mut text, seconds, nanoseconds);
+            date::write_time_val(&mut text, time, cx.settings.time_precision);
             text.push(b';');
         }
         if let Some(mode) = new.mode {
@@ -134,18 +135,21 @@ fn needed(new: Attributes) -> Permissions {
     times.unwrap_or_default() | modes.unwrap_or_default()
 }
 
-pub(super) fn modification_reply(metadata: &Metadata) -> Reply {
+pub(super) fn modification_reply(metadata: &Metadata, precision: Precision) -> Reply {
     let mut text = Vec::new();
-    date::write_time_val(&mut text, metadata.modified, metadata.modified_nanoseconds);
+    let time = (metadata.modified, metadata.modified_nanoseconds);
+    date::write_time_val(&mut text, time, precision);
     Reply::new(213, text)
 }
 
-/// Permission bits in octal. Not those beyond 0777: nothing here makes a program that runs as
-/// somebody else.
+/// Permission bits are set, and none beyond: nothing here makes a program that runs as somebody else.
+pub(super) const MODES: u16 = 0o777;
+
+/// A mode in octal, whether it can be set or not.
 pub(super) fn parse_mode(octal: &[u8]) -> Option<u16> {
     let is_octal = !octal.is_empty() && octal.iter().all(|b| matches!(b, b'0'..=b'7'));
     let text = std::str::from_utf8(octal).ok().filter(|_| is_octal)?;
-    u16::from_str_radix(text, 8).ok().filter(|&m| m <= 0o777)
+    u16::from_str_radix(text, 8).ok()
 }
 
 /// What stands before the first space, and what behind it.
@@ -181,7 +185,11 @@ fn parse_facts(facts: &[u8]) -> Result<Attributes, BadFact> {
         if name.eq_ignore_ascii_case(b"modify") {
             new.modified = Some(date::parse_time_val(value).ok_or(BadFact::Syntax)?);
         } else if name.eq_ignore_ascii_case(b"UNIX.mode") {
-            new.mode = Some(parse_mode(value).ok_or(BadFact::Syntax)?.into());
+            let mode = parse_mode(value).ok_or(BadFact::Syntax)?;
+            if mode > MODES {
+                return Err(BadFact::Unchangeable);
+            }
+            new.mode = Some(mode.into());
         } else {
             return Err(BadFact::Unchangeable);
         }
@@ -194,14 +202,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_octal_and_not_more_than_permissions() {
+    fn modes_are_octal() {
         for (text, mode) in [
             ("0", Some(0)),
             ("644", Some(0o644)),
             ("0755", Some(0o755)),
             ("777", Some(0o777)),
-            ("1000", None),
-            ("4755", None),
+            ("1000", Some(0o1000)),
+            ("4755", Some(0o4755)),
             ("8", None),
             ("", None),
             ("+7", None),
@@ -234,6 +242,7 @@ mod tests {
             ("modify=1970;", BadFact::Syntax),
             ("modify;", BadFact::Syntax),
             ("UNIX.mode=9;", BadFact::Syntax),
+            ("UNIX.mode=1000;", BadFact::Unchangeable),
             ("create=19700101000001;", BadFact::Unchangeable),
             ("modify=19700101000001;x=y;", BadFact::Unchangeable),
         ] {

@@ -84,9 +84,7 @@ impl Session {
             return;
         }
         if let Some(argument) = path_in(request) {
-            let name = self.charset(cx).map(|charset| charset.decode(argument));
-            let name = name.as_deref().unwrap_or(argument);
-            self.audited.path = self.directory.join(name).ok();
+            self.audited.path = self.leads(argument, cx);
         }
     }
 

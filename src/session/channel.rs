@@ -1,18 +1,20 @@
 //! PORT, PASV, EPRT, EPSV, REST: over which connection the next transfer will go, and from where
 //! in the file. RFC 959 §3.2 and §4.1.2, RFC 2428, RFC 3659 §5.
 //!
-//! The address that a client names is only ever its own: connecting elsewhere for it would
-//! make the server a tool against others (RFC 2577 §3).
+//! The address that a client names is its own: connecting elsewhere for it would make the server a
+//! tool against others (RFC 2577 §3). Only an account that may have transfers between servers (FXP)
+//! names others, and even then no service's port and no address of this host or its links.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::files::Question;
-use super::{Context, Order, Progress, Repeated, Session};
+use super::{Context, NoListener, Order, Progress, Repeated, Session};
 use crate::errand::Algorithm;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
+use crate::protocol::one_host::{is_in_scope, is_of_one_host};
 use crate::protocol::reply::Reply;
 use crate::transfer::Representation;
 
@@ -25,7 +27,7 @@ pub(super) struct Channel {
     pub(super) arranged: Arranged,
     /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
     pub(super) extended_only: bool,
-    /// Where the next RETR or STOR begins; 0 is the beginning.
+    /// Where the next RETR, STOR or APPE begins; 0 is the beginning.
     pub(super) restart: u64,
     /// Which bytes the next RETR or HASH is about; `None` is all.
     pub(super) range: Option<ByteRange>,
@@ -67,6 +69,11 @@ impl Channel {
     /// Forgets what was agreed on for one transfer, and keeps what holds for all.
     pub(super) fn disarrange(&mut self) {
         self.arranged = Arranged::Nothing;
+        self.forget_part();
+    }
+
+    /// Forgets which part of a file was meant.
+    pub(super) fn forget_part(&mut self) {
         self.restart = 0;
         self.range = None;
     }
@@ -93,7 +100,7 @@ impl Session {
             return;
         }
         if self.peer.is_ipv6() {
-            return cx.reply(&Reply::fixed(425, "PASV is for IPv4; use EPSV."));
+            return cx.reply(&use_epsv());
         }
         self.listen(Question::Passive, cx);
     }
@@ -112,26 +119,47 @@ impl Session {
         }
     }
 
-    pub(super) fn listening(&mut self, address: Option<SocketAddr>, cx: &mut Context<'_>) {
+    /// Where there is no listener, what was arranged before stays.
+    pub(super) fn listening(
+        &mut self,
+        address: Result<SocketAddr, NoListener>,
+        cx: &mut Context<'_>,
+    ) {
         let Some(question) = self.answered() else {
             return;
         };
-        let Some(address) = address else {
-            self.channel.arranged = Arranged::Nothing;
-            return cx.reply(&Reply::fixed(425, "No passive port is free."));
+        let reply = match (question, address) {
+            (Question::Passive, Ok(SocketAddr::V4(v4))) => {
+                Reply::new(227, host_port::format_pasv(v4))
+            }
+            (Question::ExtendedPassive, Ok(address)) => {
+                Reply::new(229, host_port::format_epsv(address.port()))
+            }
+            (_, Err(NoListener::Port)) => {
+                return cx.reply(&Reply::fixed(425, "No passive port is free."));
+            }
+            (_, Ok(_) | Err(NoListener::Ipv4)) => return cx.reply(&use_epsv()),
         };
         self.channel.arranged = Arranged::Passive;
-        let reply = match (question, address) {
-            (Question::Passive, SocketAddr::V4(v4)) => Reply::new(227, host_port::format_pasv(v4)),
-            // An IPv4 client, of a proxy that reaches us over IPv6.
-            (Question::Passive, SocketAddr::V6(_)) => {
-                self.channel.arranged = Arranged::Nothing;
-                cx.order(Order::HangUp);
-                Reply::fixed(425, "PASV is for IPv4; use EPSV.")
-            }
-            (_, address) => Reply::new(229, host_port::format_epsv(address.port())),
-        };
         cx.reply(&reply);
+    }
+
+    /// A command that needs a data connection was refused. That is none of the reasons to close it
+    /// (RFC 959 §3.2), so that the next command may have it.
+    pub(super) fn transfer_refused(&mut self, cx: &mut Context<'_>) {
+        self.channel.forget_part();
+        if self.channel.arranged == Arranged::Passive {
+            cx.order(Order::Keep);
+        }
+    }
+
+    /// What was arranged is not any more; a transfer that was about to have it cannot.
+    pub(super) fn lost(&mut self, cx: &mut Context<'_>) {
+        self.channel.arranged = Arranged::Nothing;
+        if matches!(self.progress, Progress::Opening(_) | Progress::Withdrawn) {
+            self.progress = Progress::Idle;
+            cx.reply(&nothing_arranged());
+        }
     }
 
     pub(super) fn restart(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -151,24 +179,36 @@ impl Session {
     }
 
     fn listen(&mut self, question: Question, cx: &mut Context<'_>) {
+        let for_ipv4 = matches!(question, Question::Passive);
         self.progress = Progress::Asking(question);
-        cx.order(Order::Listen);
+        cx.order(Order::Listen { for_ipv4 });
     }
 
     fn dial(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
         if self.is_extended_only(cx) {
             return;
         }
-        if !cx.settings.allow_fxp && !may_dial(address, self.peer.ip()) {
+        if !self.may_dial(address) {
             let text = format_args!("{}: Refused to connect to {address}", self.peer);
             self.log
                 .once(Repeated::AddressRefused, log::Level::Warn, text);
-            let text = "Only to the client's own address, and to a port above 1023.";
+            let text = if self.login.allows_fxp() {
+                "Only to an address of one host, and to a port above 1023."
+            } else {
+                "Only to the client's own address, and to a port above 1023."
+            };
             return cx.reply(&Reply::fixed(501, text));
         }
         self.channel.arranged = Arranged::Active;
         cx.order(Order::Dial(on_the_link_of(self.peer, address)));
         cx.reply(&Reply::ok());
+    }
+
+    /// Against the bounce attack (RFC 2577 §3); of FXP it leaves what other hosts can be meant by.
+    fn may_dial(&self, address: SocketAddr) -> bool {
+        let (ip, client) = (address.ip(), self.peer.ip());
+        let is_allowed = ip == client || self.login.allows_fxp() && is_in_scope(ip, client);
+        is_allowed && is_of_one_host(ip) && address.port() >= 1024
     }
 
     fn is_extended_only(&self, cx: &mut Context<'_>) -> bool {
@@ -177,11 +217,6 @@ impl Session {
         }
         self.channel.extended_only
     }
-}
-
-/// Against the bounce attack (RFC 2577 §3).
-fn may_dial(address: SocketAddr, peer: IpAddr) -> bool {
-    address.ip().to_canonical() == peer && address.port() >= 1024
 }
 
 /// A link-local address means nothing without its link, which EPRT cannot say: it is the one over
@@ -193,6 +228,14 @@ fn on_the_link_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
         address.set_scope_id(peer.scope_id());
     }
     address
+}
+
+pub(super) fn nothing_arranged() -> Reply {
+    Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first.")
+}
+
+fn use_epsv() -> Reply {
+    Reply::fixed(425, "PASV is for IPv4; use EPSV.")
 }
 
 fn unknown_family(peer: SocketAddr) -> Reply {

@@ -12,6 +12,7 @@ use crate::auth::Permissions;
 use crate::errand::{Algorithm, Assignment, Findings};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
+use crate::protocol::command::without_spaces_behind;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Result, VirtualPath};
@@ -115,7 +116,10 @@ impl Session {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
         };
         if parts.len() > COMBINE_PARTS {
-            return cx.reply(&Reply::fixed(501, "Too many parts."));
+            return cx.reply(&Reply::fixed(
+                501,
+                "There are more parts than COMB puts together.",
+            ));
         }
         let Some(target) = self.path(target, cx) else {
             return;
@@ -123,7 +127,10 @@ impl Session {
         let parts: Option<Vec<_>> = parts.iter().map(|part| self.path(part, cx)).collect();
         if let Some(parts) = parts {
             if parts.iter().map(VirtualPath::cost).sum::<usize>() > COMBINE_BYTES {
-                return cx.reply(&Reply::fixed(501, "Too long names of parts."));
+                return cx.reply(&Reply::fixed(
+                    501,
+                    "The names of the parts are too long together.",
+                ));
             }
             let umask = self.umask;
             let assignment = Assignment::Combine {
@@ -188,7 +195,7 @@ impl Session {
             ) => asked.reply(&value, first, length),
             (Question::Measure, Ok(Findings::Size(size))) => Reply::new(213, size.to_string()),
             (Question::Measure, Err(Error::TooLarge)) => {
-                Reply::fixed(550, "Too many directories to go through.")
+                Reply::fixed(550, "There are more directories than DSIZ goes through.")
             }
             (Question::Digest(asked), Err(error)) => asked.refusal(error),
             (_, Ok(_)) => Reply::file_action_completed(),
@@ -257,6 +264,7 @@ impl DigestQuestion {
                 Reply::fixed(551, "The range is beyond the end of the file.")
             }
             (_, Error::BadName) => refusal(Error::NotFound),
+            (_, Error::IsDirectory) => refusal(Error::NotRegular),
             _ => refusal(error),
         }
     }
@@ -267,7 +275,7 @@ impl DigestQuestion {
 fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
     if argument.starts_with(b"\"") {
         let (name, rest) = quoted::take_word(argument)?;
-        let range = match rest {
+        let range = match without_spaces_behind(rest) {
             b"" => None,
             rest => Some(parse_x_range(rest)?),
         };
@@ -310,6 +318,9 @@ mod tests {
             ("a b", Some(("a b", None))),
             ("\"a b\"", Some(("a b", None))),
             ("\"a\" 0 5", Some(("a", ByteRange::new(0, 4)))),
+            ("\"a\" 0 5 ", Some(("a", ByteRange::new(0, 4)))),
+            ("\"a\"  ", Some(("a", None))),
+            ("a  ", Some(("a  ", None))),
             ("a b 2 5", Some(("a b", ByteRange::new(2, 4)))),
             ("\"a 2 5\"", Some(("a 2 5", None))),
             ("a 5", Some(("a 5", None))),

@@ -20,6 +20,7 @@ impl Session {
     pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
         let text = format_args!("{}: A line is too long", self.peer);
         self.log.line(self.peer, cx.now, Level::Warn, text);
+        self.is_not_read(cx);
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
@@ -34,19 +35,32 @@ impl Session {
         match Request::parse(line) {
             Ok(request) => {
                 self.log_line(line, cx);
+                self.forget_what_must_follow_at_once(request.command);
                 self.dispatch(&request, cx);
+                if request.command.is_transfer() && self.accepts_command() {
+                    self.transfer_refused(cx);
+                }
                 self.name_refused(&request, cx);
             }
             Err(ParseError::Nul) => {
+                self.is_not_read(cx);
                 cx.reply(&Reply::fixed(501, "NUL is not allowed."));
             }
             Err(ParseError::Unrecognized(verb)) => {
                 if command::is_foreign(verb) {
                     return self.turn_away("not an FTP client", cx);
                 }
+                self.rename_from = None;
+                self.channel.forget_part();
                 self.unrecognized(verb, cx);
             }
         }
+    }
+
+    /// A line whose command nobody has looked at may have been any.
+    fn is_not_read(&mut self, cx: &mut Context<'_>) {
+        self.rename_from = None;
+        self.transfer_refused(cx);
     }
 
     /// What speaks another protocol may be somebody's browser, made to send us what it
@@ -89,19 +103,26 @@ impl Session {
             }
             _ => {}
         }
-        self.forget_what_must_follow_at_once(request.command);
         self.run(request, cx);
     }
 
-    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next.
+    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next. A
+    /// command that is refused comes between as any other.
     fn forget_what_must_follow_at_once(&mut self, command: Command) {
         if command != Command::Rnto {
             self.rename_from = None;
+        }
+        // Net::FTP asks for help with ALLO and sends it, others send PRET, and then they go on from the
+        // offset: an upload that began at zero instead would replace the file by its end.
+        let announces = matches!(command, Command::Allo | Command::Help | Command::Pret);
+        if announces {
+            return;
         }
         let arranges_or_transfers = matches!(
             command,
             Command::Retr
                 | Command::Stor
+                | Command::Appe
                 | Command::Pasv
                 | Command::Epsv
                 | Command::Port
@@ -110,8 +131,8 @@ impl Session {
         if !arranges_or_transfers {
             self.channel.restart = 0;
         }
-        // APPE and STOU keep a range in order to refuse it.
-        let about_range = matches!(command, Command::Hash | Command::Appe | Command::Stou);
+        // STOU keeps a range in order to refuse it.
+        let about_range = matches!(command, Command::Hash | Command::Stou);
         if !arranges_or_transfers && !about_range {
             self.channel.range = None;
         }
@@ -206,17 +227,21 @@ impl Session {
 
     /// The path that an argument names, or the 501 is said.
     pub(super) fn path(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let name = self.charset(cx).map(|charset| charset.decode(argument));
-        let path = self
-            .directory
-            .join(name.as_deref().unwrap_or(argument))
-            .ok();
+        let path = self.leads(argument, cx);
         if let Some(path) = &path {
             self.audited.names(path);
         } else {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// Where an argument leads from here, if it can be a path.
+    pub(super) fn leads(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
+        let name = self.charset(cx).map(|charset| charset.decode(argument));
+        self.directory
+            .join(name.as_deref().unwrap_or(argument))
+            .ok()
     }
 
     /// The charset of a client that has not said that it reads UTF-8, if there is one.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::{Context, Ending, Session};
 use crate::auth::Revocation;
 use crate::protocol::reply::Reply;
 
@@ -23,6 +24,29 @@ impl Farewell {
         match self {
             Self::Stopping => Reply::service_not_available(),
             Self::Revoked(why) => farewell(format!("Session ended: {why}")),
+        }
+    }
+}
+
+impl Session {
+    /// The server stops: a transfer may end, everything else ends now.
+    pub fn stop(&mut self, cx: &mut Context<'_>) {
+        self.farewell.get_or_insert(Farewell::Stopping);
+        if !self.is_transferring() && !self.is_closing() {
+            self.dismiss(&Reply::service_not_available(), cx);
+        }
+    }
+
+    /// The grace period of a stop is over.
+    pub fn stop_now(&mut self, cx: &mut Context<'_>) {
+        self.farewell.get_or_insert(Farewell::Stopping);
+        if self.is_transferring() {
+            // One that is being cut already has its time for it.
+            if self.may_be_aborted() {
+                self.cut(Ending::Stopped, cx);
+            }
+        } else if !self.is_closing() {
+            self.dismiss(&Reply::service_not_available(), cx);
         }
     }
 }

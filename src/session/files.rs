@@ -7,7 +7,7 @@ use super::space::fits_reply;
 use super::{Context, Order, Progress, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::ASCII_SIZE_BYTES;
-use crate::protocol::facts::{EntryRole, write_facts};
+use crate::protocol::facts::{EntryRole, FactFormat, write_facts};
 use crate::protocol::reply::Reply;
 use crate::storage::{Answer, Entry, Error, Kind, Metadata, Operation, Result, VirtualPath};
 use crate::transfer::{DataType, Structure};
@@ -17,8 +17,15 @@ use crate::transfer::{DataType, Structure};
 pub(super) enum Question {
     /// CWD, CDUP.
     Enter(VirtualPath),
+    /// Whether anything is called `~`, so that CWD means that, and not the account's start.
+    Tilde {
+        path: VirtualPath,
+        from_start: VirtualPath,
+    },
     /// MKD.
     Make(VirtualPath),
+    /// Whether it is a directory that MKD has found there.
+    Taken,
     /// RMD, DELE.
     Remove,
     /// RNFR.
@@ -128,6 +135,15 @@ impl Session {
         }
     }
 
+    /// How MLST and MLSD tell of files.
+    pub(super) fn fact_format(&self, cx: &Context<'_>) -> FactFormat {
+        FactFormat {
+            facts: self.channel.facts,
+            precision: cx.settings.time_precision,
+            permissions: self.login.permissions(),
+        }
+    }
+
     pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
         self.audited.asks(&operation);
         self.progress = Progress::Asking(question);
@@ -151,6 +167,15 @@ impl Session {
         };
         let answer = match (&question, answer) {
             (Question::Abandoned, _) => return,
+            (Question::Tilde { from_start, .. }, Err(Error::NotFound)) => {
+                return self.enter(from_start.clone(), cx);
+            }
+            (Question::Tilde { path, .. }, _) => return self.enter(path.clone(), cx),
+            (Question::Make(path), Err(Error::Exists)) => {
+                let operation = Operation::Metadata(path.clone());
+                return self.ask(Question::Taken, operation, cx);
+            }
+            (Question::Taken, answer) => return cx.reply(&taken_reply(&answer)),
             (_, Ok(answer)) => answer,
             (
                 Question::TimeOrName(meant),
@@ -172,7 +197,7 @@ impl Session {
             }
             (Question::Size, Answer::Metadata(metadata)) => cx.reply(&size_reply(&metadata)),
             (Question::ModificationTime | Question::TimeOrName(_), Answer::Metadata(metadata)) => {
-                cx.reply(&modification_reply(&metadata));
+                cx.reply(&modification_reply(&metadata, cx.settings.time_precision));
             }
             _ => cx.reply(&Reply::file_action_completed()),
         }
@@ -193,13 +218,12 @@ impl Session {
         }
     }
 
-    /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250.
+    /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250. Names are in
+    /// UTF-8 (§2.2) here and in MLSD, whatever the charset is: only newer clients ask, and every command
+    /// takes UTF-8.
     fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
-        let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
-        let permissions = entry.permits(self.login.permissions());
         let mut lines = b"Listing follows.\n".to_vec();
-        let facts = self.channel.facts;
-        write_facts(&mut lines, facts, metadata, EntryRole::Entry, permissions);
+        write_facts(&mut lines, self.fact_format(cx), entry, EntryRole::Entry);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");
@@ -209,17 +233,14 @@ impl Session {
 
 fn refused(question: &Question, error: Error) -> Reply {
     match (question, error) {
-        (Question::Make(path), Error::Exists) => {
-            let mut text = path.quoted();
-            text.extend_from_slice(b" exists.");
-            Reply::new(521, text)
-        }
         (Question::RenameTo, Error::Exists | Error::IsDirectory) => {
-            Reply::fixed(553, "That name is taken, and is not replaced.")
+            Reply::fixed(553, "File already exists, and is not replaced.")
         }
+        // What clients look for to ask again in TYPE I.
         (Question::Size, Error::TooLarge) => {
-            Reply::fixed(550, "Too large to count its lines; SIZE works in TYPE I.")
+            Reply::fixed(550, "SIZE not allowed in ASCII mode for a file so large.")
         }
+        (Question::Size, Error::IsDirectory) => refusal(Error::NotRegular),
         // Looking cannot fail for a bad name: there is no such thing.
         (
             Question::Enter(_)
@@ -233,10 +254,20 @@ fn refused(question: &Question, error: Error) -> Reply {
     }
 }
 
+/// RFC 959 §5.4 has 550 for MKD, and 521 only in an example of appendix II. Programs look for these
+/// words, and some for the whole line of the first, without a full stop.
+fn taken_reply(answer: &Result<Answer>) -> Reply {
+    match answer {
+        Ok(Answer::Metadata(metadata)) if metadata.kind == Kind::Directory => {
+            Reply::fixed(550, "Directory already exists")
+        }
+        _ => Reply::fixed(550, "File already exists."),
+    }
+}
+
 fn size_reply(metadata: &Metadata) -> Reply {
     match metadata.kind {
         Kind::File => Reply::new(213, metadata.size.to_string()),
-        Kind::Directory => refusal(Error::IsDirectory),
-        Kind::Link | Kind::Other(_) => refusal(Error::NotRegular),
+        Kind::Directory | Kind::Link | Kind::Other(_) => refusal(Error::NotRegular),
     }
 }

@@ -100,12 +100,12 @@ impl Session {
             Ok(found) => found,
             Err(error) => return cx.reply(&refusal(error)),
         };
-        let mut lines = format!("Status of {}:\n", Visible(&argument)).into_bytes();
+        let mut lines = [b"Status of ", argument.as_slice(), b":\n"].concat();
         lines.extend(listing.into_iter().filter(|&b| b != b'\r'));
         lines.extend_from_slice(if is_all {
             b"End of status."
         } else {
-            b"And more; use LIST."
+            b"End of status; LIST tells more."
         });
         cx.reply(&Reply::new(213, lines));
     }

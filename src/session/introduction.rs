@@ -7,7 +7,7 @@
 
 use super::login::Login;
 use super::{Context, Session};
-use crate::protocol::command::{self, Command};
+use crate::protocol::command;
 use crate::protocol::reply::Reply;
 
 impl Session {
@@ -41,18 +41,7 @@ impl Session {
     /// clients that find it there ask before each transfer.
     pub(super) fn announce(argument: &[u8], cx: &mut Context<'_>) {
         let verb = argument.split(|&b| b == b' ').next().unwrap_or_default();
-        let is_transfer = command::lookup(verb).is_some_and(|row| {
-            matches!(
-                row.command,
-                Command::Retr
-                    | Command::Stor
-                    | Command::Stou
-                    | Command::Appe
-                    | Command::List
-                    | Command::Nlst
-                    | Command::Mlsd
-            )
-        });
+        let is_transfer = command::lookup(verb).is_some_and(|row| row.command.is_transfer());
         cx.reply(&if is_transfer {
             Reply::ok()
         } else {

@@ -23,10 +23,6 @@ impl Session {
         if !self.may(Permissions::LIST, cx) {
             return;
         }
-        let format = Format::Facts {
-            facts: self.channel.facts,
-            permissions: self.login.permissions(),
-        };
         let Some(path) = self.path(argument, cx) else {
             return;
         };
@@ -37,7 +33,7 @@ impl Session {
             prefix: Vec::new(),
             recursive: false,
             charset: None,
-            format,
+            format: Format::Facts(self.fact_format(cx)),
         };
         self.prepare(Purpose::MachineList, Direction::List(listing), cx);
     }

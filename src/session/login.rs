@@ -85,6 +85,11 @@ impl Login {
         }
     }
 
+    /// Whether data connections may be to other hosts than the client's.
+    pub(super) fn allows_fxp(&self) -> bool {
+        self.account().is_some_and(|account| account.allow_fxp)
+    }
+
     /// What the client may do: nothing, before it is logged in.
     pub(super) fn permissions(&self) -> Permissions {
         let permissions = self.account().map(|account| account.permissions);

@@ -42,7 +42,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use deadlines::{Deadline, Deadlines, Left};
-pub use orders::{Ending, Order, Report};
+pub use orders::{Ending, NoListener, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 pub use session_log::Repeated;
@@ -55,7 +55,7 @@ use crate::protocol::reply::Reply;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use audit::Audited;
-use channel::{Arranged, Channel};
+use channel::Channel;
 use farewells::Farewell;
 use files::Question;
 use login::{Login, Proof};
@@ -106,7 +106,8 @@ impl Context<'_> {
 ///             │ ├──deadline─ Slowed  ◀──too many commands before a login
 ///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
 ///             │ ├──550───── Opening  ◀──RETR STOR LIST …
-///             │ │              │ 150
+///             │ ├──450─── Counting ◀───┤
+///             │ │              │ 150   │
 ///             │ └──ended── Transferring
 ///             ├──AUTH, CCC──▶ Switching ──handshake──▶ Idle
 ///             └──QUIT, 421──▶ Closing
@@ -127,6 +128,10 @@ enum Progress {
     Asking(Question),
     /// The file side of a transfer is being opened.
     Opening(Purpose),
+    /// It will be, when the files that a quota is for have been counted.
+    Counting(Purpose),
+    /// It is, and the right to the transfer was lost meanwhile.
+    Withdrawn,
     /// The 150 is said.
     Transferring(Purpose, Phase),
     /// The last reply is said.
@@ -241,18 +246,21 @@ impl Session {
             Report::Secured(name) => self.secured(name, cx),
             Report::Cleared => self.cleared(),
             Report::Listening(address) => self.listening(address, cx),
-            Report::NobodyCame => self.channel.arranged = Arranged::Nothing,
+            Report::Lost => self.lost(cx),
             Report::Operated(answer) => self.operated(answer, cx),
+            Report::NotCounted => self.not_counted(cx),
             Report::Advanced => self.restart_idle_clock(cx),
             Report::Found(found) => self.found(found, cx),
             Report::Dropped => self.dropped(),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
+            Report::Opened(_) if matches!(self.progress, Progress::Withdrawn) => self.withdrawn(cx),
             Report::Opened(opened) => self.opened(opened, cx),
             Report::Present(lines) => self.present(&lines, cx),
             Report::Connected => self.connected(cx),
             Report::Marked(mark) => self.marked(&mark, cx),
             Report::Moved(bytes) => self.moved(bytes, cx),
+            Report::EndedUnclean => self.ended_unclean(cx),
             Report::Ended {
                 ending,
                 bytes,
@@ -284,27 +292,6 @@ impl Session {
         }
     }
 
-    /// The server stops: a transfer may end, everything else ends now.
-    pub fn stop(&mut self, cx: &mut Context<'_>) {
-        self.farewell.get_or_insert(Farewell::Stopping);
-        if !self.is_transferring() && !self.is_closing() {
-            self.dismiss(&Reply::service_not_available(), cx);
-        }
-    }
-
-    /// The grace period of a stop is over.
-    pub fn stop_now(&mut self, cx: &mut Context<'_>) {
-        self.farewell.get_or_insert(Farewell::Stopping);
-        if self.is_transferring() {
-            // One that is being cut already has its time for it.
-            if self.may_be_aborted() {
-                self.cut(Ending::Stopped, cx);
-            }
-        } else if !self.is_closing() {
-            self.dismiss(&Reply::service_not_available(), cx);
-        }
-    }
-
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
@@ -313,6 +300,11 @@ impl Session {
     /// The name that the client has given with USER and not proved yet.
     pub fn claimed_name(&self) -> Option<&[u8]> {
         self.login.claimed_name()
+    }
+
+    /// Whether data connections may be to other hosts than the client's.
+    pub fn allows_fxp(&self) -> bool {
+        self.login.allows_fxp()
     }
 
     /// Logs something that the client can repeat at will: the first time in this session.
@@ -326,7 +318,10 @@ impl Session {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
             Progress::Verifying(_) | Progress::Penalised(_) | Progress::Slowed => "logging in",
-            Progress::Asking(_) | Progress::Opening(_) => "busy",
+            Progress::Asking(_)
+            | Progress::Opening(_)
+            | Progress::Counting(_)
+            | Progress::Withdrawn => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
         };
@@ -378,10 +373,10 @@ impl Session {
 /// The reply to a failed storage call outside of a transfer (RFC 959 §4.2).
 fn refusal(error: Error) -> Reply {
     let code = match error {
-        Error::NoSpace | Error::Exhausted => 452,
+        Error::NoSpace => 452,
         Error::Busy | Error::NotCounted => 450,
         Error::QuotaExceeded => 552,
-        Error::Device => 451,
+        Error::Device | Error::Exhausted => 451,
         Error::BadName => 553,
         _ => 550,
     };

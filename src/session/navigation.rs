@@ -1,4 +1,7 @@
 //! PWD, CWD, CDUP, MKD, RMD: the current directory, and directories. RFC 959 §4.1.1, appendix II.
+//!
+//! `CWD ~` and `CWD ~/d` lead to the account's start, as in other servers, unless something here is
+//! called `~`. No other command reads `~` so: each takes every name that a listing shows.
 
 use super::files::Question;
 use super::{Context, Session};
@@ -14,10 +17,27 @@ impl Session {
     }
 
     pub(super) fn change_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if let Some(path) = self.path(argument, cx) {
-            let operation = Operation::EnterDirectory(path.clone());
-            self.ask(Question::Enter(path), operation, cx);
+        let Some(path) = self.path(argument, cx) else {
+            return;
+        };
+        let from_start = match argument {
+            [b'~'] => Some(VirtualPath::root()),
+            [b'~', from_start @ ..] if from_start.starts_with(b"/") => self.leads(from_start, cx),
+            _ => None,
+        };
+        match (from_start, self.leads(b"~", cx)) {
+            (Some(from_start), Some(tilde)) => {
+                let question = Question::Tilde { path, from_start };
+                self.ask(question, Operation::EnterDirectory(tilde), cx);
+            }
+            _ => self.enter(path, cx),
         }
+    }
+
+    pub(super) fn enter(&mut self, path: VirtualPath, cx: &mut Context<'_>) {
+        self.audited.names(&path);
+        let operation = Operation::EnterDirectory(path.clone());
+        self.ask(Question::Enter(path), operation, cx);
     }
 
     pub(super) fn entered(&mut self, path: VirtualPath, cx: &mut Context<'_>) {

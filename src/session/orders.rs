@@ -26,11 +26,17 @@ pub enum Order {
     Secure,
     /// And back to clear text. [`Report::Switching`], then [`Report::Cleared`].
     Clear,
-    /// A passive listener for the next transfer, instead of whatever is arranged.
-    /// [`Report::Listening`].
-    Listen,
+    /// A passive listener for the next transfer, instead of whatever is arranged; what is arranged
+    /// stays where there is none. [`Report::Listening`].
+    Listen {
+        /// The client can only be told an address of IPv4.
+        for_ipv4: bool,
+    },
     /// The next transfer connects to the client, instead of whatever is arranged.
     Dial(SocketAddr),
+    /// A transfer's command was refused: what is arranged stays for the next one, up to which nothing
+    /// may come over it. [`Report::Lost`], if something does.
+    Keep,
     /// Nothing is arranged any more; a data connection that stands is closed.
     HangUp,
     /// A question to the storage, or a change. [`Report::Operated`].
@@ -44,7 +50,7 @@ pub enum Order {
     List(Listing),
     /// Who else is there? [`Report::Present`].
     Who,
-    /// The file side of a transfer is opened. [`Report::Opened`].
+    /// The file side of a transfer is opened. [`Report::Opened`], or [`Report::Lost`].
     Open(Plan),
     /// The 150 is said: the opened transfer may have its data connection. [`Report::Ended`].
     Begin,
@@ -69,12 +75,15 @@ pub enum Report {
     Secured(Option<Vec<u8>>),
     /// TLS has ended.
     Cleared,
-    /// Where the client shall connect to, as it is to be told; `None`: there is no port or descriptor left.
-    Listening(Option<SocketAddr>),
-    /// Of [`Order::Listen`]: the client has not connected in time, and cannot any more.
-    NobodyCame,
+    /// Of [`Order::Listen`]: where the client shall connect to, as it is to be told.
+    Listening(Result<SocketAddr, NoListener>),
+    /// What was arranged is closed: the client has not connected in time, or something came over
+    /// what [was kept](Order::Keep). A transfer that was to be opened is not.
+    Lost,
     /// Of [`Order::Operate`].
     Operated(storage::Result<Answer>),
+    /// Of [`Order::Operate`] and [`Order::Open`]: it is answered when files have been counted.
+    NotCounted,
     /// Of [`Order::Send`]: it goes on.
     Advanced,
     /// Of [`Order::Send`]: it is over.
@@ -95,6 +104,8 @@ pub enum Report {
     Marked(Mark),
     /// So many bytes have gone over the data connection so far.
     Moved(u64),
+    /// An upload over TLS has all that came, and its data connection has ended without `close_notify`.
+    EndedUnclean,
     /// The transfer is over, and everything that it held is closed.
     Ended {
         /// How.
@@ -104,6 +115,15 @@ pub enum Report {
         /// How long the file is that has a part of an upload.
         kept: Option<u64>,
     },
+}
+
+/// Why there is no passive listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoListener {
+    /// There is no port or descriptor left.
+    Port,
+    /// The address is none of IPv4: an IPv4 client of a proxy that reaches us over IPv6.
+    Ipv4,
 }
 
 impl Report {

@@ -54,27 +54,30 @@ impl Session {
         if self.umask == before.umask {
             self.umask = guest.account.umask;
         }
-        self.withdraw(lost, cx);
+        let lost_fxp = before.allow_fxp && !guest.account.allow_fxp;
+        self.withdraw(lost, lost_fxp, cx);
         self.conclude(cx);
         self.watch_expiry(cx);
     }
 
-    /// Ends what goes on by these permissions, or in the clear where that is not allowed any more.
-    fn withdraw(&mut self, lost: Permissions, cx: &mut Context<'_>) {
-        let is_clear = self.sends_in_the_clear(cx.settings);
+    /// Ends what goes on by these permissions; and a data connection that is in the clear, or may be to
+    /// another host, where that is not allowed any more.
+    fn withdraw(&mut self, lost: Permissions, lost_fxp: bool, cx: &mut Context<'_>) {
+        let no_data = lost_fxp || self.sends_in_the_clear(cx.settings);
         match &self.progress {
             Progress::Transferring(purpose, _)
-                if is_clear || needed_for(purpose).intersects(lost) =>
+                if no_data || needed_for(purpose).intersects(lost) =>
             {
                 self.cut_off(cx);
             }
-            Progress::Opening(purpose) if is_clear || needed_for(purpose).intersects(lost) => {
-                self.progress = Progress::Idle;
+            Progress::Opening(purpose) | Progress::Counting(purpose)
+                if no_data || needed_for(purpose).intersects(lost) =>
+            {
+                self.progress = Progress::Withdrawn;
+            }
+            Progress::Idle if lost_fxp => {
                 self.channel.disarrange();
                 cx.order(Order::HangUp);
-                if self.may_open_data(cx) {
-                    cx.reply(&Reply::fixed(550, "Permission denied."));
-                }
             }
             Progress::Asking(Question::Digest(_)) if lost.intersects(Permissions::RETRIEVE) => {
                 self.abandon_reading(&Reply::fixed(426, "No longer allowed; aborted."), cx);
@@ -84,6 +87,15 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// What was opened is closed again: nothing is left to come when the client hears of it.
+    pub(super) fn withdrawn(&mut self, cx: &mut Context<'_>) {
+        self.progress = Progress::Idle;
+        self.channel.disarrange();
+        cx.order(Order::HangUp);
+        let text = "No longer allowed; data connection closed.";
+        cx.reply(&Reply::fixed(425, text));
     }
 
     /// Cuts the transfer, unless it is being cut already.

@@ -6,11 +6,11 @@
 use std::str::FromStr;
 
 use super::{Context, Order, Progress, Session, Settings};
-use crate::auth::is_anonymous;
+use crate::auth::{Cidr, is_anonymous};
 use crate::protocol::reply::Reply;
 
 /// What TLS is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecurityPolicy {
     /// Without TLS, what is refused.
     pub require: TlsRequired,
@@ -18,6 +18,9 @@ pub struct SecurityPolicy {
     pub allow_clear: bool,
     /// Whether a verified certificate that names an account is enough to log in to it.
     pub certificate_login: bool,
+    /// Networks of clients whose uploads may end without `close_notify`: whoever can cut their data
+    /// connections can shorten what they send, and it counts as whole.
+    pub unclean_uploads: Vec<Cidr>,
 }
 
 /// What TLS is needed for; each needs it for more than the one before.
@@ -117,9 +120,7 @@ impl Protection {
         let is_required = requires(settings, needed_by(name));
         match self.control {
             Control::Secured(_) => false,
-            Control::Cleared => {
-                is_required && !settings.security.is_some_and(|policy| policy.allow_clear)
-            }
+            Control::Cleared => is_required && !settings.allows_clear(),
             Control::Clear => is_required,
         }
     }
@@ -148,7 +149,7 @@ impl Session {
             b"TLS" | b"TLS-C" => DataLevel::Clear,
             // As their drafts had it: data is private without a word.
             b"SSL" | b"TLS-P" => DataLevel::Private,
-            _ => return cx.reply(&Reply::fixed(504, "AUTH TLS.")),
+            _ => return cx.reply(&Reply::fixed(504, "Unknown AUTH type; use AUTH TLS.")),
         };
         if !matches!(self.protection.control, Control::Clear) {
             return cx.reply(&Reply::fixed(503, "There was an AUTH already."));
@@ -198,11 +199,7 @@ impl Session {
     }
 
     pub(super) fn clear_command_channel(&mut self, cx: &mut Context<'_>) {
-        let is_allowed = cx
-            .settings
-            .security
-            .is_some_and(|policy| policy.allow_clear);
-        if !is_allowed || !self.protection.is_control_secured() {
+        if !cx.settings.allows_clear() || !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
         self.progress = Progress::Switching(Switch::Clear);
@@ -267,12 +264,13 @@ impl Session {
         !self.protects_data() && requires(settings, TlsRequired::Data)
     }
 
-    /// Whether a data connection may be as it would be, or the 521 is said (RFC 4217 §9).
+    /// Whether a data connection may be as it would be, or the 522 is said: RFC 4217 §9 has 521 for
+    /// it, and other servers have 522, upon which lftp sends PROT P and goes on.
     pub(super) fn may_open_data(&self, cx: &mut Context<'_>) -> bool {
         let may = !self.sends_in_the_clear(cx.settings);
         if !may {
             cx.reply(&Reply::fixed(
-                521,
+                522,
                 "Data connections must use TLS: send PROT P first.",
             ));
         }
@@ -290,6 +288,6 @@ fn needed_by(name: &[u8]) -> TlsRequired {
 }
 
 fn requires(settings: &Settings, what: TlsRequired) -> bool {
-    let policy = settings.security;
+    let policy = settings.security.as_ref();
     policy.is_some_and(|policy| policy.require >= what)
 }

@@ -59,19 +59,25 @@ pub enum Repeated {
     NoPassivePort,
     /// A data connection could not be made.
     NoDataConnection,
+    /// A data connection to the client comes from another port than the default data port.
+    OtherDataPort,
     /// An upload is written in place that was to replace a file.
     WrittenInPlace,
+    /// Something came over a data connection whose command was refused.
+    RefusedData,
 }
 
 impl Repeated {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
         Self::PassiveUnused,
         Self::NoPassivePort,
         Self::NoDataConnection,
+        Self::OtherDataPort,
         Self::WrittenInPlace,
+        Self::RefusedData,
     ];
 
     const fn target(self) -> &'static str {
@@ -80,7 +86,9 @@ impl Repeated {
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
-            | Self::WrittenInPlace => SESSION,
+            | Self::OtherDataPort
+            | Self::WrittenInPlace
+            | Self::RefusedData => SESSION,
         }
     }
 
@@ -93,7 +101,9 @@ impl Repeated {
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
+            Self::OtherDataPort => "data connections from another port",
             Self::WrittenInPlace => "uploads written in place",
+            Self::RefusedData => "data of refused commands",
         }
     }
 }

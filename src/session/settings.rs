@@ -10,6 +10,7 @@ use super::SecurityPolicy;
 use crate::auth::{Accounts, RevokedSessions};
 use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
+use crate::protocol::date::Precision;
 use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
 use crate::storage::{CutUploads, Umask};
@@ -29,10 +30,12 @@ pub struct Settings {
     pub cut_uploads: CutUploads,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
+    /// How exactly the times of files are told.
+    pub time_precision: Precision,
     /// What clients get names in that have not said that they read UTF-8.
     pub charset: Option<Charset>,
-    /// Whether data connections may be to another host than the client's (FXP).
-    pub allow_fxp: bool,
+    /// Whether data connections to clients come from the port before that of the control connection.
+    pub active_from_default_port: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
     /// What becomes of sessions that would not be let in any more.
@@ -52,8 +55,9 @@ impl Default for Settings {
             greeting: None,
             accounts: Arc::default(),
             zone: Zone::UTC,
+            time_precision: Precision::default(),
             charset: None,
-            allow_fxp: false,
+            active_from_default_port: false,
             allow_combine: false,
             revoked_sessions: RevokedSessions::default(),
             security: None,
@@ -68,8 +72,14 @@ impl Default for Settings {
 impl Settings {
     /// Whether a client's certificate can be enough for a login.
     pub(super) fn accepts_certificates(&self) -> bool {
-        let policy = self.security;
+        let policy = self.security.as_ref();
         policy.is_some_and(|policy| policy.certificate_login)
+    }
+
+    /// Whether a client may go back to clear text after its login.
+    pub(super) fn allows_clear(&self) -> bool {
+        let policy = self.security.as_ref();
+        policy.is_some_and(|policy| policy.allow_clear)
     }
 
     /// The first words of a conversation.

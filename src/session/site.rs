@@ -4,12 +4,13 @@
 //! One row a subcommand: how to write it, who may say it, and what serves it. Nothing
 //! that is said here runs a program.
 
-use super::attributes::{parse_mode, split_word};
+use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
 use super::files::Question;
 use super::{Context, Order, Progress, Session};
 use crate::auth::Permissions;
+use crate::protocol::command::without_spaces_behind;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
@@ -18,6 +19,8 @@ use crate::storage::{Attributes, Umask};
 struct Row {
     /// In capitals.
     name: &'static str,
+    /// Whether its argument ends with a path, to which spaces belong.
+    ends_with_path: bool,
     /// With SITE in front.
     verb: &'static str,
     /// How to write it.
@@ -34,6 +37,7 @@ const IDLE_LEAST: Duration = Duration::from_secs(30);
 const TABLE: [Row; 6] = [
     Row {
         name: "CHMOD",
+        ends_with_path: true,
         verb: "SITE CHMOD",
         syntax: "SITE CHMOD <octal mode> <path>",
         needs: Permissions::MODES,
@@ -41,6 +45,7 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "HELP",
+        ends_with_path: false,
         verb: "SITE HELP",
         syntax: "SITE HELP",
         needs: Permissions::NONE,
@@ -51,6 +56,7 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "IDLE",
+        ends_with_path: false,
         verb: "SITE IDLE",
         syntax: "SITE IDLE [<seconds>]",
         needs: Permissions::NONE,
@@ -58,6 +64,7 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "UMASK",
+        ends_with_path: false,
         verb: "SITE UMASK",
         syntax: "SITE UMASK [<octal mask>]",
         needs: Permissions::NONE,
@@ -65,6 +72,7 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "UTIME",
+        ends_with_path: true,
         verb: "SITE UTIME",
         syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
         needs: Permissions::TIMES,
@@ -72,6 +80,7 @@ const TABLE: [Row; 6] = [
     },
     Row {
         name: "WHO",
+        ends_with_path: false,
         verb: "SITE WHO",
         syntax: "SITE WHO",
         needs: Permissions::NONE,
@@ -84,12 +93,17 @@ impl Session {
         let (name, argument) = split_word(argument);
         let known = |row: &&Row| name.eq_ignore_ascii_case(row.name.as_bytes());
         let Some(row) = TABLE.iter().find(known) else {
-            return cx.reply(&Reply::fixed(504, "No such SITE command."));
+            return cx.reply(&Reply::fixed(500, "Unknown SITE command."));
         };
         self.audited.verb = Some(row.verb);
         if !self.may(row.needs, cx) {
             return;
         }
+        let argument = if row.ends_with_path {
+            argument
+        } else {
+            without_spaces_behind(argument)
+        };
         if (row.serve)(self, argument, cx).is_none() {
             cx.reply(&Reply::new(501, format!("Syntax: {}", row.syntax)));
         }
@@ -97,11 +111,17 @@ impl Session {
 
     fn change_mode(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
         let (mode, name) = split_word(argument);
+        let (mode, name) = (parse_mode(mode)?, named(name)?);
+        if mode > MODES {
+            // A 501 would say to lftp that there is no CHMOD.
+            cx.reply(&Reply::fixed(504, "Only modes up to 0777 can be set."));
+            return Some(());
+        }
         let new = Attributes {
             modified: None,
-            mode: Some(parse_mode(mode)?.into()),
+            mode: Some(mode.into()),
         };
-        self.change_at(named(name)?, new, "CHMOD command okay.", cx);
+        self.change_at(name, new, "CHMOD command okay.", cx);
         Some(())
     }
 
@@ -189,7 +209,7 @@ fn named(name: &[u8]) -> Option<&[u8]> {
 /// The two forms that clients send, in UTC: `time path`, and `path access modification creation
 /// UTC`, of whose three times the second is the one that can be set and is worth it.
 fn parse_utime(argument: &[u8]) -> Option<(i64, &[u8])> {
-    let mut words = argument.rsplitn(5, |&b| b == b' ');
+    let mut words = without_spaces_behind(argument).rsplitn(5, |&b| b == b' ');
     if let (Some(zone), Some(created), Some(modified), Some(accessed), Some(name)) = (
         words.next(),
         words.next(),
@@ -246,6 +266,11 @@ mod tests {
                 "f 197001010001 197001010002 197001010003 utc",
                 Some((120, "f")),
             ),
+            (
+                "f 197001010001 197001010002 197001010003 UTC ",
+                Some((120, "f")),
+            ),
+            ("197001010001 f ", Some((60, "f "))),
             // Only a name that happens to end like the second form.
             ("19700101000001 a x y z UTC", Some((1, "a x y z UTC"))),
             ("f 19700101000001 19700101000002 19700101000003 CET", None),

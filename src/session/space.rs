@@ -11,14 +11,18 @@ use crate::storage::Operation;
 impl Session {
     pub(super) fn available(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         if let Some(path) = self.path(argument, cx) {
-            self.ask(Question::Space, Operation::Space(path), cx);
+            self.ask(Question::Space, Operation::Space { path, wanted: 0 }, cx);
         }
     }
 
     pub(super) fn allocate(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match parse_allocation(argument) {
             Some(bytes) => {
-                let here = Operation::Space(self.directory.clone());
+                let path = self.directory.clone();
+                let here = Operation::Space {
+                    path,
+                    wanted: bytes,
+                };
                 self.ask(Question::Fits(bytes), here, cx);
             }
             None => cx.reply(&Reply::fixed(501, "ALLO takes a decimal number of bytes.")),

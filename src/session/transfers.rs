@@ -1,14 +1,14 @@
 //! RETR, STOR, STOU, APPE, ABOR: what needs a data connection, from its command to its final
 //! reply. RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9.
 //!
-//! The file is opened before anything else, so that a missing one is refused before any 150;
-//! the final reply is said when everything that the transfer held is closed.
+//! The file is opened before anything else, so that a missing one is refused before any 150, which
+//! leaves the data connection as it is; the final reply is said when everything that the transfer held is closed.
 
 use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::channel::Arranged;
+use super::channel::{Arranged, nothing_arranged};
 use super::{Context, Deadline, Ending, Order, Progress, Repeated, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
@@ -30,7 +30,7 @@ pub(super) enum Purpose {
 
 impl Purpose {
     /// The file that it is for, and the command; listings are of none.
-    const fn file(&self) -> Option<(Verb, &VirtualPath)> {
+    pub(super) const fn file(&self) -> Option<(Verb, &VirtualPath)> {
         Some(match self {
             Self::Retrieve(path) => (Verb::Retrieve, path),
             Self::Store(path) => (Verb::Store, path),
@@ -68,7 +68,8 @@ impl Session {
         self.is_reading()
             || matches!(
                 self.progress,
-                Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
+                Progress::Counting(_)
+                    | Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
             )
     }
 
@@ -76,6 +77,7 @@ impl Session {
     /// its turn, behind the transfer's own reply.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
         self.stop_reading(cx);
+        self.stop_counting(Ending::Aborted, cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
@@ -84,6 +86,7 @@ impl Session {
     /// The control connection has ended without a QUIT, at least in the client's direction. An upload
     /// that is in progress then cannot be known to be whole: a client that was killed ends both alike.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
+        self.stop_counting(Ending::Abandoned, cx);
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress
             && purpose
@@ -133,9 +136,33 @@ impl Session {
         }
     }
 
+    fn hang_up(&mut self, cx: &mut Context<'_>) {
+        self.channel.arranged = Arranged::Nothing;
+        cx.order(Order::HangUp);
+    }
+
+    /// A command waits for files to be counted; nobody is idle meanwhile.
+    pub(super) fn not_counted(&mut self, cx: &mut Context<'_>) {
+        self.restart_idle_clock(cx);
+        self.progress = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Opening(purpose) => Progress::Counting(purpose),
+            other => other,
+        };
+    }
+
+    /// A transfer that waits for that is given up.
+    fn stop_counting(&mut self, ending: Ending, cx: &mut Context<'_>) {
+        if matches!(self.progress, Progress::Counting(_)) {
+            self.progress = Progress::Idle;
+            self.hang_up(cx);
+            cx.reply(&ends(ending));
+            self.conclude(cx);
+        }
+    }
+
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let mut purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Opening(purpose) => purpose,
+            Progress::Opening(purpose) | Progress::Counting(purpose) => purpose,
             other => return self.progress = other,
         };
         match opened {
@@ -159,7 +186,7 @@ impl Session {
                 cx.order(Order::Begin);
             }
             Err(error) => {
-                self.hang_up(cx);
+                self.transfer_refused(cx);
                 cx.reply(&refused(&purpose, error));
             }
         }
@@ -238,7 +265,7 @@ impl Session {
 
     pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
         if self.channel.arranged == Arranged::Nothing {
-            return cx.reply(&Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first."));
+            return cx.reply(&nothing_arranged());
         }
         if !self.may_open_data(cx) {
             return;
@@ -260,9 +287,8 @@ impl Session {
     fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
-                let mut text = b"FILE: ".to_vec();
-                text.extend_from_slice(&self.shown(path.name().to_vec(), cx));
-                Reply::new(150, text)
+                let path = path.seen_from(&self.directory);
+                Reply::new(150, [b"FILE: ", self.shown(path, cx).as_slice()].concat())
             }
             (_, _, Some(size)) => {
                 let text = format!("Opening {mode} mode data connection ({size} bytes).");
@@ -270,11 +296,6 @@ impl Session {
             }
             _ => Reply::new(150, format!("Opening {mode} mode data connection.")),
         }
-    }
-
-    fn hang_up(&mut self, cx: &mut Context<'_>) {
-        self.channel.arranged = Arranged::Nothing;
-        cx.order(Order::HangUp);
     }
 
     fn restart_stall_clock(cx: &mut Context<'_>) {
@@ -317,7 +338,7 @@ impl Session {
 }
 
 impl Phase {
-    const fn moved(&self) -> u64 {
+    pub(super) const fn moved(&self) -> u64 {
         match self {
             Self::Connecting => 0,
             Self::Moving(bytes, _) | Self::Cutting(bytes, _) => *bytes,
@@ -338,9 +359,10 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
     match (purpose, error) {
         (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
         (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
-        (Purpose::Retrieve(_) | Purpose::List | Purpose::MachineList, Error::BadName) => {
-            refusal(Error::NotFound)
-        }
+        (Purpose::Retrieve(_), Error::BadName | Error::NotDirectory)
+        | (Purpose::List | Purpose::MachineList, Error::BadName) => refusal(Error::NotFound),
+        // Programs look for these words, also where it is a directory.
+        (_, Error::IsDirectory) => refusal(Error::NotRegular),
         _ => refusal(error),
     }
 }

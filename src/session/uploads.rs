@@ -5,10 +5,12 @@
 //! said which of both may be. From the 150 on an upload is as any other of `transfers`.
 
 use super::transfers::Purpose;
-use super::{Context, Session};
+use super::{Context, Progress, Session, Settings};
 use crate::auth::Permissions;
+use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
+use crate::protocol::visible::{Quoted, QuotedName};
 use crate::storage::Placement;
 use crate::transfer::Direction;
 
@@ -17,22 +19,31 @@ pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New
 
 impl Session {
     pub(super) fn store(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let placement = match std::mem::take(&mut self.channel.restart) {
-            0 => self.placement(Permissions::OVERWRITE, REPLACING, cx),
-            // What is there from the offset on is overwritten.
-            offset => self
-                .may(Permissions::OVERWRITE, cx)
-                .then_some(Placement::At(offset)),
-        };
-        if let Some(placement) = placement {
+        if let Some(placement) = self.placement_or_restart(Permissions::OVERWRITE, REPLACING, cx) {
             self.receive(argument, placement, Purpose::Store, cx);
         }
     }
 
     pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
-        if let Some(placement) = self.placement(Permissions::APPEND, appending, cx) {
+        if let Some(placement) = self.placement_or_restart(Permissions::APPEND, appending, cx) {
             self.receive(argument, placement, Purpose::Append, cx);
+        }
+    }
+
+    /// After REST, STOR and APPE are the same: bytes of a file that is there are overwritten from
+    /// the offset on (RFC 3659 §5.3).
+    fn placement_or_restart(
+        &mut self,
+        permission: Permissions,
+        placements: [Placement; 3],
+        cx: &mut Context<'_>,
+    ) -> Option<Placement> {
+        match std::mem::take(&mut self.channel.restart) {
+            0 => self.placement(permission, placements, cx),
+            offset => self
+                .may(Permissions::OVERWRITE, cx)
+                .then_some(Placement::At(offset)),
         }
     }
 
@@ -68,6 +79,40 @@ impl Session {
             return;
         }
         self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
+    }
+
+    /// Which key allows an upload over TLS to end without `close_notify`; `None`: none does.
+    pub fn allows_unclean_end(&self, settings: &Settings) -> Option<&'static str> {
+        let account = self.login.account();
+        if account.is_some_and(|account| account.unclean_uploads) {
+            return Some("account.unclean-uploads");
+        }
+        let policy = settings.security.as_ref()?;
+        let client = self.peer.ip();
+        let mut networks = policy.unclean_uploads.iter();
+        let is_allowed = networks.any(|network| network.contains(client));
+        is_allowed.then_some("tls.unclean-uploads")
+    }
+
+    /// An upload has made use of that: it may have been cut by whoever is on the way, so each is logged.
+    pub(super) fn ended_unclean(&self, cx: &Context<'_>) {
+        let Progress::Transferring(purpose, phase) = &self.progress else {
+            return;
+        };
+        let Some((_, path)) = purpose.file() else {
+            return;
+        };
+        let (peer, bytes) = (self.peer, phase.moved());
+        let account = QuotedName(self.login.name());
+        let path = path.to_bytes();
+        let key = self.allows_unclean_end(cx.settings);
+        let key = key.unwrap_or("a key that a reload has taken back");
+        // The path, which may be long, is last: where the line is cut, it loses nothing else.
+        log::info!(
+            target: target::AUDIT,
+            "{peer}: {account} ended an upload without close_notify, as {key} allows ({bytes} bytes) {}",
+            Quoted(&path)
+        );
     }
 
     fn receive(

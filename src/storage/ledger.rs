@@ -16,49 +16,8 @@
 
 use slab::Slab;
 
-use super::{Error, Kind, Metadata, Quota, Result};
-
-/// Bytes, and files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Amount {
-    pub(super) bytes: u64,
-    pub(super) files: u64,
-}
-
-impl Amount {
-    /// What is counted of this: of what is no file, nothing.
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        match metadata.kind {
-            Kind::File => Self::file(metadata.size),
-            Kind::Directory | Kind::Link | Kind::Other(_) => Self::default(),
-        }
-    }
-
-    const fn file(bytes: u64) -> Self {
-        Self { bytes, files: 1 }
-    }
-
-    pub(super) const fn plus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_add(other.bytes),
-            files: self.files.saturating_add(other.files),
-        }
-    }
-
-    const fn minus(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.saturating_sub(other.bytes),
-            files: self.files.saturating_sub(other.files),
-        }
-    }
-
-    fn at_most(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes.min(other.bytes),
-            files: self.files.min(other.files),
-        }
-    }
-}
+use super::tally::{Amount, Classes, Identity, Tally};
+use super::{Error, Metadata, Quota, Result};
 
 impl Quota {
     /// Refuses what makes more of what is too much.
@@ -74,9 +33,6 @@ impl Quota {
         Ok(())
     }
 }
-
-/// Device and inode.
-type Identity = (u64, u64);
 
 /// Which of the open files.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +75,16 @@ impl Open {
                 pending: Amount::file(bytes),
                 ..nothing
             },
+        }
+    }
+
+    /// Its part of what has a name.
+    const fn named(self) -> Option<(Identity, Amount)> {
+        match self {
+            Self::InPlace {
+                identity, bytes, ..
+            } => Some((identity, Amount::file(bytes))),
+            Self::Beside { .. } | Self::Gone { .. } => None,
         }
     }
 
@@ -172,6 +138,8 @@ impl Sums {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sums: Sums,
+    /// Whose sum is `sums.named`.
+    named: Tally,
     open: Slab<Open>,
 }
 
@@ -180,15 +148,25 @@ impl Ledger {
         self.sums.charged()
     }
 
-    /// So much has a name, whatever was taken for it until now.
-    pub(super) const fn found(&mut self, named: Amount) {
-        self.sums.named = named;
+    /// A walk has found so much with a name, whatever was taken for it until now; but not in those classes.
+    pub(super) fn found(&mut self, walked: &Tally, except: Classes) {
+        self.named.take(walked, except);
+        self.sums.named = self.named.sum();
     }
 
-    /// Whether anybody writes what has a name.
-    pub(super) fn is_written_in_place(&self) -> bool {
-        let mut open = self.open.iter();
-        open.any(|(_, open)| matches!(open, Open::InPlace { .. }))
+    /// What has a name and is being written, sorted.
+    pub(super) fn written_in_place(&self) -> Vec<Identity> {
+        let named = self.open.iter().filter_map(|(_, open)| open.named());
+        let mut written: Vec<_> = named.map(|(identity, _)| identity).collect();
+        written.sort_unstable();
+        written
+    }
+
+    /// What is charged for a file that has a name and is being written.
+    pub(super) fn amount_in_place(&self, identity: Identity) -> Option<Amount> {
+        let Key(key) = self.in_place(identity)?;
+        let (_, amount) = self.open.get(key)?.named()?;
+        Some(amount)
     }
 
     /// A new file, without a name, is to take the place of this.
@@ -210,6 +188,18 @@ impl Ledger {
         }
         // It is among what is named already.
         Key(self.open.insert(in_place(metadata)))
+    }
+
+    /// Up to where it may be written, with so many bytes for all.
+    pub(super) fn end(&self, key: Key, most: u64) -> u64 {
+        let left = most.saturating_sub(self.charged().bytes);
+        match self.open.get(key.0) {
+            Some(Open::Beside { size, instead }) => {
+                size.bytes.max(instead.bytes).saturating_add(left)
+            }
+            Some(open) => open.bytes().saturating_add(left),
+            None => 0,
+        }
     }
 
     /// It may be written up to there. Refused wherever that is too much, even if it replaces more:
@@ -257,7 +247,10 @@ impl Ledger {
             Some((key, Open::InPlace { bytes, writers, .. })) if metadata.links <= 1 => {
                 self.put(key, Open::Gone { bytes, writers });
             }
-            _ => self.sums.named = self.sums.named.minus(Amount::of(metadata)),
+            _ => {
+                self.named.remove(metadata.unique, Amount::of(metadata));
+                self.sums.named = self.named.sum();
+            }
         }
     }
 
@@ -302,7 +295,14 @@ impl Ledger {
     fn put(&mut self, key: Key, new: Open) {
         self.sums = self.sums.without(self.part(key)).with(new.part());
         if let Some(open) = self.open.get_mut(key.0) {
-            *open = new;
+            let old = std::mem::replace(open, new);
+            if let Some((identity, amount)) = old.named() {
+                self.named.remove(identity, amount);
+            }
+            if let Some((identity, amount)) = new.named() {
+                self.named.add(identity, amount);
+            }
+            self.sums.named = self.named.sum();
         }
     }
 }

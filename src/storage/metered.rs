@@ -2,15 +2,17 @@
 //!
 //! It asks before anything grows, and looks at what goes when it goes; the other storage does the work.
 //! What is charged for what, and what may be there, [`Usage`] knows. An upload may be as long as what
-//! it replaces and what is left together, and the old file is untouched where it is longer.
+//! it replaces and what is left together, and the old file is untouched where it is longer. Where a
+//! count of the tree is under way that may find room, nothing is refused for good: the answer is
+//! [`Error::NotCounted`] until the count is over.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use super::usage::{Names, Share};
 use super::{
-    Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota, Result,
-    Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Answer, Counter, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota,
+    Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 
 /// A storage with a quota. Clones share it.
@@ -18,17 +20,62 @@ use super::{
 pub struct Metered {
     inner: Arc<dyn Storage>,
     usage: Arc<Usage>,
+    limit: Limit,
+}
+
+/// How much may be there.
+#[derive(Clone)]
+struct Limit {
     quota: Quota,
+    /// Is asked before something is refused.
+    counter: Option<Arc<Counter>>,
+}
+
+impl Limit {
+    /// Asks for something that may be too much.
+    fn ask<T>(&self, ask: impl Fn(Quota) -> Result<T>) -> Result<T> {
+        let (refused, counter) = match (ask(self.quota), &self.counter) {
+            (Err(error @ (Error::QuotaExceeded | Error::NotCounted)), Some(counter)) => {
+                (error, counter)
+            }
+            (asked, _) => return asked,
+        };
+        if counter.may_find_room() {
+            return Err(Error::NotCounted);
+        }
+        // A count may have ended since.
+        ask(self.quota).map_err(|_| refused)
+    }
+
+    /// As [`ask`](Self::ask), where it cannot be asked again later.
+    fn ask_once<T>(&self, ask: impl Fn(Quota) -> Result<T>) -> Result<T> {
+        let asked = self.ask(ask);
+        asked.map_err(|error| match error {
+            Error::NotCounted => Error::QuotaExceeded,
+            error => error,
+        })
+    }
 }
 
 impl Metered {
     /// Counts in `usage`, which others may do too, and holds to a quota of its own.
     pub const fn new(inner: Arc<dyn Storage>, usage: Arc<Usage>, quota: Quota) -> Self {
+        let limit = Limit {
+            quota,
+            counter: None,
+        };
         Self {
             inner,
             usage,
-            quota,
+            limit,
         }
+    }
+
+    /// As [`new`](Self::new), and before it refuses something it has the files counted again.
+    pub fn recounting(inner: Arc<dyn Storage>, counter: Arc<Counter>, quota: Quota) -> Self {
+        let mut metered = Self::new(inner, Arc::clone(counter.usage()), quota);
+        metered.limit.counter = Some(counter);
+        metered
     }
 
     /// What an upload to this path is about; links are followed, as it follows them.
@@ -59,8 +106,9 @@ impl Metered {
         other: Option<&VirtualPath>,
         operation: &Operation,
     ) -> Result<Answer> {
-        let names = self.usage.names(self.quota)?;
+        let names = self.usage.names();
         let before = self.file(path)?;
+        names.moves(|| self.inner.entry(other.unwrap_or(path)));
         let other = match other {
             Some(other) if before.is_some() => self.file(other)?,
             _ => None,
@@ -88,12 +136,13 @@ impl Metered {
         placement: Placement,
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
-        let names = self.usage.names(self.quota)?;
+        let names = self.usage.names();
         if placement == Placement::Append && self.target(path)?.is_none() {
             return self.make(&names, path, create);
         }
         let upload = create()?;
-        let share = names.opened(self.quota, &upload.file.metadata()?)?;
+        let metadata = upload.file.metadata()?;
+        let share = self.limit.ask(|quota| names.opened(quota, &metadata))?;
         Ok(self.metered(upload, share))
     }
 
@@ -103,7 +152,7 @@ impl Metered {
         path: &VirtualPath,
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
-        let share = self.usage.begin(self.quota, None)?;
+        let share = self.limit.ask(|quota| self.usage.begin(quota, None))?;
         let created = create();
         // What cannot be opened then may have been made all the same.
         let made = match &created {
@@ -116,12 +165,25 @@ impl Metered {
         Ok(self.metered(created?, share))
     }
 
+    /// How many bytes are left; `wanted` may be too many.
+    fn left(&self, wanted: u64) -> Result<u64> {
+        let left = |quota| self.usage.left(quota);
+        let asked = self.limit.ask(|quota| match left(quota)? {
+            left if left < wanted => Err(Error::QuotaExceeded),
+            left => Ok(left),
+        });
+        match asked {
+            Err(Error::QuotaExceeded) => left(self.limit.quota),
+            asked => asked,
+        }
+    }
+
     fn metered(&self, upload: Upload, share: Share) -> Upload {
         Upload {
             file: Box::new(MeteredFile {
                 inner: upload.file,
                 share,
-                quota: self.quota,
+                limit: self.limit.clone(),
             }),
             ..upload
         }
@@ -135,8 +197,8 @@ impl Storage for Metered {
             (Operation::Rename { from, to, .. }, Wait::Allowed) if from != to => {
                 self.lose(to, Some(from), operation)
             }
-            (Operation::Space(_), _) => match self.inner.perform(operation, wait)? {
-                Answer::Size(space) => Ok(Answer::Size(space.min(self.usage.left(self.quota)))),
+            (Operation::Space { wanted, .. }, _) => match self.inner.perform(operation, wait)? {
+                Answer::Size(space) => self.left(*wanted).map(|left| Answer::Size(space.min(left))),
                 answer => Ok(answer),
             },
             _ => self.inner.perform(operation, wait),
@@ -161,12 +223,14 @@ impl Storage for Metered {
             Placement::Unique => None,
             Placement::Replace | Placement::New | Placement::Over => self.target(path)?,
         };
-        let mut share = self.usage.begin(self.quota, instead.as_ref())?;
+        let begin = |quota| self.usage.begin(quota, instead.as_ref());
+        let mut share = self.limit.ask(begin)?;
         let upload = create()?;
         if upload.in_place.is_some() {
             drop(share);
-            let names = self.usage.names(self.quota)?;
-            share = names.opened(self.quota, &upload.file.metadata()?)?;
+            let names = self.usage.names();
+            let metadata = upload.file.metadata()?;
+            share = self.limit.ask(|quota| names.opened(quota, &metadata))?;
         }
         Ok(self.metered(upload, share))
     }
@@ -185,18 +249,19 @@ struct MeteredFile {
     inner: Box<dyn File>,
     /// Dropped when the file is closed, and what was temporary is removed.
     share: Share,
-    quota: Quota,
+    limit: Limit,
 }
 
 impl MeteredFile {
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
-        let names = self.share.names(self.quota)?;
+        let names = self.share.names();
         let Standing::Beside(replaced) = self.inner.standing()? else {
             drop(names);
             return commit(self.inner.as_mut());
         };
         let metadata = self.inner.metadata()?;
-        names.confirm(&self.share, self.quota, replaced.as_ref())?;
+        let confirm = |quota| names.confirm(&self.share, quota, replaced.as_ref());
+        self.limit.ask_once(confirm)?;
         let committed = commit(self.inner.as_mut());
         // What could not be synced has its place all the same.
         if committed.is_ok() || self.inner.standing() == Ok(Standing::InPlace) {
@@ -216,8 +281,12 @@ impl File for MeteredFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset.saturating_add(bytes.len() as u64);
-        self.share.grow(self.quota, end)?;
+        self.limit.ask(|quota| self.share.grow(quota, end))?;
         self.inner.write_at(bytes, offset)
+    }
+
+    fn room(&self, offset: u64) -> u64 {
+        self.share.room(self.limit.quota, offset)
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -254,9 +323,8 @@ impl File for MeteredFile {
 impl Drop for MeteredFile {
     /// What it is charged for becomes what it is, with nobody opening it in between.
     fn drop(&mut self) {
-        if let Ok(names) = self.share.names(Quota::default())
-            && let Ok(metadata) = self.inner.metadata()
-        {
+        let names = self.share.names();
+        if let Ok(metadata) = self.inner.metadata() {
             names.settle(&self.share, &metadata);
         }
     }

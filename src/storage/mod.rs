@@ -6,6 +6,7 @@
 //! A [`Wait`] travels with each call: on the loop it is `Never`, and a call that would have
 //! to wait for a device answers [`Error::WouldWait`]; on a worker it is `Allowed`.
 
+mod counter;
 mod disk;
 mod error;
 mod ledger;
@@ -14,12 +15,14 @@ mod metered;
 mod nothing;
 mod operator_file;
 mod policy;
+mod tally;
 mod umask;
 mod usage;
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
+pub use counter::Counter;
 pub use disk::{Disk, Lookup, Sweep, Swept};
 pub use error::Error;
 pub use memory::Memory;
@@ -82,7 +85,12 @@ pub enum Operation {
     /// Other attributes for a file or directory (links followed): all of them or an error.
     SetAttributes(VirtualPath, Attributes),
     /// How many bytes an upload could still put where this is.
-    Space(VirtualPath),
+    Space {
+        /// The place.
+        path: VirtualPath,
+        /// How many are needed: where there seem to be less, it may be looked at more closely.
+        wanted: u64,
+    },
 }
 
 impl Operation {
@@ -97,7 +105,7 @@ impl Operation {
             Self::Metadata(_)
             | Self::AsciiSize { .. }
             | Self::EnterDirectory(_)
-            | Self::Space(_) => false,
+            | Self::Space { .. } => false,
         }
     }
 }
@@ -218,6 +226,11 @@ pub trait File: Send {
 
     /// Writes all of `bytes`. Waits.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// How many bytes may be written from there, as far as is known without looking at the device.
+    fn room(&self, _offset: u64) -> u64 {
+        u64::MAX
+    }
 
     /// What is so of it now; one that has lost its name has no links. Waits.
     fn metadata(&self) -> Result<Metadata>;

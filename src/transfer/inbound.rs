@@ -10,8 +10,9 @@ use std::io;
 
 use super::decoder::{Decoder, Progress};
 use super::{DataType, Failure, Interest, Mark, Representation, Scratch, Structure, Verdict};
-use crate::limits::CONVERTED_BYTES;
+use crate::limits::{CONVERTED_BYTES, HELD_BYTES, UNSURE_BYTES};
 use crate::net::Stream;
+use crate::protocol::framing::Marker;
 use crate::storage::{CutUploads, Error, File, Result, Standing, Upload, VirtualPath, Wait};
 
 pub(super) struct Inbound {
@@ -24,6 +25,17 @@ pub(super) struct Inbound {
     cut: CutUploads,
     /// Where the wire is not the file.
     decoding: Option<Box<Decoding>>,
+    /// What could not be written yet.
+    held: Option<Box<Held>>,
+    /// Whether a count is waited for.
+    waits: bool,
+}
+
+/// Bytes for which there may be room when the files that a quota is for have been counted, and what
+/// came with them.
+struct Held {
+    bytes: Vec<u8>,
+    progress: Progress,
 }
 
 struct Decoding {
@@ -70,6 +82,8 @@ impl Inbound {
             offset: upload.offset,
             cut: if is_prefix { cut } else { CutUploads::Discard },
             decoding,
+            held: None,
+            waits: true,
         }
     }
 
@@ -87,6 +101,16 @@ impl Inbound {
         if let Some(verdict) = self.go_on(scratch, budget) {
             return verdict;
         }
+        self.receive(stream, budget, scratch, moved)
+    }
+
+    fn receive(
+        &mut self,
+        stream: &mut dyn Stream,
+        budget: usize,
+        scratch: &mut Scratch,
+        moved: &mut u64,
+    ) -> Verdict {
         // What is left over of it when the budget is used up has to be kept.
         let most = if self.decoding.is_some() {
             budget.min(CONVERTED_BYTES)
@@ -95,7 +119,9 @@ impl Inbound {
         };
         let mut spent = 0;
         while spent < budget {
-            match stream.read(scratch.room(most as u64)) {
+            // Nor more than can be held back, where it may have to be.
+            let room = self.file.room(self.offset).max(UNSURE_BYTES);
+            match stream.read(scratch.room(room.min(most as u64))) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;
@@ -123,6 +149,11 @@ impl Inbound {
     pub(super) fn announces_end(&self) -> bool {
         let decoding = self.decoding.as_deref();
         decoding.is_some_and(|decoding| decoding.decoder.announces_end())
+    }
+
+    /// The count of files takes too long: what there is no room for now is refused.
+    pub(super) const fn stop_waiting(&mut self) {
+        self.waits = false;
     }
 
     /// The last byte is in the file; now put the file in its place.
@@ -190,11 +221,29 @@ impl Inbound {
 
     /// First what was left over.
     fn go_on(&mut self, scratch: &mut Scratch, budget: usize) -> Option<Verdict> {
+        let held = self.held.take().map(|held| *held);
+        let Some(Held { bytes, progress }) = held else {
+            return self.take_unread(&mut scratch.converted, budget, &mut 0);
+        };
+        match self.write(&bytes, progress) {
+            Err(verdict) => Some(verdict),
+            Ok(Progress::Ended) => Some(Verdict::Received),
+            Ok(Progress::Marker(marker)) if self.reach(&marker) => Some(Verdict::Again),
+            Ok(_) => self.take_unread(&mut scratch.converted, budget, &mut 0),
+        }
+    }
+
+    fn take_unread(
+        &mut self,
+        converted: &mut Vec<u8>,
+        budget: usize,
+        spent: &mut usize,
+    ) -> Option<Verdict> {
         let unread = std::mem::take(&mut self.decoding.as_deref_mut()?.unread);
         if unread.is_empty() {
             return None;
         }
-        self.take(&unread, &mut scratch.converted, budget, &mut 0)
+        self.take(&unread, converted, budget, spent)
     }
 
     /// Writes what was received. `None` is progress.
@@ -205,38 +254,67 @@ impl Inbound {
         budget: usize,
         spent: &mut usize,
     ) -> Option<Verdict> {
-        let Some(decoding) = &mut self.decoding else {
-            return match append(self.file.as_ref(), &mut self.offset, received) {
-                Ok(()) => None,
-                Err(error) => Some(Verdict::Failed(Failure::Storage(error))),
-            };
-        };
         let mut rest = received;
         loop {
+            let Some(decoding) = &mut self.decoding else {
+                return self.write(received, Progress::Hungry).err();
+            };
             converted.clear();
             let progress = decoding.decoder.decode(&mut rest, converted);
             *spent += converted.len();
-            if let Err(error) = append(self.file.as_ref(), &mut self.offset, converted) {
-                return Some(Verdict::Failed(Failure::Storage(error)));
-            }
-            match progress {
+            let Ok(progress) = progress else {
+                return Some(match self.write(converted, Progress::Hungry) {
+                    Err(failed @ Verdict::Failed(_)) => failed,
+                    _ => Verdict::Failed(Failure::Malformed),
+                });
+            };
+            let progress = self.write(converted, progress);
+            let verdict = match progress {
                 Ok(Progress::Hungry) => return None,
-                Ok(Progress::Full) if *spent < budget => {}
-                Ok(Progress::Full) => {
-                    decoding.unread = rest.to_vec();
-                    return Some(Verdict::Again);
-                }
-                Ok(Progress::Marker(marker)) => {
-                    if decoding.decoder.may_mark() {
-                        decoding.marking.reach(marker.text().to_vec(), self.offset);
-                        decoding.unread = rest.to_vec();
-                        return Some(Verdict::Again);
-                    }
-                }
+                Ok(Progress::Full) if *spent < budget => continue,
+                Ok(Progress::Full) => Verdict::Again,
+                Ok(Progress::Marker(marker)) if self.reach(&marker) => Verdict::Again,
+                Ok(Progress::Marker(_)) => continue,
                 Ok(Progress::Ended) => return Some(Verdict::Received),
-                Err(_) => return Some(Verdict::Failed(Failure::Malformed)),
+                Err(verdict) => verdict,
+            };
+            if let Some(decoding) = &mut self.decoding {
+                decoding.unread = rest.to_vec();
             }
+            return Some(verdict);
         }
+    }
+
+    /// Writes what came with this progress; where there may be room later, both are held back.
+    fn write(
+        &mut self,
+        bytes: &[u8],
+        progress: Progress,
+    ) -> std::result::Result<Progress, Verdict> {
+        match append(self.file.as_ref(), &mut self.offset, bytes) {
+            Ok(()) => Ok(progress),
+            Err(Error::NotCounted) if !self.waits || bytes.len() > HELD_BYTES => {
+                Err(Verdict::Failed(Failure::Storage(Error::QuotaExceeded)))
+            }
+            Err(Error::NotCounted) => {
+                let bytes = bytes.to_vec();
+                self.held = Some(Box::new(Held { bytes, progress }));
+                Err(Verdict::NotCounted)
+            }
+            Err(error) => Err(Verdict::Failed(Failure::Storage(error))),
+        }
+    }
+
+    /// Whether the client is to be told of this marker.
+    fn reach(&mut self, marker: &Marker) -> bool {
+        let Some(decoding) = &mut self.decoding else {
+            return false;
+        };
+        let may_mark = decoding.decoder.may_mark();
+        if may_mark {
+            decoding.marking.reach(marker.text().to_vec(), self.offset);
+        }
+        may_mark
     }
 
     /// The connection has ended: so has the file, unless its end should have been said.
@@ -248,10 +326,8 @@ impl Inbound {
         if decoding.decoder.close(&mut scratch.converted).is_err() {
             return Verdict::Failed(Failure::Connection);
         }
-        match append(self.file.as_ref(), &mut self.offset, &scratch.converted) {
-            Ok(()) => Verdict::Received,
-            Err(error) => Verdict::Failed(Failure::Storage(error)),
-        }
+        let written = self.write(&scratch.converted, Progress::Ended);
+        written.map_or_else(|verdict| verdict, |_| Verdict::Received)
     }
 }
 

@@ -177,7 +177,7 @@ impl Listing {
             Walk::open_unsorted(storage.as_ref(), &self.path)?
         };
         Ok(match self.format {
-            Format::Facts { facts, .. } if facts.tells_permissions() => walk.tell_allowed(),
+            Format::Facts(format) if format.facts.tells_permissions() => walk.tell_allowed(),
             _ => walk,
         })
     }
@@ -205,7 +205,7 @@ impl Listing {
     /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
     /// pattern is looked for in one.
     const fn may_be_a_file(&self) -> bool {
-        !matches!(self.format, Format::Facts { .. }) && self.pattern.is_none()
+        !matches!(self.format, Format::Facts(_)) && self.pattern.is_none()
     }
 
     /// Prints one entry as its line, unless the pattern leaves it out.
@@ -217,11 +217,10 @@ impl Listing {
         }
         match self.format {
             Format::Long { now, zone } => {
-                let name = self.shown(&entry.name);
-                listing::write_ls_line(out, entry, &name, now, zone);
+                listing::write_ls_line(out, entry, now, zone, |name| self.shown(name));
             }
-            Format::Facts { facts, permissions } => {
-                facts::write_mlsx_line(out, facts, entry, EntryRole::Entry, permissions);
+            Format::Facts(format) => {
+                facts::write_mlsx_line(out, format, entry, EntryRole::Entry);
             }
             Format::Names => {
                 let start = out.len();

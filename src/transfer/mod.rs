@@ -52,6 +52,8 @@ pub enum Verdict {
     Waiting(Interest),
     /// The disk would have to be waited for: only with [`Wait::Never`].
     WouldWait,
+    /// There may be room for more when the files that a quota is for have been counted.
+    NotCounted,
     /// An upload has its last byte and may be committed.
     Received,
     /// All is done, and the file is closed.
@@ -218,6 +220,11 @@ impl Transfer {
         self.stream.take_remark()
     }
 
+    /// Whether its data connection has ended without `close_notify`, where it may.
+    pub fn has_unclean_end(&self) -> bool {
+        self.stream.has_unclean_end()
+    }
+
     /// Bytes that went over the data connection so far.
     pub const fn moved(&self) -> u64 {
         self.moved
@@ -280,6 +287,13 @@ impl Transfer {
             Ok(()) => Verdict::Done,
             Err(error) => Verdict::Failed(Failure::Storage(error)),
         })
+    }
+
+    /// After [`Verdict::NotCounted`]: what there is no room for in the next slice is refused.
+    pub const fn stop_waiting(&mut self) {
+        if let Flow::Inbound(inbound) = &mut self.flow {
+            inbound.stop_waiting();
+        }
     }
 
     /// A restart marker that was reached in the last slice and is to be acknowledged now:

@@ -12,8 +12,7 @@ use super::representation::{DataType, Representation};
 use super::{Flow, Place, Source};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
-use crate::protocol::facts::FactSet;
-use crate::protocol::permissions::Permissions;
+use crate::protocol::facts::FactFormat;
 use crate::protocol::zone::Zone;
 use crate::storage::{
     CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
@@ -32,12 +31,7 @@ pub enum Format {
     /// NLST: names that RETR takes.
     Names,
     /// MLSD: the selected facts.
-    Facts {
-        /// What `OPTS MLST` selected.
-        facts: FactSet,
-        /// What the account may do: the perm fact.
-        permissions: Permissions,
-    },
+    Facts(FactFormat),
 }
 
 /// What to list.

@@ -10,7 +10,7 @@ use crate::auth::{Verification, Verified};
 use crate::errand::{Errand, Step};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
-use crate::storage::{Answer, Operation, Result, Storage, VirtualPath, Wait};
+use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
 use crate::transfer::{Listing, Opened, Place, Plan, Scratch, Source, Transfer, Verdict};
 
 /// Whose job it is: given back with the completion, opaque here.
@@ -70,6 +70,9 @@ pub enum Outcome {
     Operated(Result<Answer>),
     /// Of [`Work::Errand`].
     Errand(Box<Errand>, Step),
+    /// Of [`Work::Operate`] and [`Work::Open`], which come back: files are being counted, and it can be
+    /// asked again.
+    NotCounted(Box<Work>),
     /// Of [`Work::Entry`].
     Entry(Result<Box<Entry>>),
     /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
@@ -111,9 +114,10 @@ impl Work {
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
                 Outcome::Verified(verified.unwrap_or(Verified::Nobody))
             }
-            Self::Operate(operation) => {
-                Outcome::Operated(storage.perform(&operation, Wait::Allowed))
-            }
+            Self::Operate(operation) => match storage.perform(&operation, Wait::Allowed) {
+                Err(Error::NotCounted) => Outcome::NotCounted(Box::new(Self::Operate(operation))),
+                answer => Outcome::Operated(answer),
+            },
             Self::Errand(mut errand) => {
                 let step = errand.slice(storage, scratch);
                 Outcome::Errand(errand, step)
@@ -126,9 +130,11 @@ impl Work {
             Self::Describe { listing, limit } => {
                 Outcome::Described(listing.describe(storage, limit))
             }
-            Self::Open(plan, mut place) => {
-                Outcome::Opened(plan.open(&mut place, storage, Wait::Allowed))
-            }
+            // While it waits others may have its place.
+            Self::Open(plan, mut place) => match plan.open(&mut place, storage, Wait::Allowed) {
+                Err(Error::NotCounted) => Outcome::NotCounted(Box::new(Self::Open(plan, None))),
+                opened => Outcome::Opened(opened),
+            },
             Self::Slice(transfer) => step(transfer, |transfer| {
                 transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
             }),

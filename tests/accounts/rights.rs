@@ -71,6 +71,31 @@ fn a_letter_box_takes_new_files_and_shows_nothing() {
 }
 
 #[test]
+fn an_upload_after_rest_needs_the_right_to_overwrite() {
+    for (permissions, may_append) in [
+        (Permissions::APPEND | Permissions::CREATE, true),
+        (Permissions::OVERWRITE, false),
+    ] {
+        let serving = serve(permissions);
+        let mut control = serving.log_in("ftp", "x");
+        control.command("TYPE I", 200);
+        assert_eq!(is_stored(&mut control, "APPE f"), may_append);
+        for line in ["STOR f", "APPE f"] {
+            fs::write(serving.path().join("f"), "0123456789").unwrap();
+            control.command("REST 2", 350);
+            assert_eq!(is_stored(&mut control, line), !may_append, "{line}");
+            let left = fs::read_to_string(serving.path().join("f")).unwrap();
+            let expected = if may_append {
+                "0123456789"
+            } else {
+                "01new56789"
+            };
+            assert_eq!(left, expected, "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_is_taken_during_an_upload_is_not_overwritten() {
     let serving = serve(Permissions::CREATE);
     let mut control = serving.log_in("ftp", "x");

@@ -4,7 +4,7 @@
 //! tells of each change once, as epoll does, and a loop that turns for nothing is found.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -199,7 +199,7 @@ impl Network for Scene {
         Ok(Box::new(self.clone()))
     }
 
-    fn connect(&mut self, _: IpAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
+    fn connect(&mut self, _: SocketAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
         Err(io::ErrorKind::ConnectionRefused.into())
     }
 

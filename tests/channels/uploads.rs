@@ -56,17 +56,15 @@ impl Upload {
 
     /// Secured.
     fn begun(version: &'static SupportedProtocolVersion, scratch: usize) -> (Self, Peer) {
-        let config = Arc::new(trusting::config(&[version]));
-        let control_wire = Shared::new();
-        let (mut channel, tag) = control(&control_wire);
-        shake_hands(&mut channel, &mut Peer::with(&config), &control_wire).unwrap();
+        let (channel, wire, peer) = secured(version);
+        (Self::over(channel, wire, scratch), peer)
+    }
 
-        let wire = Shared::new();
-        let mut data = Channel::clear(wire.socket());
-        data.secure(ACCEPTOR.data(tag, true).unwrap());
-        let mut peer = Peer::with(&config);
-        shake_hands(&mut data, &mut peer, &wire).unwrap();
-        (Self::over(data, wire, scratch), peer)
+    /// Whose peer may end without announcing it.
+    fn unclean(version: &'static SupportedProtocolVersion, scratch: usize) -> (Self, Peer) {
+        let (mut channel, wire, peer) = secured(version);
+        channel.allow_unclean_end();
+        (Self::over(channel, wire, scratch), peer)
     }
 
     /// What comes of it, as far as it can go.
@@ -98,6 +96,21 @@ impl Upload {
     }
 }
 
+/// A data connection behind its handshake.
+fn secured(version: &'static SupportedProtocolVersion) -> (Channel, Shared, Peer) {
+    let config = Arc::new(trusting::config(&[version]));
+    let control_wire = Shared::new();
+    let (mut channel, tag) = control(&control_wire);
+    shake_hands(&mut channel, &mut Peer::with(&config), &control_wire).unwrap();
+
+    let wire = Shared::new();
+    let mut data = Channel::clear(wire.socket());
+    data.secure(ACCEPTOR.data(tag, true).unwrap());
+    let mut peer = Peer::with(&config);
+    shake_hands(&mut data, &mut peer, &wire).unwrap();
+    (data, wire, peer)
+}
+
 fn records(peer: &mut Peer) -> Vec<Vec<u8>> {
     vec![
         peer.says(b"the first"),
@@ -122,18 +135,26 @@ fn an_end_that_was_announced_is_the_end_of_the_file() {
     }
 }
 
+/// The ends of records, and places in the middle of each.
+fn cuts(version: &'static SupportedProtocolVersion) -> (Vec<usize>, Vec<usize>) {
+    let (_, mut peer) = Upload::begun(version, SCRATCHES[0]);
+    let (mut ends, mut inside) = (vec![0], Vec::new());
+    for record in records(&mut peer) {
+        let begin = ends[ends.len() - 1];
+        let end = begin + record.len();
+        inside.extend([begin + 1, begin + 4, begin + 5, end - 1]);
+        ends.push(end);
+    }
+    (ends, inside)
+}
+
 /// At the end of each record, and in the middle of each; closed, or reset.
 #[test]
 fn an_end_that_was_not_announced_is_none_of_the_file() {
     for version in VERSIONS {
         for scratch in SCRATCHES {
-            let (_, mut peer) = Upload::begun(version, scratch);
-            let mut cuts = vec![0];
-            for record in records(&mut peer) {
-                let end = cuts[cuts.len() - 1] + record.len();
-                cuts.extend([end - 1, end]);
-            }
-            for cut in cuts {
+            let (ends, inside) = cuts(version);
+            for cut in [ends, inside].concat() {
                 // The end comes with the bytes, or later.
                 for (end, comes_later) in [(End::Fin, false), (End::Fin, true), (End::Reset, true)]
                 {
@@ -141,6 +162,52 @@ fn an_end_that_was_not_announced_is_none_of_the_file() {
                 }
             }
         }
+    }
+}
+
+/// Closed at the end of a record it is the end, where that is allowed; elsewhere, or reset, it is not.
+#[test]
+fn an_end_between_records_is_one_where_that_is_allowed() {
+    for version in VERSIONS {
+        let (ends, inside) = cuts(version);
+        for scratch in SCRATCHES {
+            for (cut, comes_later) in ends.iter().flat_map(|cut| [(*cut, false), (*cut, true)]) {
+                let (mut upload, mut peer) = Upload::unclean(version, scratch);
+                let bytes = records(&mut peer).concat();
+                upload.wire.lock().inbound.extend(&bytes[..cut]);
+                if comes_later {
+                    assert_eq!(upload.goes_on(), Verdict::Waiting(Interest::Readable));
+                }
+                assert!(!upload.transfer.has_unclean_end());
+                upload.wire.lock().end = End::Fin;
+                assert_eq!(upload.goes_on(), Verdict::Received, "{cut}");
+                assert!(upload.transfer.has_unclean_end());
+                assert_eq!(upload.transfer.commit(), Verdict::Done);
+                let stored = upload.memory.read("/f").unwrap().len();
+                assert_eq!(stored as u64, upload.transfer.moved());
+                assert_eq!(upload.close(), Close::Orderly);
+                cut_off(Upload::unclean(version, scratch), cut, End::Reset, true);
+            }
+            for cut in &inside {
+                for comes_later in [false, true] {
+                    let begun = Upload::unclean(version, scratch);
+                    cut_off(begun, *cut, End::Fin, comes_later);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_announced_end_is_no_unclean_one() {
+    for version in VERSIONS {
+        let (mut upload, mut peer) = Upload::unclean(version, SCRATCHES[0]);
+        let mut bytes = records(&mut peer).concat();
+        peer.0.send_close_notify();
+        bytes.extend(peer.sends());
+        upload.wire.lock().inbound.extend(bytes);
+        assert_eq!(upload.goes_on(), Verdict::Received);
+        assert!(!upload.transfer.has_unclean_end());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Libraries that programs use: suppaftp (Rust), ftplib and aioftp (Python), basic-ftp (Node).
+//! Libraries that programs use: suppaftp (Rust), ftplib and aioftp (Python), basic-ftp (Node), and what
+//! `FluentFTP` (.NET) would do.
 
 use std::fs;
 use std::net::TcpStream;
@@ -122,4 +123,17 @@ fn aioftp_session() {
 #[test]
 fn basic_ftp_session() {
     with_a_tree(node_with_basic_ftp, "with_basic_ftp.cjs");
+}
+
+/// FluentFTP is for .NET: a script sends what it sends, and reads the replies as it does.
+#[test]
+fn fluentftp_understands_the_replies() {
+    for server in servers() {
+        let Some(mut python) = client("python3") else {
+            return;
+        };
+        run(&mut python, "as_fluentftp.py", &server);
+        succeeds(&mut python);
+        assert!(server.names().is_empty(), "left: {:?}", server.names());
+    }
 }

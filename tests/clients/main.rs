@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
 //! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
+//! | lynx, aria2, axel | apt | directories as pages; one file over several connections |
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
 //! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
+//! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | likewise, with an account and over TLS |
+//! | `FluentFTP` | not run: `as_fluentftp.py` | what it sends, and what it looks for in replies |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
 //!
 //! `.ci/run` installs them; those of pip and npm it puts into `target/clients`. A client that is
@@ -22,10 +25,13 @@ mod support;
 mod classics;
 mod content;
 mod curl;
+mod downloads;
 mod haproxy;
+mod languages;
 mod libraries;
 mod mirrors;
 mod programs;
+mod resuming;
 #[cfg(feature = "tls")]
 mod tls;
 

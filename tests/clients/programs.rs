@@ -34,6 +34,26 @@ pub(crate) fn node_with_basic_ftp() -> Option<Command> {
     Some(node)
 }
 
+/// Perl, where it has the TLS of `Net::FTP`.
+pub(crate) fn perl_with_tls() -> Option<Command> {
+    let perl = client("perl")?;
+    let asked = Command::new("perl")
+        .args(["-MIO::Socket::SSL", "-e1"])
+        .output();
+    let found = asked.is_ok_and(|output| output.status.success());
+    present("IO::Socket::SSL", found).then_some(perl)
+}
+
+/// Java, where it can run a source file and has Apache Commons Net.
+pub(crate) fn java_with_commons_net() -> Option<Command> {
+    let library = Path::new("/usr/share/java/commons-net.jar");
+    let mut java = client("javac").and_then(|_| client("java"))?;
+    // It lives for seconds: no time to be compiled well.
+    java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]);
+    java.arg(library);
+    present("Commons Net", library.is_file()).then_some(java)
+}
+
 /// A script beside this file.
 pub(crate) fn script(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

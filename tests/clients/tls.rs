@@ -107,6 +107,25 @@ fn lftp_mirrors_a_tree_there_and_back() {
     }
 }
 
+/// It reads in the 522 that data must be protected.
+#[test]
+fn lftp_protects_data_when_it_is_told_to() {
+    let server = server();
+    fs::write(server.file("f"), "content").unwrap();
+    let script = format!(
+        "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; \
+         set ssl:verify-certificate no; set ftp:ssl-allow-anonymous yes; \
+         set ftp:ssl-protect-data no; set ftp:ssl-protect-list no; open ftp://{}; \
+         cls; cat f; bye",
+        server.address()
+    );
+    let Some(mut lftp) = client("lftp") else {
+        return;
+    };
+    let output = succeeds(lftp.args(["--norc", "-c", &script]));
+    assert_eq!(output.stdout, b"f\ncontent", "{output:?}");
+}
+
 #[test]
 fn rclone_copies_both_ways_and_checks() {
     let Some(mut obscure) = rclone(&["obscure", "tests@example.org"]) else {

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use crate::support::{Control, Server, connect_from, until};
+use crate::support::{Control, Server, connect_from, epsv_port, host_port, until};
 use crate::world::{World, text};
 
 /// An account that is called ann, with its password in a file.
@@ -14,12 +14,12 @@ const ANN: &str =
     "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n";
 
 /// A server with ann, of whom more is said.
-fn with_ann(world: &World, more: &str) -> Server {
+pub(crate) fn with_ann(world: &World, more: &str) -> Server {
     fs::write(world.path("secret"), "a secret\nand a remark\n").unwrap();
     world.start(&format!("{ANN}{more}"))
 }
 
-fn ann(server: &Server) -> Control {
+pub(crate) fn ann(server: &Server) -> Control {
     let mut control = server.connect();
     control.log_in("ann", "a secret");
     control.command("TYPE I", 200);
@@ -110,6 +110,37 @@ fn they_may_do_what_their_permissions_say() {
         drop(control.passive());
         control.command("RETR f", take);
     }
+}
+
+/// `account.allow-fxp`
+#[test]
+fn data_goes_to_other_hosts_for_accounts_that_may() {
+    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
+    let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
+    let world = World::new();
+    let server = with_ann(
+        &world,
+        "allow-fxp = true\n[[account]]\nname = \"anonymous\"",
+    );
+    let mut control = ann(&server);
+    control.command(&port, 200);
+    control.command("REIN", 220);
+    control.log_in("anonymous", "x");
+    control.command(&port, 501);
+    // A passive port takes a connection from elsewhere for the same account alone.
+    let from_elsewhere = |control: &mut Control| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, epsv_port(control)));
+        let mut stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
+        control.send("NLST");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).map(|_| read)
+    };
+    assert_ne!(from_elsewhere(&mut control).ok(), Some(b"f\r\n".to_vec()));
+    server.wait_for_log("Turned 127.0.0.3 away from the passive port");
+    assert_eq!(from_elsewhere(&mut ann(&server)).unwrap(), b"f\r\n");
 }
 
 /// `account.enabled`
@@ -225,20 +256,18 @@ fn downloads_are_no_faster() {
     control.expect(226);
 }
 
-/// What is stored once the files are counted, which before that is refused with 450.
+/// What is answered in the end to an upload.
 pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
-    until("the count of the files", || {
-        let mut data = control.passive().stream();
-        control.send(&format!("STOR {name}"));
-        let mut code = control.expect_one_of(&[150, 450, 552]).code;
-        if code == 150 {
-            // The server may end it in between.
-            let _ = data.write_all(bytes);
-            drop(data);
-            code = control.expect_one_of(&[226, 552]).code;
-        }
-        (code != 450).then_some(code)
-    })
+    let mut data = control.passive().stream();
+    control.send(&format!("STOR {name}"));
+    let code = control.expect_one_of(&[150, 552]).code;
+    if code == 552 {
+        return code;
+    }
+    // The server may end it in between.
+    let _ = data.write_all(bytes);
+    drop(data);
+    control.expect_one_of(&[226, 552]).code
 }
 
 /// `account.quota-bytes`

@@ -131,6 +131,42 @@ fn a_server_that_runs_is_a_note_and_is_not_disturbed() {
 }
 
 #[test]
+fn a_default_data_port_that_is_taken_is_a_note() {
+    let world = World::new();
+    let (address, taken) = loop {
+        let free = TcpListener::bind("127.0.0.8:0").unwrap();
+        let address = free.local_addr().unwrap();
+        if let Ok(taken) = TcpListener::bind(("127.0.0.8", address.port() - 1)) {
+            break (address, taken);
+        }
+    };
+    let text = format!("listen = \"{address}\"\n[active]\nfrom-default-port");
+    let note = format!(
+        "note: active.from-default-port: port {} cannot be taken: another program listens there",
+        address.port() - 1
+    );
+    world.write(&format!("{text} = true"));
+    let (code, said) = check(&world);
+    assert!(code == 0 && said.contains(&note), "{code} {said}");
+    world.write(&format!("{text} = false"));
+    assert_eq!(check(&world), (0, String::new()));
+    drop(taken);
+    world.write(&format!("{text} = true"));
+    assert_eq!(check(&world), (0, String::new()));
+    // A port that is for those who have the right to it.
+    world.write("listen = \"127.0.0.8:1024\"\n[active]\nfrom-default-port = true");
+    let (code, said) = check(&world);
+    let note = "port 1023 cannot be taken: it needs a start as root";
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    let is_low = first.map_or(true, |first| first.trim() == "1024");
+    let is_refused = is_low && !rustix::process::geteuid().is_root();
+    assert!(
+        code == 0 && said.contains(note) == is_refused,
+        "{code} {said}"
+    );
+}
+
+#[test]
 fn a_directory_that_another_user_cannot_reach_is_a_note() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::new();

@@ -38,9 +38,16 @@ fn options_win_over_the_file() {
             "address = \"192.0.2.1\"",
         ),
         (&["--listen", "127.0.0.9:0"], "listen = [\"127.0.0.9:0\"]"),
-        (&["--allow-fxp"], "allow-fxp = true"),
         (&["--allow-combine"], "allow-combine = true"),
         (&["-u", "bob", "--password-file", secret], "name = \"bob\""),
+        (
+            &["-u", "bob", "--password-file", secret, "--allow-fxp"],
+            "allow-fxp = true",
+        ),
+        (
+            &["-u", "bob", "--password-file", secret],
+            "allow-fxp = false",
+        ),
         (&["--anonymous"], "permissions = \"list retrieve\""),
         (&["--writable"], "permissions = \"list retrieve create"),
         (&[other.to_str().unwrap()], "/other\""),

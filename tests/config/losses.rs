@@ -189,6 +189,7 @@ fn an_emptied_file_beside_a_directory_on_the_command_line_changes_nothing() {
     drop(server);
     // And nothing is served without a file that says to whom.
     let file = world.file();
-    let arguments = ["--config", file.to_str().unwrap(), "--check", "--allow-fxp"];
+    let file = file.to_str().unwrap();
+    let arguments = ["--config", file, "--check", "--allow-combine"];
     assert!(mioftpd(arguments).output().unwrap().status.success());
 }

@@ -20,6 +20,7 @@ mod layers;
 mod limits;
 mod losses;
 mod paths;
+mod quotas;
 mod reloading;
 mod revocation;
 #[cfg(feature = "tls")]
@@ -31,6 +32,8 @@ mod storage;
 mod timings;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod unclean_uploads;
 mod usage;
 mod world;
 
@@ -43,9 +46,11 @@ const EFFECTS: [&str; 8] = [
     include_str!("limits.rs"),
     include_str!("revocation.rs"),
     include_str!("serving.rs"),
+    include_str!("quotas.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
     include_str!("tls.rs"),
+    include_str!("unclean_uploads.rs"),
 ];
 
 /// The keys of the example, with their tables: those behind a `#` without a blank too.

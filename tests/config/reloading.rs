@@ -23,16 +23,17 @@ fn everything_counts_from_the_next_command_on() {
     let world = World::new();
     let server = world.start("");
     let mut control = server.login();
-    control.command("PORT 127,0,0,2,200,0", 501);
+    control.command("COMB whole f", 502);
     change(
         &world,
         &server,
-        "allow-fxp = true\nallow-combine = true\n[timings]\nidle = \"7m\"\n\
+        "allow-combine = true\ntime-fractions = true\n[timings]\nidle = \"7m\"\n\
          [passive]\naddress = \"203.0.113.7\"\naddress-for-private = true",
         READ,
     );
-    control.command("PORT 127,0,0,2,200,0", 200);
     control.command("COMB whole f", 250);
+    let reply = control.command("MFMT 20200101000000.25 whole", 213);
+    assert!(reply.text().contains("000000.250;"), "{reply:?}");
     let reply = control.command("SITE IDLE", 200);
     assert!(reply.text().contains("420 seconds"), "{reply:?}");
     let reply = control.command("PASV", 227);
@@ -54,6 +55,28 @@ fn new_logins_need_the_new_account() {
     fs::write(world.path("secret"), "another").unwrap();
     change(&world, &server, ann, READ);
     server.connect().log_in("ann", "another");
+}
+
+#[test]
+fn fxp_counts_from_the_next_login_on() {
+    let world = World::new();
+    let account = "[[account]]\nname = \"anonymous\"\nallow-fxp";
+    let server = world.start(&format!("{account} = false"));
+    let mut first = server.login();
+    first.command("PORT 127,0,0,2,200,0", 501);
+    change(&world, &server, &format!("{account} = true"), READ);
+    first.command("PORT 127,0,0,2,200,0", 501);
+    let mut second = server.login();
+    second.command("PORT 127,0,0,2,200,0", 200);
+    // To lose it closes something: nothing is said of that.
+    let gone = "[[account]]\nname = \"anonymous\"";
+    change(&world, &server, gone, READ);
+    server.login().command("PORT 127,0,0,2,200,0", 501);
+    assert!(
+        !server.log().contains("no longer closes"),
+        "{}",
+        server.log()
+    );
 }
 
 #[test]
@@ -118,7 +141,8 @@ fn what_is_for_the_next_start_is_said_and_stays() {
     let server = world.start("");
     fs::create_dir(world.path("other")).unwrap();
     let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nsandbox = false\n\
-        umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"";
+        umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"\n\
+        [active]\nfrom-default-port = true";
     change(&world, &server, text, READ);
     for key in [
         "directory",
@@ -128,6 +152,7 @@ fn what_is_for_the_next_start_is_said_and_stays() {
         "umask",
         "storage.durability",
         "passive.ports",
+        "active.from-default-port",
     ] {
         server.wait_for_log(&format!("{key} has changed, which is for the next start"));
     }
@@ -141,7 +166,7 @@ fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
     let mut control = server.login();
     for (text, said) in [
         (
-            "allow-fxp = true\n[passive]\naddress = 7",
+            "allow-combine = true\n[passive]\naddress = 7",
             "config.toml:5:11: passive.address takes",
         ),
         ("nonsense", "config.toml:"),
@@ -153,7 +178,7 @@ fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
         assert!(message.contains(said), "{message}");
         server.wait_for_log(&format!("{KEPT}: {message}"));
     }
-    control.command("PORT 127,0,0,2,200,0", 501);
+    control.command("COMB whole f", 502);
     assert!(control.command("PASV", 227).text().contains("203,0,113,7"));
     fs::remove_file(world.file()).unwrap();
     server.hang_up();
@@ -194,7 +219,7 @@ fn tls_can_come_and_change() {
 fn tls_without_a_certificate_does_not_come() {
     let world = World::new();
     let server = world.start("");
-    let text = "allow-fxp = true\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";
+    let text = "allow-combine = true\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";
     change(&world, &server, text, KEPT);
-    server.login().command("PORT 127,0,0,2,200,0", 501);
+    server.login().command("COMB whole f", 502);
 }

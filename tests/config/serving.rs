@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{Control, DataChannel, Server, epsv_port, host_port, pasv_port, until};
+use crate::support::{
+    Control, DataChannel, Server, epsv_port, host_port, pasv_port, read_all, until,
+};
 use crate::world::{World, text};
 
 /// `directory`
@@ -131,6 +133,28 @@ fn dates_in_list_are_of_the_zone() {
     assert!(line.contains(&time), "no{time}in {line}");
 }
 
+/// `time-fractions`
+#[test]
+fn times_have_fractions_or_whole_seconds() {
+    let world = World::new();
+    for (on, told) in [(false, "20200101000000"), (true, "20200101000000.500")] {
+        let server = world.start(&format!("time-fractions = {on}"));
+        let mut control = server.login();
+        let reply = control.command("MFMT 20200101000000.5 f", 213);
+        assert_eq!(reply.lines, [format!("213 Modify={told}; f")]);
+        let reply = control.command("MDTM f", 213);
+        assert_eq!(reply.lines, [format!("213 {told}")]);
+        let fact = format!("modify={told};");
+        let reply = control.command("MLST f", 250);
+        assert!(reply.lines.concat().contains(&fact), "{reply:?}");
+        let data = DataChannel::epsv(&mut control);
+        control.command("MLSD", 150);
+        let listed = String::from_utf8(data.receive()).unwrap();
+        assert!(listed.contains(&fact), "{listed}");
+        control.expect(226);
+    }
+}
+
 /// `charset`
 #[test]
 fn names_are_in_the_charset() {
@@ -147,18 +171,6 @@ fn names_are_in_the_charset() {
     let data = DataChannel::epsv(&mut control);
     control.command("NLST", 150);
     assert_eq!(data.receive(), b"gr\xfcn\r\n");
-}
-
-/// `allow-fxp`
-#[test]
-fn data_goes_to_other_hosts() {
-    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
-    let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
-    let world = World::new();
-    for (allow, code) in [(false, 501), (true, 200)] {
-        let server = world.start(&format!("allow-fxp = {allow}"));
-        server.login().command(&port, code);
-    }
 }
 
 /// `allow-combine`
@@ -203,6 +215,84 @@ fn passive_ports_are_of_the_range() {
     // Without the key any port will do.
     let server = world.start("");
     assert_ne!(epsv_port(&mut server.login()), 0);
+}
+
+/// `active.from-default-port`
+#[test]
+fn active_data_comes_from_the_port_before() {
+    let world = World::new();
+    let ports = |key: &str| {
+        let server = world.start(&format!("listen = \"127.0.0.6:0\"\n[active]\n{key}"));
+        let from = active_ports(&server, 1)[0];
+        (from, server.address().port() - 1, server)
+    };
+    // Another program may have that very port: then there is another.
+    let server = until("a free port", || {
+        let (from, expected, server) = ports("from-default-port = true");
+        (from == expected).then_some(server)
+    });
+    assert!(!server.log().contains("another port is used"));
+    let (from, before, _server) = ports("from-default-port = false");
+    assert_ne!(from, before);
+}
+
+#[test]
+fn active_data_comes_from_another_port_where_the_one_before_is_taken() {
+    let world = World::new();
+    let (server, _taken) = until("a port to take", || {
+        let server = world.start("listen = \"127.0.0.6:0\"\n[active]\nfrom-default-port = true");
+        let port = server.address().port() - 1;
+        Some((server, TcpListener::bind(("127.0.0.6", port)).ok()?))
+    });
+    let port = server.address().port() - 1;
+    let from = active_ports(&server, 3);
+    assert!(!from.contains(&port), "{from:?}");
+    let said = format!("Cannot connect from port {port}: Address already in use");
+    let line = server.wait_for_log(&said);
+    assert!(line.contains("WARN"), "{line}");
+    server.wait_for_log("2 more in this session: data connections from another port");
+    assert_eq!(server.log().matches(&said).count(), 1);
+}
+
+/// Between two addresses there is one connection at a time.
+#[test]
+fn two_transfers_to_one_port_at_once_both_come() {
+    let world = World::new();
+    fs::write(world.path("root/large"), vec![0; 20_000_000]).unwrap();
+    until("a free port", || {
+        let server = world.start("listen = \"127.0.0.6:0\"\n[active]\nfrom-default-port = true");
+        let client = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = format!("PORT {}", host_port(client.local_addr().unwrap()));
+        let streams = [(); 2].map(|()| {
+            let mut control = server.login();
+            control.command(&port, 200);
+            control.command("RETR large", 150);
+            (control, client.accept().unwrap())
+        });
+        let [first, second] = streams.each_ref().map(|(_, (_, from))| from.port());
+        assert_ne!(first, second);
+        let said = format!("Cannot connect from port {first}: Cannot assign requested address");
+        (first == server.address().port() - 1 && server.log().contains(&said)).then_some(())
+    });
+}
+
+/// From which ports the data connections of one session came.
+fn active_ports(server: &Server, transfers: usize) -> Vec<u16> {
+    let mut control = server.login();
+    let ports = (0..transfers).map(|_| {
+        let client = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = format!("PORT {}", host_port(client.local_addr().unwrap()));
+        control.command(&port, 200);
+        control.command("RETR f", 150);
+        let (mut data, from) = client.accept().unwrap();
+        assert_eq!(from.ip(), Ipv4Addr::new(127, 0, 0, 6));
+        assert_eq!(read_all(&mut data), b"content");
+        control.expect(226);
+        from.port()
+    });
+    let ports = ports.collect();
+    control.command("QUIT", 221);
+    ports
 }
 
 /// `passive.address`, `passive.address-by-network`, `passive.address-for-private`

@@ -9,7 +9,7 @@ use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::{Config, Server, sandbox};
 
 use super::inside::{HOLDS, INSIDE, holds};
-use super::support::{Control, until};
+use super::support::Control;
 
 /// Of `secret`, as cheap as it can be.
 const HASH: &str =
@@ -56,10 +56,6 @@ fn serving() {
     let mut control = Control::connect(told.recv().unwrap());
     control.log_in("ann", "secret");
     control.command("TYPE I", 200);
-    until("the files to be counted", || {
-        control.send("ALLO 1");
-        (control.expect_one_of(&[200, 450]).code == 200).then_some(())
-    });
     control.store("new", b"content");
     assert_eq!(control.retrieve("new"), b"content");
     control.command("ALLO 1000", 552);

@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod accounts;
+#[cfg(feature = "config")]
+mod default_port;
 mod inside;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@
 //! a loop that turns without doing anything.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,14 +71,11 @@ impl Network for VirtualNetwork {
 
     fn connect(
         &mut self,
-        from: IpAddr,
+        from: SocketAddr,
         to: SocketAddr,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
-        let id = self
-            .world
-            .lock()
-            .dial_client((from, 20).into(), to, token)?;
+        let id = self.world.lock().dial_client(from, to, token)?;
         let world = self.world.clone();
         Ok(Box::new(VirtualStream { world, id }))
     }

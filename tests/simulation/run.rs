@@ -149,7 +149,10 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         passive_addresses: PassiveAddresses::default(),
         proxies: rest.proxies.clone(),
         settings: rest.settings.clone(),
-        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
+        acceptor: place
+            .secure
+            .as_ref()
+            .and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
         connections: rest.connections,
         connections_per_address: rest.connections_per_address,
@@ -222,8 +225,15 @@ fn security(rng: &mut Rng) -> Secure {
         data_session: rng.pick(&policies),
         policy: SecurityPolicy {
             require: rng.pick(&[Nothing, Nothing, Nothing, Login, Control, Data]),
+            unclean_uploads: if matches!(rng.aside().below(6), 1 | 2) {
+                ["0.0.0.0/0", "::/0"]
+                    .map(|all| all.parse().expect("a network"))
+                    .into()
+            } else {
+                Vec::new()
+            },
             allow_clear: rng.one_in(2),
-            certificate_login: false,
+            ..SecurityPolicy::default()
         },
     }
 }
@@ -249,7 +259,8 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
         },
         accounts: Arc::new(accounts),
         cut_uploads: place.cut_uploads,
-        security: place.secure.map(|secure| secure.policy),
+        active_from_default_port: rng.aside().one_in(2),
+        security: place.secure.as_ref().map(|secure| secure.policy.clone()),
         timings: place.timings.clone(),
         throttling: throttling(rng),
         ..Settings::default()

@@ -154,6 +154,7 @@ pub(crate) fn timings(rng: &mut Rng) -> Timings {
         reply_stall: seconds(&[3, 6, 12]),
         linger: seconds(&[1, 3]),
         grace: seconds(&[0, 3, 12]),
+        ..Timings::default()
     }
 }
 

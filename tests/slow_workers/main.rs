@@ -4,20 +4,25 @@
 //! The server's own loop and real sockets, with a runner in the place of the threads that keeps what
 //! it is told to.
 //!
+//! - `refusals`: a file that is looked for longer than its client may take to connect.
 //! - `transfers`: a disk that hangs, of which nobody is the worse but who waits for it.
 //! - `logins`: a lane of logins that is full.
+//! - `counts`: files that a quota is for and that are still being counted.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod counts;
 #[cfg(feature = "hashed-passwords")]
 mod logins;
+mod refusals;
 mod transfers;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -29,7 +34,7 @@ use mioftpd::net::{AddressRules, PassiveAddresses, PassivePorts, SystemNetwork};
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::Settings;
-use mioftpd::storage::Disk;
+use mioftpd::storage::{Disk, Storage};
 use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner, Work};
 use support::DEADLINE;
@@ -135,15 +140,38 @@ fn accounts() -> Accounts {
     Accounts::new().with(anybody).with(slow).with(ann)
 }
 
-/// Runs a test beside a server, which is stopped then, also where the test fails.
 fn beside(test: impl FnOnce(&Scene)) {
+    beside_in(Timings::default().data_connect, test);
+}
+
+/// As [`beside`], where clients have this long to connect to a passive port.
+fn beside_in(data_connect: Duration, test: impl FnOnce(&Scene)) {
+    let settings = Settings {
+        timings: Timings {
+            data_stall: STALL,
+            data_connect,
+            penalty: Duration::from_millis(1),
+            ..Timings::default()
+        },
+        ..Settings::default()
+    };
+    beside_files(settings, |disk| disk, |scene, _| test(scene));
+}
+
+/// Runs a test beside a server, which is stopped then, also where the test fails. Clients see what
+/// `seen` makes of the files.
+fn beside_files(
+    settings: Settings,
+    seen: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
+    test: impl FnOnce(&Scene, &Path),
+) {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("large"), vec![b'x'; INLINE_BYTES + 1]).unwrap();
     fs::write(directory.path().join("two"), "22").unwrap();
     let workers = Workers::default();
     let mut reactor = Reactor::new(Parts {
         network: Box::new(SystemNetwork::new().unwrap()),
-        storage: Arc::new(Disk::open_root(directory.path()).unwrap()),
+        storage: seen(Arc::new(Disk::open_root(directory.path()).unwrap())),
         homes: Homes::new(),
         runner: Box::new(workers.clone()),
         passive_ports: PassivePorts::any(),
@@ -152,12 +180,7 @@ fn beside(test: impl FnOnce(&Scene)) {
         proxies: Vec::new(),
         settings: Settings {
             accounts: Arc::new(accounts()),
-            timings: Timings {
-                data_stall: STALL,
-                penalty: Duration::from_millis(1),
-                ..Timings::default()
-            },
-            ..Settings::default()
+            ..settings
         },
         acceptor: None,
         addresses: AddressRules::default(),
@@ -183,7 +206,7 @@ fn beside(test: impl FnOnce(&Scene)) {
             }
         });
         let _stopping = Stopping(&stop);
-        test(&scene);
+        test(&scene, directory.path());
     });
 }
 

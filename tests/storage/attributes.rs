@@ -96,7 +96,13 @@ fn what_is_not_there_has_no_attributes() {
         ] {
             assert_eq!(set(storage, path, modified(0, 0)), Err(error), "{path}");
             assert_eq!(set(storage, path, mode(0)), Err(error), "{path}");
-            let space = perform(storage, &Operation::Space(at(path)));
+            let space = perform(
+                storage,
+                &Operation::Space {
+                    path: at(path),
+                    wanted: 0,
+                },
+            );
             assert_eq!(space, Err(error), "{path}");
         }
     });
@@ -149,7 +155,14 @@ fn there_is_space() {
     each(|storage| {
         furnish(storage);
         for path in ["/", "/file", "/dir"] {
-            let space = perform(storage, &Operation::Space(at(path))).unwrap();
+            let space = perform(
+                storage,
+                &Operation::Space {
+                    path: at(path),
+                    wanted: 0,
+                },
+            )
+            .unwrap();
             assert!(matches!(space, Answer::Size(1..)), "{path}: {space:?}");
         }
     });
@@ -161,7 +174,10 @@ fn none_of_it_is_done_where_nothing_may_wait() {
         make_directory(storage, "/dir").unwrap();
         for operation in [
             Operation::SetAttributes(at("/dir"), modified(1, 1)),
-            Operation::Space(at("/dir")),
+            Operation::Space {
+                path: at("/dir"),
+                wanted: 0,
+            },
         ] {
             let refused = storage.perform(&operation, Wait::Never);
             assert_eq!(refused, Err(Error::WouldWait), "{operation:?}");

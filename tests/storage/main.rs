@@ -13,6 +13,7 @@ mod odd;
 mod policies;
 mod quota;
 mod quota_faults;
+mod recounts;
 mod shared_quota;
 mod uploads;
 

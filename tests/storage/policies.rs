@@ -87,7 +87,13 @@ fn what_would_go_below_the_floor_is_refused_at_its_start() {
         assert_eq!(refused, Err(Error::NotFound));
         assert_eq!(contents(storage, "/file").unwrap(), b"old");
         assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
-        let space = perform(storage, &Operation::Space(at("/dir")));
+        let space = perform(
+            storage,
+            &Operation::Space {
+                path: at("/dir"),
+                wanted: 0,
+            },
+        );
         assert_eq!(space, Ok(Answer::Size(0)));
         // Room can be made.
         remove_file(storage, "/file").unwrap();
@@ -111,7 +117,13 @@ fn the_floor_is_not_counted_as_free() {
     let memory = Memory::new();
     // A gibibyte is more than others change what is free by meanwhile, and less than there is.
     let floor = 1 << 30;
-    let space = |storage: &dyn Storage| match perform(storage, &Operation::Space(at("/"))) {
+    let space = |storage: &dyn Storage| match perform(
+        storage,
+        &Operation::Space {
+            path: at("/"),
+            wanted: 0,
+        },
+    ) {
         Ok(Answer::Size(size)) => size,
         other => panic!("{other:?}"),
     };

@@ -32,7 +32,13 @@ fn counted_memory(memory: &Memory, quota: Quota) -> Metered {
 
 /// How many bytes are left.
 pub(crate) fn left(storage: &dyn Storage) -> u64 {
-    match perform(storage, &Operation::Space(at("/"))) {
+    match perform(
+        storage,
+        &Operation::Space {
+            path: at("/"),
+            wanted: 0,
+        },
+    ) {
         Ok(Answer::Size(bytes)) => bytes,
         other => panic!("{other:?}"),
     }

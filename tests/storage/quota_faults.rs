@@ -7,11 +7,11 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::storage::{Error, Memory, Metered, Placement, Quota, Storage, Usage};
+use mioftpd::storage::{Error, Memory, Metered, Operation, Placement, Quota, Storage, Usage};
 
 use crate::odd::{Odd, Step};
 use crate::quota::{counted, left, quota};
-use crate::{create, put, remove_file, rename};
+use crate::{at, create, perform, put, remove_file, rename};
 
 /// A tree of `/a` and `/b`, counted, in which one step fails though it has been done.
 fn failing(step: Step) -> (Memory, Metered) {
@@ -163,14 +163,15 @@ fn what_changes_while_it_is_counted_is_counted_again() {
             disturb(&seen(memory, usage, Quota::default()));
         };
         assert_eq!(count_disturbed(1, unlimited), 4);
-        assert_eq!(count_disturbed(2, unlimited), 6);
+        // What the first walk was sure of is kept.
+        assert!(count_disturbed(2, unlimited) <= 6);
         // It does not go on for ever.
-        assert_eq!(count_disturbed(9, unlimited), 6);
+        assert!(count_disturbed(9, unlimited) <= 6);
     }
 }
 
 #[test]
-fn what_is_written_all_the_while_it_is_counted_is_counted_again() {
+fn what_is_written_all_the_while_it_is_counted_is_counted_once() {
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
     let usage = Arc::new(Usage::default());
     let upload = create(
@@ -188,22 +189,35 @@ fn what_is_written_all_the_while_it_is_counted_is_counted_again() {
         None
     });
     usage.count(storage.as_ref()).unwrap();
-    assert_eq!(listed.load(Ordering::Relaxed), 3);
+    assert_eq!(listed.load(Ordering::Relaxed), 1);
     upload.file.write_at(b"x", upload.offset).unwrap();
     drop(upload);
     assert_eq!(left(&seen(&memory, &usage, quota(100, 10))), 69);
 }
 
 #[test]
-fn who_has_a_quota_changes_nothing_while_it_is_counted() {
+fn who_has_a_quota_may_make_room_but_not_take_it_while_files_are_counted() {
     let limited = |memory: &Memory, usage: &Arc<Usage>| {
         let storage = seen(memory, usage, quota(100, 10));
-        assert_eq!(rename(&storage, "/a", "/d/a"), Err(Error::NotCounted));
-        assert_eq!(remove_file(&storage, "/a"), Err(Error::NotCounted));
         for placement in [Placement::Append, Placement::At(0), Placement::Replace] {
             let refused = create(&storage, "/a", placement).map(drop);
             assert_eq!(refused, Err(Error::NotCounted));
         }
+        let space = perform(
+            &storage,
+            &Operation::Space {
+                path: at("/"),
+                wanted: 1,
+            },
+        );
+        assert_eq!(space, Err(Error::NotCounted));
     };
     assert_eq!(count_disturbed(9, limited), 2);
+    let makes_room = |memory: &Memory, usage: &Arc<Usage>| {
+        let storage = seen(memory, usage, quota(100, 10));
+        if rename(&storage, "/a", "/d/a").is_ok() {
+            remove_file(&storage, "/d/a").unwrap();
+        }
+    };
+    assert_eq!(count_disturbed(1, makes_room), 4);
 }

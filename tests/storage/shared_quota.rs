@@ -210,7 +210,7 @@ fn a_directory_of_the_same_name_is_not_where_an_upload_goes() {
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+pub(crate) enum Act {
     Begin(usize, usize, Placement),
     Write(usize, usize, u64),
     Commit(usize),
@@ -220,10 +220,10 @@ enum Act {
     Rename(usize, usize),
 }
 
-const SESSIONS: usize = 3;
+pub(crate) const SESSIONS: usize = 3;
 const PATHS: [&str; 4] = ["/a", "/b", "/d/a", "/d/b"];
 
-fn act() -> impl Strategy<Value = Act> {
+pub(crate) fn act() -> impl Strategy<Value = Act> {
     let placement = proptest::sample::select(vec![
         Placement::Replace,
         Placement::New,
@@ -247,7 +247,7 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Does it, or fails to. A session has one upload at a time, and is not asked for more of one that
 /// is over.
-fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<Upload>]) {
+pub(crate) fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<Upload>]) {
     let over = match *act {
         Act::Begin(who, path, placement) => {
             sessions[who] = None;
@@ -284,7 +284,7 @@ fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<Upload>]) {
     }
 }
 
-fn furnished() -> Memory {
+pub(crate) fn furnished() -> Memory {
     Memory::new().with_file("/a", b"12345").with_directory("/d")
 }
 

@@ -13,6 +13,7 @@ mod control;
 mod data;
 pub mod pattern;
 mod server;
+pub mod tables;
 pub mod tls;
 pub mod transcript;
 

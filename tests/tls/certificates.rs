@@ -152,7 +152,7 @@ fn a_certificate_logs_in_to_the_account_that_it_names() {
         control.command("USER alice", 232);
         control.command("PBSZ 0", 200);
         control.command("PROT P", 200);
-        control.command("MKD d", if resumed { 521 } else { 257 });
+        control.command("MKD d", if resumed { 550 } else { 257 });
         let data = control.passive();
         control.command("NLST", 150);
         assert_eq!(data.receive(), b"d\r\n");

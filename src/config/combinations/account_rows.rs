@@ -1,8 +1,10 @@
 //! The table for keys of accounts: each row is for each of them.
 
-use super::terms::{set, term};
+use super::terms::{TLS, set, term};
 use super::{Facts, Row, Term};
 use crate::auth::Permissions;
+use crate::net::DataSession;
+use crate::session::TlsRequired;
 
 const MAY_STORE: Term = term("account.permissions", "a permission to store", "", |f| {
     let stores = [
@@ -12,6 +14,24 @@ const MAY_STORE: Term = term("account.permissions", "a permission to store", "",
     ];
     stores.into_iter().any(|one| may(f, one))
 });
+
+const MAY_TRANSFER: Term = term(
+    "account.permissions",
+    "a permission to retrieve or store",
+    "",
+    |f| may(f, Permissions::RETRIEVE) || (MAY_STORE.holds)(f),
+);
+
+const FXP: Term = term("account.allow-fxp", "account.allow-fxp = true", "", |f| {
+    f.account(|account| account.allow_fxp)
+});
+
+const UNCLEAN: Term = term(
+    "account.unclean-uploads",
+    "account.unclean-uploads = true",
+    "",
+    |f| f.account(|account| account.unclean_uploads),
+);
 
 fn may(f: &Facts<'_>, permission: Permissions) -> bool {
     f.account(|account| account.permissions.contains(permission))
@@ -48,6 +68,29 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
             |f| may(f, Permissions::CREATE) || may(f, Permissions::MAKE_DIRECTORIES),
         )],
         "it is for new files",
+    ),
+    Row::idle_without(UNCLEAN, &[MAY_STORE], "it is for uploads"),
+    Row::idle_without(UNCLEAN, &[TLS], "it is for uploads over TLS"),
+    Row::idle_without(FXP, &[MAY_TRANSFER], "it is for transfers between servers"),
+    Row::unwise_beside(
+        FXP,
+        &[term("", "an account without a password", "", |f| {
+            f.account(|account| !account.is_personal())
+        })],
+        "everybody could have this server connect to other hosts",
+    ),
+    Row::idle_beside(
+        FXP,
+        &[term(
+            "tls.data-session",
+            "tls.require = \"data\" and tls.data-session = \"require\"",
+            "--tls-require data and --tls-data-session require",
+            |f| {
+                f.tls.policy.require == TlsRequired::Data
+                    && f.tls.data_session == DataSession::Require
+            },
+        )],
+        "no other server can resume the TLS session of the control connection",
     ),
     Row::idle_beside(
         set!("account.sessions"),

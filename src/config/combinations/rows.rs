@@ -16,6 +16,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::needs(PASSWORD_FILE, &[USER], "it is the password of that account"),
     Row::needs(
+        FXP_OPTION,
+        &[USER],
+        "it is for that account; others have account.allow-fxp in a file",
+    ),
+    Row::needs(
         WRITABLE,
         &[ANONYMOUS],
         "it is what anonymous clients may do",
@@ -133,13 +138,14 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "workers", "--workers";
     "umask", "--umask";
     "time-zone", "--time-zone";
+    "time-fractions";
     "charset", "--charset";
-    "allow-fxp", "--allow-fxp";
     "allow-combine", "--allow-combine";
     "log.transfers";
     "log.transfers-json";
     "events.command";
     "events.socket";
+    "active.from-default-port";
     "passive.ports", "--passive-ports";
     "passive.address", "--passive-address";
     "passive.address-by-network";
@@ -153,4 +159,5 @@ pub(super) const UNSERVED: &[Row] = unserved! {
     "storage.durability";
     "storage.free-space-floor";
     "storage.remove-unfinished";
+    "storage.recount";
 };

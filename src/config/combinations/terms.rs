@@ -3,11 +3,12 @@
 //!
 //! A switch holds where it is on, whatever has turned it on; another key holds where it is set.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Facts, Term};
 use crate::auth::{Account, Permissions, Secret};
+use crate::protocol::one_host::is_of_one_host;
 use crate::session::TlsRequired;
 
 pub(super) const fn term(
@@ -88,6 +89,17 @@ pub(super) const NEEDS_PASSWORD: Term = term(
     "--user NAME",
     |f| f.any_account(Account::is_personal),
 );
+/// As in `WRITER`.
+pub(super) const QUOTA: Term = term(
+    "account.quota-bytes",
+    "account.quota-bytes or account.quota-files",
+    "",
+    |f| {
+        let has_quota =
+            |account: &Account| account.quota_bytes.is_some() || account.quota_files.is_some();
+        f.config.root.is_none() || f.any_account(has_quota)
+    },
+);
 /// Or there is no directory, which other rows are about.
 pub(super) const WRITER: Term = term(
     "account",
@@ -108,6 +120,9 @@ pub(super) const USER: Term = term("--user", "", "--user NAME", |f| f.is_set("--
 pub(super) const WRITABLE: Term = term("--writable", "", "--writable", |f| f.is_set("--writable"));
 pub(super) const ANONYMOUS_OPTION: Term = term("--anonymous", "", "--anonymous", |f| {
     f.is_set("--anonymous")
+});
+pub(super) const FXP_OPTION: Term = term("--allow-fxp", "", "--allow-fxp", |f| {
+    f.is_set("--allow-fxp")
 });
 pub(super) const PASSWORD_FILE: Term = term("--password-file", "", "--password-file FILE", |f| {
     f.is_set("--password-file")
@@ -183,6 +198,11 @@ pub(super) const REQUIRE_LOGIN: Term = term(
     |f| f.tls.policy.require == TlsRequired::Login,
 );
 
+pub(super) const UNCLEAN_UPLOADS: Term =
+    term("tls.unclean-uploads", "tls.unclean-uploads", "", |f| {
+        !f.tls.policy.unclean_uploads.is_empty()
+    });
+
 // Events and records.
 pub(super) const COMMAND: Term = term("events.command", "events.command", "", |f| {
     !f.config.events.command.is_empty()
@@ -205,13 +225,15 @@ pub(super) const LISTEN_TWICE: Term = term(
     |f| has_overlap(&f.config.listen, &[]),
 );
 pub(super) const LISTEN_NOWHERE: Term =
-    term("listen", "a multicast or broadcast address", "", |f| {
-        f.config.listen.iter().any(is_of_many)
+    term("listen", "an address that is not of one host", "", |f| {
+        f.config.listen.iter().any(is_nowhere)
     });
-pub(super) const TLS_LISTEN_NOWHERE: Term =
-    term("tls.listen", "a multicast or broadcast address", "", |f| {
-        f.tls.listen.iter().any(is_of_many)
-    });
+pub(super) const TLS_LISTEN_NOWHERE: Term = term(
+    "tls.listen",
+    "an address that is not of one host",
+    "",
+    |f| f.tls.listen.iter().any(is_nowhere),
+);
 pub(super) const TLS_LISTEN: Term = term("tls.listen", "tls.listen", "--tls-listen", |f| {
     !f.tls.listen.is_empty()
 });
@@ -221,6 +243,20 @@ pub(super) const TLS_LISTEN_TWICE: Term = term(
     "an address that overlaps it or --listen",
     |f| has_overlap(&f.tls.listen, &f.config.listen),
 );
+pub(super) const DEFAULT_DATA_PORT: Term = term(
+    "active.from-default-port",
+    "active.from-default-port = true",
+    "",
+    |f| f.config.active_from_default_port,
+);
+/// The ports before those that are listened at.
+pub(super) fn default_data_ports(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
+    let listened = f.config.listen.iter().chain(&f.tls.listen);
+    listened.filter_map(|address| {
+        let port = address.port().checked_sub(1).filter(|port| *port > 0)?;
+        Some(SocketAddr::new(address.ip(), port))
+    })
+}
 pub(super) const ALLOW: Term = term("addresses.allow", "addresses.allow", "", |f| {
     !f.config.addresses.allow.is_empty()
 });
@@ -279,12 +315,10 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && (is_any || one == other)
 }
 
-/// Whether an address is that of several hosts.
-fn is_of_many(address: &SocketAddr) -> bool {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_multicast(),
-    }
+/// Whether an address is neither that of one host nor of all that this one has.
+fn is_nowhere(address: &SocketAddr) -> bool {
+    let ip = address.ip();
+    !ip.is_unspecified() && !is_of_one_host(ip)
 }
 
 /// Whether one of `own` overlaps another of them, or one of `others`.

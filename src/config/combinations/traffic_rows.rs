@@ -5,6 +5,7 @@
 use super::terms::*;
 use super::{Facts, Row};
 use crate::net::PassiveHost;
+use std::net::SocketAddr;
 
 pub(super) const TRAFFIC_ROWS: &[Row] = &[
     // What is told of transfers.
@@ -89,6 +90,34 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         "that port is not free for data connections",
     ),
     Row::idle_beside(
+        DEFAULT_DATA_PORT,
+        &[term(
+            "listen",
+            "listen at the port before another",
+            "--listen at the port before another",
+            |f| {
+                let listened = || f.config.listen.iter().chain(&f.tls.listen);
+                default_data_ports(f).any(|port| listened().any(|one| overlap(*one, port)))
+            },
+        )],
+        "no connection can come from a port that is listened at",
+    ),
+    Row::unwise_beside(
+        DEFAULT_DATA_PORT,
+        &[term(
+            "passive.ports",
+            "passive.ports that have the port before one of listen",
+            "--passive-ports that have the port before one of --listen",
+            |f| {
+                let ports = f.config.passive_ports.as_ref();
+                let is_passive =
+                    |one: SocketAddr| ports.is_some_and(|ports| ports.contains(&one.port()));
+                default_data_ports(f).any(is_passive)
+            },
+        )],
+        "while a client is awaited there, data connections to others come from another port",
+    ),
+    Row::idle_beside(
         set!("passive.address-by-network"),
         &[term("", "an earlier network of its own", "", |f| {
             let networks = &f.config.passive_addresses;
@@ -111,6 +140,28 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             },
         )],
         "PASV is for clients of IPv4 alone",
+    ),
+    Row::unwise_beside(
+        UNCLEAN_UPLOADS,
+        &[term("", "0.0.0.0/0 or ::/0 in it", "", |f| {
+            let networks = &f.tls.policy.unclean_uploads;
+            networks.iter().any(crate::net::Cidr::is_everything)
+        })],
+        "an upload that is cut on the way would count as whole, whoever sends it",
+    ),
+    Row::idle_beside(
+        UNCLEAN_UPLOADS,
+        &[term(
+            "addresses.allow",
+            "addresses.allow, which has none of it",
+            "",
+            |f| {
+                let allow = &f.config.addresses.allow;
+                let is_allowed = |one| allow.iter().any(|network| network.meets(one));
+                !allow.is_empty() && !f.tls.policy.unclean_uploads.iter().any(is_allowed)
+            },
+        )],
+        "those clients may not connect",
     ),
     // Limits and times.
     Row::idle_beside(
@@ -191,6 +242,12 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         set!("storage.remove-unfinished"),
         &[WRITER],
         "nothing is stored",
+    ),
+    Row::idle_without(UNCLEAN_UPLOADS, &[WRITER], "nothing is stored"),
+    Row::idle_without(
+        set!("storage.recount"),
+        &[QUOTA],
+        "there is nothing to be counted",
     ),
     Row::idle_without(COMMAND, &[WRITER], "nothing is stored"),
     Row::idle_without(SOCKET, &[WRITER], "nothing is stored"),

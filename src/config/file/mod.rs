@@ -127,6 +127,13 @@ impl Reader<'_> {
             }
             (_, "account") => self.fail(name, "account is written as [[account]]".to_owned()),
             _ if is_table => self.fail(name, format!("{path} is a table, as in [{path}]")),
+            _ if ACCOUNT_KEYS
+                .iter()
+                .any(|key| key.path.strip_prefix("account.") == Some(path)) =>
+            {
+                let text = format!("{path} belongs to an account; write it below its [[account]]");
+                self.fail(name, text);
+            }
             _ => {
                 let table = path.split_once('.').map_or("", |(table, _)| table);
                 let place = match table {

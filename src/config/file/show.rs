@@ -47,6 +47,7 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
         umask,
         run_as,
         sandbox,
+        active_from_default_port,
         passive_ports,
         durability,
         free_space_floor,
@@ -61,6 +62,7 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
     new.umask = umask;
     new.run_as = run_as;
     new.sandbox = sandbox;
+    new.active_from_default_port = active_from_default_port;
     new.passive_ports = passive_ports;
     new.durability = durability;
     new.free_space_floor = free_space_floor;

@@ -6,6 +6,7 @@
 //! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
 
 mod bulk;
+mod unclean_end;
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -17,10 +18,11 @@ use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
 use super::sessions::{Binding, Offer};
-use super::wire::{Incoming, Record, Wire};
+use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
+use unclean_end::UncleanEnd;
 
 /// What TLS keeps for one connection.
 pub struct Security {
@@ -36,6 +38,9 @@ pub struct Security {
     owed: usize,
     /// The peer has said that it ends, or the socket has.
     ended: bool,
+    /// Of the records that have come.
+    place: Place,
+    unclean_end: UncleanEnd,
     /// The last read stopped before the socket was drained.
     unfinished: bool,
     /// Of a connection that goes on in the clear: what has come of the record that is awaited.
@@ -76,6 +81,8 @@ impl Security {
             stage: Stage::Handshaking,
             owed: 0,
             ended: false,
+            place: Place::default(),
+            unclean_end: UncleanEnd::default(),
             unfinished: false,
             last_records: Record::default(),
             chunk: Vec::new(),
@@ -187,7 +194,8 @@ impl Security {
     /// Reads what is there; 0 is the end that the peer has announced.
     ///
     /// # Errors
-    /// `UnexpectedEof` where the socket has ended without that.
+    /// `UnexpectedEof` where the socket has ended without that, unless this [is
+    /// allowed](Self::allow_unclean_end).
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
         if matches!(self.stage, Stage::Ending | Stage::Failed) {
             return read_to_nowhere(socket, buffer);
@@ -221,7 +229,7 @@ impl Security {
                     }
                 }
                 Err(_) if count > 0 => return Ok(count),
-                Err(error) => return Err(error),
+                Err(error) => return self.read_failed(error),
             }
         }
         // Many small records, or such that hold nothing.
@@ -281,7 +289,7 @@ impl Security {
 
     /// One read from the socket; whether it was drained by it.
     fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
-        let mut wire = Wire::over(socket);
+        let mut wire = Wire::following(socket, &mut self.place);
         let taken = self.tls.read_tls(&mut wire);
         let was_short = wire.was_short();
         if taken? == 0 {

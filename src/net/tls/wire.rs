@@ -1,8 +1,9 @@
 //! The socket as rustls reads and writes it.
 //!
 //! [`Wire`] passes calls on and remembers whether a read was short: then the socket is drained,
-//! and nobody needs to ask it once more. [`Record`] reads one TLS record and not a byte more
-//! (RFC 8446 §5.1), for the end of TLS on a connection that goes on in the clear.
+//! and nobody needs to ask it once more. [`Place`] follows the records in what is read. [`Record`] reads
+//! one TLS record and not a byte more (RFC 8446 §5.1), for the end of TLS on a connection that goes on in
+//! the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
@@ -12,6 +13,7 @@ use crate::net::Stream;
 /// A socket for one call.
 pub(super) struct Wire<'a> {
     socket: &'a mut dyn Stream,
+    place: Option<&'a mut Place>,
     was_short: bool,
 }
 
@@ -19,6 +21,16 @@ impl<'a> Wire<'a> {
     pub(super) const fn over(socket: &'a mut dyn Stream) -> Self {
         Self {
             socket,
+            place: None,
+            was_short: false,
+        }
+    }
+
+    /// Moves `place` on with what is read.
+    pub(super) const fn following(socket: &'a mut dyn Stream, place: &'a mut Place) -> Self {
+        Self {
+            socket,
+            place: Some(place),
             was_short: false,
         }
     }
@@ -33,6 +45,9 @@ impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
         self.was_short = count < buffer.len();
+        if let Some(place) = &mut self.place {
+            place.follow(buffer.get(..count).unwrap_or_default());
+        }
         Ok(count)
     }
 }
@@ -52,6 +67,57 @@ impl Write for Wire<'_> {
 }
 
 const HEADER_BYTES: usize = 5;
+
+/// Where in the stream of records all that has come ends (RFC 8446 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind so many bytes of a header; what of the length has come.
+    Header(usize, u16),
+    /// So many bytes before the end of a record.
+    Body(usize),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Header(0, 0)
+    }
+}
+
+impl Place {
+    pub(super) const fn is_between_records(self) -> bool {
+        matches!(self, Self::Header(0, _))
+    }
+
+    /// So much more has come.
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
+        while let [first, rest @ ..] = bytes {
+            *self = match *self {
+                Self::Body(left) => {
+                    let skipped = left.min(bytes.len());
+                    bytes = bytes.get(skipped..).unwrap_or_default();
+                    Self::in_body(left - skipped)
+                }
+                Self::Header(had, length) => {
+                    bytes = rest;
+                    // The last two bytes of the header are the length.
+                    let length = length << 8 | u16::from(*first);
+                    if had + 1 == HEADER_BYTES {
+                        Self::in_body(length.into())
+                    } else {
+                        Self::Header(had + 1, length)
+                    }
+                }
+            };
+        }
+    }
+
+    fn in_body(left: usize) -> Self {
+        match left {
+            0 => Self::default(),
+            left => Self::Body(left),
+        }
+    }
+}
 
 /// What a record begins with: from `change_cipher_spec` to `application_data`. No FTP command does.
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
@@ -108,6 +174,37 @@ impl Record {
                 HEADER_BYTES + usize::from(u16::from_be_bytes([*high, *low]))
             }
             _ => HEADER_BYTES,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_is_known_however_the_bytes_are_cut() {
+        let lengths = [1_u16, 0, 5, 255, 256, 300];
+        let mut bytes = Vec::new();
+        let mut ends = vec![0];
+        for length in lengths {
+            bytes.extend([23, 3, 3]);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(vec![0xff; length.into()]);
+            ends.push(bytes.len());
+        }
+        for piece in [1, 2, 3, 4, 5, 6, 7, 100, bytes.len()] {
+            let mut place = Place::default();
+            let mut at = 0;
+            for part in bytes.chunks(piece) {
+                place.follow(part);
+                at += part.len();
+                assert_eq!(
+                    place.is_between_records(),
+                    ends.contains(&at),
+                    "{piece} {at}"
+                );
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ fn a_range_is_forgotten_unless_what_it_is_for_follows() {
         talk.say(between);
         if between == "EPSV" {
             let address = "127.0.0.1:5000".parse().unwrap();
-            talk.report(Report::Listening(Some(address)));
+            talk.report(Report::Listening(Ok(address)));
         }
         talk.orders.clear();
         talk.say("HASH f");

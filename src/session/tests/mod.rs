@@ -3,6 +3,7 @@
 mod commands;
 mod farewells;
 mod login;
+mod refusals;
 mod reloads;
 mod transfers;
 
@@ -137,7 +138,7 @@ impl Talk {
         let mut talk = Self::logged_in();
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Some(address)));
+        talk.report(Report::Listening(Ok(address)));
         assert_eq!(talk.say("STOR f"), "");
         let opened = Opened::default();
         assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));

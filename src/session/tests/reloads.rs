@@ -5,18 +5,20 @@ use std::sync::Arc;
 use super::*;
 use crate::auth::{Accounts, Denial, Revocation, RevokedSessions};
 
-const TLS_REQUIRED: SecurityPolicy = SecurityPolicy {
-    require: TlsRequired::Control,
-    allow_clear: false,
-    certificate_login: false,
-};
+/// Without TLS this is refused.
+fn requiring(require: TlsRequired) -> Option<SecurityPolicy> {
+    Some(SecurityPolicy {
+        require,
+        ..SecurityPolicy::default()
+    })
+}
 
 #[test]
 fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ftp");
     talk.orders.clear();
-    talk.settings.security = Some(TLS_REQUIRED);
+    talk.settings.security = requiring(TlsRequired::Control);
     assert!(talk.say("PASS x").starts_with("530 "));
     assert!(talk.has_no_orders());
     assert!(talk.say("PASS x").starts_with("503 "));
@@ -24,7 +26,7 @@ fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ftp");
     talk.say("PASS x");
-    talk.settings.security = Some(TLS_REQUIRED);
+    talk.settings.security = requiring(TlsRequired::Control);
     let guest = Guest::from(Account::anonymous(Permissions::ALL));
     let said = talk.report(Report::Verified(Ok(guest)));
     assert!(said.starts_with("530 "), "{said}");
@@ -140,7 +142,7 @@ fn a_transfer_that_was_quicker_is_whole_and_the_session_ends_all_the_same() {
 #[test]
 fn nothing_is_said_where_it_could_not_be_understood() {
     let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = Some(TLS_REQUIRED);
+    talk.settings.security = requiring(TlsRequired::Control);
     talk.say("AUTH TLS");
     talk.report(Report::Switching(true));
     talk.heard();
@@ -182,7 +184,7 @@ fn transferring(line: &str, is_begun: bool) -> Talk {
     let mut talk = Talk::logged_in();
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Some(address)));
+    talk.report(Report::Listening(Ok(address)));
     assert_eq!(talk.say(line), "");
     if is_begun {
         talk.report(Report::Opened(Ok(Opened::default())));
@@ -190,6 +192,15 @@ fn transferring(line: &str, is_begun: bool) -> Talk {
     talk.orders.clear();
     talk.heard();
     talk
+}
+
+/// A transfer that was being opened is not, and says so when nothing more can come of it.
+fn is_refused_when_it_is_opened(talk: &mut Talk, opened: Result<Opened, Error>) {
+    assert!(talk.has_no_orders() && !talk.session.accepts_command());
+    let said = talk.report(Report::Opened(opened));
+    assert_eq!(said, "425 No longer allowed; data connection closed.\r\n");
+    assert_eq!(talk.order(), Order::HangUp);
+    assert!(talk.session.accepts_command());
 }
 
 #[test]
@@ -217,14 +228,11 @@ fn what_goes_on_by_a_right_that_is_lost_ends_and_nothing_else() {
         );
         assert!(talk.session.accepts_command(), "{line}");
 
-        let mut talk = transferring(line, false);
-        assert_eq!(
-            renewed(&mut talk, without(needed)),
-            "550 Permission denied.\r\n",
-            "{line}"
-        );
-        assert_eq!(talk.order(), Order::HangUp, "{line}");
-        assert!(talk.session.accepts_command(), "{line}");
+        for opened in [Ok(Opened::default()), Err(Error::NotFound)] {
+            let mut talk = transferring(line, false);
+            assert_eq!(renewed(&mut talk, without(needed)), "", "{line}");
+            is_refused_when_it_is_opened(&mut talk, opened);
+        }
 
         for is_begun in [true, false] {
             let mut talk = transferring(line, is_begun);
@@ -241,18 +249,45 @@ fn what_goes_on_by_a_right_that_is_lost_ends_and_nothing_else() {
 fn a_transfer_in_the_clear_ends_where_that_is_not_allowed_any_more() {
     for is_begun in [true, false] {
         let mut talk = transferring("RETR f", is_begun);
-        talk.settings.security = Some(SecurityPolicy {
-            require: TlsRequired::Data,
-            ..TLS_REQUIRED
-        });
-        let said = renewed(&mut talk, |_| {});
+        talk.settings.security = requiring(TlsRequired::Data);
+        assert_eq!(renewed(&mut talk, |_| {}), "");
         if is_begun {
-            assert_eq!(
-                (said.as_str(), talk.order()),
-                ("", Order::Cut(Ending::Revoked))
-            );
+            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
         } else {
-            assert!(said.starts_with("521 ") && talk.order() == Order::HangUp);
+            is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
+        }
+    }
+}
+
+#[test]
+fn who_loses_fxp_loses_what_was_arranged_by_it() {
+    let fxp = |is_allowed| move |account: &mut Account| account.allow_fxp = is_allowed;
+    let mut talk = Talk::logged_in();
+    renewed(&mut talk, fxp(true));
+    assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("200 "));
+    talk.orders.clear();
+    // The same again takes nothing.
+    renewed(&mut talk, fxp(true));
+    assert!(talk.has_no_orders());
+    renewed(&mut talk, fxp(false));
+    assert_eq!(talk.order(), Order::HangUp);
+    assert!(talk.say("RETR f").starts_with("425 "));
+    assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("501 "));
+
+    for is_begun in [true, false] {
+        let mut talk = Talk::logged_in();
+        renewed(&mut talk, fxp(true));
+        talk.say("PORT 192,0,2,1,100,0");
+        talk.say("RETR f");
+        if is_begun {
+            talk.report(Report::Opened(Ok(Opened::default())));
+        }
+        talk.orders.clear();
+        renewed(&mut talk, fxp(false));
+        if is_begun {
+            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+        } else {
+            is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
         }
     }
 }
@@ -342,10 +377,7 @@ fn a_review_looks_at_what_a_login_would_meet() {
         (TlsRequired::Control, true),
         (TlsRequired::Data, true),
     ] {
-        talk.settings.security = Some(SecurityPolicy {
-            require,
-            ..TLS_REQUIRED
-        });
+        talk.settings.security = requiring(require);
         assert_eq!(
             review(&talk) == Err(Revocation::Clear),
             is_ended,

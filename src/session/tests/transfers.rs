@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::observe::{Outcome, TransferRecord, Verb};
+use crate::storage::Placement;
+use crate::transfer::Direction;
 
 #[test]
 fn restart_is_forgotten_unless_a_transfer_follows() {
@@ -11,7 +13,7 @@ fn restart_is_forgotten_unless_a_transfer_follows() {
         "REST +1",
         "REST x",
         "REST 99999999999999999999",
-        "REST 1 ",
+        "REST 1 2",
     ] {
         assert!(talk.say(line).starts_with("501 "), "{line}");
     }
@@ -21,6 +23,27 @@ fn restart_is_forgotten_unless_a_transfer_follows() {
     talk.say("REST 7");
     talk.say("EPSV");
     assert_eq!(talk.session.channel.restart, 7);
+}
+
+#[test]
+fn after_rest_stor_and_appe_write_from_the_offset_on() {
+    for line in ["STOR f", "APPE f"] {
+        let mut talk = Talk::logged_in();
+        talk.say("EPSV");
+        let address = "127.0.0.1:5000".parse().unwrap();
+        talk.report(Report::Listening(Ok(address)));
+        talk.say("REST 7");
+        talk.orders.clear();
+        talk.say(line);
+        let Order::Open(plan) = talk.order() else {
+            panic!("{line} opens nothing");
+        };
+        let Direction::Store { placement, .. } = plan.direction else {
+            panic!("{line} stores nothing");
+        };
+        assert_eq!(placement, Placement::At(7), "{line}");
+        assert_eq!(talk.session.channel.restart, 0, "{line}");
+    }
 }
 
 #[test]
@@ -141,13 +164,13 @@ fn the_data_connection_has_its_time() {
 }
 
 #[test]
-fn what_nobody_came_to_is_not_arranged_any_more() {
+fn what_is_lost_is_not_arranged_any_more() {
     let mut talk = Talk::logged_in();
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Some(address)));
+    talk.report(Report::Listening(Ok(address)));
     talk.orders.clear();
-    assert_eq!(talk.report(Report::NobodyCame), "");
+    assert_eq!(talk.report(Report::Lost), "");
     assert!(talk.say("RETR f").starts_with("425 "));
     assert!(talk.say("ABOR").starts_with("226 "));
     assert!(talk.has_no_orders());
@@ -223,7 +246,7 @@ fn a_transfer_is_as_fast_as_the_account_may_be_that_way() {
     for (line, rate) in [("STOR f", Some(1)), ("RETR f", Some(2)), ("LIST", None)] {
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Some(address)));
+        talk.report(Report::Listening(Ok(address)));
         talk.orders.clear();
         talk.say(line);
         assert!(
@@ -239,15 +262,17 @@ fn pasv_tells_what_it_is_given_and_no_address_of_ipv6() {
     let mut talk = Talk::logged_in();
     talk.say("PASV");
     let address = "203.0.113.7:5000".parse().unwrap();
-    let said = talk.report(Report::Listening(Some(address)));
+    let said = talk.report(Report::Listening(Ok(address)));
     assert_eq!(said, "227 Entering Passive Mode (203,0,113,7,19,136).\r\n");
     talk.orders.clear();
     // An IPv4 client of a proxy that is here over IPv6.
     talk.say("PASV");
+    assert_eq!(talk.order(), Order::Listen { for_ipv4: true });
+    let said = talk.report(Report::Listening(Err(NoListener::Ipv4)));
+    assert_eq!(said, "425 PASV is for IPv4; use EPSV.\r\n");
+    talk.say("EPSV");
+    assert_eq!(talk.order(), Order::Listen { for_ipv4: false });
     let address = "[2001:db8::1]:5000".parse().unwrap();
-    let said = talk.report(Report::Listening(Some(address)));
-    assert!(said.starts_with("425 "), "{said}");
-    assert_eq!(talk.order(), Order::Listen);
-    assert_eq!(talk.order(), Order::HangUp);
-    assert!(talk.say("RETR f").starts_with("425 "));
+    let said = talk.report(Report::Listening(Ok(address)));
+    assert_eq!(said, "229 Entering Extended Passive Mode (|||5000|).\r\n");
 }

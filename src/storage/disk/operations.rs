@@ -44,7 +44,7 @@ pub(super) fn perform(
         (Operation::AsciiSize { path, limit }, _) => {
             return ascii_size(root, path, *limit).map(Answer::Size);
         }
-        (Operation::Space(path), _) => {
+        (Operation::Space { path, .. }, _) => {
             return space::available(root, path, policy.free_space_floor).map(Answer::Size);
         }
         (Operation::SetAttributes(path, new), _) => attributes::set(root, path, *new)?,

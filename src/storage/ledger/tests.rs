@@ -1,6 +1,7 @@
 //! The sums, and what may be done to them.
 
 use super::*;
+use crate::storage::Kind;
 
 const QUOTA: Quota = Quota {
     bytes: Some(100),
@@ -31,9 +32,14 @@ fn charged(ledger: &Ledger) -> (u64, u64) {
     (bytes, files)
 }
 
-fn with(bytes: u64, files: u64) -> Ledger {
+/// With so much in each of these inodes.
+fn with(files: &[(u64, u64)]) -> Ledger {
+    let mut walked = Tally::default();
+    for &(inode, size) in files {
+        walked.add((1, inode), Amount::file(size));
+    }
     let mut ledger = Ledger::default();
-    ledger.found(Amount { bytes, files });
+    ledger.found(&walked, Classes::NONE);
     ledger
 }
 
@@ -45,7 +51,7 @@ fn upload(ledger: &mut Ledger, instead: u64, size: u64) -> Result<Key> {
 
 #[test]
 fn no_more_than_twice_the_quota_is_on_the_disk() {
-    let mut ledger = with(100, 1);
+    let mut ledger = with(&[(1, 100)]);
     for round in 1..4 {
         let (old, new) = (file(round, 100), file(round + 1, 100));
         let Ok(key) = upload(&mut ledger, 100, 100) else {
@@ -66,7 +72,7 @@ fn no_more_than_twice_the_quota_is_on_the_disk() {
 
 #[test]
 fn what_is_replaced_counts_as_long_as_it_is_there() {
-    let mut ledger = with(100, 2);
+    let mut ledger = with(&[(1, 60), (2, 40)]);
     let key = upload(&mut ledger, 60, 60).unwrap();
     assert_eq!(charged(&ledger), (100, 2));
     ledger.gone(&file(1, 60));
@@ -78,7 +84,7 @@ fn what_is_replaced_counts_as_long_as_it_is_there() {
 
 #[test]
 fn what_makes_it_no_worse_is_not_refused_in_the_end() {
-    let mut ledger = with(50, 1);
+    let mut ledger = with(&[(0, 50)]);
     let key = upload(&mut ledger, 50, 50).unwrap();
     // One without a quota.
     let other = ledger.begin(UNLIMITED, None).unwrap();
@@ -92,7 +98,7 @@ fn what_makes_it_no_worse_is_not_refused_in_the_end() {
 
 #[test]
 fn a_file_with_two_names_goes_with_the_last() {
-    let mut ledger = with(40, 2);
+    let mut ledger = with(&[(1, 20), (1, 20)]);
     let (first, last) = (
         Metadata {
             links: 2,
@@ -113,7 +119,7 @@ fn a_file_with_two_names_goes_with_the_last() {
 #[test]
 fn what_others_have_removed_or_cut_is_seen_when_it_is_closed() {
     for (links, left) in [(1, (5, 1)), (0, (0, 0))] {
-        let mut ledger = with(20, 1);
+        let mut ledger = with(&[(1, 20)]);
         let key = ledger.opened(&file(1, 20));
         let other = ledger.opened(&file(1, 20));
         ledger.settle(other, &file(1, 0));

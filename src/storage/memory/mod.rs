@@ -145,7 +145,7 @@ impl Storage for Memory {
             (Operation::AsciiSize { path, limit }, _) => {
                 return ascii_size(&tree.file(path)?.bytes(), *limit).map(Answer::Size);
             }
-            (Operation::Space(path), _) => {
+            (Operation::Space { path, .. }, _) => {
                 tree.metadata(path)?;
                 return Ok(Answer::Size(self.space()));
             }

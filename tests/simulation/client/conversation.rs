@@ -73,11 +73,10 @@ impl Kind {
     }
 
     /// What only a server with TLS says.
-    const fn allows_with_tls(self, code: u16, begun: bool) -> bool {
+    const fn allows_with_tls(self, code: u16) -> bool {
         match self {
             Self::User => code == 530,
-            Self::Fetch | Self::Store | Self::List if begun => code == 522,
-            Self::Fetch | Self::Store | Self::List => code == 521,
+            Self::Fetch | Self::Store | Self::List => code == 522,
             Self::Garbage => matches!(code, 504 | 536),
             _ => false,
         }
@@ -94,7 +93,7 @@ impl Kind {
             Self::Noop => (&[200], &[]),
             Self::Pwd => (&[257], &[530]),
             Self::Cwd | Self::Rmd | Self::Dele | Self::Mlst => (&[250], &DISK),
-            Self::Mkd => (&[257, 521], &DISK),
+            Self::Mkd => (&[257], &DISK),
             Self::Rnfr => (&[350], &DISK),
             Self::Rnto => (&[250, 503], &DISK),
             Self::Size | Self::Mdtm => (&[213], &DISK),
@@ -265,7 +264,7 @@ impl Conversation {
         let allowed = if self.control_only {
             head.kind.allows_without_directory(code)
         } else {
-            let by_tls = self.has_tls && head.kind.allows_with_tls(code, head.begun);
+            let by_tls = self.has_tls && head.kind.allows_with_tls(code);
             by_tls || head.kind.allows(code, head.begun)
         };
         if !allowed || head.must.is_some_and(|must| must != code) {

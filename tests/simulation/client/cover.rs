@@ -20,7 +20,7 @@ use crate::weather::Weather;
 use crate::world::{self, Side, WireId, World};
 
 /// What clients know of the server's TLS.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Secure {
     pub(crate) data_session: DataSession,
     pub(crate) policy: SecurityPolicy,

@@ -48,6 +48,15 @@ pub(crate) enum Goods {
     Receive { got: Vec<u8>, expected: Expected },
 }
 
+/// When a client begins to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sends {
+    /// As soon as there is a data connection.
+    AtOnce,
+    /// After the 150, because the connection was kept from a refused command.
+    Told,
+}
+
 /// How the data connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -67,6 +76,8 @@ pub(crate) struct Haul {
     pub(crate) end: Option<End>,
     /// With what it is to be secured.
     pub(super) keys: Option<Keys>,
+    /// Whether the server takes an end without an announcement for one, over TLS too.
+    pub(super) may_be_unclean: bool,
     /// How it will be is agreed on.
     pub(super) is_arranged: bool,
     pub(super) secret: Option<Box<Secret>>,
@@ -77,6 +88,7 @@ pub(crate) struct Haul {
     disturbed: bool,
     /// When, in the middle of a transfer, it did what the server must see at once.
     pub(super) gave_up: Option<Duration>,
+    sends: Sends,
     /// The 150 has come.
     pub(crate) begun: bool,
     /// The final reply.
@@ -95,16 +107,38 @@ impl Haul {
             port: None,
             end: None,
             keys: None,
+            may_be_unclean: false,
             is_arranged: false,
             secret: None,
             foul: None,
             reproach: Reproach::default(),
             disturbed: false,
             gave_up: None,
+            sends: Sends::AtOnce,
             begun: false,
             verdict: None,
             moved: 0,
         }
+    }
+
+    /// Another one over the same connection, because this one was refused.
+    pub(super) fn followed_by(self, next: Self) -> Self {
+        Self {
+            kind: next.kind,
+            goods: next.goods,
+            sends: Sends::Told,
+            ..self
+        }
+    }
+
+    /// Whether it goes over what was kept.
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.sends, Sends::Told)
+    }
+
+    /// Whether a byte or the end of an upload is under way.
+    pub(super) const fn has_sent(&self) -> bool {
+        matches!(self.goods, Goods::Send { sent, finished, .. } if sent > 0 || finished)
     }
 
     /// Moves what can be moved; when to look again without being notified.
@@ -227,7 +261,11 @@ impl Haul {
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
         // The server's may have been cut before the client has seen it.
         let cut = self.wire.is_none_or(|id| world.is_cut(id));
-        !self.disturbed && !cut && matches!(self.manner, Manner::Prompt)
+        let is_proper = match self.manner {
+            Manner::Truncates => !self.must_announce(),
+            manner => manner == Manner::Prompt,
+        };
+        !self.disturbed && !cut && is_proper
     }
 
     /// How many bytes may be moved in this step, by the client's manner.
@@ -253,7 +291,7 @@ impl Haul {
         self.disturbed = true;
         self.end = Some(End::Broken);
         self.note_the_end(world);
-        let may_be_whole = self.is_upload() && !self.is_private();
+        let may_be_whole = self.is_upload() && !self.must_announce();
         if matches!(self.manner, Manner::Resets(_)) || may_be_whole {
             world.reset_by_client(id);
         } else {
@@ -263,7 +301,8 @@ impl Haul {
 
     fn send(&mut self, id: WireId, world: &mut World, rng: &mut Rng) -> Option<Duration> {
         let portion = self.portion(id, world, rng);
-        if self.end.is_some() || portion == 0 {
+        let is_too_early = self.sends == Sends::Told && !self.begun;
+        if self.end.is_some() || portion == 0 || is_too_early {
             return None;
         }
         let Goods::Send {

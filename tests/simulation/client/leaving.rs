@@ -77,7 +77,7 @@ impl Guest {
             && self.unsent.is_empty()
             && self.conversation.awaited.len() <= 1;
         // Where the end must be announced, an early one is not taken for it.
-        let is_announced = self.haul.as_ref().is_some_and(Haul::is_private);
+        let is_announced = self.haul.as_ref().is_some_and(Haul::must_announce);
         let is_broken = is_announced || (is_killed && is_seen);
         let is_own = self.upload.is_some();
         self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {

@@ -13,7 +13,7 @@ use crate::world::{Side, WireId, World};
 
 impl Haul {
     /// Its data connection is arranged, and will be secured with these keys.
-    pub(crate) fn arranged(&mut self, keys: Option<Keys>) {
+    pub(crate) fn arranged(&mut self, keys: Option<Keys>, may_be_unclean: bool) {
         let is_of_tls = matches!(
             self.manner,
             Manner::Truncates | Manner::Garbles | Manner::Halts(_) | Manner::Breaks(_)
@@ -21,13 +21,27 @@ impl Haul {
         if keys.is_none() && is_of_tls {
             self.manner = Manner::Prompt;
         }
+        // Half of those that could announce their end do not, where they need not.
+        if keys.is_some()
+            && may_be_unclean
+            && self.manner == Manner::Prompt
+            && matches!(&self.goods, Goods::Send { wire, .. } if wire.len() % 2 == 1)
+        {
+            self.manner = Manner::Truncates;
+        }
         self.keys = keys;
+        self.may_be_unclean = may_be_unclean;
         self.is_arranged = true;
     }
 
     /// Whether its data connection is secured.
     pub(crate) const fn is_private(&self) -> bool {
         self.keys.is_some()
+    }
+
+    /// Whether an end that it does not announce is none.
+    pub(crate) const fn must_announce(&self) -> bool {
+        self.is_private() && !self.may_be_unclean
     }
 
     /// The data connection stands: TLS begins, if it is to.
@@ -96,12 +110,15 @@ impl Haul {
         let must_resume = policy == Some(DataSession::Require);
         match code {
             226 if self.foul.is_some() => Some("226 without a handshake"),
-            226 if self.manner == Manner::Truncates && self.is_upload() => {
+            226 if self.manner == Manner::Truncates && self.is_upload() && self.must_announce() => {
                 Some("226 for an end that was not announced")
             }
             226 if must_resume && is_resumed == Some(false) => {
                 Some("226 for a data connection that resumed no session")
             }
+            // The refusal of one that would not be secured.
+            522 if !self.begun && !self.is_private() => None,
+            522 if !self.begun => Some("522 before the 150 for what would be secured"),
             522 if !self.is_private() => Some("522 for a data connection in the clear"),
             522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
             522 => Some("522 for no reason"),
@@ -118,11 +135,12 @@ impl Haul {
             return false;
         }
         if self.manner == Manner::Truncates {
-            if secret.flush(id, world).is_ok() {
-                world.shutdown(id, Side::Client).ok();
+            let is_ended =
+                secret.flush(id, world).is_ok() && world.shutdown(id, Side::Client).is_ok();
+            if is_ended && self.must_announce() {
                 self.note_the_end(world);
             }
-            return false;
+            return is_ended && !self.must_announce();
         }
         let is_announced = secret.say_end(id, world).is_ok();
         if is_announced {

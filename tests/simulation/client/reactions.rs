@@ -65,7 +65,13 @@ impl Guest {
                     && matches!(kind, Kind::Passive | Kind::Port)
                 {
                     let keys = self.cover.keys.clone();
-                    haul.arranged(keys.filter(|_| self.cover.is_private));
+                    let secure = self.place.secure.as_ref();
+                    let may_be_unclean =
+                        secure.is_some_and(|secure| !secure.policy.unclean_uploads.is_empty());
+                    haul.arranged(keys.filter(|_| self.cover.is_private), may_be_unclean);
+                }
+                if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
+                    self.is_not_arranged(world);
                 }
                 if matches!((kind, code), (Kind::Passive, 227 | 229)) {
                     self.arrange_data_connection(&text, world);
@@ -89,13 +95,14 @@ impl Guest {
         }
     }
 
-    /// STOU says which name it took (RFC 1123 §4.1.2.9).
+    /// STOU says which name it took (RFC 1123 §4.1.2.9), as it is called from where a CWD has led.
     fn check_name(&self, text: &str, world: &mut World) {
         let Some(name) = text.strip_prefix("FILE: ") else {
             return;
         };
         let path = self.upload.as_ref().map(|upload| upload.path.as_str());
-        if path.and_then(|path| path.strip_prefix("/up/")) != Some(name) {
+        let way = path.and_then(|path| path.strip_suffix(name));
+        if !way.is_some_and(|way| way.is_empty() || way.ends_with('/')) {
             self.complain(&format!("{path:?} was stored as {name}"), world);
         }
     }
@@ -176,7 +183,10 @@ impl Guest {
         let is_at_once = !self.place.is_proxied && !haul.is_private();
         let was_known = is_at_once && haul.was_accepted(world);
         let is_its_own = haul.begun || !self.has_aborted;
-        if code == 425 && accepts && is_its_own && (haul.begun && is_early || was_known) {
+        // What has come over a connection that was kept may have closed it.
+        let is_there = !haul.is_kept() || haul.is_undisturbed(world);
+        let is_reason = haul.begun && is_early || was_known && is_there;
+        if code == 425 && accepts && is_its_own && is_reason && !may_be_ended {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
         let is_calm = self.place.weather.is_prompt() && !may_be_ended;
@@ -189,7 +199,7 @@ impl Guest {
                 self.number
             ));
         }
-        let secure = self.place.secure.map(|secure| secure.data_session);
+        let secure = self.place.secure.as_ref().map(|secure| secure.data_session);
         let is_excused = !is_calm || !is_left_alone || !haul.is_undisturbed(world);
         if let Some(fault) = haul.fault_of_security(code, secure, is_excused) {
             world.violate(format!("client {}: {fault}", self.number));
@@ -204,17 +214,24 @@ impl Guest {
                 self.number
             ));
         }
+        let was_begun = haul.begun;
+        if let Some(upload) = self.upload.take()
+            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
+        {
+            self.complain(&fault, world);
+        }
+        if !was_begun && self.goes_on(code, world) {
+            return;
+        }
+        let Some(haul) = &mut self.haul else {
+            return;
+        };
         haul.conclude(code, world);
         let may_break = self.place.weather.panic != Odds(0);
         let fault = haul
             .fault(may_break)
             .filter(|_| matches!(haul.goods, Goods::Send { .. }));
         if let Some(fault) = fault {
-            self.complain(&fault, world);
-        }
-        if let Some(upload) = self.upload.take()
-            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
-        {
             self.complain(&fault, world);
         }
     }

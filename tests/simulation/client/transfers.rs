@@ -33,8 +33,9 @@ impl Guest {
         }
         let manner = self.manner();
         let (verb, haul, upload, restart) = self.draw_transfer(manner);
-        if self.rng.one_in(20) && !self.habits.pipelines {
-            // Nothing is arranged, or what was for a transfer that was refused: 425, and no haul.
+        let is_bold = self.rng.one_in(20) && !self.habits.pipelines;
+        if is_bold && haul.kind != Kind::Store {
+            // Nothing is arranged, or what was for a transfer that was refused; no haul either way.
             lines.push(Line::new(haul.kind, verb));
             return lines;
         }
@@ -89,7 +90,10 @@ impl Guest {
     }
 
     /// The command that is to be said, and what is to come of it.
-    fn draw_transfer(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+    pub(super) fn draw_transfer(
+        &mut self,
+        manner: Manner,
+    ) -> (String, Haul, Option<Upload>, Option<Line>) {
         match self.rng.below(12) {
             0..=3 => self.fetch_public(manner),
             4 => self.fetch_other(manner),

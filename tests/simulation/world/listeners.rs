@@ -18,6 +18,9 @@ pub(crate) type PostId = u64;
 /// The first port for passive listeners.
 pub(crate) const FIRST_PORT: u16 = 50_000;
 
+/// From where the server connects that does not say from where.
+const ANY_PORT: u16 = 40_000;
+
 /// `EMFILE`.
 const NO_DESCRIPTOR: i32 = 24;
 
@@ -131,10 +134,23 @@ impl World {
     /// The server sets out to a client.
     pub(crate) fn dial_client(
         &mut self,
-        from: SocketAddr,
+        mut from: SocketAddr,
         to: SocketAddr,
         token: Token,
     ) -> io::Result<WireId> {
+        if from.port() == 0 {
+            from.set_port(ANY_PORT);
+        } else {
+            let pair = (from, to);
+            let mut wires = self.wires.values();
+            if wires.any(|wire| (wire.server.address, wire.client.address) == pair) {
+                return Err(io::ErrorKind::AddrNotAvailable.into());
+            }
+            // Not drawn: what comes of a seed does not depend on the key.
+            if to.port() % 8 == 0 {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+        }
         if self.fault(|weather| weather.no_descriptor) {
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }

@@ -1,6 +1,6 @@
 //! A configuration for each row of the table of accounts.
 
-use super::samples::{DIRECTORY, Sample, sample};
+use super::samples::{DIRECTORY, SELF_SIGNED, Sample, sample};
 
 /// An anonymous account with more.
 macro_rules! account {
@@ -37,6 +37,42 @@ pub(super) const ACCOUNT_SAMPLES: &[Sample] = &[
         "account.umask of anonymous has no",
         &[DIRECTORY],
         &[account!("umask = '077'")],
+        "",
+    ),
+    sample(
+        "account.unclean-uploads = true of anonymous has no effect without a permission",
+        &[DIRECTORY, SELF_SIGNED],
+        &[account!("unclean-uploads = true")],
+        "",
+    ),
+    sample(
+        "account.unclean-uploads = true of anonymous has no effect without tls",
+        &[DIRECTORY],
+        &[account!("permissions = 'write', unclean-uploads = true")],
+        SELF_SIGNED,
+    ),
+    sample(
+        "account.allow-fxp = true of ann has no effect without",
+        &[DIRECTORY],
+        &[
+            "account = [{ name = 'ann', password-file = 'secret', permissions = 'list', allow-fxp = true }]",
+        ],
+        "",
+    ),
+    sample(
+        "account.allow-fxp = true of anonymous should not be used",
+        &[DIRECTORY],
+        &[account!("allow-fxp = true")],
+        "",
+    ),
+    sample(
+        "account.allow-fxp = true of ann is overridden",
+        &[
+            DIRECTORY,
+            "account = [{ name = 'ann', password-file = 'secret', allow-fxp = true }]",
+            SELF_SIGNED,
+        ],
+        &["tls.require = 'data'", "tls.data-session = 'require'"],
         "",
     ),
     sample(

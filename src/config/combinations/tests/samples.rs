@@ -63,6 +63,12 @@ pub(super) const SAMPLES: &[Sample] = &[
         "--user",
     ),
     sample(
+        "--allow-fxp needs --user",
+        WRITER,
+        &["--allow-fxp"],
+        "--user",
+    ),
+    sample(
         "or the variable MIOFTPD_PASSWORD",
         READER,
         &["--user"],

@@ -1,6 +1,6 @@
 //! A configuration for each row about addresses, limits, times, files and what is told of transfers.
 
-use super::samples::{ACCOUNT, DIRECTORY, READER, Sample, WRITER, WRITER_TLS, sample};
+use super::samples::{ACCOUNT, DIRECTORY, READER, SELF_SIGNED, Sample, WRITER, WRITER_TLS, sample};
 
 pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
     sample(
@@ -40,13 +40,13 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "listen excludes a multicast or broadcast",
+        "listen excludes an address that is not of one host",
         WRITER,
         &["listen = ['127.0.0.1:21', '224.0.0.1:21']"],
         "",
     ),
     sample(
-        "tls.listen excludes a multicast or broadcast",
+        "tls.listen excludes an address that is not of one host",
         WRITER_TLS,
         &["tls.listen = ['[ff02::1]:990']"],
         "",
@@ -178,6 +178,52 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "storage.remove-unfinished has no",
         READER,
         &["storage.remove-unfinished = true"],
+        "",
+    ),
+    sample(
+        "active.from-default-port = true is overridden by listen",
+        WRITER,
+        &[
+            "active.from-default-port = true",
+            "listen = ['127.0.0.1:2120', '127.0.0.1:2121']",
+        ],
+        "",
+    ),
+    sample(
+        "active.from-default-port = true should not be used with passive.ports",
+        WRITER,
+        &[
+            "active.from-default-port = true",
+            "listen = '127.0.0.1:2121'",
+            "passive.ports = '1000-2120'",
+        ],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads has no effect without an account",
+        &[DIRECTORY, "account = [{ name = 'anonymous' }]", SELF_SIGNED],
+        &["tls.unclean-uploads = '10.0.0.0/8'"],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads should not be used with 0.0.0.0/0",
+        WRITER_TLS,
+        &["tls.unclean-uploads = ['10.0.0.0/8', '::/0']"],
+        "",
+    ),
+    sample(
+        "tls.unclean-uploads is overridden by addresses.allow",
+        WRITER_TLS,
+        &[
+            "tls.unclean-uploads = '10.0.0.0/8'",
+            "addresses.allow = '192.168.0.0/16'",
+        ],
+        "",
+    ),
+    sample(
+        "storage.recount has no",
+        WRITER,
+        &["storage.recount = 1"],
         "",
     ),
     sample(

@@ -25,7 +25,8 @@ impl Security {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // Left over from before, or the end.
-                result => return result,
+                Err(error) => return self.read_failed(error),
+                Ok(count) => return Ok(count),
             }
             let room = buffer.get_mut(TLS_RECORD_BYTES..).unwrap_or_default();
             let asked = room.len();
@@ -45,6 +46,7 @@ impl Security {
         let mut count = 0;
         let mut at = TLS_RECORD_BYTES;
         let end = at + came;
+        self.place.follow(buffer.get(at..end).unwrap_or_default());
         while let Some((plain, wire)) = buffer.split_at_mut_checked(at) {
             let mut wire = wire.get(..end - at).unwrap_or_default();
             let taken = self.tls.read_tls(&mut wire)?;
@@ -58,7 +60,7 @@ impl Security {
             {
                 Ok(more) => count += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if count == 0 => return Err(error),
+                Err(error) if count == 0 => return self.read_failed(error),
                 Err(_) => break,
             }
             if at == end || self.ended {

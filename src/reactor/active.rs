@@ -1,0 +1,91 @@
+//! PORT and EPRT: the data connection that this server makes to a client (RFC 959 §3.2 and §3.3).
+//!
+//! It goes out from the address that the control connection has come to, so that a firewall in front of the
+//! client sees one server. The port is any, or, where the operator wants it, the default data port: that
+//! before the one that the control connection has come to (L-1), which old firewalls and devices expect.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use log::Level;
+
+use super::connection::Connection;
+use super::data::Link;
+use super::key::Source as Socket;
+use super::latch::Latch;
+use super::services::Services;
+use crate::net::Stream;
+use crate::session::Repeated;
+
+impl Connection {
+    pub(super) fn dial(&mut self, address: SocketAddr, services: &mut Services) {
+        match self.connect_to_client(address, services) {
+            Ok(stream) => {
+                let data = self.data();
+                data.link = Link::Connecting(stream);
+                data.ready = Latch::default();
+            }
+            Err(error) => {
+                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
+                self.session
+                    .log_once(Repeated::NoDataConnection, Level::Info, text);
+                self.fail_to_connect(services);
+            }
+        }
+    }
+
+    fn connect_to_client(
+        &mut self,
+        to: SocketAddr,
+        services: &mut Services,
+    ) -> io::Result<Box<dyn Stream>> {
+        let token = Socket::Data(self.key()).to_token();
+        let here = self.stream.local_address()?;
+        let mut from = SocketAddr::new(source_towards(here.ip(), to.ip()), 0);
+        if services.settings.active_from_default_port {
+            from.set_port(here.port().saturating_sub(1));
+            match services.network.connect(from, to, token) {
+                Err(error) if from.port() > 0 && is_of_the_port(&error) => {
+                    self.log_other_port(from.port(), &error);
+                }
+                result => return result,
+            }
+            from.set_port(0);
+        }
+        services.network.connect(from, to, token)
+    }
+
+    fn log_other_port(&mut self, port: u16, error: &io::Error) {
+        let remedy = match error.kind() {
+            io::ErrorKind::PermissionDenied => "; the server needs CAP_NET_BIND_SERVICE for it",
+            _ => "",
+        };
+        let peer = self.peer;
+        let text = format_args!(
+            "{peer}: Cannot connect from port {port}: {error}{remedy}; another port is used \
+             (active.from-default-port)"
+        );
+        self.session
+            .log_once(Repeated::OtherDataPort, Level::Warn, text);
+    }
+}
+
+/// Whether another local port may do: this one is in use, or is between this client and another
+/// connection of the server's, or may not be taken.
+fn is_of_the_port(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    matches!(
+        error.kind(),
+        AddrInUse | AddrNotAvailable | PermissionDenied
+    )
+}
+
+/// From where to connect to a client: from the address that it knows. A client behind a proxy may
+/// have come to one of the other family, and then the system knows better.
+const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
+    match (here, client) {
+        (IpAddr::V6(_), IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        (IpAddr::V4(_), IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        (here, _) => here,
+    }
+}

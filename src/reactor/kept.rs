@@ -1,0 +1,97 @@
+//! A data connection whose command was refused: it is kept for the next one, while nothing comes over
+//! it.
+//!
+//! A refusal is none of the five reasons to close a data connection (RFC 959 §3.2). But some clients
+//! send a file without waiting for the 150, and what has come of one that was refused must not become
+//! the beginning of the next: that is the fifth reason, an irrecoverable error. So is the end of the
+//! connection, which otherwise would be an empty file. A client that goes on over the same connection
+//! therefore waits for its 150 before it sends.
+
+use std::io;
+
+use log::Level;
+
+use super::connection::Connection;
+use super::data::{Link, Motion};
+use super::run_queue::Turn;
+use super::services::Services;
+use crate::net::Stream as _;
+use crate::session::{Deadline, Repeated, Report};
+
+impl Connection {
+    /// A transfer's command was refused.
+    pub(super) fn keep_link(&mut self, services: &mut Services) {
+        let Some(data) = self.data.as_deref_mut() else {
+            return;
+        };
+        if matches!(data.motion, Motion::Idle) {
+            data.motion = Motion::Refused;
+        }
+        // The client's time for connecting may have run out while the file was being opened.
+        if matches!(data.link, Link::Listening(..)) && !self.deadlines.is_set(Deadline::Arrival) {
+            self.give_up_listening(services);
+        }
+    }
+
+    /// The next transfer is about to be opened: whether it may have what was kept, or the session
+    /// hears that it is lost. What the kernel has received counts, also where its event has not come.
+    pub(super) fn claim_link(&mut self, services: &mut Services) -> bool {
+        if !matches!(self.data().motion, Motion::Refused) {
+            return true;
+        }
+        self.accept_client(services);
+        if self.wants(Turn::Handshake) {
+            self.data_handshake_turn(services);
+        }
+        self.listen_in(services);
+        let data = self.data();
+        match (&data.link, &data.motion) {
+            (Link::Absent, Motion::Refused) => {
+                self.lose_link(services);
+                false
+            }
+            (_, Motion::Refused) => {
+                data.motion = Motion::Idle;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Closes a kept connection over which something has come, be it its end.
+    pub(super) fn listen_in(&mut self, services: &mut Services) {
+        let is_protected = self.session.protects_data();
+        let data = self.data();
+        if !data.is_to_be_silent(is_protected) {
+            return;
+        }
+        let Link::Open(channel) = &mut data.link else {
+            return;
+        };
+        match channel.read(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                data.ready.readable = false;
+                data.ready.drain = false;
+                return;
+            }
+            Ok(1..) => {
+                let text = format_args!(
+                    "{}: Closed a data connection: what came over it belongs to a refused command",
+                    self.peer
+                );
+                self.session
+                    .log_once(Repeated::RefusedData, Level::Info, text);
+            }
+            _ => {}
+        }
+        self.lose_link(services);
+    }
+
+    /// What was arranged is closed, and the session hears of it.
+    pub(super) fn lose_link(&mut self, services: &mut Services) {
+        let data = self.data();
+        data.unlink(services);
+        data.motion = Motion::Idle;
+        self.report(Report::Lost, services);
+    }
+}

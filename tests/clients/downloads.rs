@@ -1,0 +1,114 @@
+//! Programs that only fetch: lynx, which browses, and aria2 and axel, which take one file in pieces.
+
+use std::fs;
+use std::process::Command;
+
+use super::content::blob;
+use super::programs::{client, succeeds};
+use super::servers;
+use super::support::{Server, Starter};
+
+fn lynx(server: &Server, path: &str) -> Option<Command> {
+    let mut lynx = client("lynx")?;
+    let url = format!("ftp://{}{path}", server.address());
+    lynx.args(["-dump", "-width=200", "-nolist"]).arg(url);
+    Some(lynx)
+}
+
+/// What lynx shows of a path.
+fn shown(server: &Server, path: &str) -> Option<String> {
+    let said = succeeds(&mut lynx(server, path)?);
+    Some(String::from_utf8_lossy(&said.stdout).into_owned())
+}
+
+/// It asks for a directory as for a file first, and then lists it over the data connection that it
+/// has by then.
+#[test]
+fn lynx_browses_directories() {
+    for server in servers() {
+        fs::create_dir_all(server.file("folder with space/deep")).unwrap();
+        fs::write(server.file("text.txt"), "one line\n").unwrap();
+        fs::write(server.file("folder with space/inside"), "x").unwrap();
+        let Some(top) = shown(&server, "/") else {
+            return;
+        };
+        for name in ["text.txt", "folder with space"] {
+            assert!(top.contains(name), "no {name:?} in {top}");
+        }
+        for path in ["/folder%20with%20space/", "/folder%20with%20space"] {
+            let folder = shown(&server, path).unwrap();
+            for name in ["deep", "inside"] {
+                assert!(folder.contains(name), "{path}: no {name:?} in {folder}");
+            }
+        }
+        let missing = lynx(&server, "/none").unwrap().output().unwrap();
+        assert!(!missing.status.success(), "{missing:?}");
+    }
+}
+
+/// It forgets a 226 that it has read together with the 150, and waits for another: so the file takes
+/// its time.
+#[test]
+fn lynx_shows_a_file() {
+    let here = tempfile::tempdir().unwrap();
+    let config = here.path().join("config.toml");
+    let limited = "[[account]]\nname = \"anonymous\"\nrate-down = \"100KiB\"\n";
+    fs::write(&config, limited).unwrap();
+    let text: String = (0..12_000).map(|n| format!("line {n}\n")).collect();
+    let starter = Starter::default().argument("--config").argument(config);
+    let starter = starter.serving(|root| fs::write(root.join("text.txt"), &text).unwrap());
+    let server = starter.start();
+    let Some(shown) = shown(&server, "/text.txt") else {
+        return;
+    };
+    assert_eq!(shown.trim_end(), text.trim_end());
+}
+
+/// Several connections at once, each from an offset of its own.
+#[test]
+fn aria2_takes_a_file_in_pieces() {
+    in_pieces(servers(), "big file ä", "big%20file%20%C3%A4", |url| {
+        let mut aria2 = client("aria2c")?;
+        aria2.args(["--no-conf", "--quiet", "--split=4", "--min-split-size=1M"]);
+        aria2.args([
+            "--max-connection-per-server=4",
+            "--max-tries=1",
+            "--out=got",
+        ]);
+        // So slow that all are there before the file is.
+        aria2.arg("--max-overall-download-limit=4M");
+        // It waits for a 226 that it has read with the 150 already, and then has all the same.
+        aria2.args(["--file-allocation=none", "--timeout=3", url]);
+        Some(aria2)
+    });
+}
+
+#[test]
+fn axel_takes_a_file_in_pieces() {
+    // It knows PASV, and so IPv4, only, and sends the escapes of a URL as they are.
+    in_pieces([Server::writable(|_| ())], "big", "big", |url| {
+        let mut axel = client("axel")?;
+        axel.args(["--quiet", "--num-connections=4", "--output=got", url]);
+        Some(axel)
+    });
+}
+
+fn in_pieces(
+    servers: impl IntoIterator<Item = Server>,
+    name: &str,
+    path: &str,
+    program: impl Fn(&str) -> Option<Command>,
+) {
+    let big = blob().repeat(16);
+    for server in servers {
+        fs::write(server.file(name), &big).unwrap();
+        let here = tempfile::tempdir().unwrap();
+        let url = format!("ftp://{}/{path}", server.address());
+        let Some(mut program) = program(&url) else {
+            return;
+        };
+        succeeds(program.current_dir(here.path()));
+        assert!(fs::read(here.path().join("got")).unwrap() == big);
+        assert!(server.log().matches(": REST ").count() >= 4);
+    }
+}

@@ -1,0 +1,203 @@
+//! Uploads that were cut in the middle, and go on where they stopped: what the server has kept is what
+//! each client asks for, by SIZE, and sends the rest of, by APPE or by REST and STOR.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::content::blob;
+use super::programs::{client, node_with_basic_ftp, perl_with_tls, succeeds};
+use super::support::{Server, abort_connection, until};
+
+/// How many bytes arrive before the cut.
+const KEPT: usize = 123_456;
+
+/// A server with an upload that was cut, and the whole of it on the client's side.
+struct Cut {
+    server: Server,
+    here: tempfile::TempDir,
+    blob: Vec<u8>,
+}
+
+impl Cut {
+    fn new() -> Self {
+        let blob = blob();
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("whole"), &blob).unwrap();
+        fs::write(here.path().join("rest"), &blob[KEPT..]).unwrap();
+        let server = Server::writable(|_| ());
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        let mut data = control.passive().stream();
+        control.command("STOR up", 150);
+        std::io::Write::write_all(&mut data, &blob[..KEPT]).unwrap();
+        let count = format!("{KEPT} bytes");
+        until("the bytes to be read", || {
+            let status = control.command("STAT", 211).lines.concat();
+            status.contains(&count).then_some(())
+        });
+        abort_connection(data);
+        control.expect(426);
+        Self { server, here, blob }
+    }
+
+    fn local(&self, name: &str) -> String {
+        self.here.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Host and port, as arguments.
+    fn place(&self) -> [String; 2] {
+        let address = self.server.address();
+        [address.ip().to_string(), address.port().to_string()]
+    }
+
+    fn is_whole_after(&self, resuming: &mut Command) {
+        let before = self.server.log().len();
+        succeeds(resuming);
+        let stored = fs::read(self.server.file("up")).unwrap();
+        assert!(stored == self.blob, "{resuming:?}: {} bytes", stored.len());
+        self.server.wait_for_log("QUIT");
+        // No more than what was missing has been sent.
+        let sent = format!("({} bytes", self.blob.len() - KEPT);
+        let log = self.server.log().split_off(before);
+        assert!(log.contains(&sent), "{resuming:?}: {log}");
+    }
+}
+
+/// The first part of a file that curl was to send, killed in the middle of it.
+fn killed(curl: &mut Command, server: &Server) {
+    let mut curl = curl.stderr(Stdio::null()).spawn().unwrap();
+    until("some bytes to be stored", || {
+        let entries = fs::read_dir(server.root()).unwrap();
+        let sizes = entries.map(|entry| entry.unwrap().metadata().map_or(0, |file| file.len()));
+        std::thread::yield_now();
+        (sizes.sum::<u64>() > 0).then_some(())
+    });
+    curl.kill().unwrap();
+    curl.wait().unwrap();
+    until("the bytes to be kept", || {
+        let kept = fs::metadata(server.file("up")).ok()?;
+        (kept.len() > 0).then_some(())
+    });
+}
+
+#[test]
+fn curl_goes_on_with_what_it_was_killed_in() {
+    if client("curl").is_none() {
+        return;
+    }
+    let (here, blob) = (tempfile::tempdir().unwrap(), blob());
+    let local = here.path().join("local");
+    fs::write(&local, &blob).unwrap();
+    for goes_on in ["-", "size"] {
+        let server = Server::writable(|_| ());
+        let url = format!("ftp://{}/up", server.address());
+        // Not `timeout`, which would be killed in its place.
+        let mut slow = Command::new("curl");
+        slow.args(["--silent", "--disable", "--limit-rate", "50k", "-T"]);
+        killed(slow.arg(&local).arg(&url), &server);
+        let kept = fs::metadata(server.file("up")).unwrap().len();
+        assert!(kept < blob.len() as u64);
+        let from = if goes_on == "-" {
+            "-".to_owned()
+        } else {
+            kept.to_string()
+        };
+        let mut curl = client("curl").unwrap();
+        curl.args(["--silent", "--show-error", "-C", &from, "-T"]);
+        succeeds(curl.arg(&local).arg(&url));
+        assert!(fs::read(server.file("up")).unwrap() == blob, "from {from}");
+        assert_eq!(server.names(), ["up"]);
+        // There is nothing left to send.
+        let mut again = client("curl").unwrap();
+        again.args(["--silent", "--show-error", "-C", "-", "-T"]);
+        succeeds(again.arg(&local).arg(&url));
+        assert!(fs::read(server.file("up")).unwrap() == blob);
+    }
+}
+
+#[test]
+fn curl_resumes() {
+    for arguments in [
+        ["-C", "-", "whole"],
+        ["-C", "123456", "whole"],
+        ["--append", "-s", "rest"],
+    ] {
+        let cut = Cut::new();
+        let Some(mut curl) = client("curl") else {
+            return;
+        };
+        let [first, second, local] = arguments;
+        let url = format!("ftp://{}/up", cut.server.address());
+        let curl = curl.args(["--silent", "--show-error", first, second, "-T"]);
+        cut.is_whole_after(curl.arg(cut.local(local)).arg(url));
+    }
+}
+
+#[test]
+fn lftp_resumes() {
+    for command in ["put -c", "reput"] {
+        let cut = Cut::new();
+        let Some(mut lftp) = client("lftp") else {
+            return;
+        };
+        let script = format!(
+            "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; open ftp://{}; \
+             {command} {} -o up; bye",
+            cut.server.address(),
+            cut.local("whole"),
+        );
+        cut.is_whole_after(lftp.args(["--norc", "-c", &script]));
+    }
+}
+
+/// A program on the command line, told the host, the port, and the whole file.
+fn told(mut interpreter: Command, arguments: &[&str]) {
+    let cut = Cut::new();
+    interpreter.args(arguments).args(cut.place());
+    cut.is_whole_after(interpreter.arg(cut.local("whole")));
+}
+
+#[test]
+fn php_resumes() {
+    let Some(php) = client("php") else {
+        return;
+    };
+    let program = "[, $host, $port, $local] = $argv; $ftp = ftp_connect($host, (int) $port, 20); \
+        $done = ftp_login($ftp, 'anonymous', 'x') && ftp_pasv($ftp, true) \
+            && ftp_put($ftp, 'up', $local, FTP_BINARY, FTP_AUTORESUME) && ftp_close($ftp); \
+        exit($done ? 0 : 1);";
+    told(php, &["-r", program]);
+}
+
+#[test]
+fn net_ftp_resumes() {
+    for (offset, call) in [("", "append"), ("$ftp->restart($size);", "put")] {
+        let Some(perl) = perl_with_tls() else {
+            return;
+        };
+        let program = format!(
+            "my ($host, $port, $local) = @ARGV; \
+             my $ftp = Net::FTP->new($host, Port => $port, Timeout => 20) or die $@; \
+             $ftp->login or die; $ftp->binary; my $size = $ftp->size('up'); \
+             open(my $file, '<', $local) or die; seek($file, $size, 0); {offset} \
+             $ftp->{call}($file, 'up') or die $ftp->message; $ftp->quit or die;"
+        );
+        told(perl, &["-MNet::FTP", "-e", &program]);
+    }
+}
+
+#[test]
+fn basic_ftp_resumes() {
+    let Some(node) = node_with_basic_ftp() else {
+        return;
+    };
+    let program = "const { Client } = require('basic-ftp'); \
+        const [host, port, local] = process.argv.slice(1); \
+        (async () => { \
+            const ftp = new Client(20000); \
+            await ftp.access({ host, port: Number(port) }); \
+            await ftp.appendFrom(local, 'up', { localStart: await ftp.size('up') }); \
+            await ftp.send('QUIT'); ftp.close(); \
+        })().catch((error) => { console.error(error); process.exit(1); });";
+    told(node, &["-e", program]);
+}

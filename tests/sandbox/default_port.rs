@@ -1,0 +1,67 @@
+//! `active.from-default-port` where the port is below 1024: the right to it is kept, and nothing else.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::{Control, Server, Starter, binary, host_port, read_all, until};
+use crate::{SOMEBODY, is_root, status};
+
+/// `CAP_NET_BIND_SERVICE` alone (capabilities(7)).
+const PORTS: &str = "0000000000000400";
+const NOTHING: &str = "0000000000000000";
+
+/// A server of `SOMEBODY`'s that listens at this port, and what keeps its files.
+fn start(address: Ipv4Addr, port: u16, key: bool) -> (Server, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(directory.path(), open).unwrap();
+    fs::write(directory.path().join("f"), "content").unwrap();
+    let file = directory.path().join("config.toml");
+    let text = format!(
+        "directory = \".\"\nlisten = \"{address}:{port}\"\nrun-as = \"{SOMEBODY}\"\n\
+         [active]\nfrom-default-port = {key}\n[[account]]\nname = \"anonymous\"\n"
+    );
+    fs::write(&file, text).unwrap();
+    let program = [binary(), "--config".into(), file.into_os_string()];
+    (Starter::default().program(program).start(), directory)
+}
+
+fn port_of_data(control: &mut Control) -> u16 {
+    let client = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("PORT {}", host_port(client.local_addr().unwrap()));
+    control.command(&port, 200);
+    control.command("RETR f", 150);
+    let (mut data, from) = client.accept().unwrap();
+    assert_eq!(read_all(&mut data), b"content");
+    control.expect(226);
+    from.port()
+}
+
+#[test]
+fn another_user_keeps_the_right_to_a_low_port_where_it_is_needed() {
+    if !is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    // Nobody else has this address.
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, a | 0x80, b, c);
+    let port = |wanted| {
+        until("a low port", || {
+            TcpListener::bind((address, wanted)).ok().map(|_| wanted)
+        })
+    };
+    let (server, _files) = start(address, port(1024), true);
+    assert_eq!(status(&server, "CapEff"), PORTS);
+    assert_eq!(port_of_data(&mut server.login()), 1023);
+    drop(server);
+
+    let (server, _files) = start(address, port(1025), true);
+    assert_eq!(status(&server, "CapEff"), NOTHING);
+    assert_eq!(port_of_data(&mut server.login()), 1024);
+    drop(server);
+
+    let (server, _files) = start(address, port(1024), false);
+    assert_eq!(status(&server, "CapEff"), NOTHING);
+    assert_ne!(port_of_data(&mut server.login()), 1023);
+}

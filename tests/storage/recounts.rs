@@ -1,0 +1,269 @@
+//! What others do to files that a quota is for, behind the server's back: a count sees it, and what goes
+//! on beside the count is neither lost nor counted twice.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mioftpd::storage::{
+    Counter, Disk, Error, Memory, Metered, Placement, Result, Storage, Upload, Usage,
+};
+use proptest::prelude::*;
+
+use crate::odd::{Odd, Step};
+use crate::quota::{counted, left, quota};
+use crate::shared_quota::{Act, SESSIONS, act, furnished, perform, same};
+use crate::{at, create, put, remove_file};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A rest that no test waits for.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+/// A tree of 60 bytes, counted, and what counts it.
+fn counting() -> (Memory, Arc<Counter>, Arc<AtomicUsize>) {
+    let memory = Memory::new().with_file("/f", &[b'x'; 60]);
+    let listed = Arc::new(AtomicUsize::new(0));
+    let tree = {
+        let listed = Arc::clone(&listed);
+        Odd::around(&memory, move |step| {
+            listed.fetch_add(usize::from(step == Step::Listed), Ordering::Relaxed);
+            None
+        })
+    };
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
+    (memory, counter, listed)
+}
+
+/// With 100 bytes and 2 files.
+fn limited(memory: &Memory, counter: &Arc<Counter>) -> Metered {
+    let memory = Arc::new(memory.clone());
+    Metered::recounting(memory, Arc::clone(counter), quota(100, 2))
+}
+
+/// Tries until there is an answer, as the loop does.
+fn waiting<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        match attempt() {
+            Err(Error::NotCounted) => assert!(Instant::now() < end, "the count does not end"),
+            done => return done,
+        }
+        thread::yield_now();
+    }
+}
+
+fn store(storage: &dyn Storage, path: &str, size: usize) -> Result<()> {
+    let mut upload = waiting(|| create(storage, path, Placement::Replace))?;
+    waiting(|| upload.file.write_at(&vec![b'n'; size], 0))?;
+    upload.file.commit()
+}
+
+#[test]
+fn what_others_remove_and_put_there_is_seen() {
+    let memory = Memory::new().with_file("/f", &[b'x'; 60]);
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 2));
+    put(&memory, "/other", Placement::Replace, &[b'o'; 30]).unwrap();
+    assert_eq!(left(&storage), 40);
+    usage.recount(&memory, &mut || Ok(())).unwrap();
+    assert_eq!(left(&storage), 10);
+    for path in ["/f", "/other"] {
+        remove_file(&memory, path).unwrap();
+    }
+    usage.recount(&memory, &mut || Ok(())).unwrap();
+    same(&storage, &counted(&(Arc::new(memory) as _), quota(100, 2)));
+}
+
+#[test]
+fn a_recount_that_fails_leaves_what_was_counted() {
+    let (memory, counter, _) = counting();
+    remove_file(&memory, "/f").unwrap();
+    let broken = counter.usage().recount(&memory, &mut || Err(Error::Device));
+    assert_eq!(broken, Err(Error::Device));
+    counter.count_slowly(&|| false);
+    assert_eq!(left(&limited(&memory, &counter)), 40);
+    counter.count_slowly(&|| true);
+    assert_eq!(left(&limited(&memory, &counter)), 100);
+}
+
+/// What counts for the same, and has not counted yet.
+fn another(counter: &Counter, memory: &Memory) -> Arc<Counter> {
+    let usage = Arc::clone(counter.usage());
+    Arc::new(Counter::new(usage, Arc::new(memory.clone())).with_rest(FOR_EVER))
+}
+
+#[test]
+fn what_would_be_refused_is_refused_only_after_a_count() {
+    let (memory, counter, listed) = counting();
+    let storage = limited(&memory, &counter);
+    assert_eq!(store(&storage, "/new", 41), Err(Error::QuotaExceeded));
+    assert_eq!(listed.load(Ordering::Relaxed), 1);
+    remove_file(&memory, "/f").unwrap();
+    store(&limited(&memory, &another(&counter, &memory)), "/new", 100).unwrap();
+}
+
+#[test]
+fn so_is_a_file_too_many() {
+    for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
+        let (memory, counter, _) = counting();
+        let storage = limited(&memory, &counter);
+        put(&storage, "/second", Placement::Replace, b"").unwrap();
+        let third = |storage: &dyn Storage| waiting(|| put(storage, "/third", placement, b""));
+        assert_eq!(third(&storage), Err(Error::QuotaExceeded));
+        remove_file(&memory, "/second").unwrap();
+        third(&limited(&memory, &another(&counter, &memory))).unwrap();
+    }
+}
+
+#[test]
+fn a_client_that_hammers_has_the_files_counted_once() {
+    let (memory, counter, listed) = counting();
+    let storage = limited(&memory, &counter);
+    for _ in 0..100 {
+        assert_eq!(store(&storage, "/new", 41), Err(Error::QuotaExceeded));
+    }
+    assert_eq!(listed.load(Ordering::Relaxed), 1);
+    // But whoever asks for a count has one.
+    remove_file(&memory, "/f").unwrap();
+    counter.count_anew();
+    let end = Instant::now() + DEADLINE;
+    while left(&storage) < 100 {
+        assert!(Instant::now() < end, "nothing is counted");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_slow_count_hurries_when_an_upload_waits_for_it() {
+    let directories = (0..2000).map(|number| format!("/{number}"));
+    let memory = directories.fold(Memory::new(), |memory, path| memory.with_directory(&path));
+    let memory = memory.with_file("/f", &[b'x'; 60]);
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let tree = Odd::around(&memory, move |step| {
+        if step == Step::Listed {
+            let _ = begun.send(());
+        }
+        None
+    });
+    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
+    let storage = limited(&memory, &counter);
+    remove_file(&memory, "/f").unwrap();
+    // With its pauses it would take minutes. Nobody waits for its rest.
+    thread::spawn(move || counter.count_slowly(&|| true));
+    begins.recv_timeout(DEADLINE).unwrap();
+    store(&storage, "/new", 100).unwrap();
+}
+
+#[test]
+fn what_is_no_file_or_not_ours_to_see_is_counted_as_at_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("d")).unwrap();
+    std::fs::write(path("d/f"), [b'x'; 30]).unwrap();
+    std::fs::hard_link(path("d/f"), path("again")).unwrap();
+    std::os::unix::fs::symlink("d", path("linked")).unwrap();
+    std::os::unix::fs::symlink("d/f", path("link")).unwrap();
+    let disk: Arc<dyn Storage> = Arc::new(Disk::open_root(directory.path()).unwrap());
+    let usage = Arc::new(Usage::default());
+    usage.count(disk.as_ref()).unwrap();
+    let storage = Metered::new(Arc::clone(&disk), Arc::clone(&usage), quota(100, 10));
+    assert_eq!(left(&storage), 40);
+    usage.recount(disk.as_ref(), &mut || Ok(())).unwrap();
+    same(&storage, &counted(&disk, quota(100, 10)));
+    remove_file(&storage, "/again").unwrap();
+    usage.recount(disk.as_ref(), &mut || Ok(())).unwrap();
+    assert_eq!(left(&storage), 70);
+}
+
+#[test]
+fn a_directory_that_vanishes_or_moves_under_a_count_loses_nothing() {
+    let memory = Memory::new()
+        .with_directory("/d")
+        .with_directory("/d/e")
+        .with_directory("/x")
+        .with_file("/d/e/f", &[b'x'; 60]);
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 10));
+    for (from, to) in [("/d/e", "/x/e"), ("/x/e", "/d/e"), ("/d", "/y")] {
+        let moved = storage.clone();
+        let meddled = Odd::around(&memory, move |step| {
+            if step == Step::Listed {
+                let _ = crate::rename(&moved, from, to);
+            }
+            None
+        });
+        usage.recount(meddled.as_ref(), &mut || Ok(())).unwrap();
+        assert_eq!(left(&storage), 40, "{from} to {to}");
+        assert!(memory.list(&at(to)).is_ok());
+    }
+}
+
+/// What goes on while a tree is counted: each time a directory was read, a part of it.
+struct Beside {
+    storage: Metered,
+    parts: Vec<Vec<Act>>,
+    sessions: Vec<Option<Upload>>,
+}
+
+impl Beside {
+    fn next(&mut self) {
+        for act in self.parts.pop().into_iter().flatten() {
+            perform(&act, &self.storage, &mut self.sessions);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_goes_on_beside_a_count_is_counted_once(
+        mut parts in proptest::collection::vec(proptest::collection::vec(act(), 0..12), 3..7),
+        is_first in any::<bool>(),
+        of_others in proptest::collection::vec(act(), 0..6),
+    ) {
+        let memory = furnished().with_file("/d/stays", b"1");
+        let tree: Arc<dyn Storage> = Arc::new(memory.clone());
+        let usage = Arc::new(Usage::default());
+        if is_first {
+            // In the last walk, of which all is believed, nothing goes on.
+            parts.truncate(5);
+        } else {
+            usage.count(&memory).unwrap();
+        }
+        let storage = Metered::new(Arc::clone(&tree), Arc::clone(&usage), quota(60, 5));
+        let sessions = (0..SESSIONS).map(|_| None).collect();
+        let mut beside = Beside { storage: storage.clone(), parts, sessions };
+        beside.next();
+        let meddled = !of_others.is_empty();
+        let mut others: Vec<_> = (0..SESSIONS).map(|_| None).collect();
+        for act in of_others {
+            perform(&act, &memory, &mut others);
+        }
+        drop(others);
+        let beside = Arc::new(Mutex::new(beside));
+        let walked = Arc::clone(&beside);
+        let walked = Odd::around(&memory, move |step| {
+            if step == Step::Listed {
+                walked.lock().unwrap().next();
+            }
+            None
+        });
+        usage.recount(walked.as_ref(), &mut || Ok(())).unwrap();
+        let parts = beside.lock().unwrap().parts.len();
+        (0..parts).for_each(|_| beside.lock().unwrap().next());
+        beside.lock().unwrap().sessions.clear();
+        if meddled {
+            usage.recount(&memory, &mut || Ok(())).unwrap();
+        }
+        same(&storage, &counted(&tree, quota(60, 5)));
+    }
+}
