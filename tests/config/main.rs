@@ -40,7 +40,7 @@ mod world;
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 8] = [
+const EFFECTS: [&str; 10] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
