@@ -3,8 +3,6 @@
 //! Slots are used again and generations are not, so a key of a connection that is gone finds
 //! nothing, whoever has its slot now.
 
-use std::net::SocketAddr;
-
 use slab::Slab;
 
 use super::connection::Connection;
@@ -45,10 +43,9 @@ impl Connections {
         self.slots.try_remove(key.index())
     }
 
-    /// The connection in a slot, and where its client is.
-    pub(super) fn at(&self, index: usize) -> Option<(Key, SocketAddr)> {
-        let connection = self.slots.get(index)?;
-        Some((connection.key(), connection.peer))
+    /// The key of the connection in a slot.
+    pub(super) fn key_at(&self, index: usize) -> Option<Key> {
+        self.slots.get(index).map(Connection::key)
     }
 
     /// No slot has this number or a greater one.

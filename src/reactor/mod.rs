@@ -277,6 +277,7 @@ impl Reactor {
         let Some(key) = self.queue.pop(turn) else {
             return;
         };
+        self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
             connection.queued.taken(turn);
             self.visit(key, work);

@@ -1,11 +1,13 @@
 //! After a reload: would each client that is connected be let in again?
 //!
 //! A few connections are looked at in each iteration, because a certificate may have to be verified for
-//! one, and meanwhile the loop does not sleep. Another reload begins again. What a login cannot see is
+//! one, and meanwhile the loop does not sleep; those that have something to do are looked at first, so
+//! that no command is executed by the old rules. Another reload begins again. What a login cannot see is
 //! decided here (the address, the proxy, the certificate), everything else by the session.
 
 use super::Reactor;
 use super::connection::Connection;
+use super::key::Key;
 use super::services::Services;
 use crate::auth::{Denial, Revocation, RevokedSessions};
 use crate::limits::REVIEWS_PER_PASS;
@@ -27,16 +29,29 @@ impl Reactor {
         };
         let to = from + REVIEWS_PER_PASS;
         for index in from..to {
-            let Some((key, client)) = self.connections.at(index) else {
-                continue;
-            };
-            let is_allowed = self.admission.allows(client.ip());
-            self.visit(key, |connection, services| {
-                connection.review(is_allowed, services);
-                Ok(())
-            });
+            if let Some(key) = self.connections.key_at(index) {
+                self.review_one(key);
+            }
         }
         self.review = (to < self.connections.slots()).then_some(to);
+    }
+
+    /// A connection is about to have its turn: that is not for what was allowed before.
+    pub(super) fn review_early(&mut self, key: Key) {
+        if self.review.is_some_and(|from| key.index() >= from) {
+            self.review_one(key);
+        }
+    }
+
+    fn review_one(&mut self, key: Key) {
+        let Some(client) = self.connections.get_mut(key).map(|one| one.peer) else {
+            return;
+        };
+        let is_allowed = self.admission.allows(client.ip());
+        self.visit(key, |connection, services| {
+            connection.review(is_allowed, services);
+            Ok(())
+        });
     }
 }
 

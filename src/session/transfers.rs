@@ -1,8 +1,8 @@
 //! RETR, STOR, STOU, APPE, ABOR: what needs a data connection, from its command to its final
 //! reply. RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9.
 //!
-//! The file is opened before anything else, so that a missing one is refused before any 150, which
-//! leaves the data connection as it is; the final reply is said when everything that the transfer held is closed.
+//! The file is opened before anything else, so that a missing one is refused before any 150, which leaves
+//! the data connection as it is; the final reply is said when all that the transfer held is closed.
 
 use std::time::{Duration, Instant};
 

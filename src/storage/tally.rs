@@ -6,8 +6,8 @@
 
 use super::{Kind, Metadata};
 
-/// Classes of inodes, which a byte holds. A walk beside a hundred changes still has the sums of two thirds of them, and
-/// a tree's sums take four kilobytes.
+/// Classes of inodes, as many as a byte can tell apart. A walk beside a hundred changes still has the
+/// sums of two thirds of them, and a tree's sums take four kilobytes.
 const CLASSES: usize = 256;
 
 /// Device and inode.

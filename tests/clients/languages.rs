@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
-use super::programs::{client, java_with_commons_net, perl_with_tls, script, succeeds};
+use super::programs::{client, java_with_commons_net, perl_with_net_ftp, script, succeeds};
 use super::support::{Server, Starter};
 
 const PASSWORD: &str = "pä s#s:w";
@@ -54,7 +54,7 @@ fn php_in_the_clear() {
 
 #[test]
 fn net_ftp_in_the_clear() {
-    in_the_clear(perl_with_tls, "with_net_ftp.pl");
+    in_the_clear(perl_with_net_ftp, "with_net_ftp.pl");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn php_over_tls() {
 #[test]
 #[cfg(feature = "tls")]
 fn net_ftp_over_tls() {
-    over_tls(perl_with_tls, "with_net_ftp.pl", "off");
+    over_tls(perl_with_net_ftp, "with_net_ftp.pl", "off");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Libraries that programs use: suppaftp (Rust), ftplib and aioftp (Python), basic-ftp (Node), and what
-//! `FluentFTP` (.NET) would do.
+//! Libraries that programs use: suppaftp (Rust), ftplib, aioftp and ftputil (Python), basic-ftp and ftp
+//! (Node), and what `FluentFTP` (.NET) would do.
 
 use std::fs;
 use std::net::TcpStream;
@@ -10,7 +10,9 @@ use suppaftp::types::FileType;
 use suppaftp::{FtpStream, Mode};
 
 use super::content::{assert_same, blob, plant};
-use super::programs::{client, node_with_basic_ftp, python_with_aioftp, script, succeeds};
+use super::programs::{
+    client, node_with, node_with_basic_ftp, python_with_libraries, script, succeeds,
+};
 use super::servers;
 use super::support::{DEADLINE, Server};
 
@@ -117,7 +119,7 @@ fn with_a_tree(interpreter: fn() -> Option<Command>, name: &str) {
 
 #[test]
 fn aioftp_session() {
-    with_a_tree(python_with_aioftp, "with_aioftp.py");
+    with_a_tree(python_with_libraries, "with_aioftp.py");
 }
 
 #[test]
@@ -125,7 +127,38 @@ fn basic_ftp_session() {
     with_a_tree(node_with_basic_ftp, "with_basic_ftp.cjs");
 }
 
-/// FluentFTP is for .NET: a script sends what it sends, and reads the replies as it does.
+#[test]
+fn node_ftp_session() {
+    // It knows IPv4 only.
+    let server = Server::writable(|_| ());
+    let Some(mut node) = node_with("ftp") else {
+        return;
+    };
+    run(&mut node, "with_node_ftp.cjs", &server);
+    succeeds(&mut node);
+    assert!(server.names().is_empty(), "left: {:?}", server.names());
+}
+
+#[test]
+fn ftputil_session() {
+    // It makes a session for each file that is open, and so gets a small tree.
+    let up = tempfile::tempdir().unwrap();
+    let deep = up.path().join("dir 1/deep ä");
+    fs::create_dir_all(&deep).unwrap();
+    for name in ["-dash", "two  spaces", "100% #1; a+b", "~tilde", "ü"] {
+        fs::write(deep.join(name), name).unwrap();
+    }
+    for server in servers() {
+        let Some(mut python) = python_with_libraries() else {
+            return;
+        };
+        run(&mut python, "with_ftputil.py", &server);
+        succeeds(python.arg(up.path()));
+        assert!(server.names().is_empty(), "left: {:?}", server.names());
+    }
+}
+
+/// `FluentFTP` is for .NET: a script sends what it sends, and reads the replies as it does.
 #[test]
 fn fluentftp_understands_the_replies() {
     for server in servers() {

@@ -3,12 +3,12 @@
 //! | client | where it is from | what it does here |
 //! |---|---|---|
 //! | curl | apt | upload, range, resume, quotes, directories, active, IPv6 |
-//! | wget, lftp, rclone | apt | whole trees, there and back; pieces of one file |
+//! | wget, lftp, rclone | apt | whole trees there and back, what has changed, pieces of a file |
 //! | lynx, aria2, axel | apt | directories as pages; one file over several connections |
 //! | ncftp, tnftp, inetutils ftp, busybox | apt | what their users type |
 //! | `HAProxy` | apt | no client: it stands in front of two servers, and curl before it |
 //! | suppaftp | crates.io | every mode, abort |
-//! | ftplib, aioftp, basic-ftp | Python, pip, npm | a session each, in `with_*` beside this file |
+//! | ftplib, aioftp, ftputil, basic-ftp, ftp | Python, pip, npm | a session each, in `with_*` beside this file |
 //! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | likewise, with an account and over TLS |
 //! | `FluentFTP` | not run: `as_fluentftp.py` | what it sends, and what it looks for in replies |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | the same over TLS |
@@ -32,6 +32,7 @@ mod libraries;
 mod mirrors;
 mod programs;
 mod resuming;
+mod syncing;
 #[cfg(feature = "tls")]
 mod tls;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::content::{assert_same, blob, plant, tree};
 use super::programs::{client, succeeds};
 use super::servers;
-use super::support::Server;
+use super::support::{Server, until};
 
 /// lftp, which does these things at this server and fails at the first that fails.
 fn lftp(server: &Server, script: &str) -> Option<Command> {
@@ -53,12 +53,19 @@ fn lftp_sends_only_what_is_newer() {
     let Some(mut lftp) = lftp(&server, &script) else {
         return;
     };
-    succeeds(&mut lftp);
+    // The log is written beside: behind the end of its connection stands all that came over it.
+    let mut mirror = |times| {
+        succeeds(&mut lftp);
+        until("its end", || {
+            (server.log().matches(" disconnected").count() >= times).then_some(())
+        });
+        server.log().matches(" disconnected").count()
+    };
+    let ended = mirror(1);
     let stored = server.log().matches(" STOR 226 ").count();
     assert!(stored > 200);
     // The times were set by MFMT, so a second mirror finds nothing to do.
-    succeeds(&mut lftp);
-    server.wait_for_log("QUIT");
+    mirror(ended + 1);
     assert_eq!(server.log().matches(" STOR 226 ").count(), stored);
 }
 

@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Seconds after which a client hangs.
-const PATIENCE: &str = "60";
+/// Seconds after which a client hangs: a mirror over TLS has a hundred handshakes, on a machine that may
+/// be busy.
+const PATIENCE: &str = "300";
 
 /// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
 pub(crate) fn client(program: &str) -> Option<Command> {
@@ -18,30 +19,32 @@ pub(crate) fn client(program: &str) -> Option<Command> {
     present(program, found).then(|| bounded(program))
 }
 
-/// Python, where it has aioftp.
-pub(crate) fn python_with_aioftp() -> Option<Command> {
+/// Python, where it has aioftp and ftputil.
+pub(crate) fn python_with_libraries() -> Option<Command> {
     let python = installed("venv/bin/python");
-    let found = python.is_file();
-    present("aioftp", found).then(|| bounded(python))
+    present("the venv of Python", python.is_file()).then(|| bounded(python))
 }
 
-/// Node, where it has basic-ftp.
-pub(crate) fn node_with_basic_ftp() -> Option<Command> {
+/// Node, where it has this package.
+pub(crate) fn node_with(package: &str) -> Option<Command> {
     let modules = installed("node/node_modules");
-    let found = modules.join("basic-ftp").is_dir();
-    let mut node = client("node").filter(|_| present("basic-ftp", found))?;
+    let found = modules.join(package).is_dir();
+    let mut node = client("node").filter(|_| present(package, found))?;
     node.env("NODE_PATH", modules);
     Some(node)
 }
 
-/// Perl, where it has the TLS of `Net::FTP`.
-pub(crate) fn perl_with_tls() -> Option<Command> {
+pub(crate) fn node_with_basic_ftp() -> Option<Command> {
+    node_with("basic-ftp")
+}
+
+/// Perl, where it has `Net::FTP` and its TLS.
+pub(crate) fn perl_with_net_ftp() -> Option<Command> {
     let perl = client("perl")?;
-    let asked = Command::new("perl")
-        .args(["-MIO::Socket::SSL", "-e1"])
-        .output();
+    let modules = ["-MNet::FTP", "-MIO::Socket::SSL", "-e1"];
+    let asked = Command::new("perl").args(modules).output();
     let found = asked.is_ok_and(|output| output.status.success());
-    present("IO::Socket::SSL", found).then_some(perl)
+    present("Net::FTP with IO::Socket::SSL", found).then_some(perl)
 }
 
 /// Java, where it can run a source file and has Apache Commons Net.
@@ -90,8 +93,9 @@ pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
 fn bounded(program: impl Into<OsString>) -> Command {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE).arg(program.into());
-    // Nobody's ~/.netrc, ~/.ncftp or ~/.config.
-    command.env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
+    // Nobody's ~/.netrc, ~/.ncftp or ~/.config; and none is made, as root can where a home is missing.
+    command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
+    command.env("TZ", "UTC");
     command
 }
 

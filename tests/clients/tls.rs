@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use super::content::{assert_same, blob, plant, tree};
-use super::programs::{client, node_with_basic_ftp, python_with_aioftp, script, succeeds, typed};
+use super::programs::{
+    client, node_with_basic_ftp, python_with_libraries, script, succeeds, typed,
+};
 use super::support::{Server, Starter};
 
 /// A server that anonymous may write to, only over TLS, and data too.
@@ -237,7 +239,7 @@ fn aioftp_session() {
         (server.address(), "explicit"),
         (server.secure_address(), "implicit"),
     ] {
-        let Some(mut python) = python_with_aioftp() else {
+        let Some(mut python) = python_with_libraries() else {
             return;
         };
         let down = tempfile::tempdir().unwrap();

@@ -44,10 +44,30 @@ async function files(ftp) {
     assert.equal(file.size, BLOB.length + 4, command);
     assert(file.isFile, command);
   }
-  await ftp.rename("blob", "moved blob");
-  await assert.rejects(ftp.size("blob"), (error) => error instanceof FTPError && error.code === 550);
+  await ftp.uploadFrom(Readable.from([Buffer.from("x")]), "small ü");
+  assert.equal((await retrieve(ftp, "small ü")).toString(), "x");
+  await ftp.rename("blob", "/js/moved blob");
+  const refused = (error) => error instanceof FTPError && error.code === 550;
+  for (const call of [
+    () => ftp.size("blob"),
+    () => ftp.lastMod("blob"),
+    () => retrieve(ftp, "blob"),
+    () => ftp.remove("blob"),
+    () => ftp.rename("blob", "other"),
+    () => ftp.cd("none"),
+    () => ftp.removeEmptyDir("/js"),
+  ]) {
+    await assert.rejects(call(), refused);
+  }
+  assert.equal((await ftp.remove("blob", true)).code, 550);
+  // What is there already is made sure of all the same.
+  await ftp.ensureDir("/js/deep");
+  await ftp.cdup();
+  assert.equal(await ftp.pwd(), "/js");
+  await ftp.clearWorkingDir();
+  assert.deepEqual(await ftp.list(), []);
   await ftp.cd("/");
-  await ftp.removeDir("js");
+  await ftp.removeEmptyDir("js");
   assert.deepEqual(await ftp.list(), []);
 }
 

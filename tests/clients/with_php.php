@@ -1,6 +1,6 @@
 <?php
-// What PHP's ftp extension and its ftp:// streams can do, against one server: HOST PORT USER PASSWORD passive|active
-// clear|explicit.
+// What PHP's ftp extension and its ftp:// streams can do, against one server: HOST PORT USER PASSWORD
+// passive|active clear|explicit.
 // Fails by an exception; says nothing when all is well. Leaves nothing behind.
 
 set_error_handler(function ($_, $text, $_file, $line) {

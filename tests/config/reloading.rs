@@ -58,20 +58,23 @@ fn new_logins_need_the_new_account() {
 }
 
 #[test]
-fn fxp_counts_from_the_next_login_on() {
+fn fxp_counts_from_the_next_command_on() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\nallow-fxp";
     let server = world.start(&format!("{account} = false"));
     let mut first = server.login();
     first.command("PORT 127,0,0,2,200,0", 501);
     change(&world, &server, &format!("{account} = true"), READ);
-    first.command("PORT 127,0,0,2,200,0", 501);
+    first.command("PORT 127,0,0,2,200,0", 200);
     let mut second = server.login();
     second.command("PORT 127,0,0,2,200,0", 200);
     // To lose it closes something: nothing is said of that.
     let gone = "[[account]]\nname = \"anonymous\"";
     change(&world, &server, gone, READ);
     server.login().command("PORT 127,0,0,2,200,0", 501);
+    // What was arranged by it is not any more.
+    second.command("RETR f", 425);
+    second.command("PORT 127,0,0,2,200,0", 501);
     assert!(
         !server.log().contains("no longer closes"),
         "{}",

@@ -47,6 +47,14 @@ fn fill(world: &Shared<World>) -> Result<()> {
     Ok(())
 }
 
+/// Whether it is not known yet how much there is.
+fn count(world: &Shared<World>) -> Result<()> {
+    if world.lock().fault(|weather| weather.uncounted) {
+        return Err(Error::NotCounted);
+    }
+    Ok(())
+}
+
 impl FaultyStorage {
     fn wrap(&self, file: Box<dyn File>) -> Box<dyn File> {
         let world = self.world.clone();
@@ -74,6 +82,7 @@ impl Storage for FaultyStorage {
     ) -> Result<Upload> {
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
+        count(&self.world)?;
         let upload = self.memory.create(path, placement, umask)?;
         Ok(Upload {
             file: self.wrap(upload.file),
@@ -118,6 +127,7 @@ impl File for FaultyFile {
             self.file.write_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(error);
         }
+        count(&self.world)?;
         self.file.write_at(bytes, offset)
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct Weather {
     pub(crate) disk_error: Odds,
     /// The device is full.
     pub(crate) disk_full: Odds,
+    /// The files that a quota is for are being counted.
+    pub(crate) uncounted: Odds,
     /// A read gives less than there is.
     pub(crate) short_read: Odds,
     /// A storage call panics.
@@ -68,6 +70,7 @@ impl Weather {
         would_wait: Odds(0),
         disk_error: Odds(0),
         disk_full: Odds(0),
+        uncounted: Odds(0),
         short_read: Odds(0),
         panic: Odds(0),
         job: Duration::from_millis(2),
@@ -99,6 +102,9 @@ impl Weather {
             would_wait: sometimes(rng, 8_000),
             disk_error: sometimes(rng, 800),
             disk_full: sometimes(rng, 800),
+            uncounted: rng
+                .aside()
+                .pick(&[Odds(0), Odds(0), Odds(1_000), Odds(9_000)]),
             short_read: sometimes(rng, 5_000),
             panic: if rng.one_in(10) { Odds(300) } else { Odds(0) },
             job: Duration::from_micros(rng.pick(&jobs)),
@@ -115,7 +121,7 @@ impl Weather {
     /// Whether whatever can be answered at once is answered within [`PROMPTLY`](Self::PROMPTLY).
     pub(crate) fn is_prompt(&self) -> bool {
         let quick = self.delay <= Duration::from_millis(5) && self.job <= Duration::from_millis(90);
-        quick && self.stall == Odds(0) && self.hung == Odds(0)
+        quick && [self.stall, self.hung, self.uncounted] == [Odds(0); 3]
     }
 
     /// Whether replies arrive so soon that the server cannot think that nobody reads them.

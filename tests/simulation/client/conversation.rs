@@ -112,6 +112,8 @@ impl Kind {
             Self::ProtClear => (&[200], &[503, 534]),
             Self::Ccc => (&[200], &[533, 530]),
             Self::Fetch | Self::Store | Self::List if begun => (&[226], &[425, 426, 451, 452, 552]),
+            // While files are counted it may be aborted, and not only wait.
+            Self::Store if matches!(code, 426 | 450) => (&[], &[426, 450]),
             Self::Fetch | Self::Store | Self::List => (&[425, 554], &DISK),
             Self::Garbage => (&[], &[500, 501, 502, 503, 530]),
             Self::TooLong | Self::Foreign => (&[], &[500]),

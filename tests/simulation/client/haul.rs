@@ -64,6 +64,15 @@ pub(crate) enum End {
     Broken,
 }
 
+/// What the server takes for the end of an upload over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndRule {
+    /// One that is announced.
+    Announced,
+    /// That of the connection too.
+    Unclean,
+}
+
 pub(crate) struct Haul {
     pub(crate) kind: Kind,
     pub(crate) goods: Goods,
@@ -76,8 +85,8 @@ pub(crate) struct Haul {
     pub(crate) end: Option<End>,
     /// With what it is to be secured.
     pub(super) keys: Option<Keys>,
-    /// Whether the server takes an end without an announcement for one, over TLS too.
-    pub(super) may_be_unclean: bool,
+    /// What the server takes for its end over TLS.
+    pub(super) end_rule: EndRule,
     /// How it will be is agreed on.
     pub(super) is_arranged: bool,
     pub(super) secret: Option<Box<Secret>>,
@@ -107,7 +116,7 @@ impl Haul {
             port: None,
             end: None,
             keys: None,
-            may_be_unclean: false,
+            end_rule: EndRule::Announced,
             is_arranged: false,
             secret: None,
             foul: None,

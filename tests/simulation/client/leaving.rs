@@ -115,8 +115,9 @@ impl Guest {
                 weather.reset,
                 weather.disk_error,
                 weather.disk_full,
+                weather.uncounted,
                 weather.panic,
-            ] == [none; 4];
+            ] == [none; 5];
         let is_served = !self.may_be_ended() && !self.place.is_proxied && !self.has_aborted;
         let haul = self.haul.as_ref();
         is_kind

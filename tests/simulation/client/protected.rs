@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use mioftpd::net::DataSession;
 
-use super::haul::{End, Goods, Haul, Manner};
+use super::haul::{End, EndRule, Goods, Haul, Manner};
 use super::secret::{Keys, Secret};
 use crate::world::{Side, WireId, World};
 
 impl Haul {
     /// Its data connection is arranged, and will be secured with these keys.
-    pub(crate) fn arranged(&mut self, keys: Option<Keys>, may_be_unclean: bool) {
+    pub(crate) fn arranged(&mut self, keys: Option<Keys>, end_rule: EndRule) {
         let is_of_tls = matches!(
             self.manner,
             Manner::Truncates | Manner::Garbles | Manner::Halts(_) | Manner::Breaks(_)
@@ -23,14 +23,14 @@ impl Haul {
         }
         // Half of those that could announce their end do not, where they need not.
         if keys.is_some()
-            && may_be_unclean
+            && end_rule == EndRule::Unclean
             && self.manner == Manner::Prompt
             && matches!(&self.goods, Goods::Send { wire, .. } if wire.len() % 2 == 1)
         {
             self.manner = Manner::Truncates;
         }
         self.keys = keys;
-        self.may_be_unclean = may_be_unclean;
+        self.end_rule = end_rule;
         self.is_arranged = true;
     }
 
@@ -40,8 +40,8 @@ impl Haul {
     }
 
     /// Whether an end that it does not announce is none.
-    pub(crate) const fn must_announce(&self) -> bool {
-        self.is_private() && !self.may_be_unclean
+    pub(crate) fn must_announce(&self) -> bool {
+        self.is_private() && self.end_rule == EndRule::Announced
     }
 
     /// The data connection stands: TLS begins, if it is to.

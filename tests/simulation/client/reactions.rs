@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::conversation::{Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
-use super::haul::{Goods, Manner};
+use super::haul::{EndRule, Goods, Manner};
 use super::proxied::Preamble;
 use crate::rng::Odds;
 use crate::weather::Weather;
@@ -66,9 +66,12 @@ impl Guest {
                 {
                     let keys = self.cover.keys.clone();
                     let secure = self.place.secure.as_ref();
-                    let may_be_unclean =
-                        secure.is_some_and(|secure| !secure.policy.unclean_uploads.is_empty());
-                    haul.arranged(keys.filter(|_| self.cover.is_private), may_be_unclean);
+                    let networks = secure.map(|secure| &secure.policy.unclean_uploads);
+                    let end_rule = match networks {
+                        Some(networks) if !networks.is_empty() => EndRule::Unclean,
+                        _ => EndRule::Announced,
+                    };
+                    haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
                 }
                 if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
                     self.is_not_arranged(world);

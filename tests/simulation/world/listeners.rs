@@ -147,7 +147,7 @@ impl World {
                 return Err(io::ErrorKind::AddrNotAvailable.into());
             }
             // Not drawn: what comes of a seed does not depend on the key.
-            if to.port() % 8 == 0 {
+            if to.port().is_multiple_of(8) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
         }
