@@ -5,7 +5,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, Equipment, connections_within,
+    Bound, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, Equipment, Room, connections_within,
     worst_case_bytes,
 };
 use crate::session::Mode;
@@ -20,27 +20,36 @@ pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
 }
 
 /// The connections that there may be, and why there are not more.
-pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> usize {
+pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> Room {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
     if most < wanted {
         log::warn!(
-            "There may be {most} connections and not {wanted}, because the process may open no more \
-             files: see ulimit -n, or LimitNOFILE of systemd.exec(5)"
+            "There may be {most} connections and not {wanted}, by {}",
+            Bound::Files
         );
     }
-    let connections = wanted.min(most);
-    let Some(bytes) = config.max_memory else {
-        return connections;
+    let room = if most < wanted {
+        let (connections, bound) = (most, Bound::Files);
+        Room { connections, bound }
+    } else {
+        Room::from(wanted)
     };
-    match connections_within(bytes, equipment, connections) {
-        0 => {
-            let least = worst_case_bytes(1, equipment);
-            log::warn!("There is one connection, though it may take {least} bytes and not {bytes}");
-            1
-        }
-        most => most,
+    let Some(bytes) = config.max_memory else {
+        return room;
+    };
+    let connections = connections_within(bytes, equipment, room.connections);
+    if connections == room.connections {
+        return room;
     }
+    if connections == 0 {
+        let least = worst_case_bytes(1, equipment);
+        log::warn!(
+            "There is one connection, though it may take {least} bytes and limits.memory is {bytes}"
+        );
+    }
+    let (connections, bound) = (connections.max(1), Bound::Memory);
+    Room { connections, bound }
 }
 
 /// Says what they can cost.
@@ -88,7 +97,8 @@ mod tests {
     fn memory_allows_fewer_and_never_none() {
         let mut config = Config::default();
         let equipment = equipment(&config, 2);
-        let connections = |config: &Config| connections(config, Mode::ControlOnly, equipment);
+        let connections =
+            |config: &Config| connections(config, Mode::ControlOnly, equipment).connections;
         config.connections = 10;
         assert_eq!(connections(&config), 10);
         for (bytes, expected) in [

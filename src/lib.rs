@@ -71,7 +71,8 @@
 //! ```
 //!
 //! Beside them [`config`] is what a server is told, by a host program, the command line or a file
-//! (`config::file`, where an example with every key stands).
+//! (`config::file`, where an example with every key stands), and [`cause`] puts what the system refuses
+//! into words.
 //!
 //! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
 //! and writes does not see the difference.
@@ -79,7 +80,7 @@
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
 //! plain data of `storage`, `auth`, `transfer`, `errand` and `observe`, so it can be tested, and
 //! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `errand`, `observe` and
-//! `workers` know no session, [`sandbox`] knows nobody. Only [`reactor`] knows everybody. A test
+//! `workers` know no session, [`sandbox`] knows [`cause`] alone. Only [`reactor`] knows everybody. A test
 //! reads the sources and fails where an import breaks this.
 //!
 //! The reactor reaches the outside through four seams and nothing else: [`net::Network`],
@@ -117,6 +118,7 @@
 //! 7. `tests/simulation`: the same loop in a world made of a seed.
 
 pub mod auth;
+pub mod cause;
 pub mod config;
 pub mod errand;
 pub mod guide;
@@ -139,4 +141,4 @@ mod server;
 
 pub use config::Config;
 pub use roles::serve_if_asked;
-pub use server::{ConfigSource, Error, Finding, Handle, Server, check};
+pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};

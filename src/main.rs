@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{Action, Failure, Start, Wish};
+use mioftpd::cause::cause;
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
@@ -25,11 +26,11 @@ fn main() -> ExitCode {
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(Failure::Wrong(why)) => {
-            complain(&why);
+            give_up(&why);
             return ExitCode::from(2);
         }
         Err(Failure::Unreadable(why)) => {
-            complain(&why);
+            give_up(&why);
             return ExitCode::FAILURE;
         }
     };
@@ -52,7 +53,7 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            give_up(&error);
             ExitCode::FAILURE
         }
     }
@@ -60,7 +61,7 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
 
 /// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
 fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
-    let cannot_log = |error| format!("cannot start the log: {error}");
+    let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
     let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
     configuration::log_notes(&start);
     let prepared = prepare(*start.config, wish);
@@ -92,13 +93,19 @@ fn hash_password() -> ExitCode {
     match hashed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            complain(&cause(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says why there is no server; the exit code says so too, where nobody can be told.
+/// Says why there is no server, to the service manager too.
+fn give_up(why: &impl Display) {
+    mioftpd::report_failure(why);
+    complain(why);
+}
+
+/// Says what is wrong; the exit code says so too, where nobody can be told.
 fn complain(why: &impl Display) {
     let _ = writeln!(io::stderr(), "mioftpd: {why}");
 }
@@ -108,7 +115,7 @@ fn complain(why: &impl Display) {
 fn survive_file_size_limit() {
     let heard = Arc::new(AtomicBool::new(false));
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
-        log::warn!("Cannot handle SIGXFSZ: {error}");
+        log::warn!("Cannot handle SIGXFSZ: {}", cause(&error));
     }
 }
 
@@ -119,6 +126,6 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("Cannot raise the limit of open files: {error}");
+        log::warn!("Cannot raise the limit of open files: {}", cause(&error));
     }
 }

@@ -17,10 +17,13 @@ const COLUMNS: usize = 110;
 /// What a layer may import besides itself; a layer that is not here may import all.
 const LAYERS: [(&str, &[&str]); 11] = [
     ("protocol", &[]),
-    ("auth", &["limits", "monitor", "protocol", "storage"]),
-    ("monitor", &["limits"]),
+    (
+        "auth",
+        &["cause", "limits", "monitor", "protocol", "storage"],
+    ),
+    ("monitor", &["cause", "limits"]),
     ("storage", &["limits", "protocol"]),
-    ("net", &["limits", "protocol", "storage"]),
+    ("net", &["cause", "limits", "protocol", "storage"]),
     ("transfer", &["limits", "net", "protocol", "storage"]),
     ("errand", &["limits", "protocol", "storage", "transfer"]),
     (
@@ -32,16 +35,16 @@ const LAYERS: [(&str, &[&str]); 11] = [
     (
         "workers",
         &[
-            "auth", "errand", "limits", "net", "protocol", "storage", "transfer",
+            "auth", "cause", "errand", "limits", "net", "protocol", "storage", "transfer",
         ],
     ),
     (
         "observe",
         &[
-            "errand", "limits", "monitor", "protocol", "storage", "transfer",
+            "cause", "errand", "limits", "monitor", "protocol", "storage", "transfer",
         ],
     ),
-    ("sandbox", &[]),
+    ("sandbox", &["cause"]),
 ];
 
 /// Where the clocks are read: everybody else is told the time.

@@ -95,7 +95,7 @@ fn out_of_descriptors_clients_wait_and_are_served_later() {
     let server = support::Server::control_only();
     set_descriptors(&server, Some(server.descriptors() as u64 + 8));
     let clients: Vec<_> = (0..30).map(|_| Control::silent(server.address())).collect();
-    server.wait_for_log("Cannot accept connections");
+    server.wait_for_log("Cannot accept connections: Too many open files: raise ulimit -n");
     for mut client in clients {
         client.expect(220);
         client.command("QUIT", 221);

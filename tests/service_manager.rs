@@ -97,6 +97,33 @@ fn it_is_told_of_the_start_of_a_reload_and_of_the_stop() {
 }
 
 #[test]
+fn a_start_that_fails_says_why_in_the_status() {
+    let manager = Manager::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (arguments, code, why) in [
+        (
+            &["--listen", &taken][..],
+            1,
+            "Address already in use, by another server",
+        ),
+        (&["--no-such-option"], 2, "no such option: --no-such-option"),
+    ] {
+        let mut command = mioftpd(arguments);
+        command.env("NOTIFY_SOCKET", manager.directory.path().join("notify"));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let mut buffer = [0; 4096];
+        let count = manager.socket.recv(&mut buffer).unwrap();
+        let message = String::from_utf8_lossy(&buffer[..count]);
+        assert!(
+            message.starts_with("STATUS=Failed: ") && message.contains(why),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_reload_that_reads_a_certificate_has_an_end_too() {
     if cfg!(not(feature = "tls")) {
         return;

@@ -47,7 +47,7 @@ impl fmt::Display for Denial {
             Self::Disabled => "the account is disabled",
             Self::Expired => "the account has expired",
             Self::Address => "not from this address",
-            Self::Crowded => "too many sessions of this account",
+            Self::Crowded => "too many sessions of this account (account.sessions)",
             Self::Busy => "too many logins at once",
             Self::Banned => "its address is banned",
         })

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use super::{Certificate, ClientAuthority, Config, TlsConfig, combinations};
+use super::{Certificate, ClientAuthority, Config, Origins, TlsConfig, combinations};
 use crate::net::DataSession;
-use crate::session::SecurityPolicy;
+use crate::session::{SecurityPolicy, TlsRequired};
 
 /// What a file says, with the defaults for the rest, and what options lay over it.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl ConfigDraft {
     /// As [`finish`](Self::finish), with those mistakes that leave a whole configuration.
     pub(super) fn assemble(self) -> Result<Config, String> {
         let mut config = self.config;
-        config.tls = if config.origins.has_table("tls") {
+        config.tls = if self.tls.is_wanted(&config.origins) {
             Some(self.tls.finish()?)
         } else {
             None
@@ -74,6 +74,13 @@ pub struct TlsDraft {
 }
 
 impl TlsDraft {
+    /// Whether there is to be TLS. Who says that it is required for nothing, and nothing else of it,
+    /// means to do without.
+    pub(super) fn is_wanted(&self, origins: &Origins) -> bool {
+        let is_declined = self.policy.require == TlsRequired::Nothing;
+        origins.has_table("tls") && !(is_declined && origins.has_only("tls", "tls.require"))
+    }
+
     /// The keys of what is in force.
     pub(super) fn of(tls: Option<TlsConfig>) -> Self {
         let Some(tls) = tls else {

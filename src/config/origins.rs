@@ -75,6 +75,12 @@ impl Origins {
         self.is_set(None, table) || self.typed_in(table).is_some()
     }
 
+    /// Whether of the keys of a table this is set, and no other.
+    pub fn has_only(&self, table: &str, key: &str) -> bool {
+        let mut others = self.places.keys().filter(|name| name.is_in(table));
+        self.is_set(None, key) && others.all(|name| name.key == key)
+    }
+
     /// The option that has set a key, without its dashes; of a table that the file does not have, the
     /// first that has set one of its keys.
     pub fn option(&self, key: &str) -> Option<&str> {
@@ -86,12 +92,8 @@ impl Origins {
     }
 
     fn typed_in(&self, table: &str) -> Option<&str> {
-        let is_in = |name: &Name| {
-            let rest = name.key.strip_prefix(table);
-            name.account.is_none() && rest.is_some_and(|rest| rest.starts_with('.'))
-        };
         self.places.iter().find_map(|(name, place)| match place {
-            Place::Option(option) if is_in(name) => Some(option.as_str()),
+            Place::Option(option) if name.is_in(table) => Some(option.as_str()),
             _ => None,
         })
     }
@@ -103,5 +105,11 @@ impl Name {
             account: account.map(<[u8]>::to_vec),
             key: key.to_owned(),
         }
+    }
+
+    /// Whether it is a key of this table.
+    fn is_in(&self, table: &str) -> bool {
+        let rest = self.key.strip_prefix(table);
+        self.account.is_none() && rest.is_some_and(|rest| rest.starts_with('.'))
     }
 }

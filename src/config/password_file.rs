@@ -7,7 +7,10 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use rustix::fs::Access;
+
 use crate::auth::{Password, Secret};
+use crate::cause::of_path;
 use crate::limits::PASSWORD_FILE_BYTES;
 use crate::storage::open_operator_file;
 
@@ -19,7 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// A sentence without the file's name.
 pub fn read(path: &Path) -> Result<Secret, String> {
-    let bytes = first_bytes(path).map_err(|error| error.to_string())?;
+    let bytes = first_bytes(path).map_err(|error| of_path(&error, path, Access::READ_OK))?;
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let mut lines = bytes.split(|&b| b == b'\n');
     let line = lines.next().unwrap_or_default();

@@ -6,6 +6,7 @@
 //! simulator) may want others.
 
 mod memory;
+mod room;
 mod throttling;
 mod timings;
 
@@ -15,6 +16,7 @@ pub use memory::{
     CONNECTION_BYTES, Equipment, PLACE_BYTES, PLACES, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
     connections_within, places, worst_case_bytes,
 };
+pub use room::{Bound, Room};
 pub use throttling::{
     ADDRESSES_PER_SET, ADDRESSES_REMEMBERED, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use super::{Role, THIS_PROGRAM, complain};
+use crate::cause::cause;
 use crate::limits::THREAD_STACK_BYTES;
 
 /// Starts a worker for each pair of pipes that comes on the standard input, until the server is gone.
@@ -36,12 +37,12 @@ pub fn watch(role: &Role) -> ExitCode {
                 if let Err(error) = start_worker(role, pair, Arc::clone(&working)) {
                     complain(
                         role.monitor,
-                        &format_args!("cannot start a process: {error}"),
+                        &format_args!("cannot start a process: {}", cause(&error)),
                     );
                 }
             }
             Err(error) => {
-                complain(role.monitor, &error);
+                complain(role.monitor, &cause(&error));
                 return ExitCode::FAILURE;
             }
         }

@@ -33,6 +33,11 @@ impl Acceptor {
     }
 
     /// Never called.
+    pub fn misuse(&self) -> Option<&'static str> {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn control(&self) -> io::Result<(Security, Tag)> {
         match self.0 {}
     }

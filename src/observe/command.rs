@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::record::TransferRecord;
+use crate::cause::{cause, of_path};
 
 /// Where a program looks for others that was told nothing else.
 const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,13 +59,14 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
         return Err(format!("events.command: {shown} is not an absolute path"));
     }
     let cannot = |why: &dyn fmt::Display| format!("events.command: {shown} cannot be run: {why}");
-    let kind = fs::metadata(program).map_err(|error| cannot(&error))?;
+    let kind = fs::metadata(program)
+        .map_err(|error| cannot(&of_path(&error, program, Access::EXEC_OK)))?;
     if !kind.is_file() {
         return Err(cannot(&"it is no file; name a program"));
     }
     access(program, Access::EXEC_OK).map_err(|error| match error {
         Errno::ACCESS => cannot(&"it may not be executed; try chmod +x"),
-        error => cannot(&error),
+        error => cannot(&cause(&error)),
     })
 }
 
@@ -95,7 +97,8 @@ pub(super) fn run(argv: &[OsString], variables: &Variables, time: Duration) -> i
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0);
-    wait(command.spawn()?, time)
+    let cannot = |error| io::Error::other(of_path(&error, Path::new(program), Access::EXEC_OK));
+    wait(command.spawn().map_err(cannot)?, time)
 }
 
 impl Facts<'_> {
@@ -250,6 +253,24 @@ mod tests {
     fn is_alive(pid: Pid) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
         stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    #[test]
+    fn what_cannot_be_run_says_why() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let shown = file.path().display();
+        let said = |program: &Path| {
+            let error = run(&[program.into()], &Vec::new(), TIME).unwrap_err();
+            error.to_string()
+        };
+        let missing = said(&file.path().with_extension("none"));
+        assert_eq!(missing, "No such file or directory");
+        let denied = said(file.path());
+        let expected = format!(" may not run {shown}; try chown or chmod");
+        assert!(
+            denied.starts_with("Permission denied: user ") && denied.ends_with(&expected),
+            "{denied}"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use rustix::net::{
 };
 
 use super::complaints::Complaints;
+use crate::cause::cause;
 use crate::limits::EVENT_SOCKET_STALL;
 
 /// Where events go.
@@ -45,7 +46,7 @@ impl EventSocket {
             && let Some(count) = self.complaints.count(now)
         {
             let path = self.path.display();
-            log::warn!("Nobody heard {count} events at {path}: {error}");
+            log::warn!("Nobody heard {count} events at {path}: {}", cause(&error));
         }
     }
 

@@ -13,6 +13,7 @@ use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use super::command::{self, Ended, PREFIX, Variables};
+use crate::cause::cause;
 use crate::limits::{EVENT_MOST_AT_ONCE, EVENT_SLACK, WORKER_NICENESS};
 use crate::monitor::{Monitor, Role, complain};
 
@@ -41,7 +42,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(ROLE.worker, &error);
+            complain(ROLE.worker, &cause(&error));
             ExitCode::FAILURE
         }
     }
@@ -90,7 +91,7 @@ fn print_end(ended: &io::Result<Ended>) -> String {
     match ended {
         Ok(Ended::By(status)) => format!("by {}", status.into_raw()),
         Ok(Ended::Killed) => "killed".to_owned(),
-        Err(error) => format!("not run: {error}"),
+        Err(error) => format!("not run: {}", cause(error)),
     }
 }
 

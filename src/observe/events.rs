@@ -19,6 +19,7 @@ use super::event_worker;
 use super::json;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
+use crate::cause::cause;
 use crate::errand::{Algorithm, Assignment, Errand, Findings, Step};
 use crate::limits::{self, CHUNK_BYTES, WORKER_NICENESS};
 use crate::monitor::Monitor;
@@ -183,7 +184,9 @@ impl Teller {
             Ok(Ended::By(status)) if status.success() => {}
             Ok(Ended::By(status)) => log::warn!("The event command for {path} ended: {status}"),
             Ok(Ended::Killed) => log::warn!("The event command for {path} was killed: too slow"),
-            Err(error) => log::error!("Cannot run the event command for {path}: {error}"),
+            Err(error) => {
+                log::error!("Cannot run the event command for {path}: {}", cause(&error));
+            }
         }
     }
 }

@@ -35,6 +35,9 @@ pub use events::Events;
 pub use record::{Outcome, TransferRecord, Verb};
 pub use transfer_log::{Format, TransferLog};
 
+use rustix::fs::Access;
+
+use crate::cause;
 use crate::limits::{
     EVENTS_LAST, EVENTS_WAITING, RECORDS_LAST, RECORDS_WAITING, THREAD_STACK_BYTES,
 };
@@ -60,7 +63,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(path, error) => {
-                write!(f, "cannot open the log {}: {error}", path.display())
+                let why = cause::of_path(error, path, Access::WRITE_OK);
+                write!(f, "cannot open the log {}: {why}", path.display())
             }
             Self::Events(why) => f.write_str(why),
         }

@@ -14,13 +14,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{Access, OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::audit::AuditRecord;
 use super::complaints::Complaints;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
 use super::{Waker, json, xferlog};
+use crate::cause::{cause, of_path};
 
 /// How a transfer log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +148,8 @@ impl Writer {
                     log::info!("Opened the log {name} again");
                 }
                 Err(error) => {
-                    log::error!("Cannot open the log {name} again: {error}");
+                    let why = of_path(&error, &open.log.file, Access::WRITE_OK);
+                    log::error!("Cannot open the log {name} again: {why}");
                 }
             }
         }
@@ -177,7 +179,8 @@ impl Open {
             Err(error) => {
                 if let Some(count) = self.complaints.count(time) {
                     let name = self.log.file.display();
-                    log::error!("Cannot write the log {name} ({count} times): {error}");
+                    let why = cause(&error);
+                    log::error!("Cannot write the log {name} ({count} times): {why}");
                 }
             }
         }

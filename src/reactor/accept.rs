@@ -12,6 +12,7 @@ use super::Reactor;
 use super::admission::{Door, Protocol, Refusal};
 use super::connection::{Connection, Phase};
 use super::key::{Key, Source};
+use crate::cause::of_accepting;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
 use crate::net::{Channel, Listener, Stream};
 use crate::protocol::reply::Reply;
@@ -73,7 +74,7 @@ impl Reactor {
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
                     if door.pause(now) {
-                        log::warn!("Cannot accept connections: {error}");
+                        log::warn!("Cannot accept connections: {}", of_accepting(&error));
                     }
                     false
                 }

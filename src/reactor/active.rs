@@ -14,6 +14,7 @@ use super::data::Link;
 use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
+use crate::cause::cause;
 use crate::net::Stream;
 use crate::session::Repeated;
 
@@ -26,7 +27,8 @@ impl Connection {
                 data.ready = Latch::default();
             }
             Err(error) => {
-                let text = format_args!("{}: Cannot connect to {address}: {error}", self.peer);
+                let why = cause(&error);
+                let text = format_args!("{}: Cannot connect to {address}: {why}", self.peer);
                 self.session
                     .log_once(Repeated::NoDataConnection, Level::Info, text);
                 self.fail_to_connect(services);
@@ -60,9 +62,9 @@ impl Connection {
             io::ErrorKind::PermissionDenied => "; the server needs CAP_NET_BIND_SERVICE for it",
             _ => "",
         };
-        let peer = self.peer;
+        let (peer, why) = (self.peer, cause(error));
         let text = format_args!(
-            "{peer}: Cannot connect from port {port}: {error}{remedy}; another port is used \
+            "{peer}: Cannot connect from port {port}: {why}{remedy}; another port is used \
              (active.from-default-port)"
         );
         self.session

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::auth::{Counted, Site, Throttle, Unwelcome};
-use crate::limits::{ACCEPT_PAUSE, REFUSALS_LOGGED, Throttling};
+use crate::limits::{ACCEPT_PAUSE, Bound, REFUSALS_LOGGED, Room, Throttling};
 use crate::net::{AddressRules, Listener};
 use crate::observe::target;
 
@@ -15,7 +15,7 @@ use crate::observe::target;
 #[derive(Debug)]
 pub(super) struct Admission {
     rules: AddressRules,
-    limit: usize,
+    room: Room,
     limit_per_address: usize,
     admitted: usize,
     by_address: HashMap<Site, usize>,
@@ -32,7 +32,8 @@ pub(super) enum Refusal {
     Banned,
     /// Its address connects too fast.
     TooFast,
-    Full,
+    /// By this limit.
+    Full(Bound),
     FullForAddress,
     /// The storage hangs.
     Overloaded,
@@ -55,7 +56,7 @@ impl Refusal {
             Self::Denied | Self::TooFast => log::Level::Info,
             // The ban was logged when it began.
             Self::Banned => log::Level::Debug,
-            Self::Full
+            Self::Full(_)
             | Self::FullForAddress
             | Self::Overloaded
             | Self::Unannounced
@@ -67,23 +68,29 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Denied => "not from this address",
-            Self::Banned => "its address is banned",
-            Self::TooFast => "its address connects too fast",
-            Self::Full => "there are as many connections as there may be",
-            Self::FullForAddress => "there are as many of its address as there may be",
-            Self::Overloaded => "too much waits for the storage",
-            Self::Unannounced => "it is a proxy, and no PROXY header came",
-            Self::NotProxy => "it came through what is not a proxy any more",
+            Self::Denied => "not from this address (addresses.allow, addresses.deny)",
+            Self::Banned => "its address is banned (throttling.failures)",
+            Self::TooFast => "its address connects too fast (throttling.connection-interval)",
+            Self::Full(bound) => {
+                return write!(f, "there are as many connections as {bound} allows");
+            }
+            Self::FullForAddress => {
+                "there are as many of its address as limits.connections-per-address allows"
+            }
+            Self::Overloaded => {
+                "too much waits for the storage: is its disk slow, or does it hang?"
+            }
+            Self::Unannounced => "it is a proxy (addresses.proxies), and no PROXY header came",
+            Self::NotProxy => "it came through what is not a proxy any more (addresses.proxies)",
         })
     }
 }
 
 impl Admission {
-    pub(super) fn new(rules: AddressRules, limit: usize, limit_per_address: usize) -> Self {
+    pub(super) fn new(rules: AddressRules, room: Room, limit_per_address: usize) -> Self {
         Self {
             rules,
-            limit,
+            room,
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
@@ -92,9 +99,9 @@ impl Admission {
     }
 
     /// Other rules, for those who come from now on.
-    pub(super) fn change(&mut self, rules: AddressRules, limit: usize, limit_per_address: usize) {
+    pub(super) fn change(&mut self, rules: AddressRules, room: Room, limit_per_address: usize) {
         self.rules = rules;
-        self.limit = limit;
+        self.room = room;
         self.limit_per_address = limit_per_address;
     }
 
@@ -149,8 +156,8 @@ impl Admission {
 
     /// Counts a connection in, if there is room; whose it is, is for [`assign`](Self::assign).
     pub(super) const fn enter(&mut self) -> Result<(), Refusal> {
-        if self.admitted >= self.limit {
-            return Err(Refusal::Full);
+        if self.admitted >= self.room.connections {
+            return Err(Refusal::Full(self.room.bound));
         }
         self.admitted += 1;
         Ok(())
@@ -283,12 +290,12 @@ mod tests {
 
     #[test]
     fn both_limits_are_exact_and_a_leaver_makes_room() {
-        let mut admission = Admission::new(AddressRules::default(), 3, 2);
+        let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
         assert_eq!(admission.admit(THERE), Ok(()));
-        assert_eq!(admission.admit(THERE), Err(Refusal::Full));
+        assert_eq!(admission.admit(THERE), Err(Refusal::Full(Bound::Number)));
         admission.leave(Some(HERE));
         assert_eq!(admission.admit(HERE), Ok(()));
     }
@@ -322,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_address_without_connections_is_forgotten() {
-        let mut admission = Admission::new(AddressRules::default(), 3, 2);
+        let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         admission.leave(Some(HERE));
         assert!(admission.by_address.is_empty());
@@ -330,7 +337,7 @@ mod tests {
 
     #[test]
     fn one_64_is_one_client() {
-        let mut admission = Admission::new(AddressRules::default(), 9, 1);
+        let mut admission = Admission::new(AddressRules::default(), 9.into(), 1);
         for (address, admitted) in [
             ("2001:db8::1", Ok(())),
             ("2001:db8::2", Err(Refusal::FullForAddress)),
@@ -346,7 +353,7 @@ mod tests {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
             deny: Vec::new(),
         };
-        let admission = Admission::new(rules, 9, 9);
+        let admission = Admission::new(rules, 9.into(), 9);
         let (mut throttle, now) = (Throttle::new(), Instant::now());
         let limits = Throttling {
             failures: 1,

@@ -4,6 +4,7 @@
 //! It is between two iterations, so no visit sees half of it.
 
 use super::{Homes, Reactor, key};
+use crate::limits::Room;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, PassiveAddresses};
 use crate::session::Settings;
@@ -17,7 +18,7 @@ pub struct Change {
     /// Who may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
-    pub connections: usize,
+    pub connections: Room,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
     /// What clients are told that PASV has opened.
@@ -36,9 +37,9 @@ impl Reactor {
         }
         self.services.passive_addresses = change.passive_addresses;
         self.services.proxies = change.proxies;
-        let limit = change.connections.min(key::INDICES - 1);
+        let room = change.connections.at_most(key::INDICES - 1);
         self.admission
-            .change(change.addresses, limit, change.connections_per_address);
+            .change(change.addresses, room, change.connections_per_address);
         self.begin_review();
     }
 

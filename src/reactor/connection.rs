@@ -257,8 +257,11 @@ impl Connection {
                 Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
                 Deadline::Handshake => {
                     let time = services.settings.timings.handshake.as_secs_f64();
-                    let (peer, missing) = (self.peer, self.missing());
-                    log::warn!(target: target::SECURITY, "{peer}: {missing} within {time} seconds");
+                    let (peer, (missing, hint)) = (self.peer, self.missing());
+                    log::warn!(
+                        target: target::SECURITY,
+                        "{peer}: {missing} within {time} seconds (timings.handshake){hint}"
+                    );
                     return Err(CloseReason::NotSecured);
                 }
                 Deadline::Pace => self.resume(services),
@@ -275,10 +278,13 @@ impl Connection {
     }
 
     /// What has not come about in time, of a change of the connection.
-    const fn missing(&self) -> &'static str {
+    /// And what may be the cause: a client that waits for a greeting in the clear.
+    const fn missing(&self) -> (&'static str, &'static str) {
+        const HINT: &str = "; the client has to be set to implicit FTPS here";
         match self.phase {
-            Phase::Handshaking(Switch::Clear) => "No end of TLS",
-            _ => "No TLS handshake",
+            Phase::Handshaking(Switch::Clear) => ("No end of TLS", ""),
+            _ if self.session.is_switching() => ("No TLS handshake", ""),
+            _ => ("No TLS handshake", HINT),
         }
     }
 

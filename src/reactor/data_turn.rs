@@ -12,6 +12,7 @@ use super::key::Source as Socket;
 use super::latch::Latch;
 use super::services::Services;
 use super::upload_end::{Decision, UploadEnd};
+use crate::cause::cause;
 use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::Channel;
 use crate::session::{Deadline, Ending, Left, Repeated, Report};
@@ -85,7 +86,8 @@ impl Connection {
                     return;
                 }
                 Arrival::Failed(error) => {
-                    let text = format_args!("{peer}: Cannot accept a data connection: {error}");
+                    let text =
+                        format_args!("{peer}: Cannot accept a data connection: {}", cause(&error));
                     self.session
                         .log_once(Repeated::NoDataConnection, Level::Warn, text);
                     data.unlink(services);
@@ -113,7 +115,7 @@ impl Connection {
                 data.link = Link::Connecting(stream);
             }
             Err(error) => {
-                let text = format_args!("{peer}: Cannot open a data connection: {error}");
+                let text = format_args!("{peer}: Cannot open a data connection: {}", cause(&error));
                 self.session
                     .log_once(Repeated::NoDataConnection, Level::Info, text);
                 drop(stream);

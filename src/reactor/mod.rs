@@ -80,11 +80,11 @@ pub struct Reactor {
 impl Reactor {
     /// A reactor without listeners.
     pub fn new(parts: Parts) -> Self {
-        let limit = parts.connections.min(key::INDICES - 1);
+        let room = parts.connections.at_most(key::INDICES - 1);
         let rules = parts.addresses.clone();
         Self {
-            admission: Admission::new(rules, limit, parts.connections_per_address),
-            services: Services::new(parts, Places::new(limits::places(limit))),
+            admission: Admission::new(rules, room, parts.connections_per_address),
+            services: Services::new(parts, Places::new(limits::places(room.connections))),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),

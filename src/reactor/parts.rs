@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::limits::Room;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, Network, PassiveAddresses, PassivePorts};
 use crate::observe::Records;
@@ -39,7 +40,7 @@ pub struct Parts {
     /// Who may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
-    pub connections: usize,
+    pub connections: Room,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
 }

@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::services::Services;
+use crate::cause::of_listening;
 use crate::net::Stream as _;
 use crate::protocol::one_host::is_of_one_host;
 use crate::session::{Deadline, NoListener, Repeated, Report};
@@ -34,10 +35,8 @@ impl Connection {
         }
         let address = here.and_then(|here| self.try_to_listen(here, told, services));
         if let Err(error) = &address {
-            let text = format_args!(
-                "{}: Cannot listen for a data connection: {error}",
-                self.peer
-            );
+            let why = of_listening(error, &"a port of passive.ports");
+            let text = format_args!("{}: Cannot listen for a data connection: {why}", self.peer);
             self.session
                 .log_once(Repeated::NoPassivePort, Level::Warn, text);
         }

@@ -13,6 +13,7 @@ use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::{Link, Motion};
 use super::services::Services;
 use crate::auth::Revocation;
+use crate::cause::cause;
 use crate::net::tls::Acceptor;
 use crate::net::{Channel, ClientStanding, Stream as _};
 use crate::observe::target;
@@ -48,11 +49,16 @@ impl Connection {
     /// From here on it is TLS.
     pub(super) fn secure(&mut self, services: &mut Services) -> Visit {
         services.look_at_certificate();
-        let security = services.acceptor.as_ref().map(Acceptor::control);
-        let Some(Ok((security, tag))) = security else {
-            log::error!("{}: Cannot begin a TLS handshake: {security:?}", self.peer);
-            return Err(CloseReason::NotSecured);
-        };
+        let none = || Err(io::Error::other("there is no certificate"));
+        let security = services
+            .acceptor
+            .as_ref()
+            .map_or_else(none, Acceptor::control);
+        let (security, tag) = security.map_err(|error| {
+            let (peer, why) = (self.peer, cause(&error));
+            log::error!("{peer}: Cannot begin a TLS handshake: {why}");
+            CloseReason::NotSecured
+        })?;
         self.stream.secure(security);
         self.tag = Some(tag);
         self.await_handshake(Switch::Secure, services);
@@ -184,7 +190,11 @@ impl Connection {
     }
 
     pub(super) fn log_insecure(&mut self, error: &io::Error) {
-        let text = format_args!("{}: Cannot secure a data connection: {error}", self.peer);
+        let text = format_args!(
+            "{}: Cannot secure a data connection: {}",
+            self.peer,
+            cause(error)
+        );
         self.session
             .log_once(Repeated::DataSecurity, Level::Error, text);
     }

@@ -34,6 +34,7 @@ use super::connection::{Connection, Phase};
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
 use super::services::Services;
+use crate::cause::cause;
 use crate::limits::END_PAUSE;
 use crate::net::{EndWatch, Ends, Stream, Token};
 use crate::session::Report;
@@ -150,6 +151,7 @@ impl Connection {
         data.end = match services.network.watch_ends(pair) {
             Ok(watch) => UploadEnd::Watched(watch, Pause::None),
             Err(error) => {
+                let error = cause(&error);
                 log::debug!("{}: Cannot watch the ends of an upload: {error}", self.peer);
                 UploadEnd::Unwatched
             }

@@ -67,7 +67,7 @@ impl Connection {
             Penalty::Ban => {
                 log::warn!(
                     target: target::SECURITY,
-                    "Banned {address} for {} seconds: {} logins have failed",
+                    "Banned {address} for {} seconds: {} logins have failed (throttling.failures)",
                     limits.ban.as_secs(),
                     limits.failures
                 );

@@ -12,6 +12,7 @@ use landlock::{
 };
 
 use super::Plan;
+use crate::cause::cause;
 
 /// The newest rights and scopes that are asked for; an older kernel has some of them.
 const NEWEST: ABI = ABI::V6;
@@ -36,6 +37,7 @@ impl Fence {
                     Ok(opened) => rules = rules.add_rule(PathBeneath::new(opened, rights))?,
                     Err(error) => {
                         let path = path.display();
+                        let error = cause(&error);
                         unreachable.push(format!("{path} will not be reached: {error}"));
                     }
                 }
@@ -57,7 +59,7 @@ impl Fence {
 
     /// From here on nothing else can be opened.
     pub(super) fn close(self) -> Result<String, String> {
-        let failed = |error| format!("Landlock: {error}");
+        let failed = |error| format!("Landlock: {}", cause(&error));
         let status = self.rules.and_then(RulesetCreated::restrict_self);
         let status = status.map_err(failed)?;
         let abi = match status.landlock {

@@ -16,6 +16,11 @@ use super::Error;
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
+// Permission bits of one digit.
+const EXECUTE: u32 = 0o1;
+const WRITE: u32 = 0o2;
+const READ: u32 = 0o4;
+
 /// A user, and perhaps a group, as they are typed: `ftp`, `ftp:ftp`, `1000:1000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunAs {
@@ -65,19 +70,24 @@ impl RunAs {
     /// and change what is in it; `None` where nobody can say. What an access control list (acl(5))
     /// says besides is not looked at.
     pub fn may_reach(&self, directory: &Path, to_write: bool) -> Option<bool> {
-        const EXECUTE: u32 = 0o1;
-        const READ: u32 = 0o4;
-        const WRITE: u32 = 0o2;
+        self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
+    }
+
+    /// The same of a file that is to be read, or written.
+    pub fn may_use(&self, file: &Path, to_write: bool) -> Option<bool> {
+        self.may(file, if to_write { WRITE } else { READ })
+    }
+
+    fn may(&self, path: &Path, wanted: u32) -> Option<bool> {
         let identity = self.resolve().ok()?;
-        let directory = fs::canonicalize(directory).ok()?;
-        let wanted = READ | EXECUTE | if to_write { WRITE } else { 0 };
+        let path = fs::canonicalize(path).ok()?;
         let may = |path: &Path, wanted| Some(identity.may(&fs::metadata(path).ok()?, wanted));
-        for above in directory.ancestors().skip(1) {
+        for above in path.ancestors().skip(1) {
             if !may(above, EXECUTE)? {
                 return Some(false);
             }
         }
-        may(&directory, wanted)
+        may(&path, wanted)
     }
 
     /// The numbers behind the names, by the files of this system.

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 pub use identity::RunAs;
 pub use names::resolver_paths;
 
+use crate::cause::{cause, of_identity};
 use files::Fence;
 use privileges::{Change, Kept};
 
@@ -104,8 +105,8 @@ impl fmt::Display for Error {
         f.write_str("cannot run as that user: ")?;
         match self {
             Self::Unknown(what) => f.write_str(what),
-            Self::File(path, error) => write!(f, "{path}: {error}"),
-            Self::Refused(what, error) => write!(f, "{what}: {error}"),
+            Self::File(path, error) => write!(f, "{path}: {}", cause(error)),
+            Self::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
             Self::Threads(others) => write!(f, "{others} other threads would keep them"),
             Self::NotHeld(what) => f.write_str(what),
         }

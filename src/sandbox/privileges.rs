@@ -14,6 +14,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::identity::Identity;
 use super::{Error, Plan};
+use crate::cause::cause;
 
 /// The capabilities that stay.
 #[derive(Clone, Copy)]
@@ -93,7 +94,7 @@ fn hand_over(made: &[PathBuf], user: u32, group: u32) {
             continue;
         }
         if let Err(error) = std::os::unix::fs::lchown(path, Some(user), Some(group)) {
-            log::warn!("{} stays root's: {error}", path.display());
+            log::warn!("{} stays root's: {}", path.display(), cause(&error));
         }
     }
 }
@@ -151,7 +152,10 @@ pub(super) fn drop_capabilities(kept: Kept) -> Result<String, String> {
     match set(kept) {
         Ok(left) if left.is_empty() => Ok("no capabilities".to_owned()),
         Ok(_) => Ok("capabilities for files and ports only".to_owned()),
-        Err(errno) => Err(format!("the capabilities cannot be dropped: {errno}")),
+        Err(errno) => {
+            let why = cause(&errno);
+            Err(format!("the capabilities cannot be dropped: {why}"))
+        }
     }
 }
 
@@ -173,7 +177,8 @@ pub(super) fn renounce_new_ones() -> Result<String, String> {
     match rustix::thread::set_no_new_privs(true) {
         Ok(()) => Ok("no new privileges".to_owned()),
         Err(errno) => Err(format!(
-            "the kernel cannot rule out new privileges: {errno}"
+            "the kernel cannot rule out new privileges: {}",
+            cause(&errno)
         )),
     }
 }
@@ -189,6 +194,9 @@ pub(super) fn keep_memory_private() -> Result<String, String> {
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     match limited.and(hidden) {
         Ok(()) => Ok("no core dumps".to_owned()),
-        Err(errno) => Err(format!("core dumps cannot be ruled out: {errno}")),
+        Err(errno) => {
+            let why = cause(&errno);
+            Err(format!("core dumps cannot be ruled out: {why}"))
+        }
     }
 }

@@ -19,6 +19,7 @@ use seccompiler::{
 };
 
 use super::Plan;
+use crate::cause::cause;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -225,9 +226,11 @@ const SET_NONBLOCKING: u64 = 0x5421;
 pub(super) fn filter(plan: &Plan) -> Result<String, String> {
     // The second does not allow a third.
     for program in [forbid(), allow(plan)] {
-        let program = program.map_err(|error| format!("system calls: {error}"))?;
-        seccompiler::apply_filter_all_threads(&program)
-            .map_err(|error| format!("the kernel does not filter system calls: {error}"))?;
+        let program = program.map_err(|error| format!("system calls: {}", cause(&error)))?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|error| {
+            let why = cause(&error);
+            format!("the kernel does not filter system calls: {why}")
+        })?;
     }
     Ok("system calls filtered".to_owned())
 }

@@ -16,6 +16,7 @@ impl Server {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
             counters: self.counters.clone(),
+            addresses: self.addresses.clone(),
             now: self.reactor.unix_time(),
         };
         if asked {

@@ -4,7 +4,6 @@
 //! It opens files and directories, so it is never called on the loop.
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,11 +11,14 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::listening::lacks_ipv6;
-use super::{mode, tls, workers};
+use super::listening::{in_the_clear, lacks_ipv6};
+use super::{Error, mode, tls, warnings, workers};
 use crate::capacity;
+use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
+use crate::limits::Room;
 use crate::net::tls::kept_files;
+use crate::observe;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
 
@@ -45,10 +47,14 @@ impl fmt::Display for Finding {
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
-    for (seen, root) in config.roots() {
-        let may_write = config.accounts.may_write(seen);
-        findings.extend(look_at_root(root, may_write, config.run_as.as_ref()));
+    for (_, root) in config.roots() {
+        if let Err(error) = Disk::open_root(root) {
+            let error = Error::Root(root.to_owned(), error);
+            findings.push(Finding::Failure(error.to_string()));
+        }
     }
+    let warnings = warnings::warnings(config, &in_the_clear(config, &[]));
+    findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(look_at_tls(tls, now));
     }
@@ -71,38 +77,13 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(look_at_services(config));
     let equipment = capacity::equipment(config, workers(config));
     let wanted = config.connections;
-    let most = capacity::connections(config, mode(config), equipment);
-    if most < wanted {
-        let text = format!("there is room for {most} connections and not for {wanted}");
+    let Room { connections, bound } = capacity::connections(config, mode(config), equipment);
+    if connections < wanted {
+        let text =
+            format!("there is room for {connections} connections and not for {wanted}, by {bound}");
         findings.push(Finding::Note(text));
     }
     findings
-}
-
-fn look_at_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<Finding> {
-    let shown = root.display();
-    if let Err(error) = Disk::open_root(root) {
-        return Some(Finding::Failure(format!("cannot serve {shown}: {error}")));
-    }
-    let mut wanted = Access::READ_OK | Access::EXEC_OK;
-    if may_write {
-        wanted |= Access::WRITE_OK;
-    }
-    // What is below may be another matter.
-    let what = if may_write {
-        "list or write to"
-    } else {
-        "list"
-    };
-    let note = match run_as {
-        Some(user) if user.may_reach(root, may_write) != Some(false) => return None,
-        Some(user) => format!("{user} cannot {what} {shown} itself, by its permissions"),
-        None => {
-            let error = rustix::fs::access(root, wanted).err()?;
-            format!("this user cannot {what} {shown} itself: {error}")
-        }
-    };
-    Some(Finding::Note(note))
 }
 
 fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
@@ -126,7 +107,13 @@ fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
         };
     }
     match tls::load(&config, None, now) {
-        Ok(acceptor) => findings.extend(acceptor.warning(now).map(Finding::Note)),
+        Ok(acceptor) => {
+            let misuse = acceptor
+                .misuse()
+                .map(|what| format!("The certificate {what}"));
+            let notes = acceptor.warning(now).into_iter().chain(misuse);
+            findings.extend(notes.map(Finding::Note));
+        }
         Err(error) => findings.push(Finding::Failure(error.to_string())),
     }
     findings
@@ -142,35 +129,36 @@ fn look_at_state(directory: &Path) -> Option<Finding> {
         return Some(Finding::Failure(text));
     }
     let error = rustix::fs::access(&here, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let error = cause::of_path(&error.into(), &here, Access::WRITE_OK);
     let text = format!("cannot keep a certificate in {shown}: {error}");
     Some(Finding::Failure(text))
 }
 
 /// Whether it can be written to; one that is missing is made, in a directory that is there.
 fn look_at_log(file: &Path) -> Option<Finding> {
-    let failure = |error: &dyn fmt::Display| {
-        let text = format!("cannot open the log {}: {error}", file.display());
-        Some(Finding::Failure(text))
+    let failure = |error: Errno| {
+        let error = observe::Error::Log(file.to_owned(), error.into());
+        Some(Finding::Failure(error.to_string()))
     };
     if file.is_dir() {
-        return failure(&"it is a directory");
+        return failure(Errno::ISDIR);
     }
     if file.exists() {
         // It tells of sockets, and of pipes that no program reads, and changes nothing.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        return failure(&rustix::fs::open(file, flags, Mode::empty()).err()?);
+        return failure(rustix::fs::open(file, flags, Mode::empty()).err()?);
     }
     let parent = file.parent().filter(|parent| *parent != Path::new(""));
     let parent = parent.unwrap_or_else(|| Path::new("."));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    failure(&rustix::fs::access(parent, wanted).err()?)
+    failure(rustix::fs::access(parent, wanted).err()?)
 }
 
 /// Whether there is a socket, where the server does not make it.
 fn look_at_socket(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let error = std::fs::metadata(path).err()?;
-    let text = format!("events.socket: {shown} is not there yet: {error}");
+    let text = format!("events.socket: {shown} is not there yet: {}", cause(&error));
     Some(Finding::Note(text))
 }
 
@@ -198,15 +186,10 @@ struct Listened {
 impl Listened {
     fn by(config: &Config) -> Self {
         let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-        let is_default = config.listen.is_empty();
-        let plain = match (is_default, secure.is_empty()) {
-            (false, _) => config.listen.as_slice(),
-            (true, true) => &Config::DEFAULT_ADDRESSES,
-            (true, false) => &[],
-        };
+        let plain = in_the_clear(config, &[]);
         Self {
             addresses: plain.iter().chain(secure).copied().collect(),
-            is_default,
+            is_default: config.listen.is_empty(),
         }
     }
 }
@@ -232,9 +215,8 @@ fn look_at_addresses(listened: &Listened) -> Vec<Finding> {
             }
             Err(error) if *is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
             Err(error) => {
-                let error = io::Error::from(error);
-                let text = format!("cannot listen at {address}: {error}");
-                findings.push(Finding::Failure(text));
+                let error = Error::Listen(address, error.into());
+                findings.push(Finding::Failure(error.to_string()));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Error;
+use crate::cause::cause;
 use crate::config::Config;
 use crate::net::Inherited;
 use crate::reactor::{Protocol, Reactor};
@@ -71,6 +72,23 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// The addresses at which TLS does not begin at once, of a server with this configuration and these
+/// sockets.
+pub(super) fn in_the_clear(config: &Config, inherited: &[Inherited]) -> Vec<SocketAddr> {
+    let has_secure = config
+        .tls
+        .as_ref()
+        .is_some_and(|tls| !tls.listen.is_empty());
+    let told: &[SocketAddr] = match config.listen.as_slice() {
+        [] if has_secure || !inherited.is_empty() => &[],
+        [] => &Config::DEFAULT_ADDRESSES,
+        listen => listen,
+    };
+    let inherited = inherited.iter().filter(|one| one.name != FTPS_NAME);
+    let inherited = inherited.filter_map(|one| one.socket.local_addr().ok());
+    inherited.chain(told.iter().copied()).collect()
+}
+
 pub(super) fn shown(addresses: &[SocketAddr]) -> String {
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     shown.join(", ")
@@ -90,7 +108,7 @@ fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr
         match reactor.listen(address, Protocol::Ftp) {
             Ok(address) => addresses.push(address),
             Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {error}");
+                log::warn!("This host has no IPv6: {}", cause(&error));
             }
             Err(error) => return Err(Error::Listen(address, error)),
         }

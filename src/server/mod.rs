@@ -15,6 +15,7 @@ mod resolver;
 mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+mod warnings;
 
 use std::fmt;
 use std::io;
@@ -24,7 +25,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rustix::fs::Access;
+
 use crate::capacity;
+use crate::cause::{self, cause};
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
@@ -68,18 +72,26 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
-            Self::Root(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
+            Self::Listen(address, error) => {
+                let port = format_args!("port {}", address.port());
+                let why = cause::of_listening(error, &port);
+                write!(f, "cannot listen at {address}: {why}")
+            }
+            Self::Root(path, error) => {
+                let why = cause::of_path(error, path, Access::READ_OK | Access::EXEC_OK);
+                write!(f, "cannot serve {}: {why}", path.display())
+            }
             Self::Inherited(error) => {
                 write!(
                     f,
-                    "cannot serve what the service manager listens at: {error}"
+                    "cannot serve what the service manager listens at: {}",
+                    cause(error)
                 )
             }
             Self::Tls(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
-            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {error}"),
-            Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
+            Self::System(what, error) => write!(f, "{what}: {}", cause(error)),
         }
     }
 }
@@ -182,6 +194,8 @@ impl Server {
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        // While every file can be looked at, and those that are made at the start are not there.
+        warnings::log(&config, &listening::in_the_clear(&config, &inherited));
         if config.monitors {
             config.accounts.start_monitor().map_err(Error::Pam)?;
         }
@@ -208,7 +222,7 @@ impl Server {
         let opened = homes::open(&config, &Counters::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
-        let connections = capacity::connections(&config, mode, equipment);
+        let room = capacity::connections(&config, mode, equipment);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
         let (runner, crew) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
@@ -235,12 +249,12 @@ impl Server {
             settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
-            connections,
+            connections: room,
             connections_per_address: config.connections_per_address,
         });
         let wanted = Wanted::of(&config, surroundings.inherited);
         let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
-        capacity::log(connections, equipment);
+        capacity::log(room.connections, equipment);
         Ok(Self {
             reactor,
             addresses,
@@ -335,7 +349,8 @@ impl Server {
     fn start_recounts(&self) -> Option<Recounts> {
         let started = Recounts::start(self.counters.values().cloned(), self.config.recount);
         started.unwrap_or_else(|error| {
-            log::warn!("Cannot start a thread to count what quotas are for: {error}");
+            let why = cause(&error);
+            log::warn!("Cannot start a thread to count what quotas are for: {why}");
             None
         })
     }
@@ -359,6 +374,11 @@ impl Server {
             self.resolver.look_up(wanted);
         }
     }
+}
+
+/// Tells the service manager, if there is one, why this process is no server.
+pub fn report_failure(why: &dyn fmt::Display) {
+    ServiceManager::of_environment().failed(why);
 }
 
 const fn mode(config: &Config) -> Mode {

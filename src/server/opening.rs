@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{Error, tls};
 use crate::auth::Accounts;
+use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
 use crate::monitor::Monitor;
 use crate::net::tls::Acceptor;
@@ -45,7 +46,7 @@ fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
     }
     let started = Sweeper::start(sweeps);
     started
-        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {error}"))
+        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {}", cause(error)))
         .ok()
 }
 
@@ -73,8 +74,12 @@ pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Monitor>, Erro
         return Ok(None);
     }
     let run_as = event_arguments(config.run_as.as_ref());
-    let cannot =
-        |error| observe::Error::Events(format!("cannot start what runs programs: {error}"));
+    let cannot = |error| {
+        observe::Error::Events(format!(
+            "cannot start what runs programs: {}",
+            cause(&error)
+        ))
+    };
     let started = event_worker::start(run_as, &events.command, events.time);
     started.map(Some).map_err(cannot).map_err(Error::Records)
 }

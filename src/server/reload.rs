@@ -3,12 +3,14 @@
 //! A thread of its own reads them, because a disk may make it wait; what it finds takes the
 //! place of the old when it is good, and the old stays, with a word in the log, when it is not.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use super::homes::Counters;
-use super::{homes, tls};
+use super::{homes, tls, warnings};
+use crate::cause::cause;
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
 use crate::config::{Config, losses};
@@ -38,6 +40,8 @@ pub(super) struct Present {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) counters: Counters,
+    /// Where it listens in the clear.
+    pub(super) addresses: Vec<SocketAddr>,
     pub(super) now: i64,
 }
 
@@ -96,7 +100,10 @@ impl Reload {
         });
         if let Err(error) = spawned {
             // It is found as whatever is wrong with the files.
-            let _ = unread.send(Err(format!("no thread can be started to read it: {error}")));
+            let _ = unread.send(Err(format!(
+                "no thread can be started to read it: {}",
+                cause(&error)
+            )));
         }
         State::Reading(found)
     }
@@ -147,6 +154,7 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
     } else {
         None
     };
+    warnings::log(&config, &present.addresses);
     Ok(Found {
         config,
         acceptor,

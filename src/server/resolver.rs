@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use crate::cause::cause;
 use crate::limits::RESOLVER_STACK_BYTES;
 use crate::net::Waker;
 use crate::protocol::one_host::is_of_one_host;
@@ -45,7 +46,7 @@ impl Resolver {
         let spawned = thread.spawn(move || {
             for name in asked {
                 let answer = resolve(&name)
-                    .inspect_err(|error| log::warn!("Passive address: {name}: {error}"));
+                    .inspect_err(|error| log::warn!("Passive address: {name}: {}", cause(error)));
                 let answer = answer.ok();
                 // Where nobody waits for it any more the server is gone.
                 let _ = sender.send(Found { name, answer });
@@ -53,7 +54,7 @@ impl Resolver {
             }
         });
         if let Err(error) = spawned {
-            log::warn!("Cannot look up {}: {error}", names.join(", "));
+            log::warn!("Cannot look up {}: {}", names.join(", "), cause(&error));
             for name in names {
                 let answer = None;
                 let _ = self.sender.send(Found { name, answer });

@@ -6,6 +6,7 @@
 //! and left as it is; programs that the server runs get one of their own.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,6 +14,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::cause::cause;
 
 /// Changes that wait for room: more than a start, a reload and a stop have.
 const CHANGES_KEPT: usize = 8;
@@ -67,6 +70,7 @@ impl ServiceManager {
             None => None,
             Some(Ok(line)) => Some(line),
             Some(Err(error)) => {
+                let error = cause(&error);
                 log::warn!("Cannot speak to the service manager at NOTIFY_SOCKET: {error}");
                 None
             }
@@ -94,6 +98,12 @@ impl ServiceManager {
             let status = status.replace(char::is_control, " ");
             self.say(format!("READY=1\nSTATUS={status}\n"));
         }
+    }
+
+    /// There is no server, or none any more; `systemctl status` shows why.
+    pub(super) fn failed(&mut self, why: &dyn Display) {
+        let why = why.to_string().replace(char::is_control, " ");
+        self.say(format!("STATUS=Failed: {why}\n"));
     }
 
     /// It reads its files again, until it is [`ready`](Self::ready).
@@ -160,7 +170,7 @@ impl ServiceManager {
         while let Some(message) = self.unsaid.front() {
             match line.say(message.as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => log::debug!("The service manager does not hear: {error}"),
+                Err(error) => log::debug!("The service manager does not hear: {}", cause(&error)),
                 Ok(()) => {}
             }
             self.unsaid.pop_front();

@@ -51,12 +51,7 @@ fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
     let unusable = |error: CredentialsError| Unusable(error.to_string());
     match &config.certificate {
         Certificate::Files { certificate, key } => {
-            let credentials = Credentials::load(certificate, key).map_err(unusable)?;
-            if credentials.key_is_exposed() {
-                let key = key.display();
-                log::warn!("Everybody on this host can read the private key {key}");
-            }
-            Ok(credentials)
+            Credentials::load(certificate, key).map_err(unusable)
         }
         Certificate::SelfSigned { state, names } => {
             let own = own_names(&config.listen);

@@ -30,7 +30,8 @@ impl Session {
 
     pub(super) fn serve(&mut self, line: &[u8], cx: &mut Context<'_>) {
         if command::is_tls_hello(line) {
-            return self.turn_away("a TLS hello on the clear port", cx);
+            let why = "a TLS hello on the clear port; the client has to be set to explicit FTPS (AUTH TLS)";
+            return self.turn_away(why, cx);
         }
         match Request::parse(line) {
             Ok(request) => {

@@ -276,7 +276,10 @@ impl Session {
     /// A deadline has passed.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
-            Deadline::Login => self.dismiss(&farewells::no_login(cx.settings.timings.login), cx),
+            Deadline::Login => {
+                log::info!("{}: No login in time (timings.login)", self.peer);
+                self.dismiss(&farewells::no_login(cx.settings.timings.login), cx);
+            }
             Deadline::Idle => self.dismiss(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
             Deadline::Expiry => self.watch_expiry(cx),
@@ -341,9 +344,17 @@ impl Session {
     fn idled(&self, cx: &Context<'_>) -> Reply {
         match self.progress {
             Progress::Idle | Progress::Penalised(_) | Progress::Slowed => {
+                let limit = match self.idle {
+                    Some(_) => "SITE IDLE",
+                    None => "timings.idle",
+                };
+                log::info!("{}: No command in time ({limit})", self.peer);
                 farewells::no_command(self.idle_time(cx))
             }
-            _ => Reply::service_not_available(),
+            _ => {
+                log::error!("{}: No answer from the server's own workers", self.peer);
+                Reply::service_not_available()
+            }
         }
     }
 

@@ -225,6 +225,11 @@ impl Session {
         }
     }
 
+    /// Whether AUTH or CCC was said, and what it has begun is not over.
+    pub const fn is_switching(&self) -> bool {
+        matches!(self.progress, Progress::Switching(_))
+    }
+
     /// TLS has begun. Whoever logged in before did so in the clear, and has to do it again (RFC
     /// 4217 §4). Where there was no AUTH, this is implicit TLS, whose data is private.
     pub(super) fn secured(&mut self, name: Option<Vec<u8>>, cx: &mut Context<'_>) {

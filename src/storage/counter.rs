@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Error, Storage, Usage};
+use crate::cause::cause;
 use crate::limits::{COUNT_PAUSE, COUNT_REST, COUNT_REST_STEPS, THREAD_STACK_BYTES};
 
 /// What counts a tree.
@@ -115,7 +116,8 @@ impl Counter {
             .name("quota".to_owned())
             .stack_size(THREAD_STACK_BYTES);
         if let Err(error) = thread.spawn(move || counter.run(&|| true)) {
-            log::warn!("Cannot start a thread to count what a quota is for: {error}");
+            let why = cause(&error);
+            log::warn!("Cannot start a thread to count what a quota is for: {why}");
             *state = State::Idle;
         }
     }

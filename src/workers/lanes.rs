@@ -6,6 +6,7 @@
 //! that needs them, for most servers have none; by then the process has given up its rights.
 
 use super::{Completion, Crew, Job, Pool, Runner, Work};
+use crate::cause::cause;
 use crate::limits::{LOGIN_WORKERS, PAM_WORKERS};
 use crate::net::Waker;
 
@@ -46,7 +47,7 @@ impl Lane {
             let (pool, crew) = Pool::new(*threads, name, Waker::clone(waker));
             match crew.start() {
                 Ok(()) => *self = Self::Started(pool),
-                Err(error) => log::warn!("Cannot start a thread for logins: {error}"),
+                Err(error) => log::warn!("Cannot start a thread for logins: {}", cause(&error)),
             }
         }
         match self {

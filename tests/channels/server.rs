@@ -92,7 +92,7 @@ impl Server {
             settings,
             acceptor: Some(ACCEPTOR.clone()),
             addresses: AddressRules::default(),
-            connections: 4,
+            connections: 4.into(),
             connections_per_address: 4,
         });
         reactor.listen(here(), protocol).unwrap();

@@ -187,6 +187,7 @@ fn so_many_are_there_at_once() {
     let mut second = server.connect();
     second.command("USER ann", 331);
     assert!(second.command("PASS a secret", 421).text().contains("many"));
+    server.wait_for_log(": too many sessions of this account (account.sessions)");
     first.command("QUIT", 221);
     first.expect_end();
     drop(first);

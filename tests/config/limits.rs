@@ -42,6 +42,7 @@ fn one_too_many_hears_421() {
     let server = world.start("[limits]\nconnections = 1");
     let _inside = server.connect();
     from(THERE, server.address()).expect(421);
+    server.wait_for_log("): there are as many connections as limits.connections allows");
 }
 
 /// `limits.connections-per-address`
@@ -52,7 +53,9 @@ fn one_too_many_of_an_address_hears_421() {
     let _inside = server.connect();
     from(HERE, server.address()).expect(421);
     from(THERE, server.address()).expect(220);
-    server.wait_for_log("): there are as many of its address as there may be");
+    server.wait_for_log(
+        "): there are as many of its address as limits.connections-per-address allows",
+    );
 }
 
 /// `limits.memory`
@@ -70,6 +73,11 @@ fn there_are_as_many_as_the_memory_is_for() {
         most("[limits]\nmemory = \"17MiB\""),
     );
     assert!(1 < few && few < more && more < 1000, "{few} {more}");
+    let server = world.start("[limits]\nmemory = \"1MiB\"");
+    server.wait_for_log("limits.memory is 1048576");
+    let _inside = server.connect();
+    from(THERE, server.address()).expect(421);
+    server.wait_for_log("): there are as many connections as limits.memory allows");
 }
 
 /// `addresses.allow`

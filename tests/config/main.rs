@@ -34,7 +34,10 @@ mod timings;
 mod tls;
 #[cfg(feature = "tls")]
 mod unclean_uploads;
+#[cfg(feature = "sandbox")]
+mod unreachable;
 mod usage;
+mod warnings;
 mod world;
 
 use std::collections::BTreeSet;

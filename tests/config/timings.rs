@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 
-use crate::support::{DEADLINE, epsv_port};
+use crate::support::{Control, DEADLINE, epsv_port};
 use crate::world::World;
 
 /// `timings.login`
@@ -17,6 +17,7 @@ fn a_login_has_its_time() {
     let mut control = server.connect();
     control.expect(421);
     control.expect_end();
+    server.wait_for_log(": No login in time (timings.login)");
 }
 
 /// `timings.idle`
@@ -27,6 +28,7 @@ fn an_idle_session_ends() {
     let mut control = server.login();
     control.expect(421);
     control.expect_end();
+    server.wait_for_log(": No command in time (timings.idle)");
 }
 
 /// `timings.penalty`
@@ -144,5 +146,15 @@ fn a_handshake_has_its_time() {
     let is_over = ended.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
     assert!(is_over, "the server waits");
     let peer = control.local();
-    server.wait_for_log(&format!("{peer}: No TLS handshake within 0.1 seconds"));
+    server.wait_for_log(&format!(
+        "{peer}: No TLS handshake within 0.1 seconds (timings.handshake)"
+    ));
+    // One that waits for a greeting where there is none.
+    let implicit = "[timings]\nhandshake = \"100ms\"\n[tls]\nself-signed = true\n\
+                    listen = \"127.0.0.1:0\"";
+    let server = world.start(implicit);
+    let line = server.wait_for_log("Start serving FTPS at ");
+    let control = Control::silent(line.rsplit(' ').next().unwrap().parse().unwrap());
+    let said = server.wait_for_log(&format!("{}: No TLS handshake within", control.local()));
+    assert!(said.contains("set to implicit FTPS"), "{said}");
 }

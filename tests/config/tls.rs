@@ -1,8 +1,9 @@
 //! TLS: what the server shows, what it asks for, and what it refuses.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -20,6 +21,7 @@ pub(crate) fn make_files(world: &World) -> Vec<u8> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     fs::write(world.path("cert.pem"), made.cert.pem()).unwrap();
     fs::write(world.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(world.path("key.pem"), Permissions::from_mode(0o600)).unwrap();
     made.cert.der().to_vec()
 }
 

@@ -122,7 +122,7 @@ fn the_filter_knows_every_reason_and_both_families() {
             true,
         ),
         (
-            "192.0.2.1:9: Login failed for \"a\": too many sessions of this account",
+            "192.0.2.1:9: Login failed for \"a\": too many sessions of this account (account.sessions)",
             false,
         ),
         (

@@ -193,7 +193,7 @@ impl Rest {
             settings,
             homes: None,
             addresses,
-            connections: self.connections,
+            connections: self.connections.into(),
             connections_per_address: self.connections_per_address,
             passive_addresses: PassiveAddresses::default(),
             proxies: self.proxies.clone(),

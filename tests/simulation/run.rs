@@ -154,7 +154,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
             .as_ref()
             .and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
-        connections: rest.connections,
+        connections: rest.connections.into(),
         connections_per_address: rest.connections_per_address,
     });
     open_doors(&mut reactor, &place.doors);

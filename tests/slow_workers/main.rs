@@ -184,7 +184,7 @@ fn beside_files(
         },
         acceptor: None,
         addresses: AddressRules::default(),
-        connections: 1000,
+        connections: 1000.into(),
         connections_per_address: 1000,
     });
     let here = "127.0.0.1:0".parse().unwrap();

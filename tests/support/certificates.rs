@@ -37,7 +37,12 @@ pub struct Identity {
 impl Authority {
     /// A new one.
     pub fn new() -> Self {
-        let mut params = params("Tests' authority");
+        Self::called("Tests' authority")
+    }
+
+    /// One of this name.
+    pub fn called(name: &str) -> Self {
+        let mut params = params(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -86,6 +91,13 @@ impl Authority {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
         self.sign(&format!("expired-{account}"), &params)
+    }
+
+    /// A client's that is an authority itself, as `openssl req -x509` makes them.
+    pub fn authority_below(&self, account: &str) -> Identity {
+        let mut params = client_params(account);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.sign(&format!("authority-{account}"), &params)
     }
 
     fn sign(&self, name: &str, params: &CertificateParams) -> Identity {

@@ -329,8 +329,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- log of the server\n{}---", self.log());
+            return eprintln!("--- log of the server\n{}---", self.log());
         }
+        // Whatever has failed in a test, its log says it in words.
+        assert!(!self.log().contains("(os error "), "{}", self.log());
     }
 }
 

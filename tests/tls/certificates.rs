@@ -50,12 +50,14 @@ fn turns_away(server: &Server, client: &TlsClient, why: &str) {
 
 #[test]
 fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
-    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (authority, stranger) = (Authority::new(), Authority::called("Another"));
+    let namesake = TlsClient::showing(&Authority::new().client("alice"));
     let server = authority.server("server");
     let good = TlsClient::showing(&authority.client("alice"));
     let foreign = TlsClient::showing(&stranger.client("alice"));
     let expired = TlsClient::showing(&authority.expired_client("alice"));
     let wrong_use = TlsClient::showing(&server);
+    let ca = TlsClient::showing(&authority.authority_below("alice"));
     let none = TlsClient::new();
     let old = TlsClient::of(Version::V12);
 
@@ -72,15 +74,21 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
         lets_in(&server, &good);
         for without in [&none, &old] {
             if is_required {
-                turns_away(&server, without, "no certificate");
+                turns_away(&server, without, "tls.client-required wants one");
             } else {
                 lets_in(&server, without);
             }
         }
         // A bad one is worse than none.
-        turns_away(&server, &foreign, "invalid peer certificate");
-        turns_away(&server, &expired, "expired");
-        turns_away(&server, &wrong_use, "usage");
+        for (client, what) in [
+            (&foreign, "is of no authority in tls.client-authority"),
+            (&namesake, "is signed by another than the one of that name"),
+            (&expired, "has expired"),
+            (&wrong_use, "is not for clients"),
+            (&ca, "is an authority's (CA:TRUE)"),
+        ] {
+            turns_away(&server, client, &format!("the client's certificate {what}"));
+        }
         server.connect().command("NOOP", 200);
     }
     // Who is not asked shows nothing.
@@ -89,7 +97,7 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
 
 #[test]
 fn a_session_does_not_outlive_the_authority_of_its_certificate() {
-    let (first, second) = (Authority::new(), Authority::new());
+    let (first, second) = (Authority::new(), Authority::called("Another"));
     let identity = first.server("server");
     let trusted = first.folder().join("trusted.pem");
     fs::copy(first.file(), &trusted).unwrap();
@@ -107,7 +115,11 @@ fn a_session_does_not_outlive_the_authority_of_its_certificate() {
         }
         fs::copy(second.file(), &trusted).unwrap();
         renew(&server);
-        turns_away(&server, &client, "a session is resumed, and its client: ");
+        turns_away(
+            &server,
+            &client,
+            "a session is resumed, and the client's certificate is of no authority",
+        );
         // Who has shown none needs none.
         lets_in(&server, &anybody);
     }

@@ -14,6 +14,7 @@ mod certificates;
 mod early;
 mod faults;
 mod patience;
+mod reasons;
 mod refused;
 mod sessions;
 mod transfers;

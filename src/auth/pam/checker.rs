@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::question::{QUESTION_BYTES, Question, Verdict};
 use crate::auth::Password;
+use crate::cause::cause;
 use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
 use crate::monitor::complain;
 
@@ -32,7 +33,7 @@ pub(crate) fn run() -> ExitCode {
     match answer() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(super::ROLE.worker, &error);
+            complain(super::ROLE.worker, &cause(&error));
             ExitCode::FAILURE
         }
     }
@@ -53,7 +54,7 @@ fn answer() -> io::Result<()> {
     let question = Question::parse(&bytes).ok_or(io::ErrorKind::InvalidData)?;
     let verdict = match ask(question) {
         Ok(()) => Verdict::Yes,
-        Err(error) => Verdict::No(error.to_string()),
+        Err(error) => Verdict::No(cause(&error).to_string()),
     };
     io::stdout().write_all(&verdict.print())
 }

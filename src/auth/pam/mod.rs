@@ -12,6 +12,7 @@ mod question;
 
 use std::io;
 
+use crate::cause::cause;
 use crate::limits::{PAM_CHECKERS, PAM_TIME};
 use crate::monitor::{Monitor, Role};
 pub(crate) use checker::run as check_once;
@@ -44,6 +45,9 @@ pub(super) fn ask(monitor: &Monitor, question: &Question) -> Result<(), String> 
             let reason = reason.escape_debug();
             Err(format!("PAM ({service}) says no to {name}: {reason}"))
         }
-        Err(error) => Err(format!("Cannot ask PAM ({service}) about {name}: {error}")),
+        Err(error) => {
+            let why = cause(&error);
+            Err(format!("Cannot ask PAM ({service}) about {name}: {why}"))
+        }
     }
 }

@@ -135,7 +135,7 @@ pub(super) const PASSWORD_VARIABLE: Term = term(
 );
 
 // TLS.
-pub(super) const TLS: Term = term("tls", "tls", "", |f| f.config.origins.has_table("tls"));
+pub(super) const TLS: Term = term("tls", "tls", "", |f| f.tls.is_wanted(&f.config.origins));
 pub(super) const TLS_IN_BUILD: Term = term("tls", "a build with --features tls", "", |_| {
     cfg!(feature = "tls")
 });

@@ -9,7 +9,10 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::Access;
+
 use super::units::show_duration;
+use crate::cause::of_path;
 
 /// Why there is no configuration.
 #[derive(Debug)]
@@ -32,7 +35,10 @@ pub enum FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Unreadable(path, error) => {
+                let why = of_path(error, path, Access::READ_OK);
+                write!(f, "{}: {why}", path.display())
+            }
             Self::Wrong {
                 path,
                 line,

@@ -104,6 +104,11 @@ impl Acceptor {
         }
     }
 
+    /// What clients may have against the certificate: what it is.
+    pub fn misuse(&self) -> Option<&'static str> {
+        self.credentials.misuse()
+    }
+
     /// For a control connection, and the tag that its data connections will need.
     pub fn control(&self) -> io::Result<(Security, Tag)> {
         let tag = Tag::random(self.config.crypto_provider().secure_random)?;

@@ -26,7 +26,6 @@ pub struct Credentials {
     key: Arc<CertifiedKey>,
     validity: Validity,
     fingerprint: Digest,
-    key_is_exposed: bool,
 }
 
 /// How a certificate's dates stand at a time.
@@ -50,13 +49,11 @@ impl Credentials {
     /// and in one file if need be. It reads files, so it may wait.
     pub fn load(cert: &Path, key: &Path) -> Result<Self, CredentialsError> {
         let chain = pem_files::certificates(cert)?;
-        let stored = pem_files::private_key(key)?;
-        let mut credentials = Self::new(chain, &stored.der).map_err(|problem| {
+        let der = pem_files::private_key(key)?;
+        Self::new(chain, &der).map_err(|problem| {
             let is_of_key = matches!(problem, Problem::BadKey | Problem::KeyMismatch);
             problem.of(if is_of_key { key } else { cert })
-        })?;
-        credentials.key_is_exposed = stored.is_exposed;
-        Ok(credentials)
+        })
     }
 
     /// Puts together what belongs together.
@@ -78,7 +75,6 @@ impl Credentials {
             key: Arc::new(key),
             validity,
             fingerprint,
-            key_is_exposed: false,
         })
     }
 
@@ -126,16 +122,16 @@ impl Credentials {
         }
     }
 
+    /// What clients may have against the certificate.
+    pub(super) fn misuse(&self) -> Option<&'static str> {
+        x509::misuse(self.key.cert.first()?)
+    }
+
     /// The host names, in small letters, and addresses that the certificate is for, sorted.
     pub(super) fn host_names(&self) -> Vec<String> {
         let leaf = self.key.cert.first();
         let names = leaf.map(|leaf| x509::host_names(leaf)).unwrap_or_default();
         names.into_iter().collect()
-    }
-
-    /// Whether every user of the system could get at the key's file, which is worth a warning.
-    pub const fn key_is_exposed(&self) -> bool {
-        self.key_is_exposed
     }
 }
 

@@ -7,6 +7,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+
+use crate::cause::{self, cause};
 use crate::limits::PEM_BYTES;
 
 /// Why there are no credentials.
@@ -58,18 +61,29 @@ impl Problem {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.file {
-            write!(f, "{}: ", file.display())?;
+        let Some(file) = &self.file else {
+            return self.problem.fmt(f);
+        };
+        write!(f, "{}: ", file.display())?;
+        match &self.problem {
+            Problem::Unreadable(error) => {
+                let why = cause::of_path(error, file, Access::READ_OK);
+                write!(f, "cannot be read: {why}")
+            }
+            Problem::Unwritable(error) => {
+                let why = cause::of_path(error, file, Access::WRITE_OK);
+                write!(f, "cannot be written: {why}")
+            }
+            problem => problem.fmt(f),
         }
-        self.problem.fmt(f)
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
-            Self::Unwritable(error) => write!(f, "cannot be written: {error}"),
+            Self::Unreadable(error) => write!(f, "cannot be read: {}", cause(error)),
+            Self::Unwritable(error) => write!(f, "cannot be written: {}", cause(error)),
             Self::TooLarge => write!(f, "larger than {PEM_BYTES} bytes: not a PEM file"),
             Self::NotPem(why) => write!(f, "not a sound PEM file: {why}"),
             Self::NoCertificate => f.write_str(

@@ -10,6 +10,7 @@ mod acceptor;
 mod client_certificates;
 mod credentials;
 mod credentials_error;
+mod failure;
 mod pem_files;
 mod security;
 mod self_signed;

@@ -4,7 +4,6 @@
 //! passed over. What is broken is an error, and not passed over: a chain must not lose a link.
 
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -20,12 +19,9 @@ const ENCRYPTED: [&[u8]; 2] = [
     b"Proc-Type: 4,ENCRYPTED",
 ];
 
-/// What "others" are allowed in the mode of a file.
-const OTHERS: u32 = 0o007;
-
 /// The certificates of a file, in its order; one at the least.
 pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
-    let pem = read(file)?.bytes;
+    let pem = read(file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => Err(Problem::NoCertificate.of(file)),
@@ -34,42 +30,27 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// A private key, and whether every user of the system may have it.
-pub(super) struct StoredKey {
-    pub(super) der: PrivateKeyDer<'static>,
-    pub(super) is_exposed: bool,
-}
-
 /// The first private key of a file: PKCS#8, PKCS#1 or SEC1.
-pub(super) fn private_key(file: &Path) -> Result<StoredKey, CredentialsError> {
-    let content = read(file)?;
-    match PrivateKeyDer::from_pem_slice(&content.bytes) {
-        Ok(der) => Ok(StoredKey {
-            der,
-            is_exposed: content.mode & OTHERS != 0,
-        }),
-        Err(_) if is_encrypted(&content.bytes) => Err(Problem::EncryptedKey.of(file)),
+pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, CredentialsError> {
+    let pem = read(file)?;
+    match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(key) => Ok(key),
+        Err(_) if is_encrypted(&pem) => Err(Problem::EncryptedKey.of(file)),
         Err(pem::Error::NoItemsFound) => Err(Problem::NoKey.of(file)),
         Err(error) => Err(Problem::NotPem(reason(&error)).of(file)),
     }
 }
 
-struct Content {
-    bytes: Vec<u8>,
-    mode: u32,
-}
-
-fn read(path: &Path) -> Result<Content, CredentialsError> {
+fn read(path: &Path) -> Result<Vec<u8>, CredentialsError> {
     let unreadable = |error| Problem::Unreadable(error).of(path);
     let file = open_operator_file(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.mode();
     let mut bytes = Vec::new();
     let mut bounded = file.take(PEM_BYTES + 1);
     bounded.read_to_end(&mut bytes).map_err(unreadable)?;
     if bounded.limit() == 0 {
         return Err(Problem::TooLarge.of(path));
     }
-    Ok(Content { bytes, mode })
+    Ok(bytes)
 }
 
 fn is_encrypted(pem: &[u8]) -> bool {
@@ -183,15 +164,5 @@ mod tests {
             chain_problem(padded(largest + 1)),
             Problem::TooLarge
         ));
-    }
-
-    #[test]
-    fn who_may_read_a_key() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let key = file(P256);
-        for (mode, is_exposed) in [(0o600, false), (0o640, false), (0o644, true)] {
-            fs::set_permissions(key.path(), fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(private_key(key.path()).unwrap().is_exposed, is_exposed);
-        }
     }
 }

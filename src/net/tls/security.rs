@@ -17,6 +17,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
+use super::failure::{Start, UNKNOWN, words};
 use super::sessions::{Binding, Offer};
 use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
@@ -111,7 +112,9 @@ impl Security {
                 return Ok(());
             }
             if self.ended {
-                return Err(self.failed("the client left", io::ErrorKind::UnexpectedEof));
+                let why = "the client closed in the handshake, as one may that does not accept the \
+                           certificate";
+                return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
             self.receive(socket)?;
         }
@@ -291,25 +294,25 @@ impl Security {
     fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
         let mut wire = Wire::following(socket, &mut self.place);
         let taken = self.tls.read_tls(&mut wire);
-        let was_short = wire.was_short();
+        let (was_short, start) = (wire.was_short(), wire.start());
         if taken? == 0 {
             self.ended = true;
         }
-        self.process()?;
+        self.process(start)?;
         Ok(was_short)
     }
 
     /// As [`receive`](Self::receive), from a record that is here already.
     fn take_in(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        self.process()
+        self.process(UNKNOWN)
     }
 
-    /// Looks at what has come.
+    /// Looks at what has come, of which the last began with `start`.
     ///
     /// # Errors
     /// `InvalidData`. The alert that says so to the peer is [unsent](Self::has_unsent).
-    fn process(&mut self) -> io::Result<()> {
+    fn process(&mut self, start: Start) -> io::Result<()> {
         match self.tls.process_new_packets() {
             Ok(state) => {
                 self.ended |= state.peer_has_closed();
@@ -317,7 +320,7 @@ impl Security {
             }
             Err(error) => {
                 self.stage = Stage::Failed;
-                Err(self.failed(&error.to_string(), io::ErrorKind::InvalidData))
+                Err(self.failed(&words(&error, start), io::ErrorKind::InvalidData))
             }
         }
     }
@@ -358,7 +361,7 @@ impl Security {
         };
         let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
         checked.map(drop).map_err(|error| {
-            let why = format!("a session is resumed, and its client: {error}");
+            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
             self.failed(&why, io::ErrorKind::PermissionDenied)
         })
     }

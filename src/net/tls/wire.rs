@@ -1,13 +1,14 @@
 //! The socket as rustls reads and writes it.
 //!
 //! [`Wire`] passes calls on and remembers whether a read was short: then the socket is drained,
-//! and nobody needs to ask it once more. [`Place`] follows the records in what is read. [`Record`] reads
-//! one TLS record and not a byte more (RFC 8446 §5.1), for the end of TLS on a connection that goes on in
-//! the clear.
+//! and nobody needs to ask it once more. What a read began with tells why TLS has failed. [`Place`]
+//! follows the records in what is read. [`Record`] reads one TLS record and not a byte more (RFC 8446
+//! §5.1), for the end of TLS on a connection that goes on in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
 
+use super::failure::{Start, UNKNOWN};
 use crate::net::Stream;
 
 /// A socket for one call.
@@ -15,6 +16,7 @@ pub(super) struct Wire<'a> {
     socket: &'a mut dyn Stream,
     place: Option<&'a mut Place>,
     was_short: bool,
+    start: Start,
 }
 
 impl<'a> Wire<'a> {
@@ -23,6 +25,7 @@ impl<'a> Wire<'a> {
             socket,
             place: None,
             was_short: false,
+            start: UNKNOWN,
         }
     }
 
@@ -32,7 +35,13 @@ impl<'a> Wire<'a> {
             socket,
             place: Some(place),
             was_short: false,
+            start: UNKNOWN,
         }
+    }
+
+    /// What the last read began with, where it gave as much.
+    pub(super) const fn start(&self) -> Start {
+        self.start
     }
 
     /// Whether a read gave less than was asked for.
@@ -45,9 +54,11 @@ impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
         self.was_short = count < buffer.len();
+        let read = buffer.get(..count).unwrap_or_default();
         if let Some(place) = &mut self.place {
-            place.follow(buffer.get(..count).unwrap_or_default());
+            place.follow(read);
         }
+        self.start = read.first_chunk().copied().unwrap_or(UNKNOWN);
         Ok(count)
     }
 }

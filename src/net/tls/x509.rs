@@ -11,12 +11,16 @@ use x509_cert::certificate::Version;
 use x509_cert::der::asn1::PrintableStringRef;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Tag, Tagged as _};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
 use x509_cert::time::Time;
 
 /// `id-at-commonName`.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// `id-kp-serverAuth` and `anyExtendedKeyUsage`.
+const SERVERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// What `openssl x509 -req` makes that is given no extensions, and TLS 1.3 does not take.
 const OLD_VERSION: &str = "it is not of X.509 version 3; openssl req -x509 makes one that is";
@@ -65,6 +69,26 @@ pub(super) fn common_name(der: &[u8]) -> Option<String> {
     }
 }
 
+/// What some or all clients have against a certificate that a server shows.
+pub(super) fn misuse(der: &[u8]) -> Option<&'static str> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let content = certificate.tbs_certificate();
+    let constraints = content.get_extension::<BasicConstraints>();
+    if constraints.is_ok_and(|found| found.is_some_and(|(_, basic)| basic.ca)) {
+        return Some(
+            "is an authority's (CA:TRUE), which some clients refuse of a server; make one with \
+             basicConstraints=CA:FALSE",
+        );
+    }
+    let Ok(Some((_, ExtendedKeyUsage(purposes)))) = content.get_extension() else {
+        return None;
+    };
+    let is_for_servers = purposes
+        .iter()
+        .any(|one| [SERVERS, ANY_PURPOSE].contains(one));
+    (!is_for_servers).then_some("is not for servers: its extended key usage has no serverAuth")
+}
+
 /// The host names, in small letters, and addresses that a certificate is for (RFC 5280 §4.2.1.6).
 pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
     let Ok(certificate) = Certificate::from_der(der) else {
@@ -95,7 +119,10 @@ pub(super) fn host_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, date_time_ymd};
+    use rcgen::{
+        CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
+        KeyPair, date_time_ymd,
+    };
     use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
     fn certificate(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
@@ -131,6 +158,24 @@ mod tests {
         assert!(validity(&der).is_ok());
         assert!(validity(&der[..der.len() - 1]).is_err());
         assert!(validity(b"").is_err());
+    }
+
+    #[test]
+    fn what_clients_have_against_it() {
+        use ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
+        let with = |is_ca, purposes: &[ExtendedKeyUsagePurpose]| {
+            let der = certificate(|params| {
+                params.is_ca = is_ca;
+                params.extended_key_usages = purposes.to_vec();
+            });
+            misuse(&der).map(|text| text.split(' ').nth(1).unwrap())
+        };
+        let authority = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        assert_eq!(with(authority, &[ServerAuth]), Some("an"));
+        assert_eq!(with(IsCa::ExplicitNoCa, &[ClientAuth]), Some("not"));
+        assert_eq!(with(IsCa::ExplicitNoCa, &[ClientAuth, ServerAuth]), None);
+        assert_eq!(with(IsCa::NoCa, &[Any]), None);
+        assert_eq!(with(IsCa::NoCa, &[]), None);
     }
 
     #[test]

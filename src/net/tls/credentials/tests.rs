@@ -142,19 +142,6 @@ fn a_certificate_that_is_none() {
 }
 
 #[test]
-fn a_key_that_everybody_may_read() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = TempDir::new().unwrap();
-    let (file, _) = files(&directory);
-    fs::write(&file, P256).unwrap();
-    for (mode, is_exposed) in [(0o600, false), (0o604, true)] {
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let credentials = Credentials::load(&file, &file).unwrap();
-        assert_eq!(credentials.key_is_exposed(), is_exposed);
-    }
-}
-
-#[test]
 fn the_fingerprint_is_what_openssl_shows() {
     // openssl x509 -in p256.pem -noout -fingerprint -sha256
     let expected = "9F:D8:77:B6:66:C0:5A:00:DD:33:B9:37:CF:20:3B:C9:\

@@ -7,7 +7,7 @@
 
 use std::io::{self, Read as _};
 
-use super::Security;
+use super::{Security, UNKNOWN};
 use crate::limits::{TLS_READS_PER_CALL, TLS_RECORD_BYTES};
 use crate::net::Stream;
 
@@ -52,7 +52,7 @@ impl Security {
             let taken = self.tls.read_tls(&mut wire)?;
             self.ended |= taken == 0;
             at += taken;
-            self.process()?;
+            self.process(UNKNOWN)?;
             match self
                 .tls
                 .reader()

@@ -1,0 +1,154 @@
+//! Files that a reload cannot open: whether it is the sandbox that refuses, or the permissions, and
+//! what would help. No message has the number of an error.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rustix::process::geteuid;
+
+use crate::support::Server;
+use crate::world::World;
+
+const BY_SANDBOX: &str = "Permission denied: its permissions allow it, a sandbox does not; that of this \
+                          server holds what it was started with, so restart it";
+
+/// The line that a reload of this configuration logs.
+fn reloaded(world: &World, server: &Server, configuration: &str, said: &str) -> String {
+    world.write(configuration);
+    server.hang_up();
+    let line = server.wait_for_log(said);
+    assert!(!server.log().contains("os error"), "{}", server.log());
+    line
+}
+
+/// Where this kernel has no Landlock everything can be opened.
+fn is_confined(server: &Server) -> bool {
+    let is_confined = server.wait_for_log("Sandbox: ").contains("Landlock ABI");
+    if !is_confined {
+        eprintln!("skipped: there is no Landlock");
+    }
+    is_confined
+}
+
+fn account(more: &str) -> String {
+    format!("[[account]]\nname = \"ann\"\npermissions = \"read\"\n{more}")
+}
+
+#[test]
+fn what_the_sandbox_refuses_is_told_from_what_the_permissions_do() {
+    let (world, other) = (World::new(), tempfile::tempdir().unwrap());
+    fs::write(world.path("secret"), "a secret").unwrap();
+    fs::write(other.path().join("secret"), "a secret").unwrap();
+    let server = world.start(&account("password-file = \"secret\""));
+    if !is_confined(&server) {
+        return;
+    }
+    let elsewhere = other.path().join("secret");
+    let said = format!(
+        "account.password-file {}: {BY_SANDBOX}",
+        elsewhere.display()
+    );
+    let line = reloaded(
+        &world,
+        &server,
+        &account(&format!("password-file = {elsewhere:?}")),
+        &said,
+    );
+    assert!(
+        line.contains("ERROR") && line.contains("The old configuration stays"),
+        "{line}"
+    );
+    // A directory can be served whose files cannot be opened; the log says that of it.
+    let directory = format!("password-file = \"secret\"\ndirectory = {:?}", other.path());
+    let said = format!(
+        "Until the next start {} cannot be read",
+        other.path().display()
+    );
+    reloaded(&world, &server, &account(&directory), &said);
+    // What is not there is no matter of the sandbox.
+    let said = "/none: No such file or directory";
+    reloaded(&world, &server, &account("password-file = \"none\""), said);
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn certificates_and_keys_outside_of_the_sandbox_say_so() {
+    let (world, other) = (World::new(), World::new());
+    let own = "certificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    crate::tls::make_files(&world);
+    crate::tls::make_files(&other);
+    let server = world.start(&format!("[tls]\n{own}"));
+    if !is_confined(&server) {
+        return;
+    }
+    let elsewhere = |name: &str| other.path(name).display().to_string();
+    let (cert, key) = (elsewhere("cert.pem"), elsewhere("key.pem"));
+    for (keys, file) in [
+        (
+            format!("certificate = {cert:?}\nkey = \"key.pem\"\n"),
+            &cert,
+        ),
+        (format!("certificate = \"cert.pem\"\nkey = {key:?}\n"), &key),
+        (format!("{own}client-authority = {cert:?}\n"), &cert),
+    ] {
+        let said = format!("{file}: cannot be read: {BY_SANDBOX}");
+        let line = reloaded(&world, &server, &format!("[tls]\n{keys}"), &said);
+        assert!(line.contains("The old certificate stays"), "{line}");
+    }
+    let state = elsewhere("root");
+    let kept = format!("[tls]\nself-signed = true\nstate-directory = {state:?}\n");
+    reloaded(
+        &world,
+        &server,
+        &kept,
+        &format!("{state}: cannot be read: {BY_SANDBOX}"),
+    );
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn what_another_user_may_not_open_again_is_told_by_its_path() {
+    if !geteuid().is_root() {
+        return eprintln!("skipped: only root can become somebody else");
+    }
+    let world = World::new();
+    for place in ["", "root"] {
+        allow(&world.path(place), 0o755);
+    }
+    for name in ["secret", "log"] {
+        fs::write(world.path(name), "a secret").unwrap();
+        allow(&world.path(name), 0o600);
+    }
+    let text = format!(
+        "run-as = \"54321:54322\"\n[log]\ntransfers = \"log\"\n{}",
+        account("password-file = \"secret\"")
+    );
+    let server = world.start(&text);
+    server.wait_for_log("54321:54322 cannot open ");
+    let shown = world.path("secret").display().to_string();
+    let said =
+        format!("{shown}: Permission denied: user 54321 may not read {shown}; try chown or ");
+    reloaded(&world, &server, &text, &said);
+    let log = world.path("log").display().to_string();
+    server.wait_for_log(&format!(
+        "Cannot open the log {log} again: Permission denied: user 54321 may not"
+    ));
+    // The way to it is closed.
+    fs::create_dir(world.path("closed")).unwrap();
+    fs::write(world.path("closed/secret"), "a secret").unwrap();
+    allow(&world.path("closed"), 0o700);
+    let closed = world.path("closed").display().to_string();
+    let said = format!("Permission denied: user 54321 may not enter {closed}; try chmod +x");
+    let inside = text.replace("\"secret\"", "\"closed/secret\"");
+    reloaded(&world, &server, &inside, &said);
+    allow(&world.file(), 0o600);
+    server.hang_up();
+    let file = world.file().display().to_string();
+    server.wait_for_log(&format!(
+        "{file}: Permission denied: user 54321 may not read {file}"
+    ));
+}
