@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::*;
 use crate::auth::{Accounts, Denial, Revocation, RevokedSessions};
 
-/// Without TLS this is refused.
-fn requiring(require: TlsRequired) -> Option<SecurityPolicy> {
-    Some(SecurityPolicy {
+fn requiring(require: TlsRequired) -> SecurityPolicy {
+    SecurityPolicy {
         require,
         ..SecurityPolicy::default()
-    })
+    }
 }
 
 #[test]
@@ -18,7 +17,7 @@ fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ftp");
     talk.orders.clear();
-    talk.settings.security = requiring(TlsRequired::Control);
+    talk.settings.security = Some(requiring(TlsRequired::Control));
     assert!(talk.say("PASS x").starts_with("530 "));
     assert!(talk.has_no_orders());
     assert!(talk.say("PASS x").starts_with("503 "));
@@ -26,7 +25,7 @@ fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ftp");
     talk.say("PASS x");
-    talk.settings.security = requiring(TlsRequired::Control);
+    talk.settings.security = Some(requiring(TlsRequired::Control));
     let guest = Guest::from(Account::anonymous(Permissions::ALL));
     let said = talk.report(Report::Verified(Ok(guest)));
     assert!(said.starts_with("530 "), "{said}");
@@ -142,7 +141,7 @@ fn a_transfer_that_was_quicker_is_whole_and_the_session_ends_all_the_same() {
 #[test]
 fn nothing_is_said_where_it_could_not_be_understood() {
     let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = requiring(TlsRequired::Control);
+    talk.settings.security = Some(requiring(TlsRequired::Control));
     talk.say("AUTH TLS");
     talk.report(Report::Switching(true));
     talk.heard();
@@ -249,7 +248,7 @@ fn what_goes_on_by_a_right_that_is_lost_ends_and_nothing_else() {
 fn a_transfer_in_the_clear_ends_where_that_is_not_allowed_any_more() {
     for is_begun in [true, false] {
         let mut talk = transferring("RETR f", is_begun);
-        talk.settings.security = requiring(TlsRequired::Data);
+        talk.settings.security = Some(requiring(TlsRequired::Data));
         assert_eq!(renewed(&mut talk, |_| {}), "");
         if is_begun {
             assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
@@ -377,7 +376,7 @@ fn a_review_looks_at_what_a_login_would_meet() {
         (TlsRequired::Control, true),
         (TlsRequired::Data, true),
     ] {
-        talk.settings.security = requiring(require);
+        talk.settings.security = Some(requiring(require));
         assert_eq!(
             review(&talk) == Err(Revocation::Clear),
             is_ended,
