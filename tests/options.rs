@@ -167,3 +167,32 @@ fn tls_alone_leaves_no_other_way_in() {
     assert_eq!(data.receive(), b"");
     control.expect(226);
 }
+
+#[test]
+fn a_changed_password_file_ends_sessions_at_sighup() {
+    let directory = tempfile::tempdir().unwrap();
+    let password = directory.path().join("password");
+    std::fs::write(&password, "one").unwrap();
+    let server = Starter::default()
+        .argument("--user")
+        .argument("ann")
+        .argument("--password-file")
+        .argument(&password)
+        .argument("--anonymous")
+        .serving(|_| ())
+        .start();
+    let mut inside = server.connect();
+    inside.log_in("ann", "one");
+    let mut anonymous = server.login();
+    server.hang_up();
+    server.wait_for_log("The configuration was read again");
+    inside.command("NOOP", 200);
+    std::fs::write(&password, "two").unwrap();
+    server.hang_up();
+    let said = inside.expect(421);
+    let why = "Session ended: the password has changed, closing control connection.";
+    assert_eq!(said.text(), why);
+    inside.expect_end();
+    anonymous.command("NOOP", 200);
+    server.connect().log_in("ann", "two");
+}

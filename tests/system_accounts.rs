@@ -296,6 +296,29 @@ fn what_asks_pam_has_its_rights_still_and_ends_with_the_server() {
 }
 
 #[test]
+fn a_reload_ends_sessions_whose_name_or_service_is_another() {
+    let Some(world) = World::new() else { return };
+    let server = world.start(BOTH);
+    let (mut bob, mut ann) = (server.connect(), server.connect());
+    bob.log_in("bob", "secret");
+    ann.log_in("ann", "secret");
+    let reload = |accounts: &str, ended: &mut Control, why: &str| {
+        world.write(accounts);
+        server.hang_up();
+        let said = ended.expect(421);
+        let expected = format!("Session ended: {why}, closing control connection.");
+        assert_eq!(said.text(), expected);
+    };
+    let closed = "[[account]]\nname = \"bob\"\npam = \"mioftpd-test\"\nenabled = false\n";
+    let with_bob = format!("{BOTH}\n{closed}");
+    reload(&with_bob, &mut bob, "the name has another account");
+    ann.command("NOOP", 200);
+    let other = with_bob.replace("mioftpd-test", "other");
+    reload(&other, &mut ann, "the password has changed");
+    server.connect().log_in("ann", "secret");
+}
+
+#[test]
 fn without_its_monitor_others_are_served() {
     let Some(world) = World::new() else { return };
     let server = world.start(BOTH);

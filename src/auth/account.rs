@@ -94,6 +94,16 @@ impl Account {
         self.secret != Secret::Anyone
     }
 
+    /// Whether this is the account `other` of another configuration.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name || is_anonymous(&self.name) && is_anonymous(&other.name)
+    }
+
+    /// Whether who has proved that `other` is theirs has proved the same of this one.
+    pub(super) fn is_proven_by(&self, other: &Self) -> bool {
+        self.is_same(other) && self.secret == other.secret
+    }
+
     /// Whether they may come in, from there and now.
     pub(super) fn admits(&self, from: IpAddr, now: i64) -> Result<(), Denial> {
         if !self.enabled {

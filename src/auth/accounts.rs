@@ -208,15 +208,28 @@ impl Accounts {
     }
 
     /// Whose account it is that one with this name wants: its own, or that of everybody.
-    fn claimed(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        let everybody = || self.get(EVERYBODY).filter(|_| name != SUPERUSER);
-        self.get(name).or_else(everybody)
+    pub(super) fn claimed(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        self.claimed_place(name).map(|place| &place.account)
     }
 
-    /// Lets somebody in who has proved who they are, from there and now; the accounts may be
-    /// others than when they began to.
-    pub fn admit(&self, account: &Account, from: IpAddr, now: i64) -> Result<Guest, Denial> {
-        let place = self.place(&account.name).ok_or(Denial::Unproven)?;
+    fn claimed_place(&self, name: &[u8]) -> Option<&Place> {
+        let everybody = || self.place(EVERYBODY).filter(|_| name != SUPERUSER);
+        self.place(name).or_else(everybody)
+    }
+
+    /// Admits a client that has logged in by `name` and proved that `account` is its own, from
+    /// there and now. A reload may have exchanged the accounts since: the name must lead to the
+    /// same account still, with the same secret.
+    pub fn admit(
+        &self,
+        name: &[u8],
+        account: &Account,
+        from: IpAddr,
+        now: i64,
+    ) -> Result<Guest, Denial> {
+        let is_proven = |place: &&Place| place.account.is_proven_by(account);
+        let place = self.claimed_place(name).filter(is_proven);
+        let place = place.ok_or(Denial::Unproven)?;
         place.account.admits(from, now)?;
         let present = Arc::strong_count(&place.seats.0) - 1;
         let most = place.account.sessions;

@@ -16,6 +16,7 @@ mod pace;
 #[cfg_attr(not(feature = "pam"), path = "no_pam.rs")]
 pub(crate) mod pam;
 mod password;
+mod revocation;
 mod secret;
 mod service;
 mod throttle;
@@ -28,6 +29,7 @@ pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
 pub use pace::{Counted, Pace};
 pub use password::{Credentials, Password};
+pub use revocation::{ProvenBy, Revocation, RevokedSessions};
 pub use secret::{BadHash, Secret};
 pub use service::{BadService, Service};
 pub use throttle::{Penalty, Throttle, Unwelcome};

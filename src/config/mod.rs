@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::auth::{Account, Accounts, Permissions};
+use crate::auth::{Account, Accounts, Permissions, RevokedSessions};
 use crate::limits::{self, Throttling, Timings};
 use crate::net::tls::kept_files;
 use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
@@ -130,6 +130,9 @@ pub struct Config {
     pub addresses: AddressRules,
     /// What an address may do before it is slowed down or shut out.
     pub throttling: Throttling,
+    /// What becomes of sessions that would not be let in any more, after a reload or when their account
+    /// expires.
+    pub revoked_sessions: RevokedSessions,
     /// Where a line is written for each transfer of a file that is over, whole or not; or for each
     /// command that changed something or was refused.
     pub transfer_logs: Vec<TransferLog>,
@@ -279,6 +282,7 @@ impl Default for Config {
             max_memory: None,
             addresses: AddressRules::default(),
             throttling: Throttling::default(),
+            revoked_sessions: RevokedSessions::default(),
             transfer_logs: Vec::new(),
             events: Events::default(),
             timings: Timings::default(),

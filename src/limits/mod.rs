@@ -36,6 +36,13 @@ pub const OUTBOX_BYTES: usize = 16 * 1024;
 /// only some ten microseconds during which the others wait.
 pub const COMMANDS_PER_TURN: usize = 128;
 
+/// Connections looked at in one iteration after a reload: each may cost the verification of a certificate,
+/// some hundred microseconds during which the others wait.
+pub const REVIEWS_PER_PASS: usize = 8;
+
+/// An account's expiry is looked at again after this at the latest: the wall clock may have been set.
+pub const EXPIRY_CHECKED: Duration = Duration::from_secs(10 * 60);
+
 /// Connections taken from one listener in one pass, so that a flood at the door cannot
 /// starve those inside.
 pub const ACCEPTS_PER_PASS: usize = 32;

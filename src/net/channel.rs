@@ -42,6 +42,17 @@ impl FromStr for DataSession {
     }
 }
 
+/// What the certificate of a client is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientStanding {
+    /// None was shown, and none is needed; or it is not known yet.
+    Unknown,
+    /// It leads to an authority, and its time is not over.
+    Verified,
+    /// It does not; or there is none, and there must be.
+    Refused,
+}
+
 /// A connection, in the clear or secured.
 ///
 /// ```text

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use address_rules::AddressRules;
-pub use channel::{Channel, DataSession};
+pub use channel::{Channel, ClientStanding, DataSession};
 pub use inherited::{Inherited, inherited_listeners};
 pub use passive_address::{BadPassiveHost, PassiveAddresses, PassiveHost};
 pub use passive_ports::{PassivePorts, PortLease};

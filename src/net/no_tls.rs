@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Stream;
+use super::{ClientStanding, Stream};
 use crate::storage::File;
 
 /// Nothing is kept.
@@ -24,6 +24,11 @@ enum Never {}
 impl Acceptor {
     /// Never called.
     pub fn warning(&self, _: i64) -> Option<String> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn standing(&self, _: &Security) -> ClientStanding {
         match self.0 {}
     }
 

@@ -39,13 +39,15 @@ pub(super) enum Refusal {
     Overloaded,
     /// It is a proxy, and has not said for whom it has connected.
     Unannounced,
+    /// It was a proxy, and has said for whom it has connected; but it is none any more.
+    NotProxy,
 }
 
 impl Refusal {
     /// Whether the client is told. One that must not be here at all learns nothing, and costs no
     /// more than that it is closed; any other may come again later.
     pub(super) const fn is_said(self) -> bool {
-        !matches!(self, Self::Denied)
+        !matches!(self, Self::Denied | Self::NotProxy)
     }
 
     /// What is the client's doing is news of another kind than what the server lacks.
@@ -54,9 +56,11 @@ impl Refusal {
             Self::Denied | Self::TooFast => log::Level::Info,
             // The ban was logged when it began.
             Self::Banned => log::Level::Debug,
-            Self::Full(_) | Self::FullForAddress | Self::Overloaded | Self::Unannounced => {
-                log::Level::Warn
-            }
+            Self::Full(_)
+            | Self::FullForAddress
+            | Self::Overloaded
+            | Self::Unannounced
+            | Self::NotProxy => log::Level::Warn,
         }
     }
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Refusal {
                 "too much waits for the storage: is its disk slow, or does it hang?"
             }
             Self::Unannounced => "it is a proxy (addresses.proxies), and no PROXY header came",
+            Self::NotProxy => "it came through what is not a proxy any more (addresses.proxies)",
         })
     }
 }
@@ -100,6 +105,11 @@ impl Admission {
         self.limit_per_address = limit_per_address;
     }
 
+    /// Whether the rules let the address connect.
+    pub(super) fn allows(&self, address: IpAddr) -> bool {
+        self.rules.admit(address)
+    }
+
     /// Whether the address may connect at all, and now.
     pub(super) fn screen(
         &self,
@@ -108,7 +118,7 @@ impl Admission {
         limits: &Throttling,
         now: Instant,
     ) -> Result<(), Refusal> {
-        if !self.rules.admit(address) {
+        if !self.allows(address) {
             return Err(Refusal::Denied);
         }
         match throttle.connect(address, limits, now) {

@@ -28,8 +28,8 @@ pub struct Change {
 }
 
 impl Reactor {
-    /// From here on everything is as `change` says. Nobody is turned out by it: deadlines that are
-    /// set stay, and so do those who are in.
+    /// From here on everything is as `change` says. Deadlines that are set stay. Sessions that would not be
+    /// let in any more end in the next iterations, or stay, as the settings have it.
     pub fn change(&mut self, change: Change) {
         self.services.settings = change.settings;
         if let Some(homes) = change.homes {
@@ -40,6 +40,7 @@ impl Reactor {
         let room = change.connections.at_most(key::INDICES - 1);
         self.admission
             .change(change.addresses, room, change.connections_per_address);
+        self.begin_review();
     }
 
     /// From here on new connections are secured by this one.

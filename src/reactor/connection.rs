@@ -6,7 +6,7 @@
 //! connection says what it wants next. What it wants is computed from its state, never kept.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,11 +68,18 @@ pub(super) enum Switch {
     Clear,
 }
 
+/// Where a client has come through a proxy.
+pub(super) struct Proxied {
+    pub(super) proxy: IpAddr,
+    /// What the client has connected to.
+    pub(super) destination: SocketAddr,
+}
+
 pub(super) struct Connection {
     key: Key,
     pub(super) peer: SocketAddr,
-    /// What the client has connected to, where that was a proxy.
-    pub(super) destination: Option<SocketAddr>,
+    /// Of a connection that a proxy has made.
+    pub(super) proxied: Option<Box<Proxied>>,
     pub(super) stream: Channel,
     pub(super) ready: Latch,
     pub(super) phase: Phase,
@@ -106,7 +113,7 @@ impl Connection {
         Self {
             key,
             peer,
-            destination: None,
+            proxied: None,
             stream,
             ready: Latch::FRESH,
             phase,

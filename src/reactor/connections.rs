@@ -43,6 +43,16 @@ impl Connections {
         self.slots.try_remove(key.index())
     }
 
+    /// The key of the connection in a slot.
+    pub(super) fn key_at(&self, index: usize) -> Option<Key> {
+        self.slots.get(index).map(Connection::key)
+    }
+
+    /// No slot has this number or a greater one.
+    pub(super) fn slots(&self) -> usize {
+        self.slots.capacity()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }

@@ -1,7 +1,7 @@
 //! The loop: readiness, run queue, deadlines, completions, and who is let in.
 //!
 //! ```text
-//!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ pass ──▶ accept ──▶ (poll)
+//!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ pass ──▶ review ──▶ accept ──▶ (poll)
 //! ```
 //!
 //! Only calls that cannot wait are made here. The kernel's events set latches; what a connection
@@ -29,6 +29,7 @@ mod logins;
 mod parts;
 mod passive;
 mod preamble;
+mod review;
 mod run_queue;
 mod securing;
 mod services;
@@ -70,6 +71,8 @@ pub struct Reactor {
     doors: Vec<Door>,
     drain: Drain,
     reload_asked: bool,
+    /// Where the look at all connections, after a reload, goes on.
+    review: Option<usize>,
     events: Vec<Event>,
     completions: Vec<Completion>,
 }
@@ -88,6 +91,7 @@ impl Reactor {
             doors: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,
+            review: None,
             events: Vec::new(),
             completions: Vec::new(),
         }
@@ -133,6 +137,7 @@ impl Reactor {
         self.deliver_completions();
         self.fire_deadlines();
         self.run_pass();
+        self.review_some();
         self.accept();
         self.drain_further();
         Ok(self.is_running())
@@ -173,7 +178,8 @@ impl Reactor {
     /// How long to sleep: until the next real deadline, and not at all where something is
     /// runnable.
     fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
-        if !self.queue.is_empty() || self.services.runner.has_finished() {
+        let is_busy = !self.queue.is_empty() || self.review.is_some();
+        if is_busy || self.services.runner.has_finished() {
             return Some(Duration::ZERO);
         }
         let now = self.services.now;
@@ -271,6 +277,7 @@ impl Reactor {
         let Some(key) = self.queue.pop(turn) else {
             return;
         };
+        self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
             connection.queued.taken(turn);
             self.visit(key, work);

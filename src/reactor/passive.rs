@@ -109,7 +109,7 @@ impl Connection {
             return None;
         }
         let set = services.passive_addresses.of(self.peer.ip(), services.now);
-        let in_front = self.destination.map(|address| address.ip());
+        let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
             .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
     }

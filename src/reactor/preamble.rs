@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::Reactor;
 use super::admission::{Protocol, Refusal};
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Phase, Visit};
+use super::connection::{Connection, Phase, Proxied, Visit};
 use super::data::{Arrival, Link};
 use super::key::Key;
 use super::services::Services;
@@ -160,14 +160,22 @@ impl Reactor {
         let Some(proxy) = self.connections.get_mut(key).map(|one| one.peer) else {
             return;
         };
-        let (client, destination) = match origin {
+        let (client, proxied) = match origin {
             Origin::Own => (proxy, None),
             Origin::Client {
                 source,
                 destination,
-            } => (source, Some(destination)),
+            } => {
+                let proxy = proxy.ip();
+                (source, Some(Box::new(Proxied { proxy, destination })))
+            }
         };
-        let screened = self.screen(client.ip());
+        let screened = if self.services.is_proxy(proxy.ip()) {
+            self.screen(client.ip())
+        } else {
+            // A reload has come between the connection and its header.
+            Err(Refusal::NotProxy)
+        };
         let admitted = screened.and_then(|()| self.admission.assign(client.ip()));
         if let Err(refusal) = admitted {
             return self.turn_away(key, client, protocol, refusal);
@@ -175,7 +183,7 @@ impl Reactor {
         log::info!("Accepted new connection (address = {client}, through {proxy})");
         if let Some(connection) = self.connections.get_mut(key) {
             connection.peer = client;
-            connection.destination = destination;
+            connection.proxied = proxied;
             connection.phase = Phase::Open;
             connection.deadlines.clear(Deadline::Handshake);
         }

@@ -12,9 +12,10 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
 use super::data::{Link, Motion};
 use super::services::Services;
+use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
-use crate::net::{Channel, Stream as _};
+use crate::net::{Channel, ClientStanding, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Report, Session};
 
@@ -227,5 +228,9 @@ impl Connection {
             _ => Report::Cleared,
         };
         self.converse(services, |session, cx| session.report(report, cx));
+        // The authority may have changed since the handshake began.
+        if self.client_standing(services) == ClientStanding::Refused {
+            self.revoke(Revocation::Certificate, services);
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::admission::Protocol;
 use super::key::Key;
 use super::logins::Lane;
 use super::{Homes, Parts};
-use crate::auth::Throttle;
+use crate::auth::{Account, Throttle};
 use crate::errand::Errand;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
@@ -104,6 +104,12 @@ impl Services {
             self.unix_time = self.network.unix_time();
             self.unix_time_read = self.now;
         }
+    }
+
+    /// The files that the account sees; `None`: it was added without its directory being opened.
+    pub(super) fn home_of(&self, account: &Account) -> Option<&Arc<dyn Storage>> {
+        let shared = || account.root.is_none().then_some(&self.storage);
+        self.homes.get(&account.name).or_else(shared)
     }
 
     /// Whether a connection from there begins with the word for whom it is made.

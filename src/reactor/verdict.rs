@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::services::Services;
 use crate::auth::{Account, Denial, Guest, Penalty, Refusal};
+use crate::net::ClientStanding;
 use crate::observe::target;
 use crate::session::Report;
 
@@ -16,10 +17,12 @@ impl Connection {
         services.throttle.is_banned(self.peer.ip(), services.now)
     }
 
-    /// The client has shown a certificate with this name, and so needs no password. Where that is
-    /// not enough nothing is lost: it is no guess.
+    /// The client has shown a certificate with this name, and so needs no password, if the certificate
+    /// still counts. Where that is not enough nothing is lost: it is no guess.
     pub(super) fn vouch(&mut self, name: &[u8], services: &mut Services) {
-        let account = services.settings.accounts.vouched(name).cloned();
+        let is_certified = self.client_standing(services) == ClientStanding::Verified;
+        let account = services.settings.accounts.vouched(name);
+        let account = account.filter(|_| is_certified).cloned();
         let verdict = self.judge(account.as_deref(), services);
         self.report(Report::Verified(verdict.map_err(Refusal::from)), services);
     }
@@ -49,13 +52,10 @@ impl Connection {
         }
         let account = account.ok_or(Denial::Unproven)?;
         let accounts = &services.settings.accounts;
-        let guest = accounts.admit(account, self.peer.ip(), services.unix_time)?;
-        self.storage = Arc::clone(match services.homes.get(&guest.account.name) {
-            Some(home) => home,
-            None if guest.account.root.is_none() => &services.storage,
-            // An account that was added without its directory being opened.
-            None => return Err(Denial::Disabled),
-        });
+        let name = self.session.claimed_name().ok_or(Denial::Unproven)?;
+        let guest = accounts.admit(name, account, self.peer.ip(), services.unix_time)?;
+        let home = services.home_of(&guest.account);
+        self.storage = Arc::clone(home.ok_or(Denial::Disabled)?);
         Ok(guest)
     }
 

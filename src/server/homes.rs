@@ -4,7 +4,7 @@
 //! Directories are opened once, at the start, however many accounts share them. Where somebody may
 //! write, what was left unfinished there is removed; where an account has a quota, its files are
 //! counted: both later, on threads of their own. When other files are to be seen while the server runs,
-//! what is counted stays so, and who is in goes on to count.
+//! what is counted stays so, and goes on to be counted together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -124,8 +124,7 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
     seen(one) != seen(other)
 }
 
-/// Opens what accounts see while a server runs. What gets its first quota is counted; those who are
-/// in go on with what they have.
+/// Opens what accounts see while a server runs. What gets its first quota is counted.
 pub(super) fn reopen(config: &Config, present: &Counters) -> Result<(Homes, Counters), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
     let is_new = |counter: &&Arc<Counter>| counter.usage().is_unknown();

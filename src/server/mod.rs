@@ -181,9 +181,10 @@ impl Server {
     /// As [`bind_with_signals`](Self::bind_with_signals), and at SIGHUP it takes what `source` says
     /// then: who may log in, limits, times, what is refused, what TLS is for. What comes from a file
     /// that no longer sets a key that closed something is refused, by its
-    /// [origins](crate::config::Origins). Who is logged in stays so; everything else counts from the
-    /// next command on. Where it listens, what it serves and its threads cannot change; the log says
-    /// so where they are said to.
+    /// [origins](crate::config::Origins). It all counts from the next command on, for clients that are
+    /// logged in too; sessions that would not be let in any more end, unless
+    /// [`revoked_sessions`](Config::revoked_sessions) keeps them. Where it listens, what it
+    /// serves and its threads cannot change; the log says so where they are said to.
     ///
     /// Where it may, it starts [monitors](Config::monitors) with the rights that this process has
     /// still.

@@ -137,6 +137,7 @@ pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Setting
         charset: config.charset,
         active_from_default_port: config.active_from_default_port,
         allow_combine: config.allow_combine,
+        revoked_sessions: config.revoked_sessions,
         security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),

@@ -156,7 +156,7 @@ impl Session {
     /// What was arranged is not any more; a transfer that was about to have it cannot.
     pub(super) fn lost(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
-        if matches!(self.progress, Progress::Opening(_)) {
+        if matches!(self.progress, Progress::Opening(_) | Progress::Withdrawn) {
             self.progress = Progress::Idle;
             cx.reply(&nothing_arranged());
         }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub enum Deadline {
     /// A login.
     Login,
+    /// The account has not expired; looked at again, for the wall clock may have been set.
+    Expiry,
     /// The next command; not during a transfer.
     Idle,
     /// The answer to a failed login may be said; or the next command executed, of who is not
@@ -34,10 +36,11 @@ pub enum Deadline {
     Linger,
 }
 
-const COUNT: usize = 11;
+const COUNT: usize = 12;
 
 const ALL: [Deadline; COUNT] = [
     Deadline::Login,
+    Deadline::Expiry,
     Deadline::Idle,
     Deadline::Penalty,
     Deadline::Arrival,
@@ -119,6 +122,7 @@ impl Deadlines {
     fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
         let [
             login,
+            expiry,
             idle,
             penalty,
             arrival,
@@ -132,6 +136,7 @@ impl Deadlines {
         ] = &mut self.0;
         match deadline {
             Deadline::Login => login,
+            Deadline::Expiry => expiry,
             Deadline::Idle => idle,
             Deadline::Penalty => penalty,
             Deadline::Arrival => arrival,

@@ -156,9 +156,13 @@ impl Session {
     /// closed: a client that sends HASH and ABOR in turns has one file open, not thousands.
     pub(super) fn stop_reading(&mut self, cx: &mut Context<'_>) {
         if self.is_reading() {
-            self.progress = Progress::Asking(Question::Abandoned);
-            cx.reply(&Reply::fixed(426, "Aborted, as asked."));
+            self.abandon_reading(&Reply::fixed(426, "Aborted, as asked."), cx);
         }
+    }
+
+    pub(super) fn abandon_reading(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        self.progress = Progress::Asking(Question::Abandoned);
+        cx.reply(reply);
     }
 
     /// Whether what was sent for last is not wanted any more.

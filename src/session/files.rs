@@ -88,6 +88,10 @@ impl Session {
         let Some(from) = self.rename_from.take() else {
             return cx.reply(&Reply::fixed(503, "Send RNFR first."));
         };
+        // The account may have lost the permission since RNFR.
+        if !self.may(Permissions::RENAME, cx) {
+            return;
+        }
         self.audited.names(&from);
         if let Some(to) = self.path(argument, cx) {
             let operation = Operation::Rename {

@@ -112,7 +112,7 @@ impl Session {
 
     fn status_lines(&self) -> String {
         let login = match &self.login {
-            Login::LoggedIn(name, _) => format!("Logged in as {}", Visible(name)),
+            Login::LoggedIn(name, ..) => format!("Logged in as {}", Visible(name)),
             Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
         };
         let representation = self.channel.representation;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use log::Level;
 
 use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
-use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, Refusal};
+use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, ProvenBy, Refusal};
 use crate::limits::LOGIN_FAILURES;
 use crate::observe::target;
 use crate::protocol::path::VirtualPath;
@@ -30,7 +30,7 @@ use crate::protocol::visible::{QuotedName, Visible};
 pub(super) enum Login {
     Nobody,
     Named(Box<[u8]>),
-    LoggedIn(Box<[u8]>, Guest),
+    LoggedIn(Box<[u8]>, Guest, ProvenBy),
 }
 
 /// How a client shows who it is.
@@ -46,7 +46,7 @@ impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nobody | Self::Named(_) => f.write_str("(not logged in)"),
-            Self::LoggedIn(name, _) => write!(f, "{}", Visible(name)),
+            Self::LoggedIn(name, ..) => write!(f, "{}", Visible(name)),
         }
     }
 }
@@ -55,8 +55,16 @@ impl Login {
     /// As the client gave it, empty before it is logged in.
     pub(super) fn name(&self) -> &[u8] {
         match self {
-            Self::LoggedIn(name, _) => name,
+            Self::LoggedIn(name, ..) => name,
             Self::Nobody | Self::Named(_) => b"",
+        }
+    }
+
+    /// The one of USER, before the login.
+    pub(super) fn claimed_name(&self) -> Option<&[u8]> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Nobody | Self::LoggedIn(..) => None,
         }
     }
 
@@ -72,7 +80,7 @@ impl Login {
     /// Whose account it is, once the client is logged in.
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
-            Self::LoggedIn(_, guest) => Some(&guest.account),
+            Self::LoggedIn(_, guest, _) => Some(&guest.account),
             Self::Nobody | Self::Named(_) => None,
         }
     }
@@ -107,6 +115,8 @@ impl Session {
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
+            // A reload may have come between USER and PASS.
+            Login::Named(name) if !self.may_log_in(name, cx) => self.login = Login::Nobody,
             Login::Named(name) => {
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
                 cx.order(Order::Verify(Credentials {
@@ -128,6 +138,8 @@ impl Session {
         };
         self.progress = Progress::Idle;
         match (verdict, proof) {
+            // Or between PASS and what came of it.
+            (Ok(_), _) if !self.may_log_in(&name, cx) => {}
             (Ok(guest), proof) => self.admit(name, guest, proof, cx),
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {
@@ -146,17 +158,21 @@ impl Session {
     fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
         let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
         self.log.login(self.peer, cx.now, Level::Info, text);
-        let (code, usual) = match proof {
-            Proof::Password { .. } => (230, None),
-            Proof::Certificate => (232, Some("User logged in, by certificate.")),
+        let (by, code, usual) = match proof {
+            Proof::Password { .. } => (ProvenBy::Password, 230, None),
+            Proof::Certificate => {
+                let usual = "User logged in, by certificate.";
+                (ProvenBy::Certificate, 232, Some(usual))
+            }
         };
         cx.reply(&match (guest.account.greeting.as_deref().or(usual), code) {
             (Some(text), code) => Reply::new(code, text),
             (None, _) => Reply::logged_in(),
         });
         self.umask = guest.account.umask;
-        self.login = Login::LoggedIn(name, guest);
+        self.login = Login::LoggedIn(name, guest, by);
         cx.deadlines.clear(Deadline::Login);
+        self.watch_expiry(cx);
     }
 
     pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
@@ -190,6 +206,7 @@ impl Session {
 
     pub(super) fn flush_account(&mut self, cx: &mut Context<'_>) {
         self.login = Login::Nobody;
+        cx.deadlines.clear(Deadline::Expiry);
         self.directory = VirtualPath::root();
         self.umask = None;
         self.channel.disarrange();

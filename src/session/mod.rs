@@ -27,6 +27,7 @@ mod navigation;
 mod orders;
 mod outbox;
 mod parameters;
+mod revocation;
 mod security;
 mod session_log;
 mod settings;
@@ -56,6 +57,7 @@ use crate::storage::{Error, Umask};
 use crate::transfer::Format;
 use audit::Audited;
 use channel::Channel;
+use farewells::Farewell;
 use files::Question;
 use login::{Login, Proof};
 use security::{Protection, Switch};
@@ -129,6 +131,8 @@ enum Progress {
     Opening(Purpose),
     /// It will be, when the files that a quota is for have been counted.
     Counting(Purpose),
+    /// It is, and the right to the transfer was lost meanwhile.
+    Withdrawn,
     /// The 150 is said.
     Transferring(Purpose, Phase),
     /// The last reply is said.
@@ -155,7 +159,8 @@ pub struct Session {
     long_lines: u8,
     log: Box<SessionLog>,
     audited: Box<Audited>,
-    stopping: bool,
+    /// Why it ends as soon as no transfer is in progress.
+    farewell: Option<Farewell>,
 }
 
 /// What a session has in boxes, for the sum of all memory.
@@ -192,7 +197,7 @@ impl Session {
             long_lines: 0,
             log: Box::default(),
             audited: Box::default(),
-            stopping: false,
+            farewell: None,
         }
     }
 
@@ -251,6 +256,7 @@ impl Session {
             Report::Dropped => self.dropped(),
             Report::Entry(entry) => self.described_entry(entry, cx),
             Report::Described(lines) => self.described(lines, cx),
+            Report::Opened(_) if matches!(self.progress, Progress::Withdrawn) => self.withdrawn(cx),
             Report::Opened(opened) => self.opened(opened, cx),
             Report::Present(lines) => self.present(&lines, cx),
             Report::Connected => self.connected(cx),
@@ -264,8 +270,8 @@ impl Session {
             } => self.ended(ending, bytes, kept, cx),
         }
         self.conclude(cx);
-        if self.stopping && self.accepts_command() {
-            self.dismiss(&Reply::service_not_available(), cx);
+        if let Some(farewell) = self.farewell.filter(|_| self.accepts_command()) {
+            self.dismiss(&farewell.reply(), cx);
         }
     }
 
@@ -278,6 +284,7 @@ impl Session {
             }
             Deadline::Idle => self.dismiss(&self.idled(cx), cx),
             Deadline::Penalty => self.penalty_over(cx),
+            Deadline::Expiry => self.watch_expiry(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
             // The connection's own: they concern bytes, not the conversation.
@@ -290,27 +297,14 @@ impl Session {
         }
     }
 
-    /// The server stops: a transfer may end, everything else ends now.
-    pub fn stop(&mut self, cx: &mut Context<'_>) {
-        self.stopping = true;
-        if !self.is_transferring() && !self.is_closing() {
-            self.dismiss(&Reply::service_not_available(), cx);
-        }
-    }
-
-    /// The grace period of a stop is over.
-    pub fn stop_now(&mut self, cx: &mut Context<'_>) {
-        self.stopping = true;
-        if self.is_transferring() {
-            self.cut(Ending::Stopped, cx);
-        } else if !self.is_closing() {
-            self.dismiss(&Reply::service_not_available(), cx);
-        }
-    }
-
     /// The name of the account that the client is logged in to.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
+    }
+
+    /// The name that the client has given with USER and not proved yet.
+    pub fn claimed_name(&self) -> Option<&[u8]> {
+        self.login.claimed_name()
     }
 
     /// Whether data connections may be to other hosts than the client's.
@@ -329,7 +323,10 @@ impl Session {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
             Progress::Verifying(_) | Progress::Penalised(_) | Progress::Slowed => "logging in",
-            Progress::Asking(_) | Progress::Opening(_) | Progress::Counting(_) => "busy",
+            Progress::Asking(_)
+            | Progress::Opening(_)
+            | Progress::Counting(_)
+            | Progress::Withdrawn => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
         };

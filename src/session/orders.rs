@@ -169,6 +169,8 @@ pub enum Ending {
     Abandoned,
     /// The server is stopping.
     Stopped,
+    /// A reload, or the clock, has taken the right to it from the client.
+    Revoked,
     /// The storage failed.
     Failed(storage::Error),
 }
@@ -186,6 +188,7 @@ impl fmt::Display for Ending {
             Self::Aborted => "the client said ABOR",
             Self::Abandoned => "the control connection ended",
             Self::Stopped => "the server is stopping",
+            Self::Revoked => "it is no longer allowed",
             Self::Failed(error) => return write!(f, "the storage failed: {error}"),
         })
     }
@@ -205,6 +208,7 @@ impl Ending {
             Self::Aborted => "aborted",
             Self::Abandoned => "abandoned",
             Self::Stopped => "stopped",
+            Self::Revoked => "revoked",
             Self::Failed(storage::Error::NoSpace | storage::Error::QuotaExceeded) => "no-space",
             Self::Failed(_) => "failed",
         })

@@ -107,15 +107,22 @@ impl Protection {
 
     /// Whether the client's certificate is enough for this account.
     pub(super) fn vouches_for(&self, name: &[u8], settings: &Settings) -> bool {
-        let is_enough = settings
-            .security
-            .as_ref()
-            .is_some_and(|policy| policy.certificate_login);
         let named = match &self.control {
             Control::Secured(named) => named.as_deref(),
             Control::Clear | Control::Cleared => None,
         };
-        is_enough && named == Some(name)
+        settings.accepts_certificates() && named == Some(name)
+    }
+
+    /// Whether a session that is logged in by this name is in the clear, and may not be. One that has
+    /// gone back to it after its login (CCC) may be where that is allowed.
+    pub(super) fn lacks_tls(&self, name: &[u8], settings: &Settings) -> bool {
+        let is_required = requires(settings, needed_by(name));
+        match self.control {
+            Control::Secured(_) => false,
+            Control::Cleared => is_required && !settings.allows_clear(),
+            Control::Clear => is_required,
+        }
     }
 
     /// For STAT.
@@ -181,7 +188,7 @@ impl Session {
             }
             _ => return cx.reply(&Reply::fixed(504, "PROT C or PROT P.")),
         };
-        if level == DataLevel::Clear && requires(cx, TlsRequired::Data) {
+        if level == DataLevel::Clear && requires(cx.settings, TlsRequired::Data) {
             return cx.reply(&Reply::fixed(534, "Data connections must use TLS."));
         }
         self.protection.data = level;
@@ -192,12 +199,7 @@ impl Session {
     }
 
     pub(super) fn clear_command_channel(&mut self, cx: &mut Context<'_>) {
-        let is_allowed = cx
-            .settings
-            .security
-            .as_ref()
-            .is_some_and(|policy| policy.allow_clear);
-        if !is_allowed || !self.protection.is_control_secured() {
+        if !cx.settings.allows_clear() || !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
         self.progress = Progress::Switching(Switch::Clear);
@@ -254,22 +256,23 @@ impl Session {
 
     /// Whether the name may be followed by a password as things are, or the 530 is said.
     pub(super) fn may_log_in(&self, name: &[u8], cx: &mut Context<'_>) -> bool {
-        let least = if is_anonymous(name) {
-            TlsRequired::Control
-        } else {
-            TlsRequired::Login
-        };
-        let may = self.protection.is_control_secured() || !requires(cx, least);
+        let is_required = requires(cx.settings, needed_by(name));
+        let may = self.protection.is_control_secured() || !is_required;
         if !may {
             cx.reply(&Reply::fixed(530, "Log in over TLS: send AUTH TLS first."));
         }
         may
     }
 
+    /// Whether data connections are in the clear, and may not be.
+    pub(super) fn sends_in_the_clear(&self, settings: &Settings) -> bool {
+        !self.protects_data() && requires(settings, TlsRequired::Data)
+    }
+
     /// Whether a data connection may be as it would be, or the 522 is said: RFC 4217 §9 has 521 for
     /// it, and other servers have 522, upon which lftp sends PROT P and goes on.
     pub(super) fn may_open_data(&self, cx: &mut Context<'_>) -> bool {
-        let may = self.protects_data() || !requires(cx, TlsRequired::Data);
+        let may = !self.sends_in_the_clear(cx.settings);
         if !may {
             cx.reply(&Reply::fixed(
                 522,
@@ -280,7 +283,16 @@ impl Session {
     }
 }
 
-fn requires(cx: &Context<'_>, what: TlsRequired) -> bool {
-    let policy = cx.settings.security.as_ref();
+/// What has to be required so that a login by this name needs TLS.
+fn needed_by(name: &[u8]) -> TlsRequired {
+    if is_anonymous(name) {
+        TlsRequired::Control
+    } else {
+        TlsRequired::Login
+    }
+}
+
+fn requires(settings: &Settings, what: TlsRequired) -> bool {
+    let policy = settings.security.as_ref();
     policy.is_some_and(|policy| policy.require >= what)
 }

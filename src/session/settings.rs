@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::SecurityPolicy;
-use crate::auth::Accounts;
+use crate::auth::{Accounts, RevokedSessions};
 use crate::limits::{Throttling, Timings};
 use crate::protocol::charset::Charset;
 use crate::protocol::date::Precision;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub active_from_default_port: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
+    /// What becomes of sessions that would not be let in any more.
+    pub revoked_sessions: RevokedSessions,
     /// What TLS is for; `None`: there is none.
     pub security: Option<SecurityPolicy>,
     /// How long anything may take.
@@ -57,6 +59,7 @@ impl Default for Settings {
             charset: None,
             active_from_default_port: false,
             allow_combine: false,
+            revoked_sessions: RevokedSessions::default(),
             security: None,
             umask: Umask::USUAL,
             cut_uploads: CutUploads::default(),
@@ -67,6 +70,18 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether a client's certificate can be enough for a login.
+    pub(super) fn accepts_certificates(&self) -> bool {
+        let policy = self.security.as_ref();
+        policy.is_some_and(|policy| policy.certificate_login)
+    }
+
+    /// Whether a client may go back to clear text after its login.
+    pub(super) fn allows_clear(&self) -> bool {
+        let policy = self.security.as_ref();
+        policy.is_some_and(|policy| policy.allow_clear)
+    }
+
     /// The first words of a conversation.
     pub(super) fn welcome(&self) -> Reply {
         let own = self.greeting.as_deref();

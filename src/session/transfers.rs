@@ -1,9 +1,8 @@
 //! RETR, STOR, STOU, APPE, ABOR: what needs a data connection, from its command to its final
 //! reply. RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9.
 //!
-//! The file is opened before anything else, so that a missing one is refused before any 150, which
-//! leaves the data connection as it is; the final reply is said when everything that the transfer held
-//! is closed.
+//! The file is opened before anything else, so that a missing one is refused before any 150, which leaves
+//! the data connection as it is; the final reply is said when all that the transfer held is closed.
 
 use std::time::{Duration, Instant};
 
@@ -373,6 +372,7 @@ pub(super) fn ends(ending: Ending) -> Reply {
         Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
         Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
         Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
+        Ending::Revoked => Reply::fixed(426, "No longer allowed; transfer aborted."),
         Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
         // The largest file that the file system, or the process, may have.
         Ending::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),

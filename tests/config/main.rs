@@ -22,6 +22,9 @@ mod losses;
 mod paths;
 mod quotas;
 mod reloading;
+mod revocation;
+#[cfg(feature = "tls")]
+mod revocation_tls;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
@@ -40,10 +43,11 @@ mod world;
 use std::collections::BTreeSet;
 
 /// The files with effects.
-const EFFECTS: [&str; 9] = [
+const EFFECTS: [&str; 10] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
+    include_str!("revocation.rs"),
     include_str!("serving.rs"),
     include_str!("quotas.rs"),
     include_str!("storage.rs"),

@@ -41,14 +41,12 @@ fn everything_counts_from_the_next_command_on() {
 }
 
 #[test]
-fn who_is_logged_in_stays_so_and_others_need_the_new_account() {
+fn new_logins_need_the_new_account() {
     let world = World::new();
     let server = world.start("");
-    let mut inside = server.login();
     fs::write(world.path("secret"), "a secret").unwrap();
     let ann = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"";
     change(&world, &server, ann, READ);
-    inside.command("MKD new", 257);
     let mut control = server.connect();
     control.command("USER anonymous", 331);
     control.command("PASS x", 530);
@@ -60,20 +58,23 @@ fn who_is_logged_in_stays_so_and_others_need_the_new_account() {
 }
 
 #[test]
-fn fxp_counts_from_the_next_login_on() {
+fn fxp_counts_from_the_next_command_on() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\nallow-fxp";
     let server = world.start(&format!("{account} = false"));
     let mut first = server.login();
     first.command("PORT 127,0,0,2,200,0", 501);
     change(&world, &server, &format!("{account} = true"), READ);
-    first.command("PORT 127,0,0,2,200,0", 501);
+    first.command("PORT 127,0,0,2,200,0", 200);
     let mut second = server.login();
     second.command("PORT 127,0,0,2,200,0", 200);
     // To lose it closes something: nothing is said of that.
     let gone = "[[account]]\nname = \"anonymous\"";
     change(&world, &server, gone, READ);
     server.login().command("PORT 127,0,0,2,200,0", 501);
+    // What was arranged by it is not any more.
+    second.command("RETR f", 425);
+    second.command("PORT 127,0,0,2,200,0", 501);
     assert!(
         !server.log().contains("no longer closes"),
         "{}",
@@ -88,11 +89,9 @@ fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
     fs::create_dir(world.path("elsewhere")).unwrap();
     fs::write(world.path("root/own/mine"), "mine").unwrap();
     let server = world.start("");
-    let mut inside = server.login();
     let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\ndirectory";
     change(&world, &server, &format!("{account} = \"root/own\""), READ);
     assert_eq!(server.login().retrieve("mine"), b"mine");
-    assert_eq!(inside.retrieve("f"), b"content");
     // Another one by the same name.
     change(&world, &server, &format!("{account} = \"root\""), READ);
     assert_eq!(server.login().retrieve("f"), b"content");

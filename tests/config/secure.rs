@@ -1,6 +1,6 @@
 //! A client's side of a control connection over TLS, which believes every certificate and keeps it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -86,6 +86,16 @@ impl Secure {
         self.command("NOOP", 200);
         let shown = self.stream.get_ref().conn.peer_certificates();
         shown.unwrap()[0].as_ref().to_vec()
+    }
+
+    /// Ends TLS and goes on in the clear: the server has said 200 to CCC.
+    pub(crate) fn into_clear(self) -> Control {
+        let mut stream = self.stream.into_inner();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        // The server announces the end, too.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+        Control::over(stream.sock)
     }
 
     /// Where the server is.

@@ -166,24 +166,30 @@ fn data_connections_resume_their_session() {
 }
 
 /// An authority beside the configuration, and a client of it.
-fn client(world: &World, name: &str) -> Identity {
+pub(crate) fn client(world: &World, name: &str) -> Identity {
+    let [identity] = clients(world, [name]);
+    identity
+}
+
+/// The same with several clients.
+pub(crate) fn clients<const N: usize>(world: &World, names: [&str; N]) -> [Identity; N] {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = CertifiedIssuer::self_signed(params, key).unwrap();
     fs::write(world.path("clients.pem"), authority.pem()).unwrap();
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap().der().clone();
-    (
-        certificate,
-        PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    )
+    names.map(|name| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap().der().clone();
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        (certificate, key)
+    })
 }
 
-fn copy((certificate, key): &Identity) -> Identity {
+pub(crate) fn copy((certificate, key): &Identity) -> Identity {
     (certificate.clone(), key.clone_key())
 }
 

@@ -6,7 +6,8 @@
 //! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
 //!
 //! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
-//! seams on it), [`client`] (who uses the server, and what each must get), [`run`] (one seed),
+//! seams on it), [`client`] (who uses the server, and what each must get), [`reload`] (what is taken from
+//! them), [`run`] (one seed),
 //! [`invariants`] (what must hold when all is over).
 
 #![allow(
@@ -25,6 +26,7 @@ mod disk;
 mod ed25519;
 mod invariants;
 mod network;
+mod reload;
 mod rng;
 mod run;
 mod runner;

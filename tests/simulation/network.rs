@@ -46,12 +46,12 @@ impl<T> Clone for Shared<T> {
 }
 
 pub(crate) struct VirtualNetwork {
-    pub(crate) world: Shared<World>,
-    pub(crate) clients: Shared<Vec<Client>>,
-    pub(crate) jobs: Shared<Jobs>,
-    pub(crate) begin: Instant,
-    pub(crate) idle: u32,
-    pub(crate) progress: u64,
+    world: Shared<World>,
+    clients: Shared<Vec<Client>>,
+    jobs: Shared<Jobs>,
+    begin: Instant,
+    idle: u32,
+    progress: u64,
 }
 
 impl Network for VirtualNetwork {
@@ -157,6 +157,21 @@ fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
 }
 
 impl VirtualNetwork {
+    pub(crate) fn new(
+        world: &Shared<World>,
+        clients: &Shared<Vec<Client>>,
+        jobs: &Shared<Jobs>,
+    ) -> Self {
+        Self {
+            world: world.clone(),
+            clients: clients.clone(),
+            jobs: jobs.clone(),
+            begin: Instant::now(),
+            idle: 0,
+            progress: 0,
+        }
+    }
+
     fn next_due(&self) -> Option<Occurrence> {
         self.world.lock().next_due()
     }
@@ -176,6 +191,10 @@ impl VirtualNetwork {
             Occurrence::Stop => {
                 self.world.lock().note(|| "signal: stop".to_owned());
                 events.push(Event::StopSignal);
+            }
+            Occurrence::Reload => {
+                self.world.lock().note(|| "signal: reload".to_owned());
+                events.push(Event::ReloadSignal);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
@@ -20,6 +20,7 @@ use crate::content::whole;
 use crate::disk::FaultyStorage;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
+use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::weather::{Weather, throttling, timings};
@@ -62,6 +63,8 @@ pub(crate) struct Stage {
     pub(crate) place: Place,
     /// What is counted of all files.
     pub(crate) usage: Arc<Usage>,
+    /// What a reload leaves as it is.
+    pub(crate) rest: Rest,
     /// How many inspectors find a passive port at the same time.
     inspectors: usize,
     rng: Rng,
@@ -108,15 +111,13 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let memory = furnished(&weather);
     let place = Place {
         memory: memory.clone(),
-        doors: DOORS[..if has_tls { 3 } else { 2 }]
-            .iter()
-            .map(|door| door.parse().expect("an address"))
-            .collect(),
+        doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
         is_proxied: rng.one_in(4),
         cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
+        reload: Reload::draw(&mut rng.aside()),
         timings: timings(&mut rng),
         weather,
     };
@@ -126,16 +127,17 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
     let settings = settings(&mut rng, &place);
-    world.lock().note(|| format!("{:?}", settings.timings));
+    world
+        .lock()
+        .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
+    let rest = Rest {
+        settings,
+        connections: rng.pick(&[4, 100]),
+        connections_per_address: 4,
+        proxies: proxies(&place),
+    };
     let mut reactor = Reactor::new(Parts {
-        network: Box::new(VirtualNetwork {
-            world: world.clone(),
-            clients: clients.clone(),
-            jobs: jobs.clone(),
-            begin: Instant::now(),
-            idle: 0,
-            progress: 0,
-        }),
+        network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
         storage,
         homes: Homes::new(),
         runner: Box::new(VirtualRunner {
@@ -145,15 +147,15 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
         records: Records::default(),
         passive_addresses: PassiveAddresses::default(),
-        proxies: proxies(&place),
-        settings,
+        proxies: rest.proxies.clone(),
+        settings: rest.settings.clone(),
         acceptor: place
             .secure
             .as_ref()
             .and_then(|secure| secret::acceptor(secure.data_session)),
         addresses: AddressRules::default(),
-        connections: rng.pick(&[4, 100]).into(),
-        connections_per_address: 4,
+        connections: rest.connections.into(),
+        connections_per_address: rest.connections_per_address,
     });
     open_doors(&mut reactor, &place.doors);
     let stage = Stage {
@@ -162,11 +164,18 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         jobs,
         place,
         usage,
+        rest,
         inspectors: if has_range { 1 } else { 3 },
         rng,
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn doors(has_tls: bool) -> Vec<SocketAddr> {
+    let doors = DOORS[..if has_tls { 3 } else { 2 }].iter();
+    let doors = doors.map(|door| door.parse().expect("an address"));
+    doors.collect()
 }
 
 fn open_doors(reactor: &mut Reactor, doors: &[SocketAddr]) {
@@ -286,6 +295,9 @@ impl Stage {
         }
         let mut world = self.world.lock();
         world.weather = self.place.weather.clone();
+        if let Some(reload) = &self.place.reload {
+            reload.plan(&mut world);
+        }
         if self.place.stops {
             let most = self.rng.pick(&[100, 2_000, 60_000]);
             let first = self.rng.time(Duration::from_millis(most));
@@ -319,6 +331,7 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {
                 return End::Violated;
@@ -357,6 +370,8 @@ impl Stage {
             ..Weather::CALM
         };
         self.place.weather = Weather::CALM;
+        self.place.reload = None;
+        self.rest.load(None, reactor);
         invariants::check_empty(self);
         for _ in 0..self.inspectors {
             let number = self.clients.lock().len();

@@ -92,7 +92,7 @@ fn guests_are_counted_while_they_are_there() {
     let mut ann = Account::with_password("ann", "secret");
     ann.sessions = Some(2);
     let accounts = Accounts::new().with(ann.clone());
-    let admit = |accounts: &Accounts| accounts.admit(&ann, HERE, 0);
+    let admit = |accounts: &Accounts| accounts.admit(b"ann", &ann, HERE, 0);
     let first = admit(&accounts).unwrap();
     let second = admit(&accounts).unwrap();
     assert_eq!(admit(&accounts).unwrap_err(), Denial::Crowded);
@@ -107,10 +107,37 @@ fn guests_are_counted_while_they_are_there() {
 }
 
 #[test]
-fn an_account_that_is_gone_meanwhile_admits_nobody() {
-    let ann = Account::with_password("ann", "secret");
-    let denied = Accounts::new().admit(&ann, HERE, 0);
-    assert_eq!(denied.unwrap_err(), Denial::Unproven);
+fn a_login_that_a_reload_overtakes_needs_the_same_account_and_secret() {
+    let everybody = |secret| Account::new(EVERYBODY, secret, Permissions::ALL);
+    let ann = |password: &str| Account::with_password("ann", password);
+    for (proved, after, is_admitted) in [
+        (ann("old"), Accounts::new(), false),
+        (ann("old"), Accounts::new().with(ann("new")), false),
+        (ann("old"), Accounts::new().with(ann("old")), true),
+        (
+            everybody(Secret::Plain("old".into())),
+            Accounts::new()
+                .with(everybody(Secret::Plain("old".into())))
+                .with(ann("old")),
+            false,
+        ),
+        (
+            ann("old"),
+            Accounts::new().with(everybody(Secret::Anyone)),
+            false,
+        ),
+    ] {
+        let admitted = after.admit(b"ann", &proved, HERE, 0);
+        assert_eq!(admitted.is_ok(), is_admitted, "{after:?}");
+        if let Err(denial) = admitted {
+            assert_eq!(denial, Denial::Unproven, "{after:?}");
+        }
+    }
+    let anonymous = Account::anonymous(Permissions::READ);
+    let mut renamed = anonymous.clone();
+    renamed.name = b"FTP".to_vec();
+    let after = Accounts::new().with(renamed);
+    assert!(after.admit(b"ftp", &anonymous, HERE, 0).is_ok());
 }
 
 #[test]

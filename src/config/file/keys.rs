@@ -103,6 +103,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "throttling.connection-interval": config.throttling.connections.interval, Live, ANY_TIME;
     "throttling.command-burst": config.throttling.commands.burst, Live, SOME;
     "throttling.command-interval": config.throttling.commands.interval, Live, ANY_TIME;
+    "reload.sessions": config.revoked_sessions, Live;
     "timings.login": config.timings.login, Live, SOME_TIME;
     "timings.idle": config.timings.idle, Live, SOME_TIME;
     "timings.penalty": config.timings.penalty, Live, ANY_TIME;

@@ -14,7 +14,7 @@ use log::LevelFilter;
 use toml::de::DeValue;
 
 use super::units;
-use crate::auth::{Cidr, CidrError};
+use crate::auth::{Cidr, CidrError, RevokedSessions};
 use crate::net::{BadPassiveHost, DataSession, PassiveHost};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
@@ -383,6 +383,8 @@ words!(Durability, "\"none\", \"rename\" or \"fsync\"",
     "none" => Self::None, "rename" => Self::Rename, "fsync" => Self::Fsync);
 words!(CutUploads, "\"discard\" or \"keep\"",
     "discard" => Self::Discard, "keep" => Self::Keep);
+words!(RevokedSessions, "\"keep\" or \"end\"",
+    "keep" => Self::Keep, "end" => Self::End);
 words!(TlsRequired, "\"none\", \"login\", \"control\" or \"data\"",
     "none" => Self::Nothing, "login" => Self::Login, "control" => Self::Control,
     "data" => Self::Data);

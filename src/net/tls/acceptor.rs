@@ -14,9 +14,9 @@ use rustls::{ServerConfig, ServerConnection};
 
 use super::security::Security;
 use super::sessions::{Binding, Scope, Sessions, Tag};
-use super::{Credentials, Expiry};
+use super::{ClientCertificates, Credentials, Expiry};
 use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
-use crate::net::DataSession;
+use crate::net::{ClientStanding, DataSession};
 
 /// What a client that offers protocols must offer (RFC 7301; against cross-protocol attacks).
 const PROTOCOL: &[u8] = b"ftp";
@@ -82,6 +82,25 @@ impl Acceptor {
             Expiry::NotYet => {
                 Some("The certificate is not valid yet: is this host's clock right?".to_owned())
             }
+        }
+    }
+
+    /// What the certificate of a connection's client is worth now. The connection may be older than
+    /// this acceptor, and its client have been let in by other authorities.
+    pub fn standing(&self, security: &Security) -> ClientStanding {
+        if security.is_handshaking() {
+            return ClientStanding::Unknown;
+        }
+        let chain = security.certificates();
+        let is_verified = if security.was_decided_by(&self.clients) {
+            Ok(chain.is_some())
+        } else {
+            ClientCertificates::verify(self.clients.as_ref(), chain)
+        };
+        match is_verified {
+            Ok(true) => ClientStanding::Verified,
+            Ok(false) => ClientStanding::Unknown,
+            Err(_) => ClientStanding::Refused,
         }
     }
 

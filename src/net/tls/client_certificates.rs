@@ -7,10 +7,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::{Error, RootCertStore};
 
 use super::{CredentialsError, Problem, pem_files, x509};
 use crate::limits::CERTIFICATE_NAME_BYTES;
@@ -34,8 +34,7 @@ impl ClientCertificates {
     pub fn load(ca: &Path, required: bool) -> Result<Self, CredentialsError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in pem_files::certificates(ca)?.into_iter().enumerate() {
-            let bad =
-                |error: rustls::Error| Problem::BadCertificate(index + 1, error.to_string()).of(ca);
+            let bad = |error: Error| Problem::BadCertificate(index + 1, error.to_string()).of(ca);
             roots.add(certificate).map_err(bad)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -60,6 +59,27 @@ impl ClientCertificates {
         }
     }
 
+    /// Verifies the chain that a client has shown, if it has; whether there is one and is wanted.
+    ///
+    /// # Errors
+    /// Where it is not to be let in by it, or without one.
+    pub(super) fn verify(
+        clients: &dyn ClientCertVerifier,
+        chain: Option<&[CertificateDer<'_>]>,
+    ) -> Result<bool, Error> {
+        if !clients.offer_client_auth() {
+            return Ok(false);
+        }
+        match chain {
+            Some([own, others @ ..]) => {
+                let verified = clients.verify_client_cert(own, others, UnixTime::now());
+                verified.map(|_| true)
+            }
+            _ if clients.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
+            _ => Ok(false),
+        }
+    }
+
     /// The account that a verified chain, the client's own certificate first, names by the common
     /// name of its subject.
     pub fn name_of(chain: &[CertificateDer<'_>]) -> Option<Vec<u8>> {
@@ -78,7 +98,6 @@ mod tests {
         BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue,
         ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
     };
-    use rustls::pki_types::UnixTime;
     use std::fs;
     use std::time::Duration;
 

@@ -12,9 +12,9 @@ use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{Error, HandshakeKind, ServerConnection};
+use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
 use super::failure::{Start, UNKNOWN, words};
@@ -356,22 +356,25 @@ impl Security {
     /// A session that is resumed brings the certificate of its first handshake along. It may have
     /// expired since, or other authorities count now.
     fn check_client(&mut self) -> io::Result<()> {
-        let Some(clients) = self.clients.take().filter(|_| self.is_resumed()) else {
+        let Some(clients) = self.clients.clone().filter(|_| self.is_resumed()) else {
             return Ok(());
         };
-        let checked = match self.tls.peer_certificates() {
-            Some([own, others @ ..]) => {
-                let verified = clients.verify_client_cert(own, others, UnixTime::now());
-                verified.map(drop)
-            }
-            _ if clients.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
-            _ => Ok(()),
-        };
-        checked.map_err(|error| {
-            let why = words(&error, UNKNOWN);
-            let why = format!("a session is resumed, and {why}");
+        let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
+        checked.map(drop).map_err(|error| {
+            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
             self.failed(&why, io::ErrorKind::PermissionDenied)
         })
+    }
+
+    /// Whether it is this one that has decided on the client's certificate.
+    pub(super) fn was_decided_by(&self, clients: &Arc<dyn ClientCertVerifier>) -> bool {
+        let own = self.clients.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, clients))
+    }
+
+    /// What the client has shown.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.peer_certificates()
     }
 }
 

@@ -4,6 +4,7 @@ mod commands;
 mod farewells;
 mod login;
 mod refusals;
+mod reloads;
 mod transfers;
 
 use std::collections::VecDeque;
@@ -35,6 +36,7 @@ struct Talk {
     orders: VecDeque<Order>,
     deadlines: Deadlines,
     now: Instant,
+    unix_time: i64,
 }
 
 impl Talk {
@@ -61,6 +63,7 @@ impl Talk {
             orders,
             deadlines,
             now,
+            unix_time: 0,
         };
         assert_eq!(talk.heard(), "220 Service ready for new user.\r\n");
         talk
@@ -84,7 +87,7 @@ impl Talk {
     fn with<T>(&mut self, speak: impl FnOnce(&mut Session, &mut Context<'_>) -> T) -> T {
         let mut cx = Context {
             now: self.now,
-            unix_time: 0,
+            unix_time: self.unix_time,
             settings: &self.settings,
             outbox: &mut self.outbox,
             orders: &mut self.orders,

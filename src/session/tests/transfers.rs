@@ -139,6 +139,7 @@ fn each_ending_is_logged_in_words() {
         Ending::Aborted,
         Ending::Abandoned,
         Ending::Stopped,
+        Ending::Revoked,
     ];
     for ending in endings {
         let (shown, name) = (ending.to_string(), format!("{ending:?}"));

@@ -151,7 +151,7 @@ pub(crate) enum Heard {
     Preliminary(String),
     Final(Kind, Duration, u16, String),
     /// 421: nothing follows.
-    Farewell,
+    Farewell(String),
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
@@ -235,7 +235,7 @@ impl Conversation {
         }
         if code == 421 {
             self.over = true;
-            return Ok(Heard::Farewell);
+            return Ok(Heard::Farewell(text));
         }
         if !self.greeted {
             self.greeted = true;

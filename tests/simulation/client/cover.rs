@@ -331,7 +331,8 @@ impl Guest {
             io::ErrorKind::UnexpectedEof => {
                 self.check_end(id, world);
                 let weather = &self.place.weather;
-                let is_calm = weather.is_smooth() && weather.panic == Odds(0) && !self.place.stops;
+                let is_calm =
+                    weather.is_smooth() && weather.panic == Odds(0) && !self.may_be_ended();
                 let is_whole = !world.is_cut(id) && self.half_closed.is_none();
                 if self.conversation.over && is_calm && is_whole {
                     self.complain("an end that was not announced", world);

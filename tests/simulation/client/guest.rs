@@ -34,6 +34,7 @@ pub(super) enum Life {
     Gone,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Guest {
     pub(super) number: usize,
     pub(super) rng: Rng,
@@ -66,6 +67,8 @@ pub(crate) struct Guest {
     pub(super) half_closed: Option<Duration>,
     /// ABOR, during this transfer.
     pub(super) has_aborted: bool,
+    /// It has heard that it is logged in.
+    pub(super) is_inside: bool,
     /// It had to wait because its password was wrong.
     pub(super) was_refused: bool,
     pub(super) alarm: Option<Duration>,
@@ -97,6 +100,7 @@ impl Guest {
             is_ascii: true,
             half_closed: None,
             has_aborted: false,
+            is_inside: false,
             was_refused: false,
             alarm: None,
             habits,

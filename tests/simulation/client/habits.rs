@@ -226,7 +226,7 @@ impl Habits {
     }
 }
 
-fn address(number: usize, is_v6: bool) -> IpAddr {
+pub(crate) fn address(number: usize, is_v6: bool) -> IpAddr {
     let number = number as u16 + 2;
     if is_v6 {
         Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number).into()

@@ -118,7 +118,7 @@ impl Guest {
                 weather.uncounted,
                 weather.panic,
             ] == [none; 5];
-        let is_served = !self.place.stops && !self.place.is_proxied && !self.has_aborted;
+        let is_served = !self.may_be_ended() && !self.place.is_proxied && !self.has_aborted;
         let haul = self.haul.as_ref();
         is_kind
             && is_served
@@ -212,7 +212,7 @@ impl Guest {
             || was_turned_away
             || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
             || self.place.weather.panic != Odds(0)
-            || self.place.stops
+            || self.may_be_ended()
             || world.is_cut(id)
             || self.was_too_slow_to_begin(world)
             || world

@@ -17,6 +17,7 @@ mod protected;
 mod proxied;
 mod reactions;
 mod refusals;
+mod revoked;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
 mod speech;
@@ -30,10 +31,11 @@ use mioftpd::storage::{CutUploads, Memory};
 
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
-pub(crate) use habits::Habits;
+pub(crate) use habits::{Habits, Login, address};
 pub(crate) use stranger::Stranger;
 pub(crate) use transfers::public_sizes;
 
+use crate::reload::Reload;
 use crate::weather::Weather;
 use crate::world::World;
 
@@ -55,6 +57,8 @@ pub(crate) struct Place {
     pub(crate) cut_uploads: CutUploads,
     /// It is going to be stopped.
     pub(crate) stops: bool,
+    /// It is going to be told something else.
+    pub(crate) reload: Option<Reload>,
 }
 
 pub(crate) enum Client {
@@ -82,6 +86,14 @@ impl Client {
     pub(crate) fn give_up(&mut self) {
         if let Self::Guest(guest) = self {
             guest.give_up();
+        }
+    }
+
+    /// Whether the server has a connection of one that would not be let in any more.
+    pub(crate) fn is_still_in(&self, world: &World) -> bool {
+        match self {
+            Self::Guest(guest) => guest.is_still_in(world),
+            Self::Stranger(_) => false,
         }
     }
 

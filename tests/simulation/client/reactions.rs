@@ -48,14 +48,16 @@ impl Guest {
                 }
                 self.check_name(&text, world);
             }
-            Heard::Farewell => {
+            Heard::Farewell(text) => {
+                self.check_farewell(&text, world);
                 let is_owed = self.habits.part == Part::Inspector && self.haul.is_some();
-                if is_owed && !self.place.stops {
+                if is_owed && !self.may_be_ended() {
                     self.complain("turned out in the middle of a transfer", world);
                 }
                 self.life = Life::Leaving;
             }
             Heard::Final(kind, since, code, text) => {
+                self.check_rights(kind, since, code, &text, world);
                 self.was_refused |= kind == Kind::Pass && code == 530;
                 self.check_promptness(kind, since, world);
                 self.take_note_of_security(kind, code, world);
@@ -173,6 +175,7 @@ impl Guest {
         // Behind a half-close a transfer may go on, and wait for its data connection: also for one
         // that was arranged for a transfer which was refused. Only from here on all is said.
         self.half_closed = self.half_closed.map(|_| world.now);
+        let may_be_ended = self.may_be_ended();
         let Some(haul) = &mut self.haul else {
             return;
         };
@@ -186,13 +189,13 @@ impl Guest {
         // What has come over a connection that was kept may have closed it.
         let is_there = !haul.is_kept() || haul.is_undisturbed(world);
         let is_reason = haul.begun && is_early || was_known && is_there;
-        if code == 425 && accepts && is_its_own && is_reason {
+        if code == 425 && accepts && is_its_own && is_reason && !may_be_ended {
             world.violate(format!("client {}: 425 for no reason", self.number));
         }
-        let is_calm = self.place.weather.is_prompt() && !self.place.stops;
+        let is_calm = self.place.weather.is_prompt() && !may_be_ended;
         let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
         // However long the disk takes.
-        let is_served = self.place.weather.is_smooth() && !self.place.stops;
+        let is_served = self.place.weather.is_smooth() && !may_be_ended;
         if code == 426 && is_served && is_left_alone && haul.is_undisturbed(world) {
             world.violate(format!(
                 "client {}: an undisturbed transfer was cut",

@@ -38,6 +38,8 @@ pub(crate) enum Occurrence {
     JobReturns(u64),
     /// The process is asked to stop.
     Stop,
+    /// And to read its files again.
+    Reload,
 }
 
 /// A socket that has something to report.
@@ -175,6 +177,11 @@ impl World {
         let wires = wires.map(|wire| format!("{} of {}", wire.server.address, wire.client.address));
         let posts = self.posts.values().map(|post| post.address.to_string());
         wires.chain(posts).collect()
+    }
+
+    /// Whether the server has a connection of a client.
+    pub(crate) fn is_held(&self, id: WireId) -> bool {
+        self.wires.get(&id).is_some_and(Wire::is_held)
     }
 
     pub(crate) fn wire(&mut self, id: WireId) -> Option<&mut Wire> {

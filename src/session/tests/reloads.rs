@@ -1,0 +1,388 @@
+//! What a reload changes in the middle of a conversation.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::auth::{Accounts, Denial, Revocation, RevokedSessions};
+
+fn requiring(require: TlsRequired) -> SecurityPolicy {
+    SecurityPolicy {
+        require,
+        ..SecurityPolicy::default()
+    }
+}
+
+#[test]
+fn a_login_in_the_clear_is_refused_once_tls_is_required() {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.say("USER ftp");
+    talk.orders.clear();
+    talk.settings.security = Some(requiring(TlsRequired::Control));
+    assert!(talk.say("PASS x").starts_with("530 "));
+    assert!(talk.has_no_orders());
+    assert!(talk.say("PASS x").starts_with("503 "));
+
+    let mut talk = Talk::new(Mode::Serving);
+    talk.say("USER ftp");
+    talk.say("PASS x");
+    talk.settings.security = Some(requiring(TlsRequired::Control));
+    let guest = Guest::from(Account::anonymous(Permissions::ALL));
+    let said = talk.report(Report::Verified(Ok(guest)));
+    assert!(said.starts_with("530 "), "{said}");
+    assert!(talk.session.account_name().is_none() && talk.session.accepts_command());
+}
+
+#[test]
+fn a_transfer_that_is_being_cut_has_its_time_when_the_server_stops() {
+    let mut talk = Talk::storing();
+    talk.with(Session::abort);
+    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    talk.with(Session::stop_now);
+    assert_eq!(talk.heard(), "");
+    assert!(talk.has_no_orders());
+    let said = talk.report(ended(Ending::Aborted, 0));
+    assert!(
+        said.starts_with("426 ") && said.contains("\r\n421 Service not"),
+        "{said}"
+    );
+}
+
+const EVERY_REASON: [Revocation; 11] = [
+    Revocation::Address,
+    Revocation::Proxy,
+    Revocation::Certificate,
+    Revocation::Clear,
+    Revocation::Removed,
+    Revocation::Replaced,
+    Revocation::Secret,
+    Revocation::Directory,
+    Revocation::Denied(Denial::Disabled),
+    Revocation::Denied(Denial::Expired),
+    Revocation::Denied(Denial::Address),
+];
+
+fn farewell(why: Revocation) -> String {
+    format!("421 Session ended: {why}, closing control connection.\r\n")
+}
+
+/// What is said by a session that ends for this reason, until it has nothing to say any more.
+fn revoked(talk: &mut Talk, why: Revocation) -> String {
+    talk.with(|session, cx| session.revoke(why, cx));
+    talk.heard()
+}
+
+#[test]
+fn each_reason_is_told_and_ends_a_session_wherever_it_is() {
+    for why in EVERY_REASON {
+        let expected = farewell(why);
+        let mut talk = Talk::new(Mode::Serving);
+        assert_eq!(revoked(&mut talk, why), expected);
+        assert!(talk.session.is_closing());
+        // Said once.
+        assert_eq!(revoked(&mut talk, why), "");
+
+        let mut talk = Talk::new(Mode::Serving);
+        talk.say("USER ann");
+        talk.say("PASS secret");
+        assert_eq!(revoked(&mut talk, why), expected);
+        let guest = Guest::from(Account::with_password("ann", "secret"));
+        assert_eq!(talk.report(Report::Verified(Ok(guest))), "");
+
+        let mut talk = Talk::logged_in();
+        assert_eq!(talk.say("DELE f"), "");
+        assert_eq!(revoked(&mut talk, why), expected);
+        assert_eq!(talk.report(Report::Operated(Ok(Answer::Done))), "");
+    }
+    let texts: std::collections::HashSet<_> = EVERY_REASON.map(farewell).into();
+    assert_eq!(texts.len(), EVERY_REASON.len());
+}
+
+#[test]
+fn a_transfer_is_cut_before_the_session_ends() {
+    let why = Revocation::Removed;
+    let mut talk = Talk::storing();
+    talk.report(Report::Connected);
+    talk.report(Report::Moved(7));
+    assert_eq!(revoked(&mut talk, why), "");
+    assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+    // A stop of the server, and another reload, change nothing of it.
+    talk.with(Session::stop);
+    talk.with(Session::stop_now);
+    assert_eq!(revoked(&mut talk, Revocation::Address), "");
+    assert!(talk.has_no_orders());
+    let kept = Report::Ended {
+        ending: Ending::Revoked,
+        bytes: 7,
+        kept: Some(7),
+    };
+    let said = talk.report(kept);
+    let cut = "426 No longer allowed; transfer aborted. 7 bytes are kept.\r\n";
+    assert_eq!(said, format!("{cut}{}", farewell(why)));
+    assert!(talk.session.is_closing());
+}
+
+#[test]
+fn a_transfer_that_was_quicker_is_whole_and_the_session_ends_all_the_same() {
+    let mut talk = Talk::storing();
+    talk.report(Report::Connected);
+    revoked(&mut talk, Revocation::Secret);
+    let said = talk.report(ended(Ending::Complete, 7));
+    assert!(said.starts_with("226 ") && said.ends_with(&farewell(Revocation::Secret)));
+
+    let mut talk = Talk::storing();
+    talk.with(Session::abort);
+    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    assert_eq!(revoked(&mut talk, Revocation::Secret), "");
+    assert!(talk.has_no_orders());
+    let said = talk.report(ended(Ending::Aborted, 7));
+    assert!(said.starts_with("426 ") && said.ends_with(&farewell(Revocation::Secret)));
+}
+
+#[test]
+fn nothing_is_said_where_it_could_not_be_understood() {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.settings.security = Some(requiring(TlsRequired::Control));
+    talk.say("AUTH TLS");
+    talk.report(Report::Switching(true));
+    talk.heard();
+    assert_eq!(revoked(&mut talk, Revocation::Address), "");
+    assert!(talk.session.is_closing());
+}
+
+/// Gives the account other rights.
+fn renewed(talk: &mut Talk, change: impl FnOnce(&mut Account)) -> String {
+    let mut account = Account::anonymous(Permissions::ALL);
+    change(&mut account);
+    talk.with(|session, cx| session.renew(Arc::new(account), cx));
+    talk.heard()
+}
+
+#[test]
+fn other_rights_count_from_the_next_command_on() {
+    let mut talk = Talk::logged_in();
+    talk.session.rename_from = VirtualPath::root().join(b"f").ok().map(Box::new);
+    assert_eq!(
+        renewed(&mut talk, |account| account.permissions = Permissions::READ),
+        ""
+    );
+    for line in ["RNTO g", "DELE f", "MKD d"] {
+        assert!(talk.say(line).starts_with("550 "), "{line}");
+    }
+    assert_eq!(
+        renewed(&mut talk, |account| account.umask = Umask::new(0o77)),
+        ""
+    );
+    assert!(talk.say("SITE UMASK").contains("077"));
+    talk.say("SITE UMASK 022");
+    renewed(&mut talk, |account| account.umask = Umask::new(0o27));
+    assert!(talk.say("SITE UMASK").contains("022"));
+}
+
+/// As far as a transfer, which is being opened or goes on.
+fn transferring(line: &str, is_begun: bool) -> Talk {
+    let mut talk = Talk::logged_in();
+    talk.say("EPSV");
+    let address = "127.0.0.1:5000".parse().unwrap();
+    talk.report(Report::Listening(Ok(address)));
+    assert_eq!(talk.say(line), "");
+    if is_begun {
+        talk.report(Report::Opened(Ok(Opened::default())));
+    }
+    talk.orders.clear();
+    talk.heard();
+    talk
+}
+
+/// A transfer that was being opened is not, and says so when nothing more can come of it.
+fn is_refused_when_it_is_opened(talk: &mut Talk, opened: Result<Opened, Error>) {
+    assert!(talk.has_no_orders() && !talk.session.accepts_command());
+    let said = talk.report(Report::Opened(opened));
+    assert_eq!(said, "425 No longer allowed; data connection closed.\r\n");
+    assert_eq!(talk.order(), Order::HangUp);
+    assert!(talk.session.accepts_command());
+}
+
+#[test]
+fn what_goes_on_by_a_right_that_is_lost_ends_and_nothing_else() {
+    const TRANSFERS: [(&str, Permissions); 5] = [
+        ("RETR f", Permissions::RETRIEVE),
+        ("STOR f", Permissions::OVERWRITE),
+        ("STOU", Permissions::CREATE),
+        ("APPE f", Permissions::APPEND),
+        ("LIST", Permissions::LIST),
+    ];
+    let without = |lost| {
+        move |account: &mut Account| {
+            account.permissions = account.permissions.without(lost);
+        }
+    };
+    for (line, needed) in TRANSFERS {
+        let mut talk = transferring(line, true);
+        assert_eq!(renewed(&mut talk, without(needed)), "", "{line}");
+        assert_eq!(talk.order(), Order::Cut(Ending::Revoked), "{line}");
+        let said = talk.report(ended(Ending::Revoked, 0));
+        assert_eq!(
+            said, "426 No longer allowed; transfer aborted.\r\n",
+            "{line}"
+        );
+        assert!(talk.session.accepts_command(), "{line}");
+
+        for opened in [Ok(Opened::default()), Err(Error::NotFound)] {
+            let mut talk = transferring(line, false);
+            assert_eq!(renewed(&mut talk, without(needed)), "", "{line}");
+            is_refused_when_it_is_opened(&mut talk, opened);
+        }
+
+        for is_begun in [true, false] {
+            let mut talk = transferring(line, is_begun);
+            renewed(&mut talk, without(Permissions::DELETE | Permissions::TIMES));
+            assert!(
+                talk.has_no_orders() && !talk.session.accepts_command(),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_transfer_in_the_clear_ends_where_that_is_not_allowed_any_more() {
+    for is_begun in [true, false] {
+        let mut talk = transferring("RETR f", is_begun);
+        talk.settings.security = Some(requiring(TlsRequired::Data));
+        assert_eq!(renewed(&mut talk, |_| {}), "");
+        if is_begun {
+            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+        } else {
+            is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
+        }
+    }
+}
+
+#[test]
+fn who_loses_fxp_loses_what_was_arranged_by_it() {
+    let fxp = |is_allowed| move |account: &mut Account| account.allow_fxp = is_allowed;
+    let mut talk = Talk::logged_in();
+    renewed(&mut talk, fxp(true));
+    assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("200 "));
+    talk.orders.clear();
+    // The same again takes nothing.
+    renewed(&mut talk, fxp(true));
+    assert!(talk.has_no_orders());
+    renewed(&mut talk, fxp(false));
+    assert_eq!(talk.order(), Order::HangUp);
+    assert!(talk.say("RETR f").starts_with("425 "));
+    assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("501 "));
+
+    for is_begun in [true, false] {
+        let mut talk = Talk::logged_in();
+        renewed(&mut talk, fxp(true));
+        talk.say("PORT 192,0,2,1,100,0");
+        talk.say("RETR f");
+        if is_begun {
+            talk.report(Report::Opened(Ok(Opened::default())));
+        }
+        talk.orders.clear();
+        renewed(&mut talk, fxp(false));
+        if is_begun {
+            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+        } else {
+            is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
+        }
+    }
+}
+
+#[test]
+fn a_digest_of_what_may_not_be_read_any_more_is_given_up() {
+    for (line, needed) in [
+        ("MD5 f", Permissions::RETRIEVE),
+        ("DSIZ d", Permissions::LIST),
+    ] {
+        if cfg!(not(feature = "digests")) && line == "MD5 f" {
+            continue;
+        }
+        let mut talk = Talk::logged_in();
+        assert_eq!(talk.say(line), "");
+        let lost = Permissions::ALL.without(needed);
+        let said = renewed(&mut talk, |account| account.permissions = lost);
+        assert_eq!(said, "426 No longer allowed; aborted.\r\n", "{line}");
+        assert!(talk.session.has_abandoned(), "{line}");
+        talk.report(Report::Dropped);
+        assert!(talk.session.accepts_command(), "{line}");
+    }
+}
+
+/// Logged in to an account that expires in so many seconds.
+fn expiring(seconds: i64, sessions: RevokedSessions) -> Talk {
+    let mut talk = Talk::new(Mode::Serving);
+    talk.settings.revoked_sessions = sessions;
+    talk.say("USER ftp");
+    talk.say("PASS x");
+    let mut account = Account::anonymous(Permissions::ALL);
+    account.expires = Some(seconds);
+    talk.report(Report::Verified(Ok(Guest::from(account))));
+    talk.heard();
+    talk.orders.clear();
+    talk
+}
+
+#[test]
+fn a_session_ends_when_its_account_expires() {
+    let expired = farewell(Revocation::Denied(Denial::Expired));
+    let mut talk = expiring(30, RevokedSessions::End);
+    assert_eq!(talk.wait(Duration::from_secs(29)), "");
+    talk.unix_time = 30;
+    assert_eq!(talk.wait(Duration::from_secs(1)), expired);
+
+    // The wall clock is set back while it waits, and forward at last.
+    let mut talk = expiring(30, RevokedSessions::End);
+    talk.unix_time = -10_000;
+    assert_eq!(talk.wait(Duration::from_secs(30)), "");
+    talk.say("NOOP");
+    talk.unix_time = 30;
+    assert_eq!(talk.wait(crate::limits::EXPIRY_CHECKED), expired);
+
+    let mut talk = expiring(30, RevokedSessions::Keep);
+    talk.unix_time = 100;
+    assert_eq!(talk.wait(Duration::from_secs(100)), "");
+    talk.say("NOOP");
+
+    // Another login, and a later date, are not ended by the first one's.
+    let mut talk = expiring(30, RevokedSessions::End);
+    talk.say("REIN");
+    talk.unix_time = 30;
+    assert_eq!(talk.wait(Duration::from_secs(30)), "");
+    let mut talk = expiring(30, RevokedSessions::End);
+    renewed(&mut talk, |account| account.expires = Some(60));
+    talk.unix_time = 30;
+    assert_eq!(talk.wait(Duration::from_secs(30)), "");
+    talk.unix_time = 60;
+    assert_eq!(talk.wait(Duration::from_secs(30)), expired);
+}
+
+#[test]
+fn a_review_looks_at_what_a_login_would_meet() {
+    let accounts = |account: Account| Arc::new(Accounts::new().with(account));
+    let anonymous = || Account::anonymous(Permissions::ALL);
+    let mut talk = Talk::logged_in();
+    talk.settings.accounts = accounts(anonymous());
+    let review = |talk: &Talk| talk.session.review(&talk.settings, false, 0);
+    assert!(review(&talk).unwrap().is_some());
+    talk.settings.accounts = accounts(Account::with_password("ann", "secret"));
+    assert_eq!(review(&talk), Err(Revocation::Removed));
+    talk.settings.accounts = accounts(anonymous());
+    // Anonymous logins need TLS where the control connection does.
+    for (require, is_ended) in [
+        (TlsRequired::Login, false),
+        (TlsRequired::Control, true),
+        (TlsRequired::Data, true),
+    ] {
+        talk.settings.security = Some(requiring(require));
+        assert_eq!(
+            review(&talk) == Err(Revocation::Clear),
+            is_ended,
+            "{require:?}"
+        );
+    }
+    // Who is not logged in has nothing to lose.
+    assert_eq!(review(&Talk::new(Mode::Serving)), Ok(None));
+}

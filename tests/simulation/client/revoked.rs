@@ -1,0 +1,64 @@
+//! A guest from whom a reload takes something: what it may hear then, and what nobody else may.
+
+use std::time::Duration;
+
+use super::conversation::Kind;
+use super::guest::Guest;
+use crate::world::World;
+
+impl Guest {
+    /// Whether its session, or what it does, may end without its own doing.
+    pub(super) fn may_be_ended(&self) -> bool {
+        self.place.stops || self.may_lose()
+    }
+
+    fn may_lose(&self) -> bool {
+        let reload = self.place.reload.as_ref();
+        reload.is_some_and(|one| one.concerns(self.habits.ip, self.habits.login))
+    }
+
+    fn would_not_be_let_in(&self, at: Duration) -> bool {
+        let Some(reload) = &self.place.reload else {
+            return false;
+        };
+        let is_known = !self.place.is_proxied || self.conversation.greeted;
+        is_known && reload.ends(self.habits.ip, self.habits.login, self.is_inside, at)
+    }
+
+    /// Whether the server has its connection, and should not.
+    pub(super) fn is_still_in(&self, world: &World) -> bool {
+        let is_held = self.control.is_some_and(|id| world.is_held(id));
+        is_held && self.conversation.greeted && self.would_not_be_let_in(world.now)
+    }
+
+    pub(super) fn check_farewell(&self, text: &str, world: &mut World) {
+        if text.starts_with("Session ended") && !self.may_lose() {
+            self.complain(&format!("nothing was taken from it, and: {text}"), world);
+        }
+    }
+
+    /// A final reply to what was said then. During a transfer that is being cut STAT and ABOR are heard.
+    pub(super) fn check_rights(
+        &mut self,
+        kind: Kind,
+        said: Duration,
+        code: u16,
+        text: &str,
+        world: &mut World,
+    ) {
+        match (kind, code) {
+            (Kind::Pass, 230) => self.is_inside = true,
+            (Kind::User | Kind::Rein | Kind::Auth | Kind::AuthPrivate, 200..400) => {
+                self.is_inside = false;
+            }
+            _ => {}
+        }
+        let is_heard_always = matches!(kind, Kind::Stat | Kind::Abor);
+        if code < 400 && !is_heard_always && self.would_not_be_let_in(said) {
+            self.complain(&format!("{code} to {kind:?}, and it should be gone"), world);
+        }
+        if text.starts_with("No longer allowed") && !self.may_lose() {
+            self.complain(&format!("it has all its rights, and: {text}"), world);
+        }
+    }
+}
