@@ -13,7 +13,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
-use support::{Control, DataChannel, Server, Starter, abort_connection, read_all, send_urgent};
+use support::{
+    Control, DataChannel, Server, Starter, abort_connection, mostly, read_all, send_urgent,
+};
 
 /// More than all socket buffers of the machine hold, and a hole on the disk.
 const BIG: u64 = 256 * 1024 * 1024;
@@ -279,23 +281,26 @@ fn who_has_said_quit_may_half_close_before_the_upload_is_over() {
 fn a_reset_behind_a_quit_is_a_cut() {
     for half_closes in [false, true] {
         let server = Server::writable(old_file);
-        let (mut control, data) = half_an_upload(&server);
-        let peer = control.local();
-        control.send("QUIT");
-        if half_closes {
-            control.socket().shutdown(Shutdown::Write).unwrap();
-            // It is met for itself: what is said behind it is heard later.
-            server.login().command("NOOP", 200);
-        }
-        let socket = control.socket().try_clone().unwrap();
-        drop(control);
-        abort_connection(socket);
-        drop(data);
-        server.wait_for_log(&format!("{peer} disconnected"));
-        support::until("the temporary file to go", || {
-            (server.names() == ["f"]).then_some(())
+        mostly(|_| {
+            old_file(server.root());
+            let (mut control, data) = half_an_upload(&server);
+            let peer = control.local();
+            control.send("QUIT");
+            if half_closes {
+                control.socket().shutdown(Shutdown::Write).unwrap();
+                // It is met for itself: what is said behind it is heard later.
+                server.login().command("NOOP", 200);
+            }
+            let socket = control.socket().try_clone().unwrap();
+            drop(control);
+            abort_connection(socket);
+            drop(data);
+            server.wait_for_log(&format!("{peer} disconnected"));
+            support::until("the temporary file to go", || {
+                (server.names() == ["f"]).then_some(())
+            });
+            fs::read(server.file("f")).unwrap() == b"old"
         });
-        is_untouched(&server);
     }
 }
 

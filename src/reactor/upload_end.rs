@@ -21,12 +21,12 @@
 //! | has not ended, and will announce its end | has ended | goes on |
 //! | has not ended, and cannot announce its end | has ended, with no QUIT | cut at once |
 //!
-//! The order is the one in which the kernel has heard of the ends, watched from before the 150 leaves.
-//! (It looks at no segment of a connection during a call for it, which takes microseconds.) Where the
-//! order is not known (the client connected and ended everything before its connection was
-//! accepted), an upload whose control connection has ended is cut. Nothing of this is proof: a client
-//! that is killed within the pause looks as if it were done. TLS and MODE B are. What of a cut
-//! upload is kept is not decided here.
+//! The order is the one in which the kernel has heard of the ends, watched from before the 150 leaves. It
+//! may hear of them in another order than they came in where they are microseconds apart (a segment
+//! waits while its connection is in a call) or the machine is overloaded. Where the order is not known
+//! (the client connected and ended everything before its connection was accepted), an upload whose
+//! control connection has ended is cut. Nothing of this is proof: a client that is killed within the
+//! pause looks as if it were done. TLS and MODE B are. What of a cut upload is kept is not decided here.
 
 use std::time::{Duration, Instant};
 
@@ -228,6 +228,7 @@ impl Connection {
             | Motion::Refused
             | Motion::Opening
             | Motion::Opened(_)
+            | Motion::Sent(_)
             | Motion::Recalled(_)
             | Motion::Discarding(..) => false,
         };

@@ -30,6 +30,15 @@ pub use server::{Server, Starter, binary, mioftpd};
 /// failure, and finite, because a hanging test tells nothing.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Most of these rounds are as they should be. It is for what depends on the order in which two
+/// connections end: the kernel does not always hear of that in the order in which it was, because a
+/// segment waits while its connection is in a call, and one processor does not wait for another; and
+/// a busy machine is late.
+pub fn mostly(round: impl FnMut(&u8) -> bool) {
+    let right = (0..20).filter(round).count();
+    assert!(right > 12, "{right} of 20");
+}
+
 /// Tries until `probe` has an answer or the deadline is over; the probe has to wait for
 /// something itself (a reply, a read), so that this does not spin.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
