@@ -7,6 +7,7 @@
 //! what is left of the client's time, of which the server's own work takes none.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::latch::Latch;
 use super::preamble::Incoming;
@@ -48,6 +49,7 @@ pub(super) enum Link {
 ///                                       last byte of an upload ▼               │
 ///                                                          Received ───commit──┘
 ///   Received ──its end came late──▶ Confirming ──moment over──▶ Received
+///   Here, Away ──last byte of a quick download──▶ Sent ──client's end, moment over──▶ Idle
 ///   cut:  Begun, Here, Resting, Received, Confirming ──▶ Discarding ──▶ Idle
 ///         Away ──▶ Recalled ──comes back──▶ Discarding, or Idle where it was done already
 /// ```
@@ -74,6 +76,8 @@ pub(super) enum Motion {
     Received(Box<Transfer>),
     /// As `Received`, and for a moment it is awaited whether the control connection ends too.
     Confirming(Box<Transfer>),
+    /// A download has all its bytes, and for a moment its client is waited for.
+    Sent(Box<Transfer>),
     /// On a worker, and to be cut when it comes back.
     Recalled(Ending),
     /// Its file is being closed by a worker.
@@ -87,6 +91,8 @@ pub(super) struct DataChannel {
     /// Of the link's socket, or of the transfer's stream.
     pub(super) ready: Latch,
     pub(super) end: UploadEnd,
+    /// When the 150 was said.
+    pub(super) begun: Option<Instant>,
 }
 
 impl DataChannel {
@@ -95,7 +101,7 @@ impl DataChannel {
         match (&self.link, &self.motion) {
             (_, Motion::Here(_, interest)) => self.ready.has(*interest),
             (_, Motion::Received(_)) | (Link::Open(_) | Link::Failed, Motion::Begun(_)) => true,
-            (Link::Listening(..), _) => self.ready.readable,
+            (Link::Listening(..), _) | (_, Motion::Sent(_)) => self.ready.readable,
             (Link::Connecting(_), _) => self.ready.writable,
             _ => false,
         }

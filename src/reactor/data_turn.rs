@@ -29,6 +29,7 @@ impl Connection {
             (Link::Listening(..), _) if data.ready.readable => self.accept_client(services),
             (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(services),
             (Link::Open(_), Motion::Refused) => self.listen_in(services),
+            (_, Motion::Sent(_)) if data.ready.readable => self.wait_no_longer(services),
             _ => {}
         }
         self.join(services);
@@ -205,6 +206,7 @@ impl Connection {
     pub(super) fn resume(&mut self, services: &mut Services) {
         self.let_clock_go_on(services);
         self.ask_for_count(services);
+        self.wait_no_longer(services);
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
@@ -251,7 +253,7 @@ impl Connection {
                 // connection still stands: its end may not have been reported yet.
                 self.ready.readable |= matches!(data.end, UploadEnd::Unwatched);
             }
-            Verdict::Done => self.finish(Ending::Complete, moved, None, services),
+            Verdict::Done => self.all_sent(transfer, services),
             Verdict::Failed(failure) => {
                 self.finish(failure.into(), moved, transfer.kept(), services);
             }
@@ -323,6 +325,10 @@ impl Connection {
             Motion::Away(_) => {
                 data.motion = Motion::Recalled(ending);
                 return;
+            }
+            // It was quicker than whoever wanted to cut it.
+            Motion::Sent(transfer) => {
+                return self.finish(Ending::Complete, transfer.moved(), None, services);
             }
             motion => {
                 data.motion = motion;

@@ -211,7 +211,9 @@ impl Connection {
 
     /// The 150 is in the outbox: now the data connection may come, or is made.
     fn begin(&mut self, services: &mut Services) {
+        let now = services.now;
         let data = self.data();
+        data.begun = Some(now);
         match std::mem::take(&mut data.motion) {
             Motion::Opened(source) => data.motion = Motion::Begun(source),
             motion => data.motion = motion,

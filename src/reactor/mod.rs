@@ -32,6 +32,7 @@ mod preamble;
 mod review;
 mod run_queue;
 mod securing;
+mod sent;
 mod services;
 mod timers;
 mod upload_end;
