@@ -10,6 +10,7 @@
 //! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::a_connection_that_is_secured_already_is_kept` `tls::a_connection_is_kept_whose_handshake_is_under_way` |
 //! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
 //! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_its_data_connection` |
+//! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::a_small_download_is_over_when_its_client_has_had_time_to_read_the_150` |
 //! | 2 | `MKD` of what exists, as `FluentFTP` reads it | 550 and words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
 //! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::each_refusal_is_read_as_it_is_meant` `replies::what_is_not_permitted_is_not_taken_for_what_is_not_there` |
 //! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::every_name_that_is_told_leads_to_its_file_from_where_the_client_is` |
@@ -28,6 +29,11 @@
 //! | 5 | `MDTM`, `MLST` | 14 digits; fractions by the key | `mdtm.txt` `config::times_have_fractions_or_whole_seconds` |
 //! | 6 | `CWD ~`, `CWD ~/d` | the start of the account | `cwd_tilde.txt` |
 //! | 6 | `TYPE I ` with spaces behind, and others | as without them | `trailing_spaces.txt` |
+//! | 7 | `PORT`, with `active.from-default-port` and without | the data come from port L-1, or from any | `config::active_data_comes_from_the_port_before` |
+//! | 7 | that port is taken, or two transfers go to one port at once | another port, and one warning | `config::active_data_comes_from_another_port_where_the_one_before_is_taken` `config::two_transfers_to_one_port_at_once_both_come` |
+//! | 7 | started as root, with `run-as` | `CAP_NET_BIND_SERVICE` is kept where L-1 needs it, and nothing else | `sandbox::another_user_keeps_the_right_to_a_low_port_where_it_is_needed` |
+//! | 8 | a TLS upload that ends without `close_notify` | cut; whole for a network or an account that is excepted, and each in the log | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_of_a_network_is_whole_and_logged_each_time` `config::unclean_upload_of_an_account_is_whole_and_of_others_is_cut` |
+//! | 8 | the same, within a record, or by a reset | cut | `config::upload_that_is_cut_within_a_record_or_reset_is_never_whole` |
 //! | 9 | an upload ends, and its control connection at once | whole, 20 times of 20 | `upload_ends::upload_that_ends_just_before_its_control_connection_is_whole` |
 //! | 9 | the control connection ends first | cut | `upload_ends::upload_that_ends_after_its_control_connection_is_cut` |
 //! | 10 | the configuration emptied or cut, then SIGHUP | nothing changes, and the log names what was lost | `config::an_emptied_file_changes_nothing_and_the_log_names_what_was_lost` `config::a_cut_file_changes_nothing_wherever_it_ends` |
@@ -37,14 +43,28 @@
 //! | 11 | fail2ban with the filter of the documentation, amid a flood | matches every failed login and nothing else | `logs::the_filter_matches_every_failed_login_amid_a_flood_and_nothing_else` |
 //! | 11 | logrotate with the rules of the documentation | no line is lost | `logs::the_rules_of_the_documentation_rotate_all_logs_without_a_line_lost` |
 //! | 12 | `client-required = true` with `require = "none"`, and every other pair of keys | a mistake with its place, or a note | `config::required_certificates_need_required_tls_by_file_and_by_options` `config::mistakes_have_their_place_and_are_2` `config::a_key_without_an_effect_is_a_note_and_in_the_log` `config::each_row_fires_with_its_own_combination_and_nothing_less` |
+//! | 13 | an account is removed, disabled or expired, may not come from there, has another password or directory; SIGHUP | its sessions hear 426 and 421 with the reason and end, and no others | `config::each_cause_in_the_account_ends_its_session_and_no_other` `config::a_reload_of_the_same_disturbs_nobody` |
+//! | 13 | the moment at which an account expires | the same | `config::a_session_ends_when_its_account_expires` |
+//! | 13 | other rights | count from the next command, and for what goes on | `config::changed_rights_count_from_the_next_command_on_and_for_what_goes_on` |
+//! | 13 | an address is denied; TLS is required; another authority | 421 | `config::a_denied_address_ends_sessions_before_and_after_their_login` `config::who_is_in_the_clear_ends_once_tls_is_required` `config::certificates_of_another_authority_end_with_the_old_one` |
+//! | 13 | `reload.sessions = "keep"` | all go on | `config::sessions_go_on_as_they_are_where_that_is_wanted` |
 //! | 14 | what was changed, and what was refused | a line with account, peer, verb, path, code and reason; JSON too | `logs::every_change_and_refusal_is_one_line_with_all_that_matters` |
 //! | 14 | a full disk, no rights, a quota | a warning | `logs::what_the_operator_can_mend_is_a_warning` |
+//! | 15 | files removed by others | the quota has their room again: at SIGHUP, at a refusal, and by itself | `config::a_sighup_counts_what_others_have_done` `config::a_refusal_counts_what_others_have_removed` `config::now_and_then_what_others_have_done_is_counted` |
+//! | 15 | uploads while the files are counted for the first time | wait, and are stored | `slow_workers::uploads_wait_for_the_first_count_and_nobody_waits_for_them` `sandbox::accounts_have_what_is_theirs_inside` |
+//! | 16 | `allow-fxp` at the top level; of one account | a mistake that names the place; for that account alone | `config::data_goes_to_other_hosts_for_accounts_that_may` |
+//! | 16 | with it, `PORT` below 1024, to 0.0.0.0/8, multicast, 240/4, local addresses, in IPv6 too | 501 | `fxp.txt` `fxp_ipv6.txt` |
 //! | 16 | `events.command` that is a directory, and other paths of another kind | a mistake with its place | `config::the_event_command_is_a_program` `config::directories_are_directories` `config::the_configuration_is_a_file` |
 //! | 16 | `tls.names` changed beside a certificate that was kept | one is made for the new names | `config::a_kept_certificate_is_made_anew_for_other_names` |
 //! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::options_of_tls_that_do_not_fit_together_are_2` |
 //! | 16 | a reload that fails, under systemd | the mistake is the status | `service_manager::a_failed_reload_is_in_the_status_until_a_good_one` |
 //! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observed_is_served_and_logged` |
 //! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_told` |
+//! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::what_the_sandbox_refuses_is_told_from_what_the_permissions_do` `unprivileged::a_file_says_who_may_not_read_it` |
+//! | 17 | another user, or port 21, without the right | who may, and the capability | `unprivileged::another_user_needs_root` `unprivileged::a_low_port_names_the_capability` |
+//! | 17 | TLS that fails | why, in words | `tls::what_a_client_lacks_is_told` `tls::what_is_spoken_instead_of_tls_is_told` `tls::what_a_client_has_against_the_certificate_is_told` `tls::a_clients_certificate_is_asked_for_as_the_options_have_it` |
+//! | 17 | 421 for a limit | the key, in the log | `config::one_too_many_hears_421` `config::one_too_many_of_an_address_hears_421` `config::there_are_as_many_as_the_memory_is_for` |
+//! | 17 | passwords in the clear, secrets that others can read, directories out of reach | a warning at the start, with the remedy | `config::passwords_in_the_clear_are_warned_of_where_others_can_listen_in` `config::secrets_that_others_can_read_are_warned_of` `config::a_directory_in_which_nothing_can_be_written_is_warned_of` |
 //!
 //! What was reported of other servers and clients, and was right here:
 //!
@@ -78,7 +98,7 @@ use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 
 use support::tables::missing_tests;
-use support::{Control, DEADLINE, Server, Starter, epsv_port, pasv_port, read_all};
+use support::{Control, DEADLINE, Server, Starter, epsv_port, mostly, pasv_port, read_all};
 
 #[test]
 fn every_test_in_the_tables_exists() {
@@ -176,6 +196,33 @@ fn names_and_passwords_may_have_any_signs() {
             "\"/\" is the current directory."
         );
     }
+}
+
+/// Some clients forget a 226 that they read together with the 150.
+#[test]
+fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
+    let server = Server::read_only(|root| fs::write(root.join("f"), "content").unwrap());
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    mostly(|_| {
+        let mut data = control.passive().stream();
+        control.send("RETR f");
+        let mut content = Vec::new();
+        data.read_to_end(&mut content).unwrap();
+        let mut bytes = [0; 1000];
+        let socket = control.socket();
+        let count = socket.peek(&mut bytes).unwrap();
+        let is_alone = !String::from_utf8_lossy(&bytes[..count]).contains("226");
+        drop(data);
+        control.expect(150);
+        control.expect(226);
+        is_alone && content == b"content"
+    });
+    // Nor is it waited for for ever: this one keeps its end of the connection.
+    let mut data = control.passive().stream();
+    control.command("RETR f", 150);
+    assert_eq!(read_all(&mut data), b"content");
+    control.expect(226);
 }
 
 #[test]

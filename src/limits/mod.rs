@@ -58,7 +58,7 @@ pub const END_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long after its 150 a download that is over by then waits for its client before the 226, so that
 /// both are not read in one. It is the time slices of a few others on a busy processor.
-pub const REPLY_GAP: Duration = Duration::from_millis(10);
+pub const REPLY_GAP: Duration = Duration::from_millis(50);
 
 /// A transfer's bytes in one visit to a worker: some hundred microseconds of a cached
 /// file, so that two workers share themselves out among many transfers.
