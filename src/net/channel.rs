@@ -138,6 +138,13 @@ impl Channel {
             .is_some_and(Security::has_unclean_end)
     }
 
+    /// Whether a part of a record has come: something that no read gives yet.
+    pub fn is_within_record(&self) -> bool {
+        self.security
+            .as_deref()
+            .is_some_and(Security::is_within_record)
+    }
+
     /// Whether there are bytes of TLS's own that wait for room.
     pub fn has_unsent(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unsent)

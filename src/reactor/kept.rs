@@ -68,21 +68,20 @@ impl Connection {
         let Link::Open(channel) = &mut data.link else {
             return;
         };
-        match channel.read(&mut [0]) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                data.ready.readable = false;
-                data.ready.drain = false;
-                return;
-            }
-            Ok(1..) => {
-                let text = format_args!(
-                    "{}: Closed a data connection: what came over it belongs to a refused command",
-                    self.peer
-                );
-                self.session
-                    .log_once(Repeated::RefusedData, Level::Info, text);
-            }
-            _ => {}
+        let read = channel.read(&mut [0]).map_err(|error| error.kind());
+        let has_come = matches!(read, Ok(1..)) || channel.is_within_record();
+        if read == Err(io::ErrorKind::WouldBlock) && !has_come {
+            data.ready.readable = false;
+            data.ready.drain = false;
+            return;
+        }
+        if has_come {
+            let text = format_args!(
+                "{}: Closed a data connection: what came over it belongs to a refused command",
+                self.peer
+            );
+            self.session
+                .log_once(Repeated::RefusedData, Level::Info, text);
         }
         self.lose_link(services);
     }

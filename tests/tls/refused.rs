@@ -94,6 +94,29 @@ fn bytes_of_a_refused_upload_close_it() {
     }
 }
 
+/// What no read gives yet is of the refused upload too.
+#[test]
+fn a_part_of_a_record_of_a_refused_upload_closes_it() {
+    let server = server();
+    for version in Version::ALL {
+        let mut control = server.private(&TlsClient::of(version));
+        let mut link = control.passive().link();
+        control.command("STOR d", 550);
+        let Link::Secured(stream) = &mut link else {
+            panic!("it is in the clear");
+        };
+        stream.conn.writer().write_all(&[b'r'; 10_000]).unwrap();
+        let mut record = Vec::new();
+        stream.conn.write_tls(&mut record).unwrap();
+        let (first, rest) = record.split_at(5_000);
+        stream.sock.write_all(first).unwrap();
+        assert!(matches!(link.read(&mut [0]), Ok(0) | Err(_)));
+        control.command("STOR g", 425);
+        let _ = link.socket().write_all(rest);
+        assert_eq!(server.names(), ["d", "f"]);
+    }
+}
+
 #[test]
 fn a_client_that_leaves_after_a_refusal_is_no_failure_of_tls() {
     let server = server();

@@ -31,6 +31,11 @@ impl Security {
         self.unclean_end == UncleanEnd::Happened
     }
 
+    /// See [`Channel::is_within_record`](crate::net::Channel::is_within_record).
+    pub fn is_within_record(&self) -> bool {
+        !self.place.is_between_records()
+    }
+
     /// What a read gives that rustls had nothing for.
     pub(super) fn read_failed(&mut self, error: io::Error) -> io::Result<usize> {
         let is_end =
