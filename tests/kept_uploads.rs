@@ -102,9 +102,14 @@ fn upload_is_kept_when_its_session_or_the_server_ends() {
 
 /// A server with these lines in its configuration.
 fn configured(lines: &str) -> Server {
+    configured_for(lines, "all")
+}
+
+/// As [`configured`], where clients have these permissions.
+fn configured_for(lines: &str, permissions: &str) -> Server {
     let server = Starter::default().serving(|_| ());
     let config = tempfile::NamedTempFile::new().unwrap();
-    let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+    let account = format!("[[account]]\nname = \"anonymous\"\npermissions = {permissions:?}\n");
     fs::write(config.path(), format!("{lines}{account}")).unwrap();
     server.argument("--config").argument(config.path()).start()
 }
@@ -125,6 +130,18 @@ fn upload_that_stalls_is_kept_whatever_is_synced() {
         assert_eq!(fs::read(server.file("f")).unwrap(), b"some bytes");
         assert_eq!(server.names(), ["f"]);
     }
+}
+
+#[test]
+fn upload_that_nobody_could_resume_is_not_kept_and_may_be_tried_again() {
+    let server = configured_for("", "upload-only");
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    abort_connection(begun(&mut control, "STOR f", b"some bytes"));
+    assert!(!control.expect(426).text().contains("kept"));
+    assert!(server.names().is_empty(), "{:?}", server.names());
+    control.store("f", b"some bytes and more");
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"some bytes and more");
 }
 
 #[test]

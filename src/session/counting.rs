@@ -13,6 +13,8 @@ impl Session {
         self.restart_idle_clock(cx);
         self.progress = match std::mem::replace(&mut self.progress, Progress::Idle) {
             Progress::Opening(purpose) => Progress::Counting(purpose),
+            // It has lost its right while it was tried.
+            Progress::Withdrawn => return self.withdrawn(cx),
             other => other,
         };
     }

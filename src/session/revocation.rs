@@ -70,10 +70,11 @@ impl Session {
             {
                 self.cut_off(cx);
             }
-            Progress::Opening(purpose) | Progress::Counting(purpose)
-                if no_data || needed_for(purpose).intersects(lost) =>
-            {
+            Progress::Opening(purpose) if no_data || needed_for(purpose).intersects(lost) => {
                 self.progress = Progress::Withdrawn;
+            }
+            Progress::Counting(purpose) if no_data || needed_for(purpose).intersects(lost) => {
+                self.withdrawn(cx);
             }
             Progress::Idle if lost_fxp => {
                 self.channel.disarrange();

@@ -11,7 +11,7 @@ use crate::observe::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::{Quoted, QuotedName};
-use crate::storage::Placement;
+use crate::storage::{CutUploads, Placement};
 use crate::transfer::Direction;
 
 /// For [`Session::placement`], where what is there is replaced.
@@ -27,7 +27,11 @@ impl Session {
     pub(super) fn append(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let appending = [Placement::Append, Placement::New, Placement::AppendExisting];
         if let Some(placement) = self.placement_or_restart(Permissions::APPEND, appending, cx) {
-            self.receive(argument, placement, Purpose::Append, cx);
+            let purpose = match placement {
+                Placement::At(_) => Purpose::Store,
+                _ => Purpose::Append,
+            };
+            self.receive(argument, placement, purpose, cx);
         }
     }
 
@@ -131,11 +135,17 @@ impl Session {
         if !self.can_represent(cx) {
             return;
         }
+        // What nobody can go on with would only be in the way of the next attempt.
+        let goes_on = Permissions::OVERWRITE | Permissions::APPEND;
+        let cut = match cx.settings.cut_uploads {
+            CutUploads::Keep if self.login.permissions().intersects(goes_on) => CutUploads::Keep,
+            _ => CutUploads::Discard,
+        };
         let direction = Direction::Store {
             path: path.clone(),
             placement,
             umask: self.umask,
-            cut: cx.settings.cut_uploads,
+            cut,
         };
         self.prepare(purpose(path), direction, cx);
     }

@@ -5,9 +5,11 @@ mod farewells;
 mod login;
 mod refusals;
 mod reloads;
+mod rights;
 mod transfers;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -144,5 +146,20 @@ impl Talk {
         assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));
         talk.orders.clear();
         talk
+    }
+}
+
+/// Gives the account other rights.
+fn renewed(talk: &mut Talk, change: impl FnOnce(&mut Account)) -> String {
+    let mut account = Account::anonymous(Permissions::ALL);
+    change(&mut account);
+    talk.with(|session, cx| session.renew(Arc::new(account), cx));
+    talk.heard()
+}
+
+fn requiring(require: TlsRequired) -> SecurityPolicy {
+    SecurityPolicy {
+        require,
+        ..SecurityPolicy::default()
     }
 }
