@@ -36,6 +36,8 @@ pub struct Accounts {
     /// By which PAM is asked about whoever is nobody: that of the first account with one.
     decoy_service: Option<Service>,
     monitor: Option<Monitor>,
+    /// Those that a reload has removed: when they come back, no less may close them.
+    former: HashMap<Box<[u8]>, Arc<Account>>,
 }
 
 #[derive(Clone)]
@@ -106,8 +108,15 @@ impl Accounts {
     }
 
     /// These take the place of `old` ones under way: whoever has a name here and had one there is
-    /// still counted, and it is the same monitor that asks PAM.
+    /// still counted, and it is the same monitor that asks PAM. Who is here no longer is
+    /// [remembered](Self::former).
     pub fn succeed(&mut self, old: &Self) {
+        self.former.clone_from(&old.former);
+        for (name, place) in &old.by_name {
+            self.former.insert(name.clone(), Arc::clone(&place.account));
+        }
+        self.former
+            .retain(|name, _| !self.by_name.contains_key(name));
         for (name, place) in &mut self.by_name {
             if let Some(old) = old.by_name.get(name) {
                 place.seats = Arc::clone(&old.seats);
@@ -155,6 +164,11 @@ impl Accounts {
     /// The one with this name.
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Account>> {
         self.place(name).map(|place| &place.account)
+    }
+
+    /// An account that was removed while the server ran, as it was last.
+    pub(crate) fn former(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        self.former.get(name)
     }
 
     /// Whether there is anybody who may change anything in the directory; `None` is the server's.

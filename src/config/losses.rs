@@ -131,6 +131,13 @@ const ROWS: &[Row] = &[
         when_gone: Refused,
     },
     Row {
+        key: "throttling.failures",
+        opens: |old, new| new.throttling.failures > old.throttling.failures,
+        effect: "more failed logins are allowed before a ban",
+        open_value: None,
+        when_gone: Warned,
+    },
+    Row {
         key: "limits.memory",
         opens: |old, new| old.max_memory.is_some() && new.max_memory.is_none(),
         effect: "memory is not limited",
@@ -173,6 +180,13 @@ const ACCOUNT_ROWS: &[AccountRow] = &[
         opens: |old, new| !old.permissions.contains(new.permissions),
         effect: "it may read",
         open_value: "\"read\"",
+        when_gone: Refused,
+    },
+    AccountRow {
+        key: "account.umask",
+        opens: |old, new| old.umask.is_some() && new.umask.is_none(),
+        effect: "others may read what it stores, as far as the umask of the server allows",
+        open_value: "that of the server",
         when_gone: Refused,
     },
     AccountRow {
@@ -229,7 +243,8 @@ pub(crate) fn losses(old: &Config, new: &Config) -> Vec<Loss> {
         });
     }
     for after in new.accounts.iter() {
-        let Some(before) = old.accounts.get(&after.name) else {
+        let before = old.accounts.get(&after.name);
+        let Some(before) = before.or_else(|| old.accounts.former(&after.name)) else {
             continue;
         };
         let is_gone = |row: &&AccountRow| !new.origins.is_set(Some(&after.name), row.key);

@@ -44,6 +44,7 @@ fn closed() -> Config {
             account.expires = Some(1);
             account.root = Some("/srv/ann".into());
             account.permissions = Permissions::UPLOAD_ONLY;
+            account.umask = Some("077".parse().unwrap());
             account.sessions = Some(1);
             (account.rate_up, account.rate_down) = (Some(1), Some(1));
             (account.quota_bytes, account.quota_files) = (Some(1), Some(1));
@@ -84,6 +85,7 @@ const OPENED: &[(&str, Open, bool)] = &[
         |c| c.tls = Some(tls(TlsRequired::Data, true, DataSession::Observe)),
         false,
     ),
+    ("throttling.failures", |c| c.throttling.failures = 100, true),
     ("limits.memory", |c| c.max_memory = None, true),
 ];
 
@@ -99,6 +101,7 @@ const OPENED_ACCOUNTS: &[(&str, OpenAccount, bool)] = &[
         |a| a.permissions = Permissions::READ,
         false,
     ),
+    ("account.umask", |a| a.umask = None, false),
     ("account.sessions", |a| a.sessions = None, true),
     ("account.rate-up", |a| a.rate_up = None, true),
     ("account.rate-down", |a| a.rate_down = None, true),
@@ -156,6 +159,29 @@ fn what_is_gone_from_an_account_is_refused_unless_it_limits_resources() {
         new.origins.set_at(Some(b"ann"), key, (1, 1));
         assert_eq!(losses(&closed(), &new), [], "{key}");
     }
+}
+
+/// As where a file is read while it is written, twice.
+#[test]
+fn an_account_that_comes_back_is_closed_as_it_was() {
+    let mut between = from_file(Config {
+        accounts: Accounts::new().with(Account::new(
+            "bob",
+            Secret::Plain("secret".into()),
+            Permissions::READ,
+        )),
+        ..closed()
+    });
+    assert_eq!(losses(&closed(), &between), []);
+    between.accounts.succeed(&closed().accounts);
+    let open = from_file(Config {
+        accounts: ann(|_| ()),
+        ..closed()
+    });
+    let text = refusal(&losses(&between, &open), &open).unwrap();
+    assert!(text.contains("account.addresses of ann"), "{text}");
+    let back = from_file(closed());
+    assert_eq!(losses(&between, &back), []);
 }
 
 #[test]
