@@ -19,7 +19,7 @@ mod system;
 pub mod tls;
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,6 +116,9 @@ pub trait Network: Send {
         let _ = (socket, token);
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    /// Whether an address is one of this host.
+    fn is_own(&self, address: IpAddr) -> bool;
 
     /// Starts to connect from a local address to `to`; [`Stream::connected`] says when it is done.
     /// Port 0 of `from` is any.

@@ -237,6 +237,10 @@ mod tests {
             Ok(Box::new(FakeListener(address)))
         }
 
+        fn is_own(&self, _: IpAddr) -> bool {
+            unreachable!("nothing is connected to")
+        }
+
         fn connect(
             &mut self,
             _: SocketAddr,

@@ -6,7 +6,7 @@
 //! connections: a token is a number that comes back.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -85,6 +85,9 @@ impl SystemNetwork {
     }
 }
 
+/// For a socket that says nothing (RFC 863).
+const DISCARD_PORT: u16 = 9;
+
 impl Network for SystemNetwork {
     fn now(&self) -> Instant {
         Instant::now()
@@ -106,6 +109,19 @@ impl Network for SystemNetwork {
         socket.set_nonblocking(true)?;
         set_inherited_options(&socket)?;
         self.watch(socket, Options::Missing, token)
+    }
+
+    /// What this host says to itself comes from where it goes to. Nothing is sent.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let any = match address {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+            socket.connect((address, DISCARD_PORT))?;
+            socket.local_addr()
+        });
+        from.is_ok_and(|from| from.ip() == address)
     }
 
     fn connect(
@@ -237,7 +253,7 @@ mod tests {
     use super::super::sockets::new_socket;
     use super::*;
     use std::io::{Read as _, Write as _};
-    use std::net::{Ipv4Addr, TcpStream};
+    use std::net::TcpStream;
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -268,6 +284,14 @@ mod tests {
         let (stream, peer) = listener.accept(Token(2)).unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         (client, stream)
+    }
+
+    #[test]
+    fn an_address_of_this_host_is_told_from_others() {
+        let network = SystemNetwork::new().unwrap();
+        assert!(network.is_own(LOOPBACK));
+        // Of a network for documentation, be there a way to it or none (RFC 5737).
+        assert!(!network.is_own("192.0.2.1".parse().unwrap()));
     }
 
     #[test]

@@ -41,6 +41,15 @@ impl Connection {
         to: SocketAddr,
         services: &mut Services,
     ) -> io::Result<Box<dyn Stream>> {
+        let (peer, target) = (self.peer.ip(), to.ip().to_canonical());
+        // Whoever connects to this host from this host may be let in where the client is not.
+        let is_bounced = target != peer.to_canonical()
+            && services.network.is_own(target)
+            && !services.network.is_own(peer.to_canonical());
+        if is_bounced {
+            let text = "it is an address of this host, and the client is elsewhere";
+            return Err(io::Error::other(text));
+        }
         let token = Socket::Data(self.key()).to_token();
         let here = self.stream.local_address()?;
         let mut from = SocketAddr::new(source_towards(here.ip(), to.ip()), 0);

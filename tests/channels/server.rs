@@ -4,7 +4,7 @@
 //! tells of each change once, as epoll does, and a loop that turns for nothing is found.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -197,6 +197,10 @@ impl Network for Scene {
     fn listen(&mut self, _: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
         self.lock().listener = Some(token);
         Ok(Box::new(self.clone()))
+    }
+
+    fn is_own(&self, _: IpAddr) -> bool {
+        false
     }
 
     fn connect(&mut self, _: SocketAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {

@@ -6,7 +6,7 @@
 //! a loop that turns without doing anything.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,11 @@ impl Network for VirtualNetwork {
         let (id, address) = self.world.lock().listen(address, token)?;
         let world = self.world.clone();
         Ok(Box::new(VirtualListener { world, id, address }))
+    }
+
+    /// No client of the simulation wants to reach the server itself.
+    fn is_own(&self, _: IpAddr) -> bool {
+        false
     }
 
     fn connect(
