@@ -104,6 +104,30 @@ fn a_kept_certificate_is_made_anew_for_other_names() {
     assert!(has(&certificate(&server), "third.example"));
 }
 
+/// Without `tls.state-directory`, at each reload, which may be that of a log that is rotated.
+#[test]
+fn the_certificate_that_was_made_lasts_until_other_names_are_chosen() {
+    let world = World::new();
+    make_files(&world);
+    let named = |name: &str| format!("{SELF_SIGNED}names = [\"{name}.example\"]");
+    let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";
+    let server = world.start(SELF_SIGNED);
+    let after = |text: &str| {
+        crate::reloading::change(&world, &server, text, crate::reloading::READ);
+        Secure::auth(&server, None).certificate()
+    };
+    let first = Secure::auth(&server, None).certificate();
+    assert_eq!(after(SELF_SIGNED), first);
+    assert_eq!(after(SELF_SIGNED), first);
+    let second = after(&named("second"));
+    assert_ne!(second, first);
+    assert_eq!(after(&named("second")), second);
+    let third = after(&named("third"));
+    assert_ne!(third, second);
+    let of_files = after(files);
+    assert_ne!(after(&named("third")), of_files);
+}
+
 /// `tls.listen`
 #[test]
 fn tls_begins_at_once() {

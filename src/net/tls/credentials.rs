@@ -26,6 +26,7 @@ pub struct Credentials {
     key: Arc<CertifiedKey>,
     validity: Validity,
     fingerprint: Digest,
+    is_own_making: bool,
 }
 
 /// How a certificate's dates stand at a time.
@@ -75,7 +76,21 @@ impl Credentials {
             key: Arc::new(key),
             validity,
             fingerprint,
+            is_own_making: false,
         })
+    }
+
+    /// The same, as those that the server has made for itself.
+    pub(super) fn of_own_making(self) -> Self {
+        Self {
+            is_own_making: true,
+            ..self
+        }
+    }
+
+    /// Whether the server has made them for itself.
+    pub(super) const fn are_of_own_making(&self) -> bool {
+        self.is_own_making
     }
 
     /// What rustls takes: the chain, and the key to sign with.
