@@ -65,10 +65,12 @@ pub enum Repeated {
     WrittenInPlace,
     /// Something came over a data connection whose command was refused.
     RefusedData,
+    /// An upload over TLS ended without `close_notify`, and was not to.
+    UncleanEnd,
 }
 
 impl Repeated {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
@@ -78,6 +80,7 @@ impl Repeated {
         Self::OtherDataPort,
         Self::WrittenInPlace,
         Self::RefusedData,
+        Self::UncleanEnd,
     ];
 
     const fn target(self) -> &'static str {
@@ -88,7 +91,8 @@ impl Repeated {
             | Self::NoDataConnection
             | Self::OtherDataPort
             | Self::WrittenInPlace
-            | Self::RefusedData => SESSION,
+            | Self::RefusedData
+            | Self::UncleanEnd => SESSION,
         }
     }
 
@@ -104,6 +108,7 @@ impl Repeated {
             Self::OtherDataPort => "data connections from another port",
             Self::WrittenInPlace => "uploads written in place",
             Self::RefusedData => "data of refused commands",
+            Self::UncleanEnd => "uploads that ended without close_notify",
         }
     }
 }

@@ -123,11 +123,29 @@ fn unclean_upload_from_another_network_is_cut() {
     let server = world.start(&format!("{TLS}unclean-uploads = \"10.0.0.0/8\"\n"));
     for version in Version::ALL {
         let (mut control, mut link) = begun(&server, &world, version);
+        let peer = control.local();
         sends(&mut link, &vec![b'n'; SIZE]);
         ends_unclean(&link);
         is_cut(&mut control, &world);
+        // Also one that the client has closed, and one that it secured before it said what for.
+        drop(stores(&mut control, "STOR f"));
+        is_cut(&mut control, &world);
+        let link = control.passive().link();
+        control.command("STOR f", 150);
+        ends_unclean(&link);
+        is_cut(&mut control, &world);
+        control.command("QUIT", 221);
+        let count = format!("{peer}: 2 more in this session: uploads that ended without");
+        server.wait_for_log(&count);
+        let log = server.log();
+        let said = format!("{peer}: The client ended the data connection of an upload without");
+        let mut lines = log.lines().filter(|line| line.contains(&said));
+        let line = lines.next().unwrap();
+        assert!(line.contains("tls.unclean-uploads or account.unclean-uploads"));
+        assert!(line.contains("WARN"), "{line}");
+        assert_eq!(lines.next(), None);
     }
-    assert!(!server.log().contains("without close_notify"));
+    assert!(!server.log().contains(" allows ("), "{}", server.log());
 }
 
 #[test]
