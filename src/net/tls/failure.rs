@@ -5,6 +5,8 @@
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
+use super::sessions::Offer;
+
 /// The first bytes of a read, which tell what is spoken instead of TLS.
 pub(super) type Start = [u8; 4];
 
@@ -30,6 +32,22 @@ pub(super) fn words(error: &Error, start: Start) -> String {
         _ => None,
     };
     known.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// What is wrong with a data connection that offered this of its control connection's session.
+pub(super) fn not_resumed(offer: Offer, is_refused: bool) -> String {
+    let why = match offer {
+        Offer::Nothing => "it has offered none",
+        Offer::Unknown => "what it has offered is too old, or not this server's",
+        Offer::Foreign => "what it has offered is another control connection's",
+        Offer::Own => "what it has offered does not fit the rest of its hello",
+    };
+    let what = if is_refused {
+        "A data connection was refused (tls.data-session = \"require\"): it did not"
+    } else {
+        "A data connection did not"
+    };
+    format!("{what} resume the TLS session of its control connection: {why}")
 }
 
 /// What comes is no TLS record.

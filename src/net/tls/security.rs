@@ -17,8 +17,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
-use super::failure::{Start, UNKNOWN, words};
-use super::sessions::{Binding, Offer};
+use super::failure::{Start, UNKNOWN, not_resumed, words};
+use super::sessions::Binding;
 use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
@@ -339,15 +339,9 @@ impl Security {
         if self.data_session == DataSession::Off || self.is_resumed() {
             return Ok(());
         }
-        let why = match self.binding.offer() {
-            Offer::Nothing => "it has offered none",
-            Offer::Unknown => "what it has offered is too old, or not this server's",
-            Offer::Foreign => "what it has offered is another control connection's",
-            Offer::Own => "what it has offered does not fit the rest of its hello",
-        };
-        let what = "A data connection did not resume the TLS session of its control connection";
-        self.remark = Some(format!("{what}: {why}"));
-        if self.data_session == DataSession::Require {
+        let is_refused = self.data_session == DataSession::Require;
+        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
+        if is_refused {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(())
