@@ -34,6 +34,16 @@ pub(super) fn words(error: &Error, start: Start) -> String {
     known.map_or_else(|| error.to_string(), str::to_owned)
 }
 
+/// The client has closed in the handshake, of which something has come or nothing.
+pub(super) const fn closed(has_begun: bool) -> &'static str {
+    if has_begun {
+        "the client closed in the handshake, as one may that does not accept the certificate"
+    } else {
+        "the client said nothing and closed; at an address of tls.listen a client that waits for a \
+         greeting has to be set to implicit FTPS"
+    }
+}
+
 /// What is wrong with a data connection that offered this of its control connection's session.
 pub(super) fn not_resumed(offer: Offer, is_refused: bool) -> String {
     let why = match offer {

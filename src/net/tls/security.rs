@@ -17,7 +17,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
-use super::failure::{Start, UNKNOWN, not_resumed, words};
+use super::failure::{Start, UNKNOWN, closed, not_resumed, words};
 use super::sessions::Binding;
 use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
@@ -112,8 +112,9 @@ impl Security {
                 return Ok(());
             }
             if self.ended {
-                let why = "the client closed in the handshake, as one may that does not accept the \
-                           certificate";
+                // No version is chosen before a whole hello has come.
+                let has_greeted = self.tls.protocol_version().is_some();
+                let why = closed(has_greeted || self.place != Place::default());
                 return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
             self.receive(socket)?;
