@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use super::failure::given;
 use super::x509::{self, Validity};
 use super::{CredentialsError, Problem, pem_files};
 use crate::limits::CERTIFICATE_NOTICE;
@@ -70,7 +71,7 @@ impl Credentials {
         match key.keys_match() {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => return Err(mismatch(&key)),
-            Err(error) => return Err(Problem::BadCertificate(1, error.to_string())),
+            Err(error) => return Err(Problem::BadCertificate(1, given(&error))),
         }
         Ok(Self {
             key: Arc::new(key),
