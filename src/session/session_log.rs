@@ -67,10 +67,12 @@ pub enum Repeated {
     RefusedData,
     /// An upload over TLS ended without `close_notify`, and was not to.
     UncleanEnd,
+    /// A login needs TLS, and the control connection is in the clear.
+    LoginInClear,
 }
 
 impl Repeated {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
@@ -81,11 +83,15 @@ impl Repeated {
         Self::WrittenInPlace,
         Self::RefusedData,
         Self::UncleanEnd,
+        Self::LoginInClear,
     ];
 
     const fn target(self) -> &'static str {
         match self {
-            Self::DataSecurity | Self::AddressRefused | Self::PassiveStranger => target::SECURITY,
+            Self::DataSecurity
+            | Self::AddressRefused
+            | Self::PassiveStranger
+            | Self::LoginInClear => target::SECURITY,
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
@@ -109,6 +115,7 @@ impl Repeated {
             Self::WrittenInPlace => "uploads written in place",
             Self::RefusedData => "data of refused commands",
             Self::UncleanEnd => "uploads that ended without close_notify",
+            Self::LoginInClear => "refused to log in without TLS",
         }
     }
 }

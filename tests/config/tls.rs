@@ -163,6 +163,28 @@ fn what_needs_tls_is_refused_without() {
     control.command("PROT C", 534);
 }
 
+/// Once a session, and not as a guess at a password, for which an address is banned.
+#[test]
+fn the_log_says_that_a_login_was_refused_for_want_of_tls() {
+    let world = World::new();
+    let server = world.start(&format!("{SELF_SIGNED}require = \"control\""));
+    for _ in 0..2 {
+        let mut control = server.connect();
+        let peer = control.local();
+        control.command("USER anonymous", 530);
+        let said = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
+        let line = server.wait_for_log(&format!("{peer}: {said}"));
+        assert!(line.contains("WARN  [mioftpd::security]"), "{line}");
+        control.command("USER ann", 530);
+        control.command("USER anonymous", 530);
+        control.command("QUIT", 221);
+        let more = "2 more in this session: refused to log in without TLS";
+        server.wait_for_log(&format!("{peer}: {more}"));
+        assert_eq!(server.log().matches(&format!("{peer}: Refused")).count(), 1);
+    }
+    assert!(!server.log().contains("Login failed"), "{}", server.log());
+}
+
 fn log_in(control: &mut Secure) {
     control.command("USER anonymous", 331);
     control.command("PASS x", 230);
