@@ -145,6 +145,13 @@ impl Channel {
             .is_some_and(Security::is_within_record)
     }
 
+    /// Whether it would have been such an end, and was an error, because that is not allowed.
+    pub fn has_wrong_end(&self) -> bool {
+        self.security
+            .as_deref()
+            .is_some_and(Security::has_wrong_end)
+    }
+
     /// Whether there are bytes of TLS's own that wait for room.
     pub fn has_unsent(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unsent)

@@ -103,6 +103,11 @@ impl Security {
     }
 
     /// Never called.
+    pub fn has_wrong_end(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// Never called.
     pub fn has_unclean_end(&self) -> bool {
         match self.0 {}
     }

@@ -255,6 +255,7 @@ impl Connection {
             }
             Verdict::Done => self.all_sent(transfer, services),
             Verdict::Failed(failure) => {
+                self.tell_of_wrong_end(&transfer);
                 self.finish(failure.into(), moved, transfer.kept(), services);
             }
         }

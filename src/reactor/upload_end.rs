@@ -30,6 +30,8 @@
 
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::connection::{Connection, Phase};
 use super::data::{Link, Motion};
 use super::key::Source as Socket;
@@ -37,7 +39,7 @@ use super::services::Services;
 use crate::cause::cause;
 use crate::limits::END_PAUSE;
 use crate::net::{EndWatch, Ends, Stream, Token};
-use crate::session::Report;
+use crate::session::{Repeated, Report};
 use crate::transfer::Transfer;
 
 /// How the end of an upload can be known.
@@ -173,6 +175,20 @@ impl Connection {
         } else if self.session.protects_data() {
             self.forget_ends(services);
             self.data().end = UploadEnd::Announced;
+        }
+    }
+
+    /// A transfer has failed: where that was for an end of an upload that could have been allowed, the
+    /// log says by what. Only uploads read, and so meet one.
+    pub(super) fn tell_of_wrong_end(&mut self, transfer: &Transfer) {
+        if transfer.has_wrong_end() {
+            let text = format_args!(
+                "{}: The client ended the data connection of an upload without close_notify, so it \
+                 may have been cut; tls.unclean-uploads or account.unclean-uploads would allow that",
+                self.peer
+            );
+            self.session
+                .log_once(Repeated::UncleanEnd, Level::Warn, text);
         }
     }
 

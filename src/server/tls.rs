@@ -25,7 +25,7 @@ pub(super) fn load(
     before: Option<&Acceptor>,
     now: i64,
 ) -> Result<Acceptor, Unusable> {
-    let credentials = read(config, now)?;
+    let credentials = read(config, before.map(Acceptor::credentials), now)?;
     let clients = match &config.clients {
         None => ClientCertificates::Off,
         Some(authority) => ClientCertificates::load(&authority.file, authority.required)
@@ -47,7 +47,11 @@ pub(super) fn load(
     Ok(acceptor)
 }
 
-fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
+fn read(
+    config: &TlsConfig,
+    present: Option<&Credentials>,
+    now: i64,
+) -> Result<Credentials, Unusable> {
     let unusable = |error: CredentialsError| Unusable(error.to_string());
     match &config.certificate {
         Certificate::Files { certificate, key } => {
@@ -59,7 +63,7 @@ fn read(config: &TlsConfig, now: i64) -> Result<Credentials, Unusable> {
                 [] => Names::Usual(&own),
                 names => Names::Chosen(names),
             };
-            let made = SelfSigned::load_or_make(state.as_deref(), wanted, now);
+            let made = SelfSigned::load_or_make(state.as_deref(), present, wanted, now);
             let SelfSigned {
                 credentials,
                 origin,

@@ -115,12 +115,16 @@ impl Session {
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
-            // A reload may have come between USER and PASS.
-            Login::Named(name) if !self.may_log_in(name, cx) => self.login = Login::Nobody,
             Login::Named(name) => {
+                let name = name.clone();
+                // A reload may have come between USER and PASS.
+                if !self.may_log_in(&name, cx) {
+                    self.login = Login::Nobody;
+                    return;
+                }
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
                 cx.order(Order::Verify(Credentials {
-                    name: name.to_vec(),
+                    name: name.into_vec(),
                     password: Password::from(password),
                 }));
             }

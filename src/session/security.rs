@@ -5,9 +5,12 @@
 
 use std::str::FromStr;
 
-use super::{Context, Order, Progress, Session, Settings};
+use log::Level;
+
+use super::{Context, Order, Progress, Repeated, Session, Settings};
 use crate::auth::{Cidr, is_anonymous};
 use crate::protocol::reply::Reply;
+use crate::protocol::visible::QuotedName;
 
 /// What TLS is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -254,11 +257,18 @@ impl Session {
         }
     }
 
-    /// Whether the name may be followed by a password as things are, or the 530 is said.
-    pub(super) fn may_log_in(&self, name: &[u8], cx: &mut Context<'_>) -> bool {
+    /// Whether the name may be followed by a password as things are, or the 530 is said, and why in
+    /// the log: not as a failed login, for which addresses are banned.
+    pub(super) fn may_log_in(&mut self, name: &[u8], cx: &mut Context<'_>) -> bool {
         let is_required = requires(cx.settings, needed_by(name));
         let may = self.protection.is_control_secured() || !is_required;
         if !may {
+            let text = format_args!(
+                "{}: Refused to log in without TLS, which tls.require has: {}",
+                self.peer,
+                QuotedName(name)
+            );
+            self.log.once(Repeated::LoginInClear, Level::Warn, text);
             cx.reply(&Reply::fixed(530, "Log in over TLS: send AUTH TLS first."));
         }
         may

@@ -65,10 +65,14 @@ pub enum Repeated {
     WrittenInPlace,
     /// Something came over a data connection whose command was refused.
     RefusedData,
+    /// An upload over TLS ended without `close_notify`, and was not to.
+    UncleanEnd,
+    /// A login needs TLS, and the control connection is in the clear.
+    LoginInClear,
 }
 
 impl Repeated {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::DataSecurity,
         Self::AddressRefused,
         Self::PassiveStranger,
@@ -78,17 +82,23 @@ impl Repeated {
         Self::OtherDataPort,
         Self::WrittenInPlace,
         Self::RefusedData,
+        Self::UncleanEnd,
+        Self::LoginInClear,
     ];
 
     const fn target(self) -> &'static str {
         match self {
-            Self::DataSecurity | Self::AddressRefused | Self::PassiveStranger => target::SECURITY,
+            Self::DataSecurity
+            | Self::AddressRefused
+            | Self::PassiveStranger
+            | Self::LoginInClear => target::SECURITY,
             Self::PassiveUnused
             | Self::NoPassivePort
             | Self::NoDataConnection
             | Self::OtherDataPort
             | Self::WrittenInPlace
-            | Self::RefusedData => SESSION,
+            | Self::RefusedData
+            | Self::UncleanEnd => SESSION,
         }
     }
 
@@ -104,6 +114,8 @@ impl Repeated {
             Self::OtherDataPort => "data connections from another port",
             Self::WrittenInPlace => "uploads written in place",
             Self::RefusedData => "data of refused commands",
+            Self::UncleanEnd => "uploads that ended without close_notify",
+            Self::LoginInClear => "refused to log in without TLS",
         }
     }
 }

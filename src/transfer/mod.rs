@@ -225,6 +225,11 @@ impl Transfer {
         self.stream.has_unclean_end()
     }
 
+    /// Whether it has, and may not.
+    pub fn has_wrong_end(&self) -> bool {
+        self.stream.has_wrong_end()
+    }
+
     /// Bytes that went over the data connection so far.
     pub const fn moved(&self) -> u64 {
         self.moved

@@ -104,6 +104,30 @@ fn a_kept_certificate_is_made_anew_for_other_names() {
     assert!(has(&certificate(&server), "third.example"));
 }
 
+/// Without `tls.state-directory`, at each reload, which may be that of a log that is rotated.
+#[test]
+fn the_certificate_that_was_made_lasts_until_other_names_are_chosen() {
+    let world = World::new();
+    make_files(&world);
+    let named = |name: &str| format!("{SELF_SIGNED}names = [\"{name}.example\"]");
+    let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";
+    let server = world.start(SELF_SIGNED);
+    let after = |text: &str| {
+        crate::reloading::change(&world, &server, text, crate::reloading::READ);
+        Secure::auth(&server, None).certificate()
+    };
+    let first = Secure::auth(&server, None).certificate();
+    assert_eq!(after(SELF_SIGNED), first);
+    assert_eq!(after(SELF_SIGNED), first);
+    let second = after(&named("second"));
+    assert_ne!(second, first);
+    assert_eq!(after(&named("second")), second);
+    let third = after(&named("third"));
+    assert_ne!(third, second);
+    let of_files = after(files);
+    assert_ne!(after(&named("third")), of_files);
+}
+
 /// `tls.listen`
 #[test]
 fn tls_begins_at_once() {
@@ -137,6 +161,28 @@ fn what_needs_tls_is_refused_without() {
     log_in(&mut control);
     control.command("PBSZ 0", 200);
     control.command("PROT C", 534);
+}
+
+/// Once a session, and not as a guess at a password, for which an address is banned.
+#[test]
+fn the_log_says_that_a_login_was_refused_for_want_of_tls() {
+    let world = World::new();
+    let server = world.start(&format!("{SELF_SIGNED}require = \"control\""));
+    for _ in 0..2 {
+        let mut control = server.connect();
+        let peer = control.local();
+        control.command("USER anonymous", 530);
+        let said = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
+        let line = server.wait_for_log(&format!("{peer}: {said}"));
+        assert!(line.contains("WARN  [mioftpd::security]"), "{line}");
+        control.command("USER ann", 530);
+        control.command("USER anonymous", 530);
+        control.command("QUIT", 221);
+        let more = "2 more in this session: refused to log in without TLS";
+        server.wait_for_log(&format!("{peer}: {more}"));
+        assert_eq!(server.log().matches(&format!("{peer}: Refused")).count(), 1);
+    }
+    assert!(!server.log().contains("Login failed"), "{}", server.log());
 }
 
 fn log_in(control: &mut Secure) {

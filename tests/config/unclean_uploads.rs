@@ -123,11 +123,30 @@ fn unclean_upload_from_another_network_is_cut() {
     let server = world.start(&format!("{TLS}unclean-uploads = \"10.0.0.0/8\"\n"));
     for version in Version::ALL {
         let (mut control, mut link) = begun(&server, &world, version);
+        let peer = control.local();
         sends(&mut link, &vec![b'n'; SIZE]);
         ends_unclean(&link);
         is_cut(&mut control, &world);
+        // Also one that the client has closed, and one that it secured before it said what for.
+        drop(stores(&mut control, "STOR f"));
+        is_cut(&mut control, &world);
+        let link = control.passive().link();
+        control.command("STOR f", 150);
+        ends_unclean(&link);
+        is_cut(&mut control, &world);
+        control.command("QUIT", 221);
+        let count = format!("{peer}: 2 more in this session: uploads that ended without");
+        server.wait_for_log(&count);
+        let log = server.log();
+        let said = format!("{peer}: The client ended the data connection of an upload without");
+        let logged: Vec<_> = log.lines().filter(|line| line.contains(&said)).collect();
+        let [once] = logged[..] else {
+            panic!("{logged:?}");
+        };
+        assert!(once.contains("tls.unclean-uploads or account.unclean-uploads"));
+        assert!(once.contains("WARN"), "{once}");
     }
-    assert!(!server.log().contains("without close_notify"));
+    assert!(!server.log().contains(" allows ("), "{}", server.log());
 }
 
 #[test]

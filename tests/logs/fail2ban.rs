@@ -131,6 +131,10 @@ fn the_filter_knows_every_reason_and_both_families() {
         ),
         ("192.0.2.1:9: Logged in as \"a\"", false),
         (
+            "192.0.2.1:9: Refused to log in without TLS, which tls.require has: \"a\"",
+            false,
+        ),
+        (
             "Banned 192.0.2.1 for 900 seconds: 20 logins have failed",
             false,
         ),

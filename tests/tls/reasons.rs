@@ -92,12 +92,36 @@ fn what_is_spoken_instead_of_tls_is_told() {
 
 #[test]
 fn a_client_that_closes_in_the_handshake_may_not_like_the_certificate() {
-    let server = writable().start();
-    let mut control = server.connect();
-    control.command("AUTH TLS", 234);
-    control.socket().shutdown(Shutdown::Both).unwrap();
-    let line = server.wait_for_log(&format!("{}: TLS failed: ", control.local()));
-    assert!(line.contains("closed in the handshake"), "{line}");
+    let server = both_kinds();
+    let hello = hello([3, 3], GOOD_SUITE, GOOD_GROUP);
+    for length in [hello.len(), 40, 3, 1] {
+        closes(
+            &server,
+            &hello[..length],
+            "closed in the handshake, as one may",
+        );
+    }
+}
+
+#[test]
+fn a_client_that_says_nothing_and_closes_may_wait_for_a_greeting() {
+    let server = both_kinds();
+    let why = "said nothing and closed; at an address of tls.listen a client that waits for a \
+               greeting has to be set to implicit FTPS";
+    closes(&server, b"", why);
+}
+
+/// What is logged of a client that sends only this of a hello, at both kinds of addresses.
+fn closes(server: &Server, hello: &[u8], why: &str) {
+    let mut explicit = server.connect();
+    explicit.command("AUTH TLS", 234);
+    let implicit = Control::silent(server.secure_address());
+    for mut control in [explicit, implicit] {
+        control.send_raw(hello);
+        control.socket().shutdown(Shutdown::Write).unwrap();
+        let line = server.wait_for_log(&format!("{}: TLS failed: ", control.local()));
+        assert!(line.contains(why) && line.contains("WARN"), "{line}");
+    }
 }
 
 /// A client that verifies the server as clients should, with this authority.

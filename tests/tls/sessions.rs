@@ -34,7 +34,8 @@ fn refused(server: &Server, control: &mut Control, why: &str) {
     assert!(!matches!(received, Ok(Ok(_))), "{received:?}");
     control.expect(522);
     let who = control.local();
-    let line = server.wait_for_log(&format!("{who}: A data connection did not resume"));
+    let line = server.wait_for_log(&format!("{who}: A data connection was refused"));
+    assert!(line.contains("(tls.data-session = \"require\"): it did not resume"));
     assert!(line.contains(why) && line.contains("WARN"), "{line}");
     control.command("NOOP", 200);
 }
@@ -121,6 +122,7 @@ fn observed_is_served_and_logged() {
     assert!(!resumes(&mut control));
     let line = server.wait_for_log("A data connection did not resume");
     assert!(line.contains("it has offered none"), "{line}");
+    assert!(!line.contains("refused") && !line.contains("require"));
     for _ in 0..9 {
         assert!(!resumes(&mut control));
     }

@@ -73,6 +73,11 @@ impl Acceptor {
         })
     }
 
+    /// What it proves itself with.
+    pub const fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
     /// What an operator should hear of the certificate's dates at `now`, in seconds since 1970.
     pub fn warning(&self, now: i64) -> Option<String> {
         match self.credentials.expiry(now) {

@@ -12,6 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, RootCertStore};
 
+use super::failure::given;
 use super::{CredentialsError, Problem, pem_files, x509};
 use crate::limits::CERTIFICATE_NAME_BYTES;
 
@@ -34,7 +35,7 @@ impl ClientCertificates {
     pub fn load(ca: &Path, required: bool) -> Result<Self, CredentialsError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in pem_files::certificates(ca)?.into_iter().enumerate() {
-            let bad = |error: Error| Problem::BadCertificate(index + 1, error.to_string()).of(ca);
+            let bad = |error: Error| Problem::BadCertificate(index + 1, given(&error)).of(ca);
             roots.add(certificate).map_err(bad)?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -188,7 +189,7 @@ mod tests {
         let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
         let error = load(&(pem + broken), true).unwrap_err();
         assert!(
-            matches!(error.problem, Problem::BadCertificate(2, _)),
+            matches!(&error.problem, Problem::BadCertificate(2, why) if why == "it is broken"),
             "{error}"
         );
     }

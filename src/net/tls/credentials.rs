@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 
+use super::failure::given;
 use super::x509::{self, Validity};
 use super::{CredentialsError, Problem, pem_files};
 use crate::limits::CERTIFICATE_NOTICE;
@@ -26,6 +27,7 @@ pub struct Credentials {
     key: Arc<CertifiedKey>,
     validity: Validity,
     fingerprint: Digest,
+    is_own_making: bool,
 }
 
 /// How a certificate's dates stand at a time.
@@ -69,13 +71,27 @@ impl Credentials {
         match key.keys_match() {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => return Err(mismatch(&key)),
-            Err(error) => return Err(Problem::BadCertificate(1, error.to_string())),
+            Err(error) => return Err(Problem::BadCertificate(1, given(&error))),
         }
         Ok(Self {
             key: Arc::new(key),
             validity,
             fingerprint,
+            is_own_making: false,
         })
+    }
+
+    /// The same, as those that the server has made for itself.
+    pub(super) fn of_own_making(self) -> Self {
+        Self {
+            is_own_making: true,
+            ..self
+        }
+    }
+
+    /// Whether the server has made them for itself.
+    pub(super) const fn are_of_own_making(&self) -> bool {
+        self.is_own_making
     }
 
     /// What rustls takes: the chain, and the key to sign with.

@@ -5,14 +5,13 @@
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
+use super::sessions::Offer;
+
 /// The first bytes of a read, which tell what is spoken instead of TLS.
 pub(super) type Start = [u8; 4];
 
 /// They are not known, or there are fewer.
 pub(super) const UNKNOWN: Start = [0; 4];
-
-/// How webpki calls a CA's certificate that is shown as a client's.
-const OF_AUTHORITY: &str = "CaUsedAsEndEntity";
 
 /// What has failed; `start` is what the last read from the socket began with.
 pub(super) fn words(error: &Error, start: Start) -> String {
@@ -30,6 +29,32 @@ pub(super) fn words(error: &Error, start: Start) -> String {
         _ => None,
     };
     known.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// The client has closed in the handshake, of which something has come or nothing.
+pub(super) const fn closed(has_begun: bool) -> &'static str {
+    if has_begun {
+        "the client closed in the handshake, as one may that does not accept the certificate"
+    } else {
+        "the client said nothing and closed; at an address of tls.listen a client that waits for a \
+         greeting has to be set to implicit FTPS"
+    }
+}
+
+/// What is wrong with a data connection that offered this of its control connection's session.
+pub(super) fn not_resumed(offer: Offer, is_refused: bool) -> String {
+    let why = match offer {
+        Offer::Nothing => "it has offered none",
+        Offer::Unknown => "what it has offered is too old, or not this server's",
+        Offer::Foreign => "what it has offered is another control connection's",
+        Offer::Own => "what it has offered does not fit the rest of its hello",
+    };
+    let what = if is_refused {
+        "A data connection was refused (tls.data-session = \"require\"): it did not"
+    } else {
+        "A data connection did not"
+    };
+    format!("{what} resume the TLS session of its control connection: {why}")
 }
 
 /// What comes is no TLS record.
@@ -76,7 +101,20 @@ const fn lacking(lack: &PeerIncompatible) -> Option<&'static str> {
 
 /// What is wrong with a certificate of a client.
 fn certificate(error: &CertificateError) -> String {
-    let what = match error {
+    format!("the client's certificate {}", flaw(error))
+}
+
+/// What is wrong with a certificate that the operator has given.
+pub(super) fn given(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(error) => format!("it {}", flaw(error)),
+        other => other.to_string(),
+    }
+}
+
+/// What is wrong with a certificate, of which a sentence tells.
+fn flaw(error: &CertificateError) -> String {
+    let known = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "is not valid yet; are both clocks right?"
@@ -88,13 +126,41 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::BadSignature => {
             "is signed by another than the one of that name in tls.client-authority"
         }
-        CertificateError::BadEncoding => "is broken",
-        CertificateError::Other(other) if other.to_string() == OF_AUTHORITY => {
-            "is an authority's (CA:TRUE); sign one for the client with it"
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed in a way that is not taken, as with SHA-1: Ed25519, or RSA or ECDSA with SHA-256 \
+             or more, is needed"
         }
-        other => return format!("the client's certificate is not taken: {other}"),
+        CertificateError::BadEncoding => "is broken",
+        CertificateError::Other(other) => return of_webpki(&other.to_string()),
+        other => return unknown(&format!("{other:?}")),
     };
-    format!("the client's certificate {what}")
+    known.to_owned()
+}
+
+/// What rustls has no name for, by the name that webpki has.
+fn of_webpki(name: &str) -> String {
+    let known = match name {
+        "CaUsedAsEndEntity" => "is an authority's (CA:TRUE); sign one for the client with it",
+        "EndEntityUsedAsCa" => "is signed by one that is no authority's (CA:FALSE)",
+        "UnsupportedCertVersion" => {
+            "is not of X.509 version 3; openssl x509 -req makes one that is with -extfile"
+        }
+        "UnsupportedCriticalExtension" => "has a critical extension that is not known here",
+        "NameConstraintViolation" => "has a name that its authority may not sign for",
+        "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => {
+            "has more authorities above it than may be"
+        }
+        name => return unknown(name),
+    };
+    known.to_owned()
+}
+
+/// What has no words keeps its name, and nothing of what Rust writes around one.
+fn unknown(shown: &str) -> String {
+    let end = shown.find(|letter: char| !letter.is_ascii_alphanumeric());
+    let name = end.and_then(|end| shown.get(..end)).unwrap_or(shown);
+    format!("is not taken: {name}")
 }
 
 /// What the client says of us.
@@ -140,6 +206,11 @@ fn name(alert: AlertDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::tls::ClientCertificates;
+    use rustls::OtherError;
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    use std::path::Path;
+    use std::sync::Arc;
 
     #[test]
     fn alerts_have_the_names_of_the_standard() {
@@ -174,5 +245,54 @@ mod tests {
     fn what_has_no_words_keeps_its_name() {
         let error = Error::PeerIncompatible(PeerIncompatible::NullCompressionRequired);
         assert!(words(&error, UNKNOWN).contains("NullCompressionRequired"));
+    }
+
+    /// As webpki has it: an error that rustls has no name for.
+    fn other(name: &str) -> Error {
+        let error = Box::<dyn std::error::Error + Send + Sync>::from(name);
+        CertificateError::Other(OtherError(Arc::from(error))).into()
+    }
+
+    #[test]
+    fn an_old_version_of_a_certificate_is_told() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tls/fixtures");
+        let file = fixtures.join("version1.pem");
+        let clients = ClientCertificates::load(&file, true).unwrap().verifier();
+        let chain = [CertificateDer::from_pem_file(&file).unwrap()];
+        let error = ClientCertificates::verify(clients.as_ref(), Some(&chain)).unwrap_err();
+        let words = words(&error, UNKNOWN);
+        let said = "the client's certificate is not of X.509 version 3; ";
+        assert!(words.starts_with(said), "{words}");
+    }
+
+    #[test]
+    fn no_certificate_is_refused_in_the_words_of_rust() {
+        let (algorithm, key) = (vec![1], vec![2]);
+        let unsigned = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id: algorithm,
+            public_key_algorithm_id: key,
+        };
+        for (error, said) in [
+            (other("CaUsedAsEndEntity"), "is an authority's (CA:TRUE)"),
+            (other("EndEntityUsedAsCa"), "is no authority's (CA:FALSE)"),
+            (other("NameConstraintViolation"), "may not sign for"),
+            (other("PathLenConstraintViolated"), "than may be"),
+            (
+                other("ExtensionValueInvalid"),
+                "taken: ExtensionValueInvalid",
+            ),
+            (
+                other("TrailingData(Certificate)"),
+                "is not taken: TrailingData",
+            ),
+            (CertificateError::Revoked.into(), "is not taken: Revoked"),
+            (unsigned.into(), "is signed in a way that is not taken"),
+        ] {
+            for words in [words(&error, UNKNOWN), given(&error)] {
+                assert!(words.contains(said), "{words}");
+                let is_of_rust = ["Other", "Context", "{", "[1"].map(|sign| words.contains(sign));
+                assert_eq!(is_of_rust, [false; 4], "{words}");
+            }
+        }
     }
 }

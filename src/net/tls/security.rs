@@ -17,8 +17,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
-use super::failure::{Start, UNKNOWN, words};
-use super::sessions::{Binding, Offer};
+use super::failure::{Start, UNKNOWN, closed, not_resumed, words};
+use super::sessions::Binding;
 use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
@@ -112,8 +112,9 @@ impl Security {
                 return Ok(());
             }
             if self.ended {
-                let why = "the client closed in the handshake, as one may that does not accept the \
-                           certificate";
+                // No version is chosen before a whole hello has come.
+                let has_greeted = self.tls.protocol_version().is_some();
+                let why = closed(has_greeted || self.place != Place::default());
                 return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
             self.receive(socket)?;
@@ -339,15 +340,9 @@ impl Security {
         if self.data_session == DataSession::Off || self.is_resumed() {
             return Ok(());
         }
-        let why = match self.binding.offer() {
-            Offer::Nothing => "it has offered none",
-            Offer::Unknown => "what it has offered is too old, or not this server's",
-            Offer::Foreign => "what it has offered is another control connection's",
-            Offer::Own => "what it has offered does not fit the rest of its hello",
-        };
-        let what = "A data connection did not resume the TLS session of its control connection";
-        self.remark = Some(format!("{what}: {why}"));
-        if self.data_session == DataSession::Require {
+        let is_refused = self.data_session == DataSession::Require;
+        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
+        if is_refused {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ok(())

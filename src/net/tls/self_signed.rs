@@ -1,8 +1,9 @@
 //! Credentials that the server makes for itself, where nobody gave it any.
 //!
 //! Clients cannot check such a certificate, but they can know it again, by its fingerprint: so it
-//! is kept where there is a directory for it, and lasts. The pair is there when the certificate
-//! is: it is written last and removed first, and a crash in between leaves none, not a half.
+//! is kept where there is a directory for it, and lasts; elsewhere it lasts as long as the server. The
+//! pair is there when the certificate is: it is written last and removed first, and a crash in between
+//! leaves none, not a half.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -57,9 +58,9 @@ pub enum Origin {
     Passing,
     /// Made now, and kept.
     Made,
-    /// Kept since an earlier start.
+    /// Kept since an earlier start or reading.
     Found,
-    /// Kept since an earlier start, and the host has other names now.
+    /// Kept as well, and the host has other names now.
     Misnamed,
     /// Made now, because other names were chosen: clients will see another.
     Renamed,
@@ -105,38 +106,51 @@ impl SelfSigned {
     }
 
     /// Finds the credentials kept in a directory, or makes them and keeps them there; without a
-    /// directory they are made anew each time. It reads and writes files, so it may wait.
+    /// directory those that the server has at `present` and has made itself are the kept ones. It
+    /// reads and writes files, so it may wait.
     pub fn load_or_make(
         state_dir: Option<&Path>,
+        present: Option<&Credentials>,
         names: Names<'_>,
         now: i64,
     ) -> Result<Self, CredentialsError> {
-        let Some(directory) = state_dir else {
-            return Ok(Self {
-                credentials: Self::make(names.as_slice(), now)?,
-                origin: Origin::Passing,
-            });
+        let kept = state_dir.map(Kept::open).transpose()?;
+        let found = match &kept {
+            Some(kept) => kept.find()?,
+            None => present.filter(|one| one.are_of_own_making()).cloned(),
         };
-        let kept = Kept::open(directory)?;
-        let found = kept.find()?;
         let origin = match found {
+            None if kept.is_none() => Origin::Passing,
             None => Origin::Made,
-            Some(credentials) if credentials.expiry(now) == Expiry::Expired => Origin::Renewed,
-            Some(credentials) => {
-                let origin = match names {
-                    _ if names.are(&credentials.host_names()) => Origin::Found,
-                    Names::Usual(_) => Origin::Misnamed,
-                    Names::Chosen(_) => {
-                        return kept.make(names, now, Origin::Renamed);
-                    }
-                };
-                return Ok(Self {
-                    credentials,
-                    origin,
-                });
-            }
+            Some(credentials) => match standing(&credentials, names, now) {
+                origin @ (Origin::Found | Origin::Misnamed) => {
+                    return Ok(Self::of(credentials, origin));
+                }
+                origin => origin,
+            },
         };
-        kept.make(names, now, origin)
+        let credentials = match &kept {
+            Some(kept) => kept.make(names, now)?,
+            None => Self::make(names.as_slice(), now)?,
+        };
+        Ok(Self::of(credentials, origin))
+    }
+
+    fn of(credentials: Credentials, origin: Origin) -> Self {
+        Self {
+            credentials: credentials.of_own_making(),
+            origin,
+        }
+    }
+}
+
+/// What becomes of credentials that were kept.
+fn standing(kept: &Credentials, names: Names<'_>, now: i64) -> Origin {
+    match names {
+        _ if kept.expiry(now) == Expiry::Expired => Origin::Renewed,
+        _ if names.are(&kept.host_names()) => Origin::Found,
+        Names::Usual(_) => Origin::Misnamed,
+        Names::Chosen(_) => Origin::Renamed,
     }
 }
 
@@ -227,19 +241,11 @@ impl<'a> Kept<'a> {
     }
 
     /// Makes credentials, and keeps them in the place of those that are there.
-    fn make(
-        &self,
-        names: Names<'_>,
-        now: i64,
-        origin: Origin,
-    ) -> Result<SelfSigned, CredentialsError> {
+    fn make(&self, names: Names<'_>, now: i64) -> Result<Credentials, CredentialsError> {
         let pair = Pair::make(names.as_slice(), now)?;
         self.replace(&pair)
             .map_err(|error| Problem::Unwritable(error).of(self.directory))?;
-        Ok(SelfSigned {
-            credentials: pair.credentials,
-            origin,
-        })
+        Ok(pair.credentials)
     }
 
     fn replace(&self, pair: &Pair) -> io::Result<()> {

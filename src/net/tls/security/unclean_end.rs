@@ -14,6 +14,8 @@ use super::Security;
 pub(super) enum UncleanEnd {
     #[default]
     Refused,
+    /// It was not to, and has: that was an error.
+    Wrong,
     Allowed,
     Happened,
 }
@@ -36,11 +38,20 @@ impl Security {
         !self.place.is_between_records()
     }
 
+    /// See [`Channel::has_wrong_end`](crate::net::Channel::has_wrong_end).
+    pub fn has_wrong_end(&self) -> bool {
+        self.unclean_end == UncleanEnd::Wrong
+    }
+
     /// What a read gives that rustls had nothing for.
     pub(super) fn read_failed(&mut self, error: io::Error) -> io::Result<usize> {
         let is_end =
             error.kind() == io::ErrorKind::UnexpectedEof && self.place.is_between_records();
-        if !is_end || self.unclean_end == UncleanEnd::Refused {
+        if !is_end {
+            return Err(error);
+        }
+        if matches!(self.unclean_end, UncleanEnd::Refused | UncleanEnd::Wrong) {
+            self.unclean_end = UncleanEnd::Wrong;
             return Err(error);
         }
         self.unclean_end = UncleanEnd::Happened;

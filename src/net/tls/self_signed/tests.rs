@@ -24,7 +24,7 @@ fn load(directory: &Path, now: i64) -> Result<SelfSigned, CredentialsError> {
 }
 
 fn load_named(directory: &Path, list: &[&str], now: i64) -> Result<SelfSigned, CredentialsError> {
-    SelfSigned::load_or_make(Some(directory), Names::Chosen(&names(list)), now)
+    SelfSigned::load_or_make(Some(directory), None, Names::Chosen(&names(list)), now)
 }
 
 /// Where the certificate is and where the key is.
@@ -100,14 +100,42 @@ fn a_clock_that_was_not_set() {
 }
 
 #[test]
-fn without_a_directory_each_is_another() {
-    let made = || SelfSigned::load_or_make(None, Names::Chosen(&[]), NOW).unwrap();
-    let (one, other) = (made(), made());
+fn without_a_directory_each_start_makes_another_and_each_reading_keeps_it() {
+    let read = |present: Option<&Credentials>, names, now| {
+        SelfSigned::load_or_make(None, present, names, now).unwrap()
+    };
+    let fingerprint = |one: &SelfSigned| one.credentials.fingerprint();
+    let (here, there) = (names(&["ftp.example"]), names(&["there.example"]));
+    let chosen = Names::Chosen(&here);
+    let (one, other) = (read(None, chosen, NOW), read(None, chosen, NOW));
     assert_eq!(one.origin, Origin::Passing);
-    assert_ne!(
-        one.credentials.fingerprint(),
-        other.credentials.fingerprint()
-    );
+    assert_ne!(fingerprint(&one), fingerprint(&other));
+    let present = Some(&one.credentials);
+    let end = one.credentials.not_after();
+    for (names, now, origin) in [
+        (chosen, NOW, Origin::Found),
+        (chosen, end, Origin::Found),
+        (Names::Usual(&there), NOW, Origin::Misnamed),
+        (chosen, end + 1, Origin::Renewed),
+        (Names::Chosen(&there), NOW, Origin::Renamed),
+    ] {
+        let next = read(present, names, now);
+        assert_eq!(next.origin, origin);
+        let is_kept = matches!(origin, Origin::Found | Origin::Misnamed);
+        assert_eq!(
+            fingerprint(&next) == fingerprint(&one),
+            is_kept,
+            "{origin:?}"
+        );
+        // And by the reading after it.
+        let after = read(Some(&next.credentials), names, now);
+        assert_eq!(fingerprint(&after), fingerprint(&next));
+    }
+    // What somebody else has made is none that is kept.
+    let foreign = make(&["ftp.example"], NOW);
+    let own = read(Some(&foreign), chosen, NOW);
+    assert_eq!(own.origin, Origin::Passing);
+    assert_ne!(fingerprint(&own), foreign.fingerprint());
 }
 
 #[test]
@@ -160,7 +188,7 @@ fn other_names_that_are_chosen_make_another_one_and_those_of_the_host_do_not() {
     let same = load_named(directory.path(), &again, NOW).unwrap();
     assert_eq!(same.origin, Origin::Found);
     let usual = names(&["another", "192.0.2.1"]);
-    let kept = SelfSigned::load_or_make(Some(directory.path()), Names::Usual(&usual), NOW);
+    let kept = SelfSigned::load_or_make(Some(directory.path()), None, Names::Usual(&usual), NOW);
     let kept = kept.unwrap();
     assert_eq!(kept.origin, Origin::Misnamed);
     let fingerprint = |one: &SelfSigned| one.credentials.fingerprint();
