@@ -73,6 +73,11 @@ impl RunAs {
         self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
     }
 
+    /// The same of a directory in which files are to be made.
+    pub fn may_make_in(&self, directory: &Path) -> Option<bool> {
+        self.may(directory, WRITE | EXECUTE)
+    }
+
     /// The same of a file that is to be read, or written.
     pub fn may_use(&self, file: &Path, to_write: bool) -> Option<bool> {
         self.may(file, if to_write { WRITE } else { READ })

@@ -358,10 +358,10 @@ impl Server {
     fn status(&self) -> String {
         let addresses = [self.addresses(), self.secure_addresses()].concat();
         let serving = format!("Serving at {}", listening::shown(&addresses));
-        match &self.mistake {
-            None => serving,
-            Some(mistake) => format!("{serving}. {mistake}"),
-        }
+        let of_logs = self.reactor.records().mistake();
+        let mistakes = self.mistake.iter().cloned().chain(of_logs);
+        let sentences: Vec<_> = std::iter::once(serving).chain(mistakes).collect();
+        sentences.join(". ")
     }
 
     /// Has names looked up that are wanted, and takes what came of those that were.

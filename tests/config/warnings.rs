@@ -217,6 +217,45 @@ fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
     );
 }
 
+/// logrotate(8) renames them, and a reload makes them anew.
+#[test]
+fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
+    let world = World::new();
+    for place in ["", "root"] {
+        allow(&world, place, 0o777);
+    }
+    if !is_public(&world) {
+        return eprintln!("skipped: temporary files are private here");
+    }
+    fs::create_dir(world.path("logs")).unwrap();
+    let run_as = "run-as = \"54321:54322\"\n";
+    for key in ["transfers", "transfers-json", "audit-json"] {
+        let configuration = format!("{run_as}[log]\n{key} = \"logs/{key}\"\n");
+        let said = "54321:54322 cannot make files in ";
+        for is_there in [false, true] {
+            allow(&world, "logs", 0o755);
+            let noted = noted(&world, &configuration);
+            let line = noted.lines().find(|line| line.contains(said));
+            let line = line.unwrap_or_default();
+            assert!(line.contains("/logs, so SIGHUP cannot open /"), "{noted}");
+            assert!(
+                line.contains(&format!("/logs/{key} again after a rename")),
+                "{noted}"
+            );
+            allow(&world, "logs", 0o733);
+            let noted = self::noted(&world, &configuration);
+            assert!(!noted.contains(said), "{noted}");
+            if !is_there {
+                fs::write(world.path(format!("logs/{key}")), "").unwrap();
+                allow(&world, &format!("logs/{key}"), 0o666);
+            }
+        }
+    }
+    // A device is not renamed.
+    let device = format!("{run_as}[log]\ntransfers = \"/dev/null\"\n");
+    assert!(!noted(&world, &device).contains("cannot make files"));
+}
+
 /// What is made at the start becomes that user's.
 #[test]
 #[cfg(feature = "tls")]
