@@ -87,7 +87,16 @@ impl Plan {
 
 /// Why the process cannot become what it is to be.
 #[derive(Debug)]
-pub enum Error {
+pub struct Error {
+    /// Who that is.
+    pub run_as: RunAs,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub enum Reason {
     /// There is no such user or group.
     Unknown(String),
     /// A file that says who there is cannot be read.
@@ -102,22 +111,24 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot run as that user: ")?;
-        match self {
-            Self::Unknown(what) => f.write_str(what),
-            Self::File(path, error) => write!(f, "{path}: {}", cause(error)),
-            Self::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
-            Self::Threads(others) => write!(f, "{others} other threads would keep them"),
-            Self::NotHeld(what) => f.write_str(what),
+        write!(f, "cannot run as {} (run-as): ", self.run_as)?;
+        match &self.reason {
+            Reason::Unknown(what) => f.write_str(what),
+            Reason::File(path, error) => write!(f, "{path}: {}", cause(error)),
+            Reason::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
+            Reason::Threads(others) => {
+                write!(f, "{others} other threads would keep their rights")
+            }
+            Reason::NotHeld(what) => f.write_str(what),
         }
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File(_, error) | Self::Refused(_, error) => Some(error),
-            Self::Unknown(_) | Self::Threads(_) | Self::NotHeld(_) => None,
+        match &self.reason {
+            Reason::File(_, error) | Reason::Refused(_, error) => Some(error),
+            Reason::Unknown(_) | Reason::Threads(_) | Reason::NotHeld(_) => None,
         }
     }
 }
@@ -165,14 +176,24 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     // The new user need not be able to reach the paths: they are opened before.
     let fence = plan.confine.then(|| Fence::around(plan));
     let change = match &plan.run_as {
-        Some(run_as) => Change::to(run_as.resolve()?)?,
-        None => Change::None,
+        Some(user) => {
+            let change = user.resolve().and_then(Change::to);
+            Some((user, change.map_err(|reason| user.failed(reason))?))
+        }
+        None => None,
     };
     let kept = Kept::by(plan);
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    if let Some(what) = change.carry_out(kept, &plan.made)? {
+    let changed = match change {
+        Some((user, change)) => {
+            let changed = change.carry_out(kept, &plan.made);
+            changed.map_err(|reason| user.failed(reason))?
+        }
+        None => None,
+    };
+    if let Some(what) = changed {
         report.in_force.push(what);
     } else if privileges::is_root() {
         let text = "the process keeps the rights of root; --run-as USER gives them up";
@@ -242,7 +263,9 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
-        let error = Error::Threads(2).to_string();
-        assert!(error.contains("2 other threads"), "{error}");
+        let user: RunAs = "ftp:7".parse().unwrap();
+        let error = user.failed(Reason::Threads(2)).to_string();
+        let said = "cannot run as ftp:7 (run-as): 2 other threads would keep their rights";
+        assert_eq!(error, said);
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{in_the_clear, lacks_ipv6};
-use super::{Error, mode, tls, warnings, workers};
+use super::{Error, homes, mode, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
@@ -47,9 +47,9 @@ impl fmt::Display for Finding {
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
-    for (_, root) in config.roots() {
+    for (seen, root) in config.roots() {
         if let Err(error) = Disk::open_root(root) {
-            let error = Error::Root(root.to_owned(), error);
+            let error = Error::Root(root.to_owned(), homes::key_of(config, seen), error);
             findings.push(Finding::Failure(error.to_string()));
         }
     }
