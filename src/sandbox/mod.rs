@@ -66,8 +66,10 @@ impl Plan {
         if !self.confine {
             return Vec::new();
         }
-        let is_below =
-            |paths: &[PathBuf], path: &Path| paths.iter().any(|one| path.starts_with(one));
+        let is_below = |paths: &[PathBuf], path: &Path| {
+            let path = whole(path);
+            paths.iter().any(|one| path.starts_with(whole(one)))
+        };
         let unread = other.readable.iter().chain(&other.writable);
         let unread = unread
             .filter(|path| !is_below(&self.readable, path) && !is_below(&self.writable, path));
@@ -83,6 +85,12 @@ impl Plan {
         }
         lacking
     }
+}
+
+/// A path as the kernel compares it: from the root on, and where links lead.
+fn whole(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
+    whole.unwrap_or_else(|_| path.to_owned())
 }
 
 /// Why the process cannot become what it is to be.
@@ -257,6 +265,17 @@ mod tests {
             "names of hosts cannot be looked up",
         ];
         assert_eq!(first.lacking_for(&more), expected);
+        // However they are written.
+        let here = plan(&["."], &["./out", "in"], false);
+        let expected = ["nothing in new can be changed"];
+        assert_eq!(
+            here.lacking_for(&plan(&["new"], &[], false)),
+            <Vec<String>>::new()
+        );
+        assert_eq!(
+            here.lacking_for(&plan(&[], &["new", "out/a", "./in"], false)),
+            expected
+        );
         let free = Plan::default();
         assert_eq!(free.lacking_for(&more), <Vec<String>>::new());
     }
