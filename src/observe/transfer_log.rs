@@ -161,8 +161,8 @@ impl Writer {
                 Err(error) => {
                     let why = of_path(&error, &open.log.file, Access::WRITE_OK);
                     let mistake = format!(
-                        "Cannot open the log {name} again, its lines go on into the file that was \
-                         open: {why}"
+                        "Cannot open the log {name} again: {why}. Its lines go on into the file that was \
+                         open"
                     );
                     log::error!("{mistake}");
                     mistakes.push(mistake);

@@ -143,6 +143,9 @@ impl Server {
         };
         let mut server = Self::with_network(config, network, source, surroundings)?;
         server.manager = ServiceManager::of_environment();
+        if let Some(text) = opening::unserved(&server.config) {
+            log::info!("{text}");
+        }
         Ok(server)
     }
 

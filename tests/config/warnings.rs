@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use crate::reloading::{READ, change};
-use crate::support::mioftpd;
+use crate::support::{Server, mioftpd};
 use crate::world::{World, text};
 
 /// An account with a password in a file, and an address where others than this host may connect.
@@ -86,9 +86,35 @@ fn a_directory_for_anonymous_clients_is_no_reason_to_warn() {
         let output = mioftpd(arguments).output().unwrap();
         assert_eq!(text(&output.stderr), "");
     }
-    // Nor is a server without files.
-    let output = mioftpd(["--check", "--listen", "0.0.0.0:0"]).output();
-    assert_eq!(text(&output.unwrap().stderr), "");
+}
+
+const UNSERVED: &str = "No directory is set: nothing is served, only the control channel answers";
+
+#[test]
+fn a_server_without_a_directory_says_so() {
+    let world = World::new();
+    fs::write(world.path("empty"), "").unwrap();
+    let empty = world.path("empty").display().to_string();
+    let by_file = ["--config", &empty];
+    for arguments in [&["--listen", "127.0.0.1:0"][..], &by_file] {
+        let output = mioftpd([&["--check"], arguments].concat())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let notes = text(&output.stderr);
+        let notes = notes.lines().filter(|line| line.contains("directory"));
+        assert_eq!(
+            notes.collect::<Vec<_>>(),
+            [format!("mioftpd: note: {UNSERVED}")]
+        );
+    }
+    let server = Server::control_only();
+    let line = server.wait_for_log(UNSERVED);
+    assert!(line.contains("INFO"), "{line}");
+    let server = world.start("");
+    server.wait_for_log("Sandbox: ");
+    assert!(!server.log().contains(UNSERVED), "{}", server.log());
+    assert!(!noted(&world, "").contains(UNSERVED));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_log_that_cannot_be_opened_again_is_in_the_status_until_it_can() {
     let said = reload();
     assert!(
         said.starts_with("Serving at 127.0.0.1:")
-            && said.contains("/logs/xferlog again, its lines go on"),
+            && said.contains("/logs/xferlog again: Is a directory. Its lines go on into the file"),
         "{said}"
     );
     control.store("f", b"x");
