@@ -1,24 +1,37 @@
-//! The unit file of the systemd guide is one that systemd understands: its own verifier says so where there
-//! is one, and its lines are looked at in any case.
+//! The unit files of the systemd guide are ones that systemd understands: its own verifier says so
+//! where there is one, and their lines are looked at in any case. What the configuration of the second
+//! writes to is where the unit allows it, and where the rules for logrotate look for it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 const PAGE: &str = include_str!("../src/guide/systemd.md");
 
-fn unit() -> &'static str {
-    let (_, behind) = PAGE.split_once("```ini\n").unwrap();
-    behind.split_once("```").unwrap().0
+const ROTATION: &str = include_str!("../src/guide/logrotate.conf");
+
+/// The examples of the page in this language.
+fn examples(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    let behind = PAGE.split(&fence).skip(1);
+    behind
+        .map(|text| text.split_once("```").unwrap().0)
+        .collect()
+}
+
+/// By command line, and by a configuration file.
+fn units() -> [&'static str; 2] {
+    examples("ini").try_into().unwrap()
 }
 
 /// What is assigned, by section and key.
-fn assignments() -> BTreeMap<(&'static str, &'static str), &'static str> {
+fn assignments(unit: &'static str) -> BTreeMap<(&'static str, &'static str), &'static str> {
     let mut section = "";
     let mut found = BTreeMap::new();
-    for line in unit().lines().filter(|line| !line.is_empty()) {
+    for line in unit.lines().filter(|line| !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[') {
             section = name.strip_suffix(']').unwrap();
             continue;
@@ -32,36 +45,105 @@ fn assignments() -> BTreeMap<(&'static str, &'static str), &'static str> {
 }
 
 #[test]
-fn it_says_what_the_server_needs() {
-    let unit = assignments();
-    let service = |key| unit[&("Service", key)];
-    assert_eq!(service("Type"), "notify-reload");
-    let start: Vec<_> = service("ExecStart").split(' ').collect();
-    assert!(start[0].ends_with("/mioftpd"), "{start:?}");
-    let served = start.last().unwrap();
-    // All else is read-only.
-    assert_eq!(service("ProtectSystem"), "strict");
-    assert_eq!(service("ReadWritePaths"), *served);
-    let families: Vec<_> = service("RestrictAddressFamilies").split(' ').collect();
-    // The last is how the manager is told.
-    for family in ["AF_INET", "AF_INET6", "AF_UNIX"] {
-        assert!(families.contains(&family), "{families:?}");
+fn they_say_what_the_server_needs() {
+    for unit in units().map(assignments) {
+        let service = |key| unit[&("Service", key)];
+        assert_eq!(service("Type"), "notify-reload");
+        let start: Vec<_> = service("ExecStart").split(' ').collect();
+        assert!(start[0].ends_with("/mioftpd"), "{start:?}");
+        // All else is read-only.
+        assert_eq!(service("ProtectSystem"), "strict");
+        let families: Vec<_> = service("RestrictAddressFamilies").split(' ').collect();
+        // The last is how the manager is told.
+        for family in ["AF_INET", "AF_INET6", "AF_UNIX"] {
+            assert!(families.contains(&family), "{families:?}");
+        }
+        assert_eq!(
+            service("CapabilityBoundingSet"),
+            service("AmbientCapabilities")
+        );
+        assert!(unit.contains_key(&("Install", "WantedBy")));
     }
-    assert_eq!(
-        service("CapabilityBoundingSet"),
-        service("AmbientCapabilities")
-    );
-    assert!(unit.contains_key(&("Install", "WantedBy")));
 }
 
 #[test]
-fn systemd_understands_it() {
+fn what_is_served_by_the_command_line_can_be_written_to() {
+    let [unit, _] = units().map(assignments);
+    let served = unit[&("Service", "ExecStart")].split(' ').next_back();
+    assert_eq!(unit[&("Service", "ReadWritePaths")], served.unwrap());
+}
+
+/// The value of a key of the example file, without its quotes.
+fn configured(key: &str) -> &'static str {
+    let [file] = examples("toml").try_into().unwrap();
+    let mut lines = file.lines();
+    let value = lines.find_map(|line| line.strip_prefix(&format!("{key} = ")));
+    value.unwrap().trim_matches('"')
+}
+
+#[test]
+fn what_the_file_names_can_be_written_to_and_rotated() {
+    let [_, unit] = units().map(assignments);
+    let service = |key| unit[&("Service", key)];
+    assert_eq!(service("ReadWritePaths"), configured("directory"));
+    let state = format!("/var/lib/{}", service("StateDirectory"));
+    assert_eq!(configured("state-directory"), state);
+    let logs = format!("/var/log/{}", service("LogsDirectory"));
+    for key in ["transfers", "transfers-json", "audit-json"] {
+        let log = Path::new(configured(key));
+        assert_eq!(log.parent(), Some(Path::new(&logs)), "{key}");
+        let all = format!("{logs}/*.json ");
+        let rotated = ROTATION.contains(&format!("{} ", log.display()))
+            || log.extension().is_some_and(|end| end == "json") && ROTATION.contains(&all);
+        assert!(rotated, "{key}");
+    }
+}
+
+/// With the paths of this test.
+#[test]
+#[cfg(all(feature = "config", feature = "tls"))]
+fn the_file_of_the_second_is_good() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let [file] = examples("toml").try_into().unwrap();
+    let mut file: String = file.replace("[::]:21\", \"0.0.0.0:21", "127.0.0.1:0");
+    for name in ["/srv/ftp", "/var/log/mioftpd", "/var/lib/mioftpd"] {
+        let own = here.join(name.trim_start_matches('/'));
+        fs::create_dir_all(&own).unwrap();
+        file = file.replace(name, own.to_str().unwrap());
+    }
+    let secret = here.join(configured("password-file"));
+    fs::write(&secret, "a secret").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o640)).unwrap();
+    fs::write(here.join("mioftpd.toml"), file).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mioftpd"))
+        .arg("--check")
+        .arg("--config")
+        .arg(here.join("mioftpd.toml"))
+        .output()
+        .unwrap();
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{notes}");
+    assert_eq!(notes, "");
+}
+
+#[test]
+fn systemd_understands_them() {
     let Some(version) = version() else {
         return eprintln!("skipped: there is no systemd-analyze");
     };
+    for unit in units() {
+        verify(unit, version);
+    }
+}
+
+fn verify(unit: &str, version: u32) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mioftpd.service");
-    let mut unit = unit().replace("/usr/local/bin/mioftpd", env!("CARGO_BIN_EXE_mioftpd"));
+    let mut unit = unit.replace("/usr/local/bin/mioftpd", env!("CARGO_BIN_EXE_mioftpd"));
     if version < 253 {
         unit = unit.replace(
             "notify-reload",

@@ -382,7 +382,8 @@ fn places_of(file: &Path) -> Vec<PathBuf> {
     places.into_iter().flatten().collect()
 }
 
-fn directory_of(file: &Path) -> PathBuf {
+/// Where a file is.
+pub(crate) fn directory_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),

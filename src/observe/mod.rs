@@ -185,6 +185,11 @@ impl Records {
     pub fn is_reopened(&self) -> bool {
         self.reopening.is_done()
     }
+
+    /// Why one of them could not be, the last time.
+    pub fn mistake(&self) -> Option<String> {
+        self.reopening.mistake()
+    }
 }
 
 impl Drop for Records {

@@ -11,8 +11,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Access, OFlags, fcntl_getfl, fcntl_setfl};
 
@@ -70,11 +70,21 @@ pub(super) enum Entry {
 pub(super) struct Reopening {
     pub(super) asked: AtomicU32,
     done: AtomicU32,
+    /// What went wrong the last time. It is held for as long as it takes to copy it.
+    mistake: Mutex<Option<String>>,
 }
 
 impl Reopening {
     pub(super) fn is_done(&self) -> bool {
         self.asked.load(Ordering::Acquire) == self.done.load(Ordering::Acquire)
+    }
+
+    pub(super) fn mistake(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.mistake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,6 +149,7 @@ impl Writer {
         if self.reopening.done.load(Ordering::Relaxed) == asked {
             return;
         }
+        let mut mistakes = Vec::new();
         for open in &mut self.logs {
             let name = open.log.file.display();
             match open_file(&open.log.file) {
@@ -149,10 +160,16 @@ impl Writer {
                 }
                 Err(error) => {
                     let why = of_path(&error, &open.log.file, Access::WRITE_OK);
-                    log::error!("Cannot open the log {name} again: {why}");
+                    let mistake = format!(
+                        "Cannot open the log {name} again: {why}. Its lines go on into the file that was \
+                         open"
+                    );
+                    log::error!("{mistake}");
+                    mistakes.push(mistake);
                 }
             }
         }
+        *self.reopening.lock() = (!mistakes.is_empty()).then(|| mistakes.join(". "));
         self.reopening.done.store(asked, Ordering::Release);
         (self.waker)();
     }

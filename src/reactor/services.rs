@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::admission::Protocol;
 use super::key::Key;
@@ -45,9 +45,8 @@ pub(super) struct Services {
     pub(super) lane: Lane,
     /// The time of this pass.
     pub(super) now: Instant,
-    /// The wall clock, as it was within the last second: dates are shown to the minute.
+    /// The wall clock of this pass.
     pub(super) unix_time: i64,
-    unix_time_read: Instant,
     /// The day since 1970 on which the certificate's dates were looked at.
     certificate_seen: i64,
     /// Orders of the session that is being visited; empty between visits.
@@ -85,7 +84,6 @@ impl Services {
             lane: Lane::default(),
             now,
             unix_time,
-            unix_time_read: now,
             certificate_seen: day_of(unix_time),
             orders: VecDeque::new(),
             asks_who: false,
@@ -97,13 +95,10 @@ impl Services {
         }
     }
 
-    /// Reads the clocks, once for a pass; the wall clock not even that often.
+    /// Reads the clocks, once for a pass. No time of a record is before that of the file that it is of.
     pub(super) fn tick(&mut self) {
         self.now = self.network.now();
-        if self.now.saturating_duration_since(self.unix_time_read) >= Duration::from_secs(1) {
-            self.unix_time = self.network.unix_time();
-            self.unix_time_read = self.now;
-        }
+        self.unix_time = self.network.unix_time();
     }
 
     /// The files that the account sees; `None`: it was added without its directory being opened.

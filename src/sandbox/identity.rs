@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::Error;
+use super::{Error, Reason};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -63,7 +63,8 @@ impl RunAs {
     /// # Errors
     /// Where not, or where nobody can say.
     pub fn check(&self) -> Result<(), Error> {
-        self.resolve().map(drop)
+        let resolved = self.resolve();
+        resolved.map(drop).map_err(|reason| self.failed(reason))
     }
 
     /// Whether the permissions of a directory, and of those on the way to it, let this user list it,
@@ -73,9 +74,22 @@ impl RunAs {
         self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
     }
 
+    /// The same of a directory in which files are to be made.
+    pub fn may_make_in(&self, directory: &Path) -> Option<bool> {
+        self.may(directory, WRITE | EXECUTE)
+    }
+
     /// The same of a file that is to be read, or written.
     pub fn may_use(&self, file: &Path, to_write: bool) -> Option<bool> {
         self.may(file, if to_write { WRITE } else { READ })
+    }
+
+    /// Why the process does not become this user.
+    pub(super) fn failed(&self, reason: Reason) -> Error {
+        Error {
+            run_as: self.clone(),
+            reason,
+        }
     }
 
     fn may(&self, path: &Path, wanted: u32) -> Option<bool> {
@@ -91,18 +105,18 @@ impl RunAs {
     }
 
     /// The numbers behind the names, by the files of this system.
-    pub(super) fn resolve(&self) -> Result<Identity, Error> {
+    pub(super) fn resolve(&self) -> Result<Identity, Reason> {
         // Numbers do without the files: a container may have none.
         let read = |path: &'static str, needed: bool| match fs::read(path) {
             Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
             Err(_) if !needed => Ok(String::new()),
-            Err(error) => Err(Error::File(path, error)),
+            Err(error) => Err(Reason::File(path, error)),
         };
         let group_is_a_number = self.group.as_deref().is_some_and(|g| number(g).is_some());
         let all_numbers = number(&self.user).is_some() && group_is_a_number;
         let passwd = read(PASSWD, !all_numbers)?;
         let group = read(GROUP, self.group.is_some() && !group_is_a_number)?;
-        self.look_up(&passwd, &group).map_err(Error::Unknown)
+        self.look_up(&passwd, &group).map_err(Reason::Unknown)
     }
 
     fn look_up(&self, passwd: &str, group: &str) -> Result<Identity, String> {

@@ -66,8 +66,10 @@ impl Plan {
         if !self.confine {
             return Vec::new();
         }
-        let is_below =
-            |paths: &[PathBuf], path: &Path| paths.iter().any(|one| path.starts_with(one));
+        let is_below = |paths: &[PathBuf], path: &Path| {
+            let path = whole(path);
+            paths.iter().any(|one| path.starts_with(whole(one)))
+        };
         let unread = other.readable.iter().chain(&other.writable);
         let unread = unread
             .filter(|path| !is_below(&self.readable, path) && !is_below(&self.writable, path));
@@ -85,9 +87,24 @@ impl Plan {
     }
 }
 
+/// A path as the kernel compares it: from the root on, and where links lead.
+fn whole(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
+    whole.unwrap_or_else(|_| path.to_owned())
+}
+
 /// Why the process cannot become what it is to be.
 #[derive(Debug)]
-pub enum Error {
+pub struct Error {
+    /// Who that is.
+    pub run_as: RunAs,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong.
+#[derive(Debug)]
+pub enum Reason {
     /// There is no such user or group.
     Unknown(String),
     /// A file that says who there is cannot be read.
@@ -102,22 +119,24 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cannot run as that user: ")?;
-        match self {
-            Self::Unknown(what) => f.write_str(what),
-            Self::File(path, error) => write!(f, "{path}: {}", cause(error)),
-            Self::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
-            Self::Threads(others) => write!(f, "{others} other threads would keep them"),
-            Self::NotHeld(what) => f.write_str(what),
+        write!(f, "cannot run as {} (run-as): ", self.run_as)?;
+        match &self.reason {
+            Reason::Unknown(what) => f.write_str(what),
+            Reason::File(path, error) => write!(f, "{path}: {}", cause(error)),
+            Reason::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
+            Reason::Threads(others) => {
+                write!(f, "{others} other threads would keep their rights")
+            }
+            Reason::NotHeld(what) => f.write_str(what),
         }
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File(_, error) | Self::Refused(_, error) => Some(error),
-            Self::Unknown(_) | Self::Threads(_) | Self::NotHeld(_) => None,
+        match &self.reason {
+            Reason::File(_, error) | Reason::Refused(_, error) => Some(error),
+            Reason::Unknown(_) | Reason::Threads(_) | Reason::NotHeld(_) => None,
         }
     }
 }
@@ -165,14 +184,24 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     // The new user need not be able to reach the paths: they are opened before.
     let fence = plan.confine.then(|| Fence::around(plan));
     let change = match &plan.run_as {
-        Some(run_as) => Change::to(run_as.resolve()?)?,
-        None => Change::None,
+        Some(user) => {
+            let change = user.resolve().and_then(Change::to);
+            Some((user, change.map_err(|reason| user.failed(reason))?))
+        }
+        None => None,
     };
     let kept = Kept::by(plan);
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    if let Some(what) = change.carry_out(kept, &plan.made)? {
+    let changed = match change {
+        Some((user, change)) => {
+            let changed = change.carry_out(kept, &plan.made);
+            changed.map_err(|reason| user.failed(reason))?
+        }
+        None => None,
+    };
+    if let Some(what) = changed {
         report.in_force.push(what);
     } else if privileges::is_root() {
         let text = "the process keeps the rights of root; --run-as USER gives them up";
@@ -236,13 +265,26 @@ mod tests {
             "names of hosts cannot be looked up",
         ];
         assert_eq!(first.lacking_for(&more), expected);
+        // However they are written.
+        let here = plan(&["."], &["./out", "in"], false);
+        let expected = ["nothing in new can be changed"];
+        assert_eq!(
+            here.lacking_for(&plan(&["new"], &[], false)),
+            <Vec<String>>::new()
+        );
+        assert_eq!(
+            here.lacking_for(&plan(&[], &["new", "out/a", "./in"], false)),
+            expected
+        );
         let free = Plan::default();
         assert_eq!(free.lacking_for(&more), <Vec<String>>::new());
     }
 
     #[test]
     fn errors_say_what_is_wrong() {
-        let error = Error::Threads(2).to_string();
-        assert!(error.contains("2 other threads"), "{error}");
+        let user: RunAs = "ftp:7".parse().unwrap();
+        let error = user.failed(Reason::Threads(2)).to_string();
+        let said = "cannot run as ftp:7 (run-as): 2 other threads would keep their rights";
+        assert_eq!(error, said);
     }
 }

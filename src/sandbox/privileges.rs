@@ -13,7 +13,7 @@ use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::identity::Identity;
-use super::{Error, Plan};
+use super::{Plan, Reason};
 use crate::cause::cause;
 
 /// The capabilities that stay.
@@ -45,27 +45,27 @@ pub(super) enum Change {
 
 impl Change {
     /// What is to be done to become `wanted`.
-    pub(super) fn to(wanted: Identity) -> Result<Self, Error> {
+    pub(super) fn to(wanted: Identity) -> Result<Self, Reason> {
         // Who is that user already, and cannot change groups, need not.
         if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
             return Ok(Self::None);
         }
         match other_threads() {
             0 => Ok(Self::To(wanted)),
-            others => Err(Error::Threads(others)),
+            others => Err(Reason::Threads(others)),
         }
     }
 
     /// Groups before the group and the group before the user: each takes the right to the next.
     /// Then it looks whether it holds. What it has become, in words.
-    pub(super) fn carry_out(self, kept: Kept, made: &[PathBuf]) -> Result<Option<String>, Error> {
+    pub(super) fn carry_out(self, kept: Kept, made: &[PathBuf]) -> Result<Option<String>, Reason> {
         use rustix::thread::{
             set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
         };
         let Self::To(Identity { uid, gid, groups }) = self else {
             return Ok(None);
         };
-        let refused = |what| move |errno: Errno| Error::Refused(what, errno.into());
+        let refused = |what| move |errno: Errno| Reason::Refused(what, errno.into());
         let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
         let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
         hand_over(made, uid, gid);
@@ -100,22 +100,22 @@ fn hand_over(made: &[PathBuf], user: u32, group: u32) {
 }
 
 /// Trust is good.
-fn verify(user: Uid, group: Gid, groups: &[Gid]) -> Result<(), Error> {
+fn verify(user: Uid, group: Gid, groups: &[Gid]) -> Result<(), Reason> {
     use rustix::process::{getegid, geteuid, getgid, getgroups, getuid};
     if (getuid(), geteuid()) != (user, user) {
-        return Err(Error::NotHeld("it is another user still"));
+        return Err(Reason::NotHeld("it is another user still"));
     }
     if (getgid(), getegid()) != (group, group) {
-        return Err(Error::NotHeld("it has another group still"));
+        return Err(Reason::NotHeld("it has another group still"));
     }
-    let mut held = getgroups().map_err(|errno| Error::Refused("getgroups", errno.into()))?;
+    let mut held = getgroups().map_err(|errno| Reason::Refused("getgroups", errno.into()))?;
     held.sort_unstable_by_key(|group| group.as_raw());
     if held != groups {
-        return Err(Error::NotHeld("it has other groups still"));
+        return Err(Reason::NotHeld("it has other groups still"));
     }
     // This asks the saved identity too.
     if rustix::thread::set_thread_res_uid(None, Uid::ROOT, None).is_ok() {
-        return Err(Error::NotHeld("it can become root again"));
+        return Err(Reason::NotHeld("it can become root again"));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{in_the_clear, lacks_ipv6};
-use super::{Error, mode, tls, warnings, workers};
+use super::{Error, homes, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
@@ -46,10 +46,12 @@ impl fmt::Display for Finding {
 /// All that is found; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
+    let unserved = opening::unserved(config).map(str::to_owned);
+    let notes = unserved.into_iter().chain(notes);
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
-    for (_, root) in config.roots() {
+    for (seen, root) in config.roots() {
         if let Err(error) = Disk::open_root(root) {
-            let error = Error::Root(root.to_owned(), error);
+            let error = Error::Root(root.to_owned(), homes::key_of(config, seen), error);
             findings.push(Finding::Failure(error.to_string()));
         }
     }

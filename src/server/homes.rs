@@ -42,12 +42,22 @@ struct Place {
 /// By the directory that an account has of its own.
 type Places<'a> = HashMap<Option<&'a Path>, Place>;
 
+/// Which key of which account names a directory; `None`: it is the server's.
+pub(super) fn key_of(config: &Config, seen: Option<&Path>) -> Option<String> {
+    let seen = seen?;
+    let accounts = config.accounts.iter();
+    let names = accounts.filter(|account| account.root.as_deref() == Some(seen));
+    let name = names.map(|account| account.name.as_slice()).min()?;
+    let name = String::from_utf8_lossy(name);
+    Some(format!("account.directory of {name:?}"))
+}
+
 /// Opens it. What is counted at `present` is not counted again.
 pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error> {
     let mut places = Places::new();
     let mut sweeps = Vec::new();
     for (seen, root) in config.roots() {
-        let cannot = |error| Error::Root(root.to_owned(), error);
+        let cannot = |error| Error::Root(root.to_owned(), key_of(config, seen), error);
         let disk = Disk::open_root(root).map_err(cannot)?;
         let identity = disk.identity().map_err(cannot)?;
         // Whoever serves a directory that nobody may write to does not expect files to go from it.

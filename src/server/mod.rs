@@ -6,6 +6,7 @@
 
 mod change;
 mod check;
+mod error;
 mod homes;
 mod listening;
 mod opening;
@@ -18,26 +19,23 @@ mod tls;
 mod warnings;
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::fs::Access;
-
 use crate::capacity;
-use crate::cause::{self, cause};
+use crate::cause::cause;
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
-use crate::observe::{self, Records};
+use crate::observe::Records;
 use crate::reactor::{Parts, Reactor};
 use crate::session::Mode;
 use crate::storage::{Counter, Umask};
 use crate::workers::Sweeper;
 pub use check::{Finding, check};
+pub use error::Error;
 use homes::Counters;
 use listening::Wanted;
 use opening::{
@@ -49,66 +47,6 @@ pub use reload::ConfigSource;
 use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
-
-/// Why a server does not start, or cannot go on.
-#[derive(Debug)]
-pub enum Error {
-    /// It cannot listen at an address.
-    Listen(SocketAddr, io::Error),
-    /// The directory cannot be served.
-    Root(PathBuf, io::Error),
-    /// A socket of the service manager's cannot be served.
-    Inherited(io::Error),
-    /// There is nothing to secure connections with.
-    Tls(String),
-    /// Transfers cannot be recorded as it is wanted.
-    Records(observe::Error),
-    /// There are accounts of the system, and nothing that could ask PAM about them.
-    Pam(io::Error),
-    /// The system lacks something else.
-    System(&'static str, io::Error),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen(address, error) => {
-                let port = format_args!("port {}", address.port());
-                let why = cause::of_listening(error, &port);
-                write!(f, "cannot listen at {address}: {why}")
-            }
-            Self::Root(path, error) => {
-                let why = cause::of_path(error, path, Access::READ_OK | Access::EXEC_OK);
-                write!(f, "cannot serve {}: {why}", path.display())
-            }
-            Self::Inherited(error) => {
-                write!(
-                    f,
-                    "cannot serve what the service manager listens at: {}",
-                    cause(error)
-                )
-            }
-            Self::Tls(why) => f.write_str(why),
-            Self::Records(error) => error.fmt(f),
-            Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
-            Self::System(what, error) => write!(f, "{what}: {}", cause(error)),
-        }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Listen(_, error)
-            | Self::Root(_, error)
-            | Self::System(_, error)
-            | Self::Inherited(error)
-            | Self::Pam(error)
-            | Self::Records(observe::Error::Log(_, error)) => Some(error),
-            Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
-        }
-    }
-}
 
 /// An FTP server. Dropped, it waits a moment for the last records of transfers to be written, and some
 /// seconds for programs that are told of uploads.
@@ -205,6 +143,9 @@ impl Server {
         };
         let mut server = Self::with_network(config, network, source, surroundings)?;
         server.manager = ServiceManager::of_environment();
+        if let Some(text) = opening::unserved(&server.config) {
+            log::info!("{text}");
+        }
         Ok(server)
     }
 
@@ -358,10 +299,10 @@ impl Server {
     fn status(&self) -> String {
         let addresses = [self.addresses(), self.secure_addresses()].concat();
         let serving = format!("Serving at {}", listening::shown(&addresses));
-        match &self.mistake {
-            None => serving,
-            Some(mistake) => format!("{serving}. {mistake}"),
-        }
+        let of_logs = self.reactor.records().mistake();
+        let mistakes = self.mistake.iter().cloned().chain(of_logs);
+        let sentences: Vec<_> = std::iter::once(serving).chain(mistakes).collect();
+        sentences.join(". ")
     }
 
     /// Has names looked up that are wanted, and takes what came of those that were.

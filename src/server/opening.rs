@@ -93,6 +93,12 @@ pub(super) fn require_monitor(accounts: &Accounts) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a server is for that has no directory, for whoever forgot it.
+pub(super) fn unserved(config: &Config) -> Option<&'static str> {
+    let text = "No directory is set: nothing is served, only the control channel answers";
+    config.root.is_none().then_some(text)
+}
+
 /// What secures connections, if they are to be.
 pub(super) fn acceptor_for(
     tls: Option<&TlsConfig>,

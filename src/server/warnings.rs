@@ -4,6 +4,7 @@
 //! One line each, with the remedy. They are said at a start, after a reload, and by `--check`. It looks
 //! at files, so it is never called on the loop.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access;
 
 use crate::auth::Account;
-use crate::config::{Certificate, Config, TlsConfig};
+use crate::config::{Certificate, Config, TlsConfig, directory_of};
 use crate::net::tls::kept_files;
 use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
@@ -44,6 +45,7 @@ pub(super) fn warnings(config: &Config, addresses: &[SocketAddr]) -> Vec<String>
         found.extend(out_of_reach(root, may_write, config.run_as.as_ref()));
     }
     found.extend(config.run_as.as_ref().and_then(|user| lost(config, user)));
+    found.extend(without_rotation(config));
     found
 }
 
@@ -140,11 +142,44 @@ fn out_of_reach(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Option<
     } else {
         return None;
     };
-    let user = run_as.map_or_else(|| "this user".to_owned(), ToString::to_string);
-    let root = root.display();
+    let (user, root) = (shown_user(run_as), root.display());
     Some(format!(
         "{user} cannot {what} {root}, by its permissions; chown or chmod it"
     ))
+}
+
+fn shown_user(run_as: Option<&RunAs>) -> String {
+    run_as.map_or_else(|| "this user".to_owned(), ToString::to_string)
+}
+
+/// Logs that cannot be made anew when they were renamed. What is no file of a disk is not rotated.
+fn without_rotation(config: &Config) -> Vec<String> {
+    let run_as = config.run_as.as_ref();
+    let may = |directory: &Path| match run_as {
+        Some(user) => user.may_make_in(directory) != Some(false),
+        None => {
+            !directory.is_dir()
+                || rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+        }
+    };
+    let is_rotated = |path: &Path| path.is_file() || !path.exists();
+    let logs = config.transfer_logs.iter().map(|log| log.file.as_path());
+    let mut stuck: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    for file in logs.filter(|path| is_rotated(path)) {
+        let directory = directory_of(file);
+        if !may(&directory) {
+            let files = stuck.entry(directory).or_default();
+            files.push(file.display().to_string());
+        }
+    }
+    let warning = |(directory, files): (PathBuf, Vec<String>)| {
+        let (user, directory, files) = (shown_user(run_as), directory.display(), files.join(", "));
+        format!(
+            "{user} cannot make files in {directory}, so SIGHUP cannot open {files} again after a \
+             rename; chown or chmod the directory, or have logrotate create the file"
+        )
+    };
+    stuck.into_iter().map(warning).collect()
 }
 
 /// What a reload reads or writes again, as a user who cannot.

@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod clock;
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod handshakes;

@@ -26,6 +26,9 @@ use crate::wire::{End, Shared};
 /// Turns of the loop in which everything that can be done is done.
 const TURNS: usize = 1_000;
 
+/// Since 1970; just before the next second.
+pub(crate) const WALL_CLOCK_OF_BEGIN: Duration = Duration::from_millis(1_700_000_000_900);
+
 pub(crate) struct Server {
     reactor: Reactor,
     scene: Scene,
@@ -36,6 +39,7 @@ pub(crate) struct Server {
 struct Scene(Arc<Mutex<State>>);
 
 struct State {
+    begin: Instant,
     now: Instant,
     /// Of the one listener.
     listener: Option<Token>,
@@ -63,8 +67,10 @@ impl Server {
             handshake: usual.login * 2,
             ..usual
         };
+        let begin = Instant::now();
         let scene = Scene(Arc::new(Mutex::new(State {
-            now: Instant::now(),
+            begin,
+            now: begin,
             listener: None,
             arrived: None,
             accepted: None,
@@ -143,6 +149,11 @@ impl Server {
         self.settle();
     }
 
+    /// The second in which something that happens is recorded.
+    pub(crate) fn unix_time(&self) -> i64 {
+        self.reactor.unix_time()
+    }
+
     pub(crate) fn stops(&mut self) {
         self.reactor.stop();
         self.settle();
@@ -191,7 +202,9 @@ impl Network for Scene {
     }
 
     fn unix_time(&self) -> i64 {
-        1_700_000_000
+        let state = self.lock();
+        let since = WALL_CLOCK_OF_BEGIN + (state.now - state.begin);
+        since.as_secs().cast_signed()
     }
 
     fn listen(&mut self, _: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {

@@ -49,14 +49,22 @@ fn it_needs_no_file() {
 fn what_would_fail_is_said_and_is_1() {
     let world = World::new();
     fs::write(world.path("file"), "").unwrap();
+    fs::write(world.path("secret"), "a secret").unwrap();
     for (text, said) in [
-        ("directory = \"missing\"", "cannot serve"),
+        ("directory = \"missing\"", "missing: No such file"),
+        (
+            "[[account]]\nname = \"carl\"\npassword-file = \"secret\"\ndirectory = \"missing\"",
+            "missing (account.directory of \"carl\"): No such file",
+        ),
         ("directory = \"file\"", "Not a directory"),
         (
             "listen = \"192.0.2.1:2121\"",
             "cannot listen at 192.0.2.1:2121",
         ),
-        ("run-as = \"no-such-user\"", "no user 'no-such-user'"),
+        (
+            "run-as = \"no-such-user\"",
+            "cannot run as no-such-user (run-as): no user 'no-such-user'",
+        ),
         ("run-as = \"0\"", "is root"),
         ("[log]\ntransfers = \"none/log\"", "cannot open the log"),
         ("[log]\ntransfers = \"root\"", "root: Is a directory"),
@@ -66,7 +74,7 @@ fn what_would_fail_is_said_and_is_1() {
         ),
         (
             "[[account]]\nname = \"ftp\"\ndirectory = \"none\"",
-            "none: No such file",
+            "none (account.directory of \"ftp\"): No such file",
         ),
     ] {
         world.write(text);

@@ -23,7 +23,8 @@ fn mistakes_have_their_place_and_are_2() {
     for (text_of, said) in [
         (
             "listen = [\"127.0.0.1:2121\", \"0.0.0.0:2121\"]",
-            "config.toml:2:1: listen excludes two addresses that overlap",
+            "config.toml:2:1: listen excludes two addresses that overlap (127.0.0.1:2121 and \
+             0.0.0.0:2121): one process",
         ),
         (
             "[addresses]\nallow = \"10.1.0.0/16\"\ndeny = \"10.0.0.0/8\"",

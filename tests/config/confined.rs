@@ -27,6 +27,38 @@ fn what_is_out_of_reach_until_the_next_start_is_said() {
     server.wait_for_log(&format!("{} cannot be read", other.path().display()));
 }
 
+/// The directory of the configuration file may be read, so that a new file is found there, and so may
+/// what is in it; however the paths are written.
+#[test]
+fn a_directory_beside_the_file_can_be_read_and_not_be_changed() {
+    for is_relative in [false, true] {
+        let world = World::new();
+        fs::create_dir(world.path("newdir")).unwrap();
+        fs::write(world.path("newdir/new"), "content").unwrap();
+        let anonymous =
+            |more: &str| format!("[[account]]\nname = \"anonymous\"\npermissions = {more}\n");
+        let first = anonymous("\"read\"");
+        let server = if is_relative {
+            world.start_beside(&first)
+        } else {
+            world.start(&first)
+        };
+        let more = anonymous("\"read\"\ndirectory = \"newdir\"");
+        change(&world, &server, &more, READ);
+        assert!(
+            !server.log().contains("Until the next start"),
+            "{}",
+            server.log()
+        );
+        server.login().retrieve("new");
+        let more = anonymous("\"all\"\ndirectory = \"newdir\"");
+        change(&world, &server, &more, READ);
+        let said = server.wait_for_log("Until the next start nothing in ");
+        assert!(said.contains("newdir can be changed: "), "{said}");
+        assert!(!server.log().contains("cannot be read"), "{}", server.log());
+    }
+}
+
 /// As certbot has it: links to files in another directory, and new links to new files.
 #[cfg(feature = "tls")]
 #[test]

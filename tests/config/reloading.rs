@@ -96,7 +96,7 @@ fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
     change(&world, &server, &format!("{account} = \"root\""), READ);
     assert_eq!(server.login().retrieve("f"), b"content");
     change(&world, &server, &format!("{account} = \"missing\""), KEPT);
-    server.wait_for_log("missing: No such file");
+    server.wait_for_log("missing (account.directory of \"anonymous\"): No such file");
     assert_eq!(server.login().retrieve("f"), b"content");
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use crate::reloading::{READ, change};
-use crate::support::mioftpd;
+use crate::support::{Server, mioftpd};
 use crate::world::{World, text};
 
 /// An account with a password in a file, and an address where others than this host may connect.
@@ -86,9 +86,35 @@ fn a_directory_for_anonymous_clients_is_no_reason_to_warn() {
         let output = mioftpd(arguments).output().unwrap();
         assert_eq!(text(&output.stderr), "");
     }
-    // Nor is a server without files.
-    let output = mioftpd(["--check", "--listen", "0.0.0.0:0"]).output();
-    assert_eq!(text(&output.unwrap().stderr), "");
+}
+
+const UNSERVED: &str = "No directory is set: nothing is served, only the control channel answers";
+
+#[test]
+fn a_server_without_a_directory_says_so() {
+    let world = World::new();
+    fs::write(world.path("empty"), "").unwrap();
+    let empty = world.path("empty").display().to_string();
+    let by_file = ["--config", &empty];
+    for arguments in [&["--listen", "127.0.0.1:0"][..], &by_file] {
+        let output = mioftpd([&["--check"], arguments].concat())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let notes = text(&output.stderr);
+        let notes = notes.lines().filter(|line| line.contains("directory"));
+        assert_eq!(
+            notes.collect::<Vec<_>>(),
+            [format!("mioftpd: note: {UNSERVED}")]
+        );
+    }
+    let server = Server::control_only();
+    let line = server.wait_for_log(UNSERVED);
+    assert!(line.contains("INFO"), "{line}");
+    let server = world.start("");
+    server.wait_for_log("Sandbox: ");
+    assert!(!server.log().contains(UNSERVED), "{}", server.log());
+    assert!(!noted(&world, "").contains(UNSERVED));
 }
 
 #[test]
@@ -215,6 +241,45 @@ fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
         line.ends_with("chown or chmod it, or restart instead"),
         "{line}"
     );
+}
+
+/// logrotate(8) renames them, and a reload makes them anew.
+#[test]
+fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
+    let world = World::new();
+    for place in ["", "root"] {
+        allow(&world, place, 0o777);
+    }
+    if !is_public(&world) {
+        return eprintln!("skipped: temporary files are private here");
+    }
+    fs::create_dir(world.path("logs")).unwrap();
+    let run_as = "run-as = \"54321:54322\"\n";
+    for key in ["transfers", "transfers-json", "audit-json"] {
+        let configuration = format!("{run_as}[log]\n{key} = \"logs/{key}\"\n");
+        let said = "54321:54322 cannot make files in ";
+        for is_there in [false, true] {
+            allow(&world, "logs", 0o755);
+            let noted = noted(&world, &configuration);
+            let line = noted.lines().find(|line| line.contains(said));
+            let line = line.unwrap_or_default();
+            assert!(line.contains("/logs, so SIGHUP cannot open /"), "{noted}");
+            assert!(
+                line.contains(&format!("/logs/{key} again after a rename")),
+                "{noted}"
+            );
+            allow(&world, "logs", 0o733);
+            let noted = self::noted(&world, &configuration);
+            assert!(!noted.contains(said), "{noted}");
+            if !is_there {
+                fs::write(world.path(format!("logs/{key}")), "").unwrap();
+                allow(&world, &format!("logs/{key}"), 0o666);
+            }
+        }
+    }
+    // A device is not renamed.
+    let device = format!("{run_as}[log]\ntransfers = \"/dev/null\"\n");
+    assert!(!noted(&world, &device).contains("cannot make files"));
 }
 
 /// What is made at the start becomes that user's.

@@ -57,6 +57,15 @@ impl World {
             .start()
     }
 
+    /// The same from within the directory of the file, which has no other name then.
+    pub(crate) fn start_beside(&self, text: &str) -> Server {
+        self.write(text);
+        let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\""].map(Into::into);
+        let program = [binary(), "--config".into(), "config.toml".into()];
+        let words = shell.into_iter().chain([self.path("").into_os_string()]);
+        Starter::default().program(words.chain(program)).start()
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let file = self.file();

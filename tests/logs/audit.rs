@@ -104,6 +104,36 @@ fn every_change_and_refusal_is_one_line_with_all_that_matters() {
     assert_eq!(records[11]["bytes"], 7);
 }
 
+/// Whoever compares them must not find that a file was there before it was written.
+#[test]
+fn no_time_is_before_that_of_the_file() {
+    let world = World::new();
+    let server = started(&world, "transfers-json = \"logs/transfers.json\"\n");
+    let mut control = server.login();
+    let mut written = Vec::new();
+    // Into the next second, in which the clock was not read yet.
+    while written.first() == written.last() || written.len() < 2 {
+        control.store("f", b"x");
+        let reply = control.command("MDTM f", 213);
+        written.push(reply.text().get(..14).unwrap().to_owned());
+    }
+    let records = records(&world, written.len());
+    assert_eq!(records.len(), written.len());
+    let transfers = until("the transfers", || {
+        let text = fs::read_to_string(world.path("logs/transfers.json")).unwrap_or_default();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let transfers: Vec<Value> = lines.collect();
+        (transfers.len() >= written.len()).then_some(transfers)
+    });
+    for (written, records) in written.iter().zip(records.iter().zip(&transfers)) {
+        for record in <[&Value; 2]>::from(records) {
+            let time = record["time"].as_str().unwrap();
+            let digits: String = time.chars().filter(char::is_ascii_digit).collect();
+            assert!(digits >= *written, "{time} is before {written}");
+        }
+    }
+}
+
 /// What the account may not is for the client to know; what the system does not let the server do is for
 /// the operator, and so is a full quota.
 #[test]

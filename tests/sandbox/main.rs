@@ -276,6 +276,7 @@ fn an_identity_is_not_changed_where_threads_would_keep_theirs() {
     };
     // The test runner has a thread of its own.
     let error = sandbox::enforce(&plan).unwrap_err();
-    assert!(matches!(error, sandbox::Error::Threads(_)), "{error}");
+    let is_meant = matches!(error.reason, sandbox::Reason::Threads(_));
+    assert!(is_meant && error.run_as.to_string() == SOMEBODY, "{error}");
     assert!(is_root());
 }

@@ -12,6 +12,8 @@ mod secret_rows;
 mod terms;
 mod traffic_rows;
 
+use std::net::SocketAddr;
+
 use super::{Config, TlsDraft};
 use crate::auth::Account;
 use account_rows::ACCOUNT_ROWS;
@@ -58,6 +60,8 @@ struct Term {
     /// On the command line; empty: there is no option for it.
     option: &'static str,
     holds: fn(&Facts<'_>) -> bool,
+    /// The addresses that it is about, where it is about some.
+    culprits: fn(&Facts<'_>) -> Vec<SocketAddr>,
 }
 
 /// Where `when` holds, one of `needs` has to hold, and none of `excludes` may.
@@ -143,7 +147,8 @@ impl Row {
         };
         let whose = account.map(|name| format!(" of {}", String::from_utf8_lossy(name)));
         let whose = whose.unwrap_or_default();
-        let terms: Vec<_> = terms.iter().map(|term| term.spelled(is_typed)).collect();
+        let spelled = |term: &Term| format!("{}{}", term.spelled(is_typed), term.named(facts));
+        let terms: Vec<_> = terms.iter().map(spelled).collect();
         let (terms, because) = (terms.join(", or "), self.because);
         Some(format!("{place}{own}{whose} {verb} {terms}: {because}"))
     }
@@ -167,6 +172,22 @@ impl Verdict {
 }
 
 impl Term {
+    /// The same, which says of which addresses it holds.
+    const fn naming(mut self, culprits: fn(&Facts<'_>) -> Vec<SocketAddr>) -> Self {
+        self.culprits = culprits;
+        self
+    }
+
+    /// Those, as they stand behind it.
+    fn named(&self, facts: &Facts<'_>) -> String {
+        let culprits = (self.culprits)(facts);
+        let shown: Vec<_> = culprits.iter().map(ToString::to_string).collect();
+        match shown.as_slice() {
+            [] => String::new(),
+            shown => format!(" ({})", shown.join(" and ")),
+        }
+    }
+
     /// Whether an option has set it.
     fn is_typed(&self, facts: &Facts<'_>) -> bool {
         facts.config.origins.option(self.key).is_some()

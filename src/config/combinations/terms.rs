@@ -22,6 +22,7 @@ pub(super) const fn term(
         file,
         option,
         holds,
+        culprits: |_| Vec::new(),
     }
 }
 
@@ -222,18 +223,21 @@ pub(super) const LISTEN_TWICE: Term = term(
     "listen",
     "two addresses that overlap",
     "an address that overlaps it",
-    |f| has_overlap(&f.config.listen, &[]),
-);
+    |f| !overlapping(&f.config.listen, &[]).is_empty(),
+)
+.naming(|f| overlapping(&f.config.listen, &[]));
 pub(super) const LISTEN_NOWHERE: Term =
     term("listen", "an address that is not of one host", "", |f| {
         f.config.listen.iter().any(is_nowhere)
-    });
+    })
+    .naming(|f| nowhere(&f.config.listen));
 pub(super) const TLS_LISTEN_NOWHERE: Term = term(
     "tls.listen",
     "an address that is not of one host",
     "",
     |f| f.tls.listen.iter().any(is_nowhere),
-);
+)
+.naming(|f| nowhere(&f.tls.listen));
 pub(super) const TLS_LISTEN: Term = term("tls.listen", "tls.listen", "--tls-listen", |f| {
     !f.tls.listen.is_empty()
 });
@@ -241,8 +245,9 @@ pub(super) const TLS_LISTEN_TWICE: Term = term(
     "tls.listen",
     "an address that overlaps it or one of listen",
     "an address that overlaps it or --listen",
-    |f| has_overlap(&f.tls.listen, &f.config.listen),
-);
+    |f| !overlapping(&f.tls.listen, &f.config.listen).is_empty(),
+)
+.naming(|f| overlapping(&f.tls.listen, &f.config.listen));
 pub(super) const DEFAULT_DATA_PORT: Term = term(
     "active.from-default-port",
     "active.from-default-port = true",
@@ -321,12 +326,19 @@ fn is_nowhere(address: &SocketAddr) -> bool {
     !ip.is_unspecified() && !is_of_one_host(ip)
 }
 
-/// Whether one of `own` overlaps another of them, or one of `others`.
-fn has_overlap(own: &[SocketAddr], others: &[SocketAddr]) -> bool {
-    own.iter().enumerate().any(|(index, &one)| {
-        let earlier = own.iter().take(index);
-        earlier.chain(others).any(|&other| overlap(one, other))
-    })
+fn nowhere(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let nowhere = addresses.iter().filter(|address| is_nowhere(address));
+    nowhere.copied().collect()
+}
+
+/// The first of `own` that overlaps another of them, or one of `others`, behind that.
+fn overlapping(own: &[SocketAddr], others: &[SocketAddr]) -> Vec<SocketAddr> {
+    let pair = own.iter().enumerate().find_map(|(index, &one)| {
+        let mut before = own.iter().take(index).chain(others);
+        let other = before.find(|other| overlap(one, **other))?;
+        Some(vec![*other, one])
+    });
+    pair.unwrap_or_default()
 }
 
 /// Whether a path is below a directory that is served, as it is written: links are not followed.

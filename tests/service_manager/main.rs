@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+#[cfg(feature = "config")]
+mod status;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
@@ -182,41 +185,6 @@ fn a_failed_reload_is_in_the_status_until_a_good_one() {
     let said = status(good);
     assert!(!said.contains("stays"), "{said}");
     control.command("NOOP", 200);
-}
-
-#[test]
-#[cfg(all(feature = "config", feature = "tls"))]
-fn a_bad_certificate_is_in_the_status_until_a_good_one() {
-    let manager = Manager::new();
-    let authority = support::certificates::Authority::new();
-    let identity = authority.server("localhost");
-    let [cert, key] = ["cert.pem", "key.pem"].map(|name| manager.directory.path().join(name));
-    std::fs::copy(&identity.certificate_file, &cert).unwrap();
-    std::fs::copy(&identity.key_file, &key).unwrap();
-    let mut command = mioftpd(["--listen", "127.0.0.1:0", "--tls-cert"]);
-    command
-        .arg(&cert)
-        .arg("--tls-key")
-        .arg(&key)
-        .arg(manager.directory.path())
-        .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
-        .stderr(Stdio::null());
-    let service = Service(command.spawn().unwrap());
-    manager.hears("READY=1");
-    for (content, is_bad) in [
-        (b"no key".to_vec(), true),
-        (std::fs::read(&identity.key_file).unwrap(), false),
-    ] {
-        std::fs::write(&key, content).unwrap();
-        service.signal(Signal::HUP);
-        manager.hears("RELOADING=1");
-        let message = manager.hears("READY=1");
-        assert_eq!(
-            message.contains("The old certificate stays"),
-            is_bad,
-            "{message}"
-        );
-    }
 }
 
 #[test]
