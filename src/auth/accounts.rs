@@ -109,7 +109,7 @@ impl Accounts {
 
     /// These take the place of `old` ones under way: whoever has a name here and had one there is
     /// still counted, and it is the same monitor that asks PAM. Who is here no longer is
-    /// [remembered](Self::former).
+    /// remembered, so that a later reload does not open what closed that account.
     pub fn succeed(&mut self, old: &Self) {
         self.former.clone_from(&old.former);
         for (name, place) in &old.by_name {
