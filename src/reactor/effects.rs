@@ -51,15 +51,16 @@ impl Connection {
         if completion.tag.ticket != self.ticket {
             return put_away(completion.outcome, services);
         }
-        let outcome = match completion.outcome {
-            Outcome::NotCounted(work) => return self.wait_for_count(*work, services),
-            outcome => outcome,
-        };
-        if !matches!(outcome, Outcome::Sliced(_, Verdict::NotCounted)) {
+        let outcome = completion.outcome;
+        let waits = matches!(
+            outcome,
+            Outcome::NotCounted(_) | Outcome::Sliced(_, Verdict::NotCounted)
+        );
+        if !waits {
             self.count_wait = None;
         }
         match outcome {
-            Outcome::NotCounted(_) => {}
+            Outcome::NotCounted(work) => self.wait_for_count(*work, services),
             Outcome::Verified(verified) => self.went_on(verified, services),
             Outcome::Operated(answer) => self.report(Report::Operated(answer), services),
             Outcome::Errand(errand, step) => self.go_on(errand, step, services),
