@@ -55,6 +55,18 @@ impl Manager {
         }
         panic!("{assignment} did not come");
     }
+
+    /// Has the program read its files again; the status that it tells then.
+    #[cfg(feature = "config")]
+    fn reloads(&self, service: &Service) -> String {
+        service.signal(Signal::HUP);
+        self.hears("RELOADING=1");
+        let message = self.hears("READY=1");
+        let status = message
+            .lines()
+            .find_map(|line| line.strip_prefix("STATUS="));
+        status.unwrap().to_owned()
+    }
 }
 
 /// The program; killed when the test is over.
@@ -160,13 +172,7 @@ fn a_failed_reload_is_in_the_status_until_a_good_one() {
     let mut control = Control::connect(address_in(&ready));
     let status = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        service.signal(Signal::HUP);
-        manager.hears("RELOADING=1");
-        let message = manager.hears("READY=1");
-        let status = message
-            .lines()
-            .find_map(|line| line.strip_prefix("STATUS="));
-        status.unwrap().to_owned()
+        manager.reloads(&service)
     };
     for (text, why) in [
         (

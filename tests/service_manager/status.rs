@@ -23,15 +23,7 @@ fn a_log_that_cannot_be_opened_again_is_in_the_status_until_it_can() {
     let service = Service(command.spawn().unwrap());
     let mut control = Control::connect(address_in(&manager.hears("READY=1")));
     control.log_in("anonymous", "x");
-    let reload = || {
-        service.signal(Signal::HUP);
-        manager.hears("RELOADING=1");
-        let message = manager.hears("READY=1");
-        let status = message
-            .lines()
-            .find_map(|line| line.strip_prefix("STATUS="));
-        status.unwrap().to_owned()
-    };
+    let reload = || manager.reloads(&service);
     // It was renamed, and what has its name is no file.
     std::fs::rename(path("logs/xferlog"), path("logs/old")).unwrap();
     std::fs::create_dir(path("logs/xferlog")).unwrap();
