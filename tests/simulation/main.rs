@@ -62,23 +62,10 @@ fn every_interleaving_keeps_the_promises() {
         return report(seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(0);
-    let threads = thread::available_parallelism().map_or(2, usize::from);
-    let mut failed: Vec<u64> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| scope.spawn(|| try_seeds(&next, seeds)))
-            .collect();
-        let failed = workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("no panic"));
-        failed.collect()
-    });
-    failed.sort_unstable();
-    if let Some(&seed) = failed.first() {
+    if let Some(seed) = first_failure(seeds) {
         let outcome = run(seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        println!("{} of {seeds} seeds failed: {failed:?}", failed.len());
         report(seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
@@ -101,21 +88,37 @@ fn a_seed_is_the_same_every_time() {
     }
 }
 
-/// Takes seeds until there are no more; those that failed.
-fn try_seeds(next: &AtomicU64, seeds: u64) -> Vec<u64> {
-    let own = std::iter::from_fn(|| {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        (seed < seeds).then_some(seed)
+/// The first of the seeds that fails; those behind it are not tried any more.
+fn first_failure(seeds: u64) -> Option<u64> {
+    let next = AtomicU64::new(0);
+    let failed = AtomicU64::new(u64::MAX);
+    let try_seeds = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.min(failed.load(Ordering::Relaxed)) {
+                break;
+            }
+            if !run(seed, false).violations.is_empty() {
+                failed.fetch_min(seed, Ordering::Relaxed);
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(try_seeds);
+        }
     });
-    own.filter(|&seed| !run(seed, false).violations.is_empty())
-        .collect()
+    let failed = failed.into_inner();
+    (failed < u64::MAX).then_some(failed)
 }
 
 fn report(seed: u64, outcome: &Outcome) {
     assert!(
         outcome.violations.is_empty(),
-        "{}\nMIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
-        outcome.violations.join("\n")
+        "{}\nfailed after {} seeds; MIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
+        outcome.violations.join("\n"),
+        seed + 1
     );
 }
 
