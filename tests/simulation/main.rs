@@ -30,6 +30,8 @@ mod reload;
 mod rng;
 mod run;
 mod runner;
+mod scenario;
+mod script;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;
@@ -40,7 +42,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use run::{Outcome, run};
+use run::{Outcome, record, replay, run};
 
 const SEEDS: u64 = 1_000;
 
@@ -139,4 +141,17 @@ fn silence_staged_panics() {
             }
         }));
     });
+}
+
+/// What a run was is written down, read again, and is the same run.
+#[test]
+fn a_script_is_the_same_run_as_its_seed() {
+    silence_staged_panics();
+    for seed in 0..150 {
+        let (recorded, scenario) = record(seed);
+        let script = script::print(&scenario);
+        let read = script::parse(&script).expect("a script");
+        assert_eq!(read, scenario, "seed {seed}: {script}");
+        assert_eq!(recorded, replay(&read, true), "seed {seed}");
+    }
 }
