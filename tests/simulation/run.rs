@@ -15,7 +15,7 @@ use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
 
-use crate::client::{Client, Habits, Place, Secure, public_sizes, secret};
+use crate::client::{Client, Place, Secure, public_sizes, secret};
 use crate::content::whole;
 use crate::disk::FaultyStorage;
 use crate::invariants;
@@ -23,9 +23,9 @@ use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
-use crate::scenario::{ClientPlan, Scenario};
+use crate::scenario::Scenario;
 use crate::weather::{Weather, throttling, timings};
-use crate::world::{FIRST_PORT, Occurrence, World};
+use crate::world::{FIRST_PORT, World};
 
 /// Turns of the loop after which something must be wrong.
 const TURNS: u32 = 400_000;
@@ -35,12 +35,6 @@ const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
 
 /// Virtual time after which every session must have ended.
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
-
-/// What the reactor may take to stop beyond the grace period.
-const STOPPING: Duration = Duration::from_secs(7);
-
-/// What it may take once it was asked a second time: a moment for the workers.
-const LEAVING: Duration = Duration::from_secs(2);
 
 /// In one run of so many the server has TLS: handshakes take their time.
 const TLS_IN: u64 = 6;
@@ -68,8 +62,8 @@ pub(crate) struct Stage {
     pub(crate) rest: Rest,
     /// How many inspectors find a passive port at the same time.
     inspectors: usize,
-    rng: Rng,
-    stop_by: Option<Duration>,
+    pub(crate) rng: Rng,
+    pub(crate) stop_by: Option<Duration>,
 }
 
 /// What comes of a seed.
@@ -103,8 +97,7 @@ enum End {
 }
 
 fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reactor) {
-    let has_tls = cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1;
-    let mut rng = Rng::new(seed);
+    let (mut rng, has_tls) = (Rng::new(seed), has_tls(seed));
     let drawn = Weather::draw(&mut rng);
     let weather = scenario.map_or(drawn, |scenario| scenario.weather.clone());
     let secure = has_tls.then(|| security(&mut rng));
@@ -172,6 +165,10 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn has_tls(seed: u64) -> bool {
+    cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1
 }
 
 fn doors(has_tls: bool) -> Vec<SocketAddr> {
@@ -274,11 +271,6 @@ impl Stage {
         self.world.lock().violate(what);
     }
 
-    fn draw_scenario(&mut self, seed: u64) -> Scenario {
-        let chance = self.world.lock().rng.state();
-        Scenario::draw(seed, chance, &mut self.rng, &self.place)
-    }
-
     /// From the first client to the last descriptor; the clients are those of the end.
     fn run(
         mut self,
@@ -305,35 +297,6 @@ impl Stage {
         };
         drop(world);
         (outcome, self.clients)
-    }
-
-    /// Those who come while the weather lasts.
-    fn invite(&mut self, scenario: &Scenario, is_recorded: bool) {
-        self.place.stops = scenario.stop.is_some();
-        self.place.reload = scenario.reload;
-        self.rng = Rng::new(scenario.inspection);
-        *self.clients.lock() = scenario.cast(&self.place, is_recorded);
-        let mut world = self.world.lock();
-        world.rng = Rng::new(scenario.chance);
-        scenario.plan(&mut world);
-        self.stop_by = scenario.stop.map(|stop| {
-            let within = self.place.timings.grace + STOPPING;
-            let sooner = stop.second.map(|second| second + LEAVING);
-            stop.first + sooner.map_or(within, |sooner| sooner.min(within))
-        });
-    }
-
-    /// One who makes sure that everything works.
-    fn add_inspector(&mut self) {
-        let mut clients = self.clients.lock();
-        let number = clients.len();
-        let habits = Habits::inspector(number);
-        let within = Duration::from_millis(100);
-        let plan = ClientPlan::draw(number, habits, within, &mut self.rng, &self.place);
-        clients.push(Client::Guest(Box::new(plan.guest(&self.place))));
-        self.world
-            .lock()
-            .plan(plan.after, Occurrence::Client(number));
     }
 
     /// Turns the loop until all is over.

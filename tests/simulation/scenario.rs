@@ -3,14 +3,12 @@
 //! What is not here is drawn from the seed in either case: the server's accounts, times, limits,
 //! and TLS.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::client::{Client, Group, Groups, Guest, Habits, Part, Place, Stranger};
+use crate::client::{Client, Group, Guest, Habits, Place};
 use crate::reload::Reload;
 use crate::rng::Rng;
 use crate::weather::Weather;
-use crate::world::{Occurrence, World};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
@@ -91,49 +89,6 @@ impl Scenario {
         }
     }
 
-    /// The clients, each where its number says.
-    pub(crate) fn cast(&self, place: &Place, is_recorded: bool) -> Vec<Client> {
-        let stranger = self.stranger.map(|plan| plan.number);
-        let numbers = self.clients.iter().map(|plan| plan.number);
-        let count = numbers.chain(stranger).max().map_or(0, |last| last + 1);
-        let mut clients: Vec<_> = (0..count).map(|_| Client::Absent).collect();
-        for plan in &self.clients {
-            let groups = match &plan.groups {
-                Some(groups) => Groups::Scripted(VecDeque::from(groups.clone())),
-                None if is_recorded && plan.habits.part == Part::Guest => {
-                    Groups::Recorded(Vec::new())
-                }
-                None => Groups::Drawn,
-            };
-            clients[plan.number] = Client::Guest(Box::new(plan.guest(place).with_groups(groups)));
-        }
-        if let Some(plan) = self.stranger {
-            let stranger = Stranger::new(plan.number, Rng::new(plan.chance), place.clone());
-            clients[plan.number] = Client::Stranger(Box::new(stranger));
-        }
-        clients
-    }
-
-    /// Puts into the agenda when they come, and what is done to the server.
-    pub(crate) fn plan(&self, world: &mut World) {
-        for plan in &self.clients {
-            world.plan(plan.after, Occurrence::Client(plan.number));
-        }
-        if let Some(plan) = self.stranger {
-            world.notify_client(plan.number);
-        }
-        world.weather = self.weather.clone();
-        if let Some(reload) = &self.reload {
-            reload.plan(world);
-        }
-        if let Some(Stop { first, second }) = self.stop {
-            world.plan(first, Occurrence::Stop);
-            if let Some(second) = second {
-                world.plan(first + second, Occurrence::Stop);
-            }
-        }
-    }
-
     /// The same with what was said in a run of it.
     pub(crate) fn with_groups_of(mut self, clients: &[Client]) -> Self {
         for plan in &mut self.clients {
@@ -173,6 +128,14 @@ impl ClientPlan {
 }
 
 impl Stop {
+    /// Not a second time.
+    pub(crate) fn once(self) -> Self {
+        Self {
+            second: None,
+            ..self
+        }
+    }
+
     fn draw(rng: &mut Rng) -> Self {
         let most = rng.pick(&[100, 2_000, 60_000]);
         let first = rng.time(Duration::from_millis(most));

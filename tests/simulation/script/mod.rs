@@ -12,6 +12,8 @@
 
 mod parse;
 mod print;
+#[cfg(test)]
+mod tests;
 pub(crate) mod weather;
 mod words;
 
