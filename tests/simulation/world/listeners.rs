@@ -95,7 +95,9 @@ impl World {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         self.make_ready(Watched::Wire(wire));
+        let now = self.moment();
         let entry = self.wire(wire).ok_or(io::ErrorKind::ConnectionAborted)?;
+        entry.facts.taken = Some(now);
         entry.token = Some(token);
         entry.post = Some(id);
         let peer = entry.client.address;
@@ -207,8 +209,10 @@ impl World {
     fn knock_at_client(&mut self, id: WireId, to: SocketAddr) {
         match self.client_ports.get(&to).copied() {
             Some(ClientPort::Open(client)) => {
+                let now = self.moment();
                 if let Some(wire) = self.wires.get_mut(&id) {
                     wire.owner = client;
+                    wire.facts.taken = Some(now);
                 }
                 self.stand(id);
                 self.notify_client(client);

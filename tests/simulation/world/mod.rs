@@ -4,6 +4,7 @@
 //! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
 //! it is a client's turn, or a job's, it only says so.
 
+mod delivered;
 mod listeners;
 mod sockets;
 mod wire;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
+pub(crate) use delivered::{Closing, Delivered, EndFacts, Moment, Reset};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use wire::{Line, Side, Wire};
 
@@ -58,6 +60,8 @@ pub(crate) struct World {
     notified: BTreeSet<usize>,
     next_id: u64,
     wires: BTreeMap<WireId, Wire>,
+    /// What was delivered over those that are gone.
+    past: BTreeMap<WireId, Delivered>,
     posts: BTreeMap<PostId, Post>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
     /// Pairs of connections whose ends are watched.
@@ -82,6 +86,7 @@ impl World {
             notified: BTreeSet::new(),
             next_id: 1,
             wires: BTreeMap::new(),
+            past: BTreeMap::new(),
             posts: BTreeMap::new(),
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),

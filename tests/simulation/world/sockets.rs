@@ -8,7 +8,7 @@ use std::time::Duration;
 use mioftpd::net::{EndWatch, Ends, Token};
 
 use super::wire::Segment;
-use super::{Line, Occurrence, Side, Watched, WireId, World};
+use super::{Closing, Line, Occurrence, Reset, Side, Watched, WireId, World};
 
 impl World {
     pub(crate) fn read(&mut self, id: WireId, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
@@ -74,28 +74,40 @@ impl World {
         let end = wire.end(side);
         if side == Side::Client && end.line == Line::Dialling {
             // What has not arrived is not answered any more: it never will be a connection.
-            self.wires.remove(&id);
+            self.remove_wire(id);
             return;
         }
         end.closed = true;
         let (is_up, shut) = (end.line == Line::Up, end.shut);
-        let abrupt = end.reset_on_close || !end.inbound.arrived.is_empty();
+        let unread = end.inbound.arrived.len();
+        let abrupt = if end.reset_on_close {
+            Some(Reset::Chosen)
+        } else {
+            (unread > 0).then_some(Reset::Unread(unread))
+        };
+        let closing = match abrupt {
+            _ if !is_up => Closing::Dead,
+            Some(why) => Closing::ByReset(why),
+            None => Closing::InOrder,
+        };
+        let now = self.moment();
+        if let Some(wire) = self.wires.get_mut(&id) {
+            wire.facts.end(side).closed = Some((now, closing));
+        }
         self.ready
             .retain(|one| *one != Watched::Wire(id) || side == Side::Client);
         self.note(|| {
-            format!(
-                "{side:?} closes wire {id}{}",
-                if abrupt { ", reset" } else { "" }
-            )
+            let how = abrupt.map_or_else(String::new, |why| format!(", reset: {why:?}"));
+            format!("{side:?} closes wire {id}{how}")
         });
-        if is_up && abrupt {
-            self.reset(id, side);
-        } else if is_up && !shut {
-            self.launch(id, side, Segment::Fin);
+        match closing {
+            Closing::ByReset(why) => self.reset(id, side, why),
+            Closing::InOrder if !shut => self.launch(id, side, Segment::Fin),
+            Closing::InOrder | Closing::Dead => {}
         }
         let over = self.wires.get(&id);
         if over.is_some_and(|wire| wire.server.closed && (wire.client.closed || wire.vanished)) {
-            self.wires.remove(&id);
+            self.remove_wire(id);
         }
     }
 
@@ -144,18 +156,19 @@ impl World {
         if end.closed || end.line != Line::Up {
             let refused = end.closed && matches!(segment, Segment::Bytes(_));
             if refused {
-                self.break_end(id, side.other());
+                self.break_end(id, side.other(), Reset::Late);
             }
             return;
         }
         match segment {
-            Segment::Reset => return self.break_end(id, side),
+            Segment::Reset(why) => return self.break_end(id, side, why),
             Segment::Bytes(_) if !sheltered && self.fault(|weather| weather.reset) => {
                 return self.cut(id);
             }
             segment => {
+                let now = self.moment();
                 if let Some(wire) = self.wires.get_mut(&id) {
-                    wire.end(side).receive(segment);
+                    wire.receive(side, segment, now);
                 }
             }
         }
@@ -213,26 +226,27 @@ impl World {
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.cut = true;
         }
-        self.break_end(id, Side::Server);
-        self.break_end(id, Side::Client);
+        self.break_end(id, Side::Server, Reset::Network);
+        self.break_end(id, Side::Client, Reset::Network);
     }
 
-    fn reset(&mut self, id: WireId, from: Side) {
+    fn reset(&mut self, id: WireId, from: Side, why: Reset) {
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.lose(from.other());
         }
-        self.launch(id, from, Segment::Reset);
+        self.launch(id, from, Segment::Reset(why));
     }
 
-    fn break_end(&mut self, id: WireId, side: Side) {
+    fn break_end(&mut self, id: WireId, side: Side, why: Reset) {
         let forgetful = self.rng.one_in(2);
+        let now = self.moment();
         let Some(wire) = self.wires.get_mut(&id) else {
             return;
         };
         wire.lose(side);
-        let end = wire.end(side);
-        if end.line == Line::Up {
-            end.receive(Segment::Reset);
+        if wire.end(side).line == Line::Up {
+            wire.receive(side, Segment::Reset(why), now);
+            let end = wire.end(side);
             // Some systems throw away what their application has not read.
             if side == Side::Client && forgetful {
                 end.inbound.arrived.clear();
@@ -248,6 +262,7 @@ impl World {
         if stalled {
             after += self.rng.time(Duration::from_secs(200));
         }
+        let moment = self.moment();
         let now = self.now;
         let Some(wire) = self.wires.get_mut(&id) else {
             return;
@@ -255,7 +270,7 @@ impl World {
         if wire.sheltered {
             after = Duration::from_millis(1);
         }
-        wire.launch(from, segment);
+        wire.launch(from, segment, moment);
         let side = from.other();
         let pipe = &mut wire.end(side).inbound;
         pipe.last_landing = pipe.last_landing.max(now + after);

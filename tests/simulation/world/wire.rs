@@ -13,6 +13,7 @@ use std::time::Duration;
 use mioftpd::net::{Readiness, Token};
 
 use super::PostId;
+use super::delivered::{Delivered, Moment, Reset};
 
 /// One of the two who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub(crate) enum Segment {
     /// The next byte is urgent.
     Mark,
     Fin,
-    Reset,
+    Reset(Reset),
 }
 
 /// How an end stands.
@@ -105,6 +106,7 @@ pub(crate) struct Wire {
     /// When, in the order of all ends, the server's system has heard of the client's; from when it is
     /// watched.
     pub(super) end_heard: Option<u64>,
+    pub(super) facts: Delivered,
 }
 
 impl Wire {
@@ -119,6 +121,19 @@ impl Wire {
             cut: false,
             sheltered: false,
             end_heard: None,
+            facts: Delivered::default(),
+        }
+    }
+
+    /// Takes in a segment that has landed at `side`.
+    pub(super) fn receive(&mut self, side: Side, segment: Segment, now: Moment) {
+        self.facts.end(side).take_in(&segment, now);
+        let end = self.end(side);
+        match segment {
+            Segment::Bytes(bytes) => end.inbound.arrived.extend(bytes),
+            Segment::Mark => end.inbound.mark = Some(end.inbound.arrived.len()),
+            Segment::Fin => end.ended = true,
+            Segment::Reset(_) => end.line = Line::Broken(io::ErrorKind::ConnectionReset),
         }
     }
 
@@ -161,11 +176,12 @@ impl Wire {
     }
 
     pub(super) fn read(&mut self, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
-        let end = self.end(side);
-        let count = end.inbound.take(buffer);
+        let count = self.end(side).inbound.take(buffer);
         if count > 0 || buffer.is_empty() {
+            self.facts.end(side).read += count as u64;
             return Ok(count);
         }
+        let end = self.end(side);
         match end.line {
             Line::Broken(kind) => {
                 end.line = Line::Dead;
@@ -186,7 +202,13 @@ impl Wire {
         relieved
     }
 
-    pub(super) fn launch(&mut self, from: Side, segment: Segment) {
+    pub(super) fn launch(&mut self, from: Side, segment: Segment, now: Moment) {
+        let facts = self.facts.end(from);
+        match &segment {
+            Segment::Bytes(bytes) => facts.written += bytes.len() as u64,
+            Segment::Fin => facts.fin_sent = Some(now),
+            Segment::Mark | Segment::Reset(_) => {}
+        }
         let pipe = &mut self.end(from.other()).inbound;
         if let Segment::Bytes(bytes) = &segment {
             pipe.flying_bytes += bytes.len();
@@ -246,16 +268,6 @@ impl End {
             starved: false,
             reset_on_close: false,
             closed: false,
-        }
-    }
-
-    /// Takes in a segment that has landed.
-    pub(super) fn receive(&mut self, segment: Segment) {
-        match segment {
-            Segment::Bytes(bytes) => self.inbound.arrived.extend(bytes),
-            Segment::Mark => self.inbound.mark = Some(self.inbound.arrived.len()),
-            Segment::Fin => self.ended = true,
-            Segment::Reset => self.line = Line::Broken(io::ErrorKind::ConnectionReset),
         }
     }
 }
