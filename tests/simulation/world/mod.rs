@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
-pub(crate) use delivered::{Closing, Delivered, EndFacts, Moment, Reset};
+pub(crate) use delivered::{Closing, Delivered, Reset};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use wire::{Line, Side, Wire};
 
