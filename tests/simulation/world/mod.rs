@@ -70,6 +70,10 @@ pub(crate) struct World {
     ready: Vec<Watched>,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
+    /// When the process was asked to stop.
+    pub(crate) stops: Vec<Duration>,
+    /// When a storage call has panicked.
+    pub(crate) panics: Vec<Duration>,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What happened, if somebody wants to know.
@@ -92,6 +96,8 @@ impl World {
             watched: BTreeMap::new(),
             ready: Vec::new(),
             progress: 0,
+            stops: Vec::new(),
+            panics: Vec::new(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
         }
@@ -135,8 +141,10 @@ impl World {
         }
         let occurrence = entry.remove();
         self.progress += 1;
-        if let Occurrence::Client(client) = occurrence {
-            self.notified.remove(&client);
+        match occurrence {
+            Occurrence::Client(client) => drop(self.notified.remove(&client)),
+            Occurrence::Stop => self.stops.push(self.now),
+            _ => {}
         }
         Some(occurrence)
     }

@@ -93,7 +93,10 @@ impl World {
         wire.end(side).closed = true;
         let now = self.moment();
         if let Some(wire) = self.wires.get_mut(&id) {
-            wire.facts.end(side).closed = Some((now, closing));
+            let was_starved = wire.end(side).starved;
+            let facts = wire.facts.end(side);
+            facts.closed = Some((now, closing));
+            facts.was_starved = was_starved;
         }
         self.ready
             .retain(|one| *one != Watched::Wire(id) || side == Side::Client);

@@ -184,7 +184,7 @@ impl Wire {
                 return Err(kind.into());
             }
             Line::Dead => return Err(io::ErrorKind::BrokenPipe.into()),
-            Line::Up if end.shut => return Err(io::ErrorKind::BrokenPipe.into()),
+            Line::Up if end.shut || end.closed => return Err(io::ErrorKind::BrokenPipe.into()),
             Line::Up => {}
         }
         let room = self.end(side.other()).inbound.room();
@@ -234,7 +234,10 @@ impl Wire {
     ) -> Duration {
         let facts = self.facts.end(from);
         match &segment {
-            Segment::Bytes(bytes) => facts.written += bytes.len() as u64,
+            Segment::Bytes(bytes) => {
+                facts.written += bytes.len() as u64;
+                facts.last_written = Some(now);
+            }
             Segment::Fin => facts.fin_sent = Some(now),
             Segment::Mark | Segment::Reset(_) => {}
         }
