@@ -11,7 +11,7 @@ use mioftpd::storage::{
 };
 
 use crate::network::Shared;
-use crate::world::World;
+use crate::world::{Blow, World};
 
 /// What a staged panic says, so that it can be told from a real one.
 pub(crate) const STAGED_PANIC: &str = "staged panic";
@@ -26,6 +26,7 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if world.fault(|weather| weather.panic) {
         world.note(|| STAGED_PANIC.to_owned());
+        world.strike(Blow::Device);
         drop(world);
         panic!("{STAGED_PANIC}");
     }
@@ -34,6 +35,7 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     }
     if world.fault(|weather| weather.disk_error) {
         world.note(|| "the disk fails".to_owned());
+        world.strike(Blow::Device);
         return Err(Error::Device);
     }
     Ok(())
@@ -41,7 +43,9 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
 
 /// Whether the disk is full.
 fn fill(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.disk_full) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.disk_full) {
+        world.strike(Blow::Full);
         return Err(Error::NoSpace);
     }
     Ok(())
@@ -49,7 +53,9 @@ fn fill(world: &Shared<World>) -> Result<()> {
 
 /// Whether it is not known yet how much there is.
 fn count(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.uncounted) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.uncounted) {
+        world.strike(Blow::Uncounted);
         return Err(Error::NotCounted);
     }
     Ok(())

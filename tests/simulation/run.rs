@@ -109,11 +109,13 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let place = Place {
+    let mut place = Place {
         memory: memory.clone(),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
         is_proxied: rng.one_in(4),
         cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
@@ -126,7 +128,10 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
+    place.has_range = has_range;
     let settings = settings(&mut rng, &place);
+    let anonymous = settings.accounts.get(b"anonymous");
+    place.anonymous = anonymous.map(|account| account.permissions);
     world
         .lock()
         .note(|| format!("{:?}, {:?}", settings.timings, place.reload));

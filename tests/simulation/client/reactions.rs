@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::conversation::{Heard, Kind};
+use super::conversation::{Answer, Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
 use super::haul::{EndRule, Goods, Manner};
@@ -42,7 +42,8 @@ impl Guest {
                     self.complain("greeted, and nobody has said who it is", world);
                 }
             }
-            Heard::Preliminary(text) => {
+            Heard::Preliminary(said, text) => {
+                self.check_beginning_of(&said, &text, world);
                 if let Some(haul) = &mut self.haul {
                     haul.begun = true;
                 }
@@ -56,45 +57,53 @@ impl Guest {
                 }
                 self.life = Life::Leaving;
             }
-            Heard::Final(kind, since, code, text) => {
-                self.check_rights(kind, since, code, &text, world);
-                self.was_refused |= kind == Kind::Pass && code == 530;
-                self.check_promptness(kind, since, world);
-                self.take_note_of_security(kind, code, world);
-                if let Some(haul) = &mut self.haul
-                    && matches!(kind, Kind::Passive | Kind::Port)
-                {
-                    let keys = self.cover.keys.clone();
-                    let secure = self.place.secure.as_ref();
-                    let networks = secure.map(|secure| &secure.policy.unclean_uploads);
-                    let end_rule = match networks {
-                        Some(networks) if !networks.is_empty() => EndRule::Unclean,
-                        _ => EndRule::Announced,
-                    };
-                    haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
-                }
-                if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
-                    self.is_not_arranged(world);
-                }
-                if matches!((kind, code), (Kind::Passive, 227 | 229)) {
-                    self.arrange_data_connection(&text, world);
-                }
-                let mut awaited = self.conversation.awaited.iter();
-                let has_quit = awaited.any(|one| one.kind == Kind::Quit);
-                if has_quit && text.starts_with("Control connection ended") {
-                    self.complain("who has said QUIT was taken for one who is gone", world);
-                }
-                if kind.is_transfer() {
-                    self.conclude(code, since, world);
-                }
-                if kind == Kind::Dele
-                    && let Some(path) = self.removing.take()
-                    && code == 250
-                {
-                    self.ledger.removed(&path);
-                }
-                self.next_say = world.now + self.rng.time(self.habits.think);
-            }
+            Heard::Final(answer) => self.react_to_final(&answer, world),
+        }
+    }
+
+    fn react_to_final(&mut self, answer: &Answer, world: &mut World) {
+        let (kind, since, code) = (answer.said.kind, answer.said.since, answer.code);
+        let text = answer.text.as_str();
+        self.check_answer(answer, world);
+        self.check_rights(kind, since, code, text, world);
+        self.was_refused |= kind == Kind::Pass && code == 530;
+        self.check_promptness(kind, since, world);
+        self.take_note_of_security(kind, code, world);
+        if matches!(kind, Kind::Passive | Kind::Port) {
+            self.take_note_of_arrangement(code, text, world);
+        }
+        if answer.quits && text.starts_with("Control connection ended") {
+            self.complain("who has said QUIT was taken for one who is gone", world);
+        }
+        if kind.is_transfer() {
+            self.conclude(code, since, world);
+        }
+        if kind == Kind::Dele
+            && let Some(path) = self.removing.take()
+            && code == 250
+        {
+            self.ledger.removed(&path);
+        }
+        self.next_say = world.now + self.rng.time(self.habits.think);
+    }
+
+    /// How the data connection comes to be, or that it does not.
+    fn take_note_of_arrangement(&mut self, code: u16, text: &str, world: &mut World) {
+        if let Some(haul) = &mut self.haul {
+            let keys = self.cover.keys.clone();
+            let secure = self.place.secure.as_ref();
+            let networks = secure.map(|secure| &secure.policy.unclean_uploads);
+            let end_rule = match networks {
+                Some(networks) if !networks.is_empty() => EndRule::Unclean,
+                _ => EndRule::Announced,
+            };
+            haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
+        }
+        if code >= 400 {
+            self.is_not_arranged(world);
+        }
+        if matches!(code, 227 | 229) {
+            self.arrange_data_connection(text, world);
         }
     }
 

@@ -32,6 +32,7 @@ impl Guest {
     }
 
     pub(super) fn check_farewell(&self, text: &str, world: &mut World) {
+        self.check_reason(text, world);
         if text.starts_with("Session ended") && !self.may_lose() {
             self.complain(&format!("nothing was taken from it, and: {text}"), world);
         }

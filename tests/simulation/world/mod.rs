@@ -6,6 +6,7 @@
 
 mod listeners;
 mod sockets;
+mod struck;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use std::time::Duration;
 use mioftpd::net::{Event, Readiness, Token};
 
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
+pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
@@ -64,6 +66,8 @@ pub(crate) struct World {
     watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
+    /// When faults have struck last.
+    struck: Struck,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
     /// What must not have happened.
@@ -86,6 +90,7 @@ impl World {
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
+            struck: Struck::default(),
             progress: 0,
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
