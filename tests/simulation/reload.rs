@@ -17,7 +17,7 @@ use mioftpd::session::Settings;
 use crate::client::{Login, address};
 use crate::rng::Rng;
 use crate::run::Stage;
-use crate::world::{Occurrence, World};
+use crate::world::{Occurrence, Rules, World};
 
 /// After it a command is said for certain under the new rules.
 const SLACK: Duration = Duration::from_millis(10);
@@ -209,6 +209,20 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
+    /// Who must be let in by this, and by the reload that comes.
+    pub(crate) fn gate(&self, reload: Option<&Reload>) -> Rules {
+        Rules {
+            connections: self.connections,
+            per_address: self.connections_per_address,
+            throttling: self.settings.throttling.clone(),
+            is_proxied: !self.proxies.is_empty(),
+            denied: reload.and_then(|reload| match reload.taken {
+                Taken::Address(ip) => Some((ip, reload.at)),
+                _ => None,
+            }),
+        }
+    }
+
     /// Has the server take this; without one, what it had first.
     pub(crate) fn load(&self, reload: Option<&Reload>, reactor: &mut Reactor) {
         let (settings, addresses) = match reload {

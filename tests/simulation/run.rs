@@ -121,6 +121,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         stops: rng.one_in(4),
         reload: Reload::draw(&mut rng.aside()),
         timings: timings(&mut rng),
+        longest_penalty: Duration::ZERO,
         weather,
     };
     let (storage, usage) = metered(memory, world.clone());
@@ -130,6 +131,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let has_range = rng.one_in(2);
     place.has_range = has_range;
     let settings = settings(&mut rng, &place);
+    place.longest_penalty = settings.throttling.longest_penalty;
     let anonymous = settings.accounts.get(b"anonymous");
     place.anonymous = anonymous.map(|account| account.permissions);
     world
@@ -141,6 +143,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         connections_per_address: 4,
         proxies: proxies(&place),
     };
+    world.lock().gate.set(rest.gate(place.reload.as_ref()));
     let mut reactor = Reactor::new(Parts {
         network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
         storage,
@@ -377,6 +380,7 @@ impl Stage {
         self.place.weather = Weather::CALM;
         self.place.reload = None;
         self.rest.load(None, reactor);
+        self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
         for _ in 0..self.inspectors {
             let number = self.clients.lock().len();

@@ -169,6 +169,7 @@ impl Guest {
         } else {
             world.dial_server_sheltered(self.number, from, door)
         };
+        world.comes_from(id, (!is_unknown).then_some(self.habits.ip));
         self.control = Some(id);
         self.came = world.now;
         self.model.outside_since = world.now;

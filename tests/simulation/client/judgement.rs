@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::conversation::{Answer, Awaited, Kind};
 use super::guest::Guest;
+use super::habits::Login;
 use super::reply_facts::Reply;
-use super::session_model::Circumstances;
-use crate::world::World;
+use super::session_model::{Circumstances, Who};
+use crate::weather::Weather;
+use crate::world::{Outcome, World};
 
 impl Guest {
     /// When the server's system had everything that was said, if it has.
@@ -53,6 +55,13 @@ impl Guest {
                 .missing_status(peer, answer.is_aside, &answer.whole);
             fault = missing.map(|fact| format!("it should say: {fact}"));
         }
+        if said.kind == Kind::Pass {
+            self.note_login(said.since, code, world);
+        }
+        let around = Circumstances {
+            aborts: answer.aborts,
+            ..self.circumstances(world)
+        };
         let mut next = self.model.clone();
         next.follow(said, code, &around);
         if let Some(fault) = fault {
@@ -62,6 +71,53 @@ impl Guest {
             self.complain(&fault, world);
         }
         self.model = next;
+    }
+
+    /// A login that may fail is said: it counts for its address.
+    pub(super) fn note_attempt(&self, kind: Kind, world: &mut World) {
+        if let Some(id) = self
+            .control
+            .filter(|_| kind == Kind::Pass && self.may_fail())
+        {
+            world.gate.tries(self.habits.ip, id, world.now);
+        }
+    }
+
+    /// Whether a login of this guest can be refused.
+    fn may_fail(&self) -> bool {
+        let login = self.habits.login;
+        login == Login::Wrong || self.place.permissions_of(login).is_none() || self.may_lose()
+    }
+
+    /// How it went; a refusal comes late, and how late follows from how many have failed.
+    fn note_login(&mut self, said: Duration, code: u16, world: &mut World) {
+        let Some(id) = self.control else {
+            return;
+        };
+        let (ip, now) = (self.habits.ip, world.now);
+        let is_failure = code == 530 && matches!(self.model.who, Who::Named(_));
+        let outcome = if is_failure {
+            Outcome::Failed(now)
+        } else {
+            Outcome::None
+        };
+        let (least, most) = world.gate.failures(ip, said, now);
+        world.gate.hears(ip, id, said, outcome, now);
+        let took = now.saturating_sub(said);
+        if is_failure {
+            let penalty = self.place.timings.penalty;
+            let longest = self.place.longest_penalty;
+            let least = (penalty * least.max(self.model.failed_logins + 1)).min(longest);
+            if took < least {
+                self.complain(&format!("refused after {took:?}, and not {least:?}"), world);
+            }
+            let begun = said.max(self.model.heard);
+            let latest = (penalty * most).min(longest) + Weather::PROMPTLY;
+            let took = now.saturating_sub(begun);
+            if self.place.weather.is_prompt() && took > latest {
+                self.complain(&format!("refused only after {took:?}"), world);
+            }
+        }
     }
 
     /// A 150.
@@ -87,6 +143,21 @@ impl Guest {
     pub(super) fn check_reason(&self, text: &str, world: &mut World) {
         if !self.conversation.greeted || self.place.control_only {
             return;
+        }
+        let head = self.conversation.awaited.front();
+        let login = head.filter(|head| head.kind == Kind::Pass);
+        if let (Some(said), Some(id)) = (login.map(|head| head.since), self.control) {
+            let (ip, now) = (self.habits.ip, world.now);
+            let is_ban = text.starts_with("Service not available");
+            if is_ban && !world.gate.may_be_banned(ip, said, now) && !self.place.stops {
+                self.complain("its login meets a ban, and too few have failed", world);
+            }
+            // A stop says the same; and of others it is not known whether it has failed.
+            if text.starts_with("Too many failed logins") {
+                world.gate.hears(ip, id, said, Outcome::Failed(now), now);
+            } else if is_ban && !self.place.stops {
+                world.gate.hears(ip, id, said, Outcome::Banned, now);
+            }
         }
         let around = self.circumstances(world);
         let awaited = self.conversation.awaited.iter();

@@ -30,6 +30,7 @@ mod stranger;
 mod transfers;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mioftpd::auth::Permissions;
 use mioftpd::limits::Timings;
@@ -55,6 +56,8 @@ pub(crate) struct Place {
     pub(crate) secure: Option<Secure>,
     pub(crate) weather: Weather,
     pub(crate) timings: Timings,
+    /// The answer to a failed login comes no later than this.
+    pub(crate) longest_penalty: Duration,
     /// The server exports nothing.
     pub(crate) control_only: bool,
     /// What anonymous clients may do, where there are any.

@@ -12,7 +12,6 @@ use mioftpd::session::TlsRequired;
 use super::conversation::{Awaited, Kind};
 use super::habits::Login;
 use super::session_model::{Arranged, Circumstances, Control, SessionModel, Who, requires};
-use crate::rng::Odds;
 
 /// What RFC 959 has; a server that exports nothing knows no other.
 const OF_RFC_959: [&str; 33] = [
@@ -178,11 +177,11 @@ impl SessionModel {
         let (needed, codes) = match said.kind {
             Kind::Pwd => return vec![257],
             Kind::Cwd => {
-                let path = match said.verb() {
-                    "CDUP" | "XCUP" => self.join(".."),
-                    _ => path,
+                let code = if is_directory(&self.target(said)) {
+                    250
+                } else {
+                    550
                 };
-                let code = if is_directory(&path) { 250 } else { 550 };
                 return around.on_disk(said, vec![code]);
             }
             Kind::Mkd => (Permissions::MAKE_DIRECTORIES, vec![257, 550]),

@@ -79,6 +79,8 @@ pub(super) struct SessionModel {
     pub(super) outside_since: Duration,
     /// When the last command that was answered had been said.
     pub(super) answered: Duration,
+    /// When that was heard.
+    pub(super) heard: Duration,
 }
 
 /// What there is beside the session when a reply is heard.
@@ -119,6 +121,7 @@ impl SessionModel {
             long_lines: 0,
             outside_since: Duration::ZERO,
             answered: Duration::ZERO,
+            heard: Duration::ZERO,
         }
     }
 
@@ -155,6 +158,14 @@ impl SessionModel {
         parts.iter().map(|part| format!("/{part}")).collect()
     }
 
+    /// Where CWD or CDUP leads.
+    pub(super) fn target(&self, said: &Awaited) -> String {
+        match said.verb() {
+            "CDUP" => self.join(".."),
+            _ => self.join(said.argument()),
+        }
+    }
+
     /// What the client may do when a command is executed that was said then: before a reload and after
     /// it, where it is not known which.
     pub(super) fn permissions(
@@ -189,6 +200,7 @@ impl SessionModel {
     /// Takes what follows from a final reply that is right.
     pub(super) fn follow(&mut self, said: &Awaited, code: u16, around: &Circumstances<'_>) {
         self.answered = said.since;
+        self.heard = around.now;
         self.forget(said);
         let was_in = self.is_in();
         if code == 530 && !was_in && said.kind != Kind::Pass && said.kind != Kind::User {
@@ -219,7 +231,7 @@ impl SessionModel {
                 self.has_buffer_size = false;
                 self.is_private = self.is_private_at_first;
             }
-            (Kind::Cwd, 250) => self.directory = self.join(said.argument()),
+            (Kind::Cwd, 250) => self.directory = self.target(said),
             (Kind::Rnfr, 350) => self.renames = true,
             (Kind::Type, 200) => self.is_ascii = said.argument() == "A",
             (Kind::Opts, 200) => {

@@ -101,7 +101,11 @@ impl World {
         entry.token = Some(token);
         entry.post = Some(id);
         let peer = entry.client.address;
+        let is_at_door = entry.is_at_door();
         self.note(|| format!("wire {wire} of {peer} is accepted"));
+        if is_at_door {
+            self.note_accepted(wire);
+        }
         Ok((wire, peer))
     }
 

@@ -4,6 +4,7 @@
 //! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
 //! it is a client's turn, or a job's, it only says so.
 
+mod gate;
 mod listeners;
 mod sockets;
 mod struck;
@@ -15,12 +16,14 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
+pub(crate) use gate::{Outcome, Rules};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
 use crate::weather::Weather;
+use gate::Gate;
 use listeners::Post;
 
 pub(crate) type WireId = u64;
@@ -68,6 +71,9 @@ pub(crate) struct World {
     ready: Vec<Watched>,
     /// When faults have struck last.
     struck: Struck,
+    pub(crate) gate: Gate,
+    /// The server has been asked to stop.
+    pub(crate) is_stopping: bool,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
     /// What must not have happened.
@@ -91,6 +97,8 @@ impl World {
             watched: BTreeMap::new(),
             ready: Vec::new(),
             struck: Struck::default(),
+            gate: Gate::default(),
+            is_stopping: false,
             progress: 0,
             violations: Vec::new(),
             trace: tracing.then(Vec::new),

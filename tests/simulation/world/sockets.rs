@@ -14,6 +14,7 @@ impl World {
     pub(crate) fn read(&mut self, id: WireId, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let count = wire.read(side, buffer)?;
+        wire.was_read |= side == Side::Server;
         let relieved = wire.relieves(side);
         if relieved {
             self.notify(id, side.other());
@@ -26,6 +27,9 @@ impl World {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let room = wire.room(side)?;
         let sheltered = wire.sheltered;
+        if side == Side::Server && wire.others_in.is_some() {
+            self.judge_first_words(id, bytes);
+        }
         let mut count = room.min(bytes.len());
         if !sheltered && count > 1 && self.fault(|weather| weather.short_write) {
             count = self.rng.within(1, count);
