@@ -301,6 +301,7 @@ impl Stage {
                 .push(Client::Stranger(Box::new(stranger)));
             self.world.lock().notify_client(number);
         }
+        self.invite_crowd(self.rng.aside());
         let mut world = self.world.lock();
         world.weather = self.place.weather.clone();
         if let Some(reload) = &self.place.reload {
@@ -320,7 +321,7 @@ impl Stage {
         }
     }
 
-    fn add_guest(&mut self, mut habits: Habits, within: Duration) {
+    pub(crate) fn add_guest(&mut self, mut habits: Habits, within: Duration) {
         if self.place.secure.is_some() {
             habits = habits.with_secrecy(&mut self.rng);
         }
@@ -382,9 +383,10 @@ impl Stage {
         self.rest.load(None, reactor);
         self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
-        for _ in 0..self.inspectors {
+        for index in 0..self.inspectors {
             let number = self.clients.lock().len();
-            self.add_guest(Habits::inspector(number), Duration::from_millis(100));
+            let habits = Habits::inspector(number, index == 0);
+            self.add_guest(habits, Duration::from_millis(100));
         }
         if self.play(reactor) == End::Emptied {
             invariants::check_empty(self);

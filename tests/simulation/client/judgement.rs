@@ -148,11 +148,14 @@ impl Guest {
         let login = head.filter(|head| head.kind == Kind::Pass);
         if let (Some(said), Some(id)) = (login.map(|head| head.since), self.control) {
             let (ip, now) = (self.habits.ip, world.now);
-            let is_ban = text.starts_with("Service not available");
+            // Workers that do not get on say the same when the client has been idle, and so does a stop.
+            let is_idle = now.saturating_sub(said) >= self.place.timings.idle;
+            let is_stuck = is_idle && !self.place.weather.is_prompt();
+            let is_ban = text.starts_with("Service not available") && !is_stuck;
             if is_ban && !world.gate.may_be_banned(ip, said, now) && !self.place.stops {
                 self.complain("its login meets a ban, and too few have failed", world);
             }
-            // A stop says the same; and of others it is not known whether it has failed.
+            // Of others it is not known whether it has failed.
             if text.starts_with("Too many failed logins") {
                 world.gate.hears(ip, id, said, Outcome::Failed(now), now);
             } else if is_ban && !self.place.stops {

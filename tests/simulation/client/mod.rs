@@ -25,6 +25,7 @@ mod revoked;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
 mod session_model;
+mod sly;
 mod speech;
 mod stranger;
 mod transfers;

@@ -278,7 +278,10 @@ impl SessionModel {
             _ => None,
         };
         if let Some(code) = certain {
-            let refusals = vec![code];
+            let mut refusals = vec![code];
+            if code == 522 && self.may_be_lost(around) {
+                refusals.push(425);
+            }
             return Opening {
                 refusals,
                 may_begin: false,
@@ -287,7 +290,8 @@ impl SessionModel {
         if self.may_be_lost(around) {
             refusals.push(425);
         }
-        let path = self.join(said.argument());
+        let argument = said.argument();
+        let path = self.join(argument.strip_prefix("-R ").unwrap_or(argument));
         let may_begin = match said.kind {
             Kind::Fetch if path.starts_with("/shared/") => {
                 refusals.push(550);

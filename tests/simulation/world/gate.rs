@@ -139,8 +139,10 @@ impl Gate {
         let logins = record.logins.iter().filter(|one| one.said < said);
         let before: Vec<_> = logins.collect();
         let most = record.logins.iter().filter(|one| one.said <= now).count();
-        // From the first on they count together; a ban, or the end of their time, begins anew.
+        // From the first on they count together; a ban, or the end of their time, begins anew. One that
+        // was not heard of may have brought a ban.
         let is_one_row = record.bans.is_empty()
+            && !before.iter().any(|one| one.is_open())
             && before
                 .first()
                 .is_some_and(|first| first.said + window > now);
@@ -271,13 +273,18 @@ impl World {
         let is_welcome = bytes.starts_with(b"220");
         wire.is_welcome = is_welcome;
         let (owner, ip) = (wire.owner, wire.client_ip);
-        let is_known = !self.gate.rules.is_proxied || wire.was_read;
-        let now = self.now;
+        let is_proxied = self.gate.rules.is_proxied;
         let is_full = others >= self.gate.rules.connections;
-        let why = match ip {
-            _ if is_full => Some(("there is no room", Answer::Yes)),
-            Some(ip) if is_known => self.why_not(id, ip, now),
-            _ => None,
+        // For one more proxy there is room or not; who is behind it is asked then.
+        let is_known = !is_proxied || wire.was_read && !is_full;
+        let why = match ip.filter(|_| is_known) {
+            Some(ip) => self.why_not(id, ip, self.now),
+            None => None,
+        };
+        let why = if is_full {
+            Some(("there is no room", Answer::Yes))
+        } else {
+            why
         };
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(3)]).into_owned();
         match why {
