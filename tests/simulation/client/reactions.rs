@@ -64,10 +64,10 @@ impl Guest {
     fn react_to_final(&mut self, answer: &Answer, world: &mut World) {
         let (kind, since, code) = (answer.said.kind, answer.said.since, answer.code);
         let text = answer.text.as_str();
-        self.check_answer(answer, world);
-        self.check_rights(kind, since, code, text, world);
         self.was_refused |= kind == Kind::Pass && code == 530;
         self.check_promptness(kind, since, world);
+        self.check_answer(answer, world);
+        self.check_rights(kind, since, code, text, world);
         self.take_note_of_security(kind, code, world);
         if matches!(kind, Kind::Passive | Kind::Port) {
             self.take_note_of_arrangement(code, text, world);
@@ -141,13 +141,21 @@ impl Guest {
         }
     }
 
-    /// What need not wait for anything must not.
+    /// What need not wait for anything must not: in prompt weather everything is answered soon after what
+    /// was said before it, but for transfers, and for logins, of which the gate knows how long they take.
+    /// ABOR does not even wait for the transfer before it.
     fn check_promptness(&self, kind: Kind, since: Duration, world: &mut World) {
-        let is_abort = kind == Kind::Abor && self.place.weather.is_prompt() && !self.was_refused;
         let is_probe = kind == Kind::Noop && self.habits.part == Part::Probe;
+        let is_prompt = self.place.weather.is_prompt();
+        let is_abort = kind == Kind::Abor && is_prompt && !self.was_refused;
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > Weather::PROMPTLY {
             self.complain(&format!("{kind:?} was answered after {took:?}"), world);
+        }
+        let is_in_turn = is_prompt && !kind.is_transfer() && kind != Kind::Pass;
+        let took = world.now.saturating_sub(since.max(self.model.heard));
+        if is_in_turn && took > Weather::PROMPTLY {
+            self.complain(&format!("{kind:?} was answered only after {took:?}"), world);
         }
     }
 
