@@ -19,6 +19,14 @@ pub(crate) fn whole(number: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// The number and the length that contents name in their first line.
+pub(crate) fn label(bytes: &[u8]) -> Option<(u64, usize)> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let line = String::from_utf8_lossy(&bytes[..end]);
+    let mut words = line.trim_end().split(' ').skip(1);
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
 /// Whether these are some whole contents; or the first part of some, where that may be.
 pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {

@@ -3,22 +3,22 @@
 
 use std::time::Duration;
 
-use crate::client::Habits;
+use crate::client::{Habits, Place};
 use crate::rng::Rng;
-use crate::run::Stage;
+use crate::scenario::ClientPlan;
 
-impl Stage {
-    /// Now and then more come from one address than may, or than should.
-    pub(crate) fn invite_crowd(&mut self, mut aside: Rng) {
-        let (count, habits): (_, fn(&mut Rng, usize) -> Habits) = match aside.below(20) {
-            0 | 1 => (aside.within(5, 6), Habits::of_crowd),
-            2 | 3 => (aside.within(2, 4), Habits::guesser),
-            _ => return,
-        };
-        let within = Duration::from_secs(aside.pick(&[1, 10, 100]));
-        for _ in 0..count {
-            let habits = habits(&mut aside, self.clients.lock().len());
-            self.add_guest(habits, within);
-        }
-    }
+/// Now and then more come from one address than may, or than should.
+pub(crate) fn crowd(first: usize, mut aside: Rng, place: &Place) -> Vec<ClientPlan> {
+    let (count, habits): (_, fn(&mut Rng, usize) -> Habits) = match aside.below(20) {
+        0 | 1 => (aside.within(5, 6), Habits::of_crowd),
+        2 | 3 => (aside.within(2, 4), Habits::guesser),
+        _ => return Vec::new(),
+    };
+    let within = Duration::from_secs(aside.pick(&[1, 10, 100]));
+    let numbers = first..first + count;
+    let plans = numbers.map(|number| {
+        let habits = habits(&mut aside, number);
+        ClientPlan::draw(number, habits, within, &mut aside, place)
+    });
+    plans.collect()
 }

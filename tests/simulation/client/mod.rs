@@ -22,6 +22,7 @@ mod refusals;
 mod reply_facts;
 mod reply_rules;
 mod revoked;
+mod scripted;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
 mod session_model;
@@ -37,9 +38,13 @@ use mioftpd::auth::Permissions;
 use mioftpd::limits::Timings;
 use mioftpd::storage::{CutUploads, Memory};
 
+pub(crate) use conversation::Kind;
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
-pub(crate) use habits::{Habits, Login, address};
+pub(crate) use habits::{Farewell, Habits, Login, Opening, Part, Secrecy, address};
+pub(crate) use haul::Manner;
+pub(crate) use proxied::Preamble;
+pub(crate) use scripted::{Command, Group, Groups};
 pub(crate) use stranger::Stranger;
 pub(crate) use transfers::public_sizes;
 
@@ -88,6 +93,8 @@ impl Place {
 pub(crate) enum Client {
     Guest(Box<Guest>),
     Stranger(Box<Stranger>),
+    /// It has been left out, and the others keep their numbers.
+    Absent,
 }
 
 impl Client {
@@ -95,6 +102,7 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.step(world),
             Self::Stranger(stranger) => stranger.step(world),
+            Self::Absent => {}
         }
     }
 
@@ -103,6 +111,15 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.is_gone(),
             Self::Stranger(stranger) => stranger.is_gone(),
+            Self::Absent => true,
+        }
+    }
+
+    /// What it has said, where that was written down.
+    pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
+        match self {
+            Self::Guest(guest) => guest.recorded(),
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 
@@ -117,7 +134,7 @@ impl Client {
     pub(crate) fn is_still_in(&self, world: &World) -> bool {
         match self {
             Self::Guest(guest) => guest.is_still_in(world),
-            Self::Stranger(_) => false,
+            Self::Stranger(_) | Self::Absent => false,
         }
     }
 
@@ -125,7 +142,7 @@ impl Client {
     pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
         match self {
             Self::Guest(guest) => guest.audit(memory),
-            Self::Stranger(_) => None,
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 }

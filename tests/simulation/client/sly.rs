@@ -65,7 +65,6 @@ impl Guest {
                 Line::new(Kind::Passive, "EPSV"),
                 Line::new(Kind::Abor, "ABOR"),
                 Line::new(Kind::Abor, "ABOR"),
-                Line::new(Kind::List, "NLST /pub"),
             ],
             _ => {
                 let mut lines = vec![

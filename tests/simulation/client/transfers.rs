@@ -121,24 +121,22 @@ impl Guest {
     fn fetch_public(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let number = self.rng.below(5);
         let path = format!("/pub/{number}");
-        let mut bytes = self.place.memory.read(&path).unwrap_or_default();
+        let length = self.place.memory.read(&path).map_or(0, |bytes| bytes.len());
+        let mut offset = 0;
         let mut restart = None;
         if !self.is_ascii && self.rng.one_in(4) {
-            let offset = self.rng.below(bytes.len() + 1);
+            offset = self.rng.below(length + 1);
             restart = Some(Line::new(Kind::Rest, format!("REST {offset}")));
-            bytes.drain(..offset);
         }
-        let expected = Expected::Exactly(on_the_wire(&bytes, self.is_ascii));
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
-        };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            restart,
-        )
+        let haul = self.fetch_of_public(&path, offset, manner);
+        (format!("RETR {path}"), haul, None, restart)
+    }
+
+    pub(super) fn fetch_of_public(&self, path: &str, offset: usize, manner: Manner) -> Haul {
+        let bytes = self.place.memory.read(path).unwrap_or_default();
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let expected = Expected::Exactly(on_the_wire(rest, self.is_ascii));
+        fetch(Kind::Fetch, expected, manner)
     }
 
     /// A file of the guest's own, one that several write, or one that is not there.
@@ -148,61 +146,36 @@ impl Guest {
         } else {
             self.ledger.files()
         };
-        let (path, expected) = if !own.is_empty() && self.rng.one_in(2) {
-            let (path, bytes) = own[self.rng.below(own.len())].clone();
-            (path, Expected::Exactly(on_the_wire(&bytes, self.is_ascii)))
+        let path = if !own.is_empty() && self.rng.one_in(2) {
+            own[self.rng.below(own.len())].0.clone()
         } else {
-            let path = self
-                .rng
-                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"]);
-            let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
-            (path.to_owned(), Expected::Whole { may_be_cut })
+            self.rng
+                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"])
+                .to_owned()
         };
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
+        let haul = self.fetch_of_other(&path, manner);
+        (format!("RETR {path}"), haul, None, None)
+    }
+
+    pub(super) fn fetch_of_other(&self, path: &str, manner: Manner) -> Haul {
+        let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
+        let expected = match self.ledger.holds(path) {
+            Some(own) => Expected::Exactly(on_the_wire(&own, self.is_ascii)),
+            None => Expected::Whole { may_be_cut },
         };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            None,
-        )
+        fetch(Kind::Fetch, expected, manner)
     }
 
     fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
-        let public = public_sizes(0).len();
-        let listed = [
-            ("/pub", Some(public)),
-            ("/pub/", Some(public)),
-            ("/up", None),
-            ("/misc", None),
-            ("/none", None),
-        ];
-        let (path, count) = self.rng.pick(&listed);
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected: Expected::Lines(count),
-        };
-        (
-            format!("{verb} {path}"),
-            Haul::new(Kind::List, goods, manner),
-            None,
-            None,
-        )
+        let path = self.rng.pick(&["/pub", "/pub/", "/up", "/misc", "/none"]);
+        (format!("{verb} {path}"), list_of(path, manner), None, None)
     }
 
     fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
         let path = self.rng.pick(&["/shared/0", "/shared/1"]);
         let bytes = self.new_contents();
-        let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
-        };
-        (path.to_owned(), Haul::new(Kind::Store, goods, manner))
+        (path.to_owned(), self.store(&bytes, manner))
     }
 
     pub(super) fn upload(&mut self, change: Change, manner: Manner) -> (String, Haul, Upload) {
@@ -214,28 +187,46 @@ impl Guest {
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
             self.files += 1;
-            let path = format!("/up/c{}-{}", self.number, self.files);
-            self.ledger.open(&path, None);
-            path
+            format!("/up/c{}-{}", self.number, self.files)
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
         let bytes = self.new_contents();
-        let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
-        };
+        let (haul, upload) = self.upload_of(&path, bytes, change, manner);
+        (path, haul, upload)
+    }
+
+    pub(super) fn upload_of(
+        &mut self,
+        path: &str,
+        bytes: Vec<u8>,
+        change: Change,
+        manner: Manner,
+    ) -> (Haul, Upload) {
+        let is_new = self.ledger.holds(path).is_none();
+        if is_new {
+            self.ledger.open(path, None);
+        }
+        let haul = self.store(&bytes, manner);
         let upload = Upload {
-            path: path.clone(),
+            path: path.to_owned(),
             bytes,
             change,
             is_new,
             // Text is not kept, for nobody could go on behind it.
             is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
         };
-        (path, Haul::new(Kind::Store, goods, manner), upload)
+        (haul, upload)
+    }
+
+    pub(super) fn store(&self, bytes: &[u8], manner: Manner) -> Haul {
+        let wire = on_the_wire(bytes, self.is_ascii);
+        let goods = Goods::Send {
+            wire,
+            sent: 0,
+            finished: false,
+        };
+        Haul::new(Kind::Store, goods, manner)
     }
 
     fn new_contents(&mut self) -> Vec<u8> {
@@ -266,6 +257,17 @@ impl Guest {
             }
         }
     }
+}
+
+fn fetch(kind: Kind, expected: Expected, manner: Manner) -> Haul {
+    let got = Vec::new();
+    Haul::new(kind, Goods::Receive { got, expected }, manner)
+}
+
+pub(super) fn list_of(path: &str, manner: Manner) -> Haul {
+    let is_unchanged = path.starts_with("/pub");
+    let count = is_unchanged.then(|| public_sizes(0).len());
+    fetch(Kind::List, Expected::Lines(count), manner)
 }
 
 fn port_command(at: SocketAddr, old: bool) -> String {
