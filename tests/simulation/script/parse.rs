@@ -132,6 +132,8 @@ fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()>
         "mean" => habits.mean = true,
         "resumes" => habits.resumes = true,
         "announces" => habits.announces = true,
+        "guesses" => habits.guesses = true,
+        "ports" => habits.first_port = number(value)? as u16,
         "groups" => {
             habits.groups = number(value)? as usize;
             client.groups = None;

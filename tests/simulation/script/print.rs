@@ -78,6 +78,7 @@ fn client(plan: &ClientPlan) -> Vec<String> {
         format!("  farewell {:?}", habits.farewell),
         format!("  secrecy {:?}", habits.secrecy),
         format!("  opening {:?}", habits.opening),
+        format!("  ports {}", habits.first_port),
     ];
     let switches = [
         ("pipelines", habits.pipelines),
@@ -85,6 +86,7 @@ fn client(plan: &ClientPlan) -> Vec<String> {
         ("mean", habits.mean),
         ("resumes", habits.resumes),
         ("announces", habits.announces),
+        ("guesses", habits.guesses),
     ];
     let switches = switches.into_iter().filter(|(_, is_on)| *is_on);
     lines.extend(switches.map(|(name, _)| format!("  {name}")));
