@@ -21,6 +21,7 @@
 mod client;
 mod content;
 mod disk;
+mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;

@@ -15,9 +15,10 @@ use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
 
-use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, public_sizes, secret};
+use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, many, public_sizes, secret};
 use crate::content::whole;
 use crate::disk::FaultyStorage;
+use crate::disk_record::DiskRecord;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
@@ -111,6 +112,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let memory = furnished(&weather);
     let place = Place {
         memory: memory.clone(),
+        record: Shared::new(DiskRecord::default()),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
@@ -121,7 +123,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         timings: timings(&mut rng),
         weather,
     };
-    let (storage, usage) = metered(memory, world.clone());
+    let (storage, usage) = metered(&place, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
@@ -194,10 +196,14 @@ fn proxies(place: &Place) -> Vec<Cidr> {
 }
 
 /// Files behind faults, and how much is counted of them: without a limit, to be seen and not felt.
-fn metered(memory: Memory, world: Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
+fn metered(place: &Place, world: &Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
     let usage = Arc::new(Usage::default());
-    usage.count(&memory).expect("no faults yet");
-    let faulty = Arc::new(FaultyStorage { memory, world });
+    usage.count(&place.memory).expect("no faults yet");
+    let faulty = Arc::new(FaultyStorage {
+        memory: place.memory.clone(),
+        world: world.clone(),
+        record: place.record.clone(),
+    });
     let metered = Metered::new(faulty, Arc::clone(&usage), Quota::default());
     (Arc::new(metered), usage)
 }
@@ -207,6 +213,15 @@ fn furnished(weather: &Weather) -> Memory {
     let memory = directories
         .iter()
         .fold(Memory::new(), |memory, path| memory.with_directory(path));
+    // Many more than are sent, or sorted, at once; but not in every run.
+    let count = match weather.capacity {
+        16_384 => 1_100,
+        2_000 => 300,
+        _ => 12,
+    };
+    let memory = many(count).fold(memory, |memory, path| {
+        memory.with_file(&path, path.as_bytes())
+    });
     let sizes = public_sizes(weather.capacity).into_iter().enumerate();
     sizes.fold(memory, |memory, (number, size)| {
         let bytes = if size == 0 {
@@ -331,6 +346,7 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            invariants::check_idle(self, reactor);
             self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {

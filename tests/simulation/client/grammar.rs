@@ -11,7 +11,7 @@ use super::expected::Expected;
 use super::guest::Guest;
 use super::habits::{Login, Part};
 use super::haul::{Goods, Haul, Manner};
-use super::ledger::{Change, Upload};
+use super::upload::{Change, Upload};
 use crate::world::ClientPort;
 
 /// A line to be said.

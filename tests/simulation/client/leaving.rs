@@ -38,7 +38,7 @@ impl Guest {
             Farewell::Close | Farewell::Kill => self.close_all(world),
             Farewell::Reset => self.go(world),
             Farewell::Vanish => {
-                self.leave_upload_open(Finish::Broken);
+                self.leave_upload_open(Finish::Open);
                 let data = self.haul.as_ref().and_then(|haul| haul.wire);
                 for id in self.control.into_iter().chain(data) {
                     world.vanish(id);
@@ -82,10 +82,8 @@ impl Guest {
         let is_own = self.upload.is_some();
         self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {
             Finish::Certain
-        } else if is_broken {
-            Finish::Broken
         } else {
-            Finish::Short
+            Finish::Open
         });
         let data = self.haul.as_ref().and_then(|haul| haul.wire);
         // What several write would not be whole.
@@ -144,7 +142,7 @@ impl Guest {
     }
 
     pub(super) fn become_deaf(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Deaf;
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {
@@ -164,7 +162,7 @@ impl Guest {
 
     /// Ends whatever is left, not politely.
     pub(super) fn go(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Gone;
         if let Some(mut haul) = self.haul.take() {
             if let Some(id) = haul.wire {
@@ -184,10 +182,7 @@ impl Guest {
     /// Nobody will say what became of an upload.
     pub(super) fn leave_upload_open(&mut self, finish: Finish) {
         if let Some(upload) = self.upload.take() {
-            let all_sent = self.haul.as_ref().is_some_and(Haul::is_all_sent);
-            let is_open = all_sent && finish != Finish::Certain;
-            let finish = if is_open { Finish::Whole } else { finish };
-            self.ledger.leave_open(upload, finish);
+            self.ledger.leave_open(upload, self.traces(), finish);
         }
     }
 

@@ -4,6 +4,7 @@
 //! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
 //! [`conversation`], its [`haul`] and its [`ledger`].
 
+mod asked_for;
 mod conversation;
 mod cover;
 mod expected;
@@ -13,6 +14,8 @@ mod habits;
 mod haul;
 mod leaving;
 mod ledger;
+mod listed;
+mod manner;
 mod protected;
 mod proxied;
 mod reactions;
@@ -23,6 +26,8 @@ pub(crate) mod secret;
 mod speech;
 mod stranger;
 mod transfers;
+mod upload;
+mod verdict_of_upload;
 
 use std::net::SocketAddr;
 
@@ -32,9 +37,12 @@ use mioftpd::storage::{CutUploads, Memory};
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
 pub(crate) use habits::{Habits, Login, address};
+pub(crate) use listed::many;
 pub(crate) use stranger::Stranger;
 pub(crate) use transfers::public_sizes;
 
+use crate::disk_record::DiskRecord;
+use crate::network::Shared;
 use crate::reload::Reload;
 use crate::weather::Weather;
 use crate::world::World;
@@ -43,6 +51,8 @@ use crate::world::World;
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) memory: Memory,
+    /// What the disk knows of the server.
+    pub(crate) record: Shared<DiskRecord>,
     /// For IPv4, for IPv6, and for implicit TLS.
     pub(crate) doors: Vec<SocketAddr>,
     /// The server has TLS.
@@ -98,9 +108,9 @@ impl Client {
     }
 
     /// When all is over: what is wrong with the files that it wrote.
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         match self {
-            Self::Guest(guest) => guest.audit(memory),
+            Self::Guest(guest) => guest.audit(memory, world),
             Self::Stranger(_) => None,
         }
     }

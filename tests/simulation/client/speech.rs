@@ -95,6 +95,9 @@ impl Guest {
             }
             self.unsent.push(0xf2);
         }
+        if line.kind.is_transfer() {
+            self.ask_for(&line.bytes);
+        }
         self.unsent.extend_from_slice(&line.bytes);
         self.conversation.said(line.kind, line.must, world.now);
         self.flush(world);

@@ -10,8 +10,9 @@ use super::expected::Expected;
 use super::grammar::Line;
 use super::guest::Guest;
 use super::haul::{Goods, Haul, Manner};
-use super::ledger::{Change, Upload};
-use crate::content::{on_the_wire, whole};
+use super::listed::{Form, Listed, MANY};
+use super::upload::{Change, Upload};
+use crate::content::{KINDS, in_the_file, on_the_wire, whole};
 use crate::world::ClientPort;
 
 /// Files that nobody changes: the sizes of `/pub/0`, `/pub/1` and so on, by the pipes' capacity.
@@ -106,6 +107,7 @@ impl Guest {
                 let (path, haul, upload) = self.upload(Change::Append, manner);
                 (format!("APPE {path}"), haul, Some(upload), None)
             }
+            10 if !self.is_ascii => self.upload_from(manner),
             9 => {
                 let (path, haul, upload) = self.upload(Change::Replace, manner);
                 let verb = if upload.is_new { "STOU" } else { "STOR" };
@@ -143,11 +145,7 @@ impl Guest {
 
     /// A file of the guest's own, one that several write, or one that is not there.
     fn fetch_other(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
-        let own = if self.habits.pipelines {
-            Vec::new()
-        } else {
-            self.ledger.files()
-        };
+        let own = self.own_files();
         let (path, expected) = if !own.is_empty() && self.rng.one_in(2) {
             let (path, bytes) = own[self.rng.below(own.len())].clone();
             (path, Expected::Exactly(on_the_wire(&bytes, self.is_ascii)))
@@ -171,19 +169,22 @@ impl Guest {
     }
 
     fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
-        let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
-        let public = public_sizes(0).len();
-        let listed = [
-            ("/pub", Some(public)),
-            ("/pub/", Some(public)),
-            ("/up", None),
-            ("/misc", None),
-            ("/none", None),
-        ];
-        let (path, count) = self.rng.pick(&listed);
+        let directories = ["/pub", "/pub/", "/up", "/misc", "/none", MANY, MANY];
+        let path = self.rng.pick(&directories);
+        let (verb, form) = match self.rng.below(3) {
+            0 => ("LIST", Form::Long),
+            1 => ("NLST", Form::Names(path)),
+            _ => ("MLSD", Form::Facts),
+        };
+        let listed = match path {
+            "/pub" | "/pub/" | MANY => {
+                Listed::all(form, path.trim_end_matches('/'), &self.place.memory)
+            }
+            _ => Listed::some(form, path, &self.own_files()),
+        };
         let goods = Goods::Receive {
             got: Vec::new(),
-            expected: Expected::Lines(count),
+            expected: Expected::Listed(listed),
         };
         (
             format!("{verb} {path}"),
@@ -193,24 +194,25 @@ impl Guest {
         )
     }
 
-    fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
-        let path = self.rng.pick(&["/shared/0", "/shared/1"]);
-        let bytes = self.new_contents();
-        let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
-        };
-        (path.to_owned(), Haul::new(Kind::Store, goods, manner))
-    }
-
-    pub(super) fn upload(&mut self, change: Change, manner: Manner) -> (String, Haul, Upload) {
-        let own = if self.habits.pipelines {
+    /// The guest's own files, where it waits for replies and so knows what it has.
+    fn own_files(&self) -> Vec<(String, Vec<u8>)> {
+        if self.habits.pipelines {
             Vec::new()
         } else {
             self.ledger.files()
-        };
+        }
+    }
+
+    fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
+        let path = self.rng.pick(&["/shared/0", "/shared/1"]);
+        // Of plain lines, so that it is whole whichever TYPE it goes and comes by.
+        let bytes = self.new_contents(true);
+        let wire = on_the_wire(&bytes, self.is_ascii);
+        (path.to_owned(), Haul::sending(wire, manner))
+    }
+
+    pub(super) fn upload(&mut self, change: Change, manner: Manner) -> (String, Haul, Upload) {
+        let own = self.own_files();
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
             self.files += 1;
@@ -220,28 +222,66 @@ impl Guest {
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
-        let bytes = self.new_contents();
-        let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
+        let (haul, upload) = self.contents_for(path.clone(), change, is_new, manner);
+        (path, haul, upload)
+    }
+
+    /// Over a part of a file that is there.
+    fn upload_from(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let own = self.own_files();
+        if own.is_empty() {
+            let (path, haul, upload) = self.upload(Change::Append, manner);
+            return (format!("APPE {path}"), haul, Some(upload), None);
+        }
+        let (path, bytes) = &own[self.rng.below(own.len())];
+        let offset = self.rng.below(bytes.len() + 1);
+        // Without an offset it is as any other.
+        let change = match offset {
+            0 => Change::Replace,
+            _ => Change::At(offset),
         };
+        let (haul, upload) = self.contents_for(path.clone(), change, false, manner);
+        let restart = Line::new(Kind::Rest, format!("REST {offset}"));
+        let verb = match change {
+            Change::At(_) => self.rng.pick(&["STOR", "APPE"]),
+            Change::Replace | Change::Append => "STOR",
+        };
+        (format!("{verb} {path}"), haul, Some(upload), Some(restart))
+    }
+
+    fn contents_for(
+        &mut self,
+        path: String,
+        change: Change,
+        is_new: bool,
+        manner: Manner,
+    ) -> (Haul, Upload) {
+        let local = self.new_contents(false);
+        // Text may come in the system's own form, or in any.
+        let is_proper = self.is_ascii && self.rng.aside().one_in(2);
+        let wire = on_the_wire(&local, is_proper);
         let upload = Upload {
-            path: path.clone(),
-            bytes,
+            path,
+            bytes: in_the_file(&wire, self.is_ascii),
             change,
+            is_text: self.is_ascii,
             is_new,
             // Text is not kept, for nobody could go on behind it.
             is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
         };
-        (path, Haul::new(Kind::Store, goods, manner), upload)
+        (Haul::sending(wire, manner), upload)
     }
 
-    fn new_contents(&mut self) -> Vec<u8> {
+    fn new_contents(&mut self, is_plain: bool) -> Vec<u8> {
         let sizes = public_sizes(self.place.weather.capacity);
         let length = self.rng.pick(&sizes);
-        whole(self.rng.draw() >> 32, self.rng.within(length / 2, length))
+        let number = self.rng.draw() >> 32;
+        let number = if is_plain {
+            number - number % KINDS
+        } else {
+            number
+        };
+        whole(number, self.rng.within(length / 2, length))
     }
 
     /// How the data connection shall come to be.
