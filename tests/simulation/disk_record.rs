@@ -18,6 +18,8 @@ pub(crate) struct DiskRecord {
     asked_for: BTreeMap<String, usize>,
     /// When the last upload to a path has got its name.
     placed: BTreeMap<String, Written>,
+    /// When all is over, there is no quota.
+    pub(crate) is_quota_lifted: bool,
 }
 
 impl DiskRecord {

@@ -27,10 +27,12 @@ mod disk_record;
 mod ed25519;
 mod invariants;
 mod network;
+mod quota;
 mod reload;
 mod rng;
 mod run;
 mod runner;
+mod stock;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;

@@ -13,17 +13,16 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
+use mioftpd::storage::{CutUploads, Usage};
 
-use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, many, public_sizes, secret};
-use crate::content::whole;
-use crate::disk::FaultyStorage;
+use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, secret};
 use crate::disk_record::DiskRecord;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
+use crate::stock::{furnished, metered, quota};
 use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, Occurrence, World};
 
@@ -113,6 +112,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     let place = Place {
         memory: memory.clone(),
         record: Shared::new(DiskRecord::default()),
+        quota: quota(&mut rng.aside().fork(), &memory, &weather),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
@@ -129,9 +129,12 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
     let settings = settings(&mut rng, &place);
-    world
-        .lock()
-        .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
+    world.lock().note(|| {
+        format!(
+            "{:?}, {:?}, {:?}",
+            settings.timings, place.reload, place.quota
+        )
+    });
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
@@ -193,44 +196,6 @@ fn proxies(place: &Place) -> Vec<Cidr> {
     networks
         .map(|one| one.parse().expect("a network"))
         .collect()
-}
-
-/// Files behind faults, and how much is counted of them: without a limit, to be seen and not felt.
-fn metered(place: &Place, world: &Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
-    let usage = Arc::new(Usage::default());
-    usage.count(&place.memory).expect("no faults yet");
-    let faulty = Arc::new(FaultyStorage {
-        memory: place.memory.clone(),
-        world: world.clone(),
-        record: place.record.clone(),
-    });
-    let metered = Metered::new(faulty, Arc::clone(&usage), Quota::default());
-    (Arc::new(metered), usage)
-}
-
-fn furnished(weather: &Weather) -> Memory {
-    let directories = ["/up", "/misc", "/shared"];
-    let memory = directories
-        .iter()
-        .fold(Memory::new(), |memory, path| memory.with_directory(path));
-    // Many more than are sent, or sorted, at once; but not in every run.
-    let count = match weather.capacity {
-        16_384 => 1_100,
-        2_000 => 300,
-        _ => 12,
-    };
-    let memory = many(count).fold(memory, |memory, path| {
-        memory.with_file(&path, path.as_bytes())
-    });
-    let sizes = public_sizes(weather.capacity).into_iter().enumerate();
-    sizes.fold(memory, |memory, (number, size)| {
-        let bytes = if size == 0 {
-            Vec::new()
-        } else {
-            whole(number as u64, size)
-        };
-        memory.with_file(&format!("/pub/{number}"), &bytes)
-    })
 }
 
 fn security(rng: &mut Rng) -> Secure {
@@ -387,6 +352,7 @@ impl Stage {
         };
         self.place.weather = Weather::CALM;
         self.place.reload = None;
+        self.place.record.lock().is_quota_lifted = true;
         self.rest.load(None, reactor);
         invariants::check_empty(self);
         for _ in 0..self.inspectors {

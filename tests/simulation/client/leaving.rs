@@ -116,9 +116,11 @@ impl Guest {
                 weather.uncounted,
                 weather.panic,
             ] == [none; 5];
+        let has_room = self.place.quota.is_none();
         let is_served = !self.may_be_ended() && !self.place.is_proxied && !self.has_aborted;
         let haul = self.haul.as_ref();
         is_kind
+            && has_room
             && is_served
             && haul.is_some_and(|haul| haul.begun && haul.is_all_sent() && haul.is_held(world))
     }
@@ -156,6 +158,9 @@ impl Guest {
         if self.haul.is_none() {
             let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
             self.unsent.extend_from_slice(burst);
+            if !burst.is_empty() {
+                self.ask_for(b"RETR /pub/2");
+            }
         }
         self.flush(world);
     }

@@ -32,7 +32,7 @@ mod verdict_of_upload;
 use std::net::SocketAddr;
 
 use mioftpd::limits::Timings;
-use mioftpd::storage::{CutUploads, Memory};
+use mioftpd::storage::{CutUploads, Memory, Quota};
 
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
@@ -63,6 +63,8 @@ pub(crate) struct Place {
     pub(crate) control_only: bool,
     /// There is a proxy in front of the doors.
     pub(crate) is_proxied: bool,
+    /// How much may be in the server's files.
+    pub(crate) quota: Option<Quota>,
     /// What becomes of an upload that is cut.
     pub(crate) cut_uploads: CutUploads,
     /// It is going to be stopped.

@@ -153,7 +153,7 @@ impl Guest {
             sent: haul.map_or(0, Haul::sent),
             has_quit,
             over_from: self.over_from(),
-            is_disk_kind: faults == [Odds(0); 4],
+            is_disk_kind: faults == [Odds(0); 4] && self.place.quota.is_none(),
         }
     }
 }
