@@ -48,6 +48,14 @@ fn write_hex(number: u64, out: &mut Vec<u8>) {
     out.extend(digits.map(|digit| b"0123456789abcdef"[digit]));
 }
 
+/// The number and the length that contents name in their first line.
+pub(crate) fn label(bytes: &[u8]) -> Option<(u64, usize)> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let line = String::from_utf8_lossy(&bytes[..end]);
+    let mut words = line.trim_end().split(' ').skip(1);
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
 /// Whether these are some whole contents; or the first part of some, where that may be.
 pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
@@ -62,6 +70,11 @@ pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a client sends these as TYPE A has it, and not as they are.
+pub(crate) fn is_sent_as_lines(bytes: &[u8]) -> bool {
+    label(bytes).is_none_or(|(number, _)| number / KINDS % 2 == 0)
 }
 
 /// As TYPE A sends a file: a LF that has no CR before it gets one.

@@ -43,13 +43,13 @@ pub(crate) enum How {
     OtherSecret,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reload {
-    at: Duration,
+    pub(crate) at: Duration,
     /// It comes again after this, and takes nothing more.
-    again: Option<Duration>,
-    taken: Taken,
-    sessions: RevokedSessions,
+    pub(crate) again: Option<Duration>,
+    pub(crate) taken: Taken,
+    pub(crate) sessions: RevokedSessions,
 }
 
 impl Reload {

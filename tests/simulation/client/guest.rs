@@ -20,6 +20,7 @@ use super::grammar::Line;
 use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
 use super::ledger::{Finish, Ledger};
+use super::scripted::Groups;
 use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
@@ -51,6 +52,7 @@ pub(crate) struct Guest {
     pub(super) unsent: Vec<u8>,
     /// What is going to be said next.
     pub(super) script: VecDeque<Line>,
+    pub(super) groups: Groups,
     pub(super) groups_left: usize,
     pub(super) interruptions_left: usize,
     pub(super) next_say: Duration,
@@ -90,6 +92,7 @@ impl Guest {
             control: None,
             unsent: Vec::new(),
             script: VecDeque::new(),
+            groups: Groups::Drawn,
             groups_left: habits.groups,
             interruptions_left: 12,
             next_say: Duration::ZERO,
@@ -108,6 +111,19 @@ impl Guest {
             was_refused: false,
             alarm: None,
             habits,
+        }
+    }
+
+    /// The same, with what it says from elsewhere.
+    pub(crate) fn with_groups(self, groups: Groups) -> Self {
+        let groups_left = match &groups {
+            Groups::Scripted(groups) => groups.len(),
+            Groups::Drawn | Groups::Recorded(_) => self.habits.groups,
+        };
+        Self {
+            groups,
+            groups_left,
+            ..self
         }
     }
 

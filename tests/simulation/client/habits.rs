@@ -82,7 +82,7 @@ pub(crate) enum Part {
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent habits")]
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Habits {
     pub(crate) part: Part,
     pub(crate) ip: IpAddr,
@@ -185,6 +185,11 @@ impl Habits {
             announces: rng.one_in(2),
             ..self
         }
+    }
+
+    /// One that waits for every reply, says nothing but its login, and goes.
+    pub(crate) fn plain(number: usize) -> Self {
+        Self::orderly(number)
     }
 
     /// One that only wants to know that it is heard.

@@ -38,6 +38,10 @@ impl Ledger {
         self.held.iter().filter_map(there).collect()
     }
 
+    pub(crate) fn holds(&self, path: &str) -> Option<Vec<u8>> {
+        self.held.get(path).cloned().flatten()
+    }
+
     pub(crate) fn removed(&mut self, path: &str) {
         self.held.insert(path.to_owned(), None);
     }

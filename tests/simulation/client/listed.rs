@@ -21,12 +21,12 @@ pub(crate) fn many(count: usize) -> impl Iterator<Item = String> {
 }
 
 /// Which form it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// LIST.
     Long,
     /// NLST, with the directory in front of each name.
-    Names(&'static str),
+    Names(String),
     /// MLSD.
     Facts,
 }
@@ -107,10 +107,10 @@ impl Listed {
 
 impl Form {
     /// A line's name, and what it says of it.
-    fn parse(self, line: &str) -> Option<(&str, Option<Entry>)> {
+    fn parse<'l>(&self, line: &'l str) -> Option<(&'l str, Option<Entry>)> {
         match self {
             Self::Names(directory) => {
-                let name = line.strip_prefix(directory.trim_end_matches('/'))?;
+                let name = line.strip_prefix(directory.as_str())?;
                 Some((name.strip_prefix('/')?, None))
             }
             Self::Facts => {

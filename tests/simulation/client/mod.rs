@@ -21,6 +21,7 @@ mod proxied;
 mod reactions;
 mod refusals;
 mod revoked;
+mod scripted;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
 mod speech;
@@ -34,10 +35,14 @@ use std::net::SocketAddr;
 use mioftpd::limits::Timings;
 use mioftpd::storage::{CutUploads, Memory, Quota};
 
+pub(crate) use conversation::Kind;
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
-pub(crate) use habits::{Habits, Login, address};
+pub(crate) use habits::{Farewell, Habits, Login, Opening, Part, Secrecy, address};
+pub(crate) use haul::Manner;
 pub(crate) use listed::many;
+pub(crate) use proxied::Preamble;
+pub(crate) use scripted::{Command, Group, Groups};
 pub(crate) use stranger::Stranger;
 pub(crate) use transfers::public_sizes;
 
@@ -76,6 +81,8 @@ pub(crate) struct Place {
 pub(crate) enum Client {
     Guest(Box<Guest>),
     Stranger(Box<Stranger>),
+    /// It has been left out, and the others keep their numbers.
+    Absent,
 }
 
 impl Client {
@@ -83,6 +90,7 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.step(world),
             Self::Stranger(stranger) => stranger.step(world),
+            Self::Absent => {}
         }
     }
 
@@ -91,6 +99,15 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.is_gone(),
             Self::Stranger(stranger) => stranger.is_gone(),
+            Self::Absent => true,
+        }
+    }
+
+    /// What it has said, where that was written down.
+    pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
+        match self {
+            Self::Guest(guest) => guest.recorded(),
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 
@@ -105,7 +122,7 @@ impl Client {
     pub(crate) fn is_still_in(&self, world: &World) -> bool {
         match self {
             Self::Guest(guest) => guest.is_still_in(world),
-            Self::Stranger(_) => false,
+            Self::Stranger(_) | Self::Absent => false,
         }
     }
 
@@ -113,7 +130,7 @@ impl Client {
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         match self {
             Self::Guest(guest) => guest.audit(memory, world),
-            Self::Stranger(_) => None,
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 }

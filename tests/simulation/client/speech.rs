@@ -41,7 +41,7 @@ impl Guest {
         } else if self.groups_left > 0 && (!is_busy || self.habits.pipelines) {
             if self.conversation.awaited.len() < 20 {
                 self.groups_left -= 1;
-                self.script = self.next_lines().into();
+                self.script = self.next_group().into();
             }
         } else {
             self.interrupt(world);

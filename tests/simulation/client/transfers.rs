@@ -12,7 +12,7 @@ use super::guest::Guest;
 use super::haul::{Goods, Haul, Manner};
 use super::listed::{Form, Listed, MANY};
 use super::upload::{Change, Upload};
-use crate::content::{KINDS, in_the_file, on_the_wire, whole};
+use crate::content::{KINDS, in_the_file, is_sent_as_lines, on_the_wire, whole};
 use crate::world::ClientPort;
 
 /// Files that nobody changes: the sizes of `/pub/0`, `/pub/1` and so on, by the pipes' capacity.
@@ -107,12 +107,12 @@ impl Guest {
                 let (path, haul, upload) = self.upload(Change::Append, manner);
                 (format!("APPE {path}"), haul, Some(upload), None)
             }
-            10 if !self.is_ascii => self.upload_from(manner),
             9 => {
                 let (path, haul, upload) = self.upload(Change::Replace, manner);
                 let verb = if upload.is_new { "STOU" } else { "STOR" };
                 (format!("{verb} {path}"), haul, Some(upload), None)
             }
+            10 if !self.is_ascii => self.upload_from(manner),
             _ => {
                 let (path, haul, upload) = self.upload(Change::Replace, manner);
                 (format!("STOR {path}"), haul, Some(upload), None)
@@ -123,75 +123,45 @@ impl Guest {
     fn fetch_public(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let number = self.rng.below(5);
         let path = format!("/pub/{number}");
-        let mut bytes = self.place.memory.read(&path).unwrap_or_default();
+        let length = self.place.memory.read(&path).map_or(0, |bytes| bytes.len());
+        let mut offset = 0;
         let mut restart = None;
         if !self.is_ascii && self.rng.one_in(4) {
-            let offset = self.rng.below(bytes.len() + 1);
+            offset = self.rng.below(length + 1);
             restart = Some(Line::new(Kind::Rest, format!("REST {offset}")));
-            bytes.drain(..offset);
         }
-        let expected = Expected::Exactly(on_the_wire(&bytes, self.is_ascii));
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
-        };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            restart,
-        )
+        let haul = self.fetch_of_public(&path, offset, manner);
+        (format!("RETR {path}"), haul, None, restart)
+    }
+
+    pub(super) fn fetch_of_public(&self, path: &str, offset: usize, manner: Manner) -> Haul {
+        let bytes = self.place.memory.read(path).unwrap_or_default();
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let expected = Expected::Exactly(on_the_wire(rest, self.is_ascii));
+        fetch(Kind::Fetch, expected, manner)
     }
 
     /// A file of the guest's own, one that several write, or one that is not there.
     fn fetch_other(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let own = self.own_files();
-        let (path, expected) = if !own.is_empty() && self.rng.one_in(2) {
-            let (path, bytes) = own[self.rng.below(own.len())].clone();
-            (path, Expected::Exactly(on_the_wire(&bytes, self.is_ascii)))
+        let path = if !own.is_empty() && self.rng.one_in(2) {
+            own[self.rng.below(own.len())].0.clone()
         } else {
-            let path = self
-                .rng
-                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"]);
-            let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
-            (path.to_owned(), Expected::Whole { may_be_cut })
+            self.rng
+                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"])
+                .to_owned()
         };
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
-        };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            None,
-        )
+        let haul = self.fetch_of_other(&path, manner);
+        (format!("RETR {path}"), haul, None, None)
     }
 
-    fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
-        let directories = ["/pub", "/pub/", "/up", "/misc", "/none", MANY, MANY];
-        let path = self.rng.pick(&directories);
-        let (verb, form) = match self.rng.below(3) {
-            0 => ("LIST", Form::Long),
-            1 => ("NLST", Form::Names(path)),
-            _ => ("MLSD", Form::Facts),
+    pub(super) fn fetch_of_other(&self, path: &str, manner: Manner) -> Haul {
+        let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
+        let expected = match self.ledger.holds(path) {
+            Some(own) => Expected::Exactly(on_the_wire(&own, self.is_ascii)),
+            None => Expected::Whole { may_be_cut },
         };
-        let listed = match path {
-            "/pub" | "/pub/" | MANY => {
-                Listed::all(form, path.trim_end_matches('/'), &self.place.memory)
-            }
-            _ => Listed::some(form, path, &self.own_files()),
-        };
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected: Expected::Listed(listed),
-        };
-        (
-            format!("{verb} {path}"),
-            Haul::new(Kind::List, goods, manner),
-            None,
-            None,
-        )
+        fetch(Kind::Fetch, expected, manner)
     }
 
     /// The guest's own files, where it waits for replies and so knows what it has.
@@ -201,6 +171,28 @@ impl Guest {
         } else {
             self.ledger.files()
         }
+    }
+
+    fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
+        let directories = ["/pub", "/pub/", "/up", "/misc", "/none", MANY, MANY];
+        let path = self.rng.pick(&directories);
+        let haul = self.list_of(verb, path, manner);
+        (format!("{verb} {path}"), haul, None, None)
+    }
+
+    pub(super) fn list_of(&self, verb: &str, path: &str, manner: Manner) -> Haul {
+        let directory = path.trim_end_matches('/');
+        let form = match verb {
+            "LIST" => Form::Long,
+            "NLST" => Form::Names(directory.to_owned()),
+            _ => Form::Facts,
+        };
+        let listed = match directory {
+            "/pub" | MANY => Listed::all(form, directory, &self.place.memory),
+            _ => Listed::some(form, directory, &self.own_files()),
+        };
+        fetch(Kind::List, Expected::Listed(listed), manner)
     }
 
     fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
@@ -216,14 +208,38 @@ impl Guest {
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
             self.files += 1;
-            let path = format!("/up/c{}-{}", self.number, self.files);
-            self.ledger.open(&path, None);
-            path
+            format!("/up/c{}-{}", self.number, self.files)
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
-        let (haul, upload) = self.contents_for(path.clone(), change, is_new, manner);
+        let bytes = self.new_contents(false);
+        let (haul, upload) = self.upload_of(&path, bytes, change, manner);
         (path, haul, upload)
+    }
+
+    pub(super) fn upload_of(
+        &mut self,
+        path: &str,
+        bytes: Vec<u8>,
+        change: Change,
+        manner: Manner,
+    ) -> (Haul, Upload) {
+        let is_new = self.ledger.holds(path).is_none();
+        if is_new {
+            self.ledger.open(path, None);
+        }
+        let is_proper = self.is_ascii && is_sent_as_lines(&bytes);
+        let wire = on_the_wire(&bytes, is_proper);
+        let upload = Upload {
+            path: path.to_owned(),
+            bytes: in_the_file(&wire, self.is_ascii),
+            change,
+            is_text: self.is_ascii,
+            is_new,
+            // Text is not kept, for nobody could go on behind it.
+            is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
+        };
+        (Haul::sending(wire, manner), upload)
     }
 
     /// Over a part of a file that is there.
@@ -234,42 +250,13 @@ impl Guest {
             return (format!("APPE {path}"), haul, Some(upload), None);
         }
         let (path, bytes) = &own[self.rng.below(own.len())];
-        let offset = self.rng.below(bytes.len() + 1);
-        // Without an offset it is as any other.
-        let change = match offset {
-            0 => Change::Replace,
-            _ => Change::At(offset),
-        };
-        let (haul, upload) = self.contents_for(path.clone(), change, false, manner);
+        // Without an offset it would be as any other.
+        let offset = self.rng.below(bytes.len() + 1).max(1);
+        let verb = self.rng.pick(&["STOR", "APPE"]);
+        let contents = self.new_contents(false);
+        let (haul, upload) = self.upload_of(path, contents, Change::At(offset), manner);
         let restart = Line::new(Kind::Rest, format!("REST {offset}"));
-        let verb = match change {
-            Change::At(_) => self.rng.pick(&["STOR", "APPE"]),
-            Change::Replace | Change::Append => "STOR",
-        };
         (format!("{verb} {path}"), haul, Some(upload), Some(restart))
-    }
-
-    fn contents_for(
-        &mut self,
-        path: String,
-        change: Change,
-        is_new: bool,
-        manner: Manner,
-    ) -> (Haul, Upload) {
-        let local = self.new_contents(false);
-        // Text may come in the system's own form, or in any.
-        let is_proper = self.is_ascii && self.rng.aside().one_in(2);
-        let wire = on_the_wire(&local, is_proper);
-        let upload = Upload {
-            path,
-            bytes: in_the_file(&wire, self.is_ascii),
-            change,
-            is_text: self.is_ascii,
-            is_new,
-            // Text is not kept, for nobody could go on behind it.
-            is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
-        };
-        (Haul::sending(wire, manner), upload)
     }
 
     fn new_contents(&mut self, is_plain: bool) -> Vec<u8> {
@@ -306,6 +293,11 @@ impl Guest {
             }
         }
     }
+}
+
+fn fetch(kind: Kind, expected: Expected, manner: Manner) -> Haul {
+    let got = Vec::new();
+    Haul::new(kind, Goods::Receive { got, expected }, manner)
 }
 
 fn port_command(at: SocketAddr, old: bool) -> String {

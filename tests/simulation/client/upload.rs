@@ -47,6 +47,7 @@ impl Upload {
             Change::Replace => part.to_vec(),
             Change::Append => [before, part].concat(),
             Change::At(offset) => {
+                let offset = offset.min(before.len());
                 let end = before.len().min(offset + part.len());
                 [&before[..offset], part, &before[end..]].concat()
             }
@@ -77,14 +78,16 @@ impl Upload {
                 };
                 // Where the old bytes are as the new ones would be, more than one part is right.
                 let tried = 0..=most.min(self.bytes.len());
-                now.len() >= offset
-                    && tried.rev().any(|count| {
-                        let part = &self.bytes[..count];
-                        let is_it = self.is_part(part, arrived);
-                        is_it
-                            && now[offset..].starts_with(part)
-                            && now == self.applied(Some(before), part)
-                    })
+                let is_there = before.len() >= offset && now.len() >= offset;
+                !is_there && now == before
+                    || is_there
+                        && tried.rev().any(|count| {
+                            let part = &self.bytes[..count];
+                            let is_it = self.is_part(part, arrived);
+                            is_it
+                                && now[offset..].starts_with(part)
+                                && now == self.applied(Some(before), part)
+                        })
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) struct Post {
 }
 
 /// What the server meets where a client said that it listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientPort {
     /// This client, who accepts.
     Open(usize),
