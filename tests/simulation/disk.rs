@@ -26,6 +26,8 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if world.fault(|weather| weather.panic) {
         world.note(|| STAGED_PANIC.to_owned());
+        let now = world.now;
+        world.panics.push(now);
         drop(world);
         panic!("{STAGED_PANIC}");
     }

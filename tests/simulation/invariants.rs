@@ -32,6 +32,13 @@ pub(crate) fn check_empty(stage: &Stage) {
 pub(crate) fn check_after(stage: &Stage) {
     stage.clients.lock().iter_mut().for_each(Client::give_up);
     let mut faults = check_files(stage);
+    let clients = stage.clients.lock();
+    let world = stage.world.lock();
+    let closings = clients
+        .iter()
+        .filter_map(|one| one.fault_of_closings(&world));
+    faults.extend(closings);
+    drop((clients, world));
     let sockets = stage.world.lock().server_sockets();
     if !sockets.is_empty() {
         faults.push(format!("sockets outlive the server: {sockets:?}"));

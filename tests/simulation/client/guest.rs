@@ -14,6 +14,7 @@ use std::time::Duration;
 use mioftpd::storage::Memory;
 
 use super::Place;
+use super::closings::{Concluded, Sight};
 use super::conversation::Conversation;
 use super::cover::Cover;
 use super::grammar::Line;
@@ -43,6 +44,10 @@ pub(crate) struct Guest {
     pub(super) habits: Habits,
     pub(super) life: Life,
     pub(super) control: Option<WireId>,
+    /// Its control connection, also when it is gone.
+    pub(super) came_over: Option<WireId>,
+    /// Its transfers that are over.
+    pub(super) concluded: Vec<Concluded>,
     /// When it came.
     pub(super) came: Duration,
     pub(super) cover: Cover,
@@ -87,6 +92,8 @@ impl Guest {
             place,
             life: Life::Unborn,
             control: None,
+            came_over: None,
+            concluded: Vec::new(),
             unsent: Vec::new(),
             script: VecDeque::new(),
             groups: Groups::Drawn,
@@ -182,6 +189,7 @@ impl Guest {
             world.dial_server_sheltered(self.number, from, door)
         };
         self.control = Some(id);
+        self.came_over = Some(id);
         self.came = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
@@ -206,7 +214,7 @@ impl Guest {
                     }
                 }
                 Ok(0) => {
-                    self.check_end(id, world);
+                    self.check_end(id, Sight::End, world);
                     return self.go(world);
                 }
                 Ok(count) => self.hear_bytes(&buffer[..count], world),

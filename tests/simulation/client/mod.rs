@@ -4,8 +4,10 @@
 //! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
 //! [`conversation`], its [`haul`] and its [`ledger`].
 
+mod closings;
 mod conversation;
 mod cover;
+mod excuses;
 mod expected;
 mod grammar;
 mod guest;
@@ -111,6 +113,14 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.is_still_in(world),
             Self::Stranger(_) | Self::Absent => false,
+        }
+    }
+
+    /// When all is over: what is wrong with how the server has ended its connections.
+    pub(crate) fn fault_of_closings(&self, world: &World) -> Option<String> {
+        match self {
+            Self::Guest(guest) => guest.fault_of_closings(world),
+            Self::Stranger(_) => None,
         }
     }
 

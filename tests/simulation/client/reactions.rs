@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::closings::Concluded;
 use super::conversation::{Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
@@ -229,6 +230,14 @@ impl Guest {
         let Some(haul) = &mut self.haul else {
             return;
         };
+        if let Some(wire) = haul.wire.filter(|_| haul.begun) {
+            self.concluded.push(Concluded {
+                wire,
+                kind: haul.kind,
+                code,
+                is_private: haul.is_private(),
+            });
+        }
         haul.conclude(code, world);
         let may_break = self.place.weather.panic != Odds(0);
         let fault = haul

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mioftpd::net::Token;
 
+use super::sockets::SHELTERED;
 use super::wire::{Line, Wire};
 use super::{Occurrence, Side, Watched, WireId, World};
 
@@ -90,12 +90,14 @@ impl World {
         self.progress += 1;
         let sheltered = self.wire(wire).is_some_and(|wire| wire.sheltered);
         if !sheltered && self.fault(|weather| weather.gone) {
-            self.cut(wire);
+            self.cut(wire, Side::Server);
             self.close(wire, Side::Server);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         self.make_ready(Watched::Wire(wire));
+        let now = self.moment();
         let entry = self.wire(wire).ok_or(io::ErrorKind::ConnectionAborted)?;
+        entry.facts.taken = Some(now);
         entry.token = Some(token);
         entry.post = Some(id);
         let peer = entry.client.address;
@@ -164,6 +166,10 @@ impl World {
         let Some(wire) = self.wires.get(&id) else {
             return;
         };
+        if wire.server.closed {
+            // Whom its answer finds has given it up.
+            return self.remove_wire(id);
+        }
         if wire.token.is_some() {
             let to = wire.client.address;
             return self.knock_at_client(id, to);
@@ -207,8 +213,10 @@ impl World {
     fn knock_at_client(&mut self, id: WireId, to: SocketAddr) {
         match self.client_ports.get(&to).copied() {
             Some(ClientPort::Open(client)) => {
+                let now = self.moment();
                 if let Some(wire) = self.wires.get_mut(&id) {
                     wire.owner = client;
+                    wire.facts.taken = Some(now);
                 }
                 self.stand(id);
                 self.notify_client(client);
@@ -236,12 +244,17 @@ impl World {
         self.notify(id, side);
     }
 
-    fn new_wire(&mut self, wire: Wire) -> WireId {
+    fn new_wire(&mut self, mut wire: Wire) -> WireId {
         let id = self.new_id();
         let sheltered = wire.sheltered;
+        // Each connection has a way of its own, and another back: some are quick beside the others.
+        for side in [Side::Server, Side::Client] {
+            let quicker = self.rng.pick(&[1, 1, 4, 40]);
+            wire.end(side).inbound.delay = self.weather.delay / quicker;
+        }
         self.wires.insert(id, wire);
         let after = if sheltered {
-            Duration::from_millis(1)
+            SHELTERED
         } else {
             self.rng.time(self.weather.delay)
         };

@@ -4,6 +4,7 @@
 //! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
 //! it is a client's turn, or a job's, it only says so.
 
+mod delivered;
 mod listeners;
 mod sockets;
 mod wire;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
+pub(crate) use delivered::{Closing, Delivered, Reset};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use wire::{Line, Side, Wire};
 
@@ -58,6 +60,8 @@ pub(crate) struct World {
     notified: BTreeSet<usize>,
     next_id: u64,
     wires: BTreeMap<WireId, Wire>,
+    /// What was delivered over those that are gone.
+    past: BTreeMap<WireId, Delivered>,
     posts: BTreeMap<PostId, Post>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
     /// Pairs of connections whose ends are watched.
@@ -66,6 +70,10 @@ pub(crate) struct World {
     ready: Vec<Watched>,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
+    /// When the process was asked to stop.
+    pub(crate) stops: Vec<Duration>,
+    /// When a storage call has panicked.
+    pub(crate) panics: Vec<Duration>,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What happened, if somebody wants to know.
@@ -82,11 +90,14 @@ impl World {
             notified: BTreeSet::new(),
             next_id: 1,
             wires: BTreeMap::new(),
+            past: BTreeMap::new(),
             posts: BTreeMap::new(),
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
             progress: 0,
+            stops: Vec::new(),
+            panics: Vec::new(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
         }
@@ -130,8 +141,10 @@ impl World {
         }
         let occurrence = entry.remove();
         self.progress += 1;
-        if let Occurrence::Client(client) = occurrence {
-            self.notified.remove(&client);
+        match occurrence {
+            Occurrence::Client(client) => drop(self.notified.remove(&client)),
+            Occurrence::Stop => self.stops.push(self.now),
+            _ => {}
         }
         Some(occurrence)
     }
