@@ -120,7 +120,7 @@ impl Client {
     pub(crate) fn fault_of_closings(&self, world: &World) -> Option<String> {
         match self {
             Self::Guest(guest) => guest.fault_of_closings(world),
-            Self::Stranger(_) => None,
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 
