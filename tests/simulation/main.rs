@@ -24,6 +24,7 @@
 
 mod client;
 mod content;
+mod crowds;
 mod disk;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]

@@ -104,16 +104,19 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let place = Place {
+    let mut place = Place {
         memory: memory.clone(),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
         is_proxied: rng.one_in(4),
         cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
         reload: Reload::draw(&mut rng.aside()),
         timings: timings(&mut rng),
+        longest_penalty: Duration::ZERO,
         weather,
     };
     let (storage, usage) = metered(memory, world.clone());
@@ -121,7 +124,11 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
+    place.has_range = has_range;
     let settings = settings(&mut rng, &place);
+    place.longest_penalty = settings.throttling.longest_penalty;
+    let anonymous = settings.accounts.get(b"anonymous");
+    place.anonymous = anonymous.map(|account| account.permissions);
     world
         .lock()
         .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
@@ -347,9 +354,10 @@ impl Stage {
         self.place.weather = Weather::CALM;
         self.place.reload = None;
         self.rest.load(None, reactor);
+        self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
-        for _ in 0..self.inspectors {
-            self.add_inspector();
+        for index in 0..self.inspectors {
+            self.add_inspector(index == 0);
         }
         if self.play(reactor) == End::Emptied {
             invariants::check_empty(self);

@@ -73,6 +73,12 @@ impl Guest {
         if self.habits.part == Part::Probe {
             return vec![Line::new(Kind::Noop, "NOOP")];
         }
+        if self.habits.guesses {
+            return self.login_lines();
+        }
+        if let Some(lines) = self.perhaps_sly_lines() {
+            return lines;
+        }
         if self.cover.keys.is_some() && self.rng.one_in(12) {
             return self.security_lines();
         }
@@ -130,6 +136,9 @@ impl Guest {
             ..retrieve.must(226)
         });
 
+        if self.habits.walks {
+            lines.extend(Self::walk_lines());
+        }
         let (path, haul, upload) = self.upload(Change::Replace, Manner::Prompt);
         lines.push(Self::passive_line(haul, Some(upload)).must(229));
         lines.push(Line::new(Kind::Store, format!("STOR {path}")).must(226));
@@ -138,6 +147,19 @@ impl Guest {
             ..Line::new(Kind::Dele, format!("DELE {path}")).must(250)
         });
         lines
+    }
+
+    /// What needs much memory, for which there is a place again when nobody is there.
+    fn walk_lines() -> [Line; 2] {
+        let goods = Goods::Receive {
+            got: Vec::new(),
+            expected: Expected::Lines(None),
+        };
+        let walk = Haul::new(Kind::List, goods, Manner::Prompt);
+        [
+            Self::passive_line(walk, None).must(229),
+            Line::new(Kind::List, "LIST -R /pub").must(226),
+        ]
     }
 
     fn passive_line(haul: Haul, upload: Option<Upload>) -> Line {

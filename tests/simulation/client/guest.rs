@@ -22,6 +22,7 @@ use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
 use super::ledger::{Finish, Ledger, Upload};
 use super::scripted::Groups;
+use super::session_model::SessionModel;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
 
@@ -52,6 +53,8 @@ pub(crate) struct Guest {
     pub(super) came: Duration,
     pub(super) cover: Cover,
     pub(super) conversation: Conversation,
+    /// What the server must have of it.
+    pub(super) model: SessionModel,
     /// Said, and not taken yet by the connection.
     pub(super) unsent: Vec<u8>,
     /// What is going to be said next.
@@ -88,7 +91,8 @@ impl Guest {
             came: Duration::ZERO,
             cover: Cover::new(habits.secrecy, habits.resumes, &mut rng),
             rng,
-            conversation: Conversation::new(place.control_only, place.secure.is_some()),
+            conversation: Conversation::new(place.control_only),
+            model: SessionModel::new(habits.secrecy == Secrecy::Implicit),
             place,
             life: Life::Unborn,
             control: None,
@@ -188,9 +192,12 @@ impl Guest {
         } else {
             world.dial_server_sheltered(self.number, from, door)
         };
+        world.comes_from(id, (!is_unknown).then_some(self.habits.ip));
         self.control = Some(id);
         self.came_over = Some(id);
         self.came = world.now;
+        self.model.outside_since = world.now;
+        self.model.answered = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
             Part::Inspector => self.inspection().into(),

@@ -96,7 +96,9 @@ impl Guest {
             self.unsent.push(0xf2);
         }
         self.unsent.extend_from_slice(&line.bytes);
-        self.conversation.said(line.kind, line.must, world.now);
+        self.note_attempt(line.kind, world);
+        self.conversation
+            .said(line.kind, &line.bytes, line.must, world.now);
         self.flush(world);
     }
 

@@ -128,6 +128,8 @@ fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()>
         "mean" => habits.mean = switch(value)?,
         "resumes" => habits.resumes = switch(value)?,
         "announces" => habits.announces = switch(value)?,
+        "guesses" => habits.guesses = switch(value)?,
+        "ports" => habits.first_port = number(value)? as u16,
         "groups" => {
             habits.groups = number(value)? as usize;
             client.groups = None;

@@ -83,22 +83,45 @@ fn client(plan: &ClientPlan) -> Vec<String> {
 }
 
 /// All of them but the number of groups, each on a line.
-fn habits(habits: &Habits) -> [String; 14] {
+fn habits(habits: &Habits) -> [String; 16] {
+    let Habits {
+        part,
+        ip,
+        preamble,
+        think,
+        pipelines,
+        groups: _,
+        interrupts,
+        login,
+        farewell,
+        hurries,
+        mean,
+        secrecy,
+        opening,
+        resumes,
+        announces,
+        guesses,
+        // Of inspectors, which no script has.
+        walks: _,
+        first_port,
+    } = habits;
     [
-        format!("part {:?}", habits.part),
-        format!("ip {}", habits.ip),
-        format!("preamble {:?}", habits.preamble),
-        format!("think {}", micros(habits.think)),
-        format!("interrupts {}", habits.interrupts.0),
-        format!("login {:?}", habits.login),
-        format!("farewell {:?}", habits.farewell),
-        format!("secrecy {:?}", habits.secrecy),
-        format!("opening {:?}", habits.opening),
-        format!("pipelines {}", habits.pipelines),
-        format!("hurries {}", habits.hurries),
-        format!("mean {}", habits.mean),
-        format!("resumes {}", habits.resumes),
-        format!("announces {}", habits.announces),
+        format!("part {part:?}"),
+        format!("ip {ip}"),
+        format!("preamble {preamble:?}"),
+        format!("think {}", micros(*think)),
+        format!("pipelines {pipelines}"),
+        format!("interrupts {}", interrupts.0),
+        format!("login {login:?}"),
+        format!("farewell {farewell:?}"),
+        format!("hurries {hurries}"),
+        format!("mean {mean}"),
+        format!("secrecy {secrecy:?}"),
+        format!("opening {opening:?}"),
+        format!("resumes {resumes}"),
+        format!("announces {announces}"),
+        format!("guesses {guesses}"),
+        format!("ports {first_port}"),
     ]
 }
 
