@@ -218,6 +218,22 @@ fn an_end_of_tls_that_comes_with_ccc_is_too_early() {
     }
 }
 
+/// The kernel tells once of what came, and TLS has taken a byte of it to see that it is no record.
+#[test]
+fn a_command_in_the_place_of_the_end_of_tls_is_answered_in_the_clear() {
+    for version in VERSIONS {
+        let mut server = Server::new(Protocol::Ftp);
+        let (client, mut peer) = secured(&mut server, version);
+        server.hears(&client, &peer.says(b"CCC\r\n"));
+        let (said, is_end) = peer.hears(&client.wire.take());
+        assert!(said.starts_with(b"200 ") && is_end);
+        server.hears(&client, NOOP);
+        assert_eq!(client.wire.take(), OKAY);
+        server.sees_the_end(&client);
+        assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
+    }
+}
+
 /// It came with the last command, and so the kernel tells of both at once.
 #[test]
 fn an_end_that_comes_with_the_last_command_is_noticed() {
