@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod certificate_dates;
 mod clock;
 #[path = "../support/ed25519.rs"]
 mod ed25519;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::limits::Timings;
+use mioftpd::net::tls::Acceptor;
 use mioftpd::net::{
     AddressRules, Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream,
     Token, Waker,
@@ -152,6 +153,11 @@ impl Server {
     /// The second in which something that happens is recorded.
     pub(crate) fn unix_time(&self) -> i64 {
         self.reactor.unix_time()
+    }
+
+    /// New connections are secured by this one.
+    pub(crate) fn renews(&mut self, acceptor: Acceptor) {
+        self.reactor.renew(acceptor);
     }
 
     pub(crate) fn stops(&mut self) {
