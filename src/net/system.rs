@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn an_address_of_this_host_is_its_own_and_others_are_not() {
         let network = SystemNetwork::new().unwrap();
-        for own in ["127.0.0.1", "127.9.9.9", "::1"] {
+        for own in ["127.0.0.1", "::1"] {
             assert!(network.is_own(own.parse().unwrap()), "{own}");
         }
         // Of documentation, and what is nobody's.

@@ -15,6 +15,7 @@
 
 mod certificate_dates;
 mod clock;
+mod dialling;
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod handshakes;

@@ -49,6 +49,10 @@ struct State {
     /// Of the connection that was accepted last.
     accepted: Option<Token>,
     events: Vec<Event>,
+    /// Addresses of the server's own host.
+    own: Vec<IpAddr>,
+    /// From where to where it has tried to connect; nobody is there.
+    dialled: Vec<[SocketAddr; 2]>,
     /// The loop would sleep now.
     is_asleep: bool,
 }
@@ -60,7 +64,7 @@ pub(crate) struct Client {
 }
 
 impl Server {
-    /// Anonymous clients may do everything, and TLS is there for them, by AUTH or from the beginning.
+    /// Anonymous clients may do everything, FXP too, and TLS is there for them, by AUTH or from the beginning.
     /// They may take longer over the handshake than over the login, of which it is a part.
     pub(crate) fn new(protocol: Protocol) -> Self {
         let usual = Timings::default();
@@ -76,10 +80,16 @@ impl Server {
             arrived: None,
             accepted: None,
             events: Vec::new(),
+            own: Vec::new(),
+            dialled: Vec::new(),
             is_asleep: false,
         })));
+        let account = Account {
+            allow_fxp: true,
+            ..Account::anonymous(Permissions::ALL)
+        };
         let settings = Settings {
-            accounts: Arc::new(Accounts::new().with(Account::anonymous(Permissions::ALL))),
+            accounts: Arc::new(Accounts::new().with(account)),
             security: Some(SecurityPolicy {
                 allow_clear: true,
                 ..SecurityPolicy::default()
@@ -155,6 +165,16 @@ impl Server {
         self.reactor.unix_time()
     }
 
+    /// From now on its host has these addresses.
+    pub(crate) fn owns(&mut self, addresses: &[IpAddr]) {
+        self.scene.lock().own = addresses.to_vec();
+    }
+
+    /// From where to where it has tried to connect since the last time.
+    pub(crate) fn dialled(&mut self) -> Vec<[SocketAddr; 2]> {
+        std::mem::take(&mut self.scene.lock().dialled)
+    }
+
     /// New connections are secured by this one.
     pub(crate) fn renews(&mut self, acceptor: Acceptor) {
         self.reactor.renew(acceptor);
@@ -218,11 +238,17 @@ impl Network for Scene {
         Ok(Box::new(self.clone()))
     }
 
-    fn is_own(&self, _: IpAddr) -> bool {
-        false
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.lock().own.contains(&address)
     }
 
-    fn connect(&mut self, _: SocketAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
+    fn connect(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        _: Token,
+    ) -> io::Result<Box<dyn Stream>> {
+        self.lock().dialled.push([from, to]);
         Err(io::ErrorKind::ConnectionRefused.into())
     }
 

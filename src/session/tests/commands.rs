@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::storage::Operation;
+#[cfg(feature = "digests")]
+use crate::storage::Placement;
 
 #[test]
 fn rnto_must_follow_rnfr_at_once() {
@@ -101,6 +103,34 @@ fn as_many_parts_are_combined_as_the_limit_says() {
     }
 }
 
+/// The whole takes the place of what may be there, and its parts go.
+#[cfg(feature = "digests")]
+#[test]
+fn combining_is_for_who_may_delete_the_parts_and_write_the_whole() {
+    for (permissions, expected) in [
+        ("append delete", None),
+        ("delete create overwrite", None),
+        ("append create overwrite", None),
+        ("append delete create", Some(Placement::New)),
+        ("append delete overwrite", Some(Placement::Over)),
+        ("append delete create overwrite", Some(Placement::Replace)),
+    ] {
+        let account = Account::anonymous(permissions.parse().unwrap());
+        let mut talk = Talk::logged_in_as(account);
+        talk.settings.allow_combine = true;
+        let said = talk.say("COMB t p");
+        let Some(expected) = expected else {
+            assert!(said.starts_with("550 "), "{permissions}: {said}");
+            assert!(talk.has_no_orders(), "{permissions}");
+            continue;
+        };
+        let Order::Send(Assignment::Combine { placement, .. }) = talk.order() else {
+            panic!("{permissions}: {said}");
+        };
+        assert_eq!(placement, expected, "{permissions}");
+    }
+}
+
 #[test]
 fn each_change_asks_for_its_own_permission() {
     for (line, needed) in [
@@ -117,6 +147,10 @@ fn each_change_asks_for_its_own_permission() {
         ("MLST f", "list"),
         ("STAT f", "list"),
         ("DSIZ d", "list"),
+        #[cfg(feature = "digests")]
+        ("HASH f", "retrieve"),
+        #[cfg(feature = "digests")]
+        ("XCRC f", "retrieve"),
     ] {
         let needed: Permissions = needed.parse().unwrap();
         let mut talk = Talk::logged_in_as(Account::anonymous(needed));

@@ -3,6 +3,7 @@
 mod commands;
 mod farewells;
 mod login;
+mod names;
 mod refusals;
 mod reloads;
 mod rights;
