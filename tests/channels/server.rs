@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{SecurityPolicy, Settings};
 use mioftpd::storage::Memory;
-use mioftpd::workers::Inline;
+use mioftpd::workers::{Completion, Inline, Job, Runner};
 
 use crate::peer::ACCEPTOR;
 use crate::wire::{End, Shared};
@@ -34,6 +35,7 @@ pub(crate) struct Server {
     reactor: Reactor,
     scene: Scene,
     pub(crate) timings: Timings,
+    waiting: Arc<AtomicUsize>,
 }
 
 #[derive(Clone)]
@@ -97,11 +99,12 @@ impl Server {
             timings: timings.clone(),
             ..Settings::default()
         };
+        let waiting = Arc::default();
         let mut reactor = Reactor::new(Parts {
             network: Box::new(scene.clone()),
             storage: Arc::new(Memory::new()),
             homes: Homes::new(),
-            runner: Box::new(Inline::new()),
+            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting))),
             passive_ports: PassivePorts::new(None),
             records: Records::default(),
             passive_addresses: PassiveAddresses::default(),
@@ -117,6 +120,7 @@ impl Server {
             reactor,
             scene,
             timings,
+            waiting,
         }
     }
 
@@ -163,6 +167,11 @@ impl Server {
     /// The second in which something that happens is recorded.
     pub(crate) fn unix_time(&self) -> i64 {
         self.reactor.unix_time()
+    }
+
+    /// From now on so many jobs wait for the storage, beside those of its clients.
+    pub(crate) fn has_waiting(&mut self, jobs: usize) {
+        self.waiting.store(jobs, Ordering::Relaxed);
     }
 
     /// From now on its host has these addresses.
@@ -219,6 +228,27 @@ fn here() -> SocketAddr {
 impl Scene {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+}
+
+/// Runs jobs at once, and says that there are so many more.
+struct Runs(Inline, Arc<AtomicUsize>);
+
+impl Runner for Runs {
+    fn submit(&mut self, job: Job) {
+        self.0.submit(job);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        self.0.collect(into);
+    }
+
+    fn outstanding(&self) -> usize {
+        self.0.outstanding() + self.1.load(Ordering::Relaxed)
+    }
+
+    fn has_finished(&self) -> bool {
+        self.0.has_finished()
     }
 }
 
