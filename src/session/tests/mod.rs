@@ -7,6 +7,7 @@ mod names;
 mod refusals;
 mod reloads;
 mod rights;
+mod status;
 mod transfers;
 
 use std::collections::VecDeque;

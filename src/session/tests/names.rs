@@ -80,35 +80,3 @@ fn a_tree_that_is_too_large_to_be_measured_is_told_from_one_that_is_missing() {
     let said = talk.report(Report::Found(Err(Error::NotFound)));
     assert_eq!(said, "550 No such file or directory.\r\n");
 }
-
-/// SITE WHO shows each client with what it does, and none that has not logged in with a name.
-#[test]
-fn what_a_client_does_is_told_in_a_word() {
-    let doing = |talk: &Talk| {
-        let line = talk.session.summary();
-        let start = "127.0.0.1:9999 ";
-        line.strip_prefix(start).unwrap().to_owned()
-    };
-    let mut talk = Talk::new(Mode::Serving);
-    assert_eq!(doing(&talk), "(not logged in) idle");
-    talk.say("USER ftp");
-    assert_eq!(doing(&talk), "(not logged in) idle");
-    talk.say("PASS x");
-    assert_eq!(doing(&talk), "(not logged in) logging in");
-
-    let mut talk = Talk::logged_in();
-    assert_eq!(doing(&talk), "ftp idle");
-    talk.say("SIZE f");
-    assert_eq!(doing(&talk), "ftp busy");
-    let mut talk = Talk::storing();
-    assert_eq!(doing(&talk), "ftp transferring");
-    talk.report(ended(Ending::Complete, 0));
-    assert_eq!(doing(&talk), "ftp idle");
-    talk.say("QUIT");
-    assert_eq!(doing(&talk), "ftp leaving");
-
-    let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = Some(requiring(TlsRequired::Nothing));
-    talk.say("AUTH TLS");
-    assert_eq!(doing(&talk), "(not logged in) securing");
-}
