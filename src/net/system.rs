@@ -286,17 +286,13 @@ mod tests {
         (client, stream)
     }
 
-    /// Of both families, and though no socket is bound to it.
     #[test]
     fn an_address_of_this_host_is_its_own_and_others_are_not() {
         let network = SystemNetwork::new().unwrap();
-        for own in ["127.0.0.1", "::1"] {
-            assert!(network.is_own(own.parse().unwrap()), "{own}");
-        }
-        // Of documentation, and what is nobody's.
-        for other in ["192.0.2.1", "2001:db8::1", "0.0.0.0", "::"] {
-            assert!(!network.is_own(other.parse().unwrap()), "{other}");
-        }
+        let is_own = |address: &str| network.is_own(address.parse().unwrap());
+        assert_eq!(["127.0.0.1", "::1"].map(&is_own), [true; 2]);
+        let others = ["192.0.2.1", "2001:db8::1", "0.0.0.0", "::"];
+        assert_eq!(others.map(&is_own), [false; 4]);
     }
 
     #[test]

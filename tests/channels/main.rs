@@ -26,5 +26,6 @@ mod server;
 mod streams;
 #[path = "../support/trusting.rs"]
 mod trusting;
+mod unwatched;
 mod uploads;
 mod wire;

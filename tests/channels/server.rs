@@ -36,6 +36,8 @@ pub(crate) struct Server {
     scene: Scene,
     pub(crate) timings: Timings,
     waiting: Arc<AtomicUsize>,
+    /// What is served: the file `f`, which is old.
+    pub(crate) memory: Memory,
 }
 
 #[derive(Clone)]
@@ -53,8 +55,12 @@ struct State {
     events: Vec<Event>,
     /// Addresses of the server's own host.
     own: Vec<IpAddr>,
-    /// From where to where it has tried to connect; nobody is there.
+    /// From where to where it has tried to connect.
     dialled: Vec<[SocketAddr; 2]>,
+    /// Who is there.
+    dialee: Option<Shared>,
+    /// Of the connection that came about last.
+    connected: Option<Token>,
     /// The loop would sleep now.
     is_asleep: bool,
 }
@@ -66,8 +72,8 @@ pub(crate) struct Client {
 }
 
 impl Server {
-    /// Anonymous clients may do everything, FXP too, and TLS is there for them, by AUTH or from the beginning.
-    /// They may take longer over the handshake than over the login, of which it is a part.
+    /// Anonymous clients may do everything, FXP too, and TLS is there for them, by AUTH or from the
+    /// beginning. They may take longer over the handshake than over the login, of which it is a part.
     pub(crate) fn new(protocol: Protocol) -> Self {
         let usual = Timings::default();
         let timings = Timings {
@@ -84,6 +90,8 @@ impl Server {
             events: Vec::new(),
             own: Vec::new(),
             dialled: Vec::new(),
+            dialee: None,
+            connected: None,
             is_asleep: false,
         })));
         let account = Account {
@@ -99,10 +107,10 @@ impl Server {
             timings: timings.clone(),
             ..Settings::default()
         };
-        let waiting = Arc::default();
+        let (waiting, memory) = (Arc::default(), Memory::new().with_file("/f", b"old"));
         let mut reactor = Reactor::new(Parts {
             network: Box::new(scene.clone()),
-            storage: Arc::new(Memory::new()),
+            storage: Arc::new(memory.clone()),
             homes: Homes::new(),
             runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting))),
             passive_ports: PassivePorts::new(None),
@@ -121,6 +129,7 @@ impl Server {
             scene,
             timings,
             waiting,
+            memory,
         }
     }
 
@@ -139,6 +148,17 @@ impl Server {
         self.settle();
         let token = self.scene.lock().accepted.take().unwrap();
         Client { token, wire }
+    }
+
+    /// The client begins an upload to `f`, over a data connection that the server makes.
+    pub(crate) fn begins_upload(&mut self, client: &Client) -> Client {
+        let wire = Shared::new();
+        self.scene.lock().dialee = Some(wire.clone());
+        self.hears(client, b"TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR f\r\n");
+        let token = self.scene.lock().connected.take().unwrap();
+        let data = Client { token, wire };
+        self.tell_of(&data);
+        data
     }
 
     /// These bytes come from the client.
@@ -196,16 +216,20 @@ impl Server {
 
     /// One event, with the state of the socket as it is.
     fn tell_of(&mut self, client: &Client) {
-        let wire = client.wire.lock();
-        let is_over = wire.end != End::Open;
-        let readiness = Readiness {
-            readable: is_over || !wire.inbound.is_empty(),
-            writable: wire.room > 0,
-            drain: is_over,
-        };
-        drop(wire);
-        let event = Event::Ready(client.token, readiness);
-        self.scene.lock().events.push(event);
+        self.tells_of(&[client]);
+    }
+
+    /// The clients end their sides, and the loop hears of all at once, in this order.
+    pub(crate) fn sees_the_ends(&mut self, clients: &[&Client]) {
+        for client in clients {
+            client.wire.lock().end = End::Fin;
+        }
+        self.tells_of(clients);
+    }
+
+    fn tells_of(&mut self, clients: &[&Client]) {
+        let events: Vec<_> = clients.iter().map(|client| event_of(client)).collect();
+        self.scene.lock().events.extend(events);
         self.settle();
     }
 
@@ -219,6 +243,17 @@ impl Server {
         }
         panic!("the loop spins");
     }
+}
+
+fn event_of(client: &Client) -> Event {
+    let wire = client.wire.lock();
+    let is_over = wire.end != End::Open;
+    let readiness = Readiness {
+        readable: is_over || !wire.inbound.is_empty(),
+        writable: wire.room > 0,
+        drain: is_over,
+    };
+    Event::Ready(client.token, readiness)
 }
 
 fn here() -> SocketAddr {
@@ -276,10 +311,14 @@ impl Network for Scene {
         &mut self,
         from: SocketAddr,
         to: SocketAddr,
-        _: Token,
+        token: Token,
     ) -> io::Result<Box<dyn Stream>> {
-        self.lock().dialled.push([from, to]);
-        Err(io::ErrorKind::ConnectionRefused.into())
+        let mut state = self.lock();
+        state.dialled.push([from, to]);
+        let refused = io::ErrorKind::ConnectionRefused;
+        let wire = state.dialee.take().ok_or(refused)?;
+        state.connected = Some(token);
+        Ok(wire.socket())
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
