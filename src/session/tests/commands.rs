@@ -103,6 +103,16 @@ fn as_many_parts_are_combined_as_the_limit_says() {
     }
 }
 
+#[cfg(not(feature = "mode-z"))]
+#[test]
+fn a_build_without_mode_z_declines_it() {
+    let mut talk = Talk::logged_in();
+    assert!(talk.say("MODE Z").starts_with("504 "));
+    assert_eq!(talk.say("OPTS MODE Z LEVEL 9"), "501 No such option.\r\n");
+    assert!(!talk.say("FEAT").contains("MODE Z"));
+    assert!(talk.say("STAT").contains("MODE: Stream"));
+}
+
 /// The whole takes the place of what may be there, and its parts go.
 #[cfg(feature = "digests")]
 #[test]
