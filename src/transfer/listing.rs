@@ -311,4 +311,28 @@ mod tests {
             assert_eq!(verdicts.next(), Some(verdict), "{depth}");
         }
     }
+
+    /// Programs take each line of NLST for a name: half of one, or a directory in its place, would
+    /// have them delete another.
+    #[test]
+    fn a_name_that_breaks_its_line_is_no_line_of_a_list_of_names() {
+        let memory = Memory::new().with_file("/d/f", b"");
+        let mut entry = memory
+            .entry(&VirtualPath::root().join(b"d/f").unwrap())
+            .unwrap();
+        let listing = Listing {
+            path: VirtualPath::root(),
+            pattern: None,
+            prefix: b"d/".to_vec(),
+            charset: None,
+            recursive: false,
+            format: Format::Names,
+        };
+        for (name, line) in [(&b"f"[..], &b"d/f\r\n"[..]), (b"f\ng", b""), (b"\rf", b"")] {
+            entry.name = name.to_vec();
+            let mut out = b"before\r\n".to_vec();
+            listing.print(&entry, &mut out);
+            assert_eq!(out, [b"before\r\n", line].concat(), "{name:?}");
+        }
+    }
 }
