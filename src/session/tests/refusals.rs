@@ -132,7 +132,7 @@ fn a_refusal_is_recorded_with_what_it_was_about_and_for_whom_it_is() {
     for error in ERRORS {
         let mut talk = arranged(Account::anonymous(Permissions::ALL));
         talk.say("RETR f");
-        talk.report(Report::Opened(Err(error)));
+        let said = talk.report(Report::Opened(Err(error)));
         let record = talk.orders.iter().find_map(|order| match order {
             Order::Audit(record) => Some(record),
             _ => None,
@@ -140,6 +140,8 @@ fn a_refusal_is_recorded_with_what_it_was_about_and_for_whom_it_is() {
         let record = record.expect("a record of the refusal");
         assert_eq!(record.verb, "RETR", "{error:?}");
         assert_eq!(record.path.as_ref().unwrap().name(), b"f", "{error:?}");
+        let reason = String::from_utf8_lossy(&record.reason);
+        assert_eq!(said, format!("{} {reason}\r\n", record.code));
         assert_eq!(record.is_for_operator, error.is_for_operator(), "{error:?}");
     }
     // Of what was refused for itself the storage is not the cause, whatever it said before.
