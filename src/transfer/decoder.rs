@@ -349,6 +349,25 @@ mod tests {
         }
     }
 
+    /// What is held back is not in the file yet, so nobody can go on behind it.
+    #[test]
+    fn no_marker_counts_between_the_two_bytes_of_an_end_of_line() {
+        let representation = Representation {
+            mode: Mode::Block,
+            ..Representation::default()
+        };
+        for (before, may_mark) in [(&b"\0\0\x02a\r"[..], false), (b"\0\0\x02ab", true)] {
+            let mut decoder = Decoder::for_file(representation).unwrap();
+            let wire = [before, b"\x10\0\x01m", b"\0\0\x01\n"].concat();
+            let (mut input, mut out) = (wire.as_slice(), Vec::new());
+            let progress = decoder.decode(&mut input, &mut out).unwrap();
+            assert!(matches!(progress, Progress::Marker(_)), "{progress:?}");
+            assert_eq!(decoder.may_mark(), may_mark);
+            decoder.decode(&mut input, &mut out).unwrap();
+            assert!(decoder.may_mark());
+        }
+    }
+
     #[test]
     fn a_call_gives_about_its_room_and_goes_on() {
         let (format, structure) = (FormatControl::NonPrint, Structure::File);

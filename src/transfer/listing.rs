@@ -335,4 +335,32 @@ mod tests {
             assert_eq!(out, [b"before\r\n", line].concat(), "{name:?}");
         }
     }
+
+    #[test]
+    fn a_description_ends_behind_the_line_that_passes_its_limit() {
+        let name = |number| format!("/file-{number:03}");
+        let memory = (0..500).fold(Memory::new(), |memory, number| {
+            memory.with_file(&name(number), b"")
+        });
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        let line = name(0).len() + 1;
+        let all = 500 * line;
+        for (limit, bytes, is_all) in [
+            (1, line, false),
+            (line, line, false),
+            (300 * line + 1, 301 * line, false),
+            (all + 1, all, true),
+        ] {
+            let listing = Listing {
+                path: VirtualPath::root(),
+                pattern: None,
+                prefix: Vec::new(),
+                charset: None,
+                recursive: false,
+                format: Format::Names,
+            };
+            let (text, told_all) = listing.describe(&storage, limit).unwrap();
+            assert_eq!((text.len(), told_all), (bytes, is_all), "{limit}");
+        }
+    }
 }
