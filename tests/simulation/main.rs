@@ -5,6 +5,10 @@
 //! wrong; the run is the same every time. `MIOFTPD_SEED=n cargo test --test simulation` replays
 //! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
 //!
+//! What fails is reduced to the fewest clients and commands that still fail, and printed as a
+//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file` replays a script with a trace;
+//! those in `scripts` are regression tests.
+//!
 //! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
 //! seams on it), [`client`] (who uses the server, and what each must get), [`reload`] (what is taken from
 //! them), [`run`] (one seed),
@@ -20,16 +24,24 @@
 
 mod client;
 mod content;
+mod crowds;
 mod disk;
+mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod invariants;
+mod invitation;
 mod network;
+mod quota;
 mod reload;
 mod rng;
 mod run;
 mod runner;
+mod scenario;
+mod script;
+mod shrink;
+mod stock;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;
@@ -40,7 +52,8 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use run::{Outcome, run};
+use run::{Outcome, replay, run};
+use shrink::shrunk_script;
 
 const SEEDS: u64 = 1_000;
 
@@ -59,14 +72,14 @@ fn every_interleaving_keeps_the_promises() {
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = run(seed, true);
         println!("{}", outcome.trace.join("\n"));
-        return report(seed, &outcome);
+        return report_shrunk(seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
     if let Some(seed) = first_failure(seeds) {
         let outcome = run(seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        report(seed, &outcome);
+        report_shrunk(seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
 }
@@ -120,6 +133,16 @@ fn report(seed: u64, outcome: &Outcome) {
         outcome.violations.join("\n"),
         seed + 1
     );
+}
+
+/// The same, and the seed as a script that fails.
+fn report_shrunk(seed: u64, outcome: &Outcome) {
+    let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
+    if is_wanted && !outcome.violations.is_empty() {
+        let script = shrunk_script(seed, replay).unwrap_or_else(|fault| fault);
+        println!("\n{script}");
+    }
+    report(seed, outcome);
 }
 
 fn number_from(variable: &str) -> Option<u64> {

@@ -20,7 +20,10 @@ use super::cover::Cover;
 use super::grammar::Line;
 use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
-use super::ledger::{Finish, Ledger, Upload};
+use super::ledger::{Finish, Ledger};
+use super::scripted::Groups;
+use super::session_model::SessionModel;
+use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
 
@@ -51,15 +54,20 @@ pub(crate) struct Guest {
     pub(super) came: Duration,
     pub(super) cover: Cover,
     pub(super) conversation: Conversation,
+    /// What the server must have of it.
+    pub(super) model: SessionModel,
     /// Said, and not taken yet by the connection.
     pub(super) unsent: Vec<u8>,
     /// What is going to be said next.
     pub(super) script: VecDeque<Line>,
+    pub(super) groups: Groups,
     pub(super) groups_left: usize,
     pub(super) interruptions_left: usize,
     pub(super) next_say: Duration,
     pub(super) haul: Option<Haul>,
     pub(super) upload: Option<Upload>,
+    /// What the transfers are about that have no final reply.
+    pub(super) asked_for: VecDeque<String>,
     /// When and where the data connection is made.
     pub(super) data_dial: Option<(Duration, SocketAddr)>,
     pub(super) removing: Option<String>,
@@ -86,7 +94,8 @@ impl Guest {
             came: Duration::ZERO,
             cover: Cover::new(habits.secrecy, habits.resumes, &mut rng),
             rng,
-            conversation: Conversation::new(place.control_only, place.secure.is_some()),
+            conversation: Conversation::new(place.control_only),
+            model: SessionModel::new(habits.secrecy == Secrecy::Implicit),
             place,
             life: Life::Unborn,
             control: None,
@@ -94,11 +103,13 @@ impl Guest {
             concluded: Vec::new(),
             unsent: Vec::new(),
             script: VecDeque::new(),
+            groups: Groups::Drawn,
             groups_left: habits.groups,
             interruptions_left: 12,
             next_say: Duration::ZERO,
             haul: None,
             upload: None,
+            asked_for: VecDeque::new(),
             data_dial: None,
             removing: None,
             ledger: Ledger::default(),
@@ -114,17 +125,31 @@ impl Guest {
         }
     }
 
+    /// The same, with what it says from elsewhere.
+    pub(crate) fn with_groups(self, groups: Groups) -> Self {
+        let groups_left = match &groups {
+            Groups::Scripted(groups) => groups.len(),
+            Groups::Drawn | Groups::Recorded(_) => self.habits.groups,
+        };
+        Self {
+            groups,
+            groups_left,
+            ..self
+        }
+    }
+
     pub(crate) const fn is_gone(&self) -> bool {
         matches!(self.life, Life::Gone | Life::Deaf)
     }
 
     /// The server is gone; nothing more will be heard.
     pub(crate) fn give_up(&mut self) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
     }
 
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
-        let fault = self.ledger.audit(memory, self.removing.as_deref())?;
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
+        let removing = self.removing.as_deref();
+        let fault = self.ledger.audit(memory, removing, world)?;
         Some(format!("client {}: {fault}", self.number))
     }
 
@@ -150,7 +175,7 @@ impl Guest {
             self.endure(world);
         }
         if self.life == Life::Gone {
-            self.leave_upload_open(Finish::Broken);
+            self.leave_upload_open(Finish::Open);
         }
     }
 
@@ -172,9 +197,12 @@ impl Guest {
         } else {
             world.dial_server_sheltered(self.number, from, door)
         };
+        world.comes_from(id, (!is_unknown).then_some(self.habits.ip));
         self.control = Some(id);
         self.came_over = Some(id);
         self.came = world.now;
+        self.model.outside_since = world.now;
+        self.model.answered = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
             Part::Inspector => self.inspection().into(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::conversation::Kind;
 use super::guest::Guest;
+use crate::reload::Reload;
 use crate::world::World;
 
 impl Guest {
@@ -26,6 +27,13 @@ impl Guest {
         is_known && reload.ends(self.habits.ip, self.habits.login, self.is_inside, at)
     }
 
+    /// From when on its session has been ended for certain.
+    pub(super) fn over_from(&self) -> Option<Duration> {
+        let reload = self.place.reload.as_ref();
+        let in_force = reload.map(Reload::in_force);
+        in_force.filter(|&at| self.would_not_be_let_in(at))
+    }
+
     /// Whether the server has its connection, and should not.
     pub(super) fn is_still_in(&self, world: &World) -> bool {
         let is_held = self.control.is_some_and(|id| world.is_held(id));
@@ -33,6 +41,7 @@ impl Guest {
     }
 
     pub(super) fn check_farewell(&self, text: &str, world: &mut World) {
+        self.check_reason(text, world);
         if text.starts_with("Session ended") && !self.may_lose() {
             self.complain(&format!("nothing was taken from it, and: {text}"), world);
         }

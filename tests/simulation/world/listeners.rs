@@ -11,7 +11,7 @@ use mioftpd::net::Token;
 
 use super::sockets::SHELTERED;
 use super::wire::{Line, Wire};
-use super::{Occurrence, Side, Watched, WireId, World};
+use super::{Blow, Occurrence, Side, Watched, WireId, World};
 
 pub(crate) type PostId = u64;
 
@@ -32,7 +32,7 @@ pub(super) struct Post {
 }
 
 /// What the server meets where a client said that it listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientPort {
     /// This client, who accepts.
     Open(usize),
@@ -50,6 +50,7 @@ impl World {
             address.set_port(self.some_free_port());
         }
         if self.fault(|weather| weather.no_descriptor) {
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         if self.posts.values().any(|post| post.address == address) {
@@ -83,6 +84,7 @@ impl World {
     pub(crate) fn accept(&mut self, id: PostId, token: Token) -> io::Result<(WireId, SocketAddr)> {
         if self.fault(|weather| weather.no_descriptor) {
             self.note(|| "no descriptor to accept with".to_owned());
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         let post = self.posts.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
@@ -101,14 +103,21 @@ impl World {
         entry.token = Some(token);
         entry.post = Some(id);
         let peer = entry.client.address;
+        let is_at_door = entry.is_at_door();
         self.note(|| format!("wire {wire} of {peer} is accepted"));
+        if is_at_door {
+            self.note_accepted(wire);
+        }
         Ok((wire, peer))
     }
 
     pub(crate) fn close_post(&mut self, id: PostId) {
         self.ready.retain(|one| *one != Watched::Post(id));
-        let backlog = self.posts.remove(&id).map(|post| post.backlog);
-        for wire in backlog.unwrap_or_default() {
+        let Some(post) = self.posts.remove(&id) else {
+            return;
+        };
+        self.note_closed_port(post.address.port());
+        for wire in post.backlog {
             self.reset_on_close(wire, Side::Server);
             self.close(wire, Side::Server);
         }
@@ -154,6 +163,7 @@ impl World {
             }
         }
         if self.fault(|weather| weather.no_descriptor) {
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         // Owned by nobody until somebody answers.

@@ -5,8 +5,10 @@
 //! it is a client's turn, or a job's, it only says so.
 
 mod delivered;
+mod gate;
 mod listeners;
 mod sockets;
+mod struck;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +18,14 @@ use std::time::Duration;
 use mioftpd::net::{Event, Readiness, Token};
 
 pub(crate) use delivered::{Closing, Delivered, Reset};
+pub(crate) use gate::{Outcome, Rules};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
+pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
 use crate::weather::Weather;
+use gate::Gate;
 use listeners::Post;
 
 pub(crate) type WireId = u64;
@@ -68,6 +73,11 @@ pub(crate) struct World {
     watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
+    /// When faults have struck last.
+    struck: Struck,
+    pub(crate) gate: Gate,
+    /// The server has been asked to stop.
+    pub(crate) is_stopping: bool,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
     /// When the process was asked to stop.
@@ -95,6 +105,9 @@ impl World {
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
+            struck: Struck::default(),
+            gate: Gate::default(),
+            is_stopping: false,
             progress: 0,
             stops: Vec::new(),
             panics: Vec::new(),

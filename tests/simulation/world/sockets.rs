@@ -25,6 +25,7 @@ impl World {
     pub(crate) fn read(&mut self, id: WireId, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let count = wire.read(side, buffer)?;
+        wire.was_read |= side == Side::Server;
         let relieved = wire.relieves(side);
         if relieved {
             self.notify(id, side.other());
@@ -37,6 +38,9 @@ impl World {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let room = wire.room(side)?;
         let sheltered = wire.sheltered;
+        if side == Side::Server && wire.others_in.is_some() {
+            self.judge_first_words(id, bytes);
+        }
         let mut count = room.min(bytes.len());
         if !sheltered && count > 1 && self.fault(|weather| weather.short_write) {
             count = self.rng.within(1, count);
@@ -137,6 +141,12 @@ impl World {
             let not_before = &mut wire.server.inbound.not_before;
             *not_before = ended.max(*not_before);
         }
+    }
+
+    /// When the last of what was sent to the server comes down.
+    pub(crate) fn landed(&self, id: WireId) -> Option<Duration> {
+        let wire = self.wires.get(&id);
+        wire.map(Wire::last_landing_at_server)
     }
 
     /// A client is gone without a word: nothing arrives from it or at it any more.

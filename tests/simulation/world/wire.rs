@@ -7,13 +7,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mioftpd::net::{Readiness, Token};
 
-use super::PostId;
 use super::delivered::{Closing, Delivered, Moment, Reset};
+use super::{FIRST_PORT, PostId};
+
+/// Where TLS comes first.
+const IMPLICIT_PORT: u16 = 990;
 
 /// One of the two who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,14 @@ pub(crate) struct Wire {
     pub(crate) post: Option<PostId>,
     /// Which client it is of.
     pub(crate) owner: usize,
+    /// Whose address counts for it, where that is known.
+    pub(super) client_ip: Option<IpAddr>,
+    /// Others that were in when it was accepted at a door, until it is told something.
+    pub(super) others_in: Option<usize>,
+    /// It was greeted in the clear.
+    pub(super) is_welcome: bool,
+    /// The server has read something of it.
+    pub(super) was_read: bool,
     /// Nothing arrives any more, and nobody is told.
     pub(super) vanished: bool,
     /// A fault of the network has reset it.
@@ -133,6 +144,10 @@ impl Wire {
             token: None,
             post: None,
             owner,
+            client_ip: Some(client.ip()),
+            others_in: None,
+            is_welcome: false,
+            was_read: false,
             vanished: false,
             cut: false,
             sheltered: false,
@@ -165,6 +180,16 @@ impl Wire {
     /// Whether the server has it, and has not closed it.
     pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
+    }
+
+    /// Whether it has come to one of the doors, and not to a passive port.
+    pub(super) const fn is_at_door(&self) -> bool {
+        self.post.is_some() && self.server.address.port() < FIRST_PORT
+    }
+
+    /// Whether nothing is said in the clear.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.server.address.port() == IMPLICIT_PORT
     }
 
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {
