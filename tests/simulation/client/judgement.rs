@@ -15,8 +15,10 @@ impl Guest {
     /// When the server's system had everything that was said, if it has.
     fn delivered(&self, world: &World) -> Option<Duration> {
         let is_sent = self.unsent.is_empty() && !self.cover.has_unsent();
-        let landed = world.landed(self.control.filter(|_| is_sent)?);
-        landed.filter(|&at| at <= world.now)
+        let facts = world.delivered(self.control.filter(|_| is_sent)?);
+        let is_there = facts.server.landed == facts.client.written;
+        let last = facts.server.last_landing.filter(|_| is_there);
+        last.map(|moment| moment.at)
     }
 
     fn circumstances<'a>(&'a self, world: &World) -> Circumstances<'a> {

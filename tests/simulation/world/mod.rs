@@ -76,8 +76,6 @@ pub(crate) struct World {
     /// When faults have struck last.
     struck: Struck,
     pub(crate) gate: Gate,
-    /// The server has been asked to stop.
-    pub(crate) is_stopping: bool,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
     /// When the process was asked to stop.
@@ -107,7 +105,6 @@ impl World {
             ready: Vec::new(),
             struck: Struck::default(),
             gate: Gate::default(),
-            is_stopping: false,
             progress: 0,
             stops: Vec::new(),
             panics: Vec::new(),
