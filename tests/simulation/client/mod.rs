@@ -7,6 +7,7 @@
 mod closings;
 mod conversation;
 mod cover;
+mod endings;
 mod excuses;
 mod expected;
 mod farewell_rules;
@@ -21,6 +22,7 @@ mod protected;
 mod proxied;
 mod reactions;
 mod refusals;
+mod reply_excuses;
 mod reply_facts;
 mod reply_rules;
 mod revoked;

@@ -26,38 +26,6 @@ pub(super) struct Opening {
     pub(super) may_begin: bool,
 }
 
-impl Circumstances<'_> {
-    /// The device has failed, or a call has panicked, since a command was said.
-    pub(super) fn has_failed(&self, since: Duration) -> bool {
-        self.struck.device.is_some_and(|at| at >= since)
-    }
-
-    fn was_full(&self, since: Duration) -> bool {
-        self.struck.full.is_some_and(|at| at >= since)
-    }
-
-    fn was_uncounted(&self, since: Duration) -> bool {
-        self.struck.uncounted.is_some_and(|at| at >= since)
-    }
-
-    pub(super) fn lacked_descriptor(&self, since: Duration) -> bool {
-        self.struck.descriptor.is_some_and(|at| at >= since)
-    }
-
-    /// A passive port was another's at some time since: of a range of one there is no other.
-    fn lacked_port(&self, since: Duration) -> bool {
-        self.place.has_range && self.struck.port.is_some_and(|at| at >= since)
-    }
-
-    /// These, or 451 where the disk has failed.
-    fn on_disk(&self, said: &Awaited, mut codes: Vec<u16>) -> Vec<u16> {
-        if self.has_failed(said.since) {
-            codes.push(451);
-        }
-        codes
-    }
-}
-
 impl SessionModel {
     /// The codes of which the final reply must have one.
     pub(super) fn expected(&self, said: &Awaited, around: &Circumstances<'_>) -> Vec<u16> {
@@ -225,18 +193,6 @@ impl SessionModel {
             [true, true] => codes,
             [false, false] => vec![550],
             _ => [codes, vec![550]].concat(),
-        }
-    }
-
-    /// Whether what was arranged may be closed by now: it was kept, and something has come over it; or
-    /// nobody has come to the port in time.
-    pub(super) fn may_be_lost(&self, around: &Circumstances<'_>) -> bool {
-        match self.arranged {
-            Arranged::Kept => true,
-            Arranged::Passive(since) => {
-                around.now.saturating_sub(since) >= around.place.timings.data_connect
-            }
-            Arranged::Nothing | Arranged::Active => false,
         }
     }
 
