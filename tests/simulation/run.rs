@@ -129,6 +129,8 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     place.longest_penalty = settings.throttling.longest_penalty;
     let anonymous = settings.accounts.get(b"anonymous");
     place.anonymous = anonymous.map(|account| account.permissions);
+    let seats = anonymous.and_then(|account| account.sessions);
+    world.lock().limit_seats(seats.map(|seats| seats as usize));
     world
         .lock()
         .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
@@ -256,7 +258,11 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
     ann.rate_up = rng.pick(&[None, None, Some(100_000)]);
     let mut accounts = Accounts::new().with(ann);
     let anonymous = rng.pick(&[None, Some(Permissions::READ), Some(Permissions::ALL)]);
-    accounts.extend(anonymous.map(Account::anonymous));
+    let sessions = rng.aside().pick(&[None, None, None, Some(1), Some(2)]);
+    accounts.extend(anonymous.map(|permissions| Account {
+        sessions,
+        ..Account::anonymous(permissions)
+    }));
     Settings {
         mode: if place.control_only {
             Mode::ControlOnly

@@ -4,8 +4,6 @@
 //! A disk that fails, is full or has to count excuses a refusal only where it did so after the command
 //! was said; other clients only where they change the same names, in `/misc` and `/shared`.
 
-use std::time::Duration;
-
 use mioftpd::auth::Permissions;
 use mioftpd::session::TlsRequired;
 
