@@ -104,21 +104,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let mut place = Place {
-        memory: memory.clone(),
-        doors: doors(has_tls),
-        secure,
-        control_only: rng.one_in(25),
-        anonymous: None,
-        has_range: false,
-        is_proxied: rng.one_in(4),
-        cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
-        stops: rng.one_in(4),
-        reload: Reload::draw(&mut rng.aside()),
-        timings: timings(&mut rng),
-        longest_penalty: Duration::ZERO,
-        weather,
-    };
+    let mut place = draw_place(&mut rng, weather, secure, &memory);
     let (storage, usage) = metered(memory, world.clone());
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
@@ -174,6 +160,25 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         stop_by: None,
     };
     (stage, reactor)
+}
+
+/// What clients know, but for what comes of the settings.
+fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: &Memory) -> Place {
+    Place {
+        memory: memory.clone(),
+        doors: doors(secure.is_some()),
+        secure,
+        control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
+        is_proxied: rng.one_in(4),
+        cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
+        stops: rng.one_in(4),
+        reload: Reload::draw(&mut rng.aside()),
+        timings: timings(rng),
+        longest_penalty: Duration::ZERO,
+        weather,
+    }
 }
 
 fn has_tls(seed: u64) -> bool {
