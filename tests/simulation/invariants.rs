@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mioftpd::reactor::Reactor;
 use mioftpd::storage::{CutUploads, Metered, Placement, Quota, Storage, VirtualPath};
 
 use crate::client::Client;
@@ -26,6 +27,20 @@ pub(crate) fn check_empty(stage: &Stage) {
     drop(jobs);
     faults.extend(check_files(stage));
     report(stage, faults);
+}
+
+/// As long as nobody is connected and nothing is being done, nothing is open, also where others come
+/// later.
+pub(crate) fn check_idle(stage: &Stage, reactor: &Reactor) {
+    if reactor.connections() == 0 && stage.jobs.lock().outstanding() == 0 {
+        let memory = &stage.place.memory;
+        let (open, pending) = (memory.open_handles(), memory.temporaries());
+        if open + pending > 0 {
+            let fault =
+                format!("nobody is there: {open} files are open, {pending} uploads pending");
+            stage.world.lock().violate(fault);
+        }
+    }
 }
 
 /// The server is gone, and what its workers had is done.
@@ -64,7 +79,10 @@ fn check_files(stage: &Stage) -> Vec<String> {
     }
     faults.extend(check_usage(stage));
     let clients = stage.clients.lock();
-    faults.extend(clients.iter().filter_map(|client| client.audit(memory)));
+    let world = stage.world.lock();
+    let audits = clients.iter().map(|client| client.audit(memory, &world));
+    faults.extend(audits.flatten());
+    drop(world);
     faults
 }
 

@@ -26,12 +26,14 @@ mod client;
 mod content;
 mod crowds;
 mod disk;
+mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod invariants;
 mod invitation;
 mod network;
+mod quota;
 mod reload;
 mod rng;
 mod run;
@@ -39,6 +41,7 @@ mod runner;
 mod scenario;
 mod script;
 mod shrink;
+mod stock;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;

@@ -129,9 +129,14 @@ impl Reload {
         said >= self.at + SLACK
     }
 
+    /// From when on what is said is said under the new rules.
+    pub(crate) fn in_force(&self) -> Duration {
+        self.at + SLACK
+    }
+
     /// Whether what is said then by a client, logged in or not, is not executed.
     pub(crate) fn ends(&self, ip: IpAddr, login: Login, is_inside: bool, said: Duration) -> bool {
-        if self.sessions == RevokedSessions::Keep || said < self.at + SLACK {
+        if self.sessions == RevokedSessions::Keep || said < self.in_force() {
             return false;
         }
         match self.taken {

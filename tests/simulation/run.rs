@@ -13,17 +13,17 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
+use mioftpd::storage::{CutUploads, Memory, Usage};
 
-use crate::client::{Client, Place, Secure, public_sizes, secret};
-use crate::content::whole;
-use crate::disk::FaultyStorage;
+use crate::client::{Client, Place, Secure, secret};
+use crate::disk_record::DiskRecord;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
+use crate::stock::{furnished, metered, quota};
 use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, World};
 
@@ -104,8 +104,8 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let mut place = draw_place(&mut rng, weather, secure, &memory);
-    let (storage, usage) = metered(memory, world.clone());
+    let mut place = draw_place(&mut rng, weather, secure, memory);
+    let (storage, usage) = metered(&place, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
@@ -117,9 +117,12 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     place.anonymous = anonymous.map(|account| account.permissions);
     let seats = anonymous.and_then(|account| account.sessions);
     world.lock().limit_seats(seats.map(|seats| seats as usize));
-    world
-        .lock()
-        .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
+    world.lock().note(|| {
+        format!(
+            "{:?}, {:?}, {:?}",
+            settings.timings, place.reload, place.quota
+        )
+    });
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
@@ -163,9 +166,11 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
 }
 
 /// What clients know, but for what comes of the settings.
-fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: &Memory) -> Place {
+fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: Memory) -> Place {
     Place {
-        memory: memory.clone(),
+        record: Shared::new(DiskRecord::default()),
+        quota: quota(&mut rng.aside().fork(), &memory, &weather),
+        memory,
         doors: doors(secure.is_some()),
         secure,
         control_only: rng.one_in(25),
@@ -204,31 +209,6 @@ fn proxies(place: &Place) -> Vec<Cidr> {
     networks
         .map(|one| one.parse().expect("a network"))
         .collect()
-}
-
-/// Files behind faults, and how much is counted of them: without a limit, to be seen and not felt.
-fn metered(memory: Memory, world: Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
-    let usage = Arc::new(Usage::default());
-    usage.count(&memory).expect("no faults yet");
-    let faulty = Arc::new(FaultyStorage { memory, world });
-    let metered = Metered::new(faulty, Arc::clone(&usage), Quota::default());
-    (Arc::new(metered), usage)
-}
-
-fn furnished(weather: &Weather) -> Memory {
-    let directories = ["/up", "/misc", "/shared"];
-    let memory = directories
-        .iter()
-        .fold(Memory::new(), |memory, path| memory.with_directory(path));
-    let sizes = public_sizes(weather.capacity).into_iter().enumerate();
-    sizes.fold(memory, |memory, (number, size)| {
-        let bytes = if size == 0 {
-            Vec::new()
-        } else {
-            whole(number as u64, size)
-        };
-        memory.with_file(&format!("/pub/{number}"), &bytes)
-    })
 }
 
 fn security(rng: &mut Rng) -> Secure {
@@ -324,6 +304,7 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            invariants::check_idle(self, reactor);
             self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {
@@ -364,6 +345,7 @@ impl Stage {
         };
         self.place.weather = Weather::CALM;
         self.place.reload = None;
+        self.place.record.lock().is_quota_lifted = true;
         self.rest.load(None, reactor);
         self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);

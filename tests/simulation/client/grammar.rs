@@ -11,7 +11,8 @@ use super::expected::Expected;
 use super::guest::Guest;
 use super::habits::{Login, Part};
 use super::haul::{Goods, Haul, Manner};
-use super::ledger::{Change, Upload};
+use super::listed::{Form, Listed};
+use super::upload::{Change, Upload};
 use crate::world::ClientPort;
 
 /// A line to be said.
@@ -137,7 +138,7 @@ impl Guest {
         });
 
         if self.habits.walks {
-            lines.extend(Self::walk_lines());
+            lines.extend(self.walk_lines());
         }
         let (path, haul, upload) = self.upload(Change::Replace, Manner::Prompt);
         lines.push(Self::passive_line(haul, Some(upload)).must(229));
@@ -150,10 +151,11 @@ impl Guest {
     }
 
     /// What needs much memory, for which there is a place again when nobody is there.
-    fn walk_lines() -> [Line; 2] {
+    fn walk_lines(&self) -> [Line; 2] {
+        let listed = Listed::all(Form::Deep, "/pub", &self.place.memory);
         let goods = Goods::Receive {
             got: Vec::new(),
-            expected: Expected::Lines(None),
+            expected: Expected::Listed(listed),
         };
         let walk = Haul::new(Kind::List, goods, Manner::Prompt);
         [

@@ -20,9 +20,10 @@ use super::cover::Cover;
 use super::grammar::Line;
 use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
-use super::ledger::{Finish, Ledger, Upload};
+use super::ledger::{Finish, Ledger};
 use super::scripted::Groups;
 use super::session_model::SessionModel;
+use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
 
@@ -65,6 +66,8 @@ pub(crate) struct Guest {
     pub(super) next_say: Duration,
     pub(super) haul: Option<Haul>,
     pub(super) upload: Option<Upload>,
+    /// What the transfers are about that have no final reply.
+    pub(super) asked_for: VecDeque<String>,
     /// When and where the data connection is made.
     pub(super) data_dial: Option<(Duration, SocketAddr)>,
     pub(super) removing: Option<String>,
@@ -106,6 +109,7 @@ impl Guest {
             next_say: Duration::ZERO,
             haul: None,
             upload: None,
+            asked_for: VecDeque::new(),
             data_dial: None,
             removing: None,
             ledger: Ledger::default(),
@@ -140,11 +144,12 @@ impl Guest {
 
     /// The server is gone; nothing more will be heard.
     pub(crate) fn give_up(&mut self) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
     }
 
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
-        let fault = self.ledger.audit(memory, self.removing.as_deref())?;
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
+        let removing = self.removing.as_deref();
+        let fault = self.ledger.audit(memory, removing, world)?;
         Some(format!("client {}: {fault}", self.number))
     }
 
@@ -170,7 +175,7 @@ impl Guest {
             self.endure(world);
         }
         if self.life == Life::Gone {
-            self.leave_upload_open(Finish::Broken);
+            self.leave_upload_open(Finish::Open);
         }
     }
 

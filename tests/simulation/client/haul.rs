@@ -6,35 +6,11 @@ use std::time::Duration;
 
 use super::conversation::Kind;
 use super::expected::Expected;
+pub(crate) use super::manner::Manner;
 use super::protected::{Reproach, complain_of, is_blocked};
 use super::secret::{Keys, Secret};
 use crate::rng::Rng;
 use crate::world::{Line, Side, WireId, World};
-
-/// How the client behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// As it should.
-    Prompt,
-    /// A little at a time, with pauses.
-    Slow,
-    /// It never has a data connection.
-    Absent,
-    /// It stops after so many bytes, and says nothing.
-    Stalls(usize),
-    /// It resets the connection after so many bytes.
-    Resets(usize),
-    /// It closes the connection after so many bytes; of an upload nobody can know.
-    Closes(usize),
-    /// It ends an upload without announcing it, over TLS.
-    Truncates,
-    /// It says something else than a hello, where TLS should begin.
-    Garbles,
-    /// It stops after so many bytes of its hello.
-    Halts(usize),
-    /// It resets the connection after so many.
-    Breaks(usize),
-}
 
 /// What is carried.
 pub(crate) enum Goods {
@@ -128,6 +104,16 @@ impl Haul {
             verdict: None,
             moved: 0,
         }
+    }
+
+    /// An upload of these bytes.
+    pub(super) fn sending(wire: Vec<u8>, manner: Manner) -> Self {
+        let goods = Goods::Send {
+            wire,
+            sent: 0,
+            finished: false,
+        };
+        Self::new(Kind::Store, goods, manner)
     }
 
     /// Another one over the same connection, because this one was refused.
@@ -253,6 +239,14 @@ impl Haul {
     pub(crate) fn was_accepted(&self, world: &mut World) -> bool {
         let post = self.wire.and_then(|id| world.wire(id)?.post);
         post < self.wire && post.is_some()
+    }
+
+    /// How much of an upload was sent.
+    pub(super) const fn sent(&self) -> usize {
+        match self.goods {
+            Goods::Send { sent, .. } => sent,
+            Goods::Receive { .. } => 0,
+        }
     }
 
     /// Whether an upload was sent with its end.

@@ -40,7 +40,7 @@ impl Guest {
             Farewell::Close | Farewell::Kill => self.close_all(world),
             Farewell::Reset => self.go(world),
             Farewell::Vanish => {
-                self.leave_upload_open(Finish::Broken);
+                self.leave_upload_open(Finish::Open);
                 let data = self.haul.as_ref().and_then(|haul| haul.wire);
                 for id in self.control.into_iter().chain(data) {
                     world.vanish(id);
@@ -92,10 +92,8 @@ impl Guest {
         let is_own = self.upload.is_some();
         self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {
             Finish::Certain
-        } else if is_broken {
-            Finish::Broken
         } else {
-            Finish::Short
+            Finish::Open
         });
         let data = self.haul.as_ref().and_then(|haul| haul.wire);
         // What several write would not be whole.
@@ -128,9 +126,11 @@ impl Guest {
                 weather.uncounted,
                 weather.panic,
             ] == [none; 5];
+        let has_room = self.place.quota.is_none();
         let is_served = !self.may_be_ended() && !self.place.is_proxied && !self.has_aborted;
         let haul = self.haul.as_ref();
         is_kind
+            && has_room
             && is_served
             && haul.is_some_and(|haul| haul.begun && haul.is_all_sent() && haul.is_held(world))
     }
@@ -154,7 +154,7 @@ impl Guest {
     }
 
     pub(super) fn become_deaf(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Deaf;
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {
@@ -168,13 +168,16 @@ impl Guest {
         if self.haul.is_none() {
             let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
             self.unsent.extend_from_slice(burst);
+            if !burst.is_empty() {
+                self.ask_for(b"RETR /pub/2");
+            }
         }
         self.flush(world);
     }
 
     /// Ends whatever is left, not politely.
     pub(super) fn go(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Gone;
         if let Some(mut haul) = self.haul.take() {
             if let Some(id) = haul.wire {
@@ -194,10 +197,7 @@ impl Guest {
     /// Nobody will say what became of an upload.
     pub(super) fn leave_upload_open(&mut self, finish: Finish) {
         if let Some(upload) = self.upload.take() {
-            let all_sent = self.haul.as_ref().is_some_and(Haul::is_all_sent);
-            let is_open = all_sent && finish != Finish::Certain;
-            let finish = if is_open { Finish::Whole } else { finish };
-            self.ledger.leave_open(upload, finish);
+            self.ledger.leave_open(upload, self.traces(), finish);
         }
     }
 }

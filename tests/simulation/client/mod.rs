@@ -4,6 +4,7 @@
 //! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
 //! [`conversation`], its [`haul`] and its [`ledger`].
 
+mod asked_for;
 mod closings;
 mod conversation;
 mod cover;
@@ -18,6 +19,8 @@ mod haul;
 mod judgement;
 mod leaving;
 mod ledger;
+mod listed;
+mod manner;
 mod protected;
 mod proxied;
 mod reactions;
@@ -34,24 +37,29 @@ mod sly;
 mod speech;
 mod stranger;
 mod transfers;
+mod upload;
+mod verdict_of_upload;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mioftpd::auth::Permissions;
 use mioftpd::limits::Timings;
-use mioftpd::storage::{CutUploads, Memory};
+use mioftpd::storage::{CutUploads, Memory, Quota};
 
 pub(crate) use conversation::Kind;
 pub(crate) use cover::Secure;
 pub(crate) use guest::Guest;
 pub(crate) use habits::{Farewell, Habits, Login, Opening, Part, Secrecy, address};
 pub(crate) use haul::Manner;
+pub(crate) use listed::many;
 pub(crate) use proxied::Preamble;
 pub(crate) use scripted::{Command, Group, Groups};
 pub(crate) use stranger::Stranger;
 pub(crate) use transfers::public_sizes;
 
+use crate::disk_record::DiskRecord;
+use crate::network::Shared;
 use crate::reload::Reload;
 use crate::weather::Weather;
 use crate::world::World;
@@ -60,6 +68,8 @@ use crate::world::World;
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) memory: Memory,
+    /// What the disk knows of the server.
+    pub(crate) record: Shared<DiskRecord>,
     /// For IPv4, for IPv6, and for implicit TLS.
     pub(crate) doors: Vec<SocketAddr>,
     /// The server has TLS.
@@ -76,6 +86,8 @@ pub(crate) struct Place {
     pub(crate) has_range: bool,
     /// There is a proxy in front of the doors.
     pub(crate) is_proxied: bool,
+    /// How much may be in the server's files.
+    pub(crate) quota: Option<Quota>,
     /// What becomes of an upload that is cut.
     pub(crate) cut_uploads: CutUploads,
     /// It is going to be stopped.
@@ -151,9 +163,9 @@ impl Client {
     }
 
     /// When all is over: what is wrong with the files that it wrote.
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         match self {
-            Self::Guest(guest) => guest.audit(memory),
+            Self::Guest(guest) => guest.audit(memory, world),
             Self::Stranger(_) | Self::Absent => None,
         }
     }

@@ -76,6 +76,7 @@ impl Guest {
             self.complain("who has said QUIT was taken for one who is gone", world);
         }
         if kind.is_transfer() {
+            self.check_disk(code, world);
             self.conclude(code, since, text, world);
         }
         if kind == Kind::Dele
@@ -197,8 +198,11 @@ impl Guest {
             return;
         };
         let was_begun = haul.begun;
+        let traces = self.traces();
         if let Some(upload) = self.upload.take()
-            && let Some(fault) = self.ledger.settle(&upload, code, &self.place.memory)
+            && let Some(fault) =
+                self.ledger
+                    .settle(&upload, code, &traces, &self.place.memory, world)
         {
             self.complain(&fault, world);
         }

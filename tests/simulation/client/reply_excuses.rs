@@ -6,6 +6,7 @@
 //! | the device failed, or a storage call panicked, since it was said | 451 | [`has_failed`](Circumstances::has_failed) |
 //! | the device was full since | 452 to what writes | [`was_full`](Circumstances::was_full) |
 //! | files were being counted since | 450, 552, and 426 with an ABOR or an end, to what writes | [`was_uncounted`](Circumstances::was_uncounted) |
+//! | the quota was used up since | 552 to what writes | [`was_beyond_quota`](Circumstances::was_beyond_quota) |
 //! | there was no descriptor since | 425 | [`lacked_descriptor`](Circumstances::lacked_descriptor) |
 //! | the one port of the range was in use since | 425 to PASV and EPSV | [`lacked_port`](Circumstances::lacked_port) |
 //! | what was arranged was kept from a refusal, or nobody came in time | 425; 226 and 225 to ABOR | [`may_be_lost`](SessionModel::may_be_lost) |
@@ -35,6 +36,10 @@ impl Circumstances<'_> {
 
     pub(super) fn was_uncounted(&self, since: Duration) -> bool {
         self.struck.uncounted.is_some_and(|at| at >= since)
+    }
+
+    pub(super) fn was_beyond_quota(&self, since: Duration) -> bool {
+        self.struck.quota.is_some_and(|at| at >= since)
     }
 
     pub(super) fn lacked_descriptor(&self, since: Duration) -> bool {

@@ -266,6 +266,9 @@ impl SessionModel {
         if writes && around.was_full(since) {
             refusals.push(452);
         }
+        if writes && around.was_beyond_quota(since) {
+            refusals.push(552);
+        }
         if writes && around.was_uncounted(since) {
             // It may be given up while it waits.
             let gives_up = around.aborts || around.has_ended;
@@ -285,8 +288,8 @@ impl SessionModel {
         if around.has_failed(since) {
             codes.push(451);
         }
-        // The time for the count is over, and by what is known there is no room.
-        if writes && around.was_uncounted(since) {
+        // Or the time for the count is over, and by what is known there is no room.
+        if writes && (around.was_beyond_quota(since) || around.was_uncounted(since)) {
             codes.push(552);
         }
         if writes && around.was_full(since) {
@@ -322,7 +325,7 @@ fn needs_login(said: &Awaited) -> bool {
 
 /// What nobody changes.
 fn is_directory(path: &str) -> bool {
-    matches!(path, "" | "/pub" | "/misc" | "/up" | "/shared")
+    matches!(path, "" | "/pub" | "/many" | "/misc" | "/up" | "/shared")
 }
 
 pub(super) fn is_file(path: &str) -> bool {

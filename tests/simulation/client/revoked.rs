@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::conversation::Kind;
 use super::guest::Guest;
+use crate::reload::Reload;
 use crate::world::World;
 
 impl Guest {
@@ -23,6 +24,13 @@ impl Guest {
         };
         let is_known = !self.place.is_proxied || self.conversation.greeted;
         is_known && reload.ends(self.habits.ip, self.habits.login, self.is_inside, at)
+    }
+
+    /// From when on its session has been ended for certain.
+    pub(super) fn over_from(&self) -> Option<Duration> {
+        let reload = self.place.reload.as_ref();
+        let in_force = reload.map(Reload::in_force);
+        in_force.filter(|&at| self.would_not_be_let_in(at))
     }
 
     /// Whether the server has its connection, and should not.

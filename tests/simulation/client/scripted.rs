@@ -11,9 +11,8 @@ use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::Guest;
 use super::haul::{Goods, Haul, Manner};
-use super::ledger::{Change, Upload};
-use super::transfers::list_of;
-use crate::content::{label, whole};
+use super::upload::{Change, Upload};
+use crate::content::{label, on_the_wire, whole};
 use crate::rng::Rng;
 use crate::world::ClientPort;
 
@@ -126,6 +125,10 @@ impl Guest {
         for command in group.commands {
             let words = command.words();
             let argument = words.get(1).map_or("", String::as_str);
+            if !matches!(command.kind, Kind::Rest | Kind::Fetch | Kind::Store) {
+                // Whatever comes between makes it forgotten.
+                offset = 0;
+            }
             match command.kind {
                 Kind::Type => self.is_ascii = argument == "A",
                 Kind::Rein => self.is_ascii = true,
@@ -163,7 +166,7 @@ impl Guest {
     ) -> Option<(Haul, Option<Upload>)> {
         let path = words.get(1)?;
         if command.kind == Kind::List {
-            return Some((list_of(path, manner), None));
+            return Some((self.list_of(&words[0], path, manner), None));
         }
         let Some((number, length)) = command.contents else {
             let is_public = path.starts_with("/pub/") && self.place.memory.read(path).is_some();
@@ -176,15 +179,15 @@ impl Guest {
         };
         let bytes = whole(number, length);
         let Some((_, own)) = path.rsplit_once('-') else {
-            return Some((self.store(&bytes, manner), None));
+            let wire = on_the_wire(&bytes, self.is_ascii);
+            return Some((Haul::sending(wire, manner), None));
         };
         // A name that is drawn later is another one.
         self.files = self.files.max(own.parse().unwrap_or(0));
-        let is_longer = words[0] == "APPE";
-        let change = if is_longer {
-            Change::Append
-        } else {
-            Change::Replace
+        let change = match words[0].as_str() {
+            _ if offset > 0 => Change::At(offset),
+            "APPE" => Change::Append,
+            _ => Change::Replace,
         };
         let (haul, upload) = self.upload_of(path, bytes, change, manner);
         Some((haul, Some(upload)))

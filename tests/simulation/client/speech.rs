@@ -95,6 +95,9 @@ impl Guest {
             }
             self.unsent.push(0xf2);
         }
+        if line.kind.is_transfer() {
+            self.ask_for(&line.bytes);
+        }
         self.unsent.extend_from_slice(&line.bytes);
         self.note_attempt(line.kind, world);
         self.conversation

@@ -100,6 +100,13 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// How much the server has written until now over each connection that it has.
+    pub(crate) fn written_by_server(&self) -> Vec<(WireId, u64)> {
+        let held = self.wires.iter().filter(|(_, wire)| wire.is_held());
+        held.map(|(id, wire)| (*id, wire.facts.server.written))
+            .collect()
+    }
+
     /// This moment, behind all that there were.
     pub(super) const fn moment(&mut self) -> Moment {
         let order = self.new_id();

@@ -15,6 +15,8 @@ pub(crate) struct Struck {
     pub(crate) full: Option<Duration>,
     /// Files were being counted.
     pub(crate) uncounted: Option<Duration>,
+    /// A quota was exceeded.
+    pub(crate) quota: Option<Duration>,
     /// There was no descriptor.
     pub(crate) descriptor: Option<Duration>,
     /// A passive port was in use.
@@ -27,6 +29,7 @@ pub(crate) enum Blow {
     Device,
     Full,
     Uncounted,
+    Quota,
     Descriptor,
 }
 
@@ -54,6 +57,7 @@ impl World {
             Blow::Device => self.struck.device = now,
             Blow::Full => self.struck.full = now,
             Blow::Uncounted => self.struck.uncounted = now,
+            Blow::Quota => self.struck.quota = now,
             Blow::Descriptor => self.struck.descriptor = now,
         }
     }
