@@ -33,6 +33,11 @@ impl Timers {
         }
     }
 
+    /// Entries, those included that do not count.
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// When to wake up at the latest.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
