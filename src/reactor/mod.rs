@@ -259,9 +259,9 @@ impl Reactor {
         let Some(key) = self.queue.pop(turn) else {
             return;
         };
-        self.services.activity.count_turn(turn);
         self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
+            self.services.activity.count_turn(turn);
             connection.queued.taken(turn);
             self.visit(key, work);
         }
@@ -329,6 +329,7 @@ impl Reactor {
         {
             connection.data = None;
         }
+        connection.clear_unused_deadlines();
         let deadline = connection.deadlines.next();
         self.timers.arm(key, deadline, &mut connection.armed);
     }

@@ -31,6 +31,7 @@ mod reload;
 mod rng;
 mod run;
 mod runner;
+mod tally;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;

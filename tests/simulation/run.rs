@@ -127,9 +127,12 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
     let settings = settings(&mut rng, &place);
-    world
-        .lock()
-        .note(|| format!("{:?}, {:?}", settings.timings, place.reload));
+    {
+        let mut world = world.lock();
+        world.note(|| format!("{:?}, {:?}", settings.timings, place.reload));
+        world.tally.doors.clone_from(&place.doors);
+        world.tally.has_tls = has_tls;
+    }
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
@@ -331,6 +334,7 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            self.check_iteration(reactor);
             self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {
@@ -372,6 +376,8 @@ impl Stage {
         self.place.weather = Weather::CALM;
         self.place.reload = None;
         self.rest.load(None, reactor);
+        let most = self.rest.connections;
+        self.world.lock().tally.reloaded(most);
         invariants::check_empty(self);
         for _ in 0..self.inspectors {
             let number = self.clients.lock().len();

@@ -18,6 +18,7 @@ pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
+use crate::tally::Tally;
 use crate::weather::Weather;
 use listeners::Post;
 
@@ -64,8 +65,11 @@ pub(crate) struct World {
     watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
-    /// Grows with each read, write, accept, job and occurrence.
+    /// Grows with each byte that is read or written, each accept and occurrence, and whatever else gets
+    /// something done.
     pub(crate) progress: u64,
+    /// What the server's calls come to.
+    pub(crate) tally: Tally,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What happened, if somebody wants to know.
@@ -87,6 +91,7 @@ impl World {
             watched: BTreeMap::new(),
             ready: Vec::new(),
             progress: 0,
+            tally: Tally::default(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
         }
@@ -129,7 +134,13 @@ impl World {
             return None;
         }
         let occurrence = entry.remove();
-        self.progress += 1;
+        // A job that comes and goes is not progress: what it does is.
+        if !matches!(
+            occurrence,
+            Occurrence::JobRuns(_) | Occurrence::JobReturns(_)
+        ) {
+            self.progress += 1;
+        }
         if let Occurrence::Client(client) = occurrence {
             self.notified.remove(&client);
         }

@@ -132,6 +132,11 @@ impl Wire {
         self.token.is_some() && !self.server.closed
     }
 
+    /// Whether the server has ended its side.
+    pub(crate) const fn is_shut(&self) -> bool {
+        self.server.shut
+    }
+
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {
         match side {
             Side::Server => &mut self.server,
