@@ -143,8 +143,9 @@ impl World {
         if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
             data.moved(call, bytes.len() as u64, is_loop, now);
         }
+        // What is read on the loop is a header, or what came over a connection that was kept.
         if is_loop && is_data {
-            self.tally.now.moved_data = true;
+            self.tally.now.moved_data |= call == Call::Write;
         } else if is_loop && call == Call::Read && self.tally.now.moved_data {
             self.read_behind_data(id);
         }

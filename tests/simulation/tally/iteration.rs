@@ -8,6 +8,7 @@ use mioftpd::reactor::{Activity, Reactor};
 use mioftpd::session::Deadline;
 
 use super::{Iteration, Tally, Woken};
+use crate::rng::Odds;
 use crate::run::Stage;
 use crate::world::{WireId, World};
 
@@ -37,12 +38,14 @@ impl Stage {
         world.progress += done.commands + done.expired;
         // A pause of a portion allows another try, whoever's it is.
         let portions = activity.expired(Deadline::Pace) - before.expired(Deadline::Pace);
-        if portions > 0 {
+        let rests = portions > 0;
+        if rests {
             let open = world.tally.data.values_mut().filter(|wire| !wire.is_closed);
             open.for_each(|wire| wire.tries += portions as u32);
         }
         let faults = [
-            vain_deadline(&now, &before, &activity),
+            vain_deadline(&now, &before, &activity)
+                .filter(|_| !self.is_on_worker() && !(rests && self.waits_for_count())),
             vain_iteration(&now, &done).filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
             too_many_timers(&activity, connections),
@@ -52,6 +55,17 @@ impl Stage {
             world.violate(fault);
         }
         world.check_budgets();
+    }
+
+    /// A transfer whose client is gone may be on a worker when its time is over: it is cut when it comes
+    /// back, and until then nothing is seen of it.
+    fn is_on_worker(&self) -> bool {
+        self.jobs.lock().outstanding() > 0
+    }
+
+    /// An upload that has waited for files to be counted may have moved what its rate allows before.
+    fn waits_for_count(&self) -> bool {
+        self.place.weather.uncounted != Odds(0)
     }
 
     /// A stop is over when nothing is left.
@@ -103,10 +117,10 @@ impl Tally {
         }
     }
 
-    /// A stop goes on by itself where only a job that hangs is left, to its end in two steps.
+    /// A stop goes on by itself where only a job that hangs is left, to its end in three steps.
     const fn is_next_stage(&mut self) -> bool {
         self.stages += 1;
-        self.stages <= 2
+        self.stages <= 3
     }
 
     /// What was queued in the last iteration has nothing to do by its turn: it was closed later in the same

@@ -72,7 +72,7 @@ struct Iteration {
     effects: u32,
     /// A control connection was closed in it, which may be queued for a turn.
     has_closed: bool,
-    /// It has had to do with the bytes of a transfer.
+    /// It has sent bytes of a transfer.
     moved_data: bool,
 }
 
