@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
-use mioftpd::observe::Records;
+use mioftpd::observe::{Records, Subscription};
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
@@ -28,6 +28,9 @@ use crate::world::{FIRST_PORT, Occurrence, World};
 
 /// Turns of the loop after which something must be wrong.
 const TURNS: u32 = 400_000;
+
+/// Transfers that may be over in one iteration.
+const RECORDS: usize = 100;
 
 /// The last is for implicit TLS.
 const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
@@ -63,6 +66,8 @@ pub(crate) struct Stage {
     pub(crate) place: Place,
     /// What is counted of all files.
     pub(crate) usage: Arc<Usage>,
+    /// Of transfers that are over.
+    pub(crate) records: Subscription,
     /// What a reload leaves as it is.
     pub(crate) rest: Rest,
     /// How many inspectors find a passive port at the same time.
@@ -167,6 +172,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         jobs,
         place,
         usage,
+        records: reactor.subscribe(RECORDS),
         rest,
         inspectors: if has_range { 1 } else { 3 },
         rng,
@@ -334,6 +340,7 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            self.check_records();
             self.check_iteration(reactor);
             self.reload(reactor);
             let now = self.world.lock().now;

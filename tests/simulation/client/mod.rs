@@ -16,6 +16,7 @@ mod ledger;
 mod protected;
 mod proxied;
 mod reactions;
+mod recorded;
 mod refusals;
 mod revoked;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]

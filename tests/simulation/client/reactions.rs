@@ -43,6 +43,7 @@ impl Guest {
                 }
             }
             Heard::Preliminary(text) => {
+                self.hears_of_beginning(world);
                 if let Some(haul) = &mut self.haul {
                     haul.begun = true;
                 }
@@ -58,6 +59,7 @@ impl Guest {
             }
             Heard::Final(kind, since, code, text) => {
                 self.check_rights(kind, since, code, &text, world);
+                self.check_record(kind, code, &text, world);
                 self.was_refused |= kind == Kind::Pass && code == 530;
                 self.check_promptness(kind, since, world);
                 self.take_note_of_security(kind, code, world);

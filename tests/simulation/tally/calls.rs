@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use mioftpd::net::Token;
 
-use super::data::DataWire;
+use super::data::{BUDGET, DataWire};
 use super::{JobCalls, Tally};
 use crate::world::{WireId, World};
 
@@ -85,8 +85,7 @@ impl World {
                 self.tally.count_success();
                 self.tally.totals.sockets += 1;
                 if !self.tally.doors.contains(&at) {
-                    let owner = self.wire(wire).map(|wire| wire.owner);
-                    self.tally.data.insert(wire, DataWire::new(token, owner));
+                    self.tally.data.insert(wire, DataWire::new(token));
                 }
                 None
             }
@@ -101,7 +100,7 @@ impl World {
         self.tally.effect();
         if let Some(wire) = wire {
             self.tally.totals.sockets += 1;
-            self.tally.data.insert(wire, DataWire::new(token, None));
+            self.tally.data.insert(wire, DataWire::new(token));
         }
     }
 
@@ -140,8 +139,12 @@ impl World {
         }
         let now = self.now;
         let is_loop = self.tally.job.is_none();
+        let in_loop = is_loop.then_some(self.tally.iterations);
         if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
-            data.moved(call, bytes.len() as u64, is_loop, now);
+            let moved = data.moved(call, bytes.len() as u64, in_loop, now);
+            if moved > BUDGET {
+                self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
+            }
         }
         // What is read on the loop is a header, or what came over a connection that was kept.
         if is_loop && is_data {
@@ -154,9 +157,11 @@ impl World {
 
     pub(crate) fn closes(&mut self, id: WireId) {
         self.tally.effect();
-        match self.tally.data.get_mut(&id) {
-            Some(data) => data.is_closed = true,
-            None => self.tally.now.has_closed = true,
+        let owner = self.owner_of(id);
+        match (self.tally.data.remove(&id), owner) {
+            (Some(data), Some(owner)) => self.tally.client(owner).closed = Some(data),
+            (Some(_), None) => {}
+            (None, _) => self.tally.now.has_closed = true,
         }
     }
 
@@ -173,6 +178,10 @@ impl World {
         } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
             self.slice_in_vain(id);
         }
+    }
+
+    pub(super) fn owner_of(&self, id: WireId) -> Option<usize> {
+        self.wire_of(id).map(|wire| wire.owner)
     }
 
     fn spin_at(&mut self, id: WireId, call: Call, why: &str) -> String {

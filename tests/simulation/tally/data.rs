@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use mioftpd::limits::{CHUNK_BYTES, INLINE_BYTES};
 use mioftpd::net::Token;
+use mioftpd::observe::TransferRecord;
 
 use super::Call;
 use crate::world::{WireId, World};
@@ -15,14 +17,12 @@ const FIRST_TRIES: u32 = 2;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DataWire {
     pub(crate) token: Token,
-    /// Which client has made it; where the server has, that is for the world to say.
-    pub(crate) owner: Option<usize>,
-    pub(crate) is_closed: bool,
-    /// Bytes that the server has read and written.
-    pub(crate) read: u64,
-    pub(crate) written: u64,
-    /// In this iteration, on the loop.
-    pub(super) in_iteration: u64,
+    /// Bytes of uploads, which workers read. What is read on the loop is a proxy's header, or what came
+    /// over a connection that was kept from a refused command.
+    read: u64,
+    written: u64,
+    /// The last iteration in which the loop has moved bytes, and how many.
+    iteration: (u64, u64),
     /// When it moved a byte.
     pub(crate) last: Duration,
     /// How often there was a reason to try it: events, slices that moved something, and portions of a rate.
@@ -32,33 +32,55 @@ pub(crate) struct DataWire {
 }
 
 impl DataWire {
-    pub(super) const fn new(token: Token, owner: Option<usize>) -> Self {
+    pub(super) const fn new(token: Token) -> Self {
         Self {
             token,
-            owner,
-            is_closed: false,
             read: 0,
             written: 0,
-            in_iteration: 0,
+            iteration: (0, 0),
             last: Duration::ZERO,
             tries: FIRST_TRIES,
             vain: 0,
         }
     }
 
-    pub(super) fn moved(&mut self, call: Call, count: u64, on_loop: bool, now: Duration) {
+    /// The loop, in this iteration, or a worker has moved bytes; how many the loop has in it.
+    pub(super) fn moved(
+        &mut self,
+        call: Call,
+        count: u64,
+        in_loop: Option<u64>,
+        now: Duration,
+    ) -> u64 {
+        self.last = now;
         match call {
-            Call::Read => self.read += count,
+            Call::Read if in_loop.is_none() => self.read += count,
+            Call::Read => {}
             Call::Write => self.written += count,
         }
-        if on_loop {
-            self.in_iteration += count;
+        let Some(iteration) = in_loop else {
+            return 0;
+        };
+        if self.iteration.0 != iteration {
+            self.iteration = (iteration, 0);
         }
-        if count > 0 {
-            self.last = now;
+        self.iteration.1 += count;
+        self.iteration.1
+    }
+
+    /// What is to be recorded of it.
+    pub(super) const fn moved_by(&self, record: &TransferRecord) -> u64 {
+        if record.is_upload() {
+            self.read
+        } else {
+            self.written
         }
     }
 }
+
+/// No transfer moves more than its budget while others wait; what was read to be sent may be one chunk
+/// more.
+pub(super) const BUDGET: u64 = (INLINE_BYTES + CHUNK_BYTES) as u64;
 
 impl World {
     /// A worker was given a slice, and there was nothing to move. A latch is set by an event, and a

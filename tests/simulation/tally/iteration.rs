@@ -3,7 +3,7 @@
 //! Nothing is measured here. An iteration that has no cause is a loop that spins slowly; a deadline that
 //! expires and changes nothing is one that nobody needed.
 
-use mioftpd::limits::{COMMANDS_PER_TURN, INLINE_BYTES};
+use mioftpd::limits::COMMANDS_PER_TURN;
 use mioftpd::reactor::{Activity, Reactor};
 use mioftpd::session::Deadline;
 
@@ -40,7 +40,7 @@ impl Stage {
         let portions = activity.expired(Deadline::Pace) - before.expired(Deadline::Pace);
         let rests = portions > 0;
         if rests {
-            let open = world.tally.data.values_mut().filter(|wire| !wire.is_closed);
+            let open = world.tally.data.values_mut();
             open.for_each(|wire| wire.tries += portions as u32);
         }
         let faults = [
@@ -54,7 +54,6 @@ impl Stage {
         for fault in faults.into_iter().flatten() {
             world.violate(fault);
         }
-        world.check_budgets();
     }
 
     /// A transfer whose client is gone may be on a worker when its time is over: it is cut when it comes
@@ -166,21 +165,6 @@ fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
 }
 
 impl World {
-    /// No transfer moves more than its budget while others wait; what was read to be sent may be one
-    /// chunk more.
-    fn check_budgets(&mut self) {
-        let mut over = None;
-        for (id, data) in &mut self.tally.data {
-            let moved = std::mem::take(&mut data.in_iteration);
-            if moved > 2 * INLINE_BYTES as u64 {
-                over = Some((*id, moved));
-            }
-        }
-        if let Some((id, moved)) = over {
-            self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
-        }
-    }
-
     /// In an iteration commands are read before a transfer's bytes are moved. Over TLS a data connection
     /// may say its alert while control connections are secured.
     pub(super) fn read_behind_data(&mut self, id: WireId) {

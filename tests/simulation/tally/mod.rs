@@ -8,6 +8,7 @@
 mod calls;
 mod data;
 mod iteration;
+mod records;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use mioftpd::reactor::Activity;
 
 pub(crate) use calls::Call;
 use data::DataWire;
+use records::ClientRecords;
 
 use crate::world::WireId;
 
@@ -44,7 +46,10 @@ pub(crate) struct Tally {
     now: Iteration,
     last: Iteration,
     job: Option<JobCalls>,
-    pub(crate) data: BTreeMap<WireId, DataWire>,
+    /// Data connections that the server has.
+    data: BTreeMap<WireId, DataWire>,
+    clients: BTreeMap<usize, ClientRecords>,
+    iterations: u64,
     /// Sums of the run.
     totals: Totals,
     /// As of the end of the last iteration.
@@ -54,8 +59,6 @@ pub(crate) struct Tally {
     reviews: usize,
     /// Stages of a stop that have come by themselves.
     stages: u32,
-    /// The longest row of polls without progress.
-    idle: u32,
 }
 
 /// What the loop itself has done since its last poll.
@@ -97,6 +100,7 @@ struct Totals {
 
 impl Tally {
     pub(crate) fn begin_poll(&mut self, timeout: Option<Duration>) {
+        self.iterations += 1;
         self.last = self.now;
         self.now = Iteration {
             was_busy: timeout == Some(Duration::ZERO),
@@ -120,15 +124,13 @@ impl Tally {
         self.reviews = most / REVIEWS_PER_PASS + 1;
     }
 
-    /// So many polls in a row have come to nothing.
-    pub(crate) fn note_idle(&mut self, polls: u32) {
-        self.idle = self.idle.max(polls);
+    pub(crate) fn client(&mut self, number: usize) -> &mut ClientRecords {
+        self.clients.entry(number).or_default()
     }
 
     /// An event of a data connection allows its transfer one more try.
     fn report(&mut self, token: Token) {
-        let mut open = self.data.values_mut().filter(|wire| !wire.is_closed);
-        if let Some(wire) = open.find(|wire| wire.token == token) {
+        if let Some(wire) = self.data.values_mut().find(|wire| wire.token == token) {
             wire.tries += 1;
         }
     }

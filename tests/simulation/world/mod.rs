@@ -195,6 +195,10 @@ impl World {
         self.wires.get(&id).is_some_and(Wire::is_held)
     }
 
+    pub(crate) fn wire_of(&self, id: WireId) -> Option<&Wire> {
+        self.wires.get(&id)
+    }
+
     pub(crate) fn wire(&mut self, id: WireId) -> Option<&mut Wire> {
         self.wires.get_mut(&id)
     }

@@ -1,0 +1,79 @@
+//! What a client hears of a transfer, held to the record that the server has left of it.
+
+use mioftpd::observe::{Outcome, TransferRecord, Verb};
+
+use super::conversation::Kind;
+use super::expected::Expected;
+use super::guest::Guest;
+use super::haul::Goods;
+use crate::world::World;
+
+impl Guest {
+    /// The 150 has come.
+    pub(super) fn hears_of_beginning(&self, world: &mut World) {
+        world.tally.client(self.number).has_begun = true;
+    }
+
+    /// A final reply has come: behind a 150, that of a file has its record by now, and nothing else has.
+    pub(super) fn check_record(&self, kind: Kind, code: u16, text: &str, world: &mut World) {
+        if kind == Kind::Quit && code == 221 {
+            let left = world.tally.client(self.number).unheard.len();
+            if left > 0 {
+                self.complain(
+                    &format!("{left} records of transfers that never were"),
+                    world,
+                );
+            }
+        }
+        if !kind.is_transfer() {
+            return;
+        }
+        let known = world.tally.client(self.number);
+        if !std::mem::take(&mut known.has_begun) || kind == Kind::List {
+            return;
+        }
+        let Some(record) = known.unheard.pop_front() else {
+            return self.complain(&format!("{code} {text}, and no record of it"), world);
+        };
+        let is_right = (record.verb == Verb::Retrieve) == (kind == Kind::Fetch)
+            && is_outcome(&record, code, text)
+            && self.has_length(&record, code);
+        if !is_right {
+            self.complain(
+                &format!("{code} {text}, and the record is {record:?}"),
+                world,
+            );
+        }
+    }
+
+    /// Of a transfer that is complete, where the client knows what is to be moved.
+    fn has_length(&self, record: &TransferRecord, code: u16) -> bool {
+        let goods = self.haul.as_ref().map(|haul| &haul.goods);
+        match goods {
+            Some(Goods::Send { wire, .. }) if code == 226 => record.bytes == wire.len() as u64,
+            Some(Goods::Receive {
+                expected: Expected::Exactly(bytes),
+                ..
+            }) if code == 226 => record.bytes == bytes.len() as u64,
+            _ => true,
+        }
+    }
+}
+
+/// Whether the reply says the same of a transfer as its record.
+fn is_outcome(record: &TransferRecord, code: u16, text: &str) -> bool {
+    let said = match code {
+        226 => return record.outcome == Outcome::Complete,
+        425 => &["not-connected"][..],
+        522 => &["not-secured"],
+        426 if text.starts_with("No data") => &["stalled"],
+        426 if text.starts_with("Transfer aborted, as asked") => &["aborted"],
+        426 if text.starts_with("Control connection ended") => &["abandoned"],
+        426 if text.starts_with("Server is stopping") => &["stopped"],
+        426 if text.starts_with("No longer allowed") => &["revoked"],
+        426 => &["cut"],
+        452 | 552 => &["no-space", "failed"],
+        _ => &["failed", "malformed"],
+    };
+    matches!(record.outcome, Outcome::Incomplete(why) if said.contains(&why))
+}
