@@ -226,7 +226,11 @@ impl VirtualNetwork {
             Occurrence::JobRuns(id) => Jobs::run(&self.jobs, &self.world, id),
             Occurrence::JobReturns(id) => self.jobs.lock().return_one(id),
             Occurrence::Stop => {
-                self.world.lock().note(|| "signal: stop".to_owned());
+                let mut world = self.world.lock();
+                world.note(|| "signal: stop".to_owned());
+                let now = world.now;
+                world.tally.times.stops.push(now);
+                drop(world);
                 events.push(Event::StopSignal);
             }
             Occurrence::Reload => {
@@ -293,7 +297,7 @@ impl Stream for VirtualStream {
         let read = self.world.lock().read(self.id, Side::Server, buffer);
         let got = read.as_ref().map(|&count| &buffer[..count]);
         self.world
-            .counted(|world| world.called(self.id, Call::Read, got));
+            .counted(|world| world.called(self.id, Call::Read, buffer.len(), got));
         read
     }
 
@@ -301,7 +305,7 @@ impl Stream for VirtualStream {
         let written = self.world.lock().write(self.id, Side::Server, bytes);
         let got = written.as_ref().map(|&count| &bytes[..count]);
         self.world
-            .counted(|world| world.called(self.id, Call::Write, got));
+            .counted(|world| world.called(self.id, Call::Write, bytes.len(), got));
         written
     }
 
@@ -343,7 +347,7 @@ impl Stream for VirtualStream {
 
     fn shutdown(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
-        world.tally.shut(self.id);
+        world.shuts(self.id);
         world.shutdown(self.id, Side::Server)
     }
 

@@ -23,6 +23,7 @@ use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
+use crate::tally::Times;
 use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, Occurrence, World};
 
@@ -137,6 +138,7 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
         world.note(|| format!("{:?}, {:?}", settings.timings, place.reload));
         world.tally.doors.clone_from(&place.doors);
         world.tally.has_tls = has_tls;
+        world.tally.times = Times::of(&place);
     }
     let rest = Rest {
         settings,

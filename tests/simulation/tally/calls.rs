@@ -9,9 +9,13 @@ use std::net::SocketAddr;
 
 use mioftpd::net::Token;
 
+use super::control::ControlWire;
 use super::data::{BUDGET, DataWire};
 use super::{JobCalls, Tally};
 use crate::world::{WireId, World};
+
+/// Where nothing is ever said in the clear.
+const IMPLICIT_TLS: u16 = 990;
 
 /// Calls in vain, in a row. A turn makes at most three, and nobody has more than some twenty
 /// connections with two sockets each.
@@ -32,10 +36,6 @@ impl Tally {
         if self.job.is_none() {
             self.now.effects += 1;
         }
-    }
-
-    pub(crate) fn shut(&mut self, _wire: WireId) {
-        self.effect();
     }
 
     /// A worker begins; what it was at before, where there are no others, goes on behind.
@@ -84,7 +84,12 @@ impl World {
             Ok(wire) => {
                 self.tally.count_success();
                 self.tally.totals.sockets += 1;
-                if !self.tally.doors.contains(&at) {
+                if self.tally.doors.contains(&at) {
+                    let is_secret = at.port() == IMPLICIT_TLS;
+                    let owner = self.owner_of(wire).unwrap_or_default();
+                    let control = ControlWire::new(owner, self.now, is_secret);
+                    self.tally.controls.insert(wire, control);
+                } else {
                     self.tally.data.insert(wire, DataWire::new(token));
                 }
                 None
@@ -104,14 +109,24 @@ impl World {
         }
     }
 
-    /// The server has read or written, and this is what came of it.
+    /// The server ends its side.
+    pub(crate) fn shuts(&mut self, id: WireId) {
+        self.tally.effect();
+        if let Some(control) = self.tally.controls.get_mut(&id) {
+            control.shut.get_or_insert(self.now);
+        }
+    }
+
+    /// The server has read, or written of so many bytes, and this is what came of it.
     pub(crate) fn called(
         &mut self,
         id: WireId,
         call: Call,
+        asked: usize,
         outcome: Result<&[u8], &io::Error>,
     ) -> Option<String> {
         let is_data = self.tally.data.contains_key(&id);
+        self.hear(id, call, asked, outcome);
         self.tally.effect();
         match outcome {
             Ok(bytes) if !bytes.is_empty() => {
@@ -163,6 +178,9 @@ impl World {
             (Some(_), None) => {}
             (None, _) => self.tally.now.has_closed = true,
         }
+        if let Some(control) = self.tally.controls.remove(&id) {
+            self.check_linger(id, &control);
+        }
     }
 
     /// A worker has done what it had to.
@@ -177,6 +195,29 @@ impl World {
                 .and_modify(|data| data.tries += 1);
         } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
             self.slice_in_vain(id);
+        }
+    }
+
+    /// Takes note of what goes over a control connection.
+    fn hear(&mut self, id: WireId, call: Call, asked: usize, outcome: Result<&[u8], &io::Error>) {
+        let now = self.now;
+        let Some(control) = self.tally.controls.get_mut(&id) else {
+            return;
+        };
+        let said = match (call, outcome) {
+            (Call::Read, Ok(bytes)) => {
+                control.has_read(bytes, now);
+                return;
+            }
+            (Call::Read, Err(_)) => return,
+            (Call::Write, Ok(bytes)) => control.has_written(bytes, bytes.len() == asked, now),
+            (Call::Write, Err(_)) => {
+                control.is_blocked(now);
+                return;
+            }
+        };
+        for one in said {
+            self.check_earliest(id, one);
         }
     }
 

@@ -45,7 +45,7 @@ impl Stage {
         }
         let faults = [
             vain_deadline(&now, &before, &activity)
-                .filter(|_| !self.is_on_worker() && !(rests && self.waits_for_count())),
+                .filter(|_| !self.is_on_worker() && !(rests && self.waits_for_count(&world))),
             vain_iteration(&now, &done).filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
             too_many_timers(&activity, connections),
@@ -54,6 +54,7 @@ impl Stage {
         for fault in faults.into_iter().flatten() {
             world.violate(fault);
         }
+        world.check_latest(self.jobs.lock().outstanding(), done.completions > 0);
     }
 
     /// A transfer whose client is gone may be on a worker when its time is over: it is cut when it comes
@@ -63,8 +64,8 @@ impl Stage {
     }
 
     /// An upload that has waited for files to be counted may have moved what its rate allows before.
-    fn waits_for_count(&self) -> bool {
-        self.place.weather.uncounted != Odds(0)
+    fn waits_for_count(&self, world: &World) -> bool {
+        self.place.weather.uncounted != Odds(0) && !world.tally.data.is_empty()
     }
 
     /// A stop is over when nothing is left.

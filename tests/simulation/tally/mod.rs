@@ -2,13 +2,15 @@
 //!
 //! [`calls`] counts in the middle of an iteration, and finds a loop that never polls; [`iteration`] looks
 //! at each iteration when it is over: why it came, what it did, and whether that was worth it. [`data`]
-//! knows what went over each data connection; what is recorded and said of transfers is held to it in
-//! [`records`]. Nothing here decides anything that happens.
+//! knows what went over each data connection, and [`records`] is held to it; [`control`] what was said, and
+//! when, and [`times`] holds the time-outs to that. Nothing here decides anything that happens.
 
 mod calls;
+mod control;
 mod data;
 mod iteration;
 mod records;
+mod times;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,8 +21,10 @@ use mioftpd::net::{Event, Token};
 use mioftpd::reactor::Activity;
 
 pub(crate) use calls::Call;
+use control::ControlWire;
 use data::DataWire;
 use records::ClientRecords;
+pub(crate) use times::Times;
 
 use crate::world::WireId;
 
@@ -46,7 +50,9 @@ pub(crate) struct Tally {
     now: Iteration,
     last: Iteration,
     job: Option<JobCalls>,
-    /// Data connections that the server has.
+    pub(crate) times: Times,
+    /// Control connections that the server has, and data connections.
+    controls: BTreeMap<WireId, ControlWire>,
     data: BTreeMap<WireId, DataWire>,
     clients: BTreeMap<usize, ClientRecords>,
     iterations: u64,

@@ -132,6 +132,11 @@ impl Wire {
         self.token.is_some() && !self.server.closed
     }
 
+    /// Whether the server's system has heard that the client has ended the connection, or its side.
+    pub(crate) const fn has_client_ended(&self) -> bool {
+        self.server.ended || !matches!(self.server.line, Line::Up)
+    }
+
     /// Whether the server has ended its side.
     pub(crate) const fn is_shut(&self) -> bool {
         self.server.shut
