@@ -111,7 +111,8 @@ impl Converting {
             self.marker
         };
         let to_marker = next.map_or(u64::MAX, |next| next - at);
-        let room = usize::try_from(to_marker).map_or(CONVERTED_BYTES, |n| n.min(CONVERTED_BYTES));
+        let most = CONVERTED_BYTES.min(scratch.chunk.len());
+        let room = usize::try_from(to_marker).map_or(most, |n| n.min(most));
         let room = scratch.chunk.get_mut(..room).unwrap_or_default();
         let bytes = file.read(room, wait)?;
         // Only now: what was not read for want of a wait comes again, and its marker with it.

@@ -10,7 +10,8 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::Once;
 
 use crate::disk;
-use crate::run::{Outcome, run};
+use crate::run::{Outcome, replay, run};
+use crate::scenario::Scenario;
 use crate::watchdog::Watchdog;
 
 thread_local! {
@@ -20,10 +21,19 @@ thread_local! {
 
 /// Runs one seed, within a time that no seed needs.
 pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome {
-    hear_panics();
     let _guard = watchdog.guard(seed);
+    survived(|| run(seed, tracing))
+}
+
+/// The same of a script.
+pub(crate) fn replayed(scenario: &Scenario, tracing: bool) -> Outcome {
+    survived(|| replay(scenario, tracing))
+}
+
+fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
+    hear_panics();
     PANICS.take();
-    let tried = catch_unwind(AssertUnwindSafe(|| run(seed, tracing)));
+    let tried = catch_unwind(AssertUnwindSafe(run));
     let mut outcome = tried.unwrap_or_else(|_| Outcome {
         violations: vec!["the run has ended with a panic".to_owned()],
         trace: Vec::new(),
@@ -34,7 +44,7 @@ pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome 
 }
 
 /// Panics that are part of the play are not printed; all others are, and remembered.
-fn hear_panics() {
+pub(crate) fn hear_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();

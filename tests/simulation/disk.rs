@@ -1,17 +1,21 @@
 //! A disk that fails: the storage in memory, behind faults.
 //!
 //! A fault happens instead of the call, except that a write may leave a part behind, as on a
-//! disk that runs full. It knows nothing of who calls.
+//! disk that runs full. It knows nothing of who calls, but that a file is written from one end to the
+//! other, and that what takes its place is what was written, and was prepared. What is open it tells
+//! the [record](crate::disk_record).
 
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mioftpd::storage::{
     Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result,
     Standing, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
+use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::World;
+use crate::world::{Blow, World};
 
 /// What a staged panic says, so that it can be told from a real one.
 pub(crate) const STAGED_PANIC: &str = "staged panic";
@@ -19,6 +23,7 @@ pub(crate) const STAGED_PANIC: &str = "staged panic";
 pub(crate) struct FaultyStorage {
     pub(crate) memory: Memory,
     pub(crate) world: Shared<World>,
+    pub(crate) record: Shared<DiskRecord>,
 }
 
 /// Whether the call fails before it does anything.
@@ -26,6 +31,9 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if world.fault(|weather| weather.panic) {
         world.note(|| STAGED_PANIC.to_owned());
+        let now = world.now;
+        world.panics.push(now);
+        world.strike(Blow::Device);
         drop(world);
         panic!("{STAGED_PANIC}");
     }
@@ -34,6 +42,7 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     }
     if world.fault(|weather| weather.disk_error) {
         world.note(|| "the disk fails".to_owned());
+        world.strike(Blow::Device);
         return Err(Error::Device);
     }
     Ok(())
@@ -41,7 +50,9 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
 
 /// Whether the disk is full.
 fn fill(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.disk_full) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.disk_full) {
+        world.strike(Blow::Full);
         return Err(Error::NoSpace);
     }
     Ok(())
@@ -49,16 +60,29 @@ fn fill(world: &Shared<World>) -> Result<()> {
 
 /// Whether it is not known yet how much there is.
 fn count(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.uncounted) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.uncounted) {
+        world.strike(Blow::Uncounted);
         return Err(Error::NotCounted);
     }
     Ok(())
 }
 
 impl FaultyStorage {
-    fn wrap(&self, file: Box<dyn File>) -> Box<dyn File> {
-        let world = self.world.clone();
-        Box::new(FaultyFile { file, world })
+    fn wrap(&self, file: Box<dyn File>, path: &VirtualPath, begin: u64) -> Box<dyn File> {
+        Box::new(FaultyFile {
+            file,
+            world: self.world.clone(),
+            open: self.opened(path),
+            end: AtomicU64::new(begin),
+            is_prepared: false,
+        })
+    }
+
+    fn opened(&self, path: &VirtualPath) -> Open {
+        let (path, record) = (path.to_string(), self.record.clone());
+        record.lock().opened(&path);
+        Open { path, record }
     }
 }
 
@@ -71,7 +95,7 @@ impl Storage for FaultyStorage {
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
         strike(&self.world, wait)?;
         let (file, metadata) = self.memory.open(path, wait)?;
-        Ok((self.wrap(file), metadata))
+        Ok((self.wrap(file, path, 0), metadata))
     }
 
     fn create(
@@ -85,7 +109,7 @@ impl Storage for FaultyStorage {
         count(&self.world)?;
         let upload = self.memory.create(path, placement, umask)?;
         Ok(Upload {
-            file: self.wrap(upload.file),
+            file: self.wrap(upload.file, &upload.path, upload.offset),
             ..upload
         })
     }
@@ -93,8 +117,11 @@ impl Storage for FaultyStorage {
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
         strike(&self.world, Wait::Allowed)?;
         let directory = self.memory.list(path)?;
-        let world = self.world.clone();
-        Ok(Box::new(FaultyDirectory { directory, world }))
+        Ok(Box::new(FaultyDirectory {
+            directory,
+            world: self.world.clone(),
+            _open: self.opened(path),
+        }))
     }
 
     fn entry(&self, path: &VirtualPath) -> Result<Entry> {
@@ -103,9 +130,42 @@ impl Storage for FaultyStorage {
     }
 }
 
+/// An entry in the record, as long as something is open.
+struct Open {
+    path: String,
+    record: Shared<DiskRecord>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.record.lock().closed(&self.path);
+    }
+}
+
 struct FaultyFile {
     file: Box<dyn File>,
     world: Shared<World>,
+    open: Open,
+    /// Where what was written ends.
+    end: AtomicU64,
+    is_prepared: bool,
+}
+
+impl FaultyFile {
+    fn violate(&self, what: &str) {
+        let path = &self.open.path;
+        self.world.lock().violate(format!("{path} {what}"));
+    }
+
+    /// It has got its name, or had it.
+    fn note_place(&self) {
+        let written = self.world.lock().written_by_server();
+        self.open.record.lock().placed(&self.open.path, written);
+    }
+
+    fn is_beside(&self) -> bool {
+        matches!(self.file.standing(), Ok(Standing::Beside(_)))
+    }
 }
 
 impl File for FaultyFile {
@@ -122,13 +182,20 @@ impl File for FaultyFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let end = self.end.load(Ordering::Relaxed);
+        if end != offset {
+            self.violate(&format!("is written at {offset}, and it ends at {end}"));
+        }
         strike(&self.world, Wait::Allowed)?;
         if let Err(error) = fill(&self.world) {
             self.file.write_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(error);
         }
         count(&self.world)?;
-        self.file.write_at(bytes, offset)
+        self.file.write_at(bytes, offset)?;
+        let end = offset + bytes.len() as u64;
+        self.end.store(end, Ordering::Relaxed);
+        Ok(())
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -141,13 +208,19 @@ impl File for FaultyFile {
 
     fn prepare(&mut self) -> Result<()> {
         strike(&self.world, Wait::Allowed)?;
+        self.is_prepared = true;
         self.file.prepare()
     }
 
     fn commit(&mut self) -> Result<()> {
+        if !self.is_prepared && self.is_beside() {
+            self.violate("takes its place, and was not prepared");
+        }
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
-        self.file.commit()
+        self.file.commit()?;
+        self.note_place();
+        Ok(())
     }
 
     fn replace_nothing(&mut self) -> Result<()> {
@@ -156,6 +229,10 @@ impl File for FaultyFile {
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
+        let end = self.end.load(Ordering::Relaxed);
+        if size != end {
+            self.violate(&format!("is kept up to {size}, and {end} bytes had come"));
+        }
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
         self.file.commit_first(size)
@@ -169,6 +246,7 @@ impl File for FaultyFile {
 struct FaultyDirectory {
     directory: Box<dyn Directory>,
     world: Shared<World>,
+    _open: Open,
 }
 
 impl Directory for FaultyDirectory {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mioftpd::reactor::Reactor;
 use mioftpd::storage::{CutUploads, Metered, Placement, Quota, Storage, VirtualPath};
 
 use crate::client::Client;
@@ -28,10 +29,31 @@ pub(crate) fn check_empty(stage: &Stage) {
     report(stage, faults);
 }
 
+/// As long as nobody is connected and nothing is being done, nothing is open, also where others come
+/// later.
+pub(crate) fn check_idle(stage: &Stage, reactor: &Reactor) {
+    if reactor.connections() == 0 && stage.jobs.lock().outstanding() == 0 {
+        let memory = &stage.place.memory;
+        let (open, pending) = (memory.open_handles(), memory.temporaries());
+        if open + pending > 0 {
+            let fault =
+                format!("nobody is there: {open} files are open, {pending} uploads pending");
+            stage.world.lock().violate(fault);
+        }
+    }
+}
+
 /// The server is gone, and what its workers had is done.
 pub(crate) fn check_after(stage: &Stage) {
     stage.clients.lock().iter_mut().for_each(Client::give_up);
     let mut faults = check_files(stage);
+    let clients = stage.clients.lock();
+    let world = stage.world.lock();
+    let closings = clients
+        .iter()
+        .filter_map(|one| one.fault_of_closings(&world));
+    faults.extend(closings);
+    drop((clients, world));
     let sockets = stage.world.lock().server_sockets();
     if !sockets.is_empty() {
         faults.push(format!("sockets outlive the server: {sockets:?}"));
@@ -57,7 +79,10 @@ fn check_files(stage: &Stage) -> Vec<String> {
     }
     faults.extend(check_usage(stage));
     let clients = stage.clients.lock();
-    faults.extend(clients.iter().filter_map(|client| client.audit(memory)));
+    let world = stage.world.lock();
+    let audits = clients.iter().map(|client| client.audit(memory, &world));
+    faults.extend(audits.flatten());
+    drop(world);
     faults
 }
 

@@ -5,6 +5,10 @@
 //! wrong; the run is the same every time. `MIOFTPD_SEED=n cargo test --test simulation` replays
 //! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
 //!
+//! What fails is reduced to the fewest clients and commands that still fail, and printed as a
+//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file` replays a script with a trace;
+//! those in `scripts` are regression tests.
+//!
 //! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
 //! seams on it), [`client`] (who uses the server, and what each must get), [`reload`] (what is taken from
 //! them), [`run`] (one seed),
@@ -21,16 +25,24 @@
 mod attempt;
 mod client;
 mod content;
+mod crowds;
 mod disk;
+mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod invariants;
+mod invitation;
 mod network;
+mod quota;
 mod reload;
 mod rng;
 mod run;
 mod runner;
+mod scenario;
+mod script;
+mod shrink;
+mod stock;
 mod tally;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
@@ -39,11 +51,13 @@ mod watchdog;
 mod weather;
 mod world;
 
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use attempt::attempt;
+use attempt::{attempt, replayed};
 use run::Outcome;
+use shrink::shrunk_script;
 use watchdog::Watchdog;
 
 const SEEDS: u64 = 1_000;
@@ -63,14 +77,14 @@ fn every_interleaving_keeps_the_promises() {
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
-        return report(seed, &outcome);
+        return report_shrunk(seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
     if let Some(seed) = first_failure(&watchdog, seeds) {
         let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        report(seed, &outcome);
+        report_shrunk(seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
 }
@@ -124,6 +138,19 @@ fn report(seed: u64, outcome: &Outcome) {
         outcome.violations.join("\n"),
         seed + 1
     );
+}
+
+/// The same, and the seed as a script that fails.
+fn report_shrunk(seed: u64, outcome: &Outcome) {
+    let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
+    if is_wanted && !outcome.violations.is_empty() {
+        // One that ends with a panic outside of any replay is reported as it is.
+        let script = catch_unwind(|| shrunk_script(seed, replayed));
+        let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
+        let script = script.unwrap_or_else(|fault| fault);
+        println!("\n{script}");
+    }
+    report(seed, outcome);
 }
 
 fn number_from(variable: &str) -> Option<u64> {

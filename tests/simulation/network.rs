@@ -228,8 +228,7 @@ impl VirtualNetwork {
             Occurrence::Stop => {
                 let mut world = self.world.lock();
                 world.note(|| "signal: stop".to_owned());
-                let now = world.now;
-                world.tally.times.stops.push(now);
+                world.is_stopping = true;
                 drop(world);
                 events.push(Event::StopSignal);
             }

@@ -17,7 +17,7 @@ use mioftpd::session::Settings;
 use crate::client::{Login, address};
 use crate::rng::Rng;
 use crate::run::Stage;
-use crate::world::{Occurrence, World};
+use crate::world::{Occurrence, Rules, World};
 
 /// After it a command is said for certain under the new rules.
 const SLACK: Duration = Duration::from_millis(10);
@@ -43,13 +43,13 @@ pub(crate) enum How {
     OtherSecret,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reload {
-    at: Duration,
+    pub(crate) at: Duration,
     /// It comes again after this, and takes nothing more.
-    again: Option<Duration>,
-    taken: Taken,
-    sessions: RevokedSessions,
+    pub(crate) again: Option<Duration>,
+    pub(crate) taken: Taken,
+    pub(crate) sessions: RevokedSessions,
 }
 
 impl Reload {
@@ -103,9 +103,40 @@ impl Reload {
         }
     }
 
+    /// What a login by this name may do afterwards, who might this before; `None`: there is none.
+    pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
+        match self.taken {
+            Taken::Rights(of, left) if of == login => Some(before.and(left)),
+            Taken::Account(of, _) if of == login => None,
+            Taken::Nothing | Taken::Address(_) | Taken::Rights(..) | Taken::Account(..) => {
+                Some(before)
+            }
+        }
+    }
+
+    /// Whether sessions that were there keep what they had.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions == RevokedSessions::Keep
+    }
+
+    /// Whether what is done now may be done by its rules.
+    pub(crate) fn has_come(&self, now: Duration) -> bool {
+        now >= self.at
+    }
+
+    /// Whether what is said then is done by its rules for certain.
+    pub(crate) fn is_over(&self, said: Duration) -> bool {
+        said >= self.at + SLACK
+    }
+
+    /// From when on what is said is said under the new rules.
+    pub(crate) fn in_force(&self) -> Duration {
+        self.at + SLACK
+    }
+
     /// Whether what is said then by a client, logged in or not, is not executed.
     pub(crate) fn ends(&self, ip: IpAddr, login: Login, is_inside: bool, said: Duration) -> bool {
-        if self.sessions == RevokedSessions::Keep || said < self.at + SLACK {
+        if self.sessions == RevokedSessions::Keep || said < self.in_force() {
             return false;
         }
         match self.taken {
@@ -183,6 +214,20 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
+    /// Who must be let in by this, and by the reload that comes.
+    pub(crate) fn gate(&self, reload: Option<&Reload>) -> Rules {
+        Rules {
+            connections: self.connections,
+            per_address: self.connections_per_address,
+            throttling: self.settings.throttling.clone(),
+            is_proxied: !self.proxies.is_empty(),
+            denied: reload.and_then(|reload| match reload.taken {
+                Taken::Address(ip) => Some((ip, reload.at)),
+                _ => None,
+            }),
+        }
+    }
+
     /// Has the server take this; without one, what it had first.
     pub(crate) fn load(&self, reload: Option<&Reload>, reactor: &mut Reactor) {
         let (settings, addresses) = match reload {

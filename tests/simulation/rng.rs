@@ -28,6 +28,11 @@ impl Rng {
         Self::new(!self.state)
     }
 
+    /// What decides all that is drawn from it later: `new` of it goes on the same way.
+    pub(crate) const fn state(&self) -> u64 {
+        self.state
+    }
+
     pub(crate) const fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;

@@ -13,19 +13,20 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::{Records, Subscription};
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Memory, Metered, Quota, Storage, Usage};
+use mioftpd::storage::{CutUploads, Usage};
 
-use crate::client::{Client, Guest, Habits, Place, Secure, Stranger, public_sizes, secret};
-use crate::content::whole;
-use crate::disk::FaultyStorage;
+use crate::client::{Client, Place, Secure, secret};
+use crate::disk_record::DiskRecord;
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
 use crate::reload::{Reload, Rest};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
+use crate::scenario::Scenario;
+use crate::stock::{furnished, metered, quota};
 use crate::tally::Times;
 use crate::weather::{Weather, throttling, timings};
-use crate::world::{FIRST_PORT, Occurrence, World};
+use crate::world::{FIRST_PORT, World};
 
 /// Turns of the loop after which something must be wrong.
 const TURNS: u32 = 400_000;
@@ -38,12 +39,6 @@ const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
 
 /// Virtual time after which every session must have ended.
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
-
-/// What the reactor may take to stop beyond the grace period.
-const STOPPING: Duration = Duration::from_secs(7);
-
-/// What it may take once it was asked a second time: a moment for the workers.
-const LEAVING: Duration = Duration::from_secs(2);
 
 /// In one run of so many the server has TLS: handshakes take their time.
 const TLS_IN: u64 = 6;
@@ -73,30 +68,28 @@ pub(crate) struct Stage {
     pub(crate) rest: Rest,
     /// How many inspectors find a passive port at the same time.
     inspectors: usize,
-    rng: Rng,
-    stop_by: Option<Duration>,
+    pub(crate) rng: Rng,
+    pub(crate) stop_by: Option<Duration>,
 }
 
+/// What comes of a seed.
 pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
-    let has_tls = cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1;
-    let (mut stage, mut reactor) = set_up(Rng::new(seed), has_tls, tracing);
-    stage.invite();
-    let ended = stage.play(&mut reactor);
-    if ended == End::Emptied {
-        stage.inspect(&mut reactor);
-    }
-    if ended == End::Stopped && reactor.connections() > 0 {
-        stage.violate("the server stopped and has connections".to_owned());
-    }
-    drop(reactor);
-    Jobs::run_off(&stage.jobs, &stage.world);
-    invariants::check_after(&stage);
+    let (mut stage, reactor) = set_up(seed, None, tracing);
+    let scenario = stage.draw_scenario(seed);
+    stage.run(reactor, &scenario, false).0
+}
 
-    let mut world = stage.world.lock();
-    Outcome {
-        violations: std::mem::take(&mut world.violations),
-        trace: world.trace.take().unwrap_or_default(),
-    }
+/// The same, and all that decided it.
+pub(crate) fn record(seed: u64) -> (Outcome, Scenario) {
+    let (mut stage, reactor) = set_up(seed, None, true);
+    let scenario = stage.draw_scenario(seed);
+    let (outcome, clients) = stage.run(reactor, &scenario, true);
+    (outcome, scenario.with_groups_of(&clients.lock()))
+}
+
+pub(crate) fn replay(scenario: &Scenario, tracing: bool) -> Outcome {
+    let (stage, reactor) = set_up(scenario.seed, Some(scenario), tracing);
+    stage.run(reactor, scenario, false).0
 }
 
 /// How a part of a run ended.
@@ -109,33 +102,49 @@ enum End {
     Violated,
 }
 
-fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
-    let weather = Weather::draw(&mut rng);
+fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reactor) {
+    let (mut rng, has_tls) = (Rng::new(seed), has_tls(seed));
+    let drawn = Weather::draw(&mut rng);
+    let weather = scenario.map_or(drawn, |scenario| scenario.weather.clone());
     let secure = has_tls.then(|| security(&mut rng));
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let place = Place {
+    let mut place = Place {
         memory: memory.clone(),
+        record: Shared::new(DiskRecord::default()),
+        quota: quota(&mut rng.aside().fork(), &memory, &weather),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
         is_proxied: rng.one_in(4),
         cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
         reload: Reload::draw(&mut rng.aside()),
         timings: timings(&mut rng),
+        longest_penalty: Duration::ZERO,
         weather,
     };
-    let (storage, usage) = metered(memory, world.clone());
+    let (storage, usage) = metered(&place, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
+    place.has_range = has_range;
     let settings = settings(&mut rng, &place);
+    place.longest_penalty = settings.throttling.longest_penalty;
+    let anonymous = settings.accounts.get(b"anonymous");
+    place.anonymous = anonymous.map(|account| account.permissions);
+    world.lock().note(|| {
+        format!(
+            "{:?}, {:?}, {:?}",
+            settings.timings, place.reload, place.quota
+        )
+    });
     {
         let mut world = world.lock();
-        world.note(|| format!("{:?}, {:?}", settings.timings, place.reload));
         world.tally.doors.clone_from(&place.doors);
         world.tally.has_tls = has_tls;
         world.tally.times = Times::of(&place);
@@ -183,6 +192,10 @@ fn set_up(mut rng: Rng, has_tls: bool, tracing: bool) -> (Stage, Reactor) {
     (stage, reactor)
 }
 
+fn has_tls(seed: u64) -> bool {
+    cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1
+}
+
 fn doors(has_tls: bool) -> Vec<SocketAddr> {
     let doors = DOORS[..if has_tls { 3 } else { 2 }].iter();
     let doors = doors.map(|door| door.parse().expect("an address"));
@@ -202,31 +215,6 @@ fn proxies(place: &Place) -> Vec<Cidr> {
     networks
         .map(|one| one.parse().expect("a network"))
         .collect()
-}
-
-/// Files behind faults, and how much is counted of them: without a limit, to be seen and not felt.
-fn metered(memory: Memory, world: Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
-    let usage = Arc::new(Usage::default());
-    usage.count(&memory).expect("no faults yet");
-    let faulty = Arc::new(FaultyStorage { memory, world });
-    let metered = Metered::new(faulty, Arc::clone(&usage), Quota::default());
-    (Arc::new(metered), usage)
-}
-
-fn furnished(weather: &Weather) -> Memory {
-    let directories = ["/up", "/misc", "/shared"];
-    let memory = directories
-        .iter()
-        .fold(Memory::new(), |memory, path| memory.with_directory(path));
-    let sizes = public_sizes(weather.capacity).into_iter().enumerate();
-    sizes.fold(memory, |memory, (number, size)| {
-        let bytes = if size == 0 {
-            Vec::new()
-        } else {
-            whole(number as u64, size)
-        };
-        memory.with_file(&format!("/pub/{number}"), &bytes)
-    })
 }
 
 fn security(rng: &mut Rng) -> Secure {
@@ -283,56 +271,32 @@ impl Stage {
         self.world.lock().violate(what);
     }
 
-    /// Those who come while the weather lasts.
-    fn invite(&mut self) {
-        let most = self.rng.pick(&[2, 4, 8]);
-        // All at once, or one after the other, in each other's places.
-        let within = Duration::from_secs(self.rng.pick(&[3, 3, 60, 2_000]));
-        for _ in 0..self.rng.within(1, most) {
-            let habits = Habits::draw(&mut self.rng, self.clients.lock().len());
-            self.add_guest(habits, within);
+    /// From the first client to the last descriptor; the clients are those of the end.
+    fn run(
+        mut self,
+        mut reactor: Reactor,
+        scenario: &Scenario,
+        is_recorded: bool,
+    ) -> (Outcome, Shared<Vec<Client>>) {
+        self.invite(scenario, is_recorded);
+        let ended = self.play(&mut reactor);
+        if ended == End::Emptied {
+            self.inspect(&mut reactor);
         }
-        if self.rng.one_in(2) {
-            let habits = Habits::probe(&mut self.rng, self.clients.lock().len());
-            self.add_guest(habits, Duration::from_secs(3));
+        if ended == End::Stopped && reactor.connections() > 0 {
+            self.violate("the server stopped and has connections".to_owned());
         }
-        if self.rng.one_in(3) {
-            let number = self.clients.lock().len();
-            let stranger = Stranger::new(number, self.rng.fork(), self.place.clone());
-            self.clients
-                .lock()
-                .push(Client::Stranger(Box::new(stranger)));
-            self.world.lock().notify_client(number);
-        }
-        let mut world = self.world.lock();
-        world.weather = self.place.weather.clone();
-        if let Some(reload) = &self.place.reload {
-            reload.plan(&mut world);
-        }
-        if self.place.stops {
-            let most = self.rng.pick(&[100, 2_000, 60_000]);
-            let first = self.rng.time(Duration::from_millis(most));
-            world.plan(first, Occurrence::Stop);
-            let mut within = self.place.timings.grace + STOPPING;
-            if self.rng.one_in(3) {
-                let second = self.rng.time(Duration::from_secs(10));
-                world.plan(first + second, Occurrence::Stop);
-                within = within.min(second + LEAVING);
-            }
-            self.stop_by = Some(first + within);
-        }
-    }
+        drop(reactor);
+        Jobs::run_off(&self.jobs, &self.world);
+        invariants::check_after(&self);
 
-    fn add_guest(&mut self, mut habits: Habits, within: Duration) {
-        if self.place.secure.is_some() {
-            habits = habits.with_secrecy(&mut self.rng);
-        }
-        let mut clients = self.clients.lock();
-        let number = clients.len();
-        let guest = Guest::new(number, habits, self.rng.fork(), self.place.clone());
-        clients.push(Client::Guest(Box::new(guest)));
-        let after = self.rng.time(within);
-        self.world.lock().plan(after, Occurrence::Client(number));
+        let mut world = self.world.lock();
+        let outcome = Outcome {
+            violations: std::mem::take(&mut world.violations),
+            trace: world.trace.take().unwrap_or_default(),
+        };
+        drop(world);
+        (outcome, self.clients)
     }
 
     /// Turns the loop until all is over.
@@ -344,6 +308,7 @@ impl Stage {
             let running = reactor.turn(None);
             self.check_records();
             self.check_iteration(reactor);
+            invariants::check_idle(self, reactor);
             self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {
@@ -384,13 +349,14 @@ impl Stage {
         };
         self.place.weather = Weather::CALM;
         self.place.reload = None;
+        self.place.record.lock().is_quota_lifted = true;
         self.rest.load(None, reactor);
         let most = self.rest.connections;
         self.world.lock().tally.reloaded(most);
+        self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
-        for _ in 0..self.inspectors {
-            let number = self.clients.lock().len();
-            self.add_guest(Habits::inspector(number), Duration::from_millis(100));
+        for index in 0..self.inspectors {
+            self.add_inspector(index == 0);
         }
         if self.play(reactor) == End::Emptied {
             invariants::check_empty(self);

@@ -10,7 +10,7 @@ use mioftpd::limits::{Rate, Throttling, Timings};
 use crate::rng::{Odds, Rng};
 
 /// What may go wrong, and how often.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Weather {
     /// The longest that a segment normally takes.
     pub(crate) delay: Duration,

@@ -2,6 +2,7 @@
 //!
 //! It knows bytes, and nothing of how they came.
 
+use super::listed::Listed;
 use crate::content::is_whole;
 
 /// What must have been received when the server says 226.
@@ -11,34 +12,34 @@ pub(crate) enum Expected {
     Whole {
         may_be_cut: bool,
     },
-    /// Complete lines; so many of them, where nobody changes the directory.
-    Lines(Option<usize>),
+    /// A directory's entries.
+    Listed(Listed),
 }
 
 impl Expected {
     /// What is wrong with it.
     pub(crate) fn fault(&self, got: &[u8]) -> Option<String> {
-        let is_right = match self {
-            Self::Exactly(bytes) => got == bytes,
+        match self {
+            Self::Exactly(bytes) => {
+                if got == bytes {
+                    return None;
+                }
+                let at = got.iter().zip(bytes).position(|(got, byte)| got != byte);
+                let at = at.unwrap_or_else(|| got.len().min(bytes.len()));
+                let shown = got[at..got.len().min(at + 80)].escape_ascii();
+                let (count, most) = (got.len(), bytes.len());
+                Some(format!(
+                    "226, and {count} bytes of {most}; from {at} on they are wrong: {shown}"
+                ))
+            }
             Self::Whole { may_be_cut } => {
                 let text: Vec<u8> = got.iter().copied().filter(|&byte| byte != b'\r').collect();
-                is_whole(&text, *may_be_cut)
+                let shown = got[..got.len().min(200)].escape_ascii();
+                let count = got.len();
+                (!is_whole(&text, *may_be_cut))
+                    .then(|| format!("226, and {count} wrong bytes: {shown}"))
             }
-            Self::Lines(count) => {
-                let lines: Vec<_> = got.split_inclusive(|&byte| byte == b'\n').collect();
-                lines
-                    .iter()
-                    .all(|line| line.len() > 2 && line.ends_with(b"\r\n"))
-                    && count.is_none_or(|count| count == lines.len())
-            }
-        };
-        (!is_right).then(|| {
-            let shown = &got[..got.len().min(200)];
-            format!(
-                "226, and {} wrong bytes: {}",
-                got.len(),
-                shown.escape_ascii()
-            )
-        })
+            Self::Listed(listed) => listed.fault(got),
+        }
     }
 }

@@ -14,12 +14,16 @@ use std::time::Duration;
 use mioftpd::storage::Memory;
 
 use super::Place;
+use super::closings::{Concluded, Sight};
 use super::conversation::Conversation;
 use super::cover::Cover;
 use super::grammar::Line;
 use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
-use super::ledger::{Finish, Ledger, Upload};
+use super::ledger::{Finish, Ledger};
+use super::scripted::Groups;
+use super::session_model::SessionModel;
+use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
 
@@ -42,19 +46,28 @@ pub(crate) struct Guest {
     pub(super) habits: Habits,
     pub(super) life: Life,
     pub(super) control: Option<WireId>,
+    /// Its control connection, also when it is gone.
+    pub(super) came_over: Option<WireId>,
+    /// Its transfers that are over.
+    pub(super) concluded: Vec<Concluded>,
     /// When it came.
     pub(super) came: Duration,
     pub(super) cover: Cover,
     pub(super) conversation: Conversation,
+    /// What the server must have of it.
+    pub(super) model: SessionModel,
     /// Said, and not taken yet by the connection.
     pub(super) unsent: Vec<u8>,
     /// What is going to be said next.
     pub(super) script: VecDeque<Line>,
+    pub(super) groups: Groups,
     pub(super) groups_left: usize,
     pub(super) interruptions_left: usize,
     pub(super) next_say: Duration,
     pub(super) haul: Option<Haul>,
     pub(super) upload: Option<Upload>,
+    /// What the transfers are about that have no final reply.
+    pub(super) asked_for: VecDeque<String>,
     /// When and where the data connection is made.
     pub(super) data_dial: Option<(Duration, SocketAddr)>,
     pub(super) removing: Option<String>,
@@ -81,17 +94,22 @@ impl Guest {
             came: Duration::ZERO,
             cover: Cover::new(habits.secrecy, habits.resumes, &mut rng),
             rng,
-            conversation: Conversation::new(place.control_only, place.secure.is_some()),
+            conversation: Conversation::new(place.control_only),
+            model: SessionModel::new(habits.secrecy == Secrecy::Implicit),
             place,
             life: Life::Unborn,
             control: None,
+            came_over: None,
+            concluded: Vec::new(),
             unsent: Vec::new(),
             script: VecDeque::new(),
+            groups: Groups::Drawn,
             groups_left: habits.groups,
             interruptions_left: 12,
             next_say: Duration::ZERO,
             haul: None,
             upload: None,
+            asked_for: VecDeque::new(),
             data_dial: None,
             removing: None,
             ledger: Ledger::default(),
@@ -107,17 +125,31 @@ impl Guest {
         }
     }
 
+    /// The same, with what it says from elsewhere.
+    pub(crate) fn with_groups(self, groups: Groups) -> Self {
+        let groups_left = match &groups {
+            Groups::Scripted(groups) => groups.len(),
+            Groups::Drawn | Groups::Recorded(_) => self.habits.groups,
+        };
+        Self {
+            groups,
+            groups_left,
+            ..self
+        }
+    }
+
     pub(crate) const fn is_gone(&self) -> bool {
         matches!(self.life, Life::Gone | Life::Deaf)
     }
 
     /// The server is gone; nothing more will be heard.
     pub(crate) fn give_up(&mut self) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
     }
 
-    pub(crate) fn audit(&self, memory: &Memory) -> Option<String> {
-        let fault = self.ledger.audit(memory, self.removing.as_deref())?;
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
+        let removing = self.removing.as_deref();
+        let fault = self.ledger.audit(memory, removing, world)?;
         Some(format!("client {}: {fault}", self.number))
     }
 
@@ -143,7 +175,7 @@ impl Guest {
             self.endure(world);
         }
         if self.life == Life::Gone {
-            self.leave_upload_open(Finish::Broken);
+            self.leave_upload_open(Finish::Open);
         }
     }
 
@@ -165,8 +197,12 @@ impl Guest {
         } else {
             world.dial_server_sheltered(self.number, from, door)
         };
+        world.comes_from(id, (!is_unknown).then_some(self.habits.ip));
         self.control = Some(id);
+        self.came_over = Some(id);
         self.came = world.now;
+        self.model.outside_since = world.now;
+        self.model.answered = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
             Part::Inspector => self.inspection().into(),
@@ -190,7 +226,7 @@ impl Guest {
                     }
                 }
                 Ok(0) => {
-                    self.check_end(id, world);
+                    self.check_end(id, Sight::End, world);
                     return self.go(world);
                 }
                 Ok(count) => self.hear_bytes(&buffer[..count], world),

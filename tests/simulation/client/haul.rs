@@ -6,35 +6,11 @@ use std::time::Duration;
 
 use super::conversation::Kind;
 use super::expected::Expected;
+pub(crate) use super::manner::Manner;
 use super::protected::{Reproach, complain_of, is_blocked};
 use super::secret::{Keys, Secret};
 use crate::rng::Rng;
 use crate::world::{Line, Side, WireId, World};
-
-/// How the client behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// As it should.
-    Prompt,
-    /// A little at a time, with pauses.
-    Slow,
-    /// It never has a data connection.
-    Absent,
-    /// It stops after so many bytes, and says nothing.
-    Stalls(usize),
-    /// It resets the connection after so many bytes.
-    Resets(usize),
-    /// It closes the connection after so many bytes; of an upload nobody can know.
-    Closes(usize),
-    /// It ends an upload without announcing it, over TLS.
-    Truncates,
-    /// It says something else than a hello, where TLS should begin.
-    Garbles,
-    /// It stops after so many bytes of its hello.
-    Halts(usize),
-    /// It resets the connection after so many.
-    Breaks(usize),
-}
 
 /// What is carried.
 pub(crate) enum Goods {
@@ -130,6 +106,16 @@ impl Haul {
         }
     }
 
+    /// An upload of these bytes.
+    pub(super) fn sending(wire: Vec<u8>, manner: Manner) -> Self {
+        let goods = Goods::Send {
+            wire,
+            sent: 0,
+            finished: false,
+        };
+        Self::new(Kind::Store, goods, manner)
+    }
+
     /// Another one over the same connection, because this one was refused.
     pub(super) fn followed_by(self, next: Self) -> Self {
         Self {
@@ -207,9 +193,9 @@ impl Haul {
         self.end.get_or_insert(End::Broken);
         if let Some(port) = self.port.take() {
             world.close_client_port(port);
-            // One that came too late to be noticed.
+            // One that came too late to be noticed: the system resets it with the listener.
             if let Some(late) = world.find_arrival(port) {
-                world.close(late, Side::Client);
+                world.reset_by_client(late);
             }
         }
     }
@@ -253,6 +239,14 @@ impl Haul {
     pub(crate) fn was_accepted(&self, world: &mut World) -> bool {
         let post = self.wire.and_then(|id| world.wire(id)?.post);
         post < self.wire && post.is_some()
+    }
+
+    /// How much of an upload was sent.
+    pub(super) const fn sent(&self) -> usize {
+        match self.goods {
+            Goods::Send { sent, .. } => sent,
+            Goods::Receive { .. } => 0,
+        }
     }
 
     /// Whether an upload was sent with its end.

@@ -5,19 +5,21 @@ use std::time::Duration;
 use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
-use super::habits::{Farewell, Part};
+use super::habits::Farewell;
 use super::haul::Haul;
 use super::ledger::Finish;
 use crate::rng::Odds;
-use crate::weather::Weather;
-use crate::world::{self, Side, WireId, World};
+use crate::world::{Side, WireId, World};
 
 impl Guest {
     pub(super) fn take_leave(&mut self, world: &mut World) {
         world.note(|| format!("client {}: {:?}", self.number, self.habits.farewell));
         self.life = Life::Leaving;
         match self.habits.farewell {
-            Farewell::Quit => self.say(Line::new(Kind::Quit, "QUIT"), world),
+            Farewell::Quit => {
+                self.say(Line::new(Kind::Quit, "QUIT"), world);
+                self.perhaps_say_more(world);
+            }
             Farewell::QuitAndHalfClose => {
                 self.say(Line::new(Kind::Quit, "QUIT"), world);
                 // What TLS has not sent yet would be lost.
@@ -38,7 +40,7 @@ impl Guest {
             Farewell::Close | Farewell::Kill => self.close_all(world),
             Farewell::Reset => self.go(world),
             Farewell::Vanish => {
-                self.leave_upload_open(Finish::Broken);
+                self.leave_upload_open(Finish::Open);
                 let data = self.haul.as_ref().and_then(|haul| haul.wire);
                 for id in self.control.into_iter().chain(data) {
                     world.vanish(id);
@@ -48,6 +50,14 @@ impl Guest {
         }
         if self.life == Life::Talking {
             self.wake_at(world.now + Duration::from_millis(100), world);
+        }
+    }
+
+    /// Behind the QUIT, where nothing is heard any more; it must not cost the client its 221.
+    fn perhaps_say_more(&mut self, world: &mut World) {
+        if self.rng.one_in(3) {
+            self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
+            self.flush(world);
         }
     }
 
@@ -82,10 +92,8 @@ impl Guest {
         let is_own = self.upload.is_some();
         self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {
             Finish::Certain
-        } else if is_broken {
-            Finish::Broken
         } else {
-            Finish::Short
+            Finish::Open
         });
         let data = self.haul.as_ref().and_then(|haul| haul.wire);
         // What several write would not be whole.
@@ -118,9 +126,11 @@ impl Guest {
                 weather.uncounted,
                 weather.panic,
             ] == [none; 5];
+        let has_room = self.place.quota.is_none();
         let is_served = !self.may_be_ended() && !self.place.is_proxied && !self.has_aborted;
         let haul = self.haul.as_ref();
         is_kind
+            && has_room
             && is_served
             && haul.is_some_and(|haul| haul.begun && haul.is_all_sent() && haul.is_held(world))
     }
@@ -144,7 +154,7 @@ impl Guest {
     }
 
     pub(super) fn become_deaf(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Deaf;
         let capacity = self.place.weather.capacity;
         let lines = if self.rng.one_in(2) {
@@ -158,13 +168,16 @@ impl Guest {
         if self.haul.is_none() {
             let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
             self.unsent.extend_from_slice(burst);
+            if !burst.is_empty() {
+                self.ask_for(b"RETR /pub/2");
+            }
         }
         self.flush(world);
     }
 
     /// Ends whatever is left, not politely.
     pub(super) fn go(&mut self, world: &mut World) {
-        self.leave_upload_open(Finish::Broken);
+        self.leave_upload_open(Finish::Open);
         self.life = Life::Gone;
         if let Some(mut haul) = self.haul.take() {
             if let Some(id) = haul.wire {
@@ -184,49 +197,7 @@ impl Guest {
     /// Nobody will say what became of an upload.
     pub(super) fn leave_upload_open(&mut self, finish: Finish) {
         if let Some(upload) = self.upload.take() {
-            let all_sent = self.haul.as_ref().is_some_and(Haul::is_all_sent);
-            let is_open = all_sent && finish != Finish::Certain;
-            let finish = if is_open { Finish::Whole } else { finish };
-            self.ledger.leave_open(upload, finish);
-        }
-    }
-
-    /// The server has ended the connection, in order: whether it might.
-    pub(super) fn check_end(&self, id: WireId, world: &mut World) {
-        let took = self.half_closed.map(|at| world.now.saturating_sub(at));
-        // A refusal may be waiting, of which it will not hear when the time for a login is over first.
-        let mut awaited = self.conversation.awaited.iter();
-        let was_refused = self.was_refused || awaited.any(|one| one.kind == Kind::Pass);
-        let is_busy = self.haul.is_some() || was_refused || self.habits.pipelines;
-        let is_at_ease = self.place.weather.is_prompt() && !is_busy;
-        if is_at_ease && took.is_some_and(|took| took > Weather::PROMPTLY) {
-            self.complain(&format!("its end was noticed after {took:?}"), world);
-        }
-        // Its 421 is written once, to a new socket; where that is not enough it is lost.
-        let weather = &self.place.weather;
-        let takes_little = weather.capacity < 100 || weather.short_write != Odds(0);
-        let was_turned_away = !self.conversation.greeted && takes_little;
-        let is_unknown = self.place.is_proxied && !self.habits.preamble.is_right();
-        let excused = self.conversation.over
-            || is_unknown
-            || was_turned_away
-            || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
-            || self.place.weather.panic != Odds(0)
-            || self.may_be_ended()
-            || world.is_cut(id)
-            || self.was_too_slow_to_begin(world)
-            || world
-                .wire(id)
-                .is_some_and(|wire| wire.client.line != world::Line::Up);
-        if excused {
-            return;
-        }
-        let awaited = self.conversation.awaited.front();
-        if self.half_closed.is_none() || awaited.is_some() || self.conversation.is_broken_off() {
-            self.complain(
-                &format!("the server left without a word, owing {awaited:?}"),
-                world,
-            );
+            self.ledger.leave_open(upload, self.traces(), finish);
         }
     }
 }

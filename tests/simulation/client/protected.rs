@@ -9,6 +9,7 @@ use mioftpd::net::DataSession;
 
 use super::haul::{End, EndRule, Goods, Haul, Manner};
 use super::secret::{Keys, Secret};
+use super::verdict_of_upload::Ending;
 use crate::world::{Side, WireId, World};
 
 impl Haul {
@@ -148,6 +149,19 @@ impl Haul {
             world.shutdown(id, Side::Client).ok();
         }
         is_announced
+    }
+
+    /// How its data connection says that the file ends.
+    pub(super) fn ending(&self) -> Ending {
+        match (&self.keys, self.manner) {
+            (None, _) => Ending::Plain,
+            (Some(_), manner) if manner != Manner::Truncates && self.is_all_sent() => {
+                Ending::Announced
+            }
+            (Some(_), _) => Ending::Unannounced {
+                is_allowed: self.end_rule == EndRule::Unclean,
+            },
+        }
     }
 
     /// It will not be whole, and the server can know.

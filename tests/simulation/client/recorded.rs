@@ -2,20 +2,19 @@
 
 use mioftpd::observe::{Outcome, TransferRecord, Verb};
 
-use super::conversation::Kind;
+use super::conversation::{Answer, Kind};
 use super::expected::Expected;
 use super::guest::Guest;
 use super::haul::Goods;
 use crate::world::World;
 
 impl Guest {
-    /// The 150 has come.
-    pub(super) fn hears_of_beginning(&self, world: &mut World) {
-        world.tally.client(self.number).has_begun = true;
-    }
-
     /// A final reply has come: behind a 150, that of a file has its record by now, and nothing else has.
-    pub(super) fn check_record(&self, kind: Kind, code: u16, text: &str, world: &mut World) {
+    pub(super) fn check_record(&self, answer: &Answer, world: &mut World) {
+        let (kind, code, text) = (answer.said.kind, answer.code, answer.text.as_str());
+        if world.tally.client(self.number).is_one_of_many {
+            return;
+        }
         if kind == Kind::Quit && code == 221 {
             let left = world.tally.client(self.number).unheard.len();
             if left > 0 {
@@ -25,14 +24,10 @@ impl Guest {
                 );
             }
         }
-        if !kind.is_transfer() {
+        if !answer.said.begun || !matches!(kind, Kind::Fetch | Kind::Store) {
             return;
         }
-        let known = world.tally.client(self.number);
-        if !std::mem::take(&mut known.has_begun) || kind == Kind::List {
-            return;
-        }
-        let Some(record) = known.unheard.pop_front() else {
+        let Some(record) = world.tally.client(self.number).unheard.pop_front() else {
             return self.complain(&format!("{code} {text}, and no record of it"), world);
         };
         let is_right = (record.verb == Verb::Retrieve) == (kind == Kind::Fetch)

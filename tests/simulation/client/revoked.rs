@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::conversation::Kind;
 use super::guest::Guest;
+use crate::reload::Reload;
 use crate::world::World;
 
 impl Guest {
@@ -12,7 +13,7 @@ impl Guest {
         self.place.stops || self.may_lose()
     }
 
-    fn may_lose(&self) -> bool {
+    pub(super) fn may_lose(&self) -> bool {
         let reload = self.place.reload.as_ref();
         reload.is_some_and(|one| one.concerns(self.habits.ip, self.habits.login))
     }
@@ -25,6 +26,13 @@ impl Guest {
         is_known && reload.ends(self.habits.ip, self.habits.login, self.is_inside, at)
     }
 
+    /// From when on its session has been ended for certain.
+    pub(super) fn over_from(&self) -> Option<Duration> {
+        let reload = self.place.reload.as_ref();
+        let in_force = reload.map(Reload::in_force);
+        in_force.filter(|&at| self.would_not_be_let_in(at))
+    }
+
     /// Whether the server has its connection, and should not.
     pub(super) fn is_still_in(&self, world: &World) -> bool {
         let is_held = self.control.is_some_and(|id| world.is_held(id));
@@ -32,6 +40,7 @@ impl Guest {
     }
 
     pub(super) fn check_farewell(&self, text: &str, world: &mut World) {
+        self.check_reason(text, world);
         if text.starts_with("Session ended") && !self.may_lose() {
             self.complain(&format!("nothing was taken from it, and: {text}"), world);
         }

@@ -41,7 +41,7 @@ impl Guest {
         } else if self.groups_left > 0 && (!is_busy || self.habits.pipelines) {
             if self.conversation.awaited.len() < 20 {
                 self.groups_left -= 1;
-                self.script = self.next_lines().into();
+                self.script = self.next_group().into();
             }
         } else {
             self.interrupt(world);
@@ -95,8 +95,13 @@ impl Guest {
             }
             self.unsent.push(0xf2);
         }
+        if line.kind.is_transfer() {
+            self.ask_for(&line.bytes);
+        }
         self.unsent.extend_from_slice(&line.bytes);
-        self.conversation.said(line.kind, line.must, world.now);
+        self.note_attempt(line.kind, world);
+        self.conversation
+            .said(line.kind, &line.bytes, line.must, world.now);
         self.flush(world);
     }
 

@@ -10,8 +10,9 @@ use super::expected::Expected;
 use super::grammar::Line;
 use super::guest::Guest;
 use super::haul::{Goods, Haul, Manner};
-use super::ledger::{Change, Upload};
-use crate::content::{on_the_wire, whole};
+use super::listed::{Form, Listed, MANY};
+use super::upload::{Change, Upload};
+use crate::content::{KINDS, in_the_file, is_sent_as_lines, on_the_wire, whole};
 use crate::world::ClientPort;
 
 /// Files that nobody changes: the sizes of `/pub/0`, `/pub/1` and so on, by the pipes' capacity.
@@ -111,6 +112,7 @@ impl Guest {
                 let verb = if upload.is_new { "STOU" } else { "STOR" };
                 (format!("{verb} {path}"), haul, Some(upload), None)
             }
+            10 if !self.is_ascii => self.upload_from(manner),
             _ => {
                 let (path, haul, upload) = self.upload(Change::Replace, manner);
                 (format!("STOR {path}"), haul, Some(upload), None)
@@ -121,127 +123,152 @@ impl Guest {
     fn fetch_public(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let number = self.rng.below(5);
         let path = format!("/pub/{number}");
-        let mut bytes = self.place.memory.read(&path).unwrap_or_default();
+        let length = self.place.memory.read(&path).map_or(0, |bytes| bytes.len());
+        let mut offset = 0;
         let mut restart = None;
         if !self.is_ascii && self.rng.one_in(4) {
-            let offset = self.rng.below(bytes.len() + 1);
+            offset = self.rng.below(length + 1);
             restart = Some(Line::new(Kind::Rest, format!("REST {offset}")));
-            bytes.drain(..offset);
         }
-        let expected = Expected::Exactly(on_the_wire(&bytes, self.is_ascii));
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
-        };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            restart,
-        )
+        let haul = self.fetch_of_public(&path, offset, manner);
+        (format!("RETR {path}"), haul, None, restart)
+    }
+
+    pub(super) fn fetch_of_public(&self, path: &str, offset: usize, manner: Manner) -> Haul {
+        let bytes = self.place.memory.read(path).unwrap_or_default();
+        let rest = bytes.get(offset..).unwrap_or_default();
+        let expected = Expected::Exactly(on_the_wire(rest, self.is_ascii));
+        fetch(Kind::Fetch, expected, manner)
     }
 
     /// A file of the guest's own, one that several write, or one that is not there.
     fn fetch_other(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
-        let own = if self.habits.pipelines {
+        let own = self.own_files();
+        let path = if !own.is_empty() && self.rng.one_in(2) {
+            own[self.rng.below(own.len())].0.clone()
+        } else {
+            self.rng
+                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"])
+                .to_owned()
+        };
+        let haul = self.fetch_of_other(&path, manner);
+        (format!("RETR {path}"), haul, None, None)
+    }
+
+    pub(super) fn fetch_of_other(&self, path: &str, manner: Manner) -> Haul {
+        let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
+        let expected = match self.ledger.holds(path) {
+            Some(own) => Expected::Exactly(on_the_wire(&own, self.is_ascii)),
+            None => Expected::Whole { may_be_cut },
+        };
+        fetch(Kind::Fetch, expected, manner)
+    }
+
+    /// The guest's own files, where it waits for replies and so knows what it has.
+    fn own_files(&self) -> Vec<(String, Vec<u8>)> {
+        if self.habits.pipelines {
             Vec::new()
         } else {
             self.ledger.files()
-        };
-        let (path, expected) = if !own.is_empty() && self.rng.one_in(2) {
-            let (path, bytes) = own[self.rng.below(own.len())].clone();
-            (path, Expected::Exactly(on_the_wire(&bytes, self.is_ascii)))
-        } else {
-            let path = self
-                .rng
-                .pick(&["/shared/0", "/shared/1", "/pub/none", "/pub"]);
-            let may_be_cut = self.place.cut_uploads == CutUploads::Keep;
-            (path.to_owned(), Expected::Whole { may_be_cut })
-        };
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected,
-        };
-        (
-            format!("RETR {path}"),
-            Haul::new(Kind::Fetch, goods, manner),
-            None,
-            None,
-        )
+        }
     }
 
     fn list(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
         let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
-        let public = public_sizes(0).len();
-        let listed = [
-            ("/pub", Some(public)),
-            ("/pub/", Some(public)),
-            ("/up", None),
-            ("/misc", None),
-            ("/none", None),
-        ];
-        let (path, count) = self.rng.pick(&listed);
-        let goods = Goods::Receive {
-            got: Vec::new(),
-            expected: Expected::Lines(count),
+        let directories = ["/pub", "/pub/", "/up", "/misc", "/none", MANY, MANY];
+        let path = self.rng.pick(&directories);
+        let haul = self.list_of(verb, path, manner);
+        (format!("{verb} {path}"), haul, None, None)
+    }
+
+    pub(super) fn list_of(&self, verb: &str, path: &str, manner: Manner) -> Haul {
+        let directory = path.trim_end_matches('/');
+        let form = match verb {
+            "LIST" => Form::Long,
+            "NLST" => Form::Names(directory.to_owned()),
+            _ => Form::Facts,
         };
-        (
-            format!("{verb} {path}"),
-            Haul::new(Kind::List, goods, manner),
-            None,
-            None,
-        )
+        let listed = match directory {
+            "/pub" | MANY => Listed::all(form, directory, &self.place.memory),
+            _ => Listed::some(form, directory, &self.own_files()),
+        };
+        fetch(Kind::List, Expected::Listed(listed), manner)
     }
 
     fn upload_shared(&mut self, manner: Manner) -> (String, Haul) {
         let path = self.rng.pick(&["/shared/0", "/shared/1"]);
-        let bytes = self.new_contents();
+        // Of plain lines, so that it is whole whichever TYPE it goes and comes by.
+        let bytes = self.new_contents(true);
         let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
-        };
-        (path.to_owned(), Haul::new(Kind::Store, goods, manner))
+        (path.to_owned(), Haul::sending(wire, manner))
     }
 
     pub(super) fn upload(&mut self, change: Change, manner: Manner) -> (String, Haul, Upload) {
-        let own = if self.habits.pipelines {
-            Vec::new()
-        } else {
-            self.ledger.files()
-        };
+        let own = self.own_files();
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
             self.files += 1;
-            let path = format!("/up/c{}-{}", self.number, self.files);
-            self.ledger.open(&path, None);
-            path
+            format!("/up/c{}-{}", self.number, self.files)
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
-        let bytes = self.new_contents();
-        let wire = on_the_wire(&bytes, self.is_ascii);
-        let goods = Goods::Send {
-            wire,
-            sent: 0,
-            finished: false,
-        };
+        let bytes = self.new_contents(false);
+        let (haul, upload) = self.upload_of(&path, bytes, change, manner);
+        (path, haul, upload)
+    }
+
+    pub(super) fn upload_of(
+        &mut self,
+        path: &str,
+        bytes: Vec<u8>,
+        change: Change,
+        manner: Manner,
+    ) -> (Haul, Upload) {
+        let is_new = self.ledger.holds(path).is_none();
+        if is_new {
+            self.ledger.open(path, None);
+        }
+        let is_proper = self.is_ascii && is_sent_as_lines(&bytes);
+        let wire = on_the_wire(&bytes, is_proper);
         let upload = Upload {
-            path: path.clone(),
-            bytes,
+            path: path.to_owned(),
+            bytes: in_the_file(&wire, self.is_ascii),
             change,
+            is_text: self.is_ascii,
             is_new,
             // Text is not kept, for nobody could go on behind it.
             is_kept: self.place.cut_uploads == CutUploads::Keep && !self.is_ascii,
         };
-        (path, Haul::new(Kind::Store, goods, manner), upload)
+        (Haul::sending(wire, manner), upload)
     }
 
-    fn new_contents(&mut self) -> Vec<u8> {
+    /// Over a part of a file that is there.
+    fn upload_from(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
+        let own = self.own_files();
+        if own.is_empty() {
+            let (path, haul, upload) = self.upload(Change::Append, manner);
+            return (format!("APPE {path}"), haul, Some(upload), None);
+        }
+        let (path, bytes) = &own[self.rng.below(own.len())];
+        // Without an offset it would be as any other.
+        let offset = self.rng.below(bytes.len() + 1).max(1);
+        let verb = self.rng.pick(&["STOR", "APPE"]);
+        let contents = self.new_contents(false);
+        let (haul, upload) = self.upload_of(path, contents, Change::At(offset), manner);
+        let restart = Line::new(Kind::Rest, format!("REST {offset}"));
+        (format!("{verb} {path}"), haul, Some(upload), Some(restart))
+    }
+
+    fn new_contents(&mut self, is_plain: bool) -> Vec<u8> {
         let sizes = public_sizes(self.place.weather.capacity);
         let length = self.rng.pick(&sizes);
-        whole(self.rng.draw() >> 32, self.rng.within(length / 2, length))
+        let number = self.rng.draw() >> 32;
+        let number = if is_plain {
+            number - number % KINDS
+        } else {
+            number
+        };
+        whole(number, self.rng.within(length / 2, length))
     }
 
     /// How the data connection shall come to be.
@@ -252,7 +279,7 @@ impl Guest {
             (0 | 1, _) => Line::new(Kind::Passive, "EPSV"),
             (choice, ip) => {
                 self.ports += 1;
-                let at = SocketAddr::new(ip, 30_000 + self.ports);
+                let at = SocketAddr::new(ip, self.habits.first_port + self.ports);
                 let port = match manner {
                     Manner::Absent if self.rng.one_in(2) => Some(ClientPort::Hole),
                     Manner::Absent => None,
@@ -266,6 +293,11 @@ impl Guest {
             }
         }
     }
+}
+
+fn fetch(kind: Kind, expected: Expected, manner: Manner) -> Haul {
+    let got = Vec::new();
+    Haul::new(kind, Goods::Receive { got, expected }, manner)
 }
 
 fn port_command(at: SocketAddr, old: bool) -> String {

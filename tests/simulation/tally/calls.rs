@@ -178,9 +178,7 @@ impl World {
             (Some(_), None) => {}
             (None, _) => self.tally.now.has_closed = true,
         }
-        if let Some(control) = self.tally.controls.remove(&id) {
-            self.check_linger(id, &control);
-        }
+        self.tally.controls.remove(&id);
     }
 
     /// A worker has done what it had to.

@@ -24,13 +24,10 @@ pub(super) struct ControlWire {
     pub(super) transfer: Option<Duration>,
     /// The last reply is said.
     pub(super) is_closing: bool,
-    /// Its first reply turned the client away.
-    pub(super) is_refused: bool,
     /// Since when the client takes no more of what is to be written, or when it took something last.
     pub(super) blocked_since: Option<Duration>,
     /// When the server ended its side.
     pub(super) shut: Option<Duration>,
-    is_greeted: bool,
 }
 
 /// A final reply that says that a time is over, or that what it stops has had its time.
@@ -53,10 +50,8 @@ impl ControlWire {
             login_since: None,
             transfer: None,
             is_closing: false,
-            is_refused: false,
             blocked_since: None,
             shut: None,
-            is_greeted: false,
         }
     }
 
@@ -96,7 +91,6 @@ impl ControlWire {
             [a @ b'1'..=b'5', b, c, b' ', text @ ..] => ([*a, *b, *c], text),
             _ => return None,
         };
-        let is_first = !std::mem::replace(&mut self.is_greeted, true);
         match &code {
             b"150" => self.transfer = Some(now),
             // STAT is answered in the middle of it.
@@ -110,11 +104,7 @@ impl ControlWire {
             }
             b"230" | b"232" => self.login_since = None,
             b"234" => self.is_secret = true,
-            b"221" => self.is_closing = true,
-            b"421" => {
-                self.is_closing = true;
-                self.is_refused = is_first;
-            }
+            b"221" | b"421" => self.is_closing = true,
             _ => {}
         }
         match &code {

@@ -169,7 +169,8 @@ impl World {
     /// In an iteration commands are read before a transfer's bytes are moved. Over TLS a data connection
     /// may say its alert while control connections are secured.
     pub(super) fn read_behind_data(&mut self, id: WireId) {
-        let is_ended = self.wire(id).is_none_or(|wire| wire.is_shut());
+        let control = self.tally.controls.get(&id);
+        let is_ended = control.is_none_or(|control| control.shut.is_some());
         if !self.tally.has_tls && !is_ended {
             self.violate(format!(
                 "wire {id}: commands are read behind a transfer's bytes"

@@ -20,8 +20,8 @@ use crate::world::World;
 pub(crate) struct ClientRecords {
     /// Records for which it has heard no final reply yet.
     pub(crate) unheard: VecDeque<Arc<TransferRecord>>,
-    /// It has heard a 150, and no final reply behind it.
-    pub(crate) has_begun: bool,
+    /// Others have its address, and so its records.
+    pub(crate) is_one_of_many: bool,
     /// The data connection of its that the server has closed last, since the last record.
     pub(super) closed: Option<DataWire>,
 }
@@ -30,10 +30,17 @@ impl Stage {
     /// Takes the records of an iteration.
     pub(crate) fn check_records(&self) {
         while let Some(record) = self.records.poll() {
+            let owners = self.clients_at(record.peer.ip());
             let mut world = self.world.lock();
             world.note(|| format!("record: {record:?}"));
+            let [client] = owners[..] else {
+                for client in owners {
+                    world.tally.client(client).is_one_of_many = true;
+                }
+                continue;
+            };
             let may_panic = self.place.weather.panic != Odds(0);
-            if let Some(fault) = world.take_record(record, may_panic) {
+            if let Some(fault) = world.take_record(client, record, may_panic) {
                 world.violate(fault);
             }
         }
@@ -41,17 +48,31 @@ impl Stage {
             self.world.lock().violate("records are lost".to_owned());
         }
     }
+
+    /// Of a crowd at one address nobody can say whose a record is.
+    fn clients_at(&self, ip: IpAddr) -> Vec<usize> {
+        let clients = self.clients.lock();
+        let of_address = clients.iter().enumerate();
+        let of_address = of_address.filter(|(_, client)| client.address() == Some(ip));
+        of_address.map(|(number, _)| number).collect()
+    }
 }
 
 impl World {
-    fn take_record(&mut self, record: Arc<TransferRecord>, may_panic: bool) -> Option<String> {
-        let client = client_of(record.peer.ip());
+    fn take_record(
+        &mut self,
+        client: usize,
+        record: Arc<TransferRecord>,
+        may_panic: bool,
+    ) -> Option<String> {
         let mut open = self.tally.data.iter();
         let on_worker = open.find(|(id, _)| self.owner_of(**id) == Some(client));
         let on_worker = on_worker.map(|(_, wire)| *wire);
         let has_tls = self.tally.has_tls;
         let known = self.tally.clients.entry(client).or_default();
-        let wire = known.closed.take().or(on_worker);
+        // One that is left may be on a worker still: what was closed before was for another.
+        let closed = known.closed.take();
+        let wire = on_worker.filter(|_| is_left(&record)).or(closed);
         let moved = wire.map_or(0, |wire| wire.moved_by(&record));
         let bytes = record.bytes;
         let shown = format!("{record:?}");
@@ -69,13 +90,4 @@ impl World {
 /// has heard of.
 fn is_left(record: &TransferRecord) -> bool {
     record.outcome == Outcome::Incomplete("abandoned")
-}
-
-/// By the address that [`address`](crate::client::address) gives it.
-fn client_of(ip: IpAddr) -> usize {
-    let last = match ip {
-        IpAddr::V4(ip) => u16::from(ip.octets()[3]),
-        IpAddr::V6(ip) => ip.segments()[7],
-    };
-    usize::from(last) - 2
 }

@@ -31,8 +31,6 @@ pub(crate) struct Times {
     has_no_login: bool,
     /// Files may have to be counted first, and nobody is idle meanwhile.
     counts: bool,
-    /// When it was asked to stop.
-    pub(crate) stops: Vec<Duration>,
     /// When a job came back last.
     last_job: Duration,
     checked: Duration,
@@ -63,9 +61,7 @@ impl World {
             // The reply that begins it anew is not known to be the one: it was set by then.
             Said::NoLogin => (control.login_since, timings.login),
             Said::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
-            Said::Stopped if times.stops.len() == 1 => {
-                (times.stops.first().copied(), timings.grace)
-            }
+            Said::Stopped if self.stops.len() == 1 => (self.stops.first().copied(), timings.grace),
             Said::Stopped => (None, Duration::ZERO),
         };
         if let Some(since) = since.filter(|since| now < *since + least) {
@@ -145,19 +141,6 @@ impl World {
                 let most = timings.data_connect + REST;
                 (self.now > since + most).then_some("its data connection is waited for too long")
             }
-        }
-    }
-
-    /// The server closes a control connection that it has half-closed: either the client's end has come, or
-    /// its time for that is over. Where the server leaves everybody, that is for nobody to wait for.
-    pub(super) fn check_linger(&mut self, id: WireId, control: &ControlWire) {
-        let linger = self.tally.times.timings.linger;
-        let is_early = control.shut.is_some_and(|shut| self.now < shut + linger);
-        let is_over = self.wire_of(id).is_none_or(|wire| wire.has_client_ended());
-        if is_early && !is_over && !control.is_refused && self.tally.times.stops.is_empty() {
-            self.violate(format!(
-                "wire {id}: it was closed before its client had ended it"
-            ));
         }
     }
 }

@@ -4,8 +4,11 @@
 //! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
 //! it is a client's turn, or a job's, it only says so.
 
+mod delivered;
+mod gate;
 mod listeners;
 mod sockets;
+mod struck;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,12 +17,16 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
+pub(crate) use delivered::{Closing, Delivered, Reset};
+pub(crate) use gate::{Outcome, Rules};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
+pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
 use crate::tally::Tally;
 use crate::weather::Weather;
+use gate::Gate;
 use listeners::Post;
 
 pub(crate) type WireId = u64;
@@ -59,17 +66,28 @@ pub(crate) struct World {
     notified: BTreeSet<usize>,
     next_id: u64,
     wires: BTreeMap<WireId, Wire>,
+    /// What was delivered over those that are gone.
+    past: BTreeMap<WireId, Delivered>,
     posts: BTreeMap<PostId, Post>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
     /// Pairs of connections whose ends are watched.
     watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
+    /// When faults have struck last.
+    struck: Struck,
+    pub(crate) gate: Gate,
+    /// The server has been asked to stop.
+    pub(crate) is_stopping: bool,
     /// Grows with each byte that is read or written, each accept and occurrence, and whatever else gets
     /// something done.
     pub(crate) progress: u64,
     /// What the server's calls come to.
     pub(crate) tally: Tally,
+    /// When the process was asked to stop.
+    pub(crate) stops: Vec<Duration>,
+    /// When a storage call has panicked.
+    pub(crate) panics: Vec<Duration>,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What happened, if somebody wants to know.
@@ -86,12 +104,18 @@ impl World {
             notified: BTreeSet::new(),
             next_id: 1,
             wires: BTreeMap::new(),
+            past: BTreeMap::new(),
             posts: BTreeMap::new(),
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
+            struck: Struck::default(),
+            gate: Gate::default(),
+            is_stopping: false,
             progress: 0,
             tally: Tally::default(),
+            stops: Vec::new(),
+            panics: Vec::new(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
         }
@@ -141,8 +165,10 @@ impl World {
         ) {
             self.progress += 1;
         }
-        if let Occurrence::Client(client) = occurrence {
-            self.notified.remove(&client);
+        match occurrence {
+            Occurrence::Client(client) => drop(self.notified.remove(&client)),
+            Occurrence::Stop => self.stops.push(self.now),
+            _ => {}
         }
         Some(occurrence)
     }

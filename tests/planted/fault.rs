@@ -1,0 +1,124 @@
+//! One fault: what it is, which check finds it, and the patch that plants it.
+//!
+//! A fault is a file in `faults`: lines with a key, an empty line, then a unified diff of `src`.
+//! It knows nothing of how a fault is planted or found.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What finds a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    Simulation,
+    /// `cargo test` with these arguments.
+    Named(Vec<String>),
+}
+
+/// A fault that somebody could make.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) name: String,
+    /// What is wrong then, in a sentence.
+    pub(crate) what: String,
+    pub(crate) check: Check,
+    /// Why the simulation cannot see it.
+    pub(crate) because: Option<String>,
+    /// What was wrong with the checks before they found it.
+    pub(crate) net: Option<String>,
+    pub(crate) patch: PathBuf,
+}
+
+impl Fault {
+    /// All of them, by name.
+    pub(crate) fn all(folder: &Path) -> Vec<Self> {
+        let entries = fs::read_dir(folder).expect("the folder of faults");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut faults: Vec<_> = paths.map(|path| Self::read(&path)).collect();
+        faults.sort_by(|one, other| one.name.cmp(&other.name));
+        faults
+    }
+
+    fn read(path: &Path) -> Self {
+        let shown = path.display();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let text = fs::read_to_string(path).expect("a readable fault");
+        let (head, diff) = text.split_once("\n\n").expect("a head and a diff");
+        assert!(
+            diff.starts_with("diff --git a/src/"),
+            "{shown}: no diff of src"
+        );
+        let mut fault = Self {
+            name: name.expect("a name").to_owned(),
+            what: String::new(),
+            check: Check::Simulation,
+            because: None,
+            net: None,
+            patch: path.to_owned(),
+        };
+        for line in head.lines() {
+            let (key, value) = line.split_once(": ").expect("key: value");
+            match key {
+                "Fault" => value.clone_into(&mut fault.what),
+                "Check" if value == "simulation" => {}
+                "Check" => {
+                    let words = value.split(' ').map(str::to_owned);
+                    fault.check = Check::Named(words.collect());
+                }
+                "Because" => fault.because = Some(value.to_owned()),
+                "Net" => fault.net = Some(value.to_owned()),
+                _ => panic!("{shown}: {key} is none of Fault, Check, Because, Net"),
+            }
+        }
+        assert!(!fault.what.is_empty(), "{shown}: what is it?");
+        let is_named = fault.check != Check::Simulation;
+        assert_eq!(
+            fault.because.is_some(),
+            is_named,
+            "{shown}: why is it not the simulation?"
+        );
+        fault
+    }
+}
+
+/// What came of one trial.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    /// Seeds that were tried, the one that found it included.
+    pub(crate) seeds: Option<u64>,
+    /// What the check said.
+    pub(crate) words: String,
+}
+
+/// A row of the table.
+pub(crate) fn row(fault: &Fault, finding: &Finding) -> String {
+    let check = match &fault.check {
+        Check::Simulation => "simulation".to_owned(),
+        Check::Named(arguments) => format!("`cargo test {}`", arguments.join(" ")),
+    };
+    let seeds = finding
+        .seeds
+        .map_or_else(|| "–".to_owned(), |seeds| seeds.to_string());
+    let Fault { name, what, .. } = fault;
+    let words = finding.words.replace('|', "\\|");
+    format!("| {name} | {what} | {check} | {seeds} | {words} |")
+}
+
+/// What stands behind the table: what was wrong with the checks, and why some are not the simulation.
+pub(crate) fn notes(faults: &[Fault]) -> String {
+    let mut notes = String::from("\n## What was wrong with the checks\n\n");
+    for (fault, net) in faults
+        .iter()
+        .filter_map(|one| Some((one, one.net.as_ref()?)))
+    {
+        writeln!(notes, "- {}: {net}", fault.name).expect("memory");
+    }
+    notes.push_str("\n## What the simulation cannot see\n\n");
+    for (fault, because) in faults
+        .iter()
+        .filter_map(|one| Some((one, one.because.as_ref()?)))
+    {
+        writeln!(notes, "- {}: {because}", fault.name).expect("memory");
+    }
+    notes
+}

@@ -1,0 +1,40 @@
+//! A guest's transfers as the disk sees them: nothing is open behind the final reply, and an upload has
+//! its place before its 226 is written.
+
+use super::guest::Guest;
+use crate::world::World;
+
+impl Guest {
+    /// A transfer's command is said.
+    pub(super) fn ask_for(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line.trim_ascii_end());
+        let path = line.split_once(' ').map_or("/", |(_, path)| path);
+        let path = path.trim_end_matches('/');
+        self.place.record.lock().asked_for(path);
+        self.asked_for.push_back(path.to_owned());
+    }
+
+    /// The final reply to a transfer's command has come.
+    pub(super) fn check_disk(&mut self, code: u16, world: &mut World) {
+        let Some(path) = self.asked_for.pop_front() else {
+            return;
+        };
+        let record = self.place.record.clone();
+        let mut record = record.lock();
+        if let Some(fault) = record.answered(&path) {
+            self.complain(&fault, world);
+        }
+        // The reply is among what it has read.
+        let control = self
+            .control
+            .filter(|_| code == 226 && self.upload.is_some());
+        let is_too_early = control.is_some_and(|id| {
+            let heard = world.delivered(id).client.read;
+            record.was_written_before(&path, id, heard)
+        });
+        if is_too_early {
+            let fault = format!("226 was written before {path} had its place");
+            self.complain(&fault, world);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Groups of commands as plain data: written down while a client draws them, and said again.
+//!
+//! A group holds what its lines are: the commands, and how the client behaves on the data
+//! connection. What must come of them is not written down: it is derived again from the commands
+//! and from what the client knows then, so that commands may be left out.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::conversation::Kind;
+use super::grammar::Line;
+use super::guest::Guest;
+use super::haul::{Goods, Haul, Manner};
+use super::upload::{Change, Upload};
+use crate::content::{label, on_the_wire, whole};
+use crate::rng::Rng;
+use crate::world::ClientPort;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub(crate) kind: Kind,
+    /// With the end of the line.
+    pub(crate) bytes: Vec<u8>,
+    /// It is sent as urgent data.
+    pub(crate) urgent: bool,
+    /// The number and the length of what it uploads.
+    pub(crate) contents: Option<(u64, usize)>,
+    /// Where the client listens, if the command says so.
+    pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
+}
+
+/// Commands that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// From where the client's random generator goes on behind it; `None`: from where it is.
+    pub(crate) chance: Option<u64>,
+    /// Of the data connection that the group arranges.
+    pub(crate) manner: Manner,
+    pub(crate) commands: Vec<Command>,
+}
+
+/// From where a client has its groups.
+pub(crate) enum Groups {
+    Drawn,
+    /// Drawn, and written down.
+    Recorded(Vec<Group>),
+    Scripted(VecDeque<Group>),
+}
+
+impl Group {
+    /// A group for which the run that is written down was too short.
+    pub(crate) fn unsaid() -> Self {
+        Self {
+            chance: None,
+            manner: Manner::Prompt,
+            commands: vec![Command::of(&Line::new(Kind::Noop, "NOOP"))],
+        }
+    }
+
+    fn of(lines: &[Line], chance: u64) -> Self {
+        let mut hauls = lines.iter().filter_map(|line| line.haul.as_deref());
+        let haul = hauls.next();
+        let mut commands: Vec<_> = lines.iter().map(Command::of).collect();
+        let upload = commands.iter_mut().find(|one| one.kind == Kind::Store);
+        if let Some((upload, (haul, _))) = upload.zip(haul) {
+            upload.contents = match &haul.goods {
+                Goods::Send { wire, .. } => label(wire),
+                Goods::Receive { .. } => None,
+            };
+        }
+        Self {
+            chance: Some(chance),
+            manner: haul.map_or(Manner::Prompt, |(haul, _)| haul.manner),
+            commands,
+        }
+    }
+}
+
+impl Command {
+    fn of(line: &Line) -> Self {
+        Self {
+            kind: line.kind,
+            bytes: line.bytes.clone(),
+            urgent: line.urgent,
+            contents: None,
+            port: line.port,
+        }
+    }
+
+    /// Its words.
+    fn words(&self) -> Vec<String> {
+        let text = String::from_utf8_lossy(self.bytes.trim_ascii_end());
+        text.split(' ').map(str::to_owned).collect()
+    }
+}
+
+impl Guest {
+    /// What it has said, where that was written down, and what it would have said after it.
+    pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
+        let Groups::Recorded(groups) = &self.groups else {
+            return None;
+        };
+        let unsaid = vec![Group::unsaid(); self.groups_left];
+        Some([groups.clone(), unsaid].concat())
+    }
+
+    /// What is said next, from wherever it comes.
+    pub(super) fn next_group(&mut self) -> Vec<Line> {
+        if let Groups::Scripted(groups) = &mut self.groups {
+            let group = groups.pop_front();
+            return group.map_or_else(Vec::new, |group| self.lines_of(group));
+        }
+        let lines = self.next_lines();
+        if let Groups::Recorded(groups) = &mut self.groups {
+            groups.push(Group::of(&lines, self.rng.state()));
+        }
+        lines
+    }
+
+    fn lines_of(&mut self, group: Group) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        let mut offset = 0;
+        let mut arranged = None;
+        for command in group.commands {
+            let words = command.words();
+            let argument = words.get(1).map_or("", String::as_str);
+            if !matches!(command.kind, Kind::Rest | Kind::Fetch) {
+                // Whatever comes between makes it forgotten.
+                offset = 0;
+            }
+            match command.kind {
+                Kind::Type => self.is_ascii = argument == "A",
+                Kind::Rein => self.is_ascii = true,
+                Kind::Rest => offset = argument.parse().unwrap_or(0),
+                Kind::Passive | Kind::Port => arranged = Some(lines.len()),
+                _ => {}
+            }
+            if command.kind.is_transfer()
+                && let Some(arranged) = arranged.take()
+                && let Some(transfer) = self.transfer_of(&command, &words, offset, group.manner)
+            {
+                lines[arranged].haul = Some(Box::new(transfer));
+            }
+            let is_own = command.kind == Kind::Dele && self.ledger.holds(argument).is_some();
+            lines.push(Line {
+                bytes: command.bytes,
+                urgent: command.urgent,
+                port: command.port,
+                removes: is_own.then(|| argument.to_owned()),
+                ..Line::new(command.kind, "")
+            });
+        }
+        if let Some(chance) = group.chance {
+            self.rng = Rng::new(chance);
+        }
+        lines
+    }
+
+    fn transfer_of(
+        &mut self,
+        command: &Command,
+        words: &[String],
+        offset: usize,
+        manner: Manner,
+    ) -> Option<(Haul, Option<Upload>)> {
+        let path = words.get(1)?;
+        if command.kind == Kind::List {
+            return Some((self.list_of(&words[0], path, manner), None));
+        }
+        let Some((number, length)) = command.contents else {
+            let is_public = path.starts_with("/pub/") && self.place.memory.read(path).is_some();
+            let haul = if is_public {
+                self.fetch_of_public(path, offset, manner)
+            } else {
+                self.fetch_of_other(path, manner)
+            };
+            return Some((haul, None));
+        };
+        let bytes = whole(number, length);
+        let Some((_, own)) = path.rsplit_once('-') else {
+            let wire = on_the_wire(&bytes, self.is_ascii);
+            return Some((Haul::sending(wire, manner), None));
+        };
+        // A name that is drawn later is another one.
+        self.files = self.files.max(own.parse().unwrap_or(0));
+        let change = match words[0].as_str() {
+            _ if offset > 0 => Change::At(offset),
+            "APPE" => Change::Append,
+            _ => Change::Replace,
+        };
+        let (haul, upload) = self.upload_of(path, bytes, change, manner);
+        Some((haul, Some(upload)))
+    }
+}

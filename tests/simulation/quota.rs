@@ -1,0 +1,355 @@
+//! The quota, watched from above: what is refused would have been too much, and what is there is not.
+//!
+//! Counted anew each time, from the files that have a name and from what was granted to the uploads
+//! that have none: so what is charged twice, or never given back, is a violation at the first refusal.
+//! What uploads of other clients are going to replace counts for them, and this does not subtract it;
+//! so beside other uploads a refusal may pass that is too early. Without a limit it adds nothing.
+
+use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use mioftpd::storage::{
+    Answer, Directory, Entry, Error, File, Kind, Memory, Metadata, Metered, Operation, Placement,
+    Quota, Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+};
+
+use crate::client::Place;
+use crate::disk_record::DiskRecord;
+use crate::network::Shared;
+use crate::world::{Blow, World};
+
+/// Storage with the quota of this run, until inspectors come.
+pub(crate) struct Granted {
+    limited: Arc<dyn Storage>,
+    unlimited: Arc<dyn Storage>,
+    books: Books,
+}
+
+/// What is open to be written, and what may be there.
+#[derive(Clone)]
+struct Books {
+    quota: Option<Quota>,
+    memory: Memory,
+    world: Shared<World>,
+    record: Shared<DiskRecord>,
+    open: Shared<BTreeMap<u64, Writing>>,
+}
+
+/// A file that is being written.
+#[derive(Clone)]
+struct Writing {
+    path: String,
+    /// Up to where it may have been written.
+    end: u64,
+    /// It has no name, or none any more.
+    is_beside: bool,
+    /// What it is going to replace.
+    instead: Option<u64>,
+}
+
+/// So many bytes and files.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    bytes: u64,
+    files: u64,
+}
+
+impl Granted {
+    pub(crate) fn new(
+        inner: Arc<dyn Storage>,
+        usage: &Arc<Usage>,
+        place: &Place,
+        world: &Shared<World>,
+    ) -> Self {
+        let metered = |quota| {
+            let metered = Metered::new(Arc::clone(&inner), Arc::clone(usage), quota);
+            Arc::new(metered) as Arc<dyn Storage>
+        };
+        let unlimited = metered(Quota::default());
+        Self {
+            limited: place.quota.map_or_else(|| Arc::clone(&unlimited), &metered),
+            unlimited,
+            books: Books {
+                quota: place.quota,
+                memory: place.memory.clone(),
+                world: world.clone(),
+                record: place.record.clone(),
+                open: Shared::new(BTreeMap::new()),
+            },
+        }
+    }
+
+    /// When all is over there is no quota any more: everything must work.
+    fn storage(&self) -> &dyn Storage {
+        if self.books.limit().is_some() {
+            self.limited.as_ref()
+        } else {
+            self.unlimited.as_ref()
+        }
+    }
+}
+
+impl Books {
+    fn limit(&self) -> Option<Quota> {
+        self.quota.filter(|_| !self.record.lock().is_quota_lifted)
+    }
+
+    fn size(&self, path: &str) -> Option<u64> {
+        let path = VirtualPath::root().join(path.as_bytes()).ok()?;
+        match self
+            .memory
+            .perform(&Operation::Metadata(path), Wait::Allowed)
+        {
+            Ok(Answer::Metadata(metadata)) if metadata.kind == Kind::File => Some(metadata.size),
+            _ => None,
+        }
+    }
+
+    /// What has a name.
+    fn named(&self) -> Amount {
+        let names = self.memory.names();
+        let sizes = names.iter().filter_map(|name| self.size(name));
+        sizes.fold(Amount::default(), |sum, size| Amount {
+            bytes: sum.bytes + size,
+            files: sum.files + 1,
+        })
+    }
+
+    /// The most that can be charged for all of it.
+    fn charged(&self) -> Amount {
+        let open = self.open.lock();
+        open.values().fold(self.named(), |sum, one| {
+            let named = self.size(&one.path).unwrap_or_default();
+            let bytes = if one.is_beside {
+                one.end
+            } else {
+                one.end.saturating_sub(named)
+            };
+            Amount {
+                bytes: sum.bytes + bytes,
+                files: sum.files + u64::from(one.is_beside),
+            }
+        })
+    }
+
+    /// Something was refused, or not, that would have made it so much.
+    fn check<T>(&self, result: &Result<T>, would_be: impl FnOnce(Amount) -> Amount, what: &str) {
+        let Some(quota) = self.limit() else {
+            return;
+        };
+        let (amount, must_be_beyond) = match result {
+            Err(Error::QuotaExceeded) => {
+                self.world.lock().strike(Blow::Quota);
+                (would_be(self.charged()), true)
+            }
+            Ok(_) => (self.named(), false),
+            Err(_) => return,
+        };
+        let is_more = |most: Option<u64>, is: u64| most.is_some_and(|most| is > most);
+        let is_beyond = is_more(quota.bytes, amount.bytes) || is_more(quota.files, amount.files);
+        if is_beyond != must_be_beyond {
+            let done = if must_be_beyond { "refused" } else { "granted" };
+            let fault = format!("{what} is {done} by {quota:?}, with {amount:?}");
+            self.world.lock().violate(fault);
+        }
+    }
+
+    fn add(&self, writing: Writing) -> Entered {
+        let mut open = self.open.lock();
+        let key = open.last_key_value().map_or(0, |(key, _)| key + 1);
+        open.insert(key, writing);
+        drop(open);
+        Entered {
+            key,
+            books: self.clone(),
+        }
+    }
+
+    /// A name is gone: who writes what had it has a file without one.
+    fn lost(&self, path: &str) {
+        let mut open = self.open.lock();
+        for one in open.values_mut().filter(|one| one.path == path) {
+            one.is_beside = true;
+        }
+    }
+}
+
+impl Storage for Granted {
+    fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
+        let answer = self.storage().perform(operation, wait);
+        if let (Operation::RemoveFile(path), Ok(_)) = (operation, &answer) {
+            self.books.lost(&path.to_string());
+        }
+        answer
+    }
+
+    fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
+        self.storage().open(path, wait)
+    }
+
+    fn create(
+        &self,
+        path: &VirtualPath,
+        placement: Placement,
+        umask: Option<Umask>,
+    ) -> Result<Upload> {
+        let books = &self.books;
+        let is_beside = !matches!(
+            placement,
+            Placement::Append | Placement::AppendExisting | Placement::At(_)
+        );
+        let instead = books.size(&path.to_string());
+        let created = self.storage().create(path, placement, umask);
+        let is_one_more = instead.is_none() || placement == Placement::Unique;
+        let with_it = |charged: Amount| Amount {
+            files: charged.files + u64::from(is_one_more),
+            ..charged
+        };
+        books.check(&created, with_it, "a new file");
+        let upload = created?;
+        let entered = books.add(Writing {
+            path: upload.path.to_string(),
+            end: upload.offset,
+            is_beside,
+            instead: instead.filter(|_| placement != Placement::Unique),
+        });
+        Ok(Upload {
+            file: Box::new(Watched {
+                file: upload.file,
+                entered,
+            }),
+            ..upload
+        })
+    }
+
+    fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
+        self.storage().list(path)
+    }
+
+    fn entry(&self, path: &VirtualPath) -> Result<Entry> {
+        self.storage().entry(path)
+    }
+}
+
+/// In the books as long as the file is open.
+struct Entered {
+    key: u64,
+    books: Books,
+}
+
+impl Entered {
+    fn writing(&self) -> Option<Writing> {
+        self.books.open.lock().get(&self.key).cloned()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Writing)) {
+        if let Some(writing) = self.books.open.lock().get_mut(&self.key) {
+            change(writing);
+        }
+    }
+
+    /// What would be charged if the file were so long.
+    fn with_end(&self, charged: Amount, end: u64) -> Amount {
+        let Some(one) = self.writing() else {
+            return charged;
+        };
+        let named = self.books.size(&one.path).filter(|_| !one.is_beside);
+        let longer = end.saturating_sub(one.end.max(named.unwrap_or_default()));
+        let replaced = one.instead.filter(|_| one.is_beside);
+        Amount {
+            bytes: (charged.bytes + longer)
+                .saturating_sub(replaced.unwrap_or_default().min(end.max(one.end))),
+            files: charged.files - u64::from(replaced.is_some()),
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.books.open.lock().remove(&self.key);
+    }
+}
+
+struct Watched {
+    /// Closed, and given back, before it leaves the books.
+    file: Box<dyn File>,
+    entered: Entered,
+}
+
+impl Watched {
+    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
+        let books = &self.entered.books;
+        let path = self
+            .entered
+            .writing()
+            .map(|one| one.path)
+            .unwrap_or_default();
+        // What is there now may be less than what was.
+        let instead = books.size(&path);
+        self.entered.change(|one| one.instead = instead);
+        let was_beside = self.entered.writing().is_some_and(|one| one.is_beside);
+        let committed = commit(self.file.as_mut());
+        let entered = &self.entered;
+        let same = |charged| entered.with_end(charged, 0);
+        books.check(&committed, same, "a name");
+        if was_beside && self.file.standing() == Ok(Standing::InPlace) {
+            books.lost(&path);
+            self.entered.change(|one| one.is_beside = false);
+        }
+        committed
+    }
+}
+
+impl File for Watched {
+    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
+        self.file.read_at(buffer, offset, wait)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let end = offset + bytes.len() as u64;
+        let written = self.file.write_at(bytes, offset);
+        let entered = &self.entered;
+        let longer = |charged| entered.with_end(charged, end);
+        // What has no name is no more than what was granted.
+        if written.is_err() || self.file.standing() == Ok(Standing::InPlace) {
+            entered.books.check(&written, longer, "a write");
+        }
+        if written != Err(Error::QuotaExceeded) {
+            entered.change(|one| one.end = one.end.max(end));
+        }
+        written
+    }
+
+    fn room(&self, offset: u64) -> u64 {
+        self.file.room(offset)
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        self.file.metadata()
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        self.file.standing()
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.file.prepare()
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.commit_by(|file| file.commit())
+    }
+
+    fn replace_nothing(&mut self) -> Result<()> {
+        self.file.replace_nothing()
+    }
+
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        self.commit_by(|file| file.commit_first(size))
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.descriptor()
+    }
+}

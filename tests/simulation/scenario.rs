@@ -1,0 +1,150 @@
+//! Everything that decides a run, as plain data: drawn from a seed, or read from a script.
+//!
+//! What is not here is drawn from the seed in either case: the server's accounts, times, limits,
+//! and TLS.
+
+use std::time::Duration;
+
+use crate::client::{Client, Group, Guest, Habits, Place};
+use crate::crowds::crowd;
+use crate::reload::Reload;
+use crate::rng::Rng;
+use crate::weather::Weather;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scenario {
+    /// What the server is like comes of it.
+    pub(crate) seed: u64,
+    /// Of the network, the disk and the workers.
+    pub(crate) chance: u64,
+    /// Of the inspection when all are gone.
+    pub(crate) inspection: u64,
+    pub(crate) weather: Weather,
+    /// In the order of their numbers.
+    pub(crate) clients: Vec<ClientPlan>,
+    pub(crate) stranger: Option<StrangerPlan>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) reload: Option<Reload>,
+}
+
+/// One who speaks FTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientPlan {
+    /// It decides the client's address and the names of its files.
+    pub(crate) number: usize,
+    pub(crate) habits: Habits,
+    pub(crate) chance: u64,
+    /// When it comes.
+    pub(crate) after: Duration,
+    /// What it says; `None`: it is drawn when it is said.
+    pub(crate) groups: Option<Vec<Group>>,
+}
+
+/// One who comes to ports that are meant for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StrangerPlan {
+    pub(crate) number: usize,
+    pub(crate) chance: u64,
+}
+
+/// When the server is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) first: Duration,
+    /// And again after this.
+    pub(crate) second: Option<Duration>,
+}
+
+impl Scenario {
+    /// What `rng` goes on with when the server is furnished.
+    pub(crate) fn draw(seed: u64, chance: u64, rng: &mut Rng, place: &Place) -> Self {
+        let most = rng.pick(&[2, 4, 8]);
+        // All at once, or one after the other, in each other's places.
+        let within = Duration::from_secs(rng.pick(&[3, 3, 60, 2_000]));
+        let mut clients = Vec::new();
+        for number in 0..rng.within(1, most) {
+            let habits = Habits::draw(rng, number);
+            clients.push(ClientPlan::draw(number, habits, within, rng, place));
+        }
+        if rng.one_in(2) {
+            let number = clients.len();
+            let habits = Habits::probe(rng, number);
+            let within = Duration::from_secs(3);
+            clients.push(ClientPlan::draw(number, habits, within, rng, place));
+        }
+        clients.extend(crowd(clients.len(), rng.aside(), place));
+        let number = clients.len();
+        let stranger = rng.one_in(3).then(|| StrangerPlan {
+            number,
+            chance: rng.fork().state(),
+        });
+        let stop = place.stops.then(|| Stop::draw(rng));
+        Self {
+            seed,
+            chance,
+            inspection: rng.state(),
+            weather: place.weather.clone(),
+            clients,
+            stranger,
+            stop,
+            reload: place.reload,
+        }
+    }
+
+    /// The same with what was said in a run of it.
+    pub(crate) fn with_groups_of(mut self, clients: &[Client]) -> Self {
+        for plan in &mut self.clients {
+            if let Some(groups) = clients.get(plan.number).and_then(Client::recorded) {
+                plan.habits.groups = 0;
+                plan.groups = Some(groups);
+            }
+        }
+        self
+    }
+}
+
+impl ClientPlan {
+    pub(crate) fn draw(
+        number: usize,
+        mut habits: Habits,
+        within: Duration,
+        rng: &mut Rng,
+        place: &Place,
+    ) -> Self {
+        if place.secure.is_some() {
+            habits = habits.with_secrecy(rng);
+        }
+        Self {
+            number,
+            habits,
+            chance: rng.fork().state(),
+            after: rng.time(within),
+            groups: None,
+        }
+    }
+
+    pub(crate) fn guest(&self, place: &Place) -> Guest {
+        let (rng, habits) = (Rng::new(self.chance), self.habits.clone());
+        Guest::new(self.number, habits, rng, place.clone())
+    }
+}
+
+impl Stop {
+    /// Not a second time.
+    pub(crate) fn once(self) -> Self {
+        Self {
+            second: None,
+            ..self
+        }
+    }
+
+    fn draw(rng: &mut Rng) -> Self {
+        let most = rng.pick(&[100, 2_000, 60_000]);
+        let first = rng.time(Duration::from_millis(most));
+        let is_repeated = rng.one_in(3);
+        Self {
+            first,
+            second: is_repeated.then(|| rng.time(Duration::from_secs(10))),
+        }
+    }
+}

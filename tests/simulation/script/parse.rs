@@ -1,0 +1,239 @@
+//! A script is read.
+
+use std::time::Duration;
+
+use mioftpd::auth::Permissions;
+
+use super::weather;
+use super::words::Word;
+use crate::client::{Command, Group, Habits, Kind, Manner};
+use crate::reload::{Reload, Taken};
+use crate::rng::Odds;
+use crate::scenario::{ClientPlan, Scenario, Stop, StrangerPlan};
+use crate::weather::Weather;
+use crate::world::ClientPort;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// What a script says, or in which line it says something that cannot be understood.
+pub(crate) fn parse(text: &str) -> Result<Scenario> {
+    let mut scenario = Scenario {
+        seed: 0,
+        chance: 0,
+        inspection: 0,
+        weather: Weather::CALM,
+        clients: Vec::new(),
+        stranger: None,
+        stop: None,
+        reload: None,
+    };
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        let taken = match scenario.clients.last_mut() {
+            Some(client) if key != "client" => take_of_client(client, key, value),
+            _ => take(&mut scenario, key, value),
+        };
+        taken.map_err(|fault| format!("line {}: {line}: {fault}", number + 1))?;
+    }
+    Ok(scenario)
+}
+
+fn take(scenario: &mut Scenario, key: &str, value: &str) -> Result<()> {
+    let words: Vec<_> = value.split(' ').collect();
+    match (key, &words[..]) {
+        ("seed", [seed]) => scenario.seed = number(seed)?,
+        ("chance", [chance]) => scenario.chance = state(chance)?,
+        ("inspection", [chance]) => scenario.inspection = state(chance)?,
+        ("weather", [key, value]) => {
+            if !weather::set(&mut scenario.weather, key, number(value)?) {
+                return Err("there is no such weather".to_owned());
+            }
+        }
+        ("stranger", [client, chance]) => {
+            scenario.stranger = Some(StrangerPlan {
+                number: number(client)? as usize,
+                chance: state(chance)?,
+            });
+        }
+        ("stop", [first, rest @ ..]) => {
+            scenario.stop = Some(Stop {
+                first: time(first)?,
+                second: again(rest)?.0,
+            });
+        }
+        ("reload", [at, rest @ ..]) => scenario.reload = Some(reload(time(at)?, rest)?),
+        ("client", [client]) => {
+            let client = number(client)? as usize;
+            scenario.clients.push(ClientPlan {
+                number: client,
+                habits: Habits::plain(client),
+                chance: 0,
+                after: Duration::ZERO,
+                groups: Some(Vec::new()),
+            });
+        }
+        _ => return Err("not an entry of a script".to_owned()),
+    }
+    Ok(())
+}
+
+fn again<'a, 'b>(words: &'b [&'a str]) -> Result<(Option<Duration>, &'b [&'a str])> {
+    match words {
+        ["again", after, rest @ ..] => Ok((Some(time(after)?), rest)),
+        rest => Ok((None, rest)),
+    }
+}
+
+fn reload(at: Duration, words: &[&str]) -> Result<Reload> {
+    let (again, words) = again(words)?;
+    let [sessions, words @ ..] = words else {
+        return Err("what becomes of sessions?".to_owned());
+    };
+    let taken = match words {
+        ["Nothing"] => Taken::Nothing,
+        ["Address", ip] => Taken::Address(ip.parse().map_err(|_| "not an address")?),
+        ["Account", login, how] => Taken::Account(Word::from_word(login)?, Word::from_word(how)?),
+        ["Rights", login, "none"] => Taken::Rights(Word::from_word(login)?, Permissions::NONE),
+        ["Rights", login, "read"] => Taken::Rights(Word::from_word(login)?, Permissions::READ),
+        _ => return Err("what is taken?".to_owned()),
+    };
+    Ok(Reload {
+        at,
+        again,
+        taken,
+        sessions: Word::from_word(sessions)?,
+    })
+}
+
+fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()> {
+    let habits = &mut client.habits;
+    match key {
+        "after" => client.after = time(value)?,
+        "chance" => client.chance = state(value)?,
+        "part" => habits.part = Word::from_word(value)?,
+        "ip" => habits.ip = value.parse().map_err(|_| "not an address")?,
+        "preamble" => habits.preamble = Word::from_word(value)?,
+        "think" => habits.think = time(value)?,
+        "interrupts" => habits.interrupts = Odds(number(value)? as usize),
+        "login" => habits.login = Word::from_word(value)?,
+        "farewell" => habits.farewell = Word::from_word(value)?,
+        "secrecy" => habits.secrecy = Word::from_word(value)?,
+        "opening" => habits.opening = Word::from_word(value)?,
+        "pipelines" => habits.pipelines = switch(value)?,
+        "hurries" => habits.hurries = switch(value)?,
+        "mean" => habits.mean = switch(value)?,
+        "resumes" => habits.resumes = switch(value)?,
+        "announces" => habits.announces = switch(value)?,
+        "guesses" => habits.guesses = switch(value)?,
+        "ports" => habits.first_port = number(value)? as u16,
+        "groups" => {
+            habits.groups = number(value)? as usize;
+            client.groups = None;
+        }
+        "group" => client.groups.get_or_insert_default().push(Group {
+            chance: (!value.is_empty()).then(|| state(value)).transpose()?,
+            manner: Manner::Prompt,
+            commands: Vec::new(),
+        }),
+        _ => {
+            let groups = client.groups.as_mut();
+            let group = groups.and_then(|groups| groups.last_mut());
+            return take_of_group(group.ok_or("not in a group")?, client.number, key, value);
+        }
+    }
+    Ok(())
+}
+
+fn take_of_group(group: &mut Group, client: usize, key: &str, value: &str) -> Result<()> {
+    if key == "manner" {
+        group.manner = Word::from_word(value)?;
+        return Ok(());
+    }
+    if matches!(key, "say" | "say-raw" | "urge") {
+        group.commands.push(command(key, value)?);
+        return Ok(());
+    }
+    let command = group.commands.last_mut().ok_or("no command before it")?;
+    let words: Vec<_> = value.split(' ').collect();
+    match (key, &words[..]) {
+        ("contents", [label, length]) => {
+            command.contents = Some((number(label)?, number(length)? as usize));
+        }
+        ("port", [at, port]) => {
+            let port = match *port {
+                "open" => Some(ClientPort::Open(client)),
+                "hole" => Some(ClientPort::Hole),
+                "closed" => None,
+                _ => return Err("open, hole or closed".to_owned()),
+            };
+            command.port = Some((at.parse().map_err(|_| "not an address and a port")?, port));
+        }
+        _ => return Err("not an entry of a client".to_owned()),
+    }
+    Ok(())
+}
+
+fn command(verb: &str, value: &str) -> Result<Command> {
+    let (kind, text) = value.split_once(' ').unwrap_or((value, ""));
+    let kind = Kind::from_word(kind)?;
+    let mut bytes = match kind {
+        Kind::TooLong => vec![b'x'; number(text)? as usize],
+        _ => unescaped(text)?,
+    };
+    if verb != "say-raw" {
+        bytes.extend_from_slice(b"\r\n");
+    }
+    Ok(Command {
+        kind,
+        bytes,
+        urgent: verb == "urge",
+        contents: None,
+        port: None,
+    })
+}
+
+/// The reverse of `escape_ascii`.
+fn unescaped(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let mut letters = behind.chars();
+        let byte = match letters.next() {
+            Some('r') => b'\r',
+            Some('n') => b'\n',
+            Some('t') => b'\t',
+            Some('x') => {
+                let digits = behind.get(1..3).ok_or("two digits behind \\x")?;
+                letters.nth(1);
+                u8::from_str_radix(digits, 16).map_err(|_| "not hexadecimal")?
+            }
+            Some(letter @ ('\\' | '\'' | '"')) => letter as u8,
+            _ => return Err("not an escape".to_owned()),
+        };
+        bytes.push(byte);
+        rest = letters.as_str();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(bytes)
+}
+
+fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| "not a number".to_owned())
+}
+
+fn state(text: &str) -> Result<u64> {
+    u64::from_str_radix(text, 16).map_err(|_| "not hexadecimal".to_owned())
+}
+
+fn switch(text: &str) -> Result<bool> {
+    text.parse().map_err(|_| "true or false".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration> {
+    number(text).map(Duration::from_micros)
+}

@@ -1,0 +1,50 @@
+//! Scripts are the runs that they were, and those that are kept keep the promises.
+
+use std::fs;
+use std::path::Path;
+
+use super::{parse, print};
+use crate::attempt::hear_panics;
+use crate::run::{record, replay};
+use crate::scenario::Scenario;
+
+/// What a run was is written down, read again, and is the same run.
+#[test]
+fn a_script_is_the_same_run_as_its_seed() {
+    hear_panics();
+    for seed in 0..150 {
+        let (recorded, scenario) = record(seed);
+        let script = print(&scenario);
+        let read = parse(&script).expect("a script");
+        assert_eq!(read, scenario, "seed {seed}: {script}");
+        assert_eq!(recorded, replay(&read, true), "seed {seed}");
+    }
+}
+
+/// Scripts that have failed once; or the one that is asked for.
+#[test]
+fn kept_scripts_keep_the_promises() {
+    hear_panics();
+    if let Some(path) = std::env::var_os("MIOFTPD_SCRIPT") {
+        let outcome = replay(&scenario_from(Path::new(&path)), true);
+        println!("{}", outcome.trace.join("\n"));
+        assert!(outcome.violations.is_empty(), "{:#?}", outcome.violations);
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/scripts");
+    for entry in fs::read_dir(folder).expect("the scripts") {
+        let path = entry.expect("a script").path();
+        let violations = replay(&scenario_from(&path), false).violations;
+        let shown = path.display();
+        assert!(
+            violations.is_empty(),
+            "{violations:#?}\nMIOFTPD_SCRIPT={shown} cargo test --test simulation kept -- --nocapture"
+        );
+    }
+}
+
+fn scenario_from(path: &Path) -> Scenario {
+    let text = fs::read_to_string(path).expect("a script");
+    let read = parse(&text);
+    read.unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
+}

@@ -1,0 +1,251 @@
+//! A scenario that fails is reduced to the fewest clients, commands and faults that still fail.
+//!
+//! This is delta debugging: parts are left out, large ones first, and what still fails is kept, until
+//! nothing more can go. A smaller scenario is another interleaving, in which a mistake that takes an
+//! unlucky moment may be missed; so what is left out is tried with a few other random generators of the
+//! network, too.
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use report::shrunk_script;
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::client::{Farewell, Kind, Login, Manner, Opening, Preamble, Secrecy};
+use crate::rng::{Odds, Rng};
+use crate::scenario::{ClientPlan, Scenario, Stop};
+use crate::script::weather::{set, uncalm};
+use crate::weather::Weather;
+
+/// Runs after which what has been reached is good enough.
+const RUNS: usize = 2_000;
+
+/// Interleavings that are tried of a scenario in which something has been left out.
+const INTERLEAVINGS: u64 = 3;
+
+/// What has become of a scenario.
+#[derive(Debug)]
+pub(crate) struct Shrunk {
+    pub(crate) scenario: Scenario,
+    /// How often it was tried.
+    pub(crate) runs: usize,
+}
+
+/// Reduces a scenario that fails. `fails` tells whether another one does, in the same way.
+pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -> Shrunk {
+    let mut search = Search {
+        best: scenario,
+        fails,
+        runs: 0,
+    };
+    loop {
+        let before = search.best.clone();
+        search.drop_clients();
+        search.drop_signals();
+        search.drop_groups();
+        search.calm_the_weather();
+        search.drop_commands();
+        search.simplify_clients();
+        if search.best == before || search.runs >= RUNS {
+            break;
+        }
+    }
+    Shrunk {
+        scenario: search.best,
+        runs: search.runs,
+    }
+}
+
+struct Search<F> {
+    /// The smallest that fails.
+    best: Scenario,
+    fails: F,
+    runs: usize,
+}
+
+impl<F: FnMut(&Scenario) -> bool> Search<F> {
+    /// Keeps what a change makes of the best, if it is another and fails; whether it is.
+    fn attempt(&mut self, change: impl FnOnce(&mut Scenario)) -> bool {
+        self.attempt_in(1, change)
+    }
+
+    /// The same with several interleavings.
+    fn attempt_in(&mut self, interleavings: u64, change: impl FnOnce(&mut Scenario)) -> bool {
+        let mut candidate = self.best.clone();
+        change(&mut candidate);
+        if candidate == self.best {
+            return false;
+        }
+        let mut chances = Rng::new(candidate.chance);
+        for _ in 0..interleavings {
+            if self.runs >= RUNS {
+                return false;
+            }
+            self.runs += 1;
+            if (self.fails)(&candidate) {
+                self.best = candidate;
+                return true;
+            }
+            candidate.chance = chances.draw();
+        }
+        false
+    }
+
+    /// Leaves out as many of some parts as can be: halves, quarters, and so on to single ones, and the
+    /// last ones first.
+    fn drop_parts(
+        &mut self,
+        count: impl Fn(&Scenario) -> usize,
+        without: impl Fn(&mut Scenario, Range<usize>),
+    ) {
+        let mut size = count(&self.best);
+        while size > 0 {
+            let mut end = count(&self.best);
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                self.attempt_in(INTERLEAVINGS, |one| without(one, start..end));
+                end = start;
+            }
+            size /= 2;
+        }
+    }
+
+    fn drop_clients(&mut self) {
+        self.attempt_in(INTERLEAVINGS, |one| one.stranger = None);
+        self.drop_parts(
+            |one| one.clients.len(),
+            |one, range| drop(one.clients.drain(range)),
+        );
+    }
+
+    fn drop_signals(&mut self) {
+        self.attempt_in(INTERLEAVINGS, |one| one.stop = None);
+        self.attempt_in(INTERLEAVINGS, |one| one.reload = None);
+        self.attempt_in(INTERLEAVINGS, |one| {
+            one.stop = one.stop.map(Stop::once);
+        });
+        self.attempt_in(INTERLEAVINGS, |one| {
+            if let Some(reload) = &mut one.reload {
+                reload.again = None;
+            }
+        });
+    }
+
+    fn drop_groups(&mut self) {
+        for index in 0..self.best.clients.len() {
+            self.drop_parts(
+                |one| one.clients[index].group_count(),
+                |one, range| one.clients[index].drop_groups(range),
+            );
+        }
+    }
+
+    fn drop_commands(&mut self) {
+        for index in 0..self.best.clients.len() {
+            for group in 0..self.best.clients[index].group_count() {
+                self.drop_parts(
+                    |one| one.clients[index].command_count(group),
+                    |one, range| one.clients[index].drop_commands(group, range),
+                );
+            }
+        }
+    }
+
+    fn calm_the_weather(&mut self) {
+        self.attempt_in(INTERLEAVINGS, |one| one.weather = Weather::CALM);
+        for (key, _, calm) in uncalm(&self.best.weather) {
+            self.attempt_in(INTERLEAVINGS, |one| {
+                set(&mut one.weather, key, calm);
+            });
+        }
+    }
+
+    fn simplify_clients(&mut self) {
+        for index in 0..self.best.clients.len() {
+            for simplify in SIMPLER {
+                self.attempt(|one| simplify(&mut one.clients[index]));
+            }
+            for group in 0..self.best.clients[index].group_count() {
+                for simplify in SIMPLER_GROUP {
+                    self.attempt(|one| simplify(&mut one.clients[index], group));
+                }
+            }
+        }
+    }
+}
+
+/// What makes a client easier to understand.
+const SIMPLER: [fn(&mut ClientPlan); 11] = [
+    |plan| plan.habits.interrupts = Odds(0),
+    |plan| plan.habits.pipelines = false,
+    |plan| plan.habits.hurries = false,
+    |plan| plan.habits.mean = false,
+    |plan| plan.habits.think = Duration::ZERO,
+    |plan| plan.after = Duration::ZERO,
+    |plan| plan.habits.opening = Opening::Proper,
+    |plan| plan.habits.preamble = Preamble::Binary,
+    |plan| plan.habits.secrecy = Secrecy::None,
+    |plan| plan.habits.login = Login::Named,
+    |plan| plan.habits.farewell = Farewell::Quit,
+];
+
+/// And one of its groups.
+const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
+    |plan, group| {
+        for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
+            group.manner = Manner::Prompt;
+        }
+    },
+    |plan, group| {
+        for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
+            group.chance = None;
+        }
+    },
+    |plan, group| {
+        let groups = plan.groups.iter_mut().flatten().skip(group).take(1);
+        for command in groups.flat_map(|group| &mut group.commands) {
+            command.contents = command.contents.map(|(_, length)| (1, length / 2));
+        }
+    },
+];
+
+impl ClientPlan {
+    /// Groups that can be left out.
+    fn group_count(&self) -> usize {
+        self.groups.as_ref().map_or(self.habits.groups, Vec::len)
+    }
+
+    fn drop_groups(&mut self, range: Range<usize>) {
+        match &mut self.groups {
+            Some(groups) => drop(groups.drain(range)),
+            None => self.habits.groups -= range.len(),
+        }
+    }
+
+    fn command_count(&self, group: usize) -> usize {
+        let groups = self.groups.as_ref();
+        let group = groups.and_then(|groups| groups.get(group));
+        group.map_or(0, |group| group.commands.len())
+    }
+
+    /// A transfer is not left without what arranges its data connection: for an upload that the client
+    /// does not know of, nothing could be said of its file.
+    fn drop_commands(&mut self, group: usize, range: Range<usize>) {
+        let groups = self.groups.as_mut();
+        let Some(group) = groups.and_then(|groups| groups.get_mut(group)) else {
+            return;
+        };
+        let mut commands = group.commands.clone();
+        commands.drain(range);
+        let is_arranged = |kind| matches!(kind, Kind::Passive | Kind::Port);
+        let first = commands.iter().position(|one| is_arranged(one.kind));
+        let store = commands.iter().position(|one| one.kind == Kind::Store);
+        let is_sound = store.is_none_or(|store| first.is_some_and(|first| first < store));
+        if is_sound && !commands.is_empty() {
+            group.commands = commands;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The shrinker, tried with failures that are known.
+
+use super::{RUNS, Shrunk, shrink};
+use crate::client::{Kind, Part};
+use crate::rng::Odds;
+use crate::run::record;
+use crate::scenario::Scenario;
+use crate::script;
+
+/// A scenario with all its parts, of a seed with enough of them.
+fn recorded(is_fit: impl Fn(&Scenario) -> bool) -> Scenario {
+    let mut scenarios = (0..500).map(|seed| record(seed).1);
+    scenarios.find(is_fit).expect("some seed has all that")
+}
+
+/// How many commands the clients of a scenario say in all.
+fn commands(scenario: &Scenario) -> usize {
+    let groups = scenario.clients.iter().flat_map(|plan| &plan.groups);
+    groups.flatten().map(|group| group.commands.len()).sum()
+}
+
+fn says(scenario: &Scenario, client: usize, kind: Kind) -> bool {
+    let plans = scenario.clients.iter();
+    let plan = plans.filter(|plan| plan.number == client);
+    let groups = plan.flat_map(|plan| plan.groups.iter().flatten());
+    groups
+        .flat_map(|group| &group.commands)
+        .any(|one| one.kind == kind)
+}
+
+#[test]
+fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
+    let is_cause = |one: &Scenario| {
+        says(one, 1, Kind::Store) && says(one, 3, Kind::Cwd) && one.weather.reset != Odds(0)
+    };
+    let scenario = recorded(|one| one.clients.len() > 4 && is_cause(one));
+    let before = commands(&scenario);
+    let Shrunk { scenario, runs } = shrink(scenario, is_cause);
+    assert!(is_cause(&scenario) && runs < RUNS / 2, "{runs} runs");
+    let numbers: Vec<_> = scenario.clients.iter().map(|plan| plan.number).collect();
+    assert_eq!(numbers, [1, 3]);
+    assert!(scenario.stop.is_none() && scenario.reload.is_none() && scenario.stranger.is_none());
+    // A port, the upload, and the PWD.
+    assert_eq!(commands(&scenario), 3, "of {before}");
+    let uncalm = script::weather::uncalm(&scenario.weather);
+    let keys: Vec<_> = uncalm.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(keys, ["reset"]);
+}
+
+/// Whatever stands before and behind it.
+#[test]
+fn single_group_in_the_middle_is_found() {
+    let scenario = recorded(|one| {
+        let mut groups = one.clients.iter().flat_map(|plan| &plan.groups);
+        groups.any(|groups| groups.len() > 8)
+    });
+    let plan = scenario.clients.iter().find(|plan| plan.group_count() > 8);
+    let wanted = plan.and_then(|plan| Some(plan.groups.as_ref()?[4].commands[0].clone()));
+    let holds = |one: &Scenario| {
+        let groups = one
+            .clients
+            .iter()
+            .flat_map(|plan| plan.groups.iter().flatten());
+        let mut commands = groups.flat_map(|group| &group.commands);
+        commands.any(|one| Some(one) == wanted.as_ref())
+    };
+    let shrunk = shrink(scenario, holds).scenario;
+    assert_eq!((shrunk.clients.len(), commands(&shrunk)), (1, 1));
+}
+
+#[test]
+fn what_fails_always_is_reduced_to_nothing() {
+    let shrunk = shrink(record(3).1, |_| true);
+    assert_eq!(shrunk.scenario.clients, []);
+    assert!(shrunk.runs < 30, "{} runs", shrunk.runs);
+}
+
+/// What fails only as it is stays as it is, and the search ends.
+#[test]
+fn what_fails_as_it_is_alone_stays_as_it_is() {
+    let scenario = recorded(|one| one.clients.len() > 4);
+    let shrunk = shrink(scenario.clone(), |one| *one == scenario);
+    assert_eq!(shrunk.scenario, scenario);
+    assert!(shrunk.runs <= RUNS);
+}
+
+/// Probes have a number of commands and no list of them.
+#[test]
+fn probe_is_reduced_too() {
+    let is_probe = |one: &Scenario| {
+        let mut probes = one
+            .clients
+            .iter()
+            .filter(|plan| plan.habits.part == Part::Probe);
+        probes.any(|plan| plan.habits.groups >= 3)
+    };
+    let shrunk = shrink(recorded(is_probe), is_probe).scenario;
+    assert_eq!(shrunk.clients.len(), 1);
+    assert_eq!(shrunk.clients[0].habits.groups, 3);
+}
