@@ -60,6 +60,8 @@ impl World {
             Said::NoCommand => (Some(control.last_command), timings.idle),
             // The reply that begins it anew is not known to be the one: it was set by then.
             Said::NoLogin => (control.login_since, timings.login),
+            // Of a client that has ended its side the clock goes on while a worker has the transfer.
+            Said::Stalled if self.delivered(id).server.fin_landed.is_some() => return,
             Said::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
             Said::Stopped if self.stops.len() == 1 => (self.stops.first().copied(), timings.grace),
             Said::Stopped => (None, Duration::ZERO),
@@ -101,7 +103,8 @@ impl World {
             return is_over(shut, timings.linger).then_some("it lingers for too long");
         }
         if let Some(blocked) = control.blocked_since {
-            let most = timings.reply_stall.max(timings.handshake);
+            // A 421 that finds no room either has its own time.
+            let most = 2 * timings.reply_stall.max(timings.handshake);
             return is_over(blocked, most).then_some("its client reads nothing, and is kept");
         }
         if control.is_secret || control.is_closing {
