@@ -24,6 +24,19 @@ impl Guest {
                 );
             }
         }
+        if let Some(said) = answer
+            .is_aside
+            .then(|| bytes_so_far(&answer.whole))
+            .flatten()
+        {
+            let moved = world.moved_by(self.number);
+            if moved.is_some_and(|moved| said > moved) {
+                self.complain(
+                    &format!("STAT says {said} bytes, and {moved:?} were moved"),
+                    world,
+                );
+            }
+        }
         if !answer.said.begun || !matches!(kind, Kind::Fetch | Kind::Store) {
             return;
         }
@@ -53,6 +66,12 @@ impl Guest {
             _ => true,
         }
     }
+}
+
+/// What STAT says of a transfer that goes on.
+fn bytes_so_far(whole: &str) -> Option<u64> {
+    let (before, _) = whole.split_once(" bytes so far")?;
+    before.rsplit(' ').next()?.parse().ok()
 }
 
 /// Whether the reply says the same of a transfer as its record.

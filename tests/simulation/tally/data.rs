@@ -68,6 +68,10 @@ impl DataWire {
         self.iteration.1
     }
 
+    pub(super) const fn moved_at_all(&self) -> u64 {
+        self.read + self.written
+    }
+
     /// What is to be recorded of it.
     pub(super) const fn moved_by(&self, record: &TransferRecord) -> u64 {
         if record.is_upload() {

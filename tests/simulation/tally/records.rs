@@ -59,6 +59,13 @@ impl Stage {
 }
 
 impl World {
+    /// Bytes that have gone over the data connection that a client has with the server, either way.
+    pub(crate) fn moved_by(&self, client: usize) -> Option<u64> {
+        let mut open = self.tally.data.iter();
+        let open = open.find(|(id, _)| self.owner_of(**id) == Some(client));
+        open.map(|(_, wire)| wire.moved_at_all())
+    }
+
     fn take_record(
         &mut self,
         client: usize,
