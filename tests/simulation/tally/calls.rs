@@ -154,9 +154,9 @@ impl World {
         }
         let now = self.now;
         let is_loop = self.tally.job.is_none();
-        let in_loop = is_loop.then_some(self.tally.iterations);
+        let iteration = is_loop.then_some(self.tally.iterations);
         if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
-            let moved = data.moved(call, bytes.len() as u64, in_loop, now);
+            let moved = data.moved(call, bytes.len() as u64, iteration, now);
             if moved > BUDGET {
                 self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
             }
