@@ -13,7 +13,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::{Records, Subscription};
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Usage};
+use mioftpd::storage::{CutUploads, Storage, Usage};
 
 use crate::client::{Client, Place, Secure, secret};
 use crate::disk_record::DiskRecord;
@@ -24,7 +24,6 @@ use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
 use crate::stock::{furnished, metered, quota};
-use crate::tally::Times;
 use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, World};
 
@@ -143,40 +142,19 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
             settings.timings, place.reload, place.quota
         )
     });
-    {
-        let mut world = world.lock();
-        world.tally.doors.clone_from(&place.doors);
-        world.tally.has_tls = has_tls;
-        world.tally.times = Times::of(&place);
-    }
+    world.lock().tally.set_up(&place);
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
         proxies: proxies(&place),
     };
-    let mut reactor = Reactor::new(Parts {
-        network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
-        storage,
-        homes: Homes::new(),
-        runner: Box::new(VirtualRunner {
-            jobs: jobs.clone(),
-            world: world.clone(),
-        }),
-        passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
-        records: Records::default(),
-        passive_addresses: PassiveAddresses::default(),
-        proxies: rest.proxies.clone(),
-        settings: rest.settings.clone(),
-        acceptor: place
-            .secure
-            .as_ref()
-            .and_then(|secure| secret::acceptor(secure.data_session)),
-        addresses: AddressRules::default(),
-        connections: rest.connections.into(),
-        connections_per_address: rest.connections_per_address,
-    });
-    open_doors(&mut reactor, &place.doors);
+    let network = VirtualNetwork::new(&world, &clients, &jobs);
+    let runner = VirtualRunner {
+        jobs: jobs.clone(),
+        world: world.clone(),
+    };
+    let reactor = start(&place, &rest, network, storage, runner);
     let stage = Stage {
         world,
         clients,
@@ -190,6 +168,34 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn start(
+    place: &Place,
+    rest: &Rest,
+    network: VirtualNetwork,
+    storage: Arc<dyn Storage>,
+    runner: VirtualRunner,
+) -> Reactor {
+    let secure = place.secure.as_ref();
+    let range = place.has_range.then_some(FIRST_PORT..=FIRST_PORT);
+    let mut reactor = Reactor::new(Parts {
+        network: Box::new(network),
+        storage,
+        homes: Homes::new(),
+        runner: Box::new(runner),
+        passive_ports: PassivePorts::new(range),
+        records: Records::default(),
+        passive_addresses: PassiveAddresses::default(),
+        proxies: rest.proxies.clone(),
+        settings: rest.settings.clone(),
+        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
+        addresses: AddressRules::default(),
+        connections: rest.connections.into(),
+        connections_per_address: rest.connections_per_address,
+    });
+    open_doors(&mut reactor, &place.doors);
+    reactor
 }
 
 fn has_tls(seed: u64) -> bool {

@@ -125,7 +125,7 @@ impl Guest {
         for command in group.commands {
             let words = command.words();
             let argument = words.get(1).map_or("", String::as_str);
-            if !matches!(command.kind, Kind::Rest | Kind::Fetch) {
+            if !matches!(command.kind, Kind::Rest | Kind::Fetch | Kind::Store) {
                 // Whatever comes between makes it forgotten.
                 offset = 0;
             }

@@ -71,9 +71,9 @@ fn client(plan: &ClientPlan) -> Vec<String> {
     if !plan.after.is_zero() {
         lines.push(format!("  after {}", micros(plan.after)));
     }
-    let plain = habits(&Habits::plain(plan.number));
-    let own = habits(&plan.habits).into_iter().zip(plain);
-    let own = own.filter(|(own, plain)| own != plain);
+    let usual = habits(&Habits::plain(plan.number));
+    let own = habits(&plan.habits).into_iter().zip(usual);
+    let own = own.filter(|(own, usual)| own != usual);
     lines.extend(own.map(|(own, _)| format!("  {own}")));
     match &plan.groups {
         None => lines.push(format!("  groups {}", plan.habits.groups)),

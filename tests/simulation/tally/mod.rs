@@ -24,8 +24,9 @@ pub(crate) use calls::Call;
 use control::ControlWire;
 use data::DataWire;
 use records::ClientRecords;
-pub(crate) use times::Times;
+use times::Times;
 
+use crate::client::Place;
 use crate::world::WireId;
 
 /// Why a poll has returned.
@@ -44,13 +45,13 @@ pub(crate) enum Woken {
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Where clients come in; whoever comes to another listener brings data.
-    pub(crate) doors: Vec<SocketAddr>,
+    doors: Vec<SocketAddr>,
     /// The server has TLS, so that not all that goes over a wire is plain.
-    pub(crate) has_tls: bool,
+    has_tls: bool,
     now: Iteration,
     last: Iteration,
     job: Option<JobCalls>,
-    pub(crate) times: Times,
+    times: Times,
     /// Control connections that the server has, and data connections.
     controls: BTreeMap<WireId, ControlWire>,
     data: BTreeMap<WireId, DataWire>,
@@ -105,6 +106,12 @@ struct Totals {
 }
 
 impl Tally {
+    pub(crate) fn set_up(&mut self, place: &Place) {
+        self.doors.clone_from(&place.doors);
+        self.has_tls = place.secure.is_some();
+        self.times = Times::of(place);
+    }
+
     pub(crate) fn begin_poll(&mut self, timeout: Option<Duration>) {
         self.iterations += 1;
         self.last = self.now;
