@@ -154,7 +154,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         jobs: jobs.clone(),
         world: world.clone(),
     };
-    let reactor = start(&place, &rest, network, storage, runner);
+    let mut reactor = start(&place, &rest, network, storage, runner);
     let stage = Stage {
         world,
         clients,
