@@ -8,12 +8,17 @@ use std::sync::mpsc;
 
 use mioftpd::config::Config;
 use mioftpd::limits::Timings;
+use mioftpd::observe::{Outcome, Verb};
 use mioftpd::{Handle, Server};
 use support::{Control, DEADLINE};
 
 /// A running server; what says when it has ended.
 fn start(config: Config) -> (Control, Handle, mpsc::Receiver<bool>) {
-    let mut server = Server::bind(Config {
+    serve(bind(config))
+}
+
+fn bind(config: Config) -> Server {
+    Server::bind(Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         timings: Timings {
             grace: DEADLINE * 100,
@@ -21,7 +26,10 @@ fn start(config: Config) -> (Control, Handle, mpsc::Receiver<bool>) {
         },
         ..config
     })
-    .unwrap();
+    .unwrap()
+}
+
+fn serve(mut server: Server) -> (Control, Handle, mpsc::Receiver<bool>) {
     let (address, handle) = (server.addresses()[0], server.handle());
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || sender.send(server.run().is_ok()));
@@ -66,4 +74,48 @@ fn a_second_stop_waits_for_no_transfer() {
     control.command("STAT", 211);
     handle.stop();
     has_ended(&ended);
+}
+
+#[test]
+fn each_transfer_leaves_one_record_with_a_subscriber() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("f"), "content").unwrap();
+    let mut server = bind(Config {
+        root: Some(directory.path().into()),
+        ..Config::default()
+    });
+    let records = server.subscribe(8);
+    let (mut control, handle, ended) = serve(server);
+    control.log_in("anonymous", "x");
+    // Refused before its 150, so it never was a transfer.
+    support::epsv_port(&mut control);
+    control.command("RETR none", 550);
+    let content = control.retrieve("f");
+    control.command("QUIT", 221);
+    drop(control);
+    handle.stop();
+    has_ended(&ended);
+    let record = records.wait().unwrap();
+    assert_eq!(content, b"content");
+    assert_eq!((record.verb, record.bytes), (Verb::Retrieve, 7));
+    assert_eq!(record.outcome, Outcome::Complete);
+    assert_eq!(record.path.to_bytes(), b"/f");
+    assert!(records.wait().is_none());
+    assert_eq!(records.lost(), 0);
+}
+
+#[test]
+fn the_loop_counts_what_it_does() {
+    let mut server = bind(Config::default());
+    assert_eq!(*server.activity(), mioftpd::reactor::Activity::default());
+    let mut client = std::net::TcpStream::connect(server.addresses()[0]).unwrap();
+    std::io::Write::write_all(&mut client, b"NOOP\r\nNOOP\r\n").unwrap();
+    while server.activity().commands < 2 {
+        server.turn(Some(DEADLINE)).unwrap();
+    }
+    let activity = server.activity();
+    assert!(activity.control_turns >= 1);
+    assert_eq!((activity.data_turns, activity.early), (0, 0));
+    // The one of the idle client.
+    assert_eq!(activity.timers, 1);
 }

@@ -56,6 +56,11 @@ impl<T> Mailbox<T> {
         self.channel.recv().ok()
     }
 
+    /// The next, if there is one; never waits.
+    pub(super) fn poll(&self) -> Option<T> {
+        self.channel.try_recv().ok()
+    }
+
     /// How many did not fit since the last time that this was asked.
     pub(super) fn lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)

@@ -17,6 +17,7 @@ mod json;
 mod mailbox;
 mod moment;
 mod record;
+mod subscription;
 pub mod target;
 mod transfer_log;
 mod xferlog;
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub use audit::AuditRecord;
 pub use events::Events;
 pub use record::{Outcome, TransferRecord, Verb};
+pub use subscription::Subscription;
 pub use transfer_log::{Format, TransferLog};
 
 use rustix::fs::Access;
@@ -78,6 +80,8 @@ pub struct Records {
     log: Option<Sender<Entry>>,
     reopening: Arc<Reopening>,
     events: Option<Sender<Upload>>,
+    /// The program that the server is a part of.
+    subscriber: Option<Sender<Arc<TransferRecord>>>,
     ends: Vec<End>,
     started: Arc<AtomicBool>,
     /// Whether one of the files is for audit records.
@@ -144,14 +148,25 @@ impl Records {
         alive
     }
 
+    /// From here on each record is left here too, while there is room for it: so many may wait. A
+    /// subscription that there was ends.
+    pub fn subscribe(&mut self, room: usize) -> Subscription {
+        let (sender, mailbox) = mailbox(room);
+        self.subscriber = Some(sender);
+        Subscription(mailbox)
+    }
+
     /// Leaves a record, of a transfer of one of these files. Never waits.
     pub fn leave(&self, record: Box<TransferRecord>, storage: &Arc<dyn Storage>) {
-        if self.log.is_none() && self.events.is_none() {
+        if self.log.is_none() && self.events.is_none() && self.subscriber.is_none() {
             return;
         }
         let record: Arc<TransferRecord> = Arc::from(record);
         if let Some(log) = &self.log {
             log.leave(Entry::Record(Arc::clone(&record)));
+        }
+        if let Some(subscriber) = &self.subscriber {
+            subscriber.leave(Arc::clone(&record));
         }
         if let Some(events) = &self.events
             && record.is_upload()

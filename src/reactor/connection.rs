@@ -251,6 +251,7 @@ impl Connection {
     /// What is due is done.
     pub(super) fn expire(&mut self, services: &mut Services) -> Visit {
         while let Some(deadline) = self.deadlines.take_due(services.now) {
+            services.activity.count_expired(deadline);
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),

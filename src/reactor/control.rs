@@ -94,6 +94,7 @@ impl Connection {
         let Some(line) = self.input.next_line() else {
             return false;
         };
+        services.activity.commands += 1;
         let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
         self.session.execute(&line, &mut cx);
         self.carry_out_orders(services);

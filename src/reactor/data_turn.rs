@@ -337,6 +337,7 @@ impl Connection {
             }
         };
         data.motion = Motion::Discarding(ending, moved);
+        self.deadlines.clear(Deadline::Pace);
         self.submit(Work::Discard(source), services);
     }
 

@@ -11,7 +11,7 @@ use super::data::{Link, Motion};
 use super::services::Services;
 use crate::errand::{Assignment, Errand, Step};
 use crate::limits::STAT_LISTING_BYTES;
-use crate::session::{Ending, Order, Report, Session};
+use crate::session::{Deadline, Ending, Order, Report, Session};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, Source, Transfer, Verdict};
 use crate::workers::{Completion, Job, Outcome, Tag, Work};
@@ -113,6 +113,8 @@ impl Connection {
             self.forget_ends(services);
         }
         self.count_wait = None;
+        // Left set, it would have the next transfer's clock go on while a worker has that transfer.
+        self.deadlines.clear(Deadline::Pace);
         let Some(mut data) = self.data.take() else {
             return;
         };

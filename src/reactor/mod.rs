@@ -11,6 +11,7 @@
 
 mod accept;
 mod active;
+mod activity;
 mod admission;
 mod change;
 mod close_reason;
@@ -37,11 +38,13 @@ mod services;
 mod timers;
 mod upload_end;
 mod verdict;
+mod waking;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+pub use activity::Activity;
 pub use admission::Protocol;
 use admission::{Admission, Door};
 pub use change::Change;
@@ -57,7 +60,7 @@ use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
-use crate::observe::Records;
+use crate::observe::{Records, Subscription};
 use crate::session::{Report, Session};
 use crate::transfer::Places;
 use crate::workers::Completion;
@@ -111,6 +114,16 @@ impl Reactor {
     /// Where records of transfers are left.
     pub const fn records(&self) -> &Records {
         &self.services.records
+    }
+
+    /// From here on records of transfers are left here too; so many may wait.
+    pub fn subscribe(&mut self, room: usize) -> Subscription {
+        self.services.records.subscribe(room)
+    }
+
+    /// What it has done so far.
+    pub const fn activity(&self) -> &Activity {
+        &self.services.activity
     }
 
     /// Whether it has begun to stop.
@@ -176,21 +189,6 @@ impl Reactor {
         }
     }
 
-    /// How long to sleep: until the next real deadline, and not at all where something is
-    /// runnable.
-    fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
-        let is_busy = !self.queue.is_empty() || self.review.is_some();
-        if is_busy || self.services.runner.has_finished() {
-            return Some(Duration::ZERO);
-        }
-        let now = self.services.now;
-        let doors = self.doors.iter().filter_map(|door| door.wakes_at(now));
-        let deadlines = self.timers.next().into_iter();
-        let wake = deadlines.chain(doors).chain(self.drain.wakes_at()).min();
-        let until_wake = wake.map(|at| at.saturating_duration_since(now));
-        until_wake.into_iter().chain(timeout).min()
-    }
-
     fn latch_events(&mut self) {
         let mut events = std::mem::take(&mut self.events);
         for event in events.drain(..) {
@@ -226,6 +224,7 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         self.services.runner.collect(&mut completions);
         for completion in completions.drain(..) {
+            self.services.activity.completions += 1;
             self.services.lane.leave(&completion);
             let key = Key::from_owner(completion.tag.owner);
             if self.connections.get_mut(key).is_none() {
@@ -238,24 +237,6 @@ impl Reactor {
             });
         }
         self.completions = completions;
-    }
-
-    fn fire_deadlines(&mut self) {
-        while let Some((key, at)) = self.timers.pop_due(self.services.now) {
-            let Some(connection) = self.connections.get_mut(key) else {
-                continue;
-            };
-            if connection.armed == Some(at) {
-                connection.armed = None;
-                self.visit(key, Connection::expire);
-            }
-        }
-        let connections = &mut self.connections;
-        self.timers.sweep(connections.len(), |key, at| {
-            connections
-                .get_mut(key)
-                .is_some_and(|one| one.armed == Some(at))
-        });
     }
 
     /// Everybody who is runnable has one turn; who still is then is queued for the next pass.
@@ -280,6 +261,7 @@ impl Reactor {
         };
         self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
+            self.services.activity.count_turn(turn);
             connection.queued.taken(turn);
             self.visit(key, work);
         }
@@ -347,6 +329,7 @@ impl Reactor {
         {
             connection.data = None;
         }
+        connection.clear_unused_deadlines();
         let deadline = connection.deadlines.next();
         self.timers.arm(key, deadline, &mut connection.armed);
     }

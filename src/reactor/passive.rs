@@ -99,6 +99,15 @@ impl Connection {
         }
     }
 
+    /// The deadlines of a passive listener go with it, whatever has closed it.
+    pub(super) fn clear_unused_deadlines(&mut self) {
+        let link = self.data.as_ref().map(|data| &data.link);
+        if !matches!(link, Some(Link::Listening(..))) {
+            self.deadlines.clear(Deadline::Arrival);
+            self.deadlines.clear(Deadline::DataPreamble);
+        }
+    }
+
     fn restart_arrival_clock(&mut self, time: Duration, services: &Services) {
         self.deadlines.set(Deadline::Arrival, services.now + time);
     }

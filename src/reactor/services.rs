@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::activity::Activity;
 use super::admission::Protocol;
 use super::key::Key;
 use super::logins::Lane;
@@ -62,6 +63,7 @@ pub(super) struct Services {
     /// Lent to its outbox.
     pub(super) output: Vec<u8>,
     pub(super) scratch: Scratch,
+    pub(super) activity: Activity,
 }
 
 impl Services {
@@ -92,6 +94,7 @@ impl Services {
             holds_password: false,
             output: Vec::with_capacity(OUTBOX_BYTES),
             scratch: Scratch::new(CHUNK_BYTES),
+            activity: Activity::default(),
         }
     }
 

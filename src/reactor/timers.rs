@@ -33,6 +33,11 @@ impl Timers {
         }
     }
 
+    /// Entries, those included that do not count.
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// When to wake up at the latest.
     pub(super) fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
@@ -53,7 +58,12 @@ impl Timers {
         mut counts: impl FnMut(Key, Instant) -> bool,
     ) {
         if self.heap.len() > 2 * connections + SLACK {
-            self.heap.retain(|Reverse((at, key))| counts(*key, *at));
+            let mut entries = std::mem::take(&mut self.heap).into_vec();
+            entries.retain(|Reverse((at, key))| counts(*key, *at));
+            // A deadline that stays is pushed again each time that an earlier one has been due.
+            entries.sort_unstable();
+            entries.dedup();
+            self.heap = entries.into();
         }
     }
 }
@@ -79,6 +89,17 @@ mod tests {
         assert_eq!(armed, Some(now));
         assert_eq!(timers.pop_due(now), Some((Key::NOBODY, now)));
         assert_eq!(timers.pop_due(now), None);
+    }
+
+    #[test]
+    fn an_entry_that_was_pushed_again_and_again_is_kept_once() {
+        let now = Instant::now();
+        let mut timers = Timers::default();
+        for _ in 0..=SLACK + 2 {
+            timers.arm(Key::NOBODY, Some(now), &mut None);
+        }
+        timers.sweep(1, |_, _| true);
+        assert_eq!(timers.heap.len(), 1);
     }
 
     #[test]

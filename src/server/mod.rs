@@ -29,8 +29,8 @@ use crate::cause::cause;
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
-use crate::observe::Records;
-use crate::reactor::{Parts, Reactor};
+use crate::observe::{Records, Subscription};
+use crate::reactor::{Activity, Parts, Reactor};
 use crate::session::Mode;
 use crate::storage::{Counter, Umask};
 use crate::workers::Sweeper;
@@ -236,6 +236,17 @@ impl Server {
         let mut listened = self.addresses.iter().chain(&self.secure_addresses);
         self.config.active_from_default_port
             && listened.any(|address| (2..=FIRST_FREE_PORT).contains(&address.port()))
+    }
+
+    /// From here on each transfer of a file that is over leaves its record here too, beside the logs
+    /// and events of its [`Config`]. So many may wait to be taken; what does not fit is left out.
+    pub fn subscribe(&mut self, room: usize) -> Subscription {
+        self.reactor.subscribe(room)
+    }
+
+    /// What its loop has done so far, to be measured.
+    pub const fn activity(&self) -> &Activity {
+        self.reactor.activity()
     }
 
     /// What stops it.

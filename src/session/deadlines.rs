@@ -36,22 +36,30 @@ pub enum Deadline {
     Linger,
 }
 
-const COUNT: usize = 12;
+const COUNT: usize = Deadline::COUNT;
 
-const ALL: [Deadline; COUNT] = [
-    Deadline::Login,
-    Deadline::Expiry,
-    Deadline::Idle,
-    Deadline::Penalty,
-    Deadline::Arrival,
-    Deadline::DataConnect,
-    Deadline::DataStall,
-    Deadline::Pace,
-    Deadline::ReplyStall,
-    Deadline::Handshake,
-    Deadline::DataPreamble,
-    Deadline::Linger,
-];
+const ALL: [Deadline; COUNT] = Deadline::ALL;
+
+impl Deadline {
+    /// How many there are.
+    pub const COUNT: usize = 12;
+
+    /// All, in the order in which those that are due at once are taken.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Login,
+        Self::Expiry,
+        Self::Idle,
+        Self::Penalty,
+        Self::Arrival,
+        Self::DataConnect,
+        Self::DataStall,
+        Self::Pace,
+        Self::ReplyStall,
+        Self::Handshake,
+        Self::DataPreamble,
+        Self::Linger,
+    ];
+}
 
 /// What is left of a client's time, while it stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

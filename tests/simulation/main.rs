@@ -22,6 +22,7 @@
     reason = "a simulation that panics has found a bug, be it its own"
 )]
 
+mod attempt;
 mod client;
 mod content;
 mod crowds;
@@ -42,18 +43,22 @@ mod scenario;
 mod script;
 mod shrink;
 mod stock;
+mod tally;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;
+mod watchdog;
 mod weather;
 mod world;
 
-use std::sync::Once;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use run::{Outcome, replay, run};
+use attempt::{attempt, replayed};
+use run::Outcome;
 use shrink::shrunk_script;
+use watchdog::Watchdog;
 
 const SEEDS: u64 = 1_000;
 
@@ -68,15 +73,15 @@ const TRACE_LINES: usize = 150;
 
 #[test]
 fn every_interleaving_keeps_the_promises() {
-    silence_staged_panics();
+    let watchdog = Watchdog::start();
     if let Some(seed) = number_from("MIOFTPD_SEED") {
-        let outcome = run(seed, true);
+        let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
         return report_shrunk(seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
-    if let Some(seed) = first_failure(seeds) {
-        let outcome = run(seed, true);
+    if let Some(seed) = first_failure(&watchdog, seeds) {
+        let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
         report_shrunk(seed, &outcome);
@@ -86,23 +91,23 @@ fn every_interleaving_keeps_the_promises() {
 
 #[test]
 fn rare_interleavings_keep_them_too() {
-    silence_staged_panics();
+    let watchdog = Watchdog::start();
     for seed in RARE {
-        report(seed, &run(seed, false));
+        report(seed, &attempt(&watchdog, seed, false));
     }
 }
 
 #[test]
 fn a_seed_is_the_same_every_time() {
-    silence_staged_panics();
+    let watchdog = Watchdog::start();
     for seed in 0..12 {
-        let (first, second) = (run(seed, true), run(seed, true));
+        let [first, second] = [(); 2].map(|()| attempt(&watchdog, seed, true));
         assert_eq!(first, second, "seed {seed}");
     }
 }
 
 /// The first of the seeds that fails; those behind it are not tried any more.
-fn first_failure(seeds: u64) -> Option<u64> {
+fn first_failure(watchdog: &Watchdog, seeds: u64) -> Option<u64> {
     let next = AtomicU64::new(0);
     let failed = AtomicU64::new(u64::MAX);
     let try_seeds = || {
@@ -111,7 +116,7 @@ fn first_failure(seeds: u64) -> Option<u64> {
             if seed >= seeds.min(failed.load(Ordering::Relaxed)) {
                 break;
             }
-            if !run(seed, false).violations.is_empty() {
+            if !attempt(watchdog, seed, false).violations.is_empty() {
                 failed.fetch_min(seed, Ordering::Relaxed);
             }
         }
@@ -139,7 +144,10 @@ fn report(seed: u64, outcome: &Outcome) {
 fn report_shrunk(seed: u64, outcome: &Outcome) {
     let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
     if is_wanted && !outcome.violations.is_empty() {
-        let script = shrunk_script(seed, replay).unwrap_or_else(|fault| fault);
+        // One that ends with a panic outside of any replay is reported as it is.
+        let script = catch_unwind(|| shrunk_script(seed, replayed));
+        let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
+        let script = script.unwrap_or_else(|fault| fault);
         println!("\n{script}");
     }
     report(seed, outcome);
@@ -148,18 +156,4 @@ fn report_shrunk(seed: u64, outcome: &Outcome) {
 fn number_from(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().expect("a number"))
-}
-
-/// Panics that are part of the play are not printed; all others are.
-fn silence_staged_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            let text = panic.payload().downcast_ref::<String>();
-            if text.is_none_or(|text| text != disk::STAGED_PANIC) {
-                usual(panic);
-            }
-        }));
-    });
 }

@@ -16,11 +16,14 @@ use mioftpd::storage::{Error, File, Wait};
 use crate::client::Client;
 use crate::rng::Odds;
 use crate::runner::Jobs;
+use crate::tally::{Call, Woken};
 use crate::world::{Line, Occurrence, PostId, Side, WireId, World};
 
-/// Polls in a row without anything having happened. Of one who reads nothing and is slowed down one
-/// command is executed at a time, until as many replies wait as may: that takes more than a thousand.
-const IDLE_POLLS: u32 = 2_000;
+/// Polls in a row without anything having happened: no byte moved, no command executed, no deadline expired.
+/// Each latch of a socket may be set wrongly and costs one call that would block, with an iteration of its
+/// own: three of each of two sockets, of some fourteen connections at the most. A look at the sessions after
+/// a reload takes thirteen more. Timers that surface early are as many as are kept for nothing.
+const IDLE_POLLS: u32 = 200;
 
 /// The wall clock when the run begins.
 const UNIX_EPOCH_OF_RUN: i64 = 1_700_000_000;
@@ -36,6 +39,17 @@ impl<T> Shared<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         // A panic that was staged, in a storage call, leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared<World> {
+    /// Counts a call of the server's. One that is made again and again, without a poll in between, ends
+    /// with a panic: nothing else ends the loop in which it is made.
+    fn counted(&self, count: impl FnOnce(&mut World) -> Option<String>) {
+        let spin = count(&mut self.lock());
+        if let Some(spin) = spin {
+            panic!("{spin}");
+        }
     }
 }
 
@@ -64,7 +78,11 @@ impl Network for VirtualNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        let (id, address) = self.world.lock().listen(address, token)?;
+        let (id, address) = {
+            let mut world = self.world.lock();
+            world.tally.effect();
+            world.listen(address, token)?
+        };
         let world = self.world.clone();
         Ok(Box::new(VirtualListener { world, id, address }))
     }
@@ -80,34 +98,46 @@ impl Network for VirtualNetwork {
         to: SocketAddr,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
-        let id = self.world.lock().dial_client(from, to, token)?;
+        let id = {
+            let mut world = self.world.lock();
+            let dialled = world.dial_client(from, to, token);
+            world.dialled(token, dialled.as_ref().ok().copied());
+            dialled?
+        };
         let world = self.world.clone();
         Ok(Box::new(VirtualStream { world, id }))
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         self.watch_for_spinning()?;
+        self.world.lock().tally.begin_poll(timeout);
         let until = timeout.map(|timeout| self.world.lock().now + timeout);
         let before = self.jobs.lock().finished();
-        loop {
+        let woken = loop {
             while let Some(occurrence) = self.next_due() {
                 self.perform(occurrence, events);
             }
             let mut world = self.world.lock();
             world.take_events(events);
-            let woken = self.jobs.lock().finished() > before;
-            if woken || !events.is_empty() || world.fault(|weather| Odds(weather.spurious.0 / 20)) {
-                break;
+            if self.jobs.lock().finished() > before {
+                break Woken::Job;
+            }
+            if !events.is_empty() {
+                break Woken::Event;
+            }
+            if world.fault(|weather| Odds(weather.spurious.0 / 20)) {
+                break Woken::Spurious;
             }
             if world.is_over() && until.is_none() && self.clients.lock().iter().all(Client::is_gone)
             {
-                break;
+                break Woken::Over;
             }
             if !pass_time(&mut world, until)? {
-                break;
+                break Woken::Time;
             }
-        }
+        };
         let mut world = self.world.lock();
+        world.tally.end_poll(woken, events);
         if world.rng.one_in(2) {
             // What the processor takes.
             let cost = world.rng.time(Duration::from_micros(10));
@@ -121,7 +151,9 @@ impl Network for VirtualNetwork {
     }
 
     fn ends(&mut self, watch: &EndWatch) -> Ends {
-        self.world.lock().ends(watch.0)
+        let mut world = self.world.lock();
+        world.tally.effect();
+        world.ends(watch.0)
     }
 
     fn forget_ends(&mut self, watch: EndWatch) {
@@ -226,7 +258,14 @@ struct VirtualListener {
 
 impl Listener for VirtualListener {
     fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
-        let (id, peer) = self.world.lock().accept(self.id, token)?;
+        let accepted = self.world.lock().accept(self.id, token);
+        let outcome = accepted
+            .as_ref()
+            .map(|(id, _)| *id)
+            .map_err(io::Error::kind);
+        self.world
+            .counted(|world| world.accepted(self.address, token, outcome));
+        let (id, peer) = accepted?;
         let world = self.world.clone();
         Ok((Box::new(VirtualStream { world, id }), peer))
     }
@@ -238,7 +277,9 @@ impl Listener for VirtualListener {
 
 impl Drop for VirtualListener {
     fn drop(&mut self) {
-        self.world.lock().close_post(self.id);
+        let mut world = self.world.lock();
+        world.tally.effect();
+        world.close_post(self.id);
     }
 }
 
@@ -249,11 +290,19 @@ struct VirtualStream {
 
 impl Stream for VirtualStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.world.lock().read(self.id, Side::Server, buffer)
+        let read = self.world.lock().read(self.id, Side::Server, buffer);
+        let got = read.as_ref().map(|&count| &buffer[..count]);
+        self.world
+            .counted(|world| world.called(self.id, Call::Read, buffer.len(), got));
+        read
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.world.lock().write(self.id, Side::Server, bytes)
+        let written = self.world.lock().write(self.id, Side::Server, bytes);
+        let got = written.as_ref().map(|&count| &bytes[..count]);
+        self.world
+            .counted(|world| world.called(self.id, Call::Write, bytes.len(), got));
+        written
     }
 
     fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize> {
@@ -273,6 +322,7 @@ impl Stream for VirtualStream {
 
     fn connected(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
+        world.tally.effect();
         let wire = world.wire(self.id).ok_or(io::ErrorKind::NotConnected)?;
         match wire.server.line {
             Line::Up => Ok(()),
@@ -292,7 +342,9 @@ impl Stream for VirtualStream {
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        self.world.lock().shutdown(self.id, Side::Server)
+        let mut world = self.world.lock();
+        world.shuts(self.id);
+        world.shutdown(self.id, Side::Server)
     }
 
     fn reset_on_close(&mut self) {
@@ -302,6 +354,8 @@ impl Stream for VirtualStream {
 
 impl Drop for VirtualStream {
     fn drop(&mut self) {
-        self.world.lock().close(self.id, Side::Server);
+        let mut world = self.world.lock();
+        world.closes(self.id);
+        world.close(self.id, Side::Server);
     }
 }

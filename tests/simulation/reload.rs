@@ -251,6 +251,8 @@ impl Stage {
     pub(crate) fn reload(&self, reactor: &mut Reactor) {
         if reactor.take_reload() {
             self.rest.load(self.place.reload.as_ref(), reactor);
+            let most = self.rest.connections;
+            self.world.lock().tally.reloaded(most);
         }
         let Some(reload) = &self.place.reload else {
             return;

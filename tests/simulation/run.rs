@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
-use mioftpd::observe::Records;
+use mioftpd::observe::{Records, Subscription};
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Storage, Usage};
@@ -29,6 +29,9 @@ use crate::world::{FIRST_PORT, World};
 
 /// Turns of the loop after which something must be wrong.
 const TURNS: u32 = 400_000;
+
+/// Transfers that may be over in one iteration.
+const RECORDS: usize = 100;
 
 /// The last is for implicit TLS.
 const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
@@ -58,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) place: Place,
     /// What is counted of all files.
     pub(crate) usage: Arc<Usage>,
+    /// Of transfers that are over.
+    pub(crate) records: Subscription,
     /// What a reload leaves as it is.
     pub(crate) rest: Rest,
     /// How many inspectors find a passive port at the same time.
@@ -123,6 +128,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
             settings.timings, place.reload, place.quota
         )
     });
+    world.lock().tally.set_up(&place);
     let rest = Rest {
         settings,
         connections: rng.pick(&[4, 100]),
@@ -134,13 +140,14 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         jobs: jobs.clone(),
         world: world.clone(),
     };
-    let reactor = start(&place, &rest, network, storage, runner);
+    let mut reactor = start(&place, &rest, network, storage, runner);
     let stage = Stage {
         world,
         clients,
         jobs,
         place,
         usage,
+        records: reactor.subscribe(RECORDS),
         rest,
         inspectors: if has_range { 1 } else { 3 },
         rng,
@@ -316,6 +323,8 @@ impl Stage {
                 return End::Emptied;
             }
             let running = reactor.turn(None);
+            self.check_records();
+            self.check_iteration(reactor);
             invariants::check_idle(self, reactor);
             self.reload(reactor);
             let now = self.world.lock().now;
@@ -359,6 +368,8 @@ impl Stage {
         self.place.reload = None;
         self.place.record.lock().is_quota_lifted = true;
         self.rest.load(None, reactor);
+        let most = self.rest.connections;
+        self.world.lock().tally.reloaded(most);
         self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
         for index in 0..self.inspectors {

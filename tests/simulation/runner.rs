@@ -52,13 +52,21 @@ impl Jobs {
         let Some(job) = jobs.lock().waiting.remove(&id) else {
             return;
         };
-        let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
+        let completion = Self::work(job, world);
         jobs.lock().done.insert(id, completion);
         let mut world = world.lock();
-        world.progress += 1;
         let after = world.weather.job / 4;
         let after = world.rng.time(after);
         world.plan(after, Occurrence::JobReturns(id));
+    }
+
+    /// What a worker does with a job, beside what the loop does.
+    fn work(job: Job, world: &Shared<World>) -> Completion {
+        let is_slice = matches!(job.work, Work::Slice(_));
+        world.lock().tally.begin_job(is_slice);
+        let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
+        world.lock().end_job();
+        completion
     }
 
     pub(crate) fn return_one(&mut self, id: u64) {
@@ -96,11 +104,14 @@ impl Runner for VirtualRunner {
         jobs.next_id += 1;
         let id = jobs.next_id;
         let mut world = self.world.lock();
-        world.progress += 1;
+        if let Some(spin) = world.submitted() {
+            drop((world, jobs));
+            panic!("{spin}");
+        }
         if world.weather.inline_jobs {
             drop(world);
             drop(jobs);
-            let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
+            let completion = Jobs::work(job, &self.world);
             self.jobs.lock().finished.push(completion);
             return;
         }

@@ -24,6 +24,7 @@ mod manner;
 mod protected;
 mod proxied;
 mod reactions;
+mod recorded;
 mod refusals;
 mod reply_excuses;
 mod reply_facts;
@@ -40,7 +41,7 @@ mod transfers;
 mod upload;
 mod verdict_of_upload;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mioftpd::auth::Permissions;
@@ -135,6 +136,14 @@ impl Client {
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
         match self {
             Self::Guest(guest) => guest.recorded(),
+            Self::Stranger(_) | Self::Absent => None,
+        }
+    }
+
+    /// Under which the server knows it.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Guest(guest) => Some(guest.habits.ip),
             Self::Stranger(_) | Self::Absent => None,
         }
     }

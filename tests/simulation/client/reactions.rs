@@ -68,6 +68,7 @@ impl Guest {
         self.check_promptness(kind, since, world);
         self.check_answer(answer, world);
         self.check_rights(kind, since, code, text, world);
+        self.check_record(answer, world);
         self.take_note_of_security(kind, code, world);
         if matches!(kind, Kind::Passive | Kind::Port) {
             self.take_note_of_arrangement(code, text, world);

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use super::{parse, print};
+use crate::attempt::hear_panics;
 use crate::run::{record, replay};
 use crate::scenario::Scenario;
-use crate::silence_staged_panics;
 
 /// What a run was is written down, read again, and is the same run.
 #[test]
 fn a_script_is_the_same_run_as_its_seed() {
-    silence_staged_panics();
+    hear_panics();
     for seed in 0..60 {
         let (recorded, scenario) = record(seed);
         let script = print(&scenario);
@@ -24,7 +24,7 @@ fn a_script_is_the_same_run_as_its_seed() {
 /// Scripts that have failed once; or the one that is asked for.
 #[test]
 fn kept_scripts_keep_the_promises() {
-    silence_staged_panics();
+    hear_panics();
     if let Some(path) = std::env::var_os("MIOFTPD_SCRIPT") {
         let outcome = replay(&scenario_from(Path::new(&path)), true);
         println!("{}", outcome.trace.join("\n"));

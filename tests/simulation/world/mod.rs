@@ -25,6 +25,7 @@ pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
+use crate::tally::Tally;
 use crate::weather::Weather;
 use gate::Gate;
 use listeners::Post;
@@ -79,8 +80,11 @@ pub(crate) struct World {
     struck: Struck,
     pub(crate) gate: Gate,
     seats: Seats,
-    /// Grows with each read, write, accept, job and occurrence.
+    /// Grows with each byte that is read or written, each accept and occurrence, and whatever else gets
+    /// something done.
     pub(crate) progress: u64,
+    /// What the server's calls come to.
+    pub(crate) tally: Tally,
     /// When the process was asked to stop.
     pub(crate) stops: Vec<Duration>,
     /// When a storage call has panicked.
@@ -110,6 +114,7 @@ impl World {
             gate: Gate::default(),
             seats: Seats::default(),
             progress: 0,
+            tally: Tally::default(),
             stops: Vec::new(),
             panics: Vec::new(),
             violations: Vec::new(),
@@ -154,7 +159,13 @@ impl World {
             return None;
         }
         let occurrence = entry.remove();
-        self.progress += 1;
+        // A job that comes and goes is not progress: what it does is.
+        if !matches!(
+            occurrence,
+            Occurrence::JobRuns(_) | Occurrence::JobReturns(_)
+        ) {
+            self.progress += 1;
+        }
         match occurrence {
             Occurrence::Client(client) => drop(self.notified.remove(&client)),
             Occurrence::Stop => self.stops.push(self.now),
@@ -209,6 +220,10 @@ impl World {
     /// Whether the server has a connection of a client.
     pub(crate) fn is_held(&self, id: WireId) -> bool {
         self.wires.get(&id).is_some_and(Wire::is_held)
+    }
+
+    pub(crate) fn wire_of(&self, id: WireId) -> Option<&Wire> {
+        self.wires.get(&id)
     }
 
     pub(crate) fn wire(&mut self, id: WireId) -> Option<&mut Wire> {

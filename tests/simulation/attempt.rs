@@ -1,0 +1,73 @@
+//! One try of a seed, however it ends: a panic is a violation of the seed, like any other.
+//!
+//! The reactor survives a panic in the middle of a visit by closing that connection, and a worker by
+//! failing that job; so one that is a bug would pass for a client's bad luck. Only those that the disk
+//! stages are part of the play.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::Once;
+
+use crate::disk;
+use crate::run::{Outcome, replay, run};
+use crate::scenario::Scenario;
+use crate::watchdog::Watchdog;
+
+thread_local! {
+    /// Panics in the run of this thread that nobody has staged; a hook has no other way to tell of them.
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs one seed, within a time that no seed needs.
+pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome {
+    let _guard = watchdog.guard(seed);
+    survived(|| run(seed, tracing))
+}
+
+/// The same of a script.
+pub(crate) fn replayed(scenario: &Scenario, tracing: bool) -> Outcome {
+    survived(|| replay(scenario, tracing))
+}
+
+fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
+    hear_panics();
+    PANICS.take();
+    let tried = catch_unwind(AssertUnwindSafe(run));
+    let mut outcome = tried.unwrap_or_else(|_| Outcome {
+        violations: vec!["the run has ended with a panic".to_owned()],
+        trace: Vec::new(),
+    });
+    let panics = PANICS.take().into_iter();
+    outcome.violations.extend(panics);
+    outcome
+}
+
+/// Panics that are part of the play are not printed; all others are, and remembered.
+pub(crate) fn hear_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let text = text_of(panic.payload());
+            if text.is_none_or(|text| text != disk::STAGED_PANIC) {
+                PANICS.with_borrow_mut(|panics| panics.push(shown(panic, text)));
+                usual(panic);
+            }
+        }));
+    });
+}
+
+fn shown(panic: &PanicHookInfo<'_>, text: Option<&str>) -> String {
+    let place = panic.location().map(ToString::to_string);
+    format!(
+        "a panic at {}: {}",
+        place.as_deref().unwrap_or("some place"),
+        text.unwrap_or("without a text")
+    )
+}
+
+fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| payload.downcast_ref::<&str>().copied())
+}

@@ -1,0 +1,237 @@
+//! The server's calls of the network, one by one, and a loop of them that never ends.
+//!
+//! Between two polls time stands still: a call that would have blocked does so again, however often it is
+//! made. What may be made in vain in one iteration is bounded by what the server has, so a longer row is a
+//! loop without an end.
+
+use std::io;
+use std::net::SocketAddr;
+
+use mioftpd::net::Token;
+
+use super::control::ControlWire;
+use super::data::{BUDGET, DataWire};
+use super::{JobCalls, Tally};
+use crate::world::{WireId, World};
+
+/// Where nothing is ever said in the clear.
+const IMPLICIT_TLS: u16 = 990;
+
+/// Calls in vain, in a row. A turn makes at most three, and nobody has more than some twenty
+/// connections with two sockets each.
+const VAIN_CALLS: u32 = 500;
+
+/// Jobs of one iteration. A visit submits at most two, and there are some hundred visits in the largest.
+const SUBMITS: u32 = 1_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Read,
+    Write,
+}
+
+impl Tally {
+    /// Something that somebody else can notice, or could.
+    pub(crate) fn effect(&mut self) {
+        if self.job.is_none() {
+            self.now.effects += 1;
+        }
+    }
+
+    /// A worker begins; what it was at before, where there are no others, goes on behind.
+    pub(crate) fn begin_job(&mut self, is_slice: bool) {
+        self.job = Some(JobCalls {
+            is_slice,
+            ..JobCalls::default()
+        });
+    }
+
+    fn count_vain(&mut self) -> u32 {
+        let vain = match &mut self.job {
+            Some(job) => &mut job.vain,
+            None => &mut self.now.vain,
+        };
+        *vain += 1;
+        *vain
+    }
+
+    fn count_success(&mut self) {
+        match &mut self.job {
+            Some(job) => job.vain = 0,
+            None => self.now.vain = 0,
+        }
+    }
+}
+
+impl World {
+    /// The loop has sent a job on its way; what is wrong with that.
+    pub(crate) fn submitted(&mut self) -> Option<String> {
+        let now = &mut self.tally.now;
+        now.effects += 1;
+        now.submits += 1;
+        (now.submits > SUBMITS)
+            .then(|| self.spinning(format!("{SUBMITS} jobs are submitted without a poll")))
+    }
+
+    pub(crate) fn accepted(
+        &mut self,
+        at: SocketAddr,
+        token: Token,
+        outcome: Result<WireId, io::ErrorKind>,
+    ) -> Option<String> {
+        self.tally.effect();
+        match outcome {
+            Ok(wire) => {
+                self.tally.count_success();
+                self.tally.totals.sockets += 1;
+                if self.tally.doors.contains(&at) {
+                    let is_secret = at.port() == IMPLICIT_TLS;
+                    let owner = self.owner_of(wire).unwrap_or_default();
+                    let control = ControlWire::new(owner, self.now, is_secret);
+                    self.tally.controls.insert(wire, control);
+                } else {
+                    self.tally.data.insert(wire, DataWire::new(token));
+                }
+                None
+            }
+            Err(kind) if self.tally.count_vain() > VAIN_CALLS => {
+                Some(self.spinning(format!("accept at {at} fails again and again: {kind}")))
+            }
+            Err(_) => None,
+        }
+    }
+
+    pub(crate) fn dialled(&mut self, token: Token, wire: Option<WireId>) {
+        self.tally.effect();
+        if let Some(wire) = wire {
+            self.tally.totals.sockets += 1;
+            self.tally.data.insert(wire, DataWire::new(token));
+        }
+    }
+
+    /// The server ends its side.
+    pub(crate) fn shuts(&mut self, id: WireId) {
+        self.tally.effect();
+        if let Some(control) = self.tally.controls.get_mut(&id) {
+            control.shut.get_or_insert(self.now);
+        }
+    }
+
+    /// The server has read, or written of so many bytes, and this is what came of it.
+    pub(crate) fn called(
+        &mut self,
+        id: WireId,
+        call: Call,
+        asked: usize,
+        outcome: Result<&[u8], &io::Error>,
+    ) -> Option<String> {
+        let is_data = self.tally.data.contains_key(&id);
+        self.hear(id, call, asked, outcome);
+        self.tally.effect();
+        match outcome {
+            Ok(bytes) if !bytes.is_empty() => {
+                self.tally.count_success();
+                if let Some(job) = &mut self.tally.job {
+                    job.moved = is_data.then_some(id);
+                }
+            }
+            Ok(_) => drop(self.tally.count_vain()),
+            Err(error) => {
+                let vain = self.tally.count_vain();
+                let would_block = error.kind() == io::ErrorKind::WouldBlock;
+                match &mut self.tally.job {
+                    Some(job) if would_block => job.blocked = is_data.then_some(id),
+                    None if would_block => self.tally.totals.blocked += 1,
+                    _ => {}
+                }
+                if vain > VAIN_CALLS {
+                    return Some(self.spin_at(id, call, &error.to_string()));
+                }
+            }
+        }
+        if matches!(outcome, Ok([])) && self.tally.now.vain > VAIN_CALLS {
+            return Some(self.spin_at(id, call, "nothing comes of it"));
+        }
+        let now = self.now;
+        let is_loop = self.tally.job.is_none();
+        let iteration = is_loop.then_some(self.tally.iterations);
+        if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
+            let moved = data.moved(call, bytes.len() as u64, iteration, now);
+            if moved > BUDGET {
+                self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
+            }
+        }
+        // What is read on the loop is a header, or what came over a connection that was kept.
+        if is_loop && is_data {
+            self.tally.now.moved_data |= call == Call::Write;
+        } else if is_loop && call == Call::Read && self.tally.now.moved_data {
+            self.read_behind_data(id);
+        }
+        None
+    }
+
+    pub(crate) fn closes(&mut self, id: WireId) {
+        self.tally.effect();
+        let owner = self.owner_of(id);
+        match (self.tally.data.remove(&id), owner) {
+            (Some(data), Some(owner)) => self.tally.client(owner).closed = Some(data),
+            (Some(_), None) => {}
+            (None, _) => self.tally.now.has_closed = true,
+        }
+        self.tally.controls.remove(&id);
+    }
+
+    /// A worker has done what it had to.
+    pub(crate) fn end_job(&mut self) {
+        let Some(job) = self.tally.job.take() else {
+            return;
+        };
+        if let Some(wire) = job.moved {
+            self.tally
+                .data
+                .entry(wire)
+                .and_modify(|data| data.tries += 1);
+        } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
+            self.slice_in_vain(id);
+        }
+    }
+
+    /// Takes note of what goes over a control connection.
+    fn hear(&mut self, id: WireId, call: Call, asked: usize, outcome: Result<&[u8], &io::Error>) {
+        let now = self.now;
+        let Some(control) = self.tally.controls.get_mut(&id) else {
+            return;
+        };
+        let said = match (call, outcome) {
+            (Call::Read, Ok(bytes)) => {
+                control.has_read(bytes, now);
+                return;
+            }
+            (Call::Read, Err(_)) => return,
+            (Call::Write, Ok(bytes)) => control.has_written(bytes, bytes.len() == asked, now),
+            (Call::Write, Err(_)) => {
+                control.is_blocked(now);
+                return;
+            }
+        };
+        for one in said {
+            self.check_earliest(id, one);
+        }
+    }
+
+    pub(super) fn owner_of(&self, id: WireId) -> Option<usize> {
+        self.wire_of(id).map(|wire| wire.owner)
+    }
+
+    fn spin_at(&mut self, id: WireId, call: Call, why: &str) -> String {
+        let peer = self.wire(id).map(|wire| wire.client.address);
+        self.spinning(format!(
+            "{call:?} of wire {id} of {peer:?} is called again and again: {why}"
+        ))
+    }
+
+    fn spinning(&mut self, what: String) -> String {
+        self.violate(format!("a loop within one turn: {what}"));
+        what
+    }
+}

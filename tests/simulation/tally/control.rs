@@ -1,0 +1,126 @@
+//! What went over each control connection in the clear, as far as its deadlines are concerned.
+//!
+//! Within an iteration the server's clock and the world's stand at the same time, so it is known exactly
+//! when a deadline was set: with the command that was read, or the reply that was written. From there it is
+//! known when it must expire, and before when it must not. [`times`](super::times) holds it to that.
+
+use std::time::Duration;
+
+/// What is known of one control connection.
+#[derive(Debug)]
+pub(super) struct ControlWire {
+    /// Which client's it is.
+    pub(super) owner: usize,
+    /// The server's part of the current line.
+    line: Vec<u8>,
+    /// From here on it is TLS, and nothing can be read.
+    pub(super) is_secret: bool,
+    /// When the last complete command was read.
+    pub(super) last_command: Duration,
+    /// When the server last read or wrote something.
+    pub(super) last_active: Duration,
+    /// Since when a login is awaited; `None`: there is one, or nobody was greeted.
+    pub(super) login_since: Option<Duration>,
+    pub(super) transfer: Option<Duration>,
+    /// The last reply is said.
+    pub(super) is_closing: bool,
+    /// Since when the client takes no more of what is to be written, or when it took something last.
+    pub(super) blocked_since: Option<Duration>,
+    /// When the server ended its side.
+    pub(super) shut: Option<Duration>,
+}
+
+/// A final reply that says that a time is over, or that what it stops has had its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    NoCommand,
+    NoLogin,
+    Stalled,
+    Stopped,
+}
+
+impl ControlWire {
+    pub(super) const fn new(owner: usize, now: Duration, is_secret: bool) -> Self {
+        Self {
+            owner,
+            line: Vec::new(),
+            is_secret,
+            last_command: now,
+            last_active: now,
+            login_since: None,
+            transfer: None,
+            is_closing: false,
+            blocked_since: None,
+            shut: None,
+        }
+    }
+
+    pub(super) fn has_read(&mut self, bytes: &[u8], now: Duration) {
+        self.last_active = now;
+        if bytes.contains(&b'\n') {
+            self.last_command = now;
+        }
+    }
+
+    /// The server has written this of so many bytes; what it has said by that.
+    pub(super) fn has_written(&mut self, bytes: &[u8], is_all: bool, now: Duration) -> Vec<Said> {
+        self.last_active = now;
+        self.blocked_since = (!is_all).then_some(now);
+        let mut said = Vec::new();
+        if self.is_secret {
+            return said;
+        }
+        for &byte in bytes {
+            if byte == b'\n' {
+                let line = std::mem::take(&mut self.line);
+                said.extend(self.says(without_refusals(&line), now));
+            } else {
+                self.line.push(byte);
+            }
+        }
+        said
+    }
+
+    pub(super) fn is_blocked(&mut self, now: Duration) {
+        self.blocked_since.get_or_insert(now);
+    }
+
+    /// A line of a reply: only the last of each counts.
+    fn says(&mut self, line: &[u8], now: Duration) -> Option<Said> {
+        let (code, text) = match line {
+            [a @ b'1'..=b'5', b, c, b' ', text @ ..] => ([*a, *b, *c], text),
+            _ => return None,
+        };
+        match &code {
+            b"150" => self.transfer = Some(now),
+            // STAT is answered in the middle of it.
+            b"211" => {}
+            [b'2'..=b'5', ..] => self.transfer = None,
+            _ => {}
+        }
+        match &code {
+            b"220" | b"331" => {
+                self.login_since.get_or_insert(now);
+            }
+            b"230" | b"232" => self.login_since = None,
+            b"234" => self.is_secret = true,
+            b"221" | b"421" => self.is_closing = true,
+            _ => {}
+        }
+        match &code {
+            b"421" if text.starts_with(b"No command") => Some(Said::NoCommand),
+            b"421" if text.starts_with(b"No login") => Some(Said::NoLogin),
+            b"426" if text.starts_with(b"No data") => Some(Said::Stalled),
+            b"426" if text.starts_with(b"Server is stopping") => Some(Said::Stopped),
+            _ => None,
+        }
+    }
+}
+
+/// Behind DONT and WONT, which refuse what an odd command offered.
+fn without_refusals(mut line: &[u8]) -> &[u8] {
+    while let [255, 252 | 254, _, rest @ ..] = line {
+        line = rest;
+    }
+    line
+}

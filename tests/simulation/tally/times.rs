@@ -1,0 +1,156 @@
+//! When a time-out may come at the earliest, and when it must have come.
+//!
+//! The earliest is exact in every weather: a deadline is as long as it is, from what has set it. The latest
+//! is checked where nothing else explains that the server waits: no job is out, and the client takes what is
+//! written to it.
+
+use std::time::Duration;
+
+use mioftpd::limits::Timings;
+
+use super::Tally;
+use super::control::{ControlWire, Said};
+use crate::client::Place;
+use crate::rng::Odds;
+use crate::world::{Line, WireId, World};
+
+/// A system's timers are late by less than this.
+const LATE: Duration = Duration::from_millis(100);
+
+/// How long a transfer may rest because of its rate.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often the latest is looked at.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// What the server's deadlines are held to.
+#[derive(Default)]
+pub(crate) struct Times {
+    timings: Timings,
+    /// It exports nothing, and so no login is awaited.
+    has_no_login: bool,
+    /// Files may have to be counted first, and nobody is idle meanwhile.
+    counts: bool,
+    /// When a job came back last.
+    last_job: Duration,
+    checked: Duration,
+}
+
+impl Times {
+    pub(crate) fn of(place: &Place) -> Self {
+        Self {
+            timings: place.timings.clone(),
+            has_no_login: place.control_only,
+            counts: place.weather.uncounted != Odds(0),
+            ..Self::default()
+        }
+    }
+}
+
+impl World {
+    /// A reply was written that says that a time is over.
+    pub(super) fn check_earliest(&mut self, id: WireId, said: Said) {
+        let now = self.now;
+        let times = &self.tally.times;
+        let timings = &times.timings;
+        let Some(control) = self.tally.controls.get(&id) else {
+            return;
+        };
+        let (since, least) = match said {
+            Said::NoCommand => (Some(control.last_command), timings.idle),
+            // The reply that begins it anew is not known to be the one: it was set by then.
+            Said::NoLogin => (control.login_since, timings.login),
+            // Of a client that has ended its side the clock goes on while a worker has the transfer.
+            Said::Stalled if self.delivered(id).server.fin_landed.is_some() => return,
+            Said::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
+            Said::Stopped if self.stops.len() == 1 => (self.stops.first().copied(), timings.grace),
+            Said::Stopped => (None, Duration::ZERO),
+        };
+        if let Some(since) = since.filter(|since| now < *since + least) {
+            let after = now - since;
+            self.violate(format!(
+                "wire {id}: {said:?} after {after:?}, and the time for it is {least:?}"
+            ));
+        }
+    }
+
+    /// An iteration is over, and so many jobs are out.
+    pub(super) fn check_latest(&mut self, jobs: usize, has_completions: bool) {
+        let now = self.now;
+        if has_completions {
+            self.tally.times.last_job = now;
+        }
+        if now < self.tally.times.checked + PERIOD {
+            return;
+        }
+        self.tally.times.checked = now;
+        let late = self.tally.controls.iter().find_map(|(id, control)| {
+            let why = self
+                .overdue(control)
+                .or_else(|| self.overdue_transfer(control).filter(|_| jobs == 0))?;
+            Some(format!("wire {id}: {why}: {control:?}"))
+        });
+        if let Some(late) = late {
+            self.violate(late);
+        }
+    }
+
+    fn overdue(&self, control: &ControlWire) -> Option<&'static str> {
+        let times = &self.tally.times;
+        let timings = &times.timings;
+        let is_over = |since: Duration, time: Duration| self.now > since + time + LATE;
+        if let Some(shut) = control.shut {
+            return is_over(shut, timings.linger).then_some("it lingers for too long");
+        }
+        if let Some(blocked) = control.blocked_since {
+            // A 421 that finds no room either has its own time.
+            let most = 2 * timings.reply_stall.max(timings.handshake);
+            return is_over(blocked, most).then_some("its client reads nothing, and is kept");
+        }
+        if control.is_secret || control.is_closing {
+            return None;
+        }
+        if let Some(since) = control.login_since
+            && !times.has_no_login
+            && is_over(since, timings.login)
+        {
+            return Some("a login is awaited for too long");
+        }
+        let is_idle = control.transfer.is_none() && !times.counts;
+        (is_idle && is_over(control.last_active, timings.idle)).then_some("it is idle for too long")
+    }
+
+    /// While no worker has it.
+    fn overdue_transfer(&self, control: &ControlWire) -> Option<&'static str> {
+        let timings = &self.tally.times.timings;
+        let began = control
+            .transfer
+            .filter(|_| control.blocked_since.is_none())?;
+        let mut open = self.tally.data.iter();
+        let open = open.find(|(id, _)| self.owner_of(**id) == Some(control.owner));
+        let is_up = |id: &WireId| {
+            self.wire_of(*id)
+                .is_some_and(|wire| wire.server.line == Line::Up)
+        };
+        let last_job = self.tally.times.last_job;
+        match open {
+            Some((id, data)) if is_up(id) => {
+                let since = began.max(data.last).max(last_job);
+                let most = timings.data_stall.max(timings.data_connect) + REST;
+                (self.now > since + most).then_some("nothing moves, and it is waited for")
+            }
+            _ => {
+                let since = began.max(last_job);
+                let most = timings.data_connect + REST;
+                (self.now > since + most).then_some("its data connection is waited for too long")
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// When a byte last went over the data connection of a client.
+    fn last_moved(&self, owner: usize) -> Option<Duration> {
+        Some(self.clients.get(&owner)?.closed?.last)
+    }
+}

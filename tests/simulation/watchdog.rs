@@ -1,0 +1,120 @@
+//! What ends a run that does not end by itself: a loop in the server, or in the simulation, that never
+//! comes back to the virtual network and so cannot be found within its seed.
+//!
+//! A thread looks at the wall clock. What it guards takes milliseconds; a seed that takes longer than
+//! [`PATIENCE`] is named, and the process ends, because a thread in an endless loop cannot be. No test
+//! waits for this clock and none passes by it.
+
+use std::collections::BTreeMap;
+use std::process;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A thousand times what a seed takes, on a machine that is busy with other things too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// As of a test that failed.
+const EXIT_CODE: i32 = 101;
+
+#[derive(Default)]
+struct Guarded {
+    /// The seeds under way, and since when; a seed may be tried more than once at a time.
+    seeds: BTreeMap<u64, (u64, Instant)>,
+    next: u64,
+    is_over: bool,
+}
+
+/// Guards runs; dropped, it guards no more.
+pub(crate) struct Watchdog {
+    guarded: Arc<(Mutex<Guarded>, Condvar)>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+/// A run that is guarded until this is dropped.
+pub(crate) struct Guard<'a> {
+    watchdog: &'a Watchdog,
+    number: u64,
+}
+
+impl Watchdog {
+    pub(crate) fn start() -> Self {
+        let guarded: Arc<(Mutex<Guarded>, Condvar)> = Arc::default();
+        let shared = Arc::clone(&guarded);
+        let thread = thread::spawn(move || {
+            if let Some(seed) = watch(&shared, PATIENCE) {
+                eprintln!(
+                    "seed {seed} has not ended within {} seconds: a loop that never asks the world, or \
+                     one that waits for itself\n\
+                     failed after {} seeds; MIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
+                    PATIENCE.as_secs(),
+                    seed + 1,
+                );
+                process::exit(EXIT_CODE);
+            }
+        });
+        Self {
+            guarded,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn guard(&self, seed: u64) -> Guard<'_> {
+        let mut guarded = lock(&self.guarded.0);
+        guarded.next += 1;
+        let number = guarded.next;
+        guarded.seeds.insert(number, (seed, Instant::now()));
+        Guard {
+            watchdog: self,
+            number,
+        }
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        lock(&self.watchdog.guarded.0).seeds.remove(&self.number);
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        lock(&self.guarded.0).is_over = true;
+        self.guarded.1.notify_all();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+/// Waits until all is over, or for a seed that takes longer than it may: that one.
+fn watch(shared: &(Mutex<Guarded>, Condvar), patience: Duration) -> Option<u64> {
+    let mut guarded = lock(&shared.0);
+    loop {
+        if guarded.is_over {
+            return None;
+        }
+        let mut under_way = guarded.seeds.values();
+        let late = under_way.find(|(_, since)| since.elapsed() >= patience);
+        if let Some((seed, _)) = late {
+            return Some(*seed);
+        }
+        let waited = shared.1.wait_timeout(guarded, patience / 10);
+        guarded = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn lock(guarded: &Mutex<Guarded>) -> MutexGuard<'_, Guarded> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn a_seed_that_does_not_end_is_named_and_others_are_not() {
+    let shared = (Mutex::new(Guarded::default()), Condvar::new());
+    let (now, late) = (Instant::now(), Duration::ZERO);
+    lock(&shared.0).seeds.insert(1, (77, now));
+    assert_eq!(watch(&shared, late), Some(77));
+    lock(&shared.0).seeds.clear();
+    lock(&shared.0).is_over = true;
+    assert_eq!(watch(&shared, late), None);
+}
