@@ -227,9 +227,7 @@ fn a_session_that_is_reset_takes_its_upload_with_it() {
     let server = Server::writable(old_file);
     let (control, mut data) = half_an_upload(&server);
     let peer = control.local();
-    let socket = control.socket().try_clone().unwrap();
-    drop(control);
-    abort_connection(socket);
+    abort_connection(control.socket().try_clone().unwrap());
     server.wait_for_log(&format!("{peer} disconnected"));
     // The data connection is ended too: writing into it fails sooner or later.
     support::until("the data connection to be cut", || {
@@ -291,9 +289,7 @@ fn a_reset_behind_a_quit_is_a_cut() {
                 // It is met for itself: what is said behind it is heard later.
                 server.login().command("NOOP", 200);
             }
-            let socket = control.socket().try_clone().unwrap();
-            drop(control);
-            abort_connection(socket);
+            abort_connection(control.socket().try_clone().unwrap());
             drop(data);
             server.wait_for_log(&format!("{peer} disconnected"));
             support::until("the temporary file to go", || {

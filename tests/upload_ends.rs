@@ -14,7 +14,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
 use mioftpd::limits::END_PAUSE;
-use support::{Control, Server, Starter, abort_connection, mostly, until};
+use support::{Control, Server, Starter, abort_connection, end_connection, mostly, until};
 
 /// Few enough that the client's system has them sent before the connection ends.
 const SMALL: usize = 16_000;
@@ -44,10 +44,8 @@ fn left(server: &Server, peer: std::net::SocketAddr) -> Vec<u8> {
     fs::read(server.file("f")).unwrap()
 }
 
-fn reset(control: Control) {
-    let socket = control.socket().try_clone().unwrap();
-    drop(control);
-    abort_connection(socket);
+fn reset(control: &Control) {
+    abort_connection(control.socket().try_clone().unwrap());
 }
 
 #[test]
@@ -60,11 +58,11 @@ fn upload_that_ends_just_before_its_control_connection_is_whole() {
             let bytes = vec![b'0' + round; SMALL];
             let (control, data) = sent(&server, &["TYPE I"], &bytes);
             let peer = control.local();
-            drop(data);
+            end_connection(data);
             if resets {
-                reset(control);
+                reset(&control);
             } else {
-                drop(control);
+                control.close();
             }
             left(&server, peer) == bytes
         });
@@ -82,11 +80,11 @@ fn upload_that_ends_after_its_control_connection_is_cut() {
             // While the server still writes the 150, its system does not look at what comes behind it.
             server.login().command("NOOP", 200);
             if resets {
-                reset(control);
+                reset(&control);
             } else {
-                drop(control);
+                control.close();
             }
-            drop(data);
+            end_connection(data);
             left(&server, peer) == b"old"
         });
     }
@@ -101,8 +99,8 @@ fn upload_that_pauses_and_then_ends_with_its_control_connection_is_cut() {
         let (control, data) = sent(&server, &["TYPE I"], &[b'n'; SMALL]);
         let peer = control.local();
         std::thread::sleep(END_PAUSE * 2);
-        drop(data);
-        drop(control);
+        end_connection(data);
+        control.close();
         left(&server, peer) == b"old"
     });
 }
@@ -115,14 +113,14 @@ fn upload_that_announces_its_end_is_whole_whatever_the_control_connection_does()
         let (control, mut data) = sent(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
         let peer = control.local();
         if resets {
-            reset(control);
+            reset(&control);
         } else {
             control.socket().shutdown(Shutdown::Write).unwrap();
         }
         // The end of the control connection is met for itself.
         server.login().command("NOOP", 200);
         data.write_all(b"\x40\x00\x03end").unwrap();
-        drop(data);
+        end_connection(data);
         assert_eq!(left(&server, peer), b"newend");
     }
 }
@@ -132,8 +130,8 @@ fn upload_that_should_announce_its_end_and_does_not_is_cut() {
     let server = Server::writable(old_file);
     let (control, data) = sent(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
     let peer = control.local();
-    drop(data);
-    drop(control);
+    end_connection(data);
+    control.close();
     assert_eq!(left(&server, peer), b"old");
 }
 
@@ -144,7 +142,7 @@ fn upload_that_pauses_and_then_ends_alone_is_whole() {
     let bytes = vec![b'n'; SMALL];
     let (mut control, data) = sent(&server, &["TYPE I"], &bytes);
     std::thread::sleep(END_PAUSE * 2);
-    drop(data);
+    end_connection(data);
     control.expect(226);
     assert!(fs::read(server.file("f")).unwrap() == bytes);
     // And where the control connection ends a moment later, it was killed slowly.
@@ -153,9 +151,9 @@ fn upload_that_pauses_and_then_ends_alone_is_whole() {
         let (control, data) = sent(&server, &["TYPE I"], b"cut");
         let peer = control.local();
         std::thread::sleep(END_PAUSE * 2);
-        drop(data);
+        end_connection(data);
         std::thread::sleep(END_PAUSE / 5);
-        drop(control);
+        control.close();
         left(&server, peer) == b"old"
     });
 }

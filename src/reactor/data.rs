@@ -155,6 +155,16 @@ impl DataChannel {
         }
     }
 
+    /// Closes it so that its end cannot be taken for that of a file, be it an empty one.
+    pub(super) fn cut_link(&mut self, services: &mut Services) {
+        match &mut self.link {
+            Link::Connecting(stream) => stream.reset_on_close(),
+            Link::Open(channel) => channel.reset_on_close(),
+            Link::Absent | Link::Listening(..) | Link::Target(_) | Link::Failed => {}
+        }
+        self.unlink(services);
+    }
+
     /// The link is a stream now, of which so much is known.
     pub(super) fn link_to(
         &mut self,

@@ -316,7 +316,7 @@ impl Connection {
     /// Cuts the transfer: its data connection now, its file where one may wait for it.
     pub(super) fn cut(&mut self, ending: Ending, services: &mut Services) {
         let data = self.data();
-        data.unlink(services);
+        data.cut_link(services);
         let (moved, source) = match std::mem::take(&mut data.motion) {
             Motion::Opened(source) | Motion::Begun(source) => (0, source),
             Motion::Here(transfer, _)

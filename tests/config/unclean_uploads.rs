@@ -216,7 +216,7 @@ fn upload_that_ends_after_its_control_connection_is_whole_only_where_it_says_so(
             let (control, mut link) = begun(&server, &world, version);
             sends(&mut link, b"new");
             let peer = control.local();
-            drop(control);
+            control.close();
             // The end of the control connection is met for itself.
             server.login().command("NOOP", 200);
             if is_clean {

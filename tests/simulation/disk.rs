@@ -15,7 +15,7 @@ use mioftpd::storage::{
 
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::World;
+use crate::world::{Blow, World};
 
 /// What a staged panic says, so that it can be told from a real one.
 pub(crate) const STAGED_PANIC: &str = "staged panic";
@@ -31,6 +31,9 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if world.fault(|weather| weather.panic) {
         world.note(|| STAGED_PANIC.to_owned());
+        let now = world.now;
+        world.panics.push(now);
+        world.strike(Blow::Device);
         drop(world);
         panic!("{STAGED_PANIC}");
     }
@@ -39,6 +42,7 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     }
     if world.fault(|weather| weather.disk_error) {
         world.note(|| "the disk fails".to_owned());
+        world.strike(Blow::Device);
         return Err(Error::Device);
     }
     Ok(())
@@ -46,7 +50,9 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
 
 /// Whether the disk is full.
 fn fill(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.disk_full) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.disk_full) {
+        world.strike(Blow::Full);
         return Err(Error::NoSpace);
     }
     Ok(())
@@ -54,7 +60,9 @@ fn fill(world: &Shared<World>) -> Result<()> {
 
 /// Whether it is not known yet how much there is.
 fn count(world: &Shared<World>) -> Result<()> {
-    if world.lock().fault(|weather| weather.uncounted) {
+    let mut world = world.lock();
+    if world.fault(|weather| weather.uncounted) {
+        world.strike(Blow::Uncounted);
         return Err(Error::NotCounted);
     }
     Ok(())

@@ -47,6 +47,14 @@ pub(crate) fn check_idle(stage: &Stage, reactor: &Reactor) {
 pub(crate) fn check_after(stage: &Stage) {
     stage.clients.lock().iter_mut().for_each(Client::give_up);
     let mut faults = check_files(stage);
+    let clients = stage.clients.lock();
+    let world = stage.world.lock();
+    // Where a run ended early, the server was dropped in the middle of everything.
+    if world.violations.is_empty() {
+        let closings = clients.iter();
+        faults.extend(closings.filter_map(|client| client.fault_of_closings(&world)));
+    }
+    drop((clients, world));
     let sockets = stage.world.lock().server_sockets();
     if !sockets.is_empty() {
         faults.push(format!("sockets outlive the server: {sockets:?}"));

@@ -74,6 +74,7 @@ impl Stage {
         *self.clients.lock() = scenario.cast(&self.place, is_recorded);
         let mut world = self.world.lock();
         world.rng = Rng::new(scenario.chance);
+        world.gate.set(self.rest.gate(scenario.reload.as_ref()));
         scenario.plan(&mut world);
         self.stop_by = scenario.stop.map(|stop| {
             let within = self.place.timings.grace + STOPPING;
@@ -83,10 +84,10 @@ impl Stage {
     }
 
     /// One who makes sure that everything works.
-    pub(crate) fn add_inspector(&mut self) {
+    pub(crate) fn add_inspector(&mut self, walks: bool) {
         let mut clients = self.clients.lock();
         let number = clients.len();
-        let habits = Habits::inspector(number);
+        let habits = Habits::inspector(number, walks);
         let within = Duration::from_millis(100);
         let plan = ClientPlan::draw(number, habits, within, &mut self.rng, &self.place);
         clients.push(Client::Guest(Box::new(plan.guest(&self.place))));

@@ -194,7 +194,10 @@ impl VirtualNetwork {
             Occurrence::JobRuns(id) => Jobs::run(&self.jobs, &self.world, id),
             Occurrence::JobReturns(id) => self.jobs.lock().return_one(id),
             Occurrence::Stop => {
-                self.world.lock().note(|| "signal: stop".to_owned());
+                let mut world = self.world.lock();
+                world.note(|| "signal: stop".to_owned());
+                world.is_stopping = true;
+                drop(world);
                 events.push(Event::StopSignal);
             }
             Occurrence::Reload => {

@@ -17,7 +17,7 @@ use mioftpd::storage::{
 use crate::client::Place;
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::World;
+use crate::world::{Blow, World};
 
 /// Storage with the quota of this run, until inspectors come.
 pub(crate) struct Granted {
@@ -139,7 +139,10 @@ impl Books {
             return;
         };
         let (amount, must_be_beyond) = match result {
-            Err(Error::QuotaExceeded) => (would_be(self.charged()), true),
+            Err(Error::QuotaExceeded) => {
+                self.world.lock().strike(Blow::Quota);
+                (would_be(self.charged()), true)
+            }
             Ok(_) => (self.named(), false),
             Err(_) => return,
         };

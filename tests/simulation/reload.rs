@@ -17,7 +17,7 @@ use mioftpd::session::Settings;
 use crate::client::{Login, address};
 use crate::rng::Rng;
 use crate::run::Stage;
-use crate::world::{Occurrence, World};
+use crate::world::{Occurrence, Rules, World};
 
 /// After it a command is said for certain under the new rules.
 const SLACK: Duration = Duration::from_millis(10);
@@ -101,6 +101,32 @@ impl Reload {
             Taken::Address(denied) => denied == ip,
             Taken::Rights(of, _) | Taken::Account(of, _) => of == login || login == Login::Wrong,
         }
+    }
+
+    /// What a login by this name may do afterwards, who might this before; `None`: there is none.
+    pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
+        match self.taken {
+            Taken::Rights(of, left) if of == login => Some(before.and(left)),
+            Taken::Account(of, _) if of == login => None,
+            Taken::Nothing | Taken::Address(_) | Taken::Rights(..) | Taken::Account(..) => {
+                Some(before)
+            }
+        }
+    }
+
+    /// Whether sessions that were there keep what they had.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions == RevokedSessions::Keep
+    }
+
+    /// Whether what is done now may be done by its rules.
+    pub(crate) fn has_come(&self, now: Duration) -> bool {
+        now >= self.at
+    }
+
+    /// Whether what is said then is done by its rules for certain.
+    pub(crate) fn is_over(&self, said: Duration) -> bool {
+        said >= self.at + SLACK
     }
 
     /// From when on what is said is said under the new rules.
@@ -188,6 +214,20 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
+    /// Who must be let in by this, and by the reload that comes.
+    pub(crate) fn gate(&self, reload: Option<&Reload>) -> Rules {
+        Rules {
+            connections: self.connections,
+            per_address: self.connections_per_address,
+            throttling: self.settings.throttling.clone(),
+            is_proxied: !self.proxies.is_empty(),
+            denied: reload.and_then(|reload| match reload.taken {
+                Taken::Address(ip) => Some((ip, reload.at)),
+                _ => None,
+            }),
+        }
+    }
+
     /// Has the server take this; without one, what it had first.
     pub(crate) fn load(&self, reload: Option<&Reload>, reactor: &mut Reactor) {
         let (settings, addresses) = match reload {

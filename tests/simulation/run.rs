@@ -13,7 +13,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Usage};
+use mioftpd::storage::{CutUploads, Storage, Usage};
 
 use crate::client::{Client, Place, Secure, secret};
 use crate::disk_record::DiskRecord;
@@ -104,18 +104,21 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let place = Place {
+    let mut place = Place {
         memory: memory.clone(),
         record: Shared::new(DiskRecord::default()),
         quota: quota(&mut rng.aside().fork(), &memory, &weather),
         doors: doors(has_tls),
         secure,
         control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
         is_proxied: rng.one_in(4),
         cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
         stops: rng.one_in(4),
         reload: Reload::draw(&mut rng.aside()),
         timings: timings(&mut rng),
+        longest_penalty: Duration::ZERO,
         weather,
     };
     let (storage, usage) = metered(&place, &world);
@@ -123,7 +126,11 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let clients = Shared::new(Vec::new());
     // A range has one port: which of several is drawn is not for a seed to say.
     let has_range = rng.one_in(2);
+    place.has_range = has_range;
     let settings = settings(&mut rng, &place);
+    place.longest_penalty = settings.throttling.longest_penalty;
+    let anonymous = settings.accounts.get(b"anonymous");
+    place.anonymous = anonymous.map(|account| account.permissions);
     world.lock().note(|| {
         format!(
             "{:?}, {:?}, {:?}",
@@ -136,28 +143,12 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         connections_per_address: 4,
         proxies: proxies(&place),
     };
-    let mut reactor = Reactor::new(Parts {
-        network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
-        storage,
-        homes: Homes::new(),
-        runner: Box::new(VirtualRunner {
-            jobs: jobs.clone(),
-            world: world.clone(),
-        }),
-        passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
-        records: Records::default(),
-        passive_addresses: PassiveAddresses::default(),
-        proxies: rest.proxies.clone(),
-        settings: rest.settings.clone(),
-        acceptor: place
-            .secure
-            .as_ref()
-            .and_then(|secure| secret::acceptor(secure.data_session)),
-        addresses: AddressRules::default(),
-        connections: rest.connections.into(),
-        connections_per_address: rest.connections_per_address,
-    });
-    open_doors(&mut reactor, &place.doors);
+    let network = VirtualNetwork::new(&world, &clients, &jobs);
+    let runner = VirtualRunner {
+        jobs: jobs.clone(),
+        world: world.clone(),
+    };
+    let reactor = start(&place, &rest, network, storage, runner);
     let stage = Stage {
         world,
         clients,
@@ -170,6 +161,34 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn start(
+    place: &Place,
+    rest: &Rest,
+    network: VirtualNetwork,
+    storage: Arc<dyn Storage>,
+    runner: VirtualRunner,
+) -> Reactor {
+    let secure = place.secure.as_ref();
+    let range = place.has_range.then_some(FIRST_PORT..=FIRST_PORT);
+    let mut reactor = Reactor::new(Parts {
+        network: Box::new(network),
+        storage,
+        homes: Homes::new(),
+        runner: Box::new(runner),
+        passive_ports: PassivePorts::new(range),
+        records: Records::default(),
+        passive_addresses: PassiveAddresses::default(),
+        proxies: rest.proxies.clone(),
+        settings: rest.settings.clone(),
+        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
+        addresses: AddressRules::default(),
+        connections: rest.connections.into(),
+        connections_per_address: rest.connections_per_address,
+    });
+    open_doors(&mut reactor, &place.doors);
+    reactor
 }
 
 fn has_tls(seed: u64) -> bool {
@@ -329,9 +348,10 @@ impl Stage {
         self.place.reload = None;
         self.place.record.lock().is_quota_lifted = true;
         self.rest.load(None, reactor);
+        self.world.lock().gate.set(self.rest.gate(None));
         invariants::check_empty(self);
-        for _ in 0..self.inspectors {
-            self.add_inspector();
+        for index in 0..self.inspectors {
+            self.add_inspector(index == 0);
         }
         if self.play(reactor) == End::Emptied {
             invariants::check_empty(self);

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::client::{Client, Group, Guest, Habits, Place};
+use crate::crowds::crowd;
 use crate::reload::Reload;
 use crate::rng::Rng;
 use crate::weather::Weather;
@@ -71,6 +72,7 @@ impl Scenario {
             let within = Duration::from_secs(3);
             clients.push(ClientPlan::draw(number, habits, within, rng, place));
         }
+        clients.extend(crowd(clients.len(), rng.aside(), place));
         let number = clients.len();
         let stranger = rng.one_in(3).then(|| StrangerPlan {
             number,

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::tls::{Link, TlsClient};
-use super::{DEADLINE, DataChannel};
+use super::{DEADLINE, DataChannel, end_connection};
 
 /// One whole reply.
 #[derive(Debug)]
@@ -163,6 +163,11 @@ impl Control {
     /// The address of this end.
     pub fn local(&self) -> SocketAddr {
         self.socket().local_addr().unwrap()
+    }
+
+    /// Ends the connection, as [`end_connection`] does.
+    pub fn close(self) {
+        end_connection(self.socket().try_clone().unwrap());
     }
 
     /// Sends a line.

@@ -2,7 +2,7 @@
 //! things that a client can do to a socket: resets, urgent bytes, odd source addresses.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
@@ -168,9 +168,20 @@ pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Closes so that the peer sees a reset instead of an end.
+/// Closes, and the peer's system hears of it before anything that is done next.
+///
+/// A close alone may be late: a process that another test is starting has copies of all sockets
+/// until its `exec`, and the connection ends when the last copy is closed.
+pub fn end_connection(stream: TcpStream) {
+    stream.shutdown(Shutdown::Write).ok();
+    drop(stream);
+}
+
+/// Closes so that the peer sees a reset instead of an end, at once, too: connecting to nowhere
+/// resets, however many copies there are.
 pub fn abort_connection(stream: TcpStream) {
     sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+    rustix::net::connect_unspec(&stream).unwrap();
     drop(stream);
 }
 

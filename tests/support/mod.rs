@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 pub use control::{Control, Reply};
 pub use data::{
-    DataChannel, abort_connection, connect_from, epsv_port, host_port, pasv_port, read_all,
-    send_urgent,
+    DataChannel, abort_connection, connect_from, end_connection, epsv_port, host_port, pasv_port,
+    read_all, send_urgent,
 };
 pub use server::{Server, Starter, binary, mioftpd};
 

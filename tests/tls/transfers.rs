@@ -270,7 +270,7 @@ fn an_upload_that_announces_its_end_needs_no_control_connection() {
         control.command("STOR kept", 150);
         let mut link = data.link();
         link.write_all(&content).unwrap();
-        drop(control);
+        control.close();
         // The end of the control connection is met for itself.
         server.private(&client).command("NOOP", 200);
         link.end().unwrap();

@@ -34,7 +34,10 @@ pub(crate) enum Kind {
     Opts,
     Type,
     Passive,
+    EpsvAll,
     Port,
+    /// PORT or EPRT to another host than the client's, or to a port of services.
+    Bounce,
     Rest,
     Abor,
     /// AUTH TLS: data connections stay as they are.
@@ -71,72 +74,14 @@ impl Kind {
             Self::Auth | Self::AuthPrivate | Self::AuthAndMore | Self::Ccc
         )
     }
-
-    /// What only a server with TLS says.
-    const fn allows_with_tls(self, code: u16) -> bool {
-        match self {
-            Self::User => code == 530,
-            Self::Fetch | Self::Store | Self::List => code == 522,
-            Self::Garbage => matches!(code, 504 | 536),
-            _ => false,
-        }
-    }
-
-    /// Whether this may be the final reply to it.
-    fn allows(self, code: u16, begun: bool) -> bool {
-        const DISK: [u16; 7] = [530, 550, 451, 452, 552, 553, 501];
-        let (good, bad): (&[u16], &[u16]) = match self {
-            Self::User => (&[331], &[]),
-            Self::Pass => (&[230], &[530, 503]),
-            Self::Rein => (&[220], &[530]),
-            Self::Quit => (&[221], &[]),
-            Self::Noop => (&[200], &[]),
-            Self::Pwd => (&[257], &[530]),
-            Self::Cwd | Self::Rmd | Self::Dele | Self::Mlst => (&[250], &DISK),
-            Self::Mkd => (&[257], &DISK),
-            Self::Rnfr => (&[350], &DISK),
-            Self::Rnto => (&[250, 503], &DISK),
-            Self::Size | Self::Mdtm => (&[213], &DISK),
-            Self::Stat | Self::Feat => (&[211], &[]),
-            Self::StatPath => (&[212, 213], &DISK),
-            Self::Help => (&[214], &[502]),
-            Self::Syst => (&[215], &[]),
-            Self::Opts => (&[200], &[501]),
-            Self::Type => (&[200], &[501, 504, 530]),
-            Self::Passive => (&[227, 229, 200], &[425, 522, 503, 501, 530]),
-            Self::Port => (&[200], &[501, 503, 522, 530]),
-            Self::Rest => (&[350], &[501, 530]),
-            Self::Abor => (&[225, 226], &[530]),
-            Self::Auth | Self::AuthPrivate | Self::AuthAndMore => (&[234], &[503]),
-            Self::Pbsz | Self::ProtPrivate => (&[200], &[503]),
-            Self::ProtClear => (&[200], &[503, 534]),
-            Self::Ccc => (&[200], &[533, 530]),
-            Self::Fetch | Self::Store | Self::List if begun => (&[226], &[425, 426, 451, 452, 552]),
-            // While files are counted it may be aborted, and not only wait.
-            Self::Store if matches!(code, 426 | 450) => (&[], &[426, 450]),
-            Self::Fetch | Self::Store | Self::List => (&[425, 554], &DISK),
-            Self::Garbage => (&[], &[500, 501, 502, 503, 530]),
-            Self::TooLong | Self::Foreign => (&[], &[500]),
-        };
-        good.contains(&code) || bad.contains(&code)
-    }
-
-    /// The same for a server that exports nothing.
-    fn allows_without_directory(self, code: u16) -> bool {
-        match self {
-            Self::Quit => code == 221,
-            Self::Noop => code == 200,
-            // It does not look at arguments.
-            Self::Garbage => matches!(code, 200 | 500 | 502),
-            _ => matches!(code, 500 | 502),
-        }
-    }
 }
 
 /// A command without its final reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Awaited {
     pub(crate) kind: Kind,
+    /// As it was said, or how it began.
+    text: String,
     pub(crate) since: Duration,
     /// The 150 has come.
     pub(crate) begun: bool,
@@ -144,12 +89,45 @@ pub(crate) struct Awaited {
     pub(crate) must: Option<u16>,
 }
 
+/// Of a line that is kept.
+const KEPT_BYTES: usize = 100;
+
+impl Awaited {
+    /// The first word.
+    pub(crate) fn verb(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
+    /// What is behind it.
+    pub(crate) fn argument(&self) -> &str {
+        self.text.split_once(' ').map_or("", |(_, rest)| rest)
+    }
+}
+
+/// The final reply to a command.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) said: Awaited,
+    pub(crate) code: u16,
+    /// Of its last line.
+    pub(crate) text: String,
+    /// All of it.
+    pub(crate) whole: String,
+    /// A STAT in the middle of a transfer.
+    pub(crate) is_aside: bool,
+    /// An ABOR has been said behind it; `ABOR now` is heard too, and then refused.
+    pub(crate) aborts: bool,
+    /// And a QUIT.
+    pub(crate) quits: bool,
+}
+
 /// What a reply was.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Greeting,
-    Preliminary(String),
-    Final(Kind, Duration, u16, String),
+    /// 150, to this command.
+    Preliminary(Awaited, String),
+    Final(Answer),
     /// 421: nothing follows.
     Farewell(String),
 }
@@ -163,25 +141,25 @@ pub(crate) struct Conversation {
     pub(crate) over: bool,
     /// The server exports nothing.
     control_only: bool,
-    /// It has TLS.
-    has_tls: bool,
 }
 
 impl Conversation {
-    pub(crate) const fn new(control_only: bool, has_tls: bool) -> Self {
+    pub(crate) const fn new(control_only: bool) -> Self {
         Self {
             heard: Vec::new(),
             awaited: VecDeque::new(),
             greeted: false,
             over: false,
             control_only,
-            has_tls,
         }
     }
 
-    pub(crate) fn said(&mut self, kind: Kind, must: Option<u16>, now: Duration) {
+    pub(crate) fn said(&mut self, kind: Kind, line: &[u8], must: Option<u16>, now: Duration) {
+        let line = line.trim_ascii_end();
+        let kept = &line[..line.len().min(KEPT_BYTES)];
         self.awaited.push_back(Awaited {
             kind,
+            text: String::from_utf8_lossy(kept).into_owned(),
             since: now,
             begun: false,
             must,
@@ -194,8 +172,8 @@ impl Conversation {
         let mut replies = Vec::new();
         self.skip_refusals();
         while let Some((code, text, length)) = parse(&self.heard)? {
-            self.heard.drain(..length);
-            replies.push(self.judge(code, text)?);
+            let whole: Vec<u8> = self.heard.drain(..length).collect();
+            replies.push(self.judge(code, text, &whole)?);
             self.skip_refusals();
         }
         if self.over && !self.heard.is_empty() {
@@ -229,7 +207,7 @@ impl Conversation {
         !self.heard.is_empty()
     }
 
-    fn judge(&mut self, code: u16, text: String) -> Result<Heard, String> {
+    fn judge(&mut self, code: u16, text: String, whole: &[u8]) -> Result<Heard, String> {
         if self.over {
             return Err(format!("{code} behind the closing reply"));
         }
@@ -252,34 +230,35 @@ impl Conversation {
                 return Err(format!("{code} to {head:?}"));
             }
             head.begun = true;
-            return Ok(Heard::Preliminary(text));
+            return Ok(Heard::Preliminary(head.clone(), text));
         }
-        let head = *head;
-        let overtakes = self.awaited.get(1).filter(|next| next.kind == Kind::Stat);
-        if let Some(status) = overtakes.copied()
-            && head.begun
-            && code == 211
-        {
-            self.awaited.remove(1);
-            return Ok(Heard::Final(Kind::Stat, status.since, code, text));
+        let has_begun = head.begun;
+        let mut rest = self.awaited.iter().skip(1);
+        let is_aside =
+            has_begun && code == 211 && rest.next().is_some_and(|next| next.kind == Kind::Stat);
+        let said = self.awaited.remove(usize::from(is_aside));
+        let said = said.ok_or_else(|| format!("{code} to nothing"))?;
+        if said.must.is_some_and(|must| must != code) {
+            return Err(format!("{code} {text} to {said:?}"));
         }
-        let allowed = if self.control_only {
-            head.kind.allows_without_directory(code)
-        } else {
-            let by_tls = self.has_tls && head.kind.allows_with_tls(code);
-            by_tls || head.kind.allows(code, head.begun)
-        };
-        if !allowed || head.must.is_some_and(|must| must != code) {
-            return Err(format!("{code} {text} to {head:?}"));
-        }
-        self.awaited.pop_front();
-        self.over = match head.kind {
+        self.over = match said.kind {
             Kind::Quit => true,
             Kind::Foreign => !self.control_only,
             Kind::AuthAndMore => code == 503,
             _ => false,
         };
-        Ok(Heard::Final(head.kind, head.since, code, text))
+        let is_abort = |one: &Awaited| {
+            one.kind == Kind::Abor || one.kind == Kind::Garbage && one.verb() == "ABOR"
+        };
+        Ok(Heard::Final(Answer {
+            said,
+            code,
+            text,
+            whole: String::from_utf8_lossy(whole).into_owned(),
+            is_aside,
+            aborts: self.awaited.iter().any(is_abort),
+            quits: self.awaited.iter().any(|one| one.kind == Kind::Quit),
+        }))
     }
 }
 

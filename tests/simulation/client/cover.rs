@@ -9,13 +9,14 @@ use std::time::Duration;
 use mioftpd::net::DataSession;
 use mioftpd::session::SecurityPolicy;
 
+use super::closings::Sight;
 use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
 use super::habits::{Opening, Part, Secrecy};
 use super::protected::Reproach;
 use super::secret::{Keys, Secret};
-use crate::rng::{Odds, Rng};
+use crate::rng::Rng;
 use crate::weather::Weather;
 use crate::world::{self, Side, WireId, World};
 
@@ -38,6 +39,8 @@ pub(super) struct Cover {
     pub(super) is_private: bool,
     /// Since when it waits for the end of a connection that it opened badly.
     foul_since: Duration,
+    /// It has.
+    pub(super) has_begun_badly: bool,
     reproach: Reproach,
 }
 
@@ -54,6 +57,7 @@ impl Cover {
             is_clearing: false,
             is_private: false,
             foul_since: Duration::ZERO,
+            has_begun_badly: false,
             reproach: Reproach::default(),
         }
     }
@@ -216,6 +220,7 @@ impl Guest {
                 self.unsent = part(count);
             }
         }
+        self.cover.has_begun_badly = true;
         self.life = Life::Foul;
     }
 
@@ -310,34 +315,13 @@ impl Guest {
         }
     }
 
-    /// Whether the server may have left before TLS had begun: it was too slow, or there was no
-    /// room for one more.
-    pub(super) fn was_too_slow_to_begin(&self, world: &World) -> bool {
-        let times = &self.place.timings;
-        let least = times.handshake.min(times.login).min(times.idle);
-        let is_late = world.now.saturating_sub(self.came) >= least;
-        let secret = self.cover.secret.as_deref();
-        let is_new = secret.is_some_and(|secret| !secret.has_heard());
-        let is_turned_away = self.habits.secrecy == Secrecy::Implicit && is_new;
-        let is_beginning = secret.is_some_and(Secret::is_beginning);
-        is_beginning && is_late || is_turned_away
-    }
-
     /// The connection has broken: whether it was TLS that broke, which no weather excuses.
     pub(super) fn check_break(&self, id: WireId, error: &io::Error, world: &mut World) {
         match error.kind() {
             io::ErrorKind::InvalidData if self.habits.opening == Opening::AndMore => {}
             io::ErrorKind::InvalidData => self.complain(&format!("TLS: {error}"), world),
-            io::ErrorKind::UnexpectedEof => {
-                self.check_end(id, world);
-                let weather = &self.place.weather;
-                let is_calm =
-                    weather.is_smooth() && weather.panic == Odds(0) && !self.may_be_ended();
-                let is_whole = !world.is_cut(id) && self.half_closed.is_none();
-                if self.conversation.over && is_calm && is_whole {
-                    self.complain("an end that was not announced", world);
-                }
-            }
+            io::ErrorKind::UnexpectedEof => self.check_end(id, Sight::Unannounced, world),
+            io::ErrorKind::ConnectionReset => self.check_end(id, Sight::Reset, world),
             _ => {}
         }
     }

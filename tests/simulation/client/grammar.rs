@@ -11,6 +11,7 @@ use super::expected::Expected;
 use super::guest::Guest;
 use super::habits::{Login, Part};
 use super::haul::{Goods, Haul, Manner};
+use super::listed::{Form, Listed};
 use super::upload::{Change, Upload};
 use crate::world::ClientPort;
 
@@ -73,6 +74,12 @@ impl Guest {
         if self.habits.part == Part::Probe {
             return vec![Line::new(Kind::Noop, "NOOP")];
         }
+        if self.habits.guesses {
+            return self.login_lines();
+        }
+        if let Some(lines) = self.perhaps_sly_lines() {
+            return lines;
+        }
         if self.cover.keys.is_some() && self.rng.one_in(12) {
             return self.security_lines();
         }
@@ -130,6 +137,9 @@ impl Guest {
             ..retrieve.must(226)
         });
 
+        if self.habits.walks {
+            lines.extend(self.walk_lines());
+        }
         let (path, haul, upload) = self.upload(Change::Replace, Manner::Prompt);
         lines.push(Self::passive_line(haul, Some(upload)).must(229));
         lines.push(Line::new(Kind::Store, format!("STOR {path}")).must(226));
@@ -138,6 +148,20 @@ impl Guest {
             ..Line::new(Kind::Dele, format!("DELE {path}")).must(250)
         });
         lines
+    }
+
+    /// What needs much memory, for which there is a place again when nobody is there.
+    fn walk_lines(&self) -> [Line; 2] {
+        let listed = Listed::all(Form::Deep, "/pub", &self.place.memory);
+        let goods = Goods::Receive {
+            got: Vec::new(),
+            expected: Expected::Listed(listed),
+        };
+        let walk = Haul::new(Kind::List, goods, Manner::Prompt);
+        [
+            Self::passive_line(walk, None).must(229),
+            Line::new(Kind::List, "LIST -R /pub").must(226),
+        ]
     }
 
     fn passive_line(haul: Haul, upload: Option<Upload>) -> Line {

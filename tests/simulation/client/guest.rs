@@ -14,6 +14,7 @@ use std::time::Duration;
 use mioftpd::storage::Memory;
 
 use super::Place;
+use super::closings::{Concluded, Sight};
 use super::conversation::Conversation;
 use super::cover::Cover;
 use super::grammar::Line;
@@ -21,6 +22,7 @@ use super::habits::{Habits, Part, Secrecy};
 use super::haul::Haul;
 use super::ledger::{Finish, Ledger};
 use super::scripted::Groups;
+use super::session_model::SessionModel;
 use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{Occurrence, WireId, World};
@@ -44,10 +46,16 @@ pub(crate) struct Guest {
     pub(super) habits: Habits,
     pub(super) life: Life,
     pub(super) control: Option<WireId>,
+    /// Its control connection, also when it is gone.
+    pub(super) came_over: Option<WireId>,
+    /// Its transfers that are over.
+    pub(super) concluded: Vec<Concluded>,
     /// When it came.
     pub(super) came: Duration,
     pub(super) cover: Cover,
     pub(super) conversation: Conversation,
+    /// What the server must have of it.
+    pub(super) model: SessionModel,
     /// Said, and not taken yet by the connection.
     pub(super) unsent: Vec<u8>,
     /// What is going to be said next.
@@ -86,10 +94,13 @@ impl Guest {
             came: Duration::ZERO,
             cover: Cover::new(habits.secrecy, habits.resumes, &mut rng),
             rng,
-            conversation: Conversation::new(place.control_only, place.secure.is_some()),
+            conversation: Conversation::new(place.control_only),
+            model: SessionModel::new(habits.secrecy == Secrecy::Implicit),
             place,
             life: Life::Unborn,
             control: None,
+            came_over: None,
+            concluded: Vec::new(),
             unsent: Vec::new(),
             script: VecDeque::new(),
             groups: Groups::Drawn,
@@ -186,8 +197,12 @@ impl Guest {
         } else {
             world.dial_server_sheltered(self.number, from, door)
         };
+        world.comes_from(id, (!is_unknown).then_some(self.habits.ip));
         self.control = Some(id);
+        self.came_over = Some(id);
         self.came = world.now;
+        self.model.outside_since = world.now;
+        self.model.answered = world.now;
         self.life = Life::Talking;
         self.script = match self.habits.part {
             Part::Inspector => self.inspection().into(),
@@ -211,7 +226,7 @@ impl Guest {
                     }
                 }
                 Ok(0) => {
-                    self.check_end(id, world);
+                    self.check_end(id, Sight::End, world);
                     return self.go(world);
                 }
                 Ok(count) => self.hear_bytes(&buffer[..count], world),

@@ -108,6 +108,12 @@ pub(crate) struct Habits {
     pub(crate) resumes: bool,
     /// It announces the end of TLS, where it ends its side.
     pub(crate) announces: bool,
+    /// It does nothing but to log in.
+    pub(crate) guesses: bool,
+    /// As an inspector, it looks at everything below a directory.
+    pub(crate) walks: bool,
+    /// Behind which its own ports are: clients of one address have their own.
+    pub(crate) first_port: u16,
 }
 
 impl Habits {
@@ -149,6 +155,9 @@ impl Habits {
             opening: Opening::Proper,
             resumes: true,
             announces: true,
+            guesses: false,
+            walks: false,
+            first_port: 30_000,
         }
     }
 
@@ -218,10 +227,33 @@ impl Habits {
     }
 
     /// One that makes sure that everything works.
-    pub(crate) fn inspector(number: usize) -> Self {
+    pub(crate) fn inspector(number: usize, walks: bool) -> Self {
         Self {
             part: Part::Inspector,
+            walks,
             ..Self::orderly(number)
+        }
+    }
+
+    /// One of several that come from one address at about the same time, and do little.
+    pub(crate) fn of_crowd(rng: &mut Rng, number: usize) -> Self {
+        Self {
+            ip: address(200, false),
+            groups: rng.within(0, 2),
+            first_port: 31_000 + 64 * number as u16,
+            ..Self::draw(rng, number)
+        }
+    }
+
+    /// One of two that guess passwords from one address.
+    pub(crate) fn guesser(rng: &mut Rng, number: usize) -> Self {
+        Self {
+            ip: address(201, false),
+            login: rng.pick(&[Login::Wrong, Login::Wrong, Login::Named]),
+            groups: rng.within(0, 6),
+            guesses: true,
+            first_port: 31_000 + 64 * number as u16,
+            ..Self::draw(rng, number)
         }
     }
 
@@ -242,6 +274,9 @@ impl Habits {
             opening: Opening::Proper,
             resumes: true,
             announces: true,
+            guesses: false,
+            walks: false,
+            first_port: 30_000,
         }
     }
 }

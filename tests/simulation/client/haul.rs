@@ -193,9 +193,9 @@ impl Haul {
         self.end.get_or_insert(End::Broken);
         if let Some(port) = self.port.take() {
             world.close_client_port(port);
-            // One that came too late to be noticed.
+            // One that came too late to be noticed: the system resets it with the listener.
             if let Some(late) = world.find_arrival(port) {
-                world.close(late, Side::Client);
+                world.reset_by_client(late);
             }
         }
     }

@@ -5,19 +5,21 @@ use std::time::Duration;
 use super::conversation::Kind;
 use super::grammar::Line;
 use super::guest::{Guest, Life};
-use super::habits::{Farewell, Part};
+use super::habits::Farewell;
 use super::haul::Haul;
 use super::ledger::Finish;
 use crate::rng::Odds;
-use crate::weather::Weather;
-use crate::world::{self, Side, WireId, World};
+use crate::world::{Side, WireId, World};
 
 impl Guest {
     pub(super) fn take_leave(&mut self, world: &mut World) {
         world.note(|| format!("client {}: {:?}", self.number, self.habits.farewell));
         self.life = Life::Leaving;
         match self.habits.farewell {
-            Farewell::Quit => self.say(Line::new(Kind::Quit, "QUIT"), world),
+            Farewell::Quit => {
+                self.say(Line::new(Kind::Quit, "QUIT"), world);
+                self.perhaps_say_more(world);
+            }
             Farewell::QuitAndHalfClose => {
                 self.say(Line::new(Kind::Quit, "QUIT"), world);
                 // What TLS has not sent yet would be lost.
@@ -51,6 +53,14 @@ impl Guest {
         }
     }
 
+    /// Behind the QUIT, where nothing is heard any more; it must not cost the client its 221.
+    fn perhaps_say_more(&mut self, world: &mut World) {
+        if self.rng.one_in(3) {
+            self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
+            self.flush(world);
+        }
+    }
+
     /// A client that is killed mostly is in the middle of an upload, and so is one that ends its side, be
     /// it with a QUIT; one that closes everything is just done with its upload.
     pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
@@ -64,7 +74,8 @@ impl Guest {
                 Farewell::Close => haul.begun && haul.is_all_sent() && haul.verdict.is_none(),
                 _ => false,
             });
-        if self.life == Life::Talking && is_early {
+        // Behind AUTH and CCC nothing may be said.
+        if self.life == Life::Talking && is_early && !self.is_switching() {
             self.take_leave(world);
         }
     }
@@ -188,45 +199,6 @@ impl Guest {
     pub(super) fn leave_upload_open(&mut self, finish: Finish) {
         if let Some(upload) = self.upload.take() {
             self.ledger.leave_open(upload, self.traces(), finish);
-        }
-    }
-
-    /// The server has ended the connection, in order: whether it might.
-    pub(super) fn check_end(&self, id: WireId, world: &mut World) {
-        let took = self.half_closed.map(|at| world.now.saturating_sub(at));
-        // A refusal may be waiting, of which it will not hear when the time for a login is over first.
-        let mut awaited = self.conversation.awaited.iter();
-        let was_refused = self.was_refused || awaited.any(|one| one.kind == Kind::Pass);
-        let is_busy = self.haul.is_some() || was_refused || self.habits.pipelines;
-        let is_at_ease = self.place.weather.is_prompt() && !is_busy;
-        if is_at_ease && took.is_some_and(|took| took > Weather::PROMPTLY) {
-            self.complain(&format!("its end was noticed after {took:?}"), world);
-        }
-        // Its 421 is written once, to a new socket; where that is not enough it is lost.
-        let weather = &self.place.weather;
-        let takes_little = weather.capacity < 100 || weather.short_write != Odds(0);
-        let was_turned_away = !self.conversation.greeted && takes_little;
-        let is_unknown = self.place.is_proxied && !self.habits.preamble.is_right();
-        let excused = self.conversation.over
-            || is_unknown
-            || was_turned_away
-            || !self.place.weather.is_smooth() && self.habits.part == Part::Guest
-            || self.place.weather.panic != Odds(0)
-            || self.may_be_ended()
-            || world.is_cut(id)
-            || self.was_too_slow_to_begin(world)
-            || world
-                .wire(id)
-                .is_some_and(|wire| wire.client.line != world::Line::Up);
-        if excused {
-            return;
-        }
-        let awaited = self.conversation.awaited.front();
-        if self.half_closed.is_none() || awaited.is_some() || self.conversation.is_broken_off() {
-            self.complain(
-                &format!("the server left without a word, owing {awaited:?}"),
-                world,
-            );
         }
     }
 }

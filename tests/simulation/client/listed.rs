@@ -25,6 +25,8 @@ pub(crate) fn many(count: usize) -> impl Iterator<Item = String> {
 pub(crate) enum Form {
     /// LIST.
     Long,
+    /// LIST -R of a directory that has none below: its name, and what LIST says.
+    Deep,
     /// NLST, with the directory in front of each name.
     Names(String),
     /// MLSD.
@@ -84,6 +86,9 @@ impl Listed {
                 return Some(format!("not a line of a listing: {}", line.escape_ascii()));
             };
             let text = String::from_utf8_lossy(text).into_owned();
+            if self.form.is_heading(&text) {
+                continue;
+            }
             let Some((name, entry)) = self.form.parse(&text) else {
                 return Some(format!("not a line of {:?}: {text}", self.form));
             };
@@ -106,6 +111,11 @@ impl Listed {
 }
 
 impl Form {
+    /// Whether a line names the directory whose entries follow, or sets it apart.
+    fn is_heading(&self, line: &str) -> bool {
+        *self == Self::Deep && (line.is_empty() || line.ends_with(':'))
+    }
+
     /// A line's name, and what it says of it.
     fn parse<'l>(&self, line: &'l str) -> Option<(&'l str, Option<Entry>)> {
         match self {
@@ -133,7 +143,7 @@ impl Form {
                 };
                 Some((name, Some(entry)))
             }
-            Self::Long => {
+            Self::Long | Self::Deep => {
                 let mut rest = line;
                 let mut fields = [""; 8];
                 for field in &mut fields {

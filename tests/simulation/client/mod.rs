@@ -5,13 +5,17 @@
 //! [`conversation`], its [`haul`] and its [`ledger`].
 
 mod asked_for;
+mod closings;
 mod conversation;
 mod cover;
+mod excuses;
 mod expected;
+mod farewell_rules;
 mod grammar;
 mod guest;
 mod habits;
 mod haul;
+mod judgement;
 mod leaving;
 mod ledger;
 mod listed;
@@ -20,10 +24,14 @@ mod protected;
 mod proxied;
 mod reactions;
 mod refusals;
+mod reply_facts;
+mod reply_rules;
 mod revoked;
 mod scripted;
 #[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
 pub(crate) mod secret;
+mod session_model;
+mod sly;
 mod speech;
 mod stranger;
 mod transfers;
@@ -31,7 +39,9 @@ mod upload;
 mod verdict_of_upload;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use mioftpd::auth::Permissions;
 use mioftpd::limits::Timings;
 use mioftpd::storage::{CutUploads, Memory, Quota};
 
@@ -64,8 +74,14 @@ pub(crate) struct Place {
     pub(crate) secure: Option<Secure>,
     pub(crate) weather: Weather,
     pub(crate) timings: Timings,
+    /// The answer to a failed login comes no later than this.
+    pub(crate) longest_penalty: Duration,
     /// The server exports nothing.
     pub(crate) control_only: bool,
+    /// What anonymous clients may do, where there are any.
+    pub(crate) anonymous: Option<Permissions>,
+    /// There is one passive port, and not as many as are asked for.
+    pub(crate) has_range: bool,
     /// There is a proxy in front of the doors.
     pub(crate) is_proxied: bool,
     /// How much may be in the server's files.
@@ -76,6 +92,16 @@ pub(crate) struct Place {
     pub(crate) stops: bool,
     /// It is going to be told something else.
     pub(crate) reload: Option<Reload>,
+}
+
+impl Place {
+    /// What an account may do, where there is one.
+    fn permissions_of(&self, login: Login) -> Option<Permissions> {
+        match login {
+            Login::Anonymous => self.anonymous,
+            Login::Named | Login::Wrong | Login::Never => Some(Permissions::ALL),
+        }
+    }
 }
 
 pub(crate) enum Client {
@@ -123,6 +149,14 @@ impl Client {
         match self {
             Self::Guest(guest) => guest.is_still_in(world),
             Self::Stranger(_) | Self::Absent => false,
+        }
+    }
+
+    /// When all is over: what is wrong with how the server has ended its connections.
+    pub(crate) fn fault_of_closings(&self, world: &World) -> Option<String> {
+        match self {
+            Self::Guest(guest) => guest.fault_of_closings(world),
+            Self::Stranger(_) | Self::Absent => None,
         }
     }
 

@@ -52,10 +52,6 @@ impl Secret {
         match *self {}
     }
 
-    pub(crate) const fn has_heard(&self) -> bool {
-        match *self {}
-    }
-
     pub(crate) const fn is_beginning(&self) -> bool {
         match *self {}
     }

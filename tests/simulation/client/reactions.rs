@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::conversation::{Heard, Kind};
+use super::closings::Concluded;
+use super::conversation::{Answer, Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
 use super::haul::{EndRule, Goods, Manner};
@@ -42,7 +43,8 @@ impl Guest {
                     self.complain("greeted, and nobody has said who it is", world);
                 }
             }
-            Heard::Preliminary(text) => {
+            Heard::Preliminary(said, text) => {
+                self.check_beginning_of(&said, &text, world);
                 if let Some(haul) = &mut self.haul {
                     haul.begun = true;
                 }
@@ -56,46 +58,54 @@ impl Guest {
                 }
                 self.life = Life::Leaving;
             }
-            Heard::Final(kind, since, code, text) => {
-                self.check_rights(kind, since, code, &text, world);
-                self.was_refused |= kind == Kind::Pass && code == 530;
-                self.check_promptness(kind, since, world);
-                self.take_note_of_security(kind, code, world);
-                if let Some(haul) = &mut self.haul
-                    && matches!(kind, Kind::Passive | Kind::Port)
-                {
-                    let keys = self.cover.keys.clone();
-                    let secure = self.place.secure.as_ref();
-                    let networks = secure.map(|secure| &secure.policy.unclean_uploads);
-                    let end_rule = match networks {
-                        Some(networks) if !networks.is_empty() => EndRule::Unclean,
-                        _ => EndRule::Announced,
-                    };
-                    haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
-                }
-                if matches!(kind, Kind::Passive | Kind::Port) && code >= 400 {
-                    self.is_not_arranged(world);
-                }
-                if matches!((kind, code), (Kind::Passive, 227 | 229)) {
-                    self.arrange_data_connection(&text, world);
-                }
-                let mut awaited = self.conversation.awaited.iter();
-                let has_quit = awaited.any(|one| one.kind == Kind::Quit);
-                if has_quit && text.starts_with("Control connection ended") {
-                    self.complain("who has said QUIT was taken for one who is gone", world);
-                }
-                if kind.is_transfer() {
-                    self.check_disk(code, world);
-                    self.conclude(code, since, world);
-                }
-                if kind == Kind::Dele
-                    && let Some(path) = self.removing.take()
-                    && code == 250
-                {
-                    self.ledger.removed(&path);
-                }
-                self.next_say = world.now + self.rng.time(self.habits.think);
-            }
+            Heard::Final(answer) => self.react_to_final(&answer, world),
+        }
+    }
+
+    fn react_to_final(&mut self, answer: &Answer, world: &mut World) {
+        let (kind, since, code) = (answer.said.kind, answer.said.since, answer.code);
+        let text = answer.text.as_str();
+        self.was_refused |= kind == Kind::Pass && code == 530;
+        self.check_promptness(kind, since, world);
+        self.check_answer(answer, world);
+        self.check_rights(kind, since, code, text, world);
+        self.take_note_of_security(kind, code, world);
+        if matches!(kind, Kind::Passive | Kind::Port) {
+            self.take_note_of_arrangement(code, text, world);
+        }
+        if answer.quits && text.starts_with("Control connection ended") {
+            self.complain("who has said QUIT was taken for one who is gone", world);
+        }
+        if kind.is_transfer() {
+            self.check_disk(code, world);
+            self.conclude(code, since, world);
+        }
+        if kind == Kind::Dele
+            && let Some(path) = self.removing.take()
+            && code == 250
+        {
+            self.ledger.removed(&path);
+        }
+        self.next_say = world.now + self.rng.time(self.habits.think);
+    }
+
+    /// How the data connection comes to be, or that it does not.
+    fn take_note_of_arrangement(&mut self, code: u16, text: &str, world: &mut World) {
+        if let Some(haul) = &mut self.haul {
+            let keys = self.cover.keys.clone();
+            let secure = self.place.secure.as_ref();
+            let networks = secure.map(|secure| &secure.policy.unclean_uploads);
+            let end_rule = match networks {
+                Some(networks) if !networks.is_empty() => EndRule::Unclean,
+                _ => EndRule::Announced,
+            };
+            haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
+        }
+        if code >= 400 {
+            self.is_not_arranged(world);
+        }
+        if matches!(code, 227 | 229) {
+            self.arrange_data_connection(text, world);
         }
     }
 
@@ -133,13 +143,21 @@ impl Guest {
         }
     }
 
-    /// What need not wait for anything must not.
+    /// What need not wait for anything must not: in prompt weather everything is answered soon after what
+    /// was said before it, but for transfers, and for logins, of which the gate knows how long they take.
+    /// ABOR does not even wait for the transfer before it.
     fn check_promptness(&self, kind: Kind, since: Duration, world: &mut World) {
-        let is_abort = kind == Kind::Abor && self.place.weather.is_prompt() && !self.was_refused;
         let is_probe = kind == Kind::Noop && self.habits.part == Part::Probe;
+        let is_prompt = self.place.weather.is_prompt();
+        let is_abort = kind == Kind::Abor && is_prompt && !self.was_refused;
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > Weather::PROMPTLY {
             self.complain(&format!("{kind:?} was answered after {took:?}"), world);
+        }
+        let is_in_turn = is_prompt && !kind.is_transfer() && kind != Kind::Pass;
+        let took = world.now.saturating_sub(since.max(self.model.heard));
+        if is_in_turn && took > Weather::PROMPTLY {
+            self.complain(&format!("{kind:?} was answered only after {took:?}"), world);
         }
     }
 
@@ -233,6 +251,14 @@ impl Guest {
         let Some(haul) = &mut self.haul else {
             return;
         };
+        if let Some(wire) = haul.wire.filter(|_| haul.begun) {
+            self.concluded.push(Concluded {
+                wire,
+                kind: haul.kind,
+                code,
+                is_private: haul.is_private(),
+            });
+        }
         haul.conclude(code, world);
         let may_break = self.place.weather.panic != Odds(0);
         let fault = haul

@@ -13,7 +13,8 @@ impl Guest {
         self.place.stops || self.may_lose()
     }
 
-    fn may_lose(&self) -> bool {
+    /// Whether the reload takes something from it.
+    pub(super) fn may_lose(&self) -> bool {
         let reload = self.place.reload.as_ref();
         reload.is_some_and(|one| one.concerns(self.habits.ip, self.habits.login))
     }
@@ -40,6 +41,7 @@ impl Guest {
     }
 
     pub(super) fn check_farewell(&self, text: &str, world: &mut World) {
+        self.check_reason(text, world);
         if text.starts_with("Session ended") && !self.may_lose() {
             self.complain(&format!("nothing was taken from it, and: {text}"), world);
         }

@@ -125,6 +125,10 @@ impl Guest {
         for command in group.commands {
             let words = command.words();
             let argument = words.get(1).map_or("", String::as_str);
+            if !matches!(command.kind, Kind::Rest | Kind::Fetch | Kind::Store) {
+                // Whatever comes between makes it forgotten.
+                offset = 0;
+            }
             match command.kind {
                 Kind::Type => self.is_ascii = argument == "A",
                 Kind::Rein => self.is_ascii = true,

@@ -95,23 +95,14 @@ fn connection(config: &Arc<ClientConfig>) -> ClientConnection {
     ClientConnection::new(Arc::clone(config), name).expect("a configuration")
 }
 
-/// What has come from the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Heard {
-    Nothing,
-    /// Something of TLS.
-    Records,
-    /// Something that was said: the server's part of the handshake is over, too.
-    Words,
-}
-
 /// TLS over one wire.
 pub(crate) struct Secret {
     tls: ClientConnection,
     piece: usize,
     /// Has come, and is no whole record yet; behind the last one, clear text.
     raw: Vec<u8>,
-    heard: Heard,
+    /// Something that was said has come: the server's part of the handshake is over, too.
+    has_words: bool,
     /// The server has announced its end.
     ended: bool,
     end_is_said: bool,
@@ -123,7 +114,7 @@ impl Secret {
             tls: connection(config),
             piece,
             raw: Vec::new(),
-            heard: Heard::Nothing,
+            has_words: false,
             ended: false,
             end_is_said: false,
         }
@@ -131,9 +122,6 @@ impl Secret {
 
     /// What has come already.
     pub(crate) fn begin_with(&mut self, raw: Vec<u8>) {
-        if !raw.is_empty() {
-            self.heard = Heard::Records;
-        }
         self.raw = raw;
     }
 
@@ -141,14 +129,9 @@ impl Secret {
         self.tls.is_handshaking()
     }
 
-    /// Whether anything has come from the server.
-    pub(crate) const fn has_heard(&self) -> bool {
-        !matches!(self.heard, Heard::Nothing)
-    }
-
     /// Whether the server may not have ended the handshake, of which the client cannot know.
     pub(crate) const fn is_beginning(&self) -> bool {
-        !matches!(self.heard, Heard::Words)
+        !self.has_words
     }
 
     /// Whether it has resumed a session; `None` while that is not decided.
@@ -173,7 +156,7 @@ impl Secret {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(count @ 1..) => {
-                    self.heard = Heard::Words;
+                    self.has_words = true;
                     return Ok(count);
                 }
                 end => return end,
@@ -188,7 +171,6 @@ impl Secret {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => self.raw.extend_from_slice(&chunk[..count]),
             }
-            self.heard = self.heard.max(Heard::Records);
         }
     }
 

@@ -99,7 +99,9 @@ impl Guest {
             self.ask_for(&line.bytes);
         }
         self.unsent.extend_from_slice(&line.bytes);
-        self.conversation.said(line.kind, line.must, world.now);
+        self.note_attempt(line.kind, world);
+        self.conversation
+            .said(line.kind, &line.bytes, line.must, world.now);
         self.flush(world);
     }
 

@@ -285,7 +285,7 @@ impl Guest {
             (0 | 1, _) => Line::new(Kind::Passive, "EPSV"),
             (choice, ip) => {
                 self.ports += 1;
-                let at = SocketAddr::new(ip, 30_000 + self.ports);
+                let at = SocketAddr::new(ip, self.habits.first_port + self.ports);
                 let port = match manner {
                     Manner::Absent if self.rng.one_in(2) => Some(ClientPort::Hole),
                     Manner::Absent => None,

@@ -2,7 +2,7 @@
 //!
 //! One entry a line; a `#` begins a comment. Entries of a client stand behind its `client NUMBER`,
 //! commands of a group behind their `group`. Times are in microseconds; a `chance` is the state of a
-//! random generator, in hexadecimal.
+//! random generator, in hexadecimal. What is not said is calm weather, no signal, and an orderly client.
 //!
 //! A script says in so many words who comes, when, what is said, and what goes wrong how often. It
 //! still depends on the following: the `seed` gives the server's accounts, times, limits and TLS;

@@ -70,11 +70,7 @@ fn take(scenario: &mut Scenario, key: &str, value: &str) -> Result<()> {
             let client = number(client)? as usize;
             scenario.clients.push(ClientPlan {
                 number: client,
-                habits: Habits {
-                    resumes: false,
-                    announces: false,
-                    ..Habits::plain(client)
-                },
+                habits: Habits::plain(client),
                 chance: 0,
                 after: Duration::ZERO,
                 groups: Some(Vec::new()),
@@ -127,11 +123,13 @@ fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()>
         "farewell" => habits.farewell = Word::from_word(value)?,
         "secrecy" => habits.secrecy = Word::from_word(value)?,
         "opening" => habits.opening = Word::from_word(value)?,
-        "pipelines" => habits.pipelines = true,
-        "hurries" => habits.hurries = true,
-        "mean" => habits.mean = true,
-        "resumes" => habits.resumes = true,
-        "announces" => habits.announces = true,
+        "pipelines" => habits.pipelines = switch(value)?,
+        "hurries" => habits.hurries = switch(value)?,
+        "mean" => habits.mean = switch(value)?,
+        "resumes" => habits.resumes = switch(value)?,
+        "announces" => habits.announces = switch(value)?,
+        "guesses" => habits.guesses = switch(value)?,
+        "ports" => habits.first_port = number(value)? as u16,
         "groups" => {
             habits.groups = number(value)? as usize;
             client.groups = None;
@@ -230,6 +228,10 @@ fn number(text: &str) -> Result<u64> {
 
 fn state(text: &str) -> Result<u64> {
     u64::from_str_radix(text, 16).map_err(|_| "not hexadecimal".to_owned())
+}
+
+fn switch(text: &str) -> Result<bool> {
+    text.parse().map_err(|_| "true or false".to_owned())
 }
 
 fn time(text: &str) -> Result<Duration> {

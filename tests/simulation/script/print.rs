@@ -6,7 +6,7 @@ use std::time::Duration;
 use mioftpd::auth::Permissions;
 
 use super::weather::uncalm;
-use crate::client::{Command, Group, Kind, Manner};
+use crate::client::{Command, Group, Habits, Kind, Manner};
 use crate::reload::{Reload, Taken};
 use crate::scenario::{ClientPlan, Scenario, Stop};
 use crate::world::ClientPort;
@@ -64,35 +64,65 @@ fn reload(reload: &Reload) -> String {
 }
 
 fn client(plan: &ClientPlan) -> Vec<String> {
-    let habits = &plan.habits;
     let mut lines = vec![
         format!("\nclient {}", plan.number),
-        format!("  after {}", micros(plan.after)),
         format!("  chance {:x}", plan.chance),
-        format!("  part {:?}", habits.part),
-        format!("  ip {}", habits.ip),
-        format!("  preamble {:?}", habits.preamble),
-        format!("  think {}", micros(habits.think)),
-        format!("  interrupts {}", habits.interrupts.0),
-        format!("  login {:?}", habits.login),
-        format!("  farewell {:?}", habits.farewell),
-        format!("  secrecy {:?}", habits.secrecy),
-        format!("  opening {:?}", habits.opening),
     ];
-    let switches = [
-        ("pipelines", habits.pipelines),
-        ("hurries", habits.hurries),
-        ("mean", habits.mean),
-        ("resumes", habits.resumes),
-        ("announces", habits.announces),
-    ];
-    let switches = switches.into_iter().filter(|(_, is_on)| *is_on);
-    lines.extend(switches.map(|(name, _)| format!("  {name}")));
+    if !plan.after.is_zero() {
+        lines.push(format!("  after {}", micros(plan.after)));
+    }
+    let usual = habits(&Habits::plain(plan.number));
+    let own = habits(&plan.habits).into_iter().zip(usual);
+    let own = own.filter(|(own, usual)| own != usual);
+    lines.extend(own.map(|(own, _)| format!("  {own}")));
     match &plan.groups {
-        None => lines.push(format!("  groups {}", habits.groups)),
+        None => lines.push(format!("  groups {}", plan.habits.groups)),
         Some(groups) => lines.extend(groups.iter().flat_map(group)),
     }
     lines
+}
+
+/// All of them but the number of groups, each on a line.
+fn habits(habits: &Habits) -> [String; 16] {
+    let Habits {
+        part,
+        ip,
+        preamble,
+        think,
+        pipelines,
+        groups: _,
+        interrupts,
+        login,
+        farewell,
+        hurries,
+        mean,
+        secrecy,
+        opening,
+        resumes,
+        announces,
+        guesses,
+        // Of inspectors, which no script has.
+        walks: _,
+        first_port,
+    } = habits;
+    [
+        format!("part {part:?}"),
+        format!("ip {ip}"),
+        format!("preamble {preamble:?}"),
+        format!("think {}", micros(*think)),
+        format!("pipelines {pipelines}"),
+        format!("interrupts {}", interrupts.0),
+        format!("login {login:?}"),
+        format!("farewell {farewell:?}"),
+        format!("hurries {hurries}"),
+        format!("mean {mean}"),
+        format!("secrecy {secrecy:?}"),
+        format!("opening {opening:?}"),
+        format!("resumes {resumes}"),
+        format!("announces {announces}"),
+        format!("guesses {guesses}"),
+        format!("ports {first_port}"),
+    ]
 }
 
 fn group(group: &Group) -> Vec<String> {

@@ -45,6 +45,8 @@ pub(crate) enum Closing {
 pub(crate) struct EndFacts {
     /// Bytes that it has written.
     pub(crate) written: u64,
+    /// When it has written the last of them.
+    pub(crate) last_written: Option<Moment>,
     /// Bytes that have landed at it, before it was closed or reset.
     pub(crate) landed: u64,
     /// Of these, bytes that it has read.
@@ -57,6 +59,8 @@ pub(crate) struct EndFacts {
     pub(crate) reset_landed: Option<(Moment, Reset)>,
     /// When it has sent its FIN.
     pub(crate) fin_sent: Option<Moment>,
+    /// When it was closed, something waited to be written for which there was no room.
+    pub(crate) was_starved: bool,
     /// When it was closed, and how.
     pub(crate) closed: Option<(Moment, Closing)>,
 }

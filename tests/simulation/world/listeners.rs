@@ -6,12 +6,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mioftpd::net::Token;
 
+use super::sockets::SHELTERED;
 use super::wire::{Line, Wire};
-use super::{Occurrence, Side, Watched, WireId, World};
+use super::{Blow, Occurrence, Side, Watched, WireId, World};
 
 pub(crate) type PostId = u64;
 
@@ -50,6 +50,7 @@ impl World {
             address.set_port(self.some_free_port());
         }
         if self.fault(|weather| weather.no_descriptor) {
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         if self.posts.values().any(|post| post.address == address) {
@@ -83,6 +84,7 @@ impl World {
     pub(crate) fn accept(&mut self, id: PostId, token: Token) -> io::Result<(WireId, SocketAddr)> {
         if self.fault(|weather| weather.no_descriptor) {
             self.note(|| "no descriptor to accept with".to_owned());
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         let post = self.posts.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
@@ -90,7 +92,7 @@ impl World {
         self.progress += 1;
         let sheltered = self.wire(wire).is_some_and(|wire| wire.sheltered);
         if !sheltered && self.fault(|weather| weather.gone) {
-            self.cut(wire);
+            self.cut(wire, Side::Server);
             self.close(wire, Side::Server);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
@@ -101,14 +103,21 @@ impl World {
         entry.token = Some(token);
         entry.post = Some(id);
         let peer = entry.client.address;
+        let is_at_door = entry.is_at_door();
         self.note(|| format!("wire {wire} of {peer} is accepted"));
+        if is_at_door {
+            self.note_accepted(wire);
+        }
         Ok((wire, peer))
     }
 
     pub(crate) fn close_post(&mut self, id: PostId) {
         self.ready.retain(|one| *one != Watched::Post(id));
-        let backlog = self.posts.remove(&id).map(|post| post.backlog);
-        for wire in backlog.unwrap_or_default() {
+        let Some(post) = self.posts.remove(&id) else {
+            return;
+        };
+        self.note_closed_port(post.address.port());
+        for wire in post.backlog {
             self.reset_on_close(wire, Side::Server);
             self.close(wire, Side::Server);
         }
@@ -154,6 +163,7 @@ impl World {
             }
         }
         if self.fault(|weather| weather.no_descriptor) {
+            self.strike(Blow::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
         // Owned by nobody until somebody answers.
@@ -166,6 +176,10 @@ impl World {
         let Some(wire) = self.wires.get(&id) else {
             return;
         };
+        if wire.server.closed {
+            // Whom its answer finds has given it up.
+            return self.remove_wire(id);
+        }
         if wire.token.is_some() {
             let to = wire.client.address;
             return self.knock_at_client(id, to);
@@ -240,12 +254,17 @@ impl World {
         self.notify(id, side);
     }
 
-    fn new_wire(&mut self, wire: Wire) -> WireId {
+    fn new_wire(&mut self, mut wire: Wire) -> WireId {
         let id = self.new_id();
         let sheltered = wire.sheltered;
+        // Each connection has a way of its own, and another back: some are quick beside the others.
+        for side in [Side::Server, Side::Client] {
+            let quicker = self.rng.pick(&[1, 1, 4, 40]);
+            wire.end(side).inbound.delay = self.weather.delay / quicker;
+        }
         self.wires.insert(id, wire);
         let after = if sheltered {
-            Duration::from_millis(1)
+            SHELTERED
         } else {
             self.rng.time(self.weather.delay)
         };

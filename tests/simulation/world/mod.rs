@@ -5,8 +5,10 @@
 //! it is a client's turn, or a job's, it only says so.
 
 mod delivered;
+mod gate;
 mod listeners;
 mod sockets;
+mod struck;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +17,15 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
-pub(crate) use delivered::{Closing, Delivered, EndFacts, Moment, Reset};
+pub(crate) use delivered::{Closing, Delivered, Reset};
+pub(crate) use gate::{Outcome, Rules};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
+pub(crate) use struck::{Blow, Struck};
 pub(crate) use wire::{Line, Side, Wire};
 
 use crate::rng::{Odds, Rng};
 use crate::weather::Weather;
+use gate::Gate;
 use listeners::Post;
 
 pub(crate) type WireId = u64;
@@ -68,8 +73,17 @@ pub(crate) struct World {
     watched: BTreeMap<u64, [WireId; 2]>,
     /// What the next poll reports; like epoll's ready list.
     ready: Vec<Watched>,
+    /// When faults have struck last.
+    struck: Struck,
+    pub(crate) gate: Gate,
+    /// The server has been asked to stop.
+    pub(crate) is_stopping: bool,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
+    /// When the process was asked to stop.
+    pub(crate) stops: Vec<Duration>,
+    /// When a storage call has panicked.
+    pub(crate) panics: Vec<Duration>,
     /// What must not have happened.
     pub(crate) violations: Vec<String>,
     /// What happened, if somebody wants to know.
@@ -91,7 +105,12 @@ impl World {
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
+            struck: Struck::default(),
+            gate: Gate::default(),
+            is_stopping: false,
             progress: 0,
+            stops: Vec::new(),
+            panics: Vec::new(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
         }
@@ -135,8 +154,10 @@ impl World {
         }
         let occurrence = entry.remove();
         self.progress += 1;
-        if let Occurrence::Client(client) = occurrence {
-            self.notified.remove(&client);
+        match occurrence {
+            Occurrence::Client(client) => drop(self.notified.remove(&client)),
+            Occurrence::Stop => self.stops.push(self.now),
+            _ => {}
         }
         Some(occurrence)
     }

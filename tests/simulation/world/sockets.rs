@@ -1,19 +1,31 @@
 //! What is done with a connection: by its two ends, and by the network between them.
 //!
-//! Here the faults of the network happen: what arrives late, in pieces, or as a reset.
+//! Here the faults of the network happen: what arrives late, in pieces, or as a reset. Resets are those of
+//! TCP: an end that is closed over bytes which nobody has read sends one, and so does a closed end where
+//! bytes land. It takes its flight time; of what was written before it a part may be lost.
+//!
+//! Simpler than TCP: a connection stands at both ends in the same moment; what is written takes room
+//! until it has been read, and nothing is said back for it; a kernel confirms a FIN when it lands.
 
 use std::io;
 use std::time::Duration;
 
 use mioftpd::net::{EndWatch, Ends, Token};
 
-use super::wire::Segment;
+use super::wire::{Segment, Wire};
 use super::{Closing, Line, Occurrence, Reset, Side, Watched, WireId, World};
+
+/// The longest until a system that hears nothing asks whether the other end is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(200);
+
+/// What a segment takes where no fault reaches.
+pub(super) const SHELTERED: Duration = Duration::from_millis(1);
 
 impl World {
     pub(crate) fn read(&mut self, id: WireId, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let count = wire.read(side, buffer)?;
+        wire.was_read |= side == Side::Server;
         let relieved = wire.relieves(side);
         if relieved {
             self.notify(id, side.other());
@@ -26,6 +38,9 @@ impl World {
         let wire = self.wires.get_mut(&id).ok_or(io::ErrorKind::NotConnected)?;
         let room = wire.room(side)?;
         let sheltered = wire.sheltered;
+        if side == Side::Server && wire.others_in.is_some() {
+            self.judge_first_words(id, bytes);
+        }
         let mut count = room.min(bytes.len());
         if !sheltered && count > 1 && self.fault(|weather| weather.short_write) {
             count = self.rng.within(1, count);
@@ -77,27 +92,23 @@ impl World {
             self.remove_wire(id);
             return;
         }
-        end.closed = true;
-        let (is_up, shut) = (end.line == Line::Up, end.shut);
-        let unread = end.inbound.arrived.len();
-        let abrupt = if end.reset_on_close {
-            Some(Reset::Chosen)
-        } else {
-            (unread > 0).then_some(Reset::Unread(unread))
-        };
-        let closing = match abrupt {
-            _ if !is_up => Closing::Dead,
-            Some(why) => Closing::ByReset(why),
-            None => Closing::InOrder,
-        };
+        let shut = end.shut;
+        let closing = wire.closing(side);
+        wire.end(side).closed = true;
         let now = self.moment();
         if let Some(wire) = self.wires.get_mut(&id) {
-            wire.facts.end(side).closed = Some((now, closing));
+            let was_starved = wire.end(side).starved;
+            let facts = wire.facts.end(side);
+            facts.closed = Some((now, closing));
+            facts.was_starved = was_starved;
         }
         self.ready
             .retain(|one| *one != Watched::Wire(id) || side == Side::Client);
         self.note(|| {
-            let how = abrupt.map_or_else(String::new, |why| format!(", reset: {why:?}"));
+            let how = match closing {
+                Closing::ByReset(why) => format!(", reset: {why:?}"),
+                Closing::InOrder | Closing::Dead => String::new(),
+            };
             format!("{side:?} closes wire {id}{how}")
         });
         match closing {
@@ -125,11 +136,17 @@ impl World {
     /// `earlier`.
     pub(crate) fn land_after(&mut self, later: WireId, earlier: WireId) {
         let ended = self.wires.get(&earlier);
-        let ended = ended.map(|wire| wire.server.inbound.last_landing);
+        let ended = ended.map(Wire::last_landing_at_server);
         if let Some((wire, ended)) = self.wires.get_mut(&later).zip(ended) {
-            let landing = &mut wire.server.inbound.last_landing;
-            *landing = ended.max(*landing);
+            let not_before = &mut wire.server.inbound.not_before;
+            *not_before = ended.max(*not_before);
         }
+    }
+
+    /// When the last of what was sent to the server comes down.
+    pub(crate) fn landed(&self, id: WireId) -> Option<Duration> {
+        let wire = self.wires.get(&id);
+        wire.map(Wire::last_landing_at_server)
     }
 
     /// A client is gone without a word: nothing arrives from it or at it any more.
@@ -142,31 +159,24 @@ impl World {
 
     /// A segment towards `side` comes down.
     pub(crate) fn land(&mut self, id: WireId, side: Side) {
-        let Some(wire) = self.wires.get_mut(&id) else {
+        let now = self.moment();
+        let Some(wire) = self.wires.get_mut(&id).filter(|wire| !wire.vanished) else {
             return;
         };
-        if wire.vanished {
-            return;
-        }
         let sheltered = wire.sheltered;
-        let Some(segment) = wire.land(side) else {
+        let Some(segment) = wire.land(side, now.at) else {
             return;
         };
         let end = wire.end(side);
         if end.closed || end.line != Line::Up {
-            let refused = end.closed && matches!(segment, Segment::Bytes(_));
-            if refused {
-                self.break_end(id, side.other(), Reset::Late);
-            }
-            return;
+            return self.answer(id, side, &segment);
         }
         match segment {
             Segment::Reset(why) => return self.break_end(id, side, why),
             Segment::Bytes(_) if !sheltered && self.fault(|weather| weather.reset) => {
-                return self.cut(id);
+                return self.cut(id, side);
             }
             segment => {
-                let now = self.moment();
                 if let Some(wire) = self.wires.get_mut(&id) {
                     wire.receive(side, segment, now);
                 }
@@ -174,6 +184,23 @@ impl World {
         }
         self.hear_end(id);
         self.notify(id, side);
+    }
+
+    /// What an end says to what it cannot take any more.
+    fn answer(&mut self, id: WireId, side: Side, segment: &Segment) {
+        let Some(wire) = self.wires.get_mut(&id) else {
+            return;
+        };
+        let end = wire.end(side);
+        let is_unknown = end.line != Line::Up;
+        match segment {
+            Segment::Bytes(_) if !is_unknown => self.reset(id, side, Reset::Late),
+            // Bytes or a FIN of a connection that the network has cut, of which this end has heard.
+            Segment::Bytes(_) | Segment::Fin if is_unknown => {
+                self.reset(id, side, Reset::Network);
+            }
+            _ => {}
+        }
     }
 
     /// The ends of these two connections of the server's are watched from now on.
@@ -220,36 +247,58 @@ impl World {
         }
     }
 
-    /// The network resets a connection, at both ends.
-    pub(super) fn cut(&mut self, id: WireId) {
+    /// The network resets a connection: one end hears of it now, and the other when its reset comes,
+    /// which may take long. Until then it is half open, and whatever it sends is answered by a reset.
+    pub(super) fn cut(&mut self, id: WireId, first: Side) {
         self.note(|| format!("wire {id} is cut"));
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.cut = true;
         }
-        self.break_end(id, Side::Server, Reset::Network);
-        self.break_end(id, Side::Client, Reset::Network);
+        self.break_end(id, first, Reset::Network);
+        if self.rng.one_in(4) {
+            let after = self.rng.time(KEEP_ALIVE);
+            self.launch_after(id, first, Segment::Reset(Reset::Network), after);
+        } else {
+            self.reset(id, first, Reset::Network);
+        }
     }
 
+    /// One end says that there is no connection any more. Of what it had written a part has left before,
+    /// and comes first; the rest never leaves.
     fn reset(&mut self, id: WireId, from: Side, why: Reset) {
+        let Some(wire) = self.wires.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut wire.end(from).has_reset, true) {
+            return;
+        }
+        let flying = wire.flying(from.other());
+        let left = if self.rng.one_in(2) {
+            flying
+        } else {
+            self.rng.below(flying + 1)
+        };
         if let Some(wire) = self.wires.get_mut(&id) {
-            wire.lose(from.other());
+            wire.lose(from.other(), left);
         }
         self.launch(id, from, Segment::Reset(why));
     }
 
+    /// A reset has come to one end: what it had to send is not sent any more.
     fn break_end(&mut self, id: WireId, side: Side, why: Reset) {
         let forgetful = self.rng.one_in(2);
         let now = self.moment();
         let Some(wire) = self.wires.get_mut(&id) else {
             return;
         };
-        wire.lose(side);
+        wire.lose(side, 0);
         if wire.end(side).line == Line::Up {
             wire.receive(side, Segment::Reset(why), now);
             let end = wire.end(side);
             // Some systems throw away what their application has not read.
             if side == Side::Client && forgetful {
                 end.inbound.arrived.clear();
+                end.ended = false;
             }
             self.hear_end(id);
             self.notify(id, side);
@@ -257,25 +306,33 @@ impl World {
     }
 
     fn launch(&mut self, id: WireId, from: Side, segment: Segment) {
-        let mut after = self.rng.time(self.weather.delay);
-        let stalled = self.fault(|weather| weather.stall);
-        if stalled {
-            after += self.rng.time(Duration::from_secs(200));
-        }
-        let moment = self.moment();
-        let now = self.now;
         let Some(wire) = self.wires.get_mut(&id) else {
             return;
         };
-        if wire.sheltered {
-            after = Duration::from_millis(1);
+        let delay = wire.end(from.other()).inbound.delay;
+        let sheltered = wire.sheltered;
+        let mut after = self.rng.time(delay);
+        // The last of a connection, behind which nothing asks for what is lost.
+        let is_lost = matches!(segment, Segment::Fin) && self.rng.one_in(8);
+        if is_lost {
+            after += self.rng.time(delay * 4);
         }
-        wire.launch(from, segment, moment);
-        let side = from.other();
-        let pipe = &mut wire.end(side).inbound;
-        pipe.last_landing = pipe.last_landing.max(now + after);
-        let after = pipe.last_landing.saturating_sub(now);
-        self.plan(after, Occurrence::Land(id, side));
+        if self.fault(|weather| weather.stall) {
+            after += self.rng.time(Duration::from_secs(200));
+        }
+        if sheltered {
+            after = SHELTERED;
+        }
+        self.launch_after(id, from, segment, after);
+    }
+
+    fn launch_after(&mut self, id: WireId, from: Side, segment: Segment, after: Duration) {
+        let now = self.moment();
+        if let Some(wire) = self.wires.get_mut(&id) {
+            let landing = wire.launch(from, segment, now, after);
+            let after = landing.saturating_sub(now.at);
+            self.plan(after, Occurrence::Land(id, from.other()));
+        }
     }
 
     /// Whether a fault of the network has ended a connection.

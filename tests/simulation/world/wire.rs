@@ -1,19 +1,22 @@
 //! One TCP connection of the virtual network: two ends, and a pipe of bytes towards each.
 //!
 //! It behaves as Linux does where a server could notice: an error is reported once and is an
-//! end of stream afterwards; what arrived before a reset can still be read; a read stops at the
-//! urgent mark. It knows no time and no listener: when a segment lands is for the
-//! [`World`](super::World) to say.
+//! end of stream afterwards; what arrived before a reset can still be read; behind a FIN a reset is
+//! met by who writes, not by who reads; a read stops at the urgent mark. It knows no listener: when a
+//! segment lands is for the [`World`](super::World) to say.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mioftpd::net::{Readiness, Token};
 
-use super::PostId;
-use super::delivered::{Delivered, Moment, Reset};
+use super::delivered::{Closing, Delivered, Moment, Reset};
+use super::{FIRST_PORT, PostId};
+
+/// Where TLS comes first.
+const IMPLICIT_PORT: u16 = 990;
 
 /// One of the two who are connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,15 @@ pub(crate) enum Segment {
     Reset(Reset),
 }
 
+impl Segment {
+    const fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Mark | Self::Fin | Self::Reset(_) => 0,
+        }
+    }
+}
+
 /// How an end stands.
 ///
 /// ```text
@@ -60,13 +72,18 @@ pub(crate) enum Line {
 /// One direction, as its receiver sees it.
 pub(crate) struct Pipe {
     capacity: usize,
-    flying: VecDeque<Segment>,
+    /// What is on its way, and when each lands.
+    flying: VecDeque<(Duration, Segment)>,
     flying_bytes: usize,
     pub(super) arrived: VecDeque<u8>,
     /// So many bytes before the urgent one have not been read.
     mark: Option<usize>,
     /// When the last segment lands: none overtakes another.
-    pub(super) last_landing: Duration,
+    last_landing: Duration,
+    /// Nothing lands before: what is sent over another connection comes first.
+    pub(super) not_before: Duration,
+    /// The longest that a segment normally takes.
+    pub(super) delay: Duration,
 }
 
 #[expect(
@@ -85,6 +102,8 @@ pub(crate) struct End {
     pub(super) starved: bool,
     pub(super) reset_on_close: bool,
     pub(super) closed: bool,
+    /// It has sent a reset, and so there is no such connection for it any more.
+    pub(super) has_reset: bool,
 }
 
 /// A connection.
@@ -97,6 +116,14 @@ pub(crate) struct Wire {
     pub(crate) post: Option<PostId>,
     /// Which client it is of.
     pub(crate) owner: usize,
+    /// Whose address counts for it, where that is known.
+    pub(super) client_ip: Option<IpAddr>,
+    /// Others that were in when it was accepted at a door, until it is told something.
+    pub(super) others_in: Option<usize>,
+    /// It was greeted in the clear.
+    pub(super) is_welcome: bool,
+    /// The server has read something of it.
+    pub(super) was_read: bool,
     /// Nothing arrives any more, and nobody is told.
     pub(super) vanished: bool,
     /// A fault of the network has reset it.
@@ -117,6 +144,10 @@ impl Wire {
             token: None,
             post: None,
             owner,
+            client_ip: Some(client.ip()),
+            others_in: None,
+            is_welcome: false,
+            was_read: false,
             vanished: false,
             cut: false,
             sheltered: false,
@@ -133,6 +164,10 @@ impl Wire {
             Segment::Bytes(bytes) => end.inbound.arrived.extend(bytes),
             Segment::Mark => end.inbound.mark = Some(end.inbound.arrived.len()),
             Segment::Fin => end.ended = true,
+            // It closes what both have ended for good, and nobody needs to hear of it.
+            Segment::Reset(_) if end.ended && !end.shut => {
+                end.line = Line::Broken(io::ErrorKind::BrokenPipe);
+            }
             Segment::Reset(_) => end.line = Line::Broken(io::ErrorKind::ConnectionReset),
         }
     }
@@ -145,6 +180,16 @@ impl Wire {
     /// Whether the server has it, and has not closed it.
     pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
+    }
+
+    /// Whether it has come to one of the doors, and not to a passive port.
+    pub(super) const fn is_at_door(&self) -> bool {
+        self.post.is_some() && self.server.address.port() < FIRST_PORT
+    }
+
+    /// Whether nothing is said in the clear.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.server.address.port() == IMPLICIT_PORT
     }
 
     pub(crate) const fn end(&mut self, side: Side) -> &mut End {
@@ -164,7 +209,7 @@ impl Wire {
                 return Err(kind.into());
             }
             Line::Dead => return Err(io::ErrorKind::BrokenPipe.into()),
-            Line::Up if end.shut => return Err(io::ErrorKind::BrokenPipe.into()),
+            Line::Up if end.shut || end.closed => return Err(io::ErrorKind::BrokenPipe.into()),
             Line::Up => {}
         }
         let room = self.end(side.other()).inbound.room();
@@ -183,12 +228,13 @@ impl Wire {
         }
         let end = self.end(side);
         match end.line {
+            // Also where a reset has come behind it.
+            _ if end.ended => Ok(0),
             Line::Broken(kind) => {
                 end.line = Line::Dead;
                 Err(kind.into())
             }
             Line::Dead => Ok(0),
-            Line::Up if end.ended => Ok(0),
             Line::Up | Line::Dialling => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
@@ -202,35 +248,82 @@ impl Wire {
         relieved
     }
 
-    pub(super) fn launch(&mut self, from: Side, segment: Segment, now: Moment) {
+    /// Something sets out from one end, and takes so long if nothing before it takes longer: when it
+    /// lands.
+    pub(super) fn launch(
+        &mut self,
+        from: Side,
+        segment: Segment,
+        now: Moment,
+        after: Duration,
+    ) -> Duration {
         let facts = self.facts.end(from);
         match &segment {
-            Segment::Bytes(bytes) => facts.written += bytes.len() as u64,
+            Segment::Bytes(bytes) => {
+                facts.written += bytes.len() as u64;
+                facts.last_written = Some(now);
+            }
             Segment::Fin => facts.fin_sent = Some(now),
             Segment::Mark | Segment::Reset(_) => {}
         }
         let pipe = &mut self.end(from.other()).inbound;
-        if let Segment::Bytes(bytes) = &segment {
-            pipe.flying_bytes += bytes.len();
-        }
-        pipe.flying.push_back(segment);
+        let landing = (now.at + after).max(pipe.last_landing).max(pipe.not_before);
+        pipe.last_landing = landing;
+        pipe.flying_bytes += segment.bytes();
+        pipe.flying.push_back((landing, segment));
+        landing
     }
 
-    /// The next segment towards `side` comes down.
-    pub(super) fn land(&mut self, side: Side) -> Option<Segment> {
+    /// The next segment towards `side` comes down, if it is time.
+    pub(super) fn land(&mut self, side: Side, now: Duration) -> Option<Segment> {
         let pipe = &mut self.end(side).inbound;
-        let segment = pipe.flying.pop_front()?;
-        if let Segment::Bytes(bytes) = &segment {
-            pipe.flying_bytes -= bytes.len();
+        let (landing, _) = pipe.flying.front()?;
+        if *landing > now {
+            return None;
         }
+        let (_, segment) = pipe.flying.pop_front()?;
+        pipe.flying_bytes -= segment.bytes();
         Some(segment)
     }
 
-    /// What was on its way to `side` is lost.
-    pub(super) fn lose(&mut self, side: Side) {
+    /// What was on its way to `side` is lost, all but the first few segments.
+    pub(super) fn lose(&mut self, side: Side, all_but: usize) {
         let pipe = &mut self.end(side).inbound;
-        pipe.flying.clear();
-        pipe.flying_bytes = 0;
+        pipe.flying.truncate(all_but);
+        let left = pipe.flying.iter().map(|(_, segment)| segment.bytes());
+        pipe.flying_bytes = left.sum();
+        pipe.last_landing = pipe.flying.back().map_or(Duration::ZERO, |(at, _)| *at);
+    }
+
+    /// How many segments are on their way to `side`, but for a reset, which is the last.
+    pub(super) fn flying(&mut self, side: Side) -> usize {
+        let flying = self.end(side).inbound.flying.iter();
+        let is_reset = |segment: &Segment| matches!(segment, Segment::Reset(_));
+        flying.take_while(|(_, segment)| !is_reset(segment)).count()
+    }
+
+    /// When everything that is on its way to the server has landed.
+    pub(super) fn last_landing_at_server(&self) -> Duration {
+        let pipe = &self.server.inbound;
+        pipe.last_landing.max(pipe.not_before)
+    }
+
+    /// How an end would be closed now.
+    pub(super) fn closing(&mut self, side: Side) -> Closing {
+        let is_heard = self.end(side.other()).ended;
+        let end = self.end(side);
+        if end.line != Line::Up {
+            return Closing::Dead;
+        }
+        // Both have ended. Once the other's kernel has confirmed that, there is no connection to reset.
+        let is_over = end.shut && end.ended;
+        let unread = end.inbound.arrived.len();
+        match unread {
+            _ if is_over && is_heard => Closing::InOrder,
+            _ if end.reset_on_close && !is_over => Closing::ByReset(Reset::Chosen),
+            1.. => Closing::ByReset(Reset::Unread(unread)),
+            0 => Closing::InOrder,
+        }
     }
 
     /// What epoll would say of `side` now.
@@ -262,12 +355,15 @@ impl End {
                 arrived: VecDeque::new(),
                 mark: None,
                 last_landing: Duration::ZERO,
+                not_before: Duration::ZERO,
+                delay: Duration::ZERO,
             },
             ended: false,
             shut: false,
             starved: false,
             reset_on_close: false,
             closed: false,
+            has_reset: false,
         }
     }
 }

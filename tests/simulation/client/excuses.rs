@@ -1,0 +1,155 @@
+//! Why the server may leave a client without the last word that it owes, or reset its connection.
+//!
+//! It says every reply that is owed, or a 421, before it ends a control connection, ends its side in
+//! order, and lingers until the client has ended the other. Each method here is one circumstance in which
+//! it does not, as narrow as what was delivered can tell. Nothing else is excused.
+
+use std::time::Duration;
+
+use super::guest::Guest;
+use super::habits::Secrecy;
+use super::secret::Secret;
+use crate::rng::Odds;
+use crate::world::{Delivered, Reset, World};
+
+/// What the server waits, when it stops, for clients to hear that their transfers were cut.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Of a connection that is refused: the longest 421 that there is.
+const REFUSAL_BYTES: u64 = 100;
+
+impl Guest {
+    /// Whether any of these circumstances holds for the connection as it was delivered until now.
+    pub(super) fn is_excused(&self, facts: &Delivered, world: &World) -> bool {
+        is_cut(facts)
+            || self.was_never_accepted(facts)
+            || self.was_refused_at_the_door(facts)
+            || self.is_unknown()
+            || self.was_introduced_too_late(facts, world)
+            || self.was_too_slow_to_begin(facts, world)
+            || self.was_too_slow_to_end_tls(facts)
+            || self.has_left_replies_unread(facts)
+            || self.has_outlasted_the_linger(facts)
+            || has_panicked(facts, world)
+            || self.was_left_by_a_stop(facts, world)
+    }
+
+    /// It stood in the backlog of a listener that was closed.
+    fn was_never_accepted(&self, facts: &Delivered) -> bool {
+        self.place.stops && facts.taken.is_none()
+    }
+
+    /// A refusal is written once, to a new socket, and nothing lingers for it: that would be a way to hold
+    /// descriptors. Where the socket takes less than the line, or where something has been said by then (a
+    /// proxy's header, a hello of TLS) over which the close becomes a reset, it is lost. Where the
+    /// address is not allowed since a reload, or TLS comes first, nothing is said at all.
+    pub(super) fn was_refused_at_the_door(&self, facts: &Delivered) -> bool {
+        let weather = &self.place.weather;
+        let takes_little =
+            weather.capacity < REFUSAL_BYTES as usize || weather.short_write != Odds(0);
+        let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
+        let has_spoken = facts.client.written > 0 && facts.client.reset_landed.is_some();
+        let is_silent = self.may_lose() || self.habits.secrecy == Secrecy::Implicit;
+        let was_greeted = self.conversation.greeted;
+        !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
+    }
+
+    /// What should have said who it is, in front of everything, said something else, or not all of it.
+    pub(super) const fn is_unknown(&self) -> bool {
+        self.place.is_proxied && !self.habits.preamble.is_right()
+    }
+
+    /// The proxy's header took so long that the time for it was over.
+    fn was_introduced_too_late(&self, facts: &Delivered, world: &World) -> bool {
+        let until = facts
+            .server
+            .closed
+            .map_or(world.now, |(moment, _)| moment.at);
+        let since = facts.taken.map_or(self.came, |moment| moment.at);
+        let is_late = until.saturating_sub(since) >= self.place.timings.handshake;
+        self.place.is_proxied && !self.conversation.greeted && is_late
+    }
+
+    /// The handshake, or what is in front of it, took so long that the time for it was over.
+    pub(super) fn was_too_slow_to_begin(&self, facts: &Delivered, world: &World) -> bool {
+        let times = &self.place.timings;
+        let least = times.handshake.min(times.login).min(times.idle);
+        let until = facts
+            .server
+            .closed
+            .map_or(world.now, |(moment, _)| moment.at);
+        let is_late = until.saturating_sub(self.came) >= least;
+        let secret = self.cover.secret.as_deref();
+        // Who has not heard the 234 does not know that it is awaited.
+        let mut awaited = self.conversation.awaited.iter();
+        let is_unheard = awaited.any(|one| one.kind.is_switch());
+        let is_beginning = secret.is_some_and(Secret::is_beginning) || is_unheard;
+        is_late && (is_beginning || self.cover.has_begun_badly)
+    }
+
+    /// CCC was heard, and the client's end of TLS came too late.
+    fn was_too_slow_to_end_tls(&self, facts: &Delivered) -> bool {
+        let since = facts
+            .server
+            .last_written
+            .map_or(Duration::ZERO, |moment| moment.at);
+        let took = facts
+            .server
+            .closed
+            .map(|(moment, _)| moment.at.saturating_sub(since));
+        self.cover.is_clearing && took.is_some_and(|took| took >= self.place.timings.handshake)
+    }
+
+    /// The server could write nothing for so long that it need not wait any more.
+    fn has_left_replies_unread(&self, facts: &Delivered) -> bool {
+        let stall = self.place.timings.reply_stall;
+        let written = facts.server.last_written;
+        facts
+            .server
+            .closed
+            .zip(written)
+            .is_some_and(|((closed, _), written)| {
+                facts.server.was_starved && closed.at.saturating_sub(written.at) >= stall
+            })
+    }
+
+    /// The last word was said, and its time to arrive before the client says anything more was over.
+    fn has_outlasted_the_linger(&self, facts: &Delivered) -> bool {
+        let linger = self.place.timings.linger;
+        facts
+            .server
+            .closed
+            .zip(facts.server.fin_sent)
+            .is_some_and(|((closed, _), fin)| closed.at.saturating_sub(fin.at) >= linger)
+    }
+
+    /// The server has stopped, and could not say more: nobody was known yet, TLS was about to begin or to
+    /// end, its patience was over, or it was told a second time.
+    fn was_left_by_a_stop(&self, facts: &Delivered, world: &World) -> bool {
+        let Some(&first) = world.stops.first() else {
+            return false;
+        };
+        let since = facts.server.fin_sent.map(|moment| moment.at);
+        let since = facts.server.closed.map(|(moment, _)| moment.at).or(since);
+        let secret = self.cover.secret.as_deref();
+        let is_between = secret.is_some_and(Secret::is_beginning) || self.cover.is_clearing;
+        let is_after = |stop: Duration| since.is_some_and(|at| at >= stop);
+        let last = first + self.place.timings.grace + PATIENCE;
+        let second = world.stops.get(1).copied();
+        let is_early = !self.conversation.greeted || is_between;
+        is_early && is_after(first) || is_after(last) || second.is_some_and(is_after)
+    }
+}
+
+/// The network has cut it, and at least one end has heard of that.
+pub(super) fn is_cut(facts: &Delivered) -> bool {
+    let resets = [facts.server.reset_landed, facts.client.reset_landed];
+    let mut resets = resets.into_iter().flatten();
+    resets.any(|(_, why)| why == Reset::Network)
+}
+
+/// A storage call in its turn has panicked: that connection is closed, and no other.
+pub(super) fn has_panicked(facts: &Delivered, world: &World) -> bool {
+    let closed = facts.server.closed;
+    closed.is_some_and(|(moment, _)| world.panics.contains(&moment.at))
+}

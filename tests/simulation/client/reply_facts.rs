@@ -1,0 +1,195 @@
+//! What the text of a reply must say, where it says a fact: the directory, a size, a time, an address,
+//! who is logged in, how much will come, and why a transfer ended.
+//!
+//! Programs read these; a reply with the right code and another session's facts is as wrong as any.
+
+use std::net::SocketAddr;
+
+use super::conversation::{Awaited, Kind};
+use super::habits::Login;
+use super::reply_rules::is_file;
+use super::session_model::{Circumstances, Control, SessionModel, Who};
+use crate::content::on_the_wire;
+use crate::world::FIRST_PORT;
+
+/// Of everything that nobody changes.
+const MODIFIED: &str = "20010909014640";
+
+/// A reply, as it was heard.
+#[derive(Clone, Copy)]
+pub(super) struct Reply<'a> {
+    pub(super) code: u16,
+    /// Of its last line.
+    pub(super) text: &'a str,
+    /// Everything.
+    pub(super) whole: &'a str,
+}
+
+impl SessionModel {
+    /// What must be said and is not, of a final reply with a right code.
+    pub(super) fn missing_fact(
+        &self,
+        said: &Awaited,
+        reply: Reply<'_>,
+        around: &Circumstances<'_>,
+    ) -> Option<String> {
+        if around.place.control_only {
+            return None;
+        }
+        let expected = match (said.kind, reply.code) {
+            (Kind::Pwd, 257) => {
+                format!("\"{}\" is the current directory.", self.shown_directory())
+            }
+            (Kind::Mkd, 257) => format!("\"{}\" created.", self.join(said.argument())),
+            (Kind::Size, 213) => {
+                let path = self.join(said.argument());
+                let bytes = around.place.memory.read(&path).unwrap_or_default();
+                on_the_wire(&bytes, self.is_ascii).len().to_string()
+            }
+            (Kind::Mdtm, 213) => MODIFIED.to_owned(),
+            (Kind::Rest, 350) => {
+                let offset: u64 = said.argument().parse().unwrap_or(0);
+                format!("Restarting at {offset}. Send STOR or RETR.")
+            }
+            (Kind::Opts, 200) if said.argument().starts_with("MLST") => {
+                "MLST OPTS size;".to_owned()
+            }
+            (Kind::Pass, 230) if self.is_in() => "Already logged in.".to_owned(),
+            (Kind::User, 530) => "Log in over TLS: send AUTH TLS first.".to_owned(),
+            (_, 530) => "Not logged in.".to_owned(),
+            (Kind::Mlst, 250) => return self.missing_entry(said, reply, around),
+            (Kind::Stat, 211) => return None,
+            (Kind::Passive, 227 | 229) => return wrong_port(reply, around),
+            (Kind::Fetch | Kind::Store | Kind::List, 426) => {
+                return wrong_reason(said, reply.text, around);
+            }
+            _ => return None,
+        };
+        (reply.text != expected).then_some(expected)
+    }
+
+    /// MLST of what nobody changes.
+    fn missing_entry(
+        &self,
+        said: &Awaited,
+        reply: Reply<'_>,
+        around: &Circumstances<'_>,
+    ) -> Option<String> {
+        let path = self.join(said.argument());
+        let line = reply.whole.lines().nth(1).unwrap_or_default();
+        let size = is_file(&path).then(|| {
+            let bytes = around.place.memory.read(&path).unwrap_or_default();
+            format!("size={};", bytes.len())
+        });
+        let shown = if path.is_empty() { "/" } else { &path };
+        let facts = line
+            .strip_prefix(' ')
+            .and_then(|line| line.strip_suffix(shown)?.strip_suffix(' '));
+        let is_right = facts.is_some_and(|facts| match &size {
+            Some(size) if self.tells_sizes_only => facts == size,
+            Some(size) => facts.contains(size.as_str()) && facts.contains("type=file;"),
+            None if self.tells_sizes_only => true,
+            None => facts.contains("type=dir;"),
+        });
+        (!is_right).then(|| format!("{size:?} of {shown}, not {line:?}"))
+    }
+
+    /// What STAT must say of the session, in the middle of a transfer or not.
+    pub(super) fn missing_status(
+        &self,
+        peer: SocketAddr,
+        is_transferring: bool,
+        whole: &str,
+    ) -> Option<String> {
+        let login = match self.who {
+            Who::In(Login::Anonymous, _) => "Logged in as anonymous",
+            Who::In(..) => "Logged in as ann",
+            Who::Nobody | Who::Named(_) => "Not logged in",
+        };
+        let data_type = if self.is_ascii {
+            "TYPE: ASCII Non-print; STRU: File; MODE: Stream"
+        } else {
+            "TYPE: Image; STRU: File; MODE: Stream"
+        };
+        let security = match (self.control, self.is_private) {
+            (Control::Secured, true) => "Control and data connections use TLS",
+            (Control::Secured, false) => "The control connection uses TLS, data connections do not",
+            (_, true) => "Data connections use TLS, the control connection does not",
+            (_, false) => "Nothing is encrypted",
+        };
+        let client = format!("Connected from {peer}");
+        let is_said = |wanted: &&str| whole.lines().any(|line| line.trim() == *wanted);
+        let wanted = [client.as_str(), login, data_type, security];
+        let missing = wanted.into_iter().find(|wanted| !is_said(wanted));
+        let is_idle = is_said(&"No transfer is in progress");
+        let wrong = (is_idle == is_transferring).then_some("whether there is a transfer");
+        missing.or(wrong).map(str::to_owned)
+    }
+
+    /// What a 150 must say: in which TYPE the bytes come, and how many, where that is known.
+    pub(super) fn missing_of_beginning(
+        &self,
+        said: &Awaited,
+        text: &str,
+        around: &Circumstances<'_>,
+    ) -> Option<String> {
+        if said.verb() == "STOU" {
+            return None;
+        }
+        let mode = if self.is_ascii { "ASCII" } else { "BINARY" };
+        let path = self.join(said.argument());
+        let expected = match said.kind {
+            Kind::Fetch if !self.is_ascii && is_file(&path) => {
+                let bytes = around.place.memory.read(&path).unwrap_or_default();
+                let left = (bytes.len() as u64).saturating_sub(self.restart);
+                format!("Opening {mode} mode data connection ({left} bytes).")
+            }
+            // A file of which the size may change.
+            Kind::Fetch if !self.is_ascii => {
+                let head = format!("Opening {mode} mode data connection (");
+                return (!text.starts_with(&head)).then_some(head);
+            }
+            _ => format!("Opening {mode} mode data connection."),
+        };
+        (text != expected).then_some(expected)
+    }
+}
+
+/// A passive port that cannot be one of the server's, or an address that is not where the client came.
+fn wrong_port(reply: Reply<'_>, around: &Circumstances<'_>) -> Option<String> {
+    let numbers: Vec<u16> = reply
+        .text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let (address, port) = match numbers[..] {
+        [port] => (None, port),
+        [a, b, c, d, high, low] => (Some([a, b, c, d]), high * 256 + low),
+        _ => return Some("an address".to_owned()),
+    };
+    let is_here = address.is_none_or(|address| address == [10, 0, 0, 1]);
+    let is_port = if around.place.has_range {
+        port == FIRST_PORT
+    } else {
+        port >= FIRST_PORT
+    };
+    (!is_here || !is_port).then(|| "an address of its own, and a port that it has".to_owned())
+}
+
+/// Why a transfer was cut: each reason is one that there must be.
+fn wrong_reason(said: &Awaited, text: &str, around: &Circumstances<'_>) -> Option<String> {
+    let text = text.split("; transfer aborted").next().unwrap_or(text);
+    let text = text.split(" aborted").next().unwrap_or(text);
+    let took = around.now.saturating_sub(said.since);
+    let place = around.place;
+    let is_right = match text {
+        "Transfer" => around.aborts,
+        "Control connection ended" => around.has_ended,
+        "No data for too long" => took >= place.timings.data_stall,
+        "Server is stopping" => place.stops,
+        // Judged with the data connection, and with the rights.
+        "Connection closed" | "No longer allowed" => true,
+        _ => false,
+    };
+    (!is_right).then(|| "a reason that there was".to_owned())
+}

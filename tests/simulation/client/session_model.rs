@@ -1,0 +1,324 @@
+//! A session as the server must have it: who is logged in, where, in which TYPE, with what arranged.
+//!
+//! Commands are executed in their order and replies come in it, so the state in which a command was
+//! executed is the one after the reply before. Each reply is held to it by the [rules](super::reply_rules)
+//! and the [facts](super::reply_facts) in its text, and then it says what follows. Where a reply leaves
+//! open what the server has kept, so does the state.
+
+use std::time::Duration;
+
+use mioftpd::auth::Permissions;
+use mioftpd::session::TlsRequired;
+
+use super::Place;
+use super::conversation::{Awaited, Kind};
+use super::habits::Login;
+use crate::world::Struck;
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    Nobody,
+    /// By USER.
+    Named(Login),
+    In(Login, Since),
+}
+
+/// Between these two times a login was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Since {
+    said: Duration,
+    heard: Duration,
+}
+
+/// How the next data connection shall come to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arranged {
+    Nothing,
+    /// The client comes: to a port that it was told after then.
+    Passive(Duration),
+    /// The same, and the server may have closed it: it was kept from a refused command, or its port
+    /// was given up for another one, which was not to be had.
+    Kept,
+    Active,
+}
+
+/// The control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    Clear,
+    Secured,
+    /// By CCC.
+    Cleared,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+#[derive(Clone, Debug)]
+pub(super) struct SessionModel {
+    pub(super) who: Who,
+    pub(super) directory: String,
+    pub(super) is_ascii: bool,
+    /// By REST.
+    pub(super) restart: u64,
+    /// RNFR has been accepted.
+    pub(super) renames: bool,
+    pub(super) arranged: Arranged,
+    /// By EPSV ALL.
+    pub(super) is_extended_only: bool,
+    /// MLST tells sizes only.
+    pub(super) tells_sizes_only: bool,
+    pub(super) control: Control,
+    pub(super) has_buffer_size: bool,
+    /// Data connections are secured; and after the greeting.
+    pub(super) is_private: bool,
+    pub(super) is_private_at_first: bool,
+    /// Of this session.
+    pub(super) failed_logins: u32,
+    pub(super) long_lines: u32,
+    /// Nobody has been logged in since a command that was said then, or the connection.
+    pub(super) outside_since: Duration,
+    /// When the last command that was answered had been said.
+    pub(super) answered: Duration,
+    /// When that was heard.
+    pub(super) heard: Duration,
+}
+
+/// What there is beside the session when a reply is heard.
+pub(super) struct Circumstances<'a> {
+    pub(super) place: &'a Place,
+    pub(super) now: Duration,
+    /// What has struck the server last.
+    pub(super) struck: Struck,
+    /// An ABOR has been said that is not answered yet.
+    pub(super) aborts: bool,
+    /// The client has ended its side.
+    pub(super) has_ended: bool,
+    /// When the last of what was said came down at the server; `None`: it has not.
+    pub(super) delivered: Option<Duration>,
+}
+
+impl SessionModel {
+    /// After the greeting; with implicit TLS everything is secured by then.
+    pub(super) const fn new(is_implicit: bool) -> Self {
+        Self {
+            who: Who::Nobody,
+            directory: String::new(),
+            is_ascii: true,
+            restart: 0,
+            renames: false,
+            arranged: Arranged::Nothing,
+            is_extended_only: false,
+            tells_sizes_only: false,
+            control: if is_implicit {
+                Control::Secured
+            } else {
+                Control::Clear
+            },
+            has_buffer_size: false,
+            is_private: is_implicit,
+            is_private_at_first: is_implicit,
+            failed_logins: 0,
+            long_lines: 0,
+            outside_since: Duration::ZERO,
+            answered: Duration::ZERO,
+            heard: Duration::ZERO,
+        }
+    }
+
+    pub(super) const fn is_in(&self) -> bool {
+        matches!(self.who, Who::In(..))
+    }
+
+    /// The current directory, as PWD has it.
+    pub(super) fn shown_directory(&self) -> &str {
+        if self.directory.is_empty() {
+            "/"
+        } else {
+            &self.directory
+        }
+    }
+
+    /// Whether the policy has TLS for this, and the control connection has none.
+    pub(super) fn lacks_tls(&self, needed: TlsRequired, place: &Place) -> bool {
+        self.control != Control::Secured && requires(place, needed)
+    }
+
+    /// Where an argument leads from here.
+    pub(super) fn join(&self, argument: &str) -> String {
+        let mut parts: Vec<&str> = Vec::new();
+        let from_here = !argument.starts_with('/');
+        let here = self.directory.split('/').filter(|_| from_here);
+        for part in here.chain(argument.split('/')) {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                name => parts.push(name),
+            }
+        }
+        parts.iter().map(|part| format!("/{part}")).collect()
+    }
+
+    /// Where CWD or CDUP leads.
+    pub(super) fn target(&self, said: &Awaited) -> String {
+        match said.verb() {
+            "CDUP" => self.join(".."),
+            _ => self.join(said.argument()),
+        }
+    }
+
+    /// What the client may do when a command is executed that was said then: before a reload and after
+    /// it, where it is not known which.
+    pub(super) fn permissions(
+        &self,
+        said: Duration,
+        around: &Circumstances<'_>,
+    ) -> [Permissions; 2] {
+        let Who::In(login, since) = self.who else {
+            return [Permissions::NONE; 2];
+        };
+        let before = around.place.permissions_of(login).unwrap_or_default();
+        let Some(reload) = &around.place.reload else {
+            return [before; 2];
+        };
+        let after = reload.permissions(login, before).unwrap_or(before);
+        // Sessions that are kept keep what they had when they began.
+        let span = if reload.keeps_sessions() {
+            since
+        } else {
+            Since {
+                said,
+                heard: around.now,
+            }
+        };
+        match (reload.has_come(span.heard), reload.is_over(span.said)) {
+            (false, _) => [before; 2],
+            (true, true) => [after; 2],
+            (true, false) => [before, after],
+        }
+    }
+
+    /// Takes what follows from a final reply that is right.
+    pub(super) fn follow(&mut self, said: &Awaited, code: u16, around: &Circumstances<'_>) {
+        self.answered = said.since;
+        self.heard = around.now;
+        self.forget(said);
+        let was_in = self.is_in();
+        if code == 530 && !was_in && said.kind != Kind::Pass && said.kind != Kind::User {
+            return;
+        }
+        match (said.kind, code) {
+            (Kind::User, _) => {
+                self.flush(said.since);
+                if code == 331 {
+                    self.who = Who::Named(login_of(said.argument()));
+                }
+            }
+            (Kind::Pass, 230) => {
+                if let Who::Named(login) = self.who {
+                    let (said, heard) = (said.since, around.now);
+                    self.who = Who::In(login, Since { said, heard });
+                }
+            }
+            (Kind::Pass, 530) => {
+                self.who = Who::Nobody;
+                self.failed_logins += 1;
+            }
+            (Kind::Rein, 220) => {
+                self.flush(said.since);
+                self.is_ascii = true;
+                self.is_extended_only = false;
+                self.tells_sizes_only = false;
+                self.has_buffer_size = false;
+                self.is_private = self.is_private_at_first;
+            }
+            (Kind::Cwd, 250) => self.directory = self.target(said),
+            (Kind::Rnfr, 350) => self.renames = true,
+            (Kind::Type, 200) => self.is_ascii = said.argument() == "A",
+            (Kind::Opts, 200) => {
+                self.tells_sizes_only |= said.argument() == "MLST size;";
+            }
+            (Kind::TooLong, _) => {
+                self.long_lines += 1;
+                self.keep();
+            }
+            (Kind::Rest, 350) => self.restart = said.argument().parse().unwrap_or(0),
+            _ => self.follow_on_channel(said, code),
+        }
+    }
+
+    /// The same, of what concerns data connections, and TLS.
+    fn follow_on_channel(&mut self, said: &Awaited, code: u16) {
+        match (said.kind, code) {
+            (Kind::Passive, 227 | 229) => self.arranged = Arranged::Passive(said.since),
+            // The last free port may be the one that was given up for it.
+            (Kind::Passive, 425) => self.keep(),
+            (Kind::EpsvAll, 200) => self.is_extended_only = true,
+            (Kind::Port, 200) => self.arranged = Arranged::Active,
+            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
+            (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
+                self.flush(said.since);
+                self.control = Control::Secured;
+                self.is_private = said.kind == Kind::AuthPrivate;
+            }
+            (Kind::Ccc, 200) => self.control = Control::Cleared,
+            (Kind::Pbsz, 200) => self.has_buffer_size = true,
+            (Kind::ProtPrivate, 200) => self.is_private = true,
+            (Kind::ProtClear, 200) => self.is_private = false,
+            (Kind::Fetch | Kind::Store | Kind::List, _) if said.begun => {
+                self.arranged = Arranged::Nothing;
+            }
+            // Lost, withdrawn, or given up while files were counted.
+            (Kind::Fetch | Kind::Store | Kind::List, 425 | 426) => {
+                self.arranged = Arranged::Nothing;
+            }
+            (Kind::Fetch | Kind::Store | Kind::List, _) => self.keep(),
+            (Kind::Garbage, _) if said.verb() == "RETR" => self.keep(),
+            _ => {}
+        }
+    }
+
+    /// RNTO must follow at once, and so must what REST is for; some announce it in between.
+    fn forget(&mut self, said: &Awaited) {
+        self.renames = false;
+        let keeps_offset = matches!(
+            said.kind,
+            Kind::Passive | Kind::EpsvAll | Kind::Port | Kind::Bounce | Kind::Help
+        );
+        if !keeps_offset {
+            self.restart = 0;
+        }
+    }
+
+    /// A data connection that the client makes is kept, if nothing comes over it.
+    fn keep(&mut self) {
+        if matches!(self.arranged, Arranged::Passive(_)) {
+            self.arranged = Arranged::Kept;
+        }
+    }
+
+    /// The account is another one from here on.
+    fn flush(&mut self, said: Duration) {
+        if self.is_in() {
+            self.outside_since = said;
+        }
+        self.who = Who::Nobody;
+        self.directory.clear();
+        self.arranged = Arranged::Nothing;
+        self.restart = 0;
+        self.renames = false;
+    }
+}
+
+/// Whether without TLS this is refused.
+pub(super) fn requires(place: &Place, what: TlsRequired) -> bool {
+    let secure = place.secure.as_ref();
+    secure.is_some_and(|secure| secure.policy.require >= what)
+}
+
+fn login_of(name: &str) -> Login {
+    if name == "anonymous" {
+        Login::Anonymous
+    } else {
+        Login::Named
+    }
+}
