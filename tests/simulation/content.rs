@@ -74,7 +74,7 @@ pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
 
 /// Whether a client sends these as TYPE A has it, and not as they are.
 pub(crate) fn is_sent_as_lines(bytes: &[u8]) -> bool {
-    label(bytes).is_none_or(|(number, _)| number / KINDS % 2 == 0)
+    label(bytes).is_none_or(|(number, _)| (number / KINDS).is_multiple_of(2))
 }
 
 /// As TYPE A sends a file: a LF that has no CR before it gets one.

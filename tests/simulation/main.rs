@@ -10,8 +10,8 @@
 //! --nocapture` replays a script with a trace. One that is put into `scripts` is a regression test.
 //!
 //! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
-//! seams on it), [`client`] (who uses the server, and what each must get), [`reload`] (what is taken from
-//! them), [`run`] (one seed),
+//! seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold of them), [`client`]
+//! (who uses the server, and what each must get), [`reload`] (what is taken from them), [`run`] (one seed),
 //! [`invariants`] (what must hold when all is over).
 
 #![allow(

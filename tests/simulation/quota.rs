@@ -57,13 +57,13 @@ struct Amount {
 
 impl Granted {
     pub(crate) fn new(
-        inner: Arc<dyn Storage>,
+        inner: &Arc<dyn Storage>,
         usage: &Arc<Usage>,
         place: &Place,
         world: &Shared<World>,
     ) -> Self {
         let metered = |quota| {
-            let metered = Metered::new(Arc::clone(&inner), Arc::clone(usage), quota);
+            let metered = Metered::new(Arc::clone(inner), Arc::clone(usage), quota);
             Arc::new(metered) as Arc<dyn Storage>
         };
         let unlimited = metered(Quota::default());

@@ -17,12 +17,12 @@ use crate::world::World;
 pub(crate) fn metered(place: &Place, world: &Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
     let usage = Arc::new(Usage::default());
     usage.count(&place.memory).expect("no faults yet");
-    let faulty = Arc::new(FaultyStorage {
+    let faulty: Arc<dyn Storage> = Arc::new(FaultyStorage {
         memory: place.memory.clone(),
         world: world.clone(),
         record: place.record.clone(),
     });
-    let granted = Granted::new(faulty, &usage, place, world);
+    let granted = Granted::new(&faulty, &usage, place, world);
     (Arc::new(granted), usage)
 }
 

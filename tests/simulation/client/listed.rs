@@ -3,7 +3,7 @@
 //! Of a directory that nobody changes all is known; of another one what is the client's own there.
 //! It reads the lines of LIST, NLST and MLSD, and knows nothing of how they came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mioftpd::storage::Memory;
 
@@ -80,7 +80,7 @@ impl Listed {
 
     /// What is wrong with what was received.
     pub(super) fn fault(&self, got: &[u8]) -> Option<String> {
-        let mut seen = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for line in got.split_inclusive(|&byte| byte == b'\n') {
             let Some(text) = line.strip_suffix(b"\r\n") else {
                 return Some(format!("not a line of a listing: {}", line.escape_ascii()));
@@ -100,11 +100,11 @@ impl Listed {
             if self.is_all && !self.there.contains_key(name) {
                 return Some(format!("{name} was listed, and is not there"));
             }
-            if seen.insert(name.to_owned(), ()).is_some() {
+            if !seen.insert(name.to_owned()) {
                 return Some(format!("{name} was listed twice"));
             }
         }
-        let missing = self.there.keys().find(|name| !seen.contains_key(*name))?;
+        let missing = self.there.keys().find(|name| !seen.contains(*name))?;
         let (count, all) = (seen.len(), self.there.len());
         Some(format!("{missing} was not listed: {count} were, of {all}"))
     }
@@ -137,7 +137,7 @@ impl Form {
                 };
                 // OPTS MLST may have left the type out.
                 let entry = match (fact("type"), fact("size")) {
-                    (Some("dir"), None) | (None, None) => Entry::Directory,
+                    (Some("dir") | None, None) => Entry::Directory,
                     (Some("file") | None, Some(size)) => Entry::File(size.parse().ok()?),
                     _ => return None,
                 };

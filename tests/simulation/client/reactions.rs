@@ -199,14 +199,7 @@ impl Guest {
             return;
         };
         let was_begun = haul.begun;
-        let traces = self.traces();
-        if let Some(upload) = self.upload.take()
-            && let Some(fault) =
-                self.ledger
-                    .settle(&upload, code, &traces, &self.place.memory, world)
-        {
-            self.complain(&fault, world);
-        }
+        self.settle_upload(code, world);
         if !was_begun && self.goes_on(code, world) {
             return;
         }
@@ -223,10 +216,19 @@ impl Guest {
         }
         haul.conclude(code, world);
         let may_break = !world.panics.is_empty();
-        let fault = haul
-            .fault(may_break)
-            .filter(|_| matches!(haul.goods, Goods::Send { .. }));
-        if let Some(fault) = fault {
+        let is_upload = matches!(haul.goods, Goods::Send { .. });
+        if let Some(fault) = haul.fault(may_break).filter(|_| is_upload) {
+            self.complain(&fault, world);
+        }
+    }
+
+    fn settle_upload(&mut self, code: u16, world: &mut World) {
+        let traces = self.traces();
+        if let Some(upload) = self.upload.take()
+            && let Some(fault) =
+                self.ledger
+                    .settle(&upload, code, &traces, &self.place.memory, world)
+        {
             self.complain(&fault, world);
         }
     }

@@ -189,7 +189,7 @@ impl Guest {
             "APPE" => Change::Append,
             _ => Change::Replace,
         };
-        let (haul, upload) = self.upload_of(path, bytes, change, manner);
+        let (haul, upload) = self.upload_of(path, &bytes, change, manner);
         Some((haul, Some(upload)))
     }
 }

@@ -219,14 +219,14 @@ impl Guest {
             own[self.rng.below(own.len())].0.clone()
         };
         let bytes = self.new_contents(false);
-        let (haul, upload) = self.upload_of(&path, bytes, change, manner);
+        let (haul, upload) = self.upload_of(&path, &bytes, change, manner);
         (path, haul, upload)
     }
 
     pub(super) fn upload_of(
         &mut self,
         path: &str,
-        bytes: Vec<u8>,
+        bytes: &[u8],
         change: Change,
         manner: Manner,
     ) -> (Haul, Upload) {
@@ -234,8 +234,8 @@ impl Guest {
         if is_new {
             self.ledger.open(path, None);
         }
-        let is_proper = self.is_ascii && is_sent_as_lines(&bytes);
-        let wire = on_the_wire(&bytes, is_proper);
+        let is_proper = self.is_ascii && is_sent_as_lines(bytes);
+        let wire = on_the_wire(bytes, is_proper);
         let upload = Upload {
             path: path.to_owned(),
             bytes: in_the_file(&wire, self.is_ascii),
@@ -260,7 +260,7 @@ impl Guest {
         let offset = self.rng.below(bytes.len() + 1).max(1);
         let verb = self.rng.pick(&["STOR", "APPE"]);
         let contents = self.new_contents(false);
-        let (haul, upload) = self.upload_of(path, contents, Change::At(offset), manner);
+        let (haul, upload) = self.upload_of(path, &contents, Change::At(offset), manner);
         let restart = Line::new(Kind::Rest, format!("REST {offset}"));
         (format!("{verb} {path}"), haul, Some(upload), Some(restart))
     }
