@@ -9,6 +9,7 @@
 //! | ABOR waits until the client reads | `cut_transfers::abor_is_obeyed_at_once_although_nothing_is_read` |
 //! | ABOR is obeyed only as urgent data, or never | `cut_transfers::abor_as_urgent_data_is_obeyed` |
 //! | ABOR leaves a session that cannot transfer | `regressions::aborted_again_and_again_a_session_still_transfers` |
+//! | a download that is aborted looks like an empty file | `regressions::a_download_that_is_aborted_before_its_first_byte_is_reset` |
 //! | ABOR with nothing to abort is an error | `abor.txt` |
 //! | NOOP is answered before the 226 of the transfer in front of it | `cut_transfers::stat_is_answered_during_a_transfer_and_noop_behind_it` |
 //! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` `cut_transfers::who_has_said_quit_may_half_close_before_the_upload_is_over` |
@@ -294,4 +295,26 @@ fn every_test_in_the_tables_exists() {
     let (missing, found) = missing_tests(include_str!("regressions.rs"));
     assert!(missing.is_empty(), "no such tests: {missing:?}");
     assert!(found > 50, "only {found}");
+}
+
+/// An end in order would make an empty file of it.
+#[test]
+fn a_download_that_is_aborted_before_its_first_byte_is_reset() {
+    let server = Server::read_only(|root| fs::write(root.join("f"), "content").unwrap());
+    let mut control = server.login();
+    // In the cache of names it is opened at once.
+    assert_eq!(control.retrieve("f"), b"content");
+    let mut data = control.passive().stream();
+    // When this is answered the data connection has been accepted.
+    control.command("NOOP", 200);
+    control.send_raw(b"RETR f\r\nABOR\r\n");
+    control.expect(150);
+    let code = control.expect_one_of(&[426, 226]).code;
+    let mut got = Vec::new();
+    let end = data.read_to_end(&mut got).map_err(|error| error.kind());
+    match code {
+        426 => assert_eq!(end, Err(ErrorKind::ConnectionReset), "{got:?}"),
+        _ => assert_eq!((end, got.as_slice()), (Ok(7), &b"content"[..])),
+    }
+    control.expect_one_of(&[225, 226]);
 }

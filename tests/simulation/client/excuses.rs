@@ -49,7 +49,7 @@ impl Guest {
             weather.capacity < REFUSAL_BYTES as usize || weather.short_write != Odds(0);
         let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
         let has_spoken = facts.client.written > 0 && facts.client.reset_landed.is_some();
-        let is_silent = self.may_be_ended() || self.habits.secrecy == Secrecy::Implicit;
+        let is_silent = self.may_lose() || self.habits.secrecy == Secrecy::Implicit;
         let was_greeted = self.conversation.greeted;
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }

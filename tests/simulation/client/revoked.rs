@@ -13,6 +13,7 @@ impl Guest {
         self.place.stops || self.may_lose()
     }
 
+    /// Whether the reload takes something from it.
     pub(super) fn may_lose(&self) -> bool {
         let reload = self.place.reload.as_ref();
         reload.is_some_and(|one| one.concerns(self.habits.ip, self.habits.login))
