@@ -171,14 +171,17 @@ impl FaultyFile {
 impl File for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         strike(&self.world, wait)?;
-        let mut length = buffer.len();
-        {
-            let mut world = self.world.lock();
-            if length > 1 && world.fault(|weather| weather.short_read) {
-                length = world.rng.within(1, length);
-            }
+        let is_short = buffer.len() > 1 && self.world.lock().fault(|weather| weather.short_read);
+        if !is_short {
+            return self.file.read_at(buffer, offset, wait);
         }
-        self.file.read_at(&mut buffer[..length], offset, wait)
+        let length = self.world.lock().rng.within(1, buffer.len());
+        let count = self.file.read_at(&mut buffer[..length], offset, wait)?;
+        // Behind a CR is where it is of most interest.
+        let mut returns = buffer[..count].iter();
+        let last = returns.rposition(|&byte| byte == b'\r');
+        let is_cut = self.world.lock().rng.one_in(2);
+        Ok(last.filter(|_| is_cut).map_or(count, |last| last + 1))
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {

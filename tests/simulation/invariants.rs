@@ -112,9 +112,9 @@ fn check_usage(stage: &Stage) -> Option<String> {
         fits(more_bytes, more_files) && !fits(bytes, more_files) && !fits(more_bytes, files.len());
     (!is_true).then(|| {
         format!(
-            "{:?} is not {bytes} bytes, {} files",
-            stage.usage,
-            files.len()
+            "{bytes} bytes in {} files are there, and not what is counted for the quota: {:?}",
+            files.len(),
+            stage.usage
         )
     })
 }

@@ -226,7 +226,7 @@ fn security(rng: &mut Rng) -> Secure {
         data_session: rng.pick(&policies),
         policy: SecurityPolicy {
             require: rng.pick(&[Nothing, Nothing, Nothing, Login, Control, Data]),
-            unclean_uploads: if matches!(rng.aside().below(6), 1 | 2) {
+            unclean_uploads: if rng.aside().one_in(2) {
                 ["0.0.0.0/0", "::/0"]
                     .map(|all| all.parse().expect("a network"))
                     .into()

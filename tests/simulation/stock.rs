@@ -45,7 +45,8 @@ pub(crate) fn furnished(weather: &Weather) -> Memory {
         let bytes = if size == 0 {
             Vec::new()
         } else {
-            whole(number as u64, size)
+            // The largest has ends of lines of all kinds.
+            whole(number as u64 + 1, size)
         };
         memory.with_file(&format!("/pub/{number}"), &bytes)
     })

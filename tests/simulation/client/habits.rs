@@ -161,6 +161,13 @@ impl Habits {
         }
     }
 
+    /// Whether it mostly goes in the middle of an upload, or just behind it.
+    pub(crate) const fn leaves_in_an_upload(&self) -> bool {
+        use Farewell::{Close, HalfClose, Kill, QuitAndHalfClose};
+        let is_such = matches!(self.farewell, Close | HalfClose | Kill | QuitAndHalfClose);
+        is_such && self.hurries
+    }
+
     /// The same where the server has TLS.
     pub(crate) fn with_secrecy(self, rng: &mut Rng) -> Self {
         use Secrecy::{Explicit, Implicit, Late, None};
@@ -173,6 +180,8 @@ impl Habits {
             Opening::Leaves(after),
         ];
         let is_proper = self.part != Part::Guest || !rng.one_in(6);
+        // What ends without an announcement is of interest where it is cut.
+        let is_killed = self.part == Part::Guest && rng.aside().one_in(3);
         let choices = [Explicit, Explicit, Late, Implicit, None];
         let secrecy = match self.part {
             Part::Inspector => Explicit,
@@ -192,6 +201,12 @@ impl Habits {
             },
             resumes: self.part != Part::Guest || !rng.one_in(5),
             announces: rng.one_in(2),
+            farewell: if is_killed {
+                Farewell::Kill
+            } else {
+                self.farewell
+            },
+            hurries: self.hurries || is_killed,
             ..self
         }
     }

@@ -61,20 +61,21 @@ impl Guest {
         }
     }
 
-    /// A client that is killed mostly is in the middle of an upload, and so is one that has said QUIT;
-    /// one that closes everything is just done with its upload.
+    /// A client that is killed mostly is in the middle of an upload, and so is one that ends its side, be
+    /// it with a QUIT; one that closes everything is just done with its upload.
     pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
         let is_early = self
             .haul
             .as_ref()
             .is_some_and(|haul| match self.habits.farewell {
-                Farewell::Kill | Farewell::QuitAndHalfClose => {
+                Farewell::Kill | Farewell::QuitAndHalfClose | Farewell::HalfClose => {
                     haul.is_half_sent() && self.rng.one_in(3)
                 }
                 Farewell::Close => haul.begun && haul.is_all_sent() && haul.verdict.is_none(),
                 _ => false,
             });
-        if self.life == Life::Talking && is_early {
+        // Behind AUTH and CCC nothing may be said.
+        if self.life == Life::Talking && is_early && !self.is_switching() {
             self.take_leave(world);
         }
     }

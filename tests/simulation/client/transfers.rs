@@ -95,7 +95,13 @@ impl Guest {
         &mut self,
         manner: Manner,
     ) -> (String, Haul, Option<Upload>, Option<Line>) {
-        match self.rng.below(12) {
+        // Some ways to go are only of interest in the middle of an upload.
+        let choice = if self.habits.leaves_in_an_upload() && self.rng.one_in(2) {
+            11
+        } else {
+            self.rng.below(12)
+        };
+        match choice {
             0..=3 => self.fetch_public(manner),
             4 => self.fetch_other(manner),
             5..=6 => self.list(manner),
