@@ -157,13 +157,13 @@ impl Channel {
         self.security.as_deref().is_some_and(Security::has_unsent)
     }
 
-    /// Writes bytes of TLS's own.
+    /// Writes some of the bytes of TLS that are [unsent](Self::has_unsent): as many as one call takes.
     ///
     /// # Errors
-    /// `WouldBlock` until there is room.
-    pub fn flush(&mut self) -> io::Result<()> {
+    /// `WouldBlock` until there is room for any.
+    pub fn flush_some(&mut self) -> io::Result<()> {
         match &mut self.security {
-            Some(security) => security.flush(self.socket.as_mut()),
+            Some(security) => security.flush_some(self.socket.as_mut()),
             None => Ok(()),
         }
     }

@@ -118,7 +118,7 @@ impl Security {
     }
 
     /// Never called.
-    pub fn flush(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+    pub fn flush_some(&mut self, _: &mut dyn Stream) -> io::Result<()> {
         match self.0 {}
     }
 

@@ -295,12 +295,14 @@ impl Connection {
         }
         let mut progress = false;
         while self.ready.writable && self.has_output() {
-            let written = match self.outbox.unsent() {
-                [] => self.stream.flush().map(|()| None),
-                replies => self.stream.write(replies).map(Some),
+            // What TLS has not sent yet goes first, and each part of it is progress, too.
+            let written = if self.stream.has_unsent() {
+                self.stream.flush_some().map(|()| None)
+            } else {
+                self.stream.write(self.outbox.unsent()).map(Some)
             };
             match written {
-                Ok(None) => {}
+                Ok(None) => progress = true,
                 Ok(Some(0)) => return Err(CloseReason::Cut(io::ErrorKind::WriteZero)),
                 Ok(Some(count)) => {
                     self.outbox.wrote(count);

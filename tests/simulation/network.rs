@@ -194,10 +194,7 @@ impl VirtualNetwork {
             Occurrence::JobRuns(id) => Jobs::run(&self.jobs, &self.world, id),
             Occurrence::JobReturns(id) => self.jobs.lock().return_one(id),
             Occurrence::Stop => {
-                let mut world = self.world.lock();
-                world.note(|| "signal: stop".to_owned());
-                world.is_stopping = true;
-                drop(world);
+                self.world.lock().note(|| "signal: stop".to_owned());
                 events.push(Event::StopSignal);
             }
             Occurrence::Reload => {

@@ -14,7 +14,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Storage, Usage};
+use mioftpd::storage::{CutUploads, Memory, Storage, Usage};
 
 use crate::client::{Client, Place, Secure, secret};
 use crate::disk_record::DiskRecord;
@@ -107,23 +107,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
     world.lock().note(|| format!("{weather:?}"));
     let memory = furnished(&weather);
-    let mut place = Place {
-        memory: memory.clone(),
-        record: Shared::new(DiskRecord::default()),
-        quota: quota(&mut rng.aside().fork(), &memory, &weather),
-        doors: doors(has_tls),
-        secure,
-        control_only: rng.one_in(25),
-        anonymous: None,
-        has_range: false,
-        is_proxied: rng.one_in(4),
-        cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
-        stops: rng.one_in(4),
-        reload: Reload::draw(&mut rng.aside()),
-        timings: timings(&mut rng),
-        longest_penalty: Duration::ZERO,
-        weather,
-    };
+    let mut place = draw_place(&mut rng, weather, secure, memory);
     let (storage, usage) = metered(&place, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
@@ -134,6 +118,8 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     place.longest_penalty = settings.throttling.longest_penalty;
     let anonymous = settings.accounts.get(b"anonymous");
     place.anonymous = anonymous.map(|account| account.permissions);
+    let seats = anonymous.and_then(|account| account.sessions);
+    world.lock().limit_seats(seats.map(|seats| seats as usize));
     world.lock().note(|| {
         format!(
             "{:?}, {:?}, {:?}",
@@ -194,6 +180,27 @@ fn start(
     reactor
 }
 
+/// What clients know, but for what comes of the settings.
+fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: Memory) -> Place {
+    Place {
+        record: Shared::new(DiskRecord::default()),
+        quota: quota(&mut rng.aside().fork(), &memory, &weather),
+        memory,
+        doors: doors(secure.is_some()),
+        secure,
+        control_only: rng.one_in(25),
+        anonymous: None,
+        has_range: false,
+        is_proxied: rng.one_in(4),
+        cut_uploads: rng.aside().pick(&[CutUploads::Discard, CutUploads::Keep]),
+        stops: rng.one_in(4),
+        reload: Reload::draw(&mut rng.aside()),
+        timings: timings(rng),
+        longest_penalty: Duration::ZERO,
+        weather,
+    }
+}
+
 fn has_tls(seed: u64) -> bool {
     cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1
 }
@@ -251,7 +258,11 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
     ann.rate_up = rng.pick(&[None, None, Some(100_000)]);
     let mut accounts = Accounts::new().with(ann);
     let anonymous = rng.pick(&[None, Some(Permissions::READ), Some(Permissions::ALL)]);
-    accounts.extend(anonymous.map(Account::anonymous));
+    let sessions = rng.aside().pick(&[None, None, None, Some(1), Some(2)]);
+    accounts.extend(anonymous.map(|permissions| Account {
+        sessions,
+        ..Account::anonymous(permissions)
+    }));
     Settings {
         mode: if place.control_only {
             Mode::ControlOnly

@@ -165,12 +165,17 @@ impl Security {
         self.tls.wants_write()
     }
 
-    /// See [`Channel::flush`](crate::net::Channel::flush).
-    pub fn flush(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
-        while self.tls.wants_write() {
-            if self.tls.write_tls(&mut Wire::over(socket))? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
+    /// See [`Channel::flush_some`](crate::net::Channel::flush_some).
+    pub fn flush_some(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        if self.tls.wants_write() && self.tls.write_tls(&mut Wire::over(socket))? == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        while self.has_unsent() {
+            self.flush_some(socket)?;
         }
         Ok(())
     }

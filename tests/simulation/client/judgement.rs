@@ -15,8 +15,10 @@ impl Guest {
     /// When the server's system had everything that was said, if it has.
     fn delivered(&self, world: &World) -> Option<Duration> {
         let is_sent = self.unsent.is_empty() && !self.cover.has_unsent();
-        let landed = world.landed(self.control.filter(|_| is_sent)?);
-        landed.filter(|&at| at <= world.now)
+        let facts = world.delivered(self.control.filter(|_| is_sent)?);
+        let is_there = facts.server.landed == facts.client.written;
+        let last = facts.server.last_landing.filter(|_| is_there);
+        last.map(|moment| moment.at)
     }
 
     fn circumstances<'a>(&'a self, world: &World) -> Circumstances<'a> {
@@ -75,6 +77,15 @@ impl Guest {
 
     /// A login that may fail is said: it counts for its address.
     pub(super) fn note_attempt(&self, kind: Kind, world: &mut World) {
+        let is_anonymous = self.habits.login == Login::Anonymous;
+        if let Some(id) = self.control.filter(|_| is_anonymous) {
+            match kind {
+                Kind::Pass => world.asks_for_seat(id),
+                Kind::User | Kind::Rein | Kind::Quit => world.gives_up_seat(id),
+                Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore => world.gives_up_seat(id),
+                _ => {}
+            }
+        }
         if let Some(id) = self
             .control
             .filter(|_| kind == Kind::Pass && self.may_fail())
@@ -95,6 +106,9 @@ impl Guest {
             return;
         };
         let (ip, now) = (self.habits.ip, world.now);
+        if code == 230 && self.model.who == Who::Named(Login::Anonymous) {
+            world.has_seat(id, said);
+        }
         let is_failure = code == 530 && matches!(self.model.who, Who::Named(_));
         let outcome = if is_failure {
             Outcome::Failed(now)
@@ -154,6 +168,9 @@ impl Guest {
             let is_ban = text.starts_with("Service not available") && !is_stuck;
             if is_ban && !world.gate.may_be_banned(ip, said, now) && !self.place.stops {
                 self.complain("its login meets a ban, and too few have failed", world);
+            }
+            if text.starts_with("Too many sessions") {
+                world.has_no_seat(id, said);
             }
             // Of others it is not known whether it has failed.
             if text.starts_with("Too many failed logins") {

@@ -9,7 +9,6 @@ use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
 use super::haul::{EndRule, Goods, Manner};
 use super::proxied::Preamble;
-use crate::rng::Odds;
 use crate::weather::Weather;
 use crate::world::World;
 
@@ -53,7 +52,7 @@ impl Guest {
             Heard::Farewell(text) => {
                 self.check_farewell(&text, world);
                 let is_owed = self.habits.part == Part::Inspector && self.haul.is_some();
-                if is_owed && !self.may_be_ended() {
+                if is_owed && !self.is_being_ended(world) {
                     self.complain("turned out in the middle of a transfer", world);
                 }
                 self.life = Life::Leaving;
@@ -78,7 +77,7 @@ impl Guest {
         }
         if kind.is_transfer() {
             self.check_disk(code, world);
-            self.conclude(code, since, world);
+            self.conclude(code, since, text, world);
         }
         if kind == Kind::Dele
             && let Some(path) = self.removing.take()
@@ -189,53 +188,15 @@ impl Guest {
     }
 
     /// The final reply to a transfer command.
-    fn conclude(&mut self, code: u16, since: Duration, world: &mut World) {
+    fn conclude(&mut self, code: u16, since: Duration, text: &str, world: &mut World) {
         self.data_dial = None;
         // Behind a half-close a transfer may go on, and wait for its data connection: also for one
         // that was arranged for a transfer which was refused. Only from here on all is said.
         self.half_closed = self.half_closed.map(|_| world.now);
-        let may_be_ended = self.may_be_ended();
+        self.check_ending(code, since, text, world);
         let Some(haul) = &mut self.haul else {
             return;
         };
-        // Where accepting cannot fail, only the time-out of one who never came can say so.
-        let accepts = self.place.weather.no_descriptor == Odds(0) && haul.port.is_none();
-        let is_early = world.now.saturating_sub(since) < self.place.timings.data_connect;
-        // Behind a proxy it is accepted before it is known.
-        let is_at_once = !self.place.is_proxied && !haul.is_private();
-        let was_known = is_at_once && haul.was_accepted(world);
-        let is_its_own = haul.begun || !self.has_aborted;
-        // What has come over a connection that was kept may have closed it.
-        let is_there = !haul.is_kept() || haul.is_undisturbed(world);
-        let is_reason = haul.begun && is_early || was_known && is_there;
-        if code == 425 && accepts && is_its_own && is_reason && !may_be_ended {
-            world.violate(format!("client {}: 425 for no reason", self.number));
-        }
-        let is_calm = self.place.weather.is_prompt() && !may_be_ended;
-        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
-        // However long the disk takes.
-        let is_served = self.place.weather.is_smooth() && !may_be_ended;
-        if code == 426 && is_served && is_left_alone && haul.is_undisturbed(world) {
-            world.violate(format!(
-                "client {}: an undisturbed transfer was cut",
-                self.number
-            ));
-        }
-        let secure = self.place.secure.as_ref().map(|secure| secure.data_session);
-        let is_excused = !is_calm || !is_left_alone || !haul.is_undisturbed(world);
-        if let Some(fault) = haul.fault_of_security(code, secure, is_excused) {
-            world.violate(format!("client {}: {fault}", self.number));
-        }
-        let since = haul.gave_up().map(|since| world.now.saturating_sub(since));
-        // Behind a proxy who is gone may never have been known: then another one is awaited, until
-        // the time for it is over or the client says so.
-        let is_told = code != 425 && is_left_alone || !self.place.is_proxied;
-        if is_calm && is_told && since.is_some_and(|since| since > Weather::PROMPTLY) {
-            world.violate(format!(
-                "client {}: {code} came {since:?} after the end",
-                self.number
-            ));
-        }
         let was_begun = haul.begun;
         let traces = self.traces();
         if let Some(upload) = self.upload.take()
@@ -260,7 +221,7 @@ impl Guest {
             });
         }
         haul.conclude(code, world);
-        let may_break = self.place.weather.panic != Odds(0);
+        let may_break = !world.panics.is_empty();
         let fault = haul
             .fault(may_break)
             .filter(|_| matches!(haul.goods, Goods::Send { .. }));
@@ -296,7 +257,7 @@ impl Guest {
         };
         let again = haul.step(world, &mut self.rng);
         if haul.is_over() {
-            let fault = haul.fault(self.place.weather.panic != Odds(0));
+            let fault = haul.fault(!world.panics.is_empty());
             haul.hang_up(world);
             self.haul = None;
             if let Some(fault) = fault {

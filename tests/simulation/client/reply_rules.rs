@@ -4,8 +4,6 @@
 //! A disk that fails, is full or has to count excuses a refusal only where it did so after the command
 //! was said; other clients only where they change the same names, in `/misc` and `/shared`.
 
-use std::time::Duration;
-
 use mioftpd::auth::Permissions;
 use mioftpd::session::TlsRequired;
 
@@ -24,42 +22,6 @@ const OF_RFC_959: [&str; 33] = [
 pub(super) struct Opening {
     pub(super) refusals: Vec<u16>,
     pub(super) may_begin: bool,
-}
-
-impl Circumstances<'_> {
-    /// The device has failed, or a call has panicked, since a command was said.
-    pub(super) fn has_failed(&self, since: Duration) -> bool {
-        self.struck.device.is_some_and(|at| at >= since)
-    }
-
-    fn was_full(&self, since: Duration) -> bool {
-        self.struck.full.is_some_and(|at| at >= since)
-    }
-
-    fn was_uncounted(&self, since: Duration) -> bool {
-        self.struck.uncounted.is_some_and(|at| at >= since)
-    }
-
-    fn was_beyond_quota(&self, since: Duration) -> bool {
-        self.struck.quota.is_some_and(|at| at >= since)
-    }
-
-    pub(super) fn lacked_descriptor(&self, since: Duration) -> bool {
-        self.struck.descriptor.is_some_and(|at| at >= since)
-    }
-
-    /// A passive port was another's at some time since: of a range of one there is no other.
-    fn lacked_port(&self, since: Duration) -> bool {
-        self.place.has_range && self.struck.port.is_some_and(|at| at >= since)
-    }
-
-    /// These, or 451 where the disk has failed.
-    fn on_disk(&self, said: &Awaited, mut codes: Vec<u16>) -> Vec<u16> {
-        if self.has_failed(said.since) {
-            codes.push(451);
-        }
-        codes
-    }
 }
 
 impl SessionModel {
@@ -229,18 +191,6 @@ impl SessionModel {
             [true, true] => codes,
             [false, false] => vec![550],
             _ => [codes, vec![550]].concat(),
-        }
-    }
-
-    /// Whether what was arranged may be closed by now: it was kept, and something has come over it; or
-    /// nobody has come to the port in time.
-    pub(super) fn may_be_lost(&self, around: &Circumstances<'_>) -> bool {
-        match self.arranged {
-            Arranged::Kept => true,
-            Arranged::Passive(since) => {
-                around.now.saturating_sub(since) >= around.place.timings.data_connect
-            }
-            Arranged::Nothing | Arranged::Active => false,
         }
     }
 

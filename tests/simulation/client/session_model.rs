@@ -63,6 +63,8 @@ pub(super) struct SessionModel {
     /// RNFR has been accepted.
     pub(super) renames: bool,
     pub(super) arranged: Arranged,
+    /// When it was said that last arranged one.
+    pub(super) arranged_since: Duration,
     /// By EPSV ALL.
     pub(super) is_extended_only: bool,
     /// MLST tells sizes only.
@@ -107,6 +109,7 @@ impl SessionModel {
             restart: 0,
             renames: false,
             arranged: Arranged::Nothing,
+            arranged_since: Duration::ZERO,
             is_extended_only: false,
             tells_sizes_only: false,
             control: if is_implicit {
@@ -249,7 +252,10 @@ impl SessionModel {
     /// The same, of what concerns data connections, and TLS.
     fn follow_on_channel(&mut self, said: &Awaited, code: u16) {
         match (said.kind, code) {
-            (Kind::Passive, 227 | 229) => self.arranged = Arranged::Passive(said.since),
+            (Kind::Passive, 227 | 229) => {
+                self.arranged = Arranged::Passive(said.since);
+                self.arranged_since = said.since;
+            }
             // The last free port may be the one that was given up for it.
             (Kind::Passive, 425) => self.keep(),
             (Kind::EpsvAll, 200) => self.is_extended_only = true,

@@ -291,7 +291,7 @@ impl World {
             Some((why, Answer::Yes)) if is_welcome => {
                 self.violate(format!("client {owner} is greeted, and {why}"));
             }
-            None if !is_welcome && !self.is_stopping => {
+            None if !is_welcome && self.stops.is_empty() => {
                 self.violate(format!(
                     "client {owner} is told {shown} at the door for no reason"
                 ));

@@ -7,6 +7,7 @@
 mod delivered;
 mod gate;
 mod listeners;
+mod seats;
 mod sockets;
 mod struck;
 mod wire;
@@ -27,6 +28,7 @@ use crate::rng::{Odds, Rng};
 use crate::weather::Weather;
 use gate::Gate;
 use listeners::Post;
+use seats::Seats;
 
 pub(crate) type WireId = u64;
 
@@ -76,8 +78,7 @@ pub(crate) struct World {
     /// When faults have struck last.
     struck: Struck,
     pub(crate) gate: Gate,
-    /// The server has been asked to stop.
-    pub(crate) is_stopping: bool,
+    seats: Seats,
     /// Grows with each read, write, accept, job and occurrence.
     pub(crate) progress: u64,
     /// When the process was asked to stop.
@@ -107,7 +108,7 @@ impl World {
             ready: Vec::new(),
             struck: Struck::default(),
             gate: Gate::default(),
-            is_stopping: false,
+            seats: Seats::default(),
             progress: 0,
             stops: Vec::new(),
             panics: Vec::new(),

@@ -143,12 +143,6 @@ impl World {
         }
     }
 
-    /// When the last of what was sent to the server comes down.
-    pub(crate) fn landed(&self, id: WireId) -> Option<Duration> {
-        let wire = self.wires.get(&id);
-        wire.map(Wire::last_landing_at_server)
-    }
-
     /// A client is gone without a word: nothing arrives from it or at it any more.
     pub(crate) fn vanish(&mut self, id: WireId) {
         if let Some(wire) = self.wires.get_mut(&id) {
