@@ -5,6 +5,7 @@
 //! take every passive port, and everything must work for them.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 /// What came of a run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) trace: Vec<String>,
@@ -75,20 +76,22 @@ pub(crate) struct Stage {
 pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
     let (mut stage, reactor) = set_up(seed, None, tracing);
     let scenario = stage.draw_scenario(seed);
-    stage.run(reactor, &scenario, false).0
+    stage.run(reactor, &scenario, false)
 }
 
-/// The same, and all that decided it.
+/// The same, and all that decided it: up to its panic, where it ends with one.
 pub(crate) fn record(seed: u64) -> (Outcome, Scenario) {
     let (mut stage, reactor) = set_up(seed, None, true);
     let scenario = stage.draw_scenario(seed);
-    let (outcome, clients) = stage.run(reactor, &scenario, true);
-    (outcome, scenario.with_groups_of(&clients.lock()))
+    let clients = stage.clients.clone();
+    let ran = catch_unwind(AssertUnwindSafe(|| stage.run(reactor, &scenario, true)));
+    let scenario = scenario.with_groups_of(&clients.lock());
+    (ran.unwrap_or_default(), scenario)
 }
 
 pub(crate) fn replay(scenario: &Scenario, tracing: bool) -> Outcome {
     let (stage, reactor) = set_up(scenario.seed, Some(scenario), tracing);
-    stage.run(reactor, scenario, false).0
+    stage.run(reactor, scenario, false)
 }
 
 /// How a part of a run ended.
@@ -288,13 +291,8 @@ impl Stage {
         self.world.lock().violate(what);
     }
 
-    /// From the first client to the last descriptor; the clients are those of the end.
-    fn run(
-        mut self,
-        mut reactor: Reactor,
-        scenario: &Scenario,
-        is_recorded: bool,
-    ) -> (Outcome, Shared<Vec<Client>>) {
+    /// From the first client to the last descriptor.
+    fn run(mut self, mut reactor: Reactor, scenario: &Scenario, is_recorded: bool) -> Outcome {
         self.invite(scenario, is_recorded);
         let ended = self.play(&mut reactor);
         if ended == End::Emptied {
@@ -308,12 +306,10 @@ impl Stage {
         invariants::check_after(&self);
 
         let mut world = self.world.lock();
-        let outcome = Outcome {
+        Outcome {
             violations: std::mem::take(&mut world.violations),
             trace: world.trace.take().unwrap_or_default(),
-        };
-        drop(world);
-        (outcome, self.clients)
+        }
     }
 
     /// Turns the loop until all is over.

@@ -13,13 +13,11 @@ pub(crate) fn shrunk_script(
     seed: u64,
     replay: impl Fn(&Scenario, bool) -> Outcome,
 ) -> Result<String, String> {
-    let (recorded, scenario) = record(seed);
+    let (_, scenario) = record(seed);
     let kind_of_first = |outcome: &Outcome| outcome.violations.first().map(|text| kind(text));
     let wanted = kind_of_first(&replay(&scenario, false));
-    if wanted.is_none() || wanted != kind_of_first(&recorded) {
-        return Err(format!(
-            "seed {seed} does not fail in the same way when it is replayed"
-        ));
+    if wanted.is_none() {
+        return Err(format!("seed {seed} does not fail when it is replayed"));
     }
     let Shrunk { scenario, runs } = shrink(scenario, |candidate| {
         kind_of_first(&replay(candidate, false)) == wanted

@@ -113,6 +113,7 @@ impl Gate {
         outcome: Outcome,
         now: Duration,
     ) {
+        let length = self.rules.throttling.ban;
         let record = self.record(ip);
         let mut logins = record.logins.iter_mut();
         let found = logins
@@ -124,7 +125,9 @@ impl Gate {
         if outcome == Outcome::Banned {
             // Where another one's login is open, or a ban goes on, it may have begun with that.
             let open = record.logins.iter().filter(|one| one.is_open());
-            let first = open.map(|one| one.said).chain([said]).min();
+            let on = record.bans.iter().filter(|one| said < one.to + length);
+            let begins = open.map(|one| one.said).chain(on.map(|one| one.from));
+            let first = begins.chain([said]).min();
             let from = first.unwrap_or(said);
             record.bans.push(Span { from, to: now });
         }
