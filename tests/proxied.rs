@@ -8,7 +8,7 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -179,6 +179,18 @@ fn without_a_header_a_proxy_hears_nothing() {
         for health in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
             let said = status(&mut login(to, health));
             assert!(said.contains("Connected from 127.0.0.7:"), "{said}");
+        }
+    });
+}
+
+/// As one does that only looks whether the server is there.
+#[test]
+fn a_proxy_that_ends_before_its_header_is_let_go_at_once() {
+    behind(Config::default(), |to, _| {
+        for bytes in [&b""[..], b"PROXY TCP4 198"] {
+            let mut stream = proxy(to, bytes);
+            stream.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(stream.read(&mut [0]).unwrap(), 0);
         }
     });
 }

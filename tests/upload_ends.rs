@@ -44,7 +44,7 @@ fn left(server: &Server, peer: std::net::SocketAddr) -> Vec<u8> {
     fs::read(server.file("f")).unwrap()
 }
 
-fn reset(control: Control) {
+fn reset(control: &Control) {
     abort_connection(control.socket().try_clone().unwrap());
 }
 
@@ -60,7 +60,7 @@ fn upload_that_ends_just_before_its_control_connection_is_whole() {
             let peer = control.local();
             end_connection(data);
             if resets {
-                reset(control);
+                reset(&control);
             } else {
                 control.close();
             }
@@ -80,7 +80,7 @@ fn upload_that_ends_after_its_control_connection_is_cut() {
             // While the server still writes the 150, its system does not look at what comes behind it.
             server.login().command("NOOP", 200);
             if resets {
-                reset(control);
+                reset(&control);
             } else {
                 control.close();
             }
@@ -113,7 +113,7 @@ fn upload_that_announces_its_end_is_whole_whatever_the_control_connection_does()
         let (control, mut data) = sent(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
         let peer = control.local();
         if resets {
-            reset(control);
+            reset(&control);
         } else {
             control.socket().shutdown(Shutdown::Write).unwrap();
         }

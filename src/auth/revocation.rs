@@ -190,6 +190,31 @@ mod tests {
     }
 
     #[test]
+    fn each_reason_has_its_own_words() {
+        let mut words: Vec<_> = [
+            Revocation::Address,
+            Revocation::Proxy,
+            Revocation::Certificate,
+            Revocation::Clear,
+            Revocation::Removed,
+            Revocation::Replaced,
+            Revocation::Secret,
+            Revocation::Directory,
+            Revocation::Denied(Denial::Address),
+            Revocation::Denied(Denial::Disabled),
+            Revocation::Denied(Denial::Expired),
+        ]
+        .map(|why| why.to_string())
+        .into();
+        let count = words.len();
+        words.sort();
+        words.dedup();
+        assert!(words.len() == count && !words.contains(&String::new()));
+        let disabled = Denial::Disabled.to_string();
+        assert_eq!(Revocation::Denied(Denial::Disabled).to_string(), disabled);
+    }
+
+    #[test]
     fn both_names_of_anonymous_clients_are_one() {
         let mut renamed = Account::anonymous(Permissions::READ);
         renamed.name = b"ftp".to_vec();

@@ -287,6 +287,15 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_this_host_is_its_own_and_others_are_not() {
+        let network = SystemNetwork::new().unwrap();
+        let is_own = |address: &str| network.is_own(address.parse().unwrap());
+        assert_eq!(["127.0.0.1", "::1"].map(&is_own), [true; 2]);
+        let others = ["192.0.2.1", "2001:db8::1", "0.0.0.0", "::"];
+        assert_eq!(others.map(&is_own), [false; 4]);
+    }
+
+    #[test]
     fn an_address_of_this_host_is_told_from_others() {
         let network = SystemNetwork::new().unwrap();
         assert!(network.is_own(LOOPBACK));

@@ -226,6 +226,16 @@ mod tests {
     }
 
     #[test]
+    fn the_months_of_a_year_have_their_names_in_order() {
+        let begin_of_2023 = 1_672_531_200;
+        let days = (0..365).map(|day| begin_of_2023 + day * 24 * 60 * 60);
+        let mut months: Vec<_> = days.map(|day| ls_date(day, day)[..3].to_owned()).collect();
+        months.dedup();
+        let expected = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+        assert_eq!(months.join(" "), expected);
+    }
+
+    #[test]
     fn known_moments() {
         for (seconds, text) in [
             (0, "19700101000000"),

@@ -292,6 +292,7 @@ mod tests {
                 spare[..count].copy_from_slice(&piece[..count]);
                 piece = &piece[count..];
                 buffer.filled(count);
+                assert_eq!(buffer.len(), buffer.bytes().len());
                 let waiting = buffer.waiting().count();
                 let before = found.len();
                 while let Some(line) = buffer.next_line() {

@@ -300,6 +300,23 @@ mod tests {
         assert_eq!(admission.admit(HERE), Ok(()));
     }
 
+    #[test]
+    fn what_is_changed_holds_for_those_who_come_from_then_on() {
+        let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
+        assert_eq!(admission.admit(HERE), Ok(()));
+        let only_there = AddressRules {
+            allow: vec!["::1".parse().unwrap()],
+            deny: Vec::new(),
+        };
+        admission.change(only_there, 9.into(), 1);
+        assert!(!admission.allows(HERE) && admission.allows(THERE));
+        // Who is in stays, and counts.
+        assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
+        assert_eq!(admission.admit(THERE), Ok(()));
+        admission.change(AddressRules::default(), 2.into(), 9);
+        assert_eq!(admission.admit(HERE), Err(Refusal::Full(Bound::Number)));
+    }
+
     struct Locked;
 
     impl Listener for Locked {

@@ -74,3 +74,53 @@ impl Latch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(readable: bool, writable: bool, drain: bool) -> Readiness {
+        Readiness {
+            readable,
+            writable,
+            drain,
+        }
+    }
+
+    fn set(latch: Latch) -> [bool; 3] {
+        [latch.readable, latch.writable, latch.drain]
+    }
+
+    /// The kernel says each thing once: another event takes nothing back.
+    #[test]
+    fn what_was_said_stays_until_it_is_used_up() {
+        let each = [
+            said(true, false, false),
+            said(false, true, false),
+            said(false, false, true),
+        ];
+        let mut latch = Latch::default();
+        let mut expected = [false; 3];
+        for (index, readiness) in each.into_iter().enumerate() {
+            latch.set(readiness);
+            expected[index] = true;
+            assert_eq!(set(latch), expected);
+        }
+        for readiness in each {
+            latch.set(readiness);
+            assert_eq!(set(latch), [true; 3]);
+        }
+        latch.clear(Interest::Now);
+        assert!(latch.has(Interest::Readable) && latch.has(Interest::Writable));
+        latch.clear(Interest::Readable);
+        assert!(!latch.has(Interest::Readable) && latch.has(Interest::Writable));
+        latch.clear(Interest::Writable);
+        assert!(!latch.has(Interest::Writable) && latch.has(Interest::Now));
+    }
+
+    #[test]
+    fn what_is_new_has_room_and_what_is_unknown_is_tried() {
+        assert_eq!(set(Latch::FRESH), [false, true, false]);
+        assert_eq!(set(Latch::UNKNOWN), [true; 3]);
+    }
+}

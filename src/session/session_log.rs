@@ -221,4 +221,12 @@ mod tests {
             assert_eq!(what as usize, index);
         }
     }
+
+    #[test]
+    fn each_of_the_repeated_is_counted_under_its_own_name() {
+        let names = Repeated::ALL.map(Repeated::name);
+        let distinct = std::collections::BTreeSet::from(names);
+        assert_eq!(distinct.len(), names.len());
+        assert!(!distinct.contains(""));
+    }
 }

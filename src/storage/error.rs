@@ -133,6 +133,29 @@ mod tests {
         assert_eq!(Error::from(Errno::XDEV), Error::NotFound);
     }
 
+    /// A reply tells the client what it may do about it; the operator hears of the rest.
+    #[test]
+    fn what_the_system_says_is_told_apart() {
+        for (errno, error, is_for_operator) in [
+            (Errno::LOOP, Error::NotFound, false),
+            (Errno::NXIO, Error::NotRegular, false),
+            (Errno::PERM, Error::Denied, true),
+            (Errno::ROFS, Error::ReadOnly, true),
+            (Errno::ILSEQ, Error::BadName, false),
+            (Errno::OVERFLOW, Error::TooLarge, false),
+            (Errno::NOSPC, Error::NoSpace, true),
+            (Errno::DQUOT, Error::QuotaExceeded, true),
+            (Errno::MFILE, Error::Exhausted, true),
+            (Errno::NFILE, Error::Exhausted, true),
+            (Errno::NOMEM, Error::Exhausted, true),
+            (Errno::BUSY, Error::InUse, false),
+            (Errno::TXTBSY, Error::InUse, false),
+        ] {
+            assert_eq!(Error::from(errno), error, "{errno}");
+            assert_eq!(error.is_for_operator(), is_for_operator, "{errno}");
+        }
+    }
+
     #[test]
     fn an_unknown_errno_is_the_device() {
         assert_eq!(Error::from(Errno::IO), Error::Device);

@@ -30,3 +30,24 @@ impl Storage for Nothing {
         Err(Error::NotFound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An account without a place of its own finds nothing, be it to read or to write.
+    #[test]
+    fn every_name_is_unknown_and_none_can_be_made() {
+        let path = VirtualPath::root();
+        let name = path.join(b"f").unwrap();
+        for path in [&path, &name] {
+            let missing = Some(Error::NotFound);
+            assert_eq!(Nothing.open(path, Wait::Never).err(), missing);
+            assert_eq!(Nothing.create(path, Placement::New, None).err(), missing);
+            assert_eq!(Nothing.list(path).err(), missing);
+            assert_eq!(Nothing.entry(path).err(), missing);
+            let removal = Operation::RemoveFile(path.clone());
+            assert_eq!(Nothing.perform(&removal, Wait::Allowed).err(), missing);
+        }
+    }
+}

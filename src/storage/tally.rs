@@ -144,3 +144,59 @@ const fn class_of((device, inode): Identity) -> usize {
     let [class, ..] = mixed.to_le_bytes();
     class as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One inode of each class, in the order of the classes.
+    fn inodes() -> impl Iterator<Item = Identity> {
+        (0..CLASSES as u64).map(|inode| (0, inode))
+    }
+
+    fn marked(identities: &[Identity]) -> Classes {
+        let mut classes = Classes::NONE;
+        identities.iter().for_each(|one| classes.insert(*one));
+        classes
+    }
+
+    #[test]
+    fn a_mark_is_of_one_class_and_no_other() {
+        for (class, identity) in inodes().enumerate() {
+            let classes = marked(&[identity]);
+            let has: Vec<_> = (0..CLASSES).filter(|other| classes.has(*other)).collect();
+            assert_eq!(has, [class]);
+        }
+        let all: Vec<_> = inodes().collect();
+        assert_eq!(marked(&all), Classes::ALL);
+        assert!(Classes::NONE.is_empty() && !Classes::ALL.is_empty());
+    }
+
+    #[test]
+    fn marks_are_a_set() {
+        let [a, b, c] = [(0, 1), (0, 2), (0, 200)];
+        let (left, right) = (marked(&[a, b]), marked(&[b, c]));
+        assert_eq!(left.and(right), marked(&[b]));
+        assert_eq!(left.or(right), marked(&[a, b, c]));
+        assert_eq!(left.without(right), marked(&[a]));
+    }
+
+    #[test]
+    fn a_walk_is_taken_but_for_what_has_changed() {
+        let (still, changed, gone) = ((0, 1), (0, 2), (0, 3));
+        let mut tally = Tally::default();
+        for (identity, bytes) in [(still, 10), (changed, 20), (gone, 40)] {
+            tally.add(identity, Amount::file(bytes));
+        }
+        let mut walked = Tally::default();
+        walked.add(still, Amount::file(11));
+        walked.add(changed, Amount::file(500));
+        tally.take(&walked, marked(&[changed]));
+        assert_eq!(tally.sum(), Amount::file(11).plus(Amount::file(20)));
+        tally.remove(changed, Amount::file(20));
+        assert_eq!(tally.sum(), Amount::file(11));
+        // A sum never falls below nothing.
+        tally.remove(still, Amount::file(12));
+        assert_eq!(tally.sum(), Amount::default());
+    }
+}

@@ -124,3 +124,127 @@ impl Converting {
         encoded.map(|()| bytes.len()).map_err(malformed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::SocketAddr;
+    use std::os::fd::BorrowedFd;
+
+    use super::super::outbound::Outbound;
+    use super::*;
+    use crate::storage::{self, File, Memory, Metadata, Standing, Storage as _, VirtualPath};
+    use crate::transfer::{DataType, Mode};
+
+    /// Gives fewer bytes than it is asked for, as the kernel's caches do.
+    struct Sparing(Box<dyn File>);
+
+    impl File for Sparing {
+        fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> storage::Result<usize> {
+            let count = room.len().min(7_001);
+            self.0.read_at(&mut room[..count], offset, wait)
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> storage::Result<()> {
+            Err(storage::Error::Denied)
+        }
+
+        fn metadata(&self) -> storage::Result<Metadata> {
+            self.0.metadata()
+        }
+
+        fn standing(&self) -> storage::Result<Standing> {
+            self.0.standing()
+        }
+
+        fn commit(&mut self) -> storage::Result<()> {
+            Err(storage::Error::Denied)
+        }
+
+        fn replace_nothing(&mut self) -> storage::Result<()> {
+            Err(storage::Error::Denied)
+        }
+
+        fn commit_first(&mut self, _: u64) -> storage::Result<()> {
+            Err(storage::Error::Denied)
+        }
+
+        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+            None
+        }
+    }
+
+    /// Keeps everything.
+    struct Wire(Vec<u8>);
+
+    impl Stream for Wire {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn local_address(&self) -> io::Result<SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    /// What MODE B has sent: after how many bytes of the file a marker came, and what it said.
+    fn markers(mut wire: &[u8]) -> Vec<(u64, String)> {
+        let (mut found, mut at) = (Vec::new(), 0);
+        while let [descriptor, high, low, rest @ ..] = wire {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            let (block, behind) = rest.split_at(length);
+            if descriptor & 16 != 0 {
+                found.push((at, String::from_utf8_lossy(block).into()));
+            } else {
+                at += length as u64;
+            }
+            wire = behind;
+        }
+        found
+    }
+
+    #[test]
+    fn markers_stand_where_they_say_however_the_file_is_read() {
+        const FROM: u64 = 5;
+        let size = 2 * MARKER_BYTES + 9;
+        let memory = Memory::new().with_file("/f", &vec![b'x'; usize::try_from(size).unwrap()]);
+        let path = VirtualPath::root().join(b"f").unwrap();
+        let (file, _) = memory.open(&path, Wait::Allowed).unwrap();
+        let representation = Representation {
+            data_type: DataType::Image,
+            mode: Mode::Block,
+            ..Representation::default()
+        };
+        let file = Box::new(Sparing(file));
+        let mut outbound = Outbound::new(file, size, representation, FROM, size - FROM);
+        let mut scratch = Scratch::new(CONVERTED_BYTES);
+        let (mut wire, mut moved) = (Wire(Vec::new()), 0);
+        let mut slice = || {
+            let (budget, wait) = (CONVERTED_BYTES, Wait::Allowed);
+            outbound.slice(&mut wire, budget, wait, &mut scratch, &mut moved)
+        };
+        while slice() == Verdict::Again {}
+        assert_eq!(slice(), Verdict::Done);
+        let expected = [MARKER_BYTES, 2 * MARKER_BYTES].map(|at| (at, (FROM + at).to_string()));
+        assert_eq!(markers(&wire.0), expected);
+    }
+}

@@ -342,14 +342,29 @@ mod tests {
             let says_nothing =
                 representation.mode == Mode::Stream && representation.structure == Structure::File;
             // MODE C ends in an empty string, which may be missing.
-            let end = if representation.mode == Mode::Compressed {
-                2
-            } else {
-                1
-            };
-            wire.truncate(wire.len() - end);
+            let is_compressed = representation.mode == Mode::Compressed;
+            wire.truncate(wire.len() - 1 - usize::from(is_compressed));
             let (_, ended) = decoded(representation, &wire, 100);
             assert_eq!(ended, says_nothing, "{representation}");
+        }
+    }
+
+    /// What is held back is not in the file yet, so nobody can go on behind it.
+    #[test]
+    fn no_marker_counts_between_the_two_bytes_of_an_end_of_line() {
+        let representation = Representation {
+            mode: Mode::Block,
+            ..Representation::default()
+        };
+        for (before, may_mark) in [(&b"\0\0\x02a\r"[..], false), (b"\0\0\x02ab", true)] {
+            let mut decoder = Decoder::for_file(representation).unwrap();
+            let wire = [before, b"\x10\0\x01m", b"\0\0\x01\n"].concat();
+            let (mut input, mut out) = (wire.as_slice(), Vec::new());
+            let progress = decoder.decode(&mut input, &mut out).unwrap();
+            assert!(matches!(progress, Progress::Marker(_)), "{progress:?}");
+            assert_eq!(decoder.may_mark(), may_mark);
+            decoder.decode(&mut input, &mut out).unwrap();
+            assert!(decoder.may_mark());
         }
     }
 
@@ -377,5 +392,27 @@ mod tests {
             }
             assert_eq!(total, 63 * wire.len());
         }
+    }
+
+    /// The compressed stream may be whole where the file in it is not: cut by who compressed it.
+    #[cfg(feature = "mode-z")]
+    #[test]
+    fn a_compressed_stream_that_ends_before_its_file_does_is_malformed() {
+        let level = Level::DEFAULT.unwrap();
+        let representation = Representation {
+            data_type: DataType::Image,
+            structure: Structure::Record,
+            mode: Mode::Deflate(level),
+        };
+        let decoded = |records: &[u8]| {
+            let mut wire = Vec::new();
+            let mut deflater = crate::protocol::deflate::Deflater::new(level);
+            deflater.deflate(records, &mut wire).unwrap();
+            deflater.finish(&mut wire).unwrap();
+            let mut decoder = Decoder::for_file(representation).unwrap();
+            decoder.decode(&mut wire.as_slice(), &mut Vec::new())
+        };
+        assert_eq!(decoded(b"one\xff\x01two"), Err(Malformed));
+        assert_eq!(decoded(b"one\xff\x01two\xff\x03"), Ok(Progress::Ended));
     }
 }

@@ -213,3 +213,29 @@ pub(super) const fn filler(data_type: DataType) -> u8 {
         DataType::Ebcdic(_) => ebcdic::SPACE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::representation::{DataType, FormatControl, Structure};
+
+    /// Whoever goes on behind the CR would send another with the LF.
+    #[test]
+    fn no_marker_comes_between_cr_and_lf() {
+        let mut encoder = Encoder::for_file(Representation {
+            data_type: DataType::Ascii(FormatControl::NonPrint),
+            structure: Structure::File,
+            mode: Mode::Block,
+        })
+        .unwrap();
+        for (piece, offset, is_marked) in [(&b"a\r"[..], 2, false), (b"\nb", 4, true)] {
+            encoder
+                .encode(piece, &mut Vec::new(), &mut Vec::new())
+                .unwrap();
+            let mut marker = Vec::new();
+            encoder.mark(offset, &mut marker);
+            let expected = [&[16, 0, 1][..], offset.to_string().as_bytes()].concat();
+            assert_eq!(marker, if is_marked { expected } else { Vec::new() });
+        }
+    }
+}

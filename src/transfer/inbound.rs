@@ -351,3 +351,6 @@ fn append(file: &dyn File, offset: &mut u64, bytes: &[u8]) -> Result<()> {
     *offset += bytes.len() as u64;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

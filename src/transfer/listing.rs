@@ -311,4 +311,56 @@ mod tests {
             assert_eq!(verdicts.next(), Some(verdict), "{depth}");
         }
     }
+
+    /// Programs take each line of NLST for a name: half of one, or a directory in its place, would
+    /// have them delete another.
+    #[test]
+    fn a_name_that_breaks_its_line_is_no_line_of_a_list_of_names() {
+        let memory = Memory::new().with_file("/d/f", b"");
+        let mut entry = memory
+            .entry(&VirtualPath::root().join(b"d/f").unwrap())
+            .unwrap();
+        let listing = Listing {
+            path: VirtualPath::root(),
+            pattern: None,
+            prefix: b"d/".to_vec(),
+            charset: None,
+            recursive: false,
+            format: Format::Names,
+        };
+        for (name, line) in [(&b"f"[..], &b"d/f\r\n"[..]), (b"f\ng", b""), (b"\rf", b"")] {
+            entry.name = name.to_vec();
+            let mut out = b"before\r\n".to_vec();
+            listing.print(&entry, &mut out);
+            assert_eq!(out, [b"before\r\n", line].concat(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_ends_behind_the_line_that_passes_its_limit() {
+        let name = |number| format!("/file-{number:03}");
+        let memory = (0..500).fold(Memory::new(), |memory, number| {
+            memory.with_file(&name(number), b"")
+        });
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        let line = name(0).len() + 1;
+        let all = 500 * line;
+        for (limit, bytes, is_all) in [
+            (1, line, false),
+            (line, line, false),
+            (300 * line + 1, 301 * line, false),
+            (all + 1, all, true),
+        ] {
+            let listing = Listing {
+                path: VirtualPath::root(),
+                pattern: None,
+                prefix: Vec::new(),
+                charset: None,
+                recursive: false,
+                format: Format::Names,
+            };
+            let (text, told_all) = listing.describe(&storage, limit).unwrap();
+            assert_eq!((text.len(), told_all), (bytes, is_all), "{limit}");
+        }
+    }
 }

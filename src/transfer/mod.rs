@@ -77,8 +77,7 @@ pub enum Failure {
     Storage(storage::Error),
 }
 
-/// A restart marker of the client's that an upload has come to, and what was before it is
-/// written (RFC 959 §3.5).
+/// A restart marker of the client's, up to which an upload is written (RFC 959 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// What the client calls the place: printable, without spaces.
@@ -154,8 +153,7 @@ impl Flow {
     const fn first_interest(&self) -> Interest {
         match self {
             Self::Inbound(_) => Interest::Readable,
-            Self::Outbound(_) | Self::Listed(_) => Interest::Writable,
-            Self::Over(_) => Interest::Now,
+            Self::Outbound(_) | Self::Listed(_) | Self::Over(_) => Interest::Writable,
         }
     }
 
@@ -171,6 +169,8 @@ impl Flow {
 pub struct Transfer {
     stream: Channel,
     flow: Flow,
+    /// What it was joined with, also when that is over.
+    is_inbound: bool,
     place: Option<Place>,
     moved: u64,
     /// Of an upload that has failed: how long the file is in which bytes of it are.
@@ -191,6 +191,7 @@ impl Transfer {
     pub fn new(stream: Channel, source: Source) -> Self {
         Self {
             stream,
+            is_inbound: source.is_inbound(),
             flow: source.flow,
             place: source.place,
             moved: 0,
@@ -242,7 +243,7 @@ impl Transfer {
 
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
-        matches!(self.flow, Flow::Inbound(_))
+        self.is_inbound
     }
 
     /// Asks for the next slice: it may be made now, or from a later time on.
@@ -346,7 +347,7 @@ impl Transfer {
         if !matches!(verdict, Verdict::Done | Verdict::Failed(_)) {
             return verdict;
         }
-        let is_stored = verdict == Verdict::Done && self.is_inbound();
+        let is_stored = verdict == Verdict::Done && self.is_inbound;
         let flow = std::mem::replace(&mut self.flow, Flow::Over(verdict));
         if verdict != Verdict::Done {
             self.kept = flow.abandon(verdict == Verdict::Failed(Failure::Connection));

@@ -270,4 +270,24 @@ mod tests {
         let verdict = outbound.slice(&mut Sink, budget, Wait::Allowed, &mut scratch, &mut moved);
         assert_eq!((verdict, moved), (Verdict::Done, 6000));
     }
+
+    /// Text is converted by the loop, too; what costs far more than its copying is not.
+    #[test]
+    fn the_loop_converts_what_is_converted_fast() {
+        let memory = Memory::new().with_file("/f", b"a\nb\n");
+        let path = VirtualPath::root().join(b"f").unwrap();
+        let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
+        let representation = Representation::default();
+        assert!(!representation.is_slow() && !representation.is_verbatim());
+        let mut outbound = Outbound::new(file, metadata.size, representation, 0, 4);
+        let (mut scratch, mut moved) = (Scratch::new(INLINE_BYTES), 0);
+        let verdict = outbound.slice(
+            &mut Sink,
+            INLINE_BYTES,
+            Wait::Never,
+            &mut scratch,
+            &mut moved,
+        );
+        assert_eq!((verdict, moved), (Verdict::Done, 6));
+    }
 }

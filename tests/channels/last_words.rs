@@ -4,7 +4,7 @@
 
 use std::io::Read as _;
 
-use mioftpd::limits::TLS_READS_PER_CALL;
+use mioftpd::limits::{JOBS_WAITING, TLS_READS_PER_CALL};
 use mioftpd::reactor::Protocol;
 use rustls::SupportedProtocolVersion;
 
@@ -157,6 +157,22 @@ fn a_handshake_that_is_broken_off_ends_with_what_is_unsent_of_it_and_the_end() {
     }
 }
 
+/// A disk that hangs: who is here may wait for it, and others would only make it worse.
+#[test]
+fn where_too_much_waits_for_the_storage_nobody_else_is_let_in() {
+    let mut server = Server::new(Protocol::Ftp);
+    let early = greeted(&mut server);
+    server.has_waiting(JOBS_WAITING + 1);
+    let late = server.client();
+    let refusal = b"421 Service not available, closing control connection.\r\n";
+    assert_eq!(late.wire.take(), refusal);
+    assert_eq!(late.wire.lock().closed, Some(Close::Orderly));
+    server.hears(&early, NOOP);
+    assert_eq!(early.wire.take(), OKAY);
+    server.has_waiting(JOBS_WAITING);
+    greeted(&mut server);
+}
+
 /// Where TLS comes first, nothing else is said before it.
 #[test]
 fn a_greeting_that_could_not_be_said_is_not_said() {
@@ -206,6 +222,24 @@ fn the_end_of_tls_is_said_where_the_connection_ends_with_it() {
     }
 }
 
+/// Nobody can tell what comes next from it: a record, or a command.
+#[test]
+fn who_does_not_end_tls_after_a_ccc_is_let_go() {
+    for version in VERSIONS {
+        let mut server = Server::new(Protocol::Ftp);
+        let (client, mut peer) = secured(&mut server, version);
+        server.hears(&client, &peer.says(b"CCC\r\n"));
+        let (said, is_end) = peer.hears(&client.wire.take());
+        assert!(said.starts_with(b"200 ") && is_end);
+        let handshake = server.timings.handshake;
+        server.waits(handshake / 2);
+        assert_eq!(client.wire.lock().closed, None);
+        server.waits(handshake / 2);
+        assert!(client.wire.take().is_empty());
+        assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
+    }
+}
+
 /// Bytes in the clear, which may be behind it, would be lost.
 #[test]
 fn an_end_of_tls_that_comes_with_ccc_is_too_early() {
@@ -215,6 +249,22 @@ fn an_end_of_tls_that_comes_with_ccc_is_too_early() {
         server.hears(&client, &[peer.says(b"CCC\r\n"), end(&mut peer)].concat());
         let (said, is_end) = peer.hears(&client.wire.take());
         assert!(said.starts_with(b"503 ") && is_end);
+    }
+}
+
+/// The kernel tells once of what came, and TLS has taken a byte of it to see that it is no record.
+#[test]
+fn a_command_in_the_place_of_the_end_of_tls_is_answered_in_the_clear() {
+    for version in VERSIONS {
+        let mut server = Server::new(Protocol::Ftp);
+        let (client, mut peer) = secured(&mut server, version);
+        server.hears(&client, &peer.says(b"CCC\r\n"));
+        let (said, is_end) = peer.hears(&client.wire.take());
+        assert!(said.starts_with(b"200 ") && is_end);
+        server.hears(&client, NOOP);
+        assert_eq!(client.wire.take(), OKAY);
+        server.sees_the_end(&client);
+        assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
     }
 }
 

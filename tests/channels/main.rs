@@ -3,7 +3,7 @@
 //!
 //! The [`Channel`](mioftpd::net::Channel) is the server's own; [`wire`] is a socket in memory,
 //! [`peer`] a client without one, and [`server`] the reactor on such sockets. No call may panic,
-//! wait, or be repeated without end.
+//! wait, or be repeated without end. And what else takes a network that does as it is told.
 
 #![cfg(feature = "tls")]
 #![allow(
@@ -13,15 +13,19 @@
     reason = "tests"
 )]
 
+mod certificate_dates;
 mod clock;
+mod dialling;
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod handshakes;
 mod last_words;
+mod markers;
 mod peer;
 mod server;
 mod streams;
 #[path = "../support/trusting.rs"]
 mod trusting;
+mod unwatched;
 mod uploads;
 mod wire;

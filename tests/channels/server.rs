@@ -5,11 +5,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::limits::Timings;
+use mioftpd::net::tls::Acceptor;
 use mioftpd::net::{
     AddressRules, Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream,
     Token, Waker,
@@ -18,7 +20,7 @@ use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{SecurityPolicy, Settings};
 use mioftpd::storage::Memory;
-use mioftpd::workers::Inline;
+use mioftpd::workers::{Completion, Inline, Job, Runner};
 
 use crate::peer::ACCEPTOR;
 use crate::wire::{End, Shared};
@@ -33,6 +35,9 @@ pub(crate) struct Server {
     reactor: Reactor,
     scene: Scene,
     pub(crate) timings: Timings,
+    waiting: Arc<AtomicUsize>,
+    /// What is served: the file `f`, which is old.
+    pub(crate) memory: Memory,
 }
 
 #[derive(Clone)]
@@ -48,6 +53,14 @@ struct State {
     /// Of the connection that was accepted last.
     accepted: Option<Token>,
     events: Vec<Event>,
+    /// Addresses of the server's own host.
+    own: Vec<IpAddr>,
+    /// From where to where it has tried to connect.
+    dialled: Vec<[SocketAddr; 2]>,
+    /// Who is there.
+    dialee: Option<Shared>,
+    /// Of the connection that came about last.
+    connected: Option<Token>,
     /// The loop would sleep now.
     is_asleep: bool,
 }
@@ -59,8 +72,8 @@ pub(crate) struct Client {
 }
 
 impl Server {
-    /// Anonymous clients may do everything, and TLS is there for them, by AUTH or from the beginning.
-    /// They may take longer over the handshake than over the login, of which it is a part.
+    /// Anonymous clients may do everything, FXP too, and TLS is there for them, by AUTH or from the
+    /// beginning. They may take longer over the handshake than over the login, of which it is a part.
     pub(crate) fn new(protocol: Protocol) -> Self {
         let usual = Timings::default();
         let timings = Timings {
@@ -75,10 +88,18 @@ impl Server {
             arrived: None,
             accepted: None,
             events: Vec::new(),
+            own: Vec::new(),
+            dialled: Vec::new(),
+            dialee: None,
+            connected: None,
             is_asleep: false,
         })));
+        let account = Account {
+            allow_fxp: true,
+            ..Account::anonymous(Permissions::ALL)
+        };
         let settings = Settings {
-            accounts: Arc::new(Accounts::new().with(Account::anonymous(Permissions::ALL))),
+            accounts: Arc::new(Accounts::new().with(account)),
             security: Some(SecurityPolicy {
                 allow_clear: true,
                 ..SecurityPolicy::default()
@@ -86,11 +107,12 @@ impl Server {
             timings: timings.clone(),
             ..Settings::default()
         };
+        let (waiting, memory) = (Arc::default(), Memory::new().with_file("/f", b"old"));
         let mut reactor = Reactor::new(Parts {
             network: Box::new(scene.clone()),
-            storage: Arc::new(Memory::new()),
+            storage: Arc::new(memory.clone()),
             homes: Homes::new(),
-            runner: Box::new(Inline::new()),
+            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting))),
             passive_ports: PassivePorts::new(None),
             records: Records::default(),
             passive_addresses: PassiveAddresses::default(),
@@ -106,6 +128,8 @@ impl Server {
             reactor,
             scene,
             timings,
+            waiting,
+            memory,
         }
     }
 
@@ -124,6 +148,17 @@ impl Server {
         self.settle();
         let token = self.scene.lock().accepted.take().unwrap();
         Client { token, wire }
+    }
+
+    /// The client begins an upload to `f`, over a data connection that the server makes.
+    pub(crate) fn begins_upload(&mut self, client: &Client) -> Client {
+        let wire = Shared::new();
+        self.scene.lock().dialee = Some(wire.clone());
+        self.hears(client, b"TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR f\r\n");
+        let token = self.scene.lock().connected.take().unwrap();
+        let data = Client { token, wire };
+        self.tell_of(&data);
+        data
     }
 
     /// These bytes come from the client.
@@ -154,6 +189,26 @@ impl Server {
         self.reactor.unix_time()
     }
 
+    /// From now on so many jobs wait for the storage, beside those of its clients.
+    pub(crate) fn has_waiting(&mut self, jobs: usize) {
+        self.waiting.store(jobs, Ordering::Relaxed);
+    }
+
+    /// From now on its host has these addresses.
+    pub(crate) fn owns(&mut self, addresses: &[IpAddr]) {
+        self.scene.lock().own = addresses.to_vec();
+    }
+
+    /// From where to where it has tried to connect since the last time.
+    pub(crate) fn dialled(&mut self) -> Vec<[SocketAddr; 2]> {
+        std::mem::take(&mut self.scene.lock().dialled)
+    }
+
+    /// New connections are secured by this one.
+    pub(crate) fn renews(&mut self, acceptor: Acceptor) {
+        self.reactor.renew(acceptor);
+    }
+
     pub(crate) fn stops(&mut self) {
         self.reactor.stop();
         self.settle();
@@ -161,16 +216,20 @@ impl Server {
 
     /// One event, with the state of the socket as it is.
     fn tell_of(&mut self, client: &Client) {
-        let wire = client.wire.lock();
-        let is_over = wire.end != End::Open;
-        let readiness = Readiness {
-            readable: is_over || !wire.inbound.is_empty(),
-            writable: wire.room > 0,
-            drain: is_over,
-        };
-        drop(wire);
-        let event = Event::Ready(client.token, readiness);
-        self.scene.lock().events.push(event);
+        self.tells_of(&[client]);
+    }
+
+    /// The clients end their sides, and the loop hears of all at once, in this order.
+    pub(crate) fn sees_the_ends(&mut self, clients: &[&Client]) {
+        for client in clients {
+            client.wire.lock().end = End::Fin;
+        }
+        self.tells_of(clients);
+    }
+
+    fn tells_of(&mut self, clients: &[&Client]) {
+        let events: Vec<_> = clients.iter().map(|client| event_of(client)).collect();
+        self.scene.lock().events.extend(events);
         self.settle();
     }
 
@@ -186,6 +245,17 @@ impl Server {
     }
 }
 
+fn event_of(client: &Client) -> Event {
+    let wire = client.wire.lock();
+    let is_over = wire.end != End::Open;
+    let readiness = Readiness {
+        readable: is_over || !wire.inbound.is_empty(),
+        writable: wire.room > 0,
+        drain: is_over,
+    };
+    Event::Ready(client.token, readiness)
+}
+
 fn here() -> SocketAddr {
     ([127, 0, 0, 1], 21).into()
 }
@@ -193,6 +263,27 @@ fn here() -> SocketAddr {
 impl Scene {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+}
+
+/// Runs jobs at once, and says that there are so many more.
+struct Runs(Inline, Arc<AtomicUsize>);
+
+impl Runner for Runs {
+    fn submit(&mut self, job: Job) {
+        self.0.submit(job);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        self.0.collect(into);
+    }
+
+    fn outstanding(&self) -> usize {
+        self.0.outstanding() + self.1.load(Ordering::Relaxed)
+    }
+
+    fn has_finished(&self) -> bool {
+        self.0.has_finished()
     }
 }
 
@@ -212,12 +303,22 @@ impl Network for Scene {
         Ok(Box::new(self.clone()))
     }
 
-    fn is_own(&self, _: IpAddr) -> bool {
-        false
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.lock().own.contains(&address)
     }
 
-    fn connect(&mut self, _: SocketAddr, _: SocketAddr, _: Token) -> io::Result<Box<dyn Stream>> {
-        Err(io::ErrorKind::ConnectionRefused.into())
+    fn connect(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>> {
+        let mut state = self.lock();
+        state.dialled.push([from, to]);
+        let refused = io::ErrorKind::ConnectionRefused;
+        let wire = state.dialee.take().ok_or(refused)?;
+        state.connected = Some(token);
+        Ok(wire.socket())
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {

@@ -313,6 +313,48 @@ fn the_end_of_tls_is_found_to_the_byte() {
     }
 }
 
+/// There are clients that end TLS without a word: their first byte in the clear begins no record.
+#[test]
+fn clear_text_in_the_place_of_the_end_of_tls_is_read_whole() {
+    const TEXT: &[u8] = b"NOOP\r\n";
+    for version in VERSIONS {
+        for (split, most) in
+            (0..=TEXT.len()).flat_map(|split| [(split, 1), (split, 2), (split, 64)])
+        {
+            let (mut channel, _, wire) = secured(version);
+            wire.lock().inbound.extend(&TEXT[..split]);
+            let early = channel.unsecure();
+            assert_eq!(early.is_ok(), split > 0, "{split}");
+            wire.lock().inbound.extend(&TEXT[split..]);
+            channel.unsecure().unwrap();
+            assert!(channel.security().is_none());
+            let (text, end) = read_all(&mut channel, most);
+            assert_eq!(text, TEXT, "{split} {most}");
+            assert!(blocked(&end));
+        }
+    }
+}
+
+/// The connection may end behind that byte: it is read first, and the end is not forgotten.
+#[test]
+fn an_end_behind_the_first_byte_of_clear_text_is_noticed() {
+    for version in VERSIONS {
+        let (mut channel, _, wire) = secured(version);
+        wire.lock().inbound.extend(b"N");
+        wire.lock().end = End::Fin;
+        channel.unsecure().unwrap();
+        let (text, end) = read_all(&mut channel, 64);
+        assert_eq!((text.as_slice(), end.unwrap()), (&b"N"[..], 0));
+
+        let (mut channel, _, wire) = secured(version);
+        wire.lock().inbound.extend(b"N");
+        wire.lock().end = End::Reset;
+        channel.unsecure().unwrap();
+        let (_, end) = read_all(&mut channel, 64);
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}
+
 #[test]
 fn an_end_of_the_connection_is_no_end_of_tls() {
     for version in VERSIONS {

@@ -63,8 +63,11 @@ class WithCommonsNet {
         ftp.configure(config);
         ftp.setDefaultTimeout(20_000);
         ftp.setDataTimeout(Duration.ofSeconds(20));
-        // NOOP on the control connection during transfers.
-        ftp.setControlKeepAliveTimeout(Duration.ofSeconds(1));
+        // NOOP on the control connection during transfers that take long. The client waits for a reply to
+        // each, which comes behind the transfer, and no longer for the reply to the transfer: as long as for
+        // any other. As often as that, it would say NOOP behind every buffer.
+        ftp.setControlKeepAliveTimeout(Duration.ofSeconds(40));
+        ftp.setControlKeepAliveReplyTimeout(Duration.ofSeconds(20));
         ftp.connect(given[0], Integer.parseInt(given[1]));
         ok(FTPReply.isPositiveCompletion(ftp.getReplyCode()));
         refused(ftp.login(given[2], "wrong"), 530, "");

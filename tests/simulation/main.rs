@@ -6,8 +6,8 @@
 //! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
 //!
 //! What fails is reduced to the fewest clients and commands that still fail, and printed as a
-//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file` replays a script with a trace;
-//! those in `scripts` are regression tests.
+//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file cargo test --test simulation kept --
+//! --nocapture` replays a script with a trace. One that is put into `scripts` is a regression test.
 //!
 //! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
 //! seams on it), [`client`] (who uses the server, and what each must get), [`reload`] (what is taken from

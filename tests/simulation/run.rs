@@ -13,7 +13,7 @@ use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePor
 use mioftpd::observe::Records;
 use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Usage};
+use mioftpd::storage::{CutUploads, Storage, Usage};
 
 use crate::client::{Client, Place, Secure, secret};
 use crate::disk_record::DiskRecord;
@@ -143,28 +143,12 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         connections_per_address: 4,
         proxies: proxies(&place),
     };
-    let mut reactor = Reactor::new(Parts {
-        network: Box::new(VirtualNetwork::new(&world, &clients, &jobs)),
-        storage,
-        homes: Homes::new(),
-        runner: Box::new(VirtualRunner {
-            jobs: jobs.clone(),
-            world: world.clone(),
-        }),
-        passive_ports: PassivePorts::new(has_range.then_some(FIRST_PORT..=FIRST_PORT)),
-        records: Records::default(),
-        passive_addresses: PassiveAddresses::default(),
-        proxies: rest.proxies.clone(),
-        settings: rest.settings.clone(),
-        acceptor: place
-            .secure
-            .as_ref()
-            .and_then(|secure| secret::acceptor(secure.data_session)),
-        addresses: AddressRules::default(),
-        connections: rest.connections.into(),
-        connections_per_address: rest.connections_per_address,
-    });
-    open_doors(&mut reactor, &place.doors);
+    let network = VirtualNetwork::new(&world, &clients, &jobs);
+    let runner = VirtualRunner {
+        jobs: jobs.clone(),
+        world: world.clone(),
+    };
+    let reactor = start(&place, &rest, network, storage, runner);
     let stage = Stage {
         world,
         clients,
@@ -177,6 +161,34 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
         stop_by: None,
     };
     (stage, reactor)
+}
+
+fn start(
+    place: &Place,
+    rest: &Rest,
+    network: VirtualNetwork,
+    storage: Arc<dyn Storage>,
+    runner: VirtualRunner,
+) -> Reactor {
+    let secure = place.secure.as_ref();
+    let range = place.has_range.then_some(FIRST_PORT..=FIRST_PORT);
+    let mut reactor = Reactor::new(Parts {
+        network: Box::new(network),
+        storage,
+        homes: Homes::new(),
+        runner: Box::new(runner),
+        passive_ports: PassivePorts::new(range),
+        records: Records::default(),
+        passive_addresses: PassiveAddresses::default(),
+        proxies: rest.proxies.clone(),
+        settings: rest.settings.clone(),
+        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
+        addresses: AddressRules::default(),
+        connections: rest.connections.into(),
+        connections_per_address: rest.connections_per_address,
+    });
+    open_doors(&mut reactor, &place.doors);
+    reactor
 }
 
 fn has_tls(seed: u64) -> bool {

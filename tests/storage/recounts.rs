@@ -138,6 +138,43 @@ fn a_client_that_hammers_has_the_files_counted_once() {
     }
 }
 
+/// What the one under way has passed already may have changed since.
+#[test]
+fn a_count_that_is_asked_for_during_another_follows_it() {
+    let memory = Memory::new().with_file("/f", &[b'x'; 60]);
+    let usage = Arc::new(Usage::default());
+    usage.count(&memory).unwrap();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let tree = Odd::around(&memory, move |step| {
+        if step == Step::Listed {
+            let _ = begun.send(());
+            let _ = may_go_on.lock().unwrap().recv_timeout(DEADLINE);
+        }
+        None
+    });
+    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
+    counter.count_anew();
+    begins.recv_timeout(DEADLINE).unwrap();
+    // Twice, and yet one more is enough.
+    counter.count_anew();
+    counter.count_anew();
+    go_on.send(()).unwrap();
+    begins.recv_timeout(DEADLINE).unwrap();
+    remove_file(&memory, "/f").unwrap();
+    counter.count_anew();
+    drop(go_on);
+    let storage = limited(&memory, &counter);
+    let end = Instant::now() + DEADLINE;
+    while left(&storage) < 100 {
+        assert!(Instant::now() < end, "nothing is counted");
+        thread::yield_now();
+    }
+    begins.recv_timeout(DEADLINE).unwrap();
+    assert!(begins.try_recv().is_err());
+}
+
 #[test]
 fn a_slow_count_hurries_when_an_upload_waits_for_it() {
     let directories = (0..2000).map(|number| format!("/{number}"));

@@ -125,3 +125,62 @@ impl std::error::Error for CredentialsError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    /// The file comes first, and behind it what is wrong and what would be right.
+    #[test]
+    fn each_problem_is_told_with_its_file_and_its_remedy() {
+        let file = Path::new("/etc/key.pem");
+        for (problem, text) in [
+            (Problem::TooLarge, "bytes: not a PEM file"),
+            (Problem::NotPem("why".into()), "not a sound PEM file: why"),
+            (Problem::NoCertificate, "openssl x509 -inform der"),
+            (
+                Problem::BadCertificate(2, "why".into()),
+                "certificate 2 in it cannot be used: why",
+            ),
+            (Problem::NoKey, "openssl pkey -inform der"),
+            (Problem::EncryptedKey, "decrypt it first"),
+            (Problem::BadKey, "RSA of 2048 to 8192 bits"),
+            (Problem::KeyMismatch, "does not belong to the certificate"),
+            (
+                Problem::WrongOrder(3),
+                "belongs to certificate 3; the server's own must come first",
+            ),
+        ] {
+            let said = problem.of(file).to_string();
+            assert!(said.starts_with("/etc/key.pem: "), "{said}");
+            assert!(said.contains(text), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_no_file_is_told_without_one() {
+        for (problem, text) in [
+            (
+                Problem::NotMade("why".into()),
+                "cannot make a certificate: why",
+            ),
+            (
+                Problem::Unreadable(io::ErrorKind::NotFound.into()),
+                "cannot be read: ",
+            ),
+            (
+                Problem::Unwritable(io::ErrorKind::NotFound.into()),
+                "cannot be written: ",
+            ),
+        ] {
+            let error = CredentialsError {
+                file: None,
+                problem,
+            };
+            assert!(error.to_string().starts_with(text), "{error}");
+            let has_source = !matches!(error.problem, Problem::NotMade(_));
+            assert_eq!(error.source().is_some(), has_source, "{error}");
+        }
+    }
+}

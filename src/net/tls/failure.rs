@@ -222,8 +222,26 @@ mod tests {
         ] {
             assert_eq!(name(alert), expected);
         }
-        let said = refused(AlertDescription::DecodeError);
-        assert_eq!(said, "the client gives up (alert decode_error)");
+        for (alert, said) in [
+            (
+                AlertDescription::ProtocolVersion,
+                "the client wants another version of TLS (alert protocol_version)",
+            ),
+            (
+                AlertDescription::InsufficientSecurity,
+                "the client finds nothing in common that is secure enough (alert insufficient_security)",
+            ),
+            (
+                AlertDescription::UserCanceled,
+                "the client's user has canceled it (alert user_canceled)",
+            ),
+            (
+                AlertDescription::DecodeError,
+                "the client gives up (alert decode_error)",
+            ),
+        ] {
+            assert_eq!(refused(alert), said);
+        }
     }
 
     #[test]
@@ -286,6 +304,10 @@ mod tests {
                 "is not taken: TrailingData",
             ),
             (CertificateError::Revoked.into(), "is not taken: Revoked"),
+            (
+                CertificateError::NotValidYet.into(),
+                "not valid yet; are both clocks right?",
+            ),
             (unsigned.into(), "is signed in a way that is not taken"),
         ] {
             for words in [words(&error, UNKNOWN), given(&error)] {

@@ -175,6 +175,8 @@ mod tests {
     fn a_session_is_resumed_by_its_own_connection_alone() {
         let sessions = Arc::new(Sessions::new().unwrap());
         let maker = binding(&sessions, 1, Scope::Own);
+        // Without these rustls would keep none: the first is of tickets, the second of the others.
+        assert!(maker.enabled() && maker.can_cache());
         let ticket = maker.encrypt(b"session").unwrap();
         assert!(maker.put(b"id".to_vec(), b"session".to_vec()));
         for (tag, scope, may, offer) in [
@@ -186,6 +188,9 @@ mod tests {
             assert_eq!(one.offer(), Offer::Nothing);
             assert_eq!(one.decrypt(&ticket).is_some(), may);
             assert_eq!(one.get(b"id").is_some(), may);
+            assert!(maker.put(b"once".to_vec(), b"session".to_vec()));
+            assert_eq!(one.take(b"once").is_some(), may);
+            assert_eq!(one.take(b"once"), None);
             assert_eq!(one.offer(), offer);
         }
     }

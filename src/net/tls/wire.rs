@@ -192,6 +192,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::File;
 
     #[test]
     fn place_is_known_however_the_bytes_are_cut() {
@@ -217,5 +218,61 @@ mod tests {
                 );
             }
         }
+    }
+    /// Gives at most so many bytes a read, and then would block.
+    struct Pieces(Vec<u8>, usize);
+
+    impl Stream for Pieces {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            let count = room.len().min(self.1).min(self.0.len());
+            if count == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            room[..count].copy_from_slice(&self.0[..count]);
+            self.0.drain(..count);
+            Ok(count)
+        }
+
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn local_address(&self) -> io::Result<std::net::SocketAddr> {
+            Err(io::ErrorKind::NotConnected.into())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    #[test]
+    fn behind_the_last_record_nothing_is_read_but_the_first_byte_of_text() {
+        for kind in CONTENT_TYPES {
+            let one = [&[kind, 3, 3, 1, 1][..], &[kind; 257]].concat();
+            for piece in [1, 4, 5, 6, 300] {
+                let mut socket = Pieces([&one[..], b"NOOP\r\n"].concat(), piece);
+                let mut record = Record::default();
+                assert!(
+                    matches!(record.read_from(&mut socket), Ok(Incoming::Record(r)) if r == one)
+                );
+                let text = record.read_from(&mut socket);
+                assert!(matches!(text, Ok(Incoming::Text(b'N'))), "{kind} {piece}");
+                assert_eq!(socket.0, b"OOP\r\n");
+            }
+        }
+        let mut begun = Pieces(vec![23, 3], 300);
+        let waits = Record::default().read_from(&mut begun).map(drop);
+        assert_eq!(waits.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::storage::Operation;
+#[cfg(feature = "digests")]
+use crate::storage::Placement;
 
 #[test]
 fn rnto_must_follow_rnfr_at_once() {
@@ -101,6 +103,44 @@ fn as_many_parts_are_combined_as_the_limit_says() {
     }
 }
 
+#[cfg(not(feature = "mode-z"))]
+#[test]
+fn a_build_without_mode_z_declines_it() {
+    let mut talk = Talk::logged_in();
+    assert!(talk.say("MODE Z").starts_with("504 "));
+    assert_eq!(talk.say("OPTS MODE Z LEVEL 9"), "501 No such option.\r\n");
+    assert!(!talk.say("FEAT").contains("MODE Z"));
+    assert!(talk.say("STAT").contains("MODE: Stream"));
+}
+
+/// The whole takes the place of what may be there, and its parts go.
+#[cfg(feature = "digests")]
+#[test]
+fn combining_is_for_who_may_delete_the_parts_and_write_the_whole() {
+    for (permissions, expected) in [
+        ("append delete", None),
+        ("delete create overwrite", None),
+        ("append create overwrite", None),
+        ("append delete create", Some(Placement::New)),
+        ("append delete overwrite", Some(Placement::Over)),
+        ("append delete create overwrite", Some(Placement::Replace)),
+    ] {
+        let account = Account::anonymous(permissions.parse().unwrap());
+        let mut talk = Talk::logged_in_as(account);
+        talk.settings.allow_combine = true;
+        let said = talk.say("COMB t p");
+        let Some(expected) = expected else {
+            assert!(said.starts_with("550 "), "{permissions}: {said}");
+            assert!(talk.has_no_orders(), "{permissions}");
+            continue;
+        };
+        let Order::Send(Assignment::Combine { placement, .. }) = talk.order() else {
+            panic!("{permissions}: {said}");
+        };
+        assert_eq!(placement, expected, "{permissions}");
+    }
+}
+
 #[test]
 fn each_change_asks_for_its_own_permission() {
     for (line, needed) in [
@@ -117,6 +157,10 @@ fn each_change_asks_for_its_own_permission() {
         ("MLST f", "list"),
         ("STAT f", "list"),
         ("DSIZ d", "list"),
+        #[cfg(feature = "digests")]
+        ("HASH f", "retrieve"),
+        #[cfg(feature = "digests")]
+        ("XCRC f", "retrieve"),
     ] {
         let needed: Permissions = needed.parse().unwrap();
         let mut talk = Talk::logged_in_as(Account::anonymous(needed));

@@ -3,9 +3,11 @@
 mod commands;
 mod farewells;
 mod login;
+mod names;
 mod refusals;
 mod reloads;
 mod rights;
+mod status;
 mod transfers;
 
 use std::collections::VecDeque;

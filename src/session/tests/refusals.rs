@@ -126,3 +126,34 @@ fn a_transfer_whose_data_connection_is_lost_is_425_and_nothing_else() {
     assert!(talk.session.accepts_command());
     assert!(talk.say("STOR f").starts_with("425 "));
 }
+
+#[test]
+fn a_refusal_is_recorded_with_what_it_was_about_and_for_whom_it_is() {
+    for error in ERRORS {
+        let mut talk = arranged(Account::anonymous(Permissions::ALL));
+        talk.say("RETR f");
+        let said = talk.report(Report::Opened(Err(error)));
+        let record = talk.orders.iter().find_map(|order| match order {
+            Order::Audit(record) => Some(record),
+            _ => None,
+        });
+        let record = record.expect("a record of the refusal");
+        assert_eq!(record.verb, "RETR", "{error:?}");
+        assert_eq!(record.path.as_ref().unwrap().name(), b"f", "{error:?}");
+        let reason = String::from_utf8_lossy(&record.reason);
+        assert_eq!(said, format!("{} {reason}\r\n", record.code));
+        assert_eq!(record.is_for_operator, error.is_for_operator(), "{error:?}");
+    }
+    // Of what was refused for itself the storage is not the cause, whatever it said before.
+    let mut talk = arranged(Account::anonymous(Permissions::ALL));
+    talk.say("RETR f");
+    talk.report(Report::Opened(Err(Error::Device)));
+    talk.orders.clear();
+    talk.say("STRU R");
+    talk.say("STOU f");
+    let is_for_operator = |order: &Order| match order {
+        Order::Audit(record) => record.is_for_operator,
+        _ => false,
+    };
+    assert!(!talk.orders.iter().any(is_for_operator));
+}

@@ -224,6 +224,11 @@ mod tests {
             ] {
                 assert_eq!(found(&root, path), Err(Error::NotFound), "{path}");
             }
+            for flags in [OFlags::DIRECTORY, OFlags::PATH | OFlags::DIRECTORY] {
+                let found = |path: &[u8]| root.find(path, flags, Wait::Allowed).map(drop);
+                assert_eq!(found(b"a/b"), Ok(()));
+                assert_eq!(found(b"a/file"), Err(Error::NotDirectory));
+            }
             assert_eq!(found(&root, "a/file/x"), Err(Error::NotDirectory));
             assert_eq!(found(&root, "absent/x"), Err(Error::NotFound));
         }

@@ -48,3 +48,22 @@ fn metadata(found: &Statx) -> Metadata {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+
+    #[test]
+    fn a_time_of_birth_is_told_where_the_file_system_knows_one() {
+        let Ok(mut found) = rustix::fs::statx(CWD, ".", AtFlags::empty(), StatxFlags::ALL) else {
+            return;
+        };
+        found.stx_btime.tv_sec = 5;
+        found.stx_mask |= StatxFlags::BTIME.bits();
+        assert_eq!(metadata(&found).created, Some(5));
+        found.stx_mask &= !StatxFlags::BTIME.bits();
+        assert_eq!(metadata(&found).created, None);
+        assert_eq!(metadata(&found).kind, super::super::Kind::Directory);
+    }
+}

@@ -137,3 +137,23 @@ fn what_others_have_removed_or_cut_is_seen_when_it_is_closed() {
         assert!(ledger.open.is_empty());
     }
 }
+
+#[test]
+fn a_file_may_be_written_as_far_as_the_rest_of_all_goes() {
+    let mut ledger = with(&[(1, 20), (2, 30)]);
+    let in_place = ledger.opened(&file(1, 20));
+    assert_eq!(ledger.end(in_place, 100), 70);
+    // What it replaces is room for it.
+    let beside = ledger.begin(QUOTA, Some(&file(2, 30))).unwrap();
+    assert_eq!(ledger.end(beside, 100), 80);
+    ledger.grow(beside, QUOTA, 80).unwrap();
+    assert_eq!(charged(&ledger), (100, 2));
+    assert_eq!(ledger.end(beside, 100), 80);
+    assert_eq!(ledger.end(in_place, 100), 20);
+    // What is too much already gives no room, and takes none.
+    assert_eq!(ledger.end(in_place, 50), 20);
+    ledger.gone(&file(1, 20));
+    assert_eq!(ledger.end(in_place, 110), 30);
+    ledger.close(in_place);
+    assert_eq!(ledger.end(beside, 100), 100);
+}

@@ -12,7 +12,7 @@ use crate::silence_staged_panics;
 #[test]
 fn a_script_is_the_same_run_as_its_seed() {
     silence_staged_panics();
-    for seed in 0..150 {
+    for seed in 0..60 {
         let (recorded, scenario) = record(seed);
         let script = print(&scenario);
         let read = parse(&script).expect("a script");

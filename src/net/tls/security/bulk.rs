@@ -277,18 +277,36 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_not_announced_is_an_error_behind_what_came() {
+    fn an_end_that_was_not_announced_is_an_error_behind_what_came_unless_it_is_allowed() {
         for (record, cut) in [(1000, 0), (16_384, 1)] {
-            let (mut client, mut server, mut pipe) = pair();
-            let bytes = pattern(record);
-            say(&mut client, &mut pipe, &bytes);
-            say(&mut client, &mut pipe, &bytes);
-            pipe.incoming.truncate(pipe.incoming.len() - cut);
-            pipe.is_ended = true;
-            let (all, last) = read_all(&mut server, &mut pipe, &[CHUNK_BYTES]);
-            assert_eq!(all.len(), record * if cut == 0 { 2 } else { 1 });
-            assert_eq!(last.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-            assert!(server.has_unread());
+            for sizes in [&[CHUNK_BYTES][..], &[700], &[1, CHUNK_BYTES]] {
+                for is_allowed in [false, true] {
+                    let (mut client, mut server, mut pipe) = pair();
+                    if is_allowed {
+                        server.allow_unclean_end();
+                    }
+                    let bytes = pattern(record);
+                    say(&mut client, &mut pipe, &bytes);
+                    say(&mut client, &mut pipe, &bytes);
+                    pipe.incoming.truncate(pipe.incoming.len() - cut);
+                    pipe.is_ended = true;
+                    let (all, last) = read_all(&mut server, &mut pipe, sizes);
+                    assert_eq!(all.len(), record * if cut == 0 { 2 } else { 1 });
+                    // Behind a part of a record something is missing for certain.
+                    let is_between = cut == 0;
+                    assert_eq!(server.has_unclean_end(), is_between && is_allowed);
+                    assert_eq!(server.has_wrong_end(), is_between && !is_allowed);
+                    assert_eq!(server.is_within_record(), !is_between);
+                    match last {
+                        Ok(count) => assert!(count == 0 && server.has_unclean_end()),
+                        Err(error) => {
+                            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+                            assert!(!server.has_unclean_end());
+                        }
+                    }
+                    assert!(server.has_unread());
+                }
+            }
         }
     }
 

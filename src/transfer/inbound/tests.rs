@@ -1,0 +1,251 @@
+//! Uploads without a network: what waits for a count, and what is left of one that is abandoned.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::storage::{Memory, Metadata, Placement, Storage as _};
+use crate::transfer::{FormatControl, Mode};
+
+const BUDGET: usize = 1 << 20;
+
+/// Gives one of these a read, and then its end.
+struct Wire(VecDeque<Vec<u8>>);
+
+impl Wire {
+    fn of(pieces: &[&[u8]]) -> Self {
+        Self(pieces.iter().map(|piece| piece.to_vec()).collect())
+    }
+}
+
+impl Stream for Wire {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let Some(mut piece) = self.0.pop_front() else {
+            return Ok(0);
+        };
+        if piece.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = room.len().min(piece.len());
+        room[..count].copy_from_slice(&piece[..count]);
+        if count < piece.len() {
+            self.0.push_front(piece.split_off(count));
+        }
+        Ok(count)
+    }
+
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn connected(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        Err(io::ErrorKind::NotConnected.into())
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reset_on_close(&mut self) {}
+}
+
+/// Has room once that is counted.
+struct Uncounted {
+    file: Box<dyn File>,
+    is_counted: Arc<AtomicBool>,
+}
+
+impl File for Uncounted {
+    fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
+        self.file.read_at(room, offset, wait)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        if !self.is_counted.load(Ordering::Relaxed) {
+            return Err(Error::NotCounted);
+        }
+        self.file.write_at(bytes, offset)
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        self.file.metadata()
+    }
+
+    fn standing(&self) -> Result<Standing> {
+        self.file.standing()
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        self.file.commit()
+    }
+
+    fn replace_nothing(&mut self) -> Result<()> {
+        self.file.replace_nothing()
+    }
+
+    fn commit_first(&mut self, size: u64) -> Result<()> {
+        self.file.commit_first(size)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+fn image() -> Representation {
+    Representation {
+        data_type: DataType::Image,
+        ..Representation::default()
+    }
+}
+
+fn ascii() -> Representation {
+    Representation {
+        data_type: DataType::Ascii(FormatControl::NonPrint),
+        ..Representation::default()
+    }
+}
+
+fn path() -> VirtualPath {
+    VirtualPath::root().join(b"f").unwrap()
+}
+
+fn upload(memory: &Memory, representation: Representation, cut: CutUploads) -> Inbound {
+    let upload = memory.create(&path(), Placement::Replace, None).unwrap();
+    Inbound::new(upload, representation, cut)
+}
+
+/// The next thing that is not simply progress.
+fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> Verdict {
+    let mut scratch = Scratch::new(BUDGET);
+    loop {
+        match inbound.slice(wire, BUDGET, Wait::Allowed, &mut scratch, moved) {
+            Verdict::Again => {}
+            verdict => return verdict,
+        }
+    }
+}
+
+/// What has the name in the end.
+fn stored(memory: &Memory) -> Option<Vec<u8>> {
+    let (file, metadata) = memory.open(&path(), Wait::Allowed).ok()?;
+    let mut bytes = vec![0; usize::try_from(metadata.size).unwrap()];
+    let count = file.read_at(&mut bytes, 0, Wait::Allowed).unwrap();
+    assert_eq!(count, bytes.len());
+    Some(bytes)
+}
+
+#[test]
+fn what_waits_for_a_count_is_written_once_and_in_its_place() {
+    let long = vec![b'y'; HELD_BYTES / 2];
+    for representation in [image(), ascii()] {
+        let memory = Memory::new();
+        let is_counted = Arc::new(AtomicBool::new(false));
+        let made = memory.create(&path(), Placement::Replace, None).unwrap();
+        let uncounted = Upload {
+            file: Box::new(Uncounted {
+                file: made.file,
+                is_counted: Arc::clone(&is_counted),
+            }),
+            ..made
+        };
+        let mut inbound = Inbound::new(uncounted, representation, CutUploads::Discard);
+        let (mut wire, mut moved) = (Wire::of(&[b"first ", &long, b" last"]), 0);
+        for _ in 0..3 {
+            let verdict = slice(&mut inbound, &mut wire, &mut moved);
+            assert_eq!((verdict, moved), (Verdict::NotCounted, 6));
+        }
+        is_counted.store(true, Ordering::Relaxed);
+        assert_eq!(
+            slice(&mut inbound, &mut wire, &mut moved),
+            Verdict::Received
+        );
+        inbound.commit().unwrap();
+        let whole = [b"first ", &long[..], b" last"].concat();
+        assert_eq!(moved, whole.len() as u64);
+        assert!(stored(&memory) == Some(whole), "{representation}");
+    }
+}
+
+#[test]
+fn who_stops_waiting_for_a_count_has_no_room() {
+    let memory = Memory::new();
+    let made = memory.create(&path(), Placement::Replace, None).unwrap();
+    let uncounted = Upload {
+        file: Box::new(Uncounted {
+            file: made.file,
+            is_counted: Arc::default(),
+        }),
+        ..made
+    };
+    let mut inbound = Inbound::new(uncounted, image(), CutUploads::Discard);
+    let (mut wire, mut moved) = (Wire::of(&[b"bytes"]), 0);
+    assert_eq!(
+        slice(&mut inbound, &mut wire, &mut moved),
+        Verdict::NotCounted
+    );
+    inbound.stop_waiting();
+    let refused = Verdict::Failed(Failure::Storage(Error::QuotaExceeded));
+    assert_eq!(slice(&mut inbound, &mut wire, &mut moved), refused);
+}
+
+#[test]
+fn of_a_cut_upload_is_left_what_was_asked_for() {
+    for (cut, is_cut, representation, sent, kept) in [
+        (CutUploads::Discard, true, image(), 3, None),
+        (CutUploads::Keep, true, image(), 3, Some(3)),
+        (CutUploads::Keep, false, image(), 3, None),
+        (CutUploads::Keep, true, image(), 0, None),
+        // Where the client would go on cannot be told from its size.
+        (CutUploads::Keep, true, ascii(), 3, None),
+    ] {
+        let memory = Memory::new();
+        let mut inbound = upload(&memory, representation, cut);
+        let bytes = vec![b'x'; sent];
+        let (mut wire, mut moved) = (Wire::of(&[&bytes, b""]), 0);
+        let verdict = slice(&mut inbound, &mut wire, &mut moved);
+        assert_eq!(verdict, Verdict::Waiting(Interest::Readable));
+        assert_eq!(inbound.abandon(is_cut), kept, "{representation} {is_cut}");
+        assert_eq!(stored(&memory), kept.map(|_| bytes));
+        assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
+    }
+}
+
+#[test]
+fn what_was_kept_never_takes_the_place_of_a_file() {
+    let memory = Memory::new().with_file("/f", b"old");
+    let mut inbound = upload(&memory, image(), CutUploads::Keep);
+    let (mut wire, mut moved) = (Wire::of(&[b"newer", b""]), 0);
+    slice(&mut inbound, &mut wire, &mut moved);
+    assert_eq!(inbound.abandon(true), None);
+    assert_eq!(stored(&memory).unwrap(), b"old");
+}
+
+#[test]
+fn what_was_acknowledged_stays_whatever_happens() {
+    let representation = Representation {
+        mode: Mode::Block,
+        ..image()
+    };
+    let memory = Memory::new();
+    let mut inbound = upload(&memory, representation, CutUploads::Discard);
+    let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
+    let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
+    slice(&mut inbound, &mut wire, &mut moved);
+    let mark = inbound.take_mark().unwrap();
+    assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
+    assert!(inbound.take_mark().is_none());
+    assert_eq!(inbound.abandon(false), Some(3));
+    assert_eq!(stored(&memory).unwrap(), b"abc");
+}
