@@ -7,7 +7,7 @@ use super::closings::Concluded;
 use super::conversation::{Answer, Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
-use super::haul::{EndRule, Goods, Manner};
+use super::haul::{EndRule, Manner};
 use super::proxied::Preamble;
 use crate::rng::Odds;
 use crate::weather::Weather;
@@ -251,19 +251,10 @@ impl Guest {
         let Some(haul) = &mut self.haul else {
             return;
         };
-        if let Some(wire) = haul.wire.filter(|_| haul.begun) {
-            self.concluded.push(Concluded {
-                wire,
-                kind: haul.kind,
-                code,
-                is_private: haul.is_private(),
-            });
-        }
+        self.concluded.extend(Concluded::of(haul, code));
         haul.conclude(code, world);
         let may_break = self.place.weather.panic != Odds(0);
-        let fault = haul
-            .fault(may_break)
-            .filter(|_| matches!(haul.goods, Goods::Send { .. }));
+        let fault = haul.fault(may_break).filter(|_| haul.is_upload());
         if let Some(fault) = fault {
             self.complain(&fault, world);
         }
