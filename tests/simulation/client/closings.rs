@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::conversation::Kind;
 use super::excuses::{has_panicked, is_cut};
 use super::guest::Guest;
+use super::haul::Haul;
 use crate::weather::Weather;
 use crate::world::{Closing, Delivered, WireId, World};
 
@@ -29,10 +30,10 @@ const NOTICE: Duration = Duration::from_millis(500);
 /// A transfer that has begun, has had its final reply and had this data connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Concluded {
-    pub(super) wire: WireId,
-    pub(super) kind: Kind,
-    pub(super) code: u16,
-    pub(super) is_private: bool,
+    wire: WireId,
+    kind: Kind,
+    code: u16,
+    is_private: bool,
 }
 
 impl Guest {
@@ -118,6 +119,16 @@ impl Guest {
 }
 
 impl Concluded {
+    pub(super) fn of(haul: &Haul, code: u16) -> Option<Self> {
+        let wire = haul.wire.filter(|_| haul.begun)?;
+        Some(Self {
+            wire,
+            kind: haul.kind,
+            code,
+            is_private: haul.is_private(),
+        })
+    }
+
     /// What is wrong with how the server has ended its data connection: the end of what was whole is a
     /// FIN and stays one, and of what was not it is none.
     fn fault(&self, is_proxied: bool, world: &World) -> Option<String> {

@@ -43,7 +43,7 @@ impl Guest {
     /// descriptors. Where the socket takes less than the line, or where something has been said by then (a
     /// proxy's header, a hello of TLS) over which the close becomes a reset, it is lost. Where the
     /// address is not allowed since a reload, or TLS comes first, nothing is said at all.
-    pub(super) fn was_refused_at_the_door(&self, facts: &Delivered) -> bool {
+    fn was_refused_at_the_door(&self, facts: &Delivered) -> bool {
         let weather = &self.place.weather;
         let takes_little =
             weather.capacity < REFUSAL_BYTES as usize || weather.short_write != Odds(0);
@@ -55,29 +55,23 @@ impl Guest {
     }
 
     /// What should have said who it is, in front of everything, said something else, or not all of it.
-    pub(super) const fn is_unknown(&self) -> bool {
+    const fn is_unknown(&self) -> bool {
         self.place.is_proxied && !self.habits.preamble.is_right()
     }
 
     /// The proxy's header took so long that the time for it was over.
     fn was_introduced_too_late(&self, facts: &Delivered, world: &World) -> bool {
-        let until = facts
-            .server
-            .closed
-            .map_or(world.now, |(moment, _)| moment.at);
+        let until = facts.server.closed_at().unwrap_or(world.now);
         let since = facts.taken.map_or(self.came, |moment| moment.at);
         let is_late = until.saturating_sub(since) >= self.place.timings.handshake;
         self.place.is_proxied && !self.conversation.greeted && is_late
     }
 
     /// The handshake, or what is in front of it, took so long that the time for it was over.
-    pub(super) fn was_too_slow_to_begin(&self, facts: &Delivered, world: &World) -> bool {
+    fn was_too_slow_to_begin(&self, facts: &Delivered, world: &World) -> bool {
         let times = &self.place.timings;
         let least = times.handshake.min(times.login).min(times.idle);
-        let until = facts
-            .server
-            .closed
-            .map_or(world.now, |(moment, _)| moment.at);
+        let until = facts.server.closed_at().unwrap_or(world.now);
         let is_late = until.saturating_sub(self.came) >= least;
         let secret = self.cover.secret.as_deref();
         // Who has not heard the 234 does not know that it is awaited.
@@ -89,38 +83,22 @@ impl Guest {
 
     /// CCC was heard, and the client's end of TLS came too late.
     fn was_too_slow_to_end_tls(&self, facts: &Delivered) -> bool {
-        let since = facts
-            .server
-            .last_written
-            .map_or(Duration::ZERO, |moment| moment.at);
-        let took = facts
-            .server
-            .closed
-            .map(|(moment, _)| moment.at.saturating_sub(since));
-        self.cover.is_clearing && took.is_some_and(|took| took >= self.place.timings.handshake)
+        let handshake = self.place.timings.handshake;
+        let written = facts.server.last_written;
+        self.cover.is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
     /// The server could write nothing for so long that it need not wait any more.
     fn has_left_replies_unread(&self, facts: &Delivered) -> bool {
         let stall = self.place.timings.reply_stall;
         let written = facts.server.last_written;
-        facts
-            .server
-            .closed
-            .zip(written)
-            .is_some_and(|((closed, _), written)| {
-                facts.server.was_starved && closed.at.saturating_sub(written.at) >= stall
-            })
+        facts.server.was_starved && facts.server.is_closed_after(written, stall)
     }
 
     /// The last word was said, and its time to arrive before the client says anything more was over.
     fn has_outlasted_the_linger(&self, facts: &Delivered) -> bool {
         let linger = self.place.timings.linger;
-        facts
-            .server
-            .closed
-            .zip(facts.server.fin_sent)
-            .is_some_and(|((closed, _), fin)| closed.at.saturating_sub(fin.at) >= linger)
+        facts.server.is_closed_after(facts.server.fin_sent, linger)
     }
 
     /// The server has stopped, and could not say more: nobody was known yet, TLS was about to begin or to
@@ -130,7 +108,7 @@ impl Guest {
             return false;
         };
         let since = facts.server.fin_sent.map(|moment| moment.at);
-        let since = facts.server.closed.map(|(moment, _)| moment.at).or(since);
+        let since = facts.server.closed_at().or(since);
         let secret = self.cover.secret.as_deref();
         let is_between = secret.is_some_and(Secret::is_beginning) || self.cover.is_clearing;
         let is_after = |stop: Duration| since.is_some_and(|at| at >= stop);
@@ -150,6 +128,6 @@ pub(super) fn is_cut(facts: &Delivered) -> bool {
 
 /// A storage call in its turn has panicked: that connection is closed, and no other.
 pub(super) fn has_panicked(facts: &Delivered, world: &World) -> bool {
-    let closed = facts.server.closed;
-    closed.is_some_and(|(moment, _)| world.panics.contains(&moment.at))
+    let closed = facts.server.closed_at();
+    closed.is_some_and(|at| world.panics.contains(&at))
 }

@@ -7,7 +7,7 @@ use super::closings::Concluded;
 use super::conversation::{Answer, Heard, Kind};
 use super::guest::{Guest, Life};
 use super::habits::{Part, Secrecy};
-use super::haul::{EndRule, Goods, Manner};
+use super::haul::{EndRule, Manner};
 use super::proxied::Preamble;
 use crate::weather::Weather;
 use crate::world::World;
@@ -206,17 +206,10 @@ impl Guest {
         let Some(haul) = &mut self.haul else {
             return;
         };
-        if let Some(wire) = haul.wire.filter(|_| haul.begun) {
-            self.concluded.push(Concluded {
-                wire,
-                kind: haul.kind,
-                code,
-                is_private: haul.is_private(),
-            });
-        }
+        self.concluded.extend(Concluded::of(haul, code));
         haul.conclude(code, world);
         let may_break = !world.panics.is_empty();
-        let is_upload = matches!(haul.goods, Goods::Send { .. });
+        let is_upload = haul.is_upload();
         if let Some(fault) = haul.fault(may_break).filter(|_| is_upload) {
             self.complain(&fault, world);
         }

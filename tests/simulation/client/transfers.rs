@@ -74,6 +74,8 @@ impl Guest {
         if self.cover.is_private && self.rng.one_in(2) {
             let manners = [
                 Manner::Truncates,
+                Manner::Truncates,
+                Manner::Truncates,
                 Manner::Garbles,
                 Manner::Halts(after / 10),
                 Manner::Breaks(after / 10),
@@ -250,7 +252,9 @@ impl Guest {
 
     /// Over a part of a file that is there.
     fn upload_from(&mut self, manner: Manner) -> (String, Haul, Option<Upload>, Option<Line>) {
-        let own = self.own_files();
+        let mut own = self.own_files();
+        // Of an empty one there is no part.
+        own.retain(|(_, bytes)| !bytes.is_empty());
         if own.is_empty() {
             let (path, haul, upload) = self.upload(Change::Append, manner);
             return (format!("APPE {path}"), haul, Some(upload), None);

@@ -66,6 +66,16 @@ pub(crate) struct EndFacts {
 }
 
 impl EndFacts {
+    pub(crate) fn closed_at(&self) -> Option<Duration> {
+        self.closed.map(|(moment, _)| moment.at)
+    }
+
+    /// Whether it was closed, and no sooner than so long after that.
+    pub(crate) fn is_closed_after(&self, since: Option<Moment>, time: Duration) -> bool {
+        let both = self.closed_at().zip(since);
+        both.is_some_and(|(closed, since)| closed.saturating_sub(since.at) >= time)
+    }
+
     /// When this end could know that nothing more comes: a FIN or a reset, whichever was first.
     pub(crate) fn end_landed(&self) -> Option<Moment> {
         let reset = self.reset_landed.map(|(moment, _)| moment);
