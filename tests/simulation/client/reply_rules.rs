@@ -9,7 +9,7 @@ use mioftpd::session::TlsRequired;
 
 use super::conversation::{Awaited, Kind};
 use super::habits::Login;
-use super::session_model::{Arranged, Circumstances, Control, SessionModel, Who, requires};
+use super::session_model::{Arranged, Circumstances, Control, SessionModel, Who, needed_for, requires};
 
 /// What RFC 959 has; a server that exports nothing knows no other.
 const OF_RFC_959: [&str; 33] = [
@@ -203,11 +203,7 @@ impl SessionModel {
         if around.place.control_only || !self.is_in() {
             return refused(530);
         }
-        let needed = match said.kind {
-            Kind::Fetch => Permissions::RETRIEVE,
-            Kind::List => Permissions::LIST,
-            _ => Permissions::CREATE,
-        };
+        let needed = needed_for(said.kind);
         let rights = self.permissions(said.since, around);
         let may = rights.map(|has| has.contains(needed));
         if may == [false; 2] {

@@ -200,6 +200,19 @@ impl SessionModel {
         }
     }
 
+    /// Since when the client may not do this any more, which it could do when it logged in: then a
+    /// transfer that makes use of it is cut.
+    pub(super) fn lost_since(&self, needed: Permissions, place: &Place) -> Option<Duration> {
+        let Who::In(login, _) = self.who else {
+            return None;
+        };
+        let reload = place.reload.filter(|one| !one.keeps_sessions())?;
+        let before = place.permissions_of(login)?;
+        let after = reload.permissions(login, before)?;
+        let is_lost = before.contains(needed) && !after.contains(needed);
+        is_lost.then_some(reload.at)
+    }
+
     /// Takes what follows from a final reply that is right.
     pub(super) fn follow(&mut self, said: &Awaited, code: u16, around: &Circumstances<'_>) {
         self.answered = said.since;
@@ -312,6 +325,15 @@ impl SessionModel {
         self.arranged = Arranged::Nothing;
         self.restart = 0;
         self.renames = false;
+    }
+}
+
+/// What a transfer needs to be allowed.
+pub(super) const fn needed_for(kind: Kind) -> Permissions {
+    match kind {
+        Kind::Fetch => Permissions::RETRIEVE,
+        Kind::List => Permissions::LIST,
+        _ => Permissions::CREATE,
     }
 }
 
