@@ -9,7 +9,9 @@ use mioftpd::session::TlsRequired;
 
 use super::conversation::{Awaited, Kind};
 use super::habits::Login;
-use super::session_model::{Arranged, Circumstances, Control, SessionModel, Who, needed_for, requires};
+use super::session_model::{
+    Arranged, Circumstances, Control, SessionModel, Who, needed_for, requires,
+};
 
 /// What RFC 959 has; a server that exports nothing knows no other.
 const OF_RFC_959: [&str; 33] = [
