@@ -158,7 +158,8 @@ impl SessionModel {
                 name => parts.push(name),
             }
         }
-        parts.iter().map(|part| format!("/{part}")).collect()
+        let parts = parts.into_iter().flat_map(|part| ["/", part]);
+        parts.collect()
     }
 
     /// Where CWD or CDUP leads.
@@ -273,7 +274,6 @@ impl SessionModel {
             (Kind::Passive, 425) => self.keep(),
             (Kind::EpsvAll, 200) => self.is_extended_only = true,
             (Kind::Port, 200) => self.arranged = Arranged::Active,
-            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
             (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
                 self.flush(said.since);
                 self.control = Control::Secured;
@@ -283,14 +283,12 @@ impl SessionModel {
             (Kind::Pbsz, 200) => self.has_buffer_size = true,
             (Kind::ProtPrivate, 200) => self.is_private = true,
             (Kind::ProtClear, 200) => self.is_private = false,
-            (Kind::Fetch | Kind::Store | Kind::List, _) if said.begun => {
+            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
+            // It is over; or it was lost, withdrawn, or given up while files were counted.
+            (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
                 self.arranged = Arranged::Nothing;
             }
-            // Lost, withdrawn, or given up while files were counted.
-            (Kind::Fetch | Kind::Store | Kind::List, 425 | 426) => {
-                self.arranged = Arranged::Nothing;
-            }
-            (Kind::Fetch | Kind::Store | Kind::List, _) => self.keep(),
+            (kind, _) if kind.is_transfer() => self.keep(),
             (Kind::Garbage, _) if said.verb() == "RETR" => self.keep(),
             _ => {}
         }

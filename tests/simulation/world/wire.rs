@@ -107,6 +107,7 @@ pub(crate) struct End {
 }
 
 /// A connection.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Wire {
     pub(crate) server: End,
     pub(crate) client: End,
