@@ -132,7 +132,6 @@ pub(crate) enum Heard {
     Farewell(String),
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Conversation {
     heard: Vec<u8>,
     pub(crate) awaited: VecDeque<Awaited>,

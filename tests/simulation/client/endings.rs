@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::Guest;
+use super::session_model::needed_for;
 use crate::weather::Weather;
 use crate::world::World;
 
@@ -38,6 +39,12 @@ impl Guest {
         }
         if text.starts_with("Connection closed") && is_undisturbed {
             self.complain("a data connection that stands was taken for closed", world);
+        }
+        let lost = self.model.lost_since(needed_for(haul.kind), &self.place);
+        let late = lost.map(|lost| world.now.saturating_sub(lost));
+        let is_late = late.is_some_and(|late| late > Weather::PROMPTLY);
+        if code == 226 && is_late && self.place.weather.is_prompt() {
+            self.complain(&format!("226, and its right was lost {late:?} ago"), world);
         }
         let secure = self.place.secure.as_ref().map(|secure| secure.data_session);
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;

@@ -21,7 +21,7 @@ impl SessionModel {
         let head = awaited.next();
         let why = text.split(", closing control connection").next();
         match why.unwrap_or(text) {
-            "Service not available" => self.fault_of_unavailable(head, around),
+            "Service not available" => Self::fault_of_unavailable(head, around),
             // With the rights.
             why if why.starts_with("Session ended") => None,
             why if why.starts_with("No login within") => {
@@ -52,11 +52,7 @@ impl SessionModel {
     }
 
     /// The server stops; its workers do not get on; or the address is banned, which the gate knows.
-    fn fault_of_unavailable(
-        &self,
-        head: Option<&Awaited>,
-        around: &Circumstances<'_>,
-    ) -> Option<String> {
+    fn fault_of_unavailable(head: Option<&Awaited>, around: &Circumstances<'_>) -> Option<String> {
         let is_login = head.is_some_and(|head| head.kind == Kind::Pass);
         let is_stuck = head.is_some() && !around.place.weather.is_prompt();
         (!around.place.stops && !is_login && !is_stuck)

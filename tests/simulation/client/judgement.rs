@@ -81,8 +81,7 @@ impl Guest {
         if let Some(id) = self.control.filter(|_| is_anonymous) {
             match kind {
                 Kind::Pass => world.asks_for_seat(id),
-                Kind::User | Kind::Rein | Kind::Quit => world.gives_up_seat(id),
-                Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore => world.gives_up_seat(id),
+                kind if gives_up_login(kind) => world.gives_up_seat(id),
                 _ => {}
             }
         }
@@ -101,7 +100,7 @@ impl Guest {
     }
 
     /// How it went; a refusal comes late, and how late follows from how many have failed.
-    fn note_login(&mut self, said: Duration, code: u16, world: &mut World) {
+    fn note_login(&self, said: Duration, code: u16, world: &mut World) {
         let Some(id) = self.control else {
             return;
         };
@@ -138,11 +137,11 @@ impl Guest {
     pub(super) fn check_beginning_of(&self, said: &Awaited, text: &str, world: &mut World) {
         let around = self.circumstances(world);
         let opening = self.model.opening(said, &around);
-        let fault = if !opening.may_begin {
-            Some(format!("not one of {:?}", opening.refusals))
-        } else {
+        let fault = if opening.may_begin {
             let missing = self.model.missing_of_beginning(said, text, &around);
             missing.map(|fact| format!("it should say: {fact}"))
+        } else {
+            Some(format!("not one of {:?}", opening.refusals))
         };
         if let Some(fault) = fault {
             let model = &self.model;
@@ -186,4 +185,12 @@ impl Guest {
             self.complain(&format!("421 {text}: {fault}; {model:?}"), world);
         }
     }
+}
+
+/// Whether nobody is logged in any more when it has been executed.
+const fn gives_up_login(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::User | Kind::Rein | Kind::Quit | Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore
+    )
 }

@@ -66,6 +66,7 @@ use crate::weather::Weather;
 use crate::world::World;
 
 /// What all clients of a run know.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) memory: Memory,

@@ -58,7 +58,6 @@ impl SessionModel {
             (Kind::User, 530) => "Log in over TLS: send AUTH TLS first.".to_owned(),
             (_, 530) => "Not logged in.".to_owned(),
             (Kind::Mlst, 250) => return self.missing_entry(said, reply, around),
-            (Kind::Stat, 211) => return None,
             (Kind::Passive, 227 | 229) => return wrong_port(reply, around),
             (Kind::Fetch | Kind::Store | Kind::List, 426) => {
                 return wrong_reason(said, reply.text, around);

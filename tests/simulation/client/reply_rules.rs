@@ -4,12 +4,19 @@
 //! A disk that fails, is full or has to count excuses a refusal only where it did so after the command
 //! was said; other clients only where they change the same names, in `/misc` and `/shared`.
 
+#![expect(
+    clippy::match_same_arms,
+    reason = "a table: a row for each command, in the order of the server's"
+)]
+
 use mioftpd::auth::Permissions;
 use mioftpd::session::TlsRequired;
 
 use super::conversation::{Awaited, Kind};
 use super::habits::Login;
-use super::session_model::{Arranged, Circumstances, Control, SessionModel, Who, requires};
+use super::session_model::{
+    Arranged, Circumstances, Control, SessionModel, Who, needed_for, requires,
+};
 
 /// What RFC 959 has; a server that exports nothing knows no other.
 const OF_RFC_959: [&str; 33] = [
@@ -203,11 +210,7 @@ impl SessionModel {
         if around.place.control_only || !self.is_in() {
             return refused(530);
         }
-        let needed = match said.kind {
-            Kind::Fetch => Permissions::RETRIEVE,
-            Kind::List => Permissions::LIST,
-            _ => Permissions::CREATE,
-        };
+        let needed = needed_for(said.kind);
         let rights = self.permissions(said.since, around);
         let may = rights.map(|has| has.contains(needed));
         if may == [false; 2] {

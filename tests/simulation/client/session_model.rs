@@ -158,7 +158,8 @@ impl SessionModel {
                 name => parts.push(name),
             }
         }
-        parts.iter().map(|part| format!("/{part}")).collect()
+        let parts = parts.into_iter().flat_map(|part| ["/", part]);
+        parts.collect()
     }
 
     /// Where CWD or CDUP leads.
@@ -198,6 +199,19 @@ impl SessionModel {
             (true, true) => [after; 2],
             (true, false) => [before, after],
         }
+    }
+
+    /// Since when the client may not do this any more, which it could do when it logged in: then a
+    /// transfer that makes use of it is cut.
+    pub(super) fn lost_since(&self, needed: Permissions, place: &Place) -> Option<Duration> {
+        let Who::In(login, _) = self.who else {
+            return None;
+        };
+        let reload = place.reload.filter(|one| !one.keeps_sessions())?;
+        let before = place.permissions_of(login)?;
+        let after = reload.permissions(login, before)?;
+        let is_lost = before.contains(needed) && !after.contains(needed);
+        is_lost.then_some(reload.at)
     }
 
     /// Takes what follows from a final reply that is right.
@@ -260,7 +274,6 @@ impl SessionModel {
             (Kind::Passive, 425) => self.keep(),
             (Kind::EpsvAll, 200) => self.is_extended_only = true,
             (Kind::Port, 200) => self.arranged = Arranged::Active,
-            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
             (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
                 self.flush(said.since);
                 self.control = Control::Secured;
@@ -270,14 +283,12 @@ impl SessionModel {
             (Kind::Pbsz, 200) => self.has_buffer_size = true,
             (Kind::ProtPrivate, 200) => self.is_private = true,
             (Kind::ProtClear, 200) => self.is_private = false,
-            (Kind::Fetch | Kind::Store | Kind::List, _) if said.begun => {
+            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
+            // It is over; or it was lost, withdrawn, or given up while files were counted.
+            (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
                 self.arranged = Arranged::Nothing;
             }
-            // Lost, withdrawn, or given up while files were counted.
-            (Kind::Fetch | Kind::Store | Kind::List, 425 | 426) => {
-                self.arranged = Arranged::Nothing;
-            }
-            (Kind::Fetch | Kind::Store | Kind::List, _) => self.keep(),
+            (kind, _) if kind.is_transfer() => self.keep(),
             (Kind::Garbage, _) if said.verb() == "RETR" => self.keep(),
             _ => {}
         }
@@ -312,6 +323,15 @@ impl SessionModel {
         self.arranged = Arranged::Nothing;
         self.restart = 0;
         self.renames = false;
+    }
+}
+
+/// What a transfer needs to be allowed.
+pub(super) const fn needed_for(kind: Kind) -> Permissions {
+    match kind {
+        Kind::Fetch => Permissions::RETRIEVE,
+        Kind::List => Permissions::LIST,
+        _ => Permissions::CREATE,
     }
 }
 
