@@ -88,9 +88,9 @@ fn marker(text: &[u8]) -> Vec<u8> {
     block(16, text)
 }
 
-fn mark(theirs: &[u8], ours: u64) -> Option<Mark> {
+fn mark(theirs: &[u8], ours: u64) -> Mark {
     let theirs = theirs.to_vec();
-    Some(Mark { theirs, ours })
+    Mark { theirs, ours }
 }
 
 const HUNGRY: Verdict = Verdict::Waiting(Interest::Readable);
@@ -100,7 +100,7 @@ fn a_cut_keeps_what_was_acknowledged_and_not_what_was_only_reached() {
     let mut upload = Upload::new(DataType::Image);
     let (again, verdict) = upload.hears(&[data(b"abc"), marker(b"one")].concat());
     assert_eq!((again > 0, verdict), (true, HUNGRY));
-    assert_eq!(upload.transfer.take_mark(), mark(b"one", 3));
+    assert_eq!(upload.transfer.take_mark(), Some(mark(b"one", 3)));
     assert_eq!(upload.transfer.take_mark(), None);
     upload.hears(&[data(b"def"), marker(b"two"), data(b"ghi")].concat());
     assert_eq!(upload.cut(), (b"abc".to_vec(), Some(3)));
@@ -120,9 +120,9 @@ fn a_cut_keeps_nothing_where_no_marker_was_acknowledged() {
 fn of_two_markers_that_come_together_the_last_is_told() {
     let mut upload = Upload::new(DataType::Image);
     upload.hears(&[data(b"a"), marker(b"zero")].concat());
-    assert_eq!(upload.transfer.take_mark(), mark(b"zero", 1));
+    assert_eq!(upload.transfer.take_mark(), Some(mark(b"zero", 1)));
     upload.hears(&[data(b"bc"), marker(b"one"), data(b"def"), marker(b"two")].concat());
-    assert_eq!(upload.transfer.take_mark(), mark(b"two", 6));
+    assert_eq!(upload.transfer.take_mark(), Some(mark(b"two", 6)));
     upload.hears(&data(b"ghi"));
     assert_eq!(upload.cut(), (b"abcdef".to_vec(), Some(6)));
 }
@@ -136,7 +136,7 @@ fn a_marker_between_cr_and_lf_is_not_told() {
     assert_eq!(verdict, HUNGRY);
     assert_eq!(upload.transfer.take_mark(), None);
     upload.hears(&marker(b"two"));
-    assert_eq!(upload.transfer.take_mark(), mark(b"two", 3));
+    assert_eq!(upload.transfer.take_mark(), Some(mark(b"two", 3)));
     let (_, verdict) = upload.hears(&block(64, b"c"));
     assert_eq!(verdict, Verdict::Received);
     assert_eq!(upload.transfer.commit(), Verdict::Done);

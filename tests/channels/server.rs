@@ -190,17 +190,17 @@ impl Server {
     }
 
     /// From now on so many jobs wait for the storage, beside those of its clients.
-    pub(crate) fn has_waiting(&mut self, jobs: usize) {
+    pub(crate) fn has_waiting(&self, jobs: usize) {
         self.waiting.store(jobs, Ordering::Relaxed);
     }
 
     /// From now on its host has these addresses.
-    pub(crate) fn owns(&mut self, addresses: &[IpAddr]) {
+    pub(crate) fn owns(&self, addresses: &[IpAddr]) {
         self.scene.lock().own = addresses.to_vec();
     }
 
     /// From where to where it has tried to connect since the last time.
-    pub(crate) fn dialled(&mut self) -> Vec<[SocketAddr; 2]> {
+    pub(crate) fn dialled(&self) -> Vec<[SocketAddr; 2]> {
         std::mem::take(&mut self.scene.lock().dialled)
     }
 
