@@ -293,8 +293,7 @@ mod tests {
                 piece = &piece[count..];
                 buffer.filled(count);
                 assert_eq!(buffer.len(), buffer.bytes().len());
-                let waiting = buffer.waiting().count();
-                let before = found.len();
+                let (waiting, before) = (buffer.waiting().count(), found.len());
                 while let Some(line) = buffer.next_line() {
                     found.push(match line {
                         Line::Text(text) => text.to_vec(),

@@ -156,7 +156,9 @@ mod tests {
 
     fn marked(identities: &[Identity]) -> Classes {
         let mut classes = Classes::NONE;
-        identities.iter().for_each(|one| classes.insert(*one));
+        for one in identities {
+            classes.insert(*one);
+        }
         classes
     }
 

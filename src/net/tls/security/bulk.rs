@@ -233,7 +233,10 @@ mod tests {
         for size in sizes.iter().cycle() {
             let mut buffer = vec![0; *size];
             match server.read(pipe, &mut buffer) {
-                Ok(count) if count > 0 => all.extend_from_slice(&buffer[..count]),
+                Ok(count) if count > 0 => {
+                    all.extend_from_slice(&buffer[..count]);
+                    assert!(all.len() <= 1 << 20, "more comes than was sent");
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 last => return (all, last),
             }
