@@ -6,6 +6,7 @@
 //! waits for this clock and none passes by it.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -43,13 +44,16 @@ impl Watchdog {
         let shared = Arc::clone(&guarded);
         let thread = thread::spawn(move || {
             if let Some(seed) = watch(&shared, PATIENCE) {
-                eprintln!(
+                // Not by a macro, whose output is kept for the end of the test.
+                let said = writeln!(
+                    io::stderr(),
                     "seed {seed} has not ended within {} seconds: a loop that never asks the world, or \
                      one that waits for itself\n\
                      failed after {} seeds; MIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
                     PATIENCE.as_secs(),
                     seed + 1,
                 );
+                drop(said);
                 process::exit(EXIT_CODE);
             }
         });
