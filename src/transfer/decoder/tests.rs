@@ -1,0 +1,188 @@
+//! What the encoder gives is decoded, however both are cut; what is malformed is said to be.
+
+use super::*;
+use crate::protocol::deflate::Level;
+use crate::transfer::encoder::Encoder;
+use crate::transfer::representation::FormatControl;
+use proptest::prelude::*;
+
+fn representations() -> Vec<Representation> {
+    let mut all = Vec::new();
+    let format = FormatControl::NonPrint;
+    for data_type in [
+        DataType::Image,
+        DataType::Ascii(format),
+        DataType::Ebcdic(format),
+    ] {
+        for structure in [Structure::File, Structure::Record] {
+            let deflate = Level::DEFAULT.map(Mode::Deflate);
+            let modes = [Mode::Stream, Mode::Block, Mode::Compressed];
+            for mode in modes.into_iter().chain(deflate) {
+                let representation = Representation {
+                    data_type,
+                    structure,
+                    mode,
+                };
+                if representation.is_served() && !representation.is_verbatim() {
+                    all.push(representation);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn encoded(representation: Representation, file: &[u8], size: usize) -> Vec<u8> {
+    let mut encoder = Encoder::for_file(representation).unwrap();
+    let (mut text, mut wire, mut offset) = (Vec::new(), Vec::new(), 0);
+    for piece in file.chunks(size) {
+        encoder.encode(piece, &mut text, &mut wire).unwrap();
+        offset += piece.len() as u64;
+        encoder.mark(offset, &mut wire);
+    }
+    encoder.finish(&mut wire).unwrap();
+    wire
+}
+
+/// The file, and whether its end was reached; each marker must be where it says.
+fn decoded(representation: Representation, wire: &[u8], size: usize) -> (Vec<u8>, bool) {
+    let mut decoder = Decoder::for_file(representation).unwrap();
+    let mut file = Vec::new();
+    for mut input in wire.chunks(size) {
+        loop {
+            let mut out = Vec::new();
+            let progress = decoder.decode(&mut input, &mut out).unwrap();
+            file.extend(out);
+            match progress {
+                Progress::Hungry => break,
+                Progress::Full => {}
+                Progress::Marker(marker) => {
+                    assert!(decoder.may_mark());
+                    assert_eq!(marker.text(), file.len().to_string().as_bytes());
+                }
+                Progress::Ended => return (file, true),
+            }
+        }
+    }
+    let ended = decoder.close(&mut file).is_ok();
+    (file, ended)
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded_however_both_are_cut(
+        file in proptest::collection::vec(prop_oneof![
+            Just(b'\n'), Just(b' '), Just(0), Just(255), any::<u8>(),
+        ], 0..300),
+        cut in 1..100_usize,
+        size in 1..100_usize,
+    ) {
+        // In TYPE A the file's CR LF and LF are the same on the wire.
+        let text: Vec<u8> = file.iter().copied().filter(|&byte| byte != b'\r').collect();
+        for representation in representations() {
+            let is_ascii = matches!(representation.data_type, DataType::Ascii(_));
+            let file = if is_ascii { &text } else { &file };
+            let wire = encoded(representation, file, cut);
+            let (found, ended) = decoded(representation, &wire, size);
+            prop_assert!(ended, "{}", representation);
+            prop_assert_eq!(&found, file, "{}", representation);
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_panic(wire: Vec<u8>, size in 1..9_usize) {
+        for representation in representations() {
+            let mut decoder = Decoder::for_file(representation).unwrap();
+            'wire: for mut input in wire.chunks(size) {
+                loop {
+                    match decoder.decode(&mut input, &mut Vec::new()) {
+                        Ok(Progress::Hungry) => break,
+                        Ok(Progress::Ended) | Err(Malformed) => break 'wire,
+                        Ok(_) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_the_end_is_said_the_end_of_the_connection_is_none() {
+    for representation in representations() {
+        let mut wire = encoded(representation, b"one\ntwo\n", 3);
+        let says_nothing =
+            representation.mode == Mode::Stream && representation.structure == Structure::File;
+        // MODE C ends in an empty string, which may be missing.
+        let is_compressed = representation.mode == Mode::Compressed;
+        wire.truncate(wire.len() - 1 - usize::from(is_compressed));
+        let (_, ended) = decoded(representation, &wire, 100);
+        assert_eq!(ended, says_nothing, "{representation}");
+    }
+}
+
+/// What is held back is not in the file yet, so nobody can go on behind it.
+#[test]
+fn no_marker_counts_between_the_two_bytes_of_an_end_of_line() {
+    let representation = Representation {
+        mode: Mode::Block,
+        ..Representation::default()
+    };
+    for (before, may_mark) in [(&b"\0\0\x02a\r"[..], false), (b"\0\0\x02ab", true)] {
+        let mut decoder = Decoder::for_file(representation).unwrap();
+        let wire = [before, b"\x10\0\x01m", b"\0\0\x01\n"].concat();
+        let (mut input, mut out) = (wire.as_slice(), Vec::new());
+        let progress = decoder.decode(&mut input, &mut out).unwrap();
+        assert!(matches!(progress, Progress::Marker(_)), "{progress:?}");
+        assert_eq!(decoder.may_mark(), may_mark);
+        decoder.decode(&mut input, &mut out).unwrap();
+        assert!(decoder.may_mark());
+    }
+}
+
+#[test]
+fn a_call_gives_about_its_room_and_goes_on() {
+    let (format, structure) = (FormatControl::NonPrint, Structure::File);
+    for data_type in [DataType::Image, DataType::Ascii(format)] {
+        let mode = Mode::Compressed;
+        let mut decoder = Decoder::for_file(Representation {
+            data_type,
+            structure,
+            mode,
+        })
+        .unwrap();
+        let wire = vec![0xff; 10_000];
+        let (mut input, mut total) = (wire.as_slice(), 0);
+        loop {
+            let mut out = Vec::new();
+            let progress = decoder.decode(&mut input, &mut out).unwrap();
+            assert!(out.len() <= ROOM + 63);
+            total += out.len();
+            if progress == Progress::Hungry {
+                break;
+            }
+        }
+        assert_eq!(total, 63 * wire.len());
+    }
+}
+
+/// The compressed stream may be whole where the file in it is not: cut by who compressed it.
+#[cfg(feature = "mode-z")]
+#[test]
+fn a_compressed_stream_that_ends_before_its_file_does_is_malformed() {
+    let level = Level::DEFAULT.unwrap();
+    let representation = Representation {
+        data_type: DataType::Image,
+        structure: Structure::Record,
+        mode: Mode::Deflate(level),
+    };
+    let decoded = |records: &[u8]| {
+        let mut wire = Vec::new();
+        let mut deflater = crate::protocol::deflate::Deflater::new(level);
+        deflater.deflate(records, &mut wire).unwrap();
+        deflater.finish(&mut wire).unwrap();
+        let mut decoder = Decoder::for_file(representation).unwrap();
+        decoder.decode(&mut wire.as_slice(), &mut Vec::new())
+    };
+    assert_eq!(decoded(b"one\xff\x01two"), Err(Malformed));
+    assert_eq!(decoded(b"one\xff\x01two\xff\x03"), Ok(Progress::Ended));
+}
