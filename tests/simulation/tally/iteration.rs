@@ -45,7 +45,7 @@ impl Stage {
         }
         let faults = [
             vain_deadline(&now, &before, &activity)
-                .filter(|_| !self.is_on_worker() && !(rests && self.waits_for_count(&world))),
+                .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world))),
             vain_iteration(&now, &done).filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
             too_many_timers(&activity, connections),

@@ -67,7 +67,7 @@ impl World {
             Said::Stopped => (None, Duration::ZERO),
         };
         if let Some(since) = since.filter(|since| now < *since + least) {
-            let after = now - since;
+            let after = now.saturating_sub(since);
             self.violate(format!(
                 "wire {id}: {said:?} after {after:?}, and the time for it is {least:?}"
             ));
