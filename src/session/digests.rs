@@ -182,7 +182,6 @@ impl Session {
         let Some(question) = self.answered() else {
             return;
         };
-        self.restart_idle_clock(cx);
         let reply = match (&question, found) {
             (Question::Abandoned, _) => return,
             (

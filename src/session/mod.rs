@@ -19,6 +19,7 @@ mod digests;
 mod dispatch;
 mod farewells;
 mod files;
+mod idling;
 mod information;
 mod introduction;
 mod listings;
@@ -241,6 +242,7 @@ impl Session {
     /// Takes the result of an order.
     pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
         self.audited.hears(&report);
+        let is_waited_for = !self.accepts_command();
         match report {
             Report::Verified(verdict) => self.verified(verdict, cx),
             Report::Switching(is_last) => self.switching(is_last, cx),
@@ -268,6 +270,10 @@ impl Session {
                 bytes,
                 kept,
             } => self.ended(ending, bytes, kept, cx),
+        }
+        // However long it took, the client has its time for the next command.
+        if is_waited_for && self.accepts_command() {
+            self.restart_idle_clock(cx);
         }
         self.conclude(cx);
         if let Some(farewell) = self.farewell.filter(|_| self.accepts_command()) {
@@ -331,33 +337,6 @@ impl Session {
             Progress::Closing => "leaving",
         };
         format!("{} {} {doing}", self.peer, self.login)
-    }
-
-    fn restart_idle_clock(&self, cx: &mut Context<'_>) {
-        let until = cx.now + self.idle_time(cx);
-        cx.deadlines.set(Deadline::Idle, until);
-    }
-
-    fn idle_time(&self, cx: &Context<'_>) -> Duration {
-        self.idle.unwrap_or(cx.settings.timings.idle)
-    }
-
-    /// Nobody is idle who waits for an answer: then it is the server that does not get on.
-    fn idled(&self, cx: &Context<'_>) -> Reply {
-        match self.progress {
-            Progress::Idle | Progress::Penalised(_) | Progress::Slowed => {
-                let limit = match self.idle {
-                    Some(_) => "SITE IDLE",
-                    None => "timings.idle",
-                };
-                log::info!("{}: No command in time ({limit})", self.peer);
-                farewells::no_command(self.idle_time(cx))
-            }
-            _ => {
-                log::error!("{}: No answer from the server's own workers", self.peer);
-                Reply::service_not_available()
-            }
-        }
     }
 
     /// Ends the conversation with 421, which nobody has asked for. Behind the reply that begins or

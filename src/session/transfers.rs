@@ -205,7 +205,6 @@ impl Session {
         self.channel.arranged = Arranged::Nothing;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
-        self.restart_idle_clock(cx);
         self.record(&purpose, ending, bytes, took, cx);
         cx.reply(&match kept {
             Some(size) => saying_what_is_kept(&ends(ending), size),

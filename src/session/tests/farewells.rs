@@ -48,6 +48,19 @@ fn who_waits_for_an_answer_is_not_called_idle() {
 }
 
 #[test]
+fn whose_answer_took_long_has_as_long_for_the_next_command_as_anybody() {
+    let mut talk = Talk::logged_in();
+    assert_eq!(talk.say("CWD d"), "");
+    let idle = talk.settings.timings.idle;
+    let almost = idle.saturating_sub(Duration::from_secs(1));
+    assert_eq!(talk.wait(almost), "");
+    let said = talk.report(Report::Operated(Err(Error::NotFound)));
+    assert!(said.starts_with("550 "), "{said}");
+    assert_eq!(talk.wait(almost), "");
+    assert!(talk.wait(Duration::from_secs(1)).starts_with("421 "));
+}
+
+#[test]
 fn who_does_not_log_in_is_told_how_long_there_was() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ann");
