@@ -70,6 +70,8 @@ impl Connection {
         let mut address = listener.local_address();
         let link = Link::Listening(listener, lease, None);
         self.data().relink(link, services);
+        // Of one that has come to the port before.
+        self.deadlines.clear(Deadline::DataPreamble);
         self.restart_arrival_clock(services.settings.timings.data_connect, services);
         if let Some(told) = told {
             address.set_ip(told);
