@@ -27,6 +27,7 @@ impl Guest {
             || self.is_unknown()
             || self.was_introduced_too_late(facts, world)
             || self.was_too_slow_to_begin(facts, world)
+            || self.was_ended_in_a_handshake(facts, world)
             || self.was_too_slow_to_end_tls(facts)
             || self.has_left_replies_unread(facts)
             || self.has_outlasted_the_linger(facts)
@@ -79,6 +80,15 @@ impl Guest {
         let is_unheard = awaited.any(|one| one.kind.is_switch());
         let is_beginning = secret.is_some_and(Secret::is_beginning) || is_unheard;
         is_late && (is_beginning || self.cover.has_begun_badly)
+    }
+
+    /// A reload has taken its address or its login in the middle of a handshake, when nothing can be said.
+    fn was_ended_in_a_handshake(&self, facts: &Delivered, world: &World) -> bool {
+        let until = facts.server.closed_at().unwrap_or(world.now);
+        let reload = self.place.reload.as_ref();
+        let has_come = reload.is_some_and(|reload| reload.has_come(until));
+        let secret = self.cover.secret.as_deref();
+        has_come && self.may_lose() && secret.is_some_and(Secret::is_beginning)
     }
 
     /// CCC was heard, and the client's end of TLS came too late.

@@ -149,7 +149,8 @@ impl Guest {
     fn check_promptness(&self, kind: Kind, since: Duration, world: &mut World) {
         let is_probe = kind == Kind::Noop && self.habits.part == Part::Probe;
         let is_prompt = self.place.weather.is_prompt();
-        let is_abort = kind == Kind::Abor && is_prompt && !self.was_refused;
+        // Who is not logged in has nothing to abort, and is slowed down.
+        let is_abort = kind == Kind::Abor && is_prompt && self.is_inside && !self.was_refused;
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > Weather::PROMPTLY {
             self.complain(&format!("{kind:?} was answered after {took:?}"), world);

@@ -6,16 +6,21 @@
 
 use std::time::Duration;
 
+use mioftpd::protocol::line::LINE_MAX;
+
 /// What is known of one control connection.
 #[derive(Debug)]
 pub(super) struct ControlWire {
     /// Which client's it is.
     pub(super) owner: usize,
+    pub(super) accepted: Duration,
     /// The server's part of the current line.
     line: Vec<u8>,
+    /// How much of a line has been read.
+    heard: Heard,
     /// From here on it is TLS, and nothing can be read.
     pub(super) is_secret: bool,
-    /// When the last complete command was read.
+    /// When the last complete command was read, or more than one may have.
     pub(super) last_command: Duration,
     /// When the server last read or wrote something.
     pub(super) last_active: Duration,
@@ -26,8 +31,19 @@ pub(super) struct ControlWire {
     pub(super) is_closing: bool,
     /// Since when the client takes no more of what is to be written, or when it took something last.
     pub(super) blocked_since: Option<Duration>,
+    /// Since when something has waited for room, without a moment in which nothing did.
+    waits_since: Option<Duration>,
     /// When the server ended its side.
     pub(super) shut: Option<Duration>,
+}
+
+/// How much of a command's line has been read.
+#[derive(Clone, Copy, Debug)]
+enum Heard {
+    /// So many bytes, of which the last is a CR or is not.
+    Part(usize, bool),
+    /// More than a line may have: it was answered then, and what is left of it is no command.
+    TooMuch,
 }
 
 /// A final reply that says that a time is over, or that what it stops has had its time.
@@ -39,11 +55,26 @@ pub(super) enum Said {
     Stopped,
 }
 
+impl Heard {
+    /// Whether one more byte makes it a command, and what has been read then.
+    const fn and(self, byte: u8) -> (bool, Self) {
+        match (self, byte) {
+            (Self::Part(_, true), b'\n') => (true, Self::Part(0, false)),
+            (Self::Part(LINE_MAX.., false), _) => (true, Self::TooMuch),
+            (Self::Part(count, _), byte) => (false, Self::Part(count + 1, byte == b'\r')),
+            (Self::TooMuch, b'\n') => (false, Self::Part(0, false)),
+            (Self::TooMuch, _) => (false, Self::TooMuch),
+        }
+    }
+}
+
 impl ControlWire {
     pub(super) const fn new(owner: usize, now: Duration, is_secret: bool) -> Self {
         Self {
             owner,
+            accepted: now,
             line: Vec::new(),
+            heard: Heard::Part(0, false),
             is_secret,
             last_command: now,
             last_active: now,
@@ -51,14 +82,19 @@ impl ControlWire {
             transfer: None,
             is_closing: false,
             blocked_since: None,
+            waits_since: None,
             shut: None,
         }
     }
 
     pub(super) fn has_read(&mut self, bytes: &[u8], now: Duration) {
         self.last_active = now;
-        if bytes.contains(&b'\n') {
-            self.last_command = now;
+        for &byte in bytes {
+            let (is_command, heard) = self.heard.and(byte);
+            self.heard = heard;
+            if is_command {
+                self.last_command = now;
+            }
         }
     }
 
@@ -78,11 +114,17 @@ impl ControlWire {
                 self.line.push(byte);
             }
         }
+        if is_all {
+            self.waits_since = None;
+        } else {
+            self.waits_since.get_or_insert(now);
+        }
         said
     }
 
     pub(super) fn is_blocked(&mut self, now: Duration) {
         self.blocked_since.get_or_insert(now);
+        self.waits_since.get_or_insert(now);
     }
 
     /// A line of a reply: only the last of each counts.
@@ -99,8 +141,10 @@ impl ControlWire {
             _ => {}
         }
         match &code {
+            // It was begun when the reply was made, which may have waited for room.
             b"220" | b"331" => {
-                self.login_since.get_or_insert(now);
+                self.login_since
+                    .get_or_insert(self.waits_since.unwrap_or(now));
             }
             b"230" | b"232" => self.login_since = None,
             b"234" => self.is_secret = true,

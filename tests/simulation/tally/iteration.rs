@@ -166,12 +166,13 @@ fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
 }
 
 impl World {
-    /// In an iteration commands are read before a transfer's bytes are moved. Over TLS a data connection
-    /// may say its alert while control connections are secured.
+    /// In an iteration commands are read before a transfer's bytes are moved, but for those of who has
+    /// just been let in. Over TLS a data connection may say its alert while control connections are secured.
     pub(super) fn read_behind_data(&mut self, id: WireId) {
         let control = self.tally.controls.get(&id);
         let is_ended = control.is_none_or(|control| control.shut.is_some());
-        if !self.tally.has_tls && !is_ended {
+        let is_new = control.is_some_and(|control| control.accepted == self.now);
+        if !self.tally.has_tls && !is_ended && !is_new {
             self.violate(format!(
                 "wire {id}: commands are read behind a transfer's bytes"
             ));
