@@ -21,7 +21,10 @@ impl Guest {
         };
         let record = self.place.record.clone();
         let mut record = record.lock();
-        if let Some(fault) = record.answered(&path) {
+        // A right that was lost while the file was being opened is answered when it is open: then it is
+        // closed, by a worker.
+        let was_withdrawn = code == 425 && self.may_lose();
+        if let Some(fault) = record.answered(&path).filter(|_| !was_withdrawn) {
             self.complain(&fault, world);
         }
         // The reply is among what it has read.
