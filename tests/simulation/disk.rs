@@ -29,6 +29,9 @@ pub(crate) struct FaultyStorage {
 /// Whether the call fails before it does anything.
 fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
+    if wait == Wait::Allowed && !world.tally.is_on_worker() {
+        world.violate("the loop waits for the disk".to_owned());
+    }
     if world.fault(|weather| weather.panic) {
         world.note(|| STAGED_PANIC.to_owned());
         let now = world.now;
@@ -69,12 +72,13 @@ fn count(world: &Shared<World>) -> Result<()> {
 }
 
 impl FaultyStorage {
-    fn wrap(&self, file: Box<dyn File>, path: &VirtualPath, begin: u64) -> Box<dyn File> {
+    fn wrap(&self, file: Box<dyn File>, path: &VirtualPath, begin: Option<u64>) -> Box<dyn File> {
         Box::new(FaultyFile {
             file,
+            is_upload: begin.is_some(),
             world: self.world.clone(),
             open: self.opened(path),
-            end: AtomicU64::new(begin),
+            end: AtomicU64::new(begin.unwrap_or_default()),
             is_prepared: false,
         })
     }
@@ -95,7 +99,7 @@ impl Storage for FaultyStorage {
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
         strike(&self.world, wait)?;
         let (file, metadata) = self.memory.open(path, wait)?;
-        Ok((self.wrap(file, path, 0), metadata))
+        Ok((self.wrap(file, path, None), metadata))
     }
 
     fn create(
@@ -109,7 +113,7 @@ impl Storage for FaultyStorage {
         count(&self.world)?;
         let upload = self.memory.create(path, placement, umask)?;
         Ok(Upload {
-            file: self.wrap(upload.file, &upload.path, upload.offset),
+            file: self.wrap(upload.file, &upload.path, Some(upload.offset)),
             ..upload
         })
     }
@@ -144,11 +148,22 @@ impl Drop for Open {
 
 struct FaultyFile {
     file: Box<dyn File>,
+    is_upload: bool,
     world: Shared<World>,
     open: Open,
     /// Where what was written ends.
     end: AtomicU64,
     is_prepared: bool,
+}
+
+/// To close a file that was written, and to remove one that is not wanted, may take long.
+impl Drop for FaultyFile {
+    fn drop(&mut self) {
+        let is_on_worker = self.world.lock().tally.is_on_worker();
+        if self.is_upload && !is_on_worker {
+            self.violate("is closed by the loop");
+        }
+    }
 }
 
 impl FaultyFile {

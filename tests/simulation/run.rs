@@ -301,6 +301,7 @@ impl Stage {
         if ended == End::Stopped && reactor.connections() > 0 {
             self.violate("the server stopped and has connections".to_owned());
         }
+        self.world.lock().tally.end_loop();
         drop(reactor);
         Jobs::run_off(&self.jobs, &self.world);
         invariants::check_after(&self);

@@ -46,6 +46,16 @@ impl Tally {
         });
     }
 
+    /// There is no loop any more that could wait.
+    pub(crate) fn end_loop(&mut self) {
+        self.begin_job(false);
+    }
+
+    /// Whether a worker does something, and not the loop.
+    pub(crate) const fn is_on_worker(&self) -> bool {
+        self.job.is_some()
+    }
+
     fn count_vain(&mut self) -> u32 {
         let vain = match &mut self.job {
             Some(job) => &mut job.vain,
