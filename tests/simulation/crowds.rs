@@ -1,5 +1,7 @@
-//! Several clients of one address: more of them than may be in at once, or some that guess passwords until
-//! their address is banned. What must come of it is for the gate of the [`world`](crate::world) to judge.
+//! Several clients at once: more of one address than may be in, some that guess passwords until their
+//! address is banned, some that are gone before they are answered, so that others have their places when the
+//! answers come. What must come of it is for the gate of the [`world`](crate::world) to judge, and for the
+//! model of each session.
 
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ pub(crate) fn crowd(first: usize, mut aside: Rng, place: &Place) -> Vec<ClientPl
     let (count, habits): (_, fn(&mut Rng, usize) -> Habits) = match aside.below(20) {
         0 | 1 => (aside.within(5, 6), Habits::of_crowd),
         2 | 3 => (aside.within(2, 4), Habits::guesser),
+        4 | 5 => (aside.within(4, 8), Habits::hasty),
         _ => return Vec::new(),
     };
     let within = Duration::from_secs(aside.pick(&[1, 10, 100]));

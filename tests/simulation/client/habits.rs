@@ -257,6 +257,23 @@ impl Habits {
         }
     }
 
+    /// One of several that log in, rightly or not, of which some do not wait for the answer.
+    pub(crate) fn hasty(rng: &mut Rng, number: usize) -> Self {
+        let waits = rng.one_in(2);
+        Self {
+            login: rng.pick(&[Login::Named, Login::Wrong]),
+            pipelines: true,
+            hurries: !waits,
+            groups: if waits { 1 } else { 0 },
+            farewell: if waits {
+                Farewell::Quit
+            } else {
+                Farewell::Close
+            },
+            ..Self::orderly(number)
+        }
+    }
+
     fn orderly(number: usize) -> Self {
         Self {
             part: Part::Guest,
