@@ -20,6 +20,7 @@ mod dialling;
 mod ed25519;
 mod handshakes;
 mod last_words;
+mod late;
 mod markers;
 mod peer;
 mod server;

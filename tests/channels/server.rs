@@ -3,6 +3,7 @@
 //! Whoever has it decides what comes when, where there is room, and how late it is. The network
 //! tells of each change once, as epoll does, and a loop that turns for nothing is found.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +37,7 @@ pub(crate) struct Server {
     scene: Scene,
     pub(crate) timings: Timings,
     waiting: Arc<AtomicUsize>,
+    held: Arc<Mutex<Held>>,
     /// What is served: the file `f`, which is old.
     pub(crate) memory: Memory,
 }
@@ -107,12 +109,13 @@ impl Server {
             timings: timings.clone(),
             ..Settings::default()
         };
-        let (waiting, memory) = (Arc::default(), Memory::new().with_file("/f", b"old"));
+        let (waiting, held) = (Arc::default(), Arc::default());
+        let memory = Memory::new().with_file("/f", b"old");
         let mut reactor = Reactor::new(Parts {
             network: Box::new(scene.clone()),
             storage: Arc::new(memory.clone()),
             homes: Homes::new(),
-            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting))),
+            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting), Arc::clone(&held))),
             passive_ports: PassivePorts::new(None),
             records: Records::default(),
             passive_addresses: PassiveAddresses::default(),
@@ -129,6 +132,7 @@ impl Server {
             scene,
             timings,
             waiting,
+            held,
             memory,
         }
     }
@@ -192,6 +196,27 @@ impl Server {
     /// From now on so many jobs wait for the storage, beside those of its clients.
     pub(crate) fn has_waiting(&self, jobs: usize) {
         self.waiting.store(jobs, Ordering::Relaxed);
+    }
+
+    /// From now on what jobs come to is kept back.
+    pub(crate) fn holds_jobs_back(&self) {
+        self.held.lock().unwrap().is_holding = true;
+    }
+
+    /// The job that is kept back for longest comes back.
+    pub(crate) fn brings_the_first_job(&mut self) {
+        {
+            let mut held = self.held.lock().unwrap();
+            let first = held.kept.pop_front().unwrap();
+            held.due.push(first);
+        }
+        self.settle();
+    }
+
+    /// From now on none is kept back, but for those that are.
+    pub(crate) fn lets_jobs_go(&mut self) {
+        self.held.lock().unwrap().is_holding = false;
+        self.settle();
     }
 
     /// From now on its host has these addresses.
@@ -266,8 +291,16 @@ impl Scene {
     }
 }
 
-/// Runs jobs at once, and says that there are so many more.
-struct Runs(Inline, Arc<AtomicUsize>);
+/// Jobs that are done, and do not come back yet.
+#[derive(Default)]
+struct Held {
+    is_holding: bool,
+    kept: VecDeque<Completion>,
+    due: Vec<Completion>,
+}
+
+/// Runs jobs at once, holds back what they come to, and says that there are so many more.
+struct Runs(Inline, Arc<AtomicUsize>, Arc<Mutex<Held>>);
 
 impl Runner for Runs {
     fn submit(&mut self, job: Job) {
@@ -275,15 +308,25 @@ impl Runner for Runs {
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
-        self.0.collect(into);
+        let mut held = self.2.lock().unwrap();
+        if held.is_holding {
+            let mut done = Vec::new();
+            self.0.collect(&mut done);
+            held.kept.extend(done);
+        } else {
+            self.0.collect(into);
+        }
+        into.append(&mut held.due);
     }
 
     fn outstanding(&self) -> usize {
-        self.0.outstanding() + self.1.load(Ordering::Relaxed)
+        let held = self.2.lock().unwrap();
+        let kept = held.kept.len() + held.due.len();
+        self.0.outstanding() + kept + self.1.load(Ordering::Relaxed)
     }
 
     fn has_finished(&self) -> bool {
-        self.0.has_finished()
+        self.0.has_finished() || !self.2.lock().unwrap().due.is_empty()
     }
 }
 
