@@ -9,10 +9,12 @@
 //! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file cargo test --test simulation kept --
 //! --nocapture` replays a script with a trace. One that is put into `scripts` is a regression test.
 //!
-//! The parts: [`world`] (time, sockets), [`network`], [`runner`] and [`disk`] (the server's
-//! seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold of them), [`client`]
-//! (who uses the server, and what each must get), [`reload`] (what is taken from them), [`run`] (one seed),
-//! [`invariants`] (what must hold when all is over).
+//! The parts: [`world`] (time, sockets, and what was delivered over them), [`network`], [`runner`] and
+//! [`disk`] (the server's seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold
+//! of them), [`tally`] (what the server's calls come to, and its deadlines), [`client`] (who uses the server,
+//! and what each must get), [`crowds`] (several of one kind), [`reload`] (what is taken from them),
+//! [`scenario`] (what decides a run), [`run`] (one seed), [`attempt`] and [`watchdog`] (however it ends),
+//! [`invariants`] (what must hold when all is over). `tests/planted` shows what they find.
 
 #![allow(
     clippy::expect_used,
@@ -62,12 +64,6 @@ use watchdog::Watchdog;
 
 const SEEDS: u64 = 1_000;
 
-/// Others, each of which has shown something that is rare.
-const RARE: [u64; 17] = [
-    1_123, 9_239, 12_697, 16_697, 17_051, 21_557, 22_337, 23_657, 26_531, 27_635, 48_155, 86_073,
-    131_889, 194_354, 196_415, 270_059, 499_684,
-];
-
 /// The last lines of a trace that are shown of a seed which fails among many.
 const TRACE_LINES: usize = 150;
 
@@ -86,14 +82,6 @@ fn every_interleaving_keeps_the_promises() {
         println!("{}", outcome.trace[skipped..].join("\n"));
         report_shrunk(seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
-    }
-}
-
-#[test]
-fn rare_interleavings_keep_them_too() {
-    let watchdog = Watchdog::start();
-    for seed in RARE {
-        report(seed, &attempt(&watchdog, seed, false));
     }
 }
 
