@@ -264,7 +264,7 @@ impl Habits {
             login: rng.pick(&[Login::Named, Login::Wrong]),
             pipelines: true,
             hurries: !waits,
-            groups: if waits { 1 } else { 0 },
+            groups: usize::from(waits),
             farewell: if waits {
                 Farewell::Quit
             } else {

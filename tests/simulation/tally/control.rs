@@ -144,7 +144,7 @@ impl ControlWire {
             // It was begun when the reply was made, which may have waited for room.
             b"220" | b"331" => {
                 self.login_since
-                    .get_or_insert(self.waits_since.unwrap_or(now));
+                    .get_or_insert_with(|| self.waits_since.unwrap_or(now));
             }
             b"230" | b"232" => self.login_since = None,
             b"234" => self.is_secret = true,
