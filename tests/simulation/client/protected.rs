@@ -14,7 +14,7 @@ use crate::world::{Side, WireId, World};
 
 impl Haul {
     /// Its data connection is arranged, and will be secured with these keys.
-    pub(crate) fn arranged(&mut self, keys: Option<Keys>, end_rule: EndRule) {
+    pub(crate) fn arranged(&mut self, keys: Option<Keys>, end_rule: EndRule, is_mean: bool) {
         let is_of_tls = matches!(
             self.manner,
             Manner::Truncates | Manner::Garbles | Manner::Halts(_) | Manner::Breaks(_)
@@ -22,9 +22,9 @@ impl Haul {
         if keys.is_none() && is_of_tls {
             self.manner = Manner::Prompt;
         }
-        // Half of those that could announce their end do not, where they need not.
+        // Half of those that could announce their end do not, where they need not; or are mean.
         if keys.is_some()
-            && end_rule == EndRule::Unclean
+            && (end_rule == EndRule::Unclean || is_mean)
             && self.manner == Manner::Prompt
             && matches!(&self.goods, Goods::Send { wire, .. } if wire.len() % 2 == 1)
         {

@@ -99,7 +99,11 @@ impl Guest {
                 Some(networks) if !networks.is_empty() => EndRule::Unclean,
                 _ => EndRule::Announced,
             };
-            haul.arranged(keys.filter(|_| self.cover.is_private), end_rule);
+            haul.arranged(
+                keys.filter(|_| self.cover.is_private),
+                end_rule,
+                self.habits.mean,
+            );
         }
         if code >= 400 {
             self.is_not_arranged(world);
