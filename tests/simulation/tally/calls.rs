@@ -47,13 +47,13 @@ impl Tally {
     }
 
     /// There is no loop any more that could wait.
-    pub(crate) fn end_loop(&mut self) {
-        self.begin_job(false);
+    pub(crate) const fn end_loop(&mut self) {
+        self.has_ended = true;
     }
 
     /// Whether a worker does something, and not the loop.
     pub(crate) const fn is_on_worker(&self) -> bool {
-        self.job.is_some()
+        self.job.is_some() || self.has_ended
     }
 
     fn count_vain(&mut self) -> u32 {

@@ -51,6 +51,8 @@ pub(crate) struct Tally {
     now: Iteration,
     last: Iteration,
     job: Option<JobCalls>,
+    /// The loop is gone, and its workers are not.
+    has_ended: bool,
     times: Times,
     /// Control connections that the server has, and data connections.
     controls: BTreeMap<WireId, ControlWire>,
