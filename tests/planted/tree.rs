@@ -106,14 +106,17 @@ pub(crate) fn apply(root: &Path, patch: &Path, options: &[&str]) -> Output {
 }
 
 fn finding(ran: &Output) -> Finding {
-    let said = String::from_utf8_lossy(&ran.stdout);
+    // Where a run had to be ended, it is not the test that says so.
+    let said = [&ran.stdout[..], &ran.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
     let seeds = said.split_once("failed after ").and_then(|(_, rest)| {
         let number = rest.split(' ').next()?;
         number.parse().ok()
     });
-    // What stands behind where it panicked.
-    let words = said.split_once("panicked at ").map_or("", |(_, rest)| rest);
-    let words = words.lines().nth(1).unwrap_or("it did not end well");
+    let panicked = said.split_once("panicked at ");
+    let panicked = panicked.and_then(|(_, rest)| rest.lines().nth(1));
+    let ended = || said.lines().find(|line| line.contains("has not ended"));
+    let words = panicked.or_else(ended).unwrap_or("it did not end well");
     let words = words.chars().take(120).collect();
     Finding { seeds, words }
 }
