@@ -268,8 +268,8 @@ impl Connection {
                 Deadline::Pace => self.resume(services),
                 Deadline::Arrival => self.give_up_listening(services),
                 Deadline::DataPreamble => self.give_up_incoming(),
-                // It has done its part, and the loop comes late: it has its turn first.
-                Deadline::DataStall if self.wants(Turn::Data) => {
+                // It has done its part, and the loop comes late or waits a moment: it has its turn first.
+                Deadline::DataStall if self.wants(Turn::Data) || self.confirms_an_end() => {
                     self.deadlines.set(deadline, services.now + A_MOMENT);
                 }
                 other => self.converse(services, |session, cx| session.expired(other, cx)),

@@ -262,6 +262,12 @@ impl Connection {
             }
     }
 
+    /// Whether an upload has all its bytes, and waits for what the control connection does.
+    pub(super) fn confirms_an_end(&self) -> bool {
+        let data = self.data.as_deref();
+        data.is_some_and(|data| matches!(data.motion, Motion::Confirming(_)))
+    }
+
     /// The transfer is over.
     pub(super) fn forget_ends(&mut self, services: &mut Services) {
         let data = self.data();
