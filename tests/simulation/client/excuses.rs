@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::conversation::Kind;
 use super::guest::Guest;
 use super::habits::Secrecy;
 use super::secret::Secret;
@@ -91,11 +92,15 @@ impl Guest {
         has_come && self.may_lose() && secret.is_some_and(Secret::is_beginning)
     }
 
-    /// CCC was heard, and the client's end of TLS came too late.
+    /// CCC was heard, and the client's end of TLS came too late. Who has not heard the 200 does not know
+    /// that it is awaited.
     fn was_too_slow_to_end_tls(&self, facts: &Delivered) -> bool {
         let handshake = self.place.timings.handshake;
         let written = facts.server.last_written;
-        self.cover.is_clearing && facts.server.is_closed_after(written, handshake)
+        let mut awaited = self.conversation.awaited.iter();
+        let is_unheard = awaited.any(|one| one.kind == Kind::Ccc);
+        let is_clearing = self.cover.is_clearing || is_unheard;
+        is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
     /// The server could write nothing for so long that it need not wait any more.
