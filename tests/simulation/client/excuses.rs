@@ -92,14 +92,16 @@ impl Guest {
         has_come && self.may_lose() && secret.is_some_and(Secret::is_beginning)
     }
 
-    /// CCC was heard, and the client's end of TLS came too late. Who has not heard the 200 does not know
-    /// that it is awaited.
+    /// CCC was heard, and the client's end of TLS came too late, or never; or the 200 did not come to the
+    /// client.
     fn was_too_slow_to_end_tls(&self, facts: &Delivered) -> bool {
         let handshake = self.place.timings.handshake;
         let written = facts.server.last_written;
         let mut awaited = self.conversation.awaited.iter();
         let is_unheard = awaited.any(|one| one.kind == Kind::Ccc);
-        let is_clearing = self.cover.is_clearing || is_unheard;
+        let is_lost = facts.server.landed < facts.client.written;
+        let has_said = self.cover.keys.is_some() && self.cover.secret.is_none() && is_lost;
+        let is_clearing = self.cover.is_clearing || is_unheard || has_said;
         is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
