@@ -136,13 +136,9 @@ impl World {
         match open {
             Some((id, data)) if is_up(id) => {
                 let since = began.max(data.last).max(last_job);
-                // Before the first byte it had to come about, which may take as long as it may.
-                let before = if data.last > began {
-                    Duration::ZERO
-                } else {
-                    timings.data_connect
-                };
-                let most = before + timings.data_stall + REST;
+                // Before the first byte it had to come about; and that a proxy's header is moved is no
+                // progress of the transfer.
+                let most = timings.data_connect + timings.data_stall + REST;
                 (self.now > since + most).then_some("nothing moves, and it is waited for")
             }
             _ => {
