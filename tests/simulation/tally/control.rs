@@ -26,6 +26,8 @@ pub(super) struct ControlWire {
     pub(super) last_active: Duration,
     /// Since when a login is awaited; `None`: there is one, or nobody was greeted.
     pub(super) login_since: Option<Duration>,
+    /// When the reply was written that says that a login is awaited: it is, at the latest since then.
+    pub(super) login_said: Option<Duration>,
     pub(super) transfer: Option<Duration>,
     /// The last reply is said.
     pub(super) is_closing: bool,
@@ -79,6 +81,7 @@ impl ControlWire {
             last_command: now,
             last_active: now,
             login_since: None,
+            login_said: None,
             transfer: None,
             is_closing: false,
             blocked_since: None,
@@ -143,10 +146,14 @@ impl ControlWire {
         match &code {
             // It was begun when the reply was made, which may have waited for room.
             b"220" | b"331" => {
+                self.login_said.get_or_insert(now);
                 self.login_since
                     .get_or_insert_with(|| self.waits_since.unwrap_or(now));
             }
-            b"230" | b"232" => self.login_since = None,
+            b"230" | b"232" => {
+                self.login_since = None;
+                self.login_said = None;
+            }
             b"234" => self.is_secret = true,
             b"221" | b"421" => self.is_closing = true,
             _ => {}

@@ -110,7 +110,7 @@ impl World {
         if control.is_secret || control.is_closing {
             return None;
         }
-        if let Some(since) = control.login_since
+        if let Some(since) = control.login_said
             && !times.has_no_login
             && is_over(since, timings.login)
         {
