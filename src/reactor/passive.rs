@@ -70,8 +70,6 @@ impl Connection {
         let mut address = listener.local_address();
         let link = Link::Listening(listener, lease, None);
         self.data().relink(link, services);
-        // Of one that has come to the port before.
-        self.deadlines.clear(Deadline::DataPreamble);
         self.restart_arrival_clock(services.settings.timings.data_connect, services);
         if let Some(told) = told {
             address.set_ip(told);
@@ -101,11 +99,14 @@ impl Connection {
         }
     }
 
-    /// The deadlines of a passive listener go with it, whatever has closed it.
+    /// The deadline of a passive listener goes with it, whatever has closed it, and that of a proxy's
+    /// header with who has come to the listener.
     pub(super) fn clear_unused_deadlines(&mut self) {
         let link = self.data.as_ref().map(|data| &data.link);
         if !matches!(link, Some(Link::Listening(..))) {
             self.deadlines.clear(Deadline::Arrival);
+        }
+        if !matches!(link, Some(Link::Listening(.., Some(_)))) {
             self.deadlines.clear(Deadline::DataPreamble);
         }
     }
