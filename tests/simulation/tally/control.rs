@@ -145,7 +145,7 @@ impl ControlWire {
         }
         match &code {
             // It was begun when the reply was made, which may have waited for room.
-            b"220" | b"331" => {
+            b"220" | b"331" | b"530" => {
                 self.login_said.get_or_insert(now);
                 self.login_since
                     .get_or_insert_with(|| self.waits_since.unwrap_or(now));
