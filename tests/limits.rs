@@ -7,7 +7,7 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use mioftpd::limits::{Equipment, Timings, worst_case_bytes};
 use mioftpd::{Config, Server};
 use rustix::process::{Resource, Rlimit, getrlimit};
-use support::{Control, DEADLINE, binary, connect_from, until};
+use support::{Control, DEADLINE, binary, connect_from, free_ports, until};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
@@ -196,8 +196,7 @@ const SOON: Duration = Duration::from_millis(300);
 fn with_a_port(directory: &Path) -> Config {
     std::fs::write(directory.join("f"), "content").unwrap();
     let here = Ipv4Addr::new(127, 0, 77, 1);
-    let port = TcpListener::bind((here, 0)).unwrap().local_addr();
-    let port = port.unwrap().port();
+    let port = free_ports();
     Config {
         listen: vec![SocketAddr::from((here, 0))],
         root: Some(directory.into()),

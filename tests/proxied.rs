@@ -245,11 +245,7 @@ fn a_passive_port_is_for_the_client_behind_the_proxy() {
 
 #[test]
 fn who_has_connected_in_time_may_be_introduced_later() {
-    let is_free = |port| TcpListener::bind((HERE, port)).is_ok();
-    // Not the first that others, who run this at the same time, find free.
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    let port = (first..32_000).find(|&port| is_free(port) && is_free(port + 1));
-    let port = port.unwrap();
+    let port = support::free_ports();
     let config = Config {
         passive_ports: Some(port..=port + 1),
         timings: Timings {

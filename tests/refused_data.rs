@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-use support::{Control, DataChannel, Server, Starter, epsv_port, until};
+use support::{Control, DataChannel, Server, Starter, epsv_port, free_ports, until};
 
 fn fill(root: &Path) {
     fs::create_dir(root.join("d")).unwrap();
@@ -139,9 +139,7 @@ fn a_connection_that_its_client_has_left_is_let_go() {
 
 /// A server with one passive port, at an address of its own, and the port.
 fn with_a_port(address: Ipv4Addr) -> (Server, u16) {
-    let free = TcpListener::bind((address, 0)).unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_ports();
     let starter = Starter::default().listen(&format!("{address}:0"));
     let starter = starter.argument("--passive-ports");
     let starter = starter.argument(format!("{port}-{port}"));

@@ -7,10 +7,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use mioftpd::{Config, Handle, Server};
 
 use super::content::blob;
 use super::programs::{client, succeeds};
-use super::support::until;
+use super::support::{free_ports, until};
 
 /// Passive ports of each server.
 const PORTS: u16 = 4;
@@ -123,8 +122,7 @@ fn start_proxy(folder: &Path, instances: &[(&Instance, u16)]) -> Proxy {
         .to_owned();
     let mut doors = Vec::new();
     for (number, (instance, first)) in instances.iter().enumerate() {
-        let door = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-        let door = door.unwrap();
+        let door = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports()));
         let (ip, last) = (instance.address.ip(), first + PORTS - 1);
         let address = instance.address;
         write!(
@@ -153,22 +151,6 @@ fn start_proxy(folder: &Path, instances: &[(&Instance, u16)]) -> Proxy {
         proxy.doors.iter().all(greets).then_some(())
     });
     proxy
-}
-
-/// The first of the passive ports for two servers, which nobody has, here or where they are. Below
-/// those that the system gives by itself, so that nobody is given one before it is taken.
-fn free_ports() -> u16 {
-    static TRIES: AtomicU32 = AtomicU32::new(0);
-    until("free ports", || {
-        let tries = TRIES.fetch_add(1, Ordering::Relaxed);
-        let steps = std::process::id().wrapping_mul(31).wrapping_add(tries);
-        let first = 20_000 + u16::try_from(steps % 1500).unwrap() * 2 * PORTS;
-        let is_free = |port| {
-            let ips = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
-            ips.iter().all(|ip| TcpListener::bind((*ip, port)).is_ok())
-        };
-        (first..first + 2 * PORTS).all(is_free).then_some(first)
-    })
 }
 
 fn curl(arguments: &[&str]) -> Command {

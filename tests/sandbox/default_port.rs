@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Control, Server, Starter, binary, host_port, read_all, until};
+use crate::support::{Control, Server, Starter, binary, host_port, read_all};
 use crate::{SOMEBODY, is_root, status};
 
 /// `CAP_NET_BIND_SERVICE` alone (capabilities(7)).
@@ -46,22 +46,17 @@ fn another_user_keeps_the_right_to_a_low_port_where_it_is_needed() {
     // Nobody else has this address.
     let [_, a, b, c] = std::process::id().to_be_bytes();
     let address = Ipv4Addr::new(127, a | 0x80, b, c);
-    let port = |wanted| {
-        until("a low port", || {
-            TcpListener::bind((address, wanted)).ok().map(|_| wanted)
-        })
-    };
-    let (server, _files) = start(address, port(1024), true);
+    let (server, _files) = start(address, 1024, true);
     assert_eq!(status(&server, "CapEff"), PORTS);
     assert_eq!(port_of_data(&mut server.login()), 1023);
     drop(server);
 
-    let (server, _files) = start(address, port(1025), true);
+    let (server, _files) = start(address, 1025, true);
     assert_eq!(status(&server, "CapEff"), NOTHING);
     assert_eq!(port_of_data(&mut server.login()), 1024);
     drop(server);
 
-    let (server, _files) = start(address, port(1024), false);
+    let (server, _files) = start(address, 1024, false);
     assert_eq!(status(&server, "CapEff"), NOTHING);
     assert_ne!(port_of_data(&mut server.login()), 1023);
 }

@@ -12,6 +12,7 @@ pub mod certificates;
 mod control;
 mod data;
 pub mod pattern;
+mod ports;
 mod server;
 pub mod tables;
 pub mod tls;
@@ -24,6 +25,7 @@ pub use data::{
     DataChannel, abort_connection, connect_from, end_connection, epsv_port, host_port, pasv_port,
     read_all, send_urgent,
 };
+pub use ports::free_ports;
 pub use server::{Server, Starter, binary, mioftpd};
 
 /// How long anything may take that should be quick: generous, because a slow machine is no
