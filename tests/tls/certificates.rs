@@ -44,6 +44,8 @@ fn turns_away(server: &Server, client: &TlsClient, why: &str) {
     let _ = control.try_secure(client);
     let line = server.wait_for_log(&format!("{who}: TLS failed: "));
     assert!(line.contains(why) && line.contains("WARN"), "{line}");
+    // The server waits for the client's end of the connection.
+    drop(control);
     server.wait_for_log(&format!("{who} disconnected"));
     assert!(!server.log().contains(&format!("{who}: Secured by")));
 }
