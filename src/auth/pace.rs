@@ -127,6 +127,23 @@ mod tests {
     }
 
     #[test]
+    fn after_some_were_not_told_a_twentieth_of_the_burst_has_to_be_there() {
+        let rate = Rate { burst: 40, ..RATE };
+        let (mut counted, start) = (Counted::default(), Instant::now());
+        for _ in 0..40 {
+            assert_eq!(counted.take(rate, start), Some(0));
+        }
+        assert_eq!(counted.take(rate, start), None);
+        assert_eq!(counted.take(rate, start + SECOND * 2), None);
+        let enough = start + SECOND * 3;
+        assert_eq!(counted.take(rate, enough), Some(2));
+        for _ in 0..2 {
+            assert_eq!(counted.take(rate, enough), Some(0));
+        }
+        assert_eq!(counted.take(rate, enough), None);
+    }
+
+    #[test]
     fn no_interval_is_no_limit_and_no_burst_is_one() {
         let (mut pace, now) = (Pace::new(), Instant::now());
         let free = Rate {
