@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn everything_is_what_has_no_prefix() {
+        assert!(
+            ["0.0.0.0/0", "::/0"]
+                .map(cidr)
+                .iter()
+                .all(Cidr::is_everything)
+        );
+        let others = ["0.0.0.0/1", "::/1", "10.0.0.1"].map(cidr);
+        assert!(!others.iter().any(Cidr::is_everything));
+    }
+
+    #[test]
     fn a_mapped_address_is_the_address_that_it_maps() {
         assert!(cidr("10.0.0.0/8").contains(ip("::ffff:10.1.2.3")));
         assert_eq!(cidr("::ffff:10.0.0.0/104"), cidr("10.0.0.0/8"));

@@ -117,6 +117,27 @@ fn where_the_end_is_said_the_end_of_the_connection_is_none() {
         wire.truncate(wire.len() - 1 - usize::from(is_compressed));
         let (_, ended) = decoded(representation, &wire, 100);
         assert_eq!(ended, says_nothing, "{representation}");
+        let announces_end = Decoder::for_file(representation).unwrap().announces_end();
+        assert_eq!(announces_end, !says_nothing && !is_compressed);
+    }
+}
+
+#[test]
+fn markers_come_through_where_there_are_blocks_or_strings() {
+    for mode in [Mode::Block, Mode::Compressed] {
+        let representation = Representation {
+            data_type: DataType::Image,
+            structure: Structure::File,
+            mode,
+        };
+        let wire = encoded(representation, b"abc", 1);
+        let mut decoder = Decoder::for_file(representation).unwrap();
+        let (mut input, mut markers) = (wire.as_slice(), 0);
+        while !input.is_empty() {
+            let progress = decoder.decode(&mut input, &mut Vec::new()).unwrap();
+            markers += usize::from(matches!(progress, Progress::Marker(_)));
+        }
+        assert_eq!(markers, 3, "{representation}");
     }
 }
 
