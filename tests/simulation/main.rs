@@ -53,14 +53,14 @@ mod watchdog;
 mod weather;
 mod world;
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use attempt::{attempt, replayed};
 use run::Outcome;
 use shrink::shrunk_script;
-use watchdog::Watchdog;
+use watchdog::{Run, Watchdog, seed_again};
 
 const SEEDS: u64 = 1_000;
 
@@ -73,14 +73,14 @@ fn every_interleaving_keeps_the_promises() {
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
-        return report_shrunk(seed, &outcome);
+        return report_shrunk(&watchdog, seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
     if let Some(seed) = first_failure(&watchdog, seeds) {
         let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        report_shrunk(seed, &outcome);
+        report_shrunk(&watchdog, seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
 }
@@ -122,18 +122,21 @@ fn first_failure(watchdog: &Watchdog, seeds: u64) -> Option<u64> {
 fn report(seed: u64, outcome: &Outcome) {
     assert!(
         outcome.violations.is_empty(),
-        "{}\nfailed after {} seeds; MIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
+        "{}\nfailed after {} seeds; {}",
         outcome.violations.join("\n"),
-        seed + 1
+        seed + 1,
+        seed_again(seed)
     );
 }
 
 /// The same, and the seed as a script that fails.
-fn report_shrunk(seed: u64, outcome: &Outcome) {
+fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
     let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
     if is_wanted && !outcome.violations.is_empty() {
         // One that ends with a panic outside of any replay is reported as it is.
-        let script = catch_unwind(|| shrunk_script(seed, replayed));
+        let smaller =
+            |scenario: &_, tracing| replayed(watchdog, Run::Reduction(seed), scenario, tracing);
+        let script = catch_unwind(AssertUnwindSafe(|| shrunk_script(seed, smaller)));
         let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
         let script = script.unwrap_or_else(|fault| fault);
         println!("\n{script}");
