@@ -70,17 +70,21 @@ const TRACE_LINES: usize = 150;
 #[test]
 fn every_interleaving_keeps_the_promises() {
     let watchdog = Watchdog::start();
+    // Looked at first: a mistake in it is not to hide what has failed.
+    let is_shrunk = number_from("MIOFTPD_SHRINK") != Some(0);
+    let report = if is_shrunk { report_shrunk } else { report };
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
-        return report_shrunk(&watchdog, seed, &outcome);
+        return report(&watchdog, seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
+    assert!(seeds > 0, "with MIOFTPD_SEEDS=0 nothing is tried");
     if let Some(seed) = first_failure(&watchdog, seeds) {
         let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        report_shrunk(&watchdog, seed, &outcome);
+        report(&watchdog, seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
 }
@@ -119,7 +123,7 @@ fn first_failure(watchdog: &Watchdog, seeds: u64) -> Option<u64> {
     (failed < u64::MAX).then_some(failed)
 }
 
-fn report(seed: u64, outcome: &Outcome) {
+fn report(_: &Watchdog, seed: u64, outcome: &Outcome) {
     assert!(
         outcome.violations.is_empty(),
         "{}\nfailed after {} seeds; {}",
@@ -131,8 +135,7 @@ fn report(seed: u64, outcome: &Outcome) {
 
 /// The same, and the seed as a script that fails.
 fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
-    let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
-    if is_wanted && !outcome.violations.is_empty() {
+    if !outcome.violations.is_empty() {
         // One that ends with a panic outside of any replay is reported as it is.
         let smaller =
             |scenario: &_, tracing| replayed(watchdog, Run::Reduction(seed), scenario, tracing);
@@ -141,10 +144,16 @@ fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
         let script = script.unwrap_or_else(|fault| fault);
         println!("\n{script}");
     }
-    report(seed, outcome);
+    report(watchdog, seed, outcome);
 }
 
 fn number_from(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
+    let text = std::env::var_os(variable)?;
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    assert!(
+        number.is_some(),
+        "{variable} is to be a number, and is \"{}\"",
+        text.display()
+    );
+    number
 }

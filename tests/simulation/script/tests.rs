@@ -45,8 +45,16 @@ fn kept_scripts_keep_the_promises() {
     }
 }
 
+/// What is no script is not taken for one in which nothing happens.
+#[test]
+fn a_script_says_of_which_seed_it_is() {
+    assert!(parse("# Nothing.\n").is_err_and(|fault| fault.contains("no seed")));
+    assert!(parse("chance 0\n").is_err_and(|fault| fault.contains("no seed")));
+    assert!(parse("seed 0\n").is_ok());
+}
+
 fn scenario_from(path: &Path) -> Scenario {
-    let text = fs::read_to_string(path).expect("a script");
-    let read = parse(&text);
+    let text = fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = text.and_then(|text| parse(&text));
     read.unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
 }
