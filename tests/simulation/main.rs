@@ -2,12 +2,38 @@
 //! seed.
 //!
 //! Each seed draws the weather, the clients, what they say and when, and everything that goes
-//! wrong; the run is the same every time. `MIOFTPD_SEED=n cargo test --test simulation` replays
-//! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
+//! wrong; the run is the same every time. Half a minute tries a thousand:
+//!
+//! ```text
+//! cargo test --test simulation                                                    all of this
+//! MIOFTPD_SEEDS=100000 cargo test --test simulation every                         other than 1,000 seeds
+//! MIOFTPD_SEED=7 cargo test --test simulation every -- --nocapture                one, with its trace
+//! MIOFTPD_SCRIPT=FILE cargo test --test simulation kept -- --nocapture            a script, with its trace
+//! ```
 //!
 //! What fails is reduced to the fewest clients and commands that still fail, and printed as a
-//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file cargo test --test simulation kept --
-//! --nocapture` replays a script with a trace. One that is put into `scripts` is a regression test.
+//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. So the output is, from its top: the last lines of the
+//! seed's trace, the script (from `# Seed` on), and what was wrong with the seed. A seed whose run does not
+//! end is only named.
+//!
+//! # A regression test
+//!
+//! Every file in `scripts` is one. Keep what was printed there, without the trace behind it, and with
+//! a sentence about what fails instead of its first lines; `chance` and `inspection` stay as they are. It
+//! has to fail by `MIOFTPD_SCRIPT` as long as the fault is there, and to pass without it. Who says other
+//! things later in the same run may need a new one: see [`script`] for what a script does not say.
+//!
+//! # A trace
+//!
+//! A line begins with the seconds since the start. The first two have the weather, where `Odds(n)` is n in
+//! 10,000, and the server's times, what a reload takes away, and the quota. Then: `client` is who uses the
+//! server, numbered as in the script (those with other numbers are inspectors, who come when all guests
+//! are gone), and says and hears over the control connection; `wire` is a connection of either
+//! kind, `Client` and `Server` its ends, and `vanishes` that no end is heard of; `record` is what the server
+//! tells of a transfer. `event` is what epoll reports of a wire, or of a `Post`, where the server listens:
+//! `r` readable, `w` writable, `d` that an end or urgent data is to be looked for. A script's trace
+//! leaves events out. `VIOLATION` is where something was wrong: what was said, `to` what, and what it should
+//! be; behind a `;` stands what the client knows of its session.
 //!
 //! The parts: [`world`] (time, sockets, and what was delivered over them), [`network`], [`runner`] and
 //! [`disk`] (the server's seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold
