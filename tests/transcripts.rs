@@ -2,6 +2,7 @@
 //!
 //! The transcripts are the specification: one for each command and one for each bug that was
 //! ever found. [`support::transcript`] describes the notation.
+//! `MIOFTPD_TRANSCRIPT=retr cargo test --test transcripts` plays only those with `retr` in their names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -89,9 +90,15 @@ fn files() -> Vec<(PathBuf, String)> {
         .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
         .collect();
     files.sort();
-    // `MIOFTPD_TRANSCRIPT=retr` plays only those with `retr` in their name.
     if let Ok(wanted) = std::env::var("MIOFTPD_TRANSCRIPT") {
-        files.retain(|(path, _)| path.to_string_lossy().contains(&wanted));
+        files.retain(|(path, _)| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().contains(&wanted)
+        });
+        assert!(
+            !files.is_empty(),
+            "MIOFTPD_TRANSCRIPT: none has \"{wanted}\" in its name"
+        );
     }
     files
 }

@@ -1,6 +1,14 @@
 //! One fault: what it is, which check finds it, and the patch that plants it.
 //!
-//! A fault is a file in `faults`: lines with a key, an empty line, then a unified diff of `src`.
+//! A fault is a file in `faults`: lines with a key, an empty line, then a unified diff of `src`, as
+//! `git diff src` prints it. The keys:
+//!
+//! - `Fault`: what is wrong then, in a sentence.
+//! - `Check`: what finds it: `simulation`, or what stands behind `cargo test` of a test that does:
+//!   `--test cut_transfers a_reset_behind_a_quit_is_a_cut`. Without the key it is the simulation.
+//! - `Because`: why the simulation cannot see it; where something else finds it, and only there.
+//! - `Net`: what was wrong with the checks, where they did not find it at first.
+//!
 //! It knows nothing of how a fault is planted or found.
 
 use std::fmt::Write as _;
@@ -43,11 +51,11 @@ impl Fault {
         let shown = path.display();
         let name = path.file_stem().and_then(|name| name.to_str());
         let text = fs::read_to_string(path).expect("a readable fault");
-        let (head, diff) = text.split_once("\n\n").expect("a head and a diff");
-        assert!(
-            diff.starts_with("diff --git a/src/"),
-            "{shown}: no diff of src"
-        );
+        let parts = text.split_once("\n\n");
+        let parts = parts.filter(|(_, diff)| diff.starts_with("diff --git a/src/"));
+        let Some((head, _)) = parts else {
+            panic!("{shown}: no head, empty line, and diff of src");
+        };
         let mut fault = Self {
             name: name.expect("a name").to_owned(),
             what: String::new(),
@@ -57,7 +65,8 @@ impl Fault {
             patch: path.to_owned(),
         };
         for line in head.lines() {
-            let (key, value) = line.split_once(": ").expect("key: value");
+            let parts = line.split_once(": ");
+            let (key, value) = parts.unwrap_or_else(|| panic!("{shown}: {line}: no key: value"));
             match key {
                 "Fault" => value.clone_into(&mut fault.what),
                 "Check" if value == "simulation" => {}
@@ -70,12 +79,12 @@ impl Fault {
                 _ => panic!("{shown}: {key} is none of Fault, Check, Because, Net"),
             }
         }
-        assert!(!fault.what.is_empty(), "{shown}: what is it?");
+        assert!(!fault.what.is_empty(), "{shown}: no Fault: what is wrong?");
         let is_named = fault.check != Check::Simulation;
         assert_eq!(
             fault.because.is_some(),
             is_named,
-            "{shown}: why is it not the simulation?"
+            "{shown}: Because stands where the check is not the simulation, and only there"
         );
         fault
     }

@@ -12,7 +12,7 @@ use std::sync::Once;
 use crate::disk;
 use crate::run::{Outcome, replay, run};
 use crate::scenario::Scenario;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Run, Watchdog};
 
 thread_local! {
     /// Panics in the run of this thread that nobody has staged; a hook has no other way to tell of them.
@@ -21,12 +21,18 @@ thread_local! {
 
 /// Runs one seed, within a time that no seed needs.
 pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome {
-    let _guard = watchdog.guard(seed);
+    let _guard = watchdog.guard(Run::Seed(seed));
     survived(|| run(seed, tracing))
 }
 
-/// The same of a script.
-pub(crate) fn replayed(scenario: &Scenario, tracing: bool) -> Outcome {
+/// The same of a scenario; `named` is how it is called if it does not end.
+pub(crate) fn replayed(
+    watchdog: &Watchdog,
+    named: Run,
+    scenario: &Scenario,
+    tracing: bool,
+) -> Outcome {
+    let _guard = watchdog.guard(named);
     survived(|| replay(scenario, tracing))
 }
 

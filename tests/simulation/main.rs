@@ -2,12 +2,38 @@
 //! seed.
 //!
 //! Each seed draws the weather, the clients, what they say and when, and everything that goes
-//! wrong; the run is the same every time. `MIOFTPD_SEED=n cargo test --test simulation` replays
-//! one with a trace of what happened; `MIOFTPD_SEEDS=n` changes how many are tried.
+//! wrong; the run is the same every time. Half a minute tries a thousand:
+//!
+//! ```text
+//! cargo test --test simulation                                                    all of this
+//! MIOFTPD_SEEDS=100000 cargo test --test simulation every                         other than 1,000 seeds
+//! MIOFTPD_SEED=7 cargo test --test simulation every -- --nocapture                one, with its trace
+//! MIOFTPD_SCRIPT=FILE cargo test --test simulation kept -- --nocapture            a script, with its trace
+//! ```
 //!
 //! What fails is reduced to the fewest clients and commands that still fail, and printed as a
-//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. `MIOFTPD_SCRIPT=file cargo test --test simulation kept --
-//! --nocapture` replays a script with a trace. One that is put into `scripts` is a regression test.
+//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. So the output is, from its top: the last lines of the
+//! seed's trace, the script (from `# Seed` on), and what was wrong with the seed. A seed whose run does not
+//! end is only named.
+//!
+//! # A regression test
+//!
+//! Every file in `scripts` is one. Keep what was printed there, without the trace behind it, and with
+//! a sentence about what fails instead of its first lines; `chance` and `inspection` stay as they are. It
+//! has to fail by `MIOFTPD_SCRIPT` as long as the fault is there, and to pass without it. Who says other
+//! things later in the same run may need a new one: see [`script`] for what a script does not say.
+//!
+//! # A trace
+//!
+//! A line begins with the seconds since the start. The first two have the weather, where `Odds(n)` is n in
+//! 10,000, and the server's times, what a reload takes away, and the quota. Then: `client` is who uses the
+//! server, numbered as in the script (those with other numbers are inspectors, who come when all guests
+//! are gone), and says and hears over the control connection; `wire` is a connection of either
+//! kind, `Client` and `Server` its ends, and `vanishes` that no end is heard of; `record` is what the server
+//! tells of a transfer. `event` is what epoll reports of a wire, or of a `Post`, where the server listens:
+//! `r` readable, `w` writable, `d` that an end or urgent data is to be looked for. A script's trace
+//! leaves events out. `VIOLATION` is where something was wrong: what was said, `to` what, and what it should
+//! be; behind a `;` stands what the client knows of its session.
 //!
 //! The parts: [`world`] (time, sockets, and what was delivered over them), [`network`], [`runner`] and
 //! [`disk`] (the server's seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold
@@ -53,14 +79,14 @@ mod watchdog;
 mod weather;
 mod world;
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use attempt::{attempt, replayed};
 use run::Outcome;
 use shrink::shrunk_script;
-use watchdog::Watchdog;
+use watchdog::{Run, Watchdog, seed_again};
 
 const SEEDS: u64 = 1_000;
 
@@ -70,17 +96,21 @@ const TRACE_LINES: usize = 150;
 #[test]
 fn every_interleaving_keeps_the_promises() {
     let watchdog = Watchdog::start();
+    // Looked at first: a mistake in it is not to hide what has failed.
+    let is_shrunk = number_from("MIOFTPD_SHRINK") != Some(0);
+    let report = if is_shrunk { report_shrunk } else { report };
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
-        return report_shrunk(seed, &outcome);
+        return report(&watchdog, seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
+    assert!(seeds > 0, "with MIOFTPD_SEEDS=0 nothing is tried");
     if let Some(seed) = first_failure(&watchdog, seeds) {
         let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
-        report_shrunk(seed, &outcome);
+        report(&watchdog, seed, &outcome);
         panic!("seed {seed} failed once, and not again: something is not from the seed");
     }
 }
@@ -119,29 +149,37 @@ fn first_failure(watchdog: &Watchdog, seeds: u64) -> Option<u64> {
     (failed < u64::MAX).then_some(failed)
 }
 
-fn report(seed: u64, outcome: &Outcome) {
+fn report(_: &Watchdog, seed: u64, outcome: &Outcome) {
     assert!(
         outcome.violations.is_empty(),
-        "{}\nfailed after {} seeds; MIOFTPD_SEED={seed} cargo test --test simulation -- --nocapture",
+        "{}\nfailed after {} seeds; {}",
         outcome.violations.join("\n"),
-        seed + 1
+        seed + 1,
+        seed_again(seed)
     );
 }
 
 /// The same, and the seed as a script that fails.
-fn report_shrunk(seed: u64, outcome: &Outcome) {
-    let is_wanted = number_from("MIOFTPD_SHRINK") != Some(0);
-    if is_wanted && !outcome.violations.is_empty() {
+fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
+    if !outcome.violations.is_empty() {
         // One that ends with a panic outside of any replay is reported as it is.
-        let script = catch_unwind(|| shrunk_script(seed, replayed));
+        let smaller =
+            |scenario: &_, tracing| replayed(watchdog, Run::Reduction(seed), scenario, tracing);
+        let script = catch_unwind(AssertUnwindSafe(|| shrunk_script(seed, smaller)));
         let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
         let script = script.unwrap_or_else(|fault| fault);
         println!("\n{script}");
     }
-    report(seed, outcome);
+    report(watchdog, seed, outcome);
 }
 
 fn number_from(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    Some(text.parse().expect("a number"))
+    let text = std::env::var_os(variable)?;
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    assert!(
+        number.is_some(),
+        "{variable} is to be a number, and is \"{}\"",
+        text.display()
+    );
+    number
 }

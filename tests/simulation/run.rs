@@ -127,7 +127,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reac
     world.lock().limit_seats(seats.map(|seats| seats as usize));
     world.lock().note(|| {
         format!(
-            "{:?}, {:?}, {:?}",
+            "{:?}, reload: {:?}, quota: {:?}",
             settings.timings, place.reload, place.quota
         )
     });

@@ -27,19 +27,26 @@ pub(crate) fn parse(text: &str) -> Result<Scenario> {
         stop: None,
         reload: None,
     };
+    let mut has_seed = false;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        has_seed |= key == "seed";
         let taken = match scenario.clients.last_mut() {
             Some(client) if key != "client" => take_of_client(client, key, value),
             _ => take(&mut scenario, key, value),
         };
         taken.map_err(|fault| format!("line {}: {line}: {fault}", number + 1))?;
     }
-    Ok(scenario)
+    // All else may be left out; without it this is an empty file, or another one.
+    if has_seed {
+        Ok(scenario)
+    } else {
+        Err("no seed, so no script".to_owned())
+    }
 }
 
 fn take(scenario: &mut Scenario, key: &str, value: &str) -> Result<()> {

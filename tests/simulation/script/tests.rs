@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use super::{parse, print};
-use crate::attempt::hear_panics;
+use crate::attempt::{hear_panics, replayed};
 use crate::run::{record, replay};
 use crate::scenario::Scenario;
+use crate::watchdog::{Run, Watchdog, script_again};
 
 /// What a run was is written down, read again, and is the same run.
 #[test]
@@ -24,9 +25,13 @@ fn a_script_is_the_same_run_as_its_seed() {
 /// Scripts that have failed once; or the one that is asked for.
 #[test]
 fn kept_scripts_keep_the_promises() {
-    hear_panics();
+    let watchdog = Watchdog::start();
+    let outcome_of = |path: &Path, tracing| {
+        let named = Run::Script(path.to_owned());
+        replayed(&watchdog, named, &scenario_from(path), tracing)
+    };
     if let Some(path) = std::env::var_os("MIOFTPD_SCRIPT") {
-        let outcome = replay(&scenario_from(Path::new(&path)), true);
+        let outcome = outcome_of(Path::new(&path), true);
         println!("{}", outcome.trace.join("\n"));
         assert!(outcome.violations.is_empty(), "{:#?}", outcome.violations);
         return;
@@ -34,17 +39,22 @@ fn kept_scripts_keep_the_promises() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/scripts");
     for entry in fs::read_dir(folder).expect("the scripts") {
         let path = entry.expect("a script").path();
-        let violations = replay(&scenario_from(&path), false).violations;
-        let shown = path.display();
-        assert!(
-            violations.is_empty(),
-            "{violations:#?}\nMIOFTPD_SCRIPT={shown} cargo test --test simulation kept -- --nocapture"
-        );
+        let violations = outcome_of(&path, false).violations;
+        let again = script_again(&path);
+        assert!(violations.is_empty(), "{violations:#?}\n{again}");
     }
 }
 
+/// What is no script is not taken for one in which nothing happens.
+#[test]
+fn a_script_says_of_which_seed_it_is() {
+    assert!(parse("# Nothing.\n").is_err_and(|fault| fault.contains("no seed")));
+    assert!(parse("chance 0\n").is_err_and(|fault| fault.contains("no seed")));
+    assert!(parse("seed 0\n").is_ok());
+}
+
 fn scenario_from(path: &Path) -> Scenario {
-    let text = fs::read_to_string(path).expect("a script");
-    let read = parse(&text);
+    let text = fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = text.and_then(|text| parse(&text));
     read.unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
 }
