@@ -84,9 +84,11 @@ fn every_kind_of_end_has_its_line() {
     control.command("APPE longer", 150);
     data.send(b"more");
     control.expect(226);
+    upload(&mut control, "unique", b"x");
     let data = DataChannel::epsv(&mut control);
-    control.command("STOU unique", 150);
-    data.send(b"x");
+    let told = control.command("STOU unique", 150);
+    let found = told.text().replace("FILE: ", "/");
+    data.send(b"xy");
     control.expect(226);
     // Not of a file, and none at all.
     let data = DataChannel::epsv(&mut control);
@@ -122,7 +124,8 @@ fn every_kind_of_end_has_its_line() {
     assert_eq!(of("/a file"), ("STOR", "complete", 7));
     assert_eq!(of("/small"), ("RETR", "complete", 5));
     assert_eq!(of("/longer"), ("APPE", "complete", 4));
-    assert_eq!(of("/unique"), ("STOU", "complete", 1));
+    assert_eq!(of("/unique"), ("STOR", "complete", 1));
+    assert_eq!(of(&found), ("STOU", "complete", 2));
     let (verb, outcome, bytes) = of("/aborted");
     assert_eq!((verb, outcome), ("STOR", "aborted"));
     assert!(bytes <= 4);
@@ -130,10 +133,10 @@ fn every_kind_of_end_has_its_line() {
     assert_eq!(of("/nobody"), ("STOR", "not-connected", 0));
     assert_eq!(of("/half-closed").1, "abandoned");
     assert_eq!(of("/reset").1, "abandoned");
-    assert_eq!(outcomes.len(), 9);
+    assert_eq!(outcomes.len(), 10);
 
     let xferlog = fs::read_to_string(directory.path().join("xferlog")).unwrap();
-    assert_eq!(xferlog.lines().count(), 9);
+    assert_eq!(xferlog.lines().count(), 10);
     let line = xferlog.lines().next().unwrap();
     let behind = " 127.0.0.1 7 /a_file b _ i a anonymous ftp 0 * c";
     assert!(line.ends_with(behind), "{line}");

@@ -17,6 +17,10 @@ pub(crate) fn check_empty(stage: &Stage) {
     if sockets.len() != stage.doors().len() {
         faults.push(format!("sockets are left: {sockets:?}"));
     }
+    let watches = stage.world.lock().watches();
+    if watches > 0 {
+        faults.push(format!("the ends of {watches} uploads are watched"));
+    }
     let jobs = stage.jobs.lock();
     if jobs.submitted != jobs.collected {
         faults.push(format!(

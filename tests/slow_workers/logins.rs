@@ -1,11 +1,12 @@
 //! A lane of logins that is full.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
 
 use mioftpd::limits::LOGINS_WAITING;
 use mioftpd::workers::Work;
 
-use crate::support::{Control, connect_from};
+use crate::support::{Control, abort_connection, connect_from, until};
 use crate::{Keeps, Scene, beside};
 
 /// Floods the lane with so many logins from there, which must be all that fit in.
@@ -46,5 +47,23 @@ fn addresses_that_flood_the_lane_of_logins_keep_no_other_out() {
         // Their places are free again.
         scene.workers.keep(is_login);
         flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_WAITING / 2);
+    });
+}
+
+#[test]
+fn who_has_left_before_the_answer_keeps_no_place() {
+    let is_login: Keeps = |work| matches!(work, Work::Verify(_));
+    beside(|scene| {
+        let from = Ipv4Addr::new(127, 0, 0, 2);
+        scene.workers.keep(is_login);
+        for control in flood(scene, from, LOGINS_WAITING / 2) {
+            abort_connection(control.socket().try_clone().unwrap());
+        }
+        until("the end of their sessions", || {
+            (scene.connections.load(Ordering::Acquire) == 0).then_some(())
+        });
+        scene.workers.release();
+        scene.workers.keep(is_login);
+        flood(scene, from, LOGINS_WAITING / 2);
     });
 }

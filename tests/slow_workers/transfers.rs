@@ -5,10 +5,12 @@
 use std::sync::atomic::Ordering;
 
 use mioftpd::limits::INLINE_BYTES;
+use mioftpd::session::Settings;
+use mioftpd::storage::CutUploads;
 use mioftpd::workers::Work;
 
 use crate::support::{Control, until};
-use crate::{STALL, Scene, beside};
+use crate::{STALL, Scene, beside, beside_files};
 
 impl Scene {
     /// A client that stalls, until it is cut: so long it takes at least.
@@ -133,4 +135,32 @@ fn who_aborts_does_not_wait_for_a_disk_that_hangs() {
         control.command("ABOR", 421);
         control.expect_end();
     });
+}
+
+/// A worker that has it meanwhile finds its last byte, and nobody wants it any more.
+#[test]
+fn an_upload_that_was_cut_on_a_worker_does_not_get_its_name() {
+    let settings = Settings {
+        cut_uploads: CutUploads::Discard,
+        ..Settings::default()
+    };
+    beside_files(
+        settings,
+        |disk| disk,
+        |scene, directory| {
+            scene.workers.keep(is_slice);
+            let mut control = Control::login(scene.address);
+            let data = control.passive();
+            data.send(b"content");
+            control.command("STOR new", 150);
+            scene.workers.wait_for(1);
+            control.send("ABOR");
+            // Who is answered later has been heard later.
+            Control::login(scene.address);
+            scene.workers.release();
+            control.expect(426);
+            control.expect(226);
+            assert!(!directory.join("new").exists());
+        },
+    );
 }

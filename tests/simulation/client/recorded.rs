@@ -1,11 +1,15 @@
 //! What a client hears of a transfer, held to the record that the server has left of it.
 
 use mioftpd::observe::{Outcome, TransferRecord, Verb};
+use mioftpd::storage::VirtualPath;
 
-use super::conversation::{Answer, Kind};
+use super::conversation::{Answer, Awaited, Kind};
 use super::expected::Expected;
 use super::guest::Guest;
+use super::habits::Login;
 use super::haul::Goods;
+use super::session_model::Who;
+use super::upload::Change;
 use crate::world::World;
 
 impl Guest {
@@ -43,7 +47,7 @@ impl Guest {
         let Some(record) = world.tally.client(self.number).unheard.pop_front() else {
             return self.complain(&format!("{code} {text}, and no record of it"), world);
         };
-        let is_right = (record.verb == Verb::Retrieve) == (kind == Kind::Fetch)
+        let is_right = self.is_of(&record, &answer.said)
             && is_outcome(&record, code, text)
             && self.has_length(&record, code);
         if !is_right {
@@ -52,6 +56,31 @@ impl Guest {
                 world,
             );
         }
+    }
+
+    /// Whether it says what was asked for, by whom, and over what.
+    fn is_of(&self, record: &TransferRecord, said: &Awaited) -> bool {
+        let is_anonymous = matches!(self.model.who, Who::In(Login::Anonymous, _));
+        let account: &[u8] = if is_anonymous { b"anonymous" } else { b"ann" };
+        let verb = match said.verb() {
+            "RETR" => Verb::Retrieve,
+            "APPE" => Verb::Append,
+            "STOU" => Verb::StoreUnique,
+            _ => Verb::Store,
+        };
+        // Behind REST an APPE is a STOR.
+        let change = self.upload.as_ref().map(|upload| upload.change);
+        let is_restarted = matches!(change, Some(Change::At(_))) && verb == Verb::Append;
+        let path = self.model.join(said.argument());
+        let path = VirtualPath::root().join(path.as_bytes());
+        record.verb == if is_restarted { Verb::Store } else { verb }
+            && path.is_ok_and(|path| path == record.path)
+            && record.account[..] == *account
+            && record.anonymous == is_anonymous
+            && record.peer.ip() == self.habits.ip
+            && record.secured == self.model.is_private
+            && record.text == self.model.is_ascii
+            && !record.compressed
     }
 
     /// Of a transfer that is complete, where the client knows what is to be moved.

@@ -56,6 +56,10 @@ impl Guest {
         lines.push(Line::new(kind, verb));
         if self.habits.pipelines && manner == Manner::Absent && self.rng.one_in(2) {
             lines.push(Line::new(Kind::Abor, "ABOR"));
+            // And it is heard wherever it stands.
+            if self.rng.aside().one_in(2) {
+                lines.push(Line::new(Kind::Noop, "NOOP"));
+            }
         } else if self.habits.pipelines && self.rng.one_in(4) {
             lines.push(self.interruption());
         } else if self.habits.pipelines && self.rng.one_in(8) {

@@ -228,6 +228,11 @@ impl World {
         ends.fold(Ends::Neither, Ends::and)
     }
 
+    /// How many pairs are watched.
+    pub(crate) fn watches(&self) -> usize {
+        self.watched.len()
+    }
+
     pub(crate) fn forget_ends(&mut self, watch: u64) {
         if self.watched.remove(&watch).is_none() {
             self.violate("a watch of ends was forgotten twice".to_owned());
