@@ -169,3 +169,32 @@ fn config(
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     Ok(Arc::new(config))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::tls::SelfSigned;
+    use rustls::server::WebPkiClientVerifier;
+
+    const DAY: i64 = 24 * 60 * 60;
+
+    #[test]
+    fn of_its_certificate_it_says_what_is_the_matter_and_nothing_otherwise() {
+        let now = 1_800_000_000;
+        let credentials = SelfSigned::make(&["ftp.example".to_owned()], now).unwrap();
+        let clients = WebPkiClientVerifier::no_client_auth();
+        let acceptor = Acceptor::new(&credentials, clients, DataSession::Observe).unwrap();
+        let last = credentials.not_after();
+        for (now, warning) in [
+            (now, None),
+            (last - 2 * DAY, Some("The certificate expires in 2 days")),
+            (last + 1, Some("The certificate has expired")),
+            (
+                now - 2 * DAY,
+                Some("The certificate is not valid yet: is this host's clock right?"),
+            ),
+        ] {
+            assert_eq!(acceptor.warning(now).as_deref(), warning, "at {now}");
+        }
+    }
+}

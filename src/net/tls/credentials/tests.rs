@@ -57,6 +57,19 @@ fn every_kind_of_key() {
 }
 
 #[test]
+fn what_clients_may_have_against_it() {
+    let key = KeyPair::generate().unwrap();
+    let against = |params: CertificateParams| {
+        let pem = params.self_signed(&key).unwrap().pem();
+        load(&pem, &key.serialize_pem()).unwrap().misuse()
+    };
+    assert_eq!(against(CertificateParams::default()), None);
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    assert!(against(params).unwrap().contains("CA:TRUE"));
+}
+
+#[test]
 fn a_key_of_a_kind_that_is_not_supported() {
     let error = error(P521, P521);
     assert!(matches!(error.problem, Problem::BadKey), "{error}");

@@ -313,6 +313,18 @@ mod tests {
         }
     }
 
+    /// A record may be longer than TLS takes at once.
+    #[test]
+    fn what_is_behind_the_end_of_tls_is_left_in_the_clear() {
+        let (mut client, mut server, mut pipe) = pair();
+        say(&mut client, &mut pipe, &pattern(16_000));
+        client.send_close_notify();
+        client.write_tls(&mut pipe.incoming).unwrap();
+        pipe.incoming.extend(b"NOOP\r\n");
+        assert_eq!(server.end(&mut pipe).unwrap(), None);
+        assert_eq!(pipe.incoming, b"NOOP\r\n");
+    }
+
     #[test]
     fn what_is_behind_the_end_or_forged_is_not_read() {
         let (mut client, mut server, mut pipe) = pair();
