@@ -178,8 +178,8 @@ impl Inbound {
 
     /// It will not be whole, because its connection `is_cut` or for another reason. What was
     /// acknowledged is put in its place, so that the client can go on from there; else what came of
-    /// a cut one, where nothing has the name. How long the file is in which bytes of it are. Waits
-    /// for the disk.
+    /// a cut one, where nothing has the name. From where the client can go on in the file that has
+    /// bytes of it: in place there may be more behind. Waits for the disk.
     pub(super) fn abandon(mut self, is_cut: bool) -> Option<u64> {
         let (size, kept) = self.keep(is_cut)?;
         let path = &self.path;

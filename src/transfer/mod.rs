@@ -236,7 +236,7 @@ impl Transfer {
         self.moved
     }
 
-    /// How long a file is that has bytes of an upload which has failed; `None`: it has none of them.
+    /// From where a client can go on in a file that has bytes of an upload which has failed, if one has.
     pub const fn kept(&self) -> Option<u64> {
         self.kept
     }

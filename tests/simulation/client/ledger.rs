@@ -51,6 +51,7 @@ impl Ledger {
         &mut self,
         upload: &Upload,
         code: u16,
+        text: &str,
         traces: &Traces,
         memory: &Memory,
         world: &World,
@@ -65,6 +66,9 @@ impl Ledger {
                 Verdict::MayBeWhole => return None,
                 Verdict::Cut(why) => why,
             },
+            _ if !upload.is_told_what_is_kept(text, before, now) => {
+                "what it says of bytes that are kept is wrong"
+            }
             _ if upload.may_leave(before, now, arrived) => return None,
             _ => "it is not as it was, nor what had come",
         };

@@ -204,7 +204,7 @@ impl Guest {
             return;
         };
         let was_begun = haul.begun;
-        self.settle_upload(code, world);
+        self.settle_upload(code, text, world);
         if !was_begun && self.goes_on(code, world) {
             return;
         }
@@ -220,12 +220,12 @@ impl Guest {
         }
     }
 
-    fn settle_upload(&mut self, code: u16, world: &mut World) {
+    fn settle_upload(&mut self, code: u16, text: &str, world: &mut World) {
         let traces = self.traces();
         if let Some(upload) = self.upload.take()
             && let Some(fault) =
                 self.ledger
-                    .settle(&upload, code, &traces, &self.place.memory, world)
+                    .settle(&upload, code, text, &traces, &self.place.memory, world)
         {
             self.complain(&fault, world);
         }

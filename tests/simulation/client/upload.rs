@@ -92,6 +92,25 @@ impl Upload {
         }
     }
 
+    /// Whether the reply that it has failed says how much of it is kept, and whether it says so only then.
+    pub(super) fn is_told_what_is_kept(
+        &self,
+        text: &str,
+        before: Option<&[u8]>,
+        now: Option<&[u8]>,
+    ) -> bool {
+        let words = text.strip_suffix(" bytes are kept.");
+        let said = words.and_then(|words| words.rsplit(' ').next()?.parse::<usize>().ok());
+        let length = now.map_or(0, <[u8]>::len);
+        match (self.change, said) {
+            (Change::Replace, Some(said)) => said > 0 && length == said,
+            (Change::Replace, None) => before.is_some() || now.is_none(),
+            // In place the end of a write that failed may be there, or what was there before.
+            (Change::Append | Change::At(_), Some(said)) => said > 0 && length >= said,
+            (Change::Append | Change::At(_), None) => true,
+        }
+    }
+
     /// Whether it can have come to this: in TYPE A perhaps in the middle of the end of a line, and then
     /// a CR is the last byte.
     fn is_part(&self, part: &[u8], arrived: Arrived) -> bool {
