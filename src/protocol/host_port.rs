@@ -131,6 +131,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn errors_say_what_is_wrong() {
+        assert_eq!(Error::Syntax.to_string(), "not a host and port");
+        assert!(Error::Protocol.to_string().ends_with("use (1,2)"));
+    }
+
+    #[test]
     fn port_arguments() {
         let address = "132.235.1.2:6275".parse().unwrap();
         assert_eq!(parse_port(b"132,235,1,2,24,131"), Ok(address));

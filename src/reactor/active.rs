@@ -100,3 +100,19 @@ const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
         (here, _) => here,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_port_is_used_for_what_is_the_matter_with_this_one_alone() {
+        use io::ErrorKind::{
+            AddrInUse, AddrNotAvailable, ConnectionRefused, NetworkUnreachable, PermissionDenied,
+        };
+        let of_the_port = [AddrInUse, AddrNotAvailable, PermissionDenied];
+        assert!(of_the_port.map(io::Error::from).iter().all(is_of_the_port));
+        let others = [ConnectionRefused, NetworkUnreachable].map(io::Error::from);
+        assert!(!others.iter().any(is_of_the_port));
+    }
+}

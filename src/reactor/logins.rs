@@ -65,3 +65,26 @@ impl Connection {
         services.lane.enter(self.tag(), Site::of(self.peer.ip()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::LOGINS_WAITING;
+
+    #[test]
+    fn one_address_has_half_of_the_lane_and_leaves_others_room() {
+        let (one, other) = ["192.0.2.1", "192.0.2.2"]
+            .map(|ip| Site::of(ip.parse().unwrap()))
+            .into();
+        let mut lane = Lane::default();
+        let entered = (0..LOGINS_WAITING).take_while(|&owner| {
+            let has_room = lane.has_room_for(one);
+            if has_room {
+                lane.enter(Tag { owner, ticket: 0 }, one);
+            }
+            has_room
+        });
+        assert_eq!(entered.count(), LOGINS_WAITING / 2);
+        assert!(lane.has_room_for(other));
+    }
+}

@@ -216,6 +216,7 @@ fn of_a_cut_upload_is_left_what_was_asked_for() {
         let (mut wire, mut moved) = (Wire::of(&[&bytes, b""]), 0);
         let verdict = slice(&mut inbound, &mut wire, &mut moved);
         assert_eq!(verdict, Verdict::Waiting(Interest::Readable));
+        assert_eq!((memory.open_handles(), memory.temporaries()), (1, 1));
         assert_eq!(inbound.abandon(is_cut), kept, "{representation} {is_cut}");
         assert_eq!(stored(&memory), kept.map(|_| bytes));
         assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));

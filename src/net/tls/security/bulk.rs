@@ -271,6 +271,7 @@ mod tests {
     #[test]
     fn the_kernel_is_asked_for_much_at_once() {
         let (mut client, mut server, mut pipe) = pair();
+        assert!(server.protocol().starts_with("TLSv1_3 TLS13_"));
         let bytes = pattern(1 << 20);
         say(&mut client, &mut pipe, &bytes);
         pipe.reads = 0;
