@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Directory, Entry, Error, File, Memory, Metadata, Metered, Operation, Placement, Quota,
-    Result, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Answer, Directory, Disk, Entry, Error, File, Lookup, Memory, Metadata, Metered, Operation,
+    Placement, Quota, Result, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 use proptest::prelude::*;
 
@@ -197,4 +197,22 @@ proptest! {
             prop_assert_eq!(may(&storage), may(&anew));
         }
     }
+}
+
+/// A rename of one onto the other is done, and changes nothing (rename(2)).
+#[test]
+fn of_two_links_to_a_file_none_takes_the_place_of_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("f"), [b'x'; 60]).unwrap();
+    std::fs::hard_link(directory.path().join("f"), directory.path().join("g")).unwrap();
+    let disk: Arc<dyn Storage> =
+        Arc::new(Disk::with_lookup(directory.path(), Lookup::Walk).unwrap());
+    // Each name counts.
+    let storage = counted(&disk, quota(200, 10));
+    assert_eq!(left(&storage), 80);
+    let replace = true;
+    let (from, to) = (at("/f"), at("/g"));
+    perform(&storage, &Operation::Rename { from, to, replace }).unwrap();
+    assert_eq!(left(&storage), 80);
+    assert_eq!(contents(&storage, "/f").unwrap().len(), 60);
 }

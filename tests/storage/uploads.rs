@@ -1,6 +1,6 @@
 //! Files that are written: whole or not at all, in place, under a new name.
 
-use mioftpd::storage::{Disk, Error, File, Kind, Placement, Standing, Wait};
+use mioftpd::storage::{Disk, Error, File, InPlace, Kind, Lookup, Placement, Standing, Wait};
 
 use crate::{
     at, contents, create, each, furnish, kind, make_directory, names, put, remove_directory,
@@ -319,4 +319,28 @@ fn an_upload_goes_where_its_directory_is() {
     assert_eq!(replaced(upload.file.as_ref()), Some(3));
     upload.file.commit().unwrap();
     assert_eq!(contents(&disk, "/moved/file").unwrap(), b"");
+}
+
+/// Where links are followed at all, an upload goes where the link leads, and the link stays.
+#[test]
+fn an_upload_to_a_link_replaces_the_file_behind_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("d")).unwrap();
+    std::fs::write(path("d/f"), "old").unwrap();
+    std::os::unix::fs::symlink("d/f", path("link")).unwrap();
+    let disk = Disk::with_lookup(directory.path(), Lookup::Kernel).unwrap();
+    put(&disk, "/link", Placement::Replace, b"new").unwrap();
+    assert_eq!(std::fs::read(path("d/f")).unwrap(), b"new");
+    assert!(path("link").is_symlink());
+    let disk = Disk::with_lookup(directory.path(), Lookup::Walk).unwrap();
+    let refused = put(&disk, "/link", Placement::Replace, b"newer");
+    assert_eq!(refused, Err(Error::NotFound));
+}
+
+#[test]
+fn every_reason_to_write_in_place_has_words() {
+    let reasons = [InPlace::MountPoint, InPlace::Directory, InPlace::Sticky];
+    let [a, b, c] = reasons.map(|why| why.to_string());
+    assert!(a != b && b != c && a != c && a.contains("mount point"));
 }

@@ -179,6 +179,33 @@ fn what_waits_for_a_count_is_written_once_and_in_its_place() {
 }
 
 #[test]
+fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
+    let memory = Memory::new();
+    let is_counted = Arc::new(AtomicBool::new(false));
+    let made = memory.create(&path(), Placement::Replace, None).unwrap();
+    let uncounted = Upload {
+        file: Box::new(Uncounted {
+            file: made.file,
+            is_counted: Arc::clone(&is_counted),
+        }),
+        ..made
+    };
+    let representation = Representation {
+        mode: Mode::Block,
+        ..image()
+    };
+    let mut inbound = Inbound::new(uncounted, representation, CutUploads::Discard);
+    let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
+    let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
+    let waits = slice(&mut inbound, &mut wire, &mut moved);
+    assert_eq!(waits, Verdict::NotCounted);
+    is_counted.store(true, Ordering::Relaxed);
+    slice(&mut inbound, &mut wire, &mut moved);
+    let mark = inbound.take_mark().unwrap();
+    assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
+}
+
+#[test]
 fn who_stops_waiting_for_a_count_has_no_room() {
     let memory = Memory::new();
     let made = memory.create(&path(), Placement::Replace, None).unwrap();
