@@ -247,3 +247,55 @@ impl fmt::Debug for Channel {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use io::ErrorKind::{ConnectionReset, WouldBlock};
+
+    /// A socket of which each read fails.
+    struct Failing(io::ErrorKind);
+
+    impl Stream for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            unreachable!("it is read only")
+        }
+
+        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
+            unreachable!("it is read only")
+        }
+
+        fn connected(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn local_address(&self) -> io::Result<SocketAddr> {
+            Err(self.0.into())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&mut self) {}
+    }
+
+    /// The first byte behind TLS was read with its last record.
+    #[test]
+    fn what_is_behind_tls_begins_with_the_byte_that_was_read_already() {
+        for (kind, expected) in [(WouldBlock, Ok(1)), (ConnectionReset, Err(ConnectionReset))] {
+            let mut channel = Channel {
+                socket: Box::new(Failing(kind)),
+                security: None,
+                first: Some(b'N'),
+            };
+            let mut buffer = [0; 4];
+            let read = channel.read(&mut buffer).map_err(|error| error.kind());
+            assert_eq!((read, buffer[0]), (expected, b'N'));
+        }
+    }
+}
