@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::storage::{Memory, Metadata, Placement, Storage as _};
-use crate::transfer::{FormatControl, Mode};
+use crate::net::Channel;
+use crate::storage::{Memory, Metadata, Placement, Storage};
+use crate::transfer::{Direction, FormatControl, Mode, Plan, Transfer};
 
 const BUDGET: usize = 1 << 20;
 
@@ -275,5 +276,34 @@ fn what_was_acknowledged_stays_whatever_happens() {
     assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
     assert!(inbound.take_mark().is_none());
     assert_eq!(inbound.abandon(false), Some(3));
+    assert_eq!(stored(&memory).unwrap(), b"abc");
+}
+
+#[test]
+fn a_transfer_that_has_failed_knows_what_is_kept() {
+    let memory = Memory::new();
+    let plan = Plan {
+        direction: Direction::Store {
+            path: path(),
+            placement: Placement::Replace,
+            umask: None,
+            cut: CutUploads::Discard,
+        },
+        representation: Representation {
+            mode: Mode::Block,
+            ..image()
+        },
+        rate: None,
+    };
+    let storage: Arc<dyn Storage> = Arc::new(memory.clone());
+    let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
+    let wire = Wire::of(&[b"\0\0\x03abc\x10\0\x01m", b"\0\0\x02de"]);
+    let mut transfer = Transfer::new(Channel::clear(Box::new(wire)), source);
+    let mut scratch = Scratch::new(BUDGET);
+    while transfer.slice(BUDGET, Wait::Allowed, &mut scratch) == Verdict::Again {
+        assert_eq!(transfer.kept(), None);
+        transfer.take_mark();
+    }
+    assert_eq!(transfer.kept(), Some(3));
     assert_eq!(stored(&memory).unwrap(), b"abc");
 }
