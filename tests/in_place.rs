@@ -70,7 +70,11 @@ fn file_in_a_directory_that_may_not_be_written_is_written_in_place() {
     assert_eq!(server.log().matches(said).count(), 1, "once a session");
     // What is new needs the directory, and what is closed itself is closed.
     drop(control.passive());
-    control.command("STOR locked/new", 550);
+    let refused = control.command("STOR locked/new", 550);
+    assert!(
+        refused.text().starts_with("Permission denied"),
+        "{refused:?}"
+    );
     drop(control.passive());
     control.command("STOU locked/new", 550);
     if !is_root() {
@@ -238,6 +242,8 @@ fn attributes_are_heard_before_the_150() {
             control.command(&format!("STOR {name}"), 550);
         }
         control.store("added/f", b"new");
+        // Not deleted, nor renamed.
+        assert_eq!(perm(&mut control, "added", "f"), "arw");
     }
     for (letter, name) in set {
         chattr(&format!("-{letter}"), &server.file(name));
