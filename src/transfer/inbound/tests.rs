@@ -127,6 +127,21 @@ fn upload(memory: &Memory, representation: Representation, cut: CutUploads) -> I
     Inbound::new(upload, representation, cut)
 }
 
+/// One whose file has room once the files are counted, and what says that they are.
+fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<AtomicBool>) {
+    let is_counted = Arc::new(AtomicBool::new(false));
+    let made = memory.create(&path(), Placement::Replace, None).unwrap();
+    let uncounted = Upload {
+        file: Box::new(Uncounted {
+            file: made.file,
+            is_counted: Arc::clone(&is_counted),
+        }),
+        ..made
+    };
+    let inbound = Inbound::new(uncounted, representation, CutUploads::Discard);
+    (inbound, is_counted)
+}
+
 /// The next thing that is not simply progress.
 fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> Verdict {
     let mut scratch = Scratch::new(BUDGET);
@@ -152,16 +167,7 @@ fn what_waits_for_a_count_is_written_once_and_in_its_place() {
     let long = vec![b'y'; HELD_BYTES / 2];
     for representation in [image(), ascii()] {
         let memory = Memory::new();
-        let is_counted = Arc::new(AtomicBool::new(false));
-        let made = memory.create(&path(), Placement::Replace, None).unwrap();
-        let uncounted = Upload {
-            file: Box::new(Uncounted {
-                file: made.file,
-                is_counted: Arc::clone(&is_counted),
-            }),
-            ..made
-        };
-        let mut inbound = Inbound::new(uncounted, representation, CutUploads::Discard);
+        let (mut inbound, is_counted) = uncounted(&memory, representation);
         let (mut wire, mut moved) = (Wire::of(&[b"first ", &long, b" last"]), 0);
         for _ in 0..3 {
             let verdict = slice(&mut inbound, &mut wire, &mut moved);
@@ -182,20 +188,11 @@ fn what_waits_for_a_count_is_written_once_and_in_its_place() {
 #[test]
 fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
     let memory = Memory::new();
-    let is_counted = Arc::new(AtomicBool::new(false));
-    let made = memory.create(&path(), Placement::Replace, None).unwrap();
-    let uncounted = Upload {
-        file: Box::new(Uncounted {
-            file: made.file,
-            is_counted: Arc::clone(&is_counted),
-        }),
-        ..made
-    };
     let representation = Representation {
         mode: Mode::Block,
         ..image()
     };
-    let mut inbound = Inbound::new(uncounted, representation, CutUploads::Discard);
+    let (mut inbound, is_counted) = uncounted(&memory, representation);
     let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
     let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
     let waits = slice(&mut inbound, &mut wire, &mut moved);
@@ -209,15 +206,7 @@ fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
 #[test]
 fn who_stops_waiting_for_a_count_has_no_room() {
     let memory = Memory::new();
-    let made = memory.create(&path(), Placement::Replace, None).unwrap();
-    let uncounted = Upload {
-        file: Box::new(Uncounted {
-            file: made.file,
-            is_counted: Arc::default(),
-        }),
-        ..made
-    };
-    let mut inbound = Inbound::new(uncounted, image(), CutUploads::Discard);
+    let (mut inbound, _) = uncounted(&memory, image());
     let (mut wire, mut moved) = (Wire::of(&[b"bytes"]), 0);
     assert_eq!(
         slice(&mut inbound, &mut wire, &mut moved),
