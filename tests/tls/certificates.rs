@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::support::certificates::{Authority, Identity};
 use super::support::tls::{TlsClient, Version};
-use super::support::{Control, Server, Starter, until};
+use super::support::{Control, Server, Starter, read_all, until};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -44,7 +44,8 @@ fn turns_away(server: &Server, client: &TlsClient, why: &str) {
     let _ = control.try_secure(client);
     let line = server.wait_for_log(&format!("{who}: TLS failed: "));
     assert!(line.contains(why) && line.contains("WARN"), "{line}");
-    // The server waits for the client's end of the connection.
+    // The server ends its side by itself, and waits for the client's.
+    read_all(&mut control.socket().try_clone().unwrap());
     drop(control);
     server.wait_for_log(&format!("{who} disconnected"));
     assert!(!server.log().contains(&format!("{who}: Secured by")));
