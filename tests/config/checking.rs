@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Server, mioftpd, until};
+use crate::support::{Server, free_ports, mioftpd, until};
 use crate::world::{World, text};
 
 /// The exit code, and what is found.
@@ -163,17 +163,12 @@ fn a_server_that_runs_is_a_note_and_is_not_disturbed() {
 #[test]
 fn a_default_data_port_that_is_taken_is_a_note() {
     let world = World::new();
-    let (address, taken) = loop {
-        let free = TcpListener::bind("127.0.0.8:0").unwrap();
-        let address = free.local_addr().unwrap();
-        if let Ok(taken) = TcpListener::bind(("127.0.0.8", address.port() - 1)) {
-            break (address, taken);
-        }
-    };
+    let port = free_ports();
+    let taken = TcpListener::bind(("127.0.0.8", port)).unwrap();
+    let address = format!("127.0.0.8:{}", port + 1);
     let text = format!("listen = \"{address}\"\n[active]\nfrom-default-port");
     let note = format!(
-        "note: active.from-default-port: port {} cannot be taken: another program listens there",
-        address.port() - 1
+        "note: active.from-default-port: port {port} cannot be taken: another program listens there"
     );
     world.write(&format!("{text} = true"));
     let (code, said) = check(&world);
