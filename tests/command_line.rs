@@ -9,7 +9,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Output;
 
-use support::{Control, Server, Starter, epsv_port, mioftpd, pasv_port};
+use support::{Control, Server, Starter, epsv_port, free_ports, mioftpd, pasv_port};
 
 /// Runs the program to its end.
 fn run(arguments: &[&str]) -> Output {
@@ -206,12 +206,7 @@ fn a_user_with_a_password_file_beside_anonymous() {
 
 #[test]
 fn passive_ports_stay_in_their_range() {
-    // Two neighbouring free ports; they may be lost to another program in between.
-    let first = (20_000..40_000).step_by(7).find(|&port| {
-        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        free(port) && free(port + 1)
-    });
-    let first = first.unwrap();
+    let first = free_ports();
     let range = format!("{first}-{}", first + 1);
     let starter = Starter::default()
         .argument("--passive-ports")
@@ -249,10 +244,7 @@ fn the_passive_address_is_what_pasv_says() {
 #[test]
 fn the_log_level_hides_what_is_below() {
     // The port is told at `info`, so that one has to be chosen here.
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports()));
     let address = free.to_string();
     let mut child = mioftpd(["--listen", &address, "--log", "warn"])
         .stderr(std::process::Stdio::piped())

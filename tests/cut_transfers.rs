@@ -336,8 +336,7 @@ fn an_upload_appears_only_when_it_is_complete() {
 fn an_active_connection_that_is_refused_is_425() {
     let server = Server::read_only(big_and_small);
     let mut control = server.login();
-    // The listener of the client is gone before the server connects.
-    drop(DataChannel::port(&mut control));
+    DataChannel::port(&mut control).refuse();
     control.send("RETR small");
     let first = control.reply().code;
     if first == 150 {

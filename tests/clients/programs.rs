@@ -9,20 +9,28 @@ use std::process::{Command, Output, Stdio};
 
 /// Seconds after which a client hangs: a mirror over TLS has a hundred handshakes, on a machine that may
 /// be busy.
-const PATIENCE: &str = "300";
+const PATIENCE: u32 = 300;
+
+/// The exit code of one that was killed for that.
+pub(crate) const TIMED_OUT: i32 = 124;
 
 /// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
 pub(crate) fn client(program: &str) -> Option<Command> {
+    client_within(program, PATIENCE)
+}
+
+/// As [`client`], with so many seconds.
+pub(crate) fn client_within(program: &str, seconds: u32) -> Option<Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
     let found = folders.any(|folder| folder.join(program).is_file());
-    present(program, found).then(|| bounded(program))
+    present(program, found).then(|| bounded(program, seconds))
 }
 
 /// Python, where it has aioftp and ftputil.
 pub(crate) fn python_with_libraries() -> Option<Command> {
     let python = installed("venv/bin/python");
-    present("the venv of Python", python.is_file()).then(|| bounded(python))
+    present("the venv of Python", python.is_file()).then(|| bounded(python, PATIENCE))
 }
 
 /// Node, where it has this package.
@@ -90,9 +98,9 @@ pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
     said
 }
 
-fn bounded(program: impl Into<OsString>) -> Command {
+fn bounded(program: impl Into<OsString>, seconds: u32) -> Command {
     let mut command = Command::new("timeout");
-    command.arg(PATIENCE).arg(program.into());
+    command.arg(seconds.to_string()).arg(program.into());
     // Nobody's ~/.netrc, ~/.ncftp or ~/.config; and none is made, as root can where a home is missing.
     command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
     command

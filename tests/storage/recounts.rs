@@ -16,7 +16,7 @@ use crate::quota::{counted, left, quota};
 use crate::shared_quota::{Act, SESSIONS, act, furnished, perform, same};
 use crate::{at, create, put, remove_file};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A rest that no test waits for.
 const FOR_EVER: Duration = Duration::from_secs(3600);

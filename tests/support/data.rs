@@ -58,6 +58,16 @@ impl DataChannel {
         Self::new(control, Arranged::Listening(listener))
     }
 
+    /// Closes the client's listener before the server connects.
+    ///
+    /// Dropped alone, it might still accept: a process that another test is starting has a copy of it
+    /// until its `exec`.
+    pub fn refuse(self) {
+        if let Arranged::Listening(listener) = self.socket {
+            rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
+        }
+    }
+
     /// Whether the client listens: the connection then comes after the command.
     pub fn is_active(&self) -> bool {
         matches!(self.socket, Arranged::Listening(_))
