@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mioftpd::sandbox::Plan;
 use mioftpd::{ConfigSource, Finding};
 
-use crate::cli::{Failure, Start, Wish};
+use crate::cli::{CliArgs, Failure, Resolved};
 
 /// A file to begin with.
 pub(crate) const EXAMPLE: &str = {
@@ -24,8 +24,8 @@ pub(crate) const EXAMPLE: &str = {
 
 /// Reads again what was read at the start. What the sandbox of the start does not allow is said here,
 /// because it is the program's and not the server's.
-pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
-    Arc::new(move || match wish.start() {
+pub(crate) fn source(args: CliArgs, plan: Plan) -> ConfigSource {
+    Arc::new(move || match args.start() {
         Ok(mut start) => {
             start.config.log_level = Some(start.log);
             log_notes(&start);
@@ -39,14 +39,14 @@ pub(crate) fn source(wish: Wish, plan: Plan) -> ConfigSource {
 }
 
 /// Says which keys have no effect.
-pub(crate) fn log_notes(start: &Start) {
+pub(crate) fn log_notes(start: &Resolved) {
     for note in start.config.notes() {
         log::warn!("{note}");
     }
 }
 
 /// Says what would be in force, and what would go wrong: exit code 1 where there would be no server.
-pub(crate) fn check(start: &Start) -> ExitCode {
+pub(crate) fn check(start: &Resolved) -> ExitCode {
     crate::raise_descriptor_limit();
     let findings = mioftpd::check(&start.config, unix_time());
     let shown = io::stdout().write_all(show(start).as_bytes());
@@ -61,13 +61,13 @@ pub(crate) fn check(start: &Start) -> ExitCode {
 }
 
 #[cfg(feature = "config")]
-fn show(start: &Start) -> String {
+fn show(start: &Resolved) -> String {
     mioftpd::config::file::show(&start.config, start.log)
 }
 
 /// Never called: there is no option for it.
 #[cfg(not(feature = "config"))]
-const fn show(_: &Start) -> String {
+const fn show(_: &Resolved) -> String {
     String::new()
 }
 

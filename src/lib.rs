@@ -59,7 +59,7 @@
 //!   session    one client's conversation: lines, reports and deadlines in;
 //!              replies, orders and deadlines out                                     pure
 //!   transfer   one file's bytes between a data connection and the storage, in slices
-//!   errand     long work on files without a data connection, in slices: digests, sizes of trees
+//!   file_task  long work on files without a data connection, in slices: digests, sizes of trees
 //!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
 //!   auth       who may log in, from where, and what they may do then; who has failed to too often
 //!   observe    what others hear of transfers, changes and refusals: logs of them, events of uploads
@@ -67,7 +67,7 @@
 //!   workers    threads for what may wait: jobs in, completions out
 //!   reactor    the loop: keys, latches, run queue, timers, admission, drain
 //!   sandbox    what the process gives up once it listens
-//!   monitor    a process that keeps those rights, and starts one kind of program with them
+//!   privsep    a helper process that keeps those rights, and starts one kind of program with them
 //! ```
 //!
 //! Beside them [`config`] is what a server is told, by a host program, the command line or a file
@@ -78,8 +78,8 @@
 //! and writes does not see the difference.
 //!
 //! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
-//! plain data of `storage`, `auth`, `transfer`, `errand` and `observe`, so it can be tested, and
-//! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `errand`, `observe` and
+//! plain data of `storage`, `auth`, `transfer`, `file_task` and `observe`, so it can be tested, and
+//! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `file_task`, `observe` and
 //! `workers` know no session, [`sandbox`] knows [`cause`] alone. Only [`reactor`] knows everybody. A test
 //! reads the sources and fails where an import breaks this.
 //!
@@ -114,19 +114,19 @@
 //! 4. `transfer/mod.rs` and `transfer/outbound.rs`: a slice.
 //! 5. `reactor/key.rs`, `latch.rs`, `run_queue.rs`, `timers.rs`: the parts of a loop.
 //! 6. `reactor/mod.rs`: the loop. Then `connection.rs`, `control.rs`, `data_turn.rs`: its turns;
-//!    `securing.rs` and `net/tls/security.rs`: the same with TLS; `preamble.rs`: behind a proxy.
+//!    `securing.rs` and `net/tls/security.rs`: the same with TLS; `proxied.rs`: behind a proxy.
 //! 7. `tests/simulation`: the same loop in a world made of a seed.
 
 pub mod auth;
 pub mod cause;
 pub mod config;
-pub mod errand;
+pub mod file_task;
 pub mod guide;
 pub mod limits;
 pub mod logging;
-pub mod monitor;
 pub mod net;
 pub mod observe;
+pub mod privsep;
 pub mod protocol;
 pub mod reactor;
 pub mod sandbox;
@@ -136,9 +136,9 @@ pub mod transfer;
 pub mod workers;
 
 mod capacity;
-mod roles;
+mod helper_process;
 mod server;
 
 pub use config::Config;
-pub use roles::serve_if_asked;
+pub use helper_process::run_helper_if_requested;
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};

@@ -14,12 +14,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use cli::{Action, Failure, Start, Wish};
+use cli::{CliArgs, Failure, Invocation, Resolved};
 use mioftpd::cause::cause;
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
-    if let Some(code) = mioftpd::serve_if_asked() {
+    if let Some(code) = mioftpd::run_helper_if_requested() {
         return code;
     }
     let password = std::env::var_os("MIOFTPD_PASSWORD");
@@ -35,12 +35,12 @@ fn main() -> ExitCode {
         }
     };
     let done = match action {
-        Action::Help => io::stdout().write_all(cli::HELP.as_bytes()),
-        Action::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
-        Action::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
-        Action::Check(start) => return configuration::check(&start),
-        Action::Serve(start, wish) => return serve(start, *wish),
-        Action::HashPassword => return hash_password(),
+        Invocation::Help => io::stdout().write_all(cli::HELP.as_bytes()),
+        Invocation::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
+        Invocation::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
+        Invocation::Check(start) => return configuration::check(&start),
+        Invocation::Serve(start, args) => return serve(start, *args),
+        Invocation::HashPassword => return hash_password(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,8 +48,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(start: Start, wish: Wish) -> ExitCode {
-    let served = serve_until_stopped(start, wish);
+fn serve(start: Resolved, args: CliArgs) -> ExitCode {
+    let served = serve_until_stopped(start, args);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -60,11 +60,11 @@ fn serve(start: Start, wish: Wish) -> ExitCode {
 }
 
 /// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
-fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
+fn serve_until_stopped(start: Resolved, args: CliArgs) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
     let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
     configuration::log_notes(&start);
-    let prepared = prepare(*start.config, wish);
+    let prepared = prepare(*start.config, args);
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| Ok(server.run()?));
     drop(logging);
@@ -72,12 +72,12 @@ fn serve_until_stopped(start: Start, wish: Wish) -> Result<(), Box<dyn Error>> {
 }
 
 /// Listens, then gives up every right that is not needed for what was listened for.
-fn prepare(mut config: Config, wish: Wish) -> Result<Server, Box<dyn Error>> {
+fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
-    config.monitors = true;
+    config.helpers = true;
     let mut plan = config.plan();
-    let source = configuration::source(wish, plan.clone());
+    let source = configuration::source(args, plan.clone());
     let server = Server::bind_with_source(config, source)?;
     plan.low_ports |= server.dials_from_low_ports();
     sandbox::enforce(&plan)?.log();

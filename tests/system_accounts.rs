@@ -165,12 +165,12 @@ fn is_refused(server: &Server, name: &str, password: &str) {
 }
 
 /// The child of the server's that asks PAM.
-fn monitor(server: &Server) -> Pid {
+fn helper(server: &Server) -> Pid {
     let id = server.process_id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let child = children.split_whitespace().next().unwrap();
     let name = fs::read_to_string(format!("/proc/{child}/cmdline")).unwrap();
-    assert_eq!(name.trim_end_matches('\0'), "mioftpd: PAM monitor");
+    assert_eq!(name.trim_end_matches('\0'), "mioftpd: PAM helper");
     Pid::from_raw(child.parse().unwrap()).unwrap()
 }
 
@@ -282,17 +282,17 @@ fn nobody_else_waits_for_pam() {
 fn what_asks_pam_has_its_rights_still_and_ends_with_the_server() {
     let Some(world) = World::new() else { return };
     let server = world.start(BOTH);
-    let monitor = monitor(&server);
-    let status = fs::read_to_string(format!("/proc/{}/status", monitor.as_raw_nonzero())).unwrap();
+    let helper = helper(&server);
+    let status = fs::read_to_string(format!("/proc/{}/status", helper.as_raw_nonzero())).unwrap();
     assert!(status.contains("NoNewPrivs:\t0"), "{status}");
     server.connect().log_in("bob", "secret");
     // It outlives what is meant for the server, and what is meant for others.
-    kill_process(monitor, Signal::HUP).unwrap();
+    kill_process(helper, Signal::HUP).unwrap();
     server.hang_up();
     server.wait_for_log("The configuration was read again");
     server.connect().log_in("bob", "secret");
     drop(server);
-    waits_for_the_end_of(monitor);
+    waits_for_the_end_of(helper);
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_reload_ends_sessions_whose_name_or_service_is_another() {
 fn without_its_monitor_others_are_served() {
     let Some(world) = World::new() else { return };
     let server = world.start(BOTH);
-    kill_process(monitor(&server), Signal::KILL).unwrap();
+    kill_process(helper(&server), Signal::KILL).unwrap();
     // The first may still have come to it.
     until("it to be missed", || {
         is_refused(&server, "bob", "secret");
@@ -336,17 +336,17 @@ fn without_its_monitor_others_are_served() {
 fn a_monitor_that_can_start_nothing_is_there_when_it_can_again() {
     let Some(world) = World::new() else { return };
     let server = world.start(BOTH);
-    let monitor = monitor(&server);
+    let helper = helper(&server);
     server.connect().log_in("bob", "secret");
     let limited = |files| Rlimit {
         current: Some(files),
         maximum: Some(1024),
     };
-    let before = prlimit(Some(monitor), Resource::Nofile, limited(3)).unwrap();
+    let before = prlimit(Some(helper), Resource::Nofile, limited(3)).unwrap();
     is_refused(&server, "bob", "secret");
     server.wait_for_log("about bob: no answer came");
     let files = before.current.unwrap().min(1024);
-    prlimit(Some(monitor), Resource::Nofile, limited(files)).unwrap();
+    prlimit(Some(helper), Resource::Nofile, limited(files)).unwrap();
     server.connect().log_in("bob", "secret");
 }
 

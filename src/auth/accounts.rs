@@ -18,11 +18,11 @@ use super::verification::{Verification, Way};
 use super::{
     Account, Credentials, Denial, Password, Permissions, Secret, Service, hash, is_anonymous,
 };
-use crate::monitor::Monitor;
+use crate::privsep::Helper;
 
 /// A name that nobody has, and that looks as if somebody could: PAM is asked about it for its time
 /// alone.
-const NOBODY: &[u8] = b"mioftpd-nobody";
+const DECOY_ACCOUNT: &[u8] = b"mioftpd-nobody";
 
 /// Who is let in by what was said of them, and not of everybody.
 const SUPERUSER: &[u8] = b"root";
@@ -30,18 +30,18 @@ const SUPERUSER: &[u8] = b"root";
 /// Everybody who may log in.
 #[derive(Clone, Default)]
 pub struct Accounts {
-    by_name: HashMap<Box<[u8]>, Place>,
+    by_name: HashMap<Box<[u8]>, Entry>,
     /// The hash that is computed for whoever has none: that of the first account with one.
     decoy_hash: Option<Arc<str>>,
     /// By which PAM is asked about whoever is nobody: that of the first account with one.
     decoy_service: Option<Service>,
-    monitor: Option<Monitor>,
+    privsep: Option<Helper>,
     /// Those that a reload has removed: when they come back, no less may close them.
     former: HashMap<Box<[u8]>, Arc<Account>>,
 }
 
 #[derive(Clone)]
-struct Place {
+struct Entry {
     account: Arc<Account>,
     seats: Arc<Seats>,
 }
@@ -52,13 +52,13 @@ struct Seats(Arc<()>);
 
 /// Somebody who is in. They are counted for as long as this lives.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub struct AuthenticatedUser {
     /// Who it is.
     pub account: Arc<Account>,
     _seat: Arc<()>,
 }
 
-impl From<Account> for Guest {
+impl From<Account> for AuthenticatedUser {
     /// Somebody who is not counted among others.
     fn from(account: Account) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Accounts {
         }
         let name = key(&account.name).into();
         let seats = Arc::default();
-        self.by_name.insert(name, Place { account, seats });
+        self.by_name.insert(name, Entry { account, seats });
     }
 
     /// With one more.
@@ -108,7 +108,7 @@ impl Accounts {
     }
 
     /// These take the place of `old` ones under way: whoever has a name here and had one there is
-    /// still counted, and it is the same monitor that asks PAM. Who is here no longer is
+    /// still counted, and it is the same helper that asks PAM. Who is here no longer is
     /// remembered, so that a later reload does not open what closed that account.
     pub fn succeed(&mut self, old: &Self) {
         self.former.clone_from(&old.former);
@@ -122,29 +122,29 @@ impl Accounts {
                 place.seats = Arc::clone(&old.seats);
             }
         }
-        self.monitor.clone_from(&old.monitor);
+        self.privsep.clone_from(&old.privsep);
     }
 
     /// Starts the process that asks PAM, if there is an account of the system: with the rights that
     /// this one has still.
     ///
     /// # Errors
-    /// As of [`Monitor::start`].
+    /// As of [`Helper::start`].
     pub(crate) fn start_monitor(&mut self) -> io::Result<()> {
         if self.needs_monitor() {
-            self.monitor = Some(pam::start()?);
+            self.privsep = Some(pam::start()?);
         }
         Ok(())
     }
 
     /// Whether there is something that asks PAM.
     pub(crate) const fn has_monitor(&self) -> bool {
-        self.monitor.is_some()
+        self.privsep.is_some()
     }
 
     /// Whether there is an account of the system, and nothing that could ask PAM about it.
     pub(crate) const fn needs_monitor(&self) -> bool {
-        self.decoy_service.is_some() && self.monitor.is_none()
+        self.decoy_service.is_some() && self.privsep.is_none()
     }
 
     /// All of them, in no order.
@@ -226,7 +226,7 @@ impl Accounts {
         self.claimed_place(name).map(|place| &place.account)
     }
 
-    fn claimed_place(&self, name: &[u8]) -> Option<&Place> {
+    fn claimed_place(&self, name: &[u8]) -> Option<&Entry> {
         let everybody = || self.place(EVERYBODY).filter(|_| name != SUPERUSER);
         self.place(name).or_else(everybody)
     }
@@ -240,8 +240,8 @@ impl Accounts {
         account: &Account,
         from: IpAddr,
         now: i64,
-    ) -> Result<Guest, Denial> {
-        let is_proven = |place: &&Place| place.account.is_proven_by(account);
+    ) -> Result<AuthenticatedUser, Denial> {
+        let is_proven = |place: &&Entry| place.account.is_proven_by(account);
         let place = self.claimed_place(name).filter(is_proven);
         let place = place.ok_or(Denial::Unproven)?;
         place.account.admits(from, now)?;
@@ -250,7 +250,7 @@ impl Accounts {
         if most.is_some_and(|most| present >= usize::try_from(most).unwrap_or(usize::MAX)) {
             return Err(Denial::Crowded);
         }
-        Ok(Guest {
+        Ok(AuthenticatedUser {
             account: Arc::clone(&place.account),
             _seat: Arc::clone(&place.seats.0),
         })
@@ -278,25 +278,25 @@ impl Accounts {
     /// Where there are accounts of the system, whatever login fails takes as long as PAM does.
     fn ask_about_nobody(&self, password: &Password, from: IpAddr) -> Option<Verification> {
         let service = self.decoy_service.as_ref()?;
-        let about = |password: &Password| Question::new(service, NOBODY, password, from);
+        let about = |password: &Password| Question::new(service, DECOY_ACCOUNT, password, from);
         // A password that nobody can have is as wrong as any.
-        let question = about(password).or_else(|| about(&Password::from(NOBODY)))?;
+        let question = about(password).or_else(|| about(&Password::from(DECOY_ACCOUNT)))?;
         self.ask(question, None)
     }
 
     fn ask(&self, question: Question, account: Option<&Arc<Account>>) -> Option<Verification> {
-        let Some(monitor) = self.monitor.clone() else {
+        let Some(privsep) = self.privsep.clone() else {
             log::error!("Cannot ask PAM: nothing was started that could");
             return None;
         };
         Some(Verification {
             account: account.cloned(),
-            way: Way::Pam { monitor, question },
+            way: Way::Pam { privsep, question },
             after: None,
         })
     }
 
-    fn place(&self, name: &[u8]) -> Option<&Place> {
+    fn place(&self, name: &[u8]) -> Option<&Entry> {
         self.by_name.get(key(name))
     }
 }

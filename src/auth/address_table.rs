@@ -14,9 +14,9 @@ const SETS: usize = ADDRESSES_REMEMBERED / ADDRESSES_PER_SET;
 
 /// What counts as one client: an IPv4 address, or the /64 of an IPv6 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Site(u64);
+pub struct ClientPrefix(u64);
 
-impl Site {
+impl ClientPrefix {
     /// Where no client's /64 can be: these IPv6 addresses are multicast.
     const IPV4: u64 = 0xffff_ffff_0000_0000;
 
@@ -37,7 +37,7 @@ impl Site {
 #[derive(Debug)]
 pub(super) struct AddressTable<R> {
     /// Grown as they are needed; in each the oldest record is first.
-    sets: Vec<Vec<(Site, R)>>,
+    sets: Vec<Vec<(ClientPrefix, R)>>,
     keys: RandomState,
 }
 
@@ -49,9 +49,9 @@ impl<R: Default> AddressTable<R> {
         }
     }
 
-    pub(super) fn get(&self, site: Site) -> Option<&R> {
-        let set = self.sets.get(self.set_of(site))?;
-        let found = set.iter().find(|(other, _)| *other == site)?;
+    pub(super) fn get(&self, prefix: ClientPrefix) -> Option<&R> {
+        let set = self.sets.get(self.set_of(prefix))?;
+        let found = set.iter().find(|(other, _)| *other == prefix)?;
         Some(&found.1)
     }
 
@@ -60,16 +60,16 @@ impl<R: Default> AddressTable<R> {
     /// `at_most`, there is no place. What is worth nothing is thrown away on this occasion.
     pub(super) fn record(
         &mut self,
-        site: Site,
+        prefix: ClientPrefix,
         at_most: u32,
         worth: impl Fn(&R) -> u32,
     ) -> Option<&mut R> {
-        let number = self.set_of(site);
+        let number = self.set_of(prefix);
         let set = self.sets.get_mut(number)?;
-        let index = set.iter().position(|(other, _)| *other == site);
+        let index = set.iter().position(|(other, _)| *other == prefix);
         if index.is_none() {
             make_room(set, at_most, worth)?;
-            set.push((site, R::default()));
+            set.push((prefix, R::default()));
         }
         let found = match index {
             Some(index) => set.get_mut(index),
@@ -78,8 +78,8 @@ impl<R: Default> AddressTable<R> {
         found.map(|(_, record)| record)
     }
 
-    fn set_of(&self, site: Site) -> usize {
-        let hash = self.keys.hash_one(site);
+    fn set_of(&self, prefix: ClientPrefix) -> usize {
+        let hash = self.keys.hash_one(prefix);
         usize::try_from(hash % SETS as u64).unwrap_or(0)
     }
 
@@ -96,7 +96,11 @@ impl<R: Default> AddressTable<R> {
 }
 
 /// Sees to it that one more fits in; `None` where it may not.
-fn make_room<R>(set: &mut Vec<(Site, R)>, at_most: u32, worth: impl Fn(&R) -> u32) -> Option<()> {
+fn make_room<R>(
+    set: &mut Vec<(ClientPrefix, R)>,
+    at_most: u32,
+    worth: impl Fn(&R) -> u32,
+) -> Option<()> {
     set.retain(|(_, record)| worth(record) > 0);
     if set.len() < ADDRESSES_PER_SET {
         return Some(());
@@ -115,14 +119,14 @@ mod tests {
     use super::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    fn site(number: u32) -> Site {
-        Site::of(Ipv4Addr::from_bits(number).into())
+    fn prefix(number: u32) -> ClientPrefix {
+        ClientPrefix::of(Ipv4Addr::from_bits(number).into())
     }
 
     /// As many addresses of one set.
-    fn set_mates(table: &AddressTable<u32>, count: usize) -> Vec<Site> {
-        let of_the_first = table.set_of(site(0));
-        let mates = (0..).map(site);
+    fn set_mates(table: &AddressTable<u32>, count: usize) -> Vec<ClientPrefix> {
+        let of_the_first = table.set_of(prefix(0));
+        let mates = (0..).map(prefix);
         mates
             .filter(|&mate| table.set_of(mate) == of_the_first)
             .take(count)
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_client_is_its_64_and_a_mapped_one_is_ipv4() {
-        let of = |text: &str| Site::of(text.parse().unwrap());
+        let of = |text: &str| ClientPrefix::of(text.parse().unwrap());
         assert_eq!(
             of("2001:db8:1:2::3"),
             of("2001:db8:1:2:ffff:ffff:ffff:ffff")
@@ -141,7 +145,10 @@ mod tests {
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
         assert_ne!(of("192.0.2.1"), of("::192.0.2.1"));
         let [loopback, all] = [Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED];
-        assert_eq!(Site::of(loopback.into()), Site::of(all.into()));
+        assert_eq!(
+            ClientPrefix::of(loopback.into()),
+            ClientPrefix::of(all.into())
+        );
     }
 
     #[test]
@@ -187,7 +194,7 @@ mod tests {
         let mut table = AddressTable::new();
         assert_eq!(table.capacity(), 0);
         for number in 0..200_000 {
-            *table.record(site(number), u32::MAX, |_| 1).unwrap() = number;
+            *table.record(prefix(number), u32::MAX, |_| 1).unwrap() = number;
         }
         assert!(table.len() <= ADDRESSES_REMEMBERED && table.len() > ADDRESSES_REMEMBERED / 2);
         assert!(table.capacity() <= ADDRESSES_REMEMBERED);
@@ -197,7 +204,7 @@ mod tests {
     fn a_thousand_addresses_do_not_push_each_other_out() {
         let mut table = AddressTable::new();
         for number in 0..1000 {
-            *table.record(site(number), 0, |_| 1).unwrap() = number;
+            *table.record(prefix(number), 0, |_| 1).unwrap() = number;
         }
         assert_eq!(table.len(), 1000);
     }

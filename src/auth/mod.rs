@@ -12,7 +12,6 @@ mod address_table;
 mod denial;
 #[cfg_attr(not(feature = "hashed-passwords"), path = "no_hash.rs")]
 mod hash;
-mod pace;
 #[cfg_attr(not(feature = "pam"), path = "no_pam.rs")]
 pub(crate) mod pam;
 mod password;
@@ -20,19 +19,20 @@ mod revocation;
 mod secret;
 mod service;
 mod throttle;
+mod token_bucket;
 mod verification;
 
 pub use account::{Account, EVERYBODY, is_anonymous};
-pub use accounts::{Accounts, Check, Guest};
-pub use address_table::Site;
+pub use accounts::{Accounts, AuthenticatedUser, Check};
+pub use address_table::ClientPrefix;
 pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
-pub use pace::{Counted, Pace};
 pub use password::{Credentials, Password};
 pub use revocation::{ProvenBy, Revocation, RevokedSessions};
 pub use secret::{BadHash, Secret};
 pub use service::{BadService, Service};
 pub use throttle::{Penalty, Throttle, Unwelcome};
+pub use token_bucket::{Counted, TokenBucket};
 pub use verification::{Verification, Verified};
 
 pub use crate::protocol::cidr::{Cidr, CidrError};

@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 
 use super::{Password, Service};
-use crate::monitor::Monitor;
+use crate::privsep::Helper;
 
 /// What nobody is asked.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ impl Question {
 ///
 /// # Errors
 /// Always: this build has none.
-pub(super) fn start() -> io::Result<Monitor> {
+pub(super) fn start() -> io::Result<Helper> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Asks whether it is so.
-pub(super) const fn ask(_: &Monitor, question: &Question) -> Result<(), String> {
+pub(super) const fn ask(_: &Helper, question: &Question) -> Result<(), String> {
     match question.0 {}
 }

@@ -10,8 +10,8 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::address_table::{AddressTable, Site};
-use super::pace::Pace;
+use super::address_table::{AddressTable, ClientPrefix};
+use super::token_bucket::TokenBucket;
 use crate::limits::Throttling;
 
 /// What follows from a failed login.
@@ -39,7 +39,7 @@ pub enum Unwelcome {
 #[derive(Debug, Default)]
 struct Record {
     standing: Standing,
-    connections: Pace,
+    connections: TokenBucket,
 }
 
 /// ```text
@@ -97,7 +97,7 @@ impl Throttle {
 
     /// Whether the address is banned.
     pub fn is_banned(&self, address: IpAddr, now: Instant) -> bool {
-        let record = self.records.get(Site::of(address));
+        let record = self.records.get(ClientPrefix::of(address));
         record.is_some_and(|record| matches!(record.standing(now), Standing::Banned { .. }))
     }
 
@@ -113,7 +113,9 @@ impl Throttle {
             return Err(Unwelcome::Banned);
         }
         let worth = |record: &Record| record.worth(now);
-        let record = self.records.record(Site::of(address), CONNECTED, worth);
+        let record = self
+            .records
+            .record(ClientPrefix::of(address), CONNECTED, worth);
         let may = record.is_none_or(|record| record.connections.take(limits.connections, now));
         if may { Ok(()) } else { Err(Unwelcome::TooFast) }
     }
@@ -122,7 +124,10 @@ impl Throttle {
     /// news to whoever has asked before whether it [is](Self::is_banned).
     pub fn fail(&mut self, address: IpAddr, limits: &Throttling, now: Instant) -> Penalty {
         let worth = |record: &Record| record.worth(now);
-        let Some(record) = self.records.record(Site::of(address), u32::MAX, worth) else {
+        let Some(record) = self
+            .records
+            .record(ClientPrefix::of(address), u32::MAX, worth)
+        else {
             return Penalty::Wait { failures: 1 };
         };
         let (failures, until) = match record.standing(now) {

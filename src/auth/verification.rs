@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::pam::{self, Question};
 use super::{Account, Password, hash};
-use crate::monitor::Monitor;
+use crate::privsep::Helper;
 
 /// A password that takes long to verify.
 pub struct Verification {
@@ -21,14 +21,8 @@ pub struct Verification {
 
 /// How it is verified.
 pub(super) enum Way {
-    Hash {
-        hash: Arc<str>,
-        password: Password,
-    },
-    Pam {
-        monitor: Monitor,
-        question: Question,
-    },
+    Hash { hash: Arc<str>, password: Password },
+    Pam { privsep: Helper, question: Question },
 }
 
 /// What has been found out.
@@ -52,8 +46,8 @@ impl Verification {
     pub fn run(self) -> Verified {
         let is_right = match &self.way {
             Way::Hash { hash, password } => hash::verify(password, hash),
-            Way::Pam { monitor, question } => {
-                let answer = pam::ask(monitor, question);
+            Way::Pam { privsep, question } => {
+                let answer = pam::ask(privsep, question);
                 if let (Err(why), Some(_)) = (&answer, &self.account) {
                     log::warn!("{why}");
                 }

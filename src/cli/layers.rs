@@ -20,20 +20,20 @@ const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
 pub(super) const HAS_FILES: bool = cfg!(feature = "config");
 
 /// What a server is to be started with.
-pub(crate) struct Start {
+pub(crate) struct Resolved {
     pub(crate) config: Box<Config>,
     pub(crate) log: LevelFilter,
 }
 
 /// All that was typed.
-pub(crate) struct Wish {
+pub(crate) struct CliArgs {
     pub(super) typed: Typed,
     pub(super) password: Option<OsString>,
 }
 
-impl Wish {
+impl CliArgs {
     /// What comes of it now; at another time another thing may be in the file.
-    pub(crate) fn start(&self) -> Result<Start, Failure> {
+    pub(crate) fn start(&self) -> Result<Resolved, Failure> {
         let base = match &self.typed.file {
             Some(path) => read(path)?,
             None => ConfigDraft::default(),
@@ -41,7 +41,7 @@ impl Wish {
         let draft = self.typed.clone().over(base, self.password.clone())?;
         let log = draft.log.unwrap_or(LevelFilter::Info);
         let config = draft.finish().map_err(Failure::Wrong)?;
-        Ok(Start {
+        Ok(Resolved {
             config: Box::new(config),
             log,
         })

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub(crate) use layers::{Start, Wish};
+pub(crate) use layers::{CliArgs, Resolved};
 use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::limits::WORKERS;
@@ -84,9 +84,9 @@ Options:
 ";
 
 /// What is to be done.
-pub(crate) enum Action {
-    Serve(Start, Box<Wish>),
-    Check(Start),
+pub(crate) enum Invocation {
+    Serve(Resolved, Box<CliArgs>),
+    Check(Resolved),
     Example,
     HashPassword,
     Help,
@@ -156,7 +156,7 @@ struct Typed {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     password: Option<OsString>,
-) -> Result<Action, Failure> {
+) -> Result<Invocation, Failure> {
     let mut typed = Typed::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
@@ -166,15 +166,15 @@ pub(crate) fn parse(
         };
         typed.options.push(name.clone());
         match argument {
-            Short('h') | Long("help") => return Ok(Action::Help),
-            Short('V') | Long("version") => return Ok(Action::Version),
-            Long("example-config") if layers::HAS_FILES => return Ok(Action::Example),
+            Short('h') | Long("help") => return Ok(Invocation::Help),
+            Short('V') | Long("version") => return Ok(Invocation::Version),
+            Long("example-config") if layers::HAS_FILES => return Ok(Invocation::Example),
             Long("check") if layers::HAS_FILES => typed.check = true,
             Long("hash-password") if !auth::IS_BUILT_IN => {
                 let why = auth::BadHash::NotBuiltIn;
                 return Err(Usage(format!("--hash-password: {why}")).into());
             }
-            Long("hash-password") => return Ok(Action::HashPassword),
+            Long("hash-password") => return Ok(Invocation::HashPassword),
             Short('w') | Long("writable") => typed.writable = true,
             Long("anonymous") => typed.anonymous = true,
             Long("allow-fxp") => typed.allow_fxp = true,
@@ -189,12 +189,12 @@ pub(crate) fn parse(
             _ => typed.take(&name, &mut parser)?,
         }
     }
-    let wish = Wish { typed, password };
-    let start = wish.start()?;
-    Ok(if wish.typed.check {
-        Action::Check(start)
+    let args = CliArgs { typed, password };
+    let start = args.start()?;
+    Ok(if args.typed.check {
+        Invocation::Check(start)
     } else {
-        Action::Serve(start, Box::new(wish))
+        Invocation::Serve(start, Box::new(args))
     })
 }
 

@@ -114,11 +114,11 @@ pub struct Config {
     pub run_as: Option<RunAs>,
     /// Whether the sandbox confines the process to what this configuration needs.
     pub sandbox: bool,
-    /// Whether PAM is asked and the event command run beside the process, by [monitors](crate::monitor).
-    /// They are this program once more, so it must begin with
-    /// [`serve_if_asked`](crate::serve_if_asked). Without them there can be no accounts of the system,
-    /// and the command is run by the process itself, with its rights.
-    pub monitors: bool,
+    /// Whether a [helper process](crate::privsep) asks PAM and runs the event command. It is this program,
+    /// executed once more, so `main` must begin with
+    /// [`run_helper_if_requested`](crate::run_helper_if_requested). Without it accounts of the system are
+    /// refused, and the server process itself runs the event command, with its own rights.
+    pub helpers: bool,
     /// The most connections at once; there are fewer where the process may not open so many files.
     pub connections: usize,
     /// The most connections at once of one address, or of the /64 of an IPv6 one.
@@ -276,7 +276,7 @@ impl Default for Config {
             umask: None,
             run_as: None,
             sandbox: true,
-            monitors: false,
+            helpers: false,
             connections: limits::CONNECTIONS,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             max_memory: None,

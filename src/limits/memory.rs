@@ -61,11 +61,11 @@ const PER_WORKER: usize =
     4 * CHUNK_BYTES + SORTED_BYTES + 2 * STAT_LISTING_BYTES + THREAD_STACK_BYTES;
 
 /// How many may do what needs much memory.
-pub const fn places(connections: usize) -> usize {
+pub const fn permits(connections: usize) -> usize {
     match connections / CONNECTIONS_PER_PLACE {
         0 => 1,
-        places if places > PLACES => PLACES,
-        places => places,
+        permits if permits > PLACES => PLACES,
+        permits => permits,
     }
 }
 
@@ -87,7 +87,7 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
         let each = CHUNK_BYTES + THREAD_STACK_BYTES;
         LOGIN_WORKERS.saturating_mul(verification.saturating_add(each))
     };
-    let in_places = places(connections).saturating_mul(PLACE_BYTES);
+    let in_places = permits(connections).saturating_mul(PLACE_BYTES);
     let for_each = if tls {
         PER_CONNECTION + PER_SECURED_CONNECTION
     } else {
@@ -172,7 +172,7 @@ mod tests {
             (1024, 64),
             (usize::MAX, 64),
         ] {
-            assert_eq!(places(connections), expected, "{connections}");
+            assert_eq!(permits(connections), expected, "{connections}");
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use memory::{
     CONNECTION_BYTES, Equipment, PLACE_BYTES, PLACES, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
-    connections_within, places, worst_case_bytes,
+    connections_within, permits, worst_case_bytes,
 };
 pub use room::{Bound, Room};
 pub use throttling::{

@@ -38,19 +38,19 @@ impl Acceptor {
     }
 
     /// Never called.
-    pub fn control(&self) -> io::Result<(Security, Tag)> {
+    pub fn control(&self) -> io::Result<(Security, SessionTag)> {
         match self.0 {}
     }
 
     /// Never called.
-    pub fn data(&self, _: Tag, _: bool) -> io::Result<Security> {
+    pub fn data(&self, _: SessionTag, _: bool) -> io::Result<Security> {
         match self.0 {}
     }
 }
 
 /// None.
 #[derive(Clone, Copy, Debug)]
-pub struct Tag(Never);
+pub struct SessionTag(Never);
 
 /// None.
 #[derive(Debug)]

@@ -15,25 +15,25 @@ use std::time::Duration;
 use super::command::{self, Ended, PREFIX, Variables};
 use crate::cause::cause;
 use crate::limits::{EVENT_MOST_AT_ONCE, EVENT_SLACK, WORKER_NICENESS};
-use crate::monitor::{Monitor, Role, complain};
+use crate::privsep::{Helper, Role, complain};
 
 /// The processes that run programs.
 pub(crate) const ROLE: Role = Role {
-    monitor: "mioftpd: event monitor",
+    name: "mioftpd: event helper",
     worker: "mioftpd: event",
     // One that has answered may still be there when its thread has the next upload.
     at_once: 2 * EVENT_MOST_AT_ONCE,
 };
 
 /// Starts what runs the program, as the user who `run_as` is.
-pub(crate) fn start(run_as: OsString, command: &[OsString], time: Duration) -> io::Result<Monitor> {
+pub(crate) fn start(run_as: OsString, command: &[OsString], time: Duration) -> io::Result<Helper> {
     let time = OsString::from(time.as_millis().to_string());
-    Monitor::start(&ROLE, &[&[run_as, time], command].concat())
+    Helper::start(&ROLE, &[&[run_as, time], command].concat())
 }
 
 /// Has the program run and waits for its end, which comes within `time`.
-pub(super) fn ask(monitor: &Monitor, variables: &Variables, time: Duration) -> io::Result<Ended> {
-    let answer = monitor.ask(&print(variables), time + EVENT_SLACK)?;
+pub(super) fn ask(privsep: &Helper, variables: &Variables, time: Duration) -> io::Result<Ended> {
+    let answer = privsep.ask(&print(variables), time + EVENT_SLACK)?;
     parse_end(&answer)
 }
 

@@ -20,9 +20,9 @@ use super::json;
 use super::mailbox::Mailbox;
 use super::record::TransferRecord;
 use crate::cause::cause;
-use crate::errand::{Algorithm, Assignment, Errand, Findings, Step};
+use crate::file_task::{Algorithm, FileTask, TaskResult, TaskSpec, TaskStep};
 use crate::limits::{self, CHUNK_BYTES, WORKER_NICENESS};
-use crate::monitor::Monitor;
+use crate::privsep::Helper;
 use crate::storage::{Storage, Wait};
 use crate::transfer::Scratch;
 
@@ -35,7 +35,7 @@ pub struct Events {
     /// `MIOFTPD_OUTCOME` (`complete`, or why not in a word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`,
     /// `MIOFTPD_TLS` (yes or no); of complete ones `MIOFTPD_FILE` (as this host sees it) and, with
     /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Names are the client's choice: quote them. It
-    /// is run beside the server by a [monitor](crate::Config::monitors), as the same user and out of
+    /// is run beside the server by a [helper](crate::Config::helpers), as the same user and out of
     /// its sandbox; without one it has the process's own rights.
     pub command: Vec<OsString>,
     /// A Unix socket, datagram or stream, where a line of JSON is said for each upload.
@@ -106,16 +106,16 @@ pub(super) struct Teller {
     events: Events,
     socket: Option<Mutex<EventSocket>>,
     /// What runs the program; `None`: this process itself.
-    monitor: Option<Monitor>,
+    privsep: Option<Helper>,
     mailbox: Mutex<Mailbox<Upload>>,
 }
 
 impl Teller {
-    pub(super) fn new(events: Events, monitor: Option<Monitor>, mailbox: Mailbox<Upload>) -> Self {
+    pub(super) fn new(events: Events, privsep: Option<Helper>, mailbox: Mailbox<Upload>) -> Self {
         let socket = events.socket.as_deref().map(EventSocket::new);
         Self {
             socket: socket.map(Mutex::new),
-            monitor,
+            privsep,
             mailbox: Mutex::new(mailbox),
             events,
         }
@@ -123,7 +123,7 @@ impl Teller {
 
     /// Says what may keep programs from being run, now that every right is given up that will be.
     pub(super) fn warn_of_restraints(&self) {
-        let runs_here = !self.events.command.is_empty() && self.monitor.is_none();
+        let runs_here = !self.events.command.is_empty() && self.privsep.is_none();
         if runs_here && command::is_filtered() {
             log::warn!("System calls are filtered: the event command runs only if that allows it");
         }
@@ -175,8 +175,8 @@ impl Teller {
             digest: digest.as_deref(),
         };
         let (variables, time) = (facts.variables(), self.events.time);
-        let ended = match &self.monitor {
-            Some(monitor) => event_worker::ask(monitor, &variables, time),
+        let ended = match &self.privsep {
+            Some(privsep) => event_worker::ask(privsep, &variables, time),
             None => command::run(&self.events.command, &variables, time),
         };
         let path = &record.path;
@@ -193,8 +193,8 @@ impl Teller {
 
 fn digest_of(upload: &Upload, scratch: &mut Scratch) -> Option<String> {
     let path = upload.record.path.clone();
-    let mut errand = Errand::new(
-        Assignment::Digest {
+    let mut file_task = FileTask::new(
+        TaskSpec::Digest {
             path: path.clone(),
             algorithm: Algorithm::Sha256,
             range: None,
@@ -202,11 +202,11 @@ fn digest_of(upload: &Upload, scratch: &mut Scratch) -> Option<String> {
         None,
     );
     loop {
-        match errand.slice(&upload.storage, scratch) {
-            Step::More => {}
-            Step::Over(Ok(Findings::Digest { value, .. })) => return Some(json::hex(&value)),
-            Step::Over(Ok(_)) => return None,
-            Step::Over(Err(error)) => {
+        match file_task.slice(&upload.storage, scratch) {
+            TaskStep::More => {}
+            TaskStep::Over(Ok(TaskResult::Digest { value, .. })) => return Some(json::hex(&value)),
+            TaskStep::Over(Ok(_)) => return None,
+            TaskStep::Over(Err(error)) => {
                 log::warn!("No digest of {path} for its event: {}", error.reason());
                 return None;
             }

@@ -43,7 +43,7 @@ use crate::cause;
 use crate::limits::{
     EVENTS_LAST, EVENTS_WAITING, RECORDS_LAST, RECORDS_WAITING, THREAD_STACK_BYTES,
 };
-use crate::monitor::Monitor;
+use crate::privsep::Helper;
 use crate::storage::Storage;
 use events::{Teller, Upload};
 use mailbox::{Mailbox, Sender, mailbox};
@@ -105,12 +105,12 @@ pub struct Observers {
 }
 
 impl Records {
-    /// Opens what is to be written, and sees whether events can be as they are wanted; `monitor` is
+    /// Opens what is to be written, and sees whether events can be as they are wanted; `privsep` is
     /// what runs a program for them, where this process does not.
     pub fn open(
         logs: &[TransferLog],
         events: Events,
-        monitor: Option<Monitor>,
+        privsep: Option<Helper>,
         waker: Waker,
     ) -> Result<(Self, Observers), Error> {
         let mut records = Self::default();
@@ -133,7 +133,7 @@ impl Records {
             records.events = Some(sender);
             let alive = records.expect_end("the events of uploads", EVENTS_LAST);
             let threads = events.threads();
-            observers.teller = Some((Teller::new(events, monitor, mailbox), threads, alive));
+            observers.teller = Some((Teller::new(events, privsep, mailbox), threads, alive));
         }
         Ok((records, observers))
     }

@@ -9,9 +9,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use super::Reactor;
-use super::admission::{Door, Protocol, Refusal};
+use super::admission::{ListenSocket, Protocol, Refusal};
 use super::connection::{Connection, Phase};
-use super::key::{Key, Source};
+use super::key::{Key, SocketRole};
 use crate::cause::of_accepting;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
 use crate::net::{Channel, Listener, Stream};
@@ -20,27 +20,27 @@ use crate::protocol::reply::Reply;
 impl Reactor {
     /// Listens at one more address, and says which (the port may have been 0).
     pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
-        let token = Source::Listener(self.doors.len()).to_token();
-        let listener = self.services.network.listen(address, token)?;
-        Ok(self.open_door(listener, protocol))
+        let token = SocketRole::Listener(self.listen_sockets.len()).to_token();
+        let listener = self.context.network.listen(address, token)?;
+        Ok(self.add_socket(listener, protocol))
     }
 
     /// Takes a socket over that listens already, and says where.
     pub fn adopt(&mut self, socket: TcpListener, protocol: Protocol) -> io::Result<SocketAddr> {
-        let token = Source::Listener(self.doors.len()).to_token();
-        let listener = self.services.network.adopt(socket, token)?;
-        Ok(self.open_door(listener, protocol))
+        let token = SocketRole::Listener(self.listen_sockets.len()).to_token();
+        let listener = self.context.network.adopt(socket, token)?;
+        Ok(self.add_socket(listener, protocol))
     }
 
-    fn open_door(&mut self, listener: Box<dyn Listener>, protocol: Protocol) -> SocketAddr {
-        let door = Door::new(listener, protocol);
-        let address = door.address();
-        self.doors.push(door);
+    fn add_socket(&mut self, listener: Box<dyn Listener>, protocol: Protocol) -> SocketAddr {
+        let socket = ListenSocket::new(listener, protocol);
+        let address = socket.address();
+        self.listen_sockets.push(socket);
         address
     }
 
     pub(super) fn accept(&mut self) {
-        for number in 0..self.doors.len() {
+        for number in 0..self.listen_sockets.len() {
             for _ in 0..ACCEPTS_PER_PASS {
                 if !self.accept_one(number) {
                     break;
@@ -51,29 +51,29 @@ impl Reactor {
 
     /// Whether there may be another one behind it.
     fn accept_one(&mut self, number: usize) -> bool {
-        let now = self.services.now;
-        let Some(door) = self.doors.get_mut(number) else {
+        let now = self.context.now;
+        let Some(socket) = self.listen_sockets.get_mut(number) else {
             return false;
         };
-        if !door.is_ready(now) {
+        if !socket.is_ready(now) {
             return false;
         }
         let key = self.connections.vacant_key();
-        match door.listener.accept(Source::Control(key).to_token()) {
+        match socket.listener.accept(SocketRole::Control(key).to_token()) {
             Ok((stream, peer)) => {
-                door.let_in();
-                let protocol = door.protocol;
+                socket.accepted();
+                let protocol = socket.protocol;
                 self.welcome(key, Channel::clear(stream), peer, protocol);
                 true
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
-                    door.sleep();
+                    socket.would_block();
                     false
                 }
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
-                    if door.pause(now) {
+                    if socket.back_off(now) {
                         log::warn!("Cannot accept connections: {}", of_accepting(&error));
                     }
                     false
@@ -83,7 +83,7 @@ impl Reactor {
     }
 
     fn welcome(&mut self, key: Key, mut stream: Channel, peer: SocketAddr, protocol: Protocol) {
-        let is_proxy = self.services.is_proxy(peer.ip());
+        let is_proxy = self.context.is_proxy(peer.ip());
         let admitted = if is_proxy {
             self.admission.enter()
         } else {
@@ -94,32 +94,32 @@ impl Reactor {
             return self.refuse(&mut stream, peer, protocol, refusal);
         }
         if is_proxy {
-            return self.await_preamble(key, stream, peer, protocol);
+            return self.await_proxy_header(key, stream, peer, protocol);
         }
         log::info!("Accepted new connection (address = {peer})");
-        let connection = Connection::new(key, stream, peer, Phase::Open, &self.services);
+        let connection = Connection::new(key, stream, peer, Phase::Open, &self.context);
         self.connections.insert(connection);
         self.begin(key, protocol);
     }
 
     /// Who is let in is greeted, under TLS where that comes first.
     pub(super) fn begin(&mut self, key: Key, protocol: Protocol) {
-        self.visit(key, |connection, services| {
-            connection.greet(services);
+        self.visit(key, |connection, context| {
+            connection.greet(context);
             match protocol {
                 Protocol::Ftp => Ok(()),
-                Protocol::Ftps => connection.secure(services),
+                Protocol::Ftps => connection.secure(context),
             }
         });
     }
 
     /// Whether a client with this address may be here at all, and now.
     pub(super) fn screen(&mut self, address: IpAddr) -> Result<(), Refusal> {
-        let services = &mut self.services;
-        let (throttle, limits) = (&mut services.throttle, &services.settings.throttling);
+        let context = &mut self.context;
+        let (throttle, limits) = (&mut context.throttle, &context.settings.throttling);
         self.admission
-            .screen(address, throttle, limits, services.now)?;
-        if self.services.runner.outstanding() > JOBS_WAITING {
+            .screen(address, throttle, limits, context.now)?;
+        if self.context.runner.outstanding() > JOBS_WAITING {
             return Err(Refusal::Overloaded);
         }
         Ok(())
@@ -133,7 +133,7 @@ impl Reactor {
         protocol: Protocol,
         refusal: Refusal,
     ) {
-        self.admission.log(refusal, peer, self.services.now);
+        self.admission.log(refusal, peer, self.context.now);
         if !refusal.is_said() || protocol == Protocol::Ftps {
             return;
         }
@@ -144,6 +144,6 @@ impl Reactor {
         let _ = stream.shutdown();
         // Closed over what was not read, a proxy's header for one, it would be reset, and the reply
         // perhaps lost.
-        let _ = stream.read(&mut self.services.input);
+        let _ = stream.read(&mut self.context.input);
     }
 }

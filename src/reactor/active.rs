@@ -10,17 +10,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use log::Level;
 
 use super::connection::Connection;
+use super::context::LoopContext;
 use super::data::Link;
-use super::key::Source as Socket;
+use super::key::SocketRole;
 use super::latch::Latch;
-use super::services::Services;
 use crate::cause::cause;
 use crate::net::Stream;
 use crate::session::Repeated;
 
 impl Connection {
-    pub(super) fn dial(&mut self, address: SocketAddr, services: &mut Services) {
-        match self.connect_to_client(address, services) {
+    pub(super) fn dial(&mut self, address: SocketAddr, context: &mut LoopContext) {
+        match self.connect_to_client(address, context) {
             Ok(stream) => {
                 let data = self.data();
                 data.link = Link::Connecting(stream);
@@ -31,7 +31,7 @@ impl Connection {
                 let text = format_args!("{}: Cannot connect to {address}: {why}", self.peer);
                 self.session
                     .log_once(Repeated::NoDataConnection, Level::Info, text);
-                self.fail_to_connect(services);
+                self.fail_to_connect(context);
             }
         }
     }
@@ -39,23 +39,23 @@ impl Connection {
     fn connect_to_client(
         &mut self,
         to: SocketAddr,
-        services: &mut Services,
+        context: &mut LoopContext,
     ) -> io::Result<Box<dyn Stream>> {
         let (peer, target) = (self.peer.ip(), to.ip().to_canonical());
         // Whoever connects to this host from this host may be let in where the client is not.
         let is_bounced = target != peer.to_canonical()
-            && services.network.is_own(target)
-            && !services.network.is_own(peer.to_canonical());
+            && context.network.is_own(target)
+            && !context.network.is_own(peer.to_canonical());
         if is_bounced {
             let text = "it is an address of this host, and the client is elsewhere";
             return Err(io::Error::other(text));
         }
-        let token = Socket::Data(self.key()).to_token();
+        let token = SocketRole::Data(self.key()).to_token();
         let here = self.stream.local_address()?;
         let mut from = SocketAddr::new(source_towards(here.ip(), to.ip()), 0);
-        if services.settings.active_from_default_port {
+        if context.settings.active_from_default_port {
             from.set_port(here.port().saturating_sub(1));
-            match services.network.connect(from, to, token) {
+            match context.network.connect(from, to, token) {
                 Err(error) if from.port() > 0 && is_of_the_port(&error) => {
                     self.log_other_port(from.port(), &error);
                 }
@@ -63,7 +63,7 @@ impl Connection {
             }
             from.set_port(0);
         }
-        services.network.connect(from, to, token)
+        context.network.connect(from, to, token)
     }
 
     fn log_other_port(&mut self, port: u16, error: &io::Error) {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::auth::{Counted, Site, Throttle, Unwelcome};
+use crate::auth::{ClientPrefix, Counted, Throttle, Unwelcome};
 use crate::limits::{ACCEPT_PAUSE, Bound, REFUSALS_LOGGED, Room, Throttling};
 use crate::net::{AddressRules, Listener};
 use crate::observe::target;
@@ -18,7 +18,7 @@ pub(super) struct Admission {
     room: Room,
     limit_per_address: usize,
     admitted: usize,
-    by_address: HashMap<Site, usize>,
+    by_address: HashMap<ClientPrefix, usize>,
     /// What is logged of refusals: a flood of them must not become one of lines.
     refusals: Counted,
 }
@@ -38,7 +38,7 @@ pub(super) enum Refusal {
     /// The storage hangs.
     Overloaded,
     /// It is a proxy, and has not said for whom it has connected.
-    Unannounced,
+    NoProxyHeader,
     /// It was a proxy, and has said for whom it has connected; but it is none any more.
     NotProxy,
 }
@@ -59,7 +59,7 @@ impl Refusal {
             Self::Full(_)
             | Self::FullForAddress
             | Self::Overloaded
-            | Self::Unannounced
+            | Self::NoProxyHeader
             | Self::NotProxy => log::Level::Warn,
         }
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Refusal {
             Self::Overloaded => {
                 "too much waits for the storage: is its disk slow, or does it hang?"
             }
-            Self::Unannounced => "it is a proxy (addresses.proxies), and no PROXY header came",
+            Self::NoProxyHeader => "it is a proxy (addresses.proxies), and no PROXY header came",
             Self::NotProxy => "it came through what is not a proxy any more (addresses.proxies)",
         })
     }
@@ -165,7 +165,10 @@ impl Admission {
 
     /// Counts a connection that is in for an address, if that may have one more.
     pub(super) fn assign(&mut self, address: IpAddr) -> Result<(), Refusal> {
-        let count = self.by_address.entry(Site::of(address)).or_default();
+        let count = self
+            .by_address
+            .entry(ClientPrefix::of(address))
+            .or_default();
         if *count >= self.limit_per_address {
             return Err(Refusal::FullForAddress);
         }
@@ -179,11 +182,11 @@ impl Admission {
         let Some(address) = address else {
             return;
         };
-        let site = Site::of(address);
-        if let Some(count) = self.by_address.get_mut(&site) {
+        let prefix = ClientPrefix::of(address);
+        if let Some(count) = self.by_address.get_mut(&prefix) {
             *count -= 1;
             if *count == 0 {
-                self.by_address.remove(&site);
+                self.by_address.remove(&prefix);
             }
         }
     }
@@ -208,25 +211,25 @@ pub enum Protocol {
 ///                     ▼  │ kernel says, for the edge was consumed
 ///                    Paused
 /// ```
-pub(super) struct Door {
+pub(super) struct ListenSocket {
     pub(super) listener: Box<dyn Listener>,
     pub(super) protocol: Protocol,
-    state: DoorState,
+    state: AcceptState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DoorState {
-    Asleep,
+enum AcceptState {
+    Idle,
     Ready,
-    Paused(Instant),
+    BackingOff(Instant),
 }
 
-impl Door {
+impl ListenSocket {
     pub(super) fn new(listener: Box<dyn Listener>, protocol: Protocol) -> Self {
         Self {
             listener,
             protocol,
-            state: DoorState::Asleep,
+            state: AcceptState::Idle,
         }
     }
 
@@ -235,44 +238,44 @@ impl Door {
     }
 
     /// Somebody may stand at the door.
-    pub(super) const fn knock(&mut self) {
-        if matches!(self.state, DoorState::Asleep) {
-            self.state = DoorState::Ready;
+    pub(super) const fn set_ready(&mut self) {
+        if matches!(self.state, AcceptState::Idle) {
+            self.state = AcceptState::Ready;
         }
     }
 
     /// Nobody does.
-    pub(super) const fn sleep(&mut self) {
-        self.state = DoorState::Asleep;
+    pub(super) const fn would_block(&mut self) {
+        self.state = AcceptState::Idle;
     }
 
     /// Somebody did, and is in.
-    pub(super) const fn let_in(&mut self) {
-        self.state = DoorState::Ready;
+    pub(super) const fn accepted(&mut self) {
+        self.state = AcceptState::Ready;
     }
 
     /// Somebody does, and cannot be let in for now. Whether that is news: it may go on for days.
-    pub(super) fn pause(&mut self, now: Instant) -> bool {
-        let is_news = !matches!(self.state, DoorState::Paused(_));
-        self.state = DoorState::Paused(now + ACCEPT_PAUSE);
+    pub(super) fn back_off(&mut self, now: Instant) -> bool {
+        let is_news = !matches!(self.state, AcceptState::BackingOff(_));
+        self.state = AcceptState::BackingOff(now + ACCEPT_PAUSE);
         is_news
     }
 
     /// Whether to accept.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         match self.state {
-            DoorState::Asleep => false,
-            DoorState::Ready => true,
-            DoorState::Paused(until) => until <= now,
+            AcceptState::Idle => false,
+            AcceptState::Ready => true,
+            AcceptState::BackingOff(until) => until <= now,
         }
     }
 
     /// When it wants to be looked at without an event.
     pub(super) const fn wakes_at(&self, now: Instant) -> Option<Instant> {
         match self.state {
-            DoorState::Asleep => None,
-            DoorState::Ready => Some(now),
-            DoorState::Paused(until) => Some(until),
+            AcceptState::Idle => None,
+            AcceptState::Ready => Some(now),
+            AcceptState::BackingOff(until) => Some(until),
         }
     }
 }
@@ -331,17 +334,17 @@ mod tests {
 
     #[test]
     fn a_pause_is_news_once_until_somebody_is_let_in() {
-        let mut door = Door::new(Box::new(Locked), Protocol::Ftp);
+        let mut socket = ListenSocket::new(Box::new(Locked), Protocol::Ftp);
         let mut now = Instant::now();
-        assert!(!door.is_ready(now));
-        door.knock();
-        assert!(door.is_ready(now) && door.pause(now));
-        assert!(!door.is_ready(now));
+        assert!(!socket.is_ready(now));
+        socket.set_ready();
+        assert!(socket.is_ready(now) && socket.back_off(now));
+        assert!(!socket.is_ready(now));
         now += ACCEPT_PAUSE;
-        assert!(door.is_ready(now) && !door.pause(now));
+        assert!(socket.is_ready(now) && !socket.back_off(now));
         now += ACCEPT_PAUSE;
-        door.let_in();
-        assert!(door.is_ready(now) && door.pause(now));
+        socket.accepted();
+        assert!(socket.is_ready(now) && socket.back_off(now));
     }
 
     #[test]

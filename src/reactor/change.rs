@@ -3,7 +3,7 @@
 //!
 //! It is between two iterations, so no visit sees half of it.
 
-use super::{Homes, Reactor, key};
+use super::{Reactor, StorageByAccount, key};
 use crate::limits::Room;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, PassiveAddresses};
@@ -14,7 +14,7 @@ pub struct Change {
     /// What all sessions have in common.
     pub settings: Settings,
     /// The files of accounts that do not see those of the server; `None`: as before.
-    pub homes: Option<Homes>,
+    pub account_storage: Option<StorageByAccount>,
     /// Who may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
@@ -31,12 +31,12 @@ impl Reactor {
     /// From here on everything is as `change` says. Deadlines that are set stay. Sessions that would not be
     /// let in any more end in the next iterations, or stay, as the settings have it.
     pub fn change(&mut self, change: Change) {
-        self.services.settings = change.settings;
-        if let Some(homes) = change.homes {
-            self.services.homes = homes;
+        self.context.settings = change.settings;
+        if let Some(account_storage) = change.account_storage {
+            self.context.account_storage = account_storage;
         }
-        self.services.passive_addresses = change.passive_addresses;
-        self.services.proxies = change.proxies;
+        self.context.passive_addresses = change.passive_addresses;
+        self.context.proxies = change.proxies;
         let room = change.connections.at_most(key::INDICES - 1);
         self.admission
             .change(change.addresses, room, change.connections_per_address);
@@ -45,6 +45,6 @@ impl Reactor {
 
     /// From here on new connections are secured by this one.
     pub fn renew(&mut self, acceptor: Acceptor) {
-        self.services.acceptor = Some(acceptor);
+        self.context.acceptor = Some(acceptor);
     }
 }

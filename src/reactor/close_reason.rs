@@ -19,7 +19,7 @@ pub(super) enum CloseReason {
     /// The TLS handshake, or the end of TLS, did not come about.
     NotSecured,
     /// A proxy did not say for whom it has connected.
-    Unannounced,
+    NoProxyHeader,
     /// A turn panicked: a bug, and contained.
     Panicked,
     /// The server has stopped.
@@ -33,7 +33,7 @@ impl fmt::Display for CloseReason {
             Self::ClientLeft => f.write_str("the client left"),
             Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
             Self::NotSecured => f.write_str("no TLS handshake came about"),
-            Self::Unannounced => f.write_str("no PROXY header came"),
+            Self::NoProxyHeader => f.write_str("no PROXY header came"),
             Self::RepliesUnread => f.write_str("the client does not read its replies"),
             Self::Panicked => f.write_str("its turn panicked; this is a bug"),
             Self::Stopped => f.write_str("the server has stopped"),

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::close_reason::CloseReason;
+use super::context::LoopContext;
 use super::count_wait::CountWait;
 use super::data::DataChannel;
 use super::key::Key;
 use super::latch::Latch;
-use super::preamble::Preamble;
+use super::proxied::ProxyHeader;
 use super::run_queue::{Queued, Turn};
-use super::services::Services;
 use crate::limits::INPUT_BYTES;
-use crate::net::tls::Tag;
+use crate::net::tls::SessionTag;
 use crate::net::{Channel, Stream};
 use crate::observe::target;
 use crate::protocol::line::LineBuffer;
@@ -45,7 +45,7 @@ pub(super) type Visit = Result<(), CloseReason>;
 pub(super) enum Phase {
     /// A proxy has connected, and has not said for whom: nothing is said, and the session, which is
     /// not the client's yet, hears nothing.
-    Preamble(Box<Preamble>),
+    ProxyHeader(Box<ProxyHeader>),
     /// Commands come and replies go.
     Open,
     /// The reply that begins or ends TLS is on its way; nothing is read until it is written.
@@ -89,7 +89,7 @@ pub(super) struct Connection {
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
     /// What the TLS sessions of its data connections are known by.
-    pub(super) tag: Option<Tag>,
+    pub(super) tag: Option<SessionTag>,
     /// The files of the account; before a login, nobody is let at them.
     pub(super) storage: Arc<dyn Storage>,
     /// The job that is awaited has this ticket; completions with another one are late.
@@ -108,7 +108,7 @@ impl Connection {
         stream: Channel,
         peer: SocketAddr,
         phase: Phase,
-        services: &Services,
+        context: &LoopContext,
     ) -> Self {
         Self {
             key,
@@ -123,7 +123,7 @@ impl Connection {
             deadlines: Deadlines::new(),
             data: None,
             tag: None,
-            storage: Arc::clone(&services.storage),
+            storage: Arc::clone(&context.storage),
             ticket: 0,
             count_wait: None,
             queued: Queued::default(),
@@ -132,14 +132,14 @@ impl Connection {
     }
 
     /// The client is known and let in: the greeting.
-    pub(super) fn greet(&mut self, services: &mut Services) {
-        let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
+    pub(super) fn greet(&mut self, context: &mut LoopContext) {
+        let mut cx = context.context(&mut self.outbox, &mut self.deadlines);
         self.session = Session::open(self.peer, &mut cx);
     }
 
     /// Whether it is known who the client is.
     pub(super) const fn is_known(&self) -> bool {
-        !matches!(self.phase, Phase::Preamble(_))
+        !matches!(self.phase, Phase::ProxyHeader(_))
     }
 
     pub(super) const fn key(&self) -> Key {
@@ -149,30 +149,30 @@ impl Connection {
     /// Does something with the connection, and everything that follows from it.
     pub(super) fn visit(
         &mut self,
-        services: &mut Services,
-        work: impl FnOnce(&mut Self, &mut Services) -> Visit,
+        context: &mut LoopContext,
+        work: impl FnOnce(&mut Self, &mut LoopContext) -> Visit,
     ) -> Visit {
-        self.outbox.attach(&mut services.output);
-        let visited = work(self, services).and_then(|()| {
-            self.carry_out_orders(services);
-            self.write_replies(services)
+        self.outbox.attach(&mut context.output);
+        let visited = work(self, context).and_then(|()| {
+            self.apply_actions(context);
+            self.write_replies(context)
         });
-        self.outbox.detach(&mut services.output);
+        self.outbox.detach(&mut context.output);
         if visited.is_err() {
             // What this session still wanted is not for the next one to get.
-            services.forget_orders(&self.storage);
+            context.drop_actions(&self.storage);
             return visited;
         }
-        self.settle(services)
+        self.settle(context)
     }
 
-    /// Lets the session speak; its orders wait for [`carry_out_orders`](Self::carry_out_orders).
+    /// Lets the session speak; its orders wait for [`apply_actions`](Self::apply_actions).
     pub(super) fn converse(
         &mut self,
-        services: &mut Services,
+        context: &mut LoopContext,
         speak: impl FnOnce(&mut Session, &mut Context<'_>),
     ) {
-        let mut cx = services.context(&mut self.outbox, &mut self.deadlines);
+        let mut cx = context.context(&mut self.outbox, &mut self.deadlines);
         speak(&mut self.session, &mut cx);
     }
 
@@ -188,7 +188,7 @@ impl Connection {
                 data.is_some_and(|data| data.is_spoken_to()) && self.session.protects_data()
             }
             Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
-            Turn::Control if matches!(self.phase, Phase::Lingering | Phase::Preamble(_)) => {
+            Turn::Control if matches!(self.phase, Phase::Lingering | Phase::ProxyHeader(_)) => {
                 self.ready.readable
             }
             Turn::Control => {
@@ -249,15 +249,15 @@ impl Connection {
     }
 
     /// What is due is done.
-    pub(super) fn expire(&mut self, services: &mut Services) -> Visit {
-        while let Some(deadline) = self.deadlines.take_due(services.now) {
-            services.activity.count_expired(deadline);
+    pub(super) fn expire(&mut self, context: &mut LoopContext) -> Visit {
+        while let Some(deadline) = self.deadlines.take_due(context.now) {
+            context.activity.count_expired(deadline);
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),
-                Deadline::Handshake if !self.is_known() => return Err(CloseReason::Unannounced),
+                Deadline::Handshake if !self.is_known() => return Err(CloseReason::NoProxyHeader),
                 Deadline::Handshake => {
-                    let time = services.settings.timings.handshake.as_secs_f64();
+                    let time = context.settings.timings.handshake.as_secs_f64();
                     let (peer, (missing, hint)) = (self.peer, self.missing());
                     log::warn!(
                         target: target::SECURITY,
@@ -265,14 +265,14 @@ impl Connection {
                     );
                     return Err(CloseReason::NotSecured);
                 }
-                Deadline::Pace => self.resume(services),
-                Deadline::Arrival => self.give_up_listening(services),
-                Deadline::DataPreamble => self.give_up_incoming(),
+                Deadline::Resume => self.resume(context),
+                Deadline::Arrival => self.give_up_listening(context),
+                Deadline::DataProxyHeader => self.give_up_pending(),
                 // It has done its part, and the loop comes late or waits a moment: it has its turn first.
                 Deadline::DataStall if self.wants(Turn::Data) || self.confirms_an_end() => {
-                    self.deadlines.set(deadline, services.now + A_MOMENT);
+                    self.deadlines.set(deadline, context.now + A_MOMENT);
                 }
-                other => self.converse(services, |session, cx| session.expired(other, cx)),
+                other => self.converse(context, |session, cx| session.expired(other, cx)),
             }
         }
         Ok(())
@@ -290,8 +290,8 @@ impl Connection {
     }
 
     /// Writes what there is room for; what is left has a deadline.
-    fn write_replies(&mut self, services: &Services) -> Visit {
-        if matches!(self.phase, Phase::Handshaking(_) | Phase::Preamble(_)) {
+    fn write_replies(&mut self, context: &LoopContext) -> Visit {
+        if matches!(self.phase, Phase::Handshaking(_) | Phase::ProxyHeader(_)) {
             return Ok(());
         }
         let mut progress = false;
@@ -317,7 +317,7 @@ impl Connection {
             }
         }
         if self.has_output() {
-            self.await_room(progress, services);
+            self.await_room(progress, context);
         } else {
             self.deadlines.clear(Deadline::ReplyStall);
         }
@@ -325,51 +325,51 @@ impl Connection {
     }
 
     /// The client has to read before there is room, and has its time for it from its last progress.
-    fn await_room(&mut self, progress: bool, services: &Services) {
+    fn await_room(&mut self, progress: bool, context: &LoopContext) {
         if progress || !self.deadlines.is_set(Deadline::ReplyStall) {
-            let stall = services.now + services.settings.timings.reply_stall;
+            let stall = context.now + context.settings.timings.reply_stall;
             self.deadlines.set(Deadline::ReplyStall, stall);
         }
     }
 
     /// Closes, or begins to, when everything is said.
-    fn settle(&mut self, services: &mut Services) -> Visit {
+    fn settle(&mut self, context: &mut LoopContext) -> Visit {
         match self.phase {
             // The last reply cannot be said, and it would not be heard.
-            Phase::Preamble(_) if self.session.is_closing() => Err(CloseReason::Stopped),
+            Phase::ProxyHeader(_) if self.session.is_closing() => Err(CloseReason::Stopped),
             Phase::Handshaking(_) if self.session.is_closing() => {
                 self.leave_the_last_word_to_tls();
-                self.begin_to_linger(services)
+                self.begin_to_linger(context)
             }
             _ if !self.outbox.is_empty() => Ok(()),
             Phase::Switching(switch) if !self.session.is_closing() => {
-                self.begin_handshake(switch, services)
+                self.begin_handshake(switch, context)
             }
             Phase::Open | Phase::Switching(_) if self.session.is_closing() => {
-                self.begin_to_linger(services)
+                self.begin_to_linger(context)
             }
             Phase::HalfOpen if self.session.is_closing() => {
-                self.leave(CloseReason::Finished, services)
+                self.leave(CloseReason::Finished, context)
             }
             Phase::HalfOpen if self.session.accepts_command() && !self.input.has_line() => {
-                self.leave(CloseReason::ClientLeft, services)
+                self.leave(CloseReason::ClientLeft, context)
             }
             _ => Ok(()),
         }
     }
 
-    fn begin_to_linger(&mut self, services: &Services) -> Visit {
+    fn begin_to_linger(&mut self, context: &LoopContext) -> Visit {
         match self.stream.shutdown() {
             Ok(()) => {
                 self.phase = Phase::Lingering;
                 self.deadlines.clear_all();
-                let linger = services.now + services.settings.timings.linger;
+                let linger = context.now + context.settings.timings.linger;
                 self.deadlines.set(Deadline::Linger, linger);
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.await_room(false, services);
+                self.await_room(false, context);
                 Ok(())
             }
             Err(_) => Err(CloseReason::Finished),
@@ -377,11 +377,11 @@ impl Connection {
     }
 
     /// The client has ended its side already; that we end ours is all that is left to say.
-    fn leave(&mut self, reason: CloseReason, services: &Services) -> Visit {
+    fn leave(&mut self, reason: CloseReason, context: &LoopContext) -> Visit {
         match self.stream.shutdown() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.ready.writable = false;
-                self.await_room(false, services);
+                self.await_room(false, context);
                 Ok(())
             }
             _ => Err(reason),

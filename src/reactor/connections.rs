@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::limits::CONNECTION_BYTES;
     use crate::reactor::data::DataChannel;
-    use crate::reactor::preamble::{Incoming, Preamble};
+    use crate::reactor::proxied::{PendingConnection, ProxyHeader};
     use crate::session::BOXED_BYTES;
     use crate::transfer::Transfer;
 
@@ -80,8 +80,8 @@ mod tests {
         // None of these is there together with another one.
         let one_of = [
             size_of::<Transfer>(),
-            size_of::<Preamble>(),
-            size_of::<Incoming>(),
+            size_of::<ProxyHeader>(),
+            size_of::<PendingConnection>(),
         ];
         let boxed = size_of::<DataChannel>() + one_of.into_iter().max().unwrap() + BOXED_BYTES;
         // The slab doubles; beside it are timers, queues and counts.

@@ -1,19 +1,19 @@
 //! A command that waits until the files that a quota is for have been counted.
 //!
-//! No worker waits: what cannot be answered yet comes back ([`Outcome::NotCounted`],
-//! [`Verdict::NotCounted`](crate::transfer::Verdict)), rests on the connection, and is tried again a
-//! moment later, until its time is over. So a hundred of them cost a hundred short jobs a moment, and keep
+//! No worker waits: what cannot be answered yet comes back ([`JobResult::NotCounted`],
+//! [`SliceOutcome::NotCounted`](crate::transfer::SliceOutcome)), rests on the connection, and is tried again
+//! a moment later, until its time is over. So a hundred of them cost a hundred short jobs a moment, and keep
 //! no other from its turn.
 //!
-//! [`Outcome::NotCounted`]: crate::workers::Outcome
+//! [`JobResult::NotCounted`]: crate::workers::JobResult
 
 use std::time::Instant;
 
 use super::connection::{Connection, Phase};
+use super::context::LoopContext;
 use super::data::Motion;
-use super::services::Services;
 use crate::limits::COUNT_ASKED;
-use crate::session::{Deadline, Report};
+use crate::session::{Deadline, SessionEvent};
 use crate::storage::Error;
 use crate::transfer::{Interest, Transfer};
 use crate::workers::Work;
@@ -33,30 +33,30 @@ pub(super) enum CountWait {
 
 impl Connection {
     /// A job has come back that can be done when files have been counted.
-    pub(super) fn wait_for_count(&mut self, work: Work, services: &mut Services) {
-        let until = self.count_time(services);
+    pub(super) fn wait_for_count(&mut self, work: Work, context: &mut LoopContext) {
+        let until = self.count_time(context);
         // A client that has gone while it was tried is waited for no longer.
-        if services.now < until && self.phase == Phase::Open {
+        if context.now < until && self.phase == Phase::Open {
             self.count_wait = Some(Box::new(CountWait::Resting(until, work)));
             self.deadlines
-                .set(Deadline::Pace, services.now + COUNT_ASKED);
-            return self.report(Report::NotCounted, services);
+                .set(Deadline::Resume, context.now + COUNT_ASKED);
+            return self.notify(SessionEvent::NotCounted, context);
         }
         match work {
-            Work::Open(..) => self.opened(Err(Error::NotCounted), services),
-            _ => self.report(Report::Operated(Err(Error::NotCounted)), services),
+            Work::Open(..) => self.opened(Err(Error::NotCounted), context),
+            _ => self.notify(SessionEvent::Operated(Err(Error::NotCounted)), context),
         }
     }
 
     /// An upload has come to where there is no room, which there may be when files have been counted.
-    pub(super) fn rest_for_count(&mut self, mut transfer: Box<Transfer>, services: &Services) {
-        let until = self.count_time(services);
-        if services.now < until {
+    pub(super) fn rest_for_count(&mut self, mut transfer: Box<Transfer>, context: &LoopContext) {
+        let until = self.count_time(context);
+        if context.now < until {
             self.count_wait = Some(Box::new(CountWait::Asking(until)));
-            let left = self.hold_clock(services);
+            let left = self.hold_clock(context);
             self.data().motion = Motion::Resting(transfer, left);
             self.deadlines
-                .set(Deadline::Pace, services.now + COUNT_ASKED);
+                .set(Deadline::Resume, context.now + COUNT_ASKED);
         } else {
             transfer.stop_waiting();
             self.data().motion = Motion::Here(transfer, Interest::Now);
@@ -64,7 +64,7 @@ impl Connection {
     }
 
     /// What rests is tried again.
-    pub(super) fn ask_for_count(&mut self, services: &mut Services) {
+    pub(super) fn ask_for_count(&mut self, context: &mut LoopContext) {
         let Some(wait) = self.count_wait.as_deref_mut() else {
             return;
         };
@@ -72,17 +72,17 @@ impl Connection {
         let CountWait::Resting(_, work) = std::mem::replace(wait, CountWait::Asking(until)) else {
             return;
         };
-        self.report(Report::TriedAgain, services);
+        self.notify(SessionEvent::TriedAgain, context);
         match work {
-            Work::Open(plan, _) => self.open_file(plan, services),
-            work => self.submit(work, services),
+            Work::Open(plan, _) => self.open_file(plan, context),
+            work => self.submit(work, context),
         }
     }
 
-    fn count_time(&mut self, services: &Services) -> Instant {
+    fn count_time(&mut self, context: &LoopContext) -> Instant {
         match self.count_wait.take().as_deref() {
             Some(CountWait::Asking(until) | CountWait::Resting(until, _)) => *until,
-            None => services.now + services.settings.timings.count,
+            None => context.now + context.settings.timings.count,
         }
     }
 }

@@ -9,13 +9,13 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::context::LoopContext;
 use super::latch::Latch;
-use super::preamble::Incoming;
-use super::services::Services;
+use super::proxied::PendingConnection;
 use super::upload_end::UploadEnd;
 use crate::net::{Channel, Listener, PortLease, Stream};
 use crate::session::{Ending, Left};
-use crate::transfer::{Interest, Source, Transfer};
+use crate::transfer::{Interest, Transfer, TransferSource};
 
 /// The socket that the next transfer will use.
 ///
@@ -29,7 +29,7 @@ pub(super) enum Link {
     #[default]
     Absent,
     /// The client will connect; a proxy may have, and not said for whom.
-    Listening(Box<dyn Listener>, PortLease, Option<Box<Incoming>>),
+    Listening(Box<dyn Listener>, PortLease, Option<Box<PendingConnection>>),
     /// We shall connect, once there is something to transfer.
     Target(std::net::SocketAddr),
     /// We are connecting.
@@ -63,9 +63,9 @@ pub(super) enum Motion {
     /// A worker opens the file.
     Opening,
     /// It is open; the 150 is about to be said.
-    Opened(Source),
+    Opened(TransferSource),
     /// The 150 is said; the link is awaited.
-    Begun(Source),
+    Begun(TransferSource),
     /// On the loop, waiting for this.
     Here(Box<Transfer>, Interest),
     /// On the loop, and has moved what it may for now.
@@ -139,8 +139,8 @@ impl DataChannel {
     }
 
     /// The next transfer will use this link, instead of the one that there is.
-    pub(super) fn relink(&mut self, link: Link, services: &mut Services) {
-        self.unlink(services);
+    pub(super) fn relink(&mut self, link: Link, context: &mut LoopContext) {
+        self.unlink(context);
         self.link = link;
         self.ready = Latch::default();
         if matches!(self.motion, Motion::Refused) {
@@ -149,20 +149,20 @@ impl DataChannel {
     }
 
     /// Closes whatever socket there is for the next transfer.
-    pub(super) fn unlink(&mut self, services: &mut Services) {
+    pub(super) fn unlink(&mut self, context: &mut LoopContext) {
         if let Link::Listening(_, lease, _) = std::mem::take(&mut self.link) {
-            services.passive_ports.release(lease);
+            context.passive_ports.release(lease);
         }
     }
 
     /// Closes it so that its end cannot be taken for that of a file, be it an empty one.
-    pub(super) fn cut_link(&mut self, services: &mut Services) {
+    pub(super) fn cut_link(&mut self, context: &mut LoopContext) {
         match &mut self.link {
             Link::Connecting(stream) => stream.reset_on_close(),
             Link::Open(channel) => channel.reset_on_close(),
             Link::Absent | Link::Listening(..) | Link::Target(_) | Link::Failed => {}
         }
-        self.unlink(services);
+        self.unlink(context);
     }
 
     /// The link is a stream now, of which so much is known.
@@ -170,9 +170,9 @@ impl DataChannel {
         &mut self,
         stream: Box<dyn Stream>,
         ready: Latch,
-        services: &mut Services,
+        context: &mut LoopContext,
     ) {
-        self.unlink(services);
+        self.unlink(context);
         self.link = Link::Open(Channel::clear(stream));
         self.ready = ready;
     }
@@ -183,7 +183,7 @@ pub(super) enum Arrival {
     /// The client.
     Client(Box<dyn Stream>),
     /// A proxy, who will say for whom it is here.
-    Proxy(Box<Incoming>),
+    Proxy(Box<PendingConnection>),
     /// Somebody else, who is turned away in silence (RFC 2577 §3: port stealing).
     Stranger(IpAddr),
     /// Somebody, who was gone before it could be accepted.
@@ -209,12 +209,12 @@ impl Arrival {
         listener: &mut dyn Listener,
         token: crate::net::Token,
         client: Option<IpAddr>,
-        services: &Services,
+        context: &LoopContext,
     ) -> Self {
         use std::io::ErrorKind;
         match listener.accept(token) {
-            Ok((stream, peer)) if services.is_proxy(peer.ip()) => {
-                Self::Proxy(Box::new(Incoming::new(stream, peer.ip())))
+            Ok((stream, peer)) if context.is_proxy(peer.ip()) => {
+                Self::Proxy(Box::new(PendingConnection::new(stream, peer.ip())))
             }
             Ok((stream, peer)) => Self::of(stream, peer.ip(), client),
             Err(error) => match error.kind() {

@@ -7,34 +7,34 @@
 use log::Level;
 
 use super::connection::{Connection, Phase};
+use super::context::LoopContext;
 use super::data::{Arrival, DataChannel, Link, Motion};
-use super::key::Source as Socket;
+use super::key::SocketRole;
 use super::latch::Latch;
-use super::services::Services;
 use super::upload_end::{Decision, UploadEnd};
 use crate::cause::cause;
 use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
 use crate::net::Channel;
-use crate::session::{Deadline, Ending, Left, Repeated, Report};
+use crate::session::{Deadline, Ending, Left, Repeated, SessionEvent};
 use crate::storage::Wait;
-use crate::transfer::{Failure, Interest, Transfer, Verdict};
+use crate::transfer::{Failure, Interest, SliceOutcome, Transfer};
 use crate::workers::Work;
 
 impl Connection {
-    pub(super) fn data_turn(&mut self, services: &mut Services) {
+    pub(super) fn data_turn(&mut self, context: &mut LoopContext) {
         let Some(data) = self.data.as_deref_mut() else {
             return;
         };
         match (&data.link, &data.motion) {
-            (Link::Listening(..), _) if data.ready.readable => self.accept_client(services),
-            (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(services),
-            (Link::Open(_), Motion::Refused) => self.listen_in(services),
-            (_, Motion::Sent(_)) if data.ready.readable => self.wait_no_longer(services),
+            (Link::Listening(..), _) if data.ready.readable => self.accept_client(context),
+            (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(context),
+            (Link::Open(_), Motion::Refused) => self.listen_in(context),
+            (_, Motion::Sent(_)) if data.ready.readable => self.wait_no_longer(context),
             _ => {}
         }
-        self.join(services);
-        self.move_slice(services);
-        self.commit(services);
+        self.join(context);
+        self.move_slice(context);
+        self.commit(context);
     }
 
     /// The data channel, made where there is none.
@@ -42,39 +42,39 @@ impl Connection {
         self.data.get_or_insert_with(Box::default)
     }
 
-    pub(super) fn accept_client(&mut self, services: &mut Services) {
-        let token = Socket::Data(self.key()).to_token();
+    pub(super) fn accept_client(&mut self, context: &mut LoopContext) {
+        let token = SocketRole::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!self.session.allows_fxp()).then_some(peer.ip());
         let data = self.data.get_or_insert_with(Box::default);
         for _ in 0..STRANGERS_PER_TURN {
-            let Link::Listening(listener, _, incoming) = &mut data.link else {
+            let Link::Listening(listener, _, pending) = &mut data.link else {
                 return;
             };
-            let (arrival, ready) = match incoming.take().map(|one| one.identify(client)) {
+            let (arrival, ready) = match pending.take().map(|one| one.identify(client)) {
                 None => {
-                    let arrival = Arrival::at(listener.as_mut(), token, client, services);
+                    let arrival = Arrival::at(listener.as_mut(), token, client, context);
                     (arrival, Latch::FRESH)
                 }
                 // What stands behind the header has been reported with it.
                 Some(Ok(arrival)) => (arrival, Latch::UNKNOWN),
                 Some(Err(waiting)) => {
-                    *incoming = Some(waiting);
+                    *pending = Some(waiting);
                     data.ready.readable = false;
                     return;
                 }
             };
-            self.deadlines.clear(Deadline::DataPreamble);
+            self.deadlines.clear(Deadline::DataProxyHeader);
             match arrival {
                 Arrival::Client(stream) => {
                     self.deadlines.clear(Deadline::Arrival);
-                    data.link_to(stream, ready, services);
-                    return self.watch_ends(services);
+                    data.link_to(stream, ready, context);
+                    return self.watch_ends(context);
                 }
                 Arrival::Proxy(one) => {
-                    *incoming = Some(one);
-                    let until = services.now + services.settings.timings.handshake;
-                    self.deadlines.set(Deadline::DataPreamble, until);
+                    *pending = Some(one);
+                    let until = context.now + context.settings.timings.handshake;
+                    self.deadlines.set(Deadline::DataProxyHeader, until);
                 }
                 Arrival::Stranger(address) => {
                     let text = format_args!("{peer}: Turned {address} away from the passive port");
@@ -91,14 +91,14 @@ impl Connection {
                         format_args!("{peer}: Cannot accept a data connection: {}", cause(&error));
                     self.session
                         .log_once(Repeated::NoDataConnection, Level::Warn, text);
-                    data.unlink(services);
-                    return self.fail_to_connect(services);
+                    data.unlink(context);
+                    return self.fail_to_connect(context);
                 }
             }
         }
     }
 
-    fn finish_connecting(&mut self, services: &mut Services) {
+    fn finish_connecting(&mut self, context: &mut LoopContext) {
         let peer = self.peer;
         let data = self.data();
         let Link::Connecting(mut stream) = std::mem::take(&mut data.link) else {
@@ -120,21 +120,21 @@ impl Connection {
                 self.session
                     .log_once(Repeated::NoDataConnection, Level::Info, text);
                 drop(stream);
-                self.fail_to_connect(services);
+                self.fail_to_connect(context);
             }
         }
     }
 
     /// There will be no data connection; a transfer that waits for one ends.
-    pub(super) fn fail_to_connect(&mut self, services: &mut Services) {
+    pub(super) fn fail_to_connect(&mut self, context: &mut LoopContext) {
         if matches!(self.data().motion, Motion::Begun(_)) {
-            self.cut(Ending::NotConnected, services);
+            self.cut(Ending::NotConnected, context);
         }
     }
 
     /// The file is open, the 150 is said, the stream stands: it is a transfer, secured first where
     /// that was agreed on.
-    fn join(&mut self, services: &mut Services) {
+    fn join(&mut self, context: &mut LoopContext) {
         let data = self.data();
         let (link, motion) = (
             std::mem::take(&mut data.link),
@@ -142,26 +142,26 @@ impl Connection {
         );
         match (link, motion) {
             (Link::Open(channel), Motion::Begun(source)) => {
-                match self.protected(channel, source.is_inbound(), services) {
+                match self.protected(channel, source.is_inbound(), context) {
                     Ok(mut channel) => {
-                        if source.is_inbound() && self.allows_unclean_end(services) {
+                        if source.is_inbound() && self.allows_unclean_end(context) {
                             channel.allow_unclean_end();
                         }
                         let transfer = Box::new(Transfer::new(channel, source));
                         let interest = transfer.first_interest();
-                        self.tell_of(&transfer, services);
+                        self.tell_of(&transfer, context);
                         self.data().motion = Motion::Here(transfer, interest);
                     }
                     Err(error) => {
                         self.log_insecure(&error);
                         self.data().motion = Motion::Begun(source);
-                        self.cut(Ending::NotSecured, services);
+                        self.cut(Ending::NotSecured, context);
                     }
                 }
             }
             (Link::Failed, Motion::Begun(source)) => {
                 self.data().motion = Motion::Begun(source);
-                self.cut(Ending::NotSecured, services);
+                self.cut(Ending::NotSecured, context);
             }
             (link, motion) => {
                 data.link = link;
@@ -171,42 +171,42 @@ impl Connection {
     }
 
     /// Tells the session how far the transfer is.
-    fn tell_of(&mut self, transfer: &Transfer, services: &mut Services) {
+    fn tell_of(&mut self, transfer: &Transfer, context: &mut LoopContext) {
         let moved = transfer.moved();
         if transfer.is_connected() {
-            self.converse(services, |session, cx| {
-                session.report(Report::Connected, cx);
-                session.report(Report::Moved(moved), cx);
+            self.converse(context, |session, cx| {
+                session.handle(SessionEvent::Connected, cx);
+                session.handle(SessionEvent::Moved(moved), cx);
             });
         }
     }
 
-    fn move_slice(&mut self, services: &mut Services) {
+    fn move_slice(&mut self, context: &mut LoopContext) {
         let data = self.data();
         let ready = data.ready;
         match std::mem::take(&mut data.motion) {
             Motion::Here(mut transfer, interest) if ready.has(interest) => {
-                data.end.has_heard(services.now);
-                if let Err(at) = transfer.grant(services.now) {
-                    let left = self.hold_clock(services);
+                data.end.has_heard(context.now);
+                if let Err(at) = transfer.grant(context.now) {
+                    let left = self.hold_clock(context);
                     self.data().motion = Motion::Resting(transfer, left);
-                    return self.deadlines.set(Deadline::Pace, at);
+                    return self.deadlines.set(Deadline::Resume, at);
                 }
-                let verdict = transfer.slice(INLINE_BYTES, Wait::Never, &mut services.scratch);
-                if let Verdict::Waiting(interest) = verdict {
+                let outcome = transfer.slice(INLINE_BYTES, Wait::Never, &mut context.scratch);
+                if let SliceOutcome::Waiting(interest) = outcome {
                     data.ready.clear(interest);
                 }
-                self.proceed(transfer, verdict, services);
+                self.proceed(transfer, outcome, context);
             }
             motion => data.motion = motion,
         }
     }
 
     /// A transfer that has moved what it might may go on.
-    pub(super) fn resume(&mut self, services: &mut Services) {
-        self.let_clock_go_on(services);
-        self.ask_for_count(services);
-        self.wait_no_longer(services);
+    pub(super) fn resume(&mut self, context: &mut LoopContext) {
+        self.let_clock_go_on(context);
+        self.ask_for_count(context);
+        self.wait_no_longer(context);
         if let Some(data) = self.data.as_deref_mut() {
             data.motion = match std::mem::take(&mut data.motion) {
                 Motion::Resting(transfer, _) => Motion::Here(transfer, Interest::Now),
@@ -223,63 +223,64 @@ impl Connection {
     pub(super) fn proceed(
         &mut self,
         mut transfer: Box<Transfer>,
-        verdict: Verdict,
-        services: &mut Services,
+        outcome: SliceOutcome,
+        context: &mut LoopContext,
     ) {
         let moved = transfer.moved();
         if let Some(mark) = transfer.take_mark() {
-            self.converse(services, |session, cx| {
-                session.report(Report::Marked(mark), cx);
+            self.converse(context, |session, cx| {
+                session.handle(SessionEvent::Marked(mark), cx);
             });
         }
         if let Some(remark) = transfer.take_remark() {
             self.log_remark(&remark);
         }
-        self.tell_of(&transfer, services);
+        self.tell_of(&transfer, context);
         let data = self.data();
-        match verdict {
-            Verdict::Again => data.motion = Motion::Here(transfer, Interest::Now),
-            Verdict::Waiting(interest) => {
-                data.end.has_drained(moved, services.now);
+        match outcome {
+            SliceOutcome::Again => data.motion = Motion::Here(transfer, Interest::Now),
+            SliceOutcome::Waiting(interest) => {
+                data.end.has_drained(moved, context.now);
                 data.motion = Motion::Here(transfer, interest);
             }
-            Verdict::NotCounted => self.rest_for_count(transfer, services),
-            Verdict::WouldWait => self.hand_over(Work::Slice(transfer), services),
-            Verdict::Received => {
-                self.hear_upload_end(&transfer, services);
+            SliceOutcome::NotCounted => self.rest_for_count(transfer, context),
+            SliceOutcome::WouldWait => self.hand_over(Work::Slice(transfer), context),
+            SliceOutcome::Received => {
+                self.hear_upload_end(&transfer, context);
                 let data = self.data();
                 data.motion = Motion::Received(transfer);
                 // Where the order of the ends is not known, look once more whether the control
                 // connection still stands: its end may not have been reported yet.
                 self.ready.readable |= matches!(data.end, UploadEnd::Unwatched);
             }
-            Verdict::Done => self.all_sent(transfer, services),
-            Verdict::Failed(failure) => {
+            SliceOutcome::Done => self.all_sent(transfer, context),
+            SliceOutcome::Failed(failure) => {
                 self.tell_of_wrong_end(&transfer);
-                self.finish(failure.into(), moved, transfer.kept(), services);
+                self.finish(failure.into(), moved, transfer.kept(), context);
             }
         }
     }
 
     /// An upload has all its bytes, and is committed if they are what the client meant to send.
-    fn commit(&mut self, services: &mut Services) {
+    fn commit(&mut self, context: &mut LoopContext) {
         let Motion::Received(transfer) = &self.data().motion else {
             return;
         };
         let moved = transfer.moved();
-        match self.decide_on_upload(moved, services) {
+        match self.decide_on_upload(moved, context) {
             Decision::Later => {}
             Decision::Confirm => {
                 let data = self.data();
                 if let Motion::Received(transfer) = std::mem::take(&mut data.motion) {
                     data.motion = Motion::Confirming(transfer);
-                    self.deadlines.set(Deadline::Pace, services.now + END_PAUSE);
+                    self.deadlines
+                        .set(Deadline::Resume, context.now + END_PAUSE);
                 }
             }
-            Decision::Cut => self.cut(Ending::Abandoned, services),
+            Decision::Cut => self.cut(Ending::Abandoned, context),
             Decision::Whole => {
                 if let Motion::Received(transfer) = std::mem::take(&mut self.data().motion) {
-                    self.hand_over(Work::Commit(transfer), services);
+                    self.hand_over(Work::Commit(transfer), context);
                 }
             }
         }
@@ -287,36 +288,36 @@ impl Connection {
 
     /// A worker has it now. What the kernel says meanwhile is gathered in the latch; so the latch
     /// starts empty, and a worker that says "would block" needs not be believed blindly.
-    fn hand_over(&mut self, work: Work, services: &mut Services) {
-        let left = self.hold_clock(services);
+    fn hand_over(&mut self, work: Work, context: &mut LoopContext) {
+        let left = self.hold_clock(context);
         let data = self.data();
         data.ready = Latch::default();
         data.motion = Motion::Away(left);
-        self.submit(work, services);
+        self.submit(work, context);
     }
 
     /// What follows takes the server's time: none of it is the client's fault, however slow the disk
     /// is. But where nobody is left to hear how it went, the clock is what ends it.
-    pub(super) fn hold_clock(&mut self, services: &Services) -> Left {
+    pub(super) fn hold_clock(&mut self, context: &LoopContext) -> Left {
         if self.phase == Phase::Open {
-            self.deadlines.hold(services.now)
+            self.deadlines.hold(context.now)
         } else {
             Left::default()
         }
     }
 
     /// It is the client's turn again, or the client is gone.
-    pub(super) fn let_clock_go_on(&mut self, services: &Services) {
+    pub(super) fn let_clock_go_on(&mut self, context: &LoopContext) {
         let motion = self.data.as_mut().map(|data| &mut data.motion);
         if let Some(Motion::Away(left) | Motion::Resting(_, left)) = motion {
-            self.deadlines.go_on(std::mem::take(left), services.now);
+            self.deadlines.go_on(std::mem::take(left), context.now);
         }
     }
 
     /// Cuts the transfer: its data connection now, its file where one may wait for it.
-    pub(super) fn cut(&mut self, ending: Ending, services: &mut Services) {
+    pub(super) fn cut(&mut self, ending: Ending, context: &mut LoopContext) {
         let data = self.data();
-        data.cut_link(services);
+        data.cut_link(context);
         let (moved, source) = match std::mem::take(&mut data.motion) {
             Motion::Opened(source) | Motion::Begun(source) => (0, source),
             Motion::Here(transfer, _)
@@ -329,7 +330,7 @@ impl Connection {
             }
             // It was quicker than whoever wanted to cut it.
             Motion::Sent(transfer) => {
-                return self.finish(Ending::Complete, transfer.moved(), None, services);
+                return self.finish(Ending::Complete, transfer.moved(), None, context);
             }
             motion => {
                 data.motion = motion;
@@ -337,8 +338,8 @@ impl Connection {
             }
         };
         data.motion = Motion::Discarding(ending, moved);
-        self.deadlines.clear(Deadline::Pace);
-        self.submit(Work::Discard(source), services);
+        self.deadlines.clear(Deadline::Resume);
+        self.submit(Work::Discard(source), context);
     }
 
     /// The one end of every transfer: what it held is closed, and the session says so.
@@ -347,19 +348,19 @@ impl Connection {
         ending: Ending,
         bytes: u64,
         kept: Option<u64>,
-        services: &mut Services,
+        context: &mut LoopContext,
     ) {
         let data = self.data();
         data.motion = Motion::Idle;
-        data.unlink(services);
-        self.forget_ends(services);
-        self.deadlines.clear(Deadline::Pace);
-        let report = Report::Ended {
+        data.unlink(context);
+        self.forget_ends(context);
+        self.deadlines.clear(Deadline::Resume);
+        let event = SessionEvent::Ended {
             ending,
             bytes,
             kept,
         };
-        self.report(report, services);
+        self.notify(event, context);
     }
 }
 

@@ -12,15 +12,15 @@ use std::io;
 use log::Level;
 
 use super::connection::Connection;
+use super::context::LoopContext;
 use super::data::{Link, Motion};
 use super::run_queue::Turn;
-use super::services::Services;
 use crate::net::Stream as _;
-use crate::session::{Deadline, Repeated, Report};
+use crate::session::{Deadline, Repeated, SessionEvent};
 
 impl Connection {
     /// A transfer's command was refused.
-    pub(super) fn keep_link(&mut self, services: &mut Services) {
+    pub(super) fn keep_link(&mut self, context: &mut LoopContext) {
         let Some(data) = self.data.as_deref_mut() else {
             return;
         };
@@ -29,25 +29,25 @@ impl Connection {
         }
         // The client's time for connecting may have run out while the file was being opened.
         if matches!(data.link, Link::Listening(..)) && !self.deadlines.is_set(Deadline::Arrival) {
-            self.give_up_listening(services);
+            self.give_up_listening(context);
         }
     }
 
     /// The next transfer is about to be opened: whether it may have what was kept, or the session
     /// hears that it is lost. What the kernel has received counts, also where its event has not come.
-    pub(super) fn claim_link(&mut self, services: &mut Services) -> bool {
+    pub(super) fn claim_link(&mut self, context: &mut LoopContext) -> bool {
         if !matches!(self.data().motion, Motion::Refused) {
             return true;
         }
-        self.accept_client(services);
+        self.accept_client(context);
         if self.wants(Turn::Handshake) {
-            self.data_handshake_turn(services);
+            self.data_handshake_turn(context);
         }
-        self.listen_in(services);
+        self.listen_in(context);
         let data = self.data();
         match (&data.link, &data.motion) {
             (Link::Absent, Motion::Refused) => {
-                self.lose_link(services);
+                self.lose_link(context);
                 false
             }
             (_, Motion::Refused) => {
@@ -59,7 +59,7 @@ impl Connection {
     }
 
     /// Closes a kept connection over which something has come, be it its end.
-    pub(super) fn listen_in(&mut self, services: &mut Services) {
+    pub(super) fn listen_in(&mut self, context: &mut LoopContext) {
         let is_protected = self.session.protects_data();
         let data = self.data();
         if !data.is_to_be_silent(is_protected) {
@@ -83,14 +83,14 @@ impl Connection {
             self.session
                 .log_once(Repeated::RefusedData, Level::Info, text);
         }
-        self.lose_link(services);
+        self.lose_link(context);
     }
 
     /// What was arranged is closed, and the session hears of it.
-    pub(super) fn lose_link(&mut self, services: &mut Services) {
+    pub(super) fn lose_link(&mut self, context: &mut LoopContext) {
         let data = self.data();
-        data.unlink(services);
+        data.unlink(context);
         data.motion = Motion::Idle;
-        self.report(Report::Lost, services);
+        self.notify(SessionEvent::Lost, context);
     }
 }

@@ -7,9 +7,9 @@
 
 use crate::net::Token;
 
-const SOURCE_BITS: u32 = 2;
+const ROLE_BITS: u32 = 2;
 const INDEX_BITS: u32 = if usize::BITS >= 64 { 24 } else { 14 };
-const GENERATION_BITS: u32 = usize::BITS - SOURCE_BITS - INDEX_BITS;
+const GENERATION_BITS: u32 = usize::BITS - ROLE_BITS - INDEX_BITS;
 
 /// The most connections that can be told apart.
 pub(super) const INDICES: usize = (1 << INDEX_BITS) - 1;
@@ -20,7 +20,7 @@ pub(super) struct Key(usize);
 
 /// Which socket an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum SocketRole {
     /// The control connection.
     Control(Key),
     /// The passive listener of a connection.
@@ -33,7 +33,7 @@ pub(super) enum Source {
 
 impl Key {
     /// Of no connection: what it is given to comes back to nobody.
-    pub(super) const NOBODY: Self = Self(usize::MAX >> SOURCE_BITS);
+    pub(super) const NONE: Self = Self(usize::MAX >> ROLE_BITS);
 
     pub(super) const fn new(generation: usize, index: usize) -> Self {
         let generation = generation & ((1 << GENERATION_BITS) - 1);
@@ -54,18 +54,18 @@ impl Key {
     }
 }
 
-impl Source {
+impl SocketRole {
     pub(super) const fn to_token(self) -> Token {
         Token(match self {
-            Self::Control(key) => key.0 << SOURCE_BITS,
-            Self::Passive(key) => (key.0 << SOURCE_BITS) | 1,
-            Self::Data(key) => (key.0 << SOURCE_BITS) | 2,
-            Self::Listener(number) => (number << SOURCE_BITS) | 3,
+            Self::Control(key) => key.0 << ROLE_BITS,
+            Self::Passive(key) => (key.0 << ROLE_BITS) | 1,
+            Self::Data(key) => (key.0 << ROLE_BITS) | 2,
+            Self::Listener(number) => (number << ROLE_BITS) | 3,
         })
     }
 
     pub(super) const fn from_token(token: Token) -> Self {
-        let key = Key(token.0 >> SOURCE_BITS);
+        let key = Key(token.0 >> ROLE_BITS);
         match token.0 & 3 {
             0 => Self::Control(key),
             1 => Self::Passive(key),
@@ -83,12 +83,12 @@ mod tests {
     fn tokens_come_back_as_they_went() {
         let key = Key::new(77, 5);
         for source in [
-            Source::Control(key),
-            Source::Passive(key),
-            Source::Data(key),
-            Source::Listener(3),
+            SocketRole::Control(key),
+            SocketRole::Passive(key),
+            SocketRole::Data(key),
+            SocketRole::Listener(3),
         ] {
-            assert_eq!(Source::from_token(source.to_token()), source);
+            assert_eq!(SocketRole::from_token(source.to_token()), source);
         }
     }
 
@@ -97,7 +97,7 @@ mod tests {
         assert_ne!(Key::new(1, 9), Key::new(2, 9));
         assert_eq!(Key::new(1, 9).index(), 9);
         let last = Key::new(usize::MAX, INDICES - 1);
-        assert_ne!(last, Key::NOBODY);
+        assert_ne!(last, Key::NONE);
         assert_eq!(last.index(), INDICES - 1);
     }
 }

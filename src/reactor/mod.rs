@@ -10,6 +10,7 @@
 //! its connection by a key with a generation. The reactor alone knows all the other layers.
 
 mod accept;
+mod actions;
 mod active;
 mod activity;
 mod admission;
@@ -17,27 +18,26 @@ mod change;
 mod close_reason;
 mod connection;
 mod connections;
+mod context;
 mod control;
 mod count_wait;
 mod data;
 mod data_turn;
 mod drain;
-mod effects;
 mod kept;
 mod key;
 mod latch;
-mod logins;
+mod login_outcome;
+mod login_queue;
 mod parts;
 mod passive;
-mod preamble;
+mod proxied;
 mod review;
 mod run_queue;
 mod securing;
 mod sent;
-mod services;
 mod timers;
 mod upload_end;
-mod verdict;
 mod waking;
 
 use std::io;
@@ -46,33 +46,33 @@ use std::time::{Duration, Instant};
 
 pub use activity::Activity;
 pub use admission::Protocol;
-use admission::{Admission, Door};
+use admission::{Admission, ListenSocket};
 pub use change::Change;
 use close_reason::CloseReason;
 use connection::{Connection, Visit};
 use connections::Connections;
+use context::LoopContext;
 use drain::{Drain, Step};
-use key::{Key, Source};
-pub use parts::{Homes, Parts};
+use key::{Key, SocketRole};
+pub use parts::{Parts, StorageByAccount};
 use run_queue::{RunQueue, Turn};
-use services::Services;
 use timers::Timers;
 
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
-use crate::session::{Report, Session};
-use crate::transfer::Places;
+use crate::session::{Session, SessionEvent};
+use crate::transfer::Semaphore;
 use crate::workers::Completion;
 
 /// The loop and everything that it drives.
 pub struct Reactor {
-    services: Services,
+    context: LoopContext,
     connections: Connections,
     queue: RunQueue,
     timers: Timers,
     admission: Admission,
-    doors: Vec<Door>,
+    listen_sockets: Vec<ListenSocket>,
     drain: Drain,
     reload_asked: bool,
     /// Where the look at all connections, after a reload, goes on.
@@ -88,11 +88,11 @@ impl Reactor {
         let rules = parts.addresses.clone();
         Self {
             admission: Admission::new(rules, room, parts.connections_per_address),
-            services: Services::new(parts, Places::new(limits::places(room.connections))),
+            context: LoopContext::new(parts, Semaphore::new(limits::permits(room.connections))),
             connections: Connections::new(),
             queue: RunQueue::default(),
             timers: Timers::default(),
-            doors: Vec::new(),
+            listen_sockets: Vec::new(),
             drain: Drain::Running,
             reload_asked: false,
             review: None,
@@ -103,27 +103,27 @@ impl Reactor {
 
     /// The wall clock, as of this iteration.
     pub const fn unix_time(&self) -> i64 {
-        self.services.unix_time
+        self.context.unix_time
     }
 
     /// The monotonic clock, as of this iteration.
     pub const fn now(&self) -> Instant {
-        self.services.now
+        self.context.now
     }
 
     /// Where records of transfers are left.
     pub const fn records(&self) -> &Records {
-        &self.services.records
+        &self.context.records
     }
 
     /// From here on records of transfers are left here too; so many may wait.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
-        self.services.records.subscribe(room)
+        self.context.records.subscribe(room)
     }
 
     /// What it has done so far.
     pub const fn activity(&self) -> &Activity {
-        &self.services.activity
+        &self.context.activity
     }
 
     /// Whether it has begun to stop.
@@ -145,8 +145,8 @@ impl Reactor {
     /// what there is to do. Whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = self.patience(timeout);
-        self.services.network.poll(timeout, &mut self.events)?;
-        self.services.tick();
+        self.context.network.poll(timeout, &mut self.events)?;
+        self.context.tick();
         self.latch_events();
         self.deliver_completions();
         self.fire_deadlines();
@@ -170,7 +170,7 @@ impl Reactor {
             self.begin_to_stop();
         } else {
             log::warn!("Stopping at once");
-            let step = self.drain.hurry(self.services.now);
+            let step = self.drain.hurry(self.context.now);
             self.take(step);
         }
         self.drain_further();
@@ -178,12 +178,12 @@ impl Reactor {
 
     fn begin_to_stop(&mut self) {
         log::info!("Stopping");
-        self.doors.clear();
-        let until = self.services.now + self.services.settings.timings.grace;
+        self.listen_sockets.clear();
+        let until = self.context.now + self.context.settings.timings.grace;
         self.drain = Drain::Draining(until);
         for key in self.connections.keys() {
-            self.visit(key, |connection, services| {
-                connection.converse(services, Session::stop);
+            self.visit(key, |connection, context| {
+                connection.converse(context, Session::stop);
                 Ok(())
             });
         }
@@ -195,19 +195,19 @@ impl Reactor {
             match event {
                 Event::StopSignal => self.stop(),
                 Event::ReloadSignal => self.reload_asked = true,
-                Event::Ready(token, readiness) => match Source::from_token(token) {
-                    Source::Listener(number) => {
-                        if let Some(door) = self.doors.get_mut(number) {
-                            door.knock();
+                Event::Ready(token, readiness) => match SocketRole::from_token(token) {
+                    SocketRole::Listener(number) => {
+                        if let Some(socket) = self.listen_sockets.get_mut(number) {
+                            socket.set_ready();
                         }
                     }
-                    Source::Control(key) => {
+                    SocketRole::Control(key) => {
                         if let Some(connection) = self.connections.get_mut(key) {
                             connection.ready.set(readiness);
                             self.schedule(key);
                         }
                     }
-                    Source::Passive(key) | Source::Data(key) => {
+                    SocketRole::Passive(key) | SocketRole::Data(key) => {
                         let connection = self.connections.get_mut(key);
                         if let Some(data) = connection.and_then(|one| one.data.as_mut()) {
                             data.ready.set(readiness);
@@ -222,17 +222,17 @@ impl Reactor {
 
     fn deliver_completions(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
-        self.services.runner.collect(&mut completions);
+        self.context.runner.collect(&mut completions);
         for completion in completions.drain(..) {
-            self.services.activity.completions += 1;
-            self.services.lane.leave(&completion);
-            let key = Key::from_owner(completion.tag.owner);
+            self.context.activity.completions += 1;
+            self.context.login_queue.leave(&completion);
+            let key = Key::from_owner(completion.id.owner);
             if self.connections.get_mut(key).is_none() {
-                effects::put_away(completion.outcome, &mut self.services);
+                actions::put_away(completion.outcome, &mut self.context);
                 continue;
             }
-            self.visit(key, |connection, services| {
-                connection.complete(completion, services);
+            self.visit(key, |connection, context| {
+                connection.complete(completion, context);
                 Ok(())
             });
         }
@@ -248,20 +248,20 @@ impl Reactor {
             self.give_turn(Turn::Handshake, Connection::handshake_turn);
         }
         for _ in 0..self.queue.len(Turn::Data) {
-            self.give_turn(Turn::Data, |connection, services| {
-                connection.data_turn(services);
+            self.give_turn(Turn::Data, |connection, context| {
+                connection.data_turn(context);
                 Ok(())
             });
         }
     }
 
-    fn give_turn(&mut self, turn: Turn, work: fn(&mut Connection, &mut Services) -> Visit) {
+    fn give_turn(&mut self, turn: Turn, work: fn(&mut Connection, &mut LoopContext) -> Visit) {
         let Some(key) = self.queue.pop(turn) else {
             return;
         };
         self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
-            self.services.activity.count_turn(turn);
+            self.context.activity.count_turn(turn);
             connection.queued.taken(turn);
             self.visit(key, work);
         }
@@ -269,22 +269,22 @@ impl Reactor {
 
     /// Visits a connection and does what follows: it is queued again, or closed. A panic ends
     /// that connection, and no other.
-    fn visit(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut Services) -> Visit) {
+    fn visit(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut LoopContext) -> Visit) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        let services = &mut self.services;
-        let visited = catch_unwind(AssertUnwindSafe(|| connection.visit(services, work)));
+        let context = &mut self.context;
+        let visited = catch_unwind(AssertUnwindSafe(|| connection.visit(context, work)));
         match visited {
             Ok(Ok(())) => {
                 self.schedule(key);
                 self.tell_who(key);
-                self.introduce(key);
+                self.admit_proxied(key);
             }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
                 log::error!("{}: {}", connection.peer, CloseReason::Panicked);
-                self.services.recover();
+                self.context.recover();
                 self.close(key, CloseReason::Panicked);
             }
         }
@@ -293,7 +293,7 @@ impl Reactor {
     /// Answers a session that asked who else is there: of its account, for where others come from is no
     /// business of theirs.
     fn tell_who(&mut self, key: Key) {
-        if !std::mem::take(&mut self.services.asks_who) {
+        if !std::mem::take(&mut self.context.asks_who) {
             return;
         }
         let asker = self.connections.get_mut(key);
@@ -304,9 +304,9 @@ impl Reactor {
         let is_own = |one: &&Connection| one.session.account_name() == Some(&name);
         let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
         let lines = shown.map(|one| one.session.summary()).collect();
-        self.visit(key, |connection, services| {
-            connection.converse(services, |session, cx| {
-                session.report(Report::Present(lines), cx);
+        self.visit(key, |connection, context| {
+            connection.converse(context, |session, cx| {
+                session.handle(SessionEvent::Present(lines), cx);
             });
             Ok(())
         });
@@ -339,9 +339,9 @@ impl Reactor {
         let Some(mut connection) = self.connections.remove(key) else {
             return;
         };
-        let services = &mut self.services;
+        let context = &mut self.context;
         // After a panic its state is not to be relied on, so neither is this.
-        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(services)));
+        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
         log::debug!("{}: Closed: {reason}", connection.peer);
         if connection.is_known() {
             self.admission.leave(Some(connection.peer.ip()));
@@ -353,8 +353,8 @@ impl Reactor {
 
     fn drain_further(&mut self) {
         loop {
-            let is_empty = self.connections.len() == 0 && self.services.runner.outstanding() == 0;
-            match self.drain.step(self.services.now, is_empty) {
+            let is_empty = self.connections.len() == 0 && self.context.runner.outstanding() == 0;
+            match self.drain.step(self.context.now, is_empty) {
                 Step::Nothing => return,
                 step => self.take(step),
             }
@@ -366,8 +366,8 @@ impl Reactor {
             Step::Nothing => {}
             Step::Cut => {
                 for key in self.connections.keys() {
-                    self.visit(key, |connection, services| {
-                        connection.converse(services, Session::stop_now);
+                    self.visit(key, |connection, context| {
+                        connection.converse(context, Session::stop_now);
                         Ok(())
                     });
                 }

@@ -21,7 +21,7 @@ pub struct Parts {
     /// Files.
     pub storage: Arc<dyn Storage>,
     /// The files of accounts that do not see just those.
-    pub homes: Homes,
+    pub account_storage: StorageByAccount,
     /// Who does what may wait.
     pub runner: Box<dyn Runner>,
     /// Where passive listeners may be.
@@ -46,4 +46,4 @@ pub struct Parts {
 }
 
 /// The files of each account, by its name.
-pub type Homes = HashMap<Vec<u8>, Arc<dyn Storage>>;
+pub type StorageByAccount = HashMap<Vec<u8>, Arc<dyn Storage>>;

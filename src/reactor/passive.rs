@@ -16,24 +16,24 @@ use log::Level;
 
 use super::Reactor;
 use super::connection::Connection;
+use super::context::LoopContext;
 use super::data::{Link, Motion};
-use super::key::Source as Socket;
-use super::services::Services;
+use super::key::SocketRole;
 use crate::cause::of_listening;
 use crate::net::Stream as _;
 use crate::protocol::one_host::is_of_one_host;
-use crate::session::{Deadline, NoListener, Repeated, Report};
+use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
 impl Connection {
     /// Whatever is arranged stays until there is a listener instead.
-    pub(super) fn listen(&mut self, for_ipv4: bool, services: &mut Services) {
+    pub(super) fn listen(&mut self, for_ipv4: bool, context: &mut LoopContext) {
         let here = self.stream.local_address();
-        let told = self.told_address(services);
+        let told = self.told_address(context);
         if for_ipv4 && told.is_none() && here.as_ref().is_ok_and(SocketAddr::is_ipv6) {
-            let report = Report::Listening(Err(NoListener::Ipv4));
-            return self.report(report, services);
+            let event = SessionEvent::Listening(Err(NoListener::Ipv4));
+            return self.notify(event, context);
         }
-        let address = here.and_then(|here| self.try_to_listen(here, told, services));
+        let address = here.and_then(|here| self.try_to_listen(here, told, context));
         if let Err(error) = &address {
             let why = of_listening(error, &"a port of passive.ports");
             let text = format_args!("{}: Cannot listen for a data connection: {why}", self.peer);
@@ -41,14 +41,14 @@ impl Connection {
                 .log_once(Repeated::NoPassivePort, Level::Warn, text);
         }
         let address = address.map_err(|_| NoListener::Port);
-        self.report(Report::Listening(address), services);
+        self.notify(SessionEvent::Listening(address), context);
     }
 
     fn try_to_listen(
         &mut self,
         here: SocketAddr,
         told: Option<IpAddr>,
-        services: &mut Services,
+        context: &mut LoopContext,
     ) -> io::Result<SocketAddr> {
         let known = told.unwrap_or_else(|| here.ip());
         // A proxy may have told it, or an inherited socket.
@@ -56,21 +56,21 @@ impl Connection {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
-        let token = Socket::Passive(self.key()).to_token();
-        let mut opened = services.open_passive(here, token);
+        let token = SocketRole::Passive(self.key()).to_token();
+        let mut opened = context.open_passive(here, token);
         if opened.is_err() && matches!(self.data().link, Link::Listening(..)) {
             // The last port that is free may be the one that is to be given up.
-            self.data().unlink(services);
-            opened = services.open_passive(here, token);
+            self.data().unlink(context);
+            opened = context.open_passive(here, token);
             if opened.is_err() {
-                self.lose_link(services);
+                self.lose_link(context);
             }
         }
         let (listener, lease) = opened?;
         let mut address = listener.local_address();
         let link = Link::Listening(listener, lease, None);
-        self.data().relink(link, services);
-        self.restart_arrival_clock(services.settings.timings.data_connect, services);
+        self.data().relink(link, context);
+        self.restart_arrival_clock(context.settings.timings.data_connect, context);
         if let Some(told) = told {
             address.set_ip(told);
         }
@@ -79,21 +79,21 @@ impl Connection {
 
     /// The client has not come in time: its port is for others. From a transfer's command on it is the
     /// transfer that must have its data connection in time.
-    pub(super) fn give_up_listening(&mut self, services: &mut Services) {
+    pub(super) fn give_up_listening(&mut self, context: &mut LoopContext) {
         // Who came at the last moment has come.
-        self.accept_client(services);
+        self.accept_client(context);
         let peer = self.peer;
         let data = self.data();
         match (&data.link, &data.motion) {
             // A proxy has, and will say in time whether that is the client.
             (Link::Listening(.., Some(_)), Motion::Idle | Motion::Refused) => {
-                self.restart_arrival_clock(services.settings.timings.handshake, services);
+                self.restart_arrival_clock(context.settings.timings.handshake, context);
             }
             (Link::Listening(.., None), Motion::Idle | Motion::Refused) => {
                 let text = format_args!("{peer}: Nobody has connected to the passive port");
                 self.session
                     .log_once(Repeated::PassiveUnused, Level::Info, text);
-                self.lose_link(services);
+                self.lose_link(context);
             }
             _ => {}
         }
@@ -107,20 +107,20 @@ impl Connection {
             self.deadlines.clear(Deadline::Arrival);
         }
         if !matches!(link, Some(Link::Listening(.., Some(_)))) {
-            self.deadlines.clear(Deadline::DataPreamble);
+            self.deadlines.clear(Deadline::DataProxyHeader);
         }
     }
 
-    fn restart_arrival_clock(&mut self, time: Duration, services: &Services) {
-        self.deadlines.set(Deadline::Arrival, services.now + time);
+    fn restart_arrival_clock(&mut self, time: Duration, context: &LoopContext) {
+        self.deadlines.set(Deadline::Arrival, context.now + time);
     }
 
     /// What takes the place of the local address; only PASV, and so only IPv4, tells one.
-    fn told_address(&self, services: &mut Services) -> Option<IpAddr> {
+    fn told_address(&self, context: &mut LoopContext) -> Option<IpAddr> {
         if self.peer.is_ipv6() {
             return None;
         }
-        let set = services.passive_addresses.of(self.peer.ip(), services.now);
+        let set = context.passive_addresses.of(self.peer.ip(), context.now);
         let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
             .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
@@ -130,13 +130,13 @@ impl Connection {
 impl Reactor {
     /// The next name of a passive address that is to be looked up.
     pub fn wanted_name(&mut self) -> Option<String> {
-        self.services.passive_addresses.wanted()
+        self.context.passive_addresses.wanted()
     }
 
     /// What a [wanted name](Self::wanted_name) was found to be; `None`: nothing.
     pub fn found_name(&mut self, name: &str, answer: Option<Ipv4Addr>) {
-        let now = self.services.now;
-        let is_news = self.services.passive_addresses.found(name, answer, now);
+        let now = self.context.now;
+        let is_news = self.context.passive_addresses.found(name, answer, now);
         if let Some(address) = answer.filter(|_| is_news) {
             log::info!("Passive address: {name} is {address}");
         }

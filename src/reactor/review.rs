@@ -7,8 +7,8 @@
 
 use super::Reactor;
 use super::connection::Connection;
+use super::context::LoopContext;
 use super::key::Key;
-use super::services::Services;
 use crate::auth::{Denial, Revocation, RevokedSessions};
 use crate::limits::REVIEWS_PER_PASS;
 use crate::net::ClientStanding;
@@ -16,7 +16,7 @@ use crate::net::ClientStanding;
 impl Reactor {
     /// The rules have changed.
     pub(super) fn begin_review(&mut self) {
-        self.review = match self.services.settings.revoked_sessions {
+        self.review = match self.context.settings.revoked_sessions {
             RevokedSessions::Keep => None,
             RevokedSessions::End => Some(0),
         };
@@ -48,8 +48,8 @@ impl Reactor {
             return;
         };
         let is_allowed = self.admission.allows(client.ip());
-        self.visit(key, |connection, services| {
-            connection.review(is_allowed, services);
+        self.visit(key, |connection, context| {
+            connection.review(is_allowed, context);
             Ok(())
         });
     }
@@ -57,25 +57,25 @@ impl Reactor {
 
 impl Connection {
     /// Goes on with what the client may do from now on, or ends.
-    fn review(&mut self, is_allowed: bool, services: &mut Services) {
+    fn review(&mut self, is_allowed: bool, context: &mut LoopContext) {
         if !self.is_known() || self.session.is_closing() {
             return;
         }
-        let reviewed = self.standing(is_allowed, services).and_then(|standing| {
+        let reviewed = self.standing(is_allowed, context).and_then(|standing| {
             let is_certified = standing == ClientStanding::Verified;
-            let (settings, now) = (&services.settings, services.unix_time);
+            let (settings, now) = (&context.settings, context.unix_time);
             self.session.review(settings, is_certified, now)
         });
         match reviewed {
             Ok(None) => {}
-            Ok(Some(account)) => match services.home_of(&account).cloned() {
+            Ok(Some(account)) => match context.storage_of(&account).cloned() {
                 Some(storage) => {
                     self.storage = storage;
-                    self.converse(services, |session, cx| session.renew(account, cx));
+                    self.converse(context, |session, cx| session.renew(account, cx));
                 }
-                None => self.revoke(Revocation::Denied(Denial::Disabled), services),
+                None => self.revoke(Revocation::Denied(Denial::Disabled), context),
             },
-            Err(why) => self.revoke(why, services),
+            Err(why) => self.revoke(why, context),
         }
     }
 
@@ -83,26 +83,26 @@ impl Connection {
     fn standing(
         &self,
         is_allowed: bool,
-        services: &Services,
+        context: &LoopContext,
     ) -> Result<ClientStanding, Revocation> {
         let proxy = self.proxied.as_ref().map(|proxied| proxied.proxy);
-        match self.client_standing(services) {
+        match self.client_standing(context) {
             _ if !is_allowed => Err(Revocation::Address),
-            _ if proxy.is_some_and(|proxy| !services.is_proxy(proxy)) => Err(Revocation::Proxy),
+            _ if proxy.is_some_and(|proxy| !context.is_proxy(proxy)) => Err(Revocation::Proxy),
             ClientStanding::Refused => Err(Revocation::Certificate),
             standing => Ok(standing),
         }
     }
 
     /// What the client's certificate is worth, by the authority that counts now.
-    pub(super) fn client_standing(&self, services: &Services) -> ClientStanding {
-        match (&services.acceptor, self.stream.security()) {
+    pub(super) fn client_standing(&self, context: &LoopContext) -> ClientStanding {
+        match (&context.acceptor, self.stream.security()) {
             (Some(acceptor), Some(security)) => acceptor.standing(security),
             _ => ClientStanding::Unknown,
         }
     }
 
-    pub(super) fn revoke(&mut self, why: Revocation, services: &mut Services) {
-        self.converse(services, |session, cx| session.revoke(why, cx));
+    pub(super) fn revoke(&mut self, why: Revocation, context: &mut LoopContext) {
+        self.converse(context, |session, cx| session.revoke(why, cx));
     }
 }

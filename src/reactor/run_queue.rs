@@ -55,23 +55,23 @@ impl RunQueue {
         let queued = queued.place(turn);
         if !*queued {
             *queued = true;
-            self.lane(turn).push_back(key);
+            self.queue(turn).push_back(key);
         }
     }
 
     pub(super) fn pop(&mut self, turn: Turn) -> Option<Key> {
-        self.lane(turn).pop_front()
+        self.queue(turn).pop_front()
     }
 
     pub(super) fn len(&mut self, turn: Turn) -> usize {
-        self.lane(turn).len()
+        self.queue(turn).len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.control.is_empty() && self.handshake.is_empty() && self.data.is_empty()
     }
 
-    const fn lane(&mut self, turn: Turn) -> &mut VecDeque<Key> {
+    const fn queue(&mut self, turn: Turn) -> &mut VecDeque<Key> {
         match turn {
             Turn::Control => &mut self.control,
             Turn::Handshake => &mut self.handshake,
@@ -88,14 +88,14 @@ mod tests {
     fn a_connection_is_queued_once_until_its_turn() {
         let mut queue = RunQueue::default();
         let mut queued = Queued::default();
-        queue.push(Key::NOBODY, Turn::Control, &mut queued);
-        queue.push(Key::NOBODY, Turn::Control, &mut queued);
-        queue.push(Key::NOBODY, Turn::Data, &mut queued);
+        queue.push(Key::NONE, Turn::Control, &mut queued);
+        queue.push(Key::NONE, Turn::Control, &mut queued);
+        queue.push(Key::NONE, Turn::Data, &mut queued);
         assert_eq!(queue.len(Turn::Control), 1);
         assert_eq!(queue.len(Turn::Data), 1);
-        assert_eq!(queue.pop(Turn::Control), Some(Key::NOBODY));
+        assert_eq!(queue.pop(Turn::Control), Some(Key::NONE));
         queued.taken(Turn::Control);
-        queue.push(Key::NOBODY, Turn::Control, &mut queued);
+        queue.push(Key::NONE, Turn::Control, &mut queued);
         assert_eq!(queue.len(Turn::Control), 1);
         assert!(!queue.is_empty());
     }

@@ -10,19 +10,19 @@ use log::Level;
 
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch, Visit};
+use super::context::LoopContext;
 use super::data::{Link, Motion};
-use super::services::Services;
 use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
 use crate::net::{Channel, ClientStanding, Stream as _};
 use crate::observe::target;
-use crate::session::{Deadline, Repeated, Report, Session};
+use crate::session::{Deadline, Repeated, Session, SessionEvent};
 
 impl Connection {
     /// AUTH or CCC has been said. What a client, or somebody on the way to it, has put behind it
     /// must not be taken for something said after the switch.
-    pub(super) fn switch(&mut self, switch: Switch, services: &mut Services) {
+    pub(super) fn switch(&mut self, switch: Switch, context: &mut LoopContext) {
         let is_last = self.input.is_empty() && !self.stream.has_unread();
         if is_last {
             self.phase = Phase::Switching(switch);
@@ -30,27 +30,27 @@ impl Connection {
             let peer = self.peer;
             log::warn!(target: target::SECURITY, "{peer}: Something came behind AUTH or CCC");
         }
-        self.converse(services, |session, cx| {
-            session.report(Report::Switching(is_last), cx);
+        self.converse(context, |session, cx| {
+            session.handle(SessionEvent::Switching(is_last), cx);
         });
     }
 
     /// The reply is written, and from here on it is TLS, or soon not any more.
-    pub(super) fn begin_handshake(&mut self, switch: Switch, services: &mut Services) -> Visit {
+    pub(super) fn begin_handshake(&mut self, switch: Switch, context: &mut LoopContext) -> Visit {
         match switch {
-            Switch::Secure => self.secure(services),
+            Switch::Secure => self.secure(context),
             Switch::Clear => {
-                self.await_handshake(switch, services);
+                self.await_handshake(switch, context);
                 Ok(())
             }
         }
     }
 
     /// From here on it is TLS.
-    pub(super) fn secure(&mut self, services: &mut Services) -> Visit {
-        services.look_at_certificate();
+    pub(super) fn secure(&mut self, context: &mut LoopContext) -> Visit {
+        context.look_at_certificate();
         let none = || Err(io::Error::other("there is no certificate"));
-        let security = services
+        let security = context
             .acceptor
             .as_ref()
             .map_or_else(none, Acceptor::control);
@@ -61,21 +61,21 @@ impl Connection {
         })?;
         self.stream.secure(security);
         self.tag = Some(tag);
-        self.await_handshake(Switch::Secure, services);
+        self.await_handshake(Switch::Secure, context);
         Ok(())
     }
 
-    fn await_handshake(&mut self, switch: Switch, services: &Services) {
+    fn await_handshake(&mut self, switch: Switch, context: &LoopContext) {
         self.phase = Phase::Handshaking(switch);
         // Whether the client's part is there already has not been looked at.
         self.ready.readable = true;
-        let handshake = services.now + services.settings.timings.handshake;
+        let handshake = context.now + context.settings.timings.handshake;
         self.deadlines.set(Deadline::Handshake, handshake);
     }
 
-    pub(super) fn handshake_turn(&mut self, services: &mut Services) -> Visit {
+    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> Visit {
         let Phase::Handshaking(switch) = self.phase else {
-            self.data_handshake_turn(services);
+            self.data_handshake_turn(context);
             return Ok(());
         };
         let step = match switch {
@@ -87,7 +87,7 @@ impl Connection {
         }
         match step {
             Ok(()) => {
-                self.end_handshake(switch, services);
+                self.end_handshake(switch, context);
                 Ok(())
             }
             Err(error) => match error.kind() {
@@ -97,7 +97,7 @@ impl Connection {
                 }
                 io::ErrorKind::Interrupted => Ok(()),
                 _ if self.stream.has_failed() => {
-                    self.break_off(services);
+                    self.break_off(context);
                     Ok(())
                 }
                 _ => Err(CloseReason::NotSecured),
@@ -106,24 +106,24 @@ impl Connection {
     }
 
     /// The client secures a data connection before it says what for.
-    pub(super) fn data_handshake_turn(&mut self, services: &mut Services) {
+    pub(super) fn data_handshake_turn(&mut self, context: &mut LoopContext) {
         let data = self.data();
         let channel = match std::mem::take(&mut data.link) {
             Link::Open(channel) => channel,
             other => return data.link = other,
         };
-        let link = self.shake_hands_early(channel, services);
+        let link = self.shake_hands_early(channel, context);
         let has_left = matches!(link, Link::Absent);
         self.data().link = link;
         if has_left {
-            self.lose_link(services);
+            self.lose_link(context);
         }
     }
 
     /// Whether the client will send or receive is not known then; so it is taken for one that sends,
     /// which can bear less. One that leaves because its command was refused is let go in silence.
-    fn shake_hands_early(&mut self, channel: Channel, services: &Services) -> Link {
-        let mut channel = match self.protected(channel, true, services) {
+    fn shake_hands_early(&mut self, channel: Channel, context: &LoopContext) -> Link {
+        let mut channel = match self.protected(channel, true, context) {
             Ok(channel) => channel,
             Err(error) => {
                 self.log_insecure(&error);
@@ -163,13 +163,13 @@ impl Connection {
         &self,
         mut channel: Channel,
         client_sends: bool,
-        services: &Services,
+        context: &LoopContext,
     ) -> io::Result<Channel> {
         let wanted = self.session.protects_data();
         match (
             wanted,
             channel.security().is_some(),
-            &services.acceptor,
+            &context.acceptor,
             self.tag,
         ) {
             (true, false, Some(acceptor), Some(tag)) => {
@@ -200,12 +200,12 @@ impl Connection {
     }
 
     /// TLS has failed: the conversation is over, and its last word is an alert.
-    pub(super) fn break_off(&mut self, services: &mut Services) {
+    pub(super) fn break_off(&mut self, context: &mut LoopContext) {
         if let Some(remark) = self.stream.take_remark() {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         self.leave_the_last_word_to_tls();
-        self.converse(services, Session::break_off);
+        self.converse(context, Session::break_off);
     }
 
     /// No reply can be said any more. What TLS has to say goes out as a last reply would.
@@ -214,23 +214,23 @@ impl Connection {
         self.outbox.clear();
     }
 
-    fn end_handshake(&mut self, switch: Switch, services: &mut Services) {
+    fn end_handshake(&mut self, switch: Switch, context: &mut LoopContext) {
         self.phase = Phase::Open;
         // What came with the end of the handshake is known to TLS, and not to the kernel.
         self.ready.readable = true;
         self.deadlines.clear(Deadline::Handshake);
         let security = self.stream.security();
-        let report = match (switch, security) {
+        let event = match (switch, security) {
             (Switch::Secure, Some(security)) => {
                 log::info!("{}: Secured by {}", self.peer, security.protocol());
-                Report::Secured(security.client_name())
+                SessionEvent::Secured(security.client_name())
             }
-            _ => Report::Cleared,
+            _ => SessionEvent::Cleared,
         };
-        self.converse(services, |session, cx| session.report(report, cx));
+        self.notify(event, context);
         // The authority may have changed since the handshake began.
-        if self.client_standing(services) == ClientStanding::Refused {
-            self.revoke(Revocation::Certificate, services);
+        if self.client_standing(context) == ClientStanding::Refused {
+            self.revoke(Revocation::Certificate, context);
         }
     }
 }

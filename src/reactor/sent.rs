@@ -7,34 +7,34 @@
 //! nobody.
 
 use super::connection::{Connection, Phase};
+use super::context::LoopContext;
 use super::data::Motion;
-use super::services::Services;
 use crate::limits::REPLY_GAP;
 use crate::session::{Deadline, Ending};
 use crate::transfer::Transfer;
 
 impl Connection {
     /// All is sent, and the end is said.
-    pub(super) fn all_sent(&mut self, transfer: Box<Transfer>, services: &mut Services) {
+    pub(super) fn all_sent(&mut self, transfer: Box<Transfer>, context: &mut LoopContext) {
         let moved = transfer.moved();
         let is_open = self.phase == Phase::Open;
         let data = self.data();
         let until = data.begun.map(|begun| begun + REPLY_GAP);
-        match until.filter(|until| services.now < *until) {
+        match until.filter(|until| context.now < *until) {
             Some(until) if is_open && !transfer.is_inbound() && !data.ready.readable => {
                 data.motion = Motion::Sent(transfer);
-                self.deadlines.set(Deadline::Pace, until);
+                self.deadlines.set(Deadline::Resume, until);
             }
-            _ => self.finish(Ending::Complete, moved, None, services),
+            _ => self.finish(Ending::Complete, moved, None, context),
         }
     }
 
     /// Waits for the client no longer: it has ended the connection, or its time is over.
-    pub(super) fn wait_no_longer(&mut self, services: &mut Services) {
+    pub(super) fn wait_no_longer(&mut self, context: &mut LoopContext) {
         let motion = self.data.as_deref().map(|data| &data.motion);
         if let Some(Motion::Sent(transfer)) = motion {
             let moved = transfer.moved();
-            self.finish(Ending::Complete, moved, None, services);
+            self.finish(Ending::Complete, moved, None, context);
         }
     }
 }

@@ -80,14 +80,14 @@ mod tests {
         let now = Instant::now();
         let mut timers = Timers::default();
         let mut armed = None;
-        timers.arm(Key::NOBODY, Some(now + SECOND), &mut armed);
-        timers.arm(Key::NOBODY, Some(now + SECOND * 9), &mut armed);
+        timers.arm(Key::NONE, Some(now + SECOND), &mut armed);
+        timers.arm(Key::NONE, Some(now + SECOND * 9), &mut armed);
         assert_eq!(timers.next(), Some(now + SECOND));
         for _ in 0..2 {
-            timers.arm(Key::NOBODY, Some(now), &mut armed);
+            timers.arm(Key::NONE, Some(now), &mut armed);
         }
         assert_eq!(armed, Some(now));
-        assert_eq!(timers.pop_due(now), Some((Key::NOBODY, now)));
+        assert_eq!(timers.pop_due(now), Some((Key::NONE, now)));
         assert_eq!(timers.pop_due(now), None);
     }
 
@@ -96,7 +96,7 @@ mod tests {
         let now = Instant::now();
         let mut timers = Timers::default();
         for _ in 0..=SLACK + 2 {
-            timers.arm(Key::NOBODY, Some(now), &mut None);
+            timers.arm(Key::NONE, Some(now), &mut None);
         }
         timers.sweep(1, |_, _| true);
         assert_eq!(timers.heap.len(), 1);
@@ -107,7 +107,7 @@ mod tests {
         let now = Instant::now();
         let mut timers = Timers::default();
         for _ in 0..=SLACK {
-            timers.arm(Key::NOBODY, Some(now), &mut None);
+            timers.arm(Key::NONE, Some(now), &mut None);
         }
         timers.sweep(1, |_, _| false);
         assert_eq!(timers.heap.len(), SLACK + 1);

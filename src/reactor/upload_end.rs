@@ -33,13 +33,13 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::connection::{Connection, Phase};
+use super::context::LoopContext;
 use super::data::{Link, Motion};
-use super::key::Source as Socket;
-use super::services::Services;
+use super::key::SocketRole;
 use crate::cause::cause;
 use crate::limits::END_PAUSE;
 use crate::net::{EndWatch, Ends, Stream, Token};
-use crate::session::{Repeated, Report};
+use crate::session::{Repeated, SessionEvent};
 use crate::transfer::Transfer;
 
 /// How the end of an upload can be known.
@@ -122,10 +122,10 @@ impl Pause {
 
 impl Connection {
     /// An upload that was begun has its data connection, or is about to: watches how they end.
-    pub(super) fn watch_ends(&mut self, services: &mut Services) {
+    pub(super) fn watch_ends(&mut self, context: &mut LoopContext) {
         let key = self.key();
         let is_protected = self.session.protects_data();
-        let may_be_unclean = self.allows_unclean_end(services);
+        let may_be_unclean = self.allows_unclean_end(context);
         let Some(data) = self.data.as_deref_mut() else {
             return;
         };
@@ -148,9 +148,9 @@ impl Connection {
                 return;
             }
         };
-        let control: (&dyn Stream, _) = (&self.stream, Socket::Control(key).to_token());
-        let pair = [control, (stream, Socket::Data(key).to_token())];
-        data.end = match services.network.watch_ends(pair) {
+        let control: (&dyn Stream, _) = (&self.stream, SocketRole::Control(key).to_token());
+        let pair = [control, (stream, SocketRole::Data(key).to_token())];
+        data.end = match context.network.watch_ends(pair) {
             Ok(watch) => UploadEnd::Watched(watch, Pause::None),
             Err(error) => {
                 let error = cause(&error);
@@ -162,18 +162,18 @@ impl Connection {
 
     /// Whether an upload over TLS may end without `close_notify`. Such a one is watched as if it had no
     /// TLS, for the case that it does.
-    pub(super) fn allows_unclean_end(&self, services: &Services) -> bool {
-        let key = self.session.allows_unclean_end(&services.settings);
+    pub(super) fn allows_unclean_end(&self, context: &LoopContext) -> bool {
+        let key = self.session.allows_unclean_end(&context.settings);
         key.is_some()
     }
 
     /// The data connection of an upload has ended in order: over TLS it has announced that, or did not
     /// have to.
-    pub(super) fn hear_upload_end(&mut self, transfer: &Transfer, services: &mut Services) {
+    pub(super) fn hear_upload_end(&mut self, transfer: &Transfer, context: &mut LoopContext) {
         if transfer.has_unclean_end() {
-            self.report(Report::EndedUnclean, services);
+            self.notify(SessionEvent::EndedUnclean, context);
         } else if self.session.protects_data() {
-            self.forget_ends(services);
+            self.forget_ends(context);
             self.data().end = UploadEnd::Announced;
         }
     }
@@ -193,10 +193,10 @@ impl Connection {
     }
 
     /// An upload has its last byte, which is so many, and its data connection has ended in order.
-    pub(super) fn decide_on_upload(&mut self, moved: u64, services: &mut Services) -> Decision {
+    pub(super) fn decide_on_upload(&mut self, moved: u64, context: &mut LoopContext) -> Decision {
         let control_ended = match self.data.as_deref().map(|data| &data.end) {
             Some(UploadEnd::Announced) => return Decision::Whole,
-            Some(UploadEnd::Watched(watch, pause)) => match services.network.ends(watch) {
+            Some(UploadEnd::Watched(watch, pause)) => match context.network.ends(watch) {
                 Ends::Only(token) if is_data(token) => {
                     let is_open = !pause.is_short(moved) && !matches!(pause, Pause::Confirmed);
                     return if is_open {
@@ -229,7 +229,7 @@ impl Connection {
 
     /// The control connection has ended or was reset: whether an upload goes on without it, because
     /// its data connection has ended before, or will announce its end.
-    pub(super) fn upload_outlives_control(&self, services: &mut Services) -> bool {
+    pub(super) fn upload_outlives_control(&self, context: &mut LoopContext) -> bool {
         let Some(data) = self.data.as_deref() else {
             return false;
         };
@@ -255,7 +255,7 @@ impl Connection {
                 UploadEnd::Unwatched => may_announce,
                 UploadEnd::Announced => true,
                 UploadEnd::Watched(..) if may_announce => true,
-                UploadEnd::Watched(watch, _) => match services.network.ends(watch) {
+                UploadEnd::Watched(watch, _) => match context.network.ends(watch) {
                     Ends::Only(token) | Ends::Both(token) => is_data(token),
                     Ends::Neither => false,
                 },
@@ -269,14 +269,14 @@ impl Connection {
     }
 
     /// The transfer is over.
-    pub(super) fn forget_ends(&mut self, services: &mut Services) {
+    pub(super) fn forget_ends(&mut self, context: &mut LoopContext) {
         let data = self.data();
         if let UploadEnd::Watched(watch, _) = std::mem::take(&mut data.end) {
-            services.network.forget_ends(watch);
+            context.network.forget_ends(watch);
         }
     }
 }
 
 fn is_data(token: Token) -> bool {
-    matches!(Socket::from_token(token), Socket::Data(_))
+    matches!(SocketRole::from_token(token), SocketRole::Data(_))
 }

@@ -14,30 +14,36 @@ impl Reactor {
     /// runnable.
     pub(super) fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
         let is_busy = !self.queue.is_empty() || self.review.is_some();
-        if is_busy || self.services.runner.has_finished() {
+        if is_busy || self.context.runner.has_finished() {
             return Some(Duration::ZERO);
         }
-        let now = self.services.now;
-        let doors = self.doors.iter().filter_map(|door| door.wakes_at(now));
+        let now = self.context.now;
+        let listen_sockets = self
+            .listen_sockets
+            .iter()
+            .filter_map(|socket| socket.wakes_at(now));
         let deadlines = self.timers.next().into_iter();
-        let wake = deadlines.chain(doors).chain(self.drain.wakes_at()).min();
+        let wake = deadlines
+            .chain(listen_sockets)
+            .chain(self.drain.wakes_at())
+            .min();
         let until_wake = wake.map(|at| at.saturating_duration_since(now));
         until_wake.into_iter().chain(timeout).min()
     }
 
     pub(super) fn fire_deadlines(&mut self) {
-        while let Some((key, at)) = self.timers.pop_due(self.services.now) {
+        while let Some((key, at)) = self.timers.pop_due(self.context.now) {
             let connection = self.connections.get_mut(key);
             let Some(connection) = connection.filter(|one| one.armed == Some(at)) else {
-                self.services.activity.early += 1;
+                self.context.activity.early += 1;
                 continue;
             };
             connection.armed = None;
             let is_early = connection
                 .deadlines
                 .next()
-                .is_none_or(|next| next > self.services.now);
-            self.services.activity.early += u64::from(is_early);
+                .is_none_or(|next| next > self.context.now);
+            self.context.activity.early += u64::from(is_early);
             self.visit(key, Connection::expire);
         }
         let connections = &mut self.connections;
@@ -46,6 +52,6 @@ impl Reactor {
                 .get_mut(key)
                 .is_some_and(|one| one.armed == Some(at))
         });
-        self.services.activity.timers = self.timers.len();
+        self.context.activity.timers = self.timers.len();
     }
 }

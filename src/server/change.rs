@@ -3,7 +3,7 @@
 //! It is called between two iterations, with what `reload` has found: nothing here can wait.
 
 use super::opening::{passive_addresses_for, settings_for};
-use super::reload::{Found, Present};
+use super::reload::{ReloadBase, ReloadResult};
 use super::{Server, mode, workers};
 use crate::capacity;
 use crate::reactor::Change;
@@ -12,7 +12,7 @@ impl Server {
     /// Has the files read again where that was asked for, and takes what came of it.
     pub(super) fn renew(&mut self) {
         let asked = self.reactor.take_reload();
-        let present = || Present {
+        let present = || ReloadBase {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
             counters: self.counters.clone(),
@@ -44,12 +44,12 @@ impl Server {
     }
 
     /// Goes on with another configuration.
-    fn change(&mut self, found: Found) {
-        let Found {
+    fn change(&mut self, found: ReloadResult) {
+        let ReloadResult {
             mut config,
             acceptor,
             bad_certificate,
-            homes,
+            account_storage,
         } = found;
         self.mistake = None;
         if let Some(error) = bad_certificate {
@@ -63,15 +63,15 @@ impl Server {
             self.reactor.renew(acceptor);
             log::info!("The certificate was read again");
         }
-        let homes = homes.map(|(homes, counters)| {
+        let account_storage = account_storage.map(|(account_storage, counters)| {
             self.counters = counters;
-            homes
+            account_storage
         });
         let mode = mode(&config);
         let equipment = capacity::equipment(&config, workers(&config));
         self.reactor.change(Change {
             settings: settings_for(&config, mode, self.umask),
-            homes,
+            account_storage,
             addresses: config.addresses.clone(),
             connections: capacity::connections(&config, mode, equipment),
             connections_per_address: config.connections_per_address,

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{in_the_clear, lacks_ipv6};
-use super::{Error, homes, mode, opening, tls, warnings, workers};
+use super::{Error, account_storage, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
@@ -51,7 +51,11 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
     for (seen, root) in config.roots() {
         if let Err(error) = Disk::open_root(root) {
-            let error = Error::Root(root.to_owned(), homes::key_of(config, seen), error);
+            let error = Error::Root(
+                root.to_owned(),
+                account_storage::key_of(config, seen),
+                error,
+            );
             findings.push(Finding::Failure(error.to_string()));
         }
     }

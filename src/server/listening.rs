@@ -14,14 +14,14 @@ use crate::reactor::{Protocol, Reactor};
 const FTPS_NAME: &str = "ftps";
 
 /// What is wanted of a reactor.
-pub(super) struct Wanted<'a> {
+pub(super) struct ListenPlan<'a> {
     inherited: Vec<Inherited>,
     addresses: &'a [SocketAddr],
     secure: &'a [SocketAddr],
     has_tls: bool,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> ListenPlan<'a> {
     /// Where a server with this configuration listens, and with these sockets.
     pub(super) fn of(config: &'a Config, inherited: Vec<Inherited>) -> Self {
         Self {

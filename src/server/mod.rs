@@ -4,10 +4,10 @@
 //! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
 //! stops it from another thread.
 
+mod account_storage;
 mod change;
 mod check;
 mod error;
-mod homes;
 mod listening;
 mod opening;
 mod recounts;
@@ -34,13 +34,13 @@ use crate::reactor::{Activity, Parts, Reactor};
 use crate::session::Mode;
 use crate::storage::{Counter, Umask};
 use crate::workers::Sweeper;
+use account_storage::Counters;
 pub use check::{Finding, check};
 pub use error::Error;
-use homes::Counters;
-use listening::Wanted;
+use listening::ListenPlan;
 use opening::{
-    Later, Surroundings, acceptor_for, event_monitor_for, passive_addresses_for, passive_ports_for,
-    require_monitor, settings_for, workers_for,
+    DeferredStart, Environment, acceptor_for, event_monitor_for, passive_addresses_for,
+    passive_ports_for, require_monitor, settings_for, workers_for,
 };
 use recounts::Recounts;
 pub use reload::ConfigSource;
@@ -68,7 +68,7 @@ pub struct Server {
     mistake: Option<String>,
     resolver: Resolver,
     handle: Handle,
-    later: Option<Later>,
+    later: Option<DeferredStart>,
     stops_seen: u32,
     /// Works until it is dropped, or done.
     sweeper: Option<Sweeper>,
@@ -103,7 +103,7 @@ impl Server {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         let unheard = || Err("there is no source".to_owned());
         let source: ConfigSource = Arc::new(unheard);
-        Self::with_network(config, network, source, Surroundings::default())
+        Self::with_network(config, network, source, Environment::default())
     }
 
     /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
@@ -124,7 +124,7 @@ impl Server {
     /// [`revoked_sessions`](Config::revoked_sessions) keeps them. Where it listens, what it
     /// serves and its threads cannot change; the log says so where they are said to.
     ///
-    /// Where it may, it starts [monitors](Config::monitors) with the rights that this process has
+    /// Where it may, it starts [helpers](Config::helpers) with the rights that this process has
     /// still.
     pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
@@ -134,10 +134,10 @@ impl Server {
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
         // While every file can be looked at, and those that are made at the start are not there.
         warnings::log(&config, &listening::in_the_clear(&config, &inherited));
-        if config.monitors {
+        if config.helpers {
             config.accounts.start_monitor().map_err(Error::Pam)?;
         }
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             inherited,
             event_monitor: event_monitor_for(&config)?,
         };
@@ -153,19 +153,19 @@ impl Server {
         config: Config,
         network: SystemNetwork,
         source: ConfigSource,
-        surroundings: Surroundings,
+        surroundings: Environment,
     ) -> Result<Self, Error> {
         require_monitor(&config.accounts)?;
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = homes::open(&config, &Counters::new())?;
+        let opened = account_storage::open(&config, &Counters::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
         let equipment = capacity::equipment(&config, workers);
         let room = capacity::connections(&config, mode, equipment);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
-        let (runner, crew) = workers_for(workers, &handle.waker);
+        let (runner, threads) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
@@ -181,7 +181,7 @@ impl Server {
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),
             storage: opened.storage,
-            homes: opened.homes,
+            account_storage: opened.account_storage,
             runner,
             passive_ports: passive_ports_for(&config),
             records,
@@ -193,7 +193,7 @@ impl Server {
             connections: room,
             connections_per_address: config.connections_per_address,
         });
-        let wanted = Wanted::of(&config, surroundings.inherited);
+        let wanted = ListenPlan::of(&config, surroundings.inherited);
         let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
         capacity::log(room.connections, equipment);
         Ok(Self {
@@ -210,8 +210,8 @@ impl Server {
             mistake: None,
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
-            later: Some(Later {
-                crew,
+            later: Some(DeferredStart {
+                threads,
                 sweeps: opened.sweeps,
                 observers,
             }),
@@ -286,7 +286,7 @@ impl Server {
     }
 
     /// The first turn: everything is there, and every right given up that will be.
-    fn begin(&mut self, later: Later) -> Result<(), Error> {
+    fn begin(&mut self, later: DeferredStart) -> Result<(), Error> {
         let cannot = |error| Error::System("cannot start the threads", error);
         self.sweeper = later.start().map_err(cannot)?;
         self.counters.values().for_each(Counter::count_anew);

@@ -2,7 +2,7 @@
 //! its sessions have in common.
 //!
 //! All of it happens before the process gives up its rights. What needs a thread is only laid
-//! out here, and started by [`Later`]: a thread keeps the rights that it was started with.
+//! out here, and started by [`DeferredStart`]: a thread keeps the rights that it was started with.
 
 use std::io;
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use super::{Error, tls};
 use crate::auth::Accounts;
 use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
-use crate::monitor::Monitor;
+use crate::helper_process::event_arguments;
 use crate::net::tls::Acceptor;
 use crate::net::{Inherited, PassiveAddresses, PassivePorts, Waker};
 use crate::observe::{self, Observers, event_worker};
+use crate::privsep::Helper;
 use crate::protocol::date::Precision;
-use crate::roles::event_arguments;
 use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
-use crate::workers::{Crew, Inline, Lanes, Runner, Sweeper};
+use crate::workers::{Inline, PoolThreads, Runner, Sweeper, WorkerPools};
 
 /// What waits for the first turn: its threads get the rights that the process has left then.
-pub(super) struct Later {
-    pub(super) crew: Option<Crew>,
+pub(super) struct DeferredStart {
+    pub(super) threads: Option<PoolThreads>,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) observers: Observers,
 }
 
-impl Later {
+impl DeferredStart {
     /// Starts the threads.
     pub(super) fn start(self) -> io::Result<Option<Sweeper>> {
-        if let Some(crew) = self.crew {
-            crew.start()?;
+        if let Some(threads) = self.threads {
+            threads.start()?;
         }
         self.observers.start()?;
         Ok(start_sweeper(self.sweeps))
@@ -50,27 +50,27 @@ fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
         .ok()
 }
 
-pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Option<Crew>) {
+pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Option<PoolThreads>) {
     if threads == 0 {
         return (Box::new(Inline::new()), None);
     }
-    let (lanes, crew) = Lanes::new(threads, waker);
-    (Box::new(lanes), Some(crew))
+    let (pools, threads) = WorkerPools::new(threads, waker);
+    (Box::new(pools), Some(threads))
 }
 
 /// What a process has that is the server and nothing else.
 #[derive(Default)]
-pub(super) struct Surroundings {
+pub(super) struct Environment {
     /// Sockets that a service manager listens at for it.
     pub(super) inherited: Vec<Inherited>,
     /// What runs the event command.
-    pub(super) event_monitor: Option<Monitor>,
+    pub(super) event_monitor: Option<Helper>,
 }
 
 /// What runs the event command, if there is one.
-pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Monitor>, Error> {
+pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error> {
     let events = &config.events;
-    if events.command.is_empty() || !config.monitors {
+    if events.command.is_empty() || !config.helpers {
         return Ok(None);
     }
     let run_as = event_arguments(config.run_as.as_ref());

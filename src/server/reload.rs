@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
-use super::homes::Counters;
-use super::{homes, tls, warnings};
+use super::account_storage::Counters;
+use super::{account_storage, tls, warnings};
 use crate::cause::cause;
 #[cfg(feature = "config")]
 use crate::config::file::keep_what_is_for_the_next_start;
@@ -17,26 +17,26 @@ use crate::config::{Config, losses};
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
-use crate::reactor::Homes;
+use crate::reactor::StorageByAccount;
 use crate::storage::Counter;
 
 /// Says what a server is to be told now, or why nobody knows. It may wait for a disk.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
 /// What was found.
-pub(super) struct Found {
+pub(super) struct ReloadResult {
     pub(super) config: Config,
     /// What secures connections from now on; `None`: as before.
     pub(super) acceptor: Option<Acceptor>,
     /// Why the certificate stays the old one, where a new one is no good.
     pub(super) bad_certificate: Option<String>,
     /// Which files each account sees from now on, and what counts them; `None`: as before.
-    pub(super) homes: Option<(Homes, Counters)>,
+    pub(super) account_storage: Option<(StorageByAccount, Counters)>,
 }
 
 /// What a server has, for what is found to come after it.
 #[derive(Clone)]
-pub(super) struct Present {
+pub(super) struct ReloadBase {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) counters: Counters,
@@ -59,9 +59,9 @@ pub(super) struct Reload {
 /// ```
 enum State {
     Idle,
-    Reading(Receiver<Result<Found, String>>),
+    Reading(Receiver<Result<ReloadResult, String>>),
     /// What is being read may be old already.
-    Stale(Receiver<Result<Found, String>>),
+    Stale(Receiver<Result<ReloadResult, String>>),
 }
 
 impl Reload {
@@ -79,14 +79,14 @@ impl Reload {
     }
 
     /// Begins to read; what is found comes after `present`.
-    pub(super) fn begin(&mut self, present: Present) {
+    pub(super) fn begin(&mut self, present: ReloadBase) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
             State::Idle => self.start(present),
             State::Reading(found) | State::Stale(found) => State::Stale(found),
         };
     }
 
-    fn start(&self, present: Present) -> State {
+    fn start(&self, present: ReloadBase) -> State {
         let (sender, found) = channel();
         let unread = Sender::clone(&sender);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
@@ -112,8 +112,8 @@ impl Reload {
     /// `present`, if that was asked for meanwhile.
     pub(super) fn take(
         &mut self,
-        present: impl FnOnce() -> Present,
-    ) -> Option<Result<Found, String>> {
+        present: impl FnOnce() -> ReloadBase,
+    ) -> Option<Result<ReloadResult, String>> {
         let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
             return None;
         };
@@ -129,7 +129,7 @@ impl Reload {
     }
 }
 
-fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
+fn find(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {
     // Whatever the configuration is like: others may have removed files.
     present.counters.values().for_each(Counter::count_anew);
     let mut config = source()?;
@@ -149,17 +149,18 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
         return Err(text.to_owned());
     }
     let (acceptor, bad_certificate) = find_acceptor(&config, present)?;
-    let homes = if config.root.is_some() && homes::differ(&present.config, &config) {
-        Some(homes::reopen(&config, &present.counters)?)
-    } else {
-        None
-    };
+    let account_storage =
+        if config.root.is_some() && account_storage::differ(&present.config, &config) {
+            Some(account_storage::reopen(&config, &present.counters)?)
+        } else {
+            None
+        };
     warnings::log(&config, &present.addresses);
-    Ok(Found {
+    Ok(ReloadResult {
         config,
         acceptor,
         bad_certificate,
-        homes,
+        account_storage,
     })
 }
 
@@ -167,7 +168,7 @@ fn find(source: &ConfigSource, present: &Present) -> Result<Found, String> {
 /// unless there is no old one.
 fn find_acceptor(
     config: &Config,
-    present: &Present,
+    present: &ReloadBase,
 ) -> Result<(Option<Acceptor>, Option<String>), String> {
     let Some(tls) = &config.tls else {
         return Ok((None, None));

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::attributes::split_word;
-use super::{Context, Order, Report, Session};
+use super::{Action, Context, Session, SessionEvent};
 use crate::limits::REASON_BYTES;
 use crate::observe::AuditRecord;
 use crate::protocol::command::{Command, Request};
@@ -58,8 +58,8 @@ impl Audited {
     }
 
     /// The answer may be that something failed.
-    pub(super) fn hears(&mut self, report: &Report) {
-        if let Some(error) = report.error() {
+    pub(super) fn hears(&mut self, handle: &SessionEvent) {
+        if let Some(error) = handle.error() {
             self.cause = Some(error);
         }
     }
@@ -128,7 +128,7 @@ impl Session {
             is_for_operator: is_refused && audited.cause.is_some_and(Error::is_for_operator),
             left_out,
         };
-        cx.order(Order::Audit(Box::new(record)));
+        cx.action(Action::Audit(Box::new(record)));
     }
 }
 

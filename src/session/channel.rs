@@ -8,8 +8,8 @@
 use std::net::SocketAddr;
 
 use super::files::Question;
-use super::{Context, NoListener, Order, Progress, Repeated, Session};
-use crate::errand::Algorithm;
+use super::{Action, Context, NoListener, Progress, Repeated, Session};
+use crate::file_task::Algorithm;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
@@ -149,7 +149,7 @@ impl Session {
     pub(super) fn transfer_refused(&mut self, cx: &mut Context<'_>) {
         self.channel.forget_part();
         if self.channel.arranged == Arranged::Passive {
-            cx.order(Order::Keep);
+            cx.action(Action::Keep);
         }
     }
 
@@ -181,7 +181,7 @@ impl Session {
     fn listen(&mut self, question: Question, cx: &mut Context<'_>) {
         let for_ipv4 = matches!(question, Question::Passive);
         self.progress = Progress::Asking(question);
-        cx.order(Order::Listen { for_ipv4 });
+        cx.action(Action::Listen { for_ipv4 });
     }
 
     fn dial(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
@@ -200,7 +200,7 @@ impl Session {
             return cx.reply(&Reply::fixed(501, text));
         }
         self.channel.arranged = Arranged::Active;
-        cx.order(Order::Dial(on_the_link_of(self.peer, address)));
+        cx.action(Action::Dial(on_the_link_of(self.peer, address)));
         cx.reply(&Reply::ok());
     }
 

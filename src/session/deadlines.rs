@@ -24,14 +24,14 @@ pub enum Deadline {
     /// The next byte of a transfer has moved; not while the server itself works on it.
     DataStall,
     /// A transfer that has moved what it might may go on; not a limit, and nobody's fault.
-    Pace,
+    Resume,
     /// The client has read some of its replies.
     ReplyStall,
     /// The TLS handshake of the control connection is over; before that, and never at the same
     /// time, a proxy has said for whom it has connected.
     Handshake,
     /// A proxy has said for whom a data connection is.
-    DataPreamble,
+    DataProxyHeader,
     /// The client has closed its side after the last reply.
     Linger,
 }
@@ -53,10 +53,10 @@ impl Deadline {
         Self::Arrival,
         Self::DataConnect,
         Self::DataStall,
-        Self::Pace,
+        Self::Resume,
         Self::ReplyStall,
         Self::Handshake,
-        Self::DataPreamble,
+        Self::DataProxyHeader,
         Self::Linger,
     ];
 }
@@ -136,7 +136,7 @@ impl Deadlines {
             arrival,
             connect,
             stall,
-            pace,
+            resume,
             reply,
             handshake,
             preamble,
@@ -150,10 +150,10 @@ impl Deadlines {
             Deadline::Arrival => arrival,
             Deadline::DataConnect => connect,
             Deadline::DataStall => stall,
-            Deadline::Pace => pace,
+            Deadline::Resume => resume,
             Deadline::ReplyStall => reply,
             Deadline::Handshake => handshake,
-            Deadline::DataPreamble => preamble,
+            Deadline::DataProxyHeader => preamble,
             Deadline::Linger => linger,
         }
     }
@@ -190,12 +190,12 @@ mod tests {
         for deadline in [Deadline::DataConnect, Deadline::DataStall] {
             let mut deadlines = Deadlines::new();
             deadlines.set(deadline, start + second * 3);
-            deadlines.set(Deadline::Pace, much_later);
+            deadlines.set(Deadline::Resume, much_later);
             let left = deadlines.hold(start + second);
             assert_eq!(deadlines.next(), Some(much_later));
             deadlines.go_on(left, much_later);
             assert!(deadlines.is_set(deadline));
-            deadlines.clear(Deadline::Pace);
+            deadlines.clear(Deadline::Resume);
             assert_eq!(deadlines.next(), Some(much_later + second * 2));
         }
         let mut deadlines = Deadlines::new();

@@ -7,9 +7,9 @@
 
 use super::files::Question;
 use super::uploads::REPLACING;
-use super::{Context, Order, Progress, Session, refusal};
+use super::{Action, Context, Progress, Session, refusal};
 use crate::auth::Permissions;
-use crate::errand::{Algorithm, Assignment, Findings};
+use crate::file_task::{Algorithm, TaskResult, TaskSpec};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::command::without_spaces_behind;
@@ -100,7 +100,7 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            self.send(Question::Measure, Assignment::Measure(path), cx);
+            self.send(Question::Measure, TaskSpec::Measure(path), cx);
         }
     }
 
@@ -133,14 +133,14 @@ impl Session {
                 ));
             }
             let umask = self.umask;
-            let assignment = Assignment::Combine {
+            let spec = TaskSpec::Combine {
                 target,
                 parts,
                 placement,
                 umask,
             };
             self.audited.changes = true;
-            self.send(Question::Combine, assignment, cx);
+            self.send(Question::Combine, spec, cx);
         }
     }
 
@@ -178,7 +178,7 @@ impl Session {
     }
 
     /// An errand is over.
-    pub(super) fn found(&mut self, found: Result<Findings>, cx: &mut Context<'_>) {
+    pub(super) fn found(&mut self, found: Result<TaskResult>, cx: &mut Context<'_>) {
         let Some(question) = self.answered() else {
             return;
         };
@@ -186,13 +186,13 @@ impl Session {
             (Question::Abandoned, _) => return,
             (
                 Question::Digest(asked),
-                Ok(Findings::Digest {
+                Ok(TaskResult::Digest {
                     value,
                     first,
                     length,
                 }),
             ) => asked.reply(&value, first, length),
-            (Question::Measure, Ok(Findings::Size(size))) => Reply::new(213, size.to_string()),
+            (Question::Measure, Ok(TaskResult::Size(size))) => Reply::new(213, size.to_string()),
             (Question::Measure, Err(Error::TooLarge)) => {
                 Reply::fixed(550, "There are more directories than DSIZ goes through.")
             }
@@ -221,17 +221,17 @@ impl Session {
             form,
             name: name.to_vec(),
         }));
-        let assignment = Assignment::Digest {
+        let spec = TaskSpec::Digest {
             path,
             algorithm,
             range,
         };
-        self.send(question, assignment, cx);
+        self.send(question, spec, cx);
     }
 
-    fn send(&mut self, question: Question, assignment: Assignment, cx: &mut Context<'_>) {
+    fn send(&mut self, question: Question, spec: TaskSpec, cx: &mut Context<'_>) {
         self.progress = Progress::Asking(question);
-        cx.order(Order::Send(assignment));
+        cx.action(Action::Send(spec));
     }
 }
 

@@ -7,7 +7,7 @@ use log::Level;
 
 use super::{Context, Session, Settings, farewells};
 use crate::auth::Permissions;
-use crate::errand::Algorithm;
+use crate::file_task::Algorithm;
 use crate::limits::LONG_LINES;
 use crate::observe::target;
 use crate::protocol::charset::Charset;

@@ -4,7 +4,7 @@
 use super::attributes::{TimeOrName, modification_reply};
 use super::digests::DigestQuestion;
 use super::space::fits_reply;
-use super::{Context, Order, Progress, Session, refusal};
+use super::{Action, Context, Progress, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::ASCII_SIZE_BYTES;
 use crate::protocol::facts::{EntryRole, FactFormat, write_facts};
@@ -80,7 +80,7 @@ impl Session {
         }
         if let Some(path) = self.path(argument, cx) {
             self.progress = Progress::Asking(Question::RenameFrom(path.clone()));
-            cx.order(Order::Describe(path));
+            cx.action(Action::Describe(path));
         }
     }
 
@@ -131,7 +131,7 @@ impl Session {
         }
         if let Some(path) = self.path(argument, cx) {
             self.progress = Progress::Asking(Question::Facts(path.clone()));
-            cx.order(Order::Describe(path));
+            cx.action(Action::Describe(path));
         }
     }
 
@@ -147,7 +147,7 @@ impl Session {
     pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
         self.audited.asks(&operation);
         self.progress = Progress::Asking(question);
-        cx.order(Order::Operate(operation));
+        cx.action(Action::Operate(operation));
     }
 
     /// Takes the question that is answered now; the next command may come.

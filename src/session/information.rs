@@ -7,7 +7,7 @@ use super::files::Question;
 use super::listings::split_options;
 use super::login::Login;
 use super::transfers::Phase;
-use super::{Context, Order, Progress, Session, Settings, refusal};
+use super::{Action, Context, Progress, Session, Settings, refusal};
 use crate::auth::Permissions;
 use crate::protocol::command::{self, TABLE};
 use crate::protocol::facts::FactSet;
@@ -81,7 +81,7 @@ impl Session {
         let (_, name) = split_options(argument);
         if let Some(path) = self.path(name, cx) {
             self.progress = Progress::Asking(Question::Status(argument.to_vec()));
-            cx.order(Order::List(Listing {
+            cx.action(Action::List(Listing {
                 path,
                 pattern: None,
                 prefix: Vec::new(),

@@ -11,8 +11,10 @@ use std::time::Instant;
 
 use log::Level;
 
-use super::{Channel, Context, Deadline, Order, Progress, Session, farewells};
-use crate::auth::{Account, Credentials, Denial, Guest, Password, Permissions, ProvenBy, Refusal};
+use super::{Action, Channel, Context, Deadline, Progress, Session, farewells};
+use crate::auth::{
+    Account, AuthenticatedUser, Credentials, Denial, Password, Permissions, ProvenBy, Refusal,
+};
 use crate::limits::LOGIN_FAILURES;
 use crate::observe::target;
 use crate::protocol::path::VirtualPath;
@@ -30,7 +32,7 @@ use crate::protocol::visible::{QuotedName, Visible};
 pub(super) enum Login {
     Nobody,
     Named(Box<[u8]>),
-    LoggedIn(Box<[u8]>, Guest, ProvenBy),
+    LoggedIn(Box<[u8]>, AuthenticatedUser, ProvenBy),
 }
 
 /// How a client shows who it is.
@@ -80,7 +82,7 @@ impl Login {
     /// Whose account it is, once the client is logged in.
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
-            Self::LoggedIn(_, guest, _) => Some(&guest.account),
+            Self::LoggedIn(_, user, _) => Some(&user.account),
             Self::Nobody | Self::Named(_) => None,
         }
     }
@@ -108,7 +110,7 @@ impl Session {
         self.login = Login::Named(name.into());
         if self.protection.vouches_for(name, cx.settings) {
             self.progress = Progress::Verifying(Proof::Certificate);
-            return cx.order(Order::Vouch(name.to_vec()));
+            return cx.action(Action::Vouch(name.to_vec()));
         }
         cx.reply(&Reply::need_password());
     }
@@ -123,7 +125,7 @@ impl Session {
                     return;
                 }
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
-                cx.order(Order::Verify(Credentials {
+                cx.action(Action::Verify(Credentials {
                     name: name.into_vec(),
                     password: Password::from(password),
                 }));
@@ -133,7 +135,11 @@ impl Session {
         }
     }
 
-    pub(super) fn verified(&mut self, verdict: Result<Guest, Refusal>, cx: &mut Context<'_>) {
+    pub(super) fn verified(
+        &mut self,
+        verdict: Result<AuthenticatedUser, Refusal>,
+        cx: &mut Context<'_>,
+    ) {
         let Progress::Verifying(proof) = self.progress else {
             return;
         };
@@ -144,7 +150,7 @@ impl Session {
         match (verdict, proof) {
             // Or between PASS and what came of it.
             (Ok(_), _) if !self.may_log_in(&name, cx) => {}
-            (Ok(guest), proof) => self.admit(name, guest, proof, cx),
+            (Ok(user), proof) => self.admit(name, user, proof, cx),
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {
                     let text = failure(self.peer, &name, " by certificate", refusal.denial);
@@ -159,7 +165,13 @@ impl Session {
         }
     }
 
-    fn admit(&mut self, name: Box<[u8]>, guest: Guest, proof: Proof, cx: &mut Context<'_>) {
+    fn admit(
+        &mut self,
+        name: Box<[u8]>,
+        user: AuthenticatedUser,
+        proof: Proof,
+        cx: &mut Context<'_>,
+    ) {
         let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
         self.log.login(self.peer, cx.now, Level::Info, text);
         let (by, code, usual) = match proof {
@@ -169,12 +181,12 @@ impl Session {
                 (ProvenBy::Certificate, 232, Some(usual))
             }
         };
-        cx.reply(&match (guest.account.greeting.as_deref().or(usual), code) {
+        cx.reply(&match (user.account.greeting.as_deref().or(usual), code) {
             (Some(text), code) => Reply::new(code, text),
             (None, _) => Reply::logged_in(),
         });
-        self.umask = guest.account.umask;
-        self.login = Login::LoggedIn(name, guest, by);
+        self.umask = user.account.umask;
+        self.login = Login::LoggedIn(name, user, by);
         cx.deadlines.clear(Deadline::Login);
         self.watch_expiry(cx);
     }
@@ -216,7 +228,7 @@ impl Session {
         self.channel.disarrange();
         self.rename_from = None;
         self.idle = None;
-        cx.order(Order::HangUp);
+        cx.action(Action::HangUp);
         if !cx.deadlines.is_set(Deadline::Login) {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
@@ -243,9 +255,9 @@ impl Session {
     /// A command of somebody who is not logged in is executed; the next one may have to wait.
     pub(super) fn slow_down(&mut self, cx: &mut Context<'_>) {
         let rate = cx.settings.throttling.commands;
-        self.pace.take(rate, cx.now);
+        self.command_rate.take(rate, cx.now);
         if matches!(self.progress, Progress::Idle)
-            && let Some(next) = self.pace.next_at(rate, cx.now)
+            && let Some(next) = self.command_rate.next_at(rate, cx.now)
         {
             self.progress = Progress::Slowed;
             cx.deadlines.set(Deadline::Penalty, next);

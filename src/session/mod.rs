@@ -1,6 +1,6 @@
 //! One client's conversation: a pure state machine.
 //!
-//! Lines, reports and deadlines go in; replies, [`Order`]s and deadlines come out, through the
+//! Lines, reports and deadlines go in; replies, [`Action`]s and deadlines come out, through the
 //! [`Context`] that each call is given. A session owns what the conversation has agreed on
 //! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
@@ -9,6 +9,7 @@
 //! `attributes`, `digests`, `space`, `site`, `parameters`, `security`, `channel`, `transfers`,
 //! `uploads`, `listings`, `information`.
 
+mod actions;
 mod attributes;
 mod audit;
 mod channel;
@@ -25,7 +26,6 @@ mod introduction;
 mod listings;
 mod login;
 mod navigation;
-mod orders;
 mod outbox;
 mod parameters;
 mod revocation;
@@ -43,14 +43,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub use actions::{Action, Ending, NoListener, SessionEvent};
 pub use deadlines::{Deadline, Deadlines, Left};
-pub use orders::{Ending, NoListener, Order, Report};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 pub use session_log::Repeated;
 pub use settings::{Mode, Settings};
 
-use crate::auth::{Denial, Pace};
+use crate::auth::{Denial, TokenBucket};
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -76,7 +76,7 @@ pub struct Context<'a> {
     /// Where replies go.
     pub outbox: &'a mut Outbox,
     /// Where orders go.
-    pub orders: &'a mut VecDeque<Order>,
+    pub actions: &'a mut VecDeque<Action>,
     /// The connection's deadlines.
     pub deadlines: &'a mut Deadlines,
 }
@@ -86,8 +86,8 @@ impl Context<'_> {
         self.outbox.reply(reply);
     }
 
-    fn order(&mut self, order: Order) {
-        self.orders.push_back(order);
+    fn action(&mut self, action: Action) {
+        self.actions.push_back(action);
     }
 
     const fn long_format(&self) -> Format {
@@ -156,7 +156,7 @@ pub struct Session {
     idle: Option<Duration>,
     failures: u8,
     /// Of commands without a login.
-    pace: Pace,
+    command_rate: TokenBucket,
     long_lines: u8,
     log: Box<SessionLog>,
     audited: Box<Audited>,
@@ -194,7 +194,7 @@ impl Session {
             rename_from: None,
             idle: None,
             failures: 0,
-            pace: Pace::new(),
+            command_rate: TokenBucket::new(),
             long_lines: 0,
             log: Box::default(),
             audited: Box::default(),
@@ -240,32 +240,34 @@ impl Session {
     }
 
     /// Takes the result of an order.
-    pub fn report(&mut self, report: Report, cx: &mut Context<'_>) {
-        self.audited.hears(&report);
+    pub fn handle(&mut self, handle: SessionEvent, cx: &mut Context<'_>) {
+        self.audited.hears(&handle);
         let is_waited_for = !self.accepts_command();
-        match report {
-            Report::Verified(verdict) => self.verified(verdict, cx),
-            Report::Switching(is_last) => self.switching(is_last, cx),
-            Report::Secured(name) => self.secured(name, cx),
-            Report::Cleared => self.cleared(),
-            Report::Listening(address) => self.listening(address, cx),
-            Report::Lost => self.lost(cx),
-            Report::Operated(answer) => self.operated(answer, cx),
-            Report::NotCounted => self.not_counted(cx),
-            Report::TriedAgain => self.tried_again(),
-            Report::Advanced => self.restart_idle_clock(cx),
-            Report::Found(found) => self.found(found, cx),
-            Report::Dropped => self.dropped(),
-            Report::Entry(entry) => self.described_entry(entry, cx),
-            Report::Described(lines) => self.described(lines, cx),
-            Report::Opened(_) if matches!(self.progress, Progress::Withdrawn) => self.withdrawn(cx),
-            Report::Opened(opened) => self.opened(opened, cx),
-            Report::Present(lines) => self.present(&lines, cx),
-            Report::Connected => self.connected(cx),
-            Report::Marked(mark) => self.marked(&mark, cx),
-            Report::Moved(bytes) => self.moved(bytes, cx),
-            Report::EndedUnclean => self.ended_unclean(cx),
-            Report::Ended {
+        match handle {
+            SessionEvent::Verified(verdict) => self.verified(verdict, cx),
+            SessionEvent::Switching(is_last) => self.switching(is_last, cx),
+            SessionEvent::Secured(name) => self.secured(name, cx),
+            SessionEvent::Cleared => self.cleared(),
+            SessionEvent::Listening(address) => self.listening(address, cx),
+            SessionEvent::Lost => self.lost(cx),
+            SessionEvent::Operated(answer) => self.operated(answer, cx),
+            SessionEvent::NotCounted => self.not_counted(cx),
+            SessionEvent::TriedAgain => self.tried_again(),
+            SessionEvent::Advanced => self.restart_idle_clock(cx),
+            SessionEvent::Found(found) => self.found(found, cx),
+            SessionEvent::Dropped => self.dropped(),
+            SessionEvent::Entry(entry) => self.described_entry(entry, cx),
+            SessionEvent::Described(lines) => self.described(lines, cx),
+            SessionEvent::Opened(_) if matches!(self.progress, Progress::Withdrawn) => {
+                self.withdrawn(cx);
+            }
+            SessionEvent::Opened(opened) => self.opened(opened, cx),
+            SessionEvent::Present(lines) => self.present(&lines, cx),
+            SessionEvent::Connected => self.connected(cx),
+            SessionEvent::Marked(mark) => self.marked(&mark, cx),
+            SessionEvent::Moved(bytes) => self.moved(bytes, cx),
+            SessionEvent::EndedUnclean => self.ended_unclean(cx),
+            SessionEvent::Ended {
                 ending,
                 bytes,
                 kept,
@@ -297,9 +299,9 @@ impl Session {
             Deadline::ReplyStall
             | Deadline::Arrival
             | Deadline::Handshake
-            | Deadline::DataPreamble
+            | Deadline::DataProxyHeader
             | Deadline::Linger
-            | Deadline::Pace => {}
+            | Deadline::Resume => {}
         }
     }
 
@@ -358,7 +360,7 @@ impl Session {
     pub fn break_off(&mut self, cx: &mut Context<'_>) {
         self.leave(cx);
         cx.deadlines.clear_all();
-        cx.order(Order::HangUp);
+        cx.action(Action::HangUp);
     }
 }
 

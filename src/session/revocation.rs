@@ -12,7 +12,7 @@ use super::farewells::Farewell;
 use super::files::Question;
 use super::login::Login;
 use super::transfers::Purpose;
-use super::{Context, Deadline, Ending, Order, Progress, Session, Settings};
+use super::{Action, Context, Deadline, Ending, Progress, Session, Settings};
 use crate::auth::{Account, Denial, Permissions, ProvenBy, Revocation, RevokedSessions};
 use crate::limits::EXPIRY_CHECKED;
 use crate::observe::target;
@@ -28,7 +28,7 @@ impl Session {
         is_certified: bool,
         now: i64,
     ) -> Result<Option<Arc<Account>>, Revocation> {
-        let Login::LoggedIn(name, guest, by) = &self.login else {
+        let Login::LoggedIn(name, user, by) = &self.login else {
             return Ok(None);
         };
         if self.protection.lacks_tls(name, settings) {
@@ -37,7 +37,7 @@ impl Session {
         if *by == ProvenBy::Certificate && !(is_certified && settings.accepts_certificates()) {
             return Err(Revocation::Certificate);
         }
-        let (from, account) = (self.peer.ip(), &guest.account);
+        let (from, account) = (self.peer.ip(), &user.account);
         let reviewed = settings.accounts.review(name, account, *by, from, now)?;
         Ok(Some(Arc::clone(reviewed)))
     }
@@ -45,16 +45,16 @@ impl Session {
     /// The account has changed: its rights count from the next command on, and what goes on by one
     /// that it has lost ends.
     pub fn renew(&mut self, account: Arc<Account>, cx: &mut Context<'_>) {
-        let Login::LoggedIn(_, guest, _) = &mut self.login else {
+        let Login::LoggedIn(_, user, _) = &mut self.login else {
             return;
         };
-        let before = std::mem::replace(&mut guest.account, account);
-        let lost = before.permissions.without(guest.account.permissions);
+        let before = std::mem::replace(&mut user.account, account);
+        let lost = before.permissions.without(user.account.permissions);
         // Unless SITE UMASK has set another.
         if self.umask == before.umask {
-            self.umask = guest.account.umask;
+            self.umask = user.account.umask;
         }
-        let lost_fxp = before.allow_fxp && !guest.account.allow_fxp;
+        let lost_fxp = before.allow_fxp && !user.account.allow_fxp;
         self.withdraw(lost, lost_fxp, cx);
         self.conclude(cx);
         self.watch_expiry(cx);
@@ -78,7 +78,7 @@ impl Session {
             }
             Progress::Idle if lost_fxp => {
                 self.channel.disarrange();
-                cx.order(Order::HangUp);
+                cx.action(Action::HangUp);
             }
             Progress::Asking(Question::Digest(_)) if lost.intersects(Permissions::RETRIEVE) => {
                 self.abandon_reading(&Reply::fixed(426, "No longer allowed; aborted."), cx);
@@ -94,7 +94,7 @@ impl Session {
     pub(super) fn withdrawn(&mut self, cx: &mut Context<'_>) {
         self.progress = Progress::Idle;
         self.channel.disarrange();
-        cx.order(Order::HangUp);
+        cx.action(Action::HangUp);
         let text = "No longer allowed; data connection closed.";
         cx.reply(&Reply::fixed(425, text));
     }

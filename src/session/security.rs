@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use log::Level;
 
-use super::{Context, Order, Progress, Repeated, Session, Settings};
+use super::{Action, Context, Progress, Repeated, Session, Settings};
 use crate::auth::{Cidr, is_anonymous};
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::QuotedName;
@@ -158,7 +158,7 @@ impl Session {
             return cx.reply(&Reply::fixed(503, "There was an AUTH already."));
         }
         self.progress = Progress::Switching(Switch::Secure(level));
-        cx.order(Order::Secure);
+        cx.action(Action::Secure);
     }
 
     pub(super) fn protection_buffer(&mut self, size: &[u8], cx: &mut Context<'_>) {
@@ -206,7 +206,7 @@ impl Session {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
         self.progress = Progress::Switching(Switch::Clear);
-        cx.order(Order::Clear);
+        cx.action(Action::Clear);
     }
 
     /// The reply can be said, or is the last.

@@ -8,7 +8,7 @@ use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
 use super::files::Question;
-use super::{Context, Order, Progress, Session};
+use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
 use crate::protocol::command::without_spaces_behind;
 use crate::protocol::date;
@@ -157,7 +157,7 @@ impl Session {
         }
         if self.login.is_personal() {
             self.progress = Progress::Asking(Question::Who);
-            cx.order(Order::Who);
+            cx.action(Action::Who);
         } else {
             cx.reply(&Reply::fixed(550, "Permission denied."));
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::channel::{Arranged, nothing_arranged};
-use super::{Context, Deadline, Ending, Order, Progress, Repeated, Session, refusal};
+use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
@@ -138,7 +138,7 @@ impl Session {
 
     pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.channel.arranged = Arranged::Nothing;
-        cx.order(Order::HangUp);
+        cx.action(Action::HangUp);
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
@@ -164,7 +164,7 @@ impl Session {
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
                 self.progress = Progress::Transferring(purpose, Phase::Connecting);
-                cx.order(Order::Begin);
+                cx.action(Action::Begin);
             }
             Err(error) => {
                 self.transfer_refused(cx);
@@ -240,7 +240,7 @@ impl Session {
         };
         cx.deadlines.clear(Deadline::DataConnect);
         Self::restart_stall_clock(cx);
-        cx.order(Order::Cut(ending));
+        cx.action(Action::Cut(ending));
     }
 
     pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
@@ -257,7 +257,7 @@ impl Session {
             Direction::List(_) => None,
         };
         self.progress = Progress::Opening(purpose);
-        cx.order(Order::Open(Plan {
+        cx.action(Action::Open(Plan {
             direction,
             representation: self.channel.representation,
             rate,
@@ -300,7 +300,7 @@ impl Session {
         // Of STOU, the name that was found.
         self.audited.path = Some(path.clone());
         let representation = self.channel.representation;
-        cx.order(Order::Record(Box::new(TransferRecord {
+        cx.action(Action::Record(Box::new(TransferRecord {
             ended: cx.unix_time,
             took,
             peer: self.peer,

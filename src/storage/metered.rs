@@ -9,7 +9,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use super::usage::{Names, Share};
+use super::usage::{NamespaceLock, Reservation};
 use super::{
     Answer, Counter, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota,
     Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
@@ -148,7 +148,7 @@ impl Metered {
 
     fn make(
         &self,
-        names: &Names<'_>,
+        names: &NamespaceLock<'_>,
         path: &VirtualPath,
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
@@ -178,7 +178,7 @@ impl Metered {
         }
     }
 
-    fn metered(&self, upload: Upload, share: Share) -> Upload {
+    fn metered(&self, upload: Upload, share: Reservation) -> Upload {
         Upload {
             file: Box::new(MeteredFile {
                 inner: upload.file,
@@ -248,7 +248,7 @@ impl Storage for Metered {
 struct MeteredFile {
     inner: Box<dyn File>,
     /// Dropped when the file is closed, and what was temporary is removed.
-    share: Share,
+    share: Reservation,
     limit: Limit,
 }
 

@@ -1,8 +1,8 @@
 //! How much is in a tree, and how much may be: counted once, and kept up from there.
 //!
-//! What is about to be written is charged before ([`Share`]), and what comes of it when names change
-//! ([`Names`]); for what, the [`ledger`](super::ledger) knows. What others do to the same files, behind
-//! the server's back, is seen when they are counted again, which the [`counter`](super::counter) does.
+//! What is about to be written is charged before ([`Reservation`]), and what comes of it when names change
+//! ([`NamespaceLock`]); for what, the [`ledger`](super::ledger) knows. What others do to the same files,
+//! behind the server's back, is seen when they are counted again, which the [`counter`](super::counter) does.
 //! Uploads and removals go on meanwhile: of the [`tally`](super::tally) a count takes what did not
 //! change beside it, and the rest stays as it was kept up.
 //!
@@ -36,11 +36,11 @@ impl Quota {
 #[derive(Debug, Default)]
 pub struct Usage {
     names: Mutex<()>,
-    books: Mutex<Books>,
+    books: Mutex<Accounting>,
 }
 
 #[derive(Debug, Default)]
-struct Books {
+struct Accounting {
     count: Count,
     ledger: Ledger,
 }
@@ -180,7 +180,7 @@ impl Usage {
         self: &Arc<Self>,
         quota: Quota,
         instead: Option<&Metadata>,
-    ) -> Result<Share> {
+    ) -> Result<Reservation> {
         let mut books = self.books();
         books.check_counted(quota)?;
         let key = books.ledger.begin(quota, instead)?;
@@ -189,24 +189,24 @@ impl Usage {
     }
 
     /// Waits until nobody else changes names.
-    pub(super) fn names(self: &Arc<Self>) -> Names<'_> {
-        Names {
+    pub(super) fn names(self: &Arc<Self>) -> NamespaceLock<'_> {
+        NamespaceLock {
             usage: self,
             _alone: lock(&self.names),
         }
     }
 
-    fn share(self: &Arc<Self>, key: Key) -> Share {
+    fn share(self: &Arc<Self>, key: Key) -> Reservation {
         let usage = Arc::clone(self);
-        Share { usage, key }
+        Reservation { usage, key }
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
+    fn books(&self) -> MutexGuard<'_, Accounting> {
         lock(&self.books)
     }
 }
 
-impl Books {
+impl Accounting {
     fn check_counted(&self, quota: Quota) -> Result<()> {
         match self.count {
             Count::Unknown | Count::First(..) if quota.is_limited() => Err(Error::NotCounted),
@@ -231,12 +231,12 @@ impl Books {
 }
 
 /// What is charged for an open file, among those who write it; dropped, it is closed.
-pub(super) struct Share {
+pub(super) struct Reservation {
     usage: Arc<Usage>,
     key: Key,
 }
 
-impl Share {
+impl Reservation {
     /// How many bytes it may be written from there.
     pub(super) fn room(&self, quota: Quota, offset: u64) -> u64 {
         let Some(most) = quota.bytes else {
@@ -253,12 +253,12 @@ impl Share {
     }
 
     /// Waits until nobody else changes names.
-    pub(super) fn names(&self) -> Names<'_> {
+    pub(super) fn names(&self) -> NamespaceLock<'_> {
         self.usage.names()
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.usage.books().ledger.close(self.key);
     }
@@ -266,12 +266,12 @@ impl Drop for Share {
 
 /// The right to change names, and to open what has one to write it: one at a time has it. What is
 /// looked at with it is so until it is given back.
-pub(super) struct Names<'u> {
+pub(super) struct NamespaceLock<'u> {
     usage: &'u Arc<Usage>,
     _alone: MutexGuard<'u, ()>,
 }
 
-impl Names<'_> {
+impl NamespaceLock<'_> {
     /// Something gets another name, or none. A walk may see it twice, or not at all; and so what is
     /// below it.
     pub(super) fn moves(&self, entry: impl FnOnce() -> Result<Entry>) {
@@ -294,7 +294,7 @@ impl Names<'_> {
     }
 
     /// A file is opened to be written in place.
-    pub(super) fn opened(&self, quota: Quota, metadata: &Metadata) -> Result<Share> {
+    pub(super) fn opened(&self, quota: Quota, metadata: &Metadata) -> Result<Reservation> {
         let mut books = self.usage.books();
         books.check_counted(quota)?;
         books.change(metadata);
@@ -306,7 +306,7 @@ impl Names<'_> {
     /// It would take the place of this, now. Refused where it was to take the place of more.
     pub(super) fn confirm(
         &self,
-        share: &Share,
+        share: &Reservation,
         quota: Quota,
         instead: Option<&Metadata>,
     ) -> Result<()> {
@@ -314,7 +314,7 @@ impl Names<'_> {
     }
 
     /// A new file has got its name.
-    pub(super) fn placed(&self, share: &Share, metadata: &Metadata) {
+    pub(super) fn placed(&self, share: &Reservation, metadata: &Metadata) {
         let mut books = self.usage.books();
         books.change(metadata);
         books.ledger.placed(share.key, metadata);
@@ -328,7 +328,7 @@ impl Names<'_> {
     }
 
     /// What an open file really is, before it is closed.
-    pub(super) fn settle(&self, share: &Share, metadata: &Metadata) {
+    pub(super) fn settle(&self, share: &Reservation, metadata: &Metadata) {
         self.usage.books().ledger.settle(share.key, metadata);
     }
 }

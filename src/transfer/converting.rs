@@ -7,7 +7,7 @@
 use super::encoder::Encoder;
 use super::outbound::Unsent;
 use super::representation::Representation;
-use super::{Failure, Interest, Scratch, Sent, Verdict, send};
+use super::{Failure, Interest, Scratch, Sent, SliceOutcome, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
 use crate::storage::Wait;
@@ -57,9 +57,9 @@ impl Converting {
         wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Verdict {
+    ) -> SliceOutcome {
         if self.is_slow && wait == Wait::Never {
-            return Verdict::WouldWait;
+            return SliceOutcome::WouldWait;
         }
         // Both sides count, because either can be much the shorter.
         let mut spent = 0;
@@ -68,11 +68,11 @@ impl Converting {
             if !self.unsent.is_empty() {
                 scratch.converted.append(&mut self.unsent);
             } else if self.stage == Stage::Finished {
-                return Verdict::Done;
+                return SliceOutcome::Done;
             } else {
                 match self.convert(file, wait, scratch) {
                     Ok(count) => spent += count,
-                    Err(verdict) => return verdict,
+                    Err(outcome) => return outcome,
                 }
             }
             spent += scratch.converted.len();
@@ -82,12 +82,12 @@ impl Converting {
                     let rest = scratch.converted.get(count..).unwrap_or_default();
                     // Just its size, and not what a growing vector would take.
                     self.unsent = rest.to_vec();
-                    return Verdict::Waiting(Interest::Writable);
+                    return SliceOutcome::Waiting(Interest::Writable);
                 }
-                Sent::Failed => return Verdict::Failed(Failure::Connection),
+                Sent::Failed => return SliceOutcome::Failed(Failure::Connection),
             }
         }
-        Verdict::Again
+        SliceOutcome::Again
     }
 
     /// Converts the next piece, or the end, into the scratch; how much of the file that was.
@@ -96,8 +96,8 @@ impl Converting {
         file: &mut Unsent,
         wait: Wait,
         scratch: &mut Scratch,
-    ) -> Result<usize, Verdict> {
-        let malformed = |_| Verdict::Failed(Failure::Malformed);
+    ) -> Result<usize, SliceOutcome> {
+        let malformed = |_| SliceOutcome::Failed(Failure::Malformed);
         let out = &mut scratch.converted;
         if file.left() == 0 {
             self.stage = Stage::Finished;
@@ -242,8 +242,8 @@ mod tests {
             let (budget, wait) = (CONVERTED_BYTES, Wait::Allowed);
             outbound.slice(&mut wire, budget, wait, &mut scratch, &mut moved)
         };
-        while slice() == Verdict::Again {}
-        assert_eq!(slice(), Verdict::Done);
+        while slice() == SliceOutcome::Again {}
+        assert_eq!(slice(), SliceOutcome::Done);
         let expected = [MARKER_BYTES, 2 * MARKER_BYTES].map(|at| (at, (FROM + at).to_string()));
         assert_eq!(markers(&wire.0), expected);
     }

@@ -1,7 +1,7 @@
 //! STOR, STOU and APPE: the data connection's bytes into a file.
 //!
 //! Where the end of the connection is the end of the file (MODE S), a clean end is only
-//! [`Verdict::Received`]: whether the client meant it is decided where the control
+//! [`SliceOutcome::Received`]: whether the client meant it is decided where the control
 //! connection is seen too, before [`Inbound::commit`]. Abandoned before that, a temporary file is
 //! removed, unless what it holds is to be kept ([`CutUploads`]) or a restart marker was
 //! acknowledged: what is before it was promised to be there. RFC 959 §3.4 and §3.5.
@@ -9,7 +9,7 @@
 use std::io;
 
 use super::decoder::{Decoder, Progress};
-use super::{DataType, Failure, Interest, Mark, Representation, Scratch, Structure, Verdict};
+use super::{DataType, Failure, Interest, Mark, Representation, Scratch, SliceOutcome, Structure};
 use crate::limits::{CONVERTED_BYTES, HELD_BYTES, UNSURE_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
@@ -94,12 +94,12 @@ impl Inbound {
         wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Verdict {
+    ) -> SliceOutcome {
         if wait == Wait::Never {
-            return Verdict::WouldWait;
+            return SliceOutcome::WouldWait;
         }
-        if let Some(verdict) = self.go_on(scratch, budget) {
-            return verdict;
+        if let Some(outcome) = self.go_on(scratch, budget) {
+            return outcome;
         }
         self.receive(stream, budget, scratch, moved)
     }
@@ -110,7 +110,7 @@ impl Inbound {
         budget: usize,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Verdict {
+    ) -> SliceOutcome {
         // What is left over of it when the budget is used up has to be kept.
         let most = if self.decoding.is_some() {
             budget.min(CONVERTED_BYTES)
@@ -130,19 +130,19 @@ impl Inbound {
                         chunk, converted, ..
                     } = scratch;
                     let received = chunk.get(..count).unwrap_or_default();
-                    if let Some(verdict) = self.take(received, converted, budget, &mut spent) {
-                        return verdict;
+                    if let Some(outcome) = self.take(received, converted, budget, &mut spent) {
+                        return outcome;
                     }
                 }
                 Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return Verdict::Waiting(Interest::Readable),
+                    io::ErrorKind::WouldBlock => return SliceOutcome::Waiting(Interest::Readable),
                     // Something came of which nothing is for us; others may be next.
-                    io::ErrorKind::Interrupted => return Verdict::Again,
-                    _ => return Verdict::Failed(Failure::Connection),
+                    io::ErrorKind::Interrupted => return SliceOutcome::Again,
+                    _ => return SliceOutcome::Failed(Failure::Connection),
                 },
             }
         }
-        Verdict::Again
+        SliceOutcome::Again
     }
 
     /// Whether the end of the file is in the bytes, and not the end of the connection.
@@ -220,15 +220,15 @@ impl Inbound {
     }
 
     /// First what was left over.
-    fn go_on(&mut self, scratch: &mut Scratch, budget: usize) -> Option<Verdict> {
+    fn go_on(&mut self, scratch: &mut Scratch, budget: usize) -> Option<SliceOutcome> {
         let held = self.held.take().map(|held| *held);
         let Some(Held { bytes, progress }) = held else {
             return self.take_unread(&mut scratch.converted, budget, &mut 0);
         };
         match self.write(&bytes, progress) {
-            Err(verdict) => Some(verdict),
-            Ok(Progress::Ended) => Some(Verdict::Received),
-            Ok(Progress::Marker(marker)) if self.reach(&marker) => Some(Verdict::Again),
+            Err(outcome) => Some(outcome),
+            Ok(Progress::Ended) => Some(SliceOutcome::Received),
+            Ok(Progress::Marker(marker)) if self.reach(&marker) => Some(SliceOutcome::Again),
             Ok(_) => self.take_unread(&mut scratch.converted, budget, &mut 0),
         }
     }
@@ -238,7 +238,7 @@ impl Inbound {
         converted: &mut Vec<u8>,
         budget: usize,
         spent: &mut usize,
-    ) -> Option<Verdict> {
+    ) -> Option<SliceOutcome> {
         let unread = std::mem::take(&mut self.decoding.as_deref_mut()?.unread);
         if unread.is_empty() {
             return None;
@@ -253,7 +253,7 @@ impl Inbound {
         converted: &mut Vec<u8>,
         budget: usize,
         spent: &mut usize,
-    ) -> Option<Verdict> {
+    ) -> Option<SliceOutcome> {
         let mut rest = received;
         loop {
             let Some(decoding) = &mut self.decoding else {
@@ -264,24 +264,24 @@ impl Inbound {
             *spent += converted.len();
             let Ok(progress) = progress else {
                 return Some(match self.write(converted, Progress::Hungry) {
-                    Err(failed @ Verdict::Failed(_)) => failed,
-                    _ => Verdict::Failed(Failure::Malformed),
+                    Err(failed @ SliceOutcome::Failed(_)) => failed,
+                    _ => SliceOutcome::Failed(Failure::Malformed),
                 });
             };
             let progress = self.write(converted, progress);
-            let verdict = match progress {
+            let outcome = match progress {
                 Ok(Progress::Hungry) => return None,
                 Ok(Progress::Full) if *spent < budget => continue,
-                Ok(Progress::Full) => Verdict::Again,
-                Ok(Progress::Marker(marker)) if self.reach(&marker) => Verdict::Again,
+                Ok(Progress::Full) => SliceOutcome::Again,
+                Ok(Progress::Marker(marker)) if self.reach(&marker) => SliceOutcome::Again,
                 Ok(Progress::Marker(_)) => continue,
-                Ok(Progress::Ended) => return Some(Verdict::Received),
-                Err(verdict) => verdict,
+                Ok(Progress::Ended) => return Some(SliceOutcome::Received),
+                Err(outcome) => outcome,
             };
             if let Some(decoding) = &mut self.decoding {
                 decoding.unread = rest.to_vec();
             }
-            return Some(verdict);
+            return Some(outcome);
         }
     }
 
@@ -290,18 +290,18 @@ impl Inbound {
         &mut self,
         bytes: &[u8],
         progress: Progress,
-    ) -> std::result::Result<Progress, Verdict> {
+    ) -> std::result::Result<Progress, SliceOutcome> {
         match append(self.file.as_ref(), &mut self.offset, bytes) {
             Ok(()) => Ok(progress),
             Err(Error::NotCounted) if !self.waits || bytes.len() > HELD_BYTES => {
-                Err(Verdict::Failed(Failure::Storage(Error::QuotaExceeded)))
+                Err(SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded)))
             }
             Err(Error::NotCounted) => {
                 let bytes = bytes.to_vec();
                 self.held = Some(Box::new(Held { bytes, progress }));
-                Err(Verdict::NotCounted)
+                Err(SliceOutcome::NotCounted)
             }
-            Err(error) => Err(Verdict::Failed(Failure::Storage(error))),
+            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
         }
     }
 
@@ -318,16 +318,16 @@ impl Inbound {
     }
 
     /// The connection has ended: so has the file, unless its end should have been said.
-    fn end(&mut self, scratch: &mut Scratch) -> Verdict {
+    fn end(&mut self, scratch: &mut Scratch) -> SliceOutcome {
         let Some(decoding) = &mut self.decoding else {
-            return Verdict::Received;
+            return SliceOutcome::Received;
         };
         scratch.converted.clear();
         if decoding.decoder.close(&mut scratch.converted).is_err() {
-            return Verdict::Failed(Failure::Connection);
+            return SliceOutcome::Failed(Failure::Connection);
         }
         let written = self.write(&scratch.converted, Progress::Ended);
-        written.map_or_else(|verdict| verdict, |_| Verdict::Received)
+        written.map_or_else(|outcome| outcome, |_| SliceOutcome::Received)
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use super::encoder::Encoder;
 use super::walk::{Next, Walk};
-use super::{Failure, Format, Interest, Listing, Representation, Scratch, Sent, Verdict, send};
+use super::{
+    Failure, Format, Interest, Listing, Representation, Scratch, Sent, SliceOutcome, send,
+};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
 use crate::protocol::facts::{self, EntryRole};
@@ -71,30 +73,30 @@ impl Listed {
         wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Verdict {
+    ) -> SliceOutcome {
         if wait == Wait::Never {
-            return Verdict::WouldWait;
+            return SliceOutcome::WouldWait;
         }
         let sent_later = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
-            Err(error) => return Verdict::Failed(Failure::Storage(error)),
+            Err(error) => return SliceOutcome::Failed(Failure::Storage(error)),
         };
         if self.frame(sent_later, more, scratch).is_err() {
-            return Verdict::Failed(Failure::Malformed);
+            return SliceOutcome::Failed(Failure::Malformed);
         }
         match send(stream, &self.unsent, moved) {
             Sent::All => self.unsent.clear(),
             Sent::Part(sent) => {
                 self.unsent.drain(..sent);
-                return Verdict::Waiting(Interest::Writable);
+                return SliceOutcome::Waiting(Interest::Writable);
             }
-            Sent::Failed => return Verdict::Failed(Failure::Connection),
+            Sent::Failed => return SliceOutcome::Failed(Failure::Connection),
         }
         match (more, self.walk.is_complete()) {
-            (true, _) => Verdict::Again,
-            (false, true) => Verdict::Done,
-            (false, false) => Verdict::Failed(Failure::Bounded),
+            (true, _) => SliceOutcome::Again,
+            (false, true) => SliceOutcome::Done,
+            (false, false) => SliceOutcome::Failed(Failure::Bounded),
         }
     }
 
@@ -282,9 +284,9 @@ mod tests {
 
     #[test]
     fn what_came_to_its_bounds_ends_in_order_and_is_not_done() {
-        for (depth, verdict) in [
-            (DIRECTORY_DEPTH, Verdict::Done),
-            (DIRECTORY_DEPTH + 1, Verdict::Failed(Failure::Bounded)),
+        for (depth, outcome) in [
+            (DIRECTORY_DEPTH, SliceOutcome::Done),
+            (DIRECTORY_DEPTH + 1, SliceOutcome::Failed(Failure::Bounded)),
         ] {
             let deep = format!("/{}f", "d/".repeat(depth));
             let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
@@ -306,9 +308,9 @@ mod tests {
             let mut scratch = Scratch::new(1024);
             let mut verdicts =
                 std::iter::repeat_with(|| transfer.slice(1024, Wait::Allowed, &mut scratch));
-            let first = verdicts.find(|verdict| *verdict != Verdict::Again);
-            assert_eq!(first, Some(Verdict::Waiting(Interest::Writable)));
-            assert_eq!(verdicts.next(), Some(verdict), "{depth}");
+            let first = verdicts.find(|outcome| *outcome != SliceOutcome::Again);
+            assert_eq!(first, Some(SliceOutcome::Waiting(Interest::Writable)));
+            assert_eq!(verdicts.next(), Some(outcome), "{depth}");
         }
     }
 

@@ -11,10 +11,11 @@ mod encoder;
 mod inbound;
 mod listing;
 mod outbound;
-mod pace;
-mod places;
 mod plan;
+mod rate_limiter;
 mod representation;
+mod scratch;
+mod semaphore;
 mod walk;
 
 use std::io::ErrorKind;
@@ -23,14 +24,15 @@ use std::time::Instant;
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
-pub use places::{Place, Places};
 pub use plan::{Direction, Format, Listing, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
+pub use scratch::Scratch;
+pub use semaphore::{Permit, Semaphore};
 
 use inbound::Inbound;
 use listing::Listed;
 use outbound::Outbound;
-use pace::Pace;
+use rate_limiter::RateLimiter;
 
 /// What a slice needs before the next can do anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub enum Interest {
 
 /// What came of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SliceOutcome {
     /// The budget is used up and there is more to do at once.
     Again,
     /// The network must move first.
@@ -86,38 +88,11 @@ pub struct Mark {
     pub ours: u64,
 }
 
-/// Where a slice puts bytes on their way: one for the loop, one for each worker.
-pub struct Scratch {
-    /// As read.
-    chunk: Vec<u8>,
-    /// On the way from one to the other.
-    text: Vec<u8>,
-    /// As converted.
-    converted: Vec<u8>,
-}
-
-impl Scratch {
-    /// Room for `bytes` a step.
-    pub fn new(bytes: usize) -> Self {
-        Self {
-            chunk: vec![0; bytes],
-            text: Vec::new(),
-            converted: Vec::new(),
-        }
-    }
-
-    /// Room to read into: as much as there is, and no more than `most` bytes.
-    pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
-        let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
-        self.chunk.get_mut(..length).unwrap_or_default()
-    }
-}
-
 /// The file side of a transfer, opened and not yet joined to a data connection.
-pub struct Source {
+pub struct TransferSource {
     flow: Flow,
     /// Where what it does needs one.
-    place: Option<Place>,
+    permit: Option<Permit>,
     /// The most bytes a second.
     rate: Option<u64>,
 }
@@ -127,10 +102,10 @@ enum Flow {
     Inbound(Inbound),
     Listed(Box<Listed>),
     /// It has come to this end, and what it held is closed.
-    Over(Verdict),
+    Over(SliceOutcome),
 }
 
-impl Source {
+impl TransferSource {
     /// Whether the client sends and the server stores.
     pub const fn is_inbound(&self) -> bool {
         matches!(self.flow, Flow::Inbound(_))
@@ -171,7 +146,7 @@ pub struct Transfer {
     flow: Flow,
     /// What it was joined with, also when that is over.
     is_inbound: bool,
-    place: Option<Place>,
+    permit: Option<Permit>,
     moved: u64,
     /// Of an upload that has failed: how long the file is in which bytes of it are.
     kept: Option<u64>,
@@ -183,21 +158,21 @@ enum Speed {
     /// As fast as it can.
     Free,
     /// At an even rate; so many bytes have been granted for the next slice.
-    Paced(Pace, u64),
+    Paced(RateLimiter, u64),
 }
 
 impl Transfer {
     /// Joins a data connection and a file.
-    pub fn new(stream: Channel, source: Source) -> Self {
+    pub fn new(stream: Channel, source: TransferSource) -> Self {
         Self {
             stream,
             is_inbound: source.is_inbound(),
             flow: source.flow,
-            place: source.place,
+            permit: source.permit,
             moved: 0,
             kept: None,
             speed: match source.rate {
-                Some(rate) => Speed::Paced(Pace::new(rate), 0),
+                Some(rate) => Speed::Paced(RateLimiter::new(rate), 0),
                 None => Speed::Free,
             },
         }
@@ -248,22 +223,22 @@ impl Transfer {
 
     /// Asks for the next slice: it may be made now, or from a later time on.
     pub fn grant(&mut self, now: Instant) -> Result<(), Instant> {
-        if let Speed::Paced(pace, granted) = &mut self.speed {
-            *granted = pace.grant(self.moved, now)?;
+        if let Speed::Paced(rate_limiter, granted) = &mut self.speed {
+            *granted = rate_limiter.grant(self.moved, now)?;
         }
         Ok(())
     }
 
     /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
     /// file is closed, and the stream is ended: half-closed, or marked to be reset.
-    pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> Verdict {
-        if let Flow::Over(verdict) = self.flow {
-            return self.say_end(verdict);
+    pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> SliceOutcome {
+        if let Flow::Over(outcome) = self.flow {
+            return self.say_end(outcome);
         }
         if self.stream.is_handshaking()
-            && let Some(verdict) = self.shake_hands(wait)
+            && let Some(outcome) = self.shake_hands(wait)
         {
-            return self.conclude(verdict);
+            return self.conclude(outcome);
         }
         let budget = match self.speed {
             Speed::Free => budget,
@@ -272,30 +247,30 @@ impl Transfer {
             }
         };
         let stream = &mut self.stream;
-        let verdict = match &mut self.flow {
+        let outcome = match &mut self.flow {
             Flow::Outbound(outbound) => {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
             Flow::Listed(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
-            Flow::Over(verdict) => *verdict,
+            Flow::Over(outcome) => *outcome,
         };
-        self.conclude(verdict)
+        self.conclude(outcome)
     }
 
     /// Puts a received upload in its place: `Done` or `Failed`. Waits for the disk.
-    pub fn commit(&mut self) -> Verdict {
+    pub fn commit(&mut self) -> SliceOutcome {
         let committed = match &mut self.flow {
             Flow::Inbound(inbound) => inbound.commit(),
             Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => Ok(()),
         };
         self.conclude(match committed {
-            Ok(()) => Verdict::Done,
-            Err(error) => Verdict::Failed(Failure::Storage(error)),
+            Ok(()) => SliceOutcome::Done,
+            Err(error) => SliceOutcome::Failed(Failure::Storage(error)),
         })
     }
 
-    /// After [`Verdict::NotCounted`]: what there is no room for in the next slice is refused.
+    /// After [`SliceOutcome::NotCounted`]: what there is no room for in the next slice is refused.
     pub const fn stop_waiting(&mut self) {
         if let Flow::Inbound(inbound) = &mut self.flow {
             inbound.stop_waiting();
@@ -313,64 +288,67 @@ impl Transfer {
 
     /// Cuts the data connection off, at once, and leaves the file side to be closed where
     /// one may wait for it.
-    pub fn cut(self) -> Source {
+    pub fn cut(self) -> TransferSource {
         let Self {
             mut stream,
             flow,
-            place,
+            permit,
             ..
         } = self;
         stream.reset_on_close();
         let rate = None;
-        Source { flow, place, rate }
+        TransferSource { flow, permit, rate }
     }
 
     /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`
     /// is progress.
-    fn shake_hands(&mut self, wait: Wait) -> Option<Verdict> {
+    fn shake_hands(&mut self, wait: Wait) -> Option<SliceOutcome> {
         if wait == Wait::Never {
-            return Some(Verdict::WouldWait);
+            return Some(SliceOutcome::WouldWait);
         }
         let error = self.stream.handshake().err()?;
         Some(match error.kind() {
             ErrorKind::WouldBlock if self.stream.has_unsent() => {
-                Verdict::Waiting(Interest::Writable)
+                SliceOutcome::Waiting(Interest::Writable)
             }
-            ErrorKind::WouldBlock => Verdict::Waiting(Interest::Readable),
-            ErrorKind::Interrupted => Verdict::Again,
-            _ => Verdict::Failed(Failure::Security),
+            ErrorKind::WouldBlock => SliceOutcome::Waiting(Interest::Readable),
+            ErrorKind::Interrupted => SliceOutcome::Again,
+            _ => SliceOutcome::Failed(Failure::Security),
         })
     }
 
     /// Closes the file side of what has come to its end.
-    fn conclude(&mut self, verdict: Verdict) -> Verdict {
-        if !matches!(verdict, Verdict::Done | Verdict::Failed(_)) {
-            return verdict;
+    fn conclude(&mut self, outcome: SliceOutcome) -> SliceOutcome {
+        if !matches!(outcome, SliceOutcome::Done | SliceOutcome::Failed(_)) {
+            return outcome;
         }
-        let is_stored = verdict == Verdict::Done && self.is_inbound;
-        let flow = std::mem::replace(&mut self.flow, Flow::Over(verdict));
-        if verdict != Verdict::Done {
-            self.kept = flow.abandon(verdict == Verdict::Failed(Failure::Connection));
+        let is_stored = outcome == SliceOutcome::Done && self.is_inbound;
+        let flow = std::mem::replace(&mut self.flow, Flow::Over(outcome));
+        if outcome != SliceOutcome::Done {
+            self.kept = flow.abandon(outcome == SliceOutcome::Failed(Failure::Connection));
         }
-        let end = self.say_end(verdict);
+        let end = self.say_end(outcome);
         // What is stored is stored, also where its client, who has said its end, has no room for ours.
-        if is_stored { verdict } else { end }
+        if is_stored { outcome } else { end }
     }
 
     /// Ends the stream: in order, or so that it cannot be taken for that. A reset would destroy the
     /// alert which says as much.
-    fn say_end(&mut self, verdict: Verdict) -> Verdict {
-        let is_in_order = matches!(verdict, Verdict::Done | Verdict::Failed(Failure::Bounded));
+    fn say_end(&mut self, outcome: SliceOutcome) -> SliceOutcome {
+        let is_in_order = matches!(
+            outcome,
+            SliceOutcome::Done | SliceOutcome::Failed(Failure::Bounded)
+        );
         if !is_in_order && !self.stream.has_failed() {
             self.stream.reset_on_close();
-            return verdict;
+            return outcome;
         }
         // A peer that is gone already has all that it wanted.
         let ended = self.stream.shutdown().map_err(|error| error.kind());
         if ended == Err(ErrorKind::WouldBlock) {
-            return Verdict::Waiting(Interest::Writable);
+            return SliceOutcome::Waiting(Interest::Writable);
         }
-        verdict
+        outcome
     }
 }
 

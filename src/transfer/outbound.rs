@@ -7,7 +7,7 @@
 use std::io;
 
 use super::converting::Converting;
-use super::{Failure, Interest, Representation, Scratch, Sent, Verdict, send};
+use super::{Failure, Interest, Representation, Scratch, Sent, SliceOutcome, send};
 use crate::limits::INLINE_BYTES;
 use crate::net::Stream;
 use crate::storage::{Error, File, Wait};
@@ -59,9 +59,9 @@ impl Outbound {
         wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Verdict {
+    ) -> SliceOutcome {
         if wait == Wait::Never && !self.is_small {
-            return Verdict::WouldWait;
+            return SliceOutcome::WouldWait;
         }
         if let Form::Converted(converting) = &mut self.form {
             return converting.slice(&mut self.file, stream, budget, wait, scratch, moved);
@@ -74,11 +74,11 @@ impl Outbound {
                     .file
                     .send_cached(stream, enough - *moved, scratch, moved),
             };
-            if let Some(verdict) = step {
-                return verdict;
+            if let Some(outcome) = step {
+                return outcome;
             }
         }
-        Verdict::Again
+        SliceOutcome::Again
     }
 }
 
@@ -94,7 +94,11 @@ impl Unsent {
     }
 
     /// Reads the next bytes; they count as sent.
-    pub(super) fn read<'a>(&mut self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], Verdict> {
+    pub(super) fn read<'a>(
+        &mut self,
+        room: &'a mut [u8],
+        wait: Wait,
+    ) -> Result<&'a [u8], SliceOutcome> {
         let bytes = self.peek(room, wait)?;
         self.advance(bytes.len());
         Ok(bytes)
@@ -106,9 +110,9 @@ impl Unsent {
         stream: &mut dyn Stream,
         budget: u64,
         moved: &mut u64,
-    ) -> Option<Verdict> {
+    ) -> Option<SliceOutcome> {
         if self.left == 0 {
-            return Some(Verdict::Done);
+            return Some(SliceOutcome::Done);
         }
         let count = usize::try_from(self.left.min(budget)).unwrap_or(usize::MAX);
         match stream.send_file(self.file.as_ref(), self.offset, count) {
@@ -119,9 +123,9 @@ impl Unsent {
                 None
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => Some(Verdict::Waiting(Interest::Writable)),
+                io::ErrorKind::WouldBlock => Some(SliceOutcome::Waiting(Interest::Writable)),
                 io::ErrorKind::Interrupted => None,
-                _ => Some(Verdict::Failed(whose(&error))),
+                _ => Some(SliceOutcome::Failed(whose(&error))),
             },
         }
     }
@@ -133,13 +137,13 @@ impl Unsent {
         budget: u64,
         scratch: &mut Scratch,
         moved: &mut u64,
-    ) -> Option<Verdict> {
+    ) -> Option<SliceOutcome> {
         if self.left == 0 {
-            return Some(Verdict::Done);
+            return Some(SliceOutcome::Done);
         }
         let bytes = match self.peek(scratch.room(budget), Wait::Never) {
             Ok(bytes) => bytes,
-            Err(verdict) => return Some(verdict),
+            Err(outcome) => return Some(outcome),
         };
         match send(stream, bytes, moved) {
             Sent::All => {
@@ -148,19 +152,19 @@ impl Unsent {
             }
             Sent::Part(sent) => {
                 self.advance(sent);
-                Some(Verdict::Waiting(Interest::Writable))
+                Some(SliceOutcome::Waiting(Interest::Writable))
             }
-            Sent::Failed => Some(Verdict::Failed(Failure::Connection)),
+            Sent::Failed => Some(SliceOutcome::Failed(Failure::Connection)),
         }
     }
 
-    fn peek<'a>(&self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], Verdict> {
+    fn peek<'a>(&self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], SliceOutcome> {
         let room = capped(room, self.left);
         match self.file.read_at(room, self.offset, wait) {
             Ok(0) => Err(shorter_than_it_was()),
             Ok(count) => Ok(room.get(..count).unwrap_or_default()),
-            Err(Error::WouldWait) => Err(Verdict::WouldWait),
-            Err(error) => Err(Verdict::Failed(Failure::Storage(error))),
+            Err(Error::WouldWait) => Err(SliceOutcome::WouldWait),
+            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
         }
     }
 
@@ -186,8 +190,8 @@ fn whose(error: &io::Error) -> Failure {
 }
 
 /// The size was promised in the 150: a file that ends before it is an error, never a 226.
-const fn shorter_than_it_was() -> Verdict {
-    Verdict::Failed(Failure::Storage(Error::BeyondEnd))
+const fn shorter_than_it_was() -> SliceOutcome {
+    SliceOutcome::Failed(Failure::Storage(Error::BeyondEnd))
 }
 
 /// As much of `room` as `left` bytes need.
@@ -242,9 +246,9 @@ mod tests {
             ..Representation::default()
         };
         for (size, expected) in [
-            (INLINE_BYTES - 1, Verdict::Done),
-            (INLINE_BYTES, Verdict::Done),
-            (INLINE_BYTES + 1, Verdict::WouldWait),
+            (INLINE_BYTES - 1, SliceOutcome::Done),
+            (INLINE_BYTES, SliceOutcome::Done),
+            (INLINE_BYTES + 1, SliceOutcome::WouldWait),
         ] {
             let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
             let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
@@ -252,8 +256,8 @@ mod tests {
             let mut outbound = Outbound::new(file, size, representation, offset, 1);
             let mut scratch = Scratch::new(INLINE_BYTES);
             let budget = INLINE_BYTES;
-            let verdict = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
-            assert_eq!(verdict, expected, "{size}");
+            let outcome = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
+            assert_eq!(outcome, expected, "{size}");
         }
     }
 
@@ -267,8 +271,8 @@ mod tests {
         let mut outbound = Outbound::new(file, size, representation, 0, size);
         let (mut scratch, mut moved) = (Scratch::new(1000), 0);
         let budget = INLINE_BYTES;
-        let verdict = outbound.slice(&mut Sink, budget, Wait::Allowed, &mut scratch, &mut moved);
-        assert_eq!((verdict, moved), (Verdict::Done, 6000));
+        let outcome = outbound.slice(&mut Sink, budget, Wait::Allowed, &mut scratch, &mut moved);
+        assert_eq!((outcome, moved), (SliceOutcome::Done, 6000));
     }
 
     /// Text is converted by the loop, too; what costs far more than its copying is not.
@@ -281,13 +285,13 @@ mod tests {
         assert!(!representation.is_slow() && !representation.is_verbatim());
         let mut outbound = Outbound::new(file, metadata.size, representation, 0, 4);
         let (mut scratch, mut moved) = (Scratch::new(INLINE_BYTES), 0);
-        let verdict = outbound.slice(
+        let outcome = outbound.slice(
             &mut Sink,
             INLINE_BYTES,
             Wait::Never,
             &mut scratch,
             &mut moved,
         );
-        assert_eq!((verdict, moved), (Verdict::Done, 6));
+        assert_eq!((outcome, moved), (SliceOutcome::Done, 6));
     }
 }

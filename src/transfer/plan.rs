@@ -1,6 +1,6 @@
 //! What is to be transferred, as plain data, and how it is opened.
 //!
-//! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`Source`] or into the error that
+//! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`TransferSource`] or into the error that
 //! the client hears before any 150. It knows paths and placements, no sockets.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::inbound::Inbound;
 use super::listing::Listed;
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
-use super::{Flow, Place, Source};
+use super::{Flow, Permit, TransferSource};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::FactFormat;
@@ -101,13 +101,13 @@ pub struct Opened {
     pub in_place: Option<InPlace>,
 }
 
-/// Whether a transfer has to have a [`Place`].
+/// Whether a transfer has to have a [`Permit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It has no use for one.
     None,
     /// A directory is sorted if there is one, and comes as it is if not.
-    Wish,
+    CliArgs,
     /// MODE Z, and what is below a directory.
     Must,
 }
@@ -118,7 +118,7 @@ impl Plan {
         match &self.direction {
             _ if self.representation.is_slow() => Need::Must,
             Direction::List(listing) if listing.recursive => Need::Must,
-            Direction::List(_) => Need::Wish,
+            Direction::List(_) => Need::CliArgs,
             Direction::Retrieve { .. } | Direction::Store { .. } => Need::None,
         }
     }
@@ -126,14 +126,14 @@ impl Plan {
     /// Opens the file side, in its place. With [`Wait::Never`] only a RETR can succeed.
     pub fn open(
         &self,
-        place: &mut Option<Place>,
+        permit: &mut Option<Permit>,
         storage: &Arc<dyn Storage>,
         wait: Wait,
-    ) -> Result<(Source, Opened)> {
-        let (flow, opened) = self.begin(place.is_some(), storage, wait)?;
-        let place = place.take();
+    ) -> Result<(TransferSource, Opened)> {
+        let (flow, opened) = self.begin(permit.is_some(), storage, wait)?;
+        let permit = permit.take();
         let rate = self.rate;
-        Ok((Source { flow, place, rate }, opened))
+        Ok((TransferSource { flow, permit, rate }, opened))
     }
 
     fn begin(

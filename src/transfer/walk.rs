@@ -29,7 +29,7 @@ pub(super) enum Next {
 ///   Gathering ──last entry──▶ Sorted ──all given──▶ Done
 ///       └──more than is sorted──▶ Flowing ──last entry──▶ Done
 /// ```
-enum Source {
+enum WalkSource {
     Gathering(Box<dyn Directory>, Gathered),
     Sorted(std::vec::IntoIter<Entry>),
     Flowing(std::vec::IntoIter<Entry>, Box<dyn Directory>),
@@ -59,7 +59,7 @@ impl Gathered {
 
 /// Walks through a directory, and with `-R` through those below.
 pub(super) struct Walk {
-    source: Source,
+    source: WalkSource,
     below: Option<Below>,
 }
 
@@ -82,7 +82,7 @@ impl Walk {
     /// Of one directory.
     pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
-            source: Source::open(storage, path)?,
+            source: WalkSource::open(storage, path)?,
             below: None,
         })
     }
@@ -91,14 +91,16 @@ impl Walk {
     pub(super) fn open_unsorted(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         let none = Vec::new().into_iter();
         Ok(Self {
-            source: Source::Flowing(none, storage.list(path)?),
+            source: WalkSource::Flowing(none, storage.list(path)?),
             below: None,
         })
     }
 
     /// Has what the system allows told of each entry.
     pub(super) fn tell_allowed(mut self) -> Self {
-        if let Source::Gathering(directory, _) | Source::Flowing(_, directory) = &mut self.source {
+        if let WalkSource::Gathering(directory, _) | WalkSource::Flowing(_, directory) =
+            &mut self.source
+        {
             directory.tell_allowed();
         }
         self
@@ -107,7 +109,7 @@ impl Walk {
     /// Of a directory and those below.
     pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
-            source: Source::open(storage.as_ref(), path)?,
+            source: WalkSource::open(storage.as_ref(), path)?,
             below: Some(Below {
                 storage: Arc::clone(storage),
                 here: path.clone(),
@@ -123,7 +125,7 @@ impl Walk {
     /// Of one entry that is known already.
     pub(super) fn of(entry: Entry) -> Self {
         Self {
-            source: Source::Sorted(vec![entry].into_iter()),
+            source: WalkSource::Sorted(vec![entry].into_iter()),
             below: None,
         }
     }
@@ -157,7 +159,7 @@ impl Walk {
     }
 }
 
-impl Source {
+impl WalkSource {
     fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         Ok(Self::Gathering(storage.list(path)?, Gathered::default()))
     }
@@ -213,7 +215,7 @@ impl Below {
     }
 
     /// The next directory; one that cannot be listed is shown with nothing in it.
-    fn descend(&mut self) -> Option<(VirtualPath, Source)> {
+    fn descend(&mut self) -> Option<(VirtualPath, WalkSource)> {
         let depth = self.depth + 1;
         let found = self.found.drain(..).rev();
         self.pending.extend(found.map(|path| (path, depth)));
@@ -221,8 +223,8 @@ impl Below {
         self.bytes = self.bytes.saturating_sub(path.cost());
         self.depth = depth;
         self.here = path.clone();
-        let source = Source::open(self.storage.as_ref(), &path);
-        Some((path, source.unwrap_or_else(|_: Error| Source::Done)))
+        let source = WalkSource::open(self.storage.as_ref(), &path);
+        Some((path, source.unwrap_or_else(|_: Error| WalkSource::Done)))
     }
 }
 
@@ -300,7 +302,7 @@ mod tests {
         }
         let mut walking = Walk::open(&memory, &path("/")).unwrap();
         let mut looked_at = 0;
-        while !matches!(walking.source, Source::Flowing(..)) {
+        while !matches!(walking.source, WalkSource::Flowing(..)) {
             assert!(matches!(walking.next(), Ok(Next::Nothing)));
             looked_at += 1;
         }

@@ -1,21 +1,23 @@
 //! One piece of work that may wait for a device, and what comes of it.
 //!
 //! [`Job::run`] is the whole of it: the same on a thread, inline, and in the simulator. A job
-//! that panics comes back as [`Outcome::Panicked`]; what it held is gone, closed by unwinding.
+//! that panics comes back as [`JobResult::Panicked`]; what it held is gone, closed by unwinding.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::auth::{Verification, Verified};
-use crate::errand::{Errand, Step};
+use crate::file_task::{FileTask, TaskStep};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
-use crate::transfer::{Listing, Opened, Place, Plan, Scratch, Source, Transfer, Verdict};
+use crate::transfer::{
+    Listing, Opened, Permit, Plan, Scratch, SliceOutcome, Transfer, TransferSource,
+};
 
 /// Whose job it is: given back with the completion, opaque here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub struct JobId {
     /// Which connection.
     pub owner: usize,
     /// Which of its operations.
@@ -25,7 +27,7 @@ pub struct Tag {
 /// A piece of work and its tag.
 pub struct Job {
     /// Whose it is.
-    pub tag: Tag,
+    pub id: JobId,
     /// The files that it works on.
     pub storage: Arc<dyn Storage>,
     /// What is to be done.
@@ -39,9 +41,9 @@ pub enum Work {
     /// A question or a change.
     Operate(Operation),
     /// A slice of an errand.
-    Errand(Box<Errand>),
+    FileTask(Box<FileTask>),
     /// What an errand has open is closed, a temporary file removed.
-    Drop(Box<Errand>),
+    Drop(Box<FileTask>),
     /// One entry, for MLST.
     Entry(VirtualPath),
     /// A listing for a reply, of at most `limit` bytes.
@@ -52,24 +54,24 @@ pub enum Work {
         limit: usize,
     },
     /// The file side of a transfer is opened, in its place.
-    Open(Plan, Option<Place>),
+    Open(Plan, Option<Permit>),
     /// A slice of a transfer.
     Slice(Box<Transfer>),
     /// A received upload is put in its place.
     Commit(Box<Transfer>),
     /// The file side of a cut transfer is closed, a temporary file removed, or what stays of it
     /// put in its place.
-    Discard(Source),
+    Discard(TransferSource),
 }
 
 /// What came of it.
-pub enum Outcome {
+pub enum JobResult {
     /// Of [`Work::Verify`].
     Verified(Verified),
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
-    /// Of [`Work::Errand`].
-    Errand(Box<Errand>, Step),
+    /// Of [`Work::FileTask`].
+    FileTask(Box<FileTask>, TaskStep),
     /// Of [`Work::Operate`] and [`Work::Open`], which come back: files are being counted, and it can be
     /// asked again.
     NotCounted(Box<Work>),
@@ -78,9 +80,9 @@ pub enum Outcome {
     /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
     Described(Result<(Vec<u8>, bool)>),
     /// Of [`Work::Open`].
-    Opened(Result<(Source, Opened)>),
+    Opened(Result<(TransferSource, Opened)>),
     /// Of [`Work::Slice`] and [`Work::Commit`].
-    Sliced(Box<Transfer>, Verdict),
+    Sliced(Box<Transfer>, SliceOutcome),
     /// Of [`Work::Discard`] and [`Work::Drop`]: how long a file is that has a part of an upload.
     Discarded(Option<u64>),
     /// Of any of them: a bug, contained.
@@ -90,66 +92,69 @@ pub enum Outcome {
 /// An outcome and the tag of its job.
 pub struct Completion {
     /// Whose it was.
-    pub tag: Tag,
+    pub id: JobId,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: JobResult,
 }
 
 impl Job {
     /// Does the work; may wait for a device, never for the network.
     pub fn run(self, scratch: &mut Scratch) -> Completion {
-        let Self { tag, storage, work } = self;
+        let Self { id, storage, work } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch)));
         Completion {
-            tag,
-            outcome: outcome.unwrap_or(Outcome::Panicked),
+            id,
+            outcome: outcome.unwrap_or(JobResult::Panicked),
         }
     }
 }
 
 impl Work {
-    fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Outcome {
+    fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> JobResult {
         match self {
             Self::Verify(verification) => {
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
-                Outcome::Verified(verified.unwrap_or(Verified::Nobody))
+                JobResult::Verified(verified.unwrap_or(Verified::Nobody))
             }
             Self::Operate(operation) => match storage.perform(&operation, Wait::Allowed) {
-                Err(Error::NotCounted) => Outcome::NotCounted(Box::new(Self::Operate(operation))),
-                answer => Outcome::Operated(answer),
+                Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Operate(operation))),
+                answer => JobResult::Operated(answer),
             },
-            Self::Errand(mut errand) => {
-                let step = errand.slice(storage, scratch);
-                Outcome::Errand(errand, step)
+            Self::FileTask(mut file_task) => {
+                let step = file_task.slice(storage, scratch);
+                JobResult::FileTask(file_task, step)
             }
-            Self::Drop(errand) => {
-                drop(errand);
-                Outcome::Discarded(None)
+            Self::Drop(file_task) => {
+                drop(file_task);
+                JobResult::Discarded(None)
             }
-            Self::Entry(path) => Outcome::Entry(storage.entry(&path).map(Box::new)),
+            Self::Entry(path) => JobResult::Entry(storage.entry(&path).map(Box::new)),
             Self::Describe { listing, limit } => {
-                Outcome::Described(listing.describe(storage, limit))
+                JobResult::Described(listing.describe(storage, limit))
             }
             // While it waits others may have its place.
-            Self::Open(plan, mut place) => match plan.open(&mut place, storage, Wait::Allowed) {
-                Err(Error::NotCounted) => Outcome::NotCounted(Box::new(Self::Open(plan, None))),
-                opened => Outcome::Opened(opened),
+            Self::Open(plan, mut permit) => match plan.open(&mut permit, storage, Wait::Allowed) {
+                Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Open(plan, None))),
+                opened => JobResult::Opened(opened),
             },
             Self::Slice(transfer) => step(transfer, |transfer| {
                 transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
             }),
             Self::Commit(transfer) => step(transfer, Transfer::commit),
-            Self::Discard(source) => Outcome::Discarded(source.abandon()),
+            Self::Discard(source) => JobResult::Discarded(source.abandon()),
         }
     }
 }
 
 /// A step of a transfer. Where it panics, the data connection is reset and not ended: what the
 /// client has of a file must not be taken for all of it.
-fn step(mut transfer: Box<Transfer>, step: impl FnOnce(&mut Transfer) -> Verdict) -> Outcome {
-    if let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| step(&mut transfer))) {
-        return Outcome::Sliced(transfer, verdict);
+fn step(
+    mut transfer: Box<Transfer>,
+    step: impl FnOnce(&mut Transfer) -> SliceOutcome,
+) -> JobResult {
+    if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| step(&mut transfer))) {
+        return JobResult::Sliced(transfer, outcome);
     }
     drop(transfer.cut());
-    Outcome::Panicked
+    JobResult::Panicked
 }

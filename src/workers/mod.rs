@@ -1,18 +1,18 @@
 //! The jobs seam: threads for what may wait; jobs go in, completions come out.
 //!
-//! A [`Job`] owns what it works on and gives it back in its [`Outcome`], so nothing is shared
+//! A [`Job`] owns what it works on and gives it back in its [`JobResult`], so nothing is shared
 //! and nothing is locked but the queues. The loop never waits for a worker: it submits, is
 //! woken, and collects. Passwords are verified in lanes of their own, behind which no file
-//! waits. Nothing here knows sessions or connections: a job's [`Tag`] is opaque.
+//! waits. Nothing here knows sessions or connections: a job's [`JobId`] is opaque.
 
 mod job;
-mod lanes;
 mod pool;
+mod pools;
 mod sweeper;
 
-pub use job::{Completion, Job, Outcome, Tag, Work};
-pub use lanes::Lanes;
-pub use pool::{Crew, Inline, Pool};
+pub use job::{Completion, Job, JobId, JobResult, Work};
+pub use pool::{Inline, Pool, PoolThreads};
+pub use pools::WorkerPools;
 pub use sweeper::Sweeper;
 
 /// Runs jobs, somewhere, some time.

@@ -34,7 +34,7 @@ struct State {
 }
 
 /// The threads of a [`Pool`] before they are started.
-pub struct Crew {
+pub struct PoolThreads {
     queue: Arc<Queue>,
     finished: Sender<Completion>,
     threads: usize,
@@ -45,10 +45,10 @@ pub struct Crew {
 impl Pool {
     /// A pool, and the crew that is to take its jobs: `threads` workers with a name, which wake the
     /// loop when they have finished something.
-    pub fn new(threads: usize, name: &'static str, waker: Waker) -> (Self, Crew) {
+    pub fn new(threads: usize, name: &'static str, waker: Waker) -> (Self, PoolThreads) {
         let queue = Arc::new(Queue::default());
         let (sender, finished) = channel();
-        let crew = Crew {
+        let threads = PoolThreads {
             queue: Arc::clone(&queue),
             finished: sender,
             threads,
@@ -60,11 +60,11 @@ impl Pool {
             finished,
             outstanding: 0,
         };
-        (pool, crew)
+        (pool, threads)
     }
 }
 
-impl Crew {
+impl PoolThreads {
     /// Starts the threads. They get the rights that the calling thread has then, which is why
     /// they are not started with the pool.
     ///

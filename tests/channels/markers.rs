@@ -7,7 +7,7 @@ use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
     DataType, Direction, Failure, FormatControl, Interest, Mark, Mode, Plan, Representation,
-    Scratch, Structure, Transfer, Verdict,
+    Scratch, SliceOutcome, Structure, Transfer,
 };
 
 use crate::wire::{End, Shared};
@@ -49,13 +49,13 @@ impl Upload {
     }
 
     /// What comes of these bytes: how often it was asked again, and the last that it said.
-    fn hears(&mut self, bytes: &[u8]) -> (usize, Verdict) {
+    fn hears(&mut self, bytes: &[u8]) -> (usize, SliceOutcome) {
         self.wire.lock().inbound.extend(bytes);
         let mut scratch = Scratch::new(4096);
         for again in 0..100 {
             match self.transfer.slice(100_000, Wait::Allowed, &mut scratch) {
                 // What a client is told of a marker, it is told before more is read.
-                Verdict::Again => {}
+                SliceOutcome::Again => {}
                 verdict => return (again, verdict),
             }
         }
@@ -66,7 +66,7 @@ impl Upload {
     fn cut(mut self) -> (Vec<u8>, Option<u64>) {
         self.wire.lock().end = End::Reset;
         let (_, verdict) = self.hears(b"");
-        assert_eq!(verdict, Verdict::Failed(Failure::Connection));
+        assert_eq!(verdict, SliceOutcome::Failed(Failure::Connection));
         let kept = self.transfer.kept();
         drop(self.transfer);
         let left = (self.memory.open_handles(), self.memory.temporaries());
@@ -93,7 +93,7 @@ fn mark(theirs: &[u8], ours: u64) -> Mark {
     Mark { theirs, ours }
 }
 
-const HUNGRY: Verdict = Verdict::Waiting(Interest::Readable);
+const HUNGRY: SliceOutcome = SliceOutcome::Waiting(Interest::Readable);
 
 #[test]
 fn a_cut_keeps_what_was_acknowledged_and_not_what_was_only_reached() {
@@ -138,7 +138,7 @@ fn a_marker_between_cr_and_lf_is_not_told() {
     upload.hears(&marker(b"two"));
     assert_eq!(upload.transfer.take_mark(), Some(mark(b"two", 3)));
     let (_, verdict) = upload.hears(&block(64, b"c"));
-    assert_eq!(verdict, Verdict::Received);
-    assert_eq!(upload.transfer.commit(), Verdict::Done);
+    assert_eq!(verdict, SliceOutcome::Received);
+    assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
     assert_eq!(upload.memory.read("/f").unwrap(), b"a\nbc");
 }

@@ -5,7 +5,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, LazyLock};
 
-use mioftpd::net::tls::{Acceptor, ClientCertificates, Tag};
+use mioftpd::net::tls::{Acceptor, ClientCertificates, SessionTag};
 use mioftpd::net::{Channel, DataSession};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, SupportedProtocolVersion};
@@ -68,7 +68,7 @@ impl Peer {
 }
 
 /// A control connection whose handshake begins.
-pub(crate) fn control(wire: &Shared) -> (Channel, Tag) {
+pub(crate) fn control(wire: &Shared) -> (Channel, SessionTag) {
     let mut channel = Channel::clear(wire.socket());
     let (security, tag) = ACCEPTOR.control().unwrap();
     channel.secure(security);

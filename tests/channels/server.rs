@@ -18,7 +18,7 @@ use mioftpd::net::{
     Token, Waker,
 };
 use mioftpd::observe::Records;
-use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
+use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
 use mioftpd::session::{SecurityPolicy, Settings};
 use mioftpd::storage::Memory;
 use mioftpd::workers::{Completion, Inline, Job, Runner};
@@ -114,7 +114,7 @@ impl Server {
         let mut reactor = Reactor::new(Parts {
             network: Box::new(scene.clone()),
             storage: Arc::new(memory.clone()),
-            homes: Homes::new(),
+            account_storage: StorageByAccount::new(),
             runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting), Arc::clone(&held))),
             passive_ports: PassivePorts::new(None),
             records: Records::default(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
-    DataType, Direction, Failure, Interest, Plan, Representation, Scratch, Transfer, Verdict,
+    DataType, Direction, Failure, Interest, Plan, Representation, Scratch, SliceOutcome, Transfer,
 };
 use rustls::SupportedProtocolVersion;
 
@@ -68,12 +68,12 @@ impl Upload {
     }
 
     /// What comes of it, as far as it can go.
-    fn goes_on(&mut self) -> Verdict {
+    fn goes_on(&mut self) -> SliceOutcome {
         for _ in 0..1_000 {
             let verdict = self
                 .transfer
                 .slice(100_000, Wait::Allowed, &mut self.scratch);
-            if verdict != Verdict::Again {
+            if verdict != SliceOutcome::Again {
                 return verdict;
             }
         }
@@ -128,8 +128,8 @@ fn an_end_that_was_announced_is_the_end_of_the_file() {
             peer.0.send_close_notify();
             bytes.extend(peer.sends());
             upload.wire.lock().inbound.extend(bytes);
-            assert_eq!(upload.goes_on(), Verdict::Received);
-            assert_eq!(upload.transfer.commit(), Verdict::Done);
+            assert_eq!(upload.goes_on(), SliceOutcome::Received);
+            assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
             assert_eq!(upload.memory.read("/f").unwrap().len(), 9 + 5_000 + 8);
         }
     }
@@ -176,13 +176,13 @@ fn an_end_between_records_is_one_where_that_is_allowed() {
                 let bytes = records(&mut peer).concat();
                 upload.wire.lock().inbound.extend(&bytes[..cut]);
                 if comes_later {
-                    assert_eq!(upload.goes_on(), Verdict::Waiting(Interest::Readable));
+                    assert_eq!(upload.goes_on(), SliceOutcome::Waiting(Interest::Readable));
                 }
                 assert!(!upload.transfer.has_unclean_end());
                 upload.wire.lock().end = End::Fin;
-                assert_eq!(upload.goes_on(), Verdict::Received, "{cut}");
+                assert_eq!(upload.goes_on(), SliceOutcome::Received, "{cut}");
                 assert!(upload.transfer.has_unclean_end());
-                assert_eq!(upload.transfer.commit(), Verdict::Done);
+                assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
                 let stored = upload.memory.read("/f").unwrap().len();
                 assert_eq!(stored as u64, upload.transfer.moved());
                 assert_eq!(upload.close(), Close::Orderly);
@@ -206,7 +206,7 @@ fn an_announced_end_is_no_unclean_one() {
         peer.0.send_close_notify();
         bytes.extend(peer.sends());
         upload.wire.lock().inbound.extend(bytes);
-        assert_eq!(upload.goes_on(), Verdict::Received);
+        assert_eq!(upload.goes_on(), SliceOutcome::Received);
         assert!(!upload.transfer.has_unclean_end());
     }
 }
@@ -215,11 +215,11 @@ fn cut_off((mut upload, mut peer): (Upload, Peer), cut: usize, end: End, comes_l
     let bytes = records(&mut peer).concat();
     upload.wire.lock().inbound.extend(&bytes[..cut]);
     if comes_later {
-        assert_eq!(upload.goes_on(), Verdict::Waiting(Interest::Readable));
+        assert_eq!(upload.goes_on(), SliceOutcome::Waiting(Interest::Readable));
     }
     upload.wire.lock().end = end;
     let verdict = upload.goes_on();
-    assert_eq!(verdict, Verdict::Failed(Failure::Connection), "{cut}");
+    assert_eq!(verdict, SliceOutcome::Failed(Failure::Connection), "{cut}");
     upload.is_undone();
     assert_eq!(upload.close(), Close::Reset);
 }
@@ -239,15 +239,15 @@ fn an_alert_waits_for_room_on_a_data_connection() {
             upload.wire.lock().room = 0;
             upload.wire.lock().inbound.extend(FORGED);
             let mut calls = 0;
-            while let verdict @ Verdict::Waiting(_) = upload.goes_on() {
-                assert_eq!(verdict, Verdict::Waiting(Interest::Writable));
+            while let verdict @ SliceOutcome::Waiting(_) = upload.goes_on() {
+                assert_eq!(verdict, SliceOutcome::Waiting(Interest::Writable));
                 upload.is_undone();
                 assert!(!upload.wire.lock().is_shut);
                 upload.wire.lock().room = 1;
                 calls += 1;
                 assert!(calls < 100);
             }
-            assert_eq!(upload.goes_on(), Verdict::Failed(failure));
+            assert_eq!(upload.goes_on(), SliceOutcome::Failed(failure));
             assert!(calls >= ALERT_BYTES && upload.wire.lock().is_shut);
             assert_eq!(upload.close(), Close::Orderly);
         }

@@ -97,14 +97,14 @@ fn what_runs_programs_ends_with_the_server() {
     let server = with_script(&world, "say $PPID", "");
     let id = server.process_id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-    let monitor = format!("/proc/{}", children.trim());
+    let helper = format!("/proc/{}", children.trim());
     // Between its fork and its exec it still has the server's name.
     until("its name", || {
-        let name = fs::read_to_string(format!("{monitor}/cmdline")).unwrap();
-        name.starts_with("mioftpd: event monitor\0").then_some(())
+        let name = fs::read_to_string(format!("{helper}/cmdline")).unwrap();
+        name.starts_with("mioftpd: event helper\0").then_some(())
     });
     drop(server);
-    until("its end", || (!Path::new(&monitor).exists()).then_some(()));
+    until("its end", || (!Path::new(&helper).exists()).then_some(()));
 }
 
 /// `events.socket`

@@ -20,7 +20,7 @@
 //! Where `src` changes around a fault, its patch has to be made again, in the same way.
 //!
 //! Two that look like faults are none, and so are not here. What a session still wants when its
-//! connection is closed (`Services::forget_orders`) could be kept: orders are carried out before anything
+//! connection is closed (`LoopContext::drop_actions`) could be kept: orders are carried out before anything
 //! that can fail, so that only records are left, which the next visit would hand over. And without the
 //! ticket of a completion's being compared 3,000 seeds end as they do with it: a session waits for its job,
 //! whatever is said meanwhile.

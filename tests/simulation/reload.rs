@@ -236,7 +236,7 @@ impl Rest {
         };
         reactor.change(Change {
             settings,
-            homes: None,
+            account_storage: None,
             addresses,
             connections: self.connections.into(),
             connections_per_address: self.connections_per_address,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
 use mioftpd::observe::{Records, Subscription};
-use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
+use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Storage, Usage};
 
@@ -171,7 +171,7 @@ fn start(
     let mut reactor = Reactor::new(Parts {
         network: Box::new(network),
         storage,
-        homes: Homes::new(),
+        account_storage: StorageByAccount::new(),
         runner: Box::new(runner),
         passive_ports: PassivePorts::new(range),
         records: Records::default(),

@@ -32,7 +32,7 @@ use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::limits::{CHUNK_BYTES, INLINE_BYTES, Timings};
 use mioftpd::net::{AddressRules, PassiveAddresses, PassivePorts, SystemNetwork};
 use mioftpd::observe::Records;
-use mioftpd::reactor::{Homes, Parts, Protocol, Reactor};
+use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
 use mioftpd::session::Settings;
 use mioftpd::storage::{Disk, Storage};
 use mioftpd::transfer::Scratch;
@@ -172,7 +172,7 @@ fn beside_files(
     let mut reactor = Reactor::new(Parts {
         network: Box::new(SystemNetwork::new().unwrap()),
         storage: seen(Arc::new(Disk::open_root(directory.path()).unwrap())),
-        homes: Homes::new(),
+        account_storage: StorageByAccount::new(),
         runner: Box::new(workers.clone()),
         passive_ports: PassivePorts::any(),
         records: Records::default(),

@@ -22,7 +22,7 @@ use super::question::{QUESTION_BYTES, Question, Verdict};
 use crate::auth::Password;
 use crate::cause::cause;
 use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
-use crate::monitor::complain;
+use crate::privsep::complain;
 
 /// What comes by FTP has no terminal; this is what FTP servers say instead.
 const TERMINAL: &str = "ftp";

@@ -13,7 +13,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::security::Security;
-use super::sessions::{Binding, Scope, Sessions, Tag};
+use super::sessions::{Binding, Scope, SessionTag, Sessions};
 use super::{ClientCertificates, Credentials, Expiry};
 use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
 use crate::net::{ClientStanding, DataSession};
@@ -115,8 +115,8 @@ impl Acceptor {
     }
 
     /// For a control connection, and the tag that its data connections will need.
-    pub fn control(&self) -> io::Result<(Security, Tag)> {
-        let tag = Tag::random(self.config.crypto_provider().secure_random)?;
+    pub fn control(&self) -> io::Result<(Security, SessionTag)> {
+        let tag = SessionTag::random(self.config.crypto_provider().secure_random)?;
         let clients = Arc::clone(&self.clients);
         let clients = clients.offer_client_auth().then_some(clients);
         let (binding, tls) = self.connection(tag, Scope::Any, TLS_TICKETS_CONTROL)?;
@@ -125,7 +125,7 @@ impl Acceptor {
 
     /// For a data connection of the control connection with this tag, over which the client
     /// sends or the server does.
-    pub fn data(&self, tag: Tag, client_sends: bool) -> io::Result<Security> {
+    pub fn data(&self, tag: SessionTag, client_sends: bool) -> io::Result<Security> {
         let scope = match self.data_session {
             DataSession::Off => Scope::Any,
             DataSession::Observe | DataSession::Require => Scope::Own,
@@ -141,7 +141,7 @@ impl Acceptor {
 
     fn connection(
         &self,
-        tag: Tag,
+        tag: SessionTag,
         scope: Scope,
         tickets: usize,
     ) -> io::Result<(Arc<Binding>, ServerConnection)> {

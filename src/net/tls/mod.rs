@@ -24,4 +24,4 @@ pub use credentials::{Credentials, Expiry};
 pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
 pub use self_signed::{Names, Origin, SelfSigned, kept_files};
-pub use sessions::Tag;
+pub use sessions::SessionTag;

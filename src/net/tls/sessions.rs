@@ -1,7 +1,7 @@
 //! TLS sessions that clients resume, and whose they are.
 //!
 //! Every ticket, and every session that is kept here for clients without tickets, begins with
-//! the [`Tag`] of the control connection that it was made for; the client cannot read or change
+//! the [`SessionTag`] of the control connection that it was made for; the client cannot read or change
 //! it. So a data connection that resumes tells which control connection it belongs to, in TLS
 //! 1.2 and 1.3 alike. Tickets are not used up: one client takes each once, another one for ever.
 
@@ -20,9 +20,9 @@ const TAG_BYTES: usize = 16;
 
 /// Which control connection a TLS session belongs to: random, and known to nobody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag([u8; TAG_BYTES]);
+pub struct SessionTag([u8; TAG_BYTES]);
 
-impl Tag {
+impl SessionTag {
     pub(super) fn random(source: &dyn SecureRandom) -> io::Result<Self> {
         let mut bytes = [0; TAG_BYTES];
         source
@@ -75,13 +75,13 @@ pub(super) enum Offer {
 /// The sessions as one connection sees them: what it makes carries its tag.
 pub(super) struct Binding {
     sessions: Arc<Sessions>,
-    tag: Tag,
+    tag: SessionTag,
     scope: Scope,
     offer: AtomicU8,
 }
 
 impl Binding {
-    pub(super) fn new(sessions: Arc<Sessions>, tag: Tag, scope: Scope) -> Self {
+    pub(super) fn new(sessions: Arc<Sessions>, tag: SessionTag, scope: Scope) -> Self {
         Self {
             sessions,
             tag,
@@ -109,7 +109,7 @@ impl Binding {
         let found = found.and_then(<[u8]>::split_first_chunk);
         let offer = match found {
             None => Offer::Unknown,
-            Some((tag, _)) if Tag(*tag) == self.tag => Offer::Own,
+            Some((tag, _)) if SessionTag(*tag) == self.tag => Offer::Own,
             Some(_) => Offer::Foreign,
         };
         self.offer.fetch_max(offer as u8, Ordering::Relaxed);
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn binding(sessions: &Arc<Sessions>, tag: u8, scope: Scope) -> Binding {
-        Binding::new(Arc::clone(sessions), Tag([tag; TAG_BYTES]), scope)
+        Binding::new(Arc::clone(sessions), SessionTag([tag; TAG_BYTES]), scope)
     }
 
     #[test]

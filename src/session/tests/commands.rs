@@ -10,9 +10,9 @@ fn rnto_must_follow_rnfr_at_once() {
     let mut talk = Talk::logged_in();
     assert!(talk.say("RNTO b").starts_with("503 "));
     talk.say("RNFR a");
-    assert!(matches!(talk.order(), Order::Describe(_)));
+    assert!(matches!(talk.action(), Action::Describe(_)));
     assert!(
-        talk.report(Report::Entry(Err(Error::NotFound)))
+        talk.handle(SessionEvent::Entry(Err(Error::NotFound)))
             .starts_with("550 ")
     );
     assert!(talk.say("RNTO b").starts_with("503 "));
@@ -32,7 +32,10 @@ fn only_the_clients_own_address_is_dialled() {
         assert!(talk.has_no_orders());
     }
     assert!(talk.say("PORT 127,0,0,1,4,0").starts_with("200 "));
-    assert_eq!(talk.order(), Order::Dial("127.0.0.1:1024".parse().unwrap()));
+    assert_eq!(
+        talk.action(),
+        Action::Dial("127.0.0.1:1024".parse().unwrap())
+    );
     assert!(
         talk.say("EPRT |2|::ffff:127.0.0.1|5000|")
             .starts_with("200 ")
@@ -48,15 +51,15 @@ fn a_range_is_forgotten_unless_what_it_is_for_follows() {
         talk.say(between);
         if between == "EPSV" {
             let address = "127.0.0.1:5000".parse().unwrap();
-            talk.report(Report::Listening(Ok(address)));
+            talk.handle(SessionEvent::Listening(Ok(address)));
         }
-        talk.orders.clear();
+        talk.actions.clear();
         talk.say("HASH f");
-        let Order::Send(Assignment::Digest { range, .. }) = talk.order() else {
+        let Action::Send(TaskSpec::Digest { range, .. }) = talk.action() else {
             panic!("no digest");
         };
         assert_eq!(range.is_some(), kept, "{between}");
-        talk.report(Report::Found(Err(Error::NotFound)));
+        talk.handle(SessionEvent::Found(Err(Error::NotFound)));
     }
 }
 
@@ -74,7 +77,7 @@ fn parameters_hold_until_they_are_changed() {
     assert!(shown.contains(expected), "{shown}");
     talk.say("TYPE I");
     talk.say("PORT 127,0,0,1,200,200");
-    talk.orders.clear();
+    talk.actions.clear();
     for line in ["RETR f", "STOR f", "APPE f", "STOU"] {
         assert!(talk.say(line).starts_with("504 "), "{line}");
     }
@@ -86,20 +89,20 @@ fn as_many_parts_are_combined_as_the_limit_says() {
     let mut talk = Talk::logged_in();
     talk.settings.allow_combine = true;
     for (parts, is_combined) in [(0, false), (99, true), (100, true), (101, false)] {
-        talk.orders.clear();
+        talk.actions.clear();
         let heard = talk.say(&format!("COMB t{}", " p".repeat(parts)));
         assert_eq!(heard.is_empty(), is_combined, "{parts}: {heard}");
-        assert_eq!(talk.orders.len(), usize::from(is_combined));
-        talk.report(Report::Found(Ok(Findings::Combined)));
+        assert_eq!(talk.actions.len(), usize::from(is_combined));
+        talk.handle(SessionEvent::Found(Ok(TaskResult::Combined)));
     }
     // Short names, in a directory with a long one.
     for (length, is_combined) in [(500, true), (2000, false)] {
-        talk.orders.clear();
+        talk.actions.clear();
         let directory = "d".repeat(length);
         let parts = format!(" {directory}/p").repeat(100);
         let heard = talk.say(&format!("COMB t{parts}"));
         assert_eq!(heard.is_empty(), is_combined, "{length}: {heard}");
-        talk.report(Report::Found(Ok(Findings::Combined)));
+        talk.handle(SessionEvent::Found(Ok(TaskResult::Combined)));
     }
 }
 
@@ -134,7 +137,7 @@ fn combining_is_for_who_may_delete_the_parts_and_write_the_whole() {
             assert!(talk.has_no_orders(), "{permissions}");
             continue;
         };
-        let Order::Send(Assignment::Combine { placement, .. }) = talk.order() else {
+        let Action::Send(TaskSpec::Combine { placement, .. }) = talk.action() else {
             panic!("{permissions}: {said}");
         };
         assert_eq!(placement, expected, "{permissions}");
@@ -165,7 +168,7 @@ fn each_change_asks_for_its_own_permission() {
         let needed: Permissions = needed.parse().unwrap();
         let mut talk = Talk::logged_in_as(Account::anonymous(needed));
         assert_eq!(talk.say(line), "", "{line}");
-        assert_eq!(talk.orders.len(), 1, "{line}");
+        assert_eq!(talk.actions.len(), 1, "{line}");
 
         for word in needed.to_string().split(' ') {
             let all = Permissions::ALL.to_string();
@@ -201,10 +204,10 @@ fn the_reply_of_an_abort_is_not_taken_for_that_of_the_next_command() {
     talk.say("DSIZ d");
     talk.with(Session::abort);
     assert!(talk.heard().starts_with("426 "));
-    talk.report(Report::Dropped);
-    talk.orders.clear();
+    talk.handle(SessionEvent::Dropped);
+    talk.actions.clear();
     assert_eq!(talk.say("CWD d"), "");
-    assert_eq!(talk.orders.len(), 1, "{:?}", talk.orders);
+    assert_eq!(talk.actions.len(), 1, "{:?}", talk.actions);
 }
 
 #[test]
@@ -213,9 +216,9 @@ fn who_may_only_set_times_is_not_told_which_files_there_are() {
     assert!(talk.say("MDTM f").starts_with("550 "));
     assert!(talk.say("SIZE f").starts_with("550 "));
     talk.say("MDTM 20200101000000 f");
-    let order = talk.order();
+    let action = talk.action();
     assert!(matches!(
-        order,
-        Order::Operate(Operation::SetAttributes(..))
+        action,
+        Action::Operate(Operation::SetAttributes(..))
     ));
 }

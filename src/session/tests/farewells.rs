@@ -54,7 +54,7 @@ fn whose_answer_took_long_has_as_long_for_the_next_command_as_anybody() {
     let idle = talk.settings.timings.idle;
     let almost = idle.saturating_sub(Duration::from_secs(1));
     assert_eq!(talk.wait(almost), "");
-    let said = talk.report(Report::Operated(Err(Error::NotFound)));
+    let said = talk.handle(SessionEvent::Operated(Err(Error::NotFound)));
     assert!(said.starts_with("550 "), "{said}");
     assert_eq!(talk.wait(almost), "");
     assert!(talk.wait(Duration::from_secs(1)).starts_with("421 "));
@@ -79,7 +79,7 @@ fn who_fails_too_often_is_told_so_and_who_is_banned_is_not() {
     for _ in 0..LOGIN_FAILURES {
         talk.say("USER ann");
         talk.say("PASS wrong");
-        talk.report(Report::Verified(Err(Refusal::from(Denial::Unproven))));
+        talk.handle(SessionEvent::Verified(Err(Refusal::from(Denial::Unproven))));
         said = talk.wait(Duration::from_secs(5));
     }
     assert_eq!(
@@ -90,7 +90,7 @@ fn who_fails_too_often_is_told_so_and_who_is_banned_is_not() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ann");
     talk.say("PASS wrong");
-    let said = talk.report(Report::Verified(Err(Denial::Banned.into())));
+    let said = talk.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
     assert_eq!(said, NOT_AVAILABLE);
 }
 

@@ -9,8 +9,8 @@ const FIRST: Refusal = Refusal {
     failures: 1,
 };
 
-fn reader() -> Guest {
-    Guest::from(Account::anonymous(Permissions::READ))
+fn reader() -> AuthenticatedUser {
+    AuthenticatedUser::from(Account::anonymous(Permissions::READ))
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     for failure in 1..=4 {
         talk.say("USER ann");
         assert_eq!(talk.say("PASS wrong"), "");
-        assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
+        assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
         assert!(!talk.session.accepts_command());
         let almost = (penalty * failure).saturating_sub(Duration::from_millis(1));
         assert_eq!(talk.wait(almost), "");
@@ -35,7 +35,7 @@ fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
     }
     talk.say("USER ann");
     talk.say("PASS wrong");
-    talk.report(Report::Verified(Err(FIRST)));
+    talk.handle(SessionEvent::Verified(Err(FIRST)));
     assert!(talk.wait(penalty * 5).starts_with("421 "));
     assert!(talk.session.is_closing());
 }
@@ -51,7 +51,7 @@ fn what_others_have_failed_from_there_counts_up_to_a_limit() {
         talk.say("USER ann");
         talk.say("PASS wrong");
         let refusal = Refusal { failures, ..FIRST };
-        talk.report(Report::Verified(Err(refusal)));
+        talk.handle(SessionEvent::Verified(Err(refusal)));
         assert_eq!(
             talk.wait(delay.saturating_sub(Duration::from_millis(1))),
             ""
@@ -67,7 +67,7 @@ fn who_is_kept_out_for_now_is_told_so_and_may_come_again() {
         let penalty = talk.settings.timings.penalty;
         talk.say("USER ann");
         talk.say("PASS secret");
-        assert_eq!(talk.report(Report::Verified(Err(denial.into()))), "");
+        assert_eq!(talk.handle(SessionEvent::Verified(Err(denial.into()))), "");
         let said = talk.wait(penalty);
         assert!(said.starts_with("421 Too many "), "{said}");
         assert!(talk.session.is_closing());
@@ -79,7 +79,7 @@ fn a_banned_address_hears_so_at_once() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ann");
     talk.say("PASS right");
-    let said = talk.report(Report::Verified(Err(Denial::Banned.into())));
+    let said = talk.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
     assert!(said.starts_with("421 "), "{said}");
     assert!(talk.session.is_closing());
 }
@@ -90,16 +90,16 @@ fn a_login_forgives_no_failures() {
     for _ in 1..crate::limits::LOGIN_FAILURES {
         talk.say("USER ann");
         talk.say("PASS wrong");
-        talk.report(Report::Verified(Err(FIRST)));
+        talk.handle(SessionEvent::Verified(Err(FIRST)));
         talk.wait(Duration::from_secs(5));
         talk.say("USER ftp");
         talk.say("PASS x");
-        let said = talk.report(Report::Verified(Ok(reader())));
+        let said = talk.handle(SessionEvent::Verified(Ok(reader())));
         assert!(said.starts_with("230 "), "{said}");
     }
     talk.say("USER ann");
     talk.say("PASS wrong");
-    talk.report(Report::Verified(Err(FIRST)));
+    talk.handle(SessionEvent::Verified(Err(FIRST)));
     assert!(talk.wait(Duration::from_secs(5)).starts_with("421 "));
 }
 
@@ -126,7 +126,7 @@ fn commands_before_a_login_are_slowed_and_after_it_are_not() {
     talk.say("USER ftp");
     talk.wait(second);
     talk.say("PASS x");
-    talk.report(Report::Verified(Ok(reader())));
+    talk.handle(SessionEvent::Verified(Ok(reader())));
     for _ in 0..10 {
         assert!(talk.say("NOOP").starts_with("200 "));
         assert!(talk.session.accepts_command());
@@ -156,7 +156,7 @@ fn how_long_a_verification_took_cannot_be_seen() {
     talk.say("USER ann");
     talk.say("PASS wrong");
     assert_eq!(talk.wait(penalty / 2), "");
-    assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
+    assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
     assert!(talk.wait(penalty / 2).starts_with("530 "));
 }
 
@@ -166,8 +166,8 @@ fn a_login_that_comes_too_late_is_none() {
     talk.say("USER ann");
     talk.say("PASS secret");
     assert!(talk.wait(talk.settings.timings.login).starts_with("421 "));
-    let guest = Guest::from(Account::with_password("ann", "secret"));
-    assert_eq!(talk.report(Report::Verified(Ok(guest))), "");
+    let user = AuthenticatedUser::from(Account::with_password("ann", "secret"));
+    assert_eq!(talk.handle(SessionEvent::Verified(Ok(user))), "");
     assert!(talk.session.is_closing() && !talk.session.accepts_command());
 }
 
@@ -178,10 +178,10 @@ fn vouched_for() -> Talk {
         certificate_login: true,
         ..SecurityPolicy::default()
     });
-    talk.report(Report::Secured(Some(b"ann".to_vec())));
+    talk.handle(SessionEvent::Secured(Some(b"ann".to_vec())));
     assert_eq!(talk.say("USER ann"), "");
-    let vouch = talk.orders.pop_back();
-    assert_eq!(vouch, Some(Order::Vouch(b"ann".to_vec())));
+    let vouch = talk.actions.pop_back();
+    assert_eq!(vouch, Some(Action::Vouch(b"ann".to_vec())));
     talk
 }
 
@@ -194,7 +194,7 @@ fn a_certificate_is_as_good_as_a_password() {
         let mut talk = vouched_for();
         let mut ann = Account::with_password("ann", "secret");
         ann.greeting = greeting.map(str::to_owned);
-        let heard = talk.report(Report::Verified(Ok(Guest::from(ann))));
+        let heard = talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(ann))));
         assert!(heard.starts_with(said), "{heard}");
         assert!(talk.say("PWD").starts_with("257 "));
     }
@@ -204,10 +204,10 @@ fn a_certificate_is_as_good_as_a_password() {
 fn a_certificate_that_is_not_enough_is_no_failed_login() {
     for denial in [Denial::Unproven, Denial::Expired, Denial::Crowded] {
         let mut talk = vouched_for();
-        let heard = talk.report(Report::Verified(Err(denial.into())));
+        let heard = talk.handle(SessionEvent::Verified(Err(denial.into())));
         assert!(heard.starts_with("331 "), "{heard}");
         talk.say("PASS wrong");
-        assert_eq!(talk.report(Report::Verified(Err(FIRST))), "");
+        assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
         let penalty = talk.settings.timings.penalty;
         assert!(talk.wait(penalty).starts_with("530 "));
     }
@@ -222,7 +222,7 @@ fn nothing_but_talk_is_allowed_before_a_login() {
     for line in ["NOOP", "SYST", "FEAT", "HELP", "STAT", "OPTS UTF8 ON"] {
         assert!(talk.say(line).starts_with('2'), "{line}");
     }
-    assert!(talk.orders.is_empty());
+    assert!(talk.actions.is_empty());
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn a_stop_lets_a_transfer_end_and_ends_everything_else() {
     let mut talk = Talk::storing();
     talk.with(Session::stop);
     assert_eq!(talk.heard(), "");
-    let said = talk.report(ended(Ending::Complete, 0));
+    let said = talk.handle(ended(Ending::Complete, 0));
     assert!(
         said.starts_with("226 ") && said.contains("\r\n421 "),
         "{said}"
@@ -247,7 +247,7 @@ fn a_late_answer_is_not_said() {
     talk.say("CWD x");
     talk.with(Session::stop);
     talk.heard();
-    assert_eq!(talk.report(Report::Operated(Ok(Answer::Done))), "");
+    assert_eq!(talk.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
 }
 
 #[test]
@@ -286,10 +286,13 @@ fn nothing_is_said_behind_the_reply_that_begins_or_ends_tls() {
                 ..SecurityPolicy::default()
             });
             if command == "CCC" {
-                talk.report(Report::Secured(None));
+                talk.handle(SessionEvent::Secured(None));
             }
             assert_eq!(talk.say(command), "");
-            assert!(talk.report(Report::Switching(true)).starts_with(reply));
+            assert!(
+                talk.handle(SessionEvent::Switching(true))
+                    .starts_with(reply)
+            );
             end(&mut talk);
             assert_eq!(talk.wait(Duration::ZERO), "", "{command}");
             assert!(talk.session.is_closing());

@@ -15,17 +15,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::auth::{Account, Guest, Permissions};
+use crate::auth::{Account, AuthenticatedUser, Permissions};
+use crate::file_task::TaskResult;
 #[cfg(feature = "digests")]
-use crate::errand::Assignment;
-use crate::errand::Findings;
+use crate::file_task::TaskSpec;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::{Mark, Opened};
 
 /// The end of a transfer of which nothing is kept but what it was for.
-fn ended(ending: Ending, bytes: u64) -> Report {
-    Report::Ended {
+fn ended(ending: Ending, bytes: u64) -> SessionEvent {
+    SessionEvent::Ended {
         ending,
         bytes,
         kept: None,
@@ -37,7 +37,7 @@ struct Talk {
     session: Session,
     settings: Settings,
     outbox: Outbox,
-    orders: VecDeque<Order>,
+    actions: VecDeque<Action>,
     deadlines: Deadlines,
     now: Instant,
     unix_time: i64,
@@ -49,14 +49,14 @@ impl Talk {
             mode,
             ..Settings::default()
         };
-        let (mut outbox, mut orders) = (Outbox::new(), VecDeque::new());
+        let (mut outbox, mut actions) = (Outbox::new(), VecDeque::new());
         let (mut deadlines, now) = (Deadlines::new(), Instant::now());
         let mut cx = Context {
             now,
             unix_time: 0,
             settings: &settings,
             outbox: &mut outbox,
-            orders: &mut orders,
+            actions: &mut actions,
             deadlines: &mut deadlines,
         };
         let session = Session::open("127.0.0.1:9999".parse().unwrap(), &mut cx);
@@ -64,7 +64,7 @@ impl Talk {
             session,
             settings,
             outbox,
-            orders,
+            actions,
             deadlines,
             now,
             unix_time: 0,
@@ -81,10 +81,10 @@ impl Talk {
         let mut talk = Self::new(Mode::Serving);
         talk.say("USER ftp");
         talk.say("PASS x");
-        assert!(matches!(talk.orders.pop_back(), Some(Order::Verify(_))));
-        talk.report(Report::Verified(Ok(Guest::from(account))));
+        assert!(matches!(talk.actions.pop_back(), Some(Action::Verify(_))));
+        talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(account))));
         talk.heard();
-        talk.orders.clear();
+        talk.actions.clear();
         talk
     }
 
@@ -94,7 +94,7 @@ impl Talk {
             unix_time: self.unix_time,
             settings: &self.settings,
             outbox: &mut self.outbox,
-            orders: &mut self.orders,
+            actions: &mut self.actions,
             deadlines: &mut self.deadlines,
         };
         speak(&mut self.session, &mut cx)
@@ -105,8 +105,8 @@ impl Talk {
         self.heard()
     }
 
-    fn report(&mut self, report: Report) -> String {
-        self.with(|session, cx| session.report(report, cx));
+    fn handle(&mut self, handle: SessionEvent) -> String {
+        self.with(|session, cx| session.handle(handle, cx));
         self.heard()
     }
 
@@ -126,15 +126,15 @@ impl Talk {
     }
 
     /// The next that is more than a line for the log.
-    fn order(&mut self) -> Order {
-        self.orders
-            .retain(|order| !matches!(order, Order::Audit(_)));
-        self.orders.pop_front().unwrap()
+    fn action(&mut self) -> Action {
+        self.actions
+            .retain(|action| !matches!(action, Action::Audit(_)));
+        self.actions.pop_front().unwrap()
     }
 
     fn has_no_orders(&self) -> bool {
-        let mut orders = self.orders.iter();
-        orders.all(|order| matches!(order, Order::Audit(_)))
+        let mut actions = self.actions.iter();
+        actions.all(|action| matches!(action, Action::Audit(_)))
     }
 
     /// As far as the 150 of an upload.
@@ -142,11 +142,14 @@ impl Talk {
         let mut talk = Self::logged_in();
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Ok(address)));
+        talk.handle(SessionEvent::Listening(Ok(address)));
         assert_eq!(talk.say("STOR f"), "");
         let opened = Opened::default();
-        assert!(talk.report(Report::Opened(Ok(opened))).starts_with("150 "));
-        talk.orders.clear();
+        assert!(
+            talk.handle(SessionEvent::Opened(Ok(opened)))
+                .starts_with("150 ")
+        );
+        talk.actions.clear();
         talk
     }
 }

@@ -29,8 +29,8 @@ fn long() -> String {
 fn is_refused(talk: &mut Talk, line: &str) {
     let said = talk.say(line);
     assert_eq!(said, "501 That cannot be a path name.\r\n", "{line}");
-    talk.orders.retain(|order| *order != Order::Keep);
-    assert!(talk.has_no_orders(), "{line}: {:?}", talk.orders);
+    talk.actions.retain(|action| *action != Action::Keep);
+    assert!(talk.has_no_orders(), "{line}: {:?}", talk.actions);
     assert!(talk.session.accepts_command(), "{line}");
 }
 
@@ -61,13 +61,13 @@ fn looking_for_a_name_that_the_disk_cannot_hold_finds_nothing() {
     let missing = "550 No such file or directory.\r\n";
     for line in ["CWD d", "SIZE f", "MDTM f", "AVBL d"] {
         assert_eq!(talk.say(line), "", "{line}");
-        let said = talk.report(Report::Operated(Err(Error::BadName)));
+        let said = talk.handle(SessionEvent::Operated(Err(Error::BadName)));
         assert_eq!(said, missing, "{line}");
     }
     #[cfg(feature = "digests")]
     for line in ["HASH f", "XCRC f"] {
         assert_eq!(talk.say(line), "", "{line}");
-        let said = talk.report(Report::Found(Err(Error::BadName)));
+        let said = talk.handle(SessionEvent::Found(Err(Error::BadName)));
         assert_eq!(said, missing, "{line}");
     }
 }
@@ -76,9 +76,9 @@ fn looking_for_a_name_that_the_disk_cannot_hold_finds_nothing() {
 fn a_tree_that_is_too_large_to_be_measured_is_told_from_one_that_is_missing() {
     let mut talk = Talk::logged_in();
     assert_eq!(talk.say("DSIZ d"), "");
-    let said = talk.report(Report::Found(Err(Error::TooLarge)));
+    let said = talk.handle(SessionEvent::Found(Err(Error::TooLarge)));
     assert!(said.starts_with("550 There are more directories"), "{said}");
     assert_eq!(talk.say("DSIZ d"), "");
-    let said = talk.report(Report::Found(Err(Error::NotFound)));
+    let said = talk.handle(SessionEvent::Found(Err(Error::NotFound)));
     assert_eq!(said, "550 No such file or directory.\r\n");
 }

@@ -8,8 +8,8 @@ fn arranged(account: Account) -> Talk {
     let mut talk = Talk::logged_in_as(account);
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Ok(address)));
-    talk.orders.clear();
+    talk.handle(SessionEvent::Listening(Ok(address)));
+    talk.actions.clear();
     talk
 }
 
@@ -45,24 +45,24 @@ fn whatever_the_storage_refuses_leaves_the_data_connection_as_it_is() {
     for line in TRANSFERS {
         for error in ERRORS {
             assert_eq!(talk.say(line), "");
-            assert!(matches!(talk.order(), Order::Open(_)), "{line}");
-            let said = talk.report(Report::Opened(Err(error)));
+            assert!(matches!(talk.action(), Action::Open(_)), "{line}");
+            let said = talk.handle(SessionEvent::Opened(Err(error)));
             let is_final = said.starts_with(['4', '5']) && said.lines().count() == 1;
             assert!(is_final && !said.starts_with("425"), "{line}: {said}");
-            assert_eq!(talk.order(), Order::Keep, "{line} {error:?}");
+            assert_eq!(talk.action(), Action::Keep, "{line} {error:?}");
             assert!(talk.has_no_orders(), "{line} {error:?}");
         }
     }
     assert_eq!(talk.say("PORT 127,0,0,1,200,200"), "200 Command okay.\r\n");
-    talk.orders.clear();
+    talk.actions.clear();
     for line in TRANSFERS {
         talk.say(line);
-        talk.orders.clear();
-        talk.report(Report::Opened(Err(Error::NotFound)));
+        talk.actions.clear();
+        talk.handle(SessionEvent::Opened(Err(Error::NotFound)));
         assert!(talk.has_no_orders(), "{line}");
     }
     assert_eq!(talk.say("ABOR"), "225 No transfer was in progress.\r\n");
-    assert_eq!(talk.order(), Order::HangUp);
+    assert_eq!(talk.action(), Action::HangUp);
 }
 
 #[test]
@@ -84,14 +84,14 @@ fn what_is_refused_before_the_storage_is_asked_leaves_it_too() {
     for (line, code) in refused {
         assert!(talk.say(line).starts_with(code), "{line}");
         if code.starts_with('5') {
-            assert_eq!(talk.order(), Order::Keep, "{line}");
+            assert_eq!(talk.action(), Action::Keep, "{line}");
         }
         assert!(talk.has_no_orders(), "{line}");
     }
     let mut talk = arranged(Account::anonymous(Permissions::NONE));
     for line in TRANSFERS {
         assert!(talk.say(line).starts_with("550 "), "{line}");
-        assert_eq!(talk.order(), Order::Keep, "{line}");
+        assert_eq!(talk.action(), Action::Keep, "{line}");
     }
 }
 
@@ -121,7 +121,7 @@ fn a_refused_command_forgets_where_a_transfer_was_to_begin() {
 fn a_transfer_whose_data_connection_is_lost_is_425_and_nothing_else() {
     let mut talk = arranged(Account::anonymous(Permissions::ALL));
     assert_eq!(talk.say("STOR f"), "");
-    let said = talk.report(Report::Lost);
+    let said = talk.handle(SessionEvent::Lost);
     assert_eq!(said, "425 Use PASV, EPSV, PORT or EPRT first.\r\n");
     assert!(talk.session.accepts_command());
     assert!(talk.say("STOR f").starts_with("425 "));
@@ -132,9 +132,9 @@ fn a_refusal_is_recorded_with_what_it_was_about_and_for_whom_it_is() {
     for error in ERRORS {
         let mut talk = arranged(Account::anonymous(Permissions::ALL));
         talk.say("RETR f");
-        let said = talk.report(Report::Opened(Err(error)));
-        let record = talk.orders.iter().find_map(|order| match order {
-            Order::Audit(record) => Some(record),
+        let said = talk.handle(SessionEvent::Opened(Err(error)));
+        let record = talk.actions.iter().find_map(|action| match action {
+            Action::Audit(record) => Some(record),
             _ => None,
         });
         let record = record.expect("a record of the refusal");
@@ -147,13 +147,13 @@ fn a_refusal_is_recorded_with_what_it_was_about_and_for_whom_it_is() {
     // Of what was refused for itself the storage is not the cause, whatever it said before.
     let mut talk = arranged(Account::anonymous(Permissions::ALL));
     talk.say("RETR f");
-    talk.report(Report::Opened(Err(Error::Device)));
-    talk.orders.clear();
+    talk.handle(SessionEvent::Opened(Err(Error::Device)));
+    talk.actions.clear();
     talk.say("STRU R");
     talk.say("STOU f");
-    let is_for_operator = |order: &Order| match order {
-        Order::Audit(record) => record.is_for_operator,
+    let is_for_operator = |action: &Action| match action {
+        Action::Audit(record) => record.is_for_operator,
         _ => false,
     };
-    assert!(!talk.orders.iter().any(is_for_operator));
+    assert!(!talk.actions.iter().any(is_for_operator));
 }

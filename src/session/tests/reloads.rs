@@ -9,7 +9,7 @@ use crate::auth::{Accounts, Denial, Revocation, RevokedSessions};
 fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     let mut talk = Talk::new(Mode::Serving);
     talk.say("USER ftp");
-    talk.orders.clear();
+    talk.actions.clear();
     talk.settings.security = Some(requiring(TlsRequired::Control));
     assert!(talk.say("PASS x").starts_with("530 "));
     assert!(talk.has_no_orders());
@@ -19,8 +19,8 @@ fn a_login_in_the_clear_is_refused_once_tls_is_required() {
     talk.say("USER ftp");
     talk.say("PASS x");
     talk.settings.security = Some(requiring(TlsRequired::Control));
-    let guest = Guest::from(Account::anonymous(Permissions::ALL));
-    let said = talk.report(Report::Verified(Ok(guest)));
+    let user = AuthenticatedUser::from(Account::anonymous(Permissions::ALL));
+    let said = talk.handle(SessionEvent::Verified(Ok(user)));
     assert!(said.starts_with("530 "), "{said}");
     assert!(talk.session.account_name().is_none() && talk.session.accepts_command());
 }
@@ -29,11 +29,11 @@ fn a_login_in_the_clear_is_refused_once_tls_is_required() {
 fn a_transfer_that_is_being_cut_has_its_time_when_the_server_stops() {
     let mut talk = Talk::storing();
     talk.with(Session::abort);
-    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    assert_eq!(talk.action(), Action::Cut(Ending::Aborted));
     talk.with(Session::stop_now);
     assert_eq!(talk.heard(), "");
     assert!(talk.has_no_orders());
-    let said = talk.report(ended(Ending::Aborted, 0));
+    let said = talk.handle(ended(Ending::Aborted, 0));
     assert!(
         said.starts_with("426 ") && said.contains("\r\n421 Service not"),
         "{said}"
@@ -78,13 +78,13 @@ fn each_reason_is_told_and_ends_a_session_wherever_it_is() {
         talk.say("USER ann");
         talk.say("PASS secret");
         assert_eq!(revoked(&mut talk, why), expected);
-        let guest = Guest::from(Account::with_password("ann", "secret"));
-        assert_eq!(talk.report(Report::Verified(Ok(guest))), "");
+        let user = AuthenticatedUser::from(Account::with_password("ann", "secret"));
+        assert_eq!(talk.handle(SessionEvent::Verified(Ok(user))), "");
 
         let mut talk = Talk::logged_in();
         assert_eq!(talk.say("DELE f"), "");
         assert_eq!(revoked(&mut talk, why), expected);
-        assert_eq!(talk.report(Report::Operated(Ok(Answer::Done))), "");
+        assert_eq!(talk.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
     }
     let texts: std::collections::HashSet<_> = EVERY_REASON.map(farewell).into();
     assert_eq!(texts.len(), EVERY_REASON.len());
@@ -94,21 +94,21 @@ fn each_reason_is_told_and_ends_a_session_wherever_it_is() {
 fn a_transfer_is_cut_before_the_session_ends() {
     let why = Revocation::Removed;
     let mut talk = Talk::storing();
-    talk.report(Report::Connected);
-    talk.report(Report::Moved(7));
+    talk.handle(SessionEvent::Connected);
+    talk.handle(SessionEvent::Moved(7));
     assert_eq!(revoked(&mut talk, why), "");
-    assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+    assert_eq!(talk.action(), Action::Cut(Ending::Revoked));
     // A stop of the server, and another reload, change nothing of it.
     talk.with(Session::stop);
     talk.with(Session::stop_now);
     assert_eq!(revoked(&mut talk, Revocation::Address), "");
     assert!(talk.has_no_orders());
-    let kept = Report::Ended {
+    let kept = SessionEvent::Ended {
         ending: Ending::Revoked,
         bytes: 7,
         kept: Some(7),
     };
-    let said = talk.report(kept);
+    let said = talk.handle(kept);
     let cut = "426 No longer allowed; transfer aborted. 7 bytes are kept.\r\n";
     assert_eq!(said, format!("{cut}{}", farewell(why)));
     assert!(talk.session.is_closing());
@@ -117,17 +117,17 @@ fn a_transfer_is_cut_before_the_session_ends() {
 #[test]
 fn a_transfer_that_was_quicker_is_whole_and_the_session_ends_all_the_same() {
     let mut talk = Talk::storing();
-    talk.report(Report::Connected);
+    talk.handle(SessionEvent::Connected);
     revoked(&mut talk, Revocation::Secret);
-    let said = talk.report(ended(Ending::Complete, 7));
+    let said = talk.handle(ended(Ending::Complete, 7));
     assert!(said.starts_with("226 ") && said.ends_with(&farewell(Revocation::Secret)));
 
     let mut talk = Talk::storing();
     talk.with(Session::abort);
-    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    assert_eq!(talk.action(), Action::Cut(Ending::Aborted));
     assert_eq!(revoked(&mut talk, Revocation::Secret), "");
     assert!(talk.has_no_orders());
-    let said = talk.report(ended(Ending::Aborted, 7));
+    let said = talk.handle(ended(Ending::Aborted, 7));
     assert!(said.starts_with("426 ") && said.ends_with(&farewell(Revocation::Secret)));
 }
 
@@ -136,7 +136,7 @@ fn nothing_is_said_where_it_could_not_be_understood() {
     let mut talk = Talk::new(Mode::Serving);
     talk.settings.security = Some(requiring(TlsRequired::Control));
     talk.say("AUTH TLS");
-    talk.report(Report::Switching(true));
+    talk.handle(SessionEvent::Switching(true));
     talk.heard();
     assert_eq!(revoked(&mut talk, Revocation::Address), "");
     assert!(talk.session.is_closing());
@@ -150,9 +150,9 @@ fn expiring(seconds: i64, sessions: RevokedSessions) -> Talk {
     talk.say("PASS x");
     let mut account = Account::anonymous(Permissions::ALL);
     account.expires = Some(seconds);
-    talk.report(Report::Verified(Ok(Guest::from(account))));
+    talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(account))));
     talk.heard();
-    talk.orders.clear();
+    talk.actions.clear();
     talk
 }
 

@@ -28,12 +28,12 @@ fn transferring(line: &str, is_begun: bool) -> Talk {
     let mut talk = Talk::logged_in();
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Ok(address)));
+    talk.handle(SessionEvent::Listening(Ok(address)));
     assert_eq!(talk.say(line), "");
     if is_begun {
-        talk.report(Report::Opened(Ok(Opened::default())));
+        talk.handle(SessionEvent::Opened(Ok(Opened::default())));
     }
-    talk.orders.clear();
+    talk.actions.clear();
     talk.heard();
     talk
 }
@@ -41,9 +41,9 @@ fn transferring(line: &str, is_begun: bool) -> Talk {
 /// A transfer that was being opened is not, and says so when nothing more can come of it.
 fn is_refused_when_it_is_opened(talk: &mut Talk, opened: Result<Opened, Error>) {
     assert!(talk.has_no_orders() && !talk.session.accepts_command());
-    let said = talk.report(Report::Opened(opened));
+    let said = talk.handle(SessionEvent::Opened(opened));
     assert_eq!(said, "425 No longer allowed; data connection closed.\r\n");
-    assert_eq!(talk.order(), Order::HangUp);
+    assert_eq!(talk.action(), Action::HangUp);
     assert!(talk.session.accepts_command());
 }
 
@@ -64,8 +64,8 @@ fn what_goes_on_by_a_right_that_is_lost_ends_and_nothing_else() {
     for (line, needed) in TRANSFERS {
         let mut talk = transferring(line, true);
         assert_eq!(renewed(&mut talk, without(needed)), "", "{line}");
-        assert_eq!(talk.order(), Order::Cut(Ending::Revoked), "{line}");
-        let said = talk.report(ended(Ending::Revoked, 0));
+        assert_eq!(talk.action(), Action::Cut(Ending::Revoked), "{line}");
+        let said = talk.handle(ended(Ending::Revoked, 0));
         assert_eq!(
             said, "426 No longer allowed; transfer aborted.\r\n",
             "{line}"
@@ -94,32 +94,32 @@ fn after_rest_an_appe_goes_on_by_the_right_to_overwrite() {
     let mut talk = Talk::logged_in();
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Ok(address)));
+    talk.handle(SessionEvent::Listening(Ok(address)));
     talk.say("REST 5");
     talk.say("APPE f");
-    talk.report(Report::Opened(Ok(Opened::default())));
-    talk.orders.clear();
+    talk.handle(SessionEvent::Opened(Ok(Opened::default())));
+    talk.actions.clear();
     let lost = Permissions::ALL.without(Permissions::OVERWRITE);
     renewed(&mut talk, |account| account.permissions = lost);
-    assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+    assert_eq!(talk.action(), Action::Cut(Ending::Revoked));
 }
 
 #[test]
 fn a_wait_for_a_count_ends_at_once_and_is_not_tried_again() {
     for is_tried in [false, true] {
         let mut talk = transferring("APPE f", false);
-        talk.report(Report::NotCounted);
+        talk.handle(SessionEvent::NotCounted);
         if is_tried {
-            talk.report(Report::TriedAgain);
+            talk.handle(SessionEvent::TriedAgain);
         }
         let said = renewed(&mut talk, |account| account.permissions = Permissions::LIST);
         let said = if is_tried {
-            said + &talk.report(Report::NotCounted)
+            said + &talk.handle(SessionEvent::NotCounted)
         } else {
             said
         };
         assert_eq!(said, "425 No longer allowed; data connection closed.\r\n");
-        assert_eq!(talk.order(), Order::HangUp);
+        assert_eq!(talk.action(), Action::HangUp);
         assert!(talk.session.accepts_command());
     }
 }
@@ -131,7 +131,7 @@ fn a_transfer_in_the_clear_ends_where_that_is_not_allowed_any_more() {
         talk.settings.security = Some(requiring(TlsRequired::Data));
         assert_eq!(renewed(&mut talk, |_| {}), "");
         if is_begun {
-            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+            assert_eq!(talk.action(), Action::Cut(Ending::Revoked));
         } else {
             is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
         }
@@ -144,12 +144,12 @@ fn who_loses_fxp_loses_what_was_arranged_by_it() {
     let mut talk = Talk::logged_in();
     renewed(&mut talk, fxp(true));
     assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("200 "));
-    talk.orders.clear();
+    talk.actions.clear();
     // The same again takes nothing.
     renewed(&mut talk, fxp(true));
     assert!(talk.has_no_orders());
     renewed(&mut talk, fxp(false));
-    assert_eq!(talk.order(), Order::HangUp);
+    assert_eq!(talk.action(), Action::HangUp);
     assert!(talk.say("RETR f").starts_with("425 "));
     assert!(talk.say("PORT 192,0,2,1,100,0").starts_with("501 "));
 
@@ -159,12 +159,12 @@ fn who_loses_fxp_loses_what_was_arranged_by_it() {
         talk.say("PORT 192,0,2,1,100,0");
         talk.say("RETR f");
         if is_begun {
-            talk.report(Report::Opened(Ok(Opened::default())));
+            talk.handle(SessionEvent::Opened(Ok(Opened::default())));
         }
-        talk.orders.clear();
+        talk.actions.clear();
         renewed(&mut talk, fxp(false));
         if is_begun {
-            assert_eq!(talk.order(), Order::Cut(Ending::Revoked));
+            assert_eq!(talk.action(), Action::Cut(Ending::Revoked));
         } else {
             is_refused_when_it_is_opened(&mut talk, Ok(Opened::default()));
         }
@@ -189,7 +189,7 @@ fn a_digest_of_what_may_not_be_read_any_more_is_given_up() {
         let said = renewed(&mut talk, |account| account.permissions = rest);
         assert_eq!(said, "426 No longer allowed; aborted.\r\n", "{line}");
         assert!(talk.session.has_abandoned(), "{line}");
-        talk.report(Report::Dropped);
+        talk.handle(SessionEvent::Dropped);
         assert!(talk.session.accepts_command(), "{line}");
     }
 }

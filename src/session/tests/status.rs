@@ -18,13 +18,13 @@ fn stat_tells_how_far_a_transfer_is() {
     let mut talk = Talk::storing();
     let waiting = "A transfer waits for its data connection";
     assert_eq!(stat(&mut talk)[1], waiting);
-    talk.report(Report::Connected);
-    talk.report(Report::Moved(7));
+    talk.handle(SessionEvent::Connected);
+    talk.handle(SessionEvent::Moved(7));
     let moving = "A transfer is in progress, 7 bytes so far";
     assert_eq!(stat(&mut talk)[1], moving);
     talk.with(Session::abort);
     assert_eq!(stat(&mut talk)[1], "A transfer is being aborted");
-    talk.report(ended(Ending::Aborted, 7));
+    talk.handle(ended(Ending::Aborted, 7));
     assert_eq!(stat(&mut talk)[1], "No transfer is in progress");
 }
 
@@ -37,8 +37,8 @@ fn stat_tells_which_connections_use_tls() {
     });
     assert_eq!(stat(&mut talk)[0], "Nothing is encrypted");
     talk.say("AUTH TLS");
-    talk.report(Report::Switching(true));
-    talk.report(Report::Secured(None));
+    talk.handle(SessionEvent::Switching(true));
+    talk.handle(SessionEvent::Secured(None));
     let control = "The control connection uses TLS, data connections do not";
     assert_eq!(stat(&mut talk)[0], control);
     talk.say("PBSZ 0");
@@ -46,13 +46,13 @@ fn stat_tells_which_connections_use_tls() {
     assert_eq!(stat(&mut talk)[0], "Control and data connections use TLS");
     talk.say("USER ftp");
     talk.say("PASS x");
-    talk.report(Report::Verified(Ok(Guest::from(Account::anonymous(
-        Permissions::ALL,
-    )))));
+    talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(
+        Account::anonymous(Permissions::ALL),
+    ))));
     talk.heard();
     talk.say("CCC");
-    talk.report(Report::Switching(true));
-    talk.report(Report::Cleared);
+    talk.handle(SessionEvent::Switching(true));
+    talk.handle(SessionEvent::Cleared);
     let data = "Data connections use TLS, the control connection does not";
     assert_eq!(stat(&mut talk)[0], data);
 }
@@ -66,7 +66,10 @@ fn a_listing_by_stat_that_is_not_all_says_so() {
         (false, "213 End of status; LIST tells more.\r\n"),
     ] {
         assert_eq!(talk.say("STAT d"), "");
-        let said = talk.report(Report::Described(Ok((b"one\r\ntwo\r\n".to_vec(), is_all))));
+        let said = talk.handle(SessionEvent::Described(Ok((
+            b"one\r\ntwo\r\n".to_vec(),
+            is_all,
+        ))));
         assert!(said.starts_with("213-Status of d:\r\n"), "{said}");
         assert!(said.contains("one\r\n") && said.ends_with(end), "{said}");
     }
@@ -93,7 +96,7 @@ fn what_a_client_does_is_told_in_a_word() {
     assert_eq!(doing(&talk), "ftp busy");
     let mut talk = Talk::storing();
     assert_eq!(doing(&talk), "ftp transferring");
-    talk.report(ended(Ending::Complete, 0));
+    talk.handle(ended(Ending::Complete, 0));
     assert_eq!(doing(&talk), "ftp idle");
     talk.say("QUIT");
     assert_eq!(doing(&talk), "ftp leaving");

@@ -31,11 +31,11 @@ fn after_rest_stor_and_appe_write_from_the_offset_on() {
         let mut talk = Talk::logged_in();
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Ok(address)));
+        talk.handle(SessionEvent::Listening(Ok(address)));
         talk.say("REST 7");
-        talk.orders.clear();
+        talk.actions.clear();
         talk.say(line);
-        let Order::Open(plan) = talk.order() else {
+        let Action::Open(plan) = talk.action() else {
             panic!("{line} opens nothing");
         };
         let Direction::Store { placement, .. } = plan.direction else {
@@ -58,31 +58,31 @@ fn a_transfer_needs_a_data_connection_and_says_so_before_anything_is_opened() {
 #[test]
 fn the_idle_clock_stands_still_during_a_transfer() {
     let mut talk = Talk::storing();
-    talk.report(Report::Connected);
+    talk.handle(SessionEvent::Connected);
     for moved in 1..100 {
         let stall = talk.settings.timings.data_stall;
         let almost = stall.saturating_sub(Duration::from_secs(1));
         assert_eq!(talk.wait(almost), "");
-        talk.report(Report::Moved(moved));
+        talk.handle(SessionEvent::Moved(moved));
     }
-    assert!(talk.report(ended(Ending::Complete, 99)).starts_with("226 "));
+    assert!(talk.handle(ended(Ending::Complete, 99)).starts_with("226 "));
     assert!(talk.wait(talk.settings.timings.idle).starts_with("421 "));
 }
 
 #[test]
 fn a_stalled_transfer_is_cut_and_a_hanging_disk_ends_the_session() {
     let mut talk = Talk::storing();
-    talk.report(Report::Connected);
+    talk.handle(SessionEvent::Connected);
     let stall = talk.settings.timings.data_stall;
     assert_eq!(talk.wait(stall), "");
-    assert_eq!(talk.order(), Order::Cut(Ending::Stalled));
+    assert_eq!(talk.action(), Action::Cut(Ending::Stalled));
     assert!(talk.wait(stall).starts_with("421 "));
 }
 
 /// The records that were ordered.
 fn records(talk: &mut Talk) -> Vec<TransferRecord> {
-    let records = talk.orders.drain(..).filter_map(|order| match order {
-        Order::Record(record) => Some(*record),
+    let records = talk.actions.drain(..).filter_map(|action| match action {
+        Action::Record(record) => Some(*record),
         _ => None,
     });
     records.collect()
@@ -92,12 +92,12 @@ fn records(talk: &mut Talk) -> Vec<TransferRecord> {
 fn a_transfer_is_recorded_once_with_its_own_time() {
     let mut talk = Talk::storing();
     talk.now += Duration::from_secs(5);
-    talk.report(Report::Connected);
-    talk.report(Report::Moved(7));
+    talk.handle(SessionEvent::Connected);
+    talk.handle(SessionEvent::Moved(7));
     talk.now += Duration::from_secs(2);
     talk.with(Session::abort);
     talk.now += Duration::from_secs(1);
-    talk.report(ended(Ending::Aborted, 9));
+    talk.handle(ended(Ending::Aborted, 9));
     let record = match records(&mut talk).as_slice() {
         [record] => record.clone(),
         other => panic!("{other:?}"),
@@ -116,8 +116,8 @@ fn a_transfer_is_recorded_once_with_its_own_time() {
 #[test]
 fn a_transfer_whose_end_nobody_will_report_is_recorded_when_its_session_goes() {
     let mut talk = Talk::storing();
-    talk.report(Report::Connected);
-    talk.report(Report::Moved(7));
+    talk.handle(SessionEvent::Connected);
+    talk.handle(SessionEvent::Moved(7));
     talk.with(Session::leave);
     talk.with(Session::leave);
     let records = records(&mut talk);
@@ -156,9 +156,9 @@ fn each_ending_is_logged_in_words() {
 fn the_data_connection_has_its_time() {
     let mut talk = Talk::storing();
     assert_eq!(talk.wait(talk.settings.timings.data_connect), "");
-    assert_eq!(talk.order(), Order::Cut(Ending::NotConnected));
+    assert_eq!(talk.action(), Action::Cut(Ending::NotConnected));
     assert!(
-        talk.report(ended(Ending::NotConnected, 0))
+        talk.handle(ended(Ending::NotConnected, 0))
             .starts_with("425 ")
     );
 }
@@ -168,9 +168,9 @@ fn what_is_lost_is_not_arranged_any_more() {
     let mut talk = Talk::logged_in();
     talk.say("EPSV");
     let address = "127.0.0.1:5000".parse().unwrap();
-    talk.report(Report::Listening(Ok(address)));
-    talk.orders.clear();
-    assert_eq!(talk.report(Report::Lost), "");
+    talk.handle(SessionEvent::Listening(Ok(address)));
+    talk.actions.clear();
+    assert_eq!(talk.handle(SessionEvent::Lost), "");
     assert!(talk.say("RETR f").starts_with("425 "));
     assert!(talk.say("ABOR").starts_with("226 "));
     assert!(talk.has_no_orders());
@@ -181,7 +181,7 @@ fn an_abort_is_ordered_once() {
     let mut talk = Talk::storing();
     talk.with(Session::abort);
     talk.with(Session::abort);
-    assert_eq!(talk.order(), Order::Cut(Ending::Aborted));
+    assert_eq!(talk.action(), Action::Cut(Ending::Aborted));
     assert!(talk.has_no_orders());
 }
 
@@ -189,7 +189,7 @@ fn an_abort_is_ordered_once() {
 fn an_upload_without_its_control_connection_is_cut() {
     let mut talk = Talk::storing();
     talk.with(Session::input_ended);
-    assert_eq!(talk.order(), Order::Cut(Ending::Abandoned));
+    assert_eq!(talk.action(), Action::Cut(Ending::Abandoned));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn an_errand_that_goes_on_keeps_the_session_awake_and_one_that_hangs_does_not() 
     talk.say("DSIZ /");
     for _ in 0..3 {
         assert_eq!(talk.wait(almost), "");
-        assert_eq!(talk.report(Report::Advanced), "");
+        assert_eq!(talk.handle(SessionEvent::Advanced), "");
     }
     assert!(talk.wait(idle).starts_with("421 "));
 }
@@ -214,7 +214,7 @@ fn an_abort_ends_what_only_reads() {
     assert!(talk.heard().starts_with("426 "));
     assert!(!talk.session.may_be_aborted());
     assert!(talk.session.has_abandoned() && !talk.session.accepts_command());
-    assert_eq!(talk.report(Report::Dropped), "");
+    assert_eq!(talk.handle(SessionEvent::Dropped), "");
     assert!(talk.session.accepts_command());
     assert!(talk.say("ABOR").starts_with("226 "));
 }
@@ -228,13 +228,13 @@ fn markers_are_acknowledged_while_there_is_room_for_replies() {
     let mut talk = Talk::storing();
     let mut all = 0;
     while !talk.outbox.is_full() {
-        talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+        talk.with(|session, cx| session.handle(SessionEvent::Marked(mark()), cx));
         all += 1;
     }
-    talk.with(|session, cx| session.report(Report::Marked(mark()), cx));
+    talk.with(|session, cx| session.handle(SessionEvent::Marked(mark()), cx));
     assert_eq!(talk.heard(), "110 MARK m1 = 7\r\n".repeat(all));
-    talk.report(ended(Ending::Complete, 7));
-    assert_eq!(talk.report(Report::Marked(mark())), "");
+    talk.handle(ended(Ending::Complete, 7));
+    assert_eq!(talk.handle(SessionEvent::Marked(mark())), "");
 }
 
 #[test]
@@ -246,14 +246,14 @@ fn a_transfer_is_as_fast_as_the_account_may_be_that_way() {
     for (line, rate) in [("STOR f", Some(1)), ("RETR f", Some(2)), ("LIST", None)] {
         talk.say("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.report(Report::Listening(Ok(address)));
-        talk.orders.clear();
+        talk.handle(SessionEvent::Listening(Ok(address)));
+        talk.actions.clear();
         talk.say(line);
         assert!(
-            matches!(talk.order(), Order::Open(plan) if plan.rate == rate),
+            matches!(talk.action(), Action::Open(plan) if plan.rate == rate),
             "{line}"
         );
-        talk.report(Report::Opened(Err(Error::NotFound)));
+        talk.handle(SessionEvent::Opened(Err(Error::NotFound)));
     }
 }
 
@@ -262,17 +262,17 @@ fn pasv_tells_what_it_is_given_and_no_address_of_ipv6() {
     let mut talk = Talk::logged_in();
     talk.say("PASV");
     let address = "203.0.113.7:5000".parse().unwrap();
-    let said = talk.report(Report::Listening(Ok(address)));
+    let said = talk.handle(SessionEvent::Listening(Ok(address)));
     assert_eq!(said, "227 Entering Passive Mode (203,0,113,7,19,136).\r\n");
-    talk.orders.clear();
+    talk.actions.clear();
     // An IPv4 client of a proxy that is here over IPv6.
     talk.say("PASV");
-    assert_eq!(talk.order(), Order::Listen { for_ipv4: true });
-    let said = talk.report(Report::Listening(Err(NoListener::Ipv4)));
+    assert_eq!(talk.action(), Action::Listen { for_ipv4: true });
+    let said = talk.handle(SessionEvent::Listening(Err(NoListener::Ipv4)));
     assert_eq!(said, "425 PASV is for IPv4; use EPSV.\r\n");
     talk.say("EPSV");
-    assert_eq!(talk.order(), Order::Listen { for_ipv4: false });
+    assert_eq!(talk.action(), Action::Listen { for_ipv4: false });
     let address = "[2001:db8::1]:5000".parse().unwrap();
-    let said = talk.report(Report::Listening(Ok(address)));
+    let said = talk.handle(SessionEvent::Listening(Ok(address)));
     assert_eq!(said, "229 Entering Extended Passive Mode (|||5000|).\r\n");
 }

@@ -143,12 +143,12 @@ fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<A
 }
 
 /// The next thing that is not simply progress.
-fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> Verdict {
+fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> SliceOutcome {
     let mut scratch = Scratch::new(BUDGET);
     loop {
         match inbound.slice(wire, BUDGET, Wait::Allowed, &mut scratch, moved) {
-            Verdict::Again => {}
-            verdict => return verdict,
+            SliceOutcome::Again => {}
+            outcome => return outcome,
         }
     }
 }
@@ -170,13 +170,13 @@ fn what_waits_for_a_count_is_written_once_and_in_its_place() {
         let (mut inbound, is_counted) = uncounted(&memory, representation);
         let (mut wire, mut moved) = (Wire::of(&[b"first ", &long, b" last"]), 0);
         for _ in 0..3 {
-            let verdict = slice(&mut inbound, &mut wire, &mut moved);
-            assert_eq!((verdict, moved), (Verdict::NotCounted, 6));
+            let outcome = slice(&mut inbound, &mut wire, &mut moved);
+            assert_eq!((outcome, moved), (SliceOutcome::NotCounted, 6));
         }
         is_counted.store(true, Ordering::Relaxed);
         assert_eq!(
             slice(&mut inbound, &mut wire, &mut moved),
-            Verdict::Received
+            SliceOutcome::Received
         );
         inbound.commit().unwrap();
         let whole = [b"first ", &long[..], b" last"].concat();
@@ -196,7 +196,7 @@ fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
     let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
     let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
     let waits = slice(&mut inbound, &mut wire, &mut moved);
-    assert_eq!(waits, Verdict::NotCounted);
+    assert_eq!(waits, SliceOutcome::NotCounted);
     is_counted.store(true, Ordering::Relaxed);
     slice(&mut inbound, &mut wire, &mut moved);
     let mark = inbound.take_mark().unwrap();
@@ -210,10 +210,10 @@ fn who_stops_waiting_for_a_count_has_no_room() {
     let (mut wire, mut moved) = (Wire::of(&[b"bytes"]), 0);
     assert_eq!(
         slice(&mut inbound, &mut wire, &mut moved),
-        Verdict::NotCounted
+        SliceOutcome::NotCounted
     );
     inbound.stop_waiting();
-    let refused = Verdict::Failed(Failure::Storage(Error::QuotaExceeded));
+    let refused = SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded));
     assert_eq!(slice(&mut inbound, &mut wire, &mut moved), refused);
 }
 
@@ -231,8 +231,8 @@ fn of_a_cut_upload_is_left_what_was_asked_for() {
         let mut inbound = upload(&memory, representation, cut);
         let bytes = vec![b'x'; sent];
         let (mut wire, mut moved) = (Wire::of(&[&bytes, b""]), 0);
-        let verdict = slice(&mut inbound, &mut wire, &mut moved);
-        assert_eq!(verdict, Verdict::Waiting(Interest::Readable));
+        let outcome = slice(&mut inbound, &mut wire, &mut moved);
+        assert_eq!(outcome, SliceOutcome::Waiting(Interest::Readable));
         assert_eq!((memory.open_handles(), memory.temporaries()), (1, 1));
         assert_eq!(inbound.abandon(is_cut), kept, "{representation} {is_cut}");
         assert_eq!(stored(&memory), kept.map(|_| bytes));
@@ -289,7 +289,7 @@ fn a_transfer_that_has_failed_knows_what_is_kept() {
     let wire = Wire::of(&[b"\0\0\x03abc\x10\0\x01m", b"\0\0\x02de"]);
     let mut transfer = Transfer::new(Channel::clear(Box::new(wire)), source);
     let mut scratch = Scratch::new(BUDGET);
-    while transfer.slice(BUDGET, Wait::Allowed, &mut scratch) == Verdict::Again {
+    while transfer.slice(BUDGET, Wait::Allowed, &mut scratch) == SliceOutcome::Again {
         assert_eq!(transfer.kept(), None);
         transfer.take_mark();
     }

@@ -16,10 +16,10 @@ use crate::world::{WireId, World};
 const FELT: [Deadline; 7] = [
     Deadline::Arrival,
     Deadline::DataConnect,
-    Deadline::Pace,
+    Deadline::Resume,
     Deadline::ReplyStall,
     Deadline::Handshake,
-    Deadline::DataPreamble,
+    Deadline::DataProxyHeader,
     Deadline::Linger,
 ];
 
@@ -37,7 +37,7 @@ impl Stage {
         let done = Done::between(&before, &activity);
         world.progress += done.commands + done.expired;
         // A pause of a portion allows another try, whoever's it is.
-        let portions = activity.expired(Deadline::Pace) - before.expired(Deadline::Pace);
+        let portions = activity.expired(Deadline::Resume) - before.expired(Deadline::Resume);
         let rests = portions > 0;
         if rests {
             let open = world.tally.data.values_mut();

@@ -1,7 +1,7 @@
 //! Work on files that takes long and needs no data connection: a digest (HASH), the size of a
 //! tree (DSIZ), files put together (COMB).
 //!
-//! An [`Errand`] is to such a command what a transfer is to RETR: it owns what it has open, is
+//! An [`FileTask`] is to such a command what a transfer is to RETR: it owns what it has open, is
 //! done in bounded slices by whichever worker is free, and comes back after each. So a digest of a
 //! whole disk delays nobody, and one that nobody waits for any more is dropped between two slices.
 
@@ -18,14 +18,14 @@ pub use algorithm::Algorithm;
 
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{Error, Placement, Result, Storage, Umask, VirtualPath};
-use crate::transfer::{Place, Scratch};
+use crate::transfer::{Permit, Scratch};
 use combining::Combining;
 use digesting::Digesting;
 use measuring::Measuring;
 
 /// What is to be done, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Assignment {
+pub enum TaskSpec {
     /// A digest of a file, or of a part of it.
     Digest {
         /// The file.
@@ -50,9 +50,9 @@ pub enum Assignment {
     },
 }
 
-impl Assignment {
-    /// Whether it keeps lists of paths, and so has to have a [`Place`].
-    pub const fn needs_place(&self) -> bool {
+impl TaskSpec {
+    /// Whether it keeps lists of paths, and so has to have a [`Permit`].
+    pub const fn needs_permit(&self) -> bool {
         match self {
             Self::Digest { .. } => false,
             Self::Measure(_) | Self::Combine { .. } => true,
@@ -62,8 +62,8 @@ impl Assignment {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Findings {
-    /// Of [`Assignment::Digest`].
+pub enum TaskResult {
+    /// Of [`TaskSpec::Digest`].
     Digest {
         /// The digest, in its own order of bytes.
         value: Vec<u8>,
@@ -72,19 +72,19 @@ pub enum Findings {
         /// How many are.
         length: u64,
     },
-    /// Of [`Assignment::Measure`].
+    /// Of [`TaskSpec::Measure`].
     Size(u64),
-    /// Of [`Assignment::Combine`].
+    /// Of [`TaskSpec::Combine`].
     Combined,
 }
 
 /// What came of a slice.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TaskStep {
     /// There is more to do.
     More,
     /// It is over.
-    Over(Result<Findings>),
+    Over(Result<TaskResult>),
 }
 
 /// Something to be done, as far as it is.
@@ -92,47 +92,51 @@ pub enum Step {
 /// ```text
 ///   Assigned ──first slice──▶ Digesting, Measuring, Combining ──▶ Over
 /// ```
-pub struct Errand {
+pub struct FileTask {
     state: State,
     /// Where the assignment needs one.
-    place: Option<Place>,
+    permit: Option<Permit>,
 }
 
 enum State {
-    Assigned(Assignment),
+    NotStarted(TaskSpec),
     Digesting(Digesting),
     Measuring(Measuring),
     Combining(Box<Combining>),
     Over,
 }
 
-impl Errand {
+impl FileTask {
     /// Nothing is opened yet.
-    pub const fn new(assignment: Assignment, place: Option<Place>) -> Self {
-        let state = State::Assigned(assignment);
-        Self { state, place }
+    pub const fn new(spec: TaskSpec, permit: Option<Permit>) -> Self {
+        let state = State::NotStarted(spec);
+        Self { state, permit }
     }
 
     /// Goes on by a bounded piece. Waits for the disk. After the end everything is closed.
-    pub fn slice(&mut self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> Step {
-        let step = self.go_on(storage.as_ref(), scratch);
+    pub fn slice(&mut self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> TaskStep {
+        let step = self.advance(storage.as_ref(), scratch);
         match step {
-            Ok(None) => Step::More,
-            Ok(Some(findings)) => self.end(Ok(findings)),
+            Ok(None) => TaskStep::More,
+            Ok(Some(result)) => self.end(Ok(result)),
             Err(error) => self.end(Err(error)),
         }
     }
 
-    fn end(&mut self, result: Result<Findings>) -> Step {
+    fn end(&mut self, result: Result<TaskResult>) -> TaskStep {
         self.state = State::Over;
-        self.place = None;
-        Step::Over(result)
+        self.permit = None;
+        TaskStep::Over(result)
     }
 
-    fn go_on(&mut self, storage: &dyn Storage, scratch: &mut Scratch) -> Result<Option<Findings>> {
+    fn advance(
+        &mut self,
+        storage: &dyn Storage,
+        scratch: &mut Scratch,
+    ) -> Result<Option<TaskResult>> {
         match &mut self.state {
-            State::Assigned(assignment) => {
-                self.state = State::begin(assignment, storage)?;
+            State::NotStarted(spec) => {
+                self.state = State::begin(spec, storage)?;
                 Ok(None)
             }
             State::Digesting(digesting) => digesting.slice(scratch),
@@ -144,15 +148,15 @@ impl Errand {
 }
 
 impl State {
-    fn begin(assignment: &Assignment, storage: &dyn Storage) -> Result<Self> {
-        Ok(match assignment {
-            Assignment::Digest {
+    fn begin(spec: &TaskSpec, storage: &dyn Storage) -> Result<Self> {
+        Ok(match spec {
+            TaskSpec::Digest {
                 path,
                 algorithm,
                 range,
             } => Self::Digesting(Digesting::open(storage, path, *algorithm, *range)?),
-            Assignment::Measure(path) => Self::Measuring(Measuring::open(storage, path)?),
-            Assignment::Combine {
+            TaskSpec::Measure(path) => Self::Measuring(Measuring::open(storage, path)?),
+            TaskSpec::Combine {
                 target,
                 parts,
                 placement,

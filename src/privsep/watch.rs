@@ -1,4 +1,4 @@
-//! The monitor itself: the process that keeps the rights that the server gives up, and does one thing
+//! The helper itself: the process that keeps the rights that the server gives up, and does one thing
 //! with them, to start workers.
 //!
 //! It reads nothing but pairs of pipes, so there is nothing in it to break. It ends when the server
@@ -23,7 +23,7 @@ use crate::limits::THREAD_STACK_BYTES;
 /// Starts a worker for each pair of pipes that comes on the standard input, until the server is gone.
 pub fn watch(role: &Role) -> ExitCode {
     // For who looks at the list of processes; a signal to the server by its name is not for this.
-    let _ = rustix::thread::set_name(c"mioftpd-monitor");
+    let _ = rustix::thread::set_name(c"mioftpd-helper");
     // A reload is not for it either, and must not end it.
     let heard = Arc::new(AtomicBool::new(false));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, heard);
@@ -36,13 +36,13 @@ pub fn watch(role: &Role) -> ExitCode {
             Ok(Some(pair)) => {
                 if let Err(error) = start_worker(role, pair, Arc::clone(&working)) {
                     complain(
-                        role.monitor,
+                        role.name,
                         &format_args!("cannot start a process: {}", cause(&error)),
                     );
                 }
             }
             Err(error) => {
-                complain(role.monitor, &cause(&error));
+                complain(role.name, &cause(&error));
                 return ExitCode::FAILURE;
             }
         }

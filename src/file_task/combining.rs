@@ -4,7 +4,7 @@
 //! The new file grows under a temporary name, as an upload does: if anything fails, the target and
 //! the parts are as they were. Only when it is in its place are the parts removed.
 
-use super::Findings;
+use super::TaskResult;
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::storage::{Answer, Error, File, Operation, Result, Storage, Upload, VirtualPath, Wait};
 use crate::transfer::Scratch;
@@ -50,7 +50,7 @@ impl Combining {
         &mut self,
         storage: &dyn Storage,
         scratch: &mut Scratch,
-    ) -> Result<Option<Findings>> {
+    ) -> Result<Option<TaskResult>> {
         let Phase::Copying { to, offset, from } = &mut self.phase else {
             return self.remove_one(storage);
         };
@@ -70,9 +70,9 @@ impl Combining {
         Ok(None)
     }
 
-    fn remove_one(&mut self, storage: &dyn Storage) -> Result<Option<Findings>> {
+    fn remove_one(&mut self, storage: &dyn Storage) -> Result<Option<TaskResult>> {
         let Some(path) = self.left.pop() else {
-            return Ok(Some(Findings::Combined));
+            return Ok(Some(TaskResult::Combined));
         };
         match (identity(storage, &path), identity(storage, &self.target)) {
             // Under another name, by way of a link, a part may be what was just made.

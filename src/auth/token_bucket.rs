@@ -10,12 +10,12 @@ use crate::limits::Rate;
 
 /// How much of a [`Rate`] is used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
+pub struct TokenBucket {
     /// When all would be there again; `None`, or past: all is there.
     full_at: Option<Instant>,
 }
 
-impl Pace {
+impl TokenBucket {
     /// Nothing is used up.
     pub const fn new() -> Self {
         Self { full_at: None }
@@ -47,7 +47,7 @@ impl Pace {
 /// A rate at which something is told, and a count of what was not told for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    pace: Pace,
+    pace: TokenBucket,
     left_out: u64,
 }
 
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_one_in_each_interval() {
-        let (mut pace, start) = (Pace::new(), Instant::now());
+        let (mut pace, start) = (TokenBucket::new(), Instant::now());
         for _ in 0..3 {
             assert_eq!(pace.next_at(RATE, start), None);
             assert!(pace.take(RATE, start));
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn who_waits_long_has_the_whole_burst_again_and_no_more() {
-        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        let (mut pace, mut now) = (TokenBucket::new(), Instant::now());
         for _ in 0..3 {
             assert!(pace.is_full(now));
             assert!((0..3).all(|_| pace.take(RATE, now)));
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn no_interval_is_no_limit_and_no_burst_is_one() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
+        let (mut pace, now) = (TokenBucket::new(), Instant::now());
         let free = Rate {
             interval: Duration::ZERO,
             burst: 1,

@@ -1,13 +1,13 @@
 //! What a server still needs done when it has given up its rights: a process beside it keeps them,
 //! and starts one kind of worker, a process for each thing that is to be done.
 //!
-//! A [`Monitor`] is started before anything is given up. The server sends it two ends of pipes and
+//! A [`Helper`] is started before anything is given up. The server sends it two ends of pipes and
 //! nothing else; what is to be done, and what came of it, go through them past it. So whoever takes
 //! over the server can have done what the [`Role`] is for, and no more. A worker is this program
 //! again, under another name, by which it knows what it is.
 //!
 //! ```text
-//!   server ──two pipes──▶ monitor ──starts, with the pipes as its standard streams──▶ worker
+//!   server ──two pipes──▶ helper ──starts, with the pipes as its standard streams──▶ worker
 //!      └───────────────────────────── question ─────────────────────────────────────▶┘ │
 //!      ▲────────────────────────────── answer ─────────────────────────────────────────┘
 //! ```
@@ -54,11 +54,11 @@ const OWN_VARIABLES: [&str; 7] = [
     "LISTEN_FDNAMES",
 ];
 
-/// What a monitor is for.
+/// What a helper is for.
 #[derive(Debug)]
 pub struct Role {
     /// What it is called (`argv[0]`).
-    pub monitor: &'static str,
+    pub name: &'static str,
     /// What those are called that it starts.
     pub worker: &'static str,
     /// The most of them at once, whatever the server asks for.
@@ -71,21 +71,21 @@ pub(crate) fn complain(name: &str, why: &dyn fmt::Display) {
     let _ = writeln!(io::stderr(), "{name}: {why}");
 }
 
-/// The way to a monitor. The process ends when the last of these is dropped.
+/// The way to a helper. The process ends when the last of these is dropped.
 #[derive(Clone, Debug)]
-pub struct Monitor {
+pub struct Helper {
     link: Arc<OwnedFd>,
 }
 
-impl Monitor {
+impl Helper {
     /// Starts it, with the rights of this process; it and its workers get these arguments.
     ///
     /// # Errors
     /// When the system has no room for it; and in a program that does not begin with
-    /// [`serve_if_asked`](crate::serve_if_asked), where it would be that program once more.
+    /// [`run_helper_if_requested`](crate::run_helper_if_requested), where it would be that program once more.
     pub fn start(role: &Role, arguments: &[OsString]) -> io::Result<Self> {
-        if std::env::args_os().next().as_deref() == Some(OsStr::new(role.monitor)) {
-            let text = "this program does not begin with serve_if_asked";
+        if std::env::args_os().next().as_deref() == Some(OsStr::new(role.name)) {
+            let text = "this program does not begin with run_helper_if_requested";
             return Err(io::Error::other(text));
         }
         let flags = SocketFlags::CLOEXEC;
@@ -95,10 +95,10 @@ impl Monitor {
             command.env_remove(variable);
         }
         command
-            .arg0(role.monitor)
+            .arg0(role.name)
             .args(arguments)
             .current_dir("/")
-            // A signal from a terminal is for the server, which then lets go of the monitor.
+            // A signal from a terminal is for the server, which then lets go of the helper.
             .process_group(0)
             .stdin(its_end)
             .stdout(Stdio::null())

@@ -1,33 +1,33 @@
 //! What a session asks for, and what it is told: the two enums between it and the reactor.
 //!
-//! A session does nothing itself. It puts [`Order`]s into a queue, which the reactor carries
-//! out first in, first out, and is told the result in a [`Report`]. At most one order that
+//! A session does nothing itself. It puts [`Action`]s into a queue, which the reactor carries
+//! out first in, first out, and is told the result in a [`SessionEvent`]. At most one order that
 //! is answered later is under way; everything in here is plain data.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::auth::{Credentials, Guest, Refusal};
-use crate::errand::{Assignment, Findings};
+use crate::auth::{AuthenticatedUser, Credentials, Refusal};
+use crate::file_task::{TaskResult, TaskSpec};
 use crate::observe::{AuditRecord, Outcome, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
 /// What a session wants done.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Who is it? [`Report::Verified`].
+pub enum Action {
+    /// Who is it? [`SessionEvent::Verified`].
     Verify(Credentials),
     /// May the named account log in on the strength of the client's certificate?
-    /// [`Report::Verified`].
+    /// [`SessionEvent::Verified`].
     Vouch(Vec<u8>),
-    /// The control connection goes over to TLS, once the reply is written. [`Report::Switching`],
-    /// then [`Report::Secured`].
+    /// The control connection goes over to TLS, once the reply is written. [`SessionEvent::Switching`],
+    /// then [`SessionEvent::Secured`].
     Secure,
-    /// And back to clear text. [`Report::Switching`], then [`Report::Cleared`].
+    /// And back to clear text. [`SessionEvent::Switching`], then [`SessionEvent::Cleared`].
     Clear,
     /// A passive listener for the next transfer, instead of whatever is arranged; what is arranged
-    /// stays where there is none. [`Report::Listening`].
+    /// stays where there is none. [`SessionEvent::Listening`].
     Listen {
         /// The client can only be told an address of IPv4.
         for_ipv4: bool,
@@ -35,26 +35,26 @@ pub enum Order {
     /// The next transfer connects to the client, instead of whatever is arranged.
     Dial(SocketAddr),
     /// A transfer's command was refused: what is arranged stays for the next one, up to which nothing
-    /// may come over it. [`Report::Lost`], if something does.
+    /// may come over it. [`SessionEvent::Lost`], if something does.
     Keep,
     /// Nothing is arranged any more; a data connection that stands is closed.
     HangUp,
-    /// A question to the storage, or a change. [`Report::Operated`].
+    /// A question to the storage, or a change. [`SessionEvent::Operated`].
     Operate(Operation),
-    /// Something that takes long. [`Report::Found`], and [`Report::Advanced`] before; or
-    /// [`Report::Dropped`], where it has been abandoned meanwhile.
-    Send(Assignment),
-    /// One entry. [`Report::Entry`].
+    /// Something that takes long. [`SessionEvent::Found`], and [`SessionEvent::Advanced`] before; or
+    /// [`SessionEvent::Dropped`], where it has been abandoned meanwhile.
+    Send(TaskSpec),
+    /// One entry. [`SessionEvent::Entry`].
     Describe(VirtualPath),
-    /// A listing for a reply. [`Report::Described`].
+    /// A listing for a reply. [`SessionEvent::Described`].
     List(Listing),
-    /// Who else is there? [`Report::Present`].
+    /// Who else is there? [`SessionEvent::Present`].
     Who,
-    /// The file side of a transfer is opened. [`Report::Opened`], or [`Report::Lost`].
+    /// The file side of a transfer is opened. [`SessionEvent::Opened`], or [`SessionEvent::Lost`].
     Open(Plan),
-    /// The 150 is said: the opened transfer may have its data connection. [`Report::Ended`].
+    /// The 150 is said: the opened transfer may have its data connection. [`SessionEvent::Ended`].
     Begin,
-    /// The transfer is cut, at once. [`Report::Ended`] with this ending once everything that it
+    /// The transfer is cut, at once. [`SessionEvent::Ended`] with this ending once everything that it
     /// held is closed.
     Cut(Ending),
     /// A transfer is over: whoever wants to know of it may be told.
@@ -65,40 +65,40 @@ pub enum Order {
 
 /// What the reactor tells a session.
 #[derive(Debug)]
-pub enum Report {
+pub enum SessionEvent {
     /// Who the client is, or why it may not come in.
-    Verified(Result<Guest, Refusal>),
-    /// Of [`Order::Secure`] and [`Order::Clear`]: whether the command was the last that came in
+    Verified(Result<AuthenticatedUser, Refusal>),
+    /// Of [`Action::Secure`] and [`Action::Clear`]: whether the command was the last that came in
     /// front of the switch, so that it may be made.
     Switching(bool),
     /// TLS has begun; the account that the client's verified certificate names, if it does.
     Secured(Option<Vec<u8>>),
     /// TLS has ended.
     Cleared,
-    /// Of [`Order::Listen`]: where the client shall connect to, as it is to be told.
+    /// Of [`Action::Listen`]: where the client shall connect to, as it is to be told.
     Listening(Result<SocketAddr, NoListener>),
     /// What was arranged is closed: the client has not connected in time, or something came over
-    /// what [was kept](Order::Keep). A transfer that was to be opened is not.
+    /// what [was kept](Action::Keep). A transfer that was to be opened is not.
     Lost,
-    /// Of [`Order::Operate`].
+    /// Of [`Action::Operate`].
     Operated(storage::Result<Answer>),
-    /// Of [`Order::Operate`] and [`Order::Open`]: it is answered when files have been counted.
+    /// Of [`Action::Operate`] and [`Action::Open`]: it is answered when files have been counted.
     NotCounted,
     /// What was [`NotCounted`](Self::NotCounted) is under way once more.
     TriedAgain,
-    /// Of [`Order::Send`]: it goes on.
+    /// Of [`Action::Send`]: it goes on.
     Advanced,
-    /// Of [`Order::Send`]: it is over.
-    Found(storage::Result<Findings>),
-    /// Of [`Order::Send`]: it was abandoned, and what it had open is closed.
+    /// Of [`Action::Send`]: it is over.
+    Found(storage::Result<TaskResult>),
+    /// Of [`Action::Send`]: it was abandoned, and what it had open is closed.
     Dropped,
-    /// Of [`Order::Describe`].
+    /// Of [`Action::Describe`].
     Entry(storage::Result<Box<Entry>>),
     /// Lines that end in CRLF, and whether that is all of them.
     Described(storage::Result<(Vec<u8>, bool)>),
     /// A line for each session.
     Present(Vec<String>),
-    /// Of [`Order::Open`].
+    /// Of [`Action::Open`].
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.
     Connected,
@@ -128,7 +128,7 @@ pub enum NoListener {
     Ipv4,
 }
 
-impl Report {
+impl SessionEvent {
     /// Why the storage failed, where it did.
     pub(super) const fn error(&self) -> Option<storage::Error> {
         match self {

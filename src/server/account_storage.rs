@@ -14,14 +14,14 @@ use std::sync::Arc;
 use super::Error;
 use crate::auth::Account;
 use crate::config::Config;
-use crate::reactor::Homes;
+use crate::reactor::StorageByAccount;
 use crate::storage::{Counter, Disk, Metered, Nothing, Policy, Quota, Storage, Sweep};
 
 /// What is served, and what is to be done to it after the start.
 pub(super) struct Opened {
     /// What accounts see that have nothing of their own.
     pub(super) storage: Arc<dyn Storage>,
-    pub(super) homes: Homes,
+    pub(super) account_storage: StorageByAccount,
     pub(super) counters: Counters,
     pub(super) sweeps: Vec<Sweep>,
 }
@@ -72,14 +72,14 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error>
         places.insert(seen, Place { disk, identity });
     }
     let counters = counters(config, &places, present);
-    let homes = homes(config, &places, &counters);
+    let account_storage = account_storage(config, &places, &counters);
     let storage: Arc<dyn Storage> = match places.remove(&None) {
         Some(place) => place.disk,
         None => Arc::new(Nothing),
     };
     Ok(Opened {
         storage,
-        homes,
+        account_storage,
         counters,
         sweeps,
     })
@@ -103,7 +103,7 @@ fn counters(config: &Config, places: &Places<'_>, present: &Counters) -> Counter
 }
 
 /// Which of them each account sees.
-fn homes(config: &Config, places: &Places<'_>, counters: &Counters) -> Homes {
+fn account_storage(config: &Config, places: &Places<'_>, counters: &Counters) -> StorageByAccount {
     let home = |account: &Arc<Account>| {
         let place = places.get(&account.root.as_deref())?;
         let disk = Arc::clone(&place.disk);
@@ -135,12 +135,15 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
 }
 
 /// Opens what accounts see while a server runs. What gets its first quota is counted.
-pub(super) fn reopen(config: &Config, present: &Counters) -> Result<(Homes, Counters), String> {
+pub(super) fn reopen(
+    config: &Config,
+    present: &Counters,
+) -> Result<(StorageByAccount, Counters), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
     let is_new = |counter: &&Arc<Counter>| counter.usage().is_unknown();
     let first = opened.counters.values().filter(is_new);
     first.for_each(Counter::count_anew);
-    Ok((opened.homes, opened.counters))
+    Ok((opened.account_storage, opened.counters))
 }
 
 const fn quota(account: &Account) -> Quota {

@@ -13,25 +13,25 @@ use std::time::Instant;
 use super::activity::Activity;
 use super::admission::Protocol;
 use super::key::Key;
-use super::logins::Lane;
-use super::{Homes, Parts};
+use super::login_queue::LoginQueue;
+use super::{Parts, StorageByAccount};
 use crate::auth::{Account, Throttle};
-use crate::errand::Errand;
+use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Listener, Network, PassiveAddresses, PassivePorts, PortLease, Token};
 use crate::observe::Records;
 use crate::protocol::proxy_header::Origin;
-use crate::session::{Context, Deadlines, Order, Outbox, Settings};
+use crate::session::{Action, Context, Deadlines, Outbox, Settings};
 use crate::storage::Storage;
-use crate::transfer::{Places, Scratch, Source};
-use crate::workers::{Job, Runner, Tag, Work};
+use crate::transfer::{Scratch, Semaphore, TransferSource};
+use crate::workers::{Job, JobId, Runner, Work};
 
-pub(super) struct Services {
+pub(super) struct LoopContext {
     pub(super) network: Box<dyn Network>,
     pub(super) storage: Arc<dyn Storage>,
     /// The files of accounts that do not see just those.
-    pub(super) homes: Homes,
+    pub(super) account_storage: StorageByAccount,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) records: Records,
@@ -40,10 +40,10 @@ pub(super) struct Services {
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
     /// For work that needs much memory.
-    pub(super) places: Places,
+    pub(super) permits: Semaphore,
     /// What is remembered of addresses.
     pub(super) throttle: Throttle,
-    pub(super) lane: Lane,
+    pub(super) login_queue: LoginQueue,
     /// The time of this pass.
     pub(super) now: Instant,
     /// The wall clock of this pass.
@@ -51,7 +51,7 @@ pub(super) struct Services {
     /// The day since 1970 on which the certificate's dates were looked at.
     certificate_seen: i64,
     /// Orders of the session that is being visited; empty between visits.
-    pub(super) orders: VecDeque<Order>,
+    pub(super) actions: VecDeque<Action>,
     /// Whether the session that is being visited wants to know who else is there.
     pub(super) asks_who: bool,
     /// Of the connection that is being visited, for whom a proxy has made it.
@@ -66,14 +66,14 @@ pub(super) struct Services {
     pub(super) activity: Activity,
 }
 
-impl Services {
-    pub(super) fn new(parts: Parts, places: Places) -> Self {
+impl LoopContext {
+    pub(super) fn new(parts: Parts, permits: Semaphore) -> Self {
         let now = parts.network.now();
         let unix_time = parts.network.unix_time();
         Self {
             network: parts.network,
             storage: parts.storage,
-            homes: parts.homes,
+            account_storage: parts.account_storage,
             runner: parts.runner,
             passive_ports: parts.passive_ports,
             records: parts.records,
@@ -81,13 +81,13 @@ impl Services {
             proxies: parts.proxies,
             settings: parts.settings,
             acceptor: parts.acceptor,
-            places,
+            permits,
             throttle: Throttle::new(),
-            lane: Lane::default(),
+            login_queue: LoginQueue::default(),
             now,
             unix_time,
             certificate_seen: day_of(unix_time),
-            orders: VecDeque::new(),
+            actions: VecDeque::new(),
             asks_who: false,
             introduced: None,
             input: vec![0; INPUT_BYTES],
@@ -105,9 +105,9 @@ impl Services {
     }
 
     /// The files that the account sees; `None`: it was added without its directory being opened.
-    pub(super) fn home_of(&self, account: &Account) -> Option<&Arc<dyn Storage>> {
+    pub(super) fn storage_of(&self, account: &Account) -> Option<&Arc<dyn Storage>> {
         let shared = || account.root.is_none().then_some(&self.storage);
-        self.homes.get(&account.name).or_else(shared)
+        self.account_storage.get(&account.name).or_else(shared)
     }
 
     /// Whether a connection from there begins with the word for whom it is made.
@@ -152,26 +152,26 @@ impl Services {
             unix_time: self.unix_time,
             settings: &self.settings,
             outbox,
-            orders: &mut self.orders,
+            actions: &mut self.actions,
             deadlines,
         }
     }
 
     /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
     /// is told.
-    pub(super) fn discard(&mut self, source: Source) {
-        self.submit_for_nobody(Work::Discard(source));
+    pub(super) fn discard(&mut self, source: TransferSource) {
+        self.submit_detached(Work::Discard(source));
     }
 
     /// As [`discard`](Self::discard), for an errand that nobody waits for.
-    pub(super) fn drop_errand(&mut self, errand: Box<Errand>) {
-        self.submit_for_nobody(Work::Drop(errand));
+    pub(super) fn drop_task(&mut self, file_task: Box<FileTask>) {
+        self.submit_detached(Work::Drop(file_task));
     }
 
-    fn submit_for_nobody(&mut self, work: Work) {
+    fn submit_detached(&mut self, work: Work) {
         self.runner.submit(Job {
-            tag: Tag {
-                owner: Key::NOBODY.to_owner(),
+            id: JobId {
+                owner: Key::NONE.to_owner(),
                 ticket: 0,
             },
             storage: Arc::clone(&self.storage),
@@ -188,11 +188,11 @@ impl Services {
 
     /// Nobody is left to carry out the orders of this visit for; but a transfer that is over, of
     /// files that are kept here, is.
-    pub(super) fn forget_orders(&mut self, storage: &Arc<dyn Storage>) {
-        for order in self.orders.drain(..) {
-            match order {
-                Order::Record(record) => self.records.leave(record, storage),
-                Order::Audit(record) => self.records.audit(record),
+    pub(super) fn drop_actions(&mut self, storage: &Arc<dyn Storage>) {
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Record(record) => self.records.leave(record, storage),
+                Action::Audit(record) => self.records.audit(record),
                 _ => {}
             }
         }
@@ -202,7 +202,7 @@ impl Services {
 
     /// Makes everything usable again after a panic in the middle of a visit.
     pub(super) fn recover(&mut self) {
-        self.orders.clear();
+        self.actions.clear();
         self.asks_who = false;
         self.introduced = None;
         self.input.resize(INPUT_BYTES, 0);

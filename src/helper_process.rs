@@ -6,27 +6,27 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use crate::monitor;
 use crate::observe::event_worker;
+use crate::privsep;
 use crate::sandbox::{self, Plan};
 
 /// Does what this process was started for, where that is not to serve. To be called first by a
-/// program that lets its server start [monitors](crate::Config::monitors); `None`: it is that program.
-pub fn serve_if_asked() -> Option<ExitCode> {
+/// program that lets its server start [helpers](crate::Config::helpers); `None`: it is that program.
+pub fn run_helper_if_requested() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;
     let is = |role: &str| name == OsStr::new(role);
     #[cfg(feature = "pam")]
     {
         use crate::auth::pam;
-        if is(pam::ROLE.monitor) {
-            return Some(monitor::watch(&pam::ROLE));
+        if is(pam::ROLE.name) {
+            return Some(privsep::watch(&pam::ROLE));
         }
         if is(pam::ROLE.worker) {
             return Some(pam::check_once());
         }
     }
-    if is(event_worker::ROLE.monitor) {
+    if is(event_worker::ROLE.name) {
         return Some(start_event_workers(&arguments.next()?));
     }
     is(event_worker::ROLE.worker).then(|| event_worker::run(arguments))
@@ -39,9 +39,9 @@ fn start_event_workers(run_as: &OsStr) -> ExitCode {
         ..Plan::default()
     };
     match sandbox::enforce(&plan) {
-        Ok(_) => monitor::watch(&event_worker::ROLE),
+        Ok(_) => privsep::watch(&event_worker::ROLE),
         Err(error) => {
-            monitor::complain(event_worker::ROLE.monitor, &error);
+            privsep::complain(event_worker::ROLE.name, &error);
             ExitCode::FAILURE
         }
     }

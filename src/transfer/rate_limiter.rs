@@ -15,14 +15,14 @@ const SAVED_PORTIONS: u64 = 3;
 
 /// An even rate, since some time.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     /// Bytes a second; not 0.
     rate: u64,
     /// Since when bytes fall due, and how many had been moved before; from the first grant on.
     since: Option<(Instant, u64)>,
 }
 
-impl Pace {
+impl RateLimiter {
     /// So many bytes a second, at least one.
     pub(super) const fn new(rate: u64) -> Self {
         let rate = if rate == 0 { 1 } else { rate };
@@ -73,7 +73,7 @@ mod tests {
     /// how many slices.
     fn run(rate: u64, most: u64, late: Duration) -> (u64, u32) {
         let begin = Instant::now() + SECOND;
-        let (mut pace, mut now) = (Pace::new(rate), begin);
+        let (mut pace, mut now) = (RateLimiter::new(rate), begin);
         let (mut moved, mut slices) = (0, 0);
         while now < begin + SECOND * 10 {
             match pace.grant(moved, now) {
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_not_used_is_not_saved_up() {
         let begin = Instant::now() + SECOND;
-        let mut pace = Pace::new(1000);
+        let mut pace = RateLimiter::new(1000);
         assert_eq!(pace.grant(0, begin), Ok(100));
         assert_eq!(pace.grant(50, begin + SECOND * 60), Ok(100));
         let next = begin + SECOND * 60 + PORTION;

@@ -59,7 +59,7 @@ mod with {
     use sha2::Digest as _;
 
     /// A digest that is being made.
-    pub(in crate::errand) enum Hasher {
+    pub(in crate::file_task) enum Hasher {
         Sha256(sha2::Sha256),
         Sha512(Box<sha2::Sha512>),
         Sha1(sha1::Sha1),
@@ -72,7 +72,7 @@ mod with {
             clippy::unnecessary_wraps,
             reason = "without the feature there is none"
         )]
-        pub(in crate::errand) fn new(algorithm: Algorithm) -> Option<Self> {
+        pub(in crate::file_task) fn new(algorithm: Algorithm) -> Option<Self> {
             Some(match algorithm {
                 Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
                 Algorithm::Sha512 => Self::Sha512(Box::default()),
@@ -82,7 +82,7 @@ mod with {
             })
         }
 
-        pub(in crate::errand) fn update(&mut self, bytes: &[u8]) {
+        pub(in crate::file_task) fn update(&mut self, bytes: &[u8]) {
             match self {
                 Self::Sha256(hasher) => hasher.update(bytes),
                 Self::Sha512(hasher) => hasher.update(bytes),
@@ -93,7 +93,7 @@ mod with {
         }
 
         /// The digest; the hasher begins anew.
-        pub(in crate::errand) fn finish(&mut self) -> Vec<u8> {
+        pub(in crate::file_task) fn finish(&mut self) -> Vec<u8> {
             match self {
                 Self::Sha256(hasher) => hasher.finalize_reset().to_vec(),
                 Self::Sha512(hasher) => hasher.finalize_reset().to_vec(),
@@ -110,18 +110,18 @@ mod without {
     use super::Algorithm;
 
     /// There is none.
-    pub(in crate::errand) enum Hasher {}
+    pub(in crate::file_task) enum Hasher {}
 
     impl Hasher {
-        pub(in crate::errand) const fn new(_: Algorithm) -> Option<Self> {
+        pub(in crate::file_task) const fn new(_: Algorithm) -> Option<Self> {
             None
         }
 
-        pub(in crate::errand) const fn update(&self, _: &[u8]) {
+        pub(in crate::file_task) const fn update(&self, _: &[u8]) {
             match *self {}
         }
 
-        pub(in crate::errand) const fn finish(&self) -> Vec<u8> {
+        pub(in crate::file_task) const fn finish(&self) -> Vec<u8> {
             match *self {}
         }
     }

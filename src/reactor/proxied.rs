@@ -12,22 +12,22 @@ use super::Reactor;
 use super::admission::{Protocol, Refusal};
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Proxied, Visit};
+use super::context::LoopContext;
 use super::data::{Arrival, Link};
 use super::key::Key;
-use super::services::Services;
 use crate::net::{Channel, Stream};
 use crate::protocol::proxy_header::{Origin, Reader};
 use crate::session::Deadline;
 
 /// What is known before the header is whole.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Preamble {
+pub(super) struct ProxyHeader {
     header: Reader,
     /// What follows behind it.
     pub(super) protocol: Protocol,
 }
 
-impl Preamble {
+impl ProxyHeader {
     pub(super) const fn new(protocol: Protocol) -> Self {
         Self {
             header: Reader::new(),
@@ -57,19 +57,19 @@ impl Preamble {
 }
 
 /// A data connection that a proxy has made, for whom it has not said yet.
-pub(super) struct Incoming {
+pub(super) struct PendingConnection {
     stream: Box<dyn Stream>,
     proxy: IpAddr,
-    preamble: Preamble,
+    header: ProxyHeader,
 }
 
-impl Incoming {
+impl PendingConnection {
     pub(super) const fn new(stream: Box<dyn Stream>, proxy: IpAddr) -> Self {
         Self {
             stream,
             proxy,
             // Whether TLS follows is for PROT to say.
-            preamble: Preamble::new(Protocol::Ftp),
+            header: ProxyHeader::new(Protocol::Ftp),
         }
     }
 
@@ -78,7 +78,7 @@ impl Incoming {
         mut self: Box<Self>,
         client: Option<IpAddr>,
     ) -> Result<Arrival, Box<Self>> {
-        let origin = match self.preamble.read(self.stream.as_mut()) {
+        let origin = match self.header.read(self.stream.as_mut()) {
             Ok(origin) => origin,
             Err(error) => {
                 return match error.kind() {
@@ -99,13 +99,13 @@ impl Incoming {
 impl Connection {
     /// The next part of the header; the reactor, who alone knows who may come in, is told when it is
     /// whole.
-    pub(super) fn preamble_turn(&mut self, services: &mut Services) -> Visit {
-        let Phase::Preamble(preamble) = &mut self.phase else {
+    pub(super) fn proxy_header_turn(&mut self, context: &mut LoopContext) -> Visit {
+        let Phase::ProxyHeader(header) = &mut self.phase else {
             return Ok(());
         };
-        match preamble.read(&mut self.stream) {
+        match header.read(&mut self.stream) {
             Ok(origin) => {
-                services.introduced = Some((origin, preamble.protocol));
+                context.introduced = Some((origin, header.protocol));
                 Ok(())
             }
             Err(error) => match error.kind() {
@@ -115,18 +115,18 @@ impl Connection {
                     Ok(())
                 }
                 io::ErrorKind::UnexpectedEof => Err(CloseReason::ClientLeft),
-                io::ErrorKind::InvalidData => Err(CloseReason::Unannounced),
+                io::ErrorKind::InvalidData => Err(CloseReason::NoProxyHeader),
                 kind => Err(CloseReason::Cut(kind)),
             },
         }
     }
 
     /// The header of a data connection has not come in time: the next one may.
-    pub(super) fn give_up_incoming(&mut self) {
+    pub(super) fn give_up_pending(&mut self) {
         if let Some(data) = &mut self.data
-            && let Link::Listening(_, _, incoming @ Some(_)) = &mut data.link
+            && let Link::Listening(_, _, pending @ Some(_)) = &mut data.link
         {
-            *incoming = None;
+            *pending = None;
             // Who came meanwhile has knocked already.
             data.ready.readable = true;
         }
@@ -135,26 +135,26 @@ impl Connection {
 
 impl Reactor {
     /// A proxy has connected, and is asked for whom.
-    pub(super) fn await_preamble(
+    pub(super) fn await_proxy_header(
         &mut self,
         key: Key,
         stream: Channel,
         proxy: SocketAddr,
         protocol: Protocol,
     ) {
-        let phase = Phase::Preamble(Box::new(Preamble::new(protocol)));
-        let mut connection = Connection::new(key, stream, proxy, phase, &self.services);
-        let until = self.services.now + self.services.settings.timings.handshake;
+        let phase = Phase::ProxyHeader(Box::new(ProxyHeader::new(protocol)));
+        let mut connection = Connection::new(key, stream, proxy, phase, &self.context);
+        let until = self.context.now + self.context.settings.timings.handshake;
         connection.deadlines.set(Deadline::Handshake, until);
         self.connections.insert(connection);
         // It may be there already.
-        self.visit(key, Connection::preamble_turn);
+        self.visit(key, Connection::proxy_header_turn);
     }
 
     /// A visit may have ended with the last byte of a header: who is behind the proxy comes in as if
     /// it had come itself, or is told why not.
-    pub(super) fn introduce(&mut self, key: Key) {
-        let Some((origin, protocol)) = self.services.introduced.take() else {
+    pub(super) fn admit_proxied(&mut self, key: Key) {
+        let Some((origin, protocol)) = self.context.introduced.take() else {
             return;
         };
         let Some(proxy) = self.connections.get_mut(key).map(|one| one.peer) else {
@@ -170,7 +170,7 @@ impl Reactor {
                 (source, Some(Box::new(Proxied { proxy, destination })))
             }
         };
-        let screened = if self.services.is_proxy(proxy.ip()) {
+        let screened = if self.context.is_proxy(proxy.ip()) {
             self.screen(client.ip())
         } else {
             // A reload has come between the connection and its header.
@@ -203,9 +203,9 @@ impl Reactor {
     /// stays and says nothing, is not set up as it should be.
     pub(super) fn lose_proxy(&mut self, proxy: SocketAddr, reason: CloseReason) {
         self.admission.leave(None);
-        if reason == CloseReason::Unannounced {
-            let now = self.services.now;
-            self.admission.log(Refusal::Unannounced, proxy, now);
+        if reason == CloseReason::NoProxyHeader {
+            let now = self.context.now;
+            self.admission.log(Refusal::NoProxyHeader, proxy, now);
         }
     }
 }

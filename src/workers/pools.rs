@@ -5,20 +5,20 @@
 //! longer and no processor: its threads do nothing but wait. Both are started with the first login
 //! that needs them, for most servers have none; by then the process has given up its rights.
 
-use super::{Completion, Crew, Job, Pool, Runner, Work};
+use super::{Completion, Job, Pool, PoolThreads, Runner, Work};
 use crate::cause::cause;
 use crate::limits::{LOGIN_WORKERS, PAM_WORKERS};
 use crate::net::Waker;
 
 /// Threads for files, and for logins.
-pub struct Lanes {
+pub struct WorkerPools {
     files: Pool,
-    hashing: Lane,
-    asking: Lane,
+    hashing: LazyPool,
+    asking: LazyPool,
 }
 
 /// A pool that may never be needed.
-enum Lane {
+enum LazyPool {
     NotStarted {
         threads: usize,
         name: &'static str,
@@ -27,7 +27,7 @@ enum Lane {
     Started(Pool),
 }
 
-impl Lane {
+impl LazyPool {
     const fn new(threads: usize, name: &'static str, waker: Waker) -> Self {
         Self::NotStarted {
             threads,
@@ -44,8 +44,8 @@ impl Lane {
             waker,
         } = self
         {
-            let (pool, crew) = Pool::new(*threads, name, Waker::clone(waker));
-            match crew.start() {
+            let (pool, threads) = Pool::new(*threads, name, Waker::clone(waker));
+            match threads.start() {
                 Ok(()) => *self = Self::Started(pool),
                 Err(error) => log::warn!("Cannot start a thread for logins: {}", cause(&error)),
             }
@@ -63,21 +63,21 @@ impl Lane {
     }
 }
 
-impl Lanes {
+impl WorkerPools {
     /// Lanes, and the crew that is to take the jobs for files: `threads` workers, which wake the
     /// loop when they have finished something.
-    pub fn new(threads: usize, waker: &Waker) -> (Self, Crew) {
-        let (files, crew) = Pool::new(threads, "worker", Waker::clone(waker));
-        let lanes = Self {
+    pub fn new(threads: usize, waker: &Waker) -> (Self, PoolThreads) {
+        let (files, threads) = Pool::new(threads, "worker", Waker::clone(waker));
+        let pools = Self {
             files,
-            hashing: Lane::new(LOGIN_WORKERS, "login", Waker::clone(waker)),
-            asking: Lane::new(PAM_WORKERS, "pam", Waker::clone(waker)),
+            hashing: LazyPool::new(LOGIN_WORKERS, "login", Waker::clone(waker)),
+            asking: LazyPool::new(PAM_WORKERS, "pam", Waker::clone(waker)),
         };
-        (lanes, crew)
+        (pools, threads)
     }
 }
 
-impl Runner for Lanes {
+impl Runner for WorkerPools {
     fn submit(&mut self, job: Job) {
         let pool = match &job.work {
             Work::Verify(verification) if verification.waits() => self.asking.pool(),

@@ -3,7 +3,7 @@
 //! It is of as many bytes as the file had when it was opened: one that grows meanwhile does not
 //! keep it going, and one that shrinks is an error.
 
-use super::Findings;
+use super::TaskResult;
 use super::algorithm::{Algorithm, Hasher};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::byte_range::ByteRange;
@@ -41,7 +41,7 @@ impl Digesting {
         })
     }
 
-    pub(super) fn slice(&mut self, scratch: &mut Scratch) -> Result<Option<Findings>> {
+    pub(super) fn slice(&mut self, scratch: &mut Scratch) -> Result<Option<TaskResult>> {
         let enough = self.length.min(self.done + WORKER_SLICE_BYTES as u64);
         while self.done < enough {
             let room = scratch.room(enough - self.done);
@@ -54,7 +54,7 @@ impl Digesting {
             }
             self.done += count as u64;
         }
-        Ok((self.done == self.length).then(|| Findings::Digest {
+        Ok((self.done == self.length).then(|| TaskResult::Digest {
             value: self.hasher.finish(),
             first: self.first,
             length: self.length,

@@ -4,7 +4,7 @@
 //! calls. The stack has a limit, beyond which the tree is too large to be measured. Links are
 //! not followed, so no file counts twice and there is no circle.
 
-use super::Findings;
+use super::TaskResult;
 use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, LISTING_ENTRIES};
 use crate::storage::{Directory, Error, Kind, Result, Storage, VirtualPath};
 
@@ -28,11 +28,11 @@ impl Measuring {
         })
     }
 
-    pub(super) fn slice(&mut self, storage: &dyn Storage) -> Result<Option<Findings>> {
+    pub(super) fn slice(&mut self, storage: &dyn Storage) -> Result<Option<TaskResult>> {
         for _ in 0..LISTING_ENTRIES {
             let Some(entry) = self.directory.next_entry()? else {
                 if !self.descend(storage)? {
-                    return Ok(Some(Findings::Size(self.bytes)));
+                    return Ok(Some(TaskResult::Size(self.bytes)));
                 }
                 continue;
             };

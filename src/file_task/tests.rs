@@ -9,12 +9,12 @@ fn at(path: &str) -> VirtualPath {
 }
 
 /// Does it, and counts the slices.
-fn run(memory: &Memory, assignment: Assignment) -> (Result<Findings>, usize) {
+fn run(memory: &Memory, spec: TaskSpec) -> (Result<TaskResult>, usize) {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let mut scratch = Scratch::new(CHUNK_BYTES);
-    let mut errand = Errand::new(assignment, None);
+    let mut file_task = FileTask::new(spec, None);
     for slices in 1.. {
-        if let Step::Over(result) = errand.slice(&storage, &mut scratch) {
+        if let TaskStep::Over(result) = file_task.slice(&storage, &mut scratch) {
             assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
             return (result, slices);
         }
@@ -22,19 +22,19 @@ fn run(memory: &Memory, assignment: Assignment) -> (Result<Findings>, usize) {
     unreachable!()
 }
 
-fn combine(memory: &Memory, target: &str, parts: &[&str]) -> Result<Findings> {
-    let assignment = Assignment::Combine {
+fn combine(memory: &Memory, target: &str, parts: &[&str]) -> Result<TaskResult> {
+    let spec = TaskSpec::Combine {
         target: at(target),
         parts: parts.iter().map(|part| at(part)).collect(),
         placement: Placement::Replace,
         umask: None,
     };
-    run(memory, assignment).0
+    run(memory, spec).0
 }
 
 #[cfg(feature = "digests")]
-fn crc(path: &str, range: Option<(u64, u64)>) -> Assignment {
-    Assignment::Digest {
+fn crc(path: &str, range: Option<(u64, u64)>) -> TaskSpec {
+    TaskSpec::Digest {
         path: at(path),
         algorithm: Algorithm::Crc32,
         range: range.map(|(first, last)| ByteRange::new(first, last).unwrap()),
@@ -54,7 +54,7 @@ fn a_digest_is_of_the_bytes_that_were_asked_for() {
     ] {
         let found = run(&memory, crc("/f", range)).0;
         let value = value.clone();
-        let expected = Findings::Digest {
+        let expected = TaskResult::Digest {
             value,
             first,
             length,
@@ -92,9 +92,9 @@ fn a_tree_is_measured_whole() {
         .with_file("/t/b/d/e", b"8")
         .with_directory("/t/empty")
         .with_file("/outside", b"xxxxxxxxxxx");
-    let measure = |path| run(&memory, Assignment::Measure(at(path))).0;
-    assert_eq!(measure("/t"), Ok(Findings::Size(8)));
-    assert_eq!(measure("/t/empty"), Ok(Findings::Size(0)));
+    let measure = |path| run(&memory, TaskSpec::Measure(at(path))).0;
+    assert_eq!(measure("/t"), Ok(TaskResult::Size(8)));
+    assert_eq!(measure("/t/empty"), Ok(TaskResult::Size(0)));
     assert_eq!(measure("/t/a"), Err(Error::NotDirectory));
     assert_eq!(measure("/no"), Err(Error::NotFound));
 }
@@ -106,9 +106,9 @@ fn a_tree_that_is_too_wide_is_not_measured() {
         for number in 0..DIRECTORIES_PENDING + width {
             memory = memory.with_directory(&format!("/d{number}"));
         }
-        let found = run(&memory, Assignment::Measure(at("/"))).0;
+        let found = run(&memory, TaskSpec::Measure(at("/"))).0;
         let expected = if is_measured {
-            Ok(Findings::Size(0))
+            Ok(TaskResult::Size(0))
         } else {
             Err(Error::TooLarge)
         };
@@ -127,7 +127,7 @@ fn a_tree_whose_paths_are_too_long_together_is_not_measured() {
         for number in 0..width {
             memory = memory.with_directory(&format!("/{number}{name}"));
         }
-        let found = run(&memory, Assignment::Measure(at("/"))).0;
+        let found = run(&memory, TaskSpec::Measure(at("/"))).0;
         assert_eq!(found.is_ok(), is_measured, "{width}: {found:?}");
     }
 }
@@ -141,7 +141,7 @@ fn parts_become_one_file_and_go() {
         .with_file("/t", b"old");
     assert_eq!(
         combine(&memory, "/t", &["/a", "/b"]),
-        Ok(Findings::Combined)
+        Ok(TaskResult::Combined)
     );
     assert_eq!(
         memory.read("/t").unwrap(),
@@ -154,7 +154,7 @@ fn parts_become_one_file_and_go() {
 fn the_target_may_be_a_part_and_a_part_may_come_twice() {
     let memory = Memory::new().with_file("/t", b"t").with_file("/a", b"a");
     let combined = combine(&memory, "/t", &["/t", "/a", "/a"]);
-    assert_eq!(combined, Ok(Findings::Combined));
+    assert_eq!(combined, Ok(TaskResult::Combined));
     assert_eq!(memory.read("/t").unwrap(), b"taa");
     assert_eq!(memory.names(), ["/t"]);
 }
