@@ -120,6 +120,7 @@
 pub mod auth;
 pub mod cause;
 pub mod config;
+pub mod event_loop;
 pub mod file_task;
 pub mod guide;
 pub mod limits;

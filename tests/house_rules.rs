@@ -15,7 +15,8 @@ const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 110;
 
 /// What a layer may import besides itself; a layer that is not here may import all.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
+    ("event_loop", &[]),
     ("protocol", &[]),
     (
         "auth",
@@ -23,9 +24,18 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ),
     ("privsep", &["cause", "limits"]),
     ("storage", &["cause", "limits", "protocol"]),
-    ("net", &["cause", "limits", "protocol", "storage"]),
-    ("transfer", &["limits", "net", "protocol", "storage"]),
-    ("file_task", &["limits", "protocol", "storage", "transfer"]),
+    (
+        "net",
+        &["event_loop", "cause", "limits", "protocol", "storage"],
+    ),
+    (
+        "transfer",
+        &["event_loop", "limits", "net", "protocol", "storage"],
+    ),
+    (
+        "file_task",
+        &["event_loop", "limits", "protocol", "storage", "transfer"],
+    ),
     (
         "session",
         &[
@@ -43,6 +53,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
         &[
             "auth",
             "cause",
+            "event_loop",
             "file_task",
             "limits",
             "net",

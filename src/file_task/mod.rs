@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 pub use algorithm::Algorithm;
 
+use crate::event_loop::Permit;
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{Error, Placement, Result, Storage, Umask, VirtualPath};
-use crate::transfer::{Permit, Scratch};
+use crate::transfer::Scratch;
 use combining::Combining;
 use digesting::Digesting;
 use measuring::Measuring;

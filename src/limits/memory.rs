@@ -26,7 +26,7 @@ pub const PLACE_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE
 const CONNECTIONS_PER_PLACE: usize = 16;
 
 /// A connection with its session and its transfer, and what the reactor keeps of it elsewhere.
-pub const CONNECTION_BYTES: usize = 2 * 1024 + 384;
+pub const CONNECTION_BYTES: usize = 2 * 1024 + 400;
 
 /// A control connection's records: two of 16 KiB that are not whole or not read yet, and its keys.
 pub const TLS_CONTROL_BYTES: usize = 40 * 1024;

@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use super::Stream;
 use super::tls::Security;
+use crate::event_loop::Interest;
 use crate::storage::File;
 
 /// Whether a data connection must resume the TLS session of its control connection: then nobody
@@ -150,6 +151,15 @@ impl Channel {
         self.security
             .as_deref()
             .is_some_and(Security::has_wrong_end)
+    }
+
+    /// What a handshake needs next: its own output leaves before anything is read.
+    pub fn handshake_interest(&self) -> Interest {
+        if self.has_unsent() {
+            Interest::Writable
+        } else {
+            Interest::Readable
+        }
     }
 
     /// Whether there are bytes of TLS's own that wait for room.

@@ -31,26 +31,9 @@ pub use passive_address::{BadPassiveHost, PassiveAddresses, PassiveHost};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
+pub use crate::event_loop::{Readiness, Token};
 pub use crate::protocol::cidr::{Cidr, CidrError};
 use crate::storage::File;
-
-/// What a socket is registered under and an event comes back with: opaque to the network.
-///
-/// The two largest values are the network's own (waker and signals).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(pub usize);
-
-/// What the kernel said of one socket. A hint: the call that follows is the truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// There may be bytes, a connection or an end of stream to take.
-    pub readable: bool,
-    /// There may be room to write, or a connect has finished.
-    pub writable: bool,
-    /// The peer has ended its side, the socket has failed, or urgent data is marked: a
-    /// short read then does not mean that the socket is drained.
-    pub drain: bool,
-}
 
 /// One thing that [`Network::poll`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

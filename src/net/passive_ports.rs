@@ -1,70 +1,79 @@
-//! Which port the next passive listener takes (PASV, RFC 959 §4.1.2; EPSV, RFC 2428 §3).
+//! The port of a passive listener (PASV, RFC 959 §4.1.2; EPSV, RFC 2428 §3).
 //!
-//! It owns the configured range and the set of ports in use. Each search starts at a place
-//! that an outsider cannot foresee: one who guesses the next port could connect to it before
-//! the client does. It opens listeners through the seam and knows nothing of who asks.
+//! Owns the configured range and a bit for each leased port. Each search starts at an index that outsiders
+//! cannot predict: an attacker who can guess the next port can connect to it before the client does. A port
+//! is leased while its [`PortLease`] exists. Listeners are opened through the network seam.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Listener, Network, Token};
 
-const WORD: usize = u64::BITS as usize;
+/// The ports that are tried when no range is configured: Linux' default ephemeral range.
+const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 
-/// The ports that are tried where any will do: those that Linux itself gives by default.
-const USUAL: RangeInclusive<u16> = 32768..=60999;
-
-/// How many of them are tried before the system is asked.
+/// How many ephemeral ports are tried before the kernel chooses one.
 const TRIES: usize = 16;
 
-/// The ports that passive listeners may have.
+/// The ports that passive listeners may use.
 pub struct PassivePorts {
     range: Option<Range>,
-    /// Whether a port outside of the range will do too.
+    /// Whether a port outside the range will do if none of the range is free.
     is_preference: bool,
 }
 
-/// The right to one port of the range.
-#[must_use = "a lease that is not released keeps its port for ever"]
-#[derive(Debug, PartialEq, Eq)]
+/// The exclusive right to one port of the range, returned on drop. Drop the listener first.
+#[derive(Debug)]
 pub struct PortLease {
     port: u16,
+    /// `None` for a port that the kernel chose.
+    leased: Option<Arc<Leased>>,
 }
 
 impl PortLease {
-    /// The port that is listened on.
+    /// The port.
     pub const fn port(&self) -> u16 {
         self.port
     }
 }
 
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        if let Some(leased) = &self.leased {
+            leased.toggle(usize::from(self.port - leased.first));
+        }
+    }
+}
+
 impl PassivePorts {
-    /// Only these ports (0 is none), or whichever the system gives.
+    /// Only ports of this range (port 0 excluded), or with `None` whatever the kernel chooses.
     pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
         Self {
-            range: range.map(Range::new),
+            range: range.as_ref().map(Range::new),
             is_preference: false,
         }
     }
 
-    /// Any port, chosen here. The system, asked for one, looks for a port that nothing reminds
-    /// of: behind thousands of transfers, each of which waits a minute to be forgotten
-    /// (TIME-WAIT), that takes milliseconds. A port that is named is taken at once.
+    /// Any port, preferably one that is chosen here. The kernel, asked for any, searches for a port without
+    /// sockets in TIME-WAIT: after thousands of transfers within a minute that takes milliseconds. A port
+    /// that is named is bound at once.
     pub fn any() -> Self {
         Self {
-            range: Some(Range::new(USUAL)),
+            range: Some(Range::new(&EPHEMERAL)),
             is_preference: true,
         }
     }
 
-    /// Listens on a free port of the address `here`, whatever port that has, registered under
-    /// `token`. Not of its IP alone: a link-local one of IPv6 means nothing without its scope.
+    /// Listens on a free port of the address `here`, whose own port is ignored, registered under `token`.
+    /// `here` is a socket address because a link-local IPv6 address needs its scope.
     ///
     /// # Errors
-    /// `AddrNotAvailable` when every port of the range is taken; any error but `AddrInUse`
-    /// ends the search, because the next port would meet it again.
+    /// `AddrNotAvailable` if every port of the range is in use; any error but `AddrInUse` ends the search,
+    /// because the next port would fail in the same way.
     pub fn listen(
         &mut self,
         network: &mut dyn Network,
@@ -74,23 +83,17 @@ impl PassivePorts {
         let Some(range) = &mut self.range else {
             return listen_anywhere(network, here, token);
         };
-        let start = range.unforeseeable();
-        let tries = if self.is_preference {
-            TRIES
-        } else {
-            range.size
-        };
+        let size = range.leased.size;
+        let start = range.unpredictable_index();
+        let tries = if self.is_preference { TRIES } else { size };
         for step in 0..tries {
-            let index = (start + step) % range.size;
-            let Some(port) = range.free_port(index) else {
+            let index = (start + step) % size;
+            let Some(port) = range.leased.free_port(index) else {
                 continue;
             };
             here.set_port(port);
             match network.listen(here, token) {
-                Ok(listener) => {
-                    range.mark(index, true);
-                    return Ok((listener, PortLease { port }));
-                }
+                Ok(listener) => return Ok((listener, range.lease(index, port))),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
@@ -102,31 +105,17 @@ impl PassivePorts {
         Err(io::Error::new(io::ErrorKind::AddrNotAvailable, reason))
     }
 
-    /// The port of a listener that is closed may be taken again.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a lease is used up by its release"
-    )]
-    pub fn release(&mut self, lease: PortLease) {
-        if let Some(range) = &mut self.range
-            && let Some(offset) = lease.port.checked_sub(range.first)
-        {
-            range.mark(usize::from(offset), false);
-        }
-    }
-
-    /// How many ports are not leased; `None` where any will do.
+    /// The number of ports that are not leased; `None` if any port will do.
     pub fn available(&self) -> Option<usize> {
         let range = self.range.as_ref().filter(|_| !self.is_preference)?;
         Some(
-            (0..range.size)
-                .filter(|&index| !range.is_leased(index))
+            (0..range.leased.size)
+                .filter(|&index| !range.leased.get(index))
                 .count(),
         )
     }
 }
 
-/// Wherever the system says.
 fn listen_anywhere(
     network: &mut dyn Network,
     mut here: SocketAddr,
@@ -135,54 +124,80 @@ fn listen_anywhere(
     here.set_port(0);
     let listener = network.listen(here, token)?;
     let port = listener.local_address().port();
-    Ok((listener, PortLease { port }))
+    Ok((listener, PortLease { port, leased: None }))
 }
 
-/// A range of ports with a bit for each: leased or not.
-struct Range {
+/// The ports of a range and a bit for each, shared with the leases. Atomic because a lease may be dropped
+/// on any thread.
+#[derive(Debug)]
+struct Leased {
     first: u16,
     size: usize,
-    leased: Vec<u64>,
+    bits: Box<[AtomicU32]>,
+}
+
+impl Leased {
+    const WORD: usize = u32::BITS as usize;
+
+    fn new(range: &RangeInclusive<u16>) -> Self {
+        // Port 0 would make the kernel choose, and not from the range.
+        let (first, last) = (range.start().max(&1), range.end());
+        let size = (*first..=*last).len();
+        let words = (0..size.div_ceil(Self::WORD)).map(|_| AtomicU32::new(0));
+        Self {
+            first: *first,
+            size,
+            bits: words.collect(),
+        }
+    }
+
+    fn get(&self, index: usize) -> bool {
+        let word = self.bits.get(index / Self::WORD);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) >> (index % Self::WORD) & 1 == 1)
+    }
+
+    /// Leases a port, or returns it.
+    fn toggle(&self, index: usize) {
+        debug_assert!(index < self.size, "the port is not in the range");
+        if let Some(word) = self.bits.get(index / Self::WORD) {
+            word.fetch_xor(1 << (index % Self::WORD), Ordering::Relaxed);
+        }
+    }
+
+    /// The port at `index`, unless it is leased.
+    fn free_port(&self, index: usize) -> Option<u16> {
+        let offset = u16::try_from(index).ok()?;
+        (!self.get(index)).then(|| self.first.checked_add(offset))?
+    }
+}
+
+/// A range of ports, and where the next search in it starts.
+struct Range {
+    leased: Arc<Leased>,
     hasher: RandomState,
     searches: u64,
 }
 
 impl Range {
-    fn new(range: RangeInclusive<u16>) -> Self {
-        // Port 0 would make the system choose, and not from the range.
-        let (first, last) = (range.start().max(&1), range.end());
-        let size = (*first..=*last).len();
+    fn new(range: &RangeInclusive<u16>) -> Self {
         Self {
-            first: *first,
-            size,
-            leased: vec![0; size.div_ceil(WORD)],
+            leased: Arc::new(Leased::new(range)),
             hasher: RandomState::new(),
             searches: 0,
         }
     }
 
-    /// The port at `index`, if nobody holds it.
-    fn free_port(&self, index: usize) -> Option<u16> {
-        let offset = u16::try_from(index).ok()?;
-        (!self.is_leased(index)).then(|| self.first.checked_add(offset))?
+    fn lease(&self, index: usize, port: u16) -> PortLease {
+        self.leased.toggle(index);
+        let leased = Some(Arc::clone(&self.leased));
+        PortLease { port, leased }
     }
 
-    fn is_leased(&self, index: usize) -> bool {
-        let word = self.leased.get(index / WORD);
-        word.is_some_and(|word| word >> (index % WORD) & 1 == 1)
-    }
-
-    fn mark(&mut self, index: usize, leased: bool) {
-        if let Some(word) = self.leased.get_mut(index / WORD) {
-            let bit = 1 << (index % WORD);
-            *word = if leased { *word | bit } else { *word & !bit };
-        }
-    }
-
-    /// An index to start from: a counter, hashed with a key that only this process knows.
-    fn unforeseeable(&mut self) -> usize {
+    /// Where a search starts: a counter, hashed with a key that only this process knows.
+    fn unpredictable_index(&mut self) -> usize {
         self.searches = self.searches.wrapping_add(1);
-        let size = u64::try_from(self.size.max(1)).unwrap_or(1);
+        // The remainder is less than the size, which is a usize; an empty range is not searched.
+        let size = u64::try_from(self.leased.size.max(1)).unwrap_or(1);
         usize::try_from(self.hasher.hash_one(self.searches) % size).unwrap_or(0)
     }
 }
@@ -197,7 +212,7 @@ mod tests {
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21);
 
-    /// Hands out whatever is asked for except what is listed, and notes what it was asked for.
+    /// Grants every port except the refused ones, and records the requests.
     #[derive(Default)]
     struct Fake {
         refused: Vec<u16>,
@@ -266,12 +281,12 @@ mod tests {
     }
 
     #[test]
-    fn a_range_gives_each_of_its_ports_once() {
+    fn range_leases_each_port_once() {
         // Sizes around a word of the bit set.
         for size in [1, 2, 63, 64, 65] {
             let mut ports = PassivePorts::new(Some(5000..=4999 + size));
             let mut network = Fake::default();
-            let leases: Vec<_> = (0..size)
+            let mut leases: Vec<_> = (0..size)
                 .map(|_| take(&mut ports, &mut network).unwrap())
                 .collect();
             let distinct: HashSet<u16> = leases.iter().map(PortLease::port).collect();
@@ -286,22 +301,23 @@ mod tests {
                 "leased ports are not tried"
             );
 
-            let released = leases.into_iter().next().unwrap();
-            let port = released.port();
-            ports.release(released);
+            let returned = leases.remove(0);
+            let port = returned.port();
+            drop(returned);
             assert_eq!(ports.available(), Some(1));
             assert_eq!(take(&mut ports, &mut network).unwrap().port(), port);
         }
     }
 
     #[test]
-    fn ports_that_others_hold_are_skipped_and_each_is_tried_once() {
+    fn ports_in_use_are_skipped_and_tried_once() {
         let mut ports = PassivePorts::new(Some(6000..=6009));
         let mut network = Fake {
             refused: (6000..=6008).collect(),
             ..Fake::default()
         };
-        assert_eq!(take(&mut ports, &mut network).unwrap().port(), 6009);
+        let last = take(&mut ports, &mut network).unwrap();
+        assert_eq!(last.port(), 6009);
         network.asked.clear();
         take(&mut ports, &mut network).unwrap_err();
         network.asked.sort_unstable();
@@ -309,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn another_error_ends_the_search() {
+    fn other_errors_end_the_search() {
         let mut ports = PassivePorts::new(Some(6000..=6009));
         let mut network = Fake {
             error: Some(io::ErrorKind::PermissionDenied),
@@ -323,7 +339,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::reversed_empty_ranges, reason = "that is what is tested")]
-    fn the_ends_of_the_numbers_and_an_empty_range() {
+    fn range_at_the_limits_and_empty() {
         let mut network = Fake::default();
         for (range, size) in [(65_535..=65_535, 1), (0..=1, 1), (0..=0, 0), (9..=8, 0)] {
             let mut ports = PassivePorts::new(Some(range));
@@ -334,40 +350,36 @@ mod tests {
     }
 
     #[test]
-    fn the_starting_point_moves() {
+    fn search_starts_at_another_port_each_time() {
         let mut ports = PassivePorts::new(Some(10_000..=60_000));
         let mut network = Fake::default();
         let distinct: HashSet<u16> = (0..8)
-            .map(|_| {
-                let lease = take(&mut ports, &mut network).unwrap();
-                let port = lease.port();
-                ports.release(lease);
-                port
-            })
+            .map(|_| take(&mut ports, &mut network).unwrap().port())
             .collect();
         assert!(distinct.len() > 1);
     }
 
     #[test]
-    fn any_port_is_a_usual_one_or_else_the_systems() {
+    fn any_port_falls_back_to_the_kernels_choice() {
         let mut ports = PassivePorts::any();
         assert_eq!(ports.available(), None);
         let mut free = Fake::default();
         let (listener, lease) = ports.listen(&mut free, LOOPBACK, Token(1)).unwrap();
-        assert!(USUAL.contains(&lease.port()) && USUAL.contains(&listener.local_address().port()));
-        ports.release(lease);
+        assert!(
+            EPHEMERAL.contains(&lease.port())
+                && EPHEMERAL.contains(&listener.local_address().port())
+        );
         let mut taken = Fake {
-            refused: USUAL.collect(),
+            refused: EPHEMERAL.collect(),
             ..Fake::default()
         };
-        let (_, lease) = ports.listen(&mut taken, LOOPBACK, Token(1)).unwrap();
+        let _taken = ports.listen(&mut taken, LOOPBACK, Token(1)).unwrap();
         assert_eq!(taken.asked.len(), TRIES + 1);
         assert_eq!(taken.asked.last(), Some(&0));
-        ports.release(lease);
     }
 
     #[test]
-    fn over_real_sockets() {
+    fn lease_of_a_real_listener_is_returned() {
         // An address of its own, so that no other test is given the port that is freed.
         let here = SocketAddr::from(([127, 0, 0, 77], 21));
         let mut network = SystemNetwork::new().unwrap();
@@ -379,11 +391,10 @@ mod tests {
         let mut only = PassivePorts::new(Some(port..=port));
         let taken = only.listen(&mut network, here, Token(2)).map(drop);
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
-        drop(listener);
-        any.release(lease);
+        drop((listener, lease));
         let (listener, lease) = only.listen(&mut network, here, Token(2)).unwrap();
         assert_eq!(listener.local_address().port(), port);
-        drop(listener);
-        only.release(lease);
+        drop((listener, lease));
+        assert_eq!(only.available(), Some(1));
     }
 }

@@ -1,9 +1,9 @@
-//! The doors, and the last step of an iteration: those at them are let in, or told why not.
+//! The last step of an iteration: accepting connections at the server's own listen sockets.
 //!
-//! A bounded number each pass, so that a flood outside does not starve those inside. Who is refused
-//! hears 421, but for those whose address must not be here at all: they hear nothing. Out of
-//! descriptors, a door rests and is tried again by the clock: its edge is consumed, and the
-//! kernel will not say a second time that somebody stands there.
+//! A bounded number of each socket in each pass, so that a flood of new connections does not starve those
+//! that are there. A refused client is sent 421, unless its address must not connect at all: that is closed
+//! in silence. When accept fails (out of descriptors), the socket backs off and is retried by a timer,
+//! because its edge is consumed.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -11,24 +11,26 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use super::Reactor;
 use super::admission::{ListenSocket, Protocol, Refusal};
 use super::connection::{Connection, Phase};
-use super::key::{Key, SocketRole};
+use super::socket_role::SocketRole;
+use super::turn::Next;
 use crate::cause::of_accepting;
+use crate::event_loop::Key;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
 use crate::net::{Channel, Listener, Stream};
 use crate::protocol::reply::Reply;
 
 impl Reactor {
-    /// Listens at one more address, and says which (the port may have been 0).
+    /// Listens at one more address, and returns it with the port that the kernel chose if it was 0.
     pub fn listen(&mut self, address: SocketAddr, protocol: Protocol) -> io::Result<SocketAddr> {
         let token = SocketRole::Listener(self.listen_sockets.len()).to_token();
-        let listener = self.context.network.listen(address, token)?;
+        let listener = self.context.io.network.listen(address, token)?;
         Ok(self.add_socket(listener, protocol))
     }
 
-    /// Takes a socket over that listens already, and says where.
+    /// Takes over a socket that listens already, and returns its address.
     pub fn adopt(&mut self, socket: TcpListener, protocol: Protocol) -> io::Result<SocketAddr> {
         let token = SocketRole::Listener(self.listen_sockets.len()).to_token();
-        let listener = self.context.network.adopt(socket, token)?;
+        let listener = self.context.io.network.adopt(socket, token)?;
         Ok(self.add_socket(listener, protocol))
     }
 
@@ -49,7 +51,7 @@ impl Reactor {
         }
     }
 
-    /// Whether there may be another one behind it.
+    /// Returns whether the backlog may have another connection.
     fn accept_one(&mut self, number: usize) -> bool {
         let now = self.context.now;
         let Some(socket) = self.listen_sockets.get_mut(number) else {
@@ -83,7 +85,7 @@ impl Reactor {
     }
 
     fn welcome(&mut self, key: Key, mut stream: Channel, peer: SocketAddr, protocol: Protocol) {
-        let is_proxy = self.context.is_proxy(peer.ip());
+        let is_proxy = self.context.policy.is_proxy(peer.ip());
         let admitted = if is_proxy {
             self.admission.enter()
         } else {
@@ -98,34 +100,43 @@ impl Reactor {
         }
         log::info!("Accepted new connection (address = {peer})");
         let connection = Connection::new(key, stream, peer, Phase::Open, &self.context);
-        self.connections.insert(connection);
+        self.insert(connection);
         self.begin(key, protocol);
     }
 
-    /// Who is let in is greeted, under TLS where that comes first.
+    /// Stores a connection that was made with the vacant key.
+    pub(super) fn insert(&mut self, connection: Connection) {
+        let made_with = connection.key();
+        let key = self.connections.insert(connection);
+        // Its sockets are registered under that key: another one would misdirect every event.
+        assert_eq!(key, made_with, "a connection is stored under another key");
+    }
+
+    /// Begins the session of an admitted client: the greeting, or TLS where that comes first.
     pub(super) fn begin(&mut self, key: Key, protocol: Protocol) {
-        self.visit(key, |connection, context| {
+        self.run_turn(key, |connection, context| {
             connection.greet(context);
-            match protocol {
-                Protocol::Ftp => Ok(()),
-                Protocol::Ftps => connection.secure(context),
+            if protocol == Protocol::Ftps {
+                connection.secure(context)?;
             }
+            Ok(Next::Done)
         });
     }
 
-    /// Whether a client with this address may be here at all, and now.
+    /// Whether a client with this address may connect at all, and now.
     pub(super) fn screen(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let context = &mut self.context;
-        let (throttle, limits) = (&mut context.throttle, &context.settings.throttling);
+        let limits = &context.policy.settings.throttling;
+        let throttle = &mut context.limiters.throttle;
         self.admission
             .screen(address, throttle, limits, context.now)?;
-        if self.context.runner.outstanding() > JOBS_WAITING {
+        if context.io.runner.outstanding() > JOBS_WAITING {
             return Err(Refusal::Overloaded);
         }
         Ok(())
     }
 
-    /// Tells somebody why not, and leaves the closing to the caller.
+    /// Sends a refused client the reason. The caller closes the connection.
     pub(super) fn refuse(
         &mut self,
         stream: &mut Channel,
@@ -139,11 +150,10 @@ impl Reactor {
         }
         let mut reply = Vec::new();
         Reply::service_not_available().write_to(&mut reply);
-        // It fits into a new socket's buffer; a client that is gone does not miss it.
+        // It fits the buffer of a new socket; a client that is gone does not miss it.
         let _ = stream.write(&reply);
         let _ = stream.shutdown();
-        // Closed over what was not read, a proxy's header for one, it would be reset, and the reply
-        // perhaps lost.
-        let _ = stream.read(&mut self.context.input);
+        // Closing with unread input, such as a PROXY header, is a reset, which can destroy the reply.
+        let _ = stream.read(&mut self.context.scratch.input);
     }
 }

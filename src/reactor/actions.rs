@@ -1,14 +1,14 @@
-//! A session's orders, carried out first in, first out, until none is left; and the jobs'
-//! completions, which answer those that had to wait.
+//! Applying a session's actions, first in, first out, and taking the results of its jobs.
 //!
-//! What can be answered without waiting is answered here and now: a path that the kernel has
-//! in its cache costs no hand-over to a worker.
+//! What can be answered without waiting is answered at once: a path that is in the kernel's cache costs no
+//! hand-over to a worker.
 
 use std::sync::Arc;
 
 use super::connection::{Connection, Switch};
 use super::context::LoopContext;
-use super::data::{Link, Motion};
+use super::data::{Link, TransferState};
+use super::turn::Request;
 use crate::file_task::{FileTask, TaskSpec, TaskStep};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::session::{Action, Deadline, Ending, Session, SessionEvent};
@@ -17,39 +17,42 @@ use crate::transfer::{Need, Opened, Plan, SliceOutcome, Transfer, TransferSource
 use crate::workers::{Completion, Job, JobId, JobResult, Work};
 
 impl Connection {
-    pub(super) fn apply_actions(&mut self, context: &mut LoopContext) {
-        while let Some(action) = context.actions.pop_front() {
+    /// Applies the queued actions, and those that follow from their results, until none is left. Returns what
+    /// only the reactor can do.
+    pub(super) fn apply_actions(&mut self, context: &mut LoopContext) -> Option<Request> {
+        let mut request = None;
+        while let Some(action) = context.scratch.actions.pop_front() {
             match action {
                 Action::Verify(credentials) => self.verify(credentials, context),
                 Action::Vouch(name) => self.vouch(&name, context),
                 Action::Secure => self.switch(Switch::Secure, context),
                 Action::Clear => self.switch(Switch::Clear, context),
                 Action::Listen { for_ipv4 } => self.listen(for_ipv4, context),
-                Action::Dial(address) => self.data().relink(Link::Target(address), context),
+                Action::Dial(address) => self.data().connect_to(address),
                 Action::Keep => self.keep_link(context),
                 Action::HangUp => self.hang_up(context),
                 Action::Operate(operation) => self.operate(operation, context),
-                Action::Send(spec) => self.send(spec, context),
+                Action::Send(spec) => self.start_task(spec, context),
                 Action::Describe(path) => self.submit(Work::Entry(path), context),
                 Action::List(listing) => {
                     let limit = STAT_LISTING_BYTES;
                     self.submit(Work::Describe { listing, limit }, context);
                 }
-                Action::Who => context.asks_who = true,
+                Action::Who => request = Some(Request::ListSessions),
                 Action::Open(plan) => self.open_file(plan, context),
                 Action::Begin => self.begin(context),
                 Action::Cut(ending) => self.cut(ending, context),
-                Action::Record(record) => context.records.leave(record, &self.storage),
-                Action::Audit(record) => context.records.audit(record),
+                Action::Record(record) => context.io.records.leave(record, &self.storage),
+                Action::Audit(record) => context.io.records.audit(record),
             }
         }
+        request
     }
 
-    /// Takes the result of a job. One that is late, because what it was for is over, is put
-    /// away: a transfer's data connection is cut, and its file closed where one may wait.
+    /// Takes the result of a job. A late one, whose operation is over, is discarded.
     pub(super) fn complete(&mut self, completion: Completion, context: &mut LoopContext) {
         if completion.id.ticket != self.ticket {
-            return put_away(completion.outcome, context);
+            return discard_late(completion.outcome, context);
         }
         let outcome = completion.outcome;
         let waits = matches!(
@@ -63,14 +66,14 @@ impl Connection {
             JobResult::NotCounted(work) => self.wait_for_count(*work, context),
             JobResult::Verified(verified) => self.verification_step(verified, context),
             JobResult::Operated(answer) => self.notify(SessionEvent::Operated(answer), context),
-            JobResult::FileTask(file_task, step) => self.file_task_step(file_task, step, context),
+            JobResult::FileTask(task, step) => self.task_step(task, step, context),
             JobResult::Entry(entry) => self.notify(SessionEvent::Entry(entry), context),
             JobResult::Described(lines) => self.notify(SessionEvent::Described(lines), context),
             JobResult::Opened(opened) => self.opened(opened, context),
             JobResult::Sliced(transfer, outcome) => self.sliced(transfer, outcome, context),
-            JobResult::Discarded(kept) => match self.data().motion {
-                Motion::Discarding(ending, moved) => self.finish(ending, moved, kept, context),
-                _ => self.notify(SessionEvent::Dropped, context),
+            JobResult::Discarded(kept) => match self.data().discarded() {
+                Some((ending, moved)) => self.finish(ending, moved, kept, context),
+                None => self.notify(SessionEvent::Dropped, context),
             },
             JobResult::Panicked => self.job_panicked(context),
         }
@@ -82,88 +85,73 @@ impl Connection {
         outcome: SliceOutcome,
         context: &mut LoopContext,
     ) {
-        self.let_clock_go_on(context);
+        self.resume_timeout(context);
         let is_over = matches!(outcome, SliceOutcome::Done | SliceOutcome::Failed(_));
-        match self.data().motion {
-            // Else it was quicker than whoever wanted to cut it.
-            Motion::Recalled(ending) if !is_over => {
-                self.data().motion = Motion::Discarding(ending, transfer.moved());
+        match self.data().back_from_worker() {
+            // A transfer that was over before the cut has ended as it did.
+            Some(ending) if !is_over => {
+                self.data().discarding(ending, transfer.moved());
                 self.submit(Work::Discard(transfer.cut()), context);
             }
             _ => self.proceed(transfer, outcome, context),
         }
     }
 
-    /// Sends a job on its way; its completion is the one that counts now.
+    /// Submits a job. Its completion is the one that is awaited now.
     pub(super) fn submit(&mut self, work: Work, context: &mut LoopContext) {
         self.ticket = self.ticket.wrapping_add(1);
-        context.runner.submit(Job {
-            id: self.id(),
+        context.io.runner.submit(Job {
+            id: self.job_id(),
             storage: Arc::clone(&self.storage),
             work,
         });
     }
 
-    /// Of the job that counts now.
-    pub(super) const fn id(&self) -> JobId {
+    /// The identifier of the job that is awaited.
+    pub(super) const fn job_id(&self) -> JobId {
         JobId {
-            owner: self.key().to_owner(),
+            owner: self.key().to_bits(),
             ticket: self.ticket,
         }
     }
 
-    /// Lets go of everything on the data side; a job that is out is not awaited any more.
+    /// Drops the data side. The completion of a job that is out is late from now on.
     pub(super) fn hang_up(&mut self, context: &mut LoopContext) {
+        self.count_wait = None;
+        // Left set, it would resume the next transfer while a worker has it.
+        self.deadlines.clear(Deadline::Resume);
         if self.data.is_some() {
             self.forget_ends(context);
         }
-        self.count_wait = None;
-        // Left set, it would have the next transfer's clock go on while a worker has that transfer.
-        self.deadlines.clear(Deadline::Resume);
-        let Some(mut data) = self.data.take() else {
+        let Some(data) = self.data.take() else {
             return;
         };
-        data.unlink(context);
         self.ticket = self.ticket.wrapping_add(1);
-        match data.motion {
-            Motion::Opened(source) | Motion::Begun(source) => context.discard(source),
-            Motion::Here(transfer, _)
-            | Motion::Resting(transfer, _)
-            | Motion::Received(transfer)
-            | Motion::Confirming(transfer) => context.discard(transfer.cut()),
-            _ => {}
+        if let Some(source) = data.into_source() {
+            context.discard(source);
         }
     }
 
-    /// The last of it: what its session still has to say to others, and its data side.
+    /// The connection is being closed: ends its session and drops its data side.
     pub(super) fn depart(&mut self, context: &mut LoopContext) {
         self.converse(context, Session::leave);
         context.drop_actions(&self.storage);
         self.hang_up(context);
     }
 
-    /// An errand comes back after each slice, and goes to the end of the queue again.
-    fn file_task_step(
-        &mut self,
-        file_task: Box<FileTask>,
-        step: TaskStep,
-        context: &mut LoopContext,
-    ) {
+    /// A file task comes back after each slice, and goes to the end of the queue again.
+    fn task_step(&mut self, task: Box<FileTask>, step: TaskStep, context: &mut LoopContext) {
         match step {
-            TaskStep::More if self.session.is_closing() => context.drop_task(file_task),
+            TaskStep::More if self.session.is_closing() => context.drop_task(task),
             TaskStep::More if self.session.has_abandoned() => {
-                self.submit(Work::Drop(file_task), context);
+                self.submit(Work::Drop(task), context);
             }
             TaskStep::More => {
-                self.submit(Work::FileTask(file_task), context);
+                self.submit(Work::FileTask(task), context);
                 self.notify(SessionEvent::Advanced, context);
             }
             TaskStep::Over(found) => self.notify(SessionEvent::Found(found), context),
         }
-    }
-
-    pub(super) fn notify(&mut self, event: SessionEvent, context: &mut LoopContext) {
-        self.converse(context, |session, cx| session.handle(event, cx));
     }
 
     fn operate(&mut self, operation: Operation, context: &mut LoopContext) {
@@ -173,15 +161,17 @@ impl Connection {
         }
     }
 
-    /// What needs much memory is not begun where too much of it goes on already.
-    fn send(&mut self, spec: TaskSpec, context: &mut LoopContext) {
+    /// A task that needs much memory needs a permit.
+    fn start_task(&mut self, spec: TaskSpec, context: &mut LoopContext) {
         let needs_permit = spec.needs_permit();
-        let permit = needs_permit.then(|| context.permits.take()).flatten();
+        let permit = needs_permit
+            .then(|| context.limiters.permits.try_acquire())
+            .flatten();
         if needs_permit && permit.is_none() {
             return self.notify(SessionEvent::Found(Err(Error::Busy)), context);
         }
-        let file_task = Box::new(FileTask::new(spec, permit));
-        self.submit(Work::FileTask(file_task), context);
+        let task = Box::new(FileTask::new(spec, permit));
+        self.submit(Work::FileTask(task), context);
     }
 
     pub(super) fn open_file(&mut self, plan: Plan, context: &mut LoopContext) {
@@ -190,14 +180,14 @@ impl Connection {
         }
         let mut permit = match plan.need() {
             Need::None => None,
-            Need::CliArgs | Need::Must => context.permits.take(),
+            Need::Optional | Need::Required => context.limiters.permits.try_acquire(),
         };
-        if plan.need() == Need::Must && permit.is_none() {
+        if plan.need() == Need::Required && permit.is_none() {
             return self.opened(Err(Error::Busy), context);
         }
         match plan.open(&mut permit, &self.storage, Wait::Never) {
             Err(Error::WouldWait) => {
-                self.data().motion = Motion::Opening;
+                self.data().opening();
                 self.submit(Work::Open(plan, permit), context);
             }
             opened => self.opened(opened, context),
@@ -211,56 +201,48 @@ impl Connection {
     ) {
         let opened = match opened {
             Ok((source, opened)) => {
-                self.data().motion = Motion::Opened(source);
+                self.data().file_opened(source);
                 Ok(opened)
             }
             Err(error) => {
-                self.data().motion = Motion::Idle;
+                self.data().end_opening();
                 Err(error)
             }
         };
         self.notify(SessionEvent::Opened(opened), context);
     }
 
-    /// The 150 is in the outbox: now the data connection may come, or is made.
+    /// The 150 is in the outbox: the data connection may be made.
     fn begin(&mut self, context: &mut LoopContext) {
         let now = context.now;
-        let data = self.data();
-        data.begun = Some(now);
-        match std::mem::take(&mut data.motion) {
-            Motion::Opened(source) => data.motion = Motion::Begun(source),
-            motion => data.motion = motion,
-        }
-        match data.link {
-            Link::Target(address) => {
-                data.link = Link::Absent;
-                self.dial(address, context);
-            }
-            // The listener failed when the client came: there was no descriptor left.
-            Link::Absent => self.fail_to_connect(context),
-            _ => {}
+        match self.data().begin(now) {
+            Some(address) => self.dial(address, context),
+            // The listener failed when the client connected: out of descriptors.
+            None if matches!(self.data().link(), Link::Absent) => self.fail_to_connect(context),
+            None => {}
         }
         self.watch_ends(context);
     }
 
-    /// What the job held is gone with it; so is what it was for.
+    /// What the job owned is gone with it, and so is its operation.
     fn job_panicked(&mut self, context: &mut LoopContext) {
         log::error!("{}: A job panicked; this is a bug", self.peer);
-        let broken = Err(Error::Device);
-        match self.data().motion {
-            Motion::Idle | Motion::Refused => self.notify(SessionEvent::Operated(broken), context),
-            Motion::Opening => self.opened(Err(Error::Device), context),
+        match self.data().state() {
+            TransferState::Idle | TransferState::Refused => {
+                self.notify(SessionEvent::Operated(Err(Error::Device)), context);
+            }
+            TransferState::Opening => self.opened(Err(Error::Device), context),
             _ => self.finish(Ending::Failed(Error::Device), 0, None, context),
         }
     }
 }
 
-/// Whatever a late completion brings back is closed, but not here.
-pub(super) fn put_away(outcome: JobResult, context: &mut LoopContext) {
+/// Closes what a late completion brings back, on a worker.
+pub(super) fn discard_late(outcome: JobResult, context: &mut LoopContext) {
     match outcome {
         JobResult::Opened(Ok((source, _))) => context.discard(source),
         JobResult::Sliced(transfer, _) => context.discard(transfer.cut()),
-        JobResult::FileTask(file_task, TaskStep::More) => context.drop_task(file_task),
+        JobResult::FileTask(task, TaskStep::More) => context.drop_task(task),
         _ => {}
     }
 }

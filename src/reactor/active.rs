@@ -1,8 +1,8 @@
 //! PORT and EPRT: the data connection that this server makes to a client (RFC 959 §3.2 and §3.3).
 //!
-//! It goes out from the address that the control connection has come to, so that a firewall in front of the
-//! client sees one server. The port is any, or, where the operator wants it, the default data port: that
-//! before the one that the control connection has come to (L-1), which old firewalls and devices expect.
+//! It is bound to the local address of the control connection, so that a firewall in front of the client
+//! sees one server. The local port is any, or by configuration the default data port: the one below the
+//! control port (L-1), which old firewalls and devices expect.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,9 +11,7 @@ use log::Level;
 
 use super::connection::Connection;
 use super::context::LoopContext;
-use super::data::Link;
-use super::key::SocketRole;
-use super::latch::Latch;
+use super::socket_role::SocketRole;
 use crate::cause::cause;
 use crate::net::Stream;
 use crate::session::Repeated;
@@ -22,9 +20,7 @@ impl Connection {
     pub(super) fn dial(&mut self, address: SocketAddr, context: &mut LoopContext) {
         match self.connect_to_client(address, context) {
             Ok(stream) => {
-                let data = self.data();
-                data.link = Link::Connecting(stream);
-                data.ready = Latch::default();
+                self.data().connecting(stream);
             }
             Err(error) => {
                 let why = cause(&error);
@@ -42,10 +38,10 @@ impl Connection {
         context: &mut LoopContext,
     ) -> io::Result<Box<dyn Stream>> {
         let (peer, target) = (self.peer.ip(), to.ip().to_canonical());
-        // Whoever connects to this host from this host may be let in where the client is not.
+        // A service on this host may trust connections from this host that it would refuse from the client.
         let is_bounced = target != peer.to_canonical()
-            && context.network.is_own(target)
-            && !context.network.is_own(peer.to_canonical());
+            && context.io.network.is_own(target)
+            && !context.io.network.is_own(peer.to_canonical());
         if is_bounced {
             let text = "it is an address of this host, and the client is elsewhere";
             return Err(io::Error::other(text));
@@ -53,9 +49,9 @@ impl Connection {
         let token = SocketRole::Data(self.key()).to_token();
         let here = self.stream.local_address()?;
         let mut from = SocketAddr::new(source_towards(here.ip(), to.ip()), 0);
-        if context.settings.active_from_default_port {
+        if context.policy.settings.active_from_default_port {
             from.set_port(here.port().saturating_sub(1));
-            match context.network.connect(from, to, token) {
+            match context.io.network.connect(from, to, token) {
                 Err(error) if from.port() > 0 && is_of_the_port(&error) => {
                     self.log_other_port(from.port(), &error);
                 }
@@ -63,7 +59,7 @@ impl Connection {
             }
             from.set_port(0);
         }
-        context.network.connect(from, to, token)
+        context.io.network.connect(from, to, token)
     }
 
     fn log_other_port(&mut self, port: u16, error: &io::Error) {
@@ -81,8 +77,7 @@ impl Connection {
     }
 }
 
-/// Whether another local port may do: this one is in use, or is between this client and another
-/// connection of the server's, or may not be taken.
+/// Whether another local port may succeed: this one is in use, or connected to the same peer, or privileged.
 fn is_of_the_port(error: &io::Error) -> bool {
     use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
     matches!(
@@ -91,8 +86,8 @@ fn is_of_the_port(error: &io::Error) -> bool {
     )
 }
 
-/// From where to connect to a client: from the address that it knows. A client behind a proxy may
-/// have come to one of the other family, and then the system knows better.
+/// The local address for a connection to a client: the one that the client knows. A client behind a proxy
+/// may know one of the other family; then the kernel chooses.
 const fn source_towards(here: IpAddr, client: IpAddr) -> IpAddr {
     match (here, client) {
         (IpAddr::V6(_), IpAddr::V4(_)) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -106,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_port_is_used_for_what_is_the_matter_with_this_one_alone() {
+    fn only_errors_of_the_local_port_are_retried_with_another() {
         use io::ErrorKind::{
             AddrInUse, AddrNotAvailable, ConnectionRefused, NetworkUnreachable, PermissionDenied,
         };

@@ -4,7 +4,7 @@
 //! [`timers`](Activity::timers), which is a size. What a healthy loop shows: no iteration without a cause,
 //! no deadline that expires for nothing, and about as many commands as control turns.
 
-use super::run_queue::Turn;
+use super::turn::Turn;
 use crate::session::Deadline;
 
 /// Counters of one loop.

@@ -1,50 +1,52 @@
-//! What a running loop can be told anew: what sessions have in common, who may connect, and what
-//! secures new connections.
+//! What a reload changes in a running loop: settings, who may connect, and the certificate of new
+//! connections.
 //!
-//! It is between two iterations, so no visit sees half of it.
+//! It is applied between two iterations, so no turn sees half of it.
 
-use super::{Reactor, StorageByAccount, key};
+use super::Reactor;
+use super::parts::StorageByAccount;
+use crate::event_loop::MAX_SLOTS;
 use crate::limits::Room;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, PassiveAddresses};
 use crate::session::Settings;
 
-/// What may change while it runs.
+/// What a reload can change.
 pub struct Change {
-    /// What all sessions have in common.
+    /// The settings of all sessions.
     pub settings: Settings,
-    /// The files of accounts that do not see those of the server; `None`: as before.
+    /// The files of accounts that have files of their own; `None`: unchanged.
     pub account_storage: Option<StorageByAccount>,
-    /// Who may connect.
+    /// The addresses that may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
     pub connections: Room,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
-    /// What clients are told that PASV has opened.
+    /// The masquerade addresses of PASV.
     pub passive_addresses: PassiveAddresses,
-    /// Who announces clients.
+    /// Networks whose connections begin with a PROXY header.
     pub proxies: Vec<Cidr>,
 }
 
 impl Reactor {
-    /// From here on everything is as `change` says. Deadlines that are set stay. Sessions that would not be
-    /// let in any more end in the next iterations, or stay, as the settings have it.
+    /// Applies a change. Deadlines that are set stay. Sessions that would no longer be admitted end in the
+    /// next iterations, or stay, by the settings.
     pub fn change(&mut self, change: Change) {
-        self.context.settings = change.settings;
+        self.context.policy.settings = change.settings;
         if let Some(account_storage) = change.account_storage {
-            self.context.account_storage = account_storage;
+            self.context.policy.account_storage = account_storage;
         }
-        self.context.passive_addresses = change.passive_addresses;
-        self.context.proxies = change.proxies;
-        let room = change.connections.at_most(key::INDICES - 1);
+        self.context.policy.passive_addresses = change.passive_addresses;
+        self.context.policy.proxies = change.proxies;
+        let room = change.connections.at_most(MAX_SLOTS - 1);
         self.admission
             .change(change.addresses, room, change.connections_per_address);
         self.begin_review();
     }
 
-    /// From here on new connections are secured by this one.
+    /// Secures new connections with this acceptor.
     pub fn renew(&mut self, acceptor: Acceptor) {
-        self.context.acceptor = Some(acceptor);
+        self.context.policy.acceptor = Some(acceptor);
     }
 }

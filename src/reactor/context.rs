@@ -1,8 +1,8 @@
-//! What a connection works with during a visit: the seams, the time of this pass, and the
-//! scratch that all connections share.
+//! What a connection works with during a turn, apart from its own state.
 //!
-//! It is one value, apart from the connections, so that a turn may borrow one connection and
-//! all of this at once.
+//! One value beside the connections, so that a turn can borrow one connection and all of this at once. Its
+//! parts have roles: the outside world ([`Io`]), what the configuration says ([`Policy`]), what bounds the
+//! load ([`Limiters`]) and buffers that are lent to the connection whose turn it is ([`TurnScratch`]).
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,59 +11,70 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::activity::Activity;
-use super::admission::Protocol;
-use super::key::Key;
 use super::login_queue::LoginQueue;
-use super::{Parts, StorageByAccount};
+use super::parts::{Parts, StorageByAccount};
 use crate::auth::{Account, Throttle};
+use crate::event_loop::{Key, Semaphore, Token};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
-use crate::net::{Cidr, Listener, Network, PassiveAddresses, PassivePorts, PortLease, Token};
+use crate::net::{Cidr, Listener, Network, PassiveAddresses, PassivePorts, PortLease};
 use crate::observe::Records;
-use crate::protocol::proxy_header::Origin;
 use crate::session::{Action, Context, Deadlines, Outbox, Settings};
 use crate::storage::Storage;
-use crate::transfer::{Scratch, Semaphore, TransferSource};
+use crate::transfer::{Scratch, TransferSource};
 use crate::workers::{Job, JobId, Runner, Work};
 
 pub(super) struct LoopContext {
+    pub(super) io: Io,
+    pub(super) policy: Policy,
+    pub(super) limiters: Limiters,
+    pub(super) scratch: TurnScratch,
+    pub(super) activity: Activity,
+    /// The monotonic clock, read once an iteration.
+    pub(super) now: Instant,
+    /// The wall clock, read once an iteration.
+    pub(super) unix_time: i64,
+    /// The day since 1970 on which the certificate's dates were checked.
+    certificate_checked: i64,
+}
+
+/// The seams to the outside.
+pub(super) struct Io {
     pub(super) network: Box<dyn Network>,
-    pub(super) storage: Arc<dyn Storage>,
-    /// The files of accounts that do not see just those.
-    pub(super) account_storage: StorageByAccount,
     pub(super) runner: Box<dyn Runner>,
     pub(super) passive_ports: PassivePorts,
     pub(super) records: Records,
-    pub(super) passive_addresses: PassiveAddresses,
-    pub(super) proxies: Vec<Cidr>,
+}
+
+/// What the configuration says; a reload replaces it.
+pub(super) struct Policy {
     pub(super) settings: Settings,
     pub(super) acceptor: Option<Acceptor>,
+    /// The files of accounts without files of their own.
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) account_storage: StorageByAccount,
+    pub(super) passive_addresses: PassiveAddresses,
+    /// Networks whose connections begin with a PROXY header.
+    pub(super) proxies: Vec<Cidr>,
+}
+
+/// What bounds the load.
+pub(super) struct Limiters {
     /// For work that needs much memory.
     pub(super) permits: Semaphore,
-    /// What is remembered of addresses.
+    /// Failed logins and connection rates by address.
     pub(super) throttle: Throttle,
     pub(super) login_queue: LoginQueue,
-    /// The time of this pass.
-    pub(super) now: Instant,
-    /// The wall clock of this pass.
-    pub(super) unix_time: i64,
-    /// The day since 1970 on which the certificate's dates were looked at.
-    certificate_seen: i64,
-    /// Orders of the session that is being visited; empty between visits.
+}
+
+/// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
+pub(super) struct TurnScratch {
+    /// Actions of the session, in order.
     pub(super) actions: VecDeque<Action>,
-    /// Whether the session that is being visited wants to know who else is there.
-    pub(super) asks_who: bool,
-    /// Of the connection that is being visited, for whom a proxy has made it.
-    pub(super) introduced: Option<(Origin, Protocol)>,
-    /// Lent to the input of the connection that is being visited.
     pub(super) input: Vec<u8>,
-    /// Whether a password is in it.
-    pub(super) holds_password: bool,
-    /// Lent to its outbox.
     pub(super) output: Vec<u8>,
-    pub(super) scratch: Scratch,
-    pub(super) activity: Activity,
+    pub(super) slice: Scratch,
 }
 
 impl LoopContext {
@@ -71,78 +82,59 @@ impl LoopContext {
         let now = parts.network.now();
         let unix_time = parts.network.unix_time();
         Self {
-            network: parts.network,
-            storage: parts.storage,
-            account_storage: parts.account_storage,
-            runner: parts.runner,
-            passive_ports: parts.passive_ports,
-            records: parts.records,
-            passive_addresses: parts.passive_addresses,
-            proxies: parts.proxies,
-            settings: parts.settings,
-            acceptor: parts.acceptor,
-            permits,
-            throttle: Throttle::new(),
-            login_queue: LoginQueue::default(),
+            io: Io {
+                network: parts.network,
+                runner: parts.runner,
+                passive_ports: parts.passive_ports,
+                records: parts.records,
+            },
+            policy: Policy {
+                settings: parts.settings,
+                acceptor: parts.acceptor,
+                storage: parts.storage,
+                account_storage: parts.account_storage,
+                passive_addresses: parts.passive_addresses,
+                proxies: parts.proxies,
+            },
+            limiters: Limiters {
+                permits,
+                throttle: Throttle::new(),
+                login_queue: LoginQueue::default(),
+            },
+            scratch: TurnScratch {
+                actions: VecDeque::new(),
+                input: vec![0; INPUT_BYTES],
+                output: Vec::with_capacity(OUTBOX_BYTES),
+                slice: Scratch::new(CHUNK_BYTES),
+            },
+            activity: Activity::default(),
             now,
             unix_time,
-            certificate_seen: day_of(unix_time),
-            actions: VecDeque::new(),
-            asks_who: false,
-            introduced: None,
-            input: vec![0; INPUT_BYTES],
-            holds_password: false,
-            output: Vec::with_capacity(OUTBOX_BYTES),
-            scratch: Scratch::new(CHUNK_BYTES),
-            activity: Activity::default(),
+            certificate_checked: day_of(unix_time),
         }
     }
 
-    /// Reads the clocks, once for a pass. No time of a record is before that of the file that it is of.
+    /// Reads the clocks, once an iteration.
     pub(super) fn tick(&mut self) {
-        self.now = self.network.now();
-        self.unix_time = self.network.unix_time();
+        self.now = self.io.network.now();
+        self.unix_time = self.io.network.unix_time();
     }
 
-    /// The files that the account sees; `None`: it was added without its directory being opened.
-    pub(super) fn storage_of(&self, account: &Account) -> Option<&Arc<dyn Storage>> {
-        let shared = || account.root.is_none().then_some(&self.storage);
-        self.account_storage.get(&account.name).or_else(shared)
-    }
-
-    /// Whether a connection from there begins with the word for whom it is made.
-    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|network| network.contains(address))
-    }
-
-    /// A listener for a data connection, on a port that is free.
-    pub(super) fn open_passive(
-        &mut self,
-        here: SocketAddr,
-        token: Token,
-    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
-        let network = self.network.as_mut();
-        self.passive_ports.listen(network, here, token)
-    }
-
-    /// Says, once a day on which TLS is used, what is wrong with the certificate's dates.
-    pub(super) fn look_at_certificate(&mut self) {
+    /// Warns of a certificate that is about to expire or has expired: once a day on which TLS is used.
+    pub(super) fn check_certificate_dates(&mut self) {
         let day = day_of(self.unix_time);
-        if self.certificate_seen == day {
+        if self.certificate_checked == day {
             return;
         }
-        self.certificate_seen = day;
-        let warning = self
-            .acceptor
-            .as_ref()
-            .and_then(|one| one.warning(self.unix_time));
-        if let Some(warning) = warning {
+        self.certificate_checked = day;
+        let acceptor = self.policy.acceptor.as_ref();
+        if let Some(warning) = acceptor.and_then(|one| one.warning(self.unix_time)) {
             log::warn!("{warning}");
         }
     }
 
-    /// What the session of a connection is given to work with.
-    pub(super) const fn context<'a>(
+    /// What the session of a connection works with.
+    pub(super) const fn for_session<'a>(
         &'a mut self,
         outbox: &'a mut Outbox,
         deadlines: &'a mut Deadlines,
@@ -150,61 +142,76 @@ impl LoopContext {
         Context {
             now: self.now,
             unix_time: self.unix_time,
-            settings: &self.settings,
+            settings: &self.policy.settings,
             outbox,
-            actions: &mut self.actions,
+            actions: &mut self.scratch.actions,
             deadlines,
         }
     }
 
-    /// Has a file closed, and its temporary name removed, where one may wait for it; nobody
-    /// is told.
+    /// Lets a worker close a file and remove its temporary name; no connection waits for that.
     pub(super) fn discard(&mut self, source: TransferSource) {
         self.submit_detached(Work::Discard(source));
     }
 
-    /// As [`discard`](Self::discard), for an errand that nobody waits for.
+    /// As [`discard`](Self::discard), for a file task.
     pub(super) fn drop_task(&mut self, file_task: Box<FileTask>) {
         self.submit_detached(Work::Drop(file_task));
     }
 
     fn submit_detached(&mut self, work: Work) {
-        self.runner.submit(Job {
+        self.io.runner.submit(Job {
             id: JobId {
-                owner: Key::NONE.to_owner(),
+                owner: Key::NONE.to_bits(),
                 ticket: 0,
             },
-            storage: Arc::clone(&self.storage),
+            storage: Arc::clone(&self.policy.storage),
             work,
         });
     }
 
-    /// Overwrites a password that was read, once it is not needed there any more.
-    pub(super) fn wipe_password(&mut self) {
-        if std::mem::take(&mut self.holds_password) {
-            self.input.fill(0);
-        }
-    }
-
-    /// Nobody is left to carry out the orders of this visit for; but a transfer that is over, of
-    /// files that are kept here, is.
+    /// The connection is closing: drops its pending actions, but logs a finished transfer, whose files are in
+    /// `storage`, and what was changed.
     pub(super) fn drop_actions(&mut self, storage: &Arc<dyn Storage>) {
-        for action in self.actions.drain(..) {
+        for action in self.scratch.actions.drain(..) {
             match action {
-                Action::Record(record) => self.records.leave(record, storage),
-                Action::Audit(record) => self.records.audit(record),
+                Action::Record(record) => self.io.records.leave(record, storage),
+                Action::Audit(record) => self.io.records.audit(record),
                 _ => {}
             }
         }
-        self.asks_who = false;
-        self.introduced = None;
+    }
+}
+
+impl Io {
+    /// A listener on a free passive port.
+    pub(super) fn listen_passive(
+        &mut self,
+        here: SocketAddr,
+        token: Token,
+    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
+        let network = self.network.as_mut();
+        self.passive_ports.listen(network, here, token)
+    }
+}
+
+impl Policy {
+    /// The files that the account sees; `None` if a reload added it without opening its directory.
+    pub(super) fn storage_of(&self, account: &Account) -> Option<&Arc<dyn Storage>> {
+        let shared = || account.root.is_none().then_some(&self.storage);
+        self.account_storage.get(&account.name).or_else(shared)
     }
 
-    /// Makes everything usable again after a panic in the middle of a visit.
+    /// Whether connections from this address begin with a PROXY header.
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(address))
+    }
+}
+
+impl TurnScratch {
+    /// Restores the buffers after a panic in a turn, which may have had them on loan.
     pub(super) fn recover(&mut self) {
         self.actions.clear();
-        self.asks_who = false;
-        self.introduced = None;
         self.input.resize(INPUT_BYTES, 0);
     }
 }

@@ -1,37 +1,121 @@
-//! A control turn: read once, execute what is complete, and leave the rest for the next turn.
+//! The control turn: read once, then execute the complete lines, within the budget of a turn.
 //!
-//! While a command is in progress the control connection is still read, into the bounded
-//! input, and looked through for what must not wait: ABOR, and a STAT that is next.
+//! Each command is a step of its own, so that its actions are applied before the next command. While a
+//! command is in progress the control connection is still read, into the bounded input, and searched for
+//! the commands that must not wait: ABOR, and a STAT that is next (RFC 959 §4.1.3).
 
 use std::io;
 
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Phase, Visit};
+use super::connection::{Connection, Phase};
 use super::context::LoopContext;
+use super::turn::{Next, StepResult};
 use crate::limits::COMMANDS_PER_TURN;
 use crate::net::Stream as _;
-use crate::session::Session;
+use crate::session::{Action, Session};
 
-impl Connection {
-    pub(super) fn control_turn(&mut self, context: &mut LoopContext) -> Visit {
-        match self.phase {
-            Phase::Lingering => return self.read_to_nowhere(context),
-            Phase::ProxyHeader(_) => return self.proxy_header_turn(context),
-            _ => {}
+/// How far a control turn is.
+///
+/// ```text
+///   Read ──▶ Commands ──none left, not accepted──▶ Urgent ──none left──▶ (over)
+/// ```
+pub(super) struct ControlTurn {
+    stage: Stage,
+    /// Whether the lent input buffer holds a password.
+    holds_password: bool,
+}
+
+enum Stage {
+    Read,
+    /// So many more commands in this turn.
+    Commands(usize),
+    /// So many more urgent ones.
+    Urgent(usize),
+}
+
+impl ControlTurn {
+    pub(super) const fn new() -> Self {
+        Self {
+            stage: Stage::Read,
+            holds_password: false,
         }
-        self.input.attach(&mut context.input);
-        let read = self.read_commands(context);
-        if read.is_ok() {
-            self.execute_commands(context);
-            self.hear_urgent_commands(context);
-        }
-        self.input.detach(&mut context.input);
-        context.wipe_password();
-        read
     }
 
-    fn read_commands(&mut self, context: &mut LoopContext) -> Visit {
-        if !self.ready.readable || !self.wants_input() {
+    pub(super) fn step(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut LoopContext,
+    ) -> StepResult {
+        match connection.phase {
+            Phase::Lingering => return connection.discard_input(context),
+            Phase::ProxyHeader(_) => return connection.proxy_header_turn(),
+            _ => {}
+        }
+        if matches!(self.stage, Stage::Read) {
+            connection.input.attach(&mut context.scratch.input);
+            if let Err(reason) = connection.read_commands(context) {
+                self.end(connection, context);
+                return Err(reason);
+            }
+            self.stage = Stage::Commands(COMMANDS_PER_TURN);
+        }
+        if self.execute_one(connection, context) {
+            return Ok(Next::Step);
+        }
+        if connection.has_abort() {
+            connection.converse(context, Session::abort);
+        }
+        self.end(connection, context);
+        Ok(Next::Done)
+    }
+
+    /// Executes the next command, if there is one and the budget allows it.
+    fn execute_one(&mut self, connection: &mut Connection, context: &mut LoopContext) -> bool {
+        if let Stage::Commands(left) = self.stage {
+            let is_accepted = connection.session.accepts_command() && !connection.outbox.is_full();
+            if left > 0 && is_accepted && self.execute_next(connection, context) {
+                self.stage = Stage::Commands(left - 1);
+                return true;
+            }
+            self.stage = Stage::Urgent(COMMANDS_PER_TURN);
+        }
+        match self.stage {
+            Stage::Urgent(left) if left > 0 && connection.has_status() => {
+                self.stage = Stage::Urgent(left - 1);
+                self.execute_next(connection, context)
+            }
+            _ => false,
+        }
+    }
+
+    /// Executes the next complete line, if there is one.
+    fn execute_next(&mut self, connection: &mut Connection, context: &mut LoopContext) -> bool {
+        for refusal in connection.input.refusals() {
+            connection.outbox.telnet(refusal);
+        }
+        let Some(line) = connection.input.next_line() else {
+            return false;
+        };
+        context.activity.commands += 1;
+        let mut cx = context.for_session(&mut connection.outbox, &mut connection.deadlines);
+        connection.session.execute(&line, &mut cx);
+        let mut actions = context.scratch.actions.iter();
+        self.holds_password |= actions.any(|action| matches!(action, Action::Verify(_)));
+        true
+    }
+
+    /// Returns the lent buffer, without the password that may be in it.
+    fn end(&self, connection: &mut Connection, context: &mut LoopContext) {
+        connection.input.detach(&mut context.scratch.input);
+        if self.holds_password {
+            context.scratch.input.fill(0);
+        }
+    }
+}
+
+impl Connection {
+    fn read_commands(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
+        if !self.wants_read() {
             return Ok(());
         }
         let room = self.input.spare();
@@ -40,89 +124,56 @@ impl Connection {
             Ok(0) if asked > 0 => self.end_input(context),
             Ok(count) => {
                 self.input.filled(count);
-                // The next bytes will be a new edge, unless their edge was this one.
+                // A short read: the next bytes will be a new edge, unless their event was this one.
                 if count < asked && !self.ready.drain && !self.stream.has_unread() {
-                    self.ready.readable = false;
+                    self.input_is_drained();
                 }
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    self.ready.readable = false;
-                    self.ready.drain = false;
-                }
+                io::ErrorKind::WouldBlock => self.input_is_drained(),
                 io::ErrorKind::Interrupted => {}
                 // Many clients end TLS by closing the socket.
                 io::ErrorKind::UnexpectedEof => self.end_input(context),
                 _ if self.stream.has_failed() => self.break_off(context),
-                _ if self.upload_outlives_control(context) => self.half_close(context),
+                _ if self.upload_outlives_control(context) => self.half_closed(context),
                 kind => return Err(CloseReason::Cut(kind)),
             },
         }
         Ok(())
     }
 
-    /// The client will send no more. After a QUIT there is nothing that it could have said.
+    /// Everything that the client has sent is read.
+    fn input_is_drained(&mut self) {
+        self.ready.clear(crate::event_loop::Interest::Readable);
+        if let Some(data) = self.data.as_deref_mut() {
+            data.control_probed();
+        }
+    }
+
+    /// The client has half-closed. After a QUIT it has nothing left to send, so that is no abort.
     fn end_input(&mut self, context: &mut LoopContext) {
-        self.half_close(context);
+        self.half_closed(context);
         if !self.has_quit() && !self.upload_outlives_control(context) {
             self.converse(context, Session::input_ended);
         }
     }
 
-    fn half_close(&mut self, context: &LoopContext) {
+    fn half_closed(&mut self, context: &LoopContext) {
         self.phase = Phase::HalfOpen;
         self.ready.readable = false;
-        self.let_clock_go_on(context);
+        self.resume_timeout(context);
     }
 
-    fn execute_commands(&mut self, context: &mut LoopContext) {
-        for _ in 0..COMMANDS_PER_TURN {
-            if !self.session.accepts_command() || self.outbox.is_full() {
-                return;
-            }
-            if !self.execute_next(context) {
-                return;
-            }
-        }
-    }
-
-    /// Executes the next complete line, if there is one.
-    fn execute_next(&mut self, context: &mut LoopContext) -> bool {
-        for refusal in self.input.refusals() {
-            self.outbox.telnet(refusal);
-        }
-        let Some(line) = self.input.next_line() else {
-            return false;
-        };
-        context.activity.commands += 1;
-        let mut cx = context.context(&mut self.outbox, &mut self.deadlines);
-        self.session.execute(&line, &mut cx);
-        self.apply_actions(context);
-        true
-    }
-
-    fn hear_urgent_commands(&mut self, context: &mut LoopContext) {
-        for _ in 0..COMMANDS_PER_TURN {
-            if !self.has_status() {
-                break;
-            }
-            self.execute_next(context);
-        }
-        if self.has_abort() {
-            self.converse(context, Session::abort);
-        }
-    }
-
-    fn read_to_nowhere(&mut self, context: &mut LoopContext) -> Visit {
-        match self.stream.read(&mut context.input) {
+    fn discard_input(&mut self, context: &mut LoopContext) -> StepResult {
+        match self.stream.read(&mut context.scratch.input) {
             Ok(0) => Err(CloseReason::Finished),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Next::Done),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.readable = false;
-                    Ok(())
+                    Ok(Next::Done)
                 }
-                io::ErrorKind::Interrupted => Ok(()),
+                io::ErrorKind::Interrupted => Ok(Next::Done),
                 _ => Err(CloseReason::Finished),
             },
         }

@@ -1,42 +1,44 @@
-//! The loop: readiness, run queue, deadlines, completions, and who is let in.
+//! The reactor: the FTP server on the parts of [`event_loop`](crate::event_loop).
 //!
 //! ```text
 //!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ pass ──▶ review ──▶ accept ──▶ (poll)
 //! ```
 //!
-//! Only calls that cannot wait are made here. The kernel's events set latches; what a connection
-//! wants is computed from its state; who is ready for what it wants is in the run queue, and
-//! gets one bounded turn a pass, control before data. Everything that comes back later finds
-//! its connection by a key with a generation. The reactor alone knows all the other layers.
+//! Only calls that cannot wait are made here. Events set latches; what a connection wants is computed from
+//! its state; a connection that is ready for what it wants is in the run queue, and gets one bounded turn
+//! in each pass, control before data. Events, deadlines and completions find their connection by a key with
+//! a generation. The reactor alone knows all other layers.
 
 mod accept;
 mod actions;
 mod active;
 mod activity;
 mod admission;
+mod arrival;
 mod change;
 mod close_reason;
+mod closing;
 mod connection;
-mod connections;
 mod context;
 mod control;
+mod count_retry;
 mod count_wait;
 mod data;
 mod data_turn;
+mod download_end;
 mod drain;
 mod kept;
-mod key;
-mod latch;
-mod login_outcome;
+mod login;
 mod login_queue;
 mod parts;
 mod passive;
 mod proxied;
+mod proxy_header;
 mod review;
-mod run_queue;
 mod securing;
-mod sent;
-mod timers;
+mod socket_role;
+mod turn;
+mod upload_decision;
 mod upload_end;
 mod waking;
 
@@ -49,103 +51,103 @@ pub use admission::Protocol;
 use admission::{Admission, ListenSocket};
 pub use change::Change;
 use close_reason::CloseReason;
-use connection::{Connection, Visit};
-use connections::Connections;
+use connection::Connection;
 use context::LoopContext;
+use control::ControlTurn;
 use drain::{Drain, Step};
-use key::{Key, SocketRole};
 pub use parts::{Parts, StorageByAccount};
-use run_queue::{RunQueue, Turn};
-use timers::Timers;
+use socket_role::SocketRole;
+use turn::{Next, Request, StepResult, Turn, TurnQueue};
 
+use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
 use crate::session::{Session, SessionEvent};
-use crate::transfer::Semaphore;
 use crate::workers::Completion;
 
-/// The loop and everything that it drives.
+/// The event loop and everything that it drives.
 pub struct Reactor {
     context: LoopContext,
-    connections: Connections,
-    queue: RunQueue,
+    connections: Slots<Connection>,
+    queue: TurnQueue,
     timers: Timers,
     admission: Admission,
     listen_sockets: Vec<ListenSocket>,
     drain: Drain,
-    reload_asked: bool,
-    /// Where the look at all connections, after a reload, goes on.
+    reload_requested: bool,
+    /// The slot at which the review after a reload goes on.
     review: Option<usize>,
     events: Vec<Event>,
     completions: Vec<Completion>,
 }
 
 impl Reactor {
-    /// A reactor without listeners.
+    /// A reactor without listen sockets.
     pub fn new(parts: Parts) -> Self {
-        let room = parts.connections.at_most(key::INDICES - 1);
+        let room = parts.connections.at_most(MAX_SLOTS - 1);
         let rules = parts.addresses.clone();
+        let permits = Semaphore::new(limits::permits(room.connections));
         Self {
             admission: Admission::new(rules, room, parts.connections_per_address),
-            context: LoopContext::new(parts, Semaphore::new(limits::permits(room.connections))),
-            connections: Connections::new(),
-            queue: RunQueue::default(),
+            context: LoopContext::new(parts, permits),
+            connections: Slots::default(),
+            queue: TurnQueue::default(),
             timers: Timers::default(),
             listen_sockets: Vec::new(),
             drain: Drain::Running,
-            reload_asked: false,
+            reload_requested: false,
             review: None,
             events: Vec::new(),
             completions: Vec::new(),
         }
     }
 
-    /// The wall clock, as of this iteration.
+    /// The wall clock of this iteration, in seconds since 1970-01-01 UTC.
     pub const fn unix_time(&self) -> i64 {
         self.context.unix_time
     }
 
-    /// The monotonic clock, as of this iteration.
+    /// The monotonic clock of this iteration.
     pub const fn now(&self) -> Instant {
         self.context.now
     }
 
     /// Where records of transfers are left.
     pub const fn records(&self) -> &Records {
-        &self.context.records
+        &self.context.io.records
     }
 
-    /// From here on records of transfers are left here too; so many may wait.
+    /// A subscription to the records of transfers from now on; at most `room` records wait in it.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
-        self.context.records.subscribe(room)
+        self.context.io.records.subscribe(room)
     }
 
-    /// What it has done so far.
+    /// Counters of what the loop has done.
     pub const fn activity(&self) -> &Activity {
         &self.context.activity
     }
 
-    /// Whether it has begun to stop.
+    /// Whether a graceful shutdown has begun.
     pub const fn is_stopping(&self) -> bool {
         !self.drain.is_running()
     }
 
-    /// Whether the process was asked, since the last call, to read its files again.
+    /// Whether a reload was requested by SIGHUP since the last call.
     pub const fn take_reload(&mut self) -> bool {
-        std::mem::replace(&mut self.reload_asked, false)
+        std::mem::replace(&mut self.reload_requested, false)
     }
 
-    /// Connections that are open, those that linger included.
+    /// The number of open connections, lingering ones included.
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
-    /// what there is to do. Whether the server is still running.
+    /// One iteration: waits at most `timeout` for events (`None`: without limit), then does what there is
+    /// to do. Returns whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
-        let timeout = self.patience(timeout);
-        self.context.network.poll(timeout, &mut self.events)?;
+        let timeout = self.sleep_time(timeout);
+        self.context.io.network.poll(timeout, &mut self.events)?;
         self.context.tick();
         self.latch_events();
         self.deliver_completions();
@@ -157,14 +159,14 @@ impl Reactor {
         Ok(self.is_running())
     }
 
-    /// Whether there is, or may be, anything left to do.
+    /// Whether the server has not stopped yet.
     pub fn is_running(&self) -> bool {
         self.drain != Drain::Stopped
     }
 
-    /// Begins to stop: nobody new is let in, who is idle hears 421, transfers may end within the
-    /// grace period. Said again, it waits for no client, and only a moment for what the workers
-    /// clear up; said once more, for nothing.
+    /// Begins a graceful shutdown: no connection is accepted, idle sessions get 421, transfers may end
+    /// within the grace period. A second call waits for no client, and only shortly for the workers to
+    /// clean up; a third waits for nothing.
     pub fn stop(&mut self) {
         if self.drain.is_running() {
             self.begin_to_stop();
@@ -179,12 +181,17 @@ impl Reactor {
     fn begin_to_stop(&mut self) {
         log::info!("Stopping");
         self.listen_sockets.clear();
-        let until = self.context.now + self.context.settings.timings.grace;
+        let until = self.context.now + self.context.policy.settings.timings.grace;
         self.drain = Drain::Draining(until);
+        self.tell_all(Session::stop);
+    }
+
+    /// A turn for each connection, in which its session is told this.
+    fn tell_all(&mut self, act: fn(&mut Session, &mut crate::session::Context<'_>)) {
         for key in self.connections.keys() {
-            self.visit(key, |connection, context| {
-                connection.converse(context, Session::stop);
-                Ok(())
+            self.run_turn(key, |connection, context| {
+                connection.converse(context, act);
+                Ok(Next::Done)
             });
         }
     }
@@ -194,7 +201,7 @@ impl Reactor {
         for event in events.drain(..) {
             match event {
                 Event::StopSignal => self.stop(),
-                Event::ReloadSignal => self.reload_asked = true,
+                Event::ReloadSignal => self.reload_requested = true,
                 Event::Ready(token, readiness) => match SocketRole::from_token(token) {
                     SocketRole::Listener(number) => {
                         if let Some(socket) = self.listen_sockets.get_mut(number) {
@@ -222,104 +229,119 @@ impl Reactor {
 
     fn deliver_completions(&mut self) {
         let mut completions = std::mem::take(&mut self.completions);
-        self.context.runner.collect(&mut completions);
+        self.context.io.runner.collect(&mut completions);
         for completion in completions.drain(..) {
             self.context.activity.completions += 1;
-            self.context.login_queue.leave(&completion);
-            let key = Key::from_owner(completion.id.owner);
+            self.context.limiters.login_queue.leave(&completion);
+            let key = Key::from_bits(completion.id.owner);
             if self.connections.get_mut(key).is_none() {
-                actions::put_away(completion.outcome, &mut self.context);
+                actions::discard_late(completion.outcome, &mut self.context);
                 continue;
             }
-            self.visit(key, |connection, context| {
-                connection.complete(completion, context);
-                Ok(())
+            let mut completion = Some(completion);
+            self.run_turn(key, |connection, context| {
+                if let Some(completion) = completion.take() {
+                    connection.complete(completion, context);
+                }
+                Ok(Next::Done)
             });
         }
         self.completions = completions;
     }
 
-    /// Everybody who is runnable has one turn; who still is then is queued for the next pass.
+    /// One turn for each connection that is runnable; one that is runnable afterwards waits for the next
+    /// pass.
     fn run_pass(&mut self) {
-        for _ in 0..self.queue.len(Turn::Control) {
-            self.give_turn(Turn::Control, Connection::control_turn);
+        for _ in 0..self.queue.len(Turn::Control as usize) {
+            let mut control = ControlTurn::new();
+            self.run_next(Turn::Control, |connection, context| {
+                control.step(connection, context)
+            });
         }
-        for _ in 0..self.queue.len(Turn::Handshake).min(HANDSHAKES_PER_PASS) {
-            self.give_turn(Turn::Handshake, Connection::handshake_turn);
+        let handshakes = self.queue.len(Turn::Handshake as usize);
+        for _ in 0..handshakes.min(HANDSHAKES_PER_PASS) {
+            self.run_next(Turn::Handshake, Connection::handshake_turn);
         }
-        for _ in 0..self.queue.len(Turn::Data) {
-            self.give_turn(Turn::Data, |connection, context| {
+        for _ in 0..self.queue.len(Turn::Data as usize) {
+            self.run_next(Turn::Data, |connection, context| {
                 connection.data_turn(context);
-                Ok(())
+                Ok(Next::Done)
             });
         }
     }
 
-    fn give_turn(&mut self, turn: Turn, work: fn(&mut Connection, &mut LoopContext) -> Visit) {
-        let Some(key) = self.queue.pop(turn) else {
+    fn run_next(
+        &mut self,
+        turn: Turn,
+        step: impl FnMut(&mut Connection, &mut LoopContext) -> StepResult,
+    ) {
+        let Some(key) = self.queue.pop(turn as usize) else {
             return;
         };
         self.review_early(key);
         if let Some(connection) = self.connections.get_mut(key) {
             self.context.activity.count_turn(turn);
-            connection.queued.taken(turn);
-            self.visit(key, work);
+            connection.queued.taken(turn as usize);
+            self.run_turn(key, step);
         }
     }
 
-    /// Visits a connection and does what follows: it is queued again, or closed. A panic ends
-    /// that connection, and no other.
-    fn visit(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut LoopContext) -> Visit) {
+    /// Runs a turn of a connection and acts on its result: queues the connection again, or closes it. A
+    /// panic closes that connection and no other.
+    fn run_turn(
+        &mut self,
+        key: Key,
+        step: impl FnMut(&mut Connection, &mut LoopContext) -> StepResult,
+    ) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let context = &mut self.context;
-        let visited = catch_unwind(AssertUnwindSafe(|| connection.visit(context, work)));
-        match visited {
-            Ok(Ok(())) => {
+        let result = catch_unwind(AssertUnwindSafe(|| connection.run_turn(context, step)));
+        match result {
+            Ok(Ok(request)) => {
                 self.schedule(key);
-                self.tell_who(key);
-                self.admit_proxied(key);
+                match request {
+                    None => {}
+                    Some(Request::ListSessions) => self.list_sessions(key),
+                    Some(Request::AdmitProxied(origin, protocol)) => {
+                        self.admit_proxied(key, origin, protocol);
+                    }
+                }
             }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
                 log::error!("{}: {}", connection.peer, CloseReason::Panicked);
-                self.context.recover();
+                self.context.scratch.recover();
                 self.close(key, CloseReason::Panicked);
             }
         }
     }
 
-    /// Answers a session that asked who else is there: of its account, for where others come from is no
-    /// business of theirs.
-    fn tell_who(&mut self, key: Key) {
-        if !std::mem::take(&mut self.context.asks_who) {
-            return;
-        }
-        let asker = self.connections.get_mut(key);
-        let Some(name) = asker.and_then(|one| one.session.account_name().map(<[u8]>::to_vec))
+    /// Tells a session which sessions its account has. Those of other accounts are not its business.
+    fn list_sessions(&mut self, key: Key) {
+        let asking = self.connections.get_mut(key);
+        let Some(name) = asking.and_then(|one| one.session.account_name().map(<[u8]>::to_vec))
         else {
             return;
         };
         let is_own = |one: &&Connection| one.session.account_name() == Some(&name);
         let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
-        let lines = shown.map(|one| one.session.summary()).collect();
-        self.visit(key, |connection, context| {
-            connection.converse(context, |session, cx| {
-                session.handle(SessionEvent::Present(lines), cx);
-            });
-            Ok(())
+        let mut lines: Vec<_> = shown.map(|one| one.session.summary()).collect();
+        self.run_turn(key, |connection, context| {
+            connection.notify(SessionEvent::Present(std::mem::take(&mut lines)), context);
+            Ok(Next::Done)
         });
     }
 
-    /// Queues a connection for what it wants, and sees to its next deadline.
+    /// Queues a connection for what it wants, and arms its next deadline.
     fn schedule(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         for turn in Turn::ALL {
             if connection.wants(turn) {
-                self.queue.push(key, turn, &mut connection.queued);
+                self.queue.push(key, turn as usize, &mut connection.queued);
             }
         }
         if connection
@@ -334,13 +356,13 @@ impl Reactor {
         self.timers.arm(key, deadline, &mut connection.armed);
     }
 
-    /// The one way out of the reactor.
+    /// The one way out: every connection is closed here.
     fn close(&mut self, key: Key, reason: CloseReason) {
         let Some(mut connection) = self.connections.remove(key) else {
             return;
         };
         let context = &mut self.context;
-        // After a panic its state is not to be relied on, so neither is this.
+        // After a panic the connection's state is not reliable, so this may panic again.
         let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
         log::debug!("{}: Closed: {reason}", connection.peer);
         if connection.is_known() {
@@ -353,7 +375,8 @@ impl Reactor {
 
     fn drain_further(&mut self) {
         loop {
-            let is_empty = self.connections.len() == 0 && self.context.runner.outstanding() == 0;
+            let has_jobs = self.context.io.runner.outstanding() > 0;
+            let is_empty = self.connections.is_empty() && !has_jobs;
             match self.drain.step(self.context.now, is_empty) {
                 Step::Nothing => return,
                 step => self.take(step),
@@ -364,14 +387,7 @@ impl Reactor {
     fn take(&mut self, step: Step) {
         match step {
             Step::Nothing => {}
-            Step::Cut => {
-                for key in self.connections.keys() {
-                    self.visit(key, |connection, context| {
-                        connection.converse(context, Session::stop_now);
-                        Ok(())
-                    });
-                }
-            }
+            Step::Cut => self.tell_all(Session::stop_now),
             Step::Leave => {
                 for key in self.connections.keys() {
                     self.close(key, CloseReason::Stopped);

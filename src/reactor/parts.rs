@@ -1,7 +1,6 @@
-//! What a reactor is made of: the four seams, and what it may do.
+//! The parts of a reactor: the four seams, and its configuration.
 //!
-//! Plain data, put together by whoever starts one: the server with the operating system behind the
-//! seams, the simulator with its own world. The reactor takes it apart.
+//! Plain data. The server puts the operating system behind the seams; the simulator puts its own world there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,30 +13,29 @@ use crate::session::Settings;
 use crate::storage::Storage;
 use crate::workers::Runner;
 
-/// What a reactor is made of: the seams, and what it may do.
+/// The seams and the configuration of a reactor.
 pub struct Parts {
     /// Sockets and clocks.
     pub network: Box<dyn Network>,
-    /// Files.
+    /// The files of accounts without files of their own.
     pub storage: Arc<dyn Storage>,
-    /// The files of accounts that do not see just those.
+    /// The files of accounts that have files of their own.
     pub account_storage: StorageByAccount,
-    /// Who does what may wait.
+    /// Runs jobs that may wait for a device.
     pub runner: Box<dyn Runner>,
-    /// Where passive listeners may be.
+    /// The ports of passive listeners.
     pub passive_ports: PassivePorts,
-    /// Where records of transfers are left.
+    /// Takes the records of transfers.
     pub records: Records,
-    /// What clients are told instead of the address where they are.
+    /// The masquerade addresses of PASV.
     pub passive_addresses: PassiveAddresses,
-    /// Who connects for others, and says for whom.
+    /// Networks whose connections begin with a PROXY header.
     pub proxies: Vec<Cidr>,
-    /// What all sessions have in common.
+    /// The settings of all sessions.
     pub settings: Settings,
-    /// What secures connections; needed where the settings have a security policy, or a listener
-    /// is for TLS alone.
+    /// Secures connections. Required if the settings have a security policy, or a listener is for TLS alone.
     pub acceptor: Option<Acceptor>,
-    /// Who may connect.
+    /// The addresses that may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
     pub connections: Room,

@@ -1,12 +1,10 @@
-//! PASV and EPSV: a listener for the client's data connection, and where the client is told that it
-//! is (RFC 959 §4.1.2, RFC 2428 §3).
+//! PASV and EPSV: a listener for the client's data connection, and the address that the client is told
+//! (RFC 959 §4.1.2, RFC 2428 §3).
 //!
-//! It listens at the address that the control connection has come to. What PASV tells is, in this
-//! order: the address that is set for the client; in front of a proxy, the address that the client
-//! has connected to, because there, and not here, it can connect again; the local address.
-//!
-//! Ports may be few, so nobody keeps one by asking for it: who does not connect in time has to ask
-//! again.
+//! The listener is bound to the local address of the control connection. PASV advertises, in this order:
+//! the masquerade address that is configured for the client; behind a proxy, the address that the client
+//! connected to, because only there it can connect again; the local address. Ports may be few, so a
+//! listener that the client does not connect to in time is closed.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,15 +15,15 @@ use log::Level;
 use super::Reactor;
 use super::connection::Connection;
 use super::context::LoopContext;
-use super::data::{Link, Motion};
-use super::key::SocketRole;
+use super::data::DataChannel;
+use super::socket_role::SocketRole;
 use crate::cause::of_listening;
 use crate::net::Stream as _;
 use crate::protocol::one_host::is_of_one_host;
 use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
 impl Connection {
-    /// Whatever is arranged stays until there is a listener instead.
+    /// Opens a listener for the next transfer. What was arranged before stays if that fails.
     pub(super) fn listen(&mut self, for_ipv4: bool, context: &mut LoopContext) {
         let here = self.stream.local_address();
         let told = self.told_address(context);
@@ -51,62 +49,59 @@ impl Connection {
         context: &mut LoopContext,
     ) -> io::Result<SocketAddr> {
         let known = told.unwrap_or_else(|| here.ip());
-        // A proxy may have told it, or an inherited socket.
+        // It may come from a PROXY header, or from an inherited socket.
         if !is_of_one_host(known) {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
         let token = SocketRole::Passive(self.key()).to_token();
-        let mut opened = context.open_passive(here, token);
-        if opened.is_err() && matches!(self.data().link, Link::Listening(..)) {
-            // The last port that is free may be the one that is to be given up.
-            self.data().unlink(context);
-            opened = context.open_passive(here, token);
+        let mut opened = context.io.listen_passive(here, token);
+        if opened.is_err() && self.data().is_listening() {
+            // The only free port may be that of the listener that is to be replaced.
+            self.data().close_link();
+            opened = context.io.listen_passive(here, token);
             if opened.is_err() {
                 self.lose_link(context);
             }
         }
         let (listener, lease) = opened?;
         let mut address = listener.local_address();
-        let link = Link::Listening(listener, lease, None);
-        self.data().relink(link, context);
-        self.restart_arrival_clock(context.settings.timings.data_connect, context);
+        self.data().listen(listener, lease);
+        self.restart_arrival_clock(context.policy.settings.timings.data_connect, context);
         if let Some(told) = told {
             address.set_ip(told);
         }
         Ok(address)
     }
 
-    /// The client has not come in time: its port is for others. From a transfer's command on it is the
-    /// transfer that must have its data connection in time.
+    /// The client has not connected in time: closes the listener, so that its port is free. Once a transfer
+    /// is begun, the transfer's own deadline counts.
     pub(super) fn give_up_listening(&mut self, context: &mut LoopContext) {
-        // Who came at the last moment has come.
+        // It may have connected at the last moment.
         self.accept_client(context);
         let peer = self.peer;
         let data = self.data();
-        match (&data.link, &data.motion) {
-            // A proxy has, and will say in time whether that is the client.
-            (Link::Listening(.., Some(_)), Motion::Idle | Motion::Refused) => {
-                self.restart_arrival_clock(context.settings.timings.handshake, context);
-            }
-            (Link::Listening(.., None), Motion::Idle | Motion::Refused) => {
-                let text = format_args!("{peer}: Nobody has connected to the passive port");
-                self.session
-                    .log_once(Repeated::PassiveUnused, Level::Info, text);
-                self.lose_link(context);
-            }
-            _ => {}
+        if !data.is_listening() || !data.is_at_rest() {
+            return;
         }
+        if data.has_pending() {
+            // A proxy has connected: its header has a deadline of its own.
+            let time = context.policy.settings.timings.handshake;
+            return self.restart_arrival_clock(time, context);
+        }
+        let text = format_args!("{peer}: Nobody has connected to the passive port");
+        self.session
+            .log_once(Repeated::PassiveUnused, Level::Info, text);
+        self.lose_link(context);
     }
 
-    /// The deadline of a passive listener goes with it, whatever has closed it, and that of a proxy's
-    /// header with who has come to the listener.
+    /// Clears the deadlines of a listener and of a pending connection that are gone, however they went.
     pub(super) fn clear_unused_deadlines(&mut self) {
-        let link = self.data.as_ref().map(|data| &data.link);
-        if !matches!(link, Some(Link::Listening(..))) {
+        let data = self.data.as_deref();
+        if !data.is_some_and(DataChannel::is_listening) {
             self.deadlines.clear(Deadline::Arrival);
         }
-        if !matches!(link, Some(Link::Listening(.., Some(_)))) {
+        if !data.is_some_and(DataChannel::has_pending) {
             self.deadlines.clear(Deadline::DataProxyHeader);
         }
     }
@@ -115,12 +110,15 @@ impl Connection {
         self.deadlines.set(Deadline::Arrival, context.now + time);
     }
 
-    /// What takes the place of the local address; only PASV, and so only IPv4, tells one.
+    /// The address to advertise instead of the local one. Only PASV advertises one, and so only IPv4.
     fn told_address(&self, context: &mut LoopContext) -> Option<IpAddr> {
         if self.peer.is_ipv6() {
             return None;
         }
-        let set = context.passive_addresses.of(self.peer.ip(), context.now);
+        let set = context
+            .policy
+            .passive_addresses
+            .of(self.peer.ip(), context.now);
         let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
             .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
@@ -128,15 +126,19 @@ impl Connection {
 }
 
 impl Reactor {
-    /// The next name of a passive address that is to be looked up.
+    /// The next host name of a masquerade address that is to be resolved.
     pub fn wanted_name(&mut self) -> Option<String> {
-        self.context.passive_addresses.wanted()
+        self.context.policy.passive_addresses.wanted()
     }
 
-    /// What a [wanted name](Self::wanted_name) was found to be; `None`: nothing.
+    /// The address of a [wanted name](Self::wanted_name); `None` if it could not be resolved.
     pub fn found_name(&mut self, name: &str, answer: Option<Ipv4Addr>) {
         let now = self.context.now;
-        let is_news = self.context.passive_addresses.found(name, answer, now);
+        let is_news = self
+            .context
+            .policy
+            .passive_addresses
+            .found(name, answer, now);
         if let Some(address) = answer.filter(|_| is_news) {
             log::info!("Passive address: {name} is {address}");
         }

@@ -1,28 +1,29 @@
-//! After a reload: would each client that is connected be let in again?
+//! After a reload: whether each connected client would still be admitted.
 //!
-//! A few connections are looked at in each iteration, because a certificate may have to be verified for
-//! one, and meanwhile the loop does not sleep; those that have something to do are looked at first, so
-//! that no command is executed by the old rules. Another reload begins again. What a login cannot see is
-//! decided here (the address, the proxy, the certificate), everything else by the session.
+//! A few connections are reviewed in each iteration, because one may cost the verification of a
+//! certificate, and the loop does not sleep until all are done. A connection that has a turn before is
+//! reviewed first, so that no command is executed by the old rules. Another reload begins again. Address,
+//! proxy and certificate are decided here, everything else by the session.
 
 use super::Reactor;
 use super::connection::Connection;
 use super::context::LoopContext;
-use super::key::Key;
+use super::turn::Next;
 use crate::auth::{Denial, Revocation, RevokedSessions};
+use crate::event_loop::Key;
 use crate::limits::REVIEWS_PER_PASS;
 use crate::net::ClientStanding;
 
 impl Reactor {
-    /// The rules have changed.
+    /// Begins a review: the rules have changed.
     pub(super) fn begin_review(&mut self) {
-        self.review = match self.context.settings.revoked_sessions {
+        self.review = match self.context.policy.settings.revoked_sessions {
             RevokedSessions::Keep => None,
             RevokedSessions::End => Some(0),
         };
     }
 
-    /// Looks at some more of those that were connected then, if not at all of them already.
+    /// Reviews some more connections, if a review is under way.
     pub(super) fn review_some(&mut self) {
         let Some(from) = self.review else {
             return;
@@ -33,10 +34,10 @@ impl Reactor {
                 self.review_one(key);
             }
         }
-        self.review = (to < self.connections.slots()).then_some(to);
+        self.review = (to < self.connections.capacity()).then_some(to);
     }
 
-    /// A connection is about to have its turn: that is not for what was allowed before.
+    /// Reviews a connection that is about to have its turn, if its review is still to come.
     pub(super) fn review_early(&mut self, key: Key) {
         if self.review.is_some_and(|from| key.index() >= from) {
             self.review_one(key);
@@ -48,27 +49,27 @@ impl Reactor {
             return;
         };
         let is_allowed = self.admission.allows(client.ip());
-        self.visit(key, |connection, context| {
+        self.run_turn(key, |connection, context| {
             connection.review(is_allowed, context);
-            Ok(())
+            Ok(Next::Done)
         });
     }
 }
 
 impl Connection {
-    /// Goes on with what the client may do from now on, or ends.
+    /// Gives the session its new rights, or revokes it.
     fn review(&mut self, is_allowed: bool, context: &mut LoopContext) {
         if !self.is_known() || self.session.is_closing() {
             return;
         }
         let reviewed = self.standing(is_allowed, context).and_then(|standing| {
             let is_certified = standing == ClientStanding::Verified;
-            let (settings, now) = (&context.settings, context.unix_time);
+            let (settings, now) = (&context.policy.settings, context.unix_time);
             self.session.review(settings, is_certified, now)
         });
         match reviewed {
             Ok(None) => {}
-            Ok(Some(account)) => match context.storage_of(&account).cloned() {
+            Ok(Some(account)) => match context.policy.storage_of(&account).cloned() {
                 Some(storage) => {
                     self.storage = storage;
                     self.converse(context, |session, cx| session.renew(account, cx));
@@ -79,7 +80,7 @@ impl Connection {
         }
     }
 
-    /// What holds before any login.
+    /// What the rules say of the connection itself, before any login.
     fn standing(
         &self,
         is_allowed: bool,
@@ -88,15 +89,17 @@ impl Connection {
         let proxy = self.proxied.as_ref().map(|proxied| proxied.proxy);
         match self.client_standing(context) {
             _ if !is_allowed => Err(Revocation::Address),
-            _ if proxy.is_some_and(|proxy| !context.is_proxy(proxy)) => Err(Revocation::Proxy),
+            _ if proxy.is_some_and(|proxy| !context.policy.is_proxy(proxy)) => {
+                Err(Revocation::Proxy)
+            }
             ClientStanding::Refused => Err(Revocation::Certificate),
             standing => Ok(standing),
         }
     }
 
-    /// What the client's certificate is worth, by the authority that counts now.
+    /// How the current authority judges the client's certificate.
     pub(super) fn client_standing(&self, context: &LoopContext) -> ClientStanding {
-        match (&context.acceptor, self.stream.security()) {
+        match (&context.policy.acceptor, self.stream.security()) {
             (Some(acceptor), Some(security)) => acceptor.standing(security),
             _ => ClientStanding::Unknown,
         }

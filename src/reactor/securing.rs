@@ -1,17 +1,18 @@
 //! From clear text to TLS and back: AUTH, implicit TLS, CCC; and where TLS fails. RFC 4217 §4 and §7.
 //!
-//! Nothing crosses the switch: what came behind the command in the clear closes the connection,
-//! and nothing is read until the reply is written. The handshake has turns of its own, of which a
-//! pass gives only a few, because each may cost a signature.
+//! No plain byte crosses the switch: input behind the command closes the connection, and nothing is read
+//! until the reply is written. Handshakes have turns of their own, of which a pass gives only a few,
+//! because each may cost a signature.
 
 use std::io;
 
 use log::Level;
 
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Phase, Switch, Visit};
+use super::connection::{Connection, Phase, Switch};
 use super::context::LoopContext;
-use super::data::{Link, Motion};
+use super::data::TransferState;
+use super::turn::{Next, StepResult};
 use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
@@ -19,9 +20,16 @@ use crate::net::{Channel, ClientStanding, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Session, SessionEvent};
 
+/// What an early handshake on a data connection has come to.
+enum EarlyHandshake {
+    GoesOn(Channel),
+    Failed,
+    ClientLeft,
+}
+
 impl Connection {
-    /// AUTH or CCC has been said. What a client, or somebody on the way to it, has put behind it
-    /// must not be taken for something said after the switch.
+    /// AUTH or CCC is accepted. Plain text behind it, from the client or injected on the way, must not be
+    /// taken for commands that came after the switch.
     pub(super) fn switch(&mut self, switch: Switch, context: &mut LoopContext) {
         let is_last = self.input.is_empty() && !self.stream.has_unread();
         if is_last {
@@ -30,13 +38,15 @@ impl Connection {
             let peer = self.peer;
             log::warn!(target: target::SECURITY, "{peer}: Something came behind AUTH or CCC");
         }
-        self.converse(context, |session, cx| {
-            session.handle(SessionEvent::Switching(is_last), cx);
-        });
+        self.notify(SessionEvent::Switching(is_last), context);
     }
 
-    /// The reply is written, and from here on it is TLS, or soon not any more.
-    pub(super) fn begin_handshake(&mut self, switch: Switch, context: &mut LoopContext) -> Visit {
+    /// The reply is written: TLS begins, or its end.
+    pub(super) fn begin_handshake(
+        &mut self,
+        switch: Switch,
+        context: &mut LoopContext,
+    ) -> Result<(), CloseReason> {
         match switch {
             Switch::Secure => self.secure(context),
             Switch::Clear => {
@@ -46,14 +56,12 @@ impl Connection {
         }
     }
 
-    /// From here on it is TLS.
-    pub(super) fn secure(&mut self, context: &mut LoopContext) -> Visit {
-        context.look_at_certificate();
+    /// Begins TLS on the control connection.
+    pub(super) fn secure(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
+        context.check_certificate_dates();
         let none = || Err(io::Error::other("there is no certificate"));
-        let security = context
-            .acceptor
-            .as_ref()
-            .map_or_else(none, Acceptor::control);
+        let acceptor = context.policy.acceptor.as_ref();
+        let security = acceptor.map_or_else(none, Acceptor::control);
         let (security, tag) = security.map_err(|error| {
             let (peer, why) = (self.peer, cause(&error));
             log::error!("{peer}: Cannot begin a TLS handshake: {why}");
@@ -67,16 +75,16 @@ impl Connection {
 
     fn await_handshake(&mut self, switch: Switch, context: &LoopContext) {
         self.phase = Phase::Handshaking(switch);
-        // Whether the client's part is there already has not been looked at.
+        // The client's part may be there already.
         self.ready.readable = true;
-        let handshake = context.now + context.settings.timings.handshake;
+        let handshake = context.now + context.policy.settings.timings.handshake;
         self.deadlines.set(Deadline::Handshake, handshake);
     }
 
-    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> Visit {
+    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> StepResult {
         let Phase::Handshaking(switch) = self.phase else {
             self.data_handshake_turn(context);
-            return Ok(());
+            return Ok(Next::Done);
         };
         let step = match switch {
             Switch::Secure => self.stream.handshake(),
@@ -86,79 +94,69 @@ impl Connection {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         match step {
-            Ok(()) => {
-                self.end_handshake(switch, context);
-                Ok(())
-            }
+            Ok(()) => self.end_handshake(switch, context),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
-                    self.ready.clear_for_handshake(&self.stream);
-                    Ok(())
+                    self.ready.clear(self.stream.handshake_interest());
                 }
-                io::ErrorKind::Interrupted => Ok(()),
-                _ if self.stream.has_failed() => {
-                    self.break_off(context);
-                    Ok(())
-                }
-                _ => Err(CloseReason::NotSecured),
+                io::ErrorKind::Interrupted => {}
+                _ if self.stream.has_failed() => self.break_off(context),
+                _ => return Err(CloseReason::NotSecured),
             },
         }
+        Ok(Next::Done)
     }
 
-    /// The client secures a data connection before it says what for.
+    /// A step of a handshake on the data connection that the client has begun before its command.
     pub(super) fn data_handshake_turn(&mut self, context: &mut LoopContext) {
-        let data = self.data();
-        let channel = match std::mem::take(&mut data.link) {
-            Link::Open(channel) => channel,
-            other => return data.link = other,
+        let Some(channel) = self.data().take_channel() else {
+            return;
         };
-        let link = self.shake_hands_early(channel, context);
-        let has_left = matches!(link, Link::Absent);
-        self.data().link = link;
-        if has_left {
-            self.lose_link(context);
+        match self.early_handshake(channel, context) {
+            EarlyHandshake::GoesOn(channel) => self.data().reopen(channel),
+            EarlyHandshake::Failed => self.data().fail_link(),
+            EarlyHandshake::ClientLeft => self.lose_link(context),
         }
     }
 
-    /// Whether the client will send or receive is not known then; so it is taken for one that sends,
-    /// which can bear less. One that leaves because its command was refused is let go in silence.
-    fn shake_hands_early(&mut self, channel: Channel, context: &LoopContext) -> Link {
+    /// The direction of the transfer is not known yet, so the stricter limits of one that sends apply. A
+    /// client that leaves because its command was refused is no failure.
+    fn early_handshake(&mut self, channel: Channel, context: &LoopContext) -> EarlyHandshake {
         let mut channel = match self.protected(channel, true, context) {
             Ok(channel) => channel,
             Err(error) => {
                 self.log_insecure(&error);
-                return Link::Failed;
+                return EarlyHandshake::Failed;
             }
         };
         let step = channel.handshake().map_err(|error| error.kind());
-        let was_refused = matches!(self.data().motion, Motion::Refused);
+        let was_refused = matches!(self.data().state(), TransferState::Refused);
         let has_left = matches!(
             step,
             Err(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
         );
         if was_refused && has_left {
-            return Link::Absent;
+            return EarlyHandshake::ClientLeft;
         }
         if let Some(remark) = channel.take_remark() {
             self.log_remark(&remark);
         }
         let ready = &mut self.data().ready;
         match step {
-            // What came with its end is known to TLS, and not to the kernel.
+            // Records that came with its end are in the TLS buffer, not in the kernel's.
             Ok(()) => ready.readable = true,
-            Err(io::ErrorKind::WouldBlock) => ready.clear_for_handshake(&channel),
+            Err(io::ErrorKind::WouldBlock) => ready.clear(channel.handshake_interest()),
             Err(io::ErrorKind::Interrupted) => {}
             Err(_) => {
-                // What is wrong with it is said where there is room; nothing waits for that.
+                // Sends the alert if there is room; nothing waits for that.
                 let _ = channel.shutdown();
-                return Link::Failed;
+                return EarlyHandshake::Failed;
             }
         }
-        Link::Open(channel)
+        EarlyHandshake::GoesOn(channel)
     }
 
-    /// A data connection in the clear or secured, as PROT has it (RFC 2228 §3): one that is secured
-    /// already stays so.
+    /// The data connection as PROT wants it (RFC 2228 §3), in the clear or secured.
     pub(super) fn protected(
         &self,
         mut channel: Channel,
@@ -169,7 +167,7 @@ impl Connection {
         match (
             wanted,
             channel.security().is_some(),
-            &context.acceptor,
+            &context.policy.acceptor,
             self.tag,
         ) {
             (true, false, Some(acceptor), Some(tag)) => {
@@ -182,7 +180,7 @@ impl Connection {
         }
     }
 
-    /// What TLS has to say of a data connection.
+    /// Logs a remark of TLS on a data connection.
     pub(super) fn log_remark(&mut self, remark: &str) {
         let text = format_args!("{}: {remark}", self.peer);
         self.session
@@ -199,7 +197,7 @@ impl Connection {
             .log_once(Repeated::DataSecurity, Level::Error, text);
     }
 
-    /// TLS has failed: the conversation is over, and its last word is an alert.
+    /// TLS has failed: ends the session. The last thing that is sent is an alert.
     pub(super) fn break_off(&mut self, context: &mut LoopContext) {
         if let Some(remark) = self.stream.take_remark() {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
@@ -208,7 +206,7 @@ impl Connection {
         self.converse(context, Session::break_off);
     }
 
-    /// No reply can be said any more. What TLS has to say goes out as a last reply would.
+    /// Drops the replies, which can no longer be sent. The alert of TLS is flushed like a last reply.
     pub(super) fn leave_the_last_word_to_tls(&mut self) {
         self.phase = Phase::Open;
         self.outbox.clear();
@@ -216,7 +214,7 @@ impl Connection {
 
     fn end_handshake(&mut self, switch: Switch, context: &mut LoopContext) {
         self.phase = Phase::Open;
-        // What came with the end of the handshake is known to TLS, and not to the kernel.
+        // Records that came with the end of the handshake are in the TLS buffer, not in the kernel's.
         self.ready.readable = true;
         self.deadlines.clear(Deadline::Handshake);
         let security = self.stream.security();

@@ -1,8 +1,8 @@
-//! When the loop wakes by itself, and what it does about the time then.
+//! When the loop wakes up by itself, and the deadlines that are due then.
 //!
-//! Each connection has one timer that counts, lazily kept ([`timers`](super::timers)): one whose deadline
-//! has moved surfaces once and is set anew. Beside them, only a door that rests and the end of a stage of
-//! the stop have a time.
+//! Each connection has one live entry in the [`Timers`](crate::event_loop::Timers): if its deadline has
+//! moved, the entry surfaces and is armed again. Besides, only a listen socket that backs off and the
+//! stages of a graceful shutdown have deadlines.
 
 use std::time::Duration;
 
@@ -10,11 +10,10 @@ use super::Reactor;
 use super::connection::Connection;
 
 impl Reactor {
-    /// How long to sleep: until the next real deadline, and not at all where something is
-    /// runnable.
-    pub(super) fn patience(&self, timeout: Option<Duration>) -> Option<Duration> {
+    /// How long the poll may sleep: until the next deadline, and not at all if a connection is runnable.
+    pub(super) fn sleep_time(&self, timeout: Option<Duration>) -> Option<Duration> {
         let is_busy = !self.queue.is_empty() || self.review.is_some();
-        if is_busy || self.context.runner.has_finished() {
+        if is_busy || self.context.io.runner.has_finished() {
             return Some(Duration::ZERO);
         }
         let now = self.context.now;
@@ -44,7 +43,7 @@ impl Reactor {
                 .next()
                 .is_none_or(|next| next > self.context.now);
             self.context.activity.early += u64::from(is_early);
-            self.visit(key, Connection::expire);
+            self.run_turn(key, Connection::expire);
         }
         let connections = &mut self.connections;
         self.timers.sweep(connections.len(), |key, at| {

@@ -15,35 +15,23 @@ mod plan;
 mod rate_limiter;
 mod representation;
 mod scratch;
-mod semaphore;
 mod walk;
 
 use std::io::ErrorKind;
 use std::time::Instant;
 
+use crate::event_loop::{Interest, Permit};
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
 pub use plan::{Direction, Format, Listing, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
 pub use scratch::Scratch;
-pub use semaphore::{Permit, Semaphore};
 
 use inbound::Inbound;
 use listing::Listed;
 use outbound::Outbound;
 use rate_limiter::RateLimiter;
-
-/// What a slice needs before the next can do anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Nothing: run it again when it is its turn.
-    Now,
-    /// Bytes, or the end, from the data connection.
-    Readable,
-    /// Room in the data connection.
-    Writable,
-}
 
 /// What came of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,18 +107,18 @@ pub enum Need {
     /// It has no use for one.
     None,
     /// A directory is sorted if there is one, and comes as it is if not.
-    CliArgs,
+    Optional,
     /// MODE Z, and what is below a directory.
-    Must,
+    Required,
 }
 
 impl Plan {
     /// What it needs a place for.
     pub const fn need(&self) -> Need {
         match &self.direction {
-            _ if self.representation.is_slow() => Need::Must,
-            Direction::List(listing) if listing.recursive => Need::Must,
-            Direction::List(_) => Need::CliArgs,
+            _ if self.representation.is_slow() => Need::Required,
+            Direction::List(listing) if listing.recursive => Need::Required,
+            Direction::List(_) => Need::Optional,
             Direction::Retrieve { .. } | Direction::Store { .. } => Need::None,
         }
     }

@@ -7,13 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::auth::{Verification, Verified};
+use crate::event_loop::Permit;
 use crate::file_task::{FileTask, TaskStep};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
-use crate::transfer::{
-    Listing, Opened, Permit, Plan, Scratch, SliceOutcome, Transfer, TransferSource,
-};
+use crate::transfer::{Listing, Opened, Plan, Scratch, SliceOutcome, Transfer, TransferSource};
 
 /// Whose job it is: given back with the completion, opaque here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use mioftpd::event_loop::Interest;
 use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
-    DataType, Direction, Failure, FormatControl, Interest, Mark, Mode, Plan, Representation,
-    Scratch, SliceOutcome, Structure, Transfer,
+    DataType, Direction, Failure, FormatControl, Mark, Mode, Plan, Representation, Scratch,
+    SliceOutcome, Structure, Transfer,
 };
 
 use crate::wire::{End, Shared};

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use mioftpd::event_loop::Interest;
 use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
-    DataType, Direction, Failure, Interest, Plan, Representation, Scratch, SliceOutcome, Transfer,
+    DataType, Direction, Failure, Plan, Representation, Scratch, SliceOutcome, Transfer,
 };
 use rustls::SupportedProtocolVersion;
 

@@ -1,9 +1,9 @@
-//! One heap of deadlines, lazily kept.
+//! All deadlines in one heap, with lazy deletion.
 //!
-//! A connection has at most one entry that counts: its `armed` time. A deadline that moves later
-//! leaves the entry where it is, and the connection is asked again when it surfaces; so a
-//! command, which moves the idle deadline, touches nothing here. Entries of connections that are
-//! gone are skipped when they surface, and swept out when they become many.
+//! Each owner has at most one live entry: the time that it remembers as *armed*. When its deadline moves
+//! later, the entry stays; it surfaces at the old time, and the owner arms the new one. So a deadline that
+//! moves with every command costs nothing. Entries of owners that are gone surface and are skipped, or are
+//! swept out when they are many.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,19 +11,19 @@ use std::time::Instant;
 
 use super::key::Key;
 
-/// Entries that do not count are swept out when there are more of them than connections, and
-/// more than this.
+/// Stale entries are swept out when they outnumber the owners by more than this.
 const SLACK: usize = 64;
 
+/// A heap of deadlines and the keys of their owners.
 #[derive(Debug, Default)]
-pub(super) struct Timers {
+pub struct Timers {
     heap: BinaryHeap<Reverse<(Instant, Key)>>,
 }
 
 impl Timers {
-    /// Sees to it that something surfaces for `key` at `deadline` or before. `armed` is the
-    /// connection's memory of its entry.
-    pub(super) fn arm(&mut self, key: Key, deadline: Option<Instant>, armed: &mut Option<Instant>) {
+    /// Makes sure that an entry of `key` surfaces at `deadline` or earlier. `armed` is the owner's memory of
+    /// its live entry.
+    pub fn arm(&mut self, key: Key, deadline: Option<Instant>, armed: &mut Option<Instant>) {
         let Some(deadline) = deadline else {
             return;
         };
@@ -33,34 +33,35 @@ impl Timers {
         }
     }
 
-    /// Entries, those included that do not count.
-    pub(super) fn len(&self) -> usize {
+    /// The number of entries, stale ones included.
+    pub fn len(&self) -> usize {
         self.heap.len()
     }
 
-    /// When to wake up at the latest.
-    pub(super) fn next(&self) -> Option<Instant> {
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.heap.is_empty()
+    }
+
+    /// The latest time at which the loop must wake up.
+    pub fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes one entry that is due. It counts only if the connection is still armed for it.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Key, Instant)> {
+    /// Takes an entry that is due. It is live only if its owner is still armed for that time.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(Key, Instant)> {
         if self.next()? > now {
             return None;
         }
         self.heap.pop().map(|Reverse((at, key))| (key, at))
     }
 
-    /// Sweeps out the entries that do not count, if they are many beside `connections`.
-    pub(super) fn sweep(
-        &mut self,
-        connections: usize,
-        mut counts: impl FnMut(Key, Instant) -> bool,
-    ) {
-        if self.heap.len() > 2 * connections + SLACK {
+    /// Removes the stale entries, if the heap is much larger than the number of `owners`. `is_live` decides.
+    pub fn sweep(&mut self, owners: usize, mut is_live: impl FnMut(Key, Instant) -> bool) {
+        if self.heap.len() > 2 * owners + SLACK {
             let mut entries = std::mem::take(&mut self.heap).into_vec();
-            entries.retain(|Reverse((at, key))| counts(*key, *at));
-            // A deadline that stays is pushed again each time that an earlier one has been due.
+            entries.retain(|Reverse((at, key))| is_live(*key, *at));
+            // An owner whose deadline moves back and forth is pushed again at a time that is there already.
             entries.sort_unstable();
             entries.dedup();
             self.heap = entries.into();
@@ -76,7 +77,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_deadline_that_moves_later_keeps_its_entry() {
+    fn later_deadline_keeps_the_armed_entry() {
         let now = Instant::now();
         let mut timers = Timers::default();
         let mut armed = None;
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_was_pushed_again_and_again_is_kept_once() {
+    fn sweep_removes_duplicate_entries() {
         let now = Instant::now();
         let mut timers = Timers::default();
         for _ in 0..=SLACK + 2 {
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_count_is_swept_out() {
+    fn sweep_removes_stale_entries() {
         let now = Instant::now();
         let mut timers = Timers::default();
         for _ in 0..=SLACK {

@@ -1,0 +1,175 @@
+//! Transitions of the link: how the socket for the next transfer comes to be, and how it is closed.
+//!
+//! Each makes at most one call on a non-blocking socket.
+
+use std::net::{IpAddr, SocketAddr};
+use std::{io, mem};
+
+use super::{Accepted, DataChannel, Link, TransferState};
+use crate::event_loop::{Latch, Token};
+use crate::net::{Channel, Listener, PortLease, Stream};
+use crate::reactor::arrival::Arrival;
+
+impl DataChannel {
+    /// The next transfer uses this listener.
+    pub(in crate::reactor) fn listen(&mut self, listener: Box<dyn Listener>, lease: PortLease) {
+        self.arrange(Link::Listening {
+            listener,
+            pending: None,
+            _lease: lease,
+        });
+    }
+
+    /// The next transfer connects to this address.
+    pub(in crate::reactor) fn connect_to(&mut self, target: SocketAddr) {
+        self.arrange(Link::Target(target));
+    }
+
+    fn arrange(&mut self, link: Link) {
+        self.link = link;
+        self.ready = Latch::default();
+        if matches!(self.state, TransferState::Refused) {
+            self.state = TransferState::Idle;
+        }
+    }
+
+    /// Closes the socket for the next transfer, if there is one.
+    pub(in crate::reactor) fn close_link(&mut self) {
+        self.link = Link::Absent;
+    }
+
+    /// Closes it with a reset, so that its end is not taken for the end of a file.
+    pub(in crate::reactor) fn reset_link(&mut self) {
+        match &mut self.link {
+            Link::Connecting(stream) => stream.reset_on_close(),
+            Link::Open(channel) => channel.reset_on_close(),
+            Link::Absent | Link::Listening { .. } | Link::Target(_) | Link::Failed => {}
+        }
+        self.close_link();
+    }
+
+    /// Accepts at most one connection, or reads on in the header of a pending one. If `client` is given, only
+    /// that address is accepted.
+    pub(in crate::reactor) fn accept(
+        &mut self,
+        token: Token,
+        client: Option<IpAddr>,
+        is_proxy: impl Fn(IpAddr) -> bool,
+    ) -> Accepted {
+        let Link::Listening {
+            listener, pending, ..
+        } = &mut self.link
+        else {
+            return Accepted::Nothing;
+        };
+        let (arrival, ready) = match pending.take().map(|one| one.identify(client)) {
+            None => {
+                let arrival = Arrival::accept(listener.as_mut(), token, client, is_proxy);
+                (arrival, Latch::FRESH)
+            }
+            // The event of what follows the header was consumed with the header.
+            Some(Ok(arrival)) => (arrival, Latch::UNKNOWN),
+            Some(Err(incomplete)) => {
+                *pending = Some(incomplete);
+                self.ready.readable = false;
+                return Accepted::HeaderIncomplete;
+            }
+        };
+        match arrival {
+            Arrival::Client(stream) => {
+                self.link = Link::Open(Channel::clear(stream));
+                self.ready = ready;
+                Accepted::Client
+            }
+            Arrival::Proxy(connection) => {
+                *pending = Some(connection);
+                Accepted::Proxy
+            }
+            Arrival::Unrelated(address) => Accepted::Unrelated(address),
+            Arrival::Gone => Accepted::Gone,
+            Arrival::Nothing => {
+                self.ready.readable = false;
+                Accepted::Nothing
+            }
+            Arrival::Failed(error) => {
+                self.close_link();
+                Accepted::Failed(error)
+            }
+        }
+    }
+
+    /// Closes the pending connection of a proxy. The listener may have more.
+    pub(in crate::reactor) fn drop_pending(&mut self) {
+        if let Link::Listening { pending, .. } = &mut self.link
+            && pending.take().is_some()
+        {
+            self.ready.readable = true;
+        }
+    }
+
+    /// The server is connecting to the client.
+    pub(in crate::reactor) fn connecting(&mut self, stream: Box<dyn Stream>) {
+        debug_assert!(
+            matches!(self.link, Link::Absent),
+            "a link is replaced unseen"
+        );
+        self.link = Link::Connecting(stream);
+        self.ready = Latch::default();
+    }
+
+    /// Opens the link if the connect has finished. Events since the socket was registered still count.
+    ///
+    /// # Errors
+    /// If it has failed; the link is closed then.
+    pub(in crate::reactor) fn finish_connect(&mut self) -> io::Result<()> {
+        let Link::Connecting(mut stream) = mem::take(&mut self.link) else {
+            debug_assert!(false, "there is no connect to finish");
+            return Ok(());
+        };
+        match stream.connected() {
+            Ok(()) => self.link = Link::Open(Channel::clear(stream)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.ready.writable = false;
+                self.link = Link::Connecting(stream);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The open link, to be read from.
+    pub(in crate::reactor) const fn channel(&mut self) -> Option<&mut Channel> {
+        match &mut self.link {
+            Link::Open(channel) => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// Takes the open link out for a step of its handshake; [`reopen`](Self::reopen) or
+    /// [`fail_link`](Self::fail_link) must follow, or it is closed.
+    pub(in crate::reactor) fn take_channel(&mut self) -> Option<Channel> {
+        match mem::take(&mut self.link) {
+            Link::Open(channel) => Some(channel),
+            other => {
+                self.link = other;
+                None
+            }
+        }
+    }
+
+    pub(in crate::reactor) fn reopen(&mut self, channel: Channel) {
+        debug_assert!(
+            matches!(self.link, Link::Absent),
+            "a link is replaced unseen"
+        );
+        self.link = Link::Open(channel);
+    }
+
+    pub(in crate::reactor) fn fail_link(&mut self) {
+        debug_assert!(
+            matches!(self.link, Link::Absent),
+            "a link is replaced unseen"
+        );
+        self.link = Link::Failed;
+    }
+}

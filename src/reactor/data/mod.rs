@@ -1,0 +1,259 @@
+//! The data channel of a connection: its socket and its transfer, and every transition of the two.
+//!
+//! Two state machines side by side. The [`Link`] is the socket for the next transfer: a passive listener,
+//! an address to connect to, or a stream. The [`TransferState`] is the transfer: its file is opened first,
+//! then the 150 is sent, then link and file are joined. Both are private to this module: `link.rs` and
+//! `transitions.rs` have every change of them, and each asserts the state that it starts from.
+//!
+//! While a worker owns the transfer, the latch stays here and collects events, and the client's time-out is
+//! paused.
+
+mod link;
+mod transitions;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+pub(super) use transitions::Join;
+
+use super::arrival::PendingConnection;
+use super::upload_end::UploadEnd;
+use crate::event_loop::{Interest, Latch};
+use crate::net::{Channel, Listener, PortLease, Stream};
+use crate::session::{Ending, Left};
+use crate::transfer::{Transfer, TransferSource};
+
+/// The socket for the next transfer.
+///
+/// ```text
+///   Absent ──PASV──▶ Listening ──client connects──▶ Open ──150──▶ (joined to the file)
+///     └────PORT──▶ Target ──150──▶ Connecting ──connected──▶ Open ──early handshake fails──▶ Failed
+/// ```
+#[derive(Default)]
+pub(super) enum Link {
+    /// Nothing is arranged, or the transfer owns the stream.
+    #[default]
+    Absent,
+    /// The client will connect. The listener is closed before the lease returns its port.
+    Listening {
+        listener: Box<dyn Listener>,
+        /// A proxy that has connected, and whose header is incomplete.
+        pending: Option<Box<PendingConnection>>,
+        /// Holds the port.
+        _lease: PortLease,
+    },
+    /// The server will connect to this address when the 150 is sent.
+    Target(SocketAddr),
+    /// The server is connecting.
+    Connecting(Box<dyn Stream>),
+    /// Connected, in the clear or secured.
+    Open(Channel),
+    /// A handshake that the client began before the 150 has failed.
+    Failed,
+}
+
+/// The transfer.
+///
+/// ```text
+///   Idle ──▶ Opening ──▶ FileOpen ──150──▶ AwaitingLink ──link open──▶ OnLoop ◀──slice──▶ OnWorker
+///   Opening ──refused──▶ Refused ──next command, another link──▶ Idle
+///                                             Paused ◀──rate limit──▶│               │
+///                                       last byte of an upload ▼               │
+///                                                      AwaitingCommit ───commit──┘
+///   AwaitingCommit ──its end came late──▶ ConfirmingEnd ──END_PAUSE──▶ AwaitingCommit
+///   OnLoop, OnWorker ──last byte of a short download──▶ AwaitingClose ──client's end, REPLY_GAP──▶ Idle
+///   cut:  AwaitingLink, OnLoop, Paused, AwaitingCommit, ConfirmingEnd ──▶ Discarding ──▶ Idle
+///         OnWorker ──▶ CancelRequested ──slice returns──▶ Discarding, or Idle if it was complete
+/// ```
+#[derive(Default)]
+pub(super) enum TransferState {
+    /// There is none.
+    #[default]
+    Idle,
+    /// There is none, because its command was refused; the link is kept for the next, while nothing comes
+    /// over it.
+    Refused,
+    /// A worker opens the file.
+    Opening,
+    /// The file is open; the 150 is not sent yet.
+    FileOpen(TransferSource),
+    /// The 150 is sent; the link is not open yet.
+    AwaitingLink(TransferSource),
+    /// On the loop, and runnable when the latch has this interest.
+    OnLoop(Box<Transfer>, Interest),
+    /// On the loop, until the rate limit or the quota's count allows the next slice.
+    Paused(Box<Transfer>, Left),
+    /// A worker owns it.
+    OnWorker(Left),
+    /// An upload has all its bytes, and is committed if the client meant to send no more.
+    AwaitingCommit(Box<Transfer>, ControlProbe),
+    /// As `AwaitingCommit`, for the time in which the control connection may end as well.
+    ConfirmingEnd(Box<Transfer>),
+    /// A download has sent all its bytes, and waits shortly for the client to close.
+    AwaitingClose(Box<Transfer>),
+    /// A worker owns it, and it is cut when it comes back.
+    CancelRequested(Ending),
+    /// A worker closes its file.
+    Discarding(Ending, u64),
+}
+
+/// Whether the control connection is read once more before an upload is committed, because its end may have
+/// come without an event yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ControlProbe {
+    Required,
+    Done,
+}
+
+/// What [`DataChannel::accept`] did.
+pub(super) enum Accepted {
+    /// The link is open.
+    Client,
+    /// A proxy's header is awaited.
+    Proxy,
+    /// The header of a proxy is still incomplete.
+    HeaderIncomplete,
+    /// Another host's connection was closed.
+    Unrelated(IpAddr),
+    /// A connection was gone before it was accepted.
+    Gone,
+    /// There is no connection, or no listener.
+    Nothing,
+    /// The listener has failed and is closed.
+    Failed(io::Error),
+}
+
+/// What a [cancelled](DataChannel::cancel) transfer leaves to do.
+pub(super) enum Cancelled {
+    /// Its file is to be closed; so many bytes have been moved.
+    Discard(TransferSource, u64),
+    /// It had moved all its bytes already: so many.
+    Complete(u64),
+    /// The worker's result decides.
+    Pending,
+    /// There was none.
+    Nothing,
+}
+
+#[derive(Default)]
+pub(super) struct DataChannel {
+    link: Link,
+    state: TransferState,
+    /// The readiness of the link's socket, or of the transfer's stream.
+    pub(super) ready: Latch,
+    pub(super) end: UploadEnd,
+    /// When the 150 was sent.
+    begun: Option<Instant>,
+}
+
+impl DataChannel {
+    pub(super) const fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(super) const fn state(&self) -> &TransferState {
+        &self.state
+    }
+
+    pub(super) const fn begun(&self) -> Option<Instant> {
+        self.begun
+    }
+
+    pub(super) const fn is_listening(&self) -> bool {
+        matches!(self.link, Link::Listening { .. })
+    }
+
+    /// Whether a proxy has connected and its header is incomplete.
+    pub(super) const fn has_pending(&self) -> bool {
+        matches!(
+            self.link,
+            Link::Listening {
+                pending: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether no command uses the channel.
+    pub(super) const fn is_at_rest(&self) -> bool {
+        matches!(self.state, TransferState::Idle | TransferState::Refused)
+    }
+
+    /// Whether the channel holds nothing, and may be dropped.
+    pub(super) const fn is_unused(&self) -> bool {
+        self.is_at_rest() && matches!(self.link, Link::Absent)
+    }
+
+    /// Whether a data turn has anything to do.
+    pub(super) const fn is_runnable(&self) -> bool {
+        match (&self.link, &self.state) {
+            (_, TransferState::OnLoop(_, interest)) => self.ready.has(*interest),
+            (_, TransferState::AwaitingCommit(..))
+            | (Link::Open(_) | Link::Failed, TransferState::AwaitingLink(_)) => true,
+            (Link::Listening { .. }, _) | (_, TransferState::AwaitingClose(_)) => {
+                self.ready.readable
+            }
+            (Link::Connecting(_), _) => self.ready.writable,
+            _ => false,
+        }
+    }
+
+    /// Whether the client has begun, or goes on with, a TLS handshake before there is a transfer.
+    pub(super) fn wants_handshake(&self) -> bool {
+        match &self.link {
+            Link::Open(channel) if self.is_at_rest() => {
+                if channel.is_handshaking() {
+                    self.ready.has(channel.handshake_interest())
+                } else {
+                    self.ready.readable && channel.security().is_none()
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing may come over the link, because its command was refused. A handshake may, if the link
+    /// is to be secured.
+    pub(super) fn must_be_silent(&self, is_protected: bool) -> bool {
+        match (&self.link, &self.state) {
+            (Link::Open(channel), TransferState::Refused) if channel.security().is_none() => {
+                !is_protected
+            }
+            (Link::Open(channel), TransferState::Refused) => !channel.is_handshaking(),
+            _ => false,
+        }
+    }
+
+    /// Whether the control connection is to be read before the upload is committed.
+    pub(super) const fn needs_control_probe(&self) -> bool {
+        matches!(
+            self.state,
+            TransferState::AwaitingCommit(_, ControlProbe::Required)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::CONNECTION_BYTES;
+    use crate::reactor::connection::Connection;
+    use crate::reactor::proxy_header::ProxyHeader;
+    use crate::session::BOXED_BYTES;
+
+    #[test]
+    fn connection_fits_its_share_of_the_memory_limit() {
+        // A connection has at most one of these at a time.
+        let one_of = [
+            size_of::<Transfer>(),
+            size_of::<ProxyHeader>(),
+            size_of::<PendingConnection>(),
+        ];
+        let boxed = size_of::<DataChannel>() + one_of.into_iter().max().unwrap() + BOXED_BYTES;
+        // The slab doubles; timers, queues and counts are beside it.
+        let other = 256;
+        let bytes = 2 * size_of::<Connection>() + boxed + other;
+        assert!(bytes <= CONNECTION_BYTES, "{bytes}");
+    }
+}

@@ -1,0 +1,121 @@
+//! From PASS to the account: verification without waiting, and its outcome.
+//!
+//! A password that is not hashed is compared at once; a hash is computed by a worker, through the bounded
+//! [`LoginQueue`](super::login_queue). Nothing is verified for a banned address, nor does it learn whether
+//! its password is right, even if that was computed while the ban began: parallel guesses do not evade the
+//! count.
+
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::context::LoopContext;
+use crate::auth::{
+    Account, AuthenticatedUser, Check, ClientPrefix, Credentials, Denial, Penalty, Refusal,
+    Verification, Verified,
+};
+use crate::net::ClientStanding;
+use crate::observe::target;
+use crate::session::SessionEvent;
+use crate::workers::Work;
+
+impl Connection {
+    pub(super) fn verify(&mut self, credentials: Credentials, context: &mut LoopContext) {
+        if self.is_banned(context) {
+            return self.refuse(Denial::Banned, context);
+        }
+        let from = self.peer.ip();
+        let prefix = ClientPrefix::of(from);
+        match context.policy.settings.accounts.check(credentials, from) {
+            Check::Done(account) => self.verified(account.as_deref(), context),
+            Check::Slow(_) if !context.limiters.login_queue.has_room_for(prefix) => {
+                self.refuse(Denial::Busy, context);
+            }
+            Check::Slow(verification) => self.submit_verification(verification, context),
+        }
+    }
+
+    /// One step of a verification is done; there may be another.
+    pub(super) fn verification_step(&mut self, verified: Verified, context: &mut LoopContext) {
+        match verified {
+            Verified::Is(account) => self.verified(Some(&account), context),
+            Verified::Nobody => self.verified(None, context),
+            Verified::NotYet(next) => self.submit_verification(next, context),
+        }
+    }
+
+    fn submit_verification(&mut self, verification: Verification, context: &mut LoopContext) {
+        self.submit(Work::Verify(verification), context);
+        let prefix = ClientPrefix::of(self.peer.ip());
+        context.limiters.login_queue.enter(self.job_id(), prefix);
+    }
+
+    fn is_banned(&self, context: &LoopContext) -> bool {
+        let throttle = &context.limiters.throttle;
+        throttle.is_banned(self.peer.ip(), context.now)
+    }
+
+    /// The client has a certificate with this name: no password is needed if the certificate is still
+    /// valid. If that is not enough, it does not count as a failed login.
+    pub(super) fn vouch(&mut self, name: &[u8], context: &mut LoopContext) {
+        let is_certified = self.client_standing(context) == ClientStanding::Verified;
+        let account = context.policy.settings.accounts.vouched(name);
+        let account = account.filter(|_| is_certified).cloned();
+        let outcome = self.judge(account.as_deref(), context);
+        let event = SessionEvent::Verified(outcome.map_err(Refusal::from));
+        self.notify(event, context);
+    }
+
+    /// The verification is over: with the account, or without one.
+    fn verified(&mut self, account: Option<&Account>, context: &mut LoopContext) {
+        match self.judge(account, context) {
+            Ok(user) => self.notify(SessionEvent::Verified(Ok(user)), context),
+            Err(denial) => self.refuse(denial, context),
+        }
+    }
+
+    /// Refuses the login, and counts it if it is a failure.
+    fn refuse(&mut self, denial: Denial, context: &mut LoopContext) {
+        let refusal = if denial.is_failure() {
+            self.count_failure(denial, context)
+        } else {
+            Refusal::from(denial)
+        };
+        self.notify(SessionEvent::Verified(Err(refusal)), context);
+    }
+
+    /// Whether an account that was verified may log in from this address now.
+    fn judge(
+        &mut self,
+        account: Option<&Account>,
+        context: &LoopContext,
+    ) -> Result<AuthenticatedUser, Denial> {
+        if self.is_banned(context) {
+            return Err(Denial::Banned);
+        }
+        let account = account.ok_or(Denial::Unproven)?;
+        let accounts = &context.policy.settings.accounts;
+        let name = self.session.claimed_name().ok_or(Denial::Unproven)?;
+        let user = accounts.admit(name, account, self.peer.ip(), context.unix_time)?;
+        let storage = context.policy.storage_of(&user.account);
+        self.storage = Arc::clone(storage.ok_or(Denial::Disabled)?);
+        Ok(user)
+    }
+
+    /// Counts a failed login. The one place where a ban begins, and where it is logged.
+    fn count_failure(&self, denial: Denial, context: &mut LoopContext) -> Refusal {
+        let limits = &context.policy.settings.throttling;
+        let address = self.peer.ip();
+        match context.limiters.throttle.fail(address, limits, context.now) {
+            Penalty::Wait { failures } => Refusal { denial, failures },
+            Penalty::Ban => {
+                log::warn!(
+                    target: target::SECURITY,
+                    "Banned {address} for {} seconds: {} logins have failed (throttling.failures)",
+                    limits.ban.as_secs(),
+                    limits.failures
+                );
+                Refusal::from(Denial::Banned)
+            }
+        }
+    }
+}

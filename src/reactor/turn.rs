@@ -1,0 +1,51 @@
+//! Turns: the kinds that the run queue gives, and what a turn returns.
+//!
+//! Control comes before data, so that a command is answered before the next megabyte. Handshakes have a
+//! kind of their own because they cost the most: a pass makes only a few. A turn sets nothing outside its
+//! connection: what it wants of the reactor is in its result.
+
+use super::admission::Protocol;
+use super::close_reason::CloseReason;
+use crate::event_loop::RunQueue;
+use crate::protocol::proxy_header::Origin;
+
+/// A kind of turn; its number is that of the run queue's FIFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Control,
+    Handshake,
+    Data,
+}
+
+impl Turn {
+    pub(super) const ALL: [Self; 3] = [Self::Control, Self::Handshake, Self::Data];
+}
+
+/// The connections that wait for a turn.
+pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;
+
+/// What follows a step of a turn, after the session's actions are applied.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The turn is over.
+    Done,
+    /// Another step: the turn has more to do.
+    Step,
+    /// The turn is over, and asks for this.
+    Request(Request),
+}
+
+/// What only the reactor can do, because it needs other connections.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Tell the session which sessions its account has.
+    ListSessions,
+    /// The PROXY header is complete: admit the client that it names.
+    AdmitProxied(Origin, Protocol),
+}
+
+/// The result of a step.
+pub(super) type StepResult = Result<Next, CloseReason>;
+
+/// The result of a turn: the connection goes on, and may ask for something; or it is to be closed.
+pub(super) type TurnResult = Result<Option<Request>, CloseReason>;
