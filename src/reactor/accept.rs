@@ -9,8 +9,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use super::Reactor;
-use super::admission::{ListenSocket, Protocol, Refusal};
+use super::admission::{Protocol, Refusal};
 use super::connection::{Connection, Phase};
+use super::listen_socket::ListenSocket;
 use super::socket_role::SocketRole;
 use super::turn::Next;
 use crate::cause::of_accepting;

@@ -1,8 +1,7 @@
-//! What the loop has done since it began, counted: for a host program that measures it.
+//! Counters of what the loop has done, for a host program that measures it.
 //!
-//! Counting costs an addition and is always on. The counters only grow, but for
-//! [`timers`](Activity::timers), which is a size. What a healthy loop shows: no iteration without a cause,
-//! no deadline that expires for nothing, and about as many commands as control turns.
+//! Counting costs an addition and is always on. All but [`timers`](Activity::timers), which is a size, only
+//! grow. In a healthy loop no iteration is without a cause and no timer fires early without end.
 
 use super::turn::Turn;
 use crate::session::Deadline;
@@ -10,31 +9,28 @@ use crate::session::Deadline;
 /// Counters of one loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Control turns given: something was to be read, executed or written.
+    /// Control turns: something was to be read, executed or written.
     pub control_turns: u64,
-    /// Turns given to TLS handshakes.
+    /// Turns of TLS handshakes.
     pub handshake_turns: u64,
-    /// Data turns given: a step of a transfer, or of a data connection that is made.
+    /// Data turns: a slice of a transfer, or a step of making its data connection.
     pub data_turns: u64,
-    /// Lines taken from clients and executed, whatever came of them.
+    /// Command lines executed, whatever the reply.
     pub commands: u64,
-    /// Results of jobs that have come back.
+    /// Completions of jobs.
     pub completions: u64,
-    /// Deadlines that expired, by what they were of.
+    /// Expired deadlines by kind.
     expired: [u64; Deadline::COUNT],
-    /// Timers that surfaced for nothing: the deadline had moved or was cleared, or its connection is gone.
+    /// Timers that fired without a due deadline: it had moved or was cleared, or its connection is gone.
     pub early: u64,
-    /// Timers that are set, those included that will surface for nothing.
+    /// Entries in the timers, stale ones included.
     pub timers: usize,
 }
 
 impl Activity {
-    /// How often this deadline of a connection has expired.
+    /// How often deadlines of this kind have expired.
     pub fn expired(&self, deadline: Deadline) -> u64 {
-        self.expired
-            .get(deadline as usize)
-            .copied()
-            .unwrap_or_default()
+        self.expired.get(deadline as usize).copied().unwrap_or(0)
     }
 
     pub(super) fn count_expired(&mut self, deadline: Deadline) {

@@ -1,5 +1,6 @@
-//! Who is let in: by address, and by the count of connections, in all and of one client; how often
-//! it is logged that somebody is not; and what a listener that cannot accept does meanwhile.
+//! Admission: which connections are accepted, by address rules, bans, rates and the limits of connections.
+//!
+//! It also bounds how many refusals are logged: a flood of connections must not become a flood of log lines.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,11 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::auth::{ClientPrefix, Counted, Throttle, Unwelcome};
-use crate::limits::{ACCEPT_PAUSE, Bound, REFUSALS_LOGGED, Room, Throttling};
-use crate::net::{AddressRules, Listener};
+use crate::limits::{Bound, REFUSALS_LOGGED, Room, Throttling};
+use crate::net::AddressRules;
 use crate::observe::target;
 
-/// Connections that are in, against their limits.
+/// The admitted connections, against their limits.
 #[derive(Debug)]
 pub(super) struct Admission {
     rules: AddressRules,
@@ -19,38 +20,38 @@ pub(super) struct Admission {
     limit_per_address: usize,
     admitted: usize,
     by_address: HashMap<ClientPrefix, usize>,
-    /// What is logged of refusals: a flood of them must not become one of lines.
+    /// Rate-limits the log lines of refusals.
     refusals: Counted,
 }
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The rules of addresses say so.
+    /// By the address rules.
     Denied,
-    /// Too many of its logins have failed.
+    /// Too many logins from its address have failed.
     Banned,
     /// Its address connects too fast.
     TooFast,
-    /// By this limit.
+    /// The server has reached this limit.
     Full(Bound),
     FullForAddress,
-    /// The storage hangs.
+    /// Too many jobs wait for the storage.
     Overloaded,
-    /// It is a proxy, and has not said for whom it has connected.
+    /// It is a proxy, and sent no valid PROXY header.
     NoProxyHeader,
-    /// It was a proxy, and has said for whom it has connected; but it is none any more.
+    /// It sent a PROXY header, but a reload has removed it from the proxies.
     NotProxy,
 }
 
 impl Refusal {
-    /// Whether the client is told. One that must not be here at all learns nothing, and costs no
-    /// more than that it is closed; any other may come again later.
+    /// Whether the client is sent 421. One that must not connect at all learns nothing; any other may retry
+    /// later.
     pub(super) const fn is_said(self) -> bool {
         !matches!(self, Self::Denied | Self::NotProxy)
     }
 
-    /// What is the client's doing is news of another kind than what the server lacks.
+    /// Refusals that the client causes are less urgent than those for lack of resources.
     const fn level(self) -> log::Level {
         match self {
             Self::Denied | Self::TooFast => log::Level::Info,
@@ -75,13 +76,15 @@ impl fmt::Display for Refusal {
                 return write!(f, "there are as many connections as {bound} allows");
             }
             Self::FullForAddress => {
-                "there are as many of its address as limits.connections-per-address allows"
+                "its address has as many connections as limits.connections-per-address allows"
             }
             Self::Overloaded => {
                 "too much waits for the storage: is its disk slow, or does it hang?"
             }
             Self::NoProxyHeader => "it is a proxy (addresses.proxies), and no PROXY header came",
-            Self::NotProxy => "it came through what is not a proxy any more (addresses.proxies)",
+            Self::NotProxy => {
+                "it came through a host that is no longer a proxy (addresses.proxies)"
+            }
         })
     }
 }
@@ -98,19 +101,19 @@ impl Admission {
         }
     }
 
-    /// Other rules, for those who come from now on.
+    /// Applies new rules to the connections from now on.
     pub(super) fn change(&mut self, rules: AddressRules, room: Room, limit_per_address: usize) {
         self.rules = rules;
         self.room = room;
         self.limit_per_address = limit_per_address;
     }
 
-    /// Whether the rules let the address connect.
+    /// Whether the address rules admit the address.
     pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.rules.admit(address)
     }
 
-    /// Whether the address may connect at all, and now.
+    /// Checks the address rules, bans and connection rates.
     pub(super) fn screen(
         &self,
         address: IpAddr,
@@ -128,10 +131,10 @@ impl Admission {
         }
     }
 
-    /// Logs that somebody was refused, unless there is too much of it.
+    /// Logs a refusal, within the rate limit of these lines.
     pub(super) fn log(&mut self, refusal: Refusal, peer: SocketAddr, now: Instant) {
         let level = refusal.level();
-        // What nobody reads does not count.
+        // A line that the log level drops uses up nothing.
         if level > log::max_level() {
             return;
         }
@@ -148,13 +151,13 @@ impl Admission {
         }
     }
 
-    /// Counts a connection in, if there is room in all and for its address.
+    /// Admits a connection if the limits, in all and of its address, allow it.
     pub(super) fn admit(&mut self, address: IpAddr) -> Result<(), Refusal> {
         self.enter()?;
         self.assign(address).inspect_err(|_| self.leave(None))
     }
 
-    /// Counts a connection in, if there is room; whose it is, is for [`assign`](Self::assign).
+    /// Admits a connection whose client is not known yet; [`assign`](Self::assign) follows.
     pub(super) const fn enter(&mut self) -> Result<(), Refusal> {
         if self.admitted >= self.room.connections {
             return Err(Refusal::Full(self.room.bound));
@@ -163,7 +166,7 @@ impl Admission {
         Ok(())
     }
 
-    /// Counts a connection that is in for an address, if that may have one more.
+    /// Charges an admitted connection to an address, if its limit allows it.
     pub(super) fn assign(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let count = self
             .by_address
@@ -176,7 +179,7 @@ impl Admission {
         Ok(())
     }
 
-    /// One is gone; with an address, if it was [assigned](Self::assign) to that.
+    /// A connection is closed; with the address that it was [assigned](Self::assign) to, if it was.
     pub(super) fn leave(&mut self, address: Option<IpAddr>) {
         self.admitted = self.admitted.saturating_sub(1);
         let Some(address) = address else {
@@ -192,107 +195,27 @@ impl Admission {
     }
 }
 
-/// What is spoken from the first byte at a listener.
+/// The protocol of a listen socket, from the first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
-    /// FTP, which AUTH may secure later.
+    /// FTP in the clear; AUTH may secure it.
     #[default]
     Ftp,
-    /// TLS, and FTP inside it (implicit FTPS).
+    /// FTP inside TLS (implicit FTPS).
     Ftps,
-}
-
-/// One of the server's own listeners.
-///
-/// ```text
-///   Asleep ──event──▶ Ready ──would block──▶ Asleep
-///                     │  ▲
-///    out of descriptors  │ somebody is let in: tried when the time has come, whatever the
-///                     ▼  │ kernel says, for the edge was consumed
-///                    Paused
-/// ```
-pub(super) struct ListenSocket {
-    pub(super) listener: Box<dyn Listener>,
-    pub(super) protocol: Protocol,
-    state: AcceptState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AcceptState {
-    Idle,
-    Ready,
-    BackingOff(Instant),
-}
-
-impl ListenSocket {
-    pub(super) fn new(listener: Box<dyn Listener>, protocol: Protocol) -> Self {
-        Self {
-            listener,
-            protocol,
-            state: AcceptState::Idle,
-        }
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.listener.local_address()
-    }
-
-    /// Somebody may stand at the door.
-    pub(super) const fn set_ready(&mut self) {
-        if matches!(self.state, AcceptState::Idle) {
-            self.state = AcceptState::Ready;
-        }
-    }
-
-    /// Nobody does.
-    pub(super) const fn would_block(&mut self) {
-        self.state = AcceptState::Idle;
-    }
-
-    /// Somebody did, and is in.
-    pub(super) const fn accepted(&mut self) {
-        self.state = AcceptState::Ready;
-    }
-
-    /// Somebody does, and cannot be let in for now. Whether that is news: it may go on for days.
-    pub(super) fn back_off(&mut self, now: Instant) -> bool {
-        let is_news = !matches!(self.state, AcceptState::BackingOff(_));
-        self.state = AcceptState::BackingOff(now + ACCEPT_PAUSE);
-        is_news
-    }
-
-    /// Whether to accept.
-    pub(super) fn is_ready(&self, now: Instant) -> bool {
-        match self.state {
-            AcceptState::Idle => false,
-            AcceptState::Ready => true,
-            AcceptState::BackingOff(until) => until <= now,
-        }
-    }
-
-    /// When it wants to be looked at without an event.
-    pub(super) const fn wakes_at(&self, now: Instant) -> Option<Instant> {
-        match self.state {
-            AcceptState::Idle => None,
-            AcceptState::Ready => Some(now),
-            AcceptState::BackingOff(until) => Some(until),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::Rate;
-    use crate::net::{Stream, Token};
-    use std::io;
     use std::time::Duration;
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
     #[test]
-    fn both_limits_are_exact_and_a_leaver_makes_room() {
+    fn both_limits_are_exact() {
         let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Ok(()));
@@ -304,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_holds_for_those_who_come_from_then_on() {
+    fn change_applies_to_new_connections() {
         let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         let only_there = AddressRules {
@@ -313,42 +236,15 @@ mod tests {
         };
         admission.change(only_there, 9.into(), 1);
         assert!(!admission.allows(HERE) && admission.allows(THERE));
-        // Who is in stays, and counts.
+        // Admitted connections stay, and count.
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
         assert_eq!(admission.admit(THERE), Ok(()));
         admission.change(AddressRules::default(), 2.into(), 9);
         assert_eq!(admission.admit(HERE), Err(Refusal::Full(Bound::Number)));
     }
 
-    struct Locked;
-
-    impl Listener for Locked {
-        fn accept(&mut self, _: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
-            Err(io::ErrorKind::Other.into())
-        }
-
-        fn local_address(&self) -> SocketAddr {
-            SocketAddr::new(HERE, 21)
-        }
-    }
-
     #[test]
-    fn a_pause_is_news_once_until_somebody_is_let_in() {
-        let mut socket = ListenSocket::new(Box::new(Locked), Protocol::Ftp);
-        let mut now = Instant::now();
-        assert!(!socket.is_ready(now));
-        socket.set_ready();
-        assert!(socket.is_ready(now) && socket.back_off(now));
-        assert!(!socket.is_ready(now));
-        now += ACCEPT_PAUSE;
-        assert!(socket.is_ready(now) && !socket.back_off(now));
-        now += ACCEPT_PAUSE;
-        socket.accepted();
-        assert!(socket.is_ready(now) && socket.back_off(now));
-    }
-
-    #[test]
-    fn an_address_without_connections_is_forgotten() {
+    fn address_without_connections_is_removed() {
         let mut admission = Admission::new(AddressRules::default(), 3.into(), 2);
         assert_eq!(admission.admit(HERE), Ok(()));
         admission.leave(Some(HERE));
@@ -356,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn one_64_is_one_client() {
+    fn an_ipv6_64_is_one_client() {
         let mut admission = Admission::new(AddressRules::default(), 9.into(), 1);
         for (address, admitted) in [
             ("2001:db8::1", Ok(())),
@@ -368,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_come_first_and_the_throttle_second() {
+    fn address_rules_are_checked_before_the_throttle() {
         let rules = AddressRules {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
             deny: Vec::new(),

@@ -1,6 +1,6 @@
-//! Why a connection is closed: every close has a name, for the one way out and for the log.
+//! Why a connection is closed: each close has a named reason, which is logged.
 //!
-//! What a client hears is not here, nor why a transfer has ended; both are the session's.
+//! The replies that a client gets, and why a transfer ended, are the session's.
 
 use std::fmt;
 use std::io;
@@ -8,19 +8,19 @@ use std::io;
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseReason {
-    /// The client has heard the last reply and has closed, or did not in time.
+    /// The last reply was flushed, and the client has closed or its time for that is over.
     Finished,
     /// The client closed without a QUIT.
     ClientLeft,
     /// The connection was cut.
     Cut(io::ErrorKind),
-    /// The client does not read its replies.
+    /// The client did not read its replies in time.
     RepliesUnread,
-    /// The TLS handshake, or the end of TLS, did not come about.
+    /// The TLS handshake, or the end of TLS, has failed or timed out.
     NotSecured,
-    /// A proxy did not say for whom it has connected.
+    /// A proxy sent no valid PROXY header in time.
     NoProxyHeader,
-    /// A turn panicked: a bug, and contained.
+    /// A turn panicked: a bug, contained to this connection.
     Panicked,
     /// The server has stopped.
     Stopped,
@@ -29,10 +29,10 @@ pub(super) enum CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Finished => f.write_str("the conversation is over"),
+            Self::Finished => f.write_str("the session is over"),
             Self::ClientLeft => f.write_str("the client left"),
             Self::Cut(kind) => write!(f, "the connection was cut: {kind}"),
-            Self::NotSecured => f.write_str("no TLS handshake came about"),
+            Self::NotSecured => f.write_str("the TLS handshake failed"),
             Self::NoProxyHeader => f.write_str("no PROXY header came"),
             Self::RepliesUnread => f.write_str("the client does not read its replies"),
             Self::Panicked => f.write_str("its turn panicked; this is a bug"),

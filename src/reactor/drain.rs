@@ -1,8 +1,10 @@
-//! How the server stops: politely, then firmly, then without anybody.
+//! Graceful shutdown: drain, then cut transfers, then close everything.
+//!
+//! A pure state machine over time; the reactor carries out its steps.
 
 use std::time::{Duration, Instant};
 
-/// How far the server is with stopping.
+/// The stages of a graceful shutdown.
 ///
 /// ```text
 ///   Running ──stop──▶ Draining ──grace over──▶ Cutting ──patience over──▶ Leaving
@@ -11,34 +13,34 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Drain {
-    /// It does not.
+    /// No shutdown is requested.
     Running,
-    /// Nobody new is let in; who is idle has been told 421; transfers may end until then.
+    /// No connection is accepted, idle sessions were sent 421, and transfers may end until then.
     Draining(Instant),
-    /// Transfers have been cut; clients that have not heard of it then are left.
+    /// Transfers were cut; until then clients may read their last replies.
     Cutting(Instant),
-    /// All connections are closed; workers remove the temporary files of uploads. Only until
-    /// then, for a device that hangs must not hang the exit.
+    /// All connections are closed; workers may remove temporary files until then: a device that hangs must
+    /// not hang the exit.
     Leaving(Instant),
-    /// It has stopped.
+    /// The loop may end.
     Stopped,
 }
 
-/// What there is to do now.
+/// What the reactor must do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Nothing,
-    /// Cut the transfers that are left.
+    /// Cut the remaining transfers.
     Cut,
-    /// Leave behind what is left.
+    /// Close the remaining connections.
     Leave,
 }
 
 impl Drain {
-    /// After the transfers were cut, for their clients to hear of it.
+    /// How long clients whose transfers were cut may take to read their replies.
     const PATIENCE: Duration = Duration::from_secs(5);
 
-    /// For the workers to clear up, who need some milliseconds where nothing hangs.
+    /// How long the workers may take to clean up; they need milliseconds unless a device hangs.
     const LAST_JOBS: Duration = Duration::from_secs(1);
 
     pub(super) const fn is_running(self) -> bool {
@@ -52,7 +54,7 @@ impl Drain {
         }
     }
 
-    /// Asked again: goes to what is only done when patience is over.
+    /// A second request: skips to the next stage.
     pub(super) fn hurry(&mut self, now: Instant) -> Step {
         match *self {
             Self::Running | Self::Draining(_) | Self::Cutting(_) => {
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_firmer_with_time() {
+    fn stages_follow_with_time() {
         let now = Instant::now();
         let mut drain = Drain::Draining(now + Duration::from_secs(1));
         assert_eq!(drain.step(now, false), Step::Nothing);
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_when_the_last_connection_is_gone() {
+    fn drain_ends_with_the_last_connection() {
         let now = Instant::now();
         let mut drain = Drain::Draining(now + Duration::from_secs(1));
         assert_eq!(drain.step(now, true), Step::Nothing);
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn asked_again_it_leaves_and_asked_once_more_it_is_gone() {
+    fn second_request_closes_and_third_stops() {
         let now = Instant::now();
         let mut drain = Drain::Draining(now + Duration::from_secs(1));
         assert_eq!(drain.hurry(now), Step::Leave);

@@ -54,7 +54,7 @@ fn one_too_many_of_an_address_hears_421() {
     from(HERE, server.address()).expect(421);
     from(THERE, server.address()).expect(220);
     server.wait_for_log(
-        "): there are as many of its address as limits.connections-per-address allows",
+        "): its address has as many connections as limits.connections-per-address allows",
     );
 }
 

@@ -1,0 +1,254 @@
+//! Which module may import which: layers, and no circles among siblings.
+//!
+//! A circle between two files means that neither can be read, tested or moved without the other. A `mod.rs` and
+//! its children are no siblings: a module may use what its parent defines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sources::{Source, none, sources};
+
+/// What a layer may import besides itself; a layer that is not here may import all.
+const LAYERS: [(&str, &[&str]); 12] = [
+    ("event_loop", &[]),
+    ("protocol", &[]),
+    (
+        "auth",
+        &["cause", "limits", "privsep", "protocol", "storage"],
+    ),
+    ("privsep", &["cause", "limits"]),
+    ("storage", &["cause", "limits", "protocol"]),
+    (
+        "net",
+        &["event_loop", "cause", "limits", "protocol", "storage"],
+    ),
+    (
+        "transfer",
+        &["event_loop", "limits", "net", "protocol", "storage"],
+    ),
+    (
+        "file_task",
+        &["event_loop", "limits", "protocol", "storage", "transfer"],
+    ),
+    (
+        "session",
+        &[
+            "auth",
+            "file_task",
+            "limits",
+            "observe",
+            "protocol",
+            "storage",
+            "transfer",
+        ],
+    ),
+    (
+        "workers",
+        &[
+            "auth",
+            "cause",
+            "event_loop",
+            "file_task",
+            "limits",
+            "net",
+            "protocol",
+            "storage",
+            "transfer",
+        ],
+    ),
+    (
+        "observe",
+        &[
+            "cause",
+            "file_task",
+            "limits",
+            "privsep",
+            "protocol",
+            "storage",
+            "transfer",
+        ],
+    ),
+    ("sandbox", &["cause"]),
+];
+
+#[test]
+fn imports_follow_the_layers() {
+    let mut wrong = Vec::new();
+    for (layer, allowed) in LAYERS {
+        for source in sources(&format!("src/{layer}")) {
+            let module = source.path.trim_end_matches("/mod.rs");
+            let leaves = "super::".repeat(module.matches('/').count());
+            for (number, line) in source.product() {
+                if line.contains(&leaves) {
+                    wrong.push(format!(
+                        "{}:{number}: leaves its layer by super",
+                        source.path
+                    ));
+                }
+                let modules = imported(line);
+                let bad = modules
+                    .iter()
+                    .find(|m| **m != layer && !allowed.contains(m));
+                if let Some(module) = bad {
+                    wrong.push(format!(
+                        "{}:{number}: {layer} imports {module}",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+    none("imports against the rule", &wrong);
+}
+
+/// The top-level modules of the crate that a line names.
+fn imported(line: &str) -> Vec<&str> {
+    let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let behind = line.split("crate::").skip(1);
+    // `use crate::{a, b}` hides what it imports; nothing needs it.
+    behind
+        .map(|rest| rest.split(end).next().unwrap_or(""))
+        .collect()
+}
+
+/// A module by the path of its names, from the root of its crate.
+type Module = Vec<String>;
+
+#[test]
+fn siblings_import_each_other_in_no_circle() {
+    let mut circles = Vec::new();
+    for root in ["src", "benches/latency"] {
+        let sources = sources(root);
+        let product = sources.iter().filter(|source| !source.is_test);
+        let texts = product.map(|source| (module_of(root, source), code(source)));
+        let texts: Vec<_> = texts.collect();
+        circles.extend(circles_among(&texts).map(|circle| format!("{root}: {circle}")));
+    }
+    none("modules that import each other", &circles);
+}
+
+fn module_of(root: &str, source: &Source) -> Module {
+    let path = source.path.trim_start_matches(root).trim_end_matches(".rs");
+    let names = path.split('/').filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    match names.split_last() {
+        Some((last, parents)) if ["mod", "main", "lib"].contains(&last.as_str()) => {
+            parents.to_vec()
+        }
+        _ => names,
+    }
+}
+
+fn code(source: &Source) -> String {
+    let lines: Vec<_> = source.product().map(|(_, line)| line).collect();
+    lines.join("\n")
+}
+
+/// The siblings that reach themselves by imports.
+fn circles_among(texts: &[(Module, String)]) -> impl Iterator<Item = String> {
+    let modules: BTreeSet<&[String]> = texts
+        .iter()
+        .flat_map(|(module, _)| (1..=module.len()).map(|depth| &module[..depth]))
+        .collect();
+    let mut imports: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
+    for (module, text) in texts {
+        for target in named(module, text) {
+            let same = module
+                .iter()
+                .zip(&target)
+                .take_while(|(a, b)| a == b)
+                .count();
+            let (Some(from), Some(to)) = (module.get(..=same), target.get(..=same)) else {
+                continue;
+            };
+            if let Some(to) = modules.get(to) {
+                imports.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    let reaches = move |start: &&[String]| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![*start]);
+        while let Some(module) = next.pop() {
+            let new = imports.get(module).into_iter().flatten();
+            next.extend(new.copied().filter(|one| seen.insert(*one)));
+        }
+        seen.contains(start)
+    };
+    let circles: Vec<_> = modules.iter().copied().filter(reaches).collect();
+    circles
+        .into_iter()
+        .map(|module| module.join("::"))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// What a module names by a path that begins with `crate` or `super`; items of a group each.
+fn named(module: &[String], text: &str) -> Vec<Module> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut named = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in text.match_indices(start) {
+            if text[..at].ends_with(|c: char| is_name(c) || c == ':') {
+                continue;
+            }
+            let mut rest = &text[at..];
+            let mut base = module.to_vec();
+            if let Some(behind) = rest.strip_prefix("crate::") {
+                (rest, base) = (behind, Vec::new());
+            }
+            while let Some(behind) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = behind;
+            }
+            for path in alternatives(rest) {
+                let names = path.split("::").map(|name| name.trim().to_owned());
+                let names = names.take_while(|name| !name.is_empty() && name.chars().all(is_name));
+                named.push(base.iter().cloned().chain(names).collect());
+            }
+        }
+    }
+    named
+}
+
+/// The paths that a `use` names behind its first part: one, or those of a group.
+fn alternatives(rest: &str) -> Vec<&str> {
+    let Some(group) = rest.strip_prefix('{') else {
+        let is_path = |c: char| c.is_ascii_alphanumeric() || "_:".contains(c);
+        return vec![rest.split(|c| !is_path(c)).next().unwrap_or("")];
+    };
+    let (mut depth, mut from, mut found) = (0_usize, 0, Vec::new());
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                found.push(group[from..at].trim());
+                from = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn planted_imports_are_found() {
+    assert_eq!(imported("use crate::net::Stream;"), ["net"]);
+    assert_eq!(imported("let x: crate::session::Session;"), ["session"]);
+
+    let text = |module: &str, text: &str| {
+        let names = module.split("::").map(str::to_owned);
+        (names.collect::<Module>(), text.to_owned())
+    };
+    let one = text("a::one", "use super::{Up, two::Two};");
+    let circles = |other: &str| {
+        let texts = [one.clone(), text("a", "mod one;"), text("a::two", other)];
+        circles_among(&texts).collect::<Vec<_>>()
+    };
+    assert_eq!(circles("use super::one::One;"), ["a::one", "a::two"]);
+    assert_eq!(circles("let x: crate::a::one::One;"), ["a::one", "a::two"]);
+    // What both import from their parent is no circle, nor is a test's import.
+    assert!(circles("use super::Up;\nuse crate::b::{C, D};").is_empty());
+}
