@@ -3,7 +3,7 @@
 //! connection in a [`slab`].
 //!
 //! It is a program (`mioftpd DIR`), a library for programs that want an FTP server inside, and a
-//! text to read for those who want to know how a reactor works. This page is the map.
+//! text about how a reactor works. This page is the map.
 //!
 //! # Inside another program
 //!
@@ -37,85 +37,121 @@
 //!
 //! A program with a loop of its own calls [`Server::turn`] instead of [`Server::run`].
 //!
+//! # Words
+//!
+//! In the order in which a reader meets them:
+//!
+//! - **latch**: the readiness of a socket, remembered since its edge-triggered event; only "would block"
+//!   clears it;
+//! - **key**, **token**: a connection's slot and generation; a key and which of its sockets is meant;
+//! - **turn**: the bounded work of one connection, given by the **run queue**; a **pass** gives each queued
+//!   one a turn;
+//! - **session**: the conversation with a client, a pure state machine; it returns **actions** and is told
+//!   **events**;
+//! - **link**: the socket for the next transfer (a passive listener, an address to connect to, a stream);
+//! - **transfer**: a link joined to a file; it moves one bounded **slice** at a time;
+//! - **job**: work that may wait for a device; it owns what it works on and comes back as a **completion**;
+//! - **file task**: long work on files without a data connection (a digest, the size of a tree), in slices;
+//! - **permit**: allows work that needs much memory; a **semaphore** has a fixed number of them;
+//! - **seam**: one of the four traits behind which the outside is (network, stream, storage, runner);
+//! - **drain**: graceful shutdown; **linger**: reading a half-closed connection to its end before closing it;
+//! - **helper process**: keeps rights that the server gives up, and starts one kind of program with them.
+//!
 //! # The one principle
 //!
-//! **The loop only makes calls that cannot wait.** Every resource has a form of the call that
-//! says "would block" instead, and something else to do then:
+//! **The loop only makes calls that cannot wait.** Every resource has a form of the call that says "would
+//! block" instead, and something that is done then:
 //!
-//! | resource | the call that cannot wait | when it would |
+//! | resource | the call that cannot wait | when it would block |
 //! |---|---|---|
 //! | socket | read, write on a non-blocking descriptor | wait for readiness |
-//! | path lookup | `openat2` with `RESOLVE_CACHED` (and `RESOLVE_BENEATH`: it is the jail too) | a worker looks |
-//! | file read | `preadv2` with `RWF_NOWAIT` | a worker has the slice |
-//! | create, rename, write, list, `sendfile` of what is not small | none | a worker, always |
+//! | path lookup | `openat2` with `RESOLVE_CACHED` (and `RESOLVE_BENEATH`: it is the jail too) | a worker looks it up |
+//! | file read | `preadv2` with `RWF_NOWAIT` | a worker moves the slice |
+//! | create, rename, write, list, `sendfile` of more than a little | none | always a worker |
 //!
-//! A small file that the kernel has in its caches is looked up, read and sent without leaving the
-//! loop. A cold one costs a hand-over to a worker, some ten microseconds, and delays nobody else.
+//! A small file in the kernel's caches is looked up, read and sent without leaving the loop. A cold one
+//! costs a hand-over to a worker, some ten microseconds, and delays no other client.
 //!
 //! # The map
 //!
 //! ```text
-//!   protocol   the text of FTP: lines, commands, replies, addresses, listings        pure
-//!   session    one client's conversation: lines, reports and deadlines in;
-//!              replies, orders and deadlines out                                     pure
-//!   transfer   one file's bytes between a data connection and the storage, in slices
-//!   file_task  long work on files without a data connection, in slices: digests, sizes of trees
-//!   storage    what can be done to files; a disk that the kernel confines; a tree in memory
-//!   auth       who may log in, from where, and what they may do then; who has failed to too often
-//!   observe    what others hear of transfers, changes and refusals: logs of them, events of uploads
-//!   net        sockets, TLS over them, passive ports: the operating system behind small traits
-//!   workers    threads for what may wait: jobs in, completions out
-//!   reactor    the loop: keys, latches, run queue, timers, admission, drain
-//!   sandbox    what the process gives up once it listens
-//!   privsep    a helper process that keeps those rights, and starts one kind of program with them
+//!   protocol    the text of FTP: lines, commands, replies, addresses, listings        pure
+//!   session     one client's conversation: lines, events and deadlines in;
+//!               replies, actions and deadlines out                                    pure
+//!   event_loop  keys, latches, run queue, timers, slots, permits                      pure
+//!   transfer    one file's bytes between a data connection and the storage, in slices
+//!   file_task   long work on files without a data connection, in slices
+//!   storage     what can be done to files; a disk that the kernel confines; a tree in memory
+//!   auth        accounts, passwords, bans: which user may log in, from where
+//!   observe     records of transfers, changes and refusals: logs, events of uploads
+//!   net         sockets, TLS over them, passive ports: the operating system behind small traits
+//!   workers     thread pools for what may wait: jobs in, completions out
+//!   reactor     the server on the event loop: admission, turns, data channels, drain
+//!   sandbox     what the process gives up once it listens
+//!   privsep     the helper process
 //! ```
 //!
-//! Beside them [`config`] is what a server is told, by a host program, the command line or a file
-//! (`config::file`, where an example with every key stands), and [`cause`] puts what the system refuses
-//! into words.
+//! Beside them [`config`] is the configuration, from a host program, the command line or a file
+//! (`config::file`, with an example of every key), [`limits`] has every limit with its reason, and
+//! [`cause`] turns errors of the system into words.
 //!
-//! TLS is in one place: a [`net::Channel`] is a stream in the clear or a secured one, and whoever reads
-//! and writes does not see the difference.
+//! Imports go downwards, and no two sibling modules import each other. `protocol` and `event_loop` import
+//! nothing of ours. `session` imports `protocol` and the plain data of `storage`, `auth`, `transfer`,
+//! `file_task` and `observe`, so it is tested without a socket or a file. Only [`reactor`] knows all
+//! layers. A test reads the sources and fails when an import breaks this.
 //!
-//! Imports go downwards. `protocol` imports nothing of ours. `session` imports `protocol` and the
-//! plain data of `storage`, `auth`, `transfer`, `file_task` and `observe`, so it can be tested, and
-//! is, without a socket or a file. `net`, `storage`, `auth`, `transfer`, `file_task`, `observe` and
-//! `workers` know no session, [`sandbox`] knows [`cause`] alone. Only [`reactor`] knows everybody. A test
-//! reads the sources and fails where an import breaks this.
-//!
-//! The reactor reaches the outside through four seams and nothing else: [`net::Network`],
-//! [`net::Stream`], [`storage::Storage`] and [`workers::Runner`]. The program puts the operating
-//! system behind them; the tests put a simulator there, and run the same reactor, sessions and
-//! transfers on a virtual network, disk and clock, from a seed.
+//! The reactor reaches the outside through four seams and nothing else: [`net::Network`], [`net::Stream`],
+//! [`storage::Storage`] and [`workers::Runner`]. The program puts the operating system behind them; the
+//! simulator puts a virtual network, disk and clock there, and runs the same reactor, sessions and
+//! transfers from a seed.
 //!
 //! # The loop
 //!
-//! Poll; latch what the kernel said; deliver finished jobs; fire due deadlines; give every runnable
-//! connection one bounded turn, control before data; accept; repeat.
+//! Poll; latch the events; deliver completions; fire due deadlines; give every runnable connection one
+//! bounded turn, control before data; accept; repeat.
 //!
-//! - *Readiness is a latch, wanting is a function, runnable is their AND.* A socket is registered
-//!   once, for both directions, edge triggered. An event sets a latch; only "would block" clears
-//!   it. What a connection wants is computed from its state by one predicate.
-//! - *One owner, one key.* A connection owns its streams, its session and its transfer. What comes
-//!   back later (an event, a deadline, a completion) finds it by a key with a generation, or finds
-//!   nobody.
-//! - *A job owns what it works on and gives it back.* No file is shared and nothing is locked.
-//! - *Everything has a limit*, and all limits are in [`limits`], each with its reason.
-//! - *One way out.* Every connection is closed in one function, for a named reason; every transfer
-//!   ends in one place: data connection closed, file closed, then the reply.
+//! - *Readiness is a latch, wanting is a function, runnable is their AND.* A socket is registered once, for
+//!   both directions, edge-triggered. An event sets a latch; only "would block" clears it. What a
+//!   connection wants is computed from its state by one predicate.
+//! - *One owner, one key.* A connection owns its streams, its session and its transfer. An event, a
+//!   deadline or a completion finds it by a key with a generation, or finds nothing.
+//! - *A job owns what it works on and gives it back.* No file is shared; the locks that there are guard the
+//!   sums of quotas, never a call that waits for the loop.
+//! - *Everything has a limit*, and all limits are in [`limits`].
+//! - *One way out.* Every connection is closed in one function, for a named reason; every transfer ends in
+//!   one place: data connection closed, file closed, then the reply.
 //! - *Write before you wait; answer in one write.* A NOOP costs `epoll_wait`, `recvfrom`, `sendto`.
 //! - *Idle costs nothing.* No tick; a connection without unfinished business has no buffer.
+//!
+//! # One RETR, from the socket to the 226
+//!
+//! 1. `reactor/mod.rs`: `latch_events` sets the latch of the control socket; `run_pass` gives the
+//!    connection its turn.
+//! 2. `reactor/connection.rs`: `wants` says that it is runnable; `run_turn` takes steps and applies the
+//!    actions.
+//! 3. `reactor/control.rs`: a step reads, and executes the line `RETR file`.
+//! 4. `session/transfers.rs`: the session checks the rights and queues `Action::Open` with a `Plan`.
+//! 5. `reactor/actions.rs`: `open_file` opens it at once, or on a worker; the session answers 150 and queues
+//!    `Action::Begin`.
+//! 6. `transfer/plan.rs`: what opening is.
+//! 7. `reactor/data_turn.rs`: when link and file are there, `join` makes a transfer, and `move_slice` moves
+//!    a slice.
+//! 8. `transfer/outbound.rs`: the slice: read or `sendfile`, until the socket would block or the budget is
+//!    used up.
+//! 9. `reactor/download_end.rs`: after the last byte, `finish` closes everything and tells the session, which
+//!    answers 226.
+//! 10. `reactor/closing.rs`: `write_replies` hands it to the kernel.
 //!
 //! # Reading order
 //!
 //! 1. `protocol/line.rs`: bytes become lines, however they are cut.
 //! 2. `session/mod.rs`, and beside it `tests/transcripts`: a conversation, and what it must be.
 //! 3. `session/control_only.rs`: the smallest server there is.
-//! 4. `transfer/mod.rs` and `transfer/outbound.rs`: a slice.
-//! 5. `reactor/key.rs`, `latch.rs`, `run_queue.rs`, `timers.rs`: the parts of a loop.
-//! 6. `reactor/mod.rs`: the loop. Then `connection.rs`, `control.rs`, `data_turn.rs`: its turns;
-//!    `securing.rs` and `net/tls/security.rs`: the same with TLS; `proxied.rs`: behind a proxy.
-//! 7. `tests/simulation`: the same loop in a world made of a seed.
+//! 4. `event_loop/mod.rs`: the parts of a loop, and a whole one that echoes.
+//! 5. The path of a RETR, above; then `reactor/upload_decision.rs`: what a STOR adds.
+//! 6. `reactor/securing.rs` and `net/tls/security.rs`: the same with TLS; `reactor/proxied.rs`: behind a
+//!    proxy.
+//! 7. `tests/simulation`: the same loop in a world made from a seed.
 
 pub mod auth;
 pub mod cause;
