@@ -22,7 +22,7 @@ thread_local! {
 /// Runs one seed, within a time that no seed needs.
 pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome {
     let _guard = watchdog.guard(Run::Seed(seed));
-    survived(|| run(seed, tracing))
+    catch_panics(|| run(seed, tracing))
 }
 
 /// The same of a scenario; `named` is how it is called if it does not end.
@@ -33,11 +33,11 @@ pub(crate) fn replayed(
     tracing: bool,
 ) -> Outcome {
     let _guard = watchdog.guard(named);
-    survived(|| replay(scenario, tracing))
+    catch_panics(|| replay(scenario, tracing))
 }
 
-fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
-    hear_panics();
+fn catch_panics(run: impl FnOnce() -> Outcome) -> Outcome {
+    record_panics();
     PANICS.take();
     let tried = catch_unwind(AssertUnwindSafe(run));
     let mut outcome = tried.unwrap_or_else(|_| Outcome {
@@ -50,13 +50,13 @@ fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 /// Panics that are part of the play are not printed; all others are, and remembered.
-pub(crate) fn hear_panics() {
+pub(crate) fn record_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let text = text_of(panic.payload());
-            if text.is_none_or(|text| text != disk::STAGED_PANIC) {
+            if text.is_none_or(|text| text != disk::INJECTED_PANIC) {
                 PANICS.with_borrow_mut(|panics| panics.push(shown(panic, text)));
                 usual(panic);
             }

@@ -82,25 +82,25 @@ pub(crate) fn on_the_wire(bytes: &[u8], is_ascii: bool) -> Vec<u8> {
     if !is_ascii {
         return bytes.to_vec();
     }
-    let mut wire = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    let mut connection = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     let mut before = 0;
     for &byte in bytes {
         if byte == b'\n' && before != b'\r' {
-            wire.push(b'\r');
+            connection.push(b'\r');
         }
-        wire.push(byte);
+        connection.push(byte);
         before = byte;
     }
-    wire
+    connection
 }
 
 /// What TYPE A makes a file of: a CR that has a LF behind it goes.
-pub(crate) fn in_the_file(wire: &[u8], is_ascii: bool) -> Vec<u8> {
+pub(crate) fn in_the_file(connection: &[u8], is_ascii: bool) -> Vec<u8> {
     if !is_ascii {
-        return wire.to_vec();
+        return connection.to_vec();
     }
-    let behind = wire.iter().skip(1).chain([&0]);
-    let pairs = wire.iter().zip(behind);
+    let behind = connection.iter().skip(1).chain([&0]);
+    let pairs = connection.iter().zip(behind);
     let stays = pairs.filter(|&(&byte, &next)| !(byte == b'\r' && next == b'\n'));
     stays.map(|(&byte, _)| byte).collect()
 }

@@ -15,10 +15,10 @@ use mioftpd::storage::{
 
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::{Blow, World};
+use crate::world::{FaultKind, World};
 
 /// What a staged panic says, so that it can be told from a real one.
-pub(crate) const STAGED_PANIC: &str = "staged panic";
+pub(crate) const INJECTED_PANIC: &str = "staged panic";
 
 pub(crate) struct FaultyStorage {
     pub(crate) memory: Memory,
@@ -32,20 +32,20 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     if wait == Wait::Allowed && !world.tally.is_on_worker() {
         world.violate("the loop waits for the disk".to_owned());
     }
-    if world.fault(|weather| weather.panic) {
-        world.note(|| STAGED_PANIC.to_owned());
+    if world.inject_fault(|plan| plan.panic) {
+        world.note(|| INJECTED_PANIC.to_owned());
         let now = world.now;
         world.panics.push(now);
-        world.strike(Blow::Device);
+        world.record_fault(FaultKind::Device);
         drop(world);
-        panic!("{STAGED_PANIC}");
+        panic!("{INJECTED_PANIC}");
     }
-    if wait == Wait::Never && world.fault(|weather| weather.would_wait) {
+    if wait == Wait::Never && world.inject_fault(|plan| plan.would_wait) {
         return Err(Error::WouldWait);
     }
-    if world.fault(|weather| weather.disk_error) {
+    if world.inject_fault(|plan| plan.disk_error) {
         world.note(|| "the disk fails".to_owned());
-        world.strike(Blow::Device);
+        world.record_fault(FaultKind::Device);
         return Err(Error::Device);
     }
     Ok(())
@@ -54,8 +54,8 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
 /// Whether the disk is full.
 fn fill(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
-    if world.fault(|weather| weather.disk_full) {
-        world.strike(Blow::Full);
+    if world.inject_fault(|plan| plan.disk_full) {
+        world.record_fault(FaultKind::Full);
         return Err(Error::NoSpace);
     }
     Ok(())
@@ -64,8 +64,8 @@ fn fill(world: &Shared<World>) -> Result<()> {
 /// Whether it is not known yet how much there is.
 fn count(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
-    if world.fault(|weather| weather.uncounted) {
-        world.strike(Blow::Uncounted);
+    if world.inject_fault(|plan| plan.uncounted) {
+        world.record_fault(FaultKind::Uncounted);
         return Err(Error::NotCounted);
     }
     Ok(())
@@ -186,7 +186,7 @@ impl FaultyFile {
 impl File for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         strike(&self.world, wait)?;
-        let is_short = buffer.len() > 1 && self.world.lock().fault(|weather| weather.short_read);
+        let is_short = buffer.len() > 1 && self.world.lock().inject_fault(|plan| plan.short_read);
         if !is_short {
             return self.file.read_at(buffer, offset, wait);
         }

@@ -6,16 +6,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::WireId;
+use crate::world::ConnectionId;
 
 /// For each connection how much the server has written, at one moment.
-type Written = Vec<(WireId, u64)>;
+type Written = Vec<(ConnectionId, u64)>;
 
 #[derive(Default)]
 pub(crate) struct DiskRecord {
     open: BTreeMap<String, usize>,
     /// Transfers that clients have asked for, and of which they have no final reply.
-    asked_for: BTreeMap<String, usize>,
+    requested: BTreeMap<String, usize>,
     /// When the last upload to a path has got its name.
     placed: BTreeMap<String, Written>,
     /// When all is over, there is no quota.
@@ -38,13 +38,13 @@ impl DiskRecord {
     }
 
     /// A client has said a transfer's command.
-    pub(crate) fn asked_for(&mut self, path: &str) {
-        *self.asked_for.entry(path.to_owned()).or_default() += 1;
+    pub(crate) fn requested(&mut self, path: &str) {
+        *self.requested.entry(path.to_owned()).or_default() += 1;
     }
 
     /// The final reply to it has come: what is wrong.
     pub(crate) fn answered(&mut self, path: &str) -> Option<String> {
-        let asked = self.asked_for.get_mut(path)?;
+        let asked = self.requested.get_mut(path)?;
         *asked -= 1;
         let open = self.open.get(path).copied().unwrap_or_default();
         (open > *asked).then(|| {
@@ -54,9 +54,9 @@ impl DiskRecord {
 
     /// Whether the server had written so much over a connection before the last upload to the path had
     /// its name.
-    pub(crate) fn was_written_before(&self, path: &str, id: WireId, count: u64) -> bool {
+    pub(crate) fn was_written_before(&self, path: &str, id: ConnectionId, count: u64) -> bool {
         let written = self.placed.get(path).into_iter().flatten();
-        let mut of_it = written.filter(|(wire, _)| *wire == id);
+        let mut of_it = written.filter(|(connection, _)| *connection == id);
         of_it.any(|(_, written)| *written >= count)
     }
 }

@@ -28,9 +28,9 @@
 //! A line begins with the seconds since the start. The first two have the weather, where `Odds(n)` is n in
 //! 10,000, and the server's times, what a reload takes away, and the quota. Then: `client` is who uses the
 //! server, numbered as in the script (those with other numbers are inspectors, who come when all guests
-//! are gone), and says and hears over the control connection; `wire` is a connection of either
+//! are gone), and says and hears over the control connection; `connection` is a connection of either
 //! kind, `Client` and `Server` its ends, and `vanishes` that no end is heard of; `record` is what the server
-//! tells of a transfer. `event` is what epoll reports of a wire, or of a `Post`, where the server listens:
+//! tells of a transfer. `event` is what epoll reports of a wire, or of a `VirtualPort`, where the server listens:
 //! `r` readable, `w` writable, `d` that an end or urgent data is to be looked for. A script's trace
 //! leaves events out. `VIOLATION` is where something was wrong: what was said, `to` what, and what it should
 //! be; behind a `;` stands what the client knows of its session.
@@ -59,9 +59,10 @@ mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;
+mod fault_plan;
 mod invariants;
-mod invitation;
 mod network;
+mod populate;
 mod quota;
 mod reload;
 mod rng;
@@ -70,13 +71,12 @@ mod runner;
 mod scenario;
 mod script;
 mod shrink;
-mod stock;
+mod staging;
 mod tally;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;
 mod watchdog;
-mod weather;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -167,7 +167,7 @@ fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
             |scenario: &_, tracing| replayed(watchdog, Run::Reduction(seed), scenario, tracing);
         let script = catch_unwind(AssertUnwindSafe(|| shrunk_script(seed, smaller)));
         let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
-        let script = script.unwrap_or_else(|fault| fault);
+        let script = script.unwrap_or_else(|error| error);
         println!("\n{script}");
     }
     report(watchdog, seed, outcome);

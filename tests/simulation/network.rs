@@ -16,8 +16,8 @@ use mioftpd::storage::{Error, File, Wait};
 use crate::client::Client;
 use crate::rng::Odds;
 use crate::runner::Jobs;
-use crate::tally::{Call, Woken};
-use crate::world::{Line, Occurrence, PostId, Side, WireId, World};
+use crate::tally::{Call, WakeReason};
+use crate::world::{ConnectionId, LinkState, ListenerId, Side, SimEvent, World};
 
 /// Polls in a row without anything having happened: no byte moved, no command executed, no deadline expired.
 /// Each latch of a socket may be set wrongly and costs one call that would block, with an iteration of its
@@ -113,31 +113,31 @@ impl Network for VirtualNetwork {
         self.world.lock().tally.begin_poll(timeout);
         let until = timeout.map(|timeout| self.world.lock().now + timeout);
         let before = self.jobs.lock().finished();
-        let woken = loop {
-            while let Some(occurrence) = self.next_due() {
-                self.perform(occurrence, events);
+        let wake_reason = loop {
+            while let Some(event_due) = self.next_due() {
+                self.perform(event_due, events);
             }
             let mut world = self.world.lock();
             world.take_events(events);
             if self.jobs.lock().finished() > before {
-                break Woken::Job;
+                break WakeReason::Job;
             }
             if !events.is_empty() {
-                break Woken::Event;
+                break WakeReason::Event;
             }
-            if world.fault(|weather| Odds(weather.spurious.0 / 20)) {
-                break Woken::Spurious;
+            if world.inject_fault(|plan| Odds(plan.spurious.0 / 20)) {
+                break WakeReason::Spurious;
             }
             if world.is_over() && until.is_none() && self.clients.lock().iter().all(Client::is_gone)
             {
-                break Woken::Over;
+                break WakeReason::Over;
             }
             if !pass_time(&mut world, until)? {
-                break Woken::Time;
+                break WakeReason::Time;
             }
         };
         let mut world = self.world.lock();
-        world.tally.end_poll(woken, events);
+        world.tally.end_poll(wake_reason, events);
         if world.rng.one_in(2) {
             // What the processor takes.
             let cost = world.rng.time(Duration::from_micros(10));
@@ -209,27 +209,31 @@ impl VirtualNetwork {
         }
     }
 
-    fn next_due(&self) -> Option<Occurrence> {
+    fn next_due(&self) -> Option<SimEvent> {
         self.world.lock().next_due()
     }
 
-    fn perform(&self, occurrence: Occurrence, events: &mut Vec<Event>) {
-        match occurrence {
-            Occurrence::Land(wire, side) => self.world.lock().land(wire, side),
-            Occurrence::Knock(wire) => self.world.lock().knock(wire),
-            Occurrence::Client(number) => {
+    fn perform(&self, event_due: SimEvent, events: &mut Vec<Event>) {
+        match event_due {
+            SimEvent::SegmentArrives(connection, side) => {
+                self.world.lock().deliver_segment(connection, side)
+            }
+            SimEvent::ConnectionArrives(connection) => {
+                self.world.lock().deliver_connection(connection)
+            }
+            SimEvent::ClientTurn(number) => {
                 let mut clients = self.clients.lock();
                 if let Some(client) = clients.get_mut(number) {
                     client.step(&mut self.world.lock());
                 }
             }
-            Occurrence::JobRuns(id) => Jobs::run(&self.jobs, &self.world, id),
-            Occurrence::JobReturns(id) => self.jobs.lock().return_one(id),
-            Occurrence::Stop => {
+            SimEvent::JobStarts(id) => Jobs::run(&self.jobs, &self.world, id),
+            SimEvent::JobReturns(id) => self.jobs.lock().return_one(id),
+            SimEvent::Stop => {
                 self.world.lock().note(|| "signal: stop".to_owned());
                 events.push(Event::StopSignal);
             }
-            Occurrence::Reload => {
+            SimEvent::Reload => {
                 self.world.lock().note(|| "signal: reload".to_owned());
                 events.push(Event::ReloadSignal);
             }
@@ -252,7 +256,7 @@ impl VirtualNetwork {
 
 struct VirtualListener {
     world: Shared<World>,
-    id: PostId,
+    id: ListenerId,
     address: SocketAddr,
 }
 
@@ -279,13 +283,13 @@ impl Drop for VirtualListener {
     fn drop(&mut self) {
         let mut world = self.world.lock();
         world.tally.effect();
-        world.close_post(self.id);
+        world.close_listener(self.id);
     }
 }
 
 struct VirtualStream {
     world: Shared<World>,
-    id: WireId,
+    id: ConnectionId,
 }
 
 impl Stream for VirtualStream {
@@ -323,22 +327,26 @@ impl Stream for VirtualStream {
     fn connected(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
         world.tally.effect();
-        let wire = world.wire(self.id).ok_or(io::ErrorKind::NotConnected)?;
-        match wire.server.line {
-            Line::Up => Ok(()),
-            Line::Dialling => Err(io::ErrorKind::WouldBlock.into()),
-            Line::Broken(kind) => {
-                wire.server.line = Line::Dead;
+        let connection = world
+            .connection(self.id)
+            .ok_or(io::ErrorKind::NotConnected)?;
+        match connection.server.link {
+            LinkState::Up => Ok(()),
+            LinkState::Connecting => Err(io::ErrorKind::WouldBlock.into()),
+            LinkState::Broken(kind) => {
+                connection.server.link = LinkState::Dead;
                 Err(kind.into())
             }
-            Line::Dead => Err(io::ErrorKind::NotConnected.into()),
+            LinkState::Dead => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     fn local_address(&self) -> io::Result<SocketAddr> {
         let mut world = self.world.lock();
-        let wire = world.wire(self.id).ok_or(io::ErrorKind::NotConnected)?;
-        Ok(wire.server.address)
+        let connection = world
+            .connection(self.id)
+            .ok_or(io::ErrorKind::NotConnected)?;
+        Ok(connection.server.address)
     }
 
     fn shutdown(&mut self) -> io::Result<()> {

@@ -14,31 +14,31 @@ use mioftpd::storage::{
     Quota, Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 
-use crate::client::Place;
+use crate::client::RunConfig;
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::{Blow, World};
+use crate::world::{FaultKind, World};
 
 /// Storage with the quota of this run, until inspectors come.
-pub(crate) struct Granted {
+pub(crate) struct QuotaCheckedStorage {
     limited: Arc<dyn Storage>,
     unlimited: Arc<dyn Storage>,
-    books: Books,
+    model: QuotaModel,
 }
 
 /// What is open to be written, and what may be there.
 #[derive(Clone)]
-struct Books {
+struct QuotaModel {
     quota: Option<Quota>,
     memory: Memory,
     world: Shared<World>,
     record: Shared<DiskRecord>,
-    open: Shared<BTreeMap<u64, Writing>>,
+    open: Shared<BTreeMap<u64, OpenUpload>>,
 }
 
 /// A file that is being written.
 #[derive(Clone)]
-struct Writing {
+struct OpenUpload {
     path: String,
     /// Up to where it may have been written.
     end: u64,
@@ -55,11 +55,11 @@ struct Amount {
     files: u64,
 }
 
-impl Granted {
+impl QuotaCheckedStorage {
     pub(crate) fn new(
         inner: &Arc<dyn Storage>,
         usage: &Arc<Usage>,
-        place: &Place,
+        config: &RunConfig,
         world: &Shared<World>,
     ) -> Self {
         let metered = |quota| {
@@ -68,13 +68,15 @@ impl Granted {
         };
         let unlimited = metered(Quota::default());
         Self {
-            limited: place.quota.map_or_else(|| Arc::clone(&unlimited), &metered),
+            limited: config
+                .quota
+                .map_or_else(|| Arc::clone(&unlimited), &metered),
             unlimited,
-            books: Books {
-                quota: place.quota,
-                memory: place.memory.clone(),
+            model: QuotaModel {
+                quota: config.quota,
+                memory: config.memory.clone(),
                 world: world.clone(),
-                record: place.record.clone(),
+                record: config.record.clone(),
                 open: Shared::new(BTreeMap::new()),
             },
         }
@@ -82,7 +84,7 @@ impl Granted {
 
     /// When all is over there is no quota any more: everything must work.
     fn storage(&self) -> &dyn Storage {
-        if self.books.limit().is_some() {
+        if self.model.limit().is_some() {
             self.limited.as_ref()
         } else {
             self.unlimited.as_ref()
@@ -90,7 +92,7 @@ impl Granted {
     }
 }
 
-impl Books {
+impl QuotaModel {
     fn limit(&self) -> Option<Quota> {
         self.quota.filter(|_| !self.record.lock().is_quota_lifted)
     }
@@ -140,7 +142,7 @@ impl Books {
         };
         let (amount, must_be_beyond) = match result {
             Err(Error::QuotaExceeded) => {
-                self.world.lock().strike(Blow::Quota);
+                self.world.lock().record_fault(FaultKind::Quota);
                 (would_be(self.charged()), true)
             }
             Ok(_) => (self.named(), false),
@@ -150,19 +152,19 @@ impl Books {
         let is_beyond = is_more(quota.bytes, amount.bytes) || is_more(quota.files, amount.files);
         if is_beyond != must_be_beyond {
             let done = if must_be_beyond { "refused" } else { "granted" };
-            let fault = format!("{what} is {done} by {quota:?}, with {amount:?}");
-            self.world.lock().violate(fault);
+            let violation = format!("{what} is {done} by {quota:?}, with {amount:?}");
+            self.world.lock().violate(violation);
         }
     }
 
-    fn add(&self, writing: Writing) -> Entered {
+    fn add(&self, open_upload: OpenUpload) -> OpenUploadGuard {
         let mut open = self.open.lock();
         let key = open.last_key_value().map_or(0, |(key, _)| key + 1);
-        open.insert(key, writing);
+        open.insert(key, open_upload);
         drop(open);
-        Entered {
+        OpenUploadGuard {
             key,
-            books: self.clone(),
+            model: self.clone(),
         }
     }
 
@@ -175,11 +177,11 @@ impl Books {
     }
 }
 
-impl Storage for Granted {
+impl Storage for QuotaCheckedStorage {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         let answer = self.storage().perform(operation, wait);
         if let (Operation::RemoveFile(path), Ok(_)) = (operation, &answer) {
-            self.books.lost(&path.to_string());
+            self.model.lost(&path.to_string());
         }
         answer
     }
@@ -194,30 +196,30 @@ impl Storage for Granted {
         placement: Placement,
         umask: Option<Umask>,
     ) -> Result<Upload> {
-        let books = &self.books;
+        let model = &self.model;
         let is_beside = !matches!(
             placement,
             Placement::Append | Placement::AppendExisting | Placement::At(_)
         );
-        let instead = books.size(&path.to_string());
+        let instead = model.size(&path.to_string());
         let created = self.storage().create(path, placement, umask);
         let is_one_more = instead.is_none() || placement == Placement::Unique;
         let with_it = |charged: Amount| Amount {
             files: charged.files + u64::from(is_one_more),
             ..charged
         };
-        books.check(&created, with_it, "a new file");
+        model.check(&created, with_it, "a new file");
         let upload = created?;
-        let entered = books.add(Writing {
+        let guard = model.add(OpenUpload {
             path: upload.path.to_string(),
             end: upload.offset,
             is_beside,
             instead: instead.filter(|_| placement != Placement::Unique),
         });
         Ok(Upload {
-            file: Box::new(Watched {
+            file: Box::new(CheckedFile {
                 file: upload.file,
-                entered,
+                guard,
             }),
             ..upload
         })
@@ -233,28 +235,28 @@ impl Storage for Granted {
 }
 
 /// In the books as long as the file is open.
-struct Entered {
+struct OpenUploadGuard {
     key: u64,
-    books: Books,
+    model: QuotaModel,
 }
 
-impl Entered {
-    fn writing(&self) -> Option<Writing> {
-        self.books.open.lock().get(&self.key).cloned()
+impl OpenUploadGuard {
+    fn open_upload(&self) -> Option<OpenUpload> {
+        self.model.open.lock().get(&self.key).cloned()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Writing)) {
-        if let Some(writing) = self.books.open.lock().get_mut(&self.key) {
-            change(writing);
+    fn change(&self, change: impl FnOnce(&mut OpenUpload)) {
+        if let Some(open_upload) = self.model.open.lock().get_mut(&self.key) {
+            change(open_upload);
         }
     }
 
     /// What would be charged if the file were so long.
     fn with_end(&self, charged: Amount, end: u64) -> Amount {
-        let Some(one) = self.writing() else {
+        let Some(one) = self.open_upload() else {
             return charged;
         };
-        let named = self.books.size(&one.path).filter(|_| !one.is_beside);
+        let named = self.model.size(&one.path).filter(|_| !one.is_beside);
         let longer = end.saturating_sub(one.end.max(named.unwrap_or_default()));
         let replaced = one.instead.filter(|_| one.is_beside);
         Amount {
@@ -265,43 +267,43 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for OpenUploadGuard {
     fn drop(&mut self) {
-        self.books.open.lock().remove(&self.key);
+        self.model.open.lock().remove(&self.key);
     }
 }
 
-struct Watched {
+struct CheckedFile {
     /// Closed, and given back, before it leaves the books.
     file: Box<dyn File>,
-    entered: Entered,
+    guard: OpenUploadGuard,
 }
 
-impl Watched {
+impl CheckedFile {
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
-        let books = &self.entered.books;
+        let model = &self.guard.model;
         let path = self
-            .entered
-            .writing()
+            .guard
+            .open_upload()
             .map(|one| one.path)
             .unwrap_or_default();
         // What is there now may be less than what was.
-        let instead = books.size(&path);
-        self.entered.change(|one| one.instead = instead);
-        let was_beside = self.entered.writing().is_some_and(|one| one.is_beside);
+        let instead = model.size(&path);
+        self.guard.change(|one| one.instead = instead);
+        let was_beside = self.guard.open_upload().is_some_and(|one| one.is_beside);
         let committed = commit(self.file.as_mut());
-        let entered = &self.entered;
-        let same = |charged| entered.with_end(charged, 0);
-        books.check(&committed, same, "a name");
+        let guard = &self.guard;
+        let same = |charged| guard.with_end(charged, 0);
+        model.check(&committed, same, "a name");
         if was_beside && self.file.standing() == Ok(Standing::InPlace) {
-            books.lost(&path);
-            self.entered.change(|one| one.is_beside = false);
+            model.lost(&path);
+            self.guard.change(|one| one.is_beside = false);
         }
         committed
     }
 }
 
-impl File for Watched {
+impl File for CheckedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         self.file.read_at(buffer, offset, wait)
     }
@@ -309,14 +311,14 @@ impl File for Watched {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset + bytes.len() as u64;
         let written = self.file.write_at(bytes, offset);
-        let entered = &self.entered;
-        let longer = |charged| entered.with_end(charged, end);
+        let guard = &self.guard;
+        let longer = |charged| guard.with_end(charged, end);
         // What has no name is no more than what was granted.
         if written.is_err() || self.file.standing() == Ok(Standing::InPlace) {
-            entered.books.check(&written, longer, "a write");
+            guard.model.check(&written, longer, "a write");
         }
         if written != Err(Error::QuotaExceeded) {
-            entered.change(|one| one.end = one.end.max(end));
+            guard.change(|one| one.end = one.end.max(end));
         }
         written
     }

@@ -11,7 +11,7 @@ use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner, Work};
 
 use crate::network::Shared;
-use crate::world::{Occurrence, World};
+use crate::world::{SimEvent, World};
 
 /// Small, so that transfers take several steps.
 const SCRATCH_BYTES: usize = 4 * 1024;
@@ -55,9 +55,9 @@ impl Jobs {
         let completion = Self::work(job, world);
         jobs.lock().done.insert(id, completion);
         let mut world = world.lock();
-        let after = world.weather.job / 4;
+        let after = world.fault_plan.job / 4;
         let after = world.rng.time(after);
-        world.plan(after, Occurrence::JobReturns(id));
+        world.schedule(after, SimEvent::JobReturns(id));
     }
 
     /// What a worker does with a job, beside what the loop does.
@@ -108,24 +108,24 @@ impl Runner for VirtualRunner {
             drop((world, jobs));
             panic!("{spin}");
         }
-        if world.weather.inline_jobs {
+        if world.fault_plan.inline_jobs {
             drop(world);
             drop(jobs);
             let completion = Jobs::work(job, &self.world);
             self.jobs.lock().finished.push(completion);
             return;
         }
-        let mut after = world.weather.job;
+        let mut after = world.fault_plan.job;
         after = world.rng.time(after);
         let is_of_transfer = matches!(job.work, Work::Slice(_) | Work::Commit(_));
-        if world.fault(|weather| weather.hung)
-            || (is_of_transfer && world.fault(|weather| weather.sluggish))
+        if world.inject_fault(|plan| plan.hung)
+            || (is_of_transfer && world.inject_fault(|plan| plan.sluggish))
         {
             after += Duration::from_secs(60) * world.rng.within(5, 40) as u32;
             world.note(|| format!("job {id} hangs"));
         }
         jobs.waiting.insert(id, job);
-        world.plan(after, Occurrence::JobRuns(id));
+        world.schedule(after, SimEvent::JobStarts(id));
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
@@ -141,6 +141,6 @@ impl Runner for VirtualRunner {
     }
 
     fn has_finished(&self) -> bool {
-        self.world.lock().weather.inline_jobs && self.jobs.lock().finished() > 0
+        self.world.lock().fault_plan.inline_jobs && self.jobs.lock().finished() > 0
     }
 }

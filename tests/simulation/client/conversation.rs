@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CommandKind {
     User,
     Pass,
     Rein,
@@ -38,7 +38,7 @@ pub(crate) enum Kind {
     Port,
     /// PORT or EPRT to another host than the client's, or to a port of services.
     Bounce,
-    Rest,
+    ServerConfig,
     Abor,
     /// AUTH TLS: data connections stay as they are.
     Auth,
@@ -62,7 +62,7 @@ pub(crate) enum Kind {
     Foreign,
 }
 
-impl Kind {
+impl CommandKind {
     pub(crate) const fn is_transfer(self) -> bool {
         matches!(self, Self::Fetch | Self::Store | Self::List)
     }
@@ -78,8 +78,8 @@ impl Kind {
 
 /// A command without its final reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Awaited {
-    pub(crate) kind: Kind,
+pub(crate) struct PendingCommand {
+    pub(crate) kind: CommandKind,
     /// As it was said, or how it began.
     text: String,
     pub(crate) since: Duration,
@@ -92,7 +92,7 @@ pub(crate) struct Awaited {
 /// Of a line that is kept.
 const KEPT_BYTES: usize = 100;
 
-impl Awaited {
+impl PendingCommand {
     /// The first word.
     pub(crate) fn verb(&self) -> &str {
         self.text.split(' ').next().unwrap_or_default()
@@ -106,8 +106,8 @@ impl Awaited {
 
 /// The final reply to a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) said: Awaited,
+pub(crate) struct FinalReply {
+    pub(crate) command: PendingCommand,
     pub(crate) code: u16,
     /// Of its last line.
     pub(crate) text: String,
@@ -123,18 +123,18 @@ pub(crate) struct Answer {
 
 /// What a reply was.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ServerReply {
     Greeting,
     /// 150, to this command.
-    Preliminary(Awaited, String),
-    Final(Answer),
+    Preliminary(PendingCommand, String),
+    Final(FinalReply),
     /// 421: nothing follows.
-    Farewell(String),
+    ServiceClosing(String),
 }
 
 pub(crate) struct Conversation {
     heard: Vec<u8>,
-    pub(crate) awaited: VecDeque<Awaited>,
+    pub(crate) pending: VecDeque<PendingCommand>,
     pub(crate) greeted: bool,
     /// The closing reply has come.
     pub(crate) over: bool,
@@ -146,17 +146,23 @@ impl Conversation {
     pub(crate) const fn new(control_only: bool) -> Self {
         Self {
             heard: Vec::new(),
-            awaited: VecDeque::new(),
+            pending: VecDeque::new(),
             greeted: false,
             over: false,
             control_only,
         }
     }
 
-    pub(crate) fn said(&mut self, kind: Kind, line: &[u8], must: Option<u16>, now: Duration) {
+    pub(crate) fn said(
+        &mut self,
+        kind: CommandKind,
+        line: &[u8],
+        must: Option<u16>,
+        now: Duration,
+    ) {
         let line = line.trim_ascii_end();
         let kept = &line[..line.len().min(KEPT_BYTES)];
-        self.awaited.push_back(Awaited {
+        self.pending.push_back(PendingCommand {
             kind,
             text: String::from_utf8_lossy(kept).into_owned(),
             since: now,
@@ -166,13 +172,13 @@ impl Conversation {
     }
 
     /// Takes bytes from the server: the replies that are complete, or what is wrong with them.
-    pub(crate) fn hear(&mut self, bytes: &[u8]) -> Result<Vec<Heard>, String> {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<ServerReply>, String> {
         self.heard.extend_from_slice(bytes);
         let mut replies = Vec::new();
         self.skip_refusals();
         while let Some((code, text, length)) = parse(&self.heard)? {
             let whole: Vec<u8> = self.heard.drain(..length).collect();
-            replies.push(self.judge(code, text, &whole)?);
+            replies.push(self.classify(code, text, &whole)?);
             self.skip_refusals();
         }
         if self.over && !self.heard.is_empty() {
@@ -206,22 +212,22 @@ impl Conversation {
         !self.heard.is_empty()
     }
 
-    fn judge(&mut self, code: u16, text: String, whole: &[u8]) -> Result<Heard, String> {
+    fn classify(&mut self, code: u16, text: String, whole: &[u8]) -> Result<ServerReply, String> {
         if self.over {
             return Err(format!("{code} behind the closing reply"));
         }
         if code == 421 {
             self.over = true;
-            return Ok(Heard::Farewell(text));
+            return Ok(ServerReply::ServiceClosing(text));
         }
         if !self.greeted {
             self.greeted = true;
             return match code {
-                220 => Ok(Heard::Greeting),
+                220 => Ok(ServerReply::Greeting),
                 _ => Err(format!("{code} as a greeting")),
             };
         }
-        let Some(head) = self.awaited.front_mut() else {
+        let Some(head) = self.pending.front_mut() else {
             return Err(format!("{code} to nothing"));
         };
         if code < 200 {
@@ -229,34 +235,38 @@ impl Conversation {
                 return Err(format!("{code} to {head:?}"));
             }
             head.begun = true;
-            return Ok(Heard::Preliminary(head.clone(), text));
+            return Ok(ServerReply::Preliminary(head.clone(), text));
         }
         let has_begun = head.begun;
-        let mut rest = self.awaited.iter().skip(1);
-        let is_aside =
-            has_begun && code == 211 && rest.next().is_some_and(|next| next.kind == Kind::Stat);
-        let said = self.awaited.remove(usize::from(is_aside));
+        let mut rest = self.pending.iter().skip(1);
+        let is_aside = has_begun
+            && code == 211
+            && rest
+                .next()
+                .is_some_and(|next| next.kind == CommandKind::Stat);
+        let said = self.pending.remove(usize::from(is_aside));
         let said = said.ok_or_else(|| format!("{code} to nothing"))?;
         if said.must.is_some_and(|must| must != code) {
             return Err(format!("{code} {text} to {said:?}"));
         }
         self.over = match said.kind {
-            Kind::Quit => true,
-            Kind::Foreign => !self.control_only,
-            Kind::AuthAndMore => code == 503,
+            CommandKind::Quit => true,
+            CommandKind::Foreign => !self.control_only,
+            CommandKind::AuthAndMore => code == 503,
             _ => false,
         };
-        let is_abort = |one: &Awaited| {
-            one.kind == Kind::Abor || one.kind == Kind::Garbage && one.verb() == "ABOR"
+        let is_abort = |one: &PendingCommand| {
+            one.kind == CommandKind::Abor
+                || one.kind == CommandKind::Garbage && one.verb() == "ABOR"
         };
-        Ok(Heard::Final(Answer {
-            said,
+        Ok(ServerReply::Final(FinalReply {
+            command: said,
             code,
             text,
             whole: String::from_utf8_lossy(whole).into_owned(),
             is_aside,
-            aborts: self.awaited.iter().any(is_abort),
-            quits: self.awaited.iter().any(|one| one.kind == Kind::Quit),
+            aborts: self.pending.iter().any(is_abort),
+            quits: self.pending.iter().any(|one| one.kind == CommandKind::Quit),
         }))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It knows bytes, and nothing of how they came.
 
-use super::listed::Listed;
+use super::listing::ExpectedListing;
 use crate::content::is_whole;
 
 /// What must have been received when the server says 226.
@@ -13,12 +13,12 @@ pub(crate) enum Expected {
         may_be_cut: bool,
     },
     /// A directory's entries.
-    Listed(Listed),
+    ExpectedListing(ExpectedListing),
 }
 
 impl Expected {
     /// What is wrong with it.
-    pub(crate) fn fault(&self, got: &[u8]) -> Option<String> {
+    pub(crate) fn violation(&self, got: &[u8]) -> Option<String> {
         match self {
             Self::Exactly(bytes) => {
                 if got == bytes {
@@ -39,7 +39,7 @@ impl Expected {
                 (!is_whole(&text, *may_be_cut))
                     .then(|| format!("226, and {count} wrong bytes: {shown}"))
             }
-            Self::Listed(listed) => listed.fault(got),
+            Self::ExpectedListing(listing) => listing.violation(got),
         }
     }
 }

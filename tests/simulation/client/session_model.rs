@@ -10,30 +10,30 @@ use std::time::Duration;
 use mioftpd::auth::Permissions;
 use mioftpd::session::TlsRequired;
 
-use super::Place;
-use super::conversation::{Awaited, Kind};
-use super::habits::Login;
-use crate::world::Struck;
+use super::RunConfig;
+use super::conversation::{CommandKind, PendingCommand};
+use super::profile::Login;
+use crate::world::LastFaults;
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    Nobody,
+pub(super) enum LoginState {
+    LoggedOut,
     /// By USER.
-    Named(Login),
-    In(Login, Since),
+    UserSent(Login),
+    LoggedIn(Login, LoginTime),
 }
 
 /// Between these two times a login was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Since {
+pub(super) struct LoginTime {
     said: Duration,
     heard: Duration,
 }
 
 /// How the next data connection shall come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arranged {
+pub(super) enum DataSetup {
     Nothing,
     /// The client comes: to a port that it was told after then.
     Passive(Duration),
@@ -45,7 +45,7 @@ pub(super) enum Arranged {
 
 /// The control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Control {
+pub(super) enum ControlChannel {
     Clear,
     Secured,
     /// By CCC.
@@ -55,25 +55,25 @@ pub(super) enum Control {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Debug)]
 pub(super) struct SessionModel {
-    pub(super) who: Who,
+    pub(super) login_state: LoginState,
     pub(super) directory: String,
     pub(super) is_ascii: bool,
     /// By REST.
     pub(super) restart: u64,
     /// RNFR has been accepted.
     pub(super) renames: bool,
-    pub(super) arranged: Arranged,
+    pub(super) data_setup: DataSetup,
     /// When it was said that last arranged one.
-    pub(super) arranged_since: Duration,
+    pub(super) data_setup_since: Duration,
     /// By EPSV ALL.
     pub(super) is_extended_only: bool,
     /// MLST tells sizes only.
     pub(super) tells_sizes_only: bool,
-    pub(super) control: Control,
+    pub(super) control: ControlChannel,
     pub(super) has_buffer_size: bool,
     /// Data connections are secured; and after the greeting.
-    pub(super) is_private: bool,
-    pub(super) is_private_at_first: bool,
+    pub(super) is_protected: bool,
+    pub(super) is_protected_at_first: bool,
     /// Of this session.
     pub(super) failed_logins: u32,
     pub(super) long_lines: u32,
@@ -86,40 +86,40 @@ pub(super) struct SessionModel {
 }
 
 /// What there is beside the session when a reply is heard.
-pub(super) struct Circumstances<'a> {
-    pub(super) place: &'a Place,
+pub(super) struct ReplyContext<'a> {
+    pub(super) config: &'a RunConfig,
     pub(super) now: Duration,
     /// What has struck the server last.
-    pub(super) struck: Struck,
+    pub(super) last_faults: LastFaults,
     /// An ABOR has been said that is not answered yet.
     pub(super) aborts: bool,
     /// The client has ended its side.
     pub(super) has_ended: bool,
     /// When the last of what was said came down at the server; `None`: it has not.
-    pub(super) delivered: Option<Duration>,
+    pub(super) facts_of: Option<Duration>,
 }
 
 impl SessionModel {
     /// After the greeting; with implicit TLS everything is secured by then.
     pub(super) const fn new(is_implicit: bool) -> Self {
         Self {
-            who: Who::Nobody,
+            login_state: LoginState::LoggedOut,
             directory: String::new(),
             is_ascii: true,
             restart: 0,
             renames: false,
-            arranged: Arranged::Nothing,
-            arranged_since: Duration::ZERO,
+            data_setup: DataSetup::Nothing,
+            data_setup_since: Duration::ZERO,
             is_extended_only: false,
             tells_sizes_only: false,
             control: if is_implicit {
-                Control::Secured
+                ControlChannel::Secured
             } else {
-                Control::Clear
+                ControlChannel::Clear
             },
             has_buffer_size: false,
-            is_private: is_implicit,
-            is_private_at_first: is_implicit,
+            is_protected: is_implicit,
+            is_protected_at_first: is_implicit,
             failed_logins: 0,
             long_lines: 0,
             outside_since: Duration::ZERO,
@@ -129,7 +129,7 @@ impl SessionModel {
     }
 
     pub(super) const fn is_in(&self) -> bool {
-        matches!(self.who, Who::In(..))
+        matches!(self.login_state, LoginState::LoggedIn(..))
     }
 
     /// The current directory, as PWD has it.
@@ -142,8 +142,8 @@ impl SessionModel {
     }
 
     /// Whether the policy has TLS for this, and the control connection has none.
-    pub(super) fn lacks_tls(&self, needed: TlsRequired, place: &Place) -> bool {
-        self.control != Control::Secured && requires(place, needed)
+    pub(super) fn lacks_tls(&self, needed: TlsRequired, config: &RunConfig) -> bool {
+        self.control != ControlChannel::Secured && requires(config, needed)
     }
 
     /// Where an argument leads from here.
@@ -163,7 +163,7 @@ impl SessionModel {
     }
 
     /// Where CWD or CDUP leads.
-    pub(super) fn target(&self, said: &Awaited) -> String {
+    pub(super) fn target(&self, said: &PendingCommand) -> String {
         match said.verb() {
             "CDUP" => self.join(".."),
             _ => self.join(said.argument()),
@@ -175,13 +175,13 @@ impl SessionModel {
     pub(super) fn permissions(
         &self,
         said: Duration,
-        around: &Circumstances<'_>,
+        context: &ReplyContext<'_>,
     ) -> [Permissions; 2] {
-        let Who::In(login, since) = self.who else {
+        let LoginState::LoggedIn(login, since) = self.login_state else {
             return [Permissions::NONE; 2];
         };
-        let before = around.place.permissions_of(login).unwrap_or_default();
-        let Some(reload) = &around.place.reload else {
+        let before = context.config.permissions_of(login).unwrap_or_default();
+        let Some(reload) = &context.config.reload else {
             return [before; 2];
         };
         let after = reload.permissions(login, before).unwrap_or(before);
@@ -189,9 +189,9 @@ impl SessionModel {
         let span = if reload.keeps_sessions() {
             since
         } else {
-            Since {
+            LoginTime {
                 said,
-                heard: around.now,
+                heard: context.now,
             }
         };
         match (reload.has_come(span.heard), reload.is_over(span.said)) {
@@ -203,103 +203,111 @@ impl SessionModel {
 
     /// Since when the client may not do this any more, which it could do when it logged in: then a
     /// transfer that makes use of it is cut.
-    pub(super) fn lost_since(&self, needed: Permissions, place: &Place) -> Option<Duration> {
-        let Who::In(login, _) = self.who else {
+    pub(super) fn lost_since(&self, needed: Permissions, config: &RunConfig) -> Option<Duration> {
+        let LoginState::LoggedIn(login, _) = self.login_state else {
             return None;
         };
-        let reload = place.reload.filter(|one| !one.keeps_sessions())?;
-        let before = place.permissions_of(login)?;
+        let reload = config.reload.filter(|one| !one.keeps_sessions())?;
+        let before = config.permissions_of(login)?;
         let after = reload.permissions(login, before)?;
         let is_lost = before.contains(needed) && !after.contains(needed);
         is_lost.then_some(reload.at)
     }
 
     /// Takes what follows from a final reply that is right.
-    pub(super) fn follow(&mut self, said: &Awaited, code: u16, around: &Circumstances<'_>) {
+    pub(super) fn follow(&mut self, said: &PendingCommand, code: u16, context: &ReplyContext<'_>) {
         self.answered = said.since;
-        self.heard = around.now;
+        self.heard = context.now;
         self.forget(said);
         let was_in = self.is_in();
-        if code == 530 && !was_in && said.kind != Kind::Pass && said.kind != Kind::User {
+        if code == 530
+            && !was_in
+            && said.kind != CommandKind::Pass
+            && said.kind != CommandKind::User
+        {
             return;
         }
         match (said.kind, code) {
-            (Kind::User, _) => {
+            (CommandKind::User, _) => {
                 self.flush(said.since);
                 if code == 331 {
-                    self.who = Who::Named(login_of(said.argument()));
+                    self.login_state = LoginState::UserSent(login_of(said.argument()));
                 }
             }
-            (Kind::Pass, 230) => {
-                if let Who::Named(login) = self.who {
-                    let (said, heard) = (said.since, around.now);
-                    self.who = Who::In(login, Since { said, heard });
+            (CommandKind::Pass, 230) => {
+                if let LoginState::UserSent(login) = self.login_state {
+                    let (said, heard) = (said.since, context.now);
+                    self.login_state = LoginState::LoggedIn(login, LoginTime { said, heard });
                 }
             }
-            (Kind::Pass, 530) => {
-                self.who = Who::Nobody;
+            (CommandKind::Pass, 530) => {
+                self.login_state = LoginState::LoggedOut;
                 self.failed_logins += 1;
             }
-            (Kind::Rein, 220) => {
+            (CommandKind::Rein, 220) => {
                 self.flush(said.since);
                 self.is_ascii = true;
                 self.is_extended_only = false;
                 self.tells_sizes_only = false;
                 self.has_buffer_size = false;
-                self.is_private = self.is_private_at_first;
+                self.is_protected = self.is_protected_at_first;
             }
-            (Kind::Cwd, 250) => self.directory = self.target(said),
-            (Kind::Rnfr, 350) => self.renames = true,
-            (Kind::Type, 200) => self.is_ascii = said.argument() == "A",
-            (Kind::Opts, 200) => {
+            (CommandKind::Cwd, 250) => self.directory = self.target(said),
+            (CommandKind::Rnfr, 350) => self.renames = true,
+            (CommandKind::Type, 200) => self.is_ascii = said.argument() == "A",
+            (CommandKind::Opts, 200) => {
                 self.tells_sizes_only |= said.argument() == "MLST size;";
             }
-            (Kind::TooLong, _) => {
+            (CommandKind::TooLong, _) => {
                 self.long_lines += 1;
                 self.keep();
             }
-            (Kind::Rest, 350) => self.restart = said.argument().parse().unwrap_or(0),
+            (CommandKind::ServerConfig, 350) => self.restart = said.argument().parse().unwrap_or(0),
             _ => self.follow_on_channel(said, code),
         }
     }
 
     /// The same, of what concerns data connections, and TLS.
-    fn follow_on_channel(&mut self, said: &Awaited, code: u16) {
+    fn follow_on_channel(&mut self, said: &PendingCommand, code: u16) {
         match (said.kind, code) {
-            (Kind::Passive, 227 | 229) => {
-                self.arranged = Arranged::Passive(said.since);
-                self.arranged_since = said.since;
+            (CommandKind::Passive, 227 | 229) => {
+                self.data_setup = DataSetup::Passive(said.since);
+                self.data_setup_since = said.since;
             }
             // The last free port may be the one that was given up for it.
-            (Kind::Passive, 425) => self.keep(),
-            (Kind::EpsvAll, 200) => self.is_extended_only = true,
-            (Kind::Port, 200) => self.arranged = Arranged::Active,
-            (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
+            (CommandKind::Passive, 425) => self.keep(),
+            (CommandKind::EpsvAll, 200) => self.is_extended_only = true,
+            (CommandKind::Port, 200) => self.data_setup = DataSetup::Active,
+            (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
                 self.flush(said.since);
-                self.control = Control::Secured;
-                self.is_private = said.kind == Kind::AuthPrivate;
+                self.control = ControlChannel::Secured;
+                self.is_protected = said.kind == CommandKind::AuthPrivate;
             }
-            (Kind::Ccc, 200) => self.control = Control::Cleared,
-            (Kind::Pbsz, 200) => self.has_buffer_size = true,
-            (Kind::ProtPrivate, 200) => self.is_private = true,
-            (Kind::ProtClear, 200) => self.is_private = false,
-            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
+            (CommandKind::Ccc, 200) => self.control = ControlChannel::Cleared,
+            (CommandKind::Pbsz, 200) => self.has_buffer_size = true,
+            (CommandKind::ProtPrivate, 200) => self.is_protected = true,
+            (CommandKind::ProtClear, 200) => self.is_protected = false,
+            (CommandKind::Abor, _) => self.data_setup = DataSetup::Nothing,
             // It is over; or it was lost, withdrawn, or given up while files were counted.
             (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
-                self.arranged = Arranged::Nothing;
+                self.data_setup = DataSetup::Nothing;
             }
             (kind, _) if kind.is_transfer() => self.keep(),
-            (Kind::Garbage, _) if said.verb() == "RETR" => self.keep(),
+            (CommandKind::Garbage, _) if said.verb() == "RETR" => self.keep(),
             _ => {}
         }
     }
 
     /// RNTO must follow at once, and so must what REST is for; some announce it in between.
-    fn forget(&mut self, said: &Awaited) {
+    fn forget(&mut self, said: &PendingCommand) {
         self.renames = false;
         let keeps_offset = matches!(
             said.kind,
-            Kind::Passive | Kind::EpsvAll | Kind::Port | Kind::Bounce | Kind::Help
+            CommandKind::Passive
+                | CommandKind::EpsvAll
+                | CommandKind::Port
+                | CommandKind::Bounce
+                | CommandKind::Help
         );
         if !keeps_offset {
             self.restart = 0;
@@ -308,8 +316,8 @@ impl SessionModel {
 
     /// A data connection that the client makes is kept, if nothing comes over it.
     fn keep(&mut self) {
-        if matches!(self.arranged, Arranged::Passive(_)) {
-            self.arranged = Arranged::Kept;
+        if matches!(self.data_setup, DataSetup::Passive(_)) {
+            self.data_setup = DataSetup::Kept;
         }
     }
 
@@ -318,27 +326,27 @@ impl SessionModel {
         if self.is_in() {
             self.outside_since = said;
         }
-        self.who = Who::Nobody;
+        self.login_state = LoginState::LoggedOut;
         self.directory.clear();
-        self.arranged = Arranged::Nothing;
+        self.data_setup = DataSetup::Nothing;
         self.restart = 0;
         self.renames = false;
     }
 }
 
 /// What a transfer needs to be allowed.
-pub(super) const fn needed_for(kind: Kind) -> Permissions {
+pub(super) const fn needed_for(kind: CommandKind) -> Permissions {
     match kind {
-        Kind::Fetch => Permissions::RETRIEVE,
-        Kind::List => Permissions::LIST,
+        CommandKind::Fetch => Permissions::RETRIEVE,
+        CommandKind::List => Permissions::LIST,
         _ => Permissions::CREATE,
     }
 }
 
 /// Whether without TLS this is refused.
-pub(super) fn requires(place: &Place, what: TlsRequired) -> bool {
-    let secure = place.secure.as_ref();
-    secure.is_some_and(|secure| secure.policy.require >= what)
+pub(super) fn requires(config: &RunConfig, what: TlsRequired) -> bool {
+    let tls = config.tls.as_ref();
+    tls.is_some_and(|tls| tls.policy.require >= what)
 }
 
 fn login_of(name: &str) -> Login {

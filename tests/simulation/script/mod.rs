@@ -10,11 +10,11 @@
 //! transfer, or over a data connection that a refusal has left. When what is drawn there changes,
 //! the script is another interleaving of the same commands.
 
+pub(crate) mod fault_plan;
 mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
-pub(crate) mod weather;
 mod words;
 
 pub(crate) use parse::parse;

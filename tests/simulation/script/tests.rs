@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{parse, print};
-use crate::attempt::{hear_panics, replayed};
+use crate::attempt::{record_panics, replayed};
 use crate::run::{record, replay};
 use crate::scenario::Scenario;
 use crate::watchdog::{Run, Watchdog, script_again};
@@ -12,7 +12,7 @@ use crate::watchdog::{Run, Watchdog, script_again};
 /// What a run was is written down, read again, and is the same run.
 #[test]
 fn a_script_is_the_same_run_as_its_seed() {
-    hear_panics();
+    record_panics();
     for seed in 0..60 {
         let (recorded, scenario) = record(seed);
         let script = print(&scenario);
@@ -48,13 +48,13 @@ fn kept_scripts_keep_the_promises() {
 /// What is no script is not taken for one in which nothing happens.
 #[test]
 fn a_script_says_of_which_seed_it_is() {
-    assert!(parse("# Nothing.\n").is_err_and(|fault| fault.contains("no seed")));
-    assert!(parse("chance 0\n").is_err_and(|fault| fault.contains("no seed")));
+    assert!(parse("# Nothing.\n").is_err_and(|error| error.contains("no seed")));
+    assert!(parse("rng 0\n").is_err_and(|error| error.contains("no seed")));
     assert!(parse("seed 0\n").is_ok());
 }
 
 fn scenario_from(path: &Path) -> Scenario {
     let text = fs::read_to_string(path).map_err(|error| error.to_string());
     let read = text.and_then(|text| parse(&text));
-    read.unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
+    read.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

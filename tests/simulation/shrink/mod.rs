@@ -14,11 +14,11 @@ pub(crate) use report::shrunk_script;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::client::{Farewell, Kind, Login, Manner, Opening, Preamble, Secrecy};
+use crate::client::{Behaviour, CommandKind, Disconnect, Login, ProxyHeader, TlsMode, TlsStart};
+use crate::fault_plan::FaultPlan;
 use crate::rng::{Odds, Rng};
 use crate::scenario::{ClientPlan, Scenario, Stop};
-use crate::script::weather::{set, uncalm};
-use crate::weather::Weather;
+use crate::script::fault_plan::{differing, set};
 
 /// Runs after which what has been reached is good enough.
 const RUNS: usize = 2_000;
@@ -46,7 +46,7 @@ pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -
         search.drop_clients();
         search.drop_signals();
         search.drop_groups();
-        search.calm_the_weather();
+        search.drop_faults();
         search.drop_commands();
         search.simplify_clients();
         if search.best == before || search.runs >= RUNS {
@@ -79,7 +79,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
         if candidate == self.best {
             return false;
         }
-        let mut chances = Rng::new(candidate.chance);
+        let mut chances = Rng::new(candidate.rng_state);
         for _ in 0..interleavings {
             if self.runs >= RUNS {
                 return false;
@@ -89,7 +89,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
                 self.best = candidate;
                 return true;
             }
-            candidate.chance = chances.draw();
+            candidate.rng_state = chances.draw();
         }
         false
     }
@@ -114,7 +114,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
     }
 
     fn drop_clients(&mut self) {
-        self.attempt_in(INTERLEAVINGS, |one| one.stranger = None);
+        self.attempt_in(INTERLEAVINGS, |one| one.port_stealer = None);
         self.drop_parts(
             |one| one.clients.len(),
             |one, range| drop(one.clients.drain(range)),
@@ -154,11 +154,11 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
         }
     }
 
-    fn calm_the_weather(&mut self) {
-        self.attempt_in(INTERLEAVINGS, |one| one.weather = Weather::CALM);
-        for (key, _, calm) in uncalm(&self.best.weather) {
+    fn drop_faults(&mut self) {
+        self.attempt_in(INTERLEAVINGS, |one| one.fault_plan = FaultPlan::NONE);
+        for (key, _, calm) in differing(&self.best.fault_plan) {
             self.attempt_in(INTERLEAVINGS, |one| {
-                set(&mut one.weather, key, calm);
+                set(&mut one.fault_plan, key, calm);
             });
         }
     }
@@ -179,29 +179,29 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
 
 /// What makes a client easier to understand.
 const SIMPLER: [fn(&mut ClientPlan); 11] = [
-    |plan| plan.habits.interrupts = Odds(0),
-    |plan| plan.habits.pipelines = false,
-    |plan| plan.habits.hurries = false,
-    |plan| plan.habits.mean = false,
-    |plan| plan.habits.think = Duration::ZERO,
+    |plan| plan.profile.interrupts = Odds(0),
+    |plan| plan.profile.pipelines = false,
+    |plan| plan.profile.leaves_early = false,
+    |plan| plan.profile.misbehaves = false,
+    |plan| plan.profile.think_time = Duration::ZERO,
     |plan| plan.after = Duration::ZERO,
-    |plan| plan.habits.opening = Opening::Proper,
-    |plan| plan.habits.preamble = Preamble::Binary,
-    |plan| plan.habits.secrecy = Secrecy::None,
-    |plan| plan.habits.login = Login::Named,
-    |plan| plan.habits.farewell = Farewell::Quit,
+    |plan| plan.profile.tls_start = TlsStart::Proper,
+    |plan| plan.profile.proxy_header = ProxyHeader::V2,
+    |plan| plan.profile.tls_mode = TlsMode::None,
+    |plan| plan.profile.login = Login::Named,
+    |plan| plan.profile.disconnect = Disconnect::Quit,
 ];
 
 /// And one of its groups.
 const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
     |plan, group| {
         for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
-            group.manner = Manner::Prompt;
+            group.behaviour = Behaviour::Prompt;
         }
     },
     |plan, group| {
         for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
-            group.chance = None;
+            group.rng_state = None;
         }
     },
     |plan, group| {
@@ -215,13 +215,13 @@ const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
 impl ClientPlan {
     /// Groups that can be left out.
     fn group_count(&self) -> usize {
-        self.groups.as_ref().map_or(self.habits.groups, Vec::len)
+        self.groups.as_ref().map_or(self.profile.groups, Vec::len)
     }
 
     fn drop_groups(&mut self, range: Range<usize>) {
         match &mut self.groups {
             Some(groups) => drop(groups.drain(range)),
-            None => self.habits.groups -= range.len(),
+            None => self.profile.groups -= range.len(),
         }
     }
 
@@ -240,9 +240,11 @@ impl ClientPlan {
         };
         let mut commands = group.commands.clone();
         commands.drain(range);
-        let is_arranged = |kind| matches!(kind, Kind::Passive | Kind::Port);
+        let is_arranged = |kind| matches!(kind, CommandKind::Passive | CommandKind::Port);
         let first = commands.iter().position(|one| is_arranged(one.kind));
-        let store = commands.iter().position(|one| one.kind == Kind::Store);
+        let store = commands
+            .iter()
+            .position(|one| one.kind == CommandKind::Store);
         let is_sound = store.is_none_or(|store| first.is_some_and(|first| first < store));
         if is_sound && !commands.is_empty() {
             group.commands = commands;

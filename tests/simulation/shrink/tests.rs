@@ -1,7 +1,7 @@
 //! The shrinker, tried with failures that are known.
 
 use super::{RUNS, Shrunk, shrink};
-use crate::client::{Kind, Part};
+use crate::client::{CommandKind, Role};
 use crate::rng::Odds;
 use crate::run::record;
 use crate::scenario::Scenario;
@@ -19,7 +19,7 @@ fn commands(scenario: &Scenario) -> usize {
     groups.flatten().map(|group| group.commands.len()).sum()
 }
 
-fn says(scenario: &Scenario, client: usize, kind: Kind) -> bool {
+fn says(scenario: &Scenario, client: usize, kind: CommandKind) -> bool {
     let plans = scenario.clients.iter();
     let plan = plans.filter(|plan| plan.number == client);
     let groups = plan.flat_map(|plan| plan.groups.iter().flatten());
@@ -31,7 +31,9 @@ fn says(scenario: &Scenario, client: usize, kind: Kind) -> bool {
 #[test]
 fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
     let is_cause = |one: &Scenario| {
-        says(one, 1, Kind::Store) && says(one, 3, Kind::Cwd) && one.weather.reset != Odds(0)
+        says(one, 1, CommandKind::Store)
+            && says(one, 3, CommandKind::Cwd)
+            && one.fault_plan.reset != Odds(0)
     };
     let scenario = recorded(|one| one.clients.len() > 4 && is_cause(one));
     let before = commands(&scenario);
@@ -39,12 +41,14 @@ fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
     assert!(is_cause(&scenario) && runs < RUNS / 2, "{runs} runs");
     let numbers: Vec<_> = scenario.clients.iter().map(|plan| plan.number).collect();
     assert_eq!(numbers, [1, 3]);
-    assert!(scenario.stop.is_none() && scenario.reload.is_none() && scenario.stranger.is_none());
+    assert!(
+        scenario.stop.is_none() && scenario.reload.is_none() && scenario.port_stealer.is_none()
+    );
     // A port, the upload, and the PWD.
     assert_eq!(commands(&scenario), 3, "of {before}");
-    let uncalm = script::weather::uncalm(&scenario.weather);
-    let keys: Vec<_> = uncalm.iter().map(|(key, ..)| *key).collect();
-    assert_eq!(keys, ["reset"]);
+    let differing = script::fault_plan::differing(&scenario.fault_plan);
+    let tls_config: Vec<_> = differing.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(tls_config, ["reset"]);
 }
 
 /// Whatever stands before and behind it.
@@ -91,10 +95,10 @@ fn probe_is_reduced_too() {
         let mut probes = one
             .clients
             .iter()
-            .filter(|plan| plan.habits.part == Part::Probe);
-        probes.any(|plan| plan.habits.groups >= 3)
+            .filter(|plan| plan.profile.role == Role::Probe);
+        probes.any(|plan| plan.profile.groups >= 3)
     };
     let shrunk = shrink(recorded(is_probe), is_probe).scenario;
     assert_eq!(shrunk.clients.len(), 1);
-    assert_eq!(shrunk.clients[0].habits.groups, 3);
+    assert_eq!(shrunk.clients[0].profile.groups, 3);
 }

@@ -9,17 +9,17 @@ use std::net::SocketAddr;
 
 use mioftpd::net::Token;
 
-use super::control::ControlWire;
-use super::data::{BUDGET, DataWire};
+use super::control::ControlConnection;
+use super::data::{BUDGET, DataConnection};
 use super::{JobCalls, Tally};
-use crate::world::{WireId, World};
+use crate::world::{ConnectionId, World};
 
 /// Where nothing is ever said in the clear.
 const IMPLICIT_TLS: u16 = 990;
 
 /// Calls in vain, in a row. A turn makes at most three, and nobody has more than some twenty
 /// connections with two sockets each.
-const VAIN_CALLS: u32 = 500;
+const FRUITLESS_CALLS: u32 = 500;
 
 /// Jobs of one iteration. A visit submits at most two, and there are some hundred visits in the largest.
 const SUBMITS: u32 = 1_000;
@@ -56,19 +56,19 @@ impl Tally {
         self.job.is_some() || self.has_ended
     }
 
-    fn count_vain(&mut self) -> u32 {
-        let vain = match &mut self.job {
-            Some(job) => &mut job.vain,
-            None => &mut self.now.vain,
+    fn count_fruitless(&mut self) -> u32 {
+        let fruitless = match &mut self.job {
+            Some(job) => &mut job.fruitless,
+            None => &mut self.now.fruitless,
         };
-        *vain += 1;
-        *vain
+        *fruitless += 1;
+        *fruitless
     }
 
     fn count_success(&mut self) {
         match &mut self.job {
-            Some(job) => job.vain = 0,
-            None => self.now.vain = 0,
+            Some(job) => job.fruitless = 0,
+            None => self.now.fruitless = 0,
         }
     }
 }
@@ -87,40 +87,44 @@ impl World {
         &mut self,
         at: SocketAddr,
         token: Token,
-        outcome: Result<WireId, io::ErrorKind>,
+        outcome: Result<ConnectionId, io::ErrorKind>,
     ) -> Option<String> {
         self.tally.effect();
         match outcome {
-            Ok(wire) => {
+            Ok(connection) => {
                 self.tally.count_success();
                 self.tally.totals.sockets += 1;
-                if self.tally.doors.contains(&at) {
-                    let is_secret = at.port() == IMPLICIT_TLS;
-                    let owner = self.owner_of(wire).unwrap_or_default();
-                    let control = ControlWire::new(owner, self.now, is_secret);
-                    self.tally.controls.insert(wire, control);
+                if self.tally.listen_addresses.contains(&at) {
+                    let is_encrypted = at.port() == IMPLICIT_TLS;
+                    let owner = self.owner_of(connection).unwrap_or_default();
+                    let control = ControlConnection::new(owner, self.now, is_encrypted);
+                    self.tally.controls.insert(connection, control);
                 } else {
-                    self.tally.data.insert(wire, DataWire::new(token));
+                    self.tally
+                        .data
+                        .insert(connection, DataConnection::new(token));
                 }
                 None
             }
-            Err(kind) if self.tally.count_vain() > VAIN_CALLS => {
+            Err(kind) if self.tally.count_fruitless() > FRUITLESS_CALLS => {
                 Some(self.spinning(format!("accept at {at} fails again and again: {kind}")))
             }
             Err(_) => None,
         }
     }
 
-    pub(crate) fn dialled(&mut self, token: Token, wire: Option<WireId>) {
+    pub(crate) fn dialled(&mut self, token: Token, connection: Option<ConnectionId>) {
         self.tally.effect();
-        if let Some(wire) = wire {
+        if let Some(connection) = connection {
             self.tally.totals.sockets += 1;
-            self.tally.data.insert(wire, DataWire::new(token));
+            self.tally
+                .data
+                .insert(connection, DataConnection::new(token));
         }
     }
 
     /// The server ends its side.
-    pub(crate) fn shuts(&mut self, id: WireId) {
+    pub(crate) fn shuts(&mut self, id: ConnectionId) {
         self.tally.effect();
         if let Some(control) = self.tally.controls.get_mut(&id) {
             control.shut.get_or_insert(self.now);
@@ -130,7 +134,7 @@ impl World {
     /// The server has read, or written of so many bytes, and this is what came of it.
     pub(crate) fn called(
         &mut self,
-        id: WireId,
+        id: ConnectionId,
         call: Call,
         asked: usize,
         outcome: Result<&[u8], &io::Error>,
@@ -145,21 +149,21 @@ impl World {
                     job.moved = is_data.then_some(id);
                 }
             }
-            Ok(_) => drop(self.tally.count_vain()),
+            Ok(_) => drop(self.tally.count_fruitless()),
             Err(error) => {
-                let vain = self.tally.count_vain();
+                let fruitless = self.tally.count_fruitless();
                 let would_block = error.kind() == io::ErrorKind::WouldBlock;
                 match &mut self.tally.job {
                     Some(job) if would_block => job.blocked = is_data.then_some(id),
                     None if would_block => self.tally.totals.blocked += 1,
                     _ => {}
                 }
-                if vain > VAIN_CALLS {
+                if fruitless > FRUITLESS_CALLS {
                     return Some(self.spin_at(id, call, &error.to_string()));
                 }
             }
         }
-        if matches!(outcome, Ok([])) && self.tally.now.vain > VAIN_CALLS {
+        if matches!(outcome, Ok([])) && self.tally.now.fruitless > FRUITLESS_CALLS {
             return Some(self.spin_at(id, call, "nothing comes of it"));
         }
         let now = self.now;
@@ -168,7 +172,7 @@ impl World {
         if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
             let moved = data.moved(call, bytes.len() as u64, iteration, now);
             if moved > BUDGET {
-                self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
+                self.violate(format!("connection {id}: {moved} bytes moved in one turn"));
             }
         }
         // What is read on the loop is a header, or what came over a connection that was kept.
@@ -180,7 +184,7 @@ impl World {
         None
     }
 
-    pub(crate) fn closes(&mut self, id: WireId) {
+    pub(crate) fn closes(&mut self, id: ConnectionId) {
         self.tally.effect();
         let owner = self.owner_of(id);
         match (self.tally.data.remove(&id), owner) {
@@ -196,18 +200,24 @@ impl World {
         let Some(job) = self.tally.job.take() else {
             return;
         };
-        if let Some(wire) = job.moved {
+        if let Some(connection) = job.moved {
             self.tally
                 .data
-                .entry(wire)
+                .entry(connection)
                 .and_modify(|data| data.tries += 1);
         } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
-            self.slice_in_vain(id);
+            self.fruitless_slice(id);
         }
     }
 
     /// Takes note of what goes over a control connection.
-    fn hear(&mut self, id: WireId, call: Call, asked: usize, outcome: Result<&[u8], &io::Error>) {
+    fn hear(
+        &mut self,
+        id: ConnectionId,
+        call: Call,
+        asked: usize,
+        outcome: Result<&[u8], &io::Error>,
+    ) {
         let now = self.now;
         let Some(control) = self.tally.controls.get_mut(&id) else {
             return;
@@ -229,14 +239,16 @@ impl World {
         }
     }
 
-    pub(super) fn owner_of(&self, id: WireId) -> Option<usize> {
-        self.wire_of(id).map(|wire| wire.owner)
+    pub(super) fn owner_of(&self, id: ConnectionId) -> Option<usize> {
+        self.connection_ref(id).map(|connection| connection.owner)
     }
 
-    fn spin_at(&mut self, id: WireId, call: Call, why: &str) -> String {
-        let peer = self.wire(id).map(|wire| wire.client.address);
+    fn spin_at(&mut self, id: ConnectionId, call: Call, why: &str) -> String {
+        let peer = self
+            .connection(id)
+            .map(|connection| connection.client.address);
         self.spinning(format!(
-            "{call:?} of wire {id} of {peer:?} is called again and again: {why}"
+            "{call:?} of connection {id} of {peer:?} is called again and again: {why}"
         ))
     }
 

@@ -10,16 +10,16 @@ use mioftpd::protocol::line::LINE_MAX;
 
 /// What is known of one control connection.
 #[derive(Debug)]
-pub(super) struct ControlWire {
+pub(super) struct ControlConnection {
     /// Which client's it is.
     pub(super) owner: usize,
     pub(super) accepted: Duration,
     /// The server's part of the current line.
     line: Vec<u8>,
     /// How much of a line has been read.
-    heard: Heard,
+    heard: LineState,
     /// From here on it is TLS, and nothing can be read.
-    pub(super) is_secret: bool,
+    pub(super) is_encrypted: bool,
     /// When the last complete command was read, or more than one may have.
     pub(super) last_command: Duration,
     /// When the server last read or wrote something.
@@ -41,43 +41,43 @@ pub(super) struct ControlWire {
 
 /// How much of a command's line has been read.
 #[derive(Clone, Copy, Debug)]
-enum Heard {
+enum LineState {
     /// So many bytes, of which the last is a CR or is not.
-    Part(usize, bool),
+    Role(usize, bool),
     /// More than a line may have: it was answered then, and what is left of it is no command.
     TooMuch,
 }
 
 /// A final reply that says that a time is over, or that what it stops has had its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum ReplySent {
     NoCommand,
     NoLogin,
     Stalled,
     Stopped,
 }
 
-impl Heard {
+impl LineState {
     /// Whether one more byte makes it a command, and what has been read then.
     const fn and(self, byte: u8) -> (bool, Self) {
         match (self, byte) {
-            (Self::Part(_, true), b'\n') => (true, Self::Part(0, false)),
-            (Self::Part(LINE_MAX.., false), _) => (true, Self::TooMuch),
-            (Self::Part(count, _), byte) => (false, Self::Part(count + 1, byte == b'\r')),
-            (Self::TooMuch, b'\n') => (false, Self::Part(0, false)),
+            (Self::Role(_, true), b'\n') => (true, Self::Role(0, false)),
+            (Self::Role(LINE_MAX.., false), _) => (true, Self::TooMuch),
+            (Self::Role(count, _), byte) => (false, Self::Role(count + 1, byte == b'\r')),
+            (Self::TooMuch, b'\n') => (false, Self::Role(0, false)),
             (Self::TooMuch, _) => (false, Self::TooMuch),
         }
     }
 }
 
-impl ControlWire {
-    pub(super) const fn new(owner: usize, now: Duration, is_secret: bool) -> Self {
+impl ControlConnection {
+    pub(super) const fn new(owner: usize, now: Duration, is_encrypted: bool) -> Self {
         Self {
             owner,
             accepted: now,
             line: Vec::new(),
-            heard: Heard::Part(0, false),
-            is_secret,
+            heard: LineState::Role(0, false),
+            is_encrypted,
             last_command: now,
             last_active: now,
             login_since: None,
@@ -102,11 +102,16 @@ impl ControlWire {
     }
 
     /// The server has written this of so many bytes; what it has said by that.
-    pub(super) fn has_written(&mut self, bytes: &[u8], is_all: bool, now: Duration) -> Vec<Said> {
+    pub(super) fn has_written(
+        &mut self,
+        bytes: &[u8],
+        is_all: bool,
+        now: Duration,
+    ) -> Vec<ReplySent> {
         self.last_active = now;
         self.blocked_since = (!is_all).then_some(now);
         let mut said = Vec::new();
-        if self.is_secret {
+        if self.is_encrypted {
             return said;
         }
         for &byte in bytes {
@@ -131,7 +136,7 @@ impl ControlWire {
     }
 
     /// A line of a reply: only the last of each counts.
-    fn says(&mut self, line: &[u8], now: Duration) -> Option<Said> {
+    fn says(&mut self, line: &[u8], now: Duration) -> Option<ReplySent> {
         let (code, text) = match line {
             [a @ b'1'..=b'5', b, c, b' ', text @ ..] => ([*a, *b, *c], text),
             _ => return None,
@@ -154,15 +159,15 @@ impl ControlWire {
                 self.login_since = None;
                 self.login_said = None;
             }
-            b"234" => self.is_secret = true,
+            b"234" => self.is_encrypted = true,
             b"221" | b"421" => self.is_closing = true,
             _ => {}
         }
         match &code {
-            b"421" if text.starts_with(b"No command") => Some(Said::NoCommand),
-            b"421" if text.starts_with(b"No login") => Some(Said::NoLogin),
-            b"426" if text.starts_with(b"No data") => Some(Said::Stalled),
-            b"426" if text.starts_with(b"Server is stopping") => Some(Said::Stopped),
+            b"421" if text.starts_with(b"No command") => Some(ReplySent::NoCommand),
+            b"421" if text.starts_with(b"No login") => Some(ReplySent::NoLogin),
+            b"426" if text.starts_with(b"No data") => Some(ReplySent::Stalled),
+            b"426" if text.starts_with(b"Server is stopping") => Some(ReplySent::Stopped),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use mioftpd::net::Token;
 use mioftpd::observe::TransferRecord;
 
 use super::Call;
-use crate::world::{WireId, World};
+use crate::world::{ConnectionId, World};
 
 /// Slices of a transfer on a worker that move nothing, beyond those for which something was reported: the
 /// first, which goes by what a new socket is taken for.
@@ -15,7 +15,7 @@ const FIRST_TRIES: u32 = 2;
 
 /// A data connection that the server has, or had.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DataWire {
+pub(crate) struct DataConnection {
     pub(crate) token: Token,
     /// Bytes of uploads, which workers read.
     read: u64,
@@ -30,10 +30,10 @@ pub(crate) struct DataWire {
     /// How often there was a reason to try it: events, slices that moved something, and portions of a rate.
     pub(super) tries: u32,
     /// Slices on a worker that moved nothing.
-    vain: u32,
+    fruitless: u32,
 }
 
-impl DataWire {
+impl DataConnection {
     pub(super) const fn new(token: Token) -> Self {
         Self {
             token,
@@ -43,7 +43,7 @@ impl DataWire {
             iteration: (0, 0),
             last: Duration::ZERO,
             tries: FIRST_TRIES,
-            vain: 0,
+            fruitless: 0,
         }
     }
 
@@ -93,15 +93,15 @@ impl World {
     /// A worker was given a slice, and there was nothing to move. A latch is set by an event, and a
     /// transfer goes to a worker with none set; so each of these has an event of its own, or follows a
     /// slice that was cut short by its budget.
-    pub(super) fn slice_in_vain(&mut self, id: WireId) {
+    pub(super) fn fruitless_slice(&mut self, id: ConnectionId) {
         let Some(data) = self.tally.data.get_mut(&id) else {
             return;
         };
-        data.vain += 1;
-        if data.vain > data.tries {
-            let (vain, tries) = (data.vain, data.tries);
+        data.fruitless += 1;
+        if data.fruitless > data.tries {
+            let (fruitless, tries) = (data.fruitless, data.tries);
             self.violate(format!(
-                "wire {id}: workers were sent {vain} times for nothing, with {tries} reasons to try"
+                "connection {id}: workers were sent {fruitless} times for nothing, with {tries} reasons to try"
             ));
         }
     }

@@ -7,10 +7,10 @@ use mioftpd::limits::COMMANDS_PER_TURN;
 use mioftpd::reactor::{Activity, Reactor};
 use mioftpd::session::Deadline;
 
-use super::{Iteration, Tally, Woken};
+use super::{Iteration, Tally, WakeReason};
 use crate::rng::Odds;
-use crate::run::Stage;
-use crate::world::{WireId, World};
+use crate::run::Simulation;
+use crate::world::{ConnectionId, World};
 
 /// Deadlines at which something must happen that others can notice.
 const FELT: [Deadline; 7] = [
@@ -26,7 +26,7 @@ const FELT: [Deadline; 7] = [
 /// Timers that may be set for nothing beside two for each connection, by `reactor/timers.rs`.
 const TIMER_SLACK: usize = 64;
 
-impl Stage {
+impl Simulation {
     /// An iteration is over.
     pub(crate) fn check_iteration(&self, reactor: &Reactor) {
         let mut world = self.world.lock();
@@ -41,18 +41,19 @@ impl Stage {
         let rests = portions > 0;
         if rests {
             let open = world.tally.data.values_mut();
-            open.for_each(|wire| wire.tries += portions as u32);
+            open.for_each(|connection| connection.tries += portions as u32);
         }
-        let faults = [
-            vain_deadline(&now, &before, &activity)
+        let violations = [
+            fruitless_deadline(&now, &before, &activity)
                 .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world))),
-            vain_iteration(&now, &done).filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
+            fruitless_iteration(&now, &done)
+                .filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
             too_many_timers(&activity, connections),
             self.waits_for_nothing(reactor),
         ];
-        for fault in faults.into_iter().flatten() {
-            world.violate(fault);
+        for violation in violations.into_iter().flatten() {
+            world.violate(violation);
         }
         world.check_latest(self.jobs.lock().outstanding(), done.completions > 0);
     }
@@ -65,7 +66,7 @@ impl Stage {
 
     /// An upload that has waited for files to be counted may have moved what its rate allows before.
     fn waits_for_count(&self, world: &World) -> bool {
-        self.place.weather.uncounted != Odds(0) && !world.tally.data.is_empty()
+        self.config.fault_plan.uncounted != Odds(0) && !world.tally.data.is_empty()
     }
 
     /// A stop is over when nothing is left.
@@ -101,7 +102,7 @@ impl Done {
 
 /// A deadline is cleared when what it is for is over; one that was left set expires, and nothing comes of
 /// it. Those of the session may find no room for what they have to say, and are not felt then.
-fn vain_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
+fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
     let expired = |one: &&Deadline| after.expired(**one) > before.expired(**one);
     let deadline = FELT.iter().find(expired)?;
     (now.effects == 0).then(|| format!("{deadline:?} has expired, and nothing came of it"))
@@ -111,7 +112,7 @@ impl Tally {
     /// An iteration in which nothing is seen of what it does.
     fn is_unseen(&mut self, is_stopping: bool) -> bool {
         if self.now.was_busy {
-            self.was_queued_in_vain() || self.is_review()
+            self.was_queued_fruitlessly() || self.is_review()
         } else {
             is_stopping && self.is_next_stage()
         }
@@ -126,7 +127,7 @@ impl Tally {
     /// What was queued in the last iteration has nothing to do by its turn: it was closed later in the same
     /// pass; its transfer has used up what its rate allows, and so rests; or it goes over to TLS, and what
     /// was to be read is for the handshake.
-    const fn was_queued_in_vain(&self) -> bool {
+    const fn was_queued_fruitlessly(&self) -> bool {
         let last = &self.last;
         last.has_closed || last.moved_data || (self.has_tls && last.effects > 0)
     }
@@ -139,8 +140,12 @@ impl Tally {
     }
 }
 
-fn vain_iteration(now: &Iteration, done: &Done) -> Option<String> {
-    let has_cause = now.events > 0 || matches!(now.woken, Some(Woken::Spurious | Woken::Over));
+fn fruitless_iteration(now: &Iteration, done: &Done) -> Option<String> {
+    let has_cause = now.events > 0
+        || matches!(
+            now.wake_reason,
+            Some(WakeReason::Spurious | WakeReason::Over)
+        );
     let has_done = now.effects > 0 || done.commands > 0 || done.completions > 0 || done.expired > 0;
     let is_early = done.early > 0;
     (!has_cause && !has_done && !is_early)
@@ -168,13 +173,13 @@ fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
 impl World {
     /// In an iteration commands are read before a transfer's bytes are moved, but for those of who has
     /// just been let in. Over TLS a data connection may say its alert while control connections are secured.
-    pub(super) fn read_behind_data(&mut self, id: WireId) {
+    pub(super) fn read_behind_data(&mut self, id: ConnectionId) {
         let control = self.tally.controls.get(&id);
         let is_ended = control.is_none_or(|control| control.shut.is_some());
         let is_new = control.is_some_and(|control| control.accepted == self.now);
         if !self.tally.has_tls && !is_ended && !is_new {
             self.violate(format!(
-                "wire {id}: commands are read behind a transfer's bytes"
+                "connection {id}: commands are read behind a transfer's bytes"
             ));
         }
     }

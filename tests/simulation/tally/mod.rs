@@ -21,17 +21,17 @@ use mioftpd::net::{Event, Token};
 use mioftpd::reactor::Activity;
 
 pub(crate) use calls::Call;
-use control::ControlWire;
-use data::DataWire;
+use control::ControlConnection;
+use data::DataConnection;
 use records::ClientRecords;
 use times::Times;
 
-use crate::client::Place;
-use crate::world::WireId;
+use crate::client::RunConfig;
+use crate::world::ConnectionId;
 
 /// Why a poll has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
+pub(crate) enum WakeReason {
     Event,
     Job,
     /// By the weather.
@@ -45,7 +45,7 @@ pub(crate) enum Woken {
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Where clients come in; whoever comes to another listener brings data.
-    doors: Vec<SocketAddr>,
+    listen_addresses: Vec<SocketAddr>,
     /// The server has TLS, so that not all that goes over a wire is plain.
     has_tls: bool,
     now: Iteration,
@@ -55,8 +55,8 @@ pub(crate) struct Tally {
     has_ended: bool,
     times: Times,
     /// Control connections that the server has, and data connections.
-    controls: BTreeMap<WireId, ControlWire>,
-    data: BTreeMap<WireId, DataWire>,
+    controls: BTreeMap<ConnectionId, ControlConnection>,
+    data: BTreeMap<ConnectionId, DataConnection>,
     clients: BTreeMap<usize, ClientRecords>,
     iterations: u64,
     /// Sums of the run.
@@ -73,12 +73,12 @@ pub(crate) struct Tally {
 /// What the loop itself has done since its last poll.
 #[derive(Clone, Copy, Debug, Default)]
 struct Iteration {
-    woken: Option<Woken>,
+    wake_reason: Option<WakeReason>,
     /// It did not want to sleep.
     was_busy: bool,
     events: usize,
     /// Calls in a row that came to nothing.
-    vain: u32,
+    fruitless: u32,
     submits: u32,
     /// Whatever it did that somebody else could notice, and calls that came to nothing.
     effects: u32,
@@ -93,9 +93,9 @@ struct Iteration {
 struct JobCalls {
     is_slice: bool,
     /// The last wire that gave or took nothing.
-    blocked: Option<WireId>,
-    moved: Option<WireId>,
-    vain: u32,
+    blocked: Option<ConnectionId>,
+    moved: Option<ConnectionId>,
+    fruitless: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,10 +108,10 @@ struct Totals {
 }
 
 impl Tally {
-    pub(crate) fn set_up(&mut self, place: &Place) {
-        self.doors.clone_from(&place.doors);
-        self.has_tls = place.secure.is_some();
-        self.times = Times::of(place);
+    pub(crate) fn set_up(&mut self, config: &RunConfig) {
+        self.listen_addresses.clone_from(&config.listen_addresses);
+        self.has_tls = config.tls.is_some();
+        self.times = Times::of(config);
     }
 
     pub(crate) fn begin_poll(&mut self, timeout: Option<Duration>) {
@@ -123,8 +123,8 @@ impl Tally {
         };
     }
 
-    pub(crate) fn end_poll(&mut self, woken: Woken, events: &[Event]) {
-        self.now.woken = Some(woken);
+    pub(crate) fn end_poll(&mut self, wake_reason: WakeReason, events: &[Event]) {
+        self.now.wake_reason = Some(wake_reason);
         self.now.events = events.len();
         self.totals.events += events.len() as u64;
         for event in events {
@@ -145,8 +145,12 @@ impl Tally {
 
     /// An event of a data connection allows its transfer one more try.
     fn report(&mut self, token: Token) {
-        if let Some(wire) = self.data.values_mut().find(|wire| wire.token == token) {
-            wire.tries += 1;
+        if let Some(connection) = self
+            .data
+            .values_mut()
+            .find(|connection| connection.token == token)
+        {
+            connection.tries += 1;
         }
     }
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use mioftpd::observe::{Outcome, TransferRecord};
 
-use super::data::DataWire;
+use super::data::DataConnection;
 use crate::rng::Odds;
-use crate::run::Stage;
+use crate::run::Simulation;
 use crate::world::World;
 
 /// What is known of one client's transfers.
@@ -23,10 +23,10 @@ pub(crate) struct ClientRecords {
     /// Others have its address, and so its records.
     pub(crate) is_one_of_many: bool,
     /// The data connection of its that the server has closed last, since the last record.
-    pub(super) closed: Option<DataWire>,
+    pub(super) closed: Option<DataConnection>,
 }
 
-impl Stage {
+impl Simulation {
     /// Takes the records of an iteration.
     pub(crate) fn check_records(&self) {
         while let Some(record) = self.records.poll() {
@@ -39,9 +39,9 @@ impl Stage {
                 }
                 continue;
             };
-            let may_panic = self.place.weather.panic != Odds(0);
-            if let Some(fault) = world.take_record(client, record, may_panic) {
-                world.violate(fault);
+            let may_panic = self.config.fault_plan.panic != Odds(0);
+            if let Some(violation) = world.take_record(client, record, may_panic) {
+                world.violate(violation);
             }
         }
         if self.records.lost() > 0 {
@@ -63,7 +63,7 @@ impl World {
     pub(crate) fn moved_by(&self, client: usize) -> Option<u64> {
         let mut open = self.tally.data.iter();
         let open = open.find(|(id, _)| self.owner_of(**id) == Some(client));
-        open.map(|(_, wire)| wire.moved_at_all())
+        open.map(|(_, connection)| connection.moved_at_all())
     }
 
     fn take_record(
@@ -74,13 +74,13 @@ impl World {
     ) -> Option<String> {
         let mut open = self.tally.data.iter();
         let on_worker = open.find(|(id, _)| self.owner_of(**id) == Some(client));
-        let on_worker = on_worker.map(|(_, wire)| *wire);
+        let on_worker = on_worker.map(|(_, connection)| *connection);
         let has_tls = self.tally.has_tls;
         let known = self.tally.clients.entry(client).or_default();
         // One that is left may be on a worker still: what was closed before was for another.
         let closed = known.closed.take();
-        let wire = on_worker.filter(|_| is_left(&record)).or(closed);
-        let moved = wire.map_or(0, |wire| wire.moved_by(&record));
+        let connection = on_worker.filter(|_| is_left(&record)).or(closed);
+        let moved = connection.map_or(0, |connection| connection.moved_by(&record));
         let bytes = record.bytes;
         let shown = format!("{record:?}");
         // Of one that never had a data connection there is no other byte: what was closed was for another.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use mioftpd::limits::Timings;
 
 use super::Tally;
-use super::control::{ControlWire, Said};
-use crate::client::Place;
+use super::control::{ControlConnection, ReplySent};
+use crate::client::RunConfig;
 use crate::rng::Odds;
-use crate::world::{Line, WireId, World};
+use crate::world::{ConnectionId, LinkState, World};
 
 /// A system's timers are late by less than this.
 const LATE: Duration = Duration::from_millis(100);
@@ -37,11 +37,11 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    pub(crate) fn of(place: &Place) -> Self {
+    pub(crate) fn of(config: &RunConfig) -> Self {
         Self {
-            timings: place.timings.clone(),
-            has_no_login: place.control_only,
-            counts: place.weather.uncounted != Odds(0),
+            timings: config.timings.clone(),
+            has_no_login: config.control_only,
+            counts: config.fault_plan.uncounted != Odds(0),
             ..Self::default()
         }
     }
@@ -49,7 +49,7 @@ impl Times {
 
 impl World {
     /// A reply was written that says that a time is over.
-    pub(super) fn check_earliest(&mut self, id: WireId, said: Said) {
+    pub(super) fn check_earliest(&mut self, id: ConnectionId, said: ReplySent) {
         let now = self.now;
         let times = &self.tally.times;
         let timings = &times.timings;
@@ -57,19 +57,21 @@ impl World {
             return;
         };
         let (since, least) = match said {
-            Said::NoCommand => (Some(control.last_command), timings.idle),
+            ReplySent::NoCommand => (Some(control.last_command), timings.idle),
             // The reply that begins it anew is not known to be the one: it was set by then.
-            Said::NoLogin => (control.login_since, timings.login),
+            ReplySent::NoLogin => (control.login_since, timings.login),
             // Of a client that has ended its side the clock goes on while a worker has the transfer.
-            Said::Stalled if self.delivered(id).server.fin_landed.is_some() => return,
-            Said::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
-            Said::Stopped if self.stops.len() == 1 => (self.stops.first().copied(), timings.grace),
-            Said::Stopped => (None, Duration::ZERO),
+            ReplySent::Stalled if self.facts_of(id).server.fin_delivered.is_some() => return,
+            ReplySent::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
+            ReplySent::Stopped if self.stops.len() == 1 => {
+                (self.stops.first().copied(), timings.grace)
+            }
+            ReplySent::Stopped => (None, Duration::ZERO),
         };
         if let Some(since) = since.filter(|since| now < *since + least) {
             let after = now.saturating_sub(since);
             self.violate(format!(
-                "wire {id}: {said:?} after {after:?}, and the time for it is {least:?}"
+                "connection {id}: {said:?} after {after:?}, and the time for it is {least:?}"
             ));
         }
     }
@@ -88,14 +90,14 @@ impl World {
             let why = self
                 .overdue(control)
                 .or_else(|| self.overdue_transfer(control).filter(|_| jobs == 0))?;
-            Some(format!("wire {id}: {why}: {control:?}"))
+            Some(format!("connection {id}: {why}: {control:?}"))
         });
         if let Some(late) = late {
             self.violate(late);
         }
     }
 
-    fn overdue(&self, control: &ControlWire) -> Option<&'static str> {
+    fn overdue(&self, control: &ControlConnection) -> Option<&'static str> {
         let times = &self.tally.times;
         let timings = &times.timings;
         let is_over = |since: Duration, time: Duration| self.now > since + time + LATE;
@@ -107,7 +109,7 @@ impl World {
             let most = 2 * timings.reply_stall.max(timings.handshake);
             return is_over(blocked, most).then_some("its client reads nothing, and is kept");
         }
-        if control.is_secret || control.is_closing {
+        if control.is_encrypted || control.is_closing {
             return None;
         }
         if let Some(since) = control.login_said
@@ -121,16 +123,16 @@ impl World {
     }
 
     /// While no worker has it.
-    fn overdue_transfer(&self, control: &ControlWire) -> Option<&'static str> {
+    fn overdue_transfer(&self, control: &ControlConnection) -> Option<&'static str> {
         let timings = &self.tally.times.timings;
         let began = control
             .transfer
             .filter(|_| control.blocked_since.is_none())?;
         let mut open = self.tally.data.iter();
         let open = open.find(|(id, _)| self.owner_of(**id) == Some(control.owner));
-        let is_up = |id: &WireId| {
-            self.wire_of(*id)
-                .is_some_and(|wire| wire.server.line == Line::Up)
+        let is_up = |id: &ConnectionId| {
+            self.connection_ref(*id)
+                .is_some_and(|connection| connection.server.link == LinkState::Up)
         };
         let last_job = self.tally.times.last_job;
         match open {

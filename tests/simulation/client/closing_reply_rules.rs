@@ -1,0 +1,93 @@
+//! When the server may say 421, and for which reason: each has its time or its deed.
+//!
+//! Who is turned away at the door hears 421 too; that is for the [gate](crate::world::AdmissionModel) to judge.
+
+use std::time::Duration;
+
+use mioftpd::limits::{LOGIN_FAILURES, LONG_LINES};
+
+use super::conversation::{CommandKind, PendingCommand};
+use super::session_model::{ReplyContext, SessionModel};
+use crate::fault_plan::FaultPlan;
+
+impl SessionModel {
+    /// What is wrong with a closing reply, of which these commands have no answer.
+    pub(super) fn closing_reply_violation<'a>(
+        &self,
+        text: &str,
+        mut pending: impl Iterator<Item = &'a PendingCommand>,
+        context: &ReplyContext<'_>,
+    ) -> Option<String> {
+        let head = pending.next();
+        let why = text.split(", closing control connection").next();
+        match why.unwrap_or(text) {
+            "Service not available" => Self::unavailable_violation(head, context),
+            // With the rights.
+            why if why.starts_with("Session ended") => None,
+            why if why.starts_with("No login within") => {
+                let since = context.now.saturating_sub(self.outside_since);
+                let is_leaving = head.is_some_and(|head| {
+                    matches!(
+                        head.kind,
+                        CommandKind::User | CommandKind::Rein | CommandKind::Auth
+                    ) || head.kind.is_switch()
+                });
+                let is_early = since < context.config.timings.login;
+                (is_early || self.is_in() && !is_leaving)
+                    .then(|| format!("it was outside for {since:?}"))
+            }
+            why if why.starts_with("No command for") => self.idle_violation(head, context),
+            "Too many over-long lines" => {
+                (self.long_lines != u32::from(LONG_LINES)).then(|| format!("{}", self.long_lines))
+            }
+            "Too many failed logins" => {
+                let is_last = self.failed_logins + 1 == u32::from(LOGIN_FAILURES);
+                let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
+                (!is_last || !is_login).then(|| format!("{} had failed", self.failed_logins))
+            }
+            "Too many sessions of this account" => {
+                let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
+                (!is_login).then(|| "it did not log in".to_owned())
+            }
+            _ => Some("there is no such reason".to_owned()),
+        }
+    }
+
+    /// The server stops; its workers do not get on; or the address is banned, which the gate knows.
+    fn unavailable_violation(
+        head: Option<&PendingCommand>,
+        context: &ReplyContext<'_>,
+    ) -> Option<String> {
+        let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
+        let is_stuck = head.is_some() && !context.config.fault_plan.is_prompt();
+        (!context.config.stops && !is_login && !is_stuck)
+            .then(|| "it does not stop, and nothing hangs".to_owned())
+    }
+
+    /// A client is idle while it has said nothing, and never during a transfer. What it has said long
+    /// ago is answered, in weather in which that takes no time.
+    fn idle_violation(
+        &self,
+        head: Option<&PendingCommand>,
+        context: &ReplyContext<'_>,
+    ) -> Option<String> {
+        let idle = context.config.timings.idle;
+        let since = context.now.saturating_sub(self.answered);
+        if since < idle {
+            return Some(format!("it was idle for {since:?}"));
+        }
+        let head = head?;
+        if head.begun {
+            return Some("in the middle of a transfer".to_owned());
+        }
+        let owed = context.now.saturating_sub(context.facts_of?);
+        let is_owed = context.config.fault_plan.is_timely() && owed > at_ease(idle);
+        (is_owed && head.kind != CommandKind::Pass)
+            .then(|| format!("{:?} of {owed:?} ago was not answered", head.kind))
+    }
+}
+
+/// How long ago something was said, of which the server must have heard before this time was over.
+fn at_ease(idle: Duration) -> Duration {
+    FaultPlan::PROMPT_LIMIT.min(idle / 2)
+}

@@ -1,0 +1,250 @@
+//! A data connection over TLS: how it begins, well or badly, and what the final reply to it may be.
+//!
+//! The bytes themselves are moved by the [`transfer`](super::transfer), as in the clear. RFC 4217 §9.
+
+use std::io;
+use std::time::Duration;
+
+use mioftpd::net::DataSession;
+
+use super::tls_stream::{TlsConfig, TlsStream};
+use super::transfer::{Behaviour, DataEnd, EofRule, Payload, Transfer};
+use super::upload_oracle::EofSignal;
+use crate::world::{ConnectionId, Side, World};
+
+impl Transfer {
+    /// Its data connection is arranged, and will be secured with these keys.
+    pub(crate) fn set_security(
+        &mut self,
+        tls_config: Option<TlsConfig>,
+        eof_rule: EofRule,
+        is_mean: bool,
+    ) {
+        let is_of_tls = matches!(
+            self.behaviour,
+            Behaviour::OmitsCloseNotify
+                | Behaviour::NoHello
+                | Behaviour::StallsInHello(_)
+                | Behaviour::ResetsInHello(_)
+        );
+        if tls_config.is_none() && is_of_tls {
+            self.behaviour = Behaviour::Prompt;
+        }
+        // Half of those that could announce their end do not, where they need not; or are mean.
+        if tls_config.is_some()
+            && (eof_rule == EofRule::FinSuffices || is_mean)
+            && self.behaviour == Behaviour::Prompt
+            && matches!(&self.payload, Payload::Send { bytes, .. } if bytes.len() % 2 == 1)
+        {
+            self.behaviour = Behaviour::OmitsCloseNotify;
+        }
+        self.tls_config = tls_config;
+        self.eof_rule = eof_rule;
+        self.is_arranged = true;
+    }
+
+    /// Whether its data connection is secured.
+    pub(crate) const fn is_protected(&self) -> bool {
+        self.tls_config.is_some()
+    }
+
+    /// Whether an end that it does not announce is none.
+    pub(crate) fn must_announce(&self) -> bool {
+        self.is_protected() && self.eof_rule == EofRule::CloseNotify
+    }
+
+    /// The data connection stands: TLS begins, if it is to.
+    pub(super) fn start_tls(&mut self) {
+        let Some(tls_config) = self
+            .tls_config
+            .clone()
+            .filter(|_| self.tls_stream.is_none())
+        else {
+            return;
+        };
+        if self.bad_hello.is_some() {
+            return;
+        }
+        let hello = tls_config.hello();
+        self.bad_hello = match self.behaviour {
+            Behaviour::NoHello => Some(b"whole 1 2\nnot a hello at all".to_vec()),
+            Behaviour::StallsInHello(count) | Behaviour::ResetsInHello(count) => {
+                Some(hello[..count.min(hello.len() - 1)].to_vec())
+            }
+            _ => {
+                self.tls_stream = Some(tls_config.for_data());
+                None
+            }
+        };
+    }
+
+    /// Says what is no hello; hears an alert, at the most.
+    pub(super) fn send_bad_hello(
+        &mut self,
+        id: ConnectionId,
+        world: &mut World,
+    ) -> Option<Duration> {
+        let bad_hello = self.bad_hello.as_mut()?;
+        while !bad_hello.is_empty() {
+            match world.write(id, Side::Client, bad_hello) {
+                Ok(count) => drop(bad_hello.drain(..count)),
+                Err(_) => break,
+            }
+        }
+        let is_said = bad_hello.is_empty();
+        if is_said && !matches!(self.behaviour, Behaviour::StallsInHello(_)) {
+            self.note_the_end(world);
+        }
+        if is_said && matches!(self.behaviour, Behaviour::ResetsInHello(_)) {
+            self.end = Some(DataEnd::Broken);
+            world.reset_by_client(id);
+            return None;
+        }
+        let mut buffer = [0; 64];
+        match world.read(id, Side::Client, &mut buffer) {
+            Ok(count @ 1..) => {
+                if let Some(violation) = self.alert_check.receive(&buffer[..count]) {
+                    world.violate(violation);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => {
+                self.end = Some(DataEnd::Broken);
+                world.close(id, Side::Client);
+            }
+        }
+        None
+    }
+
+    /// What is wrong with the final reply, as far as TLS is concerned.
+    pub(crate) fn tls_violation(
+        &self,
+        code: u16,
+        policy: Option<DataSession>,
+        is_excused: bool,
+    ) -> Option<&'static str> {
+        let is_resumed = self.tls_stream.as_deref().and_then(TlsStream::is_resumed);
+        let must_resume = policy == Some(DataSession::Require);
+        match code {
+            226 if self.bad_hello.is_some() => Some("226 without a handshake"),
+            226 if self.behaviour == Behaviour::OmitsCloseNotify
+                && self.is_upload()
+                && self.must_announce() =>
+            {
+                Some("226 for an end that was not announced")
+            }
+            226 if must_resume && is_resumed == Some(false) => {
+                Some("226 for a data connection that resumed no session")
+            }
+            // The refusal of one that would not be secured.
+            522 if !self.begun && !self.is_protected() => None,
+            522 if !self.begun => Some("522 before the 150 for what would be secured"),
+            522 if !self.is_protected() => Some("522 for a data connection in the clear"),
+            522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
+            522 => Some("522 for no reason"),
+            _ => None,
+        }
+    }
+
+    /// Every byte is sent, and now the end: whether the server can take it for one.
+    pub(super) fn end_upload(&mut self, id: ConnectionId, world: &mut World) -> bool {
+        let Some(tls_stream) = &mut self.tls_stream else {
+            return world.shutdown(id, Side::Client).is_ok();
+        };
+        if tls_stream.is_handshaking() {
+            return false;
+        }
+        if self.behaviour == Behaviour::OmitsCloseNotify {
+            let is_ended =
+                tls_stream.flush(id, world).is_ok() && world.shutdown(id, Side::Client).is_ok();
+            if is_ended && self.must_announce() {
+                self.note_the_end(world);
+            }
+            return is_ended && !self.must_announce();
+        }
+        let is_announced = tls_stream.send_close_notify(id, world).is_ok();
+        // Who has heard the announcement does not wait for this, which many clients leave out.
+        let says_more = matches!(&self.payload, Payload::Send { bytes, .. } if bytes.len() % 3 > 0);
+        if is_announced && says_more {
+            world.shutdown(id, Side::Client).ok();
+        }
+        is_announced
+    }
+
+    /// How its data connection says that the file ends.
+    pub(super) fn ending(&self) -> EofSignal {
+        match (&self.tls_config, self.behaviour) {
+            (None, _) => EofSignal::Fin,
+            (Some(_), behaviour)
+                if behaviour != Behaviour::OmitsCloseNotify && self.is_all_sent() =>
+            {
+                EofSignal::CloseNotify
+            }
+            (Some(_), _) => EofSignal::FinOnly {
+                is_allowed: self.eof_rule == EofRule::FinSuffices,
+            },
+        }
+    }
+
+    /// It will not be whole, and the server can know.
+    pub(super) fn note_the_end(&mut self, world: &World) {
+        let can_know = self.is_upload() || self.bad_hello.is_some();
+        if can_know && self.begun {
+            self.gave_up.get_or_insert(world.now);
+        }
+    }
+
+    /// Since when the server could have known that it will not be whole.
+    pub(crate) const fn gave_up(&self) -> Option<Duration> {
+        self.gave_up
+    }
+
+    /// Whether it is an upload of which a part is sent.
+    pub(crate) const fn is_half_sent(&self) -> bool {
+        let sent = match &self.payload {
+            Payload::Send { sent, finished, .. } if !*finished => *sent,
+            _ => 0,
+        };
+        sent > 0 && self.begun
+    }
+
+    pub(super) const fn is_upload(&self) -> bool {
+        matches!(self.payload, Payload::Send { .. })
+    }
+}
+
+/// What is heard by one who said no proper hello: an alert, in the clear, and nothing else.
+#[derive(Default)]
+pub(super) struct AlertCheck {
+    heard: Vec<u8>,
+}
+
+impl AlertCheck {
+    /// What is wrong with it.
+    pub(super) fn receive(&mut self, bytes: &[u8]) -> Option<String> {
+        self.heard.extend_from_slice(bytes);
+        let begins = self.heard.first().is_none_or(|&first| first == ALERT);
+        let is_alert = begins && self.heard.len() <= ALERT_BYTES;
+        let shown = self.heard.escape_ascii();
+        (!is_alert).then(|| format!("{shown} where TLS should begin"))
+    }
+}
+
+const ALERT: u8 = 21;
+
+/// The header of its record, its level and what it is.
+const ALERT_BYTES: usize = 5 + 2;
+
+pub(super) fn is_blocked(read: &io::Result<usize>) -> bool {
+    let blocked = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    read.as_ref().is_err_and(blocked)
+}
+
+/// What is not TLS where it should be is excused by no weather.
+pub(super) fn report_tls_error(read: &io::Result<usize>, world: &mut World) {
+    if let Err(error) = read
+        && error.kind() == io::ErrorKind::InvalidData
+    {
+        world.violate(format!("on a data connection: {error}"));
+    }
+}

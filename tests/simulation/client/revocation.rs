@@ -1,0 +1,80 @@
+//! A guest from whom a reload takes something: what it may hear then, and what nobody else may.
+
+use std::time::Duration;
+
+use super::conversation::CommandKind;
+use super::ftp_client::FtpClient;
+use crate::reload::Reload;
+use crate::world::World;
+
+impl FtpClient {
+    /// Whether its session, or what it does, may end without its own doing.
+    pub(super) fn may_be_ended(&self) -> bool {
+        self.config.stops || self.may_lose()
+    }
+
+    /// Whether the reload takes something from it.
+    pub(super) fn may_lose(&self) -> bool {
+        let reload = self.config.reload.as_ref();
+        reload.is_some_and(|one| one.concerns(self.profile.ip, self.profile.login))
+    }
+
+    fn would_not_be_let_in(&self, at: Duration) -> bool {
+        let Some(reload) = &self.config.reload else {
+            return false;
+        };
+        let is_known = !self.config.is_proxied || self.conversation.greeted;
+        is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
+    }
+
+    /// From when on its session has been ended for certain.
+    pub(super) fn over_from(&self) -> Option<Duration> {
+        let reload = self.config.reload.as_ref();
+        let in_force = reload.map(Reload::in_force);
+        in_force.filter(|&at| self.would_not_be_let_in(at))
+    }
+
+    /// Whether the server has its connection, and should not.
+    pub(super) fn is_still_in(&self, world: &World) -> bool {
+        let is_held = self.control.is_some_and(|id| world.is_held(id));
+        is_held && self.conversation.greeted && self.would_not_be_let_in(world.now)
+    }
+
+    pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {
+        self.check_service_closing(text, world);
+        if text.starts_with("Session ended") && !self.may_lose() {
+            self.report(&format!("nothing was taken from it, and: {text}"), world);
+        }
+    }
+
+    /// A final reply to what was said then. During a transfer that is being cut STAT and ABOR are heard.
+    pub(super) fn check_rights(
+        &mut self,
+        kind: CommandKind,
+        said: Duration,
+        code: u16,
+        text: &str,
+        world: &mut World,
+    ) {
+        match (kind, code) {
+            (CommandKind::Pass, 230) => self.is_logged_in = true,
+            (
+                CommandKind::User
+                | CommandKind::Rein
+                | CommandKind::Auth
+                | CommandKind::AuthPrivate,
+                200..400,
+            ) => {
+                self.is_logged_in = false;
+            }
+            _ => {}
+        }
+        let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
+        if code < 400 && !is_heard_always && self.would_not_be_let_in(said) {
+            self.report(&format!("{code} to {kind:?}, and it should be gone"), world);
+        }
+        if text.starts_with("No longer allowed") && !self.may_lose() {
+            self.report(&format!("it has all its rights, and: {text}"), world);
+        }
+    }
+}
