@@ -51,7 +51,7 @@ impl Tree {
     /// it cannot look.
     pub(crate) fn examine(&self, check: &Check) -> Result<Option<Finding>, String> {
         let arguments: Vec<&str> = match check {
-            Check::Simulation => vec!["--test", "simulation", "every_interleaving_keeps"],
+            Check::Simulation => vec!["--test", "simulation", "every_seed_passes"],
             Check::Named(arguments) => arguments.iter().map(String::as_str).collect(),
         };
         let target = arguments.iter().take_while(|word| **word != "--").take(2);

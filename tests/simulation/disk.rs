@@ -1,9 +1,8 @@
-//! A disk that fails: the storage in memory, behind faults.
+//! A faulty disk: in-memory storage behind fault injection.
 //!
-//! A fault happens instead of the call, except that a write may leave a part behind, as on a
-//! disk that runs full. It knows nothing of who calls, but that a file is written from one end to the
-//! other, and that what takes its place is what was written, and was prepared. What is open it tells
-//! the [record](crate::disk_record).
+//! A fault replaces the call, except that a write may leave a prefix, as on a full disk. Checks that a file
+//! is written sequentially, and that only a completely written and prepared file is committed. Reports open
+//! files to the [record](crate::disk_record).
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +16,7 @@ use crate::disk_record::DiskRecord;
 use crate::network::Shared;
 use crate::world::{FaultKind, World};
 
-/// What a staged panic says, so that it can be told from a real one.
+/// The message of an injected panic.
 pub(crate) const INJECTED_PANIC: &str = "staged panic";
 
 pub(crate) struct FaultyStorage {
@@ -26,7 +25,7 @@ pub(crate) struct FaultyStorage {
     pub(crate) record: Shared<DiskRecord>,
 }
 
-/// Whether the call fails before it does anything.
+/// Injects faults before a call.
 fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if wait == Wait::Allowed && !world.tally.is_on_worker() {
@@ -51,7 +50,7 @@ fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     Ok(())
 }
 
-/// Whether the disk is full.
+/// Injects `NoSpace`.
 fn fill(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
     if world.inject_fault(|plan| plan.disk_full) {
@@ -61,7 +60,7 @@ fn fill(world: &Shared<World>) -> Result<()> {
     Ok(())
 }
 
-/// Whether it is not known yet how much there is.
+/// Injects `NotCounted`.
 fn count(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
     if world.inject_fault(|plan| plan.uncounted) {
@@ -134,7 +133,7 @@ impl Storage for FaultyStorage {
     }
 }
 
-/// An entry in the record, as long as something is open.
+/// Keeps an open file in the record until it is dropped.
 struct Open {
     path: String,
     record: Shared<DiskRecord>,
@@ -151,12 +150,12 @@ struct FaultyFile {
     is_upload: bool,
     world: Shared<World>,
     open: Open,
-    /// Where what was written ends.
+    /// End of the written bytes.
     end: AtomicU64,
     is_prepared: bool,
 }
 
-/// To close a file that was written, and to remove one that is not wanted, may take long.
+/// Closing a written file, or removing an unwanted one, may block.
 impl Drop for FaultyFile {
     fn drop(&mut self) {
         let is_on_worker = self.world.lock().tally.is_on_worker();
@@ -172,7 +171,7 @@ impl FaultyFile {
         self.world.lock().violate(format!("{path} {what}"));
     }
 
-    /// It has got its name, or had it.
+    /// It is or was committed.
     fn note_place(&self) {
         let written = self.world.lock().written_by_server();
         self.open.record.lock().placed(&self.open.path, written);
@@ -192,7 +191,7 @@ impl File for FaultyFile {
         }
         let length = self.world.lock().rng.within(1, buffer.len());
         let count = self.file.read_at(&mut buffer[..length], offset, wait)?;
-        // Behind a CR is where it is of most interest.
+        // A split behind a CR is the hardest case.
         let mut returns = buffer[..count].iter();
         let last = returns.rposition(|&byte| byte == b'\r');
         let is_cut = self.world.lock().rng.one_in(2);

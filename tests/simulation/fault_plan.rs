@@ -1,7 +1,7 @@
-//! The weather of one run: which faults there are, and how often.
+//! The fault plan of one run: which faults occur, and how often.
 //!
-//! Each seed draws its own (swarm testing): a run in which nothing but resets happens finds
-//! other bugs than one in which everything happens a little. It is plain data.
+//! Each seed draws its own (swarm testing): a run with nothing but resets finds other bugs than one with a
+//! little of everything. Plain data.
 
 use std::time::Duration;
 
@@ -9,53 +9,53 @@ use mioftpd::limits::{Rate, Throttling, Timings};
 
 use crate::rng::{Odds, Rng};
 
-/// What may go wrong, and how often.
+/// Probabilities and parameters of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FaultPlan {
-    /// The longest that a segment normally takes.
+    /// The longest normal delay of a segment.
     pub(crate) delay: Duration,
-    /// A segment takes seconds to minutes, and all behind it wait.
+    /// A segment is delayed by seconds to minutes, and so are all behind it.
     pub(crate) stall: Odds,
-    /// Bytes of a segment, at the most, of a small message.
+    /// Largest segment of a small message, in bytes.
     pub(crate) segment: usize,
-    /// Bytes that a direction of a connection holds.
+    /// Buffer of each direction of a connection, in bytes.
     pub(crate) capacity: usize,
-    /// A write takes less than there is room for.
+    /// A write accepts less than there is room for.
     pub(crate) short_write: Odds,
     /// A segment arrives as a reset of its connection.
     pub(crate) reset: Odds,
-    /// There is no descriptor for a new socket.
+    /// Creating or accepting a socket fails with `EMFILE`.
     pub(crate) no_descriptor: Odds,
-    /// Who waited at a listener is gone.
+    /// accept(2) fails with `ECONNABORTED`.
     pub(crate) accept_aborted: Odds,
-    /// An event is reported that did not happen; a poll ends for nothing.
+    /// A spurious event or wake-up.
     pub(crate) spurious: Odds,
     /// An event is reported only by a later poll.
     pub(crate) late_event: Odds,
-    /// A storage call that must not wait would have to.
+    /// A non-blocking storage call would block.
     pub(crate) would_wait: Odds,
-    /// The device fails.
+    /// An I/O error.
     pub(crate) disk_error: Odds,
-    /// The device is full.
+    /// `ENOSPC`.
     pub(crate) disk_full: Odds,
-    /// The files that a quota is for are being counted.
+    /// The usage for a quota is still being counted.
     pub(crate) uncounted: Odds,
-    /// A read gives less than there is.
+    /// A short read.
     pub(crate) short_read: Odds,
     /// A storage call panics.
     pub(crate) panic: Odds,
-    /// The longest that a job normally takes.
+    /// The longest normal duration of a job.
     pub(crate) job: Duration,
     /// A job takes many minutes.
     pub(crate) hung: Odds,
-    /// So does one of a transfer that has begun.
+    /// A job of a running transfer takes many minutes.
     pub(crate) sluggish: Odds,
-    /// There are no workers: a job runs where it is submitted.
+    /// No workers: a job runs where it is submitted.
     pub(crate) inline_jobs: bool,
 }
 
 impl FaultPlan {
-    /// Nothing goes wrong.
+    /// No faults.
     pub(crate) const NONE: Self = Self {
         delay: Duration::from_millis(2),
         stall: Odds(0),
@@ -81,7 +81,7 @@ impl FaultPlan {
 
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let delays = [20, 500, 5_000, 90_000, 2_000_000];
-        // What must be done at once can only be told where nothing takes long.
+        // Latency can be checked only where nothing is slow.
         let is_swift = rng.one_in(2);
         let jobs = [0, 100, 10_000, 90_000, 3_000_000];
         Self {
@@ -118,29 +118,29 @@ impl FaultPlan {
         }
     }
 
-    /// Whether whatever can be answered at once is answered within [`PROMPT_LIMIT`](Self::PROMPT_LIMIT).
+    /// Whether every immediate reply arrives within [`PROMPT_LIMIT`](Self::PROMPT_LIMIT).
     pub(crate) fn is_prompt(&self) -> bool {
         let quick = self.delay <= Duration::from_millis(5) && self.job <= Duration::from_millis(90);
         quick && [self.stall, self.hung, self.uncounted] == [Odds(0); 3]
     }
 
-    /// Whether replies arrive so soon that the server cannot think that nobody reads them.
+    /// Whether replies are delivered fast enough that the server cannot take the client for stalled.
     pub(crate) fn is_timely(&self) -> bool {
         self.delay <= Duration::from_millis(100) && self.stall == Odds(0)
     }
 
-    /// What "at once" means in prompt weather: a few times to and fro, and a few jobs; less
-    /// than any of the times in [`timings`].
+    /// Upper bound of an immediate reply under a prompt plan: a few round trips and jobs. Less than any of
+    /// [`timings`].
     pub(crate) const PROMPT_LIMIT: Duration = Duration::from_millis(2_500);
 }
 
-/// The server's times: its defaults, or short and round ones, which often fall together.
+/// The server's time-outs: defaults, or short round ones, which often coincide.
 pub(crate) fn timings(rng: &mut Rng) -> Timings {
     if rng.one_in(2) {
         return Timings::default();
     }
     if rng.one_in(3) {
-        // Everything falls together.
+        // Deadlines that coincide.
         let same = Duration::from_secs(rng.pick(&[3, 5]));
         return Timings {
             data_connect: same,
@@ -164,7 +164,7 @@ pub(crate) fn timings(rng: &mut Rng) -> Timings {
     }
 }
 
-/// What the server lets an address do: as by default, or so little that guests run into it.
+/// The server's throttling: defaults, or limits low enough that clients reach them.
 pub(crate) fn throttling(rng: &mut Rng) -> Throttling {
     if rng.one_in(2) {
         return Throttling::default();
@@ -186,7 +186,7 @@ pub(crate) fn throttling(rng: &mut Rng) -> Throttling {
     }
 }
 
-/// In half of the runs not at all, otherwise up to `most` in ten thousand.
+/// Zero in half of the runs, otherwise up to `most` in ten thousand.
 fn sometimes(rng: &mut Rng, most: usize) -> Odds {
     if rng.one_in(2) {
         Odds(0)

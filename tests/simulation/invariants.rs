@@ -48,7 +48,7 @@ pub(crate) fn check_idle(simulation: &Simulation, reactor: &Reactor) {
     }
 }
 
-/// The server is gone, and what its workers had is done.
+/// After the server was dropped and its workers have finished.
 pub(crate) fn check_after(simulation: &Simulation) {
     simulation
         .clients
@@ -58,7 +58,7 @@ pub(crate) fn check_after(simulation: &Simulation) {
     let mut violations = check_files(simulation);
     let clients = simulation.clients.lock();
     let world = simulation.world.lock();
-    // Where a run ended early, the server was dropped in the middle of everything.
+    // After an early end, the server was dropped in mid-operation.
     if world.violations.is_empty() {
         let connection_ends = clients.iter();
         violations.extend(connection_ends.filter_map(|client| client.closing_violation(&world)));
@@ -96,8 +96,8 @@ fn check_files(simulation: &Simulation) -> Vec<String> {
     violations
 }
 
-/// What is counted is what is there: so many files fit, and not one more. A call that panics half-way
-/// cannot say what it has done.
+/// The counted usage equals the files: exactly the free bytes and files fit. A storage call that panics
+/// loses its count.
 fn check_usage(simulation: &Simulation) -> Option<String> {
     let memory = &simulation.config.memory;
     if simulation.config.fault_plan.panic != Odds(0) {

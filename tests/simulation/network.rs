@@ -1,9 +1,9 @@
-//! The virtual network, as the server's traits see it, and the stage on which all play.
+//! The virtual network behind the server's traits, and the event loop of the simulation.
 //!
-//! [`VirtualNetwork::poll`] is where time passes: it lets happen what is due, jobs and clients
-//! included, until there is something to report or its time is up. It never sleeps. A poll
-//! without an end, for which nothing will ever happen, is a deadlock and is found here; so is
-//! a loop that turns without doing anything.
+//! [`VirtualNetwork::poll`] advances time: it executes due events, including jobs and client turns, until
+//! there is something to report or the time-out expires. It never sleeps. A poll without a time-out and
+//! without any event left is a deadlock; a loop that turns without progress is a busy loop. Both are
+//! violations.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -19,16 +19,15 @@ use crate::runner::Jobs;
 use crate::tally::{Call, WakeReason};
 use crate::world::{ConnectionId, LinkState, ListenerId, Side, SimEvent, World};
 
-/// Polls in a row without anything having happened: no byte moved, no command executed, no deadline expired.
-/// Each latch of a socket may be set wrongly and costs one call that would block, with an iteration of its
-/// own: three of each of two sockets, of some fourteen connections at the most. A look at the sessions after
-/// a reload takes thirteen more. Timers that surface early are as many as are kept for nothing.
+/// Limit on polls without progress: no byte moved, no command executed, no deadline expired. Each stale
+/// latch costs one blocked call and one iteration: three for each of two sockets, of some fourteen
+/// connections. A review after a reload takes thirteen more, and each stale timer one.
 const IDLE_POLLS: u32 = 200;
 
-/// The wall clock when the run begins.
+/// The wall clock at the start of a run.
 const UNIX_EPOCH_OF_RUN: i64 = 1_700_000_000;
 
-/// Something that is shared by the two sides of the seams.
+/// State shared between the simulation and the server's traits.
 pub(crate) struct Shared<T>(Arc<Mutex<T>>);
 
 impl<T> Shared<T> {
@@ -37,14 +36,14 @@ impl<T> Shared<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        // A panic that was staged, in a storage call, leaves nothing half done.
+        // An injected panic in a storage call leaves the state consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared<World> {
-    /// Counts a call of the server's. One that is made again and again, without a poll in between, ends
-    /// with a panic: nothing else ends the loop in which it is made.
+    /// Counts a call of the server. One that is repeated without a poll ends in a panic: nothing else can
+    /// stop that loop.
     fn counted(&self, count: impl FnOnce(&mut World) -> Option<String>) {
         let spin = count(&mut self.lock());
         if let Some(spin) = spin {
@@ -87,7 +86,7 @@ impl Network for VirtualNetwork {
         Ok(Box::new(VirtualListener { world, id, address }))
     }
 
-    /// No client of the simulation wants to reach the server itself.
+    /// No simulated client names the server's own address.
     fn is_own(&self, _: IpAddr) -> bool {
         false
     }
@@ -139,7 +138,7 @@ impl Network for VirtualNetwork {
         let mut world = self.world.lock();
         world.tally.end_poll(wake_reason, events);
         if world.rng.one_in(2) {
-            // What the processor takes.
+            // CPU time.
             let cost = world.rng.time(Duration::from_micros(10));
             world.now += cost;
         }
@@ -165,7 +164,7 @@ impl Network for VirtualNetwork {
     }
 }
 
-/// To the next thing, or to the end of the poll: whether the poll goes on.
+/// Advances to the next event or the end of the poll; returns whether the poll continues.
 fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
     if world.has_ready() {
         world.now += Duration::from_micros(50);
@@ -177,7 +176,7 @@ fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
             Ok(true)
         }
         (_, Some(until)) => {
-            // A system's timers are late, never early.
+            // Timers fire late, never early.
             let late = if world.rng.one_in(2) {
                 0
             } else {
@@ -314,7 +313,7 @@ impl Stream for VirtualStream {
         let length =
             file.read_at(&mut chunk, offset, Wait::Allowed)
                 .map_err(|error| match error {
-                    // As sendfile says it.
+                    // As sendfile(2) reports it.
                     Error::Device => io::Error::from_raw_os_error(5),
                     error => io::Error::other(error),
                 })?;

@@ -1,4 +1,4 @@
-//! What the server has to serve: files, behind a disk that fails, behind a quota.
+//! The server's storage: files, behind a faulty disk, behind a quota.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::quota::QuotaCheckedStorage;
 use crate::rng::Rng;
 use crate::world::World;
 
-/// Files behind faults, and how much is counted of them.
+/// The storage and its usage counter.
 pub(crate) fn metered(config: &RunConfig, world: &Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
     let usage = Arc::new(Usage::default());
     usage.count(&config.memory).expect("no faults yet");
@@ -31,7 +31,7 @@ pub(crate) fn populated_memory(fault_plan: &FaultPlan) -> Memory {
     let memory = directories
         .iter()
         .fold(Memory::new(), |memory, path| memory.with_directory(path));
-    // Many more than are sent, or sorted, at once; but not in every run.
+    // More than one slice sends or sorts; not in every run.
     let count = match fault_plan.capacity {
         16_384 => 1_100,
         2_000 => 300,
@@ -45,17 +45,17 @@ pub(crate) fn populated_memory(fault_plan: &FaultPlan) -> Memory {
         let bytes = if size == 0 {
             Vec::new()
         } else {
-            // The largest has ends of lines of all kinds.
+            // The largest contains all kinds of line ends.
             whole(number as u64 + 1, size)
         };
         memory.with_file(&format!("/pub/{number}"), &bytes)
     })
 }
 
-/// So little more than there is that clients run into it; mostly there is no limit.
+/// A quota slightly above the present usage, so that clients reach it; usually none.
 pub(crate) fn quota(rng: &mut Rng, memory: &Memory, fault_plan: &FaultPlan) -> Option<Quota> {
     let names = memory.names();
-    // Where there are many files the bounds would take long to count.
+    // With many files, counting would be slow.
     if names.len() > 100 || !rng.one_in(3) {
         return None;
     }

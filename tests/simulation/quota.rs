@@ -1,9 +1,8 @@
-//! The quota, watched from above: what is refused would have been too much, and what is there is not.
+//! An independent model of the quota: a refused call would have exceeded it, a successful one did not.
 //!
-//! Counted anew each time, from the files that have a name and from what was granted to the uploads
-//! that have none: so what is charged twice, or never given back, is a violation at the first refusal.
-//! What uploads of other clients are going to replace counts for them, and this does not subtract it;
-//! so beside other uploads a refusal may pass that is too early. Without a limit it adds nothing.
+//! Usage is recomputed each time from the visible files and the open uploads, so that double charges and
+//! leaks appear at the next refusal. Files that other uploads will replace are not subtracted; so beside
+//! other uploads a refusal that is too early may pass. Without a limit nothing is checked.
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -19,14 +18,14 @@ use crate::disk_record::DiskRecord;
 use crate::network::Shared;
 use crate::world::{FaultKind, World};
 
-/// Storage with the quota of this run, until inspectors come.
+/// The storage with the quota of the run, until the inspection.
 pub(crate) struct QuotaCheckedStorage {
     limited: Arc<dyn Storage>,
     unlimited: Arc<dyn Storage>,
     model: QuotaModel,
 }
 
-/// What is open to be written, and what may be there.
+/// Open uploads, and the limit.
 #[derive(Clone)]
 struct QuotaModel {
     quota: Option<Quota>,
@@ -36,19 +35,19 @@ struct QuotaModel {
     open: Shared<BTreeMap<u64, OpenUpload>>,
 }
 
-/// A file that is being written.
+/// An open upload.
 #[derive(Clone)]
 struct OpenUpload {
     path: String,
-    /// Up to where it may have been written.
+    /// End of the bytes that may have been written.
     end: u64,
-    /// It has no name, or none any more.
+    /// It is not visible: not committed yet, or deleted.
     is_beside: bool,
-    /// What it is going to replace.
+    /// Size of the file that it will replace.
     instead: Option<u64>,
 }
 
-/// So many bytes and files.
+/// Bytes and files.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
     bytes: u64,
@@ -82,7 +81,7 @@ impl QuotaCheckedStorage {
         }
     }
 
-    /// When all is over there is no quota any more: everything must work.
+    /// The inspection runs without a quota.
     fn storage(&self) -> &dyn Storage {
         if self.model.limit().is_some() {
             self.limited.as_ref()
@@ -108,7 +107,7 @@ impl QuotaModel {
         }
     }
 
-    /// What has a name.
+    /// Usage of visible files.
     fn named(&self) -> Amount {
         let names = self.memory.names();
         let sizes = names.iter().filter_map(|name| self.size(name));
@@ -118,7 +117,7 @@ impl QuotaModel {
         })
     }
 
-    /// The most that can be charged for all of it.
+    /// Upper bound of the usage charged.
     fn charged(&self) -> Amount {
         let open = self.open.lock();
         open.values().fold(self.named(), |sum, one| {
@@ -135,7 +134,7 @@ impl QuotaModel {
         })
     }
 
-    /// Something was refused, or not, that would have made it so much.
+    /// Checks a result of a call that would have raised usage to this.
     fn check<T>(&self, result: &Result<T>, would_be: impl FnOnce(Amount) -> Amount, what: &str) {
         let Some(quota) = self.limit() else {
             return;
@@ -168,7 +167,7 @@ impl QuotaModel {
         }
     }
 
-    /// A name is gone: who writes what had it has a file without one.
+    /// A path was removed or replaced: open uploads to it are no longer visible.
     fn lost(&self, path: &str) {
         let mut open = self.open.lock();
         for one in open.values_mut().filter(|one| one.path == path) {
@@ -234,7 +233,7 @@ impl Storage for QuotaCheckedStorage {
     }
 }
 
-/// In the books as long as the file is open.
+/// Keeps the upload in the model while its file is open.
 struct OpenUploadGuard {
     key: u64,
     model: QuotaModel,
@@ -251,7 +250,7 @@ impl OpenUploadGuard {
         }
     }
 
-    /// What would be charged if the file were so long.
+    /// Usage if the file ended at `end`.
     fn with_end(&self, charged: Amount, end: u64) -> Amount {
         let Some(one) = self.open_upload() else {
             return charged;
@@ -274,7 +273,7 @@ impl Drop for OpenUploadGuard {
 }
 
 struct CheckedFile {
-    /// Closed, and given back, before it leaves the books.
+    /// Dropped before the guard, so that its reservation is released first.
     file: Box<dyn File>,
     guard: OpenUploadGuard,
 }
@@ -287,7 +286,7 @@ impl CheckedFile {
             .open_upload()
             .map(|one| one.path)
             .unwrap_or_default();
-        // What is there now may be less than what was.
+        // The file to replace may have changed.
         let instead = model.size(&path);
         self.guard.change(|one| one.instead = instead);
         let was_beside = self.guard.open_upload().is_some_and(|one| one.is_beside);
@@ -313,7 +312,7 @@ impl File for CheckedFile {
         let written = self.file.write_at(bytes, offset);
         let guard = &self.guard;
         let longer = |charged| guard.with_end(charged, end);
-        // What has no name is no more than what was granted.
+        // An invisible file counts only as granted.
         if written.is_err() || self.file.standing() == Ok(Standing::InPlace) {
             guard.model.check(&written, longer, "a write");
         }

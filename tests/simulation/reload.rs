@@ -1,4 +1,4 @@
-//! A reload in the middle of a run: what it takes, from whom, and when.
+//! A reload during a run: what it revokes, from which clients, and when.
 //!
 //! Clients from whom nothing is revocation must not notice. Those who would not be let in any more must be
 //! told so and go: nothing that they say later is executed, and in the end the server has none of their
@@ -19,18 +19,18 @@ use crate::rng::Rng;
 use crate::run::Simulation;
 use crate::world::{Rules, SimEvent, World};
 
-/// After it a command is said for certain under the new rules.
+/// A command sent this long after the reload executes under the new rules.
 const SLACK: Duration = Duration::from_millis(10);
 
-/// What the reload takes.
+/// What the reload revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Revocation {
     Nothing,
     /// Connections from this address.
     Address(IpAddr),
-    /// All logins by this name, one way or the other.
+    /// All logins of this account.
     Account(Login, AccountChange),
-    /// Of this name, all but this.
+    /// All permissions of this account but these.
     Rights(Login, Permissions),
 }
 
@@ -46,7 +46,7 @@ pub(crate) enum AccountChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reload {
     pub(crate) at: Duration,
-    /// It comes again after this, and takes nothing more.
+    /// A second, identical reload after this time.
     pub(crate) again: Option<Duration>,
     pub(crate) revocation: Revocation,
     pub(crate) sessions: RevokedSessions,
@@ -65,7 +65,7 @@ impl Reload {
             AccountChange::Elsewhere,
             AccountChange::OtherSecret,
         ];
-        // Who may still store could do it over what was arranged for a transfer that was refused.
+        // CREATE is never kept: an upload could reuse the connection of a refused transfer.
         let left = [Permissions::NONE, Permissions::READ];
         let revocation = match rng.below(6) {
             0 => Revocation::Nothing,
@@ -86,7 +86,7 @@ impl Reload {
         })
     }
 
-    /// Puts the signals into the agenda.
+    /// Schedules the signals.
     pub(crate) fn schedule(&self, world: &mut World) {
         world.schedule(self.at, SimEvent::Reload);
         if let Some(later) = self.again {
@@ -94,7 +94,7 @@ impl Reload {
         }
     }
 
-    /// Whether a client may notice anything of it.
+    /// Whether it may affect a client.
     pub(crate) fn concerns(&self, ip: IpAddr, login: Login) -> bool {
         match self.revocation {
             Revocation::Nothing => false,
@@ -105,7 +105,7 @@ impl Reload {
         }
     }
 
-    /// What a login by this name may do afterwards, who might this before; `None`: there is none.
+    /// Permissions of a login after the reload; `None`: the account is gone.
     pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
         match self.revocation {
             Revocation::Rights(of, left) if of == login => Some(before.and(left)),
@@ -117,27 +117,27 @@ impl Reload {
         }
     }
 
-    /// Whether sessions that were there keep what they had.
+    /// Whether existing sessions keep their permissions.
     pub(crate) fn keeps_sessions(&self) -> bool {
         self.sessions == RevokedSessions::Keep
     }
 
-    /// Whether what is done now may be done by its rules.
+    /// Whether the new rules may apply at this time.
     pub(crate) fn has_come(&self, now: Duration) -> bool {
         now >= self.at
     }
 
-    /// Whether what is said then is done by its rules for certain.
+    /// Whether a command sent at this time certainly executes under the new rules.
     pub(crate) fn is_over(&self, said: Duration) -> bool {
         said >= self.at + SLACK
     }
 
-    /// From when on what is said is said under the new rules.
+    /// From when on commands certainly execute under the new rules.
     pub(crate) fn in_force(&self) -> Duration {
         self.at + SLACK
     }
 
-    /// Whether what is said then by a client, logged in or not, is not executed.
+    /// Whether a command that this client sends at this time must not execute.
     pub(crate) fn ends(
         &self,
         ip: IpAddr,
@@ -155,7 +155,7 @@ impl Reload {
         }
     }
 
-    /// When the server can have none of them any more, however badly they behave.
+    /// When the server must have closed all revoked connections, however the clients behave.
     fn over_at(&self, timings: &Timings) -> Duration {
         let longest = [
             timings.data_stall,
@@ -166,7 +166,7 @@ impl Reload {
         self.at + longest.into_iter().sum::<Duration>() + Duration::from_secs(120)
     }
 
-    /// What is in force from then on.
+    /// The settings after the reload.
     fn rules(&self, before: &Settings) -> (Settings, AddressRules) {
         let mut rules = AddressRules::default();
         let mut accounts: Vec<_> = before.accounts.iter().map(|one| (**one).clone()).collect();
@@ -216,7 +216,7 @@ fn of(ip: IpAddr) -> Cidr {
     ip.to_string().parse().expect("a network")
 }
 
-/// What a reload does not change.
+/// Settings that a reload keeps.
 pub(crate) struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) connections: usize,
@@ -225,7 +225,7 @@ pub(crate) struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Who must be let in by this, and by the reload that comes.
+    /// The admission rules, including those of the coming reload.
     pub(crate) fn admission_rules(&self, reload: Option<&Reload>) -> Rules {
         Rules {
             connections: self.connections,
@@ -239,7 +239,7 @@ impl ServerConfig {
         }
     }
 
-    /// Has the server take this; without one, what it had first.
+    /// Loads the rules of the reload, or the original ones.
     pub(crate) fn load(&self, reload: Option<&Reload>, reactor: &mut Reactor) {
         let (settings, addresses) = match reload {
             Some(reload) => reload.rules(&self.settings),
@@ -258,7 +258,7 @@ impl ServerConfig {
 }
 
 impl Simulation {
-    /// Has the server take something from its clients, and sees whether it does.
+    /// Executes a pending reload, and checks that revoked clients disappear.
     pub(crate) fn reload(&self, reactor: &mut Reactor) {
         if reactor.take_reload() {
             self.server_config

@@ -1,8 +1,8 @@
-//! One seed, from the first client to the last descriptor.
+//! One run, from the first client to the last descriptor.
 //!
-//! First the weather, with guests, strangers and perhaps a stop of the server in it. When the
-//! last guest is gone the weather calms down: every session must end. Then inspectors come, who
-//! take every passive port, and everything must work for them.
+//! First clients run under the fault plan, perhaps with a stop or reload. When the last has left, faults end
+//! and every session must end. Then inspectors connect, use every passive port, and must succeed in
+//! everything.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,58 +28,58 @@ use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
 use crate::world::{FIRST_PORT, World};
 
-/// Turns of the loop after which something must be wrong.
+/// Turns of the loop after which the run fails.
 const TURNS: u32 = 400_000;
 
-/// Transfers that may be over in one iteration.
+/// Records that one iteration may produce.
 const RECORDS: usize = 100;
 
 /// The last is for implicit TLS.
 const LISTEN_ADDRESSES: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
 
-/// Virtual time after which every session must have ended.
+/// Virtual time by which every session must have ended.
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
 
-/// In one run of so many the server has TLS: handshakes take their time.
+/// One run in this many has TLS: handshakes are slow.
 const TLS_IN: u64 = 6;
 
-/// Of the password of the named account, as cheap as it can be.
+/// Hash of the named account's password, with the cheapest parameters.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) trace: Vec<String>,
 }
 
-/// Everything of a run that is not the reactor's.
+/// Everything of a run except the reactor.
 pub(crate) struct Simulation {
     pub(crate) world: Shared<World>,
     pub(crate) clients: Shared<Vec<Client>>,
     pub(crate) jobs: Shared<Jobs>,
     pub(crate) config: RunConfig,
-    /// What is counted of all files.
+    /// Usage counted by the quota.
     pub(crate) usage: Arc<Usage>,
-    /// Of transfers that are over.
+    /// Records of completed transfers.
     pub(crate) records: Subscription,
-    /// What a reload leaves as it is.
+    /// Settings that a reload keeps.
     pub(crate) server_config: ServerConfig,
-    /// How many inspectors find a passive port at the same time.
+    /// Inspectors that can have a passive port at the same time.
     inspectors: usize,
     pub(crate) rng: Rng,
     pub(crate) stop_by: Option<Duration>,
 }
 
-/// What comes of a seed.
+/// Runs a seed.
 pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
     let (mut simulation, reactor) = set_up(seed, None, tracing);
     let scenario = simulation.draw_scenario(seed);
     simulation.run(reactor, &scenario, false)
 }
 
-/// The same, and all that decided it: up to its panic, where it ends with one.
+/// As [`run`], and records the scenario; up to a panic, if there is one.
 pub(crate) fn record(seed: u64) -> (Outcome, Scenario) {
     let (mut simulation, reactor) = set_up(seed, None, true);
     let scenario = simulation.draw_scenario(seed);
@@ -96,12 +96,12 @@ pub(crate) fn replay(scenario: &Scenario, tracing: bool) -> Outcome {
     simulation.run(reactor, scenario, false)
 }
 
-/// How a part of a run ended.
+/// How a phase of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PhaseEnd {
-    /// All guests are gone, and all sessions over.
+    /// All clients have left, and all sessions have ended.
     Emptied,
-    /// The server has stopped, as it was asked to.
+    /// The server has stopped on a signal.
     Stopped,
     Violated,
 }
@@ -118,7 +118,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation,
     let (storage, usage) = metered(&config, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
-    // A range has one port: which of several is drawn is not for a seed to say.
+    // A range has one port, since a choice among several would not follow the seed.
     let has_range = rng.one_in(2);
     config.has_range = has_range;
     let settings = settings(&mut rng, &config);
@@ -191,7 +191,7 @@ fn start(
     reactor
 }
 
-/// What clients know, but for what comes of the settings.
+/// The configuration, except what depends on the account settings.
 fn draw_place(
     rng: &mut Rng,
     fault_plan: FaultPlan,
@@ -267,7 +267,7 @@ fn security(rng: &mut Rng) -> TlsSetup {
 
 fn settings(rng: &mut Rng, config: &RunConfig) -> Settings {
     let mut ann = Account::with_password("ann", "secret");
-    // A login then takes a job, which may come back late or after its client is gone.
+    // A login then needs a job, which may be late or outlive its client.
     if let Ok(secret) = Secret::hashed(HASH)
         && rng.one_in(2)
     {
@@ -325,7 +325,7 @@ impl Simulation {
         }
     }
 
-    /// Turns the loop until all is over.
+    /// Turns the loop until the phase ends.
     fn play(&self, reactor: &mut Reactor) -> PhaseEnd {
         for _ in 0..TURNS {
             if self.is_empty(reactor) {
@@ -357,7 +357,7 @@ impl Simulation {
         PhaseEnd::Violated
     }
 
-    /// Where a stop is going to come, it is waited for: nobody is to meet it who does not expect it.
+    /// A run with a stop lasts until the stop: inspectors must not meet it.
     fn is_empty(&self, reactor: &Reactor) -> bool {
         !self.config.stops
             && reactor.connections() == 0
@@ -365,8 +365,7 @@ impl Simulation {
             && self.clients.lock().iter().all(Client::is_gone)
     }
 
-    /// The faults have stopped and time has passed: nothing is left, and everything works, however
-    /// long the disk takes.
+    /// After the faults: nothing is left, and inspectors must succeed, however slow the disk is.
     fn inspect(&mut self, reactor: &mut Reactor) {
         let sluggish = self.rng.pick(&[Odds(0), Odds(2_000)]);
         self.world.lock().fault_plan = FaultPlan {

@@ -1,8 +1,7 @@
-//! The virtual workers: a job is done, and comes back, when the weather says so.
+//! The virtual thread pool: jobs start and return at drawn times.
 //!
-//! Between its being done and its coming back the network goes on, as it does beside a real
-//! thread; jobs overtake each other; a hung disk keeps one for many minutes. Each must come
-//! back once.
+//! The network goes on while a job runs; jobs overtake each other; a hung disk delays one for many minutes.
+//! Each job must return exactly once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use crate::world::{SimEvent, World};
 /// Small, so that transfers take several steps.
 const SCRATCH_BYTES: usize = 4 * 1024;
 
-/// All jobs, wherever they are.
+/// All jobs, waiting, done or returned.
 pub(crate) struct Jobs {
     waiting: BTreeMap<u64, Job>,
     done: BTreeMap<u64, Completion>,
@@ -38,7 +37,7 @@ impl Jobs {
         }
     }
 
-    /// Jobs that the loop could collect now.
+    /// Jobs that the loop can collect now.
     pub(crate) const fn finished(&self) -> usize {
         self.finished.len()
     }
@@ -47,7 +46,7 @@ impl Jobs {
         self.submitted - self.collected
     }
 
-    /// A worker does one. Nothing is locked meanwhile: it uses the network.
+    /// A worker runs a job. No lock is held, since the job uses the network.
     pub(crate) fn run(jobs: &Shared<Self>, world: &Shared<World>, id: u64) {
         let Some(job) = jobs.lock().waiting.remove(&id) else {
             return;
@@ -60,7 +59,7 @@ impl Jobs {
         world.schedule(after, SimEvent::JobReturns(id));
     }
 
-    /// What a worker does with a job, beside what the loop does.
+    /// Runs a job, apart from the loop.
     fn work(job: Job, world: &Shared<World>) -> Completion {
         let is_slice = matches!(job.work, Work::Slice(_));
         world.lock().tally.begin_job(is_slice);
@@ -73,7 +72,7 @@ impl Jobs {
         self.finished.extend(self.done.remove(&id));
     }
 
-    /// Does whatever is left, for nobody: the process has ended, its threads have not.
+    /// Runs the remaining jobs after the loop has ended, as detached threads would.
     pub(crate) fn run_off(jobs: &Shared<Self>, world: &Shared<World>) {
         loop {
             let next = jobs.lock().waiting.keys().next().copied();

@@ -1,7 +1,6 @@
-//! Everything that decides a run, as plain data: drawn from a seed, or read from a script.
+//! Everything that decides a run, as plain data: drawn from a seed, or parsed from a script.
 //!
-//! What is not here is drawn from the seed in either case: the server's accounts, times, limits,
-//! and TLS.
+//! The rest follows from the seed in either case: accounts, time-outs, limits and TLS.
 
 use std::time::Duration;
 
@@ -13,53 +12,53 @@ use crate::rng::Rng;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
-    /// What the server is like comes of it.
+    /// Determines the server's settings.
     pub(crate) seed: u64,
-    /// Of the network, the disk and the workers.
+    /// Random state of the network, the disk and the workers.
     pub(crate) rng_state: u64,
-    /// Of the inspection when all are gone.
+    /// Random state of the inspection.
     pub(crate) inspection: u64,
     pub(crate) fault_plan: FaultPlan,
-    /// In the order of their numbers.
+    /// Ordered by number.
     pub(crate) clients: Vec<ClientPlan>,
     pub(crate) port_stealer: Option<PortStealerPlan>,
     pub(crate) stop: Option<Stop>,
     pub(crate) reload: Option<Reload>,
 }
 
-/// One who speaks FTP.
+/// An FTP client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientPlan {
-    /// It decides the client's address and the names of its files.
+    /// Determines the client's address and file names.
     pub(crate) number: usize,
     pub(crate) profile: Profile,
     pub(crate) rng_state: u64,
-    /// When it comes.
+    /// When it connects.
     pub(crate) after: Duration,
-    /// What it says; `None`: it is drawn when it is said.
+    /// Its commands; `None`: drawn as they are sent.
     pub(crate) groups: Option<Vec<Group>>,
 }
 
-/// One who comes to ports that are meant for others.
+/// A client that connects to the passive ports of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PortStealerPlan {
     pub(crate) number: usize,
     pub(crate) rng_state: u64,
 }
 
-/// When the server is asked to stop.
+/// Stop signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) first: Duration,
-    /// And again after this.
+    /// A second signal after this time.
     pub(crate) second: Option<Duration>,
 }
 
 impl Scenario {
-    /// What `rng` goes on with when the server is furnished.
+    /// Draws a scenario for a server that is set up.
     pub(crate) fn draw(seed: u64, rng_state: u64, rng: &mut Rng, config: &RunConfig) -> Self {
         let most = rng.pick(&[2, 4, 8]);
-        // All at once, or one after the other, in each other's places.
+        // All at once, or one after the other, so that slots are reused.
         let within = Duration::from_secs(rng.pick(&[3, 3, 60, 2_000]));
         let mut clients = Vec::new();
         for number in 0..rng.within(1, most) {
@@ -91,7 +90,7 @@ impl Scenario {
         }
     }
 
-    /// The same with what was said in a run of it.
+    /// The scenario with the commands that its run recorded.
     pub(crate) fn with_groups_of(mut self, clients: &[Client]) -> Self {
         for plan in &mut self.clients {
             if let Some(groups) = clients.get(plan.number).and_then(Client::recorded) {
@@ -130,7 +129,7 @@ impl ClientPlan {
 }
 
 impl Stop {
-    /// Not a second time.
+    /// Without the second signal.
     pub(crate) fn once(self) -> Self {
         Self {
             second: None,

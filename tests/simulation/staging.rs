@@ -1,4 +1,4 @@
-//! A scenario is brought onto the stage: who comes, and what is done to the server, and when.
+//! Sets up a scenario: creates its clients and schedules their start and the signals.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::run::Simulation;
 use crate::scenario::{ClientPlan, Scenario, Stop};
 use crate::world::{SimEvent, World};
 
-/// What the reactor may take to stop beyond the grace period.
+/// The longest shutdown beyond the grace period.
 const STOPPING: Duration = Duration::from_secs(7);
 
-/// What it may take once it was asked a second time: a moment for the workers.
+/// The longest shutdown after a second signal: the workers need some time.
 const LEAVING: Duration = Duration::from_secs(2);
 
 impl Scenario {
-    /// The clients, each where its number says.
+    /// The clients, indexed by number.
     fn build_clients(&self, config: &RunConfig, is_recorded: bool) -> Vec<Client> {
         let port_stealer = self.port_stealer.map(|plan| plan.number);
         let numbers = self.clients.iter().map(|plan| plan.number);
@@ -41,7 +41,7 @@ impl Scenario {
         clients
     }
 
-    /// Puts into the agenda when they come, and what is done to the server.
+    /// Schedules the clients and the signals.
     fn schedule(&self, world: &mut World) {
         for plan in &self.clients {
             world.schedule(plan.after, SimEvent::ClientTurn(plan.number));
@@ -68,7 +68,7 @@ impl Simulation {
         Scenario::draw(seed, rng_state, &mut self.rng, &self.config)
     }
 
-    /// Those who come while the weather lasts.
+    /// Loads the clients of the first phase.
     pub(crate) fn load_scenario(&mut self, scenario: &Scenario, is_recorded: bool) {
         self.config.stops = scenario.stop.is_some();
         self.config.reload = scenario.reload;
@@ -87,7 +87,7 @@ impl Simulation {
         });
     }
 
-    /// One who makes sure that everything works.
+    /// Adds an inspector.
     pub(crate) fn add_inspector(&mut self, walks: bool) {
         let mut clients = self.clients.lock();
         let number = clients.len();

@@ -1,5 +1,5 @@
-//! What a client says to find out whether a session forgets what it must and keeps what it must: groups
-//! of commands of which the model of the session knows every answer.
+//! Command groups that test what a session must reset and what it must keep; the session model knows every
+//! reply.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use super::ftp_client::FtpClient;
 use super::grammar::Line;
 use crate::rng::Rng;
 
-/// Of another host, of the proxy in front, and of a port of services: to none of these may it connect.
+/// Another host, the proxy, and a privileged port: the server must connect to none of these (RFC 2577 §2).
 const ELSEWHERE: [&str; 4] = [
     "PORT 10,6,6,6,200,1",
     "PORT 10,9,0,1,200,1",
@@ -17,13 +17,13 @@ const ELSEWHERE: [&str; 4] = [
 ];
 
 impl FtpClient {
-    /// The next group, where it is one of these.
+    /// One of these groups, in some draws.
     pub(super) fn perhaps_adversarial_lines(&mut self) -> Option<Vec<Line>> {
         let mut aside = self.rng.aside();
         if !aside.one_in(9) {
             return None;
         }
-        // What is drawn next is drawn anew.
+        // Later draws continue from the fork.
         self.rng.draw();
         Some(self.adversarial_lines(&mut aside))
     }
@@ -38,7 +38,7 @@ impl FtpClient {
             }
             1 => vec![self.bounce(aside)],
             2 if aside.one_in(3) => vec![Line::new(CommandKind::EpsvAll, "EPSV ALL")],
-            // Nothing is left of the login, and nothing of what was arranged.
+            // REIN or USER resets the login and the data connection.
             2 | 3 => {
                 self.is_ascii = true;
                 let mut lines = vec![
@@ -70,7 +70,7 @@ impl FtpClient {
                 let mut lines = vec![
                     Line::new(CommandKind::User, "USER ann"),
                     Line::new(CommandKind::Pwd, "PWD"),
-                    Line::new(CommandKind::ServerConfig, "REST 7"),
+                    Line::new(CommandKind::Rest, "REST 7"),
                 ];
                 lines.extend(self.login_lines());
                 lines
@@ -88,7 +88,7 @@ impl FtpClient {
     }
 }
 
-/// Whatever comes between RNFR and RNTO, be it refused.
+/// A command between RNFR and RNTO resets the rename, even a refused one.
 fn between(aside: &mut Rng) -> Line {
     match aside.below(5) {
         0 => Line::new(CommandKind::Noop, "NOOP"),

@@ -1,26 +1,26 @@
-//! How a client treats its data connection: as it should, or in one of the ways in which it should not.
+//! How a client uses its data connection: correctly, or in one particular wrong way.
 
-/// How the client behaves.
+/// Behaviour on one data connection; counts are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// As it should.
+    /// Correct.
     Prompt,
-    /// A little at a time, with pauses.
+    /// Small pieces with pauses.
     Slow,
-    /// It never has a data connection.
+    /// It never connects to the passive port.
     NeverConnects,
-    /// It stops after so many bytes, and says nothing.
+    /// It stops after this many bytes and keeps the connection open.
     Stalls(usize),
-    /// It resets the connection after so many bytes.
+    /// It resets the connection after this many bytes.
     Resets(usize),
-    /// It closes the connection after so many bytes; of an upload nobody can know.
+    /// It closes the connection after this many bytes; a truncated upload then looks complete.
     Closes(usize),
-    /// It ends an upload without announcing it, over TLS.
+    /// It ends an upload over TLS without `close_notify`.
     OmitsCloseNotify,
-    /// It says something else than a hello, where TLS should begin.
+    /// It sends other bytes than a `ClientHello`.
     NoHello,
-    /// It stops after so many bytes of its hello.
+    /// It stops after this many bytes of its `ClientHello`.
     StallsInHello(usize),
-    /// It resets the connection after so many.
+    /// It resets the connection after this many bytes of its `ClientHello`.
     ResetsInHello(usize),
 }

@@ -1,6 +1,6 @@
-//! When the server may say 421, and for which reason: each has its time or its deed.
+//! When the server may send 421, and with which reason: each needs its elapsed time or its event.
 //!
-//! Who is turned away at the door hears 421 too; that is for the [gate](crate::world::AdmissionModel) to judge.
+//! A 421 instead of the greeting is checked by the [admission model](crate::world::AdmissionModel).
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::session_model::{ReplyContext, SessionModel};
 use crate::fault_plan::FaultPlan;
 
 impl SessionModel {
-    /// What is wrong with a closing reply, of which these commands have no answer.
+    /// The violation in a 421 while these commands are pending.
     pub(super) fn closing_reply_violation<'a>(
         &self,
         text: &str,
@@ -22,7 +22,7 @@ impl SessionModel {
         let why = text.split(", closing control connection").next();
         match why.unwrap_or(text) {
             "Service not available" => Self::unavailable_violation(head, context),
-            // With the rights.
+            // Checked in `revocation`.
             why if why.starts_with("Session ended") => None,
             why if why.starts_with("No login within") => {
                 let since = context.now.saturating_sub(self.outside_since);
@@ -53,7 +53,8 @@ impl SessionModel {
         }
     }
 
-    /// The server stops; its workers do not get on; or the address is banned, which the gate knows.
+    /// Legal if the server stops, its workers hang, or the address is banned (which the admission model
+    /// checks).
     fn unavailable_violation(
         head: Option<&PendingCommand>,
         context: &ReplyContext<'_>,
@@ -64,8 +65,8 @@ impl SessionModel {
             .then(|| "it does not stop, and nothing hangs".to_owned())
     }
 
-    /// A client is idle while it has said nothing, and never during a transfer. What it has said long
-    /// ago is answered, in weather in which that takes no time.
+    /// A client is idle while it sends nothing, and never during a transfer. A command that was delivered
+    /// long ago must have been answered, under plans with short delays.
     fn idle_violation(
         &self,
         head: Option<&PendingCommand>,
@@ -87,7 +88,7 @@ impl SessionModel {
     }
 }
 
-/// How long ago something was said, of which the server must have heard before this time was over.
+/// After this time without a reply, the server must have received a command.
 fn at_ease(idle: Duration) -> Duration {
     FaultPlan::PROMPT_LIMIT.min(idle / 2)
 }

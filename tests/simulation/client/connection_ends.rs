@@ -1,8 +1,8 @@
-//! How the server has ended a guest's connections, held to what was delivered.
+//! Checks how the server ends a client's connections, against what was delivered.
 //!
-//! A client looks when it meets the end of its control connection: whatever was owed must have been said,
-//! and a reset must not have destroyed it. When all is over every control connection and the data
-//! connections of transfers are looked at once more, also those of clients that could see nothing.
+//! A client checks at the end of its control connection: every reply that was due must have arrived, and no
+//! reset may have destroyed it. At the end of the run all control connections and the data connections of
+//! transfers are checked again, including those of clients that could observe nothing.
 
 use std::time::Duration;
 
@@ -13,21 +13,21 @@ use super::transfer::Transfer;
 use crate::fault_plan::FaultPlan;
 use crate::world::{Closing, ConnectionFacts, ConnectionId, World};
 
-/// In which way a client meets the end of its control connection.
+/// How the client observes the end of its control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ObservedEnd {
-    /// An end, under TLS one that was announced.
+    /// A FIN; under TLS, `close_notify`.
     End,
-    /// An end of the connection, where TLS should have announced it.
+    /// A FIN without `close_notify` under TLS.
     Unannounced,
     /// A reset.
     Reset,
 }
 
-/// What the server may take, beyond the time of its linger, until it notices that this is over.
+/// Grace beyond the linger time-out until the server closes.
 const NOTICE: Duration = Duration::from_millis(500);
 
-/// A transfer that has begun, has had its final reply and had this data connection.
+/// A transfer with its final reply and its data connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FinishedTransfer {
     connection: ConnectionId,
@@ -37,7 +37,7 @@ pub(super) struct FinishedTransfer {
 }
 
 impl FtpClient {
-    /// The server has ended the connection: whether it might.
+    /// Checks whether the server was allowed to end the control connection.
     pub(super) fn check_end(&self, id: ConnectionId, observed: ObservedEnd, world: &mut World) {
         self.check_promptness_of_end(world);
         let pending = self.conversation.pending.front();
@@ -46,7 +46,7 @@ impl FtpClient {
         let is_right = match observed {
             ObservedEnd::End => is_all_said,
             ObservedEnd::Unannounced => false,
-            // It can destroy nothing that was read before.
+            // All replies had been read, so the reset destroyed nothing.
             ObservedEnd::Reset => self.conversation.over,
         };
         let facts = world.facts_of(id);
@@ -64,10 +64,10 @@ impl FtpClient {
         self.report(&violation, world);
     }
 
-    /// Where nothing else is to be waited for, an end is answered by an end at once.
+    /// With nothing else pending, the server must answer a half-close at once.
     fn check_promptness_of_end(&self, world: &mut World) {
         let took = self.half_closed.map(|at| world.now.saturating_sub(at));
-        // A refusal may be waiting, of which it will not hear when the time for a login is over first.
+        // A delayed login refusal may be pending; the login time-out may expire before it.
         let mut pending = self.conversation.pending.iter();
         let was_refused = self.was_refused || pending.any(|one| one.kind == CommandKind::Pass);
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
@@ -77,7 +77,7 @@ impl FtpClient {
         }
     }
 
-    /// When all is over: what is wrong with how the server has ended its connections.
+    /// At the end of the run: the violation in how the server ended its connections.
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
         let control = self.last_control.map(|id| world.facts_of(id));
         let control = control.and_then(|facts| self.control_closing_violation(&facts, world));
@@ -99,11 +99,12 @@ impl FtpClient {
         }) {
             return Some(violation);
         }
-        // Who announces the end of TLS may leave the connection open: nothing more can come over it.
+        // A client that sent `close_notify` may leave the TCP connection open: nothing more can arrive over
+        // it.
         let is_announced = self.control_tls.tls_config.is_some() && self.half_closed.is_some();
         let is_heard = heard.is_some() || is_announced;
         let is_right = is_heard && !matches!(closing, Closing::ByReset(_));
-        // A refusal waits for nobody.
+        // A refusal does not linger.
         let is_refusal = !self.conversation.greeted && fin.is_some_and(|fin| fin.at == closed.at);
         if is_right || is_refusal || self.is_excused(facts, world) {
             return None;
@@ -129,8 +130,8 @@ impl FinishedTransfer {
         })
     }
 
-    /// What is wrong with how the server has ended its data connection: the end of what was whole is a
-    /// FIN and stays one, and of what was not it is none.
+    /// The violation in how its data connection ended: after 226 with a FIN that no reset follows; otherwise
+    /// never like a complete file.
     fn violation(&self, is_proxied: bool, world: &World) -> Option<String> {
         let facts = world.facts_of(self.connection);
         let (_, closing) = facts.server.closed?;
@@ -158,9 +159,9 @@ impl FinishedTransfer {
         }
     }
 
-    /// Whether an end in order makes a download that was cut look like a file, be it an empty one. Where
-    /// there was no data connection in time (425) it has not begun, and one that a proxy has made is
-    /// nobody's before its header; under TLS it is the announcement that counts.
+    /// Whether a FIN makes an interrupted download look complete, even an empty one. After 425 no transfer
+    /// began; behind a proxy the connection is unattributed before its header; under TLS only `close_notify`
+    /// counts.
     fn may_seem_whole(&self, facts: &ConnectionFacts, is_proxied: bool) -> bool {
         let is_joined = facts.server.written > 0 || self.code == 426 && !is_proxied;
         let is_cut = self.code != 226 && is_joined;

@@ -1,7 +1,6 @@
-//! How a guest's control connection becomes secret, and stops being so: AUTH, implicit TLS, CCC.
+//! TLS on the control connection: AUTH, implicit TLS, CCC.
 //!
-//! What a guest knows of it, and what it does about what it hears. A guest that opens TLS in a
-//! bad way says nothing of FTP any more, and must hear nothing of it.
+//! A client that opens TLS incorrectly sends no FTP afterwards, and may receive only an alert and the end.
 
 use std::io;
 use std::time::Duration;
@@ -20,26 +19,26 @@ use crate::fault_plan::FaultPlan;
 use crate::rng::Rng;
 use crate::world::{self, ConnectionId, Side, World};
 
-/// What clients know of the server's TLS.
+/// The server's TLS settings.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsSetup {
     pub(crate) data_session: DataSession,
     pub(crate) policy: SecurityPolicy,
 }
 
-/// What a guest keeps of its control connection's TLS.
+/// The client's TLS state on its control connection.
 pub(super) struct ControlTls {
-    /// What a proxy says in front of everything, in the clear, as far as it is not said.
+    /// The unsent part of the PROXY header, which is sent in the clear.
     pub(super) proxy_header: Vec<u8>,
     pub(super) tls_config: Option<TlsConfig>,
     pub(super) tls_stream: Option<Box<TlsStream>>,
-    /// It has said CCC, and been allowed to.
+    /// CCC was answered with 200.
     pub(super) is_clearing: bool,
-    /// Data connections are to be secured.
+    /// PROT P is in force.
     pub(super) is_protected: bool,
-    /// Since when it waits for the end of a connection that it opened badly.
+    /// When it sent its invalid `ClientHello`.
     bad_hello_since: Duration,
-    /// It has.
+    /// It has opened TLS incorrectly.
     pub(super) has_begun_badly: bool,
     alert_check: AlertCheck,
 }
@@ -67,7 +66,7 @@ impl ControlTls {
         tls_stream.is_some_and(TlsStream::is_handshaking)
     }
 
-    /// Whether something that was said waits for room.
+    /// Whether TLS records wait for room in the socket.
     pub(super) fn has_unsent(&self) -> bool {
         let tls_stream = self.tls_stream.as_deref();
         tls_stream.is_some_and(TlsStream::has_unsent)
@@ -81,7 +80,7 @@ impl ControlTls {
     ) -> io::Result<usize> {
         self.send_proxy_header(id, world);
         match &mut self.tls_stream {
-            // Before the preamble nothing is secret, and nothing may be said.
+            // The server may send nothing before it has the PROXY header.
             Some(_) if !self.proxy_header.is_empty() => {
                 match world.read(id, Side::Client, buffer)? {
                     0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -118,7 +117,7 @@ impl ControlTls {
         }
     }
 
-    /// What ends it is met by the next read.
+    /// Errors are left to the next read.
     fn send_proxy_header(&mut self, id: ConnectionId, world: &mut World) {
         while !self.proxy_header.is_empty() {
             match world.write(id, Side::Client, &self.proxy_header) {
@@ -130,7 +129,7 @@ impl ControlTls {
 }
 
 impl FtpClient {
-    /// What is said first: the login, in the clear or not.
+    /// The first commands: the login, and AUTH before or after it.
     pub(super) fn opening_lines(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();
         if self.control_tls.tls_config.is_none() || self.config.control_only {
@@ -188,7 +187,7 @@ impl FtpClient {
         vec![size, level]
     }
 
-    /// What is said of security in between, by one who has TLS.
+    /// Security commands in the middle of a session with TLS.
     pub(super) fn security_lines(&mut self) -> Vec<Line> {
         match self.rng.below(6) {
             0 => vec![Line::new(CommandKind::Ccc, "CCC")],
@@ -198,14 +197,14 @@ impl FtpClient {
         }
     }
 
-    /// Whether nothing can be said before something is heard.
+    /// Whether the client must wait for a reply or a handshake before it may send.
     pub(super) fn is_switching(&self) -> bool {
         let mut pending = self.conversation.pending.iter();
         let awaits = pending.any(|one| one.kind.is_switch());
         awaits || self.control_tls.is_clearing || self.control_tls.is_handshaking()
     }
 
-    /// 234 was heard, or this is the door where nothing is said in the clear.
+    /// Starts TLS: 234 has arrived, or the connection uses implicit TLS.
     pub(super) fn start_tls(&mut self, world: &World) {
         let Some(tls_config) = &self.control_tls.tls_config else {
             return;
@@ -218,7 +217,7 @@ impl FtpClient {
             TlsStart::Proper => {
                 return self.control_tls.tls_stream = Some(tls_config.for_control());
             }
-            // Whether it comes about is to be seen; at the other door it says nothing at all.
+            // The server may refuse; with implicit TLS there is no AUTH to pipeline behind.
             TlsStart::CommandBehindAuth if self.profile.tls_mode != TlsMode::Implicit => {
                 return self.control_tls.tls_stream = Some(tls_config.for_control());
             }
@@ -232,7 +231,7 @@ impl FtpClient {
         self.state = ClientState::BadHandshake;
     }
 
-    /// What came behind the 234 is not said in the clear.
+    /// Passes bytes behind the 234 to TLS.
     pub(super) fn pass_rest_to_tls(&mut self, world: &mut World) {
         match &mut self.control_tls.tls_stream {
             Some(tls_stream) => tls_stream.prepend_received(self.conversation.take_rest()),
@@ -250,7 +249,7 @@ impl FtpClient {
         }
     }
 
-    /// Sends what there is to send, and hears nothing but an alert, and the end.
+    /// Sends the invalid `ClientHello`; receives at most an alert, then the end.
     pub(super) fn run_bad_handshake(&mut self, world: &mut World) {
         let Some(id) = self.control else {
             return;
@@ -284,7 +283,7 @@ impl FtpClient {
         self.disconnect_now(world);
     }
 
-    /// Who says no proper hello is not waited for longer than the handshake may take.
+    /// A client without a valid `ClientHello` is disconnected within the handshake time-out.
     fn check_bad_handshake_time(&self, world: &mut World) {
         let took = world.now.saturating_sub(self.control_tls.bad_hello_since);
         let most = self.config.timings.handshake + FaultPlan::PROMPT_LIMIT;
@@ -296,7 +295,7 @@ impl FtpClient {
         }
     }
 
-    /// CCC: the server has ended its side of TLS. Whether we have ended ours.
+    /// CCC: the server has sent `close_notify`. Returns whether the client's own is sent.
     pub(super) fn finish_clearing(&mut self, id: ConnectionId, world: &mut World) -> bool {
         let Some(tls_stream) = &mut self.control_tls.tls_stream else {
             return true;
@@ -315,7 +314,7 @@ impl FtpClient {
         true
     }
 
-    /// What was said behind AUTH in the clear is said in vain, and so is the hello.
+    /// A command in the clear behind AUTH must prevent the handshake.
     pub(super) fn check_tls_start(&self, world: &mut World) {
         let has_begun = self.control_tls.tls_stream.is_some() && !self.control_tls.is_handshaking();
         if has_begun && self.profile.tls_start == TlsStart::CommandBehindAuth {
@@ -323,7 +322,7 @@ impl FtpClient {
         }
     }
 
-    /// The connection has broken: whether it was TLS that broke, which no weather excuses.
+    /// The connection failed: a TLS error is always a violation, whatever the fault plan.
     pub(super) fn check_break(&self, id: ConnectionId, error: &io::Error, world: &mut World) {
         match error.kind() {
             io::ErrorKind::InvalidData if self.profile.tls_start == TlsStart::CommandBehindAuth => {

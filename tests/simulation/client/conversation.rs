@@ -1,14 +1,12 @@
-//! What a client has said and what it has heard: the model of RFC 959 §5.4 to which every
-//! reply is held.
+//! Commands sent and replies received: the order that RFC 959 §5.4 prescribes.
 //!
-//! Each reply parses; each command gets one final reply, in order; 150 comes before it, once,
-//! for a transfer and nothing else; 421 comes unasked, and last. It knows codes and order, not
-//! bytes of files.
+//! Each reply must parse. Each command gets one final reply, in order. 150 precedes it, once, for a transfer
+//! and for nothing else. 421 is unsolicited and last. This module knows codes and order, not file contents.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What was said.
+/// The kind of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandKind {
     User,
@@ -36,15 +34,15 @@ pub(crate) enum CommandKind {
     Passive,
     EpsvAll,
     Port,
-    /// PORT or EPRT to another host than the client's, or to a port of services.
+    /// PORT or EPRT to another host than the client's, or to a privileged port (RFC 2577 §2).
     Bounce,
-    ServerConfig,
+    Rest,
     Abor,
     /// AUTH TLS: data connections stay as they are.
     Auth,
-    /// AUTH SSL: they are secured, too.
+    /// AUTH SSL: it implies PROT P.
     AuthPrivate,
-    /// With another command behind it at once.
+    /// AUTH with another command pipelined behind it.
     AuthAndMore,
     Pbsz,
     ProtClear,
@@ -58,7 +56,7 @@ pub(crate) enum CommandKind {
     List,
     Garbage,
     TooLong,
-    /// Another protocol: one 500, and the end.
+    /// A request of another protocol: one 500, then the server closes.
     Foreign,
 }
 
@@ -67,7 +65,7 @@ impl CommandKind {
         matches!(self, Self::Fetch | Self::Store | Self::List)
     }
 
-    /// Whether what comes after it depends on what is said to it.
+    /// Whether the client must wait for its reply, because it switches TLS on or off.
     pub(crate) const fn is_switch(self) -> bool {
         matches!(
             self,
@@ -80,25 +78,24 @@ impl CommandKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingCommand {
     pub(crate) kind: CommandKind,
-    /// As it was said, or how it began.
+    /// Its text, cut to `KEPT_BYTES`.
     text: String,
     pub(crate) since: Duration,
-    /// The 150 has come.
+    /// 150 has arrived.
     pub(crate) begun: bool,
-    /// The only final reply that is right, where no fault can change it.
+    /// The only legal final code, where no fault can change it.
     pub(crate) must: Option<u16>,
 }
 
-/// Of a line that is kept.
+/// Bytes of a command that are kept.
 const KEPT_BYTES: usize = 100;
 
 impl PendingCommand {
-    /// The first word.
+    /// The verb.
     pub(crate) fn verb(&self) -> &str {
         self.text.split(' ').next().unwrap_or_default()
     }
 
-    /// What is behind it.
     pub(crate) fn argument(&self) -> &str {
         self.text.split_once(' ').map_or("", |(_, rest)| rest)
     }
@@ -109,26 +106,26 @@ impl PendingCommand {
 pub(crate) struct FinalReply {
     pub(crate) command: PendingCommand,
     pub(crate) code: u16,
-    /// Of its last line.
+    /// Text of its last line.
     pub(crate) text: String,
-    /// All of it.
+    /// All its lines.
     pub(crate) whole: String,
-    /// A STAT in the middle of a transfer.
+    /// It answers a STAT during a transfer.
     pub(crate) is_aside: bool,
-    /// An ABOR has been said behind it; `ABOR now` is heard too, and then refused.
+    /// An ABOR was sent behind the command. `ABOR now` counts: the server acts on it before it refuses it.
     pub(crate) aborts: bool,
-    /// And a QUIT.
+    /// A QUIT was sent behind the command.
     pub(crate) quits: bool,
 }
 
-/// What a reply was.
+/// The kind of a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerReply {
     Greeting,
     /// 150, to this command.
     Preliminary(PendingCommand, String),
     Final(FinalReply),
-    /// 421: nothing follows.
+    /// 421: nothing may follow.
     ServiceClosing(String),
 }
 
@@ -136,9 +133,9 @@ pub(crate) struct Conversation {
     heard: Vec<u8>,
     pub(crate) pending: VecDeque<PendingCommand>,
     pub(crate) greeted: bool,
-    /// The closing reply has come.
+    /// The last reply (221, 421) has arrived.
     pub(crate) over: bool,
-    /// The server exports nothing.
+    /// Control-only mode.
     control_only: bool,
 }
 
@@ -171,7 +168,7 @@ impl Conversation {
         });
     }
 
-    /// Takes bytes from the server: the replies that are complete, or what is wrong with them.
+    /// Parses bytes from the server: the complete replies, or the violation in them.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<ServerReply>, String> {
         self.heard.extend_from_slice(bytes);
         let mut replies = Vec::new();
@@ -187,27 +184,27 @@ impl Conversation {
         Ok(replies)
     }
 
-    /// Telnet's WONT and DONT, which refuse what an odd line offered.
+    /// Skips Telnet WONT and DONT, which refuse the options in a garbage line.
     fn skip_refusals(&mut self) {
         while let [255, 252 | 254, _, ..] = self.heard[..] {
             self.heard.drain(..3);
         }
     }
 
-    /// Whether behind the last reply there is clear text, and not how a TLS record begins: what did
-    /// not come from a client that has switched is answered with an alert.
+    /// Whether clear text follows the last reply, instead of a TLS record. (The server answers clear text
+    /// where TLS is due with an alert.)
     pub(crate) fn goes_on_in_the_clear(&self) -> bool {
         self.heard
             .first()
             .is_some_and(|first| !(20..=23).contains(first))
     }
 
-    /// What came behind the last reply, for whom it is.
+    /// Bytes behind the last reply, for the TLS layer.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.heard)
     }
 
-    /// Whether the server stopped in the middle of a reply.
+    /// Whether the received bytes end inside a reply.
     pub(crate) const fn is_broken_off(&self) -> bool {
         !self.heard.is_empty()
     }

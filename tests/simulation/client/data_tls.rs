@@ -1,6 +1,6 @@
-//! A data connection over TLS: how it begins, well or badly, and what the final reply to it may be.
+//! TLS on a data connection: the handshake, valid or not, and the legal final replies.
 //!
-//! The bytes themselves are moved by the [`transfer`](super::transfer), as in the clear. RFC 4217 §9.
+//! [`transfer`](super::transfer) moves the bytes, as in the clear. RFC 4217 §9.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::upload_oracle::EofSignal;
 use crate::world::{ConnectionId, Side, World};
 
 impl Transfer {
-    /// Its data connection is arranged, and will be secured with these keys.
+    /// The reply to PASV, EPSV, PORT or EPRT has arrived: fixes TLS and the rule for the end.
     pub(crate) fn set_security(
         &mut self,
         tls_config: Option<TlsConfig>,
@@ -30,7 +30,7 @@ impl Transfer {
         if tls_config.is_none() && is_of_tls {
             self.behaviour = Behaviour::Prompt;
         }
-        // Half of those that could announce their end do not, where they need not; or are mean.
+        // Half of the uploads omit `close_notify`, where it is optional or the client misbehaves.
         if tls_config.is_some()
             && (eof_rule == EofRule::FinSuffices || is_mean)
             && self.behaviour == Behaviour::Prompt
@@ -43,17 +43,17 @@ impl Transfer {
         self.is_arranged = true;
     }
 
-    /// Whether its data connection is secured.
+    /// Whether its data connection uses TLS.
     pub(crate) const fn is_protected(&self) -> bool {
         self.tls_config.is_some()
     }
 
-    /// Whether an end that it does not announce is none.
+    /// Whether the upload is incomplete without `close_notify`.
     pub(crate) fn must_announce(&self) -> bool {
         self.is_protected() && self.eof_rule == EofRule::CloseNotify
     }
 
-    /// The data connection stands: TLS begins, if it is to.
+    /// Starts TLS on the established data connection, if it uses TLS.
     pub(super) fn start_tls(&mut self) {
         let Some(tls_config) = self
             .tls_config
@@ -78,7 +78,7 @@ impl Transfer {
         };
     }
 
-    /// Says what is no hello; hears an alert, at the most.
+    /// Sends the invalid `ClientHello`; receives at most an alert.
     pub(super) fn send_bad_hello(
         &mut self,
         id: ConnectionId,
@@ -116,7 +116,7 @@ impl Transfer {
         None
     }
 
-    /// What is wrong with the final reply, as far as TLS is concerned.
+    /// The violation in the final reply, as far as TLS is concerned.
     pub(crate) fn tls_violation(
         &self,
         code: u16,
@@ -136,7 +136,7 @@ impl Transfer {
             226 if must_resume && is_resumed == Some(false) => {
                 Some("226 for a data connection that resumed no session")
             }
-            // The refusal of one that would not be secured.
+            // Refused because PROT P is required.
             522 if !self.begun && !self.is_protected() => None,
             522 if !self.begun => Some("522 before the 150 for what would be secured"),
             522 if !self.is_protected() => Some("522 for a data connection in the clear"),
@@ -146,7 +146,7 @@ impl Transfer {
         }
     }
 
-    /// Every byte is sent, and now the end: whether the server can take it for one.
+    /// Sends the end of an upload; returns whether the server may accept it.
     pub(super) fn end_upload(&mut self, id: ConnectionId, world: &mut World) -> bool {
         let Some(tls_stream) = &mut self.tls_stream else {
             return world.shutdown(id, Side::Client).is_ok();
@@ -163,7 +163,7 @@ impl Transfer {
             return is_ended && !self.must_announce();
         }
         let is_announced = tls_stream.send_close_notify(id, world).is_ok();
-        // Who has heard the announcement does not wait for this, which many clients leave out.
+        // A server that has `close_notify` does not wait for the FIN, which many clients omit.
         let says_more = matches!(&self.payload, Payload::Send { bytes, .. } if bytes.len() % 3 > 0);
         if is_announced && says_more {
             world.shutdown(id, Side::Client).ok();
@@ -171,7 +171,7 @@ impl Transfer {
         is_announced
     }
 
-    /// How its data connection says that the file ends.
+    /// What marks the end of its file.
     pub(super) fn ending(&self) -> EofSignal {
         match (&self.tls_config, self.behaviour) {
             (None, _) => EofSignal::Fin,
@@ -186,7 +186,7 @@ impl Transfer {
         }
     }
 
-    /// It will not be whole, and the server can know.
+    /// The transfer is interrupted in a way that the server can detect.
     pub(super) fn note_the_end(&mut self, world: &World) {
         let can_know = self.is_upload() || self.bad_hello.is_some();
         if can_know && self.begun {
@@ -194,12 +194,12 @@ impl Transfer {
         }
     }
 
-    /// Since when the server could have known that it will not be whole.
+    /// Since when the server can detect the interruption.
     pub(crate) const fn gave_up(&self) -> Option<Duration> {
         self.gave_up
     }
 
-    /// Whether it is an upload of which a part is sent.
+    /// Whether it is a partly sent upload.
     pub(crate) const fn is_half_sent(&self) -> bool {
         let sent = match &self.payload {
             Payload::Send { sent, finished, .. } if !*finished => *sent,
@@ -213,14 +213,14 @@ impl Transfer {
     }
 }
 
-/// What is heard by one who said no proper hello: an alert, in the clear, and nothing else.
+/// What a client without a valid `ClientHello` may receive: one alert in the clear.
 #[derive(Default)]
 pub(super) struct AlertCheck {
     heard: Vec<u8>,
 }
 
 impl AlertCheck {
-    /// What is wrong with it.
+    /// Adds received bytes; returns the violation, if any.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Option<String> {
         self.heard.extend_from_slice(bytes);
         let begins = self.heard.first().is_none_or(|&first| first == ALERT);
@@ -232,7 +232,7 @@ impl AlertCheck {
 
 const ALERT: u8 = 21;
 
-/// The header of its record, its level and what it is.
+/// Record header, level and description.
 const ALERT_BYTES: usize = 5 + 2;
 
 pub(super) fn is_blocked(read: &io::Result<usize>) -> bool {
@@ -240,7 +240,7 @@ pub(super) fn is_blocked(read: &io::Result<usize>) -> bool {
     read.as_ref().is_err_and(blocked)
 }
 
-/// What is not TLS where it should be is excused by no weather.
+/// Bytes that are not TLS are a violation under every fault plan.
 pub(super) fn report_tls_error(read: &io::Result<usize>, world: &mut World) {
     if let Err(error) = read
         && error.kind() == io::ErrorKind::InvalidData

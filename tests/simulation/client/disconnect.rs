@@ -1,4 +1,4 @@
-//! How a guest goes, and how it is left.
+//! How a client ends its session.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ impl FtpClient {
             }
             Disconnect::QuitAndHalfClose => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
-                // What TLS has not sent yet would be lost.
+                // Unsent TLS records would be lost.
                 let is_sent = self.unsent.is_empty() && self.control_tls.tls_stream.is_none();
                 if let Some(id) = self.control.filter(|_| is_sent) {
                     world.shutdown(id, Side::Client).ok();
@@ -56,7 +56,7 @@ impl FtpClient {
         }
     }
 
-    /// Behind the QUIT, where nothing is heard any more; it must not cost the client its 221.
+    /// Commands behind QUIT are ignored; they must not cost the client its 221.
     fn perhaps_say_more(&mut self, world: &mut World) {
         if self.rng.one_in(3) {
             self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
@@ -64,8 +64,8 @@ impl FtpClient {
         }
     }
 
-    /// A client that is killed mostly is in the middle of an upload, and so is one that ends its side, be
-    /// it with a QUIT; one that closes everything is just done with its upload.
+    /// A client that is killed or half-closes usually does so during an upload; one that closes does so
+    /// right after its upload.
     pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
         let is_early =
             self.transfer
@@ -79,20 +79,20 @@ impl FtpClient {
                     }
                     _ => false,
                 });
-        // Behind AUTH and CCC nothing may be said.
+        // Nothing may be sent behind AUTH and CCC.
         if self.state == ClientState::Active && is_early && !self.is_switching() {
             self.start_disconnect(world);
         }
     }
 
-    /// Closes both connections, in the one order or the other.
+    /// Closes both connections, in either order.
     fn close_all(&mut self, world: &mut World) {
         let is_killed = self.profile.disconnect == Disconnect::Kill;
-        // With nothing else to read, the end of the control connection is seen where it comes.
+        // With nothing else to read, the server sees the end of the control connection at once.
         let is_seen = !self.profile.pipelines
             && self.unsent.is_empty()
             && self.conversation.pending.len() <= 1;
-        // Where the end must be announced, an early one is not taken for it.
+        // Where `close_notify` is required, an early FIN does not complete the upload.
         let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
         let is_broken = is_announced || (is_killed && is_seen);
         let is_own = self.upload.is_some();
@@ -105,7 +105,7 @@ impl FtpClient {
             .transfer
             .as_ref()
             .and_then(|transfer| transfer.connection);
-        // What several write would not be whole.
+        // A truncated file in `/shared` would break the check of the others.
         if let Some(id) = data.filter(|_| !is_own && !is_broken) {
             world.reset_on_close(id, Side::Client);
         }
@@ -122,8 +122,8 @@ impl FtpClient {
         self.state = ClientState::Gone;
     }
 
-    /// Whether nothing can come between an upload that is sent with its end and its name: its data
-    /// connection is the server's, and neither the network nor the disk does anything to it.
+    /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
+    /// can affect it.
     fn is_certain_to_be_whole(&self, world: &mut World) -> bool {
         let fault_plan = &self.config.fault_plan;
         let none = Odds(0);
@@ -146,12 +146,12 @@ impl FtpClient {
             })
     }
 
-    /// Of TLS alone, with a last command just before it, or of the connection.
+    /// Ends TLS only, with a last command just before it, or half-closes the connection.
     fn end_own_side(&mut self, id: ConnectionId, world: &mut World) {
         if self.control_tls.tls_stream.is_some() && self.profile.sends_close_notify {
             self.send_line(Line::new(CommandKind::Noop, "NOOP"), world);
             if !self.unsent.is_empty() {
-                // There is no room for it yet.
+                // The socket has no room for it yet.
                 self.state = ClientState::Active;
                 return;
             }
@@ -186,7 +186,7 @@ impl FtpClient {
         self.flush(world);
     }
 
-    /// Ends whatever is left, not politely.
+    /// Resets all remaining connections.
     pub(super) fn disconnect_now(&mut self, world: &mut World) {
         self.leave_upload_open(UploadFate::Unknown);
         self.state = ClientState::Gone;
@@ -205,7 +205,7 @@ impl FtpClient {
         }
     }
 
-    /// Nobody will say what became of an upload.
+    /// No reply will tell the result of the upload.
     pub(super) fn leave_upload_open(&mut self, fate: UploadFate) {
         if let Some(upload) = self.upload.take() {
             self.file_model

@@ -1,8 +1,7 @@
-//! Why the server may leave a client without the last word that it owes, or reset its connection.
+//! When the server may end a control connection without the last reply, or by a reset.
 //!
-//! It says every reply that is owed, or a 421, before it ends a control connection, ends its side in
-//! order, and lingers until the client has ended the other. Each method here is one circumstance in which
-//! it does not, as narrow as what was delivered can tell. Nothing else is excused.
+//! Normally it sends every reply that is due, or a 421, then half-closes, and lingers until the client
+//! closes. Each method here is one exception, as narrow as the delivered bytes allow. There are no others.
 
 use std::time::Duration;
 
@@ -13,14 +12,14 @@ use super::tls_stream::TlsStream;
 use crate::rng::Odds;
 use crate::world::{ConnectionFacts, Reset, World};
 
-/// What the server waits, when it stops, for clients to hear that their transfers were cut.
+/// How long a stopping server waits for its last replies to be read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Of a connection that is refused: the longest 421 that there is.
+/// Length of the longest 421 to a refused connection.
 const REFUSAL_BYTES: u64 = 100;
 
 impl FtpClient {
-    /// Whether any of these circumstances holds for the connection as it was delivered until now.
+    /// Whether any exception applies to what was delivered so far.
     pub(super) fn is_excused(&self, facts: &ConnectionFacts, world: &World) -> bool {
         is_cut(facts)
             || self.was_never_accepted(facts)
@@ -36,15 +35,15 @@ impl FtpClient {
             || self.was_left_by_a_stop(facts, world)
     }
 
-    /// It stood in the backlog of a listener that was closed.
+    /// It was in the backlog when the listener was closed.
     fn was_never_accepted(&self, facts: &ConnectionFacts) -> bool {
         self.config.stops && facts.accepted.is_none()
     }
 
-    /// A refusal is written once, to a new socket, and nothing lingers for it: that would be a way to hold
-    /// descriptors. Where the socket takes less than the line, or where something has been said by then (a
-    /// proxy's header, a hello of TLS) over which the close becomes a reset, it is lost. Where the
-    /// address is not allowed since a reload, or TLS comes first, nothing is said at all.
+    /// A refusal is written once and does not linger, so that it cannot hold descriptors. It is lost if the
+    /// socket accepts less than the line, or if the client has already sent bytes (a PROXY header, a
+    /// `ClientHello`), so that the close becomes a reset. A revoked address, or implicit TLS, gets no reply
+    /// at all.
     fn was_refused_at_accept(&self, facts: &ConnectionFacts) -> bool {
         let fault_plan = &self.config.fault_plan;
         let takes_little =
@@ -56,12 +55,12 @@ impl FtpClient {
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }
 
-    /// What should have said who it is, in front of everything, said something else, or not all of it.
+    /// Its PROXY header is invalid or incomplete.
     const fn is_unknown(&self) -> bool {
         self.config.is_proxied && !self.profile.proxy_header.is_right()
     }
 
-    /// The proxy's header took so long that the time for it was over.
+    /// Its PROXY header arrived after the handshake time-out.
     fn was_introduced_too_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let since = facts.accepted.map_or(self.connected_at, |moment| moment.at);
@@ -69,21 +68,21 @@ impl FtpClient {
         self.config.is_proxied && !self.conversation.greeted && is_late
     }
 
-    /// The handshake, or what is in front of it, took so long that the time for it was over.
+    /// Its handshake, or the PROXY header before it, timed out.
     fn was_too_slow_to_begin(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let times = &self.config.timings;
         let least = times.handshake.min(times.login).min(times.idle);
         let until = facts.server.closed_at().unwrap_or(world.now);
         let is_late = until.saturating_sub(self.connected_at) >= least;
         let tls_stream = self.control_tls.tls_stream.as_deref();
-        // Who has not heard the 234 does not know that it is awaited.
+        // A client that has not received the 234 does not start the handshake.
         let mut pending = self.conversation.pending.iter();
         let is_unheard = pending.any(|one| one.kind.is_switch());
         let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_unheard;
         is_late && (is_beginning || self.control_tls.has_begun_badly)
     }
 
-    /// A reload has taken its address or its login in the middle of a handshake, when nothing can be said.
+    /// A reload revoked its address or login during the handshake, when no reply can be sent.
     fn was_ended_in_a_handshake(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let reload = self.config.reload.as_ref();
@@ -92,8 +91,7 @@ impl FtpClient {
         has_come && self.may_lose() && tls_stream.is_some_and(TlsStream::is_beginning)
     }
 
-    /// CCC was heard, and the client's end of TLS came too late, or never; or the 200 did not come to the
-    /// client.
+    /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive.
     fn was_too_slow_to_end_tls(&self, facts: &ConnectionFacts) -> bool {
         let handshake = self.config.timings.handshake;
         let written = facts.server.last_written;
@@ -107,21 +105,21 @@ impl FtpClient {
         is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
-    /// The server could write nothing for so long that it need not wait any more.
+    /// The client read nothing until the reply time-out.
     fn has_left_replies_unread(&self, facts: &ConnectionFacts) -> bool {
         let stall = self.config.timings.reply_stall;
         let written = facts.server.last_written;
         facts.server.was_starved && facts.server.is_closed_after(written, stall)
     }
 
-    /// The last word was said, and its time to arrive before the client says anything more was over.
+    /// The linger time-out expired after the last reply.
     fn has_outlasted_the_linger(&self, facts: &ConnectionFacts) -> bool {
         let linger = self.config.timings.linger;
         facts.server.is_closed_after(facts.server.fin_sent, linger)
     }
 
-    /// The server has stopped, and could not say more: nobody was known yet, TLS was about to begin or to
-    /// end, its patience was over, or it was told a second time.
+    /// The server stopped and could send no more: no greeting yet, a TLS handshake or CCC in progress, its
+    /// patience exhausted, or a second stop signal.
     fn was_left_by_a_stop(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let Some(&first) = world.stops.first() else {
             return false;
@@ -139,14 +137,14 @@ impl FtpClient {
     }
 }
 
-/// The network has cut it, and at least one end has heard of that.
+/// A fault reset the connection, and at least one end has received the reset.
 pub(super) fn is_cut(facts: &ConnectionFacts) -> bool {
     let resets = [facts.server.reset_delivered, facts.client.reset_delivered];
     let mut resets = resets.into_iter().flatten();
     resets.any(|(_, why)| why == Reset::Network)
 }
 
-/// A storage call in its turn has panicked: that connection is closed, and no other.
+/// A storage call panicked in its turn: the server closes that connection, and no other.
 pub(super) fn has_panicked(facts: &ConnectionFacts, world: &World) -> bool {
     let closed = facts.server.closed_at();
     closed.is_some_and(|at| world.panics.contains(&at))

@@ -1,4 +1,4 @@
-//! What a client knows of the files that only it writes: what each holds, or may hold.
+//! The content of each file that only this client writes: exact, or the legal alternatives.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::world::World;
 #[derive(Default)]
 pub(crate) struct FileModel {
     held: BTreeMap<String, Option<Vec<u8>>>,
-    /// Of which nobody said what became: the last thing that a client does.
+    /// The last upload, if its reply never arrived.
     unsettled: Option<(Upload, UploadFacts, UploadFate)>,
 }
 
-/// Whether it can be known, without a word of the server's, what became of an upload.
+/// What is known of an upload without a final reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UploadFate {
-    /// The server has all of it, and its end before that of the control connection; nothing can come
-    /// between it and its name.
+    /// The server received all of it, and its end before that of the control connection; no fault can
+    /// intervene.
     MustBeWhole,
-    /// Only what it must not be.
+    /// It may be complete or cut.
     Unknown,
 }
 
 impl FileModel {
-    /// Of a path that nobody has used yet.
+    /// Registers a new path.
     pub(crate) fn open(&mut self, path: &str, holds: Option<Vec<u8>>) {
         self.held.insert(path.to_owned(), holds);
     }
 
-    /// Paths of files that are there, and what they hold.
+    /// Existing files and their content.
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let there =
             |(path, bytes): (&String, &Option<Vec<u8>>)| Some((path.clone(), bytes.clone()?));
@@ -46,7 +46,7 @@ impl FileModel {
         self.held.insert(path.to_owned(), None);
     }
 
-    /// The server has said how an upload ended: what is wrong with what is there now.
+    /// The final reply of an upload: the violation in the file, if any.
     pub(super) fn settle(
         &mut self,
         upload: &Upload,
@@ -86,7 +86,7 @@ impl FileModel {
         ))
     }
 
-    /// Nobody will say what became of it.
+    /// No reply will arrive for this upload.
     pub(super) fn leave_open(
         &mut self,
         upload: Upload,
@@ -96,8 +96,7 @@ impl FileModel {
         self.unsettled = Some((upload, upload_facts, fate));
     }
 
-    /// When all is over: what is wrong. Of the removal of one file nobody knows whether it
-    /// came to that.
+    /// At the end of the run: the violation, if any. For one removal it is unknown whether it was executed.
     pub(crate) fn audit(
         &self,
         memory: &Memory,
@@ -131,7 +130,6 @@ impl FileModel {
 }
 
 impl Arrived {
-    /// Of what was handed to a connection.
     pub(super) const fn of(count: usize, is_exact: bool) -> Self {
         if is_exact {
             Self::Exactly(count)

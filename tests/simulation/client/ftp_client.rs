@@ -1,8 +1,8 @@
-//! A guest: its control connection, and what it does when it has heard something.
+//! An FTP client: the state of its control connection, and its turn.
 //!
 //! ```text
-//!   Unborn ──dials──▶ Talking ──QUIT, half-close, silence──▶ Leaving ──server's end──▶ Gone
-//!                        ├──reads no more──▶ Deaf              closes, resets, vanishes ▲
+//!   NotConnected ──▶ Active ──QUIT, half-close, silence──▶ Leaving ──server's end──▶ Gone
+//!                        ├──▶ NotReading                       closes, resets, vanishes ▲
 //!                        └──────────────────────────────────────────────────────────────┘
 //! ```
 
@@ -32,7 +32,7 @@ pub(super) enum ClientState {
     NotConnected,
     Active,
     Leaving,
-    /// It has begun TLS badly.
+    /// It opened TLS incorrectly; only an alert and the end may follow.
     BadHandshake,
     NotReading,
     Gone,
@@ -46,19 +46,19 @@ pub(crate) struct FtpClient {
     pub(super) profile: Profile,
     pub(super) state: ClientState,
     pub(super) control: Option<ConnectionId>,
-    /// Its control connection, also when it is gone.
+    /// Its control connection, kept after the close for the final checks.
     pub(super) last_control: Option<ConnectionId>,
-    /// Its transfers that are over.
+    /// Completed transfers, for the final checks.
     pub(super) finished_transfers: Vec<FinishedTransfer>,
-    /// When it came.
+    /// When it connected.
     pub(super) connected_at: Duration,
     pub(super) control_tls: ControlTls,
     pub(super) conversation: Conversation,
-    /// What the server must have of it.
+    /// The session as the server must have it.
     pub(super) model: SessionModel,
-    /// Said, and not taken yet by the connection.
+    /// Bytes that the socket has not accepted yet.
     pub(super) unsent: Vec<u8>,
-    /// What is going to be said next.
+    /// Lines of the current group that are still to be sent.
     pub(super) script: VecDeque<Line>,
     pub(super) groups: Groups,
     pub(super) groups_left: usize,
@@ -66,23 +66,24 @@ pub(crate) struct FtpClient {
     pub(super) next_say: Duration,
     pub(super) transfer: Option<Transfer>,
     pub(super) upload: Option<Upload>,
-    /// What the transfers are about that have no final reply.
+    /// Paths of transfer commands without a final reply.
     pub(super) requested: VecDeque<String>,
-    /// When and where the data connection is made.
+    /// When to connect to the passive port, and its address.
     pub(super) data_dial: Option<(Duration, SocketAddr)>,
     pub(super) removing: Option<String>,
     pub(super) file_model: FileModel,
     pub(super) files: usize,
     pub(super) ports: u16,
-    /// The TYPE that has been agreed on.
+    /// TYPE A is in force.
     pub(super) is_ascii: bool,
-    /// When it ended its side, or the last transfer after that ended: the server has to follow.
+    /// When it half-closed its control connection, or a later transfer ended: from then on the server must
+    /// close.
     pub(super) half_closed: Option<Duration>,
-    /// ABOR, during this transfer.
+    /// ABOR was sent during this transfer.
     pub(super) has_aborted: bool,
-    /// It has heard that it is logged in.
+    /// It has received 230.
     pub(super) is_logged_in: bool,
-    /// It had to wait because its password was wrong.
+    /// A login of it was refused, so that replies may be delayed.
     pub(super) was_refused: bool,
     pub(super) alarm: Option<Duration>,
 }
@@ -125,7 +126,7 @@ impl FtpClient {
         }
     }
 
-    /// The same, with what it says from elsewhere.
+    /// Replaces the source of its commands.
     pub(crate) fn with_groups(self, groups: Groups) -> Self {
         let groups_left = match &groups {
             Groups::Scripted(groups) => groups.len(),
@@ -142,7 +143,7 @@ impl FtpClient {
         matches!(self.state, ClientState::Gone | ClientState::NotReading)
     }
 
-    /// The server is gone; nothing more will be heard.
+    /// The server has been dropped; no reply follows.
     pub(crate) fn give_up(&mut self) {
         self.leave_upload_open(UploadFate::Unknown);
     }
@@ -171,7 +172,7 @@ impl FtpClient {
             }
         }
         if self.state == ClientState::BadHandshake {
-            // What there is to hear may have come with the 234, and then nothing tells of it.
+            // Bytes may have arrived together with the 234, without another event.
             self.run_bad_handshake(world);
         }
         if self.state == ClientState::Gone {
@@ -180,7 +181,7 @@ impl FtpClient {
     }
 
     fn connect(&mut self, world: &mut World) {
-        // At that door nobody is secret before it is known who it is.
+        // On the implicit-TLS port TLS begins only after a valid PROXY header.
         let is_unknown = self.config.is_proxied && !self.profile.proxy_header.is_right();
         let is_implicit = self.profile.tls_mode == TlsMode::Implicit;
         let listen_address = match self.profile.ip {

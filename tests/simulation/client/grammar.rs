@@ -1,7 +1,7 @@
-//! What a guest says: commands, and groups of them that belong together, drawn at random.
+//! The commands of a client, and groups of them, drawn at random.
 //!
-//! Paths are absolute, so that nothing depends on where a lost CWD would have led. What the
-//! guest knows of a transfer it writes down beside the line: the [`Transfer`] and the [`Upload`].
+//! Paths are absolute, so that a lost CWD changes nothing. The line of a transfer carries what the client
+//! expects of it: the [`Transfer`] and the [`Upload`].
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use super::transfer::{Behaviour, Payload, Transfer};
 use super::upload::{Change, Upload};
 use crate::world::ClientPort;
 
-/// A line to be said.
+/// A line to be sent.
 pub(crate) struct Line {
     pub(crate) kind: CommandKind,
     pub(crate) bytes: Vec<u8>,
-    /// It is sent as urgent data, with Telnet's Synch.
+    /// Sent as urgent data, with Telnet Synch.
     pub(crate) urgent: bool,
-    /// Said no sooner than this after what was before.
+    /// Least pause after the previous line.
     pub(crate) pause: Duration,
-    /// The only final reply that is right.
+    /// The only legal final code.
     pub(crate) must: Option<u16>,
-    /// The transfer that begins to be arranged with this line.
+    /// The transfer that this line sets up.
     pub(crate) transfer: Option<Box<(Transfer, Option<Upload>)>>,
-    /// Where the guest listens for the data connection, and how; `None`: it is refused.
+    /// The client's listening port, and what the server meets there; `None`: refused.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
-    /// A file of the guest's own that goes.
+    /// The client's own file that it deletes.
     pub(crate) removes: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl Line {
 }
 
 impl FtpClient {
-    /// What is said first.
+    /// The login.
     pub(super) fn login_lines(&self) -> Vec<Line> {
         let (name, password) = match self.profile.login {
             Login::Named => ("ann", "secret"),
@@ -69,7 +69,7 @@ impl FtpClient {
         lines.into()
     }
 
-    /// The next command, or group.
+    /// The next command or group.
     pub(super) fn next_lines(&mut self) -> Vec<Line> {
         if self.profile.role == Role::Probe {
             return vec![Line::new(CommandKind::Noop, "NOOP")];
@@ -92,7 +92,7 @@ impl FtpClient {
         }
     }
 
-    /// What is said in the middle of a transfer.
+    /// A command during a transfer.
     pub(super) fn interruption(&mut self) -> Line {
         match self.rng.below(8) {
             0..=2 => Line::new(CommandKind::Abor, "ABOR"),
@@ -106,7 +106,7 @@ impl FtpClient {
         }
     }
 
-    /// Everything that an inspector does, and what must come of it.
+    /// All commands of an inspector, with the required replies.
     pub(super) fn inspection(&mut self) -> Vec<Line> {
         if self.config.control_only {
             return vec![
@@ -129,7 +129,7 @@ impl FtpClient {
         };
         let fetch = Transfer::new(CommandKind::Fetch, payload, Behaviour::Prompt);
         lines.push(Self::passive_line(fetch, None).must(229));
-        // All of them have their port before the first gives its own up.
+        // All inspectors hold a port before the first releases its own.
         let pause = Duration::from_secs(2);
         let retrieve = Line::new(CommandKind::Fetch, format!("RETR /pub/{number}"));
         lines.push(Line {
@@ -150,7 +150,7 @@ impl FtpClient {
         lines
     }
 
-    /// What needs much memory, for which there is a place again when nobody is there.
+    /// Recursive listings, which need a permit for their memory; all permits are free by now.
     fn walk_lines(&self) -> [Line; 2] {
         let listing = ExpectedListing::all(Form::Deep, "/pub", &self.config.memory);
         let payload = Payload::Receive {
@@ -213,9 +213,9 @@ impl FtpClient {
             19 => Line::new(CommandKind::Abor, "ABOR"),
             20 => {
                 let restart = self.rng.pick(&["REST 5", "REST 0", "REST -1", "REST x"]);
-                // Whatever comes between makes it forgotten.
+                // Any other command resets the offset.
                 return vec![
-                    Line::new(CommandKind::ServerConfig, restart),
+                    Line::new(CommandKind::Rest, restart),
                     Line::new(CommandKind::Noop, "NOOP"),
                 ];
             }
@@ -237,7 +237,7 @@ impl FtpClient {
         )
     }
 
-    /// One of the guest's own files goes, if it waits for replies and so knows what it has.
+    /// Deletes one of the client's own files, if it waits for replies and so knows which exist.
     fn removal(&mut self) -> Vec<Line> {
         let files = if self.profile.pipelines {
             Vec::new()
@@ -255,7 +255,7 @@ impl FtpClient {
         }]
     }
 
-    /// What is no command, or none of FTP.
+    /// A line that is no FTP command.
     fn odd_line(&mut self) -> Line {
         match self.rng.below(9) {
             0 => Line::new(CommandKind::Garbage, ""),
@@ -274,7 +274,7 @@ impl FtpClient {
         }
     }
 
-    /// A command that is fine but for how its line ends.
+    /// A valid command with an invalid line end.
     fn spoiled_line() -> Line {
         let mut line = Line::new(CommandKind::Noop, "NOOP");
         line.bytes = b"NOOP\n".to_vec();

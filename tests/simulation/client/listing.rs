@@ -1,16 +1,16 @@
-//! What a listing must say: every entry once, under its name, with its size and what it is.
+//! What a listing must contain: every entry once, with its name, size and type.
 //!
-//! Of a directory that nobody changes all is known; of another one what is the client's own there.
-//! It reads the lines of LIST, NLST and MLSD, and knows nothing of how they came.
+//! A directory that no client changes is known completely; of others, only the client's own files. Parses
+//! LIST, NLST and MLSD; knows nothing of connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mioftpd::storage::Memory;
 
-/// What is in a directory that nobody changes; a lot is more than is sent or sorted at once.
+/// A directory that no client changes, with more entries than are sent or sorted in one slice.
 pub(crate) const MANY: &str = "/many";
 
-/// The names in it: some are long, some have what could be taken for the end of a field.
+/// Its names: some are long, some contain what could be taken for a field separator.
 pub(crate) fn many(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| match number % 4 {
         0 => format!("{MANY}/{number:04}{}", "-".repeat(number % 120)),
@@ -20,20 +20,20 @@ pub(crate) fn many(count: usize) -> impl Iterator<Item = String> {
     })
 }
 
-/// Which form it has.
+/// The format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// LIST.
     Long,
-    /// LIST -R of a directory that has none below: its name, and what LIST says.
+    /// LIST -R of a directory without subdirectories: its name, then as LIST.
     Deep,
-    /// NLST, with the directory in front of each name.
+    /// NLST, with the directory before each name.
     Names(String),
     /// MLSD.
     Facts,
 }
 
-/// One that is there.
+/// An existing entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry {
     File(usize),
@@ -42,14 +42,14 @@ enum Entry {
 
 pub(crate) struct ExpectedListing {
     form: Form,
-    /// What must be there.
+    /// Entries that must appear.
     there: BTreeMap<String, Entry>,
-    /// Nothing else may be.
+    /// No other entry may appear.
     is_all: bool,
 }
 
 impl ExpectedListing {
-    /// Of a directory that nobody changes.
+    /// Of a directory that no client changes.
     pub(crate) fn all(form: Form, directory: &str, memory: &Memory) -> Self {
         let names = memory.names();
         let below = |path: &String| {
@@ -65,7 +65,7 @@ impl ExpectedListing {
         }
     }
 
-    /// Of one in which at least these are, which are the client's own.
+    /// Of a directory with at least these files of the client.
     pub(crate) fn some(form: Form, directory: &str, own: &[(String, Vec<u8>)]) -> Self {
         let below = |(path, bytes): &(String, Vec<u8>)| {
             let name = path.strip_prefix(directory)?.strip_prefix('/')?;
@@ -78,7 +78,7 @@ impl ExpectedListing {
         }
     }
 
-    /// What is wrong with what was received.
+    /// The violation in the received listing.
     pub(super) fn violation(&self, got: &[u8]) -> Option<String> {
         let mut seen = BTreeSet::new();
         for line in got.split_inclusive(|&byte| byte == b'\n') {
@@ -111,12 +111,12 @@ impl ExpectedListing {
 }
 
 impl Form {
-    /// Whether a line names the directory whose entries follow, or sets it apart.
+    /// Whether a line is a directory heading or a separator.
     fn is_heading(&self, line: &str) -> bool {
         *self == Self::Deep && (line.is_empty() || line.ends_with(':'))
     }
 
-    /// A line's name, and what it says of it.
+    /// The name and the entry of a line.
     fn parse<'l>(&self, line: &'l str) -> Option<(&'l str, Option<Entry>)> {
         match self {
             Self::Names(directory) => {
@@ -124,7 +124,7 @@ impl Form {
                 Some((name.strip_prefix('/')?, None))
             }
             Self::Facts => {
-                // A directory has no size, and that may be all that is told.
+                // A directory may have no facts at all.
                 let (facts, name) = match line.strip_prefix(' ') {
                     Some(name) => ("", name),
                     None => line.split_once("; ")?,
@@ -135,7 +135,7 @@ impl Form {
                         .find(|(fact, _)| *fact == wanted)
                         .map(|(_, value)| value)
                 };
-                // OPTS MLST may have left the type out.
+                // OPTS MLST may have deselected the type.
                 let entry = match (fact("type"), fact("size")) {
                     (Some("dir") | None, None) => Entry::Directory,
                     (Some("file") | None, Some(size)) => Entry::File(size.parse().ok()?),

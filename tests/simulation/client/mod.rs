@@ -1,8 +1,8 @@
-//! Those who use the server: guests, who speak FTP more or less well, and strangers.
+//! The simulated clients: FTP clients, well-behaved or not, and a port stealer.
 //!
-//! Each is a machine that is given a turn when something may have changed for it, or when its
-//! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
-//! [`conversation`], its [`transfer`] and its [`file_model`].
+//! Each is a state machine. It gets a turn when one of its sockets may have changed, or when its timer
+//! expires. [`grammar`] draws its commands; its replies are checked against [`conversation`] and the session
+//! model, its data against [`transfer`], its files against [`file_model`].
 
 mod adversarial;
 mod behaviour;
@@ -65,41 +65,41 @@ use crate::network::Shared;
 use crate::reload::Reload;
 use crate::world::World;
 
-/// What all clients of a run know.
+/// The server's configuration and the plan of the run, as far as clients and oracles need them.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone)]
 pub(crate) struct RunConfig {
     pub(crate) memory: Memory,
-    /// What the disk knows of the server.
+    /// Open files and committed uploads, as the disk sees them.
     pub(crate) record: Shared<DiskRecord>,
-    /// For IPv4, for IPv6, and for implicit TLS.
+    /// IPv4, IPv6, and implicit TLS.
     pub(crate) listen_addresses: Vec<SocketAddr>,
     /// The server has TLS.
     pub(crate) tls: Option<TlsSetup>,
     pub(crate) fault_plan: FaultPlan,
     pub(crate) timings: Timings,
-    /// The answer to a failed login comes no later than this.
+    /// Upper bound of the delay of a failed login's reply.
     pub(crate) longest_penalty: Duration,
-    /// The server exports nothing.
+    /// Control-only mode: the server exports no files.
     pub(crate) control_only: bool,
-    /// What anonymous clients may do, where there are any.
+    /// Permissions of the anonymous account; `None`: there is none.
     pub(crate) anonymous: Option<Permissions>,
-    /// There is one passive port, and not as many as are asked for.
+    /// The passive range has a single port; otherwise ports are unlimited.
     pub(crate) has_range: bool,
-    /// There is a proxy in front of the doors.
+    /// Clients connect through a proxy that sends a PROXY header.
     pub(crate) is_proxied: bool,
-    /// How much may be in the server's files.
+    /// Limit on the bytes and files of the whole storage.
     pub(crate) quota: Option<Quota>,
-    /// What becomes of an upload that is cut.
+    /// Policy for interrupted uploads.
     pub(crate) cut_uploads: CutUploads,
-    /// It is going to be stopped.
+    /// The run contains a stop signal.
     pub(crate) stops: bool,
-    /// It is going to be told something else.
+    /// The reload of this run, if any.
     pub(crate) reload: Option<Reload>,
 }
 
 impl RunConfig {
-    /// What an account may do, where there is one.
+    /// The permissions of an account; `None` if it does not exist.
     fn permissions_of(&self, login: Login) -> Option<Permissions> {
         match login {
             Login::Anonymous => self.anonymous,
@@ -111,7 +111,7 @@ impl RunConfig {
 pub(crate) enum Client {
     Ftp(Box<FtpClient>),
     PortStealer(Box<PortStealer>),
-    /// It has been left out, and the others keep their numbers.
+    /// Removed by the shrinker; the others keep their numbers.
     Absent,
 }
 
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Whether nothing more is to be expected of it.
+    /// Whether it has finished, so that the run need not wait for it.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Ftp(client) => client.is_gone(),
@@ -133,7 +133,7 @@ impl Client {
         }
     }
 
-    /// What it has said, where that was written down.
+    /// Its commands, if they were recorded.
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
         match self {
             Self::Ftp(client) => client.recorded(),
@@ -141,7 +141,7 @@ impl Client {
         }
     }
 
-    /// Under which the server knows it.
+    /// The address under which the server accounts for it.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         match self {
             Self::Ftp(client) => Some(client.profile.ip),
@@ -149,14 +149,14 @@ impl Client {
         }
     }
 
-    /// The server is gone.
+    /// The server has been dropped.
     pub(crate) fn give_up(&mut self) {
         if let Self::Ftp(client) = self {
             client.give_up();
         }
     }
 
-    /// Whether the server has a connection of one that would not be let in any more.
+    /// Whether the server still holds a connection that the reload has revoked.
     pub(crate) fn is_still_in(&self, world: &World) -> bool {
         match self {
             Self::Ftp(client) => client.is_still_in(world),
@@ -164,7 +164,7 @@ impl Client {
         }
     }
 
-    /// When all is over: what is wrong with how the server has ended its connections.
+    /// At the end of the run: a violation in how the server ended its connections.
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
         match self {
             Self::Ftp(client) => client.closing_violation(world),
@@ -172,7 +172,7 @@ impl Client {
         }
     }
 
-    /// When all is over: what is wrong with the files that it wrote.
+    /// At the end of the run: a violation in the files that it wrote.
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         match self {
             Self::Ftp(client) => client.audit(memory, world),

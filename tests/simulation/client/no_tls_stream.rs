@@ -1,6 +1,6 @@
-//! TLS where it is not compiled in: the names of `tls_stream` for things that cannot be.
+//! Stand-ins for `tls_stream` in builds without TLS.
 //!
-//! There are no [`TlsConfig`], so no guest has any, and the simulation is as it would be without.
+//! [`TlsConfig`] has no values, so no client uses TLS.
 
 #![allow(
     clippy::needless_pass_by_ref_mut,

@@ -1,4 +1,5 @@
-//! One who comes to passive ports that were meant for others (RFC 2577 §3), and must get nothing.
+//! A client that connects to the passive ports of others (port stealing, RFC 2577 §8), and must receive
+//! nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl PortStealer {
         world.schedule(pause, SimEvent::ClientTurn(self.number));
     }
 
-    /// Sends something, and looks whether anything comes.
+    /// Sends some bytes; receiving any is a violation.
     fn wait(&mut self, connection: ConnectionId, world: &mut World) {
         if world
             .connection(connection)

@@ -1,4 +1,4 @@
-//! What a guest is like: drawn once, before it comes.
+//! How a client behaves: drawn once, before it connects.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -6,78 +6,78 @@ use std::time::Duration;
 use super::proxy_header::ProxyHeader;
 use crate::rng::{Odds, Rng};
 
-/// Who a guest says that it is.
+/// Its credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Login {
     Named,
     Anonymous,
-    /// With a wrong password, now and then more than once.
+    /// A wrong password, possibly repeatedly.
     Wrong,
-    /// It forgets.
+    /// It never logs in.
     Never,
 }
 
-/// How a guest goes.
+/// How a client ends its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disconnect {
     /// QUIT.
     Quit,
-    /// It ends its side, and waits for the rest of the replies.
+    /// It half-closes, and waits for the remaining replies.
     HalfClose,
-    /// Both.
+    /// QUIT, then a half-close.
     QuitAndHalfClose,
-    /// It closes everything.
+    /// It closes both connections.
     Close,
-    /// It is killed: the kernel closes its sockets, the control connection's first.
+    /// Its process dies: the kernel closes its sockets, the control connection first.
     Kill,
-    /// It resets everything.
+    /// It resets both connections.
     Reset,
-    /// It is cut off, and nobody is told.
+    /// Its host disappears: no FIN and no reset.
     Vanish,
-    /// It says nothing more.
+    /// It sends nothing more.
     GoSilent,
-    /// It does not read any more; it may still say a lot.
+    /// It stops reading; it may still send.
     StopReading,
 }
 
-/// How a guest's commands and replies are kept secret.
+/// Whether and when its control connection uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsMode {
-    /// Not at all.
+    /// No TLS.
     None,
-    /// By AUTH, first of all.
+    /// AUTH before the login.
     Explicit,
-    /// By AUTH, after a login in the clear.
+    /// AUTH after a login in the clear.
     Late,
-    /// At the door for it.
+    /// Implicit TLS.
     Implicit,
 }
 
-/// How a guest begins TLS on its control connection.
+/// How it starts TLS on its control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsStart {
-    /// As it should.
+    /// Correctly.
     Proper,
-    /// It says more behind AUTH, in the clear.
+    /// It pipelines a command behind AUTH, in the clear.
     CommandBehindAuth,
-    /// With something else than a hello.
+    /// It sends other bytes than a `ClientHello`.
     Garbage,
-    /// It stops after so many bytes of its hello.
+    /// It stops after this many bytes of its `ClientHello`.
     Stops(usize),
-    /// It resets the connection after so many.
+    /// It resets the connection after this many.
     Resets(usize),
-    /// It ends its side after so many.
+    /// It half-closes after this many.
     HalfCloses(usize),
 }
 
-/// What becomes of a guest's commands.
+/// Where its commands come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Drawn from the grammar.
+    /// The grammar.
     Normal,
-    /// NOOP, again and again: each must be answered soon, whatever the others do.
+    /// NOOP repeatedly: each must be answered soon, whatever other clients do.
     Probe,
-    /// When all is over: everything must work.
+    /// A fixed sequence at the end of the run, in which everything must succeed.
     Inspector,
 }
 
@@ -86,33 +86,33 @@ pub(crate) enum Role {
 pub(crate) struct Profile {
     pub(crate) role: Role,
     pub(crate) ip: IpAddr,
-    /// What a proxy, where there is one, says in front of its control connection.
+    /// The PROXY header in front of its control connection, if there is a proxy.
     pub(crate) proxy_header: ProxyHeader,
     /// The longest pause between two commands.
     pub(crate) think_time: Duration,
-    /// It does not wait for replies.
+    /// It sends commands without waiting for replies.
     pub(crate) pipelines: bool,
-    /// Commands, or groups of them that belong together.
+    /// Number of command groups.
     pub(crate) groups: usize,
-    /// During a transfer it says something else, each time that it could.
+    /// Probability of another command during a transfer, at each opportunity.
     pub(crate) interrupts: Odds,
     pub(crate) login: Login,
     pub(crate) disconnect: Disconnect,
-    /// The farewell does not wait for a transfer to end.
+    /// It ends the session without waiting for its transfer.
     pub(crate) leaves_early: bool,
-    /// Its data connections are sometimes slow, or absent, or broken off.
+    /// Its data connections may be slow, missing or interrupted.
     pub(crate) misbehaves: bool,
     pub(crate) tls_mode: TlsMode,
     pub(crate) tls_start: TlsStart,
     /// Its data connections resume the TLS session of its control connection.
     pub(crate) resumes: bool,
-    /// It announces the end of TLS, where it ends its side.
+    /// It sends `close_notify` before it half-closes.
     pub(crate) sends_close_notify: bool,
-    /// It does nothing but to log in.
+    /// It only logs in, repeatedly.
     pub(crate) only_logs_in: bool,
-    /// As an inspector, it looks at everything below a directory.
+    /// As an inspector, it lists a tree recursively.
     pub(crate) walks: bool,
-    /// Behind which its own ports are: clients of one address have their own.
+    /// First of its own ports; clients of one address have distinct ones.
     pub(crate) first_port: u16,
 }
 
@@ -161,14 +161,14 @@ impl Profile {
         }
     }
 
-    /// Whether it mostly goes in the middle of an upload, or just behind it.
+    /// Whether it usually leaves during an upload or right after it.
     pub(crate) const fn leaves_in_an_upload(&self) -> bool {
         use Disconnect::{Close, HalfClose, Kill, QuitAndHalfClose};
         let is_such = matches!(self.disconnect, Close | HalfClose | Kill | QuitAndHalfClose);
         is_such && self.leaves_early
     }
 
-    /// The same where the server has TLS.
+    /// Adds the choices for a server with TLS.
     pub(crate) fn with_tls(self, rng: &mut Rng) -> Self {
         use TlsMode::{Explicit, Implicit, Late, None};
         let after = rng.below(300);
@@ -180,7 +180,7 @@ impl Profile {
             TlsStart::HalfCloses(after),
         ];
         let is_proper = self.role != Role::Normal || !rng.one_in(6);
-        // What ends without an announcement is of interest where it is cut.
+        // A missing `close_notify` matters where the upload is cut.
         let is_killed = self.role == Role::Normal && rng.aside().one_in(3);
         let choices = [Explicit, Explicit, Late, Implicit, None];
         let tls_mode = match self.role {

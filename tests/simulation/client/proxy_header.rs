@@ -1,21 +1,20 @@
-//! What stands in front of a guest's bytes when there is a proxy before the doors: a header, which
-//! the weather cuts anywhere; now and then one that is none, or that stops.
+//! The PROXY header before a client's bytes, if there is a proxy; sometimes invalid or truncated.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::RunConfig;
 use crate::rng::Rng;
 
-/// What a proxy sends first.
+/// The form of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyHeader {
     /// Version 1.
     V1,
     /// Version 2.
     V2,
-    /// Something else.
+    /// Not a PROXY header.
     Garbage,
-    /// A beginning, and then nothing more.
+    /// A prefix, then nothing more.
     Truncated,
 }
 
@@ -33,12 +32,12 @@ impl ProxyHeader {
         ])
     }
 
-    /// Whether the server learns from it who is there.
+    /// Whether it identifies the client.
     pub(crate) const fn is_right(self) -> bool {
         matches!(self, Self::V1 | Self::V2)
     }
 
-    /// Its bytes, of a client at `source` who has come to `listen_address`.
+    /// Its bytes, for a client at `source` that connected to `listen_address`.
     pub(crate) fn bytes(
         self,
         source: SocketAddr,
@@ -71,7 +70,7 @@ impl ProxyHeader {
 }
 
 impl RunConfig {
-    /// From where a connection seems to come: from the client, or from the proxy in front.
+    /// The peer address of a connection: the client's, or the proxy's.
     pub(crate) fn seen_from(&self, client: SocketAddr) -> SocketAddr {
         match (self.is_proxied, client.is_ipv6()) {
             (false, _) => client,

@@ -1,4 +1,4 @@
-//! What a guest does about what it hears, and its transfer: every reply is held to the models.
+//! How a client reacts to replies, and its data connection; each reply is passed to the oracles.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl FtpClient {
         self.next_say = world.now + self.rng.time(self.profile.think_time);
     }
 
-    /// How the data connection comes to be, or that it does not.
+    /// The reply to PASV, EPSV, PORT or EPRT.
     fn note_data_setup(&mut self, code: u16, text: &str, world: &mut World) {
         if let Some(transfer) = &mut self.transfer {
             let tls_config = self.control_tls.tls_config.clone();
@@ -116,7 +116,7 @@ impl FtpClient {
         }
     }
 
-    /// STOU says which name it took (RFC 1123 §4.1.2.9), as it is called from where a CWD has led.
+    /// Checks the name in the 150 to STOU (RFC 1123 §4.1.2.9), relative to the current directory.
     fn check_name(&self, text: &str, world: &mut World) {
         let Some(name) = text.strip_prefix("FILE: ") else {
             return;
@@ -128,7 +128,7 @@ impl FtpClient {
         }
     }
 
-    /// What is secret from here on, and what is not.
+    /// Follows AUTH, PROT, CCC and REIN.
     fn note_protection(&mut self, kind: CommandKind, code: u16, world: &mut World) {
         match (kind, code) {
             (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
@@ -152,13 +152,13 @@ impl FtpClient {
         }
     }
 
-    /// What need not wait for anything must not: in prompt weather everything is answered soon after what
-    /// was said before it, but for transfers, and for logins, of which the gate knows how long they take.
-    /// ABOR does not even wait for the transfer before it.
+    /// Checks latency under plans with short delays: each reply follows soon after the previous one.
+    /// Transfers are exempt, and logins, whose delay [`reply_oracle`](super::reply_oracle) checks. ABOR does
+    /// not even wait for the transfer before it.
     fn check_promptness(&self, kind: CommandKind, since: Duration, world: &mut World) {
         let is_probe = kind == CommandKind::Noop && self.profile.role == Role::Probe;
         let is_prompt = self.config.fault_plan.is_prompt();
-        // Who is not logged in has nothing to abort, and is slowed down.
+        // Without a login there is nothing to abort, and replies are throttled.
         let is_abort =
             kind == CommandKind::Abor && is_prompt && self.is_logged_in && !self.was_refused;
         let took = world.now.saturating_sub(since);
@@ -199,11 +199,11 @@ impl FtpClient {
         self.data_dial = Some((at, SocketAddr::new(listen_address.ip(), port)));
     }
 
-    /// The final reply to a transfer command.
+    /// Handles the final reply to a transfer command.
     fn conclude(&mut self, code: u16, since: Duration, text: &str, world: &mut World) {
         self.data_dial = None;
-        // Behind a half-close a transfer may go on, and wait for its data connection: also for one
-        // that was arranged for a transfer which was refused. Only from here on all is said.
+        // After a half-close a transfer may go on and wait for its data connection, also one kept from a
+        // refusal. The server must close only from now on.
         self.half_closed = self.half_closed.map(|_| world.now);
         self.check_ending(code, since, text, world);
         let Some(transfer) = &mut self.transfer else {
@@ -243,7 +243,7 @@ impl FtpClient {
         }
     }
 
-    /// The data connection.
+    /// Moves the data connection.
     pub(super) fn move_data(&mut self, world: &mut World) {
         if let Some((at, to)) = self.data_dial {
             if at > world.now {

@@ -1,4 +1,4 @@
-//! What a client hears of a transfer, held to the record that the server has left of it.
+//! Checks replies about a transfer against the server's record of it.
 
 use mioftpd::observe::{Outcome, TransferRecord, Verb};
 use mioftpd::storage::VirtualPath;
@@ -13,7 +13,7 @@ use super::upload::Change;
 use crate::world::World;
 
 impl FtpClient {
-    /// A final reply has come: behind a 150, that of a file has its record by now, and nothing else has.
+    /// Every file transfer with a 150 has its record by its final reply; no other command has one.
     pub(super) fn check_record(&self, answer: &FinalReply, world: &mut World) {
         let (kind, code, text) = (answer.command.kind, answer.code, answer.text.as_str());
         if world.tally.client(self.number).is_one_of_many {
@@ -58,7 +58,7 @@ impl FtpClient {
         }
     }
 
-    /// Whether it says what was asked for, by whom, and over what.
+    /// Whether the record has the right command, user and security.
     fn is_of(&self, record: &TransferRecord, said: &PendingCommand) -> bool {
         let is_anonymous = matches!(
             self.model.login_state,
@@ -71,7 +71,7 @@ impl FtpClient {
             "STOU" => Verb::StoreUnique,
             _ => Verb::Store,
         };
-        // Behind REST an APPE is a STOR.
+        // After REST, APPE acts as STOR.
         let change = self.upload.as_ref().map(|upload| upload.change);
         let is_restarted = matches!(change, Some(Change::At(_))) && verb == Verb::Append;
         let path = self.model.join(said.argument());
@@ -86,7 +86,7 @@ impl FtpClient {
             && !record.compressed
     }
 
-    /// Of a transfer that is complete, where the client knows what is to be moved.
+    /// Checks the length of a complete transfer, where the client knows it.
     fn has_length(&self, record: &TransferRecord, code: u16) -> bool {
         let payload = self.transfer.as_ref().map(|transfer| &transfer.payload);
         match payload {
@@ -100,13 +100,13 @@ impl FtpClient {
     }
 }
 
-/// What STAT says of a transfer that goes on.
+/// Checks the byte count of STAT during a transfer.
 fn bytes_so_far(whole: &str) -> Option<u64> {
     let (before, _) = whole.split_once(" bytes so far")?;
     before.rsplit(' ').next()?.parse().ok()
 }
 
-/// Whether the reply says the same of a transfer as its record.
+/// Whether reply and record agree on the outcome.
 fn is_outcome(record: &TransferRecord, code: u16, text: &str) -> bool {
     let said = match code {
         226 => return record.outcome == Outcome::Complete,

@@ -1,8 +1,7 @@
-//! What a guest does about a refusal before the 150, which leaves its data connection as it is.
+//! How a client reacts to a refusal before the 150, which leaves its data connection open.
 //!
-//! It goes on over the same connection, and then waits for its 150 before it sends: whatever the
-//! server receives before may belong to what was refused. Or it closes the connection and arranges
-//! another one. Who knows that there is no other has nothing to store over.
+//! It reuses the connection, and then sends only after the 150, since the server may take earlier bytes for
+//! the refused upload. Or it closes the connection and sets up another one.
 
 use super::conversation::CommandKind;
 use super::ftp_client::{ClientState, FtpClient};
@@ -12,15 +11,14 @@ use super::transfer::Behaviour;
 use crate::world::World;
 
 impl FtpClient {
-    /// A transfer is over before it has begun. Whether the guest goes on with another over the same
-    /// connection.
+    /// The transfer was refused. Returns whether the client starts another one over the same connection.
     pub(super) fn goes_on(&mut self, code: u16, world: &mut World) -> bool {
         let was_refused = matches!(code, 450 | 451 | 452 | 501 | 550 | 552 | 553 | 554);
         if !was_refused || self.state != ClientState::Active || self.profile.role != Role::Normal {
             return false;
         }
         if self.profile.pipelines {
-            // The next is said before it is known whether there is a connection for it.
+            // A pipelining client sends the next command before it knows of the refusal.
             self.script.push_back(Line::new(CommandKind::Abor, "ABOR"));
             return false;
         }
@@ -47,7 +45,7 @@ impl FtpClient {
         true
     }
 
-    /// There is no new connection, and if there was an old one, it is not known any more.
+    /// No data connection was set up; a previous one may be gone too.
     pub(super) fn is_not_arranged(&mut self, world: &mut World) {
         if self.profile.pipelines || self.profile.role != Role::Normal {
             return;

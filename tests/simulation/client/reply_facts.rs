@@ -1,7 +1,6 @@
-//! What the text of a reply must say, where it says a fact: the directory, a size, a time, an address,
-//! who is logged in, how much will come, and why a transfer ended.
+//! Facts in the text of a reply: directory, size, time, address, login, length, and the reason of a cut.
 //!
-//! Programs read these; a reply with the right code and another session's facts is as wrong as any.
+//! Programs parse these; a correct code with the facts of another session is an error.
 
 use std::net::SocketAddr;
 
@@ -12,21 +11,21 @@ use super::session_model::{ControlChannel, LoginState, ReplyContext, SessionMode
 use crate::content::on_the_wire;
 use crate::world::FIRST_PORT;
 
-/// Of everything that nobody changes.
+/// MDTM of all files that no client changes.
 const MODIFIED: &str = "20010909014640";
 
-/// A reply, as it was heard.
+/// A reply as it was received.
 #[derive(Clone, Copy)]
 pub(super) struct ReplyText<'a> {
     pub(super) code: u16,
-    /// Of its last line.
+    /// Text of its last line.
     pub(super) text: &'a str,
-    /// Everything.
+    /// All its lines.
     pub(super) whole: &'a str,
 }
 
 impl SessionModel {
-    /// What must be said and is not, of a final reply with a right code.
+    /// The fact that is missing from a final reply with a legal code.
     pub(super) fn missing_fact(
         &self,
         command: &PendingCommand,
@@ -47,7 +46,7 @@ impl SessionModel {
                 on_the_wire(&bytes, self.is_ascii).len().to_string()
             }
             (CommandKind::Mdtm, 213) => MODIFIED.to_owned(),
-            (CommandKind::ServerConfig, 350) => {
+            (CommandKind::Rest, 350) => {
                 let offset: u64 = command.argument().parse().unwrap_or(0);
                 format!("Restarting at {offset}. Send STOR or RETR.")
             }
@@ -67,7 +66,7 @@ impl SessionModel {
         (reply.text != expected).then_some(expected)
     }
 
-    /// MLST of what nobody changes.
+    /// MLST of a file that no client changes.
     fn missing_entry(
         &self,
         command: &PendingCommand,
@@ -93,7 +92,7 @@ impl SessionModel {
         (!is_right).then(|| format!("{size:?} of {shown}, not {line:?}"))
     }
 
-    /// What STAT must say of the session, in the middle of a transfer or not.
+    /// The fact that is missing from a STAT reply.
     pub(super) fn missing_status(
         &self,
         peer: SocketAddr,
@@ -127,7 +126,7 @@ impl SessionModel {
         missing.or(wrong).map(str::to_owned)
     }
 
-    /// What a 150 must say: in which TYPE the bytes come, and how many, where that is known.
+    /// The fact that is missing from a 150: the TYPE, and the length where it is known.
     pub(super) fn missing_of_beginning(
         &self,
         command: &PendingCommand,
@@ -145,7 +144,7 @@ impl SessionModel {
                 let left = (bytes.len() as u64).saturating_sub(self.restart);
                 format!("Opening {mode} mode data connection ({left} bytes).")
             }
-            // A file of which the size may change.
+            // Its size may change.
             CommandKind::Fetch if !self.is_ascii => {
                 let head = format!("Opening {mode} mode data connection (");
                 return (!text.starts_with(&head)).then_some(head);
@@ -156,7 +155,7 @@ impl SessionModel {
     }
 }
 
-/// A passive port that cannot be one of the server's, or an address that is not where the client came.
+/// Whether the passive port cannot be the server's, or the address is not the one the client connected to.
 fn wrong_port(reply: ReplyText<'_>, context: &ReplyContext<'_>) -> Option<String> {
     let numbers: Vec<u16> = reply
         .text
@@ -177,7 +176,7 @@ fn wrong_port(reply: ReplyText<'_>, context: &ReplyContext<'_>) -> Option<String
     (!is_here || !is_port).then(|| "an address of its own, and a port that it has".to_owned())
 }
 
-/// Why a transfer was cut: each reason is one that there must be.
+/// Checks the stated reason of a cut transfer: it must have occurred.
 fn wrong_reason(
     command: &PendingCommand,
     text: &str,
@@ -189,10 +188,10 @@ fn wrong_reason(
     let config = context.config;
     let is_right = match text {
         "Transfer" => context.aborts,
-        "ControlChannel connection ended" => context.has_ended,
+        "Control connection ended" => context.has_ended,
         "No data for too long" => took >= config.timings.data_stall,
         "Server is stopping" => config.stops,
-        // Judged with the data connection, and with the rights.
+        // Checked in `transfer_ends` and `revocation`.
         "Connection closed" | "No longer allowed" => true,
         _ => false,
     };

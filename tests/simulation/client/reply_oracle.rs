@@ -1,4 +1,4 @@
-//! Each reply to a guest beside the [model](super::session_model) of its session.
+//! Checks each reply against the [model](super::session_model) of its session.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::fault_plan::FaultPlan;
 use crate::world::{LoginOutcome, World};
 
 impl FtpClient {
-    /// When the server's system had everything that was said, if it has.
+    /// When the server's kernel had received all that was sent, if it has.
     fn facts_of(&self, world: &World) -> Option<Duration> {
         let is_sent = self.unsent.is_empty() && !self.control_tls.has_unsent();
         let facts = world.facts_of(self.control.filter(|_| is_sent)?);
@@ -32,7 +32,7 @@ impl FtpClient {
         }
     }
 
-    /// A final reply: its code is one of those that the rules have, and its text says what is so.
+    /// Checks a final reply: a legal code, and the facts in its text.
     pub(super) fn check_answer(&mut self, answer: &FinalReply, world: &mut World) {
         let (said, code) = (&answer.command, answer.code);
         let context = ReplyContext {
@@ -75,7 +75,7 @@ impl FtpClient {
         self.model = next;
     }
 
-    /// A login that may fail is said: it counts for its address.
+    /// A login is sent: a failure counts for its address.
     pub(super) fn note_login_sent(&self, kind: CommandKind, world: &mut World) {
         let is_anonymous = self.profile.login == Login::Anonymous;
         if let Some(id) = self.control.filter(|_| is_anonymous) {
@@ -93,13 +93,13 @@ impl FtpClient {
         }
     }
 
-    /// Whether a login of this guest can be refused.
+    /// Whether a login of this client can be refused.
     fn may_fail(&self) -> bool {
         let login = self.profile.login;
         login == Login::Wrong || self.config.permissions_of(login).is_none() || self.may_lose()
     }
 
-    /// How it went; a refusal comes late, and how late follows from how many have failed.
+    /// Checks the result of a login: a refusal is delayed according to the number of failures.
     fn note_login(&self, said: Duration, code: u16, world: &mut World) {
         let Some(id) = self.control else {
             return;
@@ -133,7 +133,7 @@ impl FtpClient {
         }
     }
 
-    /// A 150.
+    /// Checks a 150.
     pub(super) fn check_preliminary(&self, said: &PendingCommand, text: &str, world: &mut World) {
         let context = self.reply_context(world);
         let transfer_start = self.model.transfer_start(said, &context);
@@ -152,7 +152,7 @@ impl FtpClient {
         }
     }
 
-    /// A 421 after the greeting.
+    /// Checks a 421 after the greeting.
     pub(super) fn check_service_closing(&self, text: &str, world: &mut World) {
         if !self.conversation.greeted || self.config.control_only {
             return;
@@ -161,7 +161,7 @@ impl FtpClient {
         let login = head.filter(|head| head.kind == CommandKind::Pass);
         if let (Some(said), Some(id)) = (login.map(|head| head.since), self.control) {
             let (ip, now) = (self.profile.ip, world.now);
-            // Workers that do not get on say the same when the client has been idle, and so does a stop.
+            // Hanging workers and a stop give the same text.
             let is_idle = now.saturating_sub(said) >= self.config.timings.idle;
             let is_stuck = is_idle && !self.config.fault_plan.is_prompt();
             let is_ban = text.starts_with("Service not available") && !is_stuck;
@@ -171,7 +171,7 @@ impl FtpClient {
             if text.starts_with("Too many sessions") {
                 world.slot_refused(id, said);
             }
-            // Of others it is not known whether it has failed.
+            // With other texts the result of the login is unknown.
             if text.starts_with("Too many failed logins") {
                 world
                     .admission
@@ -191,7 +191,7 @@ impl FtpClient {
     }
 }
 
-/// Whether nobody is logged in any more when it has been executed.
+/// Whether the command ends the login.
 const fn gives_up_login(kind: CommandKind) -> bool {
     matches!(
         kind,

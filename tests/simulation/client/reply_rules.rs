@@ -1,8 +1,8 @@
-//! Which codes a command must get, by the state in which it is executed: one, but where the disk, the
-//! network or other clients decide, and then each of these is named where it is allowed.
+//! The legal final codes of each command, by the state in which it executes. There is one, except where the
+//! disk, the network or other clients decide; then each code is listed where it is allowed.
 //!
-//! A disk that fails, is full or has to count excuses a refusal only where it did so after the command
-//! was said; other clients only where they change the same names, in `/misc` and `/shared`.
+//! A disk fault excuses a refusal only if it occurred after the command was sent. Other clients excuse one
+//! only for names that they change too, in `/misc` and `/shared`.
 
 #![expect(
     clippy::match_same_arms,
@@ -18,21 +18,21 @@ use super::session_model::{
     ControlChannel, DataSetup, LoginState, ReplyContext, SessionModel, needed_for, requires,
 };
 
-/// What RFC 959 has; a server that exports nothing knows no other.
+/// The commands of RFC 959; control-only mode knows no others.
 const OF_RFC_959: [&str; 33] = [
     "USER", "PASS", "ACCT", "CWD", "CDUP", "SMNT", "QUIT", "REIN", "PORT", "PASV", "TYPE", "STRU",
     "MODE", "RETR", "STOR", "STOU", "APPE", "ALLO", "REST", "RNFR", "RNTO", "ABOR", "DELE", "RMD",
     "MKD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP",
 ];
 
-/// What a transfer's command comes to before its 150.
+/// The legal outcomes of a transfer command before its 150.
 pub(super) struct TransferStart {
     pub(super) refusals: Vec<u16>,
     pub(super) may_begin: bool,
 }
 
 impl SessionModel {
-    /// The codes of which the final reply must have one.
+    /// The legal final codes.
     pub(super) fn expected(
         &self,
         command: &PendingCommand,
@@ -64,7 +64,7 @@ impl SessionModel {
             {
                 vec![234]
             }
-            // What is behind it may have come with it, or later.
+            // The pipelined command may arrive with AUTH, or later.
             CommandKind::AuthAndMore if self.control == ControlChannel::Clear => vec![234, 503],
             CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore => vec![503],
             CommandKind::Pbsz => vec![if is_secured { 200 } else { 503 }],
@@ -147,7 +147,7 @@ impl SessionModel {
             CommandKind::Port | CommandKind::Bounce if self.is_extended_only => vec![503],
             CommandKind::Port => vec![200],
             CommandKind::Bounce => vec![501],
-            CommandKind::ServerConfig => {
+            CommandKind::Rest => {
                 let digits = command.argument().bytes().all(|byte| byte.is_ascii_digit());
                 vec![if digits { 350 } else { 501 }]
             }
@@ -163,7 +163,7 @@ impl SessionModel {
         }
     }
 
-    /// What is asked and changed by name.
+    /// Commands on a path.
     fn expected_of_files(&self, command: &PendingCommand, context: &ReplyContext<'_>) -> Vec<u16> {
         let path = self.join(command.argument());
         let is_shared = path.starts_with("/misc/d");
@@ -179,13 +179,13 @@ impl SessionModel {
             }
             CommandKind::Mkd => (Permissions::MAKE_DIRECTORIES, vec![257, 550]),
             CommandKind::Rmd => (Permissions::REMOVE_DIRECTORIES, vec![250, 550]),
-            // A file of its own is there, if it knows what it has.
+            // The client's own file exists, since it only deletes files that it knows.
             CommandKind::Dele if path == "/misc/none" => (Permissions::DELETE, vec![550]),
             CommandKind::Dele => (Permissions::DELETE, vec![250]),
             CommandKind::Rnfr if is_shared => (Permissions::RENAME, vec![350, 550]),
             CommandKind::Rnfr => (Permissions::RENAME, vec![550]),
             CommandKind::Rnto if !self.renames => return vec![503],
-            // Gone meanwhile; and what has the name is a directory.
+            // The source may be gone by now; the target may be a directory.
             CommandKind::Rnto => (Permissions::RENAME, vec![250, 550, 553]),
             CommandKind::Size => (
                 Permissions::READ,
@@ -221,7 +221,7 @@ impl SessionModel {
         }
     }
 
-    /// What a transfer comes to before its 150, in the order in which the server looks.
+    /// The outcomes before the 150, in the order of the server's checks.
     pub(super) fn transfer_start(
         &self,
         command: &PendingCommand,
@@ -242,7 +242,7 @@ impl SessionModel {
         }
         let mut transfer_start = self.opening_with_rights(command, context);
         if may != [true; 2] {
-            // Without the right, or with it when it was taken away.
+            // The permission was missing, or was revoked after the check.
             transfer_start.refusals.extend([550, 425]);
         }
         transfer_start
@@ -302,7 +302,7 @@ impl SessionModel {
             refusals.push(552);
         }
         if writes && context.was_uncounted(since) {
-            // It may be given up while it waits.
+            // The transfer may be aborted while it waits for the count.
             let gives_up = context.aborts || context.has_ended;
             refusals.extend([Some(450), gives_up.then_some(426)].into_iter().flatten());
         }
@@ -312,15 +312,15 @@ impl SessionModel {
         }
     }
 
-    /// How a transfer may end that has begun; whether a connection that was cut or never came excuses
-    /// it, the haul knows.
+    /// The final codes after a 150. Whether the data connection excuses 425 or 426 is checked in
+    /// `transfer_ends`.
     fn endings(&self, command: &PendingCommand, context: &ReplyContext<'_>) -> Vec<u16> {
         let (since, writes) = (command.since, command.kind == CommandKind::Store);
         let mut codes = vec![226, 425, 426];
         if context.has_failed(since) {
             codes.push(451);
         }
-        // Or the time for the count is over, and by what is known there is no room.
+        // Also if the count timed out and the last known usage leaves no room.
         if writes && (context.was_beyond_quota(since) || context.was_uncounted(since)) {
             codes.push(552);
         }
@@ -343,7 +343,7 @@ fn control_only(command: &PendingCommand) -> u16 {
     }
 }
 
-/// Whether a command is refused before a login, whatever its argument is.
+/// Whether a command is refused before the login, whatever its argument.
 fn needs_login(command: &PendingCommand) -> bool {
     match command.kind {
         CommandKind::User
@@ -367,7 +367,7 @@ fn needs_login(command: &PendingCommand) -> bool {
     }
 }
 
-/// What nobody changes.
+/// Directories that no client changes.
 fn is_directory(path: &str) -> bool {
     matches!(path, "" | "/pub" | "/many" | "/misc" | "/up" | "/shared")
 }

@@ -1,11 +1,11 @@
-//! A guest's transfers as the disk sees them: nothing is open behind the final reply, and an upload has
-//! its place before its 226 is written.
+//! Checks transfers against the disk: the file is closed before the final reply, and an upload is committed
+//! before its 226.
 
 use super::ftp_client::FtpClient;
 use crate::world::World;
 
 impl FtpClient {
-    /// A transfer's command is said.
+    /// Registers a transfer command.
     pub(super) fn note_request(&mut self, line: &[u8]) {
         let line = String::from_utf8_lossy(line.trim_ascii_end());
         let path = line.split_once(' ').map_or("/", |(_, path)| path);
@@ -14,20 +14,19 @@ impl FtpClient {
         self.requested.push_back(path.to_owned());
     }
 
-    /// The final reply to a transfer's command has come.
+    /// Checks the disk at a transfer's final reply.
     pub(super) fn check_disk(&mut self, code: u16, world: &mut World) {
         let Some(path) = self.requested.pop_front() else {
             return;
         };
         let record = self.config.record.clone();
         let mut record = record.lock();
-        // A right that was lost while the file was being opened is answered when it is open: then it is
-        // closed, by a worker.
+        // A permission that was revoked during the open is answered before a worker closes the file.
         let was_withdrawn = code == 425 && self.may_lose();
         if let Some(violation) = record.answered(&path).filter(|_| !was_withdrawn) {
             self.report(&violation, world);
         }
-        // The reply is among what it has read.
+        // An upper bound: the reply is among the bytes read.
         let control = self
             .control
             .filter(|_| code == 226 && self.upload.is_some());

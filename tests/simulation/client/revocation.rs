@@ -1,4 +1,4 @@
-//! A guest from whom a reload takes something: what it may hear then, and what nobody else may.
+//! Clients that a reload revokes something from: which replies they, and only they, may get.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::reload::Reload;
 use crate::world::World;
 
 impl FtpClient {
-    /// Whether its session, or what it does, may end without its own doing.
+    /// Whether the reload may end its session or transfer.
     pub(super) fn may_be_ended(&self) -> bool {
         self.config.stops || self.may_lose()
     }
 
-    /// Whether the reload takes something from it.
+    /// Whether the reload revokes something from it.
     pub(super) fn may_lose(&self) -> bool {
         let reload = self.config.reload.as_ref();
         reload.is_some_and(|one| one.concerns(self.profile.ip, self.profile.login))
@@ -27,14 +27,14 @@ impl FtpClient {
         is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
     }
 
-    /// From when on its session has been ended for certain.
+    /// From when on its session has certainly ended.
     pub(super) fn over_from(&self) -> Option<Duration> {
         let reload = self.config.reload.as_ref();
         let in_force = reload.map(Reload::in_force);
         in_force.filter(|&at| self.would_not_be_let_in(at))
     }
 
-    /// Whether the server has its connection, and should not.
+    /// Whether the server still holds its connection after the revocation.
     pub(super) fn is_still_in(&self, world: &World) -> bool {
         let is_held = self.control.is_some_and(|id| world.is_held(id));
         is_held && self.conversation.greeted && self.would_not_be_let_in(world.now)
@@ -47,7 +47,8 @@ impl FtpClient {
         }
     }
 
-    /// A final reply to what was said then. During a transfer that is being cut STAT and ABOR are heard.
+    /// Checks a final reply to a command sent at this time. STAT and ABOR still work while a transfer is
+    /// being cut.
     pub(super) fn check_rights(
         &mut self,
         kind: CommandKind,

@@ -1,8 +1,7 @@
-//! Groups of commands as plain data: written down while a client draws them, and said again.
+//! Command groups as plain data: recorded while a client draws them, and replayed.
 //!
-//! A group holds what its lines are: the commands, and how the client behaves on the data
-//! connection. What must come of them is not written down: it is derived again from the commands
-//! and from what the client knows then, so that commands may be left out.
+//! A group holds its commands, and the behaviour on the data connection. Expected results are not recorded:
+//! they are derived again at replay, so that commands may be removed.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -20,36 +19,36 @@ use crate::world::ClientPort;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) kind: CommandKind,
-    /// With the end of the line.
+    /// With its line end.
     pub(crate) bytes: Vec<u8>,
-    /// It is sent as urgent data.
+    /// Sent as urgent data.
     pub(crate) urgent: bool,
-    /// The number and the length of what it uploads.
+    /// Label and length of the uploaded content.
     pub(crate) contents: Option<(u64, usize)>,
-    /// Where the client listens, if the command says so.
+    /// The client's listening port, for PORT and EPRT.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
 }
 
-/// Commands that belong together.
+/// A group of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
-    /// From where the client's random generator goes on behind it; `None`: from where it is.
+    /// State of the client's random generator after the group; `None`: unchanged.
     pub(crate) rng_state: Option<u64>,
-    /// Of the data connection that the group arranges.
+    /// Behaviour on the group's data connection.
     pub(crate) behaviour: Behaviour,
     pub(crate) commands: Vec<Command>,
 }
 
-/// From where a client has its groups.
+/// The source of a client's command groups.
 pub(crate) enum Groups {
     Drawn,
-    /// Drawn, and written down.
+    /// Drawn and recorded.
     Recorded(Vec<Group>),
     Scripted(VecDeque<Group>),
 }
 
 impl Group {
-    /// A group for which the run that is written down was too short.
+    /// A group that the recorded run did not reach.
     pub(crate) fn unsaid() -> Self {
         Self {
             rng_state: None,
@@ -90,7 +89,6 @@ impl Command {
         }
     }
 
-    /// Its words.
     fn words(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(self.bytes.trim_ascii_end());
         text.split(' ').map(str::to_owned).collect()
@@ -98,7 +96,7 @@ impl Command {
 }
 
 impl FtpClient {
-    /// What it has said, where that was written down, and what it would have said after it.
+    /// The recorded groups, and those that it would have sent next.
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
         let Groups::Recorded(groups) = &self.groups else {
             return None;
@@ -107,7 +105,7 @@ impl FtpClient {
         Some([groups.clone(), unsaid].concat())
     }
 
-    /// What is said next, from wherever it comes.
+    /// The lines of the next group.
     pub(super) fn next_group(&mut self) -> Vec<Line> {
         if let Groups::Scripted(groups) = &mut self.groups {
             let group = groups.pop_front();
@@ -129,15 +127,15 @@ impl FtpClient {
             let argument = words.get(1).map_or("", String::as_str);
             if !matches!(
                 command.kind,
-                CommandKind::ServerConfig | CommandKind::Fetch | CommandKind::Store
+                CommandKind::Rest | CommandKind::Fetch | CommandKind::Store
             ) {
-                // Whatever comes between makes it forgotten.
+                // Any other command resets the offset.
                 offset = 0;
             }
             match command.kind {
                 CommandKind::Type => self.is_ascii = argument == "A",
                 CommandKind::Rein => self.is_ascii = true,
-                CommandKind::ServerConfig => offset = argument.parse().unwrap_or(0),
+                CommandKind::Rest => offset = argument.parse().unwrap_or(0),
                 CommandKind::Passive | CommandKind::Port => data_setup = Some(lines.len()),
                 _ => {}
             }
@@ -188,7 +186,7 @@ impl FtpClient {
             let connection = on_the_wire(&bytes, self.is_ascii);
             return Some((Transfer::sending(connection, behaviour), None));
         };
-        // A name that is drawn later is another one.
+        // Later names must differ.
         self.files = self.files.max(own.parse().unwrap_or(0));
         let change = match words[0].as_str() {
             _ if offset > 0 => Change::At(offset),

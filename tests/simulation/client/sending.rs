@@ -1,4 +1,4 @@
-//! When a guest says something: in its turn, all at once, or in the middle of a transfer.
+//! When a client sends its commands: one by one, pipelined, or during a transfer.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl FtpClient {
             self.interrupt(world);
         }
         let pause = self.rng.time(self.profile.think_time);
-        // Who waits, but for an idea of what to say meanwhile, does not look every microsecond.
+        // Bounds the polling of a client that is waiting.
         let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
         let least = self.rng.time(longest).max(longest / 40);
         self.next_say = self.next_say.max(world.now + pause.max(least));
@@ -87,7 +87,7 @@ impl FtpClient {
             self.removing = line.removes;
         }
         if line.urgent {
-            // Interrupt Process, and Synch: the mark is on the Data Mark.
+            // Telnet IP and Synch (RFC 959 §4.1.3): the urgent mark is on the Data Mark.
             self.unsent.extend_from_slice(b"\xff\xf4\xff");
             self.flush(world);
             if let Some(id) = self.control.filter(|_| self.unsent.is_empty()) {
@@ -112,7 +112,7 @@ impl FtpClient {
         while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
             match self.control_tls.write(id, world, &self.unsent) {
                 Ok(count) => drop(self.unsent.drain(..count)),
-                // What ends it is met by the next read.
+                // Errors are left to the next read.
                 Err(_) => return,
             }
         }

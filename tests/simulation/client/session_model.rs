@@ -1,9 +1,9 @@
-//! A session as the server must have it: who is logged in, where, in which TYPE, with what arranged.
+//! The state of a session as the server must have it: login, directory, TYPE, data connection, TLS.
 //!
-//! Commands are executed in their order and replies come in it, so the state in which a command was
-//! executed is the one after the reply before. Each reply is held to it by the [rules](super::reply_rules)
-//! and the [facts](super::reply_facts) in its text, and then it says what follows. Where a reply leaves
-//! open what the server has kept, so does the state.
+//! Commands execute in order and replies arrive in order, so a command executes in the state after the
+//! previous reply. Each reply is checked against the [rules](super::reply_rules) for codes and the
+//! [facts](super::reply_facts) in its text, and then advances the state. Where a reply leaves open what the
+//! server kept, the state is equally open.
 
 use std::time::Duration;
 
@@ -15,40 +15,40 @@ use super::conversation::{CommandKind, PendingCommand};
 use super::profile::Login;
 use crate::world::LastFaults;
 
-/// Who is at the other end.
+/// The login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LoginState {
     LoggedOut,
-    /// By USER.
+    /// USER was accepted.
     UserSent(Login),
     LoggedIn(Login, LoginTime),
 }
 
-/// Between these two times a login was granted.
+/// The login was granted between these two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LoginTime {
     said: Duration,
     heard: Duration,
 }
 
-/// How the next data connection shall come to be.
+/// How the next data connection is to be established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataSetup {
     Nothing,
-    /// The client comes: to a port that it was told after then.
+    /// PASV or EPSV, sent at this time.
     Passive(Duration),
-    /// The same, and the server may have closed it: it was kept from a refused command, or its port
-    /// was given up for another one, which was not to be had.
+    /// As `Passive`, but the server may have closed it: it was kept from a refused command, or its port was
+    /// released for a new one that was not available.
     Kept,
     Active,
 }
 
-/// The control connection.
+/// TLS on the control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ControlChannel {
     Clear,
     Secured,
-    /// By CCC.
+    /// In the clear again, after CCC.
     Cleared,
 }
 
@@ -58,49 +58,49 @@ pub(super) struct SessionModel {
     pub(super) login_state: LoginState,
     pub(super) directory: String,
     pub(super) is_ascii: bool,
-    /// By REST.
+    /// The offset of a REST.
     pub(super) restart: u64,
-    /// RNFR has been accepted.
+    /// A RNFR was accepted by the previous command.
     pub(super) renames: bool,
     pub(super) data_setup: DataSetup,
-    /// When it was said that last arranged one.
+    /// When the last PASV, EPSV, PORT or EPRT was sent.
     pub(super) data_setup_since: Duration,
-    /// By EPSV ALL.
+    /// EPSV ALL is in force.
     pub(super) is_extended_only: bool,
-    /// MLST tells sizes only.
+    /// OPTS MLST has selected the size only.
     pub(super) tells_sizes_only: bool,
     pub(super) control: ControlChannel,
     pub(super) has_buffer_size: bool,
-    /// Data connections are secured; and after the greeting.
+    /// PROT P is in force; and the initial value of that.
     pub(super) is_protected: bool,
     pub(super) is_protected_at_first: bool,
-    /// Of this session.
+    /// Failed logins of this session.
     pub(super) failed_logins: u32,
     pub(super) long_lines: u32,
-    /// Nobody has been logged in since a command that was said then, or the connection.
+    /// When the command was sent after which no user is logged in, or the connection was made.
     pub(super) outside_since: Duration,
-    /// When the last command that was answered had been said.
+    /// When the last answered command was sent.
     pub(super) answered: Duration,
-    /// When that was heard.
+    /// When its reply arrived.
     pub(super) heard: Duration,
 }
 
-/// What there is beside the session when a reply is heard.
+/// Facts outside the session at the time of a reply.
 pub(super) struct ReplyContext<'a> {
     pub(super) config: &'a RunConfig,
     pub(super) now: Duration,
-    /// What has struck the server last.
+    /// When each kind of fault last affected the server.
     pub(super) last_faults: LastFaults,
-    /// An ABOR has been said that is not answered yet.
+    /// An ABOR is pending.
     pub(super) aborts: bool,
-    /// The client has ended its side.
+    /// The client has half-closed.
     pub(super) has_ended: bool,
-    /// When the last of what was said came down at the server; `None`: it has not.
+    /// When the server's kernel had received all that was sent; `None`: not yet.
     pub(super) facts_of: Option<Duration>,
 }
 
 impl SessionModel {
-    /// After the greeting; with implicit TLS everything is secured by then.
+    /// The state after the greeting; with implicit TLS, the handshake is complete by then.
     pub(super) const fn new(is_implicit: bool) -> Self {
         Self {
             login_state: LoginState::LoggedOut,
@@ -132,7 +132,7 @@ impl SessionModel {
         matches!(self.login_state, LoginState::LoggedIn(..))
     }
 
-    /// The current directory, as PWD has it.
+    /// The current directory as PWD prints it.
     pub(super) fn shown_directory(&self) -> &str {
         if self.directory.is_empty() {
             "/"
@@ -141,12 +141,12 @@ impl SessionModel {
         }
     }
 
-    /// Whether the policy has TLS for this, and the control connection has none.
+    /// Whether the policy requires TLS for this and the control connection has none.
     pub(super) fn lacks_tls(&self, needed: TlsRequired, config: &RunConfig) -> bool {
         self.control != ControlChannel::Secured && requires(config, needed)
     }
 
-    /// Where an argument leads from here.
+    /// Resolves an argument against the current directory.
     pub(super) fn join(&self, argument: &str) -> String {
         let mut parts: Vec<&str> = Vec::new();
         let from_here = !argument.starts_with('/');
@@ -162,7 +162,7 @@ impl SessionModel {
         parts.collect()
     }
 
-    /// Where CWD or CDUP leads.
+    /// The target of a CWD or CDUP.
     pub(super) fn target(&self, said: &PendingCommand) -> String {
         match said.verb() {
             "CDUP" => self.join(".."),
@@ -170,8 +170,8 @@ impl SessionModel {
         }
     }
 
-    /// What the client may do when a command is executed that was said then: before a reload and after
-    /// it, where it is not known which.
+    /// Permissions for a command sent at this time: before and after a reload, which differ where the order
+    /// of command and reload is unknown.
     pub(super) fn permissions(
         &self,
         said: Duration,
@@ -185,7 +185,7 @@ impl SessionModel {
             return [before; 2];
         };
         let after = reload.permissions(login, before).unwrap_or(before);
-        // Sessions that are kept keep what they had when they began.
+        // Kept sessions keep the permissions of their login.
         let span = if reload.keeps_sessions() {
             since
         } else {
@@ -201,8 +201,8 @@ impl SessionModel {
         }
     }
 
-    /// Since when the client may not do this any more, which it could do when it logged in: then a
-    /// transfer that makes use of it is cut.
+    /// When the reload revoked this permission, if the client had it at login: a transfer that needs it is
+    /// then cut.
     pub(super) fn lost_since(&self, needed: Permissions, config: &RunConfig) -> Option<Duration> {
         let LoginState::LoggedIn(login, _) = self.login_state else {
             return None;
@@ -214,7 +214,7 @@ impl SessionModel {
         is_lost.then_some(reload.at)
     }
 
-    /// Takes what follows from a final reply that is right.
+    /// Advances the state by a legal final reply.
     pub(super) fn follow(&mut self, said: &PendingCommand, code: u16, context: &ReplyContext<'_>) {
         self.answered = said.since;
         self.heard = context.now;
@@ -262,19 +262,19 @@ impl SessionModel {
                 self.long_lines += 1;
                 self.keep();
             }
-            (CommandKind::ServerConfig, 350) => self.restart = said.argument().parse().unwrap_or(0),
+            (CommandKind::Rest, 350) => self.restart = said.argument().parse().unwrap_or(0),
             _ => self.follow_on_channel(said, code),
         }
     }
 
-    /// The same, of what concerns data connections, and TLS.
+    /// As [`follow`](Self::follow), for data connections and TLS.
     fn follow_on_channel(&mut self, said: &PendingCommand, code: u16) {
         match (said.kind, code) {
             (CommandKind::Passive, 227 | 229) => {
                 self.data_setup = DataSetup::Passive(said.since);
                 self.data_setup_since = said.since;
             }
-            // The last free port may be the one that was given up for it.
+            // The failed command may have released the previous port.
             (CommandKind::Passive, 425) => self.keep(),
             (CommandKind::EpsvAll, 200) => self.is_extended_only = true,
             (CommandKind::Port, 200) => self.data_setup = DataSetup::Active,
@@ -288,7 +288,7 @@ impl SessionModel {
             (CommandKind::ProtPrivate, 200) => self.is_protected = true,
             (CommandKind::ProtClear, 200) => self.is_protected = false,
             (CommandKind::Abor, _) => self.data_setup = DataSetup::Nothing,
-            // It is over; or it was lost, withdrawn, or given up while files were counted.
+            // The transfer has ended, lost its connection, or was aborted while usage was being counted.
             (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
                 self.data_setup = DataSetup::Nothing;
             }
@@ -298,7 +298,8 @@ impl SessionModel {
         }
     }
 
-    /// RNTO must follow at once, and so must what REST is for; some announce it in between.
+    /// RNTO must follow RNFR directly, and RETR or STOR must follow REST; commands that set up the data
+    /// connection may come between.
     fn forget(&mut self, said: &PendingCommand) {
         self.renames = false;
         let keeps_offset = matches!(
@@ -314,14 +315,14 @@ impl SessionModel {
         }
     }
 
-    /// A data connection that the client makes is kept, if nothing comes over it.
+    /// A passive data connection is kept for the next command, unless data arrives on it.
     fn keep(&mut self) {
         if matches!(self.data_setup, DataSetup::Passive(_)) {
             self.data_setup = DataSetup::Kept;
         }
     }
 
-    /// The account is another one from here on.
+    /// Resets what belongs to the login (USER, REIN, AUTH).
     fn flush(&mut self, said: Duration) {
         if self.is_in() {
             self.outside_since = said;
@@ -334,7 +335,7 @@ impl SessionModel {
     }
 }
 
-/// What a transfer needs to be allowed.
+/// The permission that a transfer needs.
 pub(super) const fn needed_for(kind: CommandKind) -> Permissions {
     match kind {
         CommandKind::Fetch => Permissions::RETRIEVE,
@@ -343,7 +344,7 @@ pub(super) const fn needed_for(kind: CommandKind) -> Permissions {
     }
 }
 
-/// Whether without TLS this is refused.
+/// Whether the policy requires TLS for this.
 pub(super) fn requires(config: &RunConfig, what: TlsRequired) -> bool {
     let tls = config.tls.as_ref();
     tls.is_some_and(|tls| tls.policy.require >= what)

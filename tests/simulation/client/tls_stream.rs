@@ -1,8 +1,8 @@
-//! A client's side of TLS over one wire: records in, records out, and nothing waits.
+//! The client's side of TLS over one connection, non-blocking.
 //!
-//! It feeds rustls record by record, so that it knows where TLS ends and clear text begins. What
-//! is not TLS, or not as it must be, is `InvalidData`; an end that was not announced is
-//! `UnexpectedEof`. Which bytes are random is no matter: their number is not. RFC 8446 §5.1.
+//! It feeds rustls record by record, so that the boundary between TLS and clear text is exact. Invalid TLS
+//! is `InvalidData`; a FIN without `close_notify` is `UnexpectedEof`. The values of random bytes do not
+//! matter, as their number is fixed. RFC 8446 §5.1.
 
 use std::io::{self, Read as _, Write};
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::{ed25519, trusting};
 
 const HEADER_BYTES: usize = 5;
 
-/// Change of cipher, alert, handshake, data: what a record can hold.
+/// Record types: change cipher spec, alert, handshake, application data.
 const CONTENT_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
 
-/// What the server secures connections with.
+/// The server's TLS acceptor.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "where TLS is not compiled in, there is none"
@@ -33,17 +33,17 @@ pub(crate) fn acceptor(data_session: DataSession) -> Option<Acceptor> {
     Some(acceptor.expect("random numbers"))
 }
 
-/// How one client does TLS.
+/// TLS settings of one client.
 #[derive(Clone)]
 pub(crate) struct TlsConfig {
     control: Arc<ClientConfig>,
     data: Arc<ClientConfig>,
-    /// The most that it puts into a record.
+    /// Largest record payload.
     piece: usize,
 }
 
 impl TlsConfig {
-    /// The version, and whether its data connections resume the session of the control connection.
+    /// Draws the version; `resumes`: data connections resume the session of the control connection.
     #[expect(
         clippy::unnecessary_wraps,
         reason = "where TLS is not compiled in, there are none"
@@ -71,7 +71,7 @@ impl TlsConfig {
         })
     }
 
-    /// A hello as it is sent.
+    /// The bytes of a `ClientHello`.
     pub(crate) fn hello(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut tls = connection(&self.data);
@@ -95,15 +95,15 @@ fn connection(config: &Arc<ClientConfig>) -> ClientConnection {
     ClientConnection::new(Arc::clone(config), name).expect("a configuration")
 }
 
-/// TLS over one wire.
+/// TLS over one connection.
 pub(crate) struct TlsStream {
     tls: ClientConnection,
     piece: usize,
-    /// Has come, and is no whole record yet; behind the last one, clear text.
+    /// Received bytes short of a whole record; after the last record, clear text.
     raw: Vec<u8>,
-    /// Something that was said has come: the server's part of the handshake is over, too.
+    /// Application data has arrived: the server has finished the handshake too.
     has_words: bool,
-    /// The server has announced its end.
+    /// The server has sent `close_notify`.
     ended: bool,
     end_is_said: bool,
 }
@@ -120,7 +120,7 @@ impl TlsStream {
         }
     }
 
-    /// What has come already.
+    /// Bytes that were received before TLS started.
     pub(crate) fn prepend_received(&mut self, raw: Vec<u8>) {
         self.raw = raw;
     }
@@ -129,23 +129,23 @@ impl TlsStream {
         self.tls.is_handshaking()
     }
 
-    /// Whether the server may not have ended the handshake, of which the client cannot know.
+    /// Whether the server may still be in the handshake, which the client cannot observe.
     pub(crate) const fn is_beginning(&self) -> bool {
         !self.has_words
     }
 
-    /// Whether it has resumed a session; `None` while that is not decided.
+    /// Whether it resumed a session; `None`: undecided.
     pub(crate) fn is_resumed(&self) -> Option<bool> {
         let kind = self.tls.handshake_kind()?;
         Some(kind == HandshakeKind::Resumed)
     }
 
-    /// What came behind the server's end of TLS.
+    /// Clear text behind the server's `close_notify`.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.raw)
     }
 
-    /// Reads what was said; 0 is the end that the server has announced.
+    /// Reads application data; 0 is `close_notify`.
     pub(crate) fn read(
         &mut self,
         id: ConnectionId,
@@ -162,7 +162,7 @@ impl TlsStream {
                 end => return end,
             }
             if self.take_record()? {
-                // Whatever is to be answered; what does not fit is flushed later.
+                // Sends responses; the rest is flushed later.
                 self.flush(id, world).ok();
                 continue;
             }
@@ -174,7 +174,7 @@ impl TlsStream {
         }
     }
 
-    /// Gives a whole record to TLS, if there is one.
+    /// Passes one whole record to rustls, if there is one.
     fn take_record(&mut self) -> io::Result<bool> {
         if self.ended || self.raw.len() < HEADER_BYTES {
             return Ok(false);
@@ -200,7 +200,7 @@ impl TlsStream {
         Ok(true)
     }
 
-    /// Writes records that wait.
+    /// Writes pending records.
     pub(crate) fn flush(&mut self, id: ConnectionId, world: &mut World) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut RecordWriter { id, world })?;
@@ -208,12 +208,12 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Whether records wait for room.
+    /// Whether records are pending.
     pub(crate) fn has_unsent(&self) -> bool {
         self.tls.wants_write()
     }
 
-    /// Encrypts what there is room for, and is then answerable for it.
+    /// Encrypts what fits; what is accepted stays queued until it is flushed.
     pub(crate) fn write(
         &mut self,
         id: ConnectionId,
@@ -230,7 +230,7 @@ impl TlsStream {
         Ok(count)
     }
 
-    /// Announces the end: done when the wire has all of it.
+    /// Sends `close_notify`; `Ok` once the connection has accepted it.
     pub(crate) fn send_close_notify(
         &mut self,
         id: ConnectionId,
@@ -244,7 +244,7 @@ impl TlsStream {
     }
 }
 
-/// A wire as rustls writes to it.
+/// Lets rustls write to a connection.
 struct RecordWriter<'a> {
     id: ConnectionId,
     world: &'a mut World,

@@ -1,5 +1,4 @@
-//! A client's side of one transfer: the data connection, what goes over it, and what must have
-//! come of it.
+//! The client's side of one transfer: the data connection, the bytes on it, and the check of its result.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,24 +11,24 @@ use super::tls_stream::{TlsConfig, TlsStream};
 use crate::rng::Rng;
 use crate::world::{ConnectionId, LinkState, Side, World};
 
-/// What is carried.
+/// The direction and the bytes.
 pub(crate) enum Payload {
-    /// To the server: these bytes on the wire.
+    /// An upload: these bytes on the wire.
     Send {
         bytes: Vec<u8>,
         sent: usize,
         finished: bool,
     },
-    /// From the server.
+    /// A download or a listing.
     Receive { got: Vec<u8>, expected: Expected },
 }
 
-/// When a client begins to send.
+/// When an upload begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SendStart {
-    /// As soon as there is a data connection.
+    /// When the data connection is established.
     AtOnce,
-    /// After the 150, because the connection was kept from a refused command.
+    /// After the 150: the connection is reused from a refused command.
     After150,
 }
 
@@ -40,12 +39,12 @@ pub(crate) enum DataEnd {
     Broken,
 }
 
-/// What the server takes for the end of an upload over TLS.
+/// What ends an upload over TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EofRule {
-    /// One that is announced.
+    /// Only `close_notify`.
     CloseNotify,
-    /// That of the connection too.
+    /// A FIN without `close_notify` too (`unclean_uploads`).
     FinSuffices,
 }
 
@@ -54,24 +53,23 @@ pub(crate) struct Transfer {
     pub(crate) payload: Payload,
     pub(crate) behaviour: Behaviour,
     pub(crate) connection: Option<ConnectionId>,
-    /// What a proxy says in front of it, as far as it is not said.
+    /// The unsent part of the PROXY header.
     pub(crate) proxy_header: Vec<u8>,
-    /// Where the client listens, in active mode.
+    /// The client's listening port in active mode.
     pub(crate) port: Option<SocketAddr>,
     pub(crate) end: Option<DataEnd>,
-    /// With what it is to be secured.
+    /// TLS for the data connection; `None`: in the clear.
     pub(super) tls_config: Option<TlsConfig>,
-    /// What the server takes for its end over TLS.
     pub(super) eof_rule: EofRule,
-    /// How it will be is agreed on.
+    /// The reply to PASV, EPSV, PORT or EPRT has arrived.
     pub(super) is_arranged: bool,
     pub(super) tls_stream: Option<Box<TlsStream>>,
-    /// What is said instead of a hello, and was not sent yet.
+    /// The unsent part of an invalid `ClientHello`.
     pub(super) bad_hello: Option<Vec<u8>>,
     pub(super) alert_check: AlertCheck,
-    /// A fault has cut the data connection, or the client has ended it early.
+    /// A fault or the client itself has interrupted the data connection.
     disturbed: bool,
-    /// When, in the middle of a transfer, it did what the server must see at once.
+    /// When the client interrupted the transfer in a way that the server detects at once.
     pub(super) gave_up: Option<Duration>,
     send_start: SendStart,
     /// The 150 has come.
@@ -116,7 +114,7 @@ impl Transfer {
         Self::new(CommandKind::Store, payload, behaviour)
     }
 
-    /// Another one over the same connection, because this one was refused.
+    /// Another transfer over the same connection, after this one was refused.
     pub(super) fn followed_by(self, next: Self) -> Self {
         Self {
             kind: next.kind,
@@ -126,17 +124,17 @@ impl Transfer {
         }
     }
 
-    /// Whether it goes over what was kept.
+    /// Whether it reuses the connection of a refused command.
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.send_start, SendStart::After150)
     }
 
-    /// Whether a byte or the end of an upload is under way.
+    /// Whether any byte or the end of the upload has been sent.
     pub(super) const fn has_sent(&self) -> bool {
         matches!(self.payload, Payload::Send { sent, finished, .. } if sent > 0 || finished)
     }
 
-    /// Moves what can be moved; when to look again without being notified.
+    /// Sends or receives what it can. Returns the delay until its next step where no event will trigger one.
     pub(crate) fn step(&mut self, world: &mut World, rng: &mut Rng) -> Option<Duration> {
         if self.connection.is_none() {
             self.connection = self.port.and_then(|port| world.find_arrival(port));
@@ -173,7 +171,7 @@ impl Transfer {
         again
     }
 
-    /// The final reply has come. Whatever is still open is closed, unless bytes are awaited.
+    /// The final reply has arrived. Closes the data connection, unless download bytes are still due.
     pub(crate) fn conclude(&mut self, code: u16, world: &mut World) {
         self.final_code = Some(code);
         let is_under_way = self.begun && self.end.is_none() && self.connection.is_some();
@@ -194,20 +192,20 @@ impl Transfer {
         self.end.get_or_insert(DataEnd::Broken);
         if let Some(port) = self.port.take() {
             world.close_client_port(port);
-            // One that came too late to be noticed: the system resets it with the listener.
+            // A connection that arrived too late: the kernel resets it with the listener.
             if let Some(late) = world.find_arrival(port) {
                 world.reset_by_client(late);
             }
         }
     }
 
-    /// Whether both the final reply and the end of the data connection are there.
+    /// Whether the final reply and the end of the data connection have both arrived.
     pub(crate) const fn is_over(&self) -> bool {
         self.final_code.is_some() && self.end.is_some()
     }
 
-    /// What is wrong with what came of it. A transfer `may_break` when a call in its middle may
-    /// panic: what it held is then closed, and nothing more.
+    /// The violation in its result, if any. With `may_break`, a storage call may have panicked: then a
+    /// download may end cleanly but short.
     pub(crate) fn violation(&self, may_break: bool) -> Option<String> {
         let code = self.final_code?;
         match &self.payload {
@@ -223,7 +221,7 @@ impl Transfer {
                 }
                 expected.violation(got)
             }
-            // A cut file must not be taken for a whole one.
+            // An incomplete file must not look complete.
             Payload::Receive {
                 got,
                 expected: Expected::Exactly(bytes),
@@ -235,8 +233,8 @@ impl Transfer {
         }
     }
 
-    /// Whether the server has taken the data connection that the client made, where it listened for
-    /// it: at a listener that is younger another client was awaited, who has the port now.
+    /// Whether the server has accepted the passive data connection. If the listener is younger than the
+    /// connection, the port has been reassigned to another client.
     pub(crate) fn was_accepted(&self, world: &mut World) -> bool {
         let listener = self
             .connection
@@ -244,7 +242,7 @@ impl Transfer {
         listener < self.connection && listener.is_some()
     }
 
-    /// How much of an upload was sent.
+    /// Bytes of the upload that were sent.
     pub(super) const fn sent(&self) -> usize {
         match self.payload {
             Payload::Send { sent, .. } => sent,
@@ -252,20 +250,20 @@ impl Transfer {
         }
     }
 
-    /// Whether an upload was sent with its end.
+    /// Whether all of the upload and its end were sent.
     pub(crate) const fn is_all_sent(&self) -> bool {
         matches!(self.payload, Payload::Send { finished: true, .. })
     }
 
-    /// Whether the server has the data connection, by whichever way it came to be.
+    /// Whether the server holds the data connection, passive or active.
     pub(crate) fn is_held(&self, world: &mut World) -> bool {
         let connection = self.connection.and_then(|id| world.connection(id));
         connection.is_some_and(|connection| connection.is_held())
     }
 
-    /// Whether neither the network nor the client did anything to it.
+    /// Whether neither a fault nor the client's behaviour disturbed the data connection.
     pub(crate) fn is_undisturbed(&self, world: &mut World) -> bool {
-        // The server's may have been cut before the client has seen it.
+        // A fault may have reset the server's side before the client has noticed.
         let cut = self.connection.is_none_or(|id| world.is_cut(id));
         let is_proper = match self.behaviour {
             Behaviour::OmitsCloseNotify => !self.must_announce(),
@@ -274,13 +272,13 @@ impl Transfer {
         !self.disturbed && !cut && is_proper
     }
 
-    /// How many bytes may be moved in this step, by the client's manner.
+    /// Bytes that may be moved in this step, by the client's behaviour.
     fn portion(&mut self, id: ConnectionId, world: &mut World, rng: &mut Rng) -> usize {
         match self.behaviour {
             Behaviour::Prompt | Behaviour::NeverConnects | Behaviour::OmitsCloseNotify => {
                 usize::MAX
             }
-            // They never come so far.
+            // These never complete a handshake.
             Behaviour::NoHello | Behaviour::StallsInHello(_) | Behaviour::ResetsInHello(_) => 0,
             Behaviour::Slow => rng.within(1, 2_000),
             Behaviour::Stalls(most) => most.saturating_sub(self.moved),
@@ -295,7 +293,7 @@ impl Transfer {
     }
 
     fn give_up(&mut self, id: ConnectionId, world: &mut World) {
-        // Every byte and the end may have been sent before: then it is nothing to give up.
+        // If all bytes and the end have been sent, this interrupts nothing.
         self.disturbed = true;
         self.end = Some(DataEnd::Broken);
         self.note_the_end(world);
@@ -325,7 +323,7 @@ impl Transfer {
             return None;
         }
         if let Some(tls_stream) = &mut self.tls_stream {
-            // The server's part of the handshake, and nothing else.
+            // Only handshake records may arrive.
             let heard = tls_stream.read(id, world, &mut [0; 64]);
             if !is_blocked(&heard) {
                 report_tls_error(&heard, world);

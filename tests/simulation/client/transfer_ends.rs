@@ -1,4 +1,4 @@
-//! How a transfer ended, held to what was done to its data connection.
+//! Checks the end of a transfer against what happened to its data connection.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::fault_plan::FaultPlan;
 use crate::world::World;
 
 impl FtpClient {
-    /// Its final reply has come: whether it may be this one, and now.
+    /// Checks code and time of the final reply.
     pub(super) fn check_ending(&self, code: u16, since: Duration, text: &str, world: &mut World) {
         let is_being_ended = self.is_being_ended(world);
         let data_setup = self.model.data_setup_since;
@@ -19,15 +19,15 @@ impl FtpClient {
         let Some(transfer) = &self.transfer else {
             return;
         };
-        // Where accepting has not failed, only the time-out of one who never came can say so.
+        // Unless accept(2) failed, 425 needs the time-out of a client that never connected.
         let accepts = !lacked_descriptor && transfer.port.is_none();
         let is_early = world.now.saturating_sub(since) < self.config.timings.data_connect;
-        // Behind a proxy it is accepted before it is known.
+        // Behind a proxy the client is unknown at accept time.
         let is_at_once = !self.config.is_proxied && !transfer.is_protected();
         let was_known = is_at_once && transfer.was_accepted(world);
         let is_its_own = transfer.begun || !self.has_aborted;
         let is_undisturbed = transfer.is_undisturbed(world);
-        // What has come over a connection that was kept may have closed it.
+        // Data on a kept connection may have closed it.
         let is_there = !transfer.is_kept() || is_undisturbed;
         let is_reason = transfer.begun && is_early || was_known && is_there;
         if code == 425 && accepts && is_its_own && is_reason && !is_being_ended {
@@ -35,7 +35,7 @@ impl FtpClient {
         }
         let is_calm = self.config.fault_plan.is_prompt() && !is_being_ended;
         let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
-        // However long the disk takes.
+        // This holds however slow the disk is.
         let is_served = self.config.fault_plan.is_timely() && !is_being_ended;
         if code == 426 && is_served && is_left_alone && is_undisturbed {
             self.report("an undisturbed transfer was cut", world);
@@ -59,8 +59,8 @@ impl FtpClient {
         let since = transfer
             .gave_up()
             .map(|since| world.now.saturating_sub(since));
-        // Behind a proxy who is gone may never have been known: then another one is awaited, until
-        // the time for it is over or the client says so.
+        // Behind a proxy a client that left may never have been identified: the server then waits for
+        // another connection, until the time-out or an ABOR.
         let is_told = code != 425 && is_left_alone || !self.config.is_proxied;
         if is_calm && is_told && since.is_some_and(|since| since > FaultPlan::PROMPT_LIMIT) {
             self.report(&format!("{code} came {since:?} after the end"), world);

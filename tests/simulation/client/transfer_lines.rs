@@ -1,5 +1,4 @@
-//! Transfers that a guest draws: what goes which way, over which connection, and what must come
-//! of it.
+//! Transfers that a client draws: direction, data connection, and expected content.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,7 +14,7 @@ use super::upload::{Change, Upload};
 use crate::content::{KINDS, in_the_file, is_sent_as_lines, on_the_wire, whole};
 use crate::world::ClientPort;
 
-/// Files that nobody changes: the sizes of `/pub/0`, `/pub/1` and so on, by the pipes' capacity.
+/// Sizes of `/pub/0`, `/pub/1` and so on, which no client changes, by the capacity of the pipes.
 pub(crate) fn public_sizes(capacity: usize) -> [usize; 5] {
     [
         0,
@@ -36,7 +35,7 @@ impl FtpClient {
         let (verb, transfer, upload, restart) = self.draw_transfer(behaviour);
         let is_bold = self.rng.one_in(20) && !self.profile.pipelines;
         if is_bold && transfer.kind != CommandKind::Store {
-            // Nothing is arranged, or what was for a transfer that was refused; no haul either way.
+            // No data connection, or one kept from a refusal: no transfer is expected.
             lines.push(Line::new(transfer.kind, verb));
             return lines;
         }
@@ -56,14 +55,14 @@ impl FtpClient {
         lines.push(Line::new(kind, verb));
         if self.profile.pipelines && behaviour == Behaviour::NeverConnects && self.rng.one_in(2) {
             lines.push(Line::new(CommandKind::Abor, "ABOR"));
-            // And it is heard wherever it stands.
+            // STAT works at any position.
             if self.rng.aside().one_in(2) {
                 lines.push(Line::new(CommandKind::Noop, "NOOP"));
             }
         } else if self.profile.pipelines && self.rng.one_in(4) {
             lines.push(self.interruption());
         } else if self.profile.pipelines && self.rng.one_in(8) {
-            // What is heard at once stands behind what is not.
+            // An immediate command behind deferred ones.
             lines.push(Line::new(CommandKind::TooLong, vec![b'x'; 5_000]));
             lines.push(Line::new(CommandKind::Stat, "STAT"));
         }
@@ -96,12 +95,12 @@ impl FtpClient {
         self.rng.pick(&manners)
     }
 
-    /// The command that is to be said, and what is to come of it.
+    /// The transfer command, and its expected result.
     pub(super) fn draw_transfer(
         &mut self,
         behaviour: Behaviour,
     ) -> (String, Transfer, Option<Upload>, Option<Line>) {
-        // Some ways to go are only of interest in the middle of an upload.
+        // Some disconnects matter only during an upload.
         let choice = if self.profile.leaves_in_an_upload() && self.rng.one_in(2) {
             11
         } else {
@@ -147,10 +146,7 @@ impl FtpClient {
         let mut restart = None;
         if !self.is_ascii && self.rng.one_in(4) {
             offset = self.rng.below(length + 1);
-            restart = Some(Line::new(
-                CommandKind::ServerConfig,
-                format!("REST {offset}"),
-            ));
+            restart = Some(Line::new(CommandKind::Rest, format!("REST {offset}")));
         }
         let transfer = self.fetch_of_public(&path, offset, behaviour);
         (format!("RETR {path}"), transfer, None, restart)
@@ -168,7 +164,7 @@ impl FtpClient {
         fetch(CommandKind::Fetch, expected, behaviour)
     }
 
-    /// A file of the guest's own, one that several write, or one that is not there.
+    /// The client's own file, a shared one, or a missing one.
     fn fetch_other(
         &mut self,
         behaviour: Behaviour,
@@ -194,7 +190,7 @@ impl FtpClient {
         fetch(CommandKind::Fetch, expected, behaviour)
     }
 
-    /// The guest's own files, where it waits for replies and so knows what it has.
+    /// The client's own files, if it waits for replies and so knows them.
     fn own_files(&self) -> Vec<(String, Vec<u8>)> {
         if self.profile.pipelines {
             Vec::new()
@@ -231,7 +227,7 @@ impl FtpClient {
 
     fn upload_shared(&mut self, behaviour: Behaviour) -> (String, Transfer) {
         let path = self.rng.pick(&["/shared/0", "/shared/1"]);
-        // Of plain lines, so that it is whole whichever TYPE it goes and comes by.
+        // Plain lines, so that the content survives either TYPE.
         let bytes = self.new_contents(true);
         let connection = on_the_wire(&bytes, self.is_ascii);
         (path.to_owned(), Transfer::sending(connection, behaviour))
@@ -274,31 +270,31 @@ impl FtpClient {
             change,
             is_text: self.is_ascii,
             is_new,
-            // Text is not kept, for nobody could go on behind it.
+            // Text uploads are not kept: their offset is undefined.
             is_kept: self.config.cut_uploads == CutUploads::Keep && !self.is_ascii,
         };
         (Transfer::sending(connection, behaviour), upload)
     }
 
-    /// Over a part of a file that is there.
+    /// Overwrites part of an existing file.
     fn upload_from(
         &mut self,
         behaviour: Behaviour,
     ) -> (String, Transfer, Option<Upload>, Option<Line>) {
         let mut own = self.own_files();
-        // Of an empty one there is no part.
+        // An empty file has no part.
         own.retain(|(_, bytes)| !bytes.is_empty());
         if own.is_empty() {
             let (path, transfer, upload) = self.upload(Change::Append, behaviour);
             return (format!("APPE {path}"), transfer, Some(upload), None);
         }
         let (path, bytes) = &own[self.rng.below(own.len())];
-        // Without an offset it would be as any other.
+        // Offset 0 would be a plain STOR.
         let offset = self.rng.below(bytes.len() + 1).max(1);
         let verb = self.rng.pick(&["STOR", "APPE"]);
         let contents = self.new_contents(false);
         let (transfer, upload) = self.upload_of(path, &contents, Change::At(offset), behaviour);
-        let restart = Line::new(CommandKind::ServerConfig, format!("REST {offset}"));
+        let restart = Line::new(CommandKind::Rest, format!("REST {offset}"));
         (
             format!("{verb} {path}"),
             transfer,
@@ -319,7 +315,7 @@ impl FtpClient {
         whole(number, self.rng.within(length / 2, length))
     }
 
-    /// How the data connection shall come to be.
+    /// The command that sets up the data connection.
     fn arrange(&mut self, behaviour: Behaviour) -> Line {
         let ip = self.profile.ip;
         match (self.rng.below(4), ip) {

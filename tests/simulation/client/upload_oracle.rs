@@ -1,9 +1,9 @@
-//! Whether an upload can be whole to the server: from what was really delivered, and in which order.
+//! Whether the server may take an upload as complete: decided from what was delivered, and in which order.
 //!
-//! The table in `src/reactor/upload_end.rs` is what it is held to. Two outcomes are legal, whole or cut,
-//! where both connections have ended, the data connection first: how long the pause before its end was
-//! is for the server's own clock to say ([`END_PAUSE`](mioftpd::limits::END_PAUSE)), and a fault of the
-//! disk, a time-out or a stop can come in between. In every other case there is one, and this says why.
+//! The reference is the table in `src/reactor/upload_end.rs`. Both outcomes are legal only where both
+//! connections have ended, the data connection first: the server's own clock decides about the pause before
+//! the end ([`END_PAUSE`](mioftpd::limits::END_PAUSE)), and a disk fault, a time-out or a stop can come
+//! between. In every other case one outcome is legal, with a stated reason.
 
 use std::time::Duration;
 
@@ -16,38 +16,38 @@ use super::upload::{Arrived, Upload};
 use crate::rng::Odds;
 use crate::world::{ConnectionFacts, ConnectionId, World};
 
-/// How the data connection says that the file ends.
+/// What marks the end of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EofSignal {
-    /// In the clear: by ending.
+    /// In the clear: a FIN.
     Fin,
-    /// By TLS, and it has said so.
+    /// TLS with `close_notify`.
     CloseNotify,
-    /// By TLS, and it has not; whether the server may take its end for that of the file.
+    /// TLS with a FIN only; whether the server may accept that.
     FinOnly { is_allowed: bool },
 }
 
-/// The connections of an upload, and what its client has done with them.
+/// The connections of an upload, and what its client did with them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UploadFacts {
     pub(super) control: Option<ConnectionId>,
     pub(super) data: Option<ConnectionId>,
     pub(super) ending: EofSignal,
-    /// How much the client has sent of it.
+    /// Bytes that the client sent.
     pub(super) sent: usize,
-    /// QUIT was said.
+    /// QUIT was sent.
     pub(super) has_quit: bool,
-    /// From when on a reload has ended the session for certain.
+    /// From when on a reload has certainly ended the session.
     pub(super) over_from: Option<Duration>,
-    /// Nothing that the disk does can make it shorter than what was read.
+    /// No disk fault can make it shorter than what was read.
     pub(super) is_disk_kind: bool,
 }
 
-/// What the server may make of it.
+/// The legal outcomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UploadOutcome {
     MayBeWhole,
-    /// For this reason it must not be.
+    /// It must not be complete, for this reason.
     MustBeCut(&'static str),
 }
 
@@ -89,12 +89,12 @@ impl UploadFacts {
         UploadOutcome::MayBeWhole
     }
 
-    /// How much of it the server has, where it was cut.
+    /// Bytes that the server received, if the upload was cut.
     pub(super) fn arrived(&self, upload: &Upload, world: &World) -> Arrived {
         let data = self
             .data
             .map_or_else(ConnectionFacts::default, |id| world.facts_of(id));
-        // In front of it a proxy may have said something.
+        // Excludes the PROXY header.
         let proxy_header = data.client.written.saturating_sub(self.sent as u64);
         let read = data.server.read.saturating_sub(proxy_header) as usize;
         match self.ending {

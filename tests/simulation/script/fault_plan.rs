@@ -1,11 +1,11 @@
-//! The weather of a script: a key and a number for each thing that is not as in calm weather.
+//! The fault plan in a script: a key and a number for each value that differs from the default.
 
 use std::time::Duration;
 
 use crate::fault_plan::FaultPlan;
 use crate::rng::Odds;
 
-/// One entry of the weather; times are in microseconds, odds in ten thousand, switches 0 or 1.
+/// One value; times are in microseconds, odds in ten thousand, switches 0 or 1.
 pub(crate) enum Value<'a> {
     Odds(&'a mut Odds),
     Time(&'a mut Duration),
@@ -33,7 +33,7 @@ impl Value<'_> {
     }
 }
 
-/// All of them. Faults come first, for a shrinker that goes from first to last.
+/// All values. Faults come first, in the order in which the shrinker tries them.
 pub(crate) fn values(fault_plan: &mut FaultPlan) -> Vec<(&'static str, Value<'_>)> {
     let FaultPlan {
         delay,
@@ -81,7 +81,7 @@ pub(crate) fn values(fault_plan: &mut FaultPlan) -> Vec<(&'static str, Value<'_>
     ]
 }
 
-/// The keys whose numbers are others than in calm weather, with both numbers.
+/// The values that differ from the default: key, value, default.
 pub(crate) fn differing(fault_plan: &FaultPlan) -> Vec<(&'static str, u64, u64)> {
     let (mut fault_plan, mut calm) = (fault_plan.clone(), FaultPlan::NONE);
     values(&mut fault_plan)
@@ -92,7 +92,7 @@ pub(crate) fn differing(fault_plan: &FaultPlan) -> Vec<(&'static str, u64, u64)>
         .collect()
 }
 
-/// Sets one of them; whether there is such a key.
+/// Sets a value; returns whether the key exists.
 pub(crate) fn set(fault_plan: &mut FaultPlan, key: &str, number: u64) -> bool {
     let found = values(fault_plan)
         .into_iter()

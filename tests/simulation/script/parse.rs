@@ -1,4 +1,4 @@
-//! A script is read.
+//! Parses a script.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::world::ClientPort;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What a script says, or in which line it says something that cannot be understood.
+/// The scenario of a script, or the first line that is invalid.
 pub(crate) fn parse(text: &str) -> Result<Scenario> {
     let mut scenario = Scenario {
         seed: 0,
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<Scenario> {
         };
         applied.map_err(|error| format!("line {}: {line}: {error}", number + 1))?;
     }
-    // All else may be left out; without it this is an empty file, or another one.
+    // Everything else has a default; without a seed the file is empty or no script.
     if has_seed {
         Ok(scenario)
     } else {

@@ -1,4 +1,4 @@
-//! A scenario is printed.
+//! Prints a scenario as a script.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use crate::reload::{Reload, Revocation};
 use crate::scenario::{ClientPlan, Scenario, Stop};
 use crate::world::ClientPort;
 
-/// Its script.
 pub(crate) fn print(scenario: &Scenario) -> String {
     let mut lines = vec![
         format!("seed {}", scenario.seed),
@@ -82,7 +81,7 @@ fn client(plan: &ClientPlan) -> Vec<String> {
     lines
 }
 
-/// All of them but the number of groups, each on a line.
+/// All fields except `groups`, one a line.
 fn profile(profile: &Profile) -> [String; 16] {
     let Profile {
         role,
@@ -101,7 +100,7 @@ fn profile(profile: &Profile) -> [String; 16] {
         resumes,
         sends_close_notify,
         only_logs_in,
-        // Of inspectors, which no script has.
+        // Only inspectors have it, which no script contains.
         walks: _,
         first_port,
     } = profile;

@@ -1,4 +1,4 @@
-//! Scripts are the runs that they were, and those that are kept keep the promises.
+//! A script reproduces its run, and the kept scripts pass.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,8 @@ use crate::run::{record, replay};
 use crate::scenario::Scenario;
 use crate::watchdog::{Run, Watchdog, script_again};
 
-/// What a run was is written down, read again, and is the same run.
 #[test]
-fn a_script_is_the_same_run_as_its_seed() {
+fn script_replay_equals_recorded_run() {
     record_panics();
     for seed in 0..60 {
         let (recorded, scenario) = record(seed);
@@ -22,9 +21,9 @@ fn a_script_is_the_same_run_as_its_seed() {
     }
 }
 
-/// Scripts that have failed once; or the one that is asked for.
+/// The scripts that failed once, or the one in `MIOFTPD_SCRIPT`.
 #[test]
-fn kept_scripts_keep_the_promises() {
+fn kept_scripts_pass() {
     let watchdog = Watchdog::start();
     let outcome_of = |path: &Path, tracing| {
         let named = Run::Script(path.to_owned());
@@ -45,9 +44,8 @@ fn kept_scripts_keep_the_promises() {
     }
 }
 
-/// What is no script is not taken for one in which nothing happens.
 #[test]
-fn a_script_says_of_which_seed_it_is() {
+fn script_without_seed_is_rejected() {
     assert!(parse("# Nothing.\n").is_err_and(|error| error.contains("no seed")));
     assert!(parse("rng 0\n").is_err_and(|error| error.contains("no seed")));
     assert!(parse("seed 0\n").is_ok());

@@ -1,4 +1,4 @@
-//! The words of a script: values by the names that they have in the code.
+//! The words of a script: values by their names in the code.
 
 use std::fmt::Debug;
 
@@ -9,10 +9,10 @@ use crate::client::{
 };
 use crate::reload::AccountChange;
 
-/// A type whose values have words.
+/// A type whose values are script words.
 pub(super) trait Word: Copy + Debug + 'static {
     const ALL: &'static [Self];
-    /// Those that have a number.
+    /// Variants with a number.
     const COUNTED: &'static [fn(usize) -> Self] = &[];
 
     fn from_word(word: &str) -> Result<Self, String> {
@@ -119,7 +119,7 @@ impl Word for CommandKind {
         Self::EpsvAll,
         Self::Port,
         Self::Bounce,
-        Self::ServerConfig,
+        Self::Rest,
         Self::Abor,
         Self::Auth,
         Self::AuthPrivate,

@@ -1,9 +1,8 @@
-//! A scenario that fails is reduced to the fewest clients, commands and faults that still fail.
+//! Reduces a failing scenario to the fewest clients, commands and faults that still fail.
 //!
-//! This is delta debugging: parts are left out, large ones first, and what still fails is kept, until
-//! nothing more can go. A smaller scenario is another interleaving, in which a mistake that takes an
-//! unlucky moment may be missed; so what is left out is tried with a few other random generators of the
-//! network, too.
+//! This is delta debugging: parts are removed, large ones first, as long as the rest still fails. A smaller
+//! scenario is another interleaving, which may miss a race; so each candidate is tried with a few states of
+//! the network's random generator.
 
 mod report;
 #[cfg(test)]
@@ -20,21 +19,21 @@ use crate::rng::{Odds, Rng};
 use crate::scenario::{ClientPlan, Scenario, Stop};
 use crate::script::fault_plan::{differing, set};
 
-/// Runs after which what has been reached is good enough.
+/// Limit on runs.
 const RUNS: usize = 2_000;
 
-/// Interleavings that are tried of a scenario in which something has been left out.
+/// Interleavings tried of each candidate.
 const INTERLEAVINGS: u64 = 3;
 
-/// What has become of a scenario.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Shrunk {
     pub(crate) scenario: Scenario,
-    /// How often it was tried.
+    /// Runs used.
     pub(crate) runs: usize,
 }
 
-/// Reduces a scenario that fails. `fails` tells whether another one does, in the same way.
+/// Reduces a failing scenario. `fails` tells whether a candidate fails in the same way.
 pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -> Shrunk {
     let mut search = Search {
         best: scenario,
@@ -60,19 +59,19 @@ pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -
 }
 
 struct Search<F> {
-    /// The smallest that fails.
+    /// The smallest failing scenario so far.
     best: Scenario,
     fails: F,
     runs: usize,
 }
 
 impl<F: FnMut(&Scenario) -> bool> Search<F> {
-    /// Keeps what a change makes of the best, if it is another and fails; whether it is.
+    /// Applies a change and keeps the result if it differs and fails. Returns whether it was kept.
     fn attempt(&mut self, change: impl FnOnce(&mut Scenario)) -> bool {
         self.attempt_in(1, change)
     }
 
-    /// The same with several interleavings.
+    /// As [`attempt`](Self::attempt), with several interleavings.
     fn attempt_in(&mut self, interleavings: u64, change: impl FnOnce(&mut Scenario)) -> bool {
         let mut candidate = self.best.clone();
         change(&mut candidate);
@@ -94,8 +93,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
         false
     }
 
-    /// Leaves out as many of some parts as can be: halves, quarters, and so on to single ones, and the
-    /// last ones first.
+    /// Removes as many parts as possible: halves, quarters, and so on to single ones, last ones first.
     fn drop_parts(
         &mut self,
         count: impl Fn(&Scenario) -> usize,
@@ -177,7 +175,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
     }
 }
 
-/// What makes a client easier to understand.
+/// Simplifications of a client.
 const SIMPLER: [fn(&mut ClientPlan); 11] = [
     |plan| plan.profile.interrupts = Odds(0),
     |plan| plan.profile.pipelines = false,
@@ -192,7 +190,7 @@ const SIMPLER: [fn(&mut ClientPlan); 11] = [
     |plan| plan.profile.disconnect = Disconnect::Quit,
 ];
 
-/// And one of its groups.
+/// Simplifications of a group.
 const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
     |plan, group| {
         for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
@@ -213,7 +211,7 @@ const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
 ];
 
 impl ClientPlan {
-    /// Groups that can be left out.
+    /// Groups that can be removed.
     fn group_count(&self) -> usize {
         self.groups.as_ref().map_or(self.profile.groups, Vec::len)
     }
@@ -231,8 +229,8 @@ impl ClientPlan {
         group.map_or(0, |group| group.commands.len())
     }
 
-    /// A transfer is not left without what arranges its data connection: for an upload that the client
-    /// does not know of, nothing could be said of its file.
+    /// Keeps the command that sets up the data connection of a transfer: without it the client would not
+    /// register its upload, and the file could not be checked.
     fn drop_commands(&mut self, group: usize, range: Range<usize>) {
         let groups = self.groups.as_mut();
         let Some(group) = groups.and_then(|groups| groups.get_mut(group)) else {

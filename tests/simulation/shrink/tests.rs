@@ -1,4 +1,4 @@
-//! The shrinker, tried with failures that are known.
+//! The shrinker on known failures.
 
 use super::{RUNS, Shrunk, shrink};
 use crate::client::{CommandKind, Role};
@@ -7,13 +7,13 @@ use crate::run::record;
 use crate::scenario::Scenario;
 use crate::script;
 
-/// A scenario with all its parts, of a seed with enough of them.
+/// The recorded scenario of the first seed that fits.
 fn recorded(is_fit: impl Fn(&Scenario) -> bool) -> Scenario {
     let mut scenarios = (0..500).map(|seed| record(seed).1);
     scenarios.find(is_fit).expect("some seed has all that")
 }
 
-/// How many commands the clients of a scenario say in all.
+/// Number of commands in a scenario.
 fn commands(scenario: &Scenario) -> usize {
     let groups = scenario.clients.iter().flat_map(|plan| &plan.groups);
     groups.flatten().map(|group| group.commands.len()).sum()
@@ -29,7 +29,7 @@ fn says(scenario: &Scenario, client: usize, kind: CommandKind) -> bool {
 }
 
 #[test]
-fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
+fn shrink_keeps_two_clients_and_one_fault() {
     let is_cause = |one: &Scenario| {
         says(one, 1, CommandKind::Store)
             && says(one, 3, CommandKind::Cwd)
@@ -51,9 +51,8 @@ fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
     assert_eq!(tls_config, ["reset"]);
 }
 
-/// Whatever stands before and behind it.
 #[test]
-fn single_group_in_the_middle_is_found() {
+fn shrink_finds_single_group() {
     let scenario = recorded(|one| {
         let mut groups = one.clients.iter().flat_map(|plan| &plan.groups);
         groups.any(|groups| groups.len() > 8)
@@ -73,15 +72,14 @@ fn single_group_in_the_middle_is_found() {
 }
 
 #[test]
-fn what_fails_always_is_reduced_to_nothing() {
+fn shrink_of_constant_failure_is_empty() {
     let shrunk = shrink(record(3).1, |_| true);
     assert_eq!(shrunk.scenario.clients, []);
     assert!(shrunk.runs < 30, "{} runs", shrunk.runs);
 }
 
-/// What fails only as it is stays as it is, and the search ends.
 #[test]
-fn what_fails_as_it_is_alone_stays_as_it_is() {
+fn shrink_keeps_irreducible_scenario() {
     let scenario = recorded(|one| one.clients.len() > 4);
     let shrunk = shrink(scenario.clone(), |one| *one == scenario);
     assert_eq!(shrunk.scenario, scenario);
@@ -90,7 +88,7 @@ fn what_fails_as_it_is_alone_stays_as_it_is() {
 
 /// Probes have a number of commands and no list of them.
 #[test]
-fn probe_is_reduced_too() {
+fn shrink_reduces_probe_groups() {
     let is_probe = |one: &Scenario| {
         let mut probes = one
             .clients

@@ -1,8 +1,7 @@
-//! The server's calls of the network, one by one, and a loop of them that never ends.
+//! The server's network calls, and detection of endless loops of them.
 //!
-//! Between two polls time stands still: a call that would have blocked does so again, however often it is
-//! made. What may be made in vain in one iteration is bounded by what the server has, so a longer row is a
-//! loop without an end.
+//! Time does not pass between polls, so a call that would block keeps blocking. The number of useful
+//! attempts in one iteration is bounded by the server's sockets; a longer series is an endless loop.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,14 +13,14 @@ use super::data::{BUDGET, DataConnection};
 use super::{JobCalls, Tally};
 use crate::world::{ConnectionId, World};
 
-/// Where nothing is ever said in the clear.
+/// The implicit-TLS port.
 const IMPLICIT_TLS: u16 = 990;
 
-/// Calls in vain, in a row. A turn makes at most three, and nobody has more than some twenty
-/// connections with two sockets each.
+/// Limit on consecutive fruitless calls. A turn makes at most three; a run has some twenty connections with
+/// two sockets each.
 const FRUITLESS_CALLS: u32 = 500;
 
-/// Jobs of one iteration. A visit submits at most two, and there are some hundred visits in the largest.
+/// Limit on jobs per iteration. A turn submits at most two; the largest iteration has about a hundred turns.
 const SUBMITS: u32 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +30,14 @@ pub(crate) enum Call {
 }
 
 impl Tally {
-    /// Something that somebody else can notice, or could.
+    /// Counts an observable effect.
     pub(crate) fn effect(&mut self) {
         if self.job.is_none() {
             self.now.effects += 1;
         }
     }
 
-    /// A worker begins; what it was at before, where there are no others, goes on behind.
+    /// A worker starts a job; without workers, an interrupted job resumes afterwards.
     pub(crate) fn begin_job(&mut self, is_slice: bool) {
         self.job = Some(JobCalls {
             is_slice,
@@ -46,12 +45,12 @@ impl Tally {
         });
     }
 
-    /// There is no loop any more that could wait.
+    /// The loop has ended.
     pub(crate) const fn end_loop(&mut self) {
         self.has_ended = true;
     }
 
-    /// Whether a worker does something, and not the loop.
+    /// Whether the current call is made by a worker.
     pub(crate) const fn is_on_worker(&self) -> bool {
         self.job.is_some() || self.has_ended
     }
@@ -74,7 +73,7 @@ impl Tally {
 }
 
 impl World {
-    /// The loop has sent a job on its way; what is wrong with that.
+    /// The loop has submitted a job: the violation, if any.
     pub(crate) fn submitted(&mut self) -> Option<String> {
         let now = &mut self.tally.now;
         now.effects += 1;
@@ -123,7 +122,7 @@ impl World {
         }
     }
 
-    /// The server ends its side.
+    /// The server half-closes.
     pub(crate) fn shuts(&mut self, id: ConnectionId) {
         self.tally.effect();
         if let Some(control) = self.tally.controls.get_mut(&id) {
@@ -131,7 +130,7 @@ impl World {
         }
     }
 
-    /// The server has read, or written of so many bytes, and this is what came of it.
+    /// The server has read or written `asked` bytes, with this outcome.
     pub(crate) fn called(
         &mut self,
         id: ConnectionId,
@@ -175,7 +174,7 @@ impl World {
                 self.violate(format!("connection {id}: {moved} bytes moved in one turn"));
             }
         }
-        // What is read on the loop is a header, or what came over a connection that was kept.
+        // The loop reads only PROXY headers and kept connections.
         if is_loop && is_data {
             self.tally.now.moved_data |= call == Call::Write;
         } else if is_loop && call == Call::Read && self.tally.now.moved_data {
@@ -195,7 +194,7 @@ impl World {
         self.tally.controls.remove(&id);
     }
 
-    /// A worker has done what it had to.
+    /// A worker has finished a job.
     pub(crate) fn end_job(&mut self) {
         let Some(job) = self.tally.job.take() else {
             return;
@@ -210,7 +209,7 @@ impl World {
         }
     }
 
-    /// Takes note of what goes over a control connection.
+    /// Follows the traffic of a control connection.
     fn hear(
         &mut self,
         id: ConnectionId,

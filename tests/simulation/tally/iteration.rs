@@ -1,7 +1,6 @@
-//! Each iteration of the loop: why it came, and whether it did what it came for.
+//! Checks each iteration of the loop for a cause and an effect.
 //!
-//! Nothing is measured here. An iteration that has no cause is a loop that spins slowly; a deadline that
-//! expires and changes nothing is one that nobody needed.
+//! An iteration without a cause is a slow busy loop; a deadline that expires without effect was superfluous.
 
 use mioftpd::limits::COMMANDS_PER_TURN;
 use mioftpd::reactor::{Activity, Reactor};
@@ -12,7 +11,7 @@ use crate::rng::Odds;
 use crate::run::Simulation;
 use crate::world::{ConnectionId, World};
 
-/// Deadlines at which something must happen that others can notice.
+/// Deadlines that must have an observable effect.
 const FELT: [Deadline; 7] = [
     Deadline::Arrival,
     Deadline::DataConnect,
@@ -23,11 +22,11 @@ const FELT: [Deadline; 7] = [
     Deadline::Linger,
 ];
 
-/// Timers that may be set for nothing beside two for each connection, by `reactor/timers.rs`.
+/// Stale timers allowed beside two for each connection, by `reactor/timers.rs`.
 const TIMER_SLACK: usize = 64;
 
 impl Simulation {
-    /// An iteration is over.
+    /// Checks an iteration at its end.
     pub(crate) fn check_iteration(&self, reactor: &Reactor) {
         let mut world = self.world.lock();
         let (now, activity) = (world.tally.now, *reactor.activity());
@@ -36,7 +35,7 @@ impl Simulation {
         world.tally.connections = reactor.connections();
         let done = Done::between(&before, &activity);
         world.progress += done.commands + done.expired;
-        // A pause of a portion allows another try, whoever's it is.
+        // The end of a rate limiter's pause justifies another attempt, for any transfer.
         let portions = activity.expired(Deadline::Resume) - before.expired(Deadline::Resume);
         let rests = portions > 0;
         if rests {
@@ -58,18 +57,18 @@ impl Simulation {
         world.check_latest(self.jobs.lock().outstanding(), done.completions > 0);
     }
 
-    /// A transfer whose client is gone may be on a worker when its time is over: it is cut when it comes
-    /// back, and until then nothing is seen of it.
+    /// The transfer of a departed client may be on a worker at its time-out: it is cut when it returns, and
+    /// until then no effect is visible.
     fn is_on_worker(&self) -> bool {
         self.jobs.lock().outstanding() > 0
     }
 
-    /// An upload that has waited for files to be counted may have moved what its rate allows before.
+    /// An upload that waited for the usage count may already have used its rate.
     fn waits_for_count(&self, world: &World) -> bool {
         self.config.fault_plan.uncounted != Odds(0) && !world.tally.data.is_empty()
     }
 
-    /// A stop is over when nothing is left.
+    /// A stop ends when nothing is left.
     fn waits_for_nothing(&self, reactor: &Reactor) -> Option<String> {
         let is_empty = reactor.connections() == 0 && self.jobs.lock().outstanding() == 0;
         (reactor.is_stopping() && reactor.is_running() && is_empty)
@@ -77,7 +76,7 @@ impl Simulation {
     }
 }
 
-/// What an iteration has done, by the server's own counters.
+/// Work of an iteration, by the server's own counters.
 #[derive(Debug)]
 struct Done {
     control_turns: u64,
@@ -100,8 +99,8 @@ impl Done {
     }
 }
 
-/// A deadline is cleared when what it is for is over; one that was left set expires, and nothing comes of
-/// it. Those of the session may find no room for what they have to say, and are not felt then.
+/// A deadline must be cleared when its purpose ends; a stale one expires without effect. Session deadlines
+/// may find no room for their reply, and then have none either.
 fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
     let expired = |one: &&Deadline| after.expired(**one) > before.expired(**one);
     let deadline = FELT.iter().find(expired)?;
@@ -109,7 +108,7 @@ fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> O
 }
 
 impl Tally {
-    /// An iteration in which nothing is seen of what it does.
+    /// An iteration without an observable effect.
     fn is_unseen(&mut self, is_stopping: bool) -> bool {
         if self.now.was_busy {
             self.was_queued_fruitlessly() || self.is_review()
@@ -118,21 +117,20 @@ impl Tally {
         }
     }
 
-    /// A stop goes on by itself where only a job that hangs is left, to its end in three steps.
+    /// A stop advances by time-out, in three stages, if only a hanging job is left.
     const fn is_next_stage(&mut self) -> bool {
         self.stages += 1;
         self.stages <= 3
     }
 
-    /// What was queued in the last iteration has nothing to do by its turn: it was closed later in the same
-    /// pass; its transfer has used up what its rate allows, and so rests; or it goes over to TLS, and what
-    /// was to be read is for the handshake.
+    /// A queued connection may have nothing to do in its turn: it was closed later in the same pass, its
+    /// transfer is rate-limited, or it switched to TLS, so that the bytes belong to the handshake.
     const fn was_queued_fruitlessly(&self) -> bool {
         let last = &self.last;
         last.has_closed || last.moved_data || (self.has_tls && last.effects > 0)
     }
 
-    /// After a reload some sessions are looked at in each iteration.
+    /// After a reload, each iteration reviews some sessions.
     const fn is_review(&mut self) -> bool {
         let is_review = self.reviews > 0;
         self.reviews = self.reviews.saturating_sub(1);
@@ -152,7 +150,7 @@ fn fruitless_iteration(now: &Iteration, done: &Done) -> Option<String> {
         .then(|| format!("an iteration for nothing: {done:?}, {now:?}"))
 }
 
-/// The commands that were read, and as many that are heard during a transfer.
+/// Commands read, and as many again that are handled during a transfer.
 fn too_many_commands(done: &Done) -> Option<String> {
     let most = done.control_turns * 2 * COMMANDS_PER_TURN as u64;
     (done.commands > most).then(|| {
@@ -163,7 +161,7 @@ fn too_many_commands(done: &Done) -> Option<String> {
     })
 }
 
-/// Counted when they were swept, which is before this iteration closes anything or lets anybody in.
+/// Counted at the sweep, before this iteration closes or accepts anything.
 fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
     let timers = activity.timers;
     (timers > 2 * connections + TIMER_SLACK)
@@ -171,8 +169,8 @@ fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
 }
 
 impl World {
-    /// In an iteration commands are read before a transfer's bytes are moved, but for those of who has
-    /// just been let in. Over TLS a data connection may say its alert while control connections are secured.
+    /// In an iteration commands are read before transfer data moves, except on connections just accepted.
+    /// Over TLS, a data connection may send its alert while control connections are in a handshake.
     pub(super) fn read_behind_data(&mut self, id: ConnectionId) {
         let control = self.tally.controls.get(&id);
         let is_ended = control.is_none_or(|control| control.shut.is_some());

@@ -1,8 +1,8 @@
-//! When a time-out may come at the earliest, and when it must have come.
+//! The earliest and the latest legal time of each time-out.
 //!
-//! The earliest is exact in every weather: a deadline is as long as it is, from what has set it. The latest
-//! is checked where nothing else explains that the server waits: no job is out, and the client takes what is
-//! written to it.
+//! The earliest is exact under every fault plan: a deadline has its full length from the event that set it.
+//! The latest is checked only where nothing else delays the server: no job is outstanding, and the client
+//! reads its replies.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::client::RunConfig;
 use crate::rng::Odds;
 use crate::world::{ConnectionId, LinkState, World};
 
-/// A system's timers are late by less than this.
+/// Bound on the lateness of timers.
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long a transfer may rest because of its rate.
+/// The longest pause of a rate-limited transfer.
 const REST: Duration = Duration::from_secs(1);
 
-/// How often the latest is looked at.
+/// Interval of the check for late time-outs.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// What the server's deadlines are held to.
+/// The server's time-outs.
 #[derive(Default)]
 pub(crate) struct Times {
     timings: Timings,
-    /// It exports nothing, and so no login is awaited.
+    /// Control-only mode: there is no login deadline.
     has_no_login: bool,
-    /// Files may have to be counted first, and nobody is idle meanwhile.
+    /// Usage may have to be counted first, which suspends the idle time-out.
     counts: bool,
-    /// When a job came back last.
+    /// When the last job returned.
     last_job: Duration,
     checked: Duration,
 }
@@ -48,7 +48,7 @@ impl Times {
 }
 
 impl World {
-    /// A reply was written that says that a time is over.
+    /// A time-out reply was written: checks that it is not early.
     pub(super) fn check_earliest(&mut self, id: ConnectionId, said: ReplySent) {
         let now = self.now;
         let times = &self.tally.times;
@@ -58,9 +58,9 @@ impl World {
         };
         let (since, least) = match said {
             ReplySent::NoCommand => (Some(control.last_command), timings.idle),
-            // The reply that begins it anew is not known to be the one: it was set by then.
+            // The reply that restarts the deadline is not identified; it was set by then.
             ReplySent::NoLogin => (control.login_since, timings.login),
-            // Of a client that has ended its side the clock goes on while a worker has the transfer.
+            // After a half-close of the client, the deadline runs on while a worker has the transfer.
             ReplySent::Stalled if self.facts_of(id).server.fin_delivered.is_some() => return,
             ReplySent::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
             ReplySent::Stopped if self.stops.len() == 1 => {
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// An iteration is over, and so many jobs are out.
+    /// An iteration has ended with this many jobs outstanding.
     pub(super) fn check_latest(&mut self, jobs: usize, has_completions: bool) {
         let now = self.now;
         if has_completions {
@@ -105,7 +105,7 @@ impl World {
             return is_over(shut, timings.linger).then_some("it lingers for too long");
         }
         if let Some(blocked) = control.blocked_since {
-            // A 421 that finds no room either has its own time.
+            // A 421 that finds no room has a time-out of its own.
             let most = 2 * timings.reply_stall.max(timings.handshake);
             return is_over(blocked, most).then_some("its client reads nothing, and is kept");
         }
@@ -122,7 +122,7 @@ impl World {
         (is_idle && is_over(control.last_active, timings.idle)).then_some("it is idle for too long")
     }
 
-    /// While no worker has it.
+    /// Only while no worker owns it.
     fn overdue_transfer(&self, control: &ControlConnection) -> Option<&'static str> {
         let timings = &self.tally.times.timings;
         let began = control
@@ -138,8 +138,8 @@ impl World {
         match open {
             Some((id, data)) if is_up(id) => {
                 let since = began.max(data.last).max(last_job);
-                // Before the first byte it had to come about; and that a proxy's header is moved is no
-                // progress of the transfer.
+                // Before the first byte, the connection had to be established; a PROXY header is no progress
+                // of the transfer.
                 let most = timings.data_connect + timings.data_stall + REST;
                 (self.now > since + most).then_some("nothing moves, and it is waited for")
             }
@@ -153,7 +153,7 @@ impl World {
 }
 
 impl Tally {
-    /// When a byte last went over the data connection of a client.
+    /// When a byte last moved on a client's data connection.
     fn last_moved(&self, owner: usize) -> Option<Duration> {
         Some(self.clients.get(&owner)?.closed?.last)
     }

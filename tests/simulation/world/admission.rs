@@ -1,12 +1,12 @@
-//! Who must be let in, and who must not: by the count of connections, in all and of each address, by how
-//! fast an address connects, and by its bans.
+//! Which connections the server must accept: by the total and per-address limits, by the connection rate,
+//! and by bans.
 //!
-//! It judges at the first byte that the server writes to a new connection, which it does in the same
-//! moment in which it decides; so nothing of this is a guess. A ban begins at a moment that nobody sees
-//! from outside: between what was said and what was heard. Two outcomes are legal only within that time,
-//! or where a client did not stay to hear how its login went.
+//! It checks at the first byte that the server writes to a new connection, which is the moment of the
+//! server's decision; nothing is guessed. Only the start of a ban is invisible: it lies between a failed
+//! PASS and its reply. Two outcomes are legal only in that interval, or where a client did not wait for the
+//! result of its login.
 //!
-//! Behind a proxy it is the client that counts, and only once the proxy has said who it is.
+//! Behind a proxy, connections are accounted to the client, once its PROXY header has arrived.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,17 +16,17 @@ use mioftpd::limits::Throttling;
 
 use super::{ConnectionId, World};
 
-/// An IPv4 address, or the /64 of an IPv6 one: one client.
+/// An IPv4 address, or the /64 of an IPv6 address.
 pub(crate) type ClientPrefix = u128;
 
-/// What the server was told of whom to let in.
+/// The server's admission settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) connections: usize,
     pub(crate) per_address: usize,
     pub(crate) throttling: Throttling,
     pub(crate) is_proxied: bool,
-    /// An address that a reload shuts out, and when.
+    /// An address that the reload denies, and when.
     pub(crate) denied: Option<(IpAddr, Duration)>,
 }
 
@@ -36,14 +36,14 @@ pub(crate) struct AdmissionModel {
     clients: BTreeMap<ClientPrefix, ClientHistory>,
 }
 
-/// What an address has done.
+/// Logins and connections of one prefix.
 #[derive(Debug, Default)]
 struct ClientHistory {
     logins: Vec<LoginAttempt>,
     bans: Vec<Span>,
-    /// When all that it may do at once would be there again.
+    /// When its token bucket is full again.
     full_at: Duration,
-    /// It may have connected, or been banned, when nobody has seen it.
+    /// Its state is unknown: a connection or ban was not observable.
     is_unsure: bool,
 }
 
@@ -57,16 +57,16 @@ struct LoginAttempt {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoginOutcome {
-    /// It was not heard.
+    /// No reply has arrived.
     Unknown,
-    /// It is no failure.
+    /// Not a failure.
     None,
-    /// It has failed, which was heard then.
+    /// Failed; the reply arrived at this time.
     Failed(Duration),
     Banned,
 }
 
-/// Something began in it.
+/// The interval in which a ban began.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: Duration,
@@ -80,7 +80,6 @@ pub(crate) fn prefix_of(ip: IpAddr) -> ClientPrefix {
     }
 }
 
-/// Which of three it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Certainty {
     Yes,
@@ -93,7 +92,7 @@ impl AdmissionModel {
         self.rules = rules;
     }
 
-    /// PASS is said, and may fail.
+    /// A PASS that may fail was sent.
     pub(crate) fn login_sent(&mut self, ip: IpAddr, connection: ConnectionId, said: Duration) {
         let outcome = LoginOutcome::Unknown;
         let attempt = LoginAttempt {
@@ -104,7 +103,7 @@ impl AdmissionModel {
         self.record(ip).logins.push(attempt);
     }
 
-    /// How one that was said then went.
+    /// The result of the PASS sent at `said`.
     pub(crate) fn login_answered(
         &mut self,
         ip: IpAddr,
@@ -124,7 +123,7 @@ impl AdmissionModel {
         };
         found.outcome = outcome;
         if outcome == LoginOutcome::Banned {
-            // Where another one's login is open, or a ban goes on, it may have begun with that.
+            // If another login is open, or a ban is active, the ban may have begun with that.
             let open = record.logins.iter().filter(|one| one.is_open());
             let on = record.bans.iter().filter(|one| said < one.to + length);
             let begins = open.map(|one| one.said).chain(on.map(|one| one.from));
@@ -134,7 +133,7 @@ impl AdmissionModel {
         }
     }
 
-    /// The fewest and the most failures of an address that count together with one that was said then.
+    /// The fewest and the most failures that the server may have counted, including the PASS sent at `said`.
     pub(crate) fn failures(&self, ip: IpAddr, said: Duration, now: Duration) -> (u32, u32) {
         let Some(record) = self.clients.get(&prefix_of(ip)) else {
             return (1, 1);
@@ -143,8 +142,8 @@ impl AdmissionModel {
         let logins = record.logins.iter().filter(|one| one.said < said);
         let before: Vec<_> = logins.collect();
         let most = record.logins.iter().filter(|one| one.said <= now).count();
-        // From the first on they count together; a ban, or the end of their time, begins anew. One that
-        // was not heard of may have brought a ban.
+        // Failures accumulate from the first; a ban, or the end of the window, resets the count. An
+        // unanswered login may have caused a ban.
         let is_one_row = record.bans.is_empty()
             && !before.iter().any(|one| one.is_open())
             && before
@@ -157,7 +156,7 @@ impl AdmissionModel {
         (least as u32, most.max(1) as u32)
     }
 
-    /// Whether a login from there may meet a ban.
+    /// Whether a login from this address may meet a ban.
     pub(crate) fn may_be_banned(&self, ip: IpAddr, said: Duration, now: Duration) -> bool {
         let Some(record) = self.clients.get(&prefix_of(ip)) else {
             return false;
@@ -187,7 +186,7 @@ impl AdmissionModel {
         }
         let mut bans = record.bans.iter();
         let may_go_on = bans.any(|one| one.from <= now && now < one.to + ban);
-        // One that was not heard of may have been the last that it took, or come while the ban went on.
+        // An unanswered login may have been the last failure before a ban.
         let is_open = record
             .logins
             .iter()
@@ -200,7 +199,7 @@ impl AdmissionModel {
         }
     }
 
-    /// One more connects. Whether it is too fast.
+    /// Counts a connection; returns whether it exceeds the rate.
     fn is_too_fast(&mut self, prefix: ClientPrefix, now: Duration) -> Certainty {
         let rate = self.rules.throttling.connections;
         let record = self.clients.entry(prefix).or_default();
@@ -231,14 +230,15 @@ impl LoginAttempt {
 }
 
 impl World {
-    /// Who it is that comes over a connection, through a proxy or not; `None`: nobody says so.
+    /// The client address that a connection is accounted to; `None`: unknown, for lack of a valid PROXY
+    /// header.
     pub(crate) fn set_client_ip(&mut self, id: ConnectionId, client: Option<IpAddr>) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.client_ip = client;
         }
     }
 
-    /// The server has accepted a connection at one of its doors.
+    /// The server has accepted a control connection.
     pub(super) fn note_accepted(&mut self, id: ConnectionId) {
         let others = self.held_controls(id).count();
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -251,7 +251,7 @@ impl World {
         else {
             return;
         };
-        // Nothing is said before TLS, so whether it was let in is not seen here.
+        // Implicit TLS: no reply in the clear shows the decision.
         if let Some(ip) = ip.filter(|_| is_silent) {
             let now = self.now;
             let is_proxied = self.admission.rules.is_proxied;
@@ -264,7 +264,7 @@ impl World {
         }
     }
 
-    /// The first bytes that the server writes to a connection at a door: whether they may be these.
+    /// Checks the first bytes that the server writes to a control connection.
     pub(super) fn check_first_reply(&mut self, id: ConnectionId, bytes: &[u8]) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
@@ -280,7 +280,7 @@ impl World {
         let (owner, ip) = (connection.owner, connection.client_ip);
         let is_proxied = self.admission.rules.is_proxied;
         let is_full = others >= self.admission.rules.connections;
-        // For one more proxy there is room or not; who is behind it is asked then.
+        // At the total limit the header is not read; below it, the decision follows the header.
         let is_known = !is_proxied || connection.was_read && !is_full;
         let why = match ip.filter(|_| is_known) {
             Some(ip) => self.why_not(id, ip, self.now),
@@ -305,7 +305,7 @@ impl World {
         }
     }
 
-    /// Why an address that has come must be turned away, or may be.
+    /// Why the server must, or may, refuse this address.
     fn why_not(
         &mut self,
         id: ConnectionId,
@@ -352,7 +352,7 @@ impl World {
         })
     }
 
-    /// Others of the same address that are in: the fewest and the most.
+    /// Other connections of the same prefix: the fewest and the most.
     fn others_of(&self, id: ConnectionId, prefix: ClientPrefix) -> (usize, usize) {
         let is_proxied = self.admission.rules.is_proxied;
         let of_site = |ip: IpAddr| prefix_of(ip) == prefix;
@@ -362,14 +362,14 @@ impl World {
             .collect();
         let is_in = |connection: &&&super::Connection| !is_proxied || connection.is_welcome;
         let least = others.iter().filter(is_in).count();
-        // Behind a proxy it is not seen when one that says nothing yet comes in.
+        // Behind a proxy the admission of an implicit-TLS connection is not observable.
         let may_be_in =
             |connection: &&&super::Connection| is_in(connection) || connection.is_silent();
         let most = others.iter().filter(may_be_in).count();
         (least, most)
     }
 
-    /// Connections at the doors that the server has, but for this one.
+    /// Control connections that the server holds, except this one.
     fn held_controls(&self, id: ConnectionId) -> impl Iterator<Item = &super::Connection> {
         let others = self
             .connections

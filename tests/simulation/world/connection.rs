@@ -1,9 +1,8 @@
-//! One TCP connection of the virtual network: two ends, and a pipe of bytes towards each.
+//! One TCP connection of the virtual network: two ends, each with an inbound pipe.
 //!
-//! It behaves as Linux does where a server could notice: an error is reported once and is an
-//! end of stream afterwards; what arrived before a reset can still be read; behind a FIN a reset is
-//! met by who writes, not by who reads; a read stops at the urgent mark. It knows no listener: when a
-//! segment lands is for the [`World`](super::World) to say.
+//! It behaves like Linux as far as a server can observe: an error is reported once, then reads return 0;
+//! bytes that arrived before a reset remain readable; a reset behind a FIN fails writes, not reads; a read
+//! stops at the urgent mark. The [`World`](super::World) decides when segments arrive.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,15 +14,13 @@ use mioftpd::net::{Readiness, Token};
 use super::facts::{Closing, ConnectionFacts, Moment, Reset};
 use super::{FIRST_PORT, ListenerId};
 
-/// Where TLS comes first.
+/// The implicit-TLS port.
 const IMPLICIT_PORT: u16 = 990;
 
-/// One of the two who are connected.
+/// A side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The server.
     Server,
-    /// A client.
     Client,
 }
 
@@ -36,7 +33,7 @@ impl Side {
     }
 }
 
-/// What travels.
+/// A segment in flight.
 pub(crate) enum Segment {
     Bytes(Vec<u8>),
     /// The next byte is urgent.
@@ -54,17 +51,17 @@ impl Segment {
     }
 }
 
-/// How an end stands.
+/// The state of an end.
 ///
 /// ```text
-///   Dialling ──▶ Up ──reset──▶ Broken ──told──▶ Dead
-///       └────refused────────────▲
+///   Connecting ──▶ Up ──reset──▶ Broken ──reported──▶ Dead
+///       └─────refused────────────▲
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LinkState {
     Connecting,
     Up,
-    /// An error that was not reported yet.
+    /// With an error that is still to be reported.
     Broken(io::ErrorKind),
     Dead,
 }
@@ -72,17 +69,17 @@ pub(crate) enum LinkState {
 /// One direction, as its receiver sees it.
 pub(crate) struct Pipe {
     capacity: usize,
-    /// What is on its way, and when each lands.
+    /// Segments in flight, with their arrival times.
     flying: VecDeque<(Duration, Segment)>,
     flying_bytes: usize,
     pub(super) arrived: VecDeque<u8>,
-    /// So many bytes before the urgent one have not been read.
+    /// Unread bytes before the urgent one.
     mark: Option<usize>,
-    /// When the last segment lands: none overtakes another.
+    /// Arrival of the last segment: segments stay in order.
     last_delivery: Duration,
-    /// Nothing lands before: what is sent over another connection comes first.
+    /// Nothing arrives earlier: another connection's segments come first.
     pub(super) not_before: Duration,
-    /// The longest that a segment normally takes.
+    /// The longest normal delay of a segment.
     pub(super) delay: Duration,
 }
 
@@ -94,45 +91,43 @@ pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) link: LinkState,
     pub(super) inbound: Pipe,
-    /// The other end's FIN has landed.
+    /// The other end's FIN was delivered.
     pub(super) ended: bool,
     /// This end's FIN is sent.
     pub(super) shut: bool,
-    /// A write found no room: there will be an event when there is.
+    /// A write found no room; an event follows when there is some.
     pub(super) starved: bool,
     pub(super) reset_on_close: bool,
     pub(super) closed: bool,
-    /// It has sent a reset, and so there is no such connection for it any more.
+    /// It has sent a reset and forgotten the connection.
     pub(super) has_reset: bool,
 }
 
-/// A connection.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct Connection {
     pub(crate) server: Endpoint,
     pub(crate) client: Endpoint,
-    /// Under which the server has it registered, from when it has it.
+    /// The server's token, once it has registered the connection.
     pub(super) token: Option<Token>,
-    /// The listener where the server accepted it.
+    /// The listener that accepted it.
     pub(crate) listener: Option<ListenerId>,
-    /// Which client it is of.
+    /// The owning client.
     pub(crate) owner: usize,
-    /// Whose address counts for it, where that is known.
+    /// The client address it is accounted to, if known.
     pub(super) client_ip: Option<IpAddr>,
-    /// Others that were in when it was accepted at a door, until it is told something.
+    /// Other control connections at its accept; taken at the first reply.
     pub(super) others_in: Option<usize>,
-    /// It was greeted in the clear.
+    /// It received 220 in the clear.
     pub(super) is_welcome: bool,
-    /// The server has read something of it.
+    /// The server has read from it.
     pub(super) was_read: bool,
-    /// Nothing arrives any more, and nobody is told.
+    /// Nothing is delivered any more, in either direction.
     pub(super) vanished: bool,
-    /// A fault of the network has reset it.
+    /// A network fault has reset it.
     pub(crate) cut: bool,
-    /// No fault concerns it.
+    /// Exempt from faults.
     pub(crate) fault_free: bool,
-    /// When, in the order of all ends, the server's system has heard of the client's; from when it is
-    /// watched.
+    /// The order in which the server's kernel learned of the client's end; set while watched.
     pub(super) end_heard: Option<u64>,
     pub(super) facts: ConnectionFacts,
 }
@@ -157,7 +152,7 @@ impl Connection {
         }
     }
 
-    /// Takes in a segment that has landed at `side`.
+    /// Delivers a segment to `side`.
     pub(super) fn receive(&mut self, side: Side, segment: Segment, now: Moment) {
         self.facts.end(side).take_in(&segment, now);
         let end = self.end(side);
@@ -165,7 +160,7 @@ impl Connection {
             Segment::Bytes(bytes) => end.inbound.arrived.extend(bytes),
             Segment::Mark => end.inbound.mark = Some(end.inbound.arrived.len()),
             Segment::Fin => end.ended = true,
-            // It closes what both have ended for good, and nobody needs to hear of it.
+            // Both sides have ended: the reset changes nothing.
             Segment::Reset(_) if end.ended && !end.shut => {
                 end.link = LinkState::Broken(io::ErrorKind::BrokenPipe);
             }
@@ -173,22 +168,22 @@ impl Connection {
         }
     }
 
-    /// Whether the server's system has heard of the client's end.
+    /// Whether the server's kernel knows of the client's end.
     pub(super) fn has_ended(&self) -> bool {
         self.server.ended || !matches!(self.server.link, LinkState::Up | LinkState::Connecting)
     }
 
-    /// Whether the server has it, and has not closed it.
+    /// Whether the server holds it.
     pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
     }
 
-    /// Whether it has come to one of the doors, and not to a passive port.
+    /// Whether it is a control connection.
     pub(super) const fn is_control(&self) -> bool {
         self.listener.is_some() && self.server.address.port() < FIRST_PORT
     }
 
-    /// Whether nothing is said in the clear.
+    /// Whether it uses implicit TLS.
     pub(super) const fn is_silent(&self) -> bool {
         self.server.address.port() == IMPLICIT_PORT
     }
@@ -200,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// Bytes that `side` can write now, or why it cannot.
+    /// Bytes that `side` can write now, or the error.
     pub(super) fn room(&mut self, side: Side) -> io::Result<usize> {
         let end = self.end(side);
         match end.link {
@@ -229,7 +224,7 @@ impl Connection {
         }
         let end = self.end(side);
         match end.link {
-            // Also where a reset has come behind it.
+            // Also if a reset follows.
             _ if end.ended => Ok(0),
             LinkState::Broken(kind) => {
                 end.link = LinkState::Dead;
@@ -240,7 +235,7 @@ impl Connection {
         }
     }
 
-    /// Whether reading made the room for which the other end waits.
+    /// Whether the read made room for a blocked writer.
     pub(super) fn relieves(&mut self, reader: Side) -> bool {
         let has_room = self.end(reader).inbound.has_much_room();
         let writer = self.end(reader.other());
@@ -249,8 +244,7 @@ impl Connection {
         relieved
     }
 
-    /// Something sets out from one end, and takes so long if nothing before it takes longer: when it
-    /// lands.
+    /// Sends a segment with this delay, behind all earlier ones. Returns its arrival time.
     pub(super) fn launch(
         &mut self,
         from: Side,
@@ -277,7 +271,7 @@ impl Connection {
         landing
     }
 
-    /// The next segment towards `side` comes down, if it is time.
+    /// Takes the next segment towards `side`, if it is due.
     pub(super) fn deliver_segment(&mut self, side: Side, now: Duration) -> Option<Segment> {
         let pipe = &mut self.end(side).inbound;
         let (landing, _) = pipe.flying.front()?;
@@ -289,7 +283,7 @@ impl Connection {
         Some(segment)
     }
 
-    /// What was on its way to `side` is lost, all but the first few segments.
+    /// Drops segments in flight to `side`, except the first `all_but`.
     pub(super) fn lose(&mut self, side: Side, all_but: usize) {
         let pipe = &mut self.end(side).inbound;
         pipe.flying.truncate(all_but);
@@ -298,27 +292,27 @@ impl Connection {
         pipe.last_delivery = pipe.flying.back().map_or(Duration::ZERO, |(at, _)| *at);
     }
 
-    /// How many segments are on their way to `side`, but for a reset, which is the last.
+    /// Segments in flight to `side` before a reset.
     pub(super) fn flying(&mut self, side: Side) -> usize {
         let flying = self.end(side).inbound.flying.iter();
         let is_reset = |segment: &Segment| matches!(segment, Segment::Reset(_));
         flying.take_while(|(_, segment)| !is_reset(segment)).count()
     }
 
-    /// When everything that is on its way to the server has landed.
+    /// When all segments in flight to the server have arrived.
     pub(super) fn last_landing_at_server(&self) -> Duration {
         let pipe = &self.server.inbound;
         pipe.last_delivery.max(pipe.not_before)
     }
 
-    /// How an end would be closed now.
+    /// How a close of this end would appear now.
     pub(super) fn closing(&mut self, side: Side) -> Closing {
         let is_heard = self.end(side.other()).ended;
         let end = self.end(side);
         if end.link != LinkState::Up {
             return Closing::Dead;
         }
-        // Both have ended. Once the other's kernel has confirmed that, there is no connection to reset.
+        // Both have ended; once the other kernel has acknowledged that, there is nothing to reset.
         let is_over = end.shut && end.ended;
         let unread = end.inbound.arrived.len();
         match unread {
@@ -329,7 +323,7 @@ impl Connection {
         }
     }
 
-    /// What epoll would say of `side` now.
+    /// The readiness of `side`, as epoll reports it.
     pub(super) fn readiness(&mut self, side: Side) -> Readiness {
         let has_room = self.end(side.other()).inbound.has_much_room();
         let end = self.end(side);
@@ -377,7 +371,7 @@ impl Pipe {
             .saturating_sub(self.flying_bytes + self.arrived.len())
     }
 
-    /// Linux wakes a writer when a third of its buffer is free, not before.
+    /// Linux reports writable when a third of the buffer is free.
     fn has_much_room(&self) -> bool {
         self.room() * 3 >= self.capacity
     }

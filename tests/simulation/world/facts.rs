@@ -1,65 +1,65 @@
-//! What was delivered over each connection: facts that stay when the connection is gone.
+//! What was delivered over each connection; kept after the connection is removed.
 //!
-//! An oracle asks here which bytes, ends and resets have landed at which side, and in which order,
-//! instead of guessing it from the weather. All moments of a run are in one order, also those at the
-//! same time. It keeps what the network does and decides nothing.
+//! Oracles ask here which bytes, FINs and resets arrived at which side, in which order, instead of guessing
+//! from the fault plan. All moments of a run are totally ordered, even at the same time. Records only;
+//! decides nothing.
 
 use std::time::Duration;
 
 use super::connection::Segment;
 use super::{ConnectionId, Side, World};
 
-/// When something happened, in the one order of everything that happened.
+/// A point in the total order of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     order: u64,
     pub(crate) at: Duration,
 }
 
-/// Why there is a reset.
+/// The cause of a reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reset {
-    /// The network has cut the connection.
+    /// A network fault.
     Network,
-    /// The other end has chosen it: a linger time of zero.
+    /// The other end requested it (`SO_LINGER` 0).
     Chosen,
-    /// The other end was closed over so many bytes that had landed and that nobody had read.
+    /// The other end was closed with this many unread bytes.
     Unread(usize),
-    /// Bytes have landed at the other end when it was closed.
+    /// Bytes arrived at the other end after its close.
     Late,
 }
 
 /// How an end was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closing {
-    /// With a FIN, then or before.
+    /// With a FIN, now or earlier.
     InOrder,
     /// With a reset.
     ByReset(Reset),
-    /// It had been reset before, or had never stood.
+    /// It had been reset, or was never established.
     Dead,
 }
 
-/// What has happened at one end of a connection.
+/// Facts about one end of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct EndFacts {
-    /// Bytes that it has written.
+    /// Bytes written.
     pub(crate) written: u64,
-    /// When it has written the last of them.
+    /// When the last of them was written.
     pub(crate) last_written: Option<Moment>,
-    /// Bytes that have landed at it, before it was closed or reset.
+    /// Bytes delivered to it before its close or reset.
     pub(crate) delivered: u64,
-    /// Of these, bytes that it has read.
+    /// Of these, bytes read.
     pub(crate) read: u64,
-    /// When the last of these bytes has landed.
+    /// When the last byte was delivered.
     pub(crate) last_delivery: Option<Moment>,
-    /// When the other end's FIN has landed at it.
+    /// When the other end's FIN was delivered.
     pub(crate) fin_delivered: Option<Moment>,
-    /// When a reset has landed at it, and why there was one.
+    /// When a reset was delivered, and its cause.
     pub(crate) reset_delivered: Option<(Moment, Reset)>,
-    /// When it has sent its FIN.
+    /// When it sent its FIN.
     pub(crate) fin_sent: Option<Moment>,
-    /// When it was closed, something waited to be written for which there was no room.
+    /// At its close, unsent bytes waited for room.
     pub(crate) was_starved: bool,
     /// When it was closed, and how.
     pub(crate) closed: Option<(Moment, Closing)>,
@@ -70,25 +70,25 @@ impl EndFacts {
         self.closed.map(|(moment, _)| moment.at)
     }
 
-    /// Whether it was closed, and no sooner than so long after that.
+    /// Whether it was closed at least this long after `since`.
     pub(crate) fn is_closed_after(&self, since: Option<Moment>, time: Duration) -> bool {
         let both = self.closed_at().zip(since);
         both.is_some_and(|(closed, since)| closed.saturating_sub(since.at) >= time)
     }
 
-    /// When this end could know that nothing more comes: a FIN or a reset, whichever was first.
+    /// When this end could know that nothing more arrives: the first of FIN and reset.
     pub(crate) fn end_delivered(&self) -> Option<Moment> {
         let reset = self.reset_delivered.map(|(moment, _)| moment);
         self.fin_delivered.into_iter().chain(reset).min()
     }
 }
 
-/// What has happened to one connection.
+/// Facts about one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ConnectionFacts {
     pub(crate) server: EndFacts,
     pub(crate) client: EndFacts,
-    /// When the server has accepted it, or its own has come to the client.
+    /// When the server accepted it, or its connection reached the client.
     pub(crate) accepted: Option<Moment>,
 }
 
@@ -102,7 +102,7 @@ impl ConnectionFacts {
 }
 
 impl World {
-    /// What was delivered over a connection until now, be it gone or not.
+    /// The facts of a connection, removed or not.
     pub(crate) fn facts_of(&self, id: ConnectionId) -> ConnectionFacts {
         let standing = self.connections.get(&id).map(|connection| connection.facts);
         standing
@@ -110,7 +110,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// How much the server has written until now over each connection that it has.
+    /// Bytes written by the server so far, for each connection that it holds.
     pub(crate) fn written_by_server(&self) -> Vec<(ConnectionId, u64)> {
         let held = self
             .connections
@@ -120,14 +120,14 @@ impl World {
             .collect()
     }
 
-    /// This moment, behind all that there were.
+    /// A new moment after all earlier ones.
     pub(super) const fn moment(&mut self) -> Moment {
         let order = self.new_id();
         let at = self.now;
         Moment { order, at }
     }
 
-    /// Nobody has any end of the connection any more.
+    /// Removes a connection that is closed at both ends.
     pub(super) fn remove_connection(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.remove(&id) {
             self.past.insert(id, connection.facts);
@@ -136,7 +136,7 @@ impl World {
 }
 
 impl EndFacts {
-    /// A segment has landed.
+    /// Records a delivered segment.
     pub(super) fn take_in(&mut self, segment: &Segment, moment: Moment) {
         match segment {
             Segment::Bytes(bytes) => {

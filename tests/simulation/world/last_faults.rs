@@ -1,29 +1,29 @@
-//! When faults have struck the server last: a client is to excuse nothing by the weather that did not
-//! happen to the server since it has asked.
+//! When each kind of fault last affected the server: a client may excuse a reply only by a fault that
+//! occurred after its command.
 
 use std::time::Duration;
 
 use super::World;
 use super::listeners::FIRST_PORT;
 
-/// The last time of each; `None`: never.
+/// The last occurrence of each; `None`: never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastFaults {
-    /// The device failed, or a call of the storage panicked.
+    /// An I/O error, or a panic of a storage call.
     pub(crate) device: Option<Duration>,
-    /// The device was full.
+    /// `ENOSPC`.
     pub(crate) full: Option<Duration>,
-    /// Files were being counted.
+    /// Usage was being counted.
     pub(crate) uncounted: Option<Duration>,
     /// A quota was exceeded.
     pub(crate) quota: Option<Duration>,
-    /// There was no descriptor.
+    /// `EMFILE`.
     pub(crate) descriptor: Option<Duration>,
     /// A passive port was in use.
     pub(crate) port: Option<Duration>,
 }
 
-/// What can strike.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultKind {
     Device,
@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    /// Something strikes now.
+    /// Records a fault.
     pub(crate) fn record_fault(&mut self, kind: FaultKind) {
         let now = Some(self.now);
         match kind {
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    /// A listener of the server's is closed.
+    /// The server has closed a listener.
     pub(super) fn note_closed_port(&mut self, port: u16) {
         if port >= FIRST_PORT {
             self.last_faults.port = Some(self.now);

@@ -1,7 +1,7 @@
-//! Who listens, who comes, and how two become connected.
+//! Listeners, connection attempts, and how connections are established.
 //!
-//! Clients come to the server's listeners; the server comes to the ports that clients have told
-//! it. A connection stands in a listener's backlog, complete, until it is accepted.
+//! Clients connect to the server's listeners; the server connects to client ports (active mode). A
+//! connection waits in the listener's backlog, established, until it is accepted.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,25 +18,25 @@ pub(crate) type ListenerId = u64;
 /// The first port for passive listeners.
 pub(crate) const FIRST_PORT: u16 = 50_000;
 
-/// From where the server connects that does not say from where.
+/// Source port of a connection that the server did not bind.
 const ANY_PORT: u16 = 40_000;
 
 /// `EMFILE`.
 const NO_DESCRIPTOR: i32 = 24;
 
-/// A listener of the server's.
+/// A listening socket of the server.
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
     pub(super) token: Token,
     pub(super) backlog: VecDeque<ConnectionId>,
 }
 
-/// What the server meets where a client said that it listens.
+/// What an active-mode connection of the server meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientPort {
-    /// This client, who accepts.
+    /// This client accepts.
     Open(usize),
-    /// No answer, ever.
+    /// Packets are dropped.
     Hole,
 }
 
@@ -73,7 +73,7 @@ impl World {
         Ok((id, address))
     }
 
-    /// As the system would choose it, but soon again: who comes late may find another there.
+    /// An ephemeral port, reused early, so that a late connection may meet another listener.
     fn some_free_port(&mut self) -> u16 {
         let taken: Vec<_> = self
             .listeners
@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    /// A client sets out to the server.
+    /// A client connects to the server.
     pub(crate) fn dial_server(
         &mut self,
         owner: usize,
@@ -150,7 +150,7 @@ impl World {
         id
     }
 
-    /// As [`dial_server`](Self::dial_server), where no fault reaches.
+    /// As [`dial_server`](Self::dial_server), exempt from faults.
     pub(crate) fn dial_server_fault_free(
         &mut self,
         owner: usize,
@@ -162,7 +162,7 @@ impl World {
         self.new_connection(connection)
     }
 
-    /// The server sets out to a client.
+    /// The server connects to a client.
     pub(crate) fn dial_client(
         &mut self,
         mut from: SocketAddr,
@@ -179,7 +179,7 @@ impl World {
             {
                 return Err(io::ErrorKind::AddrNotAvailable.into());
             }
-            // Not drawn: what comes of a seed does not depend on the key.
+            // Not drawn, so that the random sequence is the same with and without a bound port.
             if to.port().is_multiple_of(8) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
@@ -188,7 +188,7 @@ impl World {
             self.record_fault(FaultKind::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
-        // Owned by nobody until somebody answers.
+        // It has no owner until a client accepts.
         let mut connection = Connection::new(from, to, usize::MAX, self.fault_plan.capacity);
         connection.token = Some(token);
         Ok(self.new_connection(connection))
@@ -199,7 +199,7 @@ impl World {
             return;
         };
         if connection.server.closed {
-            // Whom its answer finds has given it up.
+            // The server has given up the attempt.
             return self.remove_connection(id);
         }
         if connection.token.is_some() {
@@ -221,7 +221,7 @@ impl World {
         self.notify_client(owner);
     }
 
-    /// Where a client listens, from now on.
+    /// A client starts to listen.
     pub(crate) fn open_client_port(&mut self, address: SocketAddr, port: ClientPort) {
         self.client_ports.insert(address, port);
     }
@@ -230,7 +230,7 @@ impl World {
         self.client_ports.remove(&address);
     }
 
-    /// The connection that has come to a client's port.
+    /// The connection that arrived at a client's port.
     pub(crate) fn find_arrival(&self, at: SocketAddr) -> Option<ConnectionId> {
         let arrived = |(_, connection): &(&ConnectionId, &Connection)| {
             connection.client.address == at
@@ -240,7 +240,7 @@ impl World {
         self.connections.iter().find(arrived).map(|(&id, _)| id)
     }
 
-    /// A listener that is not one of `listen_addresses`, if there is one: a passive one.
+    /// A passive listener, if there is one: not one of `listen_addresses`.
     pub(crate) fn some_passive_listener(
         &mut self,
         listen_addresses: &[SocketAddr],
@@ -269,7 +269,7 @@ impl World {
         }
     }
 
-    /// Both ends are connected.
+    /// Establishes both ends.
     fn establish(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.server.link = LinkState::Up;
@@ -289,7 +289,7 @@ impl World {
     fn new_connection(&mut self, mut connection: Connection) -> ConnectionId {
         let id = self.new_id();
         let fault_free = connection.fault_free;
-        // Each connection has a way of its own, and another back: some are quick beside the others.
+        // Each direction of each connection has its own delay, so that some overtake others.
         for side in [Side::Server, Side::Client] {
             let quicker = self.rng.pick(&[1, 1, 4, 40]);
             connection.end(side).inbound.delay = self.fault_plan.delay / quicker;

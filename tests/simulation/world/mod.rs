@@ -1,8 +1,7 @@
-//! The world that the server lives in: time, what is going to happen, sockets and listeners.
+//! The virtual world: clock, event queue, sockets and listeners.
 //!
-//! It owns the clock and the agenda; nothing happens between two entries of it. Faults of the
-//! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
-//! it is a client's turn, or a job's, it only says so.
+//! It owns the clock and the event queue; nothing happens between two events. It decides network faults, by
+//! the fault plan. It knows neither FTP nor clients: it only reports whose turn it is.
 
 mod admission;
 mod connection;
@@ -33,26 +32,26 @@ use session_slots::SessionSlots;
 
 pub(crate) type ConnectionId = u64;
 
-/// Something that is going to happen.
+/// A scheduled event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum SimEvent {
-    /// The next segment towards one side of a connection lands.
+    /// The next segment arrives at one side of a connection.
     SegmentArrives(ConnectionId, Side),
-    /// A connection arrives where it is going to.
+    /// A connection attempt arrives at its target.
     ConnectionArrives(ConnectionId),
-    /// A client has something to do, or to look at.
+    /// A client has a turn.
     ClientTurn(usize),
-    /// A worker takes a job.
+    /// A worker starts a job.
     JobStarts(u64),
-    /// A worker hands its result over.
+    /// A worker returns a result.
     JobReturns(u64),
-    /// The process is asked to stop.
+    /// SIGTERM.
     Stop,
-    /// And to read its files again.
+    /// SIGHUP.
     Reload,
 }
 
-/// A socket that has something to report.
+/// A socket with readiness to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PollSource {
     Connection(ConnectionId),
@@ -64,34 +63,33 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) fault_plan: FaultPlan,
     event_queue: BTreeMap<(Duration, u64), SimEvent>,
-    /// Clients that have an entry in the agenda for their being notified.
+    /// Clients with a pending turn for a notification.
     notified: BTreeSet<usize>,
     next_id: u64,
     connections: BTreeMap<ConnectionId, Connection>,
-    /// What was delivered over those that are gone.
+    /// Facts of removed connections.
     past: BTreeMap<ConnectionId, ConnectionFacts>,
     listeners: BTreeMap<ListenerId, Listener>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
-    /// Pairs of connections whose ends are watched.
+    /// Pairs of connections whose ends the server watches.
     watched: BTreeMap<u64, [ConnectionId; 2]>,
-    /// What the next poll reports; like epoll's ready list.
+    /// Sockets that the next poll reports, like epoll's ready list.
     ready: Vec<PollSource>,
-    /// When faults have struck last.
+    /// When each kind of fault last affected the server.
     last_faults: LastFaults,
     pub(crate) admission: AdmissionModel,
     session_slots: SessionSlots,
-    /// Grows with each byte that is read or written, each accept and occurrence, and whatever else gets
-    /// something done.
+    /// Counts bytes moved, accepts, events and everything else that makes progress.
     pub(crate) progress: u64,
-    /// What the server's calls come to.
+    /// Accounting of the server's calls.
     pub(crate) tally: Tally,
-    /// When the process was asked to stop.
+    /// Times of the stop signals.
     pub(crate) stops: Vec<Duration>,
-    /// When a storage call has panicked.
+    /// Times at which a storage call panicked.
     pub(crate) panics: Vec<Duration>,
-    /// What must not have happened.
+    /// Violations found so far.
     pub(crate) violations: Vec<String>,
-    /// What happened, if somebody wants to know.
+    /// The trace, if enabled.
     pub(crate) trace: Option<Vec<String>>,
 }
 
@@ -133,7 +131,7 @@ impl World {
         self.violations.push(what);
     }
 
-    /// Whether a fault happens now.
+    /// Draws whether a fault of these odds occurs now.
     pub(crate) fn inject_fault(&mut self, odds: fn(&FaultPlan) -> Odds) -> bool {
         let odds = odds(&self.fault_plan);
         self.rng.chance(odds)
@@ -144,7 +142,7 @@ impl World {
         self.event_queue.insert((self.now + after, id), what);
     }
 
-    /// Has a client look around soon; many reasons are one look.
+    /// Schedules a turn of a client soon; several notifications give one turn.
     pub(crate) fn notify_client(&mut self, client: usize) {
         if self.notified.insert(client) {
             let after = self.rng.time(Duration::from_micros(200));
@@ -152,14 +150,14 @@ impl World {
         }
     }
 
-    /// Takes what happens no later than now.
+    /// Takes the next event that is due.
     pub(crate) fn next_due(&mut self) -> Option<SimEvent> {
         let entry = self.event_queue.first_entry()?;
         if entry.key().0 > self.now {
             return None;
         }
         let event_due = entry.remove();
-        // A job that comes and goes is not progress: what it does is.
+        // A job is no progress, only its effects are.
         if !matches!(event_due, SimEvent::JobStarts(_) | SimEvent::JobReturns(_)) {
             self.progress += 1;
         }
@@ -171,13 +169,13 @@ impl World {
         Some(event_due)
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     pub(crate) fn next_time(&self) -> Option<Duration> {
         let (at, _) = self.event_queue.first_key_value()?.0;
         Some(*at)
     }
 
-    /// What epoll would report: each socket that changed, with its present state, in no order.
+    /// The events of one poll: each changed socket with its current readiness, in random order.
     pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
         let mut ready = std::mem::take(&mut self.ready);
         self.rng.shuffle(&mut ready);
@@ -194,8 +192,7 @@ impl World {
         }
     }
 
-    /// Whether nothing will happen any more, and the server has no connection for which it
-    /// should.
+    /// Whether no event is left, and the server holds no connection.
     pub(crate) fn is_over(&self) -> bool {
         let mut held = self
             .connections
@@ -204,12 +201,12 @@ impl World {
         self.event_queue.is_empty() && self.ready.is_empty() && held.next().is_none()
     }
 
-    /// Whether something waits to be reported.
+    /// Whether readiness is still to be reported.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Sockets that the server has, its listeners included.
+    /// Sockets that the server holds, including listeners.
     pub(crate) fn server_sockets(&self) -> Vec<String> {
         let connections = self
             .connections
@@ -228,7 +225,7 @@ impl World {
         connections.chain(listeners).collect()
     }
 
-    /// Whether the server has a connection of a client.
+    /// Whether the server holds this connection.
     pub(crate) fn is_held(&self, id: ConnectionId) -> bool {
         self.connections.get(&id).is_some_and(Connection::is_held)
     }
@@ -241,7 +238,7 @@ impl World {
         self.connections.get_mut(&id)
     }
 
-    /// Something has changed at one end: an edge.
+    /// One end has changed: an edge.
     fn notify(&mut self, id: ConnectionId, side: Side) {
         let Some(connection) = self.connections.get(&id) else {
             return;

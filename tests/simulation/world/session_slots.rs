@@ -1,8 +1,8 @@
-//! Who is logged in to an account that has a limit of sessions: who must be let in, and who must not.
+//! Sessions of an account with a session limit: which logins must succeed, and which must not.
 //!
-//! A session has its seat from the moment when the server finds the login right, which is between what
-//! was said and what was heard; it gives it back with USER, REIN or AUTH, or when its connection is
-//! closed. So there are some who certainly have one, and some who may; within that both outcomes are legal.
+//! A session occupies a slot from the moment the server accepts the login, which lies between PASS and its
+//! reply, until USER, REIN, AUTH or the close. So some sessions certainly hold a slot and some may; in
+//! between both outcomes are legal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::{ConnectionId, World};
 #[derive(Debug, Default)]
 pub(crate) struct SessionSlots {
     limit: Option<usize>,
-    /// By the connection.
+    /// By control connection.
     slots: BTreeMap<ConnectionId, SessionSlot>,
 }
 
-/// That of one session.
+/// The slot of one session.
 #[derive(Clone, Copy, Debug)]
 struct SessionSlot {
-    /// The login was said then.
+    /// When PASS was sent.
     said: Duration,
-    /// That it was right was heard then.
+    /// When 230 arrived.
     heard: Option<Duration>,
-    /// It was said then that it may be given back, which may not have been executed yet.
+    /// When a command that releases it was sent; it may not have executed yet.
     given_up: Option<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl World {
         self.session_slots.limit = limit;
     }
 
-    /// A login to the account is said.
+    /// A PASS for the account was sent.
     pub(crate) fn slot_requested(&mut self, id: ConnectionId) {
         let said = self.now;
         let slot = self.session_slots.slots.entry(id).or_insert(SessionSlot {
@@ -40,13 +40,13 @@ impl World {
             heard: None,
             given_up: None,
         });
-        // It may have one, and may have given it up.
+        // A previous slot may exist or have been released.
         if slot.given_up.is_none() && slot.heard.is_none() {
             slot.said = slot.said.min(said);
         }
     }
 
-    /// What gives a seat back is said.
+    /// A command that releases the slot was sent.
     pub(crate) fn slot_released(&mut self, id: ConnectionId) {
         let now = self.now;
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// The login that was said then was right: whether there was a seat.
+    /// The login succeeded: checks that a slot was free.
     pub(crate) fn slot_granted(&mut self, id: ConnectionId, said: Duration) {
         let (certain, _) = self.other_sessions(id, said);
         if self
@@ -66,7 +66,7 @@ impl World {
         }
         let heard = Some(self.now);
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
-            // What was said before this login was executed before it.
+            // Commands sent before this login executed before it.
             let given_up = slot.given_up.filter(|&at| at > said);
             *slot = SessionSlot {
                 heard,
@@ -76,7 +76,7 @@ impl World {
         }
     }
 
-    /// It was refused for want of one: whether there was none.
+    /// The login was refused for the limit: checks that no slot was free.
     pub(crate) fn slot_refused(&mut self, id: ConnectionId, said: Duration) {
         let (_, most) = self.other_sessions(id, said);
         if self.session_slots.limit.is_none_or(|limit| most < limit) {
@@ -87,7 +87,7 @@ impl World {
         self.session_slots.slots.remove(&id);
     }
 
-    /// Others who had a seat all the time from then to now, and all that may have had one in it.
+    /// Others that held a slot for the whole interval, and all that may have held one in it.
     fn other_sessions(&self, id: ConnectionId, since: Duration) -> (usize, usize) {
         let others = self
             .session_slots

@@ -1,11 +1,11 @@
-//! What is done with a connection: by its two ends, and by the network between them.
+//! Operations on connections: by their two ends, and by the network between.
 //!
-//! Here the faults of the network happen: what arrives late, in pieces, or as a reset. Resets are those of
-//! TCP: an end that is closed over bytes which nobody has read sends one, and so does a closed end where
-//! bytes land. It takes its flight time; of what was written before it a part may be lost.
+//! Network faults happen here: late, fragmented and reset segments. Resets follow TCP: an end that is closed
+//! with unread bytes sends one, and so does a closed end that receives bytes. A reset has a delay, and may
+//! overtake earlier bytes, which are then lost.
 //!
-//! Simpler than TCP: a connection stands at both ends in the same moment; what is written takes room
-//! until it has been read, and nothing is said back for it; a kernel confirms a FIN when it lands.
+//! Simpler than TCP: both ends are established at once; written bytes occupy the buffer until they are read,
+//! without acknowledgements; a FIN is acknowledged on arrival.
 
 use std::io;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use mioftpd::net::{EndWatch, Ends, Token};
 use super::connection::{Connection, Segment};
 use super::{Closing, ConnectionId, LinkState, PollSource, Reset, Side, SimEvent, World};
 
-/// The longest until a system that hears nothing asks whether the other end is still there.
+/// The longest until a keep-alive probe detects a dead peer.
 const KEEP_ALIVE: Duration = Duration::from_secs(200);
 
-/// What a segment takes where no fault reaches.
+/// Delay of a segment on a fault-free connection.
 pub(super) const FAULT_FREE_DELAY: Duration = Duration::from_millis(1);
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
         if relieved {
             self.notify(id, side.other());
         }
-        // An end can be read again and again.
+        // Reading an end of stream is no progress.
         self.progress += u64::from(count > 0);
         Ok(count)
     }
@@ -63,7 +63,7 @@ impl World {
             count = self.rng.within(1, count);
         }
         let mut left = &bytes[..count];
-        // Bytes one by one are for conversations; of a large file they would only take long.
+        // Tiny segments suit control connections; on large files they would only take long.
         let most = self.fault_plan.segment.max(count / 16);
         while !left.is_empty() {
             let count = self.rng.within(1, most).min(left.len());
@@ -75,7 +75,7 @@ impl World {
         Ok(count)
     }
 
-    /// The next byte that a client writes is urgent.
+    /// Marks the next byte that the client writes as urgent.
     pub(crate) fn mark_urgent(&mut self, id: ConnectionId) {
         self.launch(id, Side::Client, Segment::Mark);
     }
@@ -101,14 +101,14 @@ impl World {
         }
     }
 
-    /// Closes one end as the kernel would: over bytes that were not read, with a reset.
+    /// Closes one end as the kernel does: with a reset if bytes are unread.
     pub(crate) fn close(&mut self, id: ConnectionId, side: Side) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
         let end = connection.end(side);
         if side == Side::Client && end.link == LinkState::Connecting {
-            // What has not arrived is not answered any more: it never will be a connection.
+            // The attempt has not arrived: it never becomes a connection.
             self.remove_connection(id);
             return;
         }
@@ -144,8 +144,7 @@ impl World {
         }
     }
 
-    /// A client's process is gone, and its kernel closes what it had: the end of the data
-    /// connection arrives, but not before that of the control connection.
+    /// A client's process dies: the end of its data connection arrives after that of its control connection.
     pub(crate) fn kill(&mut self, control: ConnectionId, data: Option<ConnectionId>) {
         self.close(control, Side::Client);
         if let Some(data) = data {
@@ -154,8 +153,7 @@ impl World {
         }
     }
 
-    /// What is sent to the server over `later` from now on comes down no sooner than what was sent over
-    /// `earlier`.
+    /// Orders later segments of `later` behind those already sent over `earlier`.
     pub(crate) fn deliver_after(&mut self, later: ConnectionId, earlier: ConnectionId) {
         let ended = self.connections.get(&earlier);
         let ended = ended.map(Connection::last_landing_at_server);
@@ -165,7 +163,7 @@ impl World {
         }
     }
 
-    /// A client is gone without a word: nothing arrives from it or at it any more.
+    /// A client's host disappears: nothing is delivered from or to it any more.
     pub(crate) fn vanish(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.vanished = true;
@@ -173,7 +171,7 @@ impl World {
         self.note(|| format!("connection {id} vanishes"));
     }
 
-    /// A segment towards `side` comes down.
+    /// Delivers the next segment towards `side`.
     pub(crate) fn deliver_segment(&mut self, id: ConnectionId, side: Side) {
         let now = self.moment();
         let Some(connection) = self
@@ -206,7 +204,7 @@ impl World {
         self.notify(id, side);
     }
 
-    /// What an end says to what it cannot take any more.
+    /// The response of an end that can no longer receive.
     fn answer(&mut self, id: ConnectionId, side: Side, segment: &Segment) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
@@ -215,7 +213,7 @@ impl World {
         let is_unknown = end.link != LinkState::Up;
         match segment {
             Segment::Bytes(_) if !is_unknown => self.reset(id, side, Reset::Late),
-            // Bytes or a FIN of a connection that the network has cut, of which this end has heard.
+            // Bytes or a FIN for a connection that this end knows to be cut.
             Segment::Bytes(_) | Segment::Fin if is_unknown => {
                 self.reset(id, side, Reset::Network);
             }
@@ -223,7 +221,7 @@ impl World {
         }
     }
 
-    /// The ends of these two connections of the server's are watched from now on.
+    /// Starts to watch the ends of these two connections.
     pub(crate) fn watch_ends(&mut self, pair: [Token; 2]) -> io::Result<EndWatch> {
         let mut ids = [0; 2];
         for (id, token) in ids.iter_mut().zip(pair) {
@@ -242,7 +240,7 @@ impl World {
         Ok(EndWatch(watch))
     }
 
-    /// Whichever of a watched pair have ended.
+    /// Which of a watched pair have ended, in order.
     pub(crate) fn ends(&self, watch: u64) -> Ends {
         let mut heard: Vec<(u64, Token)> = Vec::new();
         for connection in self.watched[&watch]
@@ -256,7 +254,7 @@ impl World {
         ends.fold(Ends::Neither, Ends::and)
     }
 
-    /// How many pairs are watched.
+    /// Number of watched pairs.
     pub(crate) fn watches(&self) -> usize {
         self.watched.len()
     }
@@ -267,7 +265,7 @@ impl World {
         }
     }
 
-    /// Puts the client's end in order behind those that the server's system has heard of.
+    /// Assigns the client's end its place in the order of ends known to the server's kernel.
     fn note_end(&mut self, id: ConnectionId) {
         let order = self.new_id();
         if let Some(connection) = self
@@ -279,8 +277,8 @@ impl World {
         }
     }
 
-    /// The network resets a connection: one end hears of it now, and the other when its reset comes,
-    /// which may take long. Until then it is half open, and whatever it sends is answered by a reset.
+    /// A network fault resets a connection: one end learns of it now, the other when the reset arrives.
+    /// Until then it is half-open, and whatever it sends is answered by a reset.
     pub(super) fn cut(&mut self, id: ConnectionId, first: Side) {
         self.note(|| format!("connection {id} is cut"));
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -295,8 +293,7 @@ impl World {
         }
     }
 
-    /// One end says that there is no connection any more. Of what it had written a part has left before,
-    /// and comes first; the rest never leaves.
+    /// Sends a reset. Part of what was in flight arrives first; the rest is lost.
     fn reset(&mut self, id: ConnectionId, from: Side, why: Reset) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
@@ -316,7 +313,7 @@ impl World {
         self.launch(id, from, Segment::Reset(why));
     }
 
-    /// A reset has come to one end: what it had to send is not sent any more.
+    /// Delivers a reset: what this end had in flight is lost.
     fn break_end(&mut self, id: ConnectionId, side: Side, why: Reset) {
         let forgetful = self.rng.one_in(2);
         let now = self.moment();
@@ -327,7 +324,7 @@ impl World {
         if connection.end(side).link == LinkState::Up {
             connection.receive(side, Segment::Reset(why), now);
             let end = connection.end(side);
-            // Some systems throw away what their application has not read.
+            // Some systems discard unread bytes.
             if side == Side::Client && forgetful {
                 end.inbound.arrived.clear();
                 end.ended = false;
@@ -344,7 +341,7 @@ impl World {
         let delay = connection.end(from.other()).inbound.delay;
         let fault_free = connection.fault_free;
         let mut after = self.rng.time(delay);
-        // The last of a connection, behind which nothing asks for what is lost.
+        // A FIN that is lost is retransmitted late: nothing behind it triggers a fast retransmission.
         let is_lost = matches!(segment, Segment::Fin) && self.rng.one_in(8);
         if is_lost {
             after += self.rng.time(delay * 4);
@@ -367,12 +364,12 @@ impl World {
         }
     }
 
-    /// Whether a fault of the network has ended a connection.
+    /// Whether a network fault has reset the connection.
     pub(crate) fn is_cut(&mut self, id: ConnectionId) -> bool {
         self.connection(id).is_some_and(|connection| connection.cut)
     }
 
-    /// Cuts a connection off from the client's side.
+    /// Resets a connection from the client's side.
     pub(crate) fn reset_by_client(&mut self, id: ConnectionId) {
         self.reset_on_close(id, Side::Client);
         self.close(id, Side::Client);
