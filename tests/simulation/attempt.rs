@@ -40,7 +40,7 @@ fn catch_panics(run: impl FnOnce() -> Outcome) -> Outcome {
     PANICS.take();
     let tried = catch_unwind(AssertUnwindSafe(run));
     let mut outcome = tried.unwrap_or_else(|_| Outcome {
-        violations: vec!["the run has ended with a panic".to_owned()],
+        violations: vec!["the run panicked".to_owned()],
         trace: Vec::new(),
     });
     let panics = PANICS.take().into_iter();

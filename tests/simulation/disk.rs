@@ -29,7 +29,7 @@ pub(crate) struct FaultyStorage {
 fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if wait == Wait::Allowed && !world.tally.is_on_worker() {
-        world.violate("the loop waits for the disk".to_owned());
+        world.violate("the event loop blocks on the disk".to_owned());
     }
     if world.inject_fault(|plan| plan.panic) {
         world.note(|| INJECTED_PANIC.to_owned());
@@ -160,7 +160,7 @@ impl Drop for FaultyFile {
     fn drop(&mut self) {
         let is_on_worker = self.world.lock().tally.is_on_worker();
         if self.is_upload && !is_on_worker {
-            self.violate("is closed by the loop");
+            self.violate("is closed by the event loop");
         }
     }
 }
@@ -231,7 +231,7 @@ impl File for FaultyFile {
 
     fn commit(&mut self) -> Result<()> {
         if !self.is_prepared && self.is_beside() {
-            self.violate("takes its place, and was not prepared");
+            self.violate("is committed, but was not prepared");
         }
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;

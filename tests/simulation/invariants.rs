@@ -1,4 +1,4 @@
-//! What must hold when all is over, whatever happened before.
+//! Invariants of an idle server and of the end of a run, under every fault plan.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::content::is_whole;
 use crate::rng::Odds;
 use crate::run::Simulation;
 
-/// Nobody is connected: the server has given back everything but its own listeners.
+/// No client is connected: the server holds nothing but its listeners.
 pub(crate) fn check_empty(simulation: &Simulation) {
     let mut violations = Vec::new();
     let sockets = simulation.world.lock().server_sockets();
@@ -33,8 +33,7 @@ pub(crate) fn check_empty(simulation: &Simulation) {
     report(simulation, violations);
 }
 
-/// As long as nobody is connected and nothing is being done, nothing is open, also where others come
-/// later.
+/// While no client is connected and no job runs, no file is open.
 pub(crate) fn check_idle(simulation: &Simulation, reactor: &Reactor) {
     if reactor.connections() == 0 && simulation.jobs.lock().outstanding() == 0 {
         let memory = &simulation.config.memory;

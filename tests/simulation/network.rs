@@ -186,7 +186,9 @@ fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
             Ok(false)
         }
         (_, None) => {
-            world.violate("deadlock: the server waits for what never comes".to_owned());
+            world.violate(
+                "deadlock: the server polls without a time-out, and no event is left".to_owned(),
+            );
             Err(io::Error::other("deadlock"))
         }
     }
@@ -246,7 +248,7 @@ impl VirtualNetwork {
         }
         self.idle += 1;
         if self.idle > IDLE_POLLS {
-            world.violate(format!("{IDLE_POLLS} turns without anything happening"));
+            world.violate(format!("{IDLE_POLLS} turns without progress"));
             return Err(io::Error::other("spinning"));
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! A reload during a run: what it revokes, from which clients, and when.
 //!
-//! Clients from whom nothing is revocation must not notice. Those who would not be let in any more must be
-//! told so and go: nothing that they say later is executed, and in the end the server has none of their
-//! connections. Before the last look around the old rules are in force again.
+//! Unaffected clients must not notice. Clients that would no longer be admitted must be told and
+//! disconnected: none of their later commands executes, and the server closes all their connections. The
+//! inspection restores the original rules.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -275,7 +275,9 @@ impl Simulation {
             let clients = self.clients.lock();
             let still_in = clients.iter().position(|one| one.is_still_in(&world));
             if let Some(number) = still_in {
-                world.violate(format!("client {number} is still in"));
+                world.violate(format!(
+                    "client {number} still has a connection after its revocation"
+                ));
             }
         }
     }

@@ -311,7 +311,7 @@ impl Simulation {
             self.inspect(&mut reactor);
         }
         if ended == PhaseEnd::Stopped && reactor.connections() > 0 {
-            self.violate("the server stopped and has connections".to_owned());
+            self.violate("the server stopped with open connections".to_owned());
         }
         self.world.lock().tally.end_loop();
         drop(reactor);

@@ -90,7 +90,7 @@ impl Watchdog {
                 // Not by a macro: the test harness captures their output.
                 let said = writeln!(
                     io::stderr(),
-                    "{run} has not ended within {} seconds: a loop that never asks the world, or \
+                    "{run} has not ended within {} seconds: a loop without a call to the virtual network, or \
                      one that waits for itself\n{}",
                     PATIENCE.as_secs(),
                     run.again(),

@@ -34,7 +34,7 @@ impl SessionModel {
                 });
                 let is_early = since < context.config.timings.login;
                 (is_early || self.is_in() && !is_leaving)
-                    .then(|| format!("it was outside for {since:?}"))
+                    .then(|| format!("without a login for only {since:?}"))
             }
             why if why.starts_with("No command for") => self.idle_violation(head, context),
             "Too many over-long lines" => {
@@ -47,9 +47,9 @@ impl SessionModel {
             }
             "Too many sessions of this account" => {
                 let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
-                (!is_login).then(|| "it did not log in".to_owned())
+                (!is_login).then(|| "no login is pending".to_owned())
             }
-            _ => Some("there is no such reason".to_owned()),
+            _ => Some("unknown reason".to_owned()),
         }
     }
 
@@ -62,7 +62,7 @@ impl SessionModel {
         let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
         let is_stuck = head.is_some() && !context.config.fault_plan.is_prompt();
         (!context.config.stops && !is_login && !is_stuck)
-            .then(|| "it does not stop, and nothing hangs".to_owned())
+            .then(|| "the server is not stopping, and no job hangs".to_owned())
     }
 
     /// A client is idle while it sends nothing, and never during a transfer. A command that was delivered
@@ -75,7 +75,7 @@ impl SessionModel {
         let idle = context.config.timings.idle;
         let since = context.now.saturating_sub(self.answered);
         if since < idle {
-            return Some(format!("it was idle for {since:?}"));
+            return Some(format!("idle for only {since:?}"));
         }
         let head = head?;
         if head.begun {

@@ -54,8 +54,8 @@ impl FtpClient {
             return;
         }
         let violation = match observed {
-            ObservedEnd::End => format!("the server left without a word, owing {pending:?}"),
-            ObservedEnd::Unannounced => "an end that was not announced".to_owned(),
+            ObservedEnd::End => format!("the server closed without a reply, owing {pending:?}"),
+            ObservedEnd::Unannounced => "a FIN without close_notify".to_owned(),
             ObservedEnd::Reset => {
                 let why = facts.client.reset_delivered.map(|(_, why)| why);
                 format!("the server reset the connection ({why:?}), owing {pending:?}")
@@ -73,7 +73,10 @@ impl FtpClient {
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
         let is_at_ease = self.config.fault_plan.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > FaultPlan::PROMPT_LIMIT) {
-            self.report(&format!("its end was noticed after {took:?}"), world);
+            self.report(
+                &format!("its half-close was answered after {took:?}"),
+                world,
+            );
         }
     }
 

@@ -318,7 +318,10 @@ impl FtpClient {
     pub(super) fn check_tls_start(&self, world: &mut World) {
         let has_begun = self.control_tls.tls_stream.is_some() && !self.control_tls.is_handshaking();
         if has_begun && self.profile.tls_start == TlsStart::CommandBehindAuth {
-            self.report("TLS began behind a command in the clear", world);
+            self.report(
+                "TLS started in spite of a pipelined command in the clear",
+                world,
+            );
         }
     }
 

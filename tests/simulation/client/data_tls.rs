@@ -131,14 +131,16 @@ impl Transfer {
                 && self.is_upload()
                 && self.must_announce() =>
             {
-                Some("226 for an end that was not announced")
+                Some("226 for a FIN without close_notify")
             }
             226 if must_resume && is_resumed == Some(false) => {
                 Some("226 for a data connection that resumed no session")
             }
             // Refused because PROT P is required.
             522 if !self.begun && !self.is_protected() => None,
-            522 if !self.begun => Some("522 before the 150 for what would be secured"),
+            522 if !self.begun => {
+                Some("522 before the 150, though the data connection would use TLS")
+            }
             522 if !self.is_protected() => Some("522 for a data connection in the clear"),
             522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
             522 => Some("522 for no reason"),
@@ -226,7 +228,7 @@ impl AlertCheck {
         let begins = self.heard.first().is_none_or(|&first| first == ALERT);
         let is_alert = begins && self.heard.len() <= ALERT_BYTES;
         let shown = self.heard.escape_ascii();
-        (!is_alert).then(|| format!("{shown} where TLS should begin"))
+        (!is_alert).then(|| format!("{shown} instead of a TLS alert"))
     }
 }
 

@@ -119,7 +119,9 @@ impl FileModel {
                 Some((upload, upload_facts, UploadFate::Unknown)) => {
                     upload_facts.violation(upload, before.as_deref(), memory, world)
                 }
-                None => Some(format!("in the end {path} holds {length:?} bytes")),
+                None => Some(format!(
+                    "at the end of the run {path} holds {length:?} bytes"
+                )),
             };
             if violation.is_some() {
                 return violation;

@@ -188,7 +188,7 @@ impl Profile {
             Role::Normal | Role::Probe => rng.pick(&choices),
         };
         Self {
-            // The door for implicit TLS has one address.
+            // The implicit-TLS listener has one address.
             tls_mode: if tls_mode == Implicit && self.ip.is_ipv6() {
                 Explicit
             } else {

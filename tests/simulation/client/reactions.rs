@@ -24,7 +24,7 @@ impl FtpClient {
                     let has_switched = self.control_tls.tls_stream.is_some() != was_secret;
                     let is_last = number + 1 == count && !self.conversation.goes_on_in_the_clear();
                     if has_switched && !is_last {
-                        self.report("more was said, in the clear, behind the 234", world);
+                        self.report("clear text behind the 234", world);
                     }
                 }
                 if !was_secret {
@@ -53,7 +53,7 @@ impl FtpClient {
                 self.check_closing_reply(&text, world);
                 let is_owed = self.profile.role == Role::Inspector && self.transfer.is_some();
                 if is_owed && !self.is_being_ended(world) {
-                    self.report("turned out in the middle of a transfer", world);
+                    self.report("421 during a transfer of an inspector", world);
                 }
                 self.state = ClientState::Leaving;
             }

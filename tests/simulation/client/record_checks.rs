@@ -45,14 +45,14 @@ impl FtpClient {
             return;
         }
         let Some(record) = world.tally.client(self.number).unheard.pop_front() else {
-            return self.report(&format!("{code} {text}, and no record of it"), world);
+            return self.report(&format!("{code} {text}, but there is no record"), world);
         };
         let is_right = self.is_of(&record, &answer.command)
             && is_outcome(&record, code, text)
             && self.has_length(&record, code);
         if !is_right {
             self.report(
-                &format!("{code} {text}, and the record is {record:?}"),
+                &format!("{code} {text}, but the record is {record:?}"),
                 world,
             );
         }

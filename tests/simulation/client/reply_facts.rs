@@ -195,5 +195,5 @@ fn wrong_reason(
         "Connection closed" | "No longer allowed" => true,
         _ => false,
     };
-    (!is_right).then(|| "a reason that there was".to_owned())
+    (!is_right).then(|| "a reason that occurred".to_owned())
 }

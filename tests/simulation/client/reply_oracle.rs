@@ -128,7 +128,7 @@ impl FtpClient {
             let latest = (penalty * most).min(longest) + FaultPlan::PROMPT_LIMIT;
             let took = now.saturating_sub(begun);
             if self.config.fault_plan.is_prompt() && took > latest {
-                self.report(&format!("refused only after {took:?}"), world);
+                self.report(&format!("login refused late, after {took:?}"), world);
             }
         }
     }
@@ -166,7 +166,10 @@ impl FtpClient {
             let is_stuck = is_idle && !self.config.fault_plan.is_prompt();
             let is_ban = text.starts_with("Service not available") && !is_stuck;
             if is_ban && !world.admission.may_be_banned(ip, said, now) && !self.config.stops {
-                self.report("its login meets a ban, and too few have failed", world);
+                self.report(
+                    "its login is refused by a ban after too few failures",
+                    world,
+                );
             }
             if text.starts_with("Too many sessions") {
                 world.slot_refused(id, said);

@@ -43,7 +43,7 @@ impl FtpClient {
     pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {
         self.check_service_closing(text, world);
         if text.starts_with("Session ended") && !self.may_lose() {
-            self.report(&format!("nothing was taken from it, and: {text}"), world);
+            self.report(&format!("nothing was revoked from it, yet: {text}"), world);
         }
     }
 
@@ -72,10 +72,13 @@ impl FtpClient {
         }
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
         if code < 400 && !is_heard_always && self.would_not_be_let_in(said) {
-            self.report(&format!("{code} to {kind:?}, and it should be gone"), world);
+            self.report(
+                &format!("{code} to {kind:?}, though its session should have ended"),
+                world,
+            );
         }
         if text.starts_with("No longer allowed") && !self.may_lose() {
-            self.report(&format!("it has all its rights, and: {text}"), world);
+            self.report(&format!("it keeps all permissions, yet: {text}"), world);
         }
     }
 }

@@ -211,13 +211,13 @@ impl Transfer {
         match &self.payload {
             Payload::Send {
                 finished: false, ..
-            } if code == 226 => Some("226 for an upload that was not finished".to_owned()),
+            } if code == 226 => Some("226 for an unfinished upload".to_owned()),
             Payload::Receive { got, expected } if code == 226 && !self.disturbed => {
                 if self.connection.is_none() {
                     return Some("226 without a data connection".to_owned());
                 }
                 if self.end != Some(DataEnd::Clean) {
-                    return Some("a whole transfer was reset".to_owned());
+                    return Some("226, but the data connection was reset".to_owned());
                 }
                 expected.violation(got)
             }

@@ -41,7 +41,7 @@ impl FtpClient {
             self.report("an undisturbed transfer was cut", world);
         }
         if text.starts_with("Connection closed") && is_undisturbed {
-            self.report("a data connection that stands was taken for closed", world);
+            self.report("an open data connection was reported as closed", world);
         }
         let lost = self
             .model
@@ -49,7 +49,10 @@ impl FtpClient {
         let late = lost.map(|lost| world.now.saturating_sub(lost));
         let is_late = late.is_some_and(|late| late > FaultPlan::PROMPT_LIMIT);
         if code == 226 && is_late && self.config.fault_plan.is_prompt() {
-            self.report(&format!("226, and its right was lost {late:?} ago"), world);
+            self.report(
+                &format!("226, though its permission was revoked {late:?} ago"),
+                world,
+            );
         }
         let tls = self.config.tls.as_ref().map(|tls| tls.data_session);
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;

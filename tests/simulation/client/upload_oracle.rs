@@ -107,7 +107,7 @@ impl UploadFacts {
         }
     }
 
-    /// What is wrong with the file of which nobody has said what became of its upload.
+    /// The violation in the file of an upload without a final reply.
     pub(super) fn violation(
         &self,
         upload: &Upload,

@@ -106,7 +106,7 @@ impl World {
                 None
             }
             Err(kind) if self.tally.count_fruitless() > FRUITLESS_CALLS => {
-                Some(self.spinning(format!("accept at {at} fails again and again: {kind}")))
+                Some(self.spinning(format!("accept at {at} is repeated without a poll: {kind}")))
             }
             Err(_) => None,
         }
@@ -163,7 +163,7 @@ impl World {
             }
         }
         if matches!(outcome, Ok([])) && self.tally.now.fruitless > FRUITLESS_CALLS {
-            return Some(self.spin_at(id, call, "nothing comes of it"));
+            return Some(self.spin_at(id, call, "no effect"));
         }
         let now = self.now;
         let is_loop = self.tally.job.is_none();
@@ -247,7 +247,7 @@ impl World {
             .connection(id)
             .map(|connection| connection.client.address);
         self.spinning(format!(
-            "{call:?} of connection {id} of {peer:?} is called again and again: {why}"
+            "{call:?} of connection {id} of {peer:?} is repeated without a poll: {why}"
         ))
     }
 

@@ -99,7 +99,7 @@ impl World {
         if data.fruitless > data.tries {
             let (fruitless, tries) = (data.fruitless, data.tries);
             self.violate(format!(
-                "connection {id}: workers were sent {fruitless} times for nothing, with {tries} reasons to try"
+                "connection {id}: {fruitless} slices on workers moved nothing, and {tries} had a reason"
             ));
         }
     }

@@ -72,7 +72,7 @@ impl Simulation {
     fn waits_for_nothing(&self, reactor: &Reactor) -> Option<String> {
         let is_empty = reactor.connections() == 0 && self.jobs.lock().outstanding() == 0;
         (reactor.is_stopping() && reactor.is_running() && is_empty)
-            .then(|| "the server has nothing left, and does not stop".to_owned())
+            .then(|| "the server does not stop, though nothing is left".to_owned())
     }
 }
 
@@ -104,7 +104,7 @@ impl Done {
 fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
     let expired = |one: &&Deadline| after.expired(**one) > before.expired(**one);
     let deadline = FELT.iter().find(expired)?;
-    (now.effects == 0).then(|| format!("{deadline:?} has expired, and nothing came of it"))
+    (now.effects == 0).then(|| format!("{deadline:?} expired without effect"))
 }
 
 impl Tally {
@@ -147,7 +147,7 @@ fn fruitless_iteration(now: &Iteration, done: &Done) -> Option<String> {
     let has_done = now.effects > 0 || done.commands > 0 || done.completions > 0 || done.expired > 0;
     let is_early = done.early > 0;
     (!has_cause && !has_done && !is_early)
-        .then(|| format!("an iteration for nothing: {done:?}, {now:?}"))
+        .then(|| format!("a fruitless iteration: {done:?}, {now:?}"))
 }
 
 /// Commands read, and as many again that are handled during a transfer.

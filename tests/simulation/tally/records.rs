@@ -88,7 +88,7 @@ impl World {
         let may_be_less = has_tls || may_panic || is_left(&record);
         let is_right = is_unconnected || bytes == moved || (may_be_less && bytes < moved);
         known.unheard.push_back(record);
-        (!is_right).then(|| format!("{moved} bytes were moved, and the record is {shown}"))
+        (!is_right).then(|| format!("{moved} bytes were moved, but the record is {shown}"))
     }
 }
 

@@ -102,12 +102,13 @@ impl World {
         let timings = &times.timings;
         let is_over = |since: Duration, time: Duration| self.now > since + time + LATE;
         if let Some(shut) = control.shut {
-            return is_over(shut, timings.linger).then_some("it lingers for too long");
+            return is_over(shut, timings.linger).then_some("it lingers beyond the time-out");
         }
         if let Some(blocked) = control.blocked_since {
             // A 421 that finds no room has a time-out of its own.
             let most = 2 * timings.reply_stall.max(timings.handshake);
-            return is_over(blocked, most).then_some("its client reads nothing, and is kept");
+            return is_over(blocked, most)
+                .then_some("its client reads nothing, but is not disconnected");
         }
         if control.is_encrypted || control.is_closing {
             return None;
@@ -116,10 +117,11 @@ impl World {
             && !times.has_no_login
             && is_over(since, timings.login)
         {
-            return Some("a login is awaited for too long");
+            return Some("its login deadline expired unnoticed");
         }
         let is_idle = control.transfer.is_none() && !times.counts;
-        (is_idle && is_over(control.last_active, timings.idle)).then_some("it is idle for too long")
+        (is_idle && is_over(control.last_active, timings.idle))
+            .then_some("it is idle beyond the time-out")
     }
 
     /// Only while no worker owns it.
@@ -141,12 +143,13 @@ impl World {
                 // Before the first byte, the connection had to be established; a PROXY header is no progress
                 // of the transfer.
                 let most = timings.data_connect + timings.data_stall + REST;
-                (self.now > since + most).then_some("nothing moves, and it is waited for")
+                (self.now > since + most).then_some("its transfer is stalled beyond the time-out")
             }
             _ => {
                 let since = began.max(last_job);
                 let most = timings.data_connect + REST;
-                (self.now > since + most).then_some("its data connection is waited for too long")
+                (self.now > since + most)
+                    .then_some("its data connection is missing beyond the time-out")
             }
         }
     }

@@ -287,18 +287,18 @@ impl World {
             None => None,
         };
         let why = if is_full {
-            Some(("there is no room", Certainty::Yes))
+            Some(("the server is full", Certainty::Yes))
         } else {
             why
         };
         let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(3)]).into_owned();
         match why {
             Some((why, Certainty::Yes)) if is_welcome => {
-                self.violate(format!("client {owner} is greeted, and {why}"));
+                self.violate(format!("client {owner} is greeted, though {why}"));
             }
             None if !is_welcome && self.stops.is_empty() => {
                 self.violate(format!(
-                    "client {owner} is told {shown} at the door for no reason"
+                    "client {owner} is refused with {shown} for no reason"
                 ));
             }
             _ => {}

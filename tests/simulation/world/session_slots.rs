@@ -62,7 +62,7 @@ impl World {
             .limit
             .is_some_and(|limit| certain >= limit)
         {
-            self.violate("one more has logged in than the account may have sessions".to_owned());
+            self.violate("a login exceeds the session limit of its account".to_owned());
         }
         let heard = Some(self.now);
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {

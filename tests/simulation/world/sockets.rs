@@ -261,7 +261,7 @@ impl World {
 
     pub(crate) fn forget_ends(&mut self, watch: u64) {
         if self.watched.remove(&watch).is_none() {
-            self.violate("a watch of ends was forgotten twice".to_owned());
+            self.violate("a watch of two ends was removed twice".to_owned());
         }
     }
 
