@@ -13,7 +13,7 @@ pub(crate) fn crowd(first: usize, mut aside: Rng, config: &RunConfig) -> Vec<Cli
     let (count, profile): (_, fn(&mut Rng, usize) -> Profile) = match aside.below(20) {
         0 | 1 => (aside.within(5, 6), Profile::of_crowd),
         2 | 3 => (aside.within(2, 4), Profile::guesser),
-        4 | 5 => (aside.within(4, 8), Profile::hasty),
+        4 | 5 => (aside.within(4, 8), Profile::early_leaver),
         _ => return Vec::new(),
     };
     let within = Duration::from_secs(aside.pick(&[1, 10, 100]));

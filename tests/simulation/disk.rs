@@ -177,7 +177,7 @@ impl FaultyFile {
         self.open.record.lock().placed(&self.open.path, written);
     }
 
-    fn is_beside(&self) -> bool {
+    fn is_invisible(&self) -> bool {
         matches!(self.file.standing(), Ok(Standing::Beside(_)))
     }
 }
@@ -230,7 +230,7 @@ impl File for FaultyFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        if !self.is_prepared && self.is_beside() {
+        if !self.is_prepared && self.is_invisible() {
             self.violate("is committed, but was not prepared");
         }
         strike(&self.world, Wait::Allowed)?;

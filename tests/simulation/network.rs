@@ -108,7 +108,7 @@ impl Network for VirtualNetwork {
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
-        self.watch_for_spinning()?;
+        self.check_progress()?;
         self.world.lock().tally.begin_poll(timeout);
         let until = timeout.map(|timeout| self.world.lock().now + timeout);
         let before = self.jobs.lock().finished();
@@ -241,7 +241,7 @@ impl VirtualNetwork {
         }
     }
 
-    fn watch_for_spinning(&mut self) -> io::Result<()> {
+    fn check_progress(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
         if std::mem::replace(&mut self.progress, world.progress) != world.progress {
             self.idle = 0;
@@ -352,7 +352,7 @@ impl Stream for VirtualStream {
 
     fn shutdown(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
-        world.shuts(self.id);
+        world.half_closes(self.id);
         world.shutdown(self.id, Side::Server)
     }
 

@@ -42,7 +42,7 @@ struct OpenUpload {
     /// End of the bytes that may have been written.
     end: u64,
     /// It is not visible: not committed yet, or deleted.
-    is_beside: bool,
+    is_invisible: bool,
     /// Size of the file that it will replace.
     instead: Option<u64>,
 }
@@ -122,14 +122,14 @@ impl QuotaModel {
         let open = self.open.lock();
         open.values().fold(self.named(), |sum, one| {
             let named = self.size(&one.path).unwrap_or_default();
-            let bytes = if one.is_beside {
+            let bytes = if one.is_invisible {
                 one.end
             } else {
                 one.end.saturating_sub(named)
             };
             Amount {
                 bytes: sum.bytes + bytes,
-                files: sum.files + u64::from(one.is_beside),
+                files: sum.files + u64::from(one.is_invisible),
             }
         })
     }
@@ -171,7 +171,7 @@ impl QuotaModel {
     fn lost(&self, path: &str) {
         let mut open = self.open.lock();
         for one in open.values_mut().filter(|one| one.path == path) {
-            one.is_beside = true;
+            one.is_invisible = true;
         }
     }
 }
@@ -196,7 +196,7 @@ impl Storage for QuotaCheckedStorage {
         umask: Option<Umask>,
     ) -> Result<Upload> {
         let model = &self.model;
-        let is_beside = !matches!(
+        let is_invisible = !matches!(
             placement,
             Placement::Append | Placement::AppendExisting | Placement::At(_)
         );
@@ -212,7 +212,7 @@ impl Storage for QuotaCheckedStorage {
         let guard = model.add(OpenUpload {
             path: upload.path.to_string(),
             end: upload.offset,
-            is_beside,
+            is_invisible,
             instead: instead.filter(|_| placement != Placement::Unique),
         });
         Ok(Upload {
@@ -255,9 +255,9 @@ impl OpenUploadGuard {
         let Some(one) = self.open_upload() else {
             return charged;
         };
-        let named = self.model.size(&one.path).filter(|_| !one.is_beside);
+        let named = self.model.size(&one.path).filter(|_| !one.is_invisible);
         let longer = end.saturating_sub(one.end.max(named.unwrap_or_default()));
-        let replaced = one.instead.filter(|_| one.is_beside);
+        let replaced = one.instead.filter(|_| one.is_invisible);
         Amount {
             bytes: (charged.bytes + longer)
                 .saturating_sub(replaced.unwrap_or_default().min(end.max(one.end))),
@@ -289,14 +289,14 @@ impl CheckedFile {
         // The file to replace may have changed.
         let instead = model.size(&path);
         self.guard.change(|one| one.instead = instead);
-        let was_beside = self.guard.open_upload().is_some_and(|one| one.is_beside);
+        let was_invisible = self.guard.open_upload().is_some_and(|one| one.is_invisible);
         let committed = commit(self.file.as_mut());
         let guard = &self.guard;
         let same = |charged| guard.with_end(charged, 0);
         model.check(&committed, same, "a name");
-        if was_beside && self.file.standing() == Ok(Standing::InPlace) {
+        if was_invisible && self.file.standing() == Ok(Standing::InPlace) {
             model.lost(&path);
-            self.guard.change(|one| one.is_beside = false);
+            self.guard.change(|one| one.is_invisible = false);
         }
         committed
     }

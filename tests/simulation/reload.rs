@@ -58,7 +58,7 @@ impl Reload {
             return None;
         }
         let login = rng.pick(&[Login::Named, Login::Named, Login::Anonymous]);
-        let hows = [
+        let account_changes = [
             AccountChange::Removed,
             AccountChange::Disabled,
             AccountChange::Expired,
@@ -71,7 +71,7 @@ impl Reload {
             0 => Revocation::Nothing,
             1 | 2 => Revocation::Address(address(rng.below(4), rng.one_in(3))),
             3 => Revocation::Rights(login, rng.pick(&left)),
-            _ => Revocation::Account(login, rng.pick(&hows)),
+            _ => Revocation::Account(login, rng.pick(&account_changes)),
         };
         let most = rng.pick(&[50, 2_000, 60_000]);
         Some(Self {
@@ -273,7 +273,9 @@ impl Simulation {
         let is_over = world.now > reload.over_at(&self.config.timings);
         if is_over && self.config.fault_plan.is_timely() {
             let clients = self.clients.lock();
-            let still_in = clients.iter().position(|one| one.is_still_in(&world));
+            let still_in = clients
+                .iter()
+                .position(|one| one.is_held_after_revocation(&world));
             if let Some(number) = still_in {
                 world.violate(format!(
                     "client {number} still has a connection after its revocation"

@@ -114,7 +114,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation,
     let world = Shared::new(World::new(rng.fork(), FaultPlan::NONE, tracing));
     world.lock().note(|| format!("{fault_plan:?}"));
     let memory = populated_memory(&fault_plan);
-    let mut config = draw_place(&mut rng, fault_plan, tls, memory);
+    let mut config = draw_config(&mut rng, fault_plan, tls, memory);
     let (storage, usage) = metered(&config, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
@@ -192,7 +192,7 @@ fn start(
 }
 
 /// The configuration, except what depends on the account settings.
-fn draw_place(
+fn draw_config(
     rng: &mut Rng,
     fault_plan: FaultPlan,
     tls: Option<TlsSetup>,
@@ -306,7 +306,7 @@ impl Simulation {
     /// From the first client to the last descriptor.
     fn run(mut self, mut reactor: Reactor, scenario: &Scenario, is_recorded: bool) -> Outcome {
         self.load_scenario(scenario, is_recorded);
-        let ended = self.play(&mut reactor);
+        let ended = self.run_phase(&mut reactor);
         if ended == PhaseEnd::Emptied {
             self.inspect(&mut reactor);
         }
@@ -315,7 +315,7 @@ impl Simulation {
         }
         self.world.lock().tally.end_loop();
         drop(reactor);
-        Jobs::run_off(&self.jobs, &self.world);
+        Jobs::run_remaining(&self.jobs, &self.world);
         invariants::check_after(&self);
 
         let mut world = self.world.lock();
@@ -326,7 +326,7 @@ impl Simulation {
     }
 
     /// Turns the loop until the phase ends.
-    fn play(&self, reactor: &mut Reactor) -> PhaseEnd {
+    fn run_phase(&self, reactor: &mut Reactor) -> PhaseEnd {
         for _ in 0..TURNS {
             if self.is_empty(reactor) {
                 return PhaseEnd::Emptied;
@@ -386,7 +386,7 @@ impl Simulation {
         for index in 0..self.inspectors {
             self.add_inspector(index == 0);
         }
-        if self.play(reactor) == PhaseEnd::Emptied {
+        if self.run_phase(reactor) == PhaseEnd::Emptied {
             invariants::check_empty(self);
         }
     }

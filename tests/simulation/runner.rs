@@ -73,7 +73,7 @@ impl Jobs {
     }
 
     /// Runs the remaining jobs after the loop has ended, as detached threads would.
-    pub(crate) fn run_off(jobs: &Shared<Self>, world: &Shared<World>) {
+    pub(crate) fn run_remaining(jobs: &Shared<Self>, world: &Shared<World>) {
         loop {
             let next = jobs.lock().waiting.keys().next().copied();
             let Some(id) = next else {

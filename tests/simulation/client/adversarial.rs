@@ -18,7 +18,7 @@ const ELSEWHERE: [&str; 4] = [
 
 impl FtpClient {
     /// One of these groups, in some draws.
-    pub(super) fn perhaps_adversarial_lines(&mut self) -> Option<Vec<Line>> {
+    pub(super) fn maybe_adversarial_lines(&mut self) -> Option<Vec<Line>> {
         let mut aside = self.rng.aside();
         if !aside.one_in(9) {
             return None;

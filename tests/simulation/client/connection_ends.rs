@@ -39,7 +39,7 @@ pub(super) struct FinishedTransfer {
 impl FtpClient {
     /// Checks whether the server was allowed to end the control connection.
     pub(super) fn check_end(&self, id: ConnectionId, observed: ObservedEnd, world: &mut World) {
-        self.check_promptness_of_end(world);
+        self.check_end_latency(world);
         let pending = self.conversation.pending.front();
         let is_answered = pending.is_none() && !self.conversation.is_broken_off();
         let is_all_said = self.conversation.over || self.half_closed.is_some() && is_answered;
@@ -65,7 +65,7 @@ impl FtpClient {
     }
 
     /// With nothing else pending, the server must answer a half-close at once.
-    fn check_promptness_of_end(&self, world: &mut World) {
+    fn check_end_latency(&self, world: &mut World) {
         let took = self.half_closed.map(|at| world.now.saturating_sub(at));
         // A delayed login refusal may be pending; the login time-out may expire before it.
         let mut pending = self.conversation.pending.iter();

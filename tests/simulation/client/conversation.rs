@@ -193,7 +193,7 @@ impl Conversation {
 
     /// Whether clear text follows the last reply, instead of a TLS record. (The server answers clear text
     /// where TLS is due with an alert.)
-    pub(crate) fn goes_on_in_the_clear(&self) -> bool {
+    pub(crate) fn has_clear_text(&self) -> bool {
         self.heard
             .first()
             .is_some_and(|first| !(20..=23).contains(first))

@@ -18,7 +18,7 @@ impl Transfer {
         &mut self,
         tls_config: Option<TlsConfig>,
         eof_rule: EofRule,
-        is_mean: bool,
+        misbehaves: bool,
     ) {
         let is_of_tls = matches!(
             self.behaviour,
@@ -32,7 +32,7 @@ impl Transfer {
         }
         // Half of the uploads omit `close_notify`, where it is optional or the client misbehaves.
         if tls_config.is_some()
-            && (eof_rule == EofRule::FinSuffices || is_mean)
+            && (eof_rule == EofRule::FinSuffices || misbehaves)
             && self.behaviour == Behaviour::Prompt
             && matches!(&self.payload, Payload::Send { bytes, .. } if bytes.len() % 2 == 1)
         {

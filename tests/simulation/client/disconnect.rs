@@ -18,7 +18,7 @@ impl FtpClient {
         match self.profile.disconnect {
             Disconnect::Quit => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
-                self.perhaps_say_more(world);
+                self.maybe_send_behind_quit(world);
             }
             Disconnect::QuitAndHalfClose => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
@@ -32,7 +32,7 @@ impl FtpClient {
             Disconnect::GoSilent => {}
             Disconnect::HalfClose if self.unsent.is_empty() && !self.control_tls.has_unsent() => {
                 if let Some(id) = self.control {
-                    self.end_own_side(id, world);
+                    self.half_close(id, world);
                 }
             }
             Disconnect::HalfClose => self.state = ClientState::Active,
@@ -57,7 +57,7 @@ impl FtpClient {
     }
 
     /// Commands behind QUIT are ignored; they must not cost the client its 221.
-    fn perhaps_say_more(&mut self, world: &mut World) {
+    fn maybe_send_behind_quit(&mut self, world: &mut World) {
         if self.rng.one_in(3) {
             self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
             self.flush(world);
@@ -66,7 +66,7 @@ impl FtpClient {
 
     /// A client that is killed or half-closes usually does so during an upload; one that closes does so
     /// right after its upload.
-    pub(super) fn perhaps_leave_early(&mut self, world: &mut World) {
+    pub(super) fn maybe_disconnect_early(&mut self, world: &mut World) {
         let is_early =
             self.transfer
                 .as_ref()
@@ -96,7 +96,7 @@ impl FtpClient {
         let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
         let is_broken = is_announced || (is_killed && is_seen);
         let is_own = self.upload.is_some();
-        self.leave_upload_open(if !is_killed && self.is_certain_to_be_whole(world) {
+        self.leave_upload_open(if !is_killed && self.must_be_whole(world) {
             UploadFate::MustBeWhole
         } else {
             UploadFate::Unknown
@@ -124,7 +124,7 @@ impl FtpClient {
 
     /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
     /// can affect it.
-    fn is_certain_to_be_whole(&self, world: &mut World) -> bool {
+    fn must_be_whole(&self, world: &mut World) -> bool {
         let fault_plan = &self.config.fault_plan;
         let none = Odds(0);
         let is_kind = fault_plan.is_prompt()
@@ -147,7 +147,7 @@ impl FtpClient {
     }
 
     /// Ends TLS only, with a last command just before it, or half-closes the connection.
-    fn end_own_side(&mut self, id: ConnectionId, world: &mut World) {
+    fn half_close(&mut self, id: ConnectionId, world: &mut World) {
         if self.control_tls.tls_stream.is_some() && self.profile.sends_close_notify {
             self.send_line(Line::new(CommandKind::Noop, "NOOP"), world);
             if !self.unsent.is_empty() {
@@ -209,7 +209,7 @@ impl FtpClient {
     pub(super) fn leave_upload_open(&mut self, fate: UploadFate) {
         if let Some(upload) = self.upload.take() {
             self.file_model
-                .leave_open(upload, self.upload_facts(), fate);
+                .set_unanswered(upload, self.upload_facts(), fate);
         }
     }
 }

@@ -25,14 +25,14 @@ impl FtpClient {
             || self.was_never_accepted(facts)
             || self.was_refused_at_accept(facts)
             || self.is_unknown()
-            || self.was_introduced_too_late(facts, world)
-            || self.was_too_slow_to_begin(facts, world)
-            || self.was_ended_in_a_handshake(facts, world)
-            || self.was_too_slow_to_end_tls(facts)
-            || self.has_left_replies_unread(facts)
-            || self.has_outlasted_the_linger(facts)
+            || self.proxy_header_was_late(facts, world)
+            || self.handshake_was_late(facts, world)
+            || self.was_revoked_in_handshake(facts, world)
+            || self.close_notify_was_late(facts)
+            || self.left_replies_unread(facts)
+            || self.outlasted_linger(facts)
             || has_panicked(facts, world)
-            || self.was_left_by_a_stop(facts, world)
+            || self.was_closed_by_stop(facts, world)
     }
 
     /// It was in the backlog when the listener was closed.
@@ -50,7 +50,7 @@ impl FtpClient {
             fault_plan.capacity < REFUSAL_BYTES as usize || fault_plan.short_write != Odds(0);
         let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
         let has_spoken = facts.client.written > 0 && facts.client.reset_delivered.is_some();
-        let is_silent = self.may_lose() || self.profile.tls_mode == TlsMode::Implicit;
+        let is_silent = self.may_be_revoked() || self.profile.tls_mode == TlsMode::Implicit;
         let was_greeted = self.conversation.greeted;
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }
@@ -61,7 +61,7 @@ impl FtpClient {
     }
 
     /// Its PROXY header arrived after the handshake time-out.
-    fn was_introduced_too_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
+    fn proxy_header_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let since = facts.accepted.map_or(self.connected_at, |moment| moment.at);
         let is_late = until.saturating_sub(since) >= self.config.timings.handshake;
@@ -69,7 +69,7 @@ impl FtpClient {
     }
 
     /// Its handshake, or the PROXY header before it, timed out.
-    fn was_too_slow_to_begin(&self, facts: &ConnectionFacts, world: &World) -> bool {
+    fn handshake_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let times = &self.config.timings;
         let least = times.handshake.min(times.login).min(times.idle);
         let until = facts.server.closed_at().unwrap_or(world.now);
@@ -77,50 +77,50 @@ impl FtpClient {
         let tls_stream = self.control_tls.tls_stream.as_deref();
         // A client that has not received the 234 does not start the handshake.
         let mut pending = self.conversation.pending.iter();
-        let is_unheard = pending.any(|one| one.kind.is_switch());
-        let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_unheard;
+        let is_pending = pending.any(|one| one.kind.is_switch());
+        let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_pending;
         is_late && (is_beginning || self.control_tls.has_begun_badly)
     }
 
     /// A reload revoked its address or login during the handshake, when no reply can be sent.
-    fn was_ended_in_a_handshake(&self, facts: &ConnectionFacts, world: &World) -> bool {
+    fn was_revoked_in_handshake(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let reload = self.config.reload.as_ref();
         let has_come = reload.is_some_and(|reload| reload.has_come(until));
         let tls_stream = self.control_tls.tls_stream.as_deref();
-        has_come && self.may_lose() && tls_stream.is_some_and(TlsStream::is_beginning)
+        has_come && self.may_be_revoked() && tls_stream.is_some_and(TlsStream::is_beginning)
     }
 
     /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive.
-    fn was_too_slow_to_end_tls(&self, facts: &ConnectionFacts) -> bool {
+    fn close_notify_was_late(&self, facts: &ConnectionFacts) -> bool {
         let handshake = self.config.timings.handshake;
         let written = facts.server.last_written;
         let mut pending = self.conversation.pending.iter();
-        let is_unheard = pending.any(|one| one.kind == CommandKind::Ccc);
+        let is_pending = pending.any(|one| one.kind == CommandKind::Ccc);
         let is_lost = facts.server.delivered < facts.client.written;
         let has_said = self.control_tls.tls_config.is_some()
             && self.control_tls.tls_stream.is_none()
             && is_lost;
-        let is_clearing = self.control_tls.is_clearing || is_unheard || has_said;
+        let is_clearing = self.control_tls.is_clearing || is_pending || has_said;
         is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
     /// The client read nothing until the reply time-out.
-    fn has_left_replies_unread(&self, facts: &ConnectionFacts) -> bool {
+    fn left_replies_unread(&self, facts: &ConnectionFacts) -> bool {
         let stall = self.config.timings.reply_stall;
         let written = facts.server.last_written;
         facts.server.was_starved && facts.server.is_closed_after(written, stall)
     }
 
     /// The linger time-out expired after the last reply.
-    fn has_outlasted_the_linger(&self, facts: &ConnectionFacts) -> bool {
+    fn outlasted_linger(&self, facts: &ConnectionFacts) -> bool {
         let linger = self.config.timings.linger;
         facts.server.is_closed_after(facts.server.fin_sent, linger)
     }
 
     /// The server stopped and could send no more: no greeting yet, a TLS handshake or CCC in progress, its
     /// patience exhausted, or a second stop signal.
-    fn was_left_by_a_stop(&self, facts: &ConnectionFacts, world: &World) -> bool {
+    fn was_closed_by_stop(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let Some(&first) = world.stops.first() else {
             return false;
         };

@@ -12,7 +12,7 @@ use crate::world::World;
 pub(crate) struct FileModel {
     held: BTreeMap<String, Option<Vec<u8>>>,
     /// The last upload, if its reply never arrived.
-    unsettled: Option<(Upload, UploadFacts, UploadFate)>,
+    unanswered: Option<(Upload, UploadFacts, UploadFate)>,
 }
 
 /// What is known of an upload without a final reply.
@@ -47,7 +47,7 @@ impl FileModel {
     }
 
     /// The final reply of an upload: the violation in the file, if any.
-    pub(super) fn settle(
+    pub(super) fn check_reply(
         &mut self,
         upload: &Upload,
         code: u16,
@@ -66,7 +66,7 @@ impl FileModel {
                 UploadOutcome::MayBeWhole => return None,
                 UploadOutcome::MustBeCut(why) => why,
             },
-            _ if !upload.is_told_what_is_kept(text, before, now) => {
+            _ if !upload.states_kept_length(text, before, now) => {
                 "what it says of bytes that are kept is wrong"
             }
             _ if upload.may_leave(before, now, arrived) => return None,
@@ -87,13 +87,13 @@ impl FileModel {
     }
 
     /// No reply will arrive for this upload.
-    pub(super) fn leave_open(
+    pub(super) fn set_unanswered(
         &mut self,
         upload: Upload,
         upload_facts: UploadFacts,
         fate: UploadFate,
     ) {
-        self.unsettled = Some((upload, upload_facts, fate));
+        self.unanswered = Some((upload, upload_facts, fate));
     }
 
     /// At the end of the run: the violation, if any. For one removal it is unknown whether it was executed.
@@ -104,7 +104,7 @@ impl FileModel {
         world: &World,
     ) -> Option<String> {
         for (path, before) in &self.held {
-            let open = self.unsettled.as_ref();
+            let open = self.unanswered.as_ref();
             let open = open.filter(|(upload, ..)| upload.path == *path);
             let now = memory.read(path);
             let length = now.as_ref().map(Vec::len);

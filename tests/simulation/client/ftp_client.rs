@@ -63,7 +63,7 @@ pub(crate) struct FtpClient {
     pub(super) groups: Groups,
     pub(super) groups_left: usize,
     pub(super) interruptions_left: usize,
-    pub(super) next_say: Duration,
+    pub(super) next_send_at: Duration,
     pub(super) transfer: Option<Transfer>,
     pub(super) upload: Option<Upload>,
     /// Paths of transfer commands without a final reply.
@@ -107,7 +107,7 @@ impl FtpClient {
             groups: Groups::Drawn,
             groups_left: profile.groups,
             interruptions_left: 12,
-            next_say: Duration::ZERO,
+            next_send_at: Duration::ZERO,
             transfer: None,
             upload: None,
             requested: VecDeque::new(),
@@ -166,7 +166,7 @@ impl FtpClient {
             ClientState::Active | ClientState::Leaving => {
                 self.read_replies(world);
                 self.move_data(world);
-                self.perhaps_leave_early(world);
+                self.maybe_disconnect_early(world);
                 self.send_commands(world);
                 self.flush(world);
             }

@@ -77,7 +77,7 @@ impl FtpClient {
         if self.profile.only_logs_in {
             return self.login_lines();
         }
-        if let Some(lines) = self.perhaps_adversarial_lines() {
+        if let Some(lines) = self.maybe_adversarial_lines() {
             return lines;
         }
         if self.control_tls.tls_config.is_some() && self.rng.one_in(12) {
@@ -86,9 +86,9 @@ impl FtpClient {
         match self.rng.below(20) {
             0..=10 if self.transfer.is_none() => self.transfer_lines(),
             0..=16 => self.simple_lines(),
-            17 | 18 => vec![self.odd_line()],
+            17 | 18 => vec![self.garbage_line()],
             _ if self.rng.one_in(3) => self.login_lines(),
-            _ => vec![Self::spoiled_line()],
+            _ => vec![Self::bad_line_end()],
         }
     }
 
@@ -256,7 +256,7 @@ impl FtpClient {
     }
 
     /// A line that is no FTP command.
-    fn odd_line(&mut self) -> Line {
+    fn garbage_line(&mut self) -> Line {
         match self.rng.below(9) {
             0 => Line::new(CommandKind::Garbage, ""),
             1 => Line::new(CommandKind::Garbage, "XYZZY plugh"),
@@ -275,7 +275,7 @@ impl FtpClient {
     }
 
     /// A valid command with an invalid line end.
-    fn spoiled_line() -> Line {
+    fn bad_line_end() -> Line {
         let mut line = Line::new(CommandKind::Noop, "NOOP");
         line.bytes = b"NOOP\n".to_vec();
         line

@@ -157,9 +157,9 @@ impl Client {
     }
 
     /// Whether the server still holds a connection that the reload has revoked.
-    pub(crate) fn is_still_in(&self, world: &World) -> bool {
+    pub(crate) fn is_held_after_revocation(&self, world: &World) -> bool {
         match self {
-            Self::Ftp(client) => client.is_still_in(world),
+            Self::Ftp(client) => client.is_held_after_revocation(world),
             Self::PortStealer(_) | Self::Absent => false,
         }
     }

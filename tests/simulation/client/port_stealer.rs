@@ -16,7 +16,7 @@ pub(crate) struct PortStealer {
     address: SocketAddr,
     connection: Option<ConnectionId>,
     unsent: Vec<u8>,
-    visits: usize,
+    attempts_left: usize,
 }
 
 impl PortStealer {
@@ -30,7 +30,7 @@ impl PortStealer {
         Self {
             number,
             address: address.parse().expect("an address"),
-            visits: rng.within(5, 60),
+            attempts_left: rng.within(5, 60),
             rng,
             config,
             connection: None,
@@ -39,17 +39,17 @@ impl PortStealer {
     }
 
     pub(crate) const fn is_gone(&self) -> bool {
-        self.visits == 0
+        self.attempts_left == 0
     }
 
     pub(crate) fn step(&mut self, world: &mut World) {
-        if self.visits == 0 {
+        if self.attempts_left == 0 {
             return;
         }
         if let Some(connection) = self.connection {
             return self.wait(connection, world);
         }
-        self.visits -= 1;
+        self.attempts_left -= 1;
         if let Some(to) = world.some_passive_listener(&self.config.listen_addresses) {
             let port = 1024 + self.rng.below(60_000) as u16;
             let mut from = SocketAddr::new(self.address.ip(), port);

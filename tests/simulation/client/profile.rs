@@ -123,7 +123,7 @@ impl Profile {
         };
         let logins = [Login::Named, Login::Named, Login::Named, Login::Anonymous];
         let rare_logins = [Login::Wrong, Login::Never, Login::Anonymous];
-        let farewells = [
+        let disconnects = [
             Quit,
             Quit,
             HalfClose,
@@ -148,7 +148,7 @@ impl Profile {
             } else {
                 rng.pick(&logins)
             },
-            disconnect: rng.pick(&farewells),
+            disconnect: rng.pick(&disconnects),
             leaves_early: rng.one_in(3),
             misbehaves: rng.one_in(2),
             tls_mode: TlsMode::None,
@@ -162,7 +162,7 @@ impl Profile {
     }
 
     /// Whether it usually leaves during an upload or right after it.
-    pub(crate) const fn leaves_in_an_upload(&self) -> bool {
+    pub(crate) const fn leaves_during_upload(&self) -> bool {
         use Disconnect::{Close, HalfClose, Kill, QuitAndHalfClose};
         let is_such = matches!(self.disconnect, Close | HalfClose | Kill | QuitAndHalfClose);
         is_such && self.leaves_early
@@ -172,7 +172,7 @@ impl Profile {
     pub(crate) fn with_tls(self, rng: &mut Rng) -> Self {
         use TlsMode::{Explicit, Implicit, Late, None};
         let after = rng.below(300);
-        let openings = [
+        let tls_starts = [
             TlsStart::CommandBehindAuth,
             TlsStart::Garbage,
             TlsStart::Stops(after),
@@ -197,7 +197,7 @@ impl Profile {
             tls_start: if is_proper {
                 TlsStart::Proper
             } else {
-                rng.pick(&openings)
+                rng.pick(&tls_starts)
             },
             resumes: self.role != Role::Normal || !rng.one_in(5),
             sends_close_notify: rng.one_in(2),
@@ -258,7 +258,7 @@ impl Profile {
     }
 
     /// One of several that log in, rightly or not, of which some do not wait for the answer.
-    pub(crate) fn hasty(rng: &mut Rng, number: usize) -> Self {
+    pub(crate) fn early_leaver(rng: &mut Rng, number: usize) -> Self {
         let waits = rng.one_in(2);
         Self {
             login: rng.pick(&[Login::Named, Login::Wrong]),

@@ -16,18 +16,18 @@ impl FtpClient {
     pub(super) fn receive_replies(&mut self, bytes: &[u8], world: &mut World) {
         match self.conversation.receive(bytes) {
             Ok(replies) => {
-                let was_secret = self.control_tls.tls_stream.is_some();
+                let was_encrypted = self.control_tls.tls_stream.is_some();
                 let count = replies.len();
                 for (number, reply) in replies.into_iter().enumerate() {
                     world.note(|| format!("client {} hears {reply:?}", self.number));
                     self.react(reply, world);
-                    let has_switched = self.control_tls.tls_stream.is_some() != was_secret;
-                    let is_last = number + 1 == count && !self.conversation.goes_on_in_the_clear();
+                    let has_switched = self.control_tls.tls_stream.is_some() != was_encrypted;
+                    let is_last = number + 1 == count && !self.conversation.has_clear_text();
                     if has_switched && !is_last {
                         self.report("clear text behind the 234", world);
                     }
                 }
-                if !was_secret {
+                if !was_encrypted {
                     self.pass_rest_to_tls(world);
                 }
             }
@@ -65,7 +65,7 @@ impl FtpClient {
         let (kind, since, code) = (answer.command.kind, answer.command.since, answer.code);
         let text = answer.text.as_str();
         self.was_refused |= kind == CommandKind::Pass && code == 530;
-        self.check_promptness(kind, since, world);
+        self.check_latency(kind, since, world);
         self.check_answer(answer, world);
         self.check_rights(kind, since, code, text, world);
         self.check_record(answer, world);
@@ -89,7 +89,7 @@ impl FtpClient {
         {
             self.file_model.removed(&path);
         }
-        self.next_say = world.now + self.rng.time(self.profile.think_time);
+        self.next_send_at = world.now + self.rng.time(self.profile.think_time);
     }
 
     /// The reply to PASV, EPSV, PORT or EPRT.
@@ -109,7 +109,7 @@ impl FtpClient {
             );
         }
         if code >= 400 {
-            self.is_not_arranged(world);
+            self.data_setup_failed(world);
         }
         if matches!(code, 227 | 229) {
             self.arrange_data_connection(text, world);
@@ -155,7 +155,7 @@ impl FtpClient {
     /// Checks latency under plans with short delays: each reply follows soon after the previous one.
     /// Transfers are exempt, and logins, whose delay [`reply_oracle`](super::reply_oracle) checks. ABOR does
     /// not even wait for the transfer before it.
-    fn check_promptness(&self, kind: CommandKind, since: Duration, world: &mut World) {
+    fn check_latency(&self, kind: CommandKind, since: Duration, world: &mut World) {
         let is_probe = kind == CommandKind::Noop && self.profile.role == Role::Probe;
         let is_prompt = self.config.fault_plan.is_prompt();
         // Without a login there is nothing to abort, and replies are throttled.
@@ -210,8 +210,8 @@ impl FtpClient {
             return;
         };
         let was_begun = transfer.begun;
-        self.settle_upload(code, text, world);
-        if !was_begun && self.goes_on(code, world) {
+        self.check_upload(code, text, world);
+        if !was_begun && self.reuses_connection(code, world) {
             return;
         }
         let Some(transfer) = &mut self.transfer else {
@@ -227,10 +227,10 @@ impl FtpClient {
         }
     }
 
-    fn settle_upload(&mut self, code: u16, text: &str, world: &mut World) {
+    fn check_upload(&mut self, code: u16, text: &str, world: &mut World) {
         let upload_facts = self.upload_facts();
         if let Some(upload) = self.upload.take()
-            && let Some(violation) = self.file_model.settle(
+            && let Some(violation) = self.file_model.check_reply(
                 &upload,
                 code,
                 text,

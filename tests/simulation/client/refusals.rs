@@ -12,7 +12,7 @@ use crate::world::World;
 
 impl FtpClient {
     /// The transfer was refused. Returns whether the client starts another one over the same connection.
-    pub(super) fn goes_on(&mut self, code: u16, world: &mut World) -> bool {
+    pub(super) fn reuses_connection(&mut self, code: u16, world: &mut World) -> bool {
         let was_refused = matches!(code, 450 | 451 | 452 | 501 | 550 | 552 | 553 | 554);
         if !was_refused || self.state != ClientState::Active || self.profile.role != Role::Normal {
             return false;
@@ -46,7 +46,7 @@ impl FtpClient {
     }
 
     /// No data connection was set up; a previous one may be gone too.
-    pub(super) fn is_not_arranged(&mut self, world: &mut World) {
+    pub(super) fn data_setup_failed(&mut self, world: &mut World) {
         if self.profile.pipelines || self.profile.role != Role::Normal {
             return;
         }

@@ -79,6 +79,6 @@ impl FtpClient {
     pub(super) fn is_being_ended(&self, world: &World) -> bool {
         let reload = self.config.reload.as_ref();
         let has_come = reload.is_some_and(|one| one.has_come(world.now));
-        !world.stops.is_empty() || has_come && self.may_lose()
+        !world.stops.is_empty() || has_come && self.may_be_revoked()
     }
 }

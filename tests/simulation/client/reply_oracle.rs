@@ -81,7 +81,7 @@ impl FtpClient {
         if let Some(id) = self.control.filter(|_| is_anonymous) {
             match kind {
                 CommandKind::Pass => world.slot_requested(id),
-                kind if gives_up_login(kind) => world.slot_released(id),
+                kind if ends_login(kind) => world.slot_released(id),
                 _ => {}
             }
         }
@@ -96,7 +96,9 @@ impl FtpClient {
     /// Whether a login of this client can be refused.
     fn may_fail(&self) -> bool {
         let login = self.profile.login;
-        login == Login::Wrong || self.config.permissions_of(login).is_none() || self.may_lose()
+        login == Login::Wrong
+            || self.config.permissions_of(login).is_none()
+            || self.may_be_revoked()
     }
 
     /// Checks the result of a login: a refusal is delayed according to the number of failures.
@@ -195,7 +197,7 @@ impl FtpClient {
 }
 
 /// Whether the command ends the login.
-const fn gives_up_login(kind: CommandKind) -> bool {
+const fn ends_login(kind: CommandKind) -> bool {
     matches!(
         kind,
         CommandKind::User

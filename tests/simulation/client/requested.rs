@@ -22,7 +22,7 @@ impl FtpClient {
         let record = self.config.record.clone();
         let mut record = record.lock();
         // A permission that was revoked during the open is answered before a worker closes the file.
-        let was_withdrawn = code == 425 && self.may_lose();
+        let was_withdrawn = code == 425 && self.may_be_revoked();
         if let Some(violation) = record.answered(&path).filter(|_| !was_withdrawn) {
             self.report(&violation, world);
         }

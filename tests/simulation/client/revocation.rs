@@ -10,16 +10,16 @@ use crate::world::World;
 impl FtpClient {
     /// Whether the reload may end its session or transfer.
     pub(super) fn may_be_ended(&self) -> bool {
-        self.config.stops || self.may_lose()
+        self.config.stops || self.may_be_revoked()
     }
 
     /// Whether the reload revokes something from it.
-    pub(super) fn may_lose(&self) -> bool {
+    pub(super) fn may_be_revoked(&self) -> bool {
         let reload = self.config.reload.as_ref();
         reload.is_some_and(|one| one.concerns(self.profile.ip, self.profile.login))
     }
 
-    fn would_not_be_let_in(&self, at: Duration) -> bool {
+    fn is_revoked(&self, at: Duration) -> bool {
         let Some(reload) = &self.config.reload else {
             return false;
         };
@@ -31,18 +31,18 @@ impl FtpClient {
     pub(super) fn over_from(&self) -> Option<Duration> {
         let reload = self.config.reload.as_ref();
         let in_force = reload.map(Reload::in_force);
-        in_force.filter(|&at| self.would_not_be_let_in(at))
+        in_force.filter(|&at| self.is_revoked(at))
     }
 
     /// Whether the server still holds its connection after the revocation.
-    pub(super) fn is_still_in(&self, world: &World) -> bool {
+    pub(super) fn is_held_after_revocation(&self, world: &World) -> bool {
         let is_held = self.control.is_some_and(|id| world.is_held(id));
-        is_held && self.conversation.greeted && self.would_not_be_let_in(world.now)
+        is_held && self.conversation.greeted && self.is_revoked(world.now)
     }
 
     pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {
         self.check_service_closing(text, world);
-        if text.starts_with("Session ended") && !self.may_lose() {
+        if text.starts_with("Session ended") && !self.may_be_revoked() {
             self.report(&format!("nothing was revoked from it, yet: {text}"), world);
         }
     }
@@ -71,13 +71,13 @@ impl FtpClient {
             _ => {}
         }
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
-        if code < 400 && !is_heard_always && self.would_not_be_let_in(said) {
+        if code < 400 && !is_heard_always && self.is_revoked(said) {
             self.report(
                 &format!("{code} to {kind:?}, though its session should have ended"),
                 world,
             );
         }
-        if text.starts_with("No longer allowed") && !self.may_lose() {
+        if text.starts_with("No longer allowed") && !self.may_be_revoked() {
             self.report(&format!("it keeps all permissions, yet: {text}"), world);
         }
     }

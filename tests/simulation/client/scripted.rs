@@ -58,8 +58,8 @@ impl Group {
     }
 
     fn of(lines: &[Line], rng_state: u64) -> Self {
-        let mut hauls = lines.iter().filter_map(|line| line.transfer.as_deref());
-        let transfer = hauls.next();
+        let mut transfers = lines.iter().filter_map(|line| line.transfer.as_deref());
+        let transfer = transfers.next();
         let mut commands: Vec<_> = lines.iter().map(Command::of).collect();
         let upload = commands
             .iter_mut()

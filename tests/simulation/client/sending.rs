@@ -13,8 +13,8 @@ impl FtpClient {
         if self.state != ClientState::Active || !self.conversation.greeted || self.is_switching() {
             return;
         }
-        if self.next_say > world.now {
-            return self.wake_at(self.next_say, world);
+        if self.next_send_at > world.now {
+            return self.wake_at(self.next_send_at, world);
         }
         let is_busy = !self.conversation.pending.is_empty() || self.transfer.is_some();
         if !self.script.is_empty() {
@@ -33,7 +33,7 @@ impl FtpClient {
                         self.send_line(line, world);
                     }
                 } else {
-                    self.next_say = world.now + pause;
+                    self.next_send_at = world.now + pause;
                 }
             }
         } else if self.groups_left == 0 && (!is_busy || self.profile.leaves_early) {
@@ -50,10 +50,10 @@ impl FtpClient {
         // Bounds the polling of a client that is waiting.
         let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
         let least = self.rng.time(longest).max(longest / 40);
-        self.next_say = self.next_say.max(world.now + pause.max(least));
+        self.next_send_at = self.next_send_at.max(world.now + pause.max(least));
         let may_interrupt = self.interruptions_left > 0 && self.profile.interrupts != Odds(0);
         if !is_busy || self.profile.pipelines || may_interrupt {
-            self.wake_at(self.next_say, world);
+            self.wake_at(self.next_send_at, world);
         }
     }
 

@@ -102,10 +102,10 @@ pub(crate) struct TlsStream {
     /// Received bytes short of a whole record; after the last record, clear text.
     raw: Vec<u8>,
     /// Application data has arrived: the server has finished the handshake too.
-    has_words: bool,
+    has_app_data: bool,
     /// The server has sent `close_notify`.
     ended: bool,
-    end_is_said: bool,
+    close_notify_sent: bool,
 }
 
 impl TlsStream {
@@ -114,9 +114,9 @@ impl TlsStream {
             tls: connection(config),
             piece,
             raw: Vec::new(),
-            has_words: false,
+            has_app_data: false,
             ended: false,
-            end_is_said: false,
+            close_notify_sent: false,
         }
     }
 
@@ -131,7 +131,7 @@ impl TlsStream {
 
     /// Whether the server may still be in the handshake, which the client cannot observe.
     pub(crate) const fn is_beginning(&self) -> bool {
-        !self.has_words
+        !self.has_app_data
     }
 
     /// Whether it resumed a session; `None`: undecided.
@@ -156,7 +156,7 @@ impl TlsStream {
             match self.tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Ok(count @ 1..) => {
-                    self.has_words = true;
+                    self.has_app_data = true;
                     return Ok(count);
                 }
                 end => return end,
@@ -236,8 +236,8 @@ impl TlsStream {
         id: ConnectionId,
         world: &mut World,
     ) -> io::Result<()> {
-        if !self.end_is_said {
-            self.end_is_said = true;
+        if !self.close_notify_sent {
+            self.close_notify_sent = true;
             self.tls.send_close_notify();
         }
         self.flush(id, world)

@@ -75,7 +75,7 @@ impl FtpClient {
         }
         let after = self.rng.below(3_000);
         if self.control_tls.is_protected && self.rng.one_in(2) {
-            let manners = [
+            let behaviours = [
                 Behaviour::OmitsCloseNotify,
                 Behaviour::OmitsCloseNotify,
                 Behaviour::OmitsCloseNotify,
@@ -83,16 +83,16 @@ impl FtpClient {
                 Behaviour::StallsInHello(after / 10),
                 Behaviour::ResetsInHello(after / 10),
             ];
-            return self.rng.pick(&manners);
+            return self.rng.pick(&behaviours);
         }
-        let manners = [
+        let behaviours = [
             Behaviour::Slow,
             Behaviour::NeverConnects,
             Behaviour::Stalls(after),
             Behaviour::Resets(after),
             Behaviour::Closes(after),
         ];
-        self.rng.pick(&manners)
+        self.rng.pick(&behaviours)
     }
 
     /// The transfer command, and its expected result.
@@ -101,7 +101,7 @@ impl FtpClient {
         behaviour: Behaviour,
     ) -> (String, Transfer, Option<Upload>, Option<Line>) {
         // Some disconnects matter only during an upload.
-        let choice = if self.profile.leaves_in_an_upload() && self.rng.one_in(2) {
+        let choice = if self.profile.leaves_during_upload() && self.rng.one_in(2) {
             11
         } else {
             self.rng.below(12)

@@ -93,7 +93,7 @@ impl Upload {
     }
 
     /// Whether a failure reply states the kept length correctly, and only if something is kept.
-    pub(super) fn is_told_what_is_kept(
+    pub(super) fn states_kept_length(
         &self,
         text: &str,
         before: Option<&[u8]>,

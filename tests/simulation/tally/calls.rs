@@ -123,7 +123,7 @@ impl World {
     }
 
     /// The server half-closes.
-    pub(crate) fn shuts(&mut self, id: ConnectionId) {
+    pub(crate) fn half_closes(&mut self, id: ConnectionId) {
         self.tally.effect();
         if let Some(control) = self.tally.controls.get_mut(&id) {
             control.shut.get_or_insert(self.now);
@@ -139,7 +139,7 @@ impl World {
         outcome: Result<&[u8], &io::Error>,
     ) -> Option<String> {
         let is_data = self.tally.data.contains_key(&id);
-        self.hear(id, call, asked, outcome);
+        self.follow_control(id, call, asked, outcome);
         self.tally.effect();
         match outcome {
             Ok(bytes) if !bytes.is_empty() => {
@@ -210,7 +210,7 @@ impl World {
     }
 
     /// Follows the traffic of a control connection.
-    fn hear(
+    fn follow_control(
         &mut self,
         id: ConnectionId,
         call: Call,

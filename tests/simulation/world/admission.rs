@@ -163,8 +163,9 @@ impl AdmissionModel {
         };
         let tried = record.logins.iter().filter(|one| one.said <= now).count();
         let ban = self.rules.throttling.ban;
-        let goes_on = |one: &Span| said < one.to + ban;
-        tried >= self.rules.throttling.failures as usize || record.bans.iter().any(goes_on)
+        let reuses_connection = |one: &Span| said < one.to + ban;
+        tried >= self.rules.throttling.failures as usize
+            || record.bans.iter().any(reuses_connection)
     }
 
     fn record(&mut self, ip: IpAddr) -> &mut ClientHistory {
@@ -242,7 +243,7 @@ impl World {
     pub(super) fn note_accepted(&mut self, id: ConnectionId) {
         let others = self.held_controls(id).count();
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.others_in = Some(others);
+            connection.others_at_accept = Some(others);
         }
         let Some((ip, is_silent)) = self
             .connections
@@ -269,7 +270,7 @@ impl World {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        let Some(others) = connection.others_in.take() else {
+        let Some(others) = connection.others_at_accept.take() else {
             return;
         };
         if connection.is_silent() {
@@ -283,7 +284,7 @@ impl World {
         // At the total limit the header is not read; below it, the decision follows the header.
         let is_known = !is_proxied || connection.was_read && !is_full;
         let why = match ip.filter(|_| is_known) {
-            Some(ip) => self.why_not(id, ip, self.now),
+            Some(ip) => self.refusal_reason(id, ip, self.now),
             None => None,
         };
         let why = if is_full {
@@ -306,7 +307,7 @@ impl World {
     }
 
     /// Why the server must, or may, refuse this address.
-    fn why_not(
+    fn refusal_reason(
         &mut self,
         id: ConnectionId,
         ip: IpAddr,

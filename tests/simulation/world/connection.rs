@@ -116,7 +116,7 @@ pub(crate) struct Connection {
     /// The client address it is accounted to, if known.
     pub(super) client_ip: Option<IpAddr>,
     /// Other control connections at its accept; taken at the first reply.
-    pub(super) others_in: Option<usize>,
+    pub(super) others_at_accept: Option<usize>,
     /// It received 220 in the clear.
     pub(super) is_welcome: bool,
     /// The server has read from it.
@@ -128,7 +128,7 @@ pub(crate) struct Connection {
     /// Exempt from faults.
     pub(crate) fault_free: bool,
     /// The order in which the server's kernel learned of the client's end; set while watched.
-    pub(super) end_heard: Option<u64>,
+    pub(super) end_order: Option<u64>,
     pub(super) facts: ConnectionFacts,
 }
 
@@ -141,20 +141,20 @@ impl Connection {
             listener: None,
             owner,
             client_ip: Some(client.ip()),
-            others_in: None,
+            others_at_accept: None,
             is_welcome: false,
             was_read: false,
             vanished: false,
             cut: false,
             fault_free: false,
-            end_heard: None,
+            end_order: None,
             facts: ConnectionFacts::default(),
         }
     }
 
     /// Delivers a segment to `side`.
     pub(super) fn receive(&mut self, side: Side, segment: Segment, now: Moment) {
-        self.facts.end(side).take_in(&segment, now);
+        self.facts.end(side).record_segment(&segment, now);
         let end = self.end(side);
         match segment {
             Segment::Bytes(bytes) => end.inbound.arrived.extend(bytes),

@@ -137,7 +137,7 @@ impl World {
 
 impl EndFacts {
     /// Records a delivered segment.
-    pub(super) fn take_in(&mut self, segment: &Segment, moment: Moment) {
+    pub(super) fn record_segment(&mut self, segment: &Segment, moment: Moment) {
         match segment {
             Segment::Bytes(bytes) => {
                 self.delivered += bytes.len() as u64;

@@ -55,7 +55,7 @@ impl World {
             .ok_or(io::ErrorKind::NotConnected)?;
         let room = connection.room(side)?;
         let fault_free = connection.fault_free;
-        if side == Side::Server && connection.others_in.is_some() {
+        if side == Side::Server && connection.others_at_accept.is_some() {
             self.check_first_reply(id, bytes);
         }
         let mut count = room.min(bytes.len());
@@ -247,7 +247,7 @@ impl World {
             .iter()
             .filter_map(|id| self.connections.get(id))
         {
-            heard.extend(connection.end_heard.zip(connection.token));
+            heard.extend(connection.end_order.zip(connection.token));
         }
         heard.sort_unstable();
         let ends = heard.into_iter().map(|(_, token)| token);
@@ -273,7 +273,7 @@ impl World {
             .get_mut(&id)
             .filter(|connection| connection.has_ended())
         {
-            connection.end_heard.get_or_insert(order);
+            connection.end_order.get_or_insert(order);
         }
     }
 
