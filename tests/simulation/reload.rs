@@ -105,7 +105,7 @@ impl Reload {
         }
     }
 
-    /// Permissions of a login after the reload; `None`: the account is gone.
+    /// Permissions of a login after the reload; `None`: the account no longer exists.
     pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
         match self.revocation {
             Revocation::Rights(of, left) if of == login => Some(before.and(left)),

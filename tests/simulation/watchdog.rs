@@ -28,7 +28,7 @@ struct Guarded {
     is_over: bool,
 }
 
-/// What is guarded, for the message.
+/// A guarded run, for the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
     Seed(u64),

@@ -15,7 +15,7 @@ pub(crate) struct FileModel {
     unanswered: Option<(Upload, UploadFacts, UploadFate)>,
 }
 
-/// What is known of an upload without a final reply.
+/// Knowledge about an upload without a final reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UploadFate {
     /// The server received all of it, and its end before that of the control connection; no fault can

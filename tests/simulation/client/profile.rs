@@ -211,12 +211,12 @@ impl Profile {
         }
     }
 
-    /// One that waits for every reply, says nothing but its login, and goes.
+    /// A client that waits for every reply, only logs in, and quits.
     pub(crate) fn plain(number: usize) -> Self {
         Self::orderly(number)
     }
 
-    /// One that only wants to know that it is heard.
+    /// A client that sends NOOP and checks the latency of the replies.
     pub(crate) fn probe(rng: &mut Rng, number: usize) -> Self {
         Self {
             role: Role::Probe,
@@ -226,7 +226,7 @@ impl Profile {
         }
     }
 
-    /// One that makes sure that everything works.
+    /// A client that must succeed in everything.
     pub(crate) fn inspector(number: usize, walks: bool) -> Self {
         Self {
             role: Role::Inspector,
@@ -235,7 +235,7 @@ impl Profile {
         }
     }
 
-    /// One of several that come from one address at about the same time, and do little.
+    /// One of several clients of one address that connect at about the same time and do little.
     pub(crate) fn of_crowd(rng: &mut Rng, number: usize) -> Self {
         Self {
             ip: address(200, false),
@@ -245,7 +245,7 @@ impl Profile {
         }
     }
 
-    /// One of two that guess passwords from one address.
+    /// One of several clients that guess passwords from one address.
     pub(crate) fn guesser(rng: &mut Rng, number: usize) -> Self {
         Self {
             ip: address(201, false),
@@ -257,7 +257,7 @@ impl Profile {
         }
     }
 
-    /// One of several that log in, rightly or not, of which some do not wait for the answer.
+    /// One of several clients that log in, correctly or not, some of which leave before the reply.
     pub(crate) fn early_leaver(rng: &mut Rng, number: usize) -> Self {
         let waits = rng.one_in(2);
         Self {

@@ -19,7 +19,7 @@ impl FtpClient {
                 let was_encrypted = self.control_tls.tls_stream.is_some();
                 let count = replies.len();
                 for (number, reply) in replies.into_iter().enumerate() {
-                    world.note(|| format!("client {} hears {reply:?}", self.number));
+                    world.note(|| format!("client {} receives {reply:?}", self.number));
                     self.react(reply, world);
                     let has_switched = self.control_tls.tls_stream.is_some() != was_encrypted;
                     let is_last = number + 1 == count && !self.conversation.has_clear_text();

@@ -45,7 +45,7 @@ impl FtpClient {
         true
     }
 
-    /// No data connection was set up; a previous one may be gone too.
+    /// No data connection was set up, and the server may have closed a previous one.
     pub(super) fn data_setup_failed(&mut self, world: &mut World) {
         if self.profile.pipelines || self.profile.role != Role::Normal {
             return;

@@ -185,7 +185,7 @@ impl SessionModel {
             CommandKind::Rnfr if is_shared => (Permissions::RENAME, vec![350, 550]),
             CommandKind::Rnfr => (Permissions::RENAME, vec![550]),
             CommandKind::Rnto if !self.renames => return vec![503],
-            // The source may be gone by now; the target may be a directory.
+            // The source may no longer exist; the target may be a directory.
             CommandKind::Rnto => (Permissions::RENAME, vec![250, 550, 553]),
             CommandKind::Size => (
                 Permissions::READ,

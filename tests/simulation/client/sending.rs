@@ -69,7 +69,7 @@ impl FtpClient {
     pub(super) fn send_line(&mut self, line: Line, world: &mut World) {
         let text = line.bytes.trim_ascii_end();
         let shown = &text[..text.len().min(60)];
-        world.note(|| format!("client {} says {}", self.number, shown.escape_ascii()));
+        world.note(|| format!("client {} sends {}", self.number, shown.escape_ascii()));
         if let Some(transfer) = line.transfer {
             let (mut transfer, upload) = *transfer;
             if let Some((at, port)) = line.port {

@@ -72,7 +72,7 @@ pub(crate) struct Transfer {
     /// When the client interrupted the transfer in a way that the server detects at once.
     pub(super) gave_up: Option<Duration>,
     send_start: SendStart,
-    /// The 150 has come.
+    /// 150 has arrived.
     pub(crate) begun: bool,
     /// The final reply.
     pub(crate) final_code: Option<u16>,

@@ -135,7 +135,7 @@ impl UploadFacts {
 }
 
 impl FtpClient {
-    /// How its upload has gone until now.
+    /// The facts of its upload so far.
     pub(super) fn upload_facts(&self) -> UploadFacts {
         let transfer = self.transfer.as_ref();
         let fault_plan = &self.config.fault_plan;
@@ -145,7 +145,7 @@ impl FtpClient {
             fault_plan.uncounted,
             fault_plan.panic,
         ];
-        // The last reply may have come together with this one.
+        // The last reply may have arrived together with this one.
         let mut pending = self.conversation.pending.iter();
         let has_quit = self.conversation.over || pending.any(|one| one.kind == CommandKind::Quit);
         UploadFacts {

@@ -162,7 +162,7 @@ fn take_of_group(group: &mut Group, client: usize, key: &str, value: &str) -> Re
         group.behaviour = Word::from_word(value)?;
         return Ok(());
     }
-    if matches!(key, "say" | "say-raw" | "urge") {
+    if matches!(key, "send" | "send-raw" | "send-urgent") {
         group.commands.push(command(key, value)?);
         return Ok(());
     }
@@ -193,13 +193,13 @@ fn command(verb: &str, value: &str) -> Result<Command> {
         CommandKind::TooLong => vec![b'x'; number(text)? as usize],
         _ => unescaped(text)?,
     };
-    if verb != "say-raw" {
+    if verb != "send-raw" {
         bytes.extend_from_slice(b"\r\n");
     }
     Ok(Command {
         kind,
         bytes,
-        urgent: verb == "urge",
+        urgent: verb == "send-urgent",
         contents: None,
         port: None,
     })

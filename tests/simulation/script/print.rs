@@ -138,10 +138,14 @@ fn group(group: &Group) -> Vec<String> {
 }
 
 fn command(command: &Command) -> String {
-    let verb = if command.urgent { "urge" } else { "say" };
+    let verb = if command.urgent {
+        "send-urgent"
+    } else {
+        "send"
+    };
     let (text, verb) = match command.bytes.strip_suffix(b"\r\n") {
         Some(text) => (text, verb),
-        None => (&command.bytes[..], "say-raw"),
+        None => (&command.bytes[..], "send-raw"),
     };
     let text = if command.kind == CommandKind::TooLong {
         text.len().to_string()
