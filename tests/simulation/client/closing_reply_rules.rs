@@ -73,7 +73,7 @@ impl SessionModel {
         context: &ReplyContext<'_>,
     ) -> Option<String> {
         let idle = context.config.timings.idle;
-        let since = context.now.saturating_sub(self.answered);
+        let since = context.now.saturating_sub(self.last_answered_sent_at);
         if since < idle {
             return Some(format!("idle for only {since:?}"));
         }

@@ -130,7 +130,7 @@ pub(crate) enum ServerReply {
 }
 
 pub(crate) struct Conversation {
-    heard: Vec<u8>,
+    received: Vec<u8>,
     pub(crate) pending: VecDeque<PendingCommand>,
     pub(crate) greeted: bool,
     /// The last reply (221, 421) has arrived.
@@ -142,7 +142,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     pub(crate) const fn new(control_only: bool) -> Self {
         Self {
-            heard: Vec::new(),
+            received: Vec::new(),
             pending: VecDeque::new(),
             greeted: false,
             over: false,
@@ -150,7 +150,7 @@ impl Conversation {
         }
     }
 
-    pub(crate) fn said(
+    pub(crate) fn command_sent(
         &mut self,
         kind: CommandKind,
         line: &[u8],
@@ -170,15 +170,15 @@ impl Conversation {
 
     /// Parses bytes from the server: the complete replies, or the violation in them.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<ServerReply>, String> {
-        self.heard.extend_from_slice(bytes);
+        self.received.extend_from_slice(bytes);
         let mut replies = Vec::new();
         self.skip_refusals();
-        while let Some((code, text, length)) = parse(&self.heard)? {
-            let whole: Vec<u8> = self.heard.drain(..length).collect();
+        while let Some((code, text, length)) = parse(&self.received)? {
+            let whole: Vec<u8> = self.received.drain(..length).collect();
             replies.push(self.classify(code, text, &whole)?);
             self.skip_refusals();
         }
-        if self.over && !self.heard.is_empty() {
+        if self.over && !self.received.is_empty() {
             return Err("bytes behind the closing reply".to_owned());
         }
         Ok(replies)
@@ -186,27 +186,27 @@ impl Conversation {
 
     /// Skips Telnet WONT and DONT, which refuse the options in a garbage line.
     fn skip_refusals(&mut self) {
-        while let [255, 252 | 254, _, ..] = self.heard[..] {
-            self.heard.drain(..3);
+        while let [255, 252 | 254, _, ..] = self.received[..] {
+            self.received.drain(..3);
         }
     }
 
     /// Whether clear text follows the last reply, instead of a TLS record. (The server answers clear text
     /// where TLS is due with an alert.)
     pub(crate) fn has_clear_text(&self) -> bool {
-        self.heard
+        self.received
             .first()
             .is_some_and(|first| !(20..=23).contains(first))
     }
 
     /// Bytes behind the last reply, for the TLS layer.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.heard)
+        std::mem::take(&mut self.received)
     }
 
     /// Whether the received bytes end inside a reply.
     pub(crate) const fn is_broken_off(&self) -> bool {
-        !self.heard.is_empty()
+        !self.received.is_empty()
     }
 
     fn classify(&mut self, code: u16, text: String, whole: &[u8]) -> Result<ServerReply, String> {
@@ -241,12 +241,12 @@ impl Conversation {
             && rest
                 .next()
                 .is_some_and(|next| next.kind == CommandKind::Stat);
-        let said = self.pending.remove(usize::from(is_aside));
-        let said = said.ok_or_else(|| format!("{code} to nothing"))?;
-        if said.must.is_some_and(|must| must != code) {
-            return Err(format!("{code} {text} to {said:?}"));
+        let command = self.pending.remove(usize::from(is_aside));
+        let command = command.ok_or_else(|| format!("{code} to nothing"))?;
+        if command.must.is_some_and(|must| must != code) {
+            return Err(format!("{code} {text} to {command:?}"));
         }
-        self.over = match said.kind {
+        self.over = match command.kind {
             CommandKind::Quit => true,
             CommandKind::Foreign => !self.control_only,
             CommandKind::AuthAndMore => code == 503,
@@ -257,7 +257,7 @@ impl Conversation {
                 || one.kind == CommandKind::Garbage && one.verb() == "ABOR"
         };
         Ok(ServerReply::Final(FinalReply {
-            command: said,
+            command,
             code,
             text,
             whole: String::from_utf8_lossy(whole).into_owned(),

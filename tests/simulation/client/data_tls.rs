@@ -218,16 +218,16 @@ impl Transfer {
 /// What a client without a valid `ClientHello` may receive: one alert in the clear.
 #[derive(Default)]
 pub(super) struct AlertCheck {
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
 impl AlertCheck {
     /// Adds received bytes; returns the violation, if any.
     pub(super) fn receive(&mut self, bytes: &[u8]) -> Option<String> {
-        self.heard.extend_from_slice(bytes);
-        let begins = self.heard.first().is_none_or(|&first| first == ALERT);
-        let is_alert = begins && self.heard.len() <= ALERT_BYTES;
-        let shown = self.heard.escape_ascii();
+        self.received.extend_from_slice(bytes);
+        let begins = self.received.first().is_none_or(|&first| first == ALERT);
+        let is_alert = begins && self.received.len() <= ALERT_BYTES;
+        let shown = self.received.escape_ascii();
         (!is_alert).then(|| format!("{shown} instead of a TLS alert"))
     }
 }

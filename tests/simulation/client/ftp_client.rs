@@ -206,7 +206,7 @@ impl FtpClient {
         self.last_control = Some(id);
         self.connected_at = world.now;
         self.model.outside_since = world.now;
-        self.model.answered = world.now;
+        self.model.last_answered_sent_at = world.now;
         self.state = ClientState::Active;
         self.script = match self.profile.role {
             Role::Inspector => self.inspection().into(),

@@ -42,8 +42,8 @@ impl FtpClient {
                     self.report("greeted, though the proxy header named no client", world);
                 }
             }
-            ServerReply::Preliminary(said, text) => {
-                self.check_preliminary(&said, &text, world);
+            ServerReply::Preliminary(command, text) => {
+                self.check_preliminary(&command, &text, world);
                 if let Some(transfer) = &mut self.transfer {
                     transfer.begun = true;
                 }
@@ -166,7 +166,7 @@ impl FtpClient {
             self.report(&format!("{kind:?} was answered after {took:?}"), world);
         }
         let is_in_turn = is_prompt && !kind.is_transfer() && kind != CommandKind::Pass;
-        let took = world.now.saturating_sub(since.max(self.model.heard));
+        let took = world.now.saturating_sub(since.max(self.model.answered_at));
         if is_in_turn && took > FaultPlan::PROMPT_LIMIT {
             self.report(&format!("{kind:?} was answered only after {took:?}"), world);
         }

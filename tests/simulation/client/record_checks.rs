@@ -28,15 +28,15 @@ impl FtpClient {
                 );
             }
         }
-        if let Some(said) = answer
+        if let Some(stated) = answer
             .is_aside
             .then(|| bytes_so_far(&answer.whole))
             .flatten()
         {
             let moved = world.moved_by(self.number);
-            if moved.is_some_and(|moved| said > moved) {
+            if moved.is_some_and(|moved| stated > moved) {
                 self.report(
-                    &format!("STAT says {said} bytes, and {moved:?} were moved"),
+                    &format!("STAT states {stated} bytes, and {moved:?} were moved"),
                     world,
                 );
             }
@@ -59,13 +59,13 @@ impl FtpClient {
     }
 
     /// Whether the record has the right command, user and security.
-    fn is_of(&self, record: &TransferRecord, said: &PendingCommand) -> bool {
+    fn is_of(&self, record: &TransferRecord, command: &PendingCommand) -> bool {
         let is_anonymous = matches!(
             self.model.login_state,
             LoginState::LoggedIn(Login::Anonymous, _)
         );
         let account: &[u8] = if is_anonymous { b"anonymous" } else { b"ann" };
-        let verb = match said.verb() {
+        let verb = match command.verb() {
             "RETR" => Verb::Retrieve,
             "APPE" => Verb::Append,
             "STOU" => Verb::StoreUnique,
@@ -74,7 +74,7 @@ impl FtpClient {
         // After REST, APPE acts as STOR.
         let change = self.upload.as_ref().map(|upload| upload.change);
         let is_restarted = matches!(change, Some(Change::At(_))) && verb == Verb::Append;
-        let path = self.model.join(said.argument());
+        let path = self.model.join(command.argument());
         let path = VirtualPath::root().join(path.as_bytes());
         record.verb == if is_restarted { Verb::Store } else { verb }
             && path.is_ok_and(|path| path == record.path)
@@ -108,7 +108,7 @@ fn bytes_so_far(whole: &str) -> Option<u64> {
 
 /// Whether reply and record agree on the outcome.
 fn is_outcome(record: &TransferRecord, code: u16, text: &str) -> bool {
-    let said = match code {
+    let reasons = match code {
         226 => return record.outcome == Outcome::Complete,
         425 => &["not-connected"][..],
         522 => &["not-secured"],
@@ -121,5 +121,5 @@ fn is_outcome(record: &TransferRecord, code: u16, text: &str) -> bool {
         452 | 552 => &["no-space", "failed"],
         _ => &["failed", "malformed"],
     };
-    matches!(record.outcome, Outcome::Incomplete(why) if said.contains(&why))
+    matches!(record.outcome, Outcome::Incomplete(why) if reasons.contains(&why))
 }

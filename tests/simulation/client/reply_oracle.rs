@@ -34,12 +34,12 @@ impl FtpClient {
 
     /// Checks a final reply: a legal code, and the facts in its text.
     pub(super) fn check_answer(&mut self, answer: &FinalReply, world: &mut World) {
-        let (said, code) = (&answer.command, answer.code);
+        let (command, code) = (&answer.command, answer.code);
         let context = ReplyContext {
             aborts: answer.aborts,
             ..self.reply_context(world)
         };
-        let expected = self.model.expected(said, &context);
+        let expected = self.model.expected(command, &context);
         let reply = ReplyText {
             code,
             text: &answer.text,
@@ -48,28 +48,28 @@ impl FtpClient {
         let mut violation = None;
         if !expected.contains(&code) {
             violation = Some(format!("not one of {expected:?}"));
-        } else if let Some(fact) = self.model.missing_fact(said, reply, &context) {
+        } else if let Some(fact) = self.model.missing_fact(command, reply, &context) {
             violation = Some(format!("it should say: {fact}"));
-        } else if said.kind == CommandKind::Stat && !self.config.control_only {
+        } else if command.kind == CommandKind::Stat && !self.config.control_only {
             let peer = SocketAddr::new(self.profile.ip, 40_000);
             let missing = self
                 .model
                 .missing_status(peer, answer.is_aside, &answer.whole);
             violation = missing.map(|fact| format!("it should say: {fact}"));
         }
-        if said.kind == CommandKind::Pass {
-            self.note_login(said.since, code, world);
+        if command.kind == CommandKind::Pass {
+            self.note_login(command.since, code, world);
         }
         let context = ReplyContext {
             aborts: answer.aborts,
             ..self.reply_context(world)
         };
         let mut next = self.model.clone();
-        next.follow(said, code, &context);
+        next.follow(command, code, &context);
         if let Some(violation) = violation {
             let text = &answer.text;
             let model = &self.model;
-            let violation = format!("{code} {text} to {said:?}: {violation}; {model:?}");
+            let violation = format!("{code} {text} to {command:?}: {violation}; {model:?}");
             self.report(&violation, world);
         }
         self.model = next;
@@ -102,13 +102,13 @@ impl FtpClient {
     }
 
     /// Checks the result of a login: a refusal is delayed according to the number of failures.
-    fn note_login(&self, said: Duration, code: u16, world: &mut World) {
+    fn note_login(&self, sent_at: Duration, code: u16, world: &mut World) {
         let Some(id) = self.control else {
             return;
         };
         let (ip, now) = (self.profile.ip, world.now);
         if code == 230 && self.model.login_state == LoginState::UserSent(Login::Anonymous) {
-            world.slot_granted(id, said);
+            world.slot_granted(id, sent_at);
         }
         let is_failure = code == 530 && matches!(self.model.login_state, LoginState::UserSent(_));
         let outcome = if is_failure {
@@ -116,9 +116,11 @@ impl FtpClient {
         } else {
             LoginOutcome::None
         };
-        let (least, most) = world.admission.failures(ip, said, now);
-        world.admission.login_answered(ip, id, said, outcome, now);
-        let took = now.saturating_sub(said);
+        let (least, most) = world.admission.failures(ip, sent_at, now);
+        world
+            .admission
+            .login_answered(ip, id, sent_at, outcome, now);
+        let took = now.saturating_sub(sent_at);
         if is_failure {
             let penalty = self.config.timings.penalty;
             let longest = self.config.longest_penalty;
@@ -126,7 +128,7 @@ impl FtpClient {
             if took < least {
                 self.report(&format!("refused after {took:?}, and not {least:?}"), world);
             }
-            let begun = said.max(self.model.heard);
+            let begun = sent_at.max(self.model.answered_at);
             let latest = (penalty * most).min(longest) + FaultPlan::PROMPT_LIMIT;
             let took = now.saturating_sub(begun);
             if self.config.fault_plan.is_prompt() && took > latest {
@@ -136,11 +138,16 @@ impl FtpClient {
     }
 
     /// Checks a 150.
-    pub(super) fn check_preliminary(&self, said: &PendingCommand, text: &str, world: &mut World) {
+    pub(super) fn check_preliminary(
+        &self,
+        command: &PendingCommand,
+        text: &str,
+        world: &mut World,
+    ) {
         let context = self.reply_context(world);
-        let transfer_start = self.model.transfer_start(said, &context);
+        let transfer_start = self.model.transfer_start(command, &context);
         let violation = if transfer_start.may_begin {
-            let missing = self.model.missing_of_beginning(said, text, &context);
+            let missing = self.model.missing_of_beginning(command, text, &context);
             missing.map(|fact| format!("it should say: {fact}"))
         } else {
             Some(format!("not one of {:?}", transfer_start.refusals))
@@ -148,7 +155,7 @@ impl FtpClient {
         if let Some(violation) = violation {
             let model = &self.model;
             self.report(
-                &format!("150 {text} to {said:?}: {violation}; {model:?}"),
+                &format!("150 {text} to {command:?}: {violation}; {model:?}"),
                 world,
             );
         }
@@ -161,30 +168,30 @@ impl FtpClient {
         }
         let head = self.conversation.pending.front();
         let login = head.filter(|head| head.kind == CommandKind::Pass);
-        if let (Some(said), Some(id)) = (login.map(|head| head.since), self.control) {
+        if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control) {
             let (ip, now) = (self.profile.ip, world.now);
             // Hanging workers and a stop give the same text.
-            let is_idle = now.saturating_sub(said) >= self.config.timings.idle;
+            let is_idle = now.saturating_sub(sent_at) >= self.config.timings.idle;
             let is_stuck = is_idle && !self.config.fault_plan.is_prompt();
             let is_ban = text.starts_with("Service not available") && !is_stuck;
-            if is_ban && !world.admission.may_be_banned(ip, said, now) && !self.config.stops {
+            if is_ban && !world.admission.may_be_banned(ip, sent_at, now) && !self.config.stops {
                 self.report(
                     "its login is refused by a ban after too few failures",
                     world,
                 );
             }
             if text.starts_with("Too many sessions") {
-                world.slot_refused(id, said);
+                world.slot_refused(id, sent_at);
             }
             // With other texts the result of the login is unknown.
             if text.starts_with("Too many failed logins") {
                 world
                     .admission
-                    .login_answered(ip, id, said, LoginOutcome::Failed(now), now);
+                    .login_answered(ip, id, sent_at, LoginOutcome::Failed(now), now);
             } else if is_ban && !self.config.stops {
                 world
                     .admission
-                    .login_answered(ip, id, said, LoginOutcome::Banned, now);
+                    .login_answered(ip, id, sent_at, LoginOutcome::Banned, now);
             }
         }
         let context = self.reply_context(world);

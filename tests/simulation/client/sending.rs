@@ -101,7 +101,7 @@ impl FtpClient {
         self.unsent.extend_from_slice(&line.bytes);
         self.note_login_sent(line.kind, world);
         self.conversation
-            .said(line.kind, &line.bytes, line.must, world.now);
+            .command_sent(line.kind, &line.bytes, line.must, world.now);
         self.flush(world);
     }
 

@@ -27,8 +27,8 @@ pub(super) enum LoginState {
 /// The login was granted between these two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LoginTime {
-    said: Duration,
-    heard: Duration,
+    sent_at: Duration,
+    answered_at: Duration,
 }
 
 /// How the next data connection is to be established.
@@ -80,9 +80,9 @@ pub(super) struct SessionModel {
     /// When the command was sent after which no user is logged in, or the connection was made.
     pub(super) outside_since: Duration,
     /// When the last answered command was sent.
-    pub(super) answered: Duration,
+    pub(super) last_answered_sent_at: Duration,
     /// When its reply arrived.
-    pub(super) heard: Duration,
+    pub(super) answered_at: Duration,
 }
 
 /// Facts outside the session at the time of a reply.
@@ -123,8 +123,8 @@ impl SessionModel {
             failed_logins: 0,
             long_lines: 0,
             outside_since: Duration::ZERO,
-            answered: Duration::ZERO,
-            heard: Duration::ZERO,
+            last_answered_sent_at: Duration::ZERO,
+            answered_at: Duration::ZERO,
         }
     }
 
@@ -163,10 +163,10 @@ impl SessionModel {
     }
 
     /// The target of a CWD or CDUP.
-    pub(super) fn target(&self, said: &PendingCommand) -> String {
-        match said.verb() {
+    pub(super) fn target(&self, command: &PendingCommand) -> String {
+        match command.verb() {
             "CDUP" => self.join(".."),
-            _ => self.join(said.argument()),
+            _ => self.join(command.argument()),
         }
     }
 
@@ -174,7 +174,7 @@ impl SessionModel {
     /// of command and reload is unknown.
     pub(super) fn permissions(
         &self,
-        said: Duration,
+        sent_at: Duration,
         context: &ReplyContext<'_>,
     ) -> [Permissions; 2] {
         let LoginState::LoggedIn(login, since) = self.login_state else {
@@ -190,11 +190,14 @@ impl SessionModel {
             since
         } else {
             LoginTime {
-                said,
-                heard: context.now,
+                sent_at,
+                answered_at: context.now,
             }
         };
-        match (reload.has_come(span.heard), reload.is_over(span.said)) {
+        match (
+            reload.has_come(span.answered_at),
+            reload.is_over(span.sent_at),
+        ) {
             (false, _) => [before; 2],
             (true, true) => [after; 2],
             (true, false) => [before, after],
@@ -215,29 +218,40 @@ impl SessionModel {
     }
 
     /// Advances the state by a legal final reply.
-    pub(super) fn follow(&mut self, said: &PendingCommand, code: u16, context: &ReplyContext<'_>) {
-        self.answered = said.since;
-        self.heard = context.now;
-        self.forget(said);
+    pub(super) fn follow(
+        &mut self,
+        command: &PendingCommand,
+        code: u16,
+        context: &ReplyContext<'_>,
+    ) {
+        self.last_answered_sent_at = command.since;
+        self.answered_at = context.now;
+        self.forget(command);
         let was_in = self.is_in();
         if code == 530
             && !was_in
-            && said.kind != CommandKind::Pass
-            && said.kind != CommandKind::User
+            && command.kind != CommandKind::Pass
+            && command.kind != CommandKind::User
         {
             return;
         }
-        match (said.kind, code) {
+        match (command.kind, code) {
             (CommandKind::User, _) => {
-                self.flush(said.since);
+                self.flush(command.since);
                 if code == 331 {
-                    self.login_state = LoginState::UserSent(login_of(said.argument()));
+                    self.login_state = LoginState::UserSent(login_of(command.argument()));
                 }
             }
             (CommandKind::Pass, 230) => {
                 if let LoginState::UserSent(login) = self.login_state {
-                    let (said, heard) = (said.since, context.now);
-                    self.login_state = LoginState::LoggedIn(login, LoginTime { said, heard });
+                    let (sent_at, answered_at) = (command.since, context.now);
+                    self.login_state = LoginState::LoggedIn(
+                        login,
+                        LoginTime {
+                            sent_at,
+                            answered_at,
+                        },
+                    );
                 }
             }
             (CommandKind::Pass, 530) => {
@@ -245,43 +259,43 @@ impl SessionModel {
                 self.failed_logins += 1;
             }
             (CommandKind::Rein, 220) => {
-                self.flush(said.since);
+                self.flush(command.since);
                 self.is_ascii = true;
                 self.is_extended_only = false;
                 self.tells_sizes_only = false;
                 self.has_buffer_size = false;
                 self.is_protected = self.is_protected_at_first;
             }
-            (CommandKind::Cwd, 250) => self.directory = self.target(said),
+            (CommandKind::Cwd, 250) => self.directory = self.target(command),
             (CommandKind::Rnfr, 350) => self.renames = true,
-            (CommandKind::Type, 200) => self.is_ascii = said.argument() == "A",
+            (CommandKind::Type, 200) => self.is_ascii = command.argument() == "A",
             (CommandKind::Opts, 200) => {
-                self.tells_sizes_only |= said.argument() == "MLST size;";
+                self.tells_sizes_only |= command.argument() == "MLST size;";
             }
             (CommandKind::TooLong, _) => {
                 self.long_lines += 1;
                 self.keep();
             }
-            (CommandKind::Rest, 350) => self.restart = said.argument().parse().unwrap_or(0),
-            _ => self.follow_on_channel(said, code),
+            (CommandKind::Rest, 350) => self.restart = command.argument().parse().unwrap_or(0),
+            _ => self.follow_on_channel(command, code),
         }
     }
 
     /// As [`follow`](Self::follow), for data connections and TLS.
-    fn follow_on_channel(&mut self, said: &PendingCommand, code: u16) {
-        match (said.kind, code) {
+    fn follow_on_channel(&mut self, command: &PendingCommand, code: u16) {
+        match (command.kind, code) {
             (CommandKind::Passive, 227 | 229) => {
-                self.data_setup = DataSetup::Passive(said.since);
-                self.data_setup_since = said.since;
+                self.data_setup = DataSetup::Passive(command.since);
+                self.data_setup_since = command.since;
             }
             // The failed command may have released the previous port.
             (CommandKind::Passive, 425) => self.keep(),
             (CommandKind::EpsvAll, 200) => self.is_extended_only = true,
             (CommandKind::Port, 200) => self.data_setup = DataSetup::Active,
             (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
-                self.flush(said.since);
+                self.flush(command.since);
                 self.control = ControlChannel::Secured;
-                self.is_protected = said.kind == CommandKind::AuthPrivate;
+                self.is_protected = command.kind == CommandKind::AuthPrivate;
             }
             (CommandKind::Ccc, 200) => self.control = ControlChannel::Cleared,
             (CommandKind::Pbsz, 200) => self.has_buffer_size = true,
@@ -289,21 +303,21 @@ impl SessionModel {
             (CommandKind::ProtClear, 200) => self.is_protected = false,
             (CommandKind::Abor, _) => self.data_setup = DataSetup::Nothing,
             // The transfer has ended, lost its connection, or was aborted while usage was being counted.
-            (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
+            (kind, code) if kind.is_transfer() && (command.begun || matches!(code, 425 | 426)) => {
                 self.data_setup = DataSetup::Nothing;
             }
             (kind, _) if kind.is_transfer() => self.keep(),
-            (CommandKind::Garbage, _) if said.verb() == "RETR" => self.keep(),
+            (CommandKind::Garbage, _) if command.verb() == "RETR" => self.keep(),
             _ => {}
         }
     }
 
     /// RNTO must follow RNFR directly, and RETR or STOR must follow REST; commands that set up the data
     /// connection may come between.
-    fn forget(&mut self, said: &PendingCommand) {
+    fn forget(&mut self, command: &PendingCommand) {
         self.renames = false;
         let keeps_offset = matches!(
-            said.kind,
+            command.kind,
             CommandKind::Passive
                 | CommandKind::EpsvAll
                 | CommandKind::Port
@@ -323,9 +337,9 @@ impl SessionModel {
     }
 
     /// Resets what belongs to the login (USER, REIN, AUTH).
-    fn flush(&mut self, said: Duration) {
+    fn flush(&mut self, sent_at: Duration) {
         if self.is_in() {
-            self.outside_since = said;
+            self.outside_since = sent_at;
         }
         self.login_state = LoginState::LoggedOut;
         self.directory.clear();

@@ -51,7 +51,7 @@ struct ClientHistory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LoginAttempt {
     connection: ConnectionId,
-    said: Duration,
+    sent_at: Duration,
     outcome: LoginOutcome,
 }
 
@@ -93,22 +93,22 @@ impl AdmissionModel {
     }
 
     /// A PASS that may fail was sent.
-    pub(crate) fn login_sent(&mut self, ip: IpAddr, connection: ConnectionId, said: Duration) {
+    pub(crate) fn login_sent(&mut self, ip: IpAddr, connection: ConnectionId, sent_at: Duration) {
         let outcome = LoginOutcome::Unknown;
         let attempt = LoginAttempt {
             connection,
-            said,
+            sent_at,
             outcome,
         };
         self.record(ip).logins.push(attempt);
     }
 
-    /// The result of the PASS sent at `said`.
+    /// The result of the PASS sent at `sent_at`.
     pub(crate) fn login_answered(
         &mut self,
         ip: IpAddr,
         connection: ConnectionId,
-        said: Duration,
+        sent_at: Duration,
         outcome: LoginOutcome,
         now: Duration,
     ) {
@@ -116,7 +116,9 @@ impl AdmissionModel {
         let record = self.record(ip);
         let mut logins = record.logins.iter_mut();
         let found = logins.find(|one| {
-            one.connection == connection && one.said == said && one.outcome == LoginOutcome::Unknown
+            one.connection == connection
+                && one.sent_at == sent_at
+                && one.outcome == LoginOutcome::Unknown
         });
         let Some(found) = found else {
             return;
@@ -125,45 +127,53 @@ impl AdmissionModel {
         if outcome == LoginOutcome::Banned {
             // If another login is open, or a ban is active, the ban may have begun with that.
             let open = record.logins.iter().filter(|one| one.is_open());
-            let on = record.bans.iter().filter(|one| said < one.to + length);
-            let begins = open.map(|one| one.said).chain(on.map(|one| one.from));
-            let first = begins.chain([said]).min();
-            let from = first.unwrap_or(said);
+            let on = record.bans.iter().filter(|one| sent_at < one.to + length);
+            let begins = open.map(|one| one.sent_at).chain(on.map(|one| one.from));
+            let first = begins.chain([sent_at]).min();
+            let from = first.unwrap_or(sent_at);
             record.bans.push(Span { from, to: now });
         }
     }
 
-    /// The fewest and the most failures that the server may have counted, including the PASS sent at `said`.
-    pub(crate) fn failures(&self, ip: IpAddr, said: Duration, now: Duration) -> (u32, u32) {
+    /// The fewest and the most failures that the server may have counted, including the PASS sent at `sent_at`.
+    pub(crate) fn failures(&self, ip: IpAddr, sent_at: Duration, now: Duration) -> (u32, u32) {
         let Some(record) = self.clients.get(&prefix_of(ip)) else {
             return (1, 1);
         };
         let window = self.rules.throttling.window;
-        let logins = record.logins.iter().filter(|one| one.said < said);
+        let logins = record.logins.iter().filter(|one| one.sent_at < sent_at);
         let before: Vec<_> = logins.collect();
-        let most = record.logins.iter().filter(|one| one.said <= now).count();
+        let most = record
+            .logins
+            .iter()
+            .filter(|one| one.sent_at <= now)
+            .count();
         // Failures accumulate from the first; a ban, or the end of the window, resets the count. An
         // unanswered login may have caused a ban.
         let is_one_row = record.bans.is_empty()
             && !before.iter().any(|one| one.is_open())
             && before
                 .first()
-                .is_some_and(|first| first.said + window > now);
+                .is_some_and(|first| first.sent_at + window > now);
         let is_sure =
-            |one: &&&LoginAttempt| matches!(one.outcome, LoginOutcome::Failed(at) if at <= said);
+            |one: &&&LoginAttempt| matches!(one.outcome, LoginOutcome::Failed(at) if at <= sent_at);
         let sure = before.iter().filter(is_sure).count();
         let least = if is_one_row { sure + 1 } else { 1 };
         (least as u32, most.max(1) as u32)
     }
 
     /// Whether a login from this address may meet a ban.
-    pub(crate) fn may_be_banned(&self, ip: IpAddr, said: Duration, now: Duration) -> bool {
+    pub(crate) fn may_be_banned(&self, ip: IpAddr, sent_at: Duration, now: Duration) -> bool {
         let Some(record) = self.clients.get(&prefix_of(ip)) else {
             return false;
         };
-        let tried = record.logins.iter().filter(|one| one.said <= now).count();
+        let tried = record
+            .logins
+            .iter()
+            .filter(|one| one.sent_at <= now)
+            .count();
         let ban = self.rules.throttling.ban;
-        let reuses_connection = |one: &Span| said < one.to + ban;
+        let reuses_connection = |one: &Span| sent_at < one.to + ban;
         tried >= self.rules.throttling.failures as usize
             || record.bans.iter().any(reuses_connection)
     }
@@ -191,8 +201,12 @@ impl AdmissionModel {
         let is_open = record
             .logins
             .iter()
-            .any(|one| one.said <= now && one.is_open());
-        let tried = record.logins.iter().filter(|one| one.said <= now).count();
+            .any(|one| one.sent_at <= now && one.is_open());
+        let tried = record
+            .logins
+            .iter()
+            .filter(|one| one.sent_at <= now)
+            .count();
         if may_go_on || is_open && tried >= failures {
             Certainty::Unsure
         } else {

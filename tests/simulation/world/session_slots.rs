@@ -20,11 +20,11 @@ pub(crate) struct SessionSlots {
 #[derive(Clone, Copy, Debug)]
 struct SessionSlot {
     /// When PASS was sent.
-    said: Duration,
+    sent_at: Duration,
     /// When 230 arrived.
-    heard: Option<Duration>,
+    granted_at: Option<Duration>,
     /// When a command that releases it was sent; it may not have executed yet.
-    given_up: Option<Duration>,
+    released_at: Option<Duration>,
 }
 
 impl World {
@@ -34,15 +34,15 @@ impl World {
 
     /// A PASS for the account was sent.
     pub(crate) fn slot_requested(&mut self, id: ConnectionId) {
-        let said = self.now;
+        let sent_at = self.now;
         let slot = self.session_slots.slots.entry(id).or_insert(SessionSlot {
-            said,
-            heard: None,
-            given_up: None,
+            sent_at,
+            granted_at: None,
+            released_at: None,
         });
         // A previous slot may exist or have been released.
-        if slot.given_up.is_none() && slot.heard.is_none() {
-            slot.said = slot.said.min(said);
+        if slot.released_at.is_none() && slot.granted_at.is_none() {
+            slot.sent_at = slot.sent_at.min(sent_at);
         }
     }
 
@@ -50,13 +50,13 @@ impl World {
     pub(crate) fn slot_released(&mut self, id: ConnectionId) {
         let now = self.now;
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
-            slot.given_up = Some(now);
+            slot.released_at = Some(now);
         }
     }
 
     /// The login succeeded: checks that a slot was free.
-    pub(crate) fn slot_granted(&mut self, id: ConnectionId, said: Duration) {
-        let (certain, _) = self.other_sessions(id, said);
+    pub(crate) fn slot_granted(&mut self, id: ConnectionId, sent_at: Duration) {
+        let (certain, _) = self.other_sessions(id, sent_at);
         if self
             .session_slots
             .limit
@@ -64,21 +64,21 @@ impl World {
         {
             self.violate("a login exceeds the session limit of its account".to_owned());
         }
-        let heard = Some(self.now);
+        let granted_at = Some(self.now);
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
             // Commands sent before this login executed before it.
-            let given_up = slot.given_up.filter(|&at| at > said);
+            let released_at = slot.released_at.filter(|&at| at > sent_at);
             *slot = SessionSlot {
-                heard,
-                given_up,
+                granted_at,
+                released_at,
                 ..*slot
             };
         }
     }
 
     /// The login was refused for the limit: checks that no slot was free.
-    pub(crate) fn slot_refused(&mut self, id: ConnectionId, said: Duration) {
-        let (_, most) = self.other_sessions(id, said);
+    pub(crate) fn slot_refused(&mut self, id: ConnectionId, sent_at: Duration) {
+        let (_, most) = self.other_sessions(id, sent_at);
         if self.session_slots.limit.is_none_or(|limit| most < limit) {
             self.violate(format!(
                 "{most} others may be logged in, and one more may not"
@@ -98,8 +98,10 @@ impl World {
             .map(|(&other, slot)| (self.facts_of(other).server.closed, slot))
             .collect();
         let is_certain = others.iter().filter(|(closed, slot)| {
-            let is_in = slot.heard.is_some_and(|heard| heard <= since);
-            is_in && slot.given_up.is_none() && closed.is_none()
+            let is_in = slot
+                .granted_at
+                .is_some_and(|granted_at| granted_at <= since);
+            is_in && slot.released_at.is_none() && closed.is_none()
         });
         let may_be = others
             .iter()
