@@ -128,8 +128,8 @@ impl Reload {
     }
 
     /// Whether a command sent at this time certainly executes under the new rules.
-    pub(crate) fn is_over(&self, said: Duration) -> bool {
-        said >= self.at + SLACK
+    pub(crate) fn is_over(&self, sent_at: Duration) -> bool {
+        sent_at >= self.at + SLACK
     }
 
     /// From when on commands certainly execute under the new rules.
@@ -143,9 +143,9 @@ impl Reload {
         ip: IpAddr,
         login: Login,
         is_logged_in: bool,
-        said: Duration,
+        sent_at: Duration,
     ) -> bool {
-        if self.sessions == RevokedSessions::Keep || said < self.in_force() {
+        if self.sessions == RevokedSessions::Keep || sent_at < self.in_force() {
             return false;
         }
         match self.revocation {

@@ -88,14 +88,14 @@ impl Watchdog {
         let thread = thread::spawn(move || {
             if let Some(run) = watch(&shared, PATIENCE) {
                 // Not by a macro: the test harness captures their output.
-                let said = writeln!(
+                let written = writeln!(
                     io::stderr(),
                     "{run} has not ended within {} seconds: a loop without a call to the virtual network, or \
                      one that waits for itself\n{}",
                     PATIENCE.as_secs(),
                     run.again(),
                 );
-                drop(said);
+                drop(written);
                 process::exit(EXIT_CODE);
             }
         });

@@ -114,10 +114,10 @@ impl FtpClient {
         }
         Some(match (closing, fin) {
             (Closing::ByReset(why), _) => {
-                format!("the server closed over what the client had said ({why:?})")
+                format!("the server closed with unread bytes of the client ({why:?})")
             }
-            (_, Some(_)) => "the server did not linger behind its last word".to_owned(),
-            (_, None) => "the server closed the connection without its last word".to_owned(),
+            (_, Some(_)) => "the server did not linger behind its last reply".to_owned(),
+            (_, None) => "the server closed the connection without its last reply".to_owned(),
         })
     }
 }

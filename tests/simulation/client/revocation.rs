@@ -52,7 +52,7 @@ impl FtpClient {
     pub(super) fn check_rights(
         &mut self,
         kind: CommandKind,
-        said: Duration,
+        sent_at: Duration,
         code: u16,
         text: &str,
         world: &mut World,
@@ -71,7 +71,7 @@ impl FtpClient {
             _ => {}
         }
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
-        if code < 400 && !is_heard_always && self.is_revoked(said) {
+        if code < 400 && !is_heard_always && self.is_revoked(sent_at) {
             self.report(
                 &format!("{code} to {kind:?}, though its session should have ended"),
                 world,

@@ -100,13 +100,13 @@ impl Upload {
         now: Option<&[u8]>,
     ) -> bool {
         let words = text.strip_suffix(" bytes are kept.");
-        let said = words.and_then(|words| words.rsplit(' ').next()?.parse::<usize>().ok());
+        let stated = words.and_then(|words| words.rsplit(' ').next()?.parse::<usize>().ok());
         let length = now.map_or(0, <[u8]>::len);
-        match (self.change, said) {
-            (Change::Replace, Some(said)) => said > 0 && length == said,
+        match (self.change, stated) {
+            (Change::Replace, Some(stated)) => stated > 0 && length == stated,
             (Change::Replace, None) => before.is_some() || now.is_none(),
             // In place, a failed write may leave some of its bytes, or the old ones.
-            (Change::Append | Change::At(_), Some(said)) => said > 0 && length >= said,
+            (Change::Append | Change::At(_), Some(stated)) => stated > 0 && length >= stated,
             (Change::Append | Change::At(_), None) => true,
         }
     }

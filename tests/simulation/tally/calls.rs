@@ -221,7 +221,7 @@ impl World {
         let Some(control) = self.tally.controls.get_mut(&id) else {
             return;
         };
-        let said = match (call, outcome) {
+        let replies = match (call, outcome) {
             (Call::Read, Ok(bytes)) => {
                 control.has_read(bytes, now);
                 return;
@@ -233,7 +233,7 @@ impl World {
                 return;
             }
         };
-        for one in said {
+        for one in replies {
             self.check_earliest(id, one);
         }
     }

@@ -110,14 +110,14 @@ impl ControlConnection {
     ) -> Vec<ReplySent> {
         self.last_active = now;
         self.blocked_since = (!is_all).then_some(now);
-        let mut said = Vec::new();
+        let mut replies = Vec::new();
         if self.is_encrypted {
-            return said;
+            return replies;
         }
         for &byte in bytes {
             if byte == b'\n' {
                 let line = std::mem::take(&mut self.line);
-                said.extend(self.says(without_refusals(&line), now));
+                replies.extend(self.says(without_refusals(&line), now));
             } else {
                 self.line.push(byte);
             }
@@ -127,7 +127,7 @@ impl ControlConnection {
         } else {
             self.waits_since.get_or_insert(now);
         }
-        said
+        replies
     }
 
     pub(super) fn is_blocked(&mut self, now: Duration) {

@@ -49,14 +49,14 @@ impl Times {
 
 impl World {
     /// A time-out reply was written: checks that it is not early.
-    pub(super) fn check_earliest(&mut self, id: ConnectionId, said: ReplySent) {
+    pub(super) fn check_earliest(&mut self, id: ConnectionId, reply: ReplySent) {
         let now = self.now;
         let times = &self.tally.times;
         let timings = &times.timings;
         let Some(control) = self.tally.controls.get(&id) else {
             return;
         };
-        let (since, least) = match said {
+        let (since, least) = match reply {
             ReplySent::NoCommand => (Some(control.last_command), timings.idle),
             // The reply that restarts the deadline is not identified; it was set by then.
             ReplySent::NoLogin => (control.login_since, timings.login),
@@ -71,7 +71,7 @@ impl World {
         if let Some(since) = since.filter(|since| now < *since + least) {
             let after = now.saturating_sub(since);
             self.violate(format!(
-                "connection {id}: {said:?} after {after:?}, and the time for it is {least:?}"
+                "connection {id}: {reply:?} after {after:?}, and the time for it is {least:?}"
             ));
         }
     }
