@@ -135,7 +135,8 @@ impl AdmissionModel {
         }
     }
 
-    /// The fewest and the most failures that the server may have counted, including the PASS sent at `sent_at`.
+    /// The fewest and the most failures that the server may have counted, including the PASS sent at
+    /// `sent_at`.
     pub(crate) fn failures(&self, ip: IpAddr, sent_at: Duration, now: Duration) -> (u32, u32) {
         let Some(record) = self.clients.get(&prefix_of(ip)) else {
             return (1, 1);
