@@ -217,10 +217,10 @@ impl VirtualNetwork {
     fn perform(&self, event_due: SimEvent, events: &mut Vec<Event>) {
         match event_due {
             SimEvent::SegmentArrives(connection, side) => {
-                self.world.lock().deliver_segment(connection, side)
+                self.world.lock().deliver_segment(connection, side);
             }
             SimEvent::ConnectionArrives(connection) => {
-                self.world.lock().deliver_connection(connection)
+                self.world.lock().deliver_connection(connection);
             }
             SimEvent::ClientTurn(number) => {
                 let mut clients = self.clients.lock();

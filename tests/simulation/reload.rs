@@ -179,7 +179,7 @@ impl Reload {
                 }
             }
             Revocation::Account(login, AccountChange::Removed) => {
-                accounts.retain(|one| !is_of(one, login))
+                accounts.retain(|one| !is_of(one, login));
             }
             Revocation::Account(login, how) => {
                 for account in accounts.iter_mut().filter(|one| is_of(one, login)) {

@@ -22,9 +22,9 @@ struct SessionSlot {
     /// When PASS was sent.
     sent_at: Duration,
     /// When 230 arrived.
-    granted_at: Option<Duration>,
+    granted: Option<Duration>,
     /// When a command that releases it was sent; it may not have executed yet.
-    released_at: Option<Duration>,
+    released: Option<Duration>,
 }
 
 impl World {
@@ -37,11 +37,11 @@ impl World {
         let sent_at = self.now;
         let slot = self.session_slots.slots.entry(id).or_insert(SessionSlot {
             sent_at,
-            granted_at: None,
-            released_at: None,
+            granted: None,
+            released: None,
         });
         // A previous slot may exist or have been released.
-        if slot.released_at.is_none() && slot.granted_at.is_none() {
+        if slot.released.is_none() && slot.granted.is_none() {
             slot.sent_at = slot.sent_at.min(sent_at);
         }
     }
@@ -50,7 +50,7 @@ impl World {
     pub(crate) fn slot_released(&mut self, id: ConnectionId) {
         let now = self.now;
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
-            slot.released_at = Some(now);
+            slot.released = Some(now);
         }
     }
 
@@ -64,13 +64,13 @@ impl World {
         {
             self.violate("a login exceeds the session limit of its account".to_owned());
         }
-        let granted_at = Some(self.now);
+        let granted = Some(self.now);
         if let Some(slot) = self.session_slots.slots.get_mut(&id) {
             // Commands sent before this login executed before it.
-            let released_at = slot.released_at.filter(|&at| at > sent_at);
+            let released = slot.released.filter(|&at| at > sent_at);
             *slot = SessionSlot {
-                granted_at,
-                released_at,
+                granted,
+                released,
                 ..*slot
             };
         }
@@ -98,10 +98,8 @@ impl World {
             .map(|(&other, slot)| (self.facts_of(other).server.closed, slot))
             .collect();
         let is_certain = others.iter().filter(|(closed, slot)| {
-            let is_in = slot
-                .granted_at
-                .is_some_and(|granted_at| granted_at <= since);
-            is_in && slot.released_at.is_none() && closed.is_none()
+            let is_in = slot.granted.is_some_and(|granted| granted <= since);
+            is_in && slot.released.is_none() && closed.is_none()
         });
         let may_be = others
             .iter()
