@@ -1,21 +1,21 @@
-//! One fault: what it is, which check finds it, and the patch that plants it.
+//! A planted fault: its effect, the check that finds it, and its patch.
 //!
-//! A fault is a file in `faults`: lines with a key, an empty line, then a unified diff of `src`, as
-//! `git diff src` prints it. The keys:
+//! A fault is a file in `faults`: lines with a key, an empty line, then a unified diff of `src` as
+//! printed by `git diff src`. The keys:
 //!
-//! - `Fault`: what is wrong then, in a sentence.
-//! - `Check`: what finds it: `simulation`, or what stands behind `cargo test` of a test that does:
-//!   `--test cut_transfers a_reset_behind_a_quit_is_a_cut`. Without the key it is the simulation.
-//! - `Because`: why the simulation cannot see it; where something else finds it, and only there.
-//! - `Net`: what was wrong with the checks, where they did not find it at first.
+//! - `Fault`: its effect, in a sentence.
+//! - `Check`: the check that finds it: `simulation` (the default), or arguments of `cargo test`, such as
+//!   `--test cut_transfers a_reset_behind_a_quit_is_a_cut`.
+//! - `Because`: why the simulation cannot find it; required with another check, and only then.
+//! - `Net`: the gap in the checks, if they missed it at first.
 //!
-//! It knows nothing of how a fault is planted or found.
+//! It does not know how a fault is planted or found.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What finds a fault.
+/// The check that finds a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Check {
     Simulation,
@@ -23,22 +23,22 @@ pub(crate) enum Check {
     Named(Vec<String>),
 }
 
-/// A fault that somebody could make.
+/// A fault that could be made in `src`.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) name: String,
-    /// What is wrong then, in a sentence.
+    /// Its effect, in a sentence.
     pub(crate) what: String,
     pub(crate) check: Check,
-    /// Why the simulation cannot see it.
+    /// Why the simulation cannot find it.
     pub(crate) because: Option<String>,
-    /// What was wrong with the checks before they found it.
+    /// The gap in the checks, if they missed it at first.
     pub(crate) net: Option<String>,
     pub(crate) patch: PathBuf,
 }
 
 impl Fault {
-    /// All of them, by name.
+    /// All faults, by name.
     pub(crate) fn all(folder: &Path) -> Vec<Self> {
         let entries = fs::read_dir(folder).expect("the folder of faults");
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -79,23 +79,23 @@ impl Fault {
                 _ => panic!("{shown}: {key} is none of Fault, Check, Because, Net"),
             }
         }
-        assert!(!fault.what.is_empty(), "{shown}: no Fault: what is wrong?");
+        assert!(!fault.what.is_empty(), "{shown}: no Fault: line");
         let is_named = fault.check != Check::Simulation;
         assert_eq!(
             fault.because.is_some(),
             is_named,
-            "{shown}: Because stands where the check is not the simulation, and only there"
+            "{shown}: Because is required if the check is not the simulation, and only then"
         );
         fault
     }
 }
 
-/// What came of one trial.
+/// The result of a check that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
-    /// Seeds that were tried, the one that found it included.
+    /// Seeds run, including the failing one.
     pub(crate) seeds: Option<u64>,
-    /// What the check said.
+    /// The start of the failure message.
     pub(crate) words: String,
 }
 
@@ -113,16 +113,16 @@ pub(crate) fn row(fault: &Fault, finding: &Finding) -> String {
     format!("| {name} | {what} | {check} | {seeds} | {words} |")
 }
 
-/// What stands behind the table: what was wrong with the checks, and why some are not the simulation.
+/// The notes behind the table: gaps in the checks, and limits of the simulation.
 pub(crate) fn notes(faults: &[Fault]) -> String {
-    let mut notes = String::from("\n## What was wrong with the checks\n\n");
+    let mut notes = String::from("\n## Gaps that were closed in the checks\n\n");
     for (fault, net) in faults
         .iter()
         .filter_map(|one| Some((one, one.net.as_ref()?)))
     {
         writeln!(notes, "- {}: {net}", fault.name).expect("memory");
     }
-    notes.push_str("\n## What the simulation cannot see\n\n");
+    notes.push_str("\n## What the simulation cannot find\n\n");
     for (fault, because) in faults
         .iter()
         .filter_map(|one| Some((one, one.because.as_ref()?)))

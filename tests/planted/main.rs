@@ -1,14 +1,13 @@
-//! Faults that are planted in the server, to see whether the tests find them.
+//! Mutation testing by hand: faults that are planted in the server, to measure what the tests find.
 //!
-//! `cargo test --test planted -- --ignored` plants each in a copy of the sources, has the check
-//! that is named in it look for it, and writes the table `found.md`; it takes some twenty
-//! minutes. `MIOFTPD_FAULTS=a,b` tries only those whose names contain one of these, and leaves the
-//! other rows; that takes minutes too, as the checks must first have nothing to say of the sources as
-//! they are. With `--nocapture` behind `--ignored` it tells of each fault when it has been tried. Ordinary
-//! runs only see to it that each fault can still be planted and has a row.
+//! `cargo test --test planted -- --ignored` plants each fault in a copy of the sources, runs the check
+//! named in its patch, and writes the table `found.md`; that takes about twenty minutes. `MIOFTPD_FAULTS=a,b`
+//! runs only the faults whose names contain one of these and keeps the other rows; it still takes minutes,
+//! since each check must first pass without a fault. Add `--nocapture` to print each result as it comes.
+//! Ordinary runs only verify that each patch applies and has a row.
 //!
-//! A new one: make the mistake in `src`, and put the difference behind a head (see [`fault`]) into
-//! a file, whose name is the fault's; then have it looked for, and keep the row that `found.md` has got:
+//! To add a fault, make the mistake in `src`, save the diff behind a header (see [`fault`]) under the fault's
+//! name, run the check, and commit the new row of `found.md`:
 //!
 //! ```text
 //! (printf 'Fault: REIN greets, and does not log out.\nCheck: simulation\n\n'; git diff src) \
@@ -17,13 +16,13 @@
 //! MIOFTPD_FAULTS=rein-greets-only cargo test --test planted -- --ignored --nocapture
 //! ```
 //!
-//! Where `src` changes around a fault, its patch has to be made again, in the same way.
+//! If `src` changes around a fault, make its patch again in the same way.
 //!
-//! Two that look like faults are none, and so are not here. What a session still wants when its
-//! connection is closed (`LoopContext::drop_actions`) could be kept: orders are carried out before anything
-//! that can fail, so that only records are left, which the next visit would hand over. And without the
-//! ticket of a completion's being compared 3,000 seeds end as they do with it: a session waits for its job,
-//! whatever is said meanwhile.
+//! Two changes look like faults and are equivalent to the original. Keeping a session's pending actions
+//! when its connection closes (`LoopContext::drop_actions`) has no effect: actions are applied before
+//! anything that can fail, so that only records are left, which the next turn hands over. Without the
+//! comparison of a completion's ticket, 3,000 seeds end as before: a session waits for its job, whatever
+//! commands arrive.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
@@ -38,11 +37,11 @@ use std::time::Instant;
 use fault::{Check, Fault};
 use tree::Tree;
 
-const HEAD: &str = "# Planted faults, and what found them
+const HEAD: &str = "# Planted faults, and the checks that find them
 
-Made by `cargo test --test planted -- --ignored`. Seeds: how many the simulation tried until one failed.
+Made by `cargo test --test planted -- --ignored`. Seeds: how many the simulation ran until one failed.
 
-| fault | what is wrong then | check | seeds | what it said |
+| fault | effect | check | seeds | output |
 | --- | --- | --- | ---: | --- |
 ";
 
@@ -58,7 +57,7 @@ fn table() -> PathBuf {
     root().join("tests/planted/found.md")
 }
 
-/// The rows of the table as it is, by the faults' names.
+/// The rows of the present table, by fault.
 fn rows(table: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(table).unwrap_or_default();
     let rows = text.lines().filter(|line| line.starts_with("| ")).skip(2);
@@ -72,29 +71,29 @@ fn rows(table: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_fault_can_be_planted() {
+fn patches_apply() {
     let faults = faults();
     for fault in &faults {
         let tried = tree::apply(&root(), &fault.patch, &["--check"]);
-        let said = String::from_utf8_lossy(&tried.stderr);
-        assert!(tried.status.success(), "{}: {said}", fault.name);
+        let output = String::from_utf8_lossy(&tried.stderr);
+        assert!(tried.status.success(), "{}: {output}", fault.name);
     }
 }
 
 #[test]
-fn every_fault_has_been_found() {
+fn every_fault_has_a_row() {
     let names: Vec<_> = faults().into_iter().map(|fault| fault.name).collect();
     let rows: Vec<_> = rows(&table()).into_keys().collect();
     let without: Vec<_> = names.iter().filter(|name| !rows.contains(name)).collect();
     let of_none: Vec<_> = rows.iter().filter(|row| !names.contains(row)).collect();
     assert!(
         without.is_empty() && of_none.is_empty(),
-        "without a row: {without:?}, rows of no fault: {of_none:?}; \
-         MIOFTPD_FAULTS=NAME cargo test --test planted -- --ignored makes and removes rows"
+        "faults without a row: {without:?}, rows without a fault: {of_none:?}; \
+         MIOFTPD_FAULTS=NAME cargo test --test planted -- --ignored updates the rows"
     );
 }
 
-/// Those that are asked for, or all.
+/// The faults in `MIOFTPD_FAULTS`, or all.
 fn chosen() -> Vec<Fault> {
     let mut faults = faults();
     if let Ok(chosen) = std::env::var("MIOFTPD_FAULTS") {
@@ -103,7 +102,7 @@ fn chosen() -> Vec<Fault> {
             let is_one = faults.iter().any(|fault| fault.name.contains(part));
             assert!(
                 is_one && !part.is_empty(),
-                "MIOFTPD_FAULTS: no fault has \"{part}\" in its name"
+                "MIOFTPD_FAULTS: no fault name contains \"{part}\""
             );
         }
         faults.retain(|fault| parts.iter().any(|part| fault.name.contains(part)));
@@ -112,7 +111,7 @@ fn chosen() -> Vec<Fault> {
 }
 
 #[test]
-#[ignore = "it compiles the server once for each fault"]
+#[ignore = "compiles the server once for each fault"]
 fn every_fault_is_found() {
     let (faults, chosen) = (faults(), chosen());
     let tree = Tree::new(&root());
@@ -126,7 +125,7 @@ fn every_fault_is_found() {
             let check = &fault.check;
             assert!(
                 matches!(examined, Ok(None)),
-                "{check:?} without a fault: {examined:?}"
+                "{check:?} does not pass without a fault: {examined:?}"
             );
         }
     }
@@ -136,7 +135,7 @@ fn every_fault_is_found() {
     for fault in &chosen {
         tree.plant(fault);
         let name = &fault.name;
-        let said = match tree.examine(&fault.check) {
+        let result = match tree.examine(&fault.check) {
             Ok(Some(finding)) => {
                 let row = fault::row(fault, &finding);
                 rows.insert(name.clone(), row.clone());
@@ -149,7 +148,7 @@ fn every_fault_is_found() {
                 format!("{name} was NOT found: {}", why.unwrap_or_default())
             }
         };
-        println!("{:>5} s {said}", begun.elapsed().as_secs());
+        println!("{:>5} s {result}", begun.elapsed().as_secs());
         tree.restore();
     }
     let rows: Vec<_> = rows.into_values().map(|row| row + "\n").collect();

@@ -1,7 +1,7 @@
-//! A copy of the sources in which faults are planted, and what its tests say.
+//! A copy of the sources in which faults are planted and checks run.
 //!
-//! It is kept between runs, with a target directory of its own, so that a fault costs the
-//! compilation of what it changes. Files that are as they should be are not touched.
+//! The copy and its target directory are kept between runs, and unchanged files are not rewritten, so that a
+//! fault only costs an incremental build.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use crate::fault::{Check, Fault, Finding};
 
-/// What is copied.
+/// Parts of the source tree that are copied.
 const PARTS: [&str; 6] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -20,7 +20,7 @@ const PARTS: [&str; 6] = [
     "tests",
 ];
 
-/// Seeds within which the simulation has to find a fault.
+/// Seeds that the simulation runs to find a fault.
 const SEEDS: &str = "3000";
 
 pub(crate) struct Tree {
@@ -39,7 +39,7 @@ impl Tree {
         }
     }
 
-    /// Makes it what it is a copy of, without any fault.
+    /// Restores the copy to the original sources.
     pub(crate) fn restore(&self) {
         fs::create_dir_all(&self.root).expect("a folder");
         for part in PARTS {
@@ -47,27 +47,26 @@ impl Tree {
         }
     }
 
-    /// What the check says of the sources as they are here: nothing, or what is wrong with them; or why
-    /// it cannot look.
+    /// Runs a check on the copy: `None` if it passes, a finding if it fails, an error if it cannot run.
     pub(crate) fn examine(&self, check: &Check) -> Result<Option<Finding>, String> {
         let arguments: Vec<&str> = match check {
-            Check::Simulation => vec!["--test", "simulation", "every_interleaving_keeps"],
+            Check::Simulation => vec!["--test", "simulation", "every_seed_passes"],
             Check::Named(arguments) => arguments.iter().map(String::as_str).collect(),
         };
         let target = arguments.iter().take_while(|word| **word != "--").take(2);
         let target = target.filter(|word| word.starts_with("--") || arguments[0] == "--test");
         let built = self.cargo(&["--no-run"], target.copied());
         if !built.status.success() {
-            let said = String::from_utf8_lossy(&built.stderr);
-            return Err(format!("it does not compile:\n{said}"));
+            let output = String::from_utf8_lossy(&built.stderr);
+            return Err(format!("the fault does not compile:\n{output}"));
         }
         let ran = self.cargo(&[], arguments.into_iter());
         if !ran.status.success() {
             return Ok(Some(finding(&ran)));
         }
-        let said = String::from_utf8_lossy(&ran.stdout);
-        if said.contains(" 0 passed") {
-            return Err(format!("no test is called so: {check:?}"));
+        let output = String::from_utf8_lossy(&ran.stdout);
+        if output.contains(" 0 passed") {
+            return Err(format!("no test matches {check:?}"));
         }
         Ok(None)
     }
@@ -92,36 +91,36 @@ impl Tree {
     }
 }
 
-/// Applies a patch with git, or tries to.
+/// Runs `git apply`.
 pub(crate) fn apply(root: &Path, patch: &Path, options: &[&str]) -> Output {
     Command::new("git")
         .arg("apply")
         .args(options)
         .arg(patch)
         .current_dir(root)
-        // It is a folder like any other, whatever repository is around it.
+        // A plain directory, even inside a repository.
         .env("GIT_CEILING_DIRECTORIES", root.parent().unwrap_or(root))
         .output()
         .expect("git")
 }
 
 fn finding(ran: &Output) -> Finding {
-    // Where a run had to be ended, it is not the test that says so.
-    let said = [&ran.stdout[..], &ran.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let seeds = said.split_once("failed after ").and_then(|(_, rest)| {
+    // The watchdog writes to stderr, a failing test to stdout.
+    let output = [&ran.stdout[..], &ran.stderr].concat();
+    let output = String::from_utf8_lossy(&output);
+    let seeds = output.split_once("failed after ").and_then(|(_, rest)| {
         let number = rest.split(' ').next()?;
         number.parse().ok()
     });
-    let panicked = said.split_once("panicked at ");
+    let panicked = output.split_once("panicked at ");
     let panicked = panicked.and_then(|(_, rest)| rest.lines().nth(1));
-    let ended = || said.lines().find(|line| line.contains("has not ended"));
-    let words = panicked.or_else(ended).unwrap_or("it did not end well");
+    let ended = || output.lines().find(|line| line.contains("has not ended"));
+    let words = panicked.or_else(ended).unwrap_or("no failure message");
     let words = words.chars().take(120).collect();
     Finding { seeds, words }
 }
 
-/// Copies what differs, and removes what is not there any more.
+/// Copies changed files, and removes those that no longer exist.
 fn copy(from: &Path, to: &Path) {
     if !from.is_dir() {
         let wanted = fs::read(from).expect("a source");

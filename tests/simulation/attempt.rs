@@ -1,8 +1,7 @@
-//! One try of a seed, however it ends: a panic is a violation of the seed, like any other.
+//! One run of a seed; a panic is a violation like any other.
 //!
-//! The reactor survives a panic in the middle of a visit by closing that connection, and a worker by
-//! failing that job; so one that is a bug would pass for a client's bad luck. Only those that the disk
-//! stages are part of the play.
+//! The reactor survives a panic in a turn by closing that connection, and a worker by failing that job, so a
+//! bug that panics would look like a fault. Only the injected panics of the disk are expected.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -15,17 +14,17 @@ use crate::scenario::Scenario;
 use crate::watchdog::{Run, Watchdog};
 
 thread_local! {
-    /// Panics in the run of this thread that nobody has staged; a hook has no other way to tell of them.
+    /// Unexpected panics in the run of this thread; a panic hook has no other way to report them.
     static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs one seed, within a time that no seed needs.
+/// Runs one seed under the watchdog.
 pub(crate) fn attempt(watchdog: &Watchdog, seed: u64, tracing: bool) -> Outcome {
     let _guard = watchdog.guard(Run::Seed(seed));
-    survived(|| run(seed, tracing))
+    catch_panics(|| run(seed, tracing))
 }
 
-/// The same of a scenario; `named` is how it is called if it does not end.
+/// Runs a scenario under the watchdog; `named` identifies it if it does not end.
 pub(crate) fn replayed(
     watchdog: &Watchdog,
     named: Run,
@@ -33,15 +32,15 @@ pub(crate) fn replayed(
     tracing: bool,
 ) -> Outcome {
     let _guard = watchdog.guard(named);
-    survived(|| replay(scenario, tracing))
+    catch_panics(|| replay(scenario, tracing))
 }
 
-fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
-    hear_panics();
+fn catch_panics(run: impl FnOnce() -> Outcome) -> Outcome {
+    record_panics();
     PANICS.take();
     let tried = catch_unwind(AssertUnwindSafe(run));
     let mut outcome = tried.unwrap_or_else(|_| Outcome {
-        violations: vec!["the run has ended with a panic".to_owned()],
+        violations: vec!["the run panicked".to_owned()],
         trace: Vec::new(),
     });
     let panics = PANICS.take().into_iter();
@@ -49,14 +48,14 @@ fn survived(run: impl FnOnce() -> Outcome) -> Outcome {
     outcome
 }
 
-/// Panics that are part of the play are not printed; all others are, and remembered.
-pub(crate) fn hear_panics() {
+/// Injected panics are silent; all others are printed and recorded.
+pub(crate) fn record_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let text = text_of(panic.payload());
-            if text.is_none_or(|text| text != disk::STAGED_PANIC) {
+            if text.is_none_or(|text| text != disk::INJECTED_PANIC) {
                 PANICS.with_borrow_mut(|panics| panics.push(shown(panic, text)));
                 usual(panic);
             }

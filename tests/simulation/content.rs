@@ -1,10 +1,11 @@
-//! What files hold: bytes that say themselves whether they are all there, and whose they are.
+//! File contents that describe themselves: a reader can tell whether they are complete, and which upload
+//! they are.
 //!
-//! The first line names a number and a length, and everything else follows from these. Of every
-//! four numbers one is of plain lines, which TYPE A brings back as they were; the others have what
-//! it has to be careful about: CR and LF in all combinations, long runs of them, and at the end.
+//! The first line holds a label and a length, which determine all other bytes. One label in four gives plain
+//! lines, which survive TYPE A; the others contain CR and LF in all combinations, in long runs, and at the
+//! end.
 
-/// What is behind each piece of text, where it is not plain.
+/// Line ends between pieces of text, where it is not plain.
 const BREAKS: [&[u8]; 8] = [
     b"\n",
     b"\r\n",
@@ -16,10 +17,10 @@ const BREAKS: [&[u8]; 8] = [
     b"\r\n\r\n\r\n",
 ];
 
-/// How many kinds of contents there are; a number that it divides is of plain lines.
+/// Kinds of content; labels divisible by it give plain lines.
 pub(crate) const KINDS: u64 = 4;
 
-/// The contents with this number, of about this length.
+/// The content with this label, of about this length.
 pub(crate) fn whole(number: u64, length: usize) -> Vec<u8> {
     let mut bytes = format!("whole {number} {length}\n").into_bytes();
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -48,7 +49,7 @@ fn write_hex(number: u64, out: &mut Vec<u8>) {
     out.extend(digits.map(|digit| b"0123456789abcdef"[digit]));
 }
 
-/// The number and the length that contents name in their first line.
+/// Label and length from the first line.
 pub(crate) fn label(bytes: &[u8]) -> Option<(u64, usize)> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let line = String::from_utf8_lossy(&bytes[..end]);
@@ -56,7 +57,7 @@ pub(crate) fn label(bytes: &[u8]) -> Option<(u64, usize)> {
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
-/// Whether these are some whole contents; or the first part of some, where that may be.
+/// Whether this is some complete content, or a prefix where that is legal.
 pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
         return may_be_cut && !bytes.is_empty();
@@ -72,35 +73,35 @@ pub(crate) fn is_whole(bytes: &[u8], may_be_cut: bool) -> bool {
     }
 }
 
-/// Whether a client sends these as TYPE A has it, and not as they are.
+/// Whether the content is converted for TYPE A.
 pub(crate) fn is_sent_as_lines(bytes: &[u8]) -> bool {
     label(bytes).is_none_or(|(number, _)| (number / KINDS).is_multiple_of(2))
 }
 
-/// As TYPE A sends a file: a LF that has no CR before it gets one.
+/// The file as TYPE A sends it: a LF without CR gets one.
 pub(crate) fn on_the_wire(bytes: &[u8], is_ascii: bool) -> Vec<u8> {
     if !is_ascii {
         return bytes.to_vec();
     }
-    let mut wire = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    let mut connection = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     let mut before = 0;
     for &byte in bytes {
         if byte == b'\n' && before != b'\r' {
-            wire.push(b'\r');
+            connection.push(b'\r');
         }
-        wire.push(byte);
+        connection.push(byte);
         before = byte;
     }
-    wire
+    connection
 }
 
-/// What TYPE A makes a file of: a CR that has a LF behind it goes.
-pub(crate) fn in_the_file(wire: &[u8], is_ascii: bool) -> Vec<u8> {
+/// The file that TYPE A stores: a CR before a LF is removed.
+pub(crate) fn in_the_file(connection: &[u8], is_ascii: bool) -> Vec<u8> {
     if !is_ascii {
-        return wire.to_vec();
+        return connection.to_vec();
     }
-    let behind = wire.iter().skip(1).chain([&0]);
-    let pairs = wire.iter().zip(behind);
+    let behind = connection.iter().skip(1).chain([&0]);
+    let pairs = connection.iter().zip(behind);
     let stays = pairs.filter(|&(&byte, &next)| !(byte == b'\r' && next == b'\n'));
     stays.map(|(&byte, _)| byte).collect()
 }

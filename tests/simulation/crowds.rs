@@ -1,27 +1,26 @@
-//! Several clients at once: more of one address than may be in, some that guess passwords until their
-//! address is banned, some that are gone before they are answered, so that others have their places when the
-//! answers come. What must come of it is for the gate of the [`world`](crate::world) to judge, and for the
-//! model of each session.
+//! Several clients of one kind at once: more from one address than the limit allows, some that guess
+//! passwords until they are banned, some that leave before their login is answered. The admission model of
+//! the [`world`](crate::world) and the session models check the results.
 
 use std::time::Duration;
 
-use crate::client::{Habits, Place};
+use crate::client::{Profile, RunConfig};
 use crate::rng::Rng;
 use crate::scenario::ClientPlan;
 
-/// Now and then more come from one address than may, or than should.
-pub(crate) fn crowd(first: usize, mut aside: Rng, place: &Place) -> Vec<ClientPlan> {
-    let (count, habits): (_, fn(&mut Rng, usize) -> Habits) = match aside.below(20) {
-        0 | 1 => (aside.within(5, 6), Habits::of_crowd),
-        2 | 3 => (aside.within(2, 4), Habits::guesser),
-        4 | 5 => (aside.within(4, 8), Habits::hasty),
+/// In some runs, a group of clients from one address.
+pub(crate) fn crowd(first: usize, mut aside: Rng, config: &RunConfig) -> Vec<ClientPlan> {
+    let (count, profile): (_, fn(&mut Rng, usize) -> Profile) = match aside.below(20) {
+        0 | 1 => (aside.within(5, 6), Profile::of_crowd),
+        2 | 3 => (aside.within(2, 4), Profile::guesser),
+        4 | 5 => (aside.within(4, 8), Profile::early_leaver),
         _ => return Vec::new(),
     };
     let within = Duration::from_secs(aside.pick(&[1, 10, 100]));
     let numbers = first..first + count;
     let plans = numbers.map(|number| {
-        let habits = habits(&mut aside, number);
-        ClientPlan::draw(number, habits, within, &mut aside, place)
+        let profile = profile(&mut aside, number);
+        ClientPlan::draw(number, profile, within, &mut aside, config)
     });
     plans.collect()
 }

@@ -1,9 +1,8 @@
-//! A disk that fails: the storage in memory, behind faults.
+//! A faulty disk: in-memory storage behind fault injection.
 //!
-//! A fault happens instead of the call, except that a write may leave a part behind, as on a
-//! disk that runs full. It knows nothing of who calls, but that a file is written from one end to the
-//! other, and that what takes its place is what was written, and was prepared. What is open it tells
-//! the [record](crate::disk_record).
+//! A fault replaces the call, except that a write may leave a prefix, as on a full disk. Checks that a file
+//! is written sequentially, and that only a completely written and prepared file is committed. Reports open
+//! files to the [record](crate::disk_record).
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +14,10 @@ use mioftpd::storage::{
 
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::{Blow, World};
+use crate::world::{FaultKind, World};
 
-/// What a staged panic says, so that it can be told from a real one.
-pub(crate) const STAGED_PANIC: &str = "staged panic";
+/// The message of an injected panic.
+pub(crate) const INJECTED_PANIC: &str = "staged panic";
 
 pub(crate) struct FaultyStorage {
     pub(crate) memory: Memory,
@@ -26,46 +25,46 @@ pub(crate) struct FaultyStorage {
     pub(crate) record: Shared<DiskRecord>,
 }
 
-/// Whether the call fails before it does anything.
+/// Injects faults before a call.
 fn strike(world: &Shared<World>, wait: Wait) -> Result<()> {
     let mut world = world.lock();
     if wait == Wait::Allowed && !world.tally.is_on_worker() {
-        world.violate("the loop waits for the disk".to_owned());
+        world.violate("the event loop blocks on the disk".to_owned());
     }
-    if world.fault(|weather| weather.panic) {
-        world.note(|| STAGED_PANIC.to_owned());
+    if world.inject_fault(|plan| plan.panic) {
+        world.note(|| INJECTED_PANIC.to_owned());
         let now = world.now;
         world.panics.push(now);
-        world.strike(Blow::Device);
+        world.record_fault(FaultKind::Device);
         drop(world);
-        panic!("{STAGED_PANIC}");
+        panic!("{INJECTED_PANIC}");
     }
-    if wait == Wait::Never && world.fault(|weather| weather.would_wait) {
+    if wait == Wait::Never && world.inject_fault(|plan| plan.would_wait) {
         return Err(Error::WouldWait);
     }
-    if world.fault(|weather| weather.disk_error) {
+    if world.inject_fault(|plan| plan.disk_error) {
         world.note(|| "the disk fails".to_owned());
-        world.strike(Blow::Device);
+        world.record_fault(FaultKind::Device);
         return Err(Error::Device);
     }
     Ok(())
 }
 
-/// Whether the disk is full.
+/// Injects `NoSpace`.
 fn fill(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
-    if world.fault(|weather| weather.disk_full) {
-        world.strike(Blow::Full);
+    if world.inject_fault(|plan| plan.disk_full) {
+        world.record_fault(FaultKind::Full);
         return Err(Error::NoSpace);
     }
     Ok(())
 }
 
-/// Whether it is not known yet how much there is.
+/// Injects `NotCounted`.
 fn count(world: &Shared<World>) -> Result<()> {
     let mut world = world.lock();
-    if world.fault(|weather| weather.uncounted) {
-        world.strike(Blow::Uncounted);
+    if world.inject_fault(|plan| plan.uncounted) {
+        world.record_fault(FaultKind::Uncounted);
         return Err(Error::NotCounted);
     }
     Ok(())
@@ -134,7 +133,7 @@ impl Storage for FaultyStorage {
     }
 }
 
-/// An entry in the record, as long as something is open.
+/// Keeps an open file in the record until it is dropped.
 struct Open {
     path: String,
     record: Shared<DiskRecord>,
@@ -151,17 +150,17 @@ struct FaultyFile {
     is_upload: bool,
     world: Shared<World>,
     open: Open,
-    /// Where what was written ends.
+    /// End of the written bytes.
     end: AtomicU64,
     is_prepared: bool,
 }
 
-/// To close a file that was written, and to remove one that is not wanted, may take long.
+/// Closing a written file, or removing an unwanted one, may block.
 impl Drop for FaultyFile {
     fn drop(&mut self) {
         let is_on_worker = self.world.lock().tally.is_on_worker();
         if self.is_upload && !is_on_worker {
-            self.violate("is closed by the loop");
+            self.violate("is closed by the event loop");
         }
     }
 }
@@ -172,13 +171,13 @@ impl FaultyFile {
         self.world.lock().violate(format!("{path} {what}"));
     }
 
-    /// It has got its name, or had it.
+    /// It is or was committed.
     fn note_place(&self) {
         let written = self.world.lock().written_by_server();
         self.open.record.lock().placed(&self.open.path, written);
     }
 
-    fn is_beside(&self) -> bool {
+    fn is_invisible(&self) -> bool {
         matches!(self.file.standing(), Ok(Standing::Beside(_)))
     }
 }
@@ -186,13 +185,13 @@ impl FaultyFile {
 impl File for FaultyFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         strike(&self.world, wait)?;
-        let is_short = buffer.len() > 1 && self.world.lock().fault(|weather| weather.short_read);
+        let is_short = buffer.len() > 1 && self.world.lock().inject_fault(|plan| plan.short_read);
         if !is_short {
             return self.file.read_at(buffer, offset, wait);
         }
         let length = self.world.lock().rng.within(1, buffer.len());
         let count = self.file.read_at(&mut buffer[..length], offset, wait)?;
-        // Behind a CR is where it is of most interest.
+        // A split behind a CR is the hardest case.
         let mut returns = buffer[..count].iter();
         let last = returns.rposition(|&byte| byte == b'\r');
         let is_cut = self.world.lock().rng.one_in(2);
@@ -231,8 +230,8 @@ impl File for FaultyFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        if !self.is_prepared && self.is_beside() {
-            self.violate("takes its place, and was not prepared");
+        if !self.is_prepared && self.is_invisible() {
+            self.violate("is committed, but was not prepared");
         }
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;

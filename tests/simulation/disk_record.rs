@@ -1,24 +1,24 @@
-//! What the disk knows of the server: which files it has open, and when uploads have taken their place.
+//! The disk's view of the server: open files, and when uploads were committed.
 //!
-//! A transfer's file is closed before its final reply is written, and an upload is in its place before
-//! its 226 is: both are seen here, and not only when all is over. Clients say what they have asked for,
-//! so that a file which several of them read is counted.
+//! A file is closed before its transfer's final reply, and an upload is committed before its 226; both are
+//! checked at the reply. Clients register their requests, so that files with several readers are counted
+//! correctly.
 
 use std::collections::BTreeMap;
 
-use crate::world::WireId;
+use crate::world::ConnectionId;
 
-/// For each connection how much the server has written, at one moment.
-type Written = Vec<(WireId, u64)>;
+/// Bytes written by the server on each connection, at one moment.
+type Written = Vec<(ConnectionId, u64)>;
 
 #[derive(Default)]
 pub(crate) struct DiskRecord {
     open: BTreeMap<String, usize>,
-    /// Transfers that clients have asked for, and of which they have no final reply.
-    asked_for: BTreeMap<String, usize>,
-    /// When the last upload to a path has got its name.
+    /// Requested transfers without a final reply.
+    requested: BTreeMap<String, usize>,
+    /// When the last upload to a path was committed.
     placed: BTreeMap<String, Written>,
-    /// When all is over, there is no quota.
+    /// The inspection runs without a quota.
     pub(crate) is_quota_lifted: bool,
 }
 
@@ -37,14 +37,14 @@ impl DiskRecord {
         self.placed.insert(path.to_owned(), written);
     }
 
-    /// A client has said a transfer's command.
-    pub(crate) fn asked_for(&mut self, path: &str) {
-        *self.asked_for.entry(path.to_owned()).or_default() += 1;
+    /// A client has sent a transfer command.
+    pub(crate) fn requested(&mut self, path: &str) {
+        *self.requested.entry(path.to_owned()).or_default() += 1;
     }
 
-    /// The final reply to it has come: what is wrong.
+    /// Its final reply has arrived: the violation, if any.
     pub(crate) fn answered(&mut self, path: &str) -> Option<String> {
-        let asked = self.asked_for.get_mut(path)?;
+        let asked = self.requested.get_mut(path)?;
         *asked -= 1;
         let open = self.open.get(path).copied().unwrap_or_default();
         (open > *asked).then(|| {
@@ -52,11 +52,11 @@ impl DiskRecord {
         })
     }
 
-    /// Whether the server had written so much over a connection before the last upload to the path had
-    /// its name.
-    pub(crate) fn was_written_before(&self, path: &str, id: WireId, count: u64) -> bool {
+    /// Whether the server had written `count` bytes on a connection before the last upload to the path was
+    /// committed.
+    pub(crate) fn was_written_before(&self, path: &str, id: ConnectionId, count: u64) -> bool {
         let written = self.placed.get(path).into_iter().flatten();
-        let mut of_it = written.filter(|(wire, _)| *wire == id);
+        let mut of_it = written.filter(|(connection, _)| *connection == id);
         of_it.any(|(_, written)| *written >= count)
     }
 }

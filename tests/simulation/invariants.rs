@@ -1,4 +1,4 @@
-//! What must hold when all is over, whatever happened before.
+//! Invariants of an idle server and of the end of a run, under every fault plan.
 
 use std::sync::Arc;
 
@@ -8,94 +8,98 @@ use mioftpd::storage::{CutUploads, Metered, Placement, Quota, Storage, VirtualPa
 use crate::client::Client;
 use crate::content::is_whole;
 use crate::rng::Odds;
-use crate::run::Stage;
+use crate::run::Simulation;
 
-/// Nobody is connected: the server has given back everything but its own listeners.
-pub(crate) fn check_empty(stage: &Stage) {
-    let mut faults = Vec::new();
-    let sockets = stage.world.lock().server_sockets();
-    if sockets.len() != stage.doors().len() {
-        faults.push(format!("sockets are left: {sockets:?}"));
+/// No client is connected: the server holds nothing but its listeners.
+pub(crate) fn check_empty(simulation: &Simulation) {
+    let mut violations = Vec::new();
+    let sockets = simulation.world.lock().server_sockets();
+    if sockets.len() != simulation.listen_addresses().len() {
+        violations.push(format!("sockets are left: {sockets:?}"));
     }
-    let watches = stage.world.lock().watches();
+    let watches = simulation.world.lock().watches();
     if watches > 0 {
-        faults.push(format!("the ends of {watches} uploads are watched"));
+        violations.push(format!("the ends of {watches} uploads are watched"));
     }
-    let jobs = stage.jobs.lock();
+    let jobs = simulation.jobs.lock();
     if jobs.submitted != jobs.collected {
-        faults.push(format!(
+        violations.push(format!(
             "{} jobs, {} came back",
             jobs.submitted, jobs.collected
         ));
     }
     drop(jobs);
-    faults.extend(check_files(stage));
-    report(stage, faults);
+    violations.extend(check_files(simulation));
+    report(simulation, violations);
 }
 
-/// As long as nobody is connected and nothing is being done, nothing is open, also where others come
-/// later.
-pub(crate) fn check_idle(stage: &Stage, reactor: &Reactor) {
-    if reactor.connections() == 0 && stage.jobs.lock().outstanding() == 0 {
-        let memory = &stage.place.memory;
+/// While no client is connected and no job runs, no file is open.
+pub(crate) fn check_idle(simulation: &Simulation, reactor: &Reactor) {
+    if reactor.connections() == 0 && simulation.jobs.lock().outstanding() == 0 {
+        let memory = &simulation.config.memory;
         let (open, pending) = (memory.open_handles(), memory.temporaries());
         if open + pending > 0 {
-            let fault =
-                format!("nobody is there: {open} files are open, {pending} uploads pending");
-            stage.world.lock().violate(fault);
+            let violation = format!(
+                "no client is connected: {open} files are open, {pending} uploads are uncommitted"
+            );
+            simulation.world.lock().violate(violation);
         }
     }
 }
 
-/// The server is gone, and what its workers had is done.
-pub(crate) fn check_after(stage: &Stage) {
-    stage.clients.lock().iter_mut().for_each(Client::give_up);
-    let mut faults = check_files(stage);
-    let clients = stage.clients.lock();
-    let world = stage.world.lock();
-    // Where a run ended early, the server was dropped in the middle of everything.
+/// After the server was dropped and its workers have finished.
+pub(crate) fn check_after(simulation: &Simulation) {
+    simulation
+        .clients
+        .lock()
+        .iter_mut()
+        .for_each(Client::give_up);
+    let mut violations = check_files(simulation);
+    let clients = simulation.clients.lock();
+    let world = simulation.world.lock();
+    // After an early end, the server was dropped in mid-operation.
     if world.violations.is_empty() {
-        let closings = clients.iter();
-        faults.extend(closings.filter_map(|client| client.fault_of_closings(&world)));
+        let connection_ends = clients.iter();
+        violations.extend(connection_ends.filter_map(|client| client.closing_violation(&world)));
     }
     drop((clients, world));
-    let sockets = stage.world.lock().server_sockets();
+    let sockets = simulation.world.lock().server_sockets();
     if !sockets.is_empty() {
-        faults.push(format!("sockets outlive the server: {sockets:?}"));
+        violations.push(format!("sockets outlive the server: {sockets:?}"));
     }
-    report(stage, faults);
+    report(simulation, violations);
 }
 
-fn check_files(stage: &Stage) -> Vec<String> {
-    let memory = &stage.place.memory;
-    let mut faults = Vec::new();
+fn check_files(simulation: &Simulation) -> Vec<String> {
+    let memory = &simulation.config.memory;
+    let mut violations = Vec::new();
     if memory.open_handles() > 0 {
-        faults.push(format!("{} files are open", memory.open_handles()));
+        violations.push(format!("{} files are open", memory.open_handles()));
     }
     if memory.temporaries() > 0 {
-        faults.push(format!("{} uploads are pending", memory.temporaries()));
+        violations.push(format!("{} uploads are pending", memory.temporaries()));
     }
     for path in ["/shared/0", "/shared/1"] {
-        let may_be_cut = stage.place.cut_uploads == CutUploads::Keep;
+        let may_be_cut = simulation.config.cut_uploads == CutUploads::Keep;
         let content = memory.read(path);
         if content.is_some_and(|bytes| !is_whole(&bytes, may_be_cut)) {
-            faults.push(format!("{path} is not whole"));
+            violations.push(format!("{path} is not whole"));
         }
     }
-    faults.extend(check_usage(stage));
-    let clients = stage.clients.lock();
-    let world = stage.world.lock();
+    violations.extend(check_usage(simulation));
+    let clients = simulation.clients.lock();
+    let world = simulation.world.lock();
     let audits = clients.iter().map(|client| client.audit(memory, &world));
-    faults.extend(audits.flatten());
+    violations.extend(audits.flatten());
     drop(world);
-    faults
+    violations
 }
 
-/// What is counted is what is there: so many files fit, and not one more. A call that panics half-way
-/// cannot say what it has done.
-fn check_usage(stage: &Stage) -> Option<String> {
-    let memory = &stage.place.memory;
-    if stage.place.weather.panic != Odds(0) {
+/// The counted usage equals the files: exactly the free bytes and files fit. A storage call that panics
+/// loses its count.
+fn check_usage(simulation: &Simulation) -> Option<String> {
+    let memory = &simulation.config.memory;
+    if simulation.config.fault_plan.panic != Odds(0) {
         return None;
     }
     let names = memory.names();
@@ -106,7 +110,11 @@ fn check_usage(stage: &Stage) -> Option<String> {
             bytes: Some(bytes as u64),
             files: Some(files as u64),
         };
-        let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&stage.usage), quota);
+        let storage = Metered::new(
+            Arc::new(memory.clone()),
+            Arc::clone(&simulation.usage),
+            quota,
+        );
         let path = VirtualPath::root().join(b"one-more").expect("a path");
         let upload = storage.create(&path, Placement::New, None);
         upload.is_ok_and(|upload| upload.file.write_at(b"x", 0).is_ok())
@@ -118,13 +126,13 @@ fn check_usage(stage: &Stage) -> Option<String> {
         format!(
             "{bytes} bytes in {} files are there, and not what is counted for the quota: {:?}",
             files.len(),
-            stage.usage
+            simulation.usage
         )
     })
 }
 
-fn report(stage: &Stage, faults: Vec<String>) {
-    for fault in faults {
-        stage.world.lock().violate(fault);
+fn report(simulation: &Simulation, violations: Vec<String>) {
+    for violation in violations {
+        simulation.world.lock().violate(violation);
     }
 }

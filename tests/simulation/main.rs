@@ -1,53 +1,81 @@
-//! The real reactor, sessions and transfers on a virtual network, disk and clock, all from one
-//! seed.
+//! Deterministic simulation: the real reactor, sessions and transfers run on a virtual network, disk,
+//! thread pool and clock. A seed decides everything; the same seed gives the same run on every machine.
 //!
-//! Each seed draws the weather, the clients, what they say and when, and everything that goes
-//! wrong; the run is the same every time. Half a minute tries a thousand:
+//! Each seed draws a fault plan, the clients, their commands and all timing. Half a minute covers a thousand:
 //!
 //! ```text
-//! cargo test --test simulation                                                    all of this
+//! cargo test --test simulation                                                    everything
 //! MIOFTPD_SEEDS=100000 cargo test --test simulation every                         other than 1,000 seeds
-//! MIOFTPD_SEED=7 cargo test --test simulation every -- --nocapture                one, with its trace
+//! MIOFTPD_SEED=7 cargo test --test simulation every -- --nocapture                one seed, with its trace
 //! MIOFTPD_SCRIPT=FILE cargo test --test simulation kept -- --nocapture            a script, with its trace
 //! ```
 //!
-//! What fails is reduced to the fewest clients and commands that still fail, and printed as a
-//! [`script`]; `MIOFTPD_SHRINK=0` leaves that out. So the output is, from its top: the last lines of the
-//! seed's trace, the script (from `# Seed` on), and what was wrong with the seed. A seed whose run does not
-//! end is only named.
+//! A failing seed is shrunk to the fewest clients, commands and faults that still fail, and printed as a
+//! [`script`]; `MIOFTPD_SHRINK=0` skips that. The output is, from the top: the end of the seed's trace, the
+//! script (from `# Seed` on), and the violations. A seed whose run does not terminate is only named.
 //!
-//! # A regression test
+//! # What the oracle checks
 //!
-//! Every file in `scripts` is one. Keep what was printed there, without the trace behind it, and with
-//! a sentence about what fails instead of its first lines; `chance` and `inspection` stay as they are. It
-//! has to fail by `MIOFTPD_SCRIPT` as long as the fault is there, and to pass without it. Who says other
-//! things later in the same run may need a new one: see [`script`] for what a script does not say.
+//! - **Replies.** A model of each session (RFC 959 §5.4) predicts the codes that each reply may have, and the
+//!   facts in its text: `client::session_model`, `client::reply_rules`, `client::reply_facts`.
+//! - **Data.** A download delivers exactly the file, a listing each entry once. A file on the disk is the
+//!   old one, the whole upload, or, where uploads are kept, a prefix: `client::expected`,
+//!   `client::upload_oracle`.
+//! - **Ends of connections.** A reply that is due is delivered before the control connection ends; after 226
+//!   the data connection ends with a FIN, and a cut download never does: `client::connection_ends`.
+//! - **Admission.** Connection limits, bans, rate limits and sessions per account: [`world`].
+//! - **Time.** No time-out fires early in any run, nor late where nothing else delays the server. No turn of
+//!   the event loop is fruitless, no loop spins, none starves: [`tally`].
+//! - **Storage.** Uncommitted uploads, open files and quota usage agree with the disk: [`quota`],
+//!   [`disk_record`], [`invariants`].
+//! - **Recovery.** After the last client, faults stop. Every session ends, nothing leaks, and inspector
+//!   clients get everything they request.
 //!
-//! # A trace
+//! # What it excuses
 //!
-//! A line begins with the seconds since the start. The first two have the weather, where `Odds(n)` is n in
-//! 10,000, and the server's times, what a reload takes away, and the quota. Then: `client` is who uses the
-//! server, numbered as in the script (those with other numbers are inspectors, who come when all guests
-//! are gone), and says and hears over the control connection; `wire` is a connection of either
-//! kind, `Client` and `Server` its ends, and `vanishes` that no end is heard of; `record` is what the server
-//! tells of a transfer. `event` is what epoll reports of a wire, or of a `Post`, where the server listens:
-//! `r` readable, `w` writable, `d` that an end or urgent data is to be looked for. A script's trace
-//! leaves events out. `VIOLATION` is where something was wrong: what was said, `to` what, and what it should
-//! be; behind a `;` stands what the client knows of its session.
+//! A fault of the plan may change the outcome, so a check that ignored it would fail for a correct server.
+//! An excuse is as narrow as the simulation can make it: it needs an event that did happen, to this client,
+//! since its command, such as a disk error or a reset that was delivered. The probability of a fault is no
+//! excuse. `client::reply_excuses` lists them for replies, `client::excuses` for connections that end
+//! without a last reply. Lateness is checked only under plans with short delays, since no upper bound holds
+//! otherwise.
 //!
-//! The parts: [`world`] (time, sockets, and what was delivered over them), [`network`], [`runner`] and
-//! [`disk`] (the server's seams on it), [`stock`] (its files), [`disk_record`] and [`quota`] (what must hold
-//! of them), [`tally`] (what the server's calls come to, and its deadlines), [`client`] (who uses the server,
-//! and what each must get), [`crowds`] (several of one kind), [`reload`] (what is taken from them),
-//! [`scenario`] (what decides a run), [`run`] (one seed), [`attempt`] and [`watchdog`] (however it ends),
-//! [`invariants`] (what must hold when all is over). `tests/planted` shows what they find.
+//! # Regression tests
+//!
+//! Every file in `scripts` is one. To add one, save the printed script without its trace, and replace its
+//! first lines by a sentence about the failure; keep `rng` and `inspection` as they are. It must fail under
+//! `MIOFTPD_SCRIPT` with the bug and pass without it. A change to the random choices of clients may make a
+//! new script necessary: [`script`] says which choices a script does not contain.
+//!
+//! # Traces
+//!
+//! Each line begins with the virtual time in seconds. The first two lines print the fault plan (`Odds(n)` is
+//! n in 10,000), the server's time-outs, the reload and the quota. Then:
+//!
+//! - `client N`: what it sends and receives on its control connection. Numbers are those of the script;
+//!   higher ones are inspectors, which connect after all others have left.
+//! - `connection N`: a TCP connection of either kind, with the ends `Client` and `Server`. One that
+//!   `vanishes` delivers nothing more, not even its end.
+//! - `event`: what epoll reports of a `Connection` or a `Listener`: `r` readable, `w` writable, `d` that the
+//!   socket has to be drained (an end, or urgent data). The trace in a script omits events.
+//! - `record`: the server's record of a transfer.
+//! - `VIOLATION`: the reply, the command, and the codes or text expected; after `;` the client's session
+//!   model.
+//!
+//! # Modules
+//!
+//! [`world`] (time, sockets, delivery), [`network`], [`runner`] and [`disk`] (the server's traits on top of
+//! it), [`populate`] (its files), [`tally`] (its calls and deadlines), [`client`] (the clients and their
+//! oracles), [`crowds`] (several clients of one address), [`reload`] (revocations), [`scenario`] (all that
+//! decides a run), [`staging`] and [`run`] (one run), [`attempt`] and [`watchdog`] (panics and endless
+//! loops). `tests/planted` measures which bugs the oracle finds.
 
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "a simulation that panics has found a bug, be it its own"
+    reason = "a panic of the simulation is a failed test"
 )]
 
 mod attempt;
@@ -59,9 +87,10 @@ mod disk_record;
 #[cfg(feature = "tls")]
 #[path = "../support/ed25519.rs"]
 mod ed25519;
+mod fault_plan;
 mod invariants;
-mod invitation;
 mod network;
+mod populate;
 mod quota;
 mod reload;
 mod rng;
@@ -70,13 +99,12 @@ mod runner;
 mod scenario;
 mod script;
 mod shrink;
-mod stock;
+mod staging;
 mod tally;
 #[cfg(feature = "tls")]
 #[path = "../support/trusting.rs"]
 mod trusting;
 mod watchdog;
-mod weather;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -90,13 +118,13 @@ use watchdog::{Run, Watchdog, seed_again};
 
 const SEEDS: u64 = 1_000;
 
-/// The last lines of a trace that are shown of a seed which fails among many.
+/// Lines of the trace that are printed when one of many seeds fails: its last ones.
 const TRACE_LINES: usize = 150;
 
 #[test]
-fn every_interleaving_keeps_the_promises() {
+fn every_seed_passes_the_oracle() {
     let watchdog = Watchdog::start();
-    // Looked at first: a mistake in it is not to hide what has failed.
+    // Parsed first, so that a malformed value is reported before anything runs.
     let is_shrunk = number_from("MIOFTPD_SHRINK") != Some(0);
     let report = if is_shrunk { report_shrunk } else { report };
     if let Some(seed) = number_from("MIOFTPD_SEED") {
@@ -105,18 +133,23 @@ fn every_interleaving_keeps_the_promises() {
         return report(&watchdog, seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
-    assert!(seeds > 0, "with MIOFTPD_SEEDS=0 nothing is tried");
+    assert!(
+        seeds > 0,
+        "MIOFTPD_SEEDS=0 runs nothing; give a positive number"
+    );
     if let Some(seed) = first_failure(&watchdog, seeds) {
         let outcome = attempt(&watchdog, seed, true);
         let skipped = outcome.trace.len().saturating_sub(TRACE_LINES);
         println!("{}", outcome.trace[skipped..].join("\n"));
         report(&watchdog, seed, &outcome);
-        panic!("seed {seed} failed once, and not again: something is not from the seed");
+        panic!(
+            "seed {seed} failed once and then passed: the run depends on something beside the seed"
+        );
     }
 }
 
 #[test]
-fn a_seed_is_the_same_every_time() {
+fn same_seed_gives_same_trace() {
     let watchdog = Watchdog::start();
     for seed in 0..12 {
         let [first, second] = [(); 2].map(|()| attempt(&watchdog, seed, true));
@@ -124,7 +157,7 @@ fn a_seed_is_the_same_every_time() {
     }
 }
 
-/// The first of the seeds that fails; those behind it are not tried any more.
+/// The smallest failing seed. Once a seed has failed, larger ones are skipped.
 fn first_failure(watchdog: &Watchdog, seeds: u64) -> Option<u64> {
     let next = AtomicU64::new(0);
     let failed = AtomicU64::new(u64::MAX);
@@ -159,15 +192,16 @@ fn report(_: &Watchdog, seed: u64, outcome: &Outcome) {
     );
 }
 
-/// The same, and the seed as a script that fails.
+/// As [`report`], and prints the shrunk script first.
 fn report_shrunk(watchdog: &Watchdog, seed: u64, outcome: &Outcome) {
     if !outcome.violations.is_empty() {
-        // One that ends with a panic outside of any replay is reported as it is.
+        // Recording may panic outside of any replay: then the seed is reported unshrunk.
         let smaller =
             |scenario: &_, tracing| replayed(watchdog, Run::Reduction(seed), scenario, tracing);
         let script = catch_unwind(AssertUnwindSafe(|| shrunk_script(seed, smaller)));
-        let script = script.unwrap_or_else(|_| Err("it panics when it is recorded".to_owned()));
-        let script = script.unwrap_or_else(|fault| fault);
+        let script =
+            script.unwrap_or_else(|_| Err("no script: recording the seed panics".to_owned()));
+        let script = script.unwrap_or_else(|error| error);
         println!("\n{script}");
     }
     report(watchdog, seed, outcome);
@@ -178,7 +212,7 @@ fn number_from(variable: &str) -> Option<u64> {
     let number = text.to_str().and_then(|text| text.parse().ok());
     assert!(
         number.is_some(),
-        "{variable} is to be a number, and is \"{}\"",
+        "{variable}: \"{}\" is not a number",
         text.display()
     );
     number

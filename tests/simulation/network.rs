@@ -1,9 +1,9 @@
-//! The virtual network, as the server's traits see it, and the stage on which all play.
+//! The virtual network behind the server's traits, and the event loop of the simulation.
 //!
-//! [`VirtualNetwork::poll`] is where time passes: it lets happen what is due, jobs and clients
-//! included, until there is something to report or its time is up. It never sleeps. A poll
-//! without an end, for which nothing will ever happen, is a deadlock and is found here; so is
-//! a loop that turns without doing anything.
+//! [`VirtualNetwork::poll`] advances time: it executes due events, including jobs and client turns, until
+//! there is something to report or the time-out expires. It never sleeps. A poll without a time-out and
+//! without any event left is a deadlock; a loop that turns without progress is a busy loop. Both are
+//! violations.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,19 +16,18 @@ use mioftpd::storage::{Error, File, Wait};
 use crate::client::Client;
 use crate::rng::Odds;
 use crate::runner::Jobs;
-use crate::tally::{Call, Woken};
-use crate::world::{Line, Occurrence, PostId, Side, WireId, World};
+use crate::tally::{Call, WakeReason};
+use crate::world::{ConnectionId, LinkState, ListenerId, Side, SimEvent, World};
 
-/// Polls in a row without anything having happened: no byte moved, no command executed, no deadline expired.
-/// Each latch of a socket may be set wrongly and costs one call that would block, with an iteration of its
-/// own: three of each of two sockets, of some fourteen connections at the most. A look at the sessions after
-/// a reload takes thirteen more. Timers that surface early are as many as are kept for nothing.
+/// Limit on polls without progress: no byte moved, no command executed, no deadline expired. Each stale
+/// latch costs one blocked call and one iteration: three for each of two sockets, of some fourteen
+/// connections. A review after a reload takes thirteen more, and each stale timer one.
 const IDLE_POLLS: u32 = 200;
 
-/// The wall clock when the run begins.
+/// The wall clock at the start of a run.
 const UNIX_EPOCH_OF_RUN: i64 = 1_700_000_000;
 
-/// Something that is shared by the two sides of the seams.
+/// State shared between the simulation and the server's traits.
 pub(crate) struct Shared<T>(Arc<Mutex<T>>);
 
 impl<T> Shared<T> {
@@ -37,14 +36,14 @@ impl<T> Shared<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        // A panic that was staged, in a storage call, leaves nothing half done.
+        // An injected panic in a storage call leaves the state consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shared<World> {
-    /// Counts a call of the server's. One that is made again and again, without a poll in between, ends
-    /// with a panic: nothing else ends the loop in which it is made.
+    /// Counts a call of the server. One that is repeated without a poll ends in a panic: nothing else can
+    /// stop that loop.
     fn counted(&self, count: impl FnOnce(&mut World) -> Option<String>) {
         let spin = count(&mut self.lock());
         if let Some(spin) = spin {
@@ -87,7 +86,7 @@ impl Network for VirtualNetwork {
         Ok(Box::new(VirtualListener { world, id, address }))
     }
 
-    /// No client of the simulation wants to reach the server itself.
+    /// No simulated client names the server's own address.
     fn is_own(&self, _: IpAddr) -> bool {
         false
     }
@@ -109,37 +108,37 @@ impl Network for VirtualNetwork {
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
-        self.watch_for_spinning()?;
+        self.check_progress()?;
         self.world.lock().tally.begin_poll(timeout);
         let until = timeout.map(|timeout| self.world.lock().now + timeout);
         let before = self.jobs.lock().finished();
-        let woken = loop {
-            while let Some(occurrence) = self.next_due() {
-                self.perform(occurrence, events);
+        let wake_reason = loop {
+            while let Some(event_due) = self.next_due() {
+                self.perform(event_due, events);
             }
             let mut world = self.world.lock();
             world.take_events(events);
             if self.jobs.lock().finished() > before {
-                break Woken::Job;
+                break WakeReason::Job;
             }
             if !events.is_empty() {
-                break Woken::Event;
+                break WakeReason::Event;
             }
-            if world.fault(|weather| Odds(weather.spurious.0 / 20)) {
-                break Woken::Spurious;
+            if world.inject_fault(|plan| Odds(plan.spurious.0 / 20)) {
+                break WakeReason::Spurious;
             }
             if world.is_over() && until.is_none() && self.clients.lock().iter().all(Client::is_gone)
             {
-                break Woken::Over;
+                break WakeReason::Over;
             }
             if !pass_time(&mut world, until)? {
-                break Woken::Time;
+                break WakeReason::Time;
             }
         };
         let mut world = self.world.lock();
-        world.tally.end_poll(woken, events);
+        world.tally.end_poll(wake_reason, events);
         if world.rng.one_in(2) {
-            // What the processor takes.
+            // CPU time.
             let cost = world.rng.time(Duration::from_micros(10));
             world.now += cost;
         }
@@ -165,7 +164,7 @@ impl Network for VirtualNetwork {
     }
 }
 
-/// To the next thing, or to the end of the poll: whether the poll goes on.
+/// Advances to the next event or the end of the poll; returns whether the poll continues.
 fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
     if world.has_ready() {
         world.now += Duration::from_micros(50);
@@ -177,7 +176,7 @@ fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
             Ok(true)
         }
         (_, Some(until)) => {
-            // A system's timers are late, never early.
+            // Timers fire late, never early.
             let late = if world.rng.one_in(2) {
                 0
             } else {
@@ -187,7 +186,9 @@ fn pass_time(world: &mut World, until: Option<Duration>) -> io::Result<bool> {
             Ok(false)
         }
         (_, None) => {
-            world.violate("deadlock: the server waits for what never comes".to_owned());
+            world.violate(
+                "deadlock: the server polls without a time-out, and no event is left".to_owned(),
+            );
             Err(io::Error::other("deadlock"))
         }
     }
@@ -209,41 +210,45 @@ impl VirtualNetwork {
         }
     }
 
-    fn next_due(&self) -> Option<Occurrence> {
+    fn next_due(&self) -> Option<SimEvent> {
         self.world.lock().next_due()
     }
 
-    fn perform(&self, occurrence: Occurrence, events: &mut Vec<Event>) {
-        match occurrence {
-            Occurrence::Land(wire, side) => self.world.lock().land(wire, side),
-            Occurrence::Knock(wire) => self.world.lock().knock(wire),
-            Occurrence::Client(number) => {
+    fn perform(&self, event_due: SimEvent, events: &mut Vec<Event>) {
+        match event_due {
+            SimEvent::SegmentArrives(connection, side) => {
+                self.world.lock().deliver_segment(connection, side);
+            }
+            SimEvent::ConnectionArrives(connection) => {
+                self.world.lock().deliver_connection(connection);
+            }
+            SimEvent::ClientTurn(number) => {
                 let mut clients = self.clients.lock();
                 if let Some(client) = clients.get_mut(number) {
                     client.step(&mut self.world.lock());
                 }
             }
-            Occurrence::JobRuns(id) => Jobs::run(&self.jobs, &self.world, id),
-            Occurrence::JobReturns(id) => self.jobs.lock().return_one(id),
-            Occurrence::Stop => {
+            SimEvent::JobStarts(id) => Jobs::run(&self.jobs, &self.world, id),
+            SimEvent::JobReturns(id) => self.jobs.lock().return_one(id),
+            SimEvent::Stop => {
                 self.world.lock().note(|| "signal: stop".to_owned());
                 events.push(Event::StopSignal);
             }
-            Occurrence::Reload => {
+            SimEvent::Reload => {
                 self.world.lock().note(|| "signal: reload".to_owned());
                 events.push(Event::ReloadSignal);
             }
         }
     }
 
-    fn watch_for_spinning(&mut self) -> io::Result<()> {
+    fn check_progress(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
         if std::mem::replace(&mut self.progress, world.progress) != world.progress {
             self.idle = 0;
         }
         self.idle += 1;
         if self.idle > IDLE_POLLS {
-            world.violate(format!("{IDLE_POLLS} turns without anything happening"));
+            world.violate(format!("{IDLE_POLLS} turns without progress"));
             return Err(io::Error::other("spinning"));
         }
         Ok(())
@@ -252,7 +257,7 @@ impl VirtualNetwork {
 
 struct VirtualListener {
     world: Shared<World>,
-    id: PostId,
+    id: ListenerId,
     address: SocketAddr,
 }
 
@@ -279,13 +284,13 @@ impl Drop for VirtualListener {
     fn drop(&mut self) {
         let mut world = self.world.lock();
         world.tally.effect();
-        world.close_post(self.id);
+        world.close_listener(self.id);
     }
 }
 
 struct VirtualStream {
     world: Shared<World>,
-    id: WireId,
+    id: ConnectionId,
 }
 
 impl Stream for VirtualStream {
@@ -310,7 +315,7 @@ impl Stream for VirtualStream {
         let length =
             file.read_at(&mut chunk, offset, Wait::Allowed)
                 .map_err(|error| match error {
-                    // As sendfile says it.
+                    // As sendfile(2) reports it.
                     Error::Device => io::Error::from_raw_os_error(5),
                     error => io::Error::other(error),
                 })?;
@@ -323,27 +328,31 @@ impl Stream for VirtualStream {
     fn connected(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
         world.tally.effect();
-        let wire = world.wire(self.id).ok_or(io::ErrorKind::NotConnected)?;
-        match wire.server.line {
-            Line::Up => Ok(()),
-            Line::Dialling => Err(io::ErrorKind::WouldBlock.into()),
-            Line::Broken(kind) => {
-                wire.server.line = Line::Dead;
+        let connection = world
+            .connection(self.id)
+            .ok_or(io::ErrorKind::NotConnected)?;
+        match connection.server.link {
+            LinkState::Up => Ok(()),
+            LinkState::Connecting => Err(io::ErrorKind::WouldBlock.into()),
+            LinkState::Broken(kind) => {
+                connection.server.link = LinkState::Dead;
                 Err(kind.into())
             }
-            Line::Dead => Err(io::ErrorKind::NotConnected.into()),
+            LinkState::Dead => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     fn local_address(&self) -> io::Result<SocketAddr> {
         let mut world = self.world.lock();
-        let wire = world.wire(self.id).ok_or(io::ErrorKind::NotConnected)?;
-        Ok(wire.server.address)
+        let connection = world
+            .connection(self.id)
+            .ok_or(io::ErrorKind::NotConnected)?;
+        Ok(connection.server.address)
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
         let mut world = self.world.lock();
-        world.shuts(self.id);
+        world.half_closes(self.id);
         world.shutdown(self.id, Side::Server)
     }
 

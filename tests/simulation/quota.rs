@@ -1,9 +1,8 @@
-//! The quota, watched from above: what is refused would have been too much, and what is there is not.
+//! An independent model of the quota: a refused call would have exceeded it, a successful one did not.
 //!
-//! Counted anew each time, from the files that have a name and from what was granted to the uploads
-//! that have none: so what is charged twice, or never given back, is a violation at the first refusal.
-//! What uploads of other clients are going to replace counts for them, and this does not subtract it;
-//! so beside other uploads a refusal may pass that is too early. Without a limit it adds nothing.
+//! Usage is recomputed each time from the visible files and the open uploads, so that double charges and
+//! leaks appear at the next refusal. Files that other uploads will replace are not subtracted; so beside
+//! other uploads a refusal that is too early may pass. Without a limit nothing is checked.
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -14,52 +13,52 @@ use mioftpd::storage::{
     Quota, Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 
-use crate::client::Place;
+use crate::client::RunConfig;
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;
-use crate::world::{Blow, World};
+use crate::world::{FaultKind, World};
 
-/// Storage with the quota of this run, until inspectors come.
-pub(crate) struct Granted {
+/// The storage with the quota of the run, until the inspection.
+pub(crate) struct QuotaCheckedStorage {
     limited: Arc<dyn Storage>,
     unlimited: Arc<dyn Storage>,
-    books: Books,
+    model: QuotaModel,
 }
 
-/// What is open to be written, and what may be there.
+/// Open uploads, and the limit.
 #[derive(Clone)]
-struct Books {
+struct QuotaModel {
     quota: Option<Quota>,
     memory: Memory,
     world: Shared<World>,
     record: Shared<DiskRecord>,
-    open: Shared<BTreeMap<u64, Writing>>,
+    open: Shared<BTreeMap<u64, OpenUpload>>,
 }
 
-/// A file that is being written.
+/// An open upload.
 #[derive(Clone)]
-struct Writing {
+struct OpenUpload {
     path: String,
-    /// Up to where it may have been written.
+    /// End of the bytes that may have been written.
     end: u64,
-    /// It has no name, or none any more.
-    is_beside: bool,
-    /// What it is going to replace.
+    /// It is not visible: not committed yet, or deleted.
+    is_invisible: bool,
+    /// Size of the file that it will replace.
     instead: Option<u64>,
 }
 
-/// So many bytes and files.
+/// Bytes and files.
 #[derive(Clone, Copy, Debug, Default)]
 struct Amount {
     bytes: u64,
     files: u64,
 }
 
-impl Granted {
+impl QuotaCheckedStorage {
     pub(crate) fn new(
         inner: &Arc<dyn Storage>,
         usage: &Arc<Usage>,
-        place: &Place,
+        config: &RunConfig,
         world: &Shared<World>,
     ) -> Self {
         let metered = |quota| {
@@ -68,21 +67,23 @@ impl Granted {
         };
         let unlimited = metered(Quota::default());
         Self {
-            limited: place.quota.map_or_else(|| Arc::clone(&unlimited), &metered),
+            limited: config
+                .quota
+                .map_or_else(|| Arc::clone(&unlimited), &metered),
             unlimited,
-            books: Books {
-                quota: place.quota,
-                memory: place.memory.clone(),
+            model: QuotaModel {
+                quota: config.quota,
+                memory: config.memory.clone(),
                 world: world.clone(),
-                record: place.record.clone(),
+                record: config.record.clone(),
                 open: Shared::new(BTreeMap::new()),
             },
         }
     }
 
-    /// When all is over there is no quota any more: everything must work.
+    /// The inspection runs without a quota.
     fn storage(&self) -> &dyn Storage {
-        if self.books.limit().is_some() {
+        if self.model.limit().is_some() {
             self.limited.as_ref()
         } else {
             self.unlimited.as_ref()
@@ -90,7 +91,7 @@ impl Granted {
     }
 }
 
-impl Books {
+impl QuotaModel {
     fn limit(&self) -> Option<Quota> {
         self.quota.filter(|_| !self.record.lock().is_quota_lifted)
     }
@@ -106,7 +107,7 @@ impl Books {
         }
     }
 
-    /// What has a name.
+    /// Usage of visible files.
     fn named(&self) -> Amount {
         let names = self.memory.names();
         let sizes = names.iter().filter_map(|name| self.size(name));
@@ -116,31 +117,31 @@ impl Books {
         })
     }
 
-    /// The most that can be charged for all of it.
+    /// Upper bound of the usage charged.
     fn charged(&self) -> Amount {
         let open = self.open.lock();
         open.values().fold(self.named(), |sum, one| {
             let named = self.size(&one.path).unwrap_or_default();
-            let bytes = if one.is_beside {
+            let bytes = if one.is_invisible {
                 one.end
             } else {
                 one.end.saturating_sub(named)
             };
             Amount {
                 bytes: sum.bytes + bytes,
-                files: sum.files + u64::from(one.is_beside),
+                files: sum.files + u64::from(one.is_invisible),
             }
         })
     }
 
-    /// Something was refused, or not, that would have made it so much.
+    /// Checks a result of a call that would have raised usage to this.
     fn check<T>(&self, result: &Result<T>, would_be: impl FnOnce(Amount) -> Amount, what: &str) {
         let Some(quota) = self.limit() else {
             return;
         };
         let (amount, must_be_beyond) = match result {
             Err(Error::QuotaExceeded) => {
-                self.world.lock().strike(Blow::Quota);
+                self.world.lock().record_fault(FaultKind::Quota);
                 (would_be(self.charged()), true)
             }
             Ok(_) => (self.named(), false),
@@ -150,36 +151,36 @@ impl Books {
         let is_beyond = is_more(quota.bytes, amount.bytes) || is_more(quota.files, amount.files);
         if is_beyond != must_be_beyond {
             let done = if must_be_beyond { "refused" } else { "granted" };
-            let fault = format!("{what} is {done} by {quota:?}, with {amount:?}");
-            self.world.lock().violate(fault);
+            let violation = format!("{what} is {done} by {quota:?}, with {amount:?}");
+            self.world.lock().violate(violation);
         }
     }
 
-    fn add(&self, writing: Writing) -> Entered {
+    fn add(&self, open_upload: OpenUpload) -> OpenUploadGuard {
         let mut open = self.open.lock();
         let key = open.last_key_value().map_or(0, |(key, _)| key + 1);
-        open.insert(key, writing);
+        open.insert(key, open_upload);
         drop(open);
-        Entered {
+        OpenUploadGuard {
             key,
-            books: self.clone(),
+            model: self.clone(),
         }
     }
 
-    /// A name is gone: who writes what had it has a file without one.
+    /// A path was removed or replaced: open uploads to it are no longer visible.
     fn lost(&self, path: &str) {
         let mut open = self.open.lock();
         for one in open.values_mut().filter(|one| one.path == path) {
-            one.is_beside = true;
+            one.is_invisible = true;
         }
     }
 }
 
-impl Storage for Granted {
+impl Storage for QuotaCheckedStorage {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         let answer = self.storage().perform(operation, wait);
         if let (Operation::RemoveFile(path), Ok(_)) = (operation, &answer) {
-            self.books.lost(&path.to_string());
+            self.model.lost(&path.to_string());
         }
         answer
     }
@@ -194,30 +195,30 @@ impl Storage for Granted {
         placement: Placement,
         umask: Option<Umask>,
     ) -> Result<Upload> {
-        let books = &self.books;
-        let is_beside = !matches!(
+        let model = &self.model;
+        let is_invisible = !matches!(
             placement,
             Placement::Append | Placement::AppendExisting | Placement::At(_)
         );
-        let instead = books.size(&path.to_string());
+        let instead = model.size(&path.to_string());
         let created = self.storage().create(path, placement, umask);
         let is_one_more = instead.is_none() || placement == Placement::Unique;
         let with_it = |charged: Amount| Amount {
             files: charged.files + u64::from(is_one_more),
             ..charged
         };
-        books.check(&created, with_it, "a new file");
+        model.check(&created, with_it, "a new file");
         let upload = created?;
-        let entered = books.add(Writing {
+        let guard = model.add(OpenUpload {
             path: upload.path.to_string(),
             end: upload.offset,
-            is_beside,
+            is_invisible,
             instead: instead.filter(|_| placement != Placement::Unique),
         });
         Ok(Upload {
-            file: Box::new(Watched {
+            file: Box::new(CheckedFile {
                 file: upload.file,
-                entered,
+                guard,
             }),
             ..upload
         })
@@ -232,31 +233,31 @@ impl Storage for Granted {
     }
 }
 
-/// In the books as long as the file is open.
-struct Entered {
+/// Keeps the upload in the model while its file is open.
+struct OpenUploadGuard {
     key: u64,
-    books: Books,
+    model: QuotaModel,
 }
 
-impl Entered {
-    fn writing(&self) -> Option<Writing> {
-        self.books.open.lock().get(&self.key).cloned()
+impl OpenUploadGuard {
+    fn open_upload(&self) -> Option<OpenUpload> {
+        self.model.open.lock().get(&self.key).cloned()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Writing)) {
-        if let Some(writing) = self.books.open.lock().get_mut(&self.key) {
-            change(writing);
+    fn change(&self, change: impl FnOnce(&mut OpenUpload)) {
+        if let Some(open_upload) = self.model.open.lock().get_mut(&self.key) {
+            change(open_upload);
         }
     }
 
-    /// What would be charged if the file were so long.
+    /// Usage if the file ended at `end`.
     fn with_end(&self, charged: Amount, end: u64) -> Amount {
-        let Some(one) = self.writing() else {
+        let Some(one) = self.open_upload() else {
             return charged;
         };
-        let named = self.books.size(&one.path).filter(|_| !one.is_beside);
+        let named = self.model.size(&one.path).filter(|_| !one.is_invisible);
         let longer = end.saturating_sub(one.end.max(named.unwrap_or_default()));
-        let replaced = one.instead.filter(|_| one.is_beside);
+        let replaced = one.instead.filter(|_| one.is_invisible);
         Amount {
             bytes: (charged.bytes + longer)
                 .saturating_sub(replaced.unwrap_or_default().min(end.max(one.end))),
@@ -265,43 +266,43 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for OpenUploadGuard {
     fn drop(&mut self) {
-        self.books.open.lock().remove(&self.key);
+        self.model.open.lock().remove(&self.key);
     }
 }
 
-struct Watched {
-    /// Closed, and given back, before it leaves the books.
+struct CheckedFile {
+    /// Dropped before the guard, so that its reservation is released first.
     file: Box<dyn File>,
-    entered: Entered,
+    guard: OpenUploadGuard,
 }
 
-impl Watched {
+impl CheckedFile {
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
-        let books = &self.entered.books;
+        let model = &self.guard.model;
         let path = self
-            .entered
-            .writing()
+            .guard
+            .open_upload()
             .map(|one| one.path)
             .unwrap_or_default();
-        // What is there now may be less than what was.
-        let instead = books.size(&path);
-        self.entered.change(|one| one.instead = instead);
-        let was_beside = self.entered.writing().is_some_and(|one| one.is_beside);
+        // The file to replace may have changed.
+        let instead = model.size(&path);
+        self.guard.change(|one| one.instead = instead);
+        let was_invisible = self.guard.open_upload().is_some_and(|one| one.is_invisible);
         let committed = commit(self.file.as_mut());
-        let entered = &self.entered;
-        let same = |charged| entered.with_end(charged, 0);
-        books.check(&committed, same, "a name");
-        if was_beside && self.file.standing() == Ok(Standing::InPlace) {
-            books.lost(&path);
-            self.entered.change(|one| one.is_beside = false);
+        let guard = &self.guard;
+        let same = |charged| guard.with_end(charged, 0);
+        model.check(&committed, same, "a name");
+        if was_invisible && self.file.standing() == Ok(Standing::InPlace) {
+            model.lost(&path);
+            self.guard.change(|one| one.is_invisible = false);
         }
         committed
     }
 }
 
-impl File for Watched {
+impl File for CheckedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         self.file.read_at(buffer, offset, wait)
     }
@@ -309,14 +310,14 @@ impl File for Watched {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset + bytes.len() as u64;
         let written = self.file.write_at(bytes, offset);
-        let entered = &self.entered;
-        let longer = |charged| entered.with_end(charged, end);
-        // What has no name is no more than what was granted.
+        let guard = &self.guard;
+        let longer = |charged| guard.with_end(charged, end);
+        // An invisible file counts only as granted.
         if written.is_err() || self.file.standing() == Ok(Standing::InPlace) {
-            entered.books.check(&written, longer, "a write");
+            guard.model.check(&written, longer, "a write");
         }
         if written != Err(Error::QuotaExceeded) {
-            entered.change(|one| one.end = one.end.max(end));
+            guard.change(|one| one.end = one.end.max(end));
         }
         written
     }

@@ -1,8 +1,8 @@
-//! A reload in the middle of a run: what it takes, from whom, and when.
+//! A reload during a run: what it revokes, from which clients, and when.
 //!
-//! Clients from whom nothing is taken must not notice. Those who would not be let in any more must be
-//! told so and go: nothing that they say later is executed, and in the end the server has none of their
-//! connections. Before the last look around the old rules are in force again.
+//! Unaffected clients must not notice. Clients that would no longer be admitted must be told and
+//! disconnected: none of their later commands executes, and the server closes all their connections. The
+//! inspection restores the original rules.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,26 +16,26 @@ use mioftpd::session::Settings;
 
 use crate::client::{Login, address};
 use crate::rng::Rng;
-use crate::run::Stage;
-use crate::world::{Occurrence, Rules, World};
+use crate::run::Simulation;
+use crate::world::{Rules, SimEvent, World};
 
-/// After it a command is said for certain under the new rules.
+/// A command sent this long after the reload executes under the new rules.
 const SLACK: Duration = Duration::from_millis(10);
 
-/// What the reload takes.
+/// What the reload revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum Revocation {
     Nothing,
     /// Connections from this address.
     Address(IpAddr),
-    /// All logins by this name, one way or the other.
-    Account(Login, How),
-    /// Of this name, all but this.
+    /// All logins of this account.
+    Account(Login, AccountChange),
+    /// All permissions of this account but these.
     Rights(Login, Permissions),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum AccountChange {
     Removed,
     Disabled,
     Expired,
@@ -46,9 +46,9 @@ pub(crate) enum How {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reload {
     pub(crate) at: Duration,
-    /// It comes again after this, and takes nothing more.
+    /// A second, identical reload after this time.
     pub(crate) again: Option<Duration>,
-    pub(crate) taken: Taken,
+    pub(crate) revocation: Revocation,
     pub(crate) sessions: RevokedSessions,
 }
 
@@ -58,26 +58,26 @@ impl Reload {
             return None;
         }
         let login = rng.pick(&[Login::Named, Login::Named, Login::Anonymous]);
-        let hows = [
-            How::Removed,
-            How::Disabled,
-            How::Expired,
-            How::Elsewhere,
-            How::OtherSecret,
+        let account_changes = [
+            AccountChange::Removed,
+            AccountChange::Disabled,
+            AccountChange::Expired,
+            AccountChange::Elsewhere,
+            AccountChange::OtherSecret,
         ];
-        // Who may still store could do it over what was arranged for a transfer that was refused.
+        // CREATE is never kept: an upload could reuse the connection of a refused transfer.
         let left = [Permissions::NONE, Permissions::READ];
-        let taken = match rng.below(6) {
-            0 => Taken::Nothing,
-            1 | 2 => Taken::Address(address(rng.below(4), rng.one_in(3))),
-            3 => Taken::Rights(login, rng.pick(&left)),
-            _ => Taken::Account(login, rng.pick(&hows)),
+        let revocation = match rng.below(6) {
+            0 => Revocation::Nothing,
+            1 | 2 => Revocation::Address(address(rng.below(4), rng.one_in(3))),
+            3 => Revocation::Rights(login, rng.pick(&left)),
+            _ => Revocation::Account(login, rng.pick(&account_changes)),
         };
         let most = rng.pick(&[50, 2_000, 60_000]);
         Some(Self {
             at: rng.time(Duration::from_millis(most)),
             again: rng.one_in(2).then(|| rng.time(Duration::from_millis(most))),
-            taken,
+            revocation,
             sessions: if rng.one_in(4) {
                 RevokedSessions::Keep
             } else {
@@ -86,67 +86,76 @@ impl Reload {
         })
     }
 
-    /// Puts the signals into the agenda.
-    pub(crate) fn plan(&self, world: &mut World) {
-        world.plan(self.at, Occurrence::Reload);
+    /// Schedules the signals.
+    pub(crate) fn schedule(&self, world: &mut World) {
+        world.schedule(self.at, SimEvent::Reload);
         if let Some(later) = self.again {
-            world.plan(self.at + later, Occurrence::Reload);
+            world.schedule(self.at + later, SimEvent::Reload);
         }
     }
 
-    /// Whether a client may notice anything of it.
+    /// Whether it may affect a client.
     pub(crate) fn concerns(&self, ip: IpAddr, login: Login) -> bool {
-        match self.taken {
-            Taken::Nothing => false,
-            Taken::Address(denied) => denied == ip,
-            Taken::Rights(of, _) | Taken::Account(of, _) => of == login || login == Login::Wrong,
-        }
-    }
-
-    /// What a login by this name may do afterwards, who might this before; `None`: there is none.
-    pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
-        match self.taken {
-            Taken::Rights(of, left) if of == login => Some(before.and(left)),
-            Taken::Account(of, _) if of == login => None,
-            Taken::Nothing | Taken::Address(_) | Taken::Rights(..) | Taken::Account(..) => {
-                Some(before)
+        match self.revocation {
+            Revocation::Nothing => false,
+            Revocation::Address(denied) => denied == ip,
+            Revocation::Rights(of, _) | Revocation::Account(of, _) => {
+                of == login || login == Login::Wrong
             }
         }
     }
 
-    /// Whether sessions that were there keep what they had.
+    /// Permissions of a login after the reload; `None`: the account no longer exists.
+    pub(crate) fn permissions(&self, login: Login, before: Permissions) -> Option<Permissions> {
+        match self.revocation {
+            Revocation::Rights(of, left) if of == login => Some(before.and(left)),
+            Revocation::Account(of, _) if of == login => None,
+            Revocation::Nothing
+            | Revocation::Address(_)
+            | Revocation::Rights(..)
+            | Revocation::Account(..) => Some(before),
+        }
+    }
+
+    /// Whether existing sessions keep their permissions.
     pub(crate) fn keeps_sessions(&self) -> bool {
         self.sessions == RevokedSessions::Keep
     }
 
-    /// Whether what is done now may be done by its rules.
+    /// Whether the new rules may apply at this time.
     pub(crate) fn has_come(&self, now: Duration) -> bool {
         now >= self.at
     }
 
-    /// Whether what is said then is done by its rules for certain.
-    pub(crate) fn is_over(&self, said: Duration) -> bool {
-        said >= self.at + SLACK
+    /// Whether a command sent at this time certainly executes under the new rules.
+    pub(crate) fn is_over(&self, sent_at: Duration) -> bool {
+        sent_at >= self.at + SLACK
     }
 
-    /// From when on what is said is said under the new rules.
+    /// From when on commands certainly execute under the new rules.
     pub(crate) fn in_force(&self) -> Duration {
         self.at + SLACK
     }
 
-    /// Whether what is said then by a client, logged in or not, is not executed.
-    pub(crate) fn ends(&self, ip: IpAddr, login: Login, is_inside: bool, said: Duration) -> bool {
-        if self.sessions == RevokedSessions::Keep || said < self.in_force() {
+    /// Whether a command that this client sends at this time must not execute.
+    pub(crate) fn ends(
+        &self,
+        ip: IpAddr,
+        login: Login,
+        is_logged_in: bool,
+        sent_at: Duration,
+    ) -> bool {
+        if self.sessions == RevokedSessions::Keep || sent_at < self.in_force() {
             return false;
         }
-        match self.taken {
-            Taken::Nothing | Taken::Rights(..) => false,
-            Taken::Address(denied) => denied == ip,
-            Taken::Account(of, _) => of == login && is_inside,
+        match self.revocation {
+            Revocation::Nothing | Revocation::Rights(..) => false,
+            Revocation::Address(denied) => denied == ip,
+            Revocation::Account(of, _) => of == login && is_logged_in,
         }
     }
 
-    /// When the server can have none of them any more, however badly they behave.
+    /// When the server must have closed all revoked connections, however the clients behave.
     fn over_at(&self, timings: &Timings) -> Duration {
         let longest = [
             timings.data_stall,
@@ -157,20 +166,22 @@ impl Reload {
         self.at + longest.into_iter().sum::<Duration>() + Duration::from_secs(120)
     }
 
-    /// What is in force from then on.
+    /// The settings after the reload.
     fn rules(&self, before: &Settings) -> (Settings, AddressRules) {
         let mut rules = AddressRules::default();
         let mut accounts: Vec<_> = before.accounts.iter().map(|one| (**one).clone()).collect();
-        match self.taken {
-            Taken::Nothing => {}
-            Taken::Address(ip) => rules.deny = vec![of(ip)],
-            Taken::Rights(login, left) => {
+        match self.revocation {
+            Revocation::Nothing => {}
+            Revocation::Address(ip) => rules.deny = vec![of(ip)],
+            Revocation::Rights(login, left) => {
                 for account in accounts.iter_mut().filter(|one| is_of(one, login)) {
                     account.permissions = account.permissions.and(left);
                 }
             }
-            Taken::Account(login, How::Removed) => accounts.retain(|one| !is_of(one, login)),
-            Taken::Account(login, how) => {
+            Revocation::Account(login, AccountChange::Removed) => {
+                accounts.retain(|one| !is_of(one, login));
+            }
+            Revocation::Account(login, how) => {
                 for account in accounts.iter_mut().filter(|one| is_of(one, login)) {
                     close(account, how);
                 }
@@ -187,13 +198,13 @@ impl Reload {
     }
 }
 
-fn close(account: &mut Account, how: How) {
+fn close(account: &mut Account, how: AccountChange) {
     match how {
-        How::Removed => {}
-        How::Disabled => account.enabled = false,
-        How::Expired => account.expires = Some(1),
-        How::Elsewhere => account.addresses = vec![of([192, 0, 2, 1].into())],
-        How::OtherSecret => account.secret = mioftpd::auth::Secret::Plain("other".into()),
+        AccountChange::Removed => {}
+        AccountChange::Disabled => account.enabled = false,
+        AccountChange::Expired => account.expires = Some(1),
+        AccountChange::Elsewhere => account.addresses = vec![of([192, 0, 2, 1].into())],
+        AccountChange::OtherSecret => account.secret = mioftpd::auth::Secret::Plain("other".into()),
     }
 }
 
@@ -205,30 +216,30 @@ fn of(ip: IpAddr) -> Cidr {
     ip.to_string().parse().expect("a network")
 }
 
-/// What a reload does not change.
-pub(crate) struct Rest {
+/// Settings that a reload keeps.
+pub(crate) struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) connections: usize,
     pub(crate) connections_per_address: usize,
     pub(crate) proxies: Vec<Cidr>,
 }
 
-impl Rest {
-    /// Who must be let in by this, and by the reload that comes.
-    pub(crate) fn gate(&self, reload: Option<&Reload>) -> Rules {
+impl ServerConfig {
+    /// The admission rules, including those of the coming reload.
+    pub(crate) fn admission_rules(&self, reload: Option<&Reload>) -> Rules {
         Rules {
             connections: self.connections,
             per_address: self.connections_per_address,
             throttling: self.settings.throttling.clone(),
             is_proxied: !self.proxies.is_empty(),
-            denied: reload.and_then(|reload| match reload.taken {
-                Taken::Address(ip) => Some((ip, reload.at)),
+            denied: reload.and_then(|reload| match reload.revocation {
+                Revocation::Address(ip) => Some((ip, reload.at)),
                 _ => None,
             }),
         }
     }
 
-    /// Has the server take this; without one, what it had first.
+    /// Loads the rules of the reload, or the original ones.
     pub(crate) fn load(&self, reload: Option<&Reload>, reactor: &mut Reactor) {
         let (settings, addresses) = match reload {
             Some(reload) => reload.rules(&self.settings),
@@ -246,24 +257,29 @@ impl Rest {
     }
 }
 
-impl Stage {
-    /// Has the server take something from its clients, and sees whether it does.
+impl Simulation {
+    /// Executes a pending reload, and checks that revoked clients disappear.
     pub(crate) fn reload(&self, reactor: &mut Reactor) {
         if reactor.take_reload() {
-            self.rest.load(self.place.reload.as_ref(), reactor);
-            let most = self.rest.connections;
+            self.server_config
+                .load(self.config.reload.as_ref(), reactor);
+            let most = self.server_config.connections;
             self.world.lock().tally.reloaded(most);
         }
-        let Some(reload) = &self.place.reload else {
+        let Some(reload) = &self.config.reload else {
             return;
         };
         let mut world = self.world.lock();
-        let is_over = world.now > reload.over_at(&self.place.timings);
-        if is_over && self.place.weather.is_smooth() {
+        let is_over = world.now > reload.over_at(&self.config.timings);
+        if is_over && self.config.fault_plan.is_timely() {
             let clients = self.clients.lock();
-            let still_in = clients.iter().position(|one| one.is_still_in(&world));
+            let still_in = clients
+                .iter()
+                .position(|one| one.is_held_after_revocation(&world));
             if let Some(number) = still_in {
-                world.violate(format!("client {number} is still in"));
+                world.violate(format!(
+                    "client {number} still has a connection after its revocation"
+                ));
             }
         }
     }

@@ -1,14 +1,13 @@
-//! Chance, drawn from a seed: the same on every machine and in every run (`SplitMix64`).
+//! Pseudo-random numbers from a seed: the same on every machine (`SplitMix64`).
 //!
-//! It knows nothing of what is decided with it.
 
 use std::time::Duration;
 
-/// How probable something is: so many in ten thousand.
+/// A probability in ten-thousandths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Odds(pub(crate) usize);
 
-/// A source of chance.
+/// A random generator.
 pub(crate) struct Rng {
     state: u64,
 }
@@ -18,17 +17,17 @@ impl Rng {
         Self { state: seed }
     }
 
-    /// Another source, which does not depend on how much is drawn from this one later.
+    /// An independent generator; takes one draw from this one.
     pub(crate) const fn fork(&mut self) -> Self {
         Self::new(self.draw())
     }
 
-    /// Another source, for which nothing is drawn from this one.
+    /// A derived generator; takes no draw from this one, so that later draws stay the same.
     pub(crate) const fn aside(&self) -> Self {
         Self::new(!self.state)
     }
 
-    /// What decides all that is drawn from it later: `new` of it goes on the same way.
+    /// The state: `new` of it continues the sequence.
     pub(crate) const fn state(&self) -> u64 {
         self.state
     }

@@ -1,8 +1,8 @@
-//! One seed, from the first client to the last descriptor.
+//! One run, from the first client to the last descriptor.
 //!
-//! First the weather, with guests, strangers and perhaps a stop of the server in it. When the
-//! last guest is gone the weather calms down: every session must end. Then inspectors come, who
-//! take every passive port, and everything must work for them.
+//! First clients run under the fault plan, perhaps with a stop or reload. When the last has left, faults end
+//! and every session must end. Then inspectors connect, use every passive port, and must succeed in
+//! everything.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,158 +16,162 @@ use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
 use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
 use mioftpd::storage::{CutUploads, Memory, Storage, Usage};
 
-use crate::client::{Client, Place, Secure, secret};
+use crate::client::{Client, RunConfig, TlsSetup, tls_stream};
 use crate::disk_record::DiskRecord;
+use crate::fault_plan::{FaultPlan, throttling, timings};
 use crate::invariants;
 use crate::network::{Shared, VirtualNetwork};
-use crate::reload::{Reload, Rest};
+use crate::populate::{metered, populated_memory, quota};
+use crate::reload::{Reload, ServerConfig};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
-use crate::stock::{furnished, metered, quota};
-use crate::weather::{Weather, throttling, timings};
 use crate::world::{FIRST_PORT, World};
 
-/// Turns of the loop after which something must be wrong.
+/// Turns of the loop after which the run fails.
 const TURNS: u32 = 400_000;
 
-/// Transfers that may be over in one iteration.
+/// Records that one iteration may produce.
 const RECORDS: usize = 100;
 
 /// The last is for implicit TLS.
-const DOORS: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
+const LISTEN_ADDRESSES: [&str; 3] = ["10.0.0.1:21", "[fd00::1]:21", "10.0.0.1:990"];
 
-/// Virtual time after which every session must have ended.
+/// Virtual time by which every session must have ended.
 const END_OF_DAYS: Duration = Duration::from_secs(24 * 3600);
 
-/// In one run of so many the server has TLS: handshakes take their time.
+/// One run in this many has TLS: handshakes are slow.
 const TLS_IN: u64 = 6;
 
-/// Of the password of the named account, as cheap as it can be.
+/// Hash of the named account's password, with the cheapest parameters.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) trace: Vec<String>,
 }
 
-/// Everything of a run that is not the reactor's.
-pub(crate) struct Stage {
+/// Everything of a run except the reactor.
+pub(crate) struct Simulation {
     pub(crate) world: Shared<World>,
     pub(crate) clients: Shared<Vec<Client>>,
     pub(crate) jobs: Shared<Jobs>,
-    pub(crate) place: Place,
-    /// What is counted of all files.
+    pub(crate) config: RunConfig,
+    /// Usage counted by the quota.
     pub(crate) usage: Arc<Usage>,
-    /// Of transfers that are over.
+    /// Records of completed transfers.
     pub(crate) records: Subscription,
-    /// What a reload leaves as it is.
-    pub(crate) rest: Rest,
-    /// How many inspectors find a passive port at the same time.
+    /// Settings that a reload keeps.
+    pub(crate) server_config: ServerConfig,
+    /// Inspectors that can have a passive port at the same time.
     inspectors: usize,
     pub(crate) rng: Rng,
     pub(crate) stop_by: Option<Duration>,
 }
 
-/// What comes of a seed.
+/// Runs a seed.
 pub(crate) fn run(seed: u64, tracing: bool) -> Outcome {
-    let (mut stage, reactor) = set_up(seed, None, tracing);
-    let scenario = stage.draw_scenario(seed);
-    stage.run(reactor, &scenario, false)
+    let (mut simulation, reactor) = set_up(seed, None, tracing);
+    let scenario = simulation.draw_scenario(seed);
+    simulation.run(reactor, &scenario, false)
 }
 
-/// The same, and all that decided it: up to its panic, where it ends with one.
+/// As [`run`], and records the scenario; up to a panic, if there is one.
 pub(crate) fn record(seed: u64) -> (Outcome, Scenario) {
-    let (mut stage, reactor) = set_up(seed, None, true);
-    let scenario = stage.draw_scenario(seed);
-    let clients = stage.clients.clone();
-    let ran = catch_unwind(AssertUnwindSafe(|| stage.run(reactor, &scenario, true)));
+    let (mut simulation, reactor) = set_up(seed, None, true);
+    let scenario = simulation.draw_scenario(seed);
+    let clients = simulation.clients.clone();
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        simulation.run(reactor, &scenario, true)
+    }));
     let scenario = scenario.with_groups_of(&clients.lock());
     (ran.unwrap_or_default(), scenario)
 }
 
 pub(crate) fn replay(scenario: &Scenario, tracing: bool) -> Outcome {
-    let (stage, reactor) = set_up(scenario.seed, Some(scenario), tracing);
-    stage.run(reactor, scenario, false)
+    let (simulation, reactor) = set_up(scenario.seed, Some(scenario), tracing);
+    simulation.run(reactor, scenario, false)
 }
 
-/// How a part of a run ended.
+/// How a phase of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// All guests are gone, and all sessions over.
+enum PhaseEnd {
+    /// All clients have left, and all sessions have ended.
     Emptied,
-    /// The server has stopped, as it was asked to.
+    /// The server has stopped on a signal.
     Stopped,
     Violated,
 }
 
-fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Stage, Reactor) {
+fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation, Reactor) {
     let (mut rng, has_tls) = (Rng::new(seed), has_tls(seed));
-    let drawn = Weather::draw(&mut rng);
-    let weather = scenario.map_or(drawn, |scenario| scenario.weather.clone());
-    let secure = has_tls.then(|| security(&mut rng));
-    let world = Shared::new(World::new(rng.fork(), Weather::CALM, tracing));
-    world.lock().note(|| format!("{weather:?}"));
-    let memory = furnished(&weather);
-    let mut place = draw_place(&mut rng, weather, secure, memory);
-    let (storage, usage) = metered(&place, &world);
+    let drawn = FaultPlan::draw(&mut rng);
+    let fault_plan = scenario.map_or(drawn, |scenario| scenario.fault_plan.clone());
+    let tls = has_tls.then(|| security(&mut rng));
+    let world = Shared::new(World::new(rng.fork(), FaultPlan::NONE, tracing));
+    world.lock().note(|| format!("{fault_plan:?}"));
+    let memory = populated_memory(&fault_plan);
+    let mut config = draw_config(&mut rng, fault_plan, tls, memory);
+    let (storage, usage) = metered(&config, &world);
     let jobs = Shared::new(Jobs::new());
     let clients = Shared::new(Vec::new());
-    // A range has one port: which of several is drawn is not for a seed to say.
+    // A range has one port, since a choice among several would not follow the seed.
     let has_range = rng.one_in(2);
-    place.has_range = has_range;
-    let settings = settings(&mut rng, &place);
-    place.longest_penalty = settings.throttling.longest_penalty;
+    config.has_range = has_range;
+    let settings = settings(&mut rng, &config);
+    config.longest_penalty = settings.throttling.longest_penalty;
     let anonymous = settings.accounts.get(b"anonymous");
-    place.anonymous = anonymous.map(|account| account.permissions);
-    let seats = anonymous.and_then(|account| account.sessions);
-    world.lock().limit_seats(seats.map(|seats| seats as usize));
+    config.anonymous = anonymous.map(|account| account.permissions);
+    let session_slots = anonymous.and_then(|account| account.sessions);
+    world
+        .lock()
+        .limit_sessions(session_slots.map(|session_slots| session_slots as usize));
     world.lock().note(|| {
         format!(
             "{:?}, reload: {:?}, quota: {:?}",
-            settings.timings, place.reload, place.quota
+            settings.timings, config.reload, config.quota
         )
     });
-    world.lock().tally.set_up(&place);
-    let rest = Rest {
+    world.lock().tally.set_up(&config);
+    let server_config = ServerConfig {
         settings,
         connections: rng.pick(&[4, 100]),
         connections_per_address: 4,
-        proxies: proxies(&place),
+        proxies: proxies(&config),
     };
     let network = VirtualNetwork::new(&world, &clients, &jobs);
     let runner = VirtualRunner {
         jobs: jobs.clone(),
         world: world.clone(),
     };
-    let mut reactor = start(&place, &rest, network, storage, runner);
-    let stage = Stage {
+    let mut reactor = start(&config, &server_config, network, storage, runner);
+    let simulation = Simulation {
         world,
         clients,
         jobs,
-        place,
+        config,
         usage,
         records: reactor.subscribe(RECORDS),
-        rest,
+        server_config,
         inspectors: if has_range { 1 } else { 3 },
         rng,
         stop_by: None,
     };
-    (stage, reactor)
+    (simulation, reactor)
 }
 
 fn start(
-    place: &Place,
-    rest: &Rest,
+    config: &RunConfig,
+    server_config: &ServerConfig,
     network: VirtualNetwork,
     storage: Arc<dyn Storage>,
     runner: VirtualRunner,
 ) -> Reactor {
-    let secure = place.secure.as_ref();
-    let range = place.has_range.then_some(FIRST_PORT..=FIRST_PORT);
+    let tls = config.tls.as_ref();
+    let range = config.has_range.then_some(FIRST_PORT..=FIRST_PORT);
     let mut reactor = Reactor::new(Parts {
         network: Box::new(network),
         storage,
@@ -176,25 +180,30 @@ fn start(
         passive_ports: PassivePorts::new(range),
         records: Records::default(),
         passive_addresses: PassiveAddresses::default(),
-        proxies: rest.proxies.clone(),
-        settings: rest.settings.clone(),
-        acceptor: secure.and_then(|secure| secret::acceptor(secure.data_session)),
+        proxies: server_config.proxies.clone(),
+        settings: server_config.settings.clone(),
+        acceptor: tls.and_then(|tls| tls_stream::acceptor(tls.data_session)),
         addresses: AddressRules::default(),
-        connections: rest.connections.into(),
-        connections_per_address: rest.connections_per_address,
+        connections: server_config.connections.into(),
+        connections_per_address: server_config.connections_per_address,
     });
-    open_doors(&mut reactor, &place.doors);
+    open_listeners(&mut reactor, &config.listen_addresses);
     reactor
 }
 
-/// What clients know, but for what comes of the settings.
-fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: Memory) -> Place {
-    Place {
+/// The configuration, except what depends on the account settings.
+fn draw_config(
+    rng: &mut Rng,
+    fault_plan: FaultPlan,
+    tls: Option<TlsSetup>,
+    memory: Memory,
+) -> RunConfig {
+    RunConfig {
         record: Shared::new(DiskRecord::default()),
-        quota: quota(&mut rng.aside().fork(), &memory, &weather),
+        quota: quota(&mut rng.aside().fork(), &memory, &fault_plan),
         memory,
-        doors: doors(secure.is_some()),
-        secure,
+        listen_addresses: listen_addresses(tls.is_some()),
+        tls,
         control_only: rng.one_in(25),
         anonymous: None,
         has_range: false,
@@ -204,7 +213,7 @@ fn draw_place(rng: &mut Rng, weather: Weather, secure: Option<Secure>, memory: M
         reload: Reload::draw(&mut rng.aside()),
         timings: timings(rng),
         longest_penalty: Duration::ZERO,
-        weather,
+        fault_plan,
     }
 }
 
@@ -212,31 +221,34 @@ fn has_tls(seed: u64) -> bool {
     cfg!(feature = "tls") && seed % TLS_IN == TLS_IN - 1
 }
 
-fn doors(has_tls: bool) -> Vec<SocketAddr> {
-    let doors = DOORS[..if has_tls { 3 } else { 2 }].iter();
-    let doors = doors.map(|door| door.parse().expect("an address"));
-    doors.collect()
+fn listen_addresses(has_tls: bool) -> Vec<SocketAddr> {
+    let listen_addresses = LISTEN_ADDRESSES[..if has_tls { 3 } else { 2 }].iter();
+    let listen_addresses =
+        listen_addresses.map(|listen_address| listen_address.parse().expect("an address"));
+    listen_addresses.collect()
 }
 
-fn open_doors(reactor: &mut Reactor, doors: &[SocketAddr]) {
+fn open_listeners(reactor: &mut Reactor, listen_addresses: &[SocketAddr]) {
     let protocols = [Protocol::Ftp, Protocol::Ftp, Protocol::Ftps];
-    for (&door, protocol) in doors.iter().zip(protocols) {
-        reactor.listen(door, protocol).expect("calm weather");
+    for (&listen_address, protocol) in listen_addresses.iter().zip(protocols) {
+        reactor
+            .listen(listen_address, protocol)
+            .expect("no faults at start-up");
     }
 }
 
-fn proxies(place: &Place) -> Vec<Cidr> {
+fn proxies(config: &RunConfig) -> Vec<Cidr> {
     let networks = ["10.9.0.0/16", "fd09::/16"];
-    let networks = networks.iter().filter(|_| place.is_proxied);
+    let networks = networks.iter().filter(|_| config.is_proxied);
     networks
         .map(|one| one.parse().expect("a network"))
         .collect()
 }
 
-fn security(rng: &mut Rng) -> Secure {
+fn security(rng: &mut Rng) -> TlsSetup {
     use TlsRequired::{Control, Data, Login, Nothing};
     let policies = [DataSession::Off, DataSession::Observe, DataSession::Require];
-    Secure {
+    TlsSetup {
         data_session: rng.pick(&policies),
         policy: SecurityPolicy {
             require: rng.pick(&[Nothing, Nothing, Nothing, Login, Control, Data]),
@@ -253,9 +265,9 @@ fn security(rng: &mut Rng) -> Secure {
     }
 }
 
-fn settings(rng: &mut Rng, place: &Place) -> Settings {
+fn settings(rng: &mut Rng, config: &RunConfig) -> Settings {
     let mut ann = Account::with_password("ann", "secret");
-    // A login then takes a job, which may come back late or after its client is gone.
+    // A login then needs a job, which may be late or outlive its client.
     if let Ok(secret) = Secret::hashed(HASH)
         && rng.one_in(2)
     {
@@ -271,39 +283,39 @@ fn settings(rng: &mut Rng, place: &Place) -> Settings {
         ..Account::anonymous(permissions)
     }));
     Settings {
-        mode: if place.control_only {
+        mode: if config.control_only {
             Mode::ControlOnly
         } else {
             Mode::Serving
         },
         accounts: Arc::new(accounts),
-        cut_uploads: place.cut_uploads,
+        cut_uploads: config.cut_uploads,
         active_from_default_port: rng.aside().one_in(2),
-        security: place.secure.as_ref().map(|secure| secure.policy.clone()),
-        timings: place.timings.clone(),
+        security: config.tls.as_ref().map(|tls| tls.policy.clone()),
+        timings: config.timings.clone(),
         throttling: throttling(rng),
         ..Settings::default()
     }
 }
 
-impl Stage {
+impl Simulation {
     fn violate(&self, what: String) {
         self.world.lock().violate(what);
     }
 
     /// From the first client to the last descriptor.
     fn run(mut self, mut reactor: Reactor, scenario: &Scenario, is_recorded: bool) -> Outcome {
-        self.invite(scenario, is_recorded);
-        let ended = self.play(&mut reactor);
-        if ended == End::Emptied {
+        self.load_scenario(scenario, is_recorded);
+        let ended = self.run_phase(&mut reactor);
+        if ended == PhaseEnd::Emptied {
             self.inspect(&mut reactor);
         }
-        if ended == End::Stopped && reactor.connections() > 0 {
-            self.violate("the server stopped and has connections".to_owned());
+        if ended == PhaseEnd::Stopped && reactor.connections() > 0 {
+            self.violate("the server stopped with open connections".to_owned());
         }
         self.world.lock().tally.end_loop();
         drop(reactor);
-        Jobs::run_off(&self.jobs, &self.world);
+        Jobs::run_remaining(&self.jobs, &self.world);
         invariants::check_after(&self);
 
         let mut world = self.world.lock();
@@ -313,11 +325,11 @@ impl Stage {
         }
     }
 
-    /// Turns the loop until all is over.
-    fn play(&self, reactor: &mut Reactor) -> End {
+    /// Turns the loop until the phase ends.
+    fn run_phase(&self, reactor: &mut Reactor) -> PhaseEnd {
         for _ in 0..TURNS {
             if self.is_empty(reactor) {
-                return End::Emptied;
+                return PhaseEnd::Emptied;
             }
             let running = reactor.turn(None);
             self.check_records();
@@ -326,7 +338,7 @@ impl Stage {
             self.reload(reactor);
             let now = self.world.lock().now;
             if !self.world.lock().violations.is_empty() {
-                return End::Violated;
+                return PhaseEnd::Violated;
             }
             match running {
                 Ok(true) if self.stop_by.is_some_and(|by| now > by) => {
@@ -336,48 +348,50 @@ impl Stage {
                     self.violate(format!("{} sessions do not end", reactor.connections()));
                 }
                 Ok(true) => {}
-                Ok(false) if self.place.stops => return End::Stopped,
+                Ok(false) if self.config.stops => return PhaseEnd::Stopped,
                 Ok(false) => self.violate("the server stopped without being asked".to_owned()),
                 Err(error) => self.violate(format!("the loop failed: {error}")),
             }
         }
         self.violate(format!("still running after {TURNS} turns"));
-        End::Violated
+        PhaseEnd::Violated
     }
 
-    /// Where a stop is going to come, it is waited for: nobody is to meet it who does not expect it.
+    /// A run with a stop lasts until the stop: inspectors must not meet it.
     fn is_empty(&self, reactor: &Reactor) -> bool {
-        !self.place.stops
+        !self.config.stops
             && reactor.connections() == 0
             && self.jobs.lock().outstanding() == 0
             && self.clients.lock().iter().all(Client::is_gone)
     }
 
-    /// The faults have stopped and time has passed: nothing is left, and everything works, however
-    /// long the disk takes.
+    /// After the faults: nothing is left, and inspectors must succeed, however slow the disk is.
     fn inspect(&mut self, reactor: &mut Reactor) {
         let sluggish = self.rng.pick(&[Odds(0), Odds(2_000)]);
-        self.world.lock().weather = Weather {
+        self.world.lock().fault_plan = FaultPlan {
             sluggish,
-            ..Weather::CALM
+            ..FaultPlan::NONE
         };
-        self.place.weather = Weather::CALM;
-        self.place.reload = None;
-        self.place.record.lock().is_quota_lifted = true;
-        self.rest.load(None, reactor);
-        let most = self.rest.connections;
+        self.config.fault_plan = FaultPlan::NONE;
+        self.config.reload = None;
+        self.config.record.lock().is_quota_lifted = true;
+        self.server_config.load(None, reactor);
+        let most = self.server_config.connections;
         self.world.lock().tally.reloaded(most);
-        self.world.lock().gate.set(self.rest.gate(None));
+        self.world
+            .lock()
+            .admission
+            .set(self.server_config.admission_rules(None));
         invariants::check_empty(self);
         for index in 0..self.inspectors {
             self.add_inspector(index == 0);
         }
-        if self.play(reactor) == End::Emptied {
+        if self.run_phase(reactor) == PhaseEnd::Emptied {
             invariants::check_empty(self);
         }
     }
 
-    pub(crate) fn doors(&self) -> &[SocketAddr] {
-        &self.place.doors
+    pub(crate) fn listen_addresses(&self) -> &[SocketAddr] {
+        &self.config.listen_addresses
     }
 }

@@ -1,8 +1,7 @@
-//! The virtual workers: a job is done, and comes back, when the weather says so.
+//! The virtual thread pool: jobs start and return at drawn times.
 //!
-//! Between its being done and its coming back the network goes on, as it does beside a real
-//! thread; jobs overtake each other; a hung disk keeps one for many minutes. Each must come
-//! back once.
+//! The network goes on while a job runs; jobs overtake each other; a hung disk delays one for many minutes.
+//! Each job must return exactly once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +10,12 @@ use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner, Work};
 
 use crate::network::Shared;
-use crate::world::{Occurrence, World};
+use crate::world::{SimEvent, World};
 
 /// Small, so that transfers take several steps.
 const SCRATCH_BYTES: usize = 4 * 1024;
 
-/// All jobs, wherever they are.
+/// All jobs, waiting, done or returned.
 pub(crate) struct Jobs {
     waiting: BTreeMap<u64, Job>,
     done: BTreeMap<u64, Completion>,
@@ -38,7 +37,7 @@ impl Jobs {
         }
     }
 
-    /// Jobs that the loop could collect now.
+    /// Jobs that the loop can collect now.
     pub(crate) const fn finished(&self) -> usize {
         self.finished.len()
     }
@@ -47,7 +46,7 @@ impl Jobs {
         self.submitted - self.collected
     }
 
-    /// A worker does one. Nothing is locked meanwhile: it uses the network.
+    /// A worker runs a job. No lock is held, since the job uses the network.
     pub(crate) fn run(jobs: &Shared<Self>, world: &Shared<World>, id: u64) {
         let Some(job) = jobs.lock().waiting.remove(&id) else {
             return;
@@ -55,12 +54,12 @@ impl Jobs {
         let completion = Self::work(job, world);
         jobs.lock().done.insert(id, completion);
         let mut world = world.lock();
-        let after = world.weather.job / 4;
+        let after = world.fault_plan.job / 4;
         let after = world.rng.time(after);
-        world.plan(after, Occurrence::JobReturns(id));
+        world.schedule(after, SimEvent::JobReturns(id));
     }
 
-    /// What a worker does with a job, beside what the loop does.
+    /// Runs a job, apart from the loop.
     fn work(job: Job, world: &Shared<World>) -> Completion {
         let is_slice = matches!(job.work, Work::Slice(_));
         world.lock().tally.begin_job(is_slice);
@@ -73,8 +72,8 @@ impl Jobs {
         self.finished.extend(self.done.remove(&id));
     }
 
-    /// Does whatever is left, for nobody: the process has ended, its threads have not.
-    pub(crate) fn run_off(jobs: &Shared<Self>, world: &Shared<World>) {
+    /// Runs the remaining jobs after the loop has ended, as detached threads would.
+    pub(crate) fn run_remaining(jobs: &Shared<Self>, world: &Shared<World>) {
         loop {
             let next = jobs.lock().waiting.keys().next().copied();
             let Some(id) = next else {
@@ -108,24 +107,24 @@ impl Runner for VirtualRunner {
             drop((world, jobs));
             panic!("{spin}");
         }
-        if world.weather.inline_jobs {
+        if world.fault_plan.inline_jobs {
             drop(world);
             drop(jobs);
             let completion = Jobs::work(job, &self.world);
             self.jobs.lock().finished.push(completion);
             return;
         }
-        let mut after = world.weather.job;
+        let mut after = world.fault_plan.job;
         after = world.rng.time(after);
         let is_of_transfer = matches!(job.work, Work::Slice(_) | Work::Commit(_));
-        if world.fault(|weather| weather.hung)
-            || (is_of_transfer && world.fault(|weather| weather.sluggish))
+        if world.inject_fault(|plan| plan.hung)
+            || (is_of_transfer && world.inject_fault(|plan| plan.sluggish))
         {
             after += Duration::from_secs(60) * world.rng.within(5, 40) as u32;
             world.note(|| format!("job {id} hangs"));
         }
         jobs.waiting.insert(id, job);
-        world.plan(after, Occurrence::JobRuns(id));
+        world.schedule(after, SimEvent::JobStarts(id));
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
@@ -141,6 +140,6 @@ impl Runner for VirtualRunner {
     }
 
     fn has_finished(&self) -> bool {
-        self.world.lock().weather.inline_jobs && self.jobs.lock().finished() > 0
+        self.world.lock().fault_plan.inline_jobs && self.jobs.lock().finished() > 0
     }
 }

@@ -1,101 +1,100 @@
-//! Everything that decides a run, as plain data: drawn from a seed, or read from a script.
+//! Everything that decides a run, as plain data: drawn from a seed, or parsed from a script.
 //!
-//! What is not here is drawn from the seed in either case: the server's accounts, times, limits,
-//! and TLS.
+//! The rest follows from the seed in either case: accounts, time-outs, limits and TLS.
 
 use std::time::Duration;
 
-use crate::client::{Client, Group, Guest, Habits, Place};
+use crate::client::{Client, FtpClient, Group, Profile, RunConfig};
 use crate::crowds::crowd;
+use crate::fault_plan::FaultPlan;
 use crate::reload::Reload;
 use crate::rng::Rng;
-use crate::weather::Weather;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
-    /// What the server is like comes of it.
+    /// Determines the server's settings.
     pub(crate) seed: u64,
-    /// Of the network, the disk and the workers.
-    pub(crate) chance: u64,
-    /// Of the inspection when all are gone.
+    /// Random state of the network, the disk and the workers.
+    pub(crate) rng_state: u64,
+    /// Random state of the inspection.
     pub(crate) inspection: u64,
-    pub(crate) weather: Weather,
-    /// In the order of their numbers.
+    pub(crate) fault_plan: FaultPlan,
+    /// Ordered by number.
     pub(crate) clients: Vec<ClientPlan>,
-    pub(crate) stranger: Option<StrangerPlan>,
+    pub(crate) port_stealer: Option<PortStealerPlan>,
     pub(crate) stop: Option<Stop>,
     pub(crate) reload: Option<Reload>,
 }
 
-/// One who speaks FTP.
+/// An FTP client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientPlan {
-    /// It decides the client's address and the names of its files.
+    /// Determines the client's address and file names.
     pub(crate) number: usize,
-    pub(crate) habits: Habits,
-    pub(crate) chance: u64,
-    /// When it comes.
+    pub(crate) profile: Profile,
+    pub(crate) rng_state: u64,
+    /// When it connects.
     pub(crate) after: Duration,
-    /// What it says; `None`: it is drawn when it is said.
+    /// Its commands; `None`: drawn as they are sent.
     pub(crate) groups: Option<Vec<Group>>,
 }
 
-/// One who comes to ports that are meant for others.
+/// A client that connects to the passive ports of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StrangerPlan {
+pub(crate) struct PortStealerPlan {
     pub(crate) number: usize,
-    pub(crate) chance: u64,
+    pub(crate) rng_state: u64,
 }
 
-/// When the server is asked to stop.
+/// Stop signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) first: Duration,
-    /// And again after this.
+    /// A second signal after this time.
     pub(crate) second: Option<Duration>,
 }
 
 impl Scenario {
-    /// What `rng` goes on with when the server is furnished.
-    pub(crate) fn draw(seed: u64, chance: u64, rng: &mut Rng, place: &Place) -> Self {
+    /// Draws a scenario for a server that is set up.
+    pub(crate) fn draw(seed: u64, rng_state: u64, rng: &mut Rng, config: &RunConfig) -> Self {
         let most = rng.pick(&[2, 4, 8]);
-        // All at once, or one after the other, in each other's places.
+        // All at once, or one after the other, so that slots are reused.
         let within = Duration::from_secs(rng.pick(&[3, 3, 60, 2_000]));
         let mut clients = Vec::new();
         for number in 0..rng.within(1, most) {
-            let habits = Habits::draw(rng, number);
-            clients.push(ClientPlan::draw(number, habits, within, rng, place));
+            let profile = Profile::draw(rng, number);
+            clients.push(ClientPlan::draw(number, profile, within, rng, config));
         }
         if rng.one_in(2) {
             let number = clients.len();
-            let habits = Habits::probe(rng, number);
+            let profile = Profile::probe(rng, number);
             let within = Duration::from_secs(3);
-            clients.push(ClientPlan::draw(number, habits, within, rng, place));
+            clients.push(ClientPlan::draw(number, profile, within, rng, config));
         }
-        clients.extend(crowd(clients.len(), rng.aside(), place));
+        clients.extend(crowd(clients.len(), rng.aside(), config));
         let number = clients.len();
-        let stranger = rng.one_in(3).then(|| StrangerPlan {
+        let port_stealer = rng.one_in(3).then(|| PortStealerPlan {
             number,
-            chance: rng.fork().state(),
+            rng_state: rng.fork().state(),
         });
-        let stop = place.stops.then(|| Stop::draw(rng));
+        let stop = config.stops.then(|| Stop::draw(rng));
         Self {
             seed,
-            chance,
+            rng_state,
             inspection: rng.state(),
-            weather: place.weather.clone(),
+            fault_plan: config.fault_plan.clone(),
             clients,
-            stranger,
+            port_stealer,
             stop,
-            reload: place.reload,
+            reload: config.reload,
         }
     }
 
-    /// The same with what was said in a run of it.
+    /// The scenario with the commands that its run recorded.
     pub(crate) fn with_groups_of(mut self, clients: &[Client]) -> Self {
         for plan in &mut self.clients {
             if let Some(groups) = clients.get(plan.number).and_then(Client::recorded) {
-                plan.habits.groups = 0;
+                plan.profile.groups = 0;
                 plan.groups = Some(groups);
             }
         }
@@ -106,31 +105,31 @@ impl Scenario {
 impl ClientPlan {
     pub(crate) fn draw(
         number: usize,
-        mut habits: Habits,
+        mut profile: Profile,
         within: Duration,
         rng: &mut Rng,
-        place: &Place,
+        config: &RunConfig,
     ) -> Self {
-        if place.secure.is_some() {
-            habits = habits.with_secrecy(rng);
+        if config.tls.is_some() {
+            profile = profile.with_tls(rng);
         }
         Self {
             number,
-            habits,
-            chance: rng.fork().state(),
+            profile,
+            rng_state: rng.fork().state(),
             after: rng.time(within),
             groups: None,
         }
     }
 
-    pub(crate) fn guest(&self, place: &Place) -> Guest {
-        let (rng, habits) = (Rng::new(self.chance), self.habits.clone());
-        Guest::new(self.number, habits, rng, place.clone())
+    pub(crate) fn ftp_client(&self, config: &RunConfig) -> FtpClient {
+        let (rng, profile) = (Rng::new(self.rng_state), self.profile.clone());
+        FtpClient::new(self.number, profile, rng, config.clone())
     }
 }
 
 impl Stop {
-    /// Not a second time.
+    /// Without the second signal.
     pub(crate) fn once(self) -> Self {
         Self {
             second: None,

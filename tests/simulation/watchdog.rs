@@ -1,9 +1,9 @@
-//! What ends a run that does not end by itself: a loop in the server, or in the simulation, that never
-//! comes back to the virtual network and so cannot be found within its seed.
+//! Aborts a run that does not terminate: an endless loop in the server or the simulation that makes no call
+//! to the virtual network, and so cannot be detected inside its run.
 //!
-//! A thread looks at the wall clock. What it guards takes milliseconds; one that takes longer than
-//! [`PATIENCE`] is named, and the process ends, because a thread in an endless loop cannot be. No test
-//! waits for this clock and none passes by it.
+//! A thread watches the wall clock. A run takes milliseconds; one that exceeds [`PATIENCE`] is named, and
+//! the process exits, since a looping thread cannot be stopped. No test waits for this clock, and none
+//! passes because of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,25 +14,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A thousand times what a seed takes, on a machine that is busy with other things too.
+/// A thousand times the duration of a seed, for busy machines.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// As of a test that failed.
+/// The exit code of a failed test.
 const EXIT_CODE: i32 = 101;
 
 #[derive(Default)]
 struct Guarded {
-    /// What is under way, and since when; a seed may be tried more than once at a time.
+    /// Running seeds and scripts, with their start; one seed may run several times at once.
     runs: BTreeMap<u64, (Run, Instant)>,
     next: u64,
     is_over: bool,
 }
 
-/// What is guarded, as it is named to who waits for it.
+/// A guarded run, for the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
     Seed(u64),
-    /// Something smaller that is made of a seed.
+    /// A reduction of a seed.
     Reduction(u64),
     Script(PathBuf),
 }
@@ -48,7 +48,7 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    /// How to see it again.
+    /// How to reproduce it.
     fn again(&self) -> String {
         match self {
             Self::Seed(seed) => format!("failed after {} seeds; {}", seed + 1, seed_again(*seed)),
@@ -58,18 +58,18 @@ impl Run {
     }
 }
 
-/// The command that runs a seed once more.
+/// The command that runs a seed.
 pub(crate) fn seed_again(seed: u64) -> String {
     format!("MIOFTPD_SEED={seed} cargo test --test simulation every -- --nocapture")
 }
 
-/// The same of a script.
+/// The command that runs a script.
 pub(crate) fn script_again(path: &Path) -> String {
     let shown = path.display();
     format!("MIOFTPD_SCRIPT={shown} cargo test --test simulation kept -- --nocapture")
 }
 
-/// Guards runs; dropped, it guards no more.
+/// Guards runs until it is dropped.
 pub(crate) struct Watchdog {
     guarded: Arc<(Mutex<Guarded>, Condvar)>,
     thread: Option<thread::JoinHandle<()>>,
@@ -87,15 +87,15 @@ impl Watchdog {
         let shared = Arc::clone(&guarded);
         let thread = thread::spawn(move || {
             if let Some(run) = watch(&shared, PATIENCE) {
-                // Not by a macro, whose output is kept for the end of the test.
-                let said = writeln!(
+                // Not by a macro: the test harness captures their output.
+                let written = writeln!(
                     io::stderr(),
-                    "{run} has not ended within {} seconds: a loop that never asks the world, or \
+                    "{run} has not ended within {} seconds: a loop without a call to the virtual network, or \
                      one that waits for itself\n{}",
                     PATIENCE.as_secs(),
                     run.again(),
                 );
-                drop(said);
+                drop(written);
                 process::exit(EXIT_CODE);
             }
         });
@@ -133,7 +133,7 @@ impl Drop for Watchdog {
     }
 }
 
-/// Waits until all is over, or for a run that takes longer than it may: that one.
+/// Waits until the watchdog is dropped, or returns a run that exceeds `patience`.
 fn watch(shared: &(Mutex<Guarded>, Condvar), patience: Duration) -> Option<Run> {
     let mut guarded = lock(&shared.0);
     loop {
@@ -155,7 +155,7 @@ fn lock(guarded: &Mutex<Guarded>) -> MutexGuard<'_, Guarded> {
 }
 
 #[test]
-fn a_seed_that_does_not_end_is_named_and_others_are_not() {
+fn watchdog_names_overdue_run() {
     let shared = (Mutex::new(Guarded::default()), Condvar::new());
     let (now, late) = (Instant::now(), Duration::ZERO);
     lock(&shared.0).runs.insert(1, (Run::Seed(77), now));

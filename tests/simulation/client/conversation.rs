@@ -1,16 +1,14 @@
-//! What a client has said and what it has heard: the model of RFC 959 §5.4 to which every
-//! reply is held.
+//! Commands sent and replies received: the order that RFC 959 §5.4 prescribes.
 //!
-//! Each reply parses; each command gets one final reply, in order; 150 comes before it, once,
-//! for a transfer and nothing else; 421 comes unasked, and last. It knows codes and order, not
-//! bytes of files.
+//! Each reply must parse. Each command gets one final reply, in order. 150 precedes it, once, for a transfer
+//! and for nothing else. 421 is unsolicited and last. This module knows codes and order, not file contents.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What was said.
+/// The kind of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CommandKind {
     User,
     Pass,
     Rein,
@@ -36,15 +34,15 @@ pub(crate) enum Kind {
     Passive,
     EpsvAll,
     Port,
-    /// PORT or EPRT to another host than the client's, or to a port of services.
+    /// PORT or EPRT to another host than the client's, or to a privileged port (RFC 2577 §2).
     Bounce,
     Rest,
     Abor,
     /// AUTH TLS: data connections stay as they are.
     Auth,
-    /// AUTH SSL: they are secured, too.
+    /// AUTH SSL: it implies PROT P.
     AuthPrivate,
-    /// With another command behind it at once.
+    /// AUTH with another command pipelined behind it.
     AuthAndMore,
     Pbsz,
     ProtClear,
@@ -58,16 +56,16 @@ pub(crate) enum Kind {
     List,
     Garbage,
     TooLong,
-    /// Another protocol: one 500, and the end.
+    /// A request of another protocol: one 500, then the server closes.
     Foreign,
 }
 
-impl Kind {
+impl CommandKind {
     pub(crate) const fn is_transfer(self) -> bool {
         matches!(self, Self::Fetch | Self::Store | Self::List)
     }
 
-    /// Whether what comes after it depends on what is said to it.
+    /// Whether the client must wait for its reply, because it switches TLS on or off.
     pub(crate) const fn is_switch(self) -> bool {
         matches!(
             self,
@@ -78,27 +76,26 @@ impl Kind {
 
 /// A command without its final reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Awaited {
-    pub(crate) kind: Kind,
-    /// As it was said, or how it began.
+pub(crate) struct PendingCommand {
+    pub(crate) kind: CommandKind,
+    /// Its text, cut to `KEPT_BYTES`.
     text: String,
     pub(crate) since: Duration,
-    /// The 150 has come.
+    /// 150 has arrived.
     pub(crate) begun: bool,
-    /// The only final reply that is right, where no fault can change it.
+    /// The only legal final code, where no fault can change it.
     pub(crate) must: Option<u16>,
 }
 
-/// Of a line that is kept.
+/// Bytes of a command that are kept.
 const KEPT_BYTES: usize = 100;
 
-impl Awaited {
-    /// The first word.
+impl PendingCommand {
+    /// The verb.
     pub(crate) fn verb(&self) -> &str {
         self.text.split(' ').next().unwrap_or_default()
     }
 
-    /// What is behind it.
     pub(crate) fn argument(&self) -> &str {
         self.text.split_once(' ').map_or("", |(_, rest)| rest)
     }
@@ -106,57 +103,63 @@ impl Awaited {
 
 /// The final reply to a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) said: Awaited,
+pub(crate) struct FinalReply {
+    pub(crate) command: PendingCommand,
     pub(crate) code: u16,
-    /// Of its last line.
+    /// Text of its last line.
     pub(crate) text: String,
-    /// All of it.
+    /// All its lines.
     pub(crate) whole: String,
-    /// A STAT in the middle of a transfer.
+    /// It answers a STAT during a transfer.
     pub(crate) is_aside: bool,
-    /// An ABOR has been said behind it; `ABOR now` is heard too, and then refused.
+    /// An ABOR was sent behind the command. `ABOR now` counts: the server acts on it before it refuses it.
     pub(crate) aborts: bool,
-    /// And a QUIT.
+    /// A QUIT was sent behind the command.
     pub(crate) quits: bool,
 }
 
-/// What a reply was.
+/// The kind of a reply.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ServerReply {
     Greeting,
     /// 150, to this command.
-    Preliminary(Awaited, String),
-    Final(Answer),
-    /// 421: nothing follows.
-    Farewell(String),
+    Preliminary(PendingCommand, String),
+    Final(FinalReply),
+    /// 421: nothing may follow.
+    ServiceClosing(String),
 }
 
 pub(crate) struct Conversation {
-    heard: Vec<u8>,
-    pub(crate) awaited: VecDeque<Awaited>,
+    received: Vec<u8>,
+    pub(crate) pending: VecDeque<PendingCommand>,
     pub(crate) greeted: bool,
-    /// The closing reply has come.
+    /// The last reply (221, 421) has arrived.
     pub(crate) over: bool,
-    /// The server exports nothing.
+    /// Control-only mode.
     control_only: bool,
 }
 
 impl Conversation {
     pub(crate) const fn new(control_only: bool) -> Self {
         Self {
-            heard: Vec::new(),
-            awaited: VecDeque::new(),
+            received: Vec::new(),
+            pending: VecDeque::new(),
             greeted: false,
             over: false,
             control_only,
         }
     }
 
-    pub(crate) fn said(&mut self, kind: Kind, line: &[u8], must: Option<u16>, now: Duration) {
+    pub(crate) fn command_sent(
+        &mut self,
+        kind: CommandKind,
+        line: &[u8],
+        must: Option<u16>,
+        now: Duration,
+    ) {
         let line = line.trim_ascii_end();
         let kept = &line[..line.len().min(KEPT_BYTES)];
-        self.awaited.push_back(Awaited {
+        self.pending.push_back(PendingCommand {
             kind,
             text: String::from_utf8_lossy(kept).into_owned(),
             since: now,
@@ -165,63 +168,63 @@ impl Conversation {
         });
     }
 
-    /// Takes bytes from the server: the replies that are complete, or what is wrong with them.
-    pub(crate) fn hear(&mut self, bytes: &[u8]) -> Result<Vec<Heard>, String> {
-        self.heard.extend_from_slice(bytes);
+    /// Parses bytes from the server: the complete replies, or the violation in them.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<Vec<ServerReply>, String> {
+        self.received.extend_from_slice(bytes);
         let mut replies = Vec::new();
         self.skip_refusals();
-        while let Some((code, text, length)) = parse(&self.heard)? {
-            let whole: Vec<u8> = self.heard.drain(..length).collect();
-            replies.push(self.judge(code, text, &whole)?);
+        while let Some((code, text, length)) = parse(&self.received)? {
+            let whole: Vec<u8> = self.received.drain(..length).collect();
+            replies.push(self.classify(code, text, &whole)?);
             self.skip_refusals();
         }
-        if self.over && !self.heard.is_empty() {
+        if self.over && !self.received.is_empty() {
             return Err("bytes behind the closing reply".to_owned());
         }
         Ok(replies)
     }
 
-    /// Telnet's WONT and DONT, which refuse what an odd line offered.
+    /// Skips Telnet WONT and DONT, which refuse the options in a garbage line.
     fn skip_refusals(&mut self) {
-        while let [255, 252 | 254, _, ..] = self.heard[..] {
-            self.heard.drain(..3);
+        while let [255, 252 | 254, _, ..] = self.received[..] {
+            self.received.drain(..3);
         }
     }
 
-    /// Whether behind the last reply there is clear text, and not how a TLS record begins: what did
-    /// not come from a client that has switched is answered with an alert.
-    pub(crate) fn goes_on_in_the_clear(&self) -> bool {
-        self.heard
+    /// Whether clear text follows the last reply, instead of a TLS record. (The server answers clear text
+    /// where TLS is due with an alert.)
+    pub(crate) fn has_clear_text(&self) -> bool {
+        self.received
             .first()
             .is_some_and(|first| !(20..=23).contains(first))
     }
 
-    /// What came behind the last reply, for whom it is.
+    /// Bytes behind the last reply, for the TLS layer.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.heard)
+        std::mem::take(&mut self.received)
     }
 
-    /// Whether the server stopped in the middle of a reply.
+    /// Whether the received bytes end inside a reply.
     pub(crate) const fn is_broken_off(&self) -> bool {
-        !self.heard.is_empty()
+        !self.received.is_empty()
     }
 
-    fn judge(&mut self, code: u16, text: String, whole: &[u8]) -> Result<Heard, String> {
+    fn classify(&mut self, code: u16, text: String, whole: &[u8]) -> Result<ServerReply, String> {
         if self.over {
             return Err(format!("{code} behind the closing reply"));
         }
         if code == 421 {
             self.over = true;
-            return Ok(Heard::Farewell(text));
+            return Ok(ServerReply::ServiceClosing(text));
         }
         if !self.greeted {
             self.greeted = true;
             return match code {
-                220 => Ok(Heard::Greeting),
+                220 => Ok(ServerReply::Greeting),
                 _ => Err(format!("{code} as a greeting")),
             };
         }
-        let Some(head) = self.awaited.front_mut() else {
+        let Some(head) = self.pending.front_mut() else {
             return Err(format!("{code} to nothing"));
         };
         if code < 200 {
@@ -229,34 +232,38 @@ impl Conversation {
                 return Err(format!("{code} to {head:?}"));
             }
             head.begun = true;
-            return Ok(Heard::Preliminary(head.clone(), text));
+            return Ok(ServerReply::Preliminary(head.clone(), text));
         }
         let has_begun = head.begun;
-        let mut rest = self.awaited.iter().skip(1);
-        let is_aside =
-            has_begun && code == 211 && rest.next().is_some_and(|next| next.kind == Kind::Stat);
-        let said = self.awaited.remove(usize::from(is_aside));
-        let said = said.ok_or_else(|| format!("{code} to nothing"))?;
-        if said.must.is_some_and(|must| must != code) {
-            return Err(format!("{code} {text} to {said:?}"));
+        let mut rest = self.pending.iter().skip(1);
+        let is_aside = has_begun
+            && code == 211
+            && rest
+                .next()
+                .is_some_and(|next| next.kind == CommandKind::Stat);
+        let command = self.pending.remove(usize::from(is_aside));
+        let command = command.ok_or_else(|| format!("{code} to nothing"))?;
+        if command.must.is_some_and(|must| must != code) {
+            return Err(format!("{code} {text} to {command:?}"));
         }
-        self.over = match said.kind {
-            Kind::Quit => true,
-            Kind::Foreign => !self.control_only,
-            Kind::AuthAndMore => code == 503,
+        self.over = match command.kind {
+            CommandKind::Quit => true,
+            CommandKind::Foreign => !self.control_only,
+            CommandKind::AuthAndMore => code == 503,
             _ => false,
         };
-        let is_abort = |one: &Awaited| {
-            one.kind == Kind::Abor || one.kind == Kind::Garbage && one.verb() == "ABOR"
+        let is_abort = |one: &PendingCommand| {
+            one.kind == CommandKind::Abor
+                || one.kind == CommandKind::Garbage && one.verb() == "ABOR"
         };
-        Ok(Heard::Final(Answer {
-            said,
+        Ok(ServerReply::Final(FinalReply {
+            command,
             code,
             text,
             whole: String::from_utf8_lossy(whole).into_owned(),
             is_aside,
-            aborts: self.awaited.iter().any(is_abort),
-            quits: self.awaited.iter().any(|one| one.kind == Kind::Quit),
+            aborts: self.pending.iter().any(is_abort),
+            quits: self.pending.iter().any(|one| one.kind == CommandKind::Quit),
         }))
     }
 }

@@ -1,150 +1,151 @@
-//! Why the server may leave a client without the last word that it owes, or reset its connection.
+//! When the server may end a control connection without the last reply, or by a reset.
 //!
-//! It says every reply that is owed, or a 421, before it ends a control connection, ends its side in
-//! order, and lingers until the client has ended the other. Each method here is one circumstance in which
-//! it does not, as narrow as what was delivered can tell. Nothing else is excused.
+//! Normally it sends every reply that is due, or a 421, then half-closes, and lingers until the client
+//! closes. Each method here is one exception, as narrow as the delivered bytes allow. There are no others.
 
 use std::time::Duration;
 
-use super::conversation::Kind;
-use super::guest::Guest;
-use super::habits::Secrecy;
-use super::secret::Secret;
+use super::conversation::CommandKind;
+use super::ftp_client::FtpClient;
+use super::profile::TlsMode;
+use super::tls_stream::TlsStream;
 use crate::rng::Odds;
-use crate::world::{Delivered, Reset, World};
+use crate::world::{ConnectionFacts, Reset, World};
 
-/// What the server waits, when it stops, for clients to hear that their transfers were cut.
+/// How long a stopping server waits for its last replies to be read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Of a connection that is refused: the longest 421 that there is.
+/// Length of the longest 421 to a refused connection.
 const REFUSAL_BYTES: u64 = 100;
 
-impl Guest {
-    /// Whether any of these circumstances holds for the connection as it was delivered until now.
-    pub(super) fn is_excused(&self, facts: &Delivered, world: &World) -> bool {
+impl FtpClient {
+    /// Whether any exception applies to what was delivered so far.
+    pub(super) fn is_excused(&self, facts: &ConnectionFacts, world: &World) -> bool {
         is_cut(facts)
             || self.was_never_accepted(facts)
-            || self.was_refused_at_the_door(facts)
+            || self.was_refused_at_accept(facts)
             || self.is_unknown()
-            || self.was_introduced_too_late(facts, world)
-            || self.was_too_slow_to_begin(facts, world)
-            || self.was_ended_in_a_handshake(facts, world)
-            || self.was_too_slow_to_end_tls(facts)
-            || self.has_left_replies_unread(facts)
-            || self.has_outlasted_the_linger(facts)
+            || self.proxy_header_was_late(facts, world)
+            || self.handshake_was_late(facts, world)
+            || self.was_revoked_in_handshake(facts, world)
+            || self.close_notify_was_late(facts)
+            || self.left_replies_unread(facts)
+            || self.outlasted_linger(facts)
             || has_panicked(facts, world)
-            || self.was_left_by_a_stop(facts, world)
+            || self.was_closed_by_stop(facts, world)
     }
 
-    /// It stood in the backlog of a listener that was closed.
-    fn was_never_accepted(&self, facts: &Delivered) -> bool {
-        self.place.stops && facts.taken.is_none()
+    /// It was in the backlog when the listener was closed.
+    fn was_never_accepted(&self, facts: &ConnectionFacts) -> bool {
+        self.config.stops && facts.accepted.is_none()
     }
 
-    /// A refusal is written once, to a new socket, and nothing lingers for it: that would be a way to hold
-    /// descriptors. Where the socket takes less than the line, or where something has been said by then (a
-    /// proxy's header, a hello of TLS) over which the close becomes a reset, it is lost. Where the
-    /// address is not allowed since a reload, or TLS comes first, nothing is said at all.
-    fn was_refused_at_the_door(&self, facts: &Delivered) -> bool {
-        let weather = &self.place.weather;
+    /// A refusal is written once and does not linger, so that it cannot hold descriptors. It is lost if the
+    /// socket accepts less than the line, or if the client has already sent bytes (a PROXY header, a
+    /// `ClientHello`), so that the close becomes a reset. A revoked address, or implicit TLS, gets no reply
+    /// at all.
+    fn was_refused_at_accept(&self, facts: &ConnectionFacts) -> bool {
+        let fault_plan = &self.config.fault_plan;
         let takes_little =
-            weather.capacity < REFUSAL_BYTES as usize || weather.short_write != Odds(0);
+            fault_plan.capacity < REFUSAL_BYTES as usize || fault_plan.short_write != Odds(0);
         let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
-        let has_spoken = facts.client.written > 0 && facts.client.reset_landed.is_some();
-        let is_silent = self.may_lose() || self.habits.secrecy == Secrecy::Implicit;
+        let has_spoken = facts.client.written > 0 && facts.client.reset_delivered.is_some();
+        let is_silent = self.may_be_revoked() || self.profile.tls_mode == TlsMode::Implicit;
         let was_greeted = self.conversation.greeted;
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }
 
-    /// What should have said who it is, in front of everything, said something else, or not all of it.
+    /// Its PROXY header is invalid or incomplete.
     const fn is_unknown(&self) -> bool {
-        self.place.is_proxied && !self.habits.preamble.is_right()
+        self.config.is_proxied && !self.profile.proxy_header.is_right()
     }
 
-    /// The proxy's header took so long that the time for it was over.
-    fn was_introduced_too_late(&self, facts: &Delivered, world: &World) -> bool {
+    /// Its PROXY header arrived after the handshake time-out.
+    fn proxy_header_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
-        let since = facts.taken.map_or(self.came, |moment| moment.at);
-        let is_late = until.saturating_sub(since) >= self.place.timings.handshake;
-        self.place.is_proxied && !self.conversation.greeted && is_late
+        let since = facts.accepted.map_or(self.connected_at, |moment| moment.at);
+        let is_late = until.saturating_sub(since) >= self.config.timings.handshake;
+        self.config.is_proxied && !self.conversation.greeted && is_late
     }
 
-    /// The handshake, or what is in front of it, took so long that the time for it was over.
-    fn was_too_slow_to_begin(&self, facts: &Delivered, world: &World) -> bool {
-        let times = &self.place.timings;
+    /// Its handshake, or the PROXY header before it, timed out.
+    fn handshake_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
+        let times = &self.config.timings;
         let least = times.handshake.min(times.login).min(times.idle);
         let until = facts.server.closed_at().unwrap_or(world.now);
-        let is_late = until.saturating_sub(self.came) >= least;
-        let secret = self.cover.secret.as_deref();
-        // Who has not heard the 234 does not know that it is awaited.
-        let mut awaited = self.conversation.awaited.iter();
-        let is_unheard = awaited.any(|one| one.kind.is_switch());
-        let is_beginning = secret.is_some_and(Secret::is_beginning) || is_unheard;
-        is_late && (is_beginning || self.cover.has_begun_badly)
+        let is_late = until.saturating_sub(self.connected_at) >= least;
+        let tls_stream = self.control_tls.tls_stream.as_deref();
+        // A client that has not received the 234 does not start the handshake.
+        let mut pending = self.conversation.pending.iter();
+        let is_pending = pending.any(|one| one.kind.is_switch());
+        let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_pending;
+        is_late && (is_beginning || self.control_tls.has_begun_badly)
     }
 
-    /// A reload has taken its address or its login in the middle of a handshake, when nothing can be said.
-    fn was_ended_in_a_handshake(&self, facts: &Delivered, world: &World) -> bool {
+    /// A reload revoked its address or login during the handshake, when no reply can be sent.
+    fn was_revoked_in_handshake(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
-        let reload = self.place.reload.as_ref();
+        let reload = self.config.reload.as_ref();
         let has_come = reload.is_some_and(|reload| reload.has_come(until));
-        let secret = self.cover.secret.as_deref();
-        has_come && self.may_lose() && secret.is_some_and(Secret::is_beginning)
+        let tls_stream = self.control_tls.tls_stream.as_deref();
+        has_come && self.may_be_revoked() && tls_stream.is_some_and(TlsStream::is_beginning)
     }
 
-    /// CCC was heard, and the client's end of TLS came too late, or never; or the 200 did not come to the
-    /// client.
-    fn was_too_slow_to_end_tls(&self, facts: &Delivered) -> bool {
-        let handshake = self.place.timings.handshake;
+    /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive.
+    fn close_notify_was_late(&self, facts: &ConnectionFacts) -> bool {
+        let handshake = self.config.timings.handshake;
         let written = facts.server.last_written;
-        let mut awaited = self.conversation.awaited.iter();
-        let is_unheard = awaited.any(|one| one.kind == Kind::Ccc);
-        let is_lost = facts.server.landed < facts.client.written;
-        let has_said = self.cover.keys.is_some() && self.cover.secret.is_none() && is_lost;
-        let is_clearing = self.cover.is_clearing || is_unheard || has_said;
+        let mut pending = self.conversation.pending.iter();
+        let is_pending = pending.any(|one| one.kind == CommandKind::Ccc);
+        let is_lost = facts.server.delivered < facts.client.written;
+        let has_said = self.control_tls.tls_config.is_some()
+            && self.control_tls.tls_stream.is_none()
+            && is_lost;
+        let is_clearing = self.control_tls.is_clearing || is_pending || has_said;
         is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
-    /// The server could write nothing for so long that it need not wait any more.
-    fn has_left_replies_unread(&self, facts: &Delivered) -> bool {
-        let stall = self.place.timings.reply_stall;
+    /// The client read nothing until the reply time-out.
+    fn left_replies_unread(&self, facts: &ConnectionFacts) -> bool {
+        let stall = self.config.timings.reply_stall;
         let written = facts.server.last_written;
         facts.server.was_starved && facts.server.is_closed_after(written, stall)
     }
 
-    /// The last word was said, and its time to arrive before the client says anything more was over.
-    fn has_outlasted_the_linger(&self, facts: &Delivered) -> bool {
-        let linger = self.place.timings.linger;
+    /// The linger time-out expired after the last reply.
+    fn outlasted_linger(&self, facts: &ConnectionFacts) -> bool {
+        let linger = self.config.timings.linger;
         facts.server.is_closed_after(facts.server.fin_sent, linger)
     }
 
-    /// The server has stopped, and could not say more: nobody was known yet, TLS was about to begin or to
-    /// end, its patience was over, or it was told a second time.
-    fn was_left_by_a_stop(&self, facts: &Delivered, world: &World) -> bool {
+    /// The server stopped and could send no more: no greeting yet, a TLS handshake or CCC in progress, its
+    /// patience exhausted, or a second stop signal.
+    fn was_closed_by_stop(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let Some(&first) = world.stops.first() else {
             return false;
         };
         let since = facts.server.fin_sent.map(|moment| moment.at);
         let since = facts.server.closed_at().or(since);
-        let secret = self.cover.secret.as_deref();
-        let is_between = secret.is_some_and(Secret::is_beginning) || self.cover.is_clearing;
+        let tls_stream = self.control_tls.tls_stream.as_deref();
+        let is_between =
+            tls_stream.is_some_and(TlsStream::is_beginning) || self.control_tls.is_clearing;
         let is_after = |stop: Duration| since.is_some_and(|at| at >= stop);
-        let last = first + self.place.timings.grace + PATIENCE;
+        let last = first + self.config.timings.grace + PATIENCE;
         let second = world.stops.get(1).copied();
         let is_early = !self.conversation.greeted || is_between;
         is_early && is_after(first) || is_after(last) || second.is_some_and(is_after)
     }
 }
 
-/// The network has cut it, and at least one end has heard of that.
-pub(super) fn is_cut(facts: &Delivered) -> bool {
-    let resets = [facts.server.reset_landed, facts.client.reset_landed];
+/// A fault reset the connection, and at least one end has received the reset.
+pub(super) fn is_cut(facts: &ConnectionFacts) -> bool {
+    let resets = [facts.server.reset_delivered, facts.client.reset_delivered];
     let mut resets = resets.into_iter().flatten();
     resets.any(|(_, why)| why == Reset::Network)
 }
 
-/// A storage call in its turn has panicked: that connection is closed, and no other.
-pub(super) fn has_panicked(facts: &Delivered, world: &World) -> bool {
+/// A storage call panicked in its turn: the server closes that connection, and no other.
+pub(super) fn has_panicked(facts: &ConnectionFacts, world: &World) -> bool {
     let closed = facts.server.closed_at();
     closed.is_some_and(|at| world.panics.contains(&at))
 }

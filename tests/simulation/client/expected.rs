@@ -1,24 +1,23 @@
-//! What a download must have brought when the server says that it was whole.
+//! The content that a download must have when the server replies 226.
 //!
-//! It knows bytes, and nothing of how they came.
 
-use super::listed::Listed;
+use super::listing::ExpectedListing;
 use crate::content::is_whole;
 
-/// What must have been received when the server says 226.
+/// The expected content.
 pub(crate) enum Expected {
     Exactly(Vec<u8>),
-    /// Some whole contents, for several write this file; or the part of an upload that was kept.
+    /// Any complete content, since several clients write this file; or a kept prefix.
     Whole {
         may_be_cut: bool,
     },
-    /// A directory's entries.
-    Listed(Listed),
+    /// A directory listing.
+    ExpectedListing(ExpectedListing),
 }
 
 impl Expected {
-    /// What is wrong with it.
-    pub(crate) fn fault(&self, got: &[u8]) -> Option<String> {
+    /// The violation, if any.
+    pub(crate) fn violation(&self, got: &[u8]) -> Option<String> {
         match self {
             Self::Exactly(bytes) => {
                 if got == bytes {
@@ -39,7 +38,7 @@ impl Expected {
                 (!is_whole(&text, *may_be_cut))
                     .then(|| format!("226, and {count} wrong bytes: {shown}"))
             }
-            Self::Listed(listed) => listed.fault(got),
+            Self::ExpectedListing(listing) => listing.violation(got),
         }
     }
 }

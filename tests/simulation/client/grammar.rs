@@ -1,47 +1,47 @@
-//! What a guest says: commands, and groups of them that belong together, drawn at random.
+//! The commands of a client, and groups of them, drawn at random.
 //!
-//! Paths are absolute, so that nothing depends on where a lost CWD would have led. What the
-//! guest knows of a transfer it writes down beside the line: the [`Haul`] and the [`Upload`].
+//! Paths are absolute, so that a lost CWD changes nothing. The line of a transfer carries what the client
+//! expects of it: the [`Transfer`] and the [`Upload`].
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::conversation::Kind;
+use super::conversation::CommandKind;
 use super::expected::Expected;
-use super::guest::Guest;
-use super::habits::{Login, Part};
-use super::haul::{Goods, Haul, Manner};
-use super::listed::{Form, Listed};
+use super::ftp_client::FtpClient;
+use super::listing::{ExpectedListing, Form};
+use super::profile::{Login, Role};
+use super::transfer::{Behaviour, Payload, Transfer};
 use super::upload::{Change, Upload};
 use crate::world::ClientPort;
 
-/// A line to be said.
+/// A line to be sent.
 pub(crate) struct Line {
-    pub(crate) kind: Kind,
+    pub(crate) kind: CommandKind,
     pub(crate) bytes: Vec<u8>,
-    /// It is sent as urgent data, with Telnet's Synch.
+    /// Sent as urgent data, with Telnet Synch.
     pub(crate) urgent: bool,
-    /// Said no sooner than this after what was before.
+    /// Least pause after the previous line.
     pub(crate) pause: Duration,
-    /// The only final reply that is right.
+    /// The only legal final code.
     pub(crate) must: Option<u16>,
-    /// The transfer that begins to be arranged with this line.
-    pub(crate) haul: Option<Box<(Haul, Option<Upload>)>>,
-    /// Where the guest listens for the data connection, and how; `None`: it is refused.
+    /// The transfer that this line sets up.
+    pub(crate) transfer: Option<Box<(Transfer, Option<Upload>)>>,
+    /// The client's listening port, and what the server meets there; `None`: refused.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
-    /// A file of the guest's own that goes.
+    /// The client's own file that it deletes.
     pub(crate) removes: Option<String>,
 }
 
 impl Line {
-    pub(crate) fn new(kind: Kind, text: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn new(kind: CommandKind, text: impl AsRef<[u8]>) -> Self {
         Self {
             kind,
             bytes: [text.as_ref(), b"\r\n"].concat(),
             urgent: false,
             pause: Duration::ZERO,
             must: None,
-            haul: None,
+            transfer: None,
             port: None,
             removes: None,
         }
@@ -53,172 +53,175 @@ impl Line {
     }
 }
 
-impl Guest {
-    /// What is said first.
+impl FtpClient {
+    /// The login.
     pub(super) fn login_lines(&self) -> Vec<Line> {
-        let (name, password) = match self.habits.login {
+        let (name, password) = match self.profile.login {
             Login::Named => ("ann", "secret"),
             Login::Anonymous => ("anonymous", "me@"),
             Login::Wrong => ("ann", "guess"),
             Login::Never => return Vec::new(),
         };
         let lines = [
-            Line::new(Kind::User, format!("USER {name}")),
-            Line::new(Kind::Pass, format!("PASS {password}")),
+            Line::new(CommandKind::User, format!("USER {name}")),
+            Line::new(CommandKind::Pass, format!("PASS {password}")),
         ];
         lines.into()
     }
 
-    /// The next command, or group.
+    /// The next command or group.
     pub(super) fn next_lines(&mut self) -> Vec<Line> {
-        if self.habits.part == Part::Probe {
-            return vec![Line::new(Kind::Noop, "NOOP")];
+        if self.profile.role == Role::Probe {
+            return vec![Line::new(CommandKind::Noop, "NOOP")];
         }
-        if self.habits.guesses {
+        if self.profile.only_logs_in {
             return self.login_lines();
         }
-        if let Some(lines) = self.perhaps_sly_lines() {
+        if let Some(lines) = self.maybe_adversarial_lines() {
             return lines;
         }
-        if self.cover.keys.is_some() && self.rng.one_in(12) {
+        if self.control_tls.tls_config.is_some() && self.rng.one_in(12) {
             return self.security_lines();
         }
         match self.rng.below(20) {
-            0..=10 if self.haul.is_none() => self.transfer_lines(),
+            0..=10 if self.transfer.is_none() => self.transfer_lines(),
             0..=16 => self.simple_lines(),
-            17 | 18 => vec![self.odd_line()],
+            17 | 18 => vec![self.garbage_line()],
             _ if self.rng.one_in(3) => self.login_lines(),
-            _ => vec![Self::spoiled_line()],
+            _ => vec![Self::bad_line_end()],
         }
     }
 
-    /// What is said in the middle of a transfer.
+    /// A command during a transfer.
     pub(super) fn interruption(&mut self) -> Line {
         match self.rng.below(8) {
-            0..=2 => Line::new(Kind::Abor, "ABOR"),
+            0..=2 => Line::new(CommandKind::Abor, "ABOR"),
             3 => Line {
                 urgent: true,
-                ..Line::new(Kind::Abor, "ABOR")
+                ..Line::new(CommandKind::Abor, "ABOR")
             },
-            4..=5 => Line::new(Kind::Stat, "STAT"),
-            6 => Line::new(Kind::Noop, "noop"),
-            _ => Line::new(Kind::Pwd, "PWD"),
+            4..=5 => Line::new(CommandKind::Stat, "STAT"),
+            6 => Line::new(CommandKind::Noop, "noop"),
+            _ => Line::new(CommandKind::Pwd, "PWD"),
         }
     }
 
-    /// Everything that an inspector does, and what must come of it.
+    /// All commands of an inspector, with the required replies.
     pub(super) fn inspection(&mut self) -> Vec<Line> {
-        if self.place.control_only {
+        if self.config.control_only {
             return vec![
-                Line::new(Kind::Noop, "NOOP").must(200),
-                Line::new(Kind::Garbage, "STOR x").must(502),
+                Line::new(CommandKind::Noop, "NOOP").must(200),
+                Line::new(CommandKind::Garbage, "STOR x").must(502),
             ];
         }
         let mut lines = self.opening_lines();
-        lines.push(Line::new(Kind::Type, "TYPE I").must(200));
+        lines.push(Line::new(CommandKind::Type, "TYPE I").must(200));
         self.is_ascii = false;
         let number = 2 + self.number % 3;
         let bytes = self
-            .place
+            .config
             .memory
             .read(&format!("/pub/{number}"))
             .unwrap_or_default();
-        let goods = Goods::Receive {
+        let payload = Payload::Receive {
             got: Vec::new(),
             expected: Expected::Exactly(bytes),
         };
-        let fetch = Haul::new(Kind::Fetch, goods, Manner::Prompt);
+        let fetch = Transfer::new(CommandKind::Fetch, payload, Behaviour::Prompt);
         lines.push(Self::passive_line(fetch, None).must(229));
-        // All of them have their port before the first gives its own up.
+        // All inspectors hold a port before the first releases its own.
         let pause = Duration::from_secs(2);
-        let retrieve = Line::new(Kind::Fetch, format!("RETR /pub/{number}"));
+        let retrieve = Line::new(CommandKind::Fetch, format!("RETR /pub/{number}"));
         lines.push(Line {
             pause,
             ..retrieve.must(226)
         });
 
-        if self.habits.walks {
+        if self.profile.walks {
             lines.extend(self.walk_lines());
         }
-        let (path, haul, upload) = self.upload(Change::Replace, Manner::Prompt);
-        lines.push(Self::passive_line(haul, Some(upload)).must(229));
-        lines.push(Line::new(Kind::Store, format!("STOR {path}")).must(226));
+        let (path, transfer, upload) = self.upload(Change::Replace, Behaviour::Prompt);
+        lines.push(Self::passive_line(transfer, Some(upload)).must(229));
+        lines.push(Line::new(CommandKind::Store, format!("STOR {path}")).must(226));
         lines.push(Line {
             removes: Some(path.clone()),
-            ..Line::new(Kind::Dele, format!("DELE {path}")).must(250)
+            ..Line::new(CommandKind::Dele, format!("DELE {path}")).must(250)
         });
         lines
     }
 
-    /// What needs much memory, for which there is a place again when nobody is there.
+    /// Recursive listings, which need a permit for their memory; all permits are free by now.
     fn walk_lines(&self) -> [Line; 2] {
-        let listed = Listed::all(Form::Deep, "/pub", &self.place.memory);
-        let goods = Goods::Receive {
+        let listing = ExpectedListing::all(Form::Deep, "/pub", &self.config.memory);
+        let payload = Payload::Receive {
             got: Vec::new(),
-            expected: Expected::Listed(listed),
+            expected: Expected::ExpectedListing(listing),
         };
-        let walk = Haul::new(Kind::List, goods, Manner::Prompt);
+        let walk = Transfer::new(CommandKind::List, payload, Behaviour::Prompt);
         [
             Self::passive_line(walk, None).must(229),
-            Line::new(Kind::List, "LIST -R /pub").must(226),
+            Line::new(CommandKind::List, "LIST -R /pub").must(226),
         ]
     }
 
-    fn passive_line(haul: Haul, upload: Option<Upload>) -> Line {
-        let haul = Some(Box::new((haul, upload)));
+    fn passive_line(transfer: Transfer, upload: Option<Upload>) -> Line {
+        let transfer = Some(Box::new((transfer, upload)));
         Line {
-            haul,
-            ..Line::new(Kind::Passive, "EPSV")
+            transfer,
+            ..Line::new(CommandKind::Passive, "EPSV")
         }
     }
 
     fn simple_lines(&mut self) -> Vec<Line> {
-        let place = self
+        let config = self
             .rng
             .pick(&["/", "/pub", "/pub/2", "/misc", "/none/none", "/misc/a b"]);
         let digit = self.rng.below(4);
         let line = match self.rng.below(22) {
-            0 | 1 => Line::new(Kind::Noop, self.rng.pick(&["NOOP", "noop", "NoOp"])),
-            2 => Line::new(Kind::Pwd, self.rng.pick(&["PWD", "XPWD"])),
-            3 => Line::new(Kind::Cwd, format!("CWD {place}")),
-            4 => Line::new(Kind::Cwd, "CDUP"),
-            5 => Line::new(Kind::Mkd, format!("MKD /misc/d{digit}")),
-            6 => Line::new(Kind::Rmd, format!("RMD /misc/d{digit}")),
+            0 | 1 => Line::new(CommandKind::Noop, self.rng.pick(&["NOOP", "noop", "NoOp"])),
+            2 => Line::new(CommandKind::Pwd, self.rng.pick(&["PWD", "XPWD"])),
+            3 => Line::new(CommandKind::Cwd, format!("CWD {config}")),
+            4 => Line::new(CommandKind::Cwd, "CDUP"),
+            5 => Line::new(CommandKind::Mkd, format!("MKD /misc/d{digit}")),
+            6 => Line::new(CommandKind::Rmd, format!("RMD /misc/d{digit}")),
             7 => return self.removal(),
             8 => {
                 let to = self.rng.below(4);
-                let from = Line::new(Kind::Rnfr, format!("RNFR /misc/d{digit}"));
-                return vec![from, Line::new(Kind::Rnto, format!("RNTO /misc/d{to}"))];
+                let from = Line::new(CommandKind::Rnfr, format!("RNFR /misc/d{digit}"));
+                return vec![
+                    from,
+                    Line::new(CommandKind::Rnto, format!("RNTO /misc/d{to}")),
+                ];
             }
-            9 => Line::new(Kind::Size, format!("SIZE {place}")),
-            10 => Line::new(Kind::Mdtm, format!("MDTM {place}")),
-            11 => Line::new(Kind::Mlst, format!("MLST {place}")),
-            12 => Line::new(Kind::Stat, "STAT"),
-            13 => Line::new(Kind::StatPath, format!("STAT {place}")),
+            9 => Line::new(CommandKind::Size, format!("SIZE {config}")),
+            10 => Line::new(CommandKind::Mdtm, format!("MDTM {config}")),
+            11 => Line::new(CommandKind::Mlst, format!("MLST {config}")),
+            12 => Line::new(CommandKind::Stat, "STAT"),
+            13 => Line::new(CommandKind::StatPath, format!("STAT {config}")),
             14 => Line::new(
-                Kind::Help,
+                CommandKind::Help,
                 self.rng.pick(&["HELP", "HELP RETR", "HELP XYZ"]),
             ),
-            15 => Line::new(Kind::Feat, "FEAT"),
-            16 => Line::new(Kind::Syst, "SYST"),
+            15 => Line::new(CommandKind::Feat, "FEAT"),
+            16 => Line::new(CommandKind::Syst, "SYST"),
             17 => Line::new(
-                Kind::Opts,
+                CommandKind::Opts,
                 self.rng
                     .pick(&["OPTS UTF8 ON", "OPTS MLST size;", "OPTS X"]),
             ),
             18 => return vec![self.type_line()],
-            19 => Line::new(Kind::Abor, "ABOR"),
+            19 => Line::new(CommandKind::Abor, "ABOR"),
             20 => {
                 let restart = self.rng.pick(&["REST 5", "REST 0", "REST -1", "REST x"]);
-                // Whatever comes between makes it forgotten.
+                // Any other command resets the offset.
                 return vec![
-                    Line::new(Kind::Rest, restart),
-                    Line::new(Kind::Noop, "NOOP"),
+                    Line::new(CommandKind::Rest, restart),
+                    Line::new(CommandKind::Noop, "NOOP"),
                 ];
             }
             _ => {
                 self.is_ascii = true;
-                let mut lines = vec![Line::new(Kind::Rein, "REIN")];
+                let mut lines = vec![Line::new(CommandKind::Rein, "REIN")];
                 lines.extend(self.login_lines());
                 return lines;
             }
@@ -228,46 +231,52 @@ impl Guest {
 
     pub(super) fn type_line(&mut self) -> Line {
         self.is_ascii = self.rng.one_in(3);
-        Line::new(Kind::Type, if self.is_ascii { "TYPE A" } else { "TYPE I" })
+        Line::new(
+            CommandKind::Type,
+            if self.is_ascii { "TYPE A" } else { "TYPE I" },
+        )
     }
 
-    /// One of the guest's own files goes, if it waits for replies and so knows what it has.
+    /// Deletes one of the client's own files, if it waits for replies and so knows which exist.
     fn removal(&mut self) -> Vec<Line> {
-        let files = if self.habits.pipelines {
+        let files = if self.profile.pipelines {
             Vec::new()
         } else {
-            self.ledger.files()
+            self.file_model.files()
         };
         if files.is_empty() {
-            return vec![Line::new(Kind::Dele, "DELE /misc/none")];
+            return vec![Line::new(CommandKind::Dele, "DELE /misc/none")];
         }
         let (path, _) = &files[self.rng.below(files.len())];
-        let line = Line::new(Kind::Dele, format!("DELE {path}"));
+        let line = Line::new(CommandKind::Dele, format!("DELE {path}"));
         vec![Line {
             removes: Some(path.clone()),
             ..line
         }]
     }
 
-    /// What is no command, or none of FTP.
-    fn odd_line(&mut self) -> Line {
+    /// A line that is no FTP command.
+    fn garbage_line(&mut self) -> Line {
         match self.rng.below(9) {
-            0 => Line::new(Kind::Garbage, ""),
-            1 => Line::new(Kind::Garbage, "XYZZY plugh"),
-            2 => Line::new(Kind::Garbage, b"\xc3\xa4\xff\xff\x01\x7f"),
-            3 => Line::new(Kind::Garbage, b"NOOP\0NOOP"),
-            4 => Line::new(Kind::Garbage, "NOOP x"),
-            5 => Line::new(Kind::Garbage, "RETR"),
-            6 => Line::new(Kind::TooLong, vec![b'x'; 4097 + self.rng.below(2_000)]),
-            7 => Line::new(Kind::Noop, b"\xff\xfb\x18NO\xff\xf1OP"),
-            _ if self.rng.one_in(4) => Line::new(Kind::Foreign, "GET / HTTP/1.0"),
-            _ => Line::new(Kind::Garbage, "ABOR now"),
+            0 => Line::new(CommandKind::Garbage, ""),
+            1 => Line::new(CommandKind::Garbage, "XYZZY plugh"),
+            2 => Line::new(CommandKind::Garbage, b"\xc3\xa4\xff\xff\x01\x7f"),
+            3 => Line::new(CommandKind::Garbage, b"NOOP\0NOOP"),
+            4 => Line::new(CommandKind::Garbage, "NOOP x"),
+            5 => Line::new(CommandKind::Garbage, "RETR"),
+            6 => Line::new(
+                CommandKind::TooLong,
+                vec![b'x'; 4097 + self.rng.below(2_000)],
+            ),
+            7 => Line::new(CommandKind::Noop, b"\xff\xfb\x18NO\xff\xf1OP"),
+            _ if self.rng.one_in(4) => Line::new(CommandKind::Foreign, "GET / HTTP/1.0"),
+            _ => Line::new(CommandKind::Garbage, "ABOR now"),
         }
     }
 
-    /// A command that is fine but for how its line ends.
-    fn spoiled_line() -> Line {
-        let mut line = Line::new(Kind::Noop, "NOOP");
+    /// A valid command with an invalid line end.
+    fn bad_line_end() -> Line {
+        let mut line = Line::new(CommandKind::Noop, "NOOP");
         line.bytes = b"NOOP\n".to_vec();
         line
     }

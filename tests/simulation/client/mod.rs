@@ -1,45 +1,45 @@
-//! Those who use the server: guests, who speak FTP more or less well, and strangers.
+//! The simulated clients: FTP clients, well-behaved or not, and a port stealer.
 //!
-//! Each is a machine that is given a turn when something may have changed for it, or when its
-//! time has come. What it says is drawn by its [`grammar`]; what it hears is held to its
-//! [`conversation`], its [`haul`] and its [`ledger`].
+//! Each is a state machine. It gets a turn when one of its sockets may have changed, or when its timer
+//! expires. [`grammar`] draws its commands; its replies are checked against [`conversation`] and the session
+//! model, its data against [`transfer`], its files against [`file_model`].
 
-mod asked_for;
-mod closings;
+mod adversarial;
+mod behaviour;
+mod closing_reply_rules;
+mod connection_ends;
+mod control_tls;
 mod conversation;
-mod cover;
-mod endings;
+mod data_tls;
+mod disconnect;
 mod excuses;
 mod expected;
-mod farewell_rules;
+mod file_model;
+mod ftp_client;
 mod grammar;
-mod guest;
-mod habits;
-mod haul;
-mod judgement;
-mod leaving;
-mod ledger;
-mod listed;
-mod manner;
-mod protected;
-mod proxied;
+mod listing;
+mod port_stealer;
+mod profile;
+mod proxy_header;
 mod reactions;
-mod recorded;
+mod record_checks;
 mod refusals;
 mod reply_excuses;
 mod reply_facts;
+mod reply_oracle;
 mod reply_rules;
-mod revoked;
+mod requested;
+mod revocation;
 mod scripted;
-#[cfg_attr(not(feature = "tls"), path = "no_secret.rs")]
-pub(crate) mod secret;
+mod sending;
 mod session_model;
-mod sly;
-mod speech;
-mod stranger;
-mod transfers;
+#[cfg_attr(not(feature = "tls"), path = "no_tls_stream.rs")]
+pub(crate) mod tls_stream;
+mod transfer;
+mod transfer_ends;
+mod transfer_lines;
 mod upload;
-mod verdict_of_upload;
+mod upload_oracle;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -48,58 +48,58 @@ use mioftpd::auth::Permissions;
 use mioftpd::limits::Timings;
 use mioftpd::storage::{CutUploads, Memory, Quota};
 
-pub(crate) use conversation::Kind;
-pub(crate) use cover::Secure;
-pub(crate) use guest::Guest;
-pub(crate) use habits::{Farewell, Habits, Login, Opening, Part, Secrecy, address};
-pub(crate) use haul::Manner;
-pub(crate) use listed::many;
-pub(crate) use proxied::Preamble;
+pub(crate) use control_tls::TlsSetup;
+pub(crate) use conversation::CommandKind;
+pub(crate) use ftp_client::FtpClient;
+pub(crate) use listing::many;
+pub(crate) use port_stealer::PortStealer;
+pub(crate) use profile::{Disconnect, Login, Profile, Role, TlsMode, TlsStart, address};
+pub(crate) use proxy_header::ProxyHeader;
 pub(crate) use scripted::{Command, Group, Groups};
-pub(crate) use stranger::Stranger;
-pub(crate) use transfers::public_sizes;
+pub(crate) use transfer::Behaviour;
+pub(crate) use transfer_lines::public_sizes;
 
 use crate::disk_record::DiskRecord;
+use crate::fault_plan::FaultPlan;
 use crate::network::Shared;
 use crate::reload::Reload;
-use crate::weather::Weather;
 use crate::world::World;
 
-/// What all clients of a run know.
+/// The server's configuration and the plan of the run, as far as clients and oracles need them.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct RunConfig {
     pub(crate) memory: Memory,
-    /// What the disk knows of the server.
+    /// Open files and committed uploads, as the disk sees them.
     pub(crate) record: Shared<DiskRecord>,
-    /// For IPv4, for IPv6, and for implicit TLS.
-    pub(crate) doors: Vec<SocketAddr>,
+    /// IPv4, IPv6, and implicit TLS.
+    pub(crate) listen_addresses: Vec<SocketAddr>,
     /// The server has TLS.
-    pub(crate) secure: Option<Secure>,
-    pub(crate) weather: Weather,
+    pub(crate) tls: Option<TlsSetup>,
+    pub(crate) fault_plan: FaultPlan,
     pub(crate) timings: Timings,
-    /// The answer to a failed login comes no later than this.
+    /// Upper bound of the delay of a failed login's reply.
     pub(crate) longest_penalty: Duration,
-    /// The server exports nothing.
+    /// Control-only mode: the server exports no files.
     pub(crate) control_only: bool,
-    /// What anonymous clients may do, where there are any.
+    /// Permissions of the anonymous account; `None`: there is none.
     pub(crate) anonymous: Option<Permissions>,
-    /// There is one passive port, and not as many as are asked for.
+    /// The passive range has a single port; otherwise ports are unlimited.
     pub(crate) has_range: bool,
-    /// There is a proxy in front of the doors.
+    /// Clients connect through a proxy that sends a PROXY header.
     pub(crate) is_proxied: bool,
-    /// How much may be in the server's files.
+    /// Limit on the bytes and files of the whole storage.
     pub(crate) quota: Option<Quota>,
-    /// What becomes of an upload that is cut.
+    /// Policy for interrupted uploads.
     pub(crate) cut_uploads: CutUploads,
-    /// It is going to be stopped.
+    /// The run contains a stop signal.
     pub(crate) stops: bool,
-    /// It is going to be told something else.
+    /// The reload of this run, if any.
     pub(crate) reload: Option<Reload>,
 }
 
-impl Place {
-    /// What an account may do, where there is one.
+impl RunConfig {
+    /// The permissions of an account; `None` if it does not exist.
     fn permissions_of(&self, login: Login) -> Option<Permissions> {
         match login {
             Login::Anonymous => self.anonymous,
@@ -109,74 +109,74 @@ impl Place {
 }
 
 pub(crate) enum Client {
-    Guest(Box<Guest>),
-    Stranger(Box<Stranger>),
-    /// It has been left out, and the others keep their numbers.
+    Ftp(Box<FtpClient>),
+    PortStealer(Box<PortStealer>),
+    /// Removed by the shrinker; the others keep their numbers.
     Absent,
 }
 
 impl Client {
     pub(crate) fn step(&mut self, world: &mut World) {
         match self {
-            Self::Guest(guest) => guest.step(world),
-            Self::Stranger(stranger) => stranger.step(world),
+            Self::Ftp(client) => client.step(world),
+            Self::PortStealer(client) => client.step(world),
             Self::Absent => {}
         }
     }
 
-    /// Whether nothing more is to be expected of it.
+    /// Whether it has finished, so that the run need not wait for it.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
-            Self::Guest(guest) => guest.is_gone(),
-            Self::Stranger(stranger) => stranger.is_gone(),
+            Self::Ftp(client) => client.is_gone(),
+            Self::PortStealer(client) => client.is_gone(),
             Self::Absent => true,
         }
     }
 
-    /// What it has said, where that was written down.
+    /// Its commands, if they were recorded.
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
         match self {
-            Self::Guest(guest) => guest.recorded(),
-            Self::Stranger(_) | Self::Absent => None,
+            Self::Ftp(client) => client.recorded(),
+            Self::PortStealer(_) | Self::Absent => None,
         }
     }
 
-    /// Under which the server knows it.
+    /// The address under which the server accounts for it.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Guest(guest) => Some(guest.habits.ip),
-            Self::Stranger(_) | Self::Absent => None,
+            Self::Ftp(client) => Some(client.profile.ip),
+            Self::PortStealer(_) | Self::Absent => None,
         }
     }
 
-    /// The server is gone.
+    /// The server has been dropped.
     pub(crate) fn give_up(&mut self) {
-        if let Self::Guest(guest) = self {
-            guest.give_up();
+        if let Self::Ftp(client) = self {
+            client.give_up();
         }
     }
 
-    /// Whether the server has a connection of one that would not be let in any more.
-    pub(crate) fn is_still_in(&self, world: &World) -> bool {
+    /// Whether the server still holds a connection that the reload has revoked.
+    pub(crate) fn is_held_after_revocation(&self, world: &World) -> bool {
         match self {
-            Self::Guest(guest) => guest.is_still_in(world),
-            Self::Stranger(_) | Self::Absent => false,
+            Self::Ftp(client) => client.is_held_after_revocation(world),
+            Self::PortStealer(_) | Self::Absent => false,
         }
     }
 
-    /// When all is over: what is wrong with how the server has ended its connections.
-    pub(crate) fn fault_of_closings(&self, world: &World) -> Option<String> {
+    /// At the end of the run: a violation in how the server ended its connections.
+    pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
         match self {
-            Self::Guest(guest) => guest.fault_of_closings(world),
-            Self::Stranger(_) | Self::Absent => None,
+            Self::Ftp(client) => client.closing_violation(world),
+            Self::PortStealer(_) | Self::Absent => None,
         }
     }
 
-    /// When all is over: what is wrong with the files that it wrote.
+    /// At the end of the run: a violation in the files that it wrote.
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         match self {
-            Self::Guest(guest) => guest.audit(memory, world),
-            Self::Stranger(_) | Self::Absent => None,
+            Self::Ftp(client) => client.audit(memory, world),
+            Self::PortStealer(_) | Self::Absent => None,
         }
     }
 }

@@ -1,56 +1,64 @@
-//! What a guest does about a refusal before the 150, which leaves its data connection as it is.
+//! How a client reacts to a refusal before the 150, which leaves its data connection open.
 //!
-//! It goes on over the same connection, and then waits for its 150 before it sends: whatever the
-//! server receives before may belong to what was refused. Or it closes the connection and arranges
-//! another one. Who knows that there is no other has nothing to store over.
+//! It reuses the connection, and then sends only after the 150, since the server may take earlier bytes for
+//! the refused upload. Or it closes the connection and sets up another one.
 
-use super::conversation::Kind;
+use super::conversation::CommandKind;
+use super::ftp_client::{ClientState, FtpClient};
 use super::grammar::Line;
-use super::guest::{Guest, Life};
-use super::habits::Part;
-use super::haul::Manner;
+use super::profile::Role;
+use super::transfer::Behaviour;
 use crate::world::World;
 
-impl Guest {
-    /// A transfer is over before it has begun. Whether the guest goes on with another over the same
-    /// connection.
-    pub(super) fn goes_on(&mut self, code: u16, world: &mut World) -> bool {
+impl FtpClient {
+    /// The transfer was refused. Returns whether the client starts another one over the same connection.
+    pub(super) fn reuses_connection(&mut self, code: u16, world: &mut World) -> bool {
         let was_refused = matches!(code, 450 | 451 | 452 | 501 | 550 | 552 | 553 | 554);
-        if !was_refused || self.life != Life::Talking || self.habits.part != Part::Guest {
+        if !was_refused || self.state != ClientState::Active || self.profile.role != Role::Normal {
             return false;
         }
-        if self.habits.pipelines {
-            // The next is said before it is known whether there is a connection for it.
-            self.script.push_back(Line::new(Kind::Abor, "ABOR"));
+        if self.profile.pipelines {
+            // A pipelining client sends the next command before it knows of the refusal.
+            self.script.push_back(Line::new(CommandKind::Abor, "ABOR"));
             return false;
         }
-        let may_go_on = self.haul.as_ref().is_some_and(|haul| {
-            let has_connection = haul.wire.is_some() || haul.port.is_some();
-            haul.manner == Manner::Prompt && has_connection && haul.end.is_none()
+        let may_go_on = self.transfer.as_ref().is_some_and(|transfer| {
+            let has_connection = transfer.connection.is_some() || transfer.port.is_some();
+            transfer.behaviour == Behaviour::Prompt && has_connection && transfer.end.is_none()
         });
-        let is_silent = self.haul.as_ref().is_some_and(|haul| !haul.has_sent());
+        let is_silent = self
+            .transfer
+            .as_ref()
+            .is_some_and(|transfer| !transfer.has_sent());
         if !may_go_on || !is_silent || self.has_aborted || self.rng.one_in(4) {
             return false;
         }
-        let (verb, next, upload, restart) = self.draw_transfer(Manner::Prompt);
+        let (verb, next, upload, restart) = self.draw_transfer(Behaviour::Prompt);
         let line = Line::new(next.kind, verb);
         world.note(|| format!("client {} goes on over its data connection", self.number));
-        self.haul = self.haul.take().map(|haul| haul.followed_by(next));
+        self.transfer = self
+            .transfer
+            .take()
+            .map(|transfer| transfer.followed_by(next));
         self.upload = upload;
         self.script = restart.into_iter().chain([line]).collect();
         true
     }
 
-    /// There is no new connection, and if there was an old one, it is not known any more.
-    pub(super) fn is_not_arranged(&mut self, world: &mut World) {
-        if self.habits.pipelines || self.habits.part != Part::Guest {
+    /// No data connection was set up, and the server may have closed a previous one.
+    pub(super) fn data_setup_failed(&mut self, world: &mut World) {
+        if self.profile.pipelines || self.profile.role != Role::Normal {
             return;
         }
-        if let Some(mut haul) = self.haul.take() {
-            haul.hang_up(world);
+        if let Some(mut transfer) = self.transfer.take() {
+            transfer.hang_up(world);
         }
         self.upload = None;
-        if self.script.iter().any(|line| line.kind == Kind::Store) {
+        if self
+            .script
+            .iter()
+            .any(|line| line.kind == CommandKind::Store)
+        {
             self.script.clear();
         }
     }

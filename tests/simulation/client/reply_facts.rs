@@ -1,83 +1,82 @@
-//! What the text of a reply must say, where it says a fact: the directory, a size, a time, an address,
-//! who is logged in, how much will come, and why a transfer ended.
+//! Facts in the text of a reply: directory, size, time, address, login, length, and the reason of a cut.
 //!
-//! Programs read these; a reply with the right code and another session's facts is as wrong as any.
+//! Programs parse these; a correct code with the facts of another session is an error.
 
 use std::net::SocketAddr;
 
-use super::conversation::{Awaited, Kind};
-use super::habits::Login;
+use super::conversation::{CommandKind, PendingCommand};
+use super::profile::Login;
 use super::reply_rules::is_file;
-use super::session_model::{Circumstances, Control, SessionModel, Who};
+use super::session_model::{ControlChannel, LoginState, ReplyContext, SessionModel};
 use crate::content::on_the_wire;
 use crate::world::FIRST_PORT;
 
-/// Of everything that nobody changes.
+/// MDTM of all files that no client changes.
 const MODIFIED: &str = "20010909014640";
 
-/// A reply, as it was heard.
+/// A reply as it was received.
 #[derive(Clone, Copy)]
-pub(super) struct Reply<'a> {
+pub(super) struct ReplyText<'a> {
     pub(super) code: u16,
-    /// Of its last line.
+    /// Text of its last line.
     pub(super) text: &'a str,
-    /// Everything.
+    /// All its lines.
     pub(super) whole: &'a str,
 }
 
 impl SessionModel {
-    /// What must be said and is not, of a final reply with a right code.
+    /// The fact that is missing from a final reply with a legal code.
     pub(super) fn missing_fact(
         &self,
-        said: &Awaited,
-        reply: Reply<'_>,
-        around: &Circumstances<'_>,
+        command: &PendingCommand,
+        reply: ReplyText<'_>,
+        context: &ReplyContext<'_>,
     ) -> Option<String> {
-        if around.place.control_only {
+        if context.config.control_only {
             return None;
         }
-        let expected = match (said.kind, reply.code) {
-            (Kind::Pwd, 257) => {
+        let expected = match (command.kind, reply.code) {
+            (CommandKind::Pwd, 257) => {
                 format!("\"{}\" is the current directory.", self.shown_directory())
             }
-            (Kind::Mkd, 257) => format!("\"{}\" created.", self.join(said.argument())),
-            (Kind::Size, 213) => {
-                let path = self.join(said.argument());
-                let bytes = around.place.memory.read(&path).unwrap_or_default();
+            (CommandKind::Mkd, 257) => format!("\"{}\" created.", self.join(command.argument())),
+            (CommandKind::Size, 213) => {
+                let path = self.join(command.argument());
+                let bytes = context.config.memory.read(&path).unwrap_or_default();
                 on_the_wire(&bytes, self.is_ascii).len().to_string()
             }
-            (Kind::Mdtm, 213) => MODIFIED.to_owned(),
-            (Kind::Rest, 350) => {
-                let offset: u64 = said.argument().parse().unwrap_or(0);
+            (CommandKind::Mdtm, 213) => MODIFIED.to_owned(),
+            (CommandKind::Rest, 350) => {
+                let offset: u64 = command.argument().parse().unwrap_or(0);
                 format!("Restarting at {offset}. Send STOR or RETR.")
             }
-            (Kind::Opts, 200) if said.argument().starts_with("MLST") => {
+            (CommandKind::Opts, 200) if command.argument().starts_with("MLST") => {
                 "MLST OPTS size;".to_owned()
             }
-            (Kind::Pass, 230) if self.is_in() => "Already logged in.".to_owned(),
-            (Kind::User, 530) => "Log in over TLS: send AUTH TLS first.".to_owned(),
+            (CommandKind::Pass, 230) if self.is_in() => "Already logged in.".to_owned(),
+            (CommandKind::User, 530) => "Log in over TLS: send AUTH TLS first.".to_owned(),
             (_, 530) => "Not logged in.".to_owned(),
-            (Kind::Mlst, 250) => return self.missing_entry(said, reply, around),
-            (Kind::Passive, 227 | 229) => return wrong_port(reply, around),
-            (Kind::Fetch | Kind::Store | Kind::List, 426) => {
-                return wrong_reason(said, reply.text, around);
+            (CommandKind::Mlst, 250) => return self.missing_entry(command, reply, context),
+            (CommandKind::Passive, 227 | 229) => return wrong_port(reply, context),
+            (CommandKind::Fetch | CommandKind::Store | CommandKind::List, 426) => {
+                return wrong_reason(command, reply.text, context);
             }
             _ => return None,
         };
         (reply.text != expected).then_some(expected)
     }
 
-    /// MLST of what nobody changes.
+    /// MLST of a file that no client changes.
     fn missing_entry(
         &self,
-        said: &Awaited,
-        reply: Reply<'_>,
-        around: &Circumstances<'_>,
+        command: &PendingCommand,
+        reply: ReplyText<'_>,
+        context: &ReplyContext<'_>,
     ) -> Option<String> {
-        let path = self.join(said.argument());
+        let path = self.join(command.argument());
         let line = reply.whole.lines().nth(1).unwrap_or_default();
         let size = is_file(&path).then(|| {
-            let bytes = around.place.memory.read(&path).unwrap_or_default();
+            let bytes = context.config.memory.read(&path).unwrap_or_default();
             format!("size={};", bytes.len())
         });
         let shown = if path.is_empty() { "/" } else { &path };
@@ -93,26 +92,28 @@ impl SessionModel {
         (!is_right).then(|| format!("{size:?} of {shown}, not {line:?}"))
     }
 
-    /// What STAT must say of the session, in the middle of a transfer or not.
+    /// The fact that is missing from a STAT reply.
     pub(super) fn missing_status(
         &self,
         peer: SocketAddr,
         is_transferring: bool,
         whole: &str,
     ) -> Option<String> {
-        let login = match self.who {
-            Who::In(Login::Anonymous, _) => "Logged in as anonymous",
-            Who::In(..) => "Logged in as ann",
-            Who::Nobody | Who::Named(_) => "Not logged in",
+        let login = match self.login_state {
+            LoginState::LoggedIn(Login::Anonymous, _) => "Logged in as anonymous",
+            LoginState::LoggedIn(..) => "Logged in as ann",
+            LoginState::LoggedOut | LoginState::UserSent(_) => "Not logged in",
         };
         let data_type = if self.is_ascii {
             "TYPE: ASCII Non-print; STRU: File; MODE: Stream"
         } else {
             "TYPE: Image; STRU: File; MODE: Stream"
         };
-        let security = match (self.control, self.is_private) {
-            (Control::Secured, true) => "Control and data connections use TLS",
-            (Control::Secured, false) => "The control connection uses TLS, data connections do not",
+        let security = match (self.control, self.is_protected) {
+            (ControlChannel::Secured, true) => "Control and data connections use TLS",
+            (ControlChannel::Secured, false) => {
+                "The control connection uses TLS, data connections do not"
+            }
             (_, true) => "Data connections use TLS, the control connection does not",
             (_, false) => "Nothing is encrypted",
         };
@@ -125,26 +126,26 @@ impl SessionModel {
         missing.or(wrong).map(str::to_owned)
     }
 
-    /// What a 150 must say: in which TYPE the bytes come, and how many, where that is known.
+    /// The fact that is missing from a 150: the TYPE, and the length where it is known.
     pub(super) fn missing_of_beginning(
         &self,
-        said: &Awaited,
+        command: &PendingCommand,
         text: &str,
-        around: &Circumstances<'_>,
+        context: &ReplyContext<'_>,
     ) -> Option<String> {
-        if said.verb() == "STOU" {
+        if command.verb() == "STOU" {
             return None;
         }
         let mode = if self.is_ascii { "ASCII" } else { "BINARY" };
-        let path = self.join(said.argument());
-        let expected = match said.kind {
-            Kind::Fetch if !self.is_ascii && is_file(&path) => {
-                let bytes = around.place.memory.read(&path).unwrap_or_default();
+        let path = self.join(command.argument());
+        let expected = match command.kind {
+            CommandKind::Fetch if !self.is_ascii && is_file(&path) => {
+                let bytes = context.config.memory.read(&path).unwrap_or_default();
                 let left = (bytes.len() as u64).saturating_sub(self.restart);
                 format!("Opening {mode} mode data connection ({left} bytes).")
             }
-            // A file of which the size may change.
-            Kind::Fetch if !self.is_ascii => {
+            // Its size may change.
+            CommandKind::Fetch if !self.is_ascii => {
                 let head = format!("Opening {mode} mode data connection (");
                 return (!text.starts_with(&head)).then_some(head);
             }
@@ -154,8 +155,8 @@ impl SessionModel {
     }
 }
 
-/// A passive port that cannot be one of the server's, or an address that is not where the client came.
-fn wrong_port(reply: Reply<'_>, around: &Circumstances<'_>) -> Option<String> {
+/// Whether the passive port cannot be the server's, or the address is not the one the client connected to.
+fn wrong_port(reply: ReplyText<'_>, context: &ReplyContext<'_>) -> Option<String> {
     let numbers: Vec<u16> = reply
         .text
         .split(|c: char| !c.is_ascii_digit())
@@ -167,7 +168,7 @@ fn wrong_port(reply: Reply<'_>, around: &Circumstances<'_>) -> Option<String> {
         _ => return Some("an address".to_owned()),
     };
     let is_here = address.is_none_or(|address| address == [10, 0, 0, 1]);
-    let is_port = if around.place.has_range {
+    let is_port = if context.config.has_range {
         port == FIRST_PORT
     } else {
         port >= FIRST_PORT
@@ -175,20 +176,24 @@ fn wrong_port(reply: Reply<'_>, around: &Circumstances<'_>) -> Option<String> {
     (!is_here || !is_port).then(|| "an address of its own, and a port that it has".to_owned())
 }
 
-/// Why a transfer was cut: each reason is one that there must be.
-fn wrong_reason(said: &Awaited, text: &str, around: &Circumstances<'_>) -> Option<String> {
+/// Checks the stated reason of a cut transfer: it must have occurred.
+fn wrong_reason(
+    command: &PendingCommand,
+    text: &str,
+    context: &ReplyContext<'_>,
+) -> Option<String> {
     let text = text.split("; transfer aborted").next().unwrap_or(text);
     let text = text.split(" aborted").next().unwrap_or(text);
-    let took = around.now.saturating_sub(said.since);
-    let place = around.place;
+    let took = context.now.saturating_sub(command.since);
+    let config = context.config;
     let is_right = match text {
-        "Transfer" => around.aborts,
-        "Control connection ended" => around.has_ended,
-        "No data for too long" => took >= place.timings.data_stall,
-        "Server is stopping" => place.stops,
-        // Judged with the data connection, and with the rights.
+        "Transfer" => context.aborts,
+        "Control connection ended" => context.has_ended,
+        "No data for too long" => took >= config.timings.data_stall,
+        "Server is stopping" => config.stops,
+        // Checked in `transfer_ends` and `revocation`.
         "Connection closed" | "No longer allowed" => true,
         _ => false,
     };
-    (!is_right).then(|| "a reason that there was".to_owned())
+    (!is_right).then(|| "a reason that occurred".to_owned())
 }

@@ -1,16 +1,15 @@
-//! Groups of commands as plain data: written down while a client draws them, and said again.
+//! Command groups as plain data: recorded while a client draws them, and replayed.
 //!
-//! A group holds what its lines are: the commands, and how the client behaves on the data
-//! connection. What must come of them is not written down: it is derived again from the commands
-//! and from what the client knows then, so that commands may be left out.
+//! A group holds its commands, and the behaviour on the data connection. Expected results are not recorded:
+//! they are derived again at replay, so that commands may be removed.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::conversation::Kind;
+use super::conversation::CommandKind;
+use super::ftp_client::FtpClient;
 use super::grammar::Line;
-use super::guest::Guest;
-use super::haul::{Goods, Haul, Manner};
+use super::transfer::{Behaviour, Payload, Transfer};
 use super::upload::{Change, Upload};
 use crate::content::{label, on_the_wire, whole};
 use crate::rng::Rng;
@@ -19,59 +18,61 @@ use crate::world::ClientPort;
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
-    pub(crate) kind: Kind,
-    /// With the end of the line.
+    pub(crate) kind: CommandKind,
+    /// With its line end.
     pub(crate) bytes: Vec<u8>,
-    /// It is sent as urgent data.
+    /// Sent as urgent data.
     pub(crate) urgent: bool,
-    /// The number and the length of what it uploads.
+    /// Label and length of the uploaded content.
     pub(crate) contents: Option<(u64, usize)>,
-    /// Where the client listens, if the command says so.
+    /// The client's listening port, for PORT and EPRT.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
 }
 
-/// Commands that belong together.
+/// A group of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
-    /// From where the client's random generator goes on behind it; `None`: from where it is.
-    pub(crate) chance: Option<u64>,
-    /// Of the data connection that the group arranges.
-    pub(crate) manner: Manner,
+    /// State of the client's random generator after the group; `None`: unchanged.
+    pub(crate) rng_state: Option<u64>,
+    /// Behaviour on the group's data connection.
+    pub(crate) behaviour: Behaviour,
     pub(crate) commands: Vec<Command>,
 }
 
-/// From where a client has its groups.
+/// The source of a client's command groups.
 pub(crate) enum Groups {
     Drawn,
-    /// Drawn, and written down.
+    /// Drawn and recorded.
     Recorded(Vec<Group>),
     Scripted(VecDeque<Group>),
 }
 
 impl Group {
-    /// A group for which the run that is written down was too short.
+    /// A group that the recorded run did not reach.
     pub(crate) fn unsaid() -> Self {
         Self {
-            chance: None,
-            manner: Manner::Prompt,
-            commands: vec![Command::of(&Line::new(Kind::Noop, "NOOP"))],
+            rng_state: None,
+            behaviour: Behaviour::Prompt,
+            commands: vec![Command::of(&Line::new(CommandKind::Noop, "NOOP"))],
         }
     }
 
-    fn of(lines: &[Line], chance: u64) -> Self {
-        let mut hauls = lines.iter().filter_map(|line| line.haul.as_deref());
-        let haul = hauls.next();
+    fn of(lines: &[Line], rng_state: u64) -> Self {
+        let mut transfers = lines.iter().filter_map(|line| line.transfer.as_deref());
+        let transfer = transfers.next();
         let mut commands: Vec<_> = lines.iter().map(Command::of).collect();
-        let upload = commands.iter_mut().find(|one| one.kind == Kind::Store);
-        if let Some((upload, (haul, _))) = upload.zip(haul) {
-            upload.contents = match &haul.goods {
-                Goods::Send { wire, .. } => label(wire),
-                Goods::Receive { .. } => None,
+        let upload = commands
+            .iter_mut()
+            .find(|one| one.kind == CommandKind::Store);
+        if let Some((upload, (transfer, _))) = upload.zip(transfer) {
+            upload.contents = match &transfer.payload {
+                Payload::Send { bytes, .. } => label(bytes),
+                Payload::Receive { .. } => None,
             };
         }
         Self {
-            chance: Some(chance),
-            manner: haul.map_or(Manner::Prompt, |(haul, _)| haul.manner),
+            rng_state: Some(rng_state),
+            behaviour: transfer.map_or(Behaviour::Prompt, |(transfer, _)| transfer.behaviour),
             commands,
         }
     }
@@ -88,15 +89,14 @@ impl Command {
         }
     }
 
-    /// Its words.
     fn words(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(self.bytes.trim_ascii_end());
         text.split(' ').map(str::to_owned).collect()
     }
 }
 
-impl Guest {
-    /// What it has said, where that was written down, and what it would have said after it.
+impl FtpClient {
+    /// The recorded groups, and those that it would have sent next.
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
         let Groups::Recorded(groups) = &self.groups else {
             return None;
@@ -105,7 +105,7 @@ impl Guest {
         Some([groups.clone(), unsaid].concat())
     }
 
-    /// What is said next, from wherever it comes.
+    /// The lines of the next group.
     pub(super) fn next_group(&mut self) -> Vec<Line> {
         if let Groups::Scripted(groups) = &mut self.groups {
             let group = groups.pop_front();
@@ -121,28 +121,32 @@ impl Guest {
     fn lines_of(&mut self, group: Group) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         let mut offset = 0;
-        let mut arranged = None;
+        let mut data_setup = None;
         for command in group.commands {
             let words = command.words();
             let argument = words.get(1).map_or("", String::as_str);
-            if !matches!(command.kind, Kind::Rest | Kind::Fetch | Kind::Store) {
-                // Whatever comes between makes it forgotten.
+            if !matches!(
+                command.kind,
+                CommandKind::Rest | CommandKind::Fetch | CommandKind::Store
+            ) {
+                // Any other command resets the offset.
                 offset = 0;
             }
             match command.kind {
-                Kind::Type => self.is_ascii = argument == "A",
-                Kind::Rein => self.is_ascii = true,
-                Kind::Rest => offset = argument.parse().unwrap_or(0),
-                Kind::Passive | Kind::Port => arranged = Some(lines.len()),
+                CommandKind::Type => self.is_ascii = argument == "A",
+                CommandKind::Rein => self.is_ascii = true,
+                CommandKind::Rest => offset = argument.parse().unwrap_or(0),
+                CommandKind::Passive | CommandKind::Port => data_setup = Some(lines.len()),
                 _ => {}
             }
             if command.kind.is_transfer()
-                && let Some(arranged) = arranged.take()
-                && let Some(transfer) = self.transfer_of(&command, &words, offset, group.manner)
+                && let Some(data_setup) = data_setup.take()
+                && let Some(transfer) = self.transfer_of(&command, &words, offset, group.behaviour)
             {
-                lines[arranged].haul = Some(Box::new(transfer));
+                lines[data_setup].transfer = Some(Box::new(transfer));
             }
-            let is_own = command.kind == Kind::Dele && self.ledger.holds(argument).is_some();
+            let is_own =
+                command.kind == CommandKind::Dele && self.file_model.holds(argument).is_some();
             lines.push(Line {
                 bytes: command.bytes,
                 urgent: command.urgent,
@@ -151,8 +155,8 @@ impl Guest {
                 ..Line::new(command.kind, "")
             });
         }
-        if let Some(chance) = group.chance {
-            self.rng = Rng::new(chance);
+        if let Some(rng_state) = group.rng_state {
+            self.rng = Rng::new(rng_state);
         }
         lines
     }
@@ -162,34 +166,34 @@ impl Guest {
         command: &Command,
         words: &[String],
         offset: usize,
-        manner: Manner,
-    ) -> Option<(Haul, Option<Upload>)> {
+        behaviour: Behaviour,
+    ) -> Option<(Transfer, Option<Upload>)> {
         let path = words.get(1)?;
-        if command.kind == Kind::List {
-            return Some((self.list_of(&words[0], path, manner), None));
+        if command.kind == CommandKind::List {
+            return Some((self.list_of(&words[0], path, behaviour), None));
         }
         let Some((number, length)) = command.contents else {
-            let is_public = path.starts_with("/pub/") && self.place.memory.read(path).is_some();
-            let haul = if is_public {
-                self.fetch_of_public(path, offset, manner)
+            let is_public = path.starts_with("/pub/") && self.config.memory.read(path).is_some();
+            let transfer = if is_public {
+                self.fetch_of_public(path, offset, behaviour)
             } else {
-                self.fetch_of_other(path, manner)
+                self.fetch_of_other(path, behaviour)
             };
-            return Some((haul, None));
+            return Some((transfer, None));
         };
         let bytes = whole(number, length);
         let Some((_, own)) = path.rsplit_once('-') else {
-            let wire = on_the_wire(&bytes, self.is_ascii);
-            return Some((Haul::sending(wire, manner), None));
+            let connection = on_the_wire(&bytes, self.is_ascii);
+            return Some((Transfer::sending(connection, behaviour), None));
         };
-        // A name that is drawn later is another one.
+        // Later names must differ.
         self.files = self.files.max(own.parse().unwrap_or(0));
         let change = match words[0].as_str() {
             _ if offset > 0 => Change::At(offset),
             "APPE" => Change::Append,
             _ => Change::Replace,
         };
-        let (haul, upload) = self.upload_of(path, &bytes, change, manner);
-        Some((haul, Some(upload)))
+        let (transfer, upload) = self.upload_of(path, &bytes, change, behaviour);
+        Some((transfer, Some(upload)))
     }
 }

@@ -1,138 +1,138 @@
-//! A session as the server must have it: who is logged in, where, in which TYPE, with what arranged.
+//! The state of a session as the server must have it: login, directory, TYPE, data connection, TLS.
 //!
-//! Commands are executed in their order and replies come in it, so the state in which a command was
-//! executed is the one after the reply before. Each reply is held to it by the [rules](super::reply_rules)
-//! and the [facts](super::reply_facts) in its text, and then it says what follows. Where a reply leaves
-//! open what the server has kept, so does the state.
+//! Commands execute in order and replies arrive in order, so a command executes in the state after the
+//! previous reply. Each reply is checked against the [rules](super::reply_rules) for codes and the
+//! [facts](super::reply_facts) in its text, and then advances the state. Where a reply leaves open what the
+//! server kept, the state is equally open.
 
 use std::time::Duration;
 
 use mioftpd::auth::Permissions;
 use mioftpd::session::TlsRequired;
 
-use super::Place;
-use super::conversation::{Awaited, Kind};
-use super::habits::Login;
-use crate::world::Struck;
+use super::RunConfig;
+use super::conversation::{CommandKind, PendingCommand};
+use super::profile::Login;
+use crate::world::LastFaults;
 
-/// Who is at the other end.
+/// The login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    Nobody,
-    /// By USER.
-    Named(Login),
-    In(Login, Since),
+pub(super) enum LoginState {
+    LoggedOut,
+    /// USER was accepted.
+    UserSent(Login),
+    LoggedIn(Login, LoginTime),
 }
 
-/// Between these two times a login was granted.
+/// The login was granted between these two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Since {
-    said: Duration,
-    heard: Duration,
+pub(super) struct LoginTime {
+    sent_at: Duration,
+    answered_at: Duration,
 }
 
-/// How the next data connection shall come to be.
+/// How the next data connection is to be established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arranged {
+pub(super) enum DataSetup {
     Nothing,
-    /// The client comes: to a port that it was told after then.
+    /// PASV or EPSV, sent at this time.
     Passive(Duration),
-    /// The same, and the server may have closed it: it was kept from a refused command, or its port
-    /// was given up for another one, which was not to be had.
+    /// As `Passive`, but the server may have closed it: it was kept from a refused command, or its port was
+    /// released for a new one that was not available.
     Kept,
     Active,
 }
 
-/// The control connection.
+/// TLS on the control connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Control {
+pub(super) enum ControlChannel {
     Clear,
     Secured,
-    /// By CCC.
+    /// In the clear again, after CCC.
     Cleared,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Debug)]
 pub(super) struct SessionModel {
-    pub(super) who: Who,
+    pub(super) login_state: LoginState,
     pub(super) directory: String,
     pub(super) is_ascii: bool,
-    /// By REST.
+    /// The offset of a REST.
     pub(super) restart: u64,
-    /// RNFR has been accepted.
+    /// A RNFR was accepted by the previous command.
     pub(super) renames: bool,
-    pub(super) arranged: Arranged,
-    /// When it was said that last arranged one.
-    pub(super) arranged_since: Duration,
-    /// By EPSV ALL.
+    pub(super) data_setup: DataSetup,
+    /// When the last PASV, EPSV, PORT or EPRT was sent.
+    pub(super) data_setup_since: Duration,
+    /// EPSV ALL is in force.
     pub(super) is_extended_only: bool,
-    /// MLST tells sizes only.
+    /// OPTS MLST has selected the size only.
     pub(super) tells_sizes_only: bool,
-    pub(super) control: Control,
+    pub(super) control: ControlChannel,
     pub(super) has_buffer_size: bool,
-    /// Data connections are secured; and after the greeting.
-    pub(super) is_private: bool,
-    pub(super) is_private_at_first: bool,
-    /// Of this session.
+    /// PROT P is in force; and the initial value of that.
+    pub(super) is_protected: bool,
+    pub(super) is_protected_at_first: bool,
+    /// Failed logins of this session.
     pub(super) failed_logins: u32,
     pub(super) long_lines: u32,
-    /// Nobody has been logged in since a command that was said then, or the connection.
+    /// When the command was sent after which no user is logged in, or the connection was made.
     pub(super) outside_since: Duration,
-    /// When the last command that was answered had been said.
-    pub(super) answered: Duration,
-    /// When that was heard.
-    pub(super) heard: Duration,
+    /// When the last answered command was sent.
+    pub(super) last_answered_sent_at: Duration,
+    /// When its reply arrived.
+    pub(super) answered_at: Duration,
 }
 
-/// What there is beside the session when a reply is heard.
-pub(super) struct Circumstances<'a> {
-    pub(super) place: &'a Place,
+/// Facts outside the session at the time of a reply.
+pub(super) struct ReplyContext<'a> {
+    pub(super) config: &'a RunConfig,
     pub(super) now: Duration,
-    /// What has struck the server last.
-    pub(super) struck: Struck,
-    /// An ABOR has been said that is not answered yet.
+    /// When each kind of fault last affected the server.
+    pub(super) last_faults: LastFaults,
+    /// An ABOR is pending.
     pub(super) aborts: bool,
-    /// The client has ended its side.
+    /// The client has half-closed.
     pub(super) has_ended: bool,
-    /// When the last of what was said came down at the server; `None`: it has not.
-    pub(super) delivered: Option<Duration>,
+    /// When the server's kernel had received all that was sent; `None`: not yet.
+    pub(super) facts_of: Option<Duration>,
 }
 
 impl SessionModel {
-    /// After the greeting; with implicit TLS everything is secured by then.
+    /// The state after the greeting; with implicit TLS, the handshake is complete by then.
     pub(super) const fn new(is_implicit: bool) -> Self {
         Self {
-            who: Who::Nobody,
+            login_state: LoginState::LoggedOut,
             directory: String::new(),
             is_ascii: true,
             restart: 0,
             renames: false,
-            arranged: Arranged::Nothing,
-            arranged_since: Duration::ZERO,
+            data_setup: DataSetup::Nothing,
+            data_setup_since: Duration::ZERO,
             is_extended_only: false,
             tells_sizes_only: false,
             control: if is_implicit {
-                Control::Secured
+                ControlChannel::Secured
             } else {
-                Control::Clear
+                ControlChannel::Clear
             },
             has_buffer_size: false,
-            is_private: is_implicit,
-            is_private_at_first: is_implicit,
+            is_protected: is_implicit,
+            is_protected_at_first: is_implicit,
             failed_logins: 0,
             long_lines: 0,
             outside_since: Duration::ZERO,
-            answered: Duration::ZERO,
-            heard: Duration::ZERO,
+            last_answered_sent_at: Duration::ZERO,
+            answered_at: Duration::ZERO,
         }
     }
 
     pub(super) const fn is_in(&self) -> bool {
-        matches!(self.who, Who::In(..))
+        matches!(self.login_state, LoginState::LoggedIn(..))
     }
 
-    /// The current directory, as PWD has it.
+    /// The current directory as PWD prints it.
     pub(super) fn shown_directory(&self) -> &str {
         if self.directory.is_empty() {
             "/"
@@ -141,12 +141,12 @@ impl SessionModel {
         }
     }
 
-    /// Whether the policy has TLS for this, and the control connection has none.
-    pub(super) fn lacks_tls(&self, needed: TlsRequired, place: &Place) -> bool {
-        self.control != Control::Secured && requires(place, needed)
+    /// Whether the policy requires TLS for this and the control connection has none.
+    pub(super) fn lacks_tls(&self, needed: TlsRequired, config: &RunConfig) -> bool {
+        self.control != ControlChannel::Secured && requires(config, needed)
     }
 
-    /// Where an argument leads from here.
+    /// Resolves an argument against the current directory.
     pub(super) fn join(&self, argument: &str) -> String {
         let mut parts: Vec<&str> = Vec::new();
         let from_here = !argument.starts_with('/');
@@ -162,183 +162,206 @@ impl SessionModel {
         parts.collect()
     }
 
-    /// Where CWD or CDUP leads.
-    pub(super) fn target(&self, said: &Awaited) -> String {
-        match said.verb() {
+    /// The target of a CWD or CDUP.
+    pub(super) fn target(&self, command: &PendingCommand) -> String {
+        match command.verb() {
             "CDUP" => self.join(".."),
-            _ => self.join(said.argument()),
+            _ => self.join(command.argument()),
         }
     }
 
-    /// What the client may do when a command is executed that was said then: before a reload and after
-    /// it, where it is not known which.
+    /// Permissions for a command sent at this time: before and after a reload, which differ where the order
+    /// of command and reload is unknown.
     pub(super) fn permissions(
         &self,
-        said: Duration,
-        around: &Circumstances<'_>,
+        sent_at: Duration,
+        context: &ReplyContext<'_>,
     ) -> [Permissions; 2] {
-        let Who::In(login, since) = self.who else {
+        let LoginState::LoggedIn(login, since) = self.login_state else {
             return [Permissions::NONE; 2];
         };
-        let before = around.place.permissions_of(login).unwrap_or_default();
-        let Some(reload) = &around.place.reload else {
+        let before = context.config.permissions_of(login).unwrap_or_default();
+        let Some(reload) = &context.config.reload else {
             return [before; 2];
         };
         let after = reload.permissions(login, before).unwrap_or(before);
-        // Sessions that are kept keep what they had when they began.
+        // Kept sessions keep the permissions of their login.
         let span = if reload.keeps_sessions() {
             since
         } else {
-            Since {
-                said,
-                heard: around.now,
+            LoginTime {
+                sent_at,
+                answered_at: context.now,
             }
         };
-        match (reload.has_come(span.heard), reload.is_over(span.said)) {
+        match (
+            reload.has_come(span.answered_at),
+            reload.is_over(span.sent_at),
+        ) {
             (false, _) => [before; 2],
             (true, true) => [after; 2],
             (true, false) => [before, after],
         }
     }
 
-    /// Since when the client may not do this any more, which it could do when it logged in: then a
-    /// transfer that makes use of it is cut.
-    pub(super) fn lost_since(&self, needed: Permissions, place: &Place) -> Option<Duration> {
-        let Who::In(login, _) = self.who else {
+    /// When the reload revoked this permission, if the client had it at login: a transfer that needs it is
+    /// then cut.
+    pub(super) fn lost_since(&self, needed: Permissions, config: &RunConfig) -> Option<Duration> {
+        let LoginState::LoggedIn(login, _) = self.login_state else {
             return None;
         };
-        let reload = place.reload.filter(|one| !one.keeps_sessions())?;
-        let before = place.permissions_of(login)?;
+        let reload = config.reload.filter(|one| !one.keeps_sessions())?;
+        let before = config.permissions_of(login)?;
         let after = reload.permissions(login, before)?;
         let is_lost = before.contains(needed) && !after.contains(needed);
         is_lost.then_some(reload.at)
     }
 
-    /// Takes what follows from a final reply that is right.
-    pub(super) fn follow(&mut self, said: &Awaited, code: u16, around: &Circumstances<'_>) {
-        self.answered = said.since;
-        self.heard = around.now;
-        self.forget(said);
+    /// Advances the state by a legal final reply.
+    pub(super) fn follow(
+        &mut self,
+        command: &PendingCommand,
+        code: u16,
+        context: &ReplyContext<'_>,
+    ) {
+        self.last_answered_sent_at = command.since;
+        self.answered_at = context.now;
+        self.forget(command);
         let was_in = self.is_in();
-        if code == 530 && !was_in && said.kind != Kind::Pass && said.kind != Kind::User {
+        if code == 530
+            && !was_in
+            && command.kind != CommandKind::Pass
+            && command.kind != CommandKind::User
+        {
             return;
         }
-        match (said.kind, code) {
-            (Kind::User, _) => {
-                self.flush(said.since);
+        match (command.kind, code) {
+            (CommandKind::User, _) => {
+                self.flush(command.since);
                 if code == 331 {
-                    self.who = Who::Named(login_of(said.argument()));
+                    self.login_state = LoginState::UserSent(login_of(command.argument()));
                 }
             }
-            (Kind::Pass, 230) => {
-                if let Who::Named(login) = self.who {
-                    let (said, heard) = (said.since, around.now);
-                    self.who = Who::In(login, Since { said, heard });
+            (CommandKind::Pass, 230) => {
+                if let LoginState::UserSent(login) = self.login_state {
+                    let (sent_at, answered_at) = (command.since, context.now);
+                    self.login_state = LoginState::LoggedIn(
+                        login,
+                        LoginTime {
+                            sent_at,
+                            answered_at,
+                        },
+                    );
                 }
             }
-            (Kind::Pass, 530) => {
-                self.who = Who::Nobody;
+            (CommandKind::Pass, 530) => {
+                self.login_state = LoginState::LoggedOut;
                 self.failed_logins += 1;
             }
-            (Kind::Rein, 220) => {
-                self.flush(said.since);
+            (CommandKind::Rein, 220) => {
+                self.flush(command.since);
                 self.is_ascii = true;
                 self.is_extended_only = false;
                 self.tells_sizes_only = false;
                 self.has_buffer_size = false;
-                self.is_private = self.is_private_at_first;
+                self.is_protected = self.is_protected_at_first;
             }
-            (Kind::Cwd, 250) => self.directory = self.target(said),
-            (Kind::Rnfr, 350) => self.renames = true,
-            (Kind::Type, 200) => self.is_ascii = said.argument() == "A",
-            (Kind::Opts, 200) => {
-                self.tells_sizes_only |= said.argument() == "MLST size;";
+            (CommandKind::Cwd, 250) => self.directory = self.target(command),
+            (CommandKind::Rnfr, 350) => self.renames = true,
+            (CommandKind::Type, 200) => self.is_ascii = command.argument() == "A",
+            (CommandKind::Opts, 200) => {
+                self.tells_sizes_only |= command.argument() == "MLST size;";
             }
-            (Kind::TooLong, _) => {
+            (CommandKind::TooLong, _) => {
                 self.long_lines += 1;
                 self.keep();
             }
-            (Kind::Rest, 350) => self.restart = said.argument().parse().unwrap_or(0),
-            _ => self.follow_on_channel(said, code),
+            (CommandKind::Rest, 350) => self.restart = command.argument().parse().unwrap_or(0),
+            _ => self.follow_on_channel(command, code),
         }
     }
 
-    /// The same, of what concerns data connections, and TLS.
-    fn follow_on_channel(&mut self, said: &Awaited, code: u16) {
-        match (said.kind, code) {
-            (Kind::Passive, 227 | 229) => {
-                self.arranged = Arranged::Passive(said.since);
-                self.arranged_since = said.since;
+    /// As [`follow`](Self::follow), for data connections and TLS.
+    fn follow_on_channel(&mut self, command: &PendingCommand, code: u16) {
+        match (command.kind, code) {
+            (CommandKind::Passive, 227 | 229) => {
+                self.data_setup = DataSetup::Passive(command.since);
+                self.data_setup_since = command.since;
             }
-            // The last free port may be the one that was given up for it.
-            (Kind::Passive, 425) => self.keep(),
-            (Kind::EpsvAll, 200) => self.is_extended_only = true,
-            (Kind::Port, 200) => self.arranged = Arranged::Active,
-            (Kind::Auth | Kind::AuthPrivate | Kind::AuthAndMore, 234) => {
-                self.flush(said.since);
-                self.control = Control::Secured;
-                self.is_private = said.kind == Kind::AuthPrivate;
+            // The failed command may have released the previous port.
+            (CommandKind::Passive, 425) => self.keep(),
+            (CommandKind::EpsvAll, 200) => self.is_extended_only = true,
+            (CommandKind::Port, 200) => self.data_setup = DataSetup::Active,
+            (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
+                self.flush(command.since);
+                self.control = ControlChannel::Secured;
+                self.is_protected = command.kind == CommandKind::AuthPrivate;
             }
-            (Kind::Ccc, 200) => self.control = Control::Cleared,
-            (Kind::Pbsz, 200) => self.has_buffer_size = true,
-            (Kind::ProtPrivate, 200) => self.is_private = true,
-            (Kind::ProtClear, 200) => self.is_private = false,
-            (Kind::Abor, _) => self.arranged = Arranged::Nothing,
-            // It is over; or it was lost, withdrawn, or given up while files were counted.
-            (kind, code) if kind.is_transfer() && (said.begun || matches!(code, 425 | 426)) => {
-                self.arranged = Arranged::Nothing;
+            (CommandKind::Ccc, 200) => self.control = ControlChannel::Cleared,
+            (CommandKind::Pbsz, 200) => self.has_buffer_size = true,
+            (CommandKind::ProtPrivate, 200) => self.is_protected = true,
+            (CommandKind::ProtClear, 200) => self.is_protected = false,
+            (CommandKind::Abor, _) => self.data_setup = DataSetup::Nothing,
+            // The transfer has ended, lost its connection, or was aborted while usage was being counted.
+            (kind, code) if kind.is_transfer() && (command.begun || matches!(code, 425 | 426)) => {
+                self.data_setup = DataSetup::Nothing;
             }
             (kind, _) if kind.is_transfer() => self.keep(),
-            (Kind::Garbage, _) if said.verb() == "RETR" => self.keep(),
+            (CommandKind::Garbage, _) if command.verb() == "RETR" => self.keep(),
             _ => {}
         }
     }
 
-    /// RNTO must follow at once, and so must what REST is for; some announce it in between.
-    fn forget(&mut self, said: &Awaited) {
+    /// RNTO must follow RNFR directly, and RETR or STOR must follow REST; commands that set up the data
+    /// connection may come between.
+    fn forget(&mut self, command: &PendingCommand) {
         self.renames = false;
         let keeps_offset = matches!(
-            said.kind,
-            Kind::Passive | Kind::EpsvAll | Kind::Port | Kind::Bounce | Kind::Help
+            command.kind,
+            CommandKind::Passive
+                | CommandKind::EpsvAll
+                | CommandKind::Port
+                | CommandKind::Bounce
+                | CommandKind::Help
         );
         if !keeps_offset {
             self.restart = 0;
         }
     }
 
-    /// A data connection that the client makes is kept, if nothing comes over it.
+    /// A passive data connection is kept for the next command, unless data arrives on it.
     fn keep(&mut self) {
-        if matches!(self.arranged, Arranged::Passive(_)) {
-            self.arranged = Arranged::Kept;
+        if matches!(self.data_setup, DataSetup::Passive(_)) {
+            self.data_setup = DataSetup::Kept;
         }
     }
 
-    /// The account is another one from here on.
-    fn flush(&mut self, said: Duration) {
+    /// Resets what belongs to the login (USER, REIN, AUTH).
+    fn flush(&mut self, sent_at: Duration) {
         if self.is_in() {
-            self.outside_since = said;
+            self.outside_since = sent_at;
         }
-        self.who = Who::Nobody;
+        self.login_state = LoginState::LoggedOut;
         self.directory.clear();
-        self.arranged = Arranged::Nothing;
+        self.data_setup = DataSetup::Nothing;
         self.restart = 0;
         self.renames = false;
     }
 }
 
-/// What a transfer needs to be allowed.
-pub(super) const fn needed_for(kind: Kind) -> Permissions {
+/// The permission that a transfer needs.
+pub(super) const fn needed_for(kind: CommandKind) -> Permissions {
     match kind {
-        Kind::Fetch => Permissions::RETRIEVE,
-        Kind::List => Permissions::LIST,
+        CommandKind::Fetch => Permissions::RETRIEVE,
+        CommandKind::List => Permissions::LIST,
         _ => Permissions::CREATE,
     }
 }
 
-/// Whether without TLS this is refused.
-pub(super) fn requires(place: &Place, what: TlsRequired) -> bool {
-    let secure = place.secure.as_ref();
-    secure.is_some_and(|secure| secure.policy.require >= what)
+/// Whether the policy requires TLS for this.
+pub(super) fn requires(config: &RunConfig, what: TlsRequired) -> bool {
+    let tls = config.tls.as_ref();
+    tls.is_some_and(|tls| tls.policy.require >= what)
 }
 
 fn login_of(name: &str) -> Login {

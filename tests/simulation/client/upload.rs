@@ -1,34 +1,34 @@
-//! An upload as its client knows it: what its file was, what it is to be, and what a part of it is.
+//! An upload as its client knows it: the file before, the file after, and each legal partial result.
 //!
-//! Pure: bytes before, bytes after. Whether it was cut is not known here.
+//! Pure functions on bytes; whether the upload was cut is decided elsewhere.
 
 /// How an upload changes its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Whole or not at all.
+    /// STOR, STOU: replaced atomically.
     Replace,
-    /// In place, at the end: a part may remain.
+    /// APPE: in place; a prefix may remain.
     Append,
-    /// In place, from there on; what is behind the last byte stays.
+    /// STOR after REST: in place from this offset; bytes beyond the end of the upload stay.
     At(usize),
 }
 
-/// An upload under way.
+/// An upload in progress.
 #[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) path: String,
-    /// What is sent, as it is in the file.
+    /// The content as stored.
     pub(crate) bytes: Vec<u8>,
     pub(crate) change: Change,
-    /// It goes by TYPE A: how many of its bytes have come is not seen in the file.
+    /// TYPE A: the file size does not tell how many wire bytes arrived.
     pub(crate) is_text: bool,
-    /// Nothing had this name before.
+    /// The name is new.
     pub(crate) is_new: bool,
-    /// Where it is cut, what came of it is kept.
+    /// An interrupted upload is kept.
     pub(crate) is_kept: bool,
 }
 
-/// How much of an upload has come, in bytes of the file.
+/// Bytes of an upload that arrived, in file bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrived {
     Exactly(usize),
@@ -36,7 +36,7 @@ pub(crate) enum Arrived {
 }
 
 impl Upload {
-    /// What the file is when all of it, or so much of it as was sent before a proper end, is there.
+    /// The file after the first `sent` bytes and a proper end.
     pub(super) fn whole(&self, before: Option<&[u8]>, sent: usize) -> Vec<u8> {
         self.applied(before, &self.bytes[..sent.min(self.bytes.len())])
     }
@@ -54,7 +54,7 @@ impl Upload {
         }
     }
 
-    /// Whether the file can be this when the upload was cut: as it was, or with what had come.
+    /// Whether this is a legal file after an interrupted upload: unchanged, or with the bytes that arrived.
     pub(super) fn may_leave(
         &self,
         before: Option<&[u8]>,
@@ -66,7 +66,7 @@ impl Upload {
             (Change::Replace, Some(now)) => {
                 self.is_kept && self.is_new && !now.is_empty() && self.is_part(now, arrived)
             }
-            // The file is made when it is opened.
+            // Opening it creates the file.
             (_, None) => before.is_none(),
             (Change::Append, Some(now)) => now
                 .strip_prefix(before.unwrap_or_default())
@@ -76,7 +76,7 @@ impl Upload {
                 let most = match arrived {
                     Arrived::Exactly(count) | Arrived::AtMost(count) => count,
                 };
-                // Where the old bytes are as the new ones would be, more than one part is right.
+                // If old and new bytes agree, several lengths are legal.
                 let tried = 0..=most.min(self.bytes.len());
                 let is_there = before.len() >= offset && now.len() >= offset;
                 !is_there && now == before
@@ -92,27 +92,26 @@ impl Upload {
         }
     }
 
-    /// Whether the reply that it has failed says how much of it is kept, and whether it says so only then.
-    pub(super) fn is_told_what_is_kept(
+    /// Whether a failure reply states the kept length correctly, and only if something is kept.
+    pub(super) fn states_kept_length(
         &self,
         text: &str,
         before: Option<&[u8]>,
         now: Option<&[u8]>,
     ) -> bool {
         let words = text.strip_suffix(" bytes are kept.");
-        let said = words.and_then(|words| words.rsplit(' ').next()?.parse::<usize>().ok());
+        let stated = words.and_then(|words| words.rsplit(' ').next()?.parse::<usize>().ok());
         let length = now.map_or(0, <[u8]>::len);
-        match (self.change, said) {
-            (Change::Replace, Some(said)) => said > 0 && length == said,
+        match (self.change, stated) {
+            (Change::Replace, Some(stated)) => stated > 0 && length == stated,
             (Change::Replace, None) => before.is_some() || now.is_none(),
-            // In place the end of a write that failed may be there, or what was there before.
-            (Change::Append | Change::At(_), Some(said)) => said > 0 && length >= said,
+            // In place, a failed write may leave some of its bytes, or the old ones.
+            (Change::Append | Change::At(_), Some(stated)) => stated > 0 && length >= stated,
             (Change::Append | Change::At(_), None) => true,
         }
     }
 
-    /// Whether it can have come to this: in TYPE A perhaps in the middle of the end of a line, and then
-    /// a CR is the last byte.
+    /// Whether this prefix is legal. In TYPE A it may end inside a line end, with a CR.
     fn is_part(&self, part: &[u8], arrived: Arrived) -> bool {
         if self.is_text {
             let begun = part.strip_suffix(b"\r").unwrap_or(part);
@@ -128,8 +127,7 @@ impl Upload {
         is_so_long && self.bytes.starts_with(part)
     }
 
-    /// Whether it can be whole to the server where so much was sent of it, at the most, before its
-    /// data connection was closed.
+    /// Whether the server may take the upload as complete after this many bytes.
     pub(super) fn may_be(&self, before: Option<&[u8]>, now: Option<&[u8]>, sent: Arrived) -> bool {
         let Some(now) = now else {
             return false;

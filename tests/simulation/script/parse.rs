@@ -1,29 +1,29 @@
-//! A script is read.
+//! Parses a script.
 
 use std::time::Duration;
 
 use mioftpd::auth::Permissions;
 
-use super::weather;
+use super::fault_plan;
 use super::words::Word;
-use crate::client::{Command, Group, Habits, Kind, Manner};
-use crate::reload::{Reload, Taken};
+use crate::client::{Behaviour, Command, CommandKind, Group, Profile};
+use crate::fault_plan::FaultPlan;
+use crate::reload::{Reload, Revocation};
 use crate::rng::Odds;
-use crate::scenario::{ClientPlan, Scenario, Stop, StrangerPlan};
-use crate::weather::Weather;
+use crate::scenario::{ClientPlan, PortStealerPlan, Scenario, Stop};
 use crate::world::ClientPort;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What a script says, or in which line it says something that cannot be understood.
+/// The scenario of a script, or the first line that is invalid.
 pub(crate) fn parse(text: &str) -> Result<Scenario> {
     let mut scenario = Scenario {
         seed: 0,
-        chance: 0,
+        rng_state: 0,
         inspection: 0,
-        weather: Weather::CALM,
+        fault_plan: FaultPlan::NONE,
         clients: Vec::new(),
-        stranger: None,
+        port_stealer: None,
         stop: None,
         reload: None,
     };
@@ -35,13 +35,13 @@ pub(crate) fn parse(text: &str) -> Result<Scenario> {
         }
         let (key, value) = line.split_once(' ').unwrap_or((line, ""));
         has_seed |= key == "seed";
-        let taken = match scenario.clients.last_mut() {
+        let applied = match scenario.clients.last_mut() {
             Some(client) if key != "client" => take_of_client(client, key, value),
             _ => take(&mut scenario, key, value),
         };
-        taken.map_err(|fault| format!("line {}: {line}: {fault}", number + 1))?;
+        applied.map_err(|error| format!("line {}: {line}: {error}", number + 1))?;
     }
-    // All else may be left out; without it this is an empty file, or another one.
+    // Everything else has a default; without a seed the file is empty or no script.
     if has_seed {
         Ok(scenario)
     } else {
@@ -53,17 +53,17 @@ fn take(scenario: &mut Scenario, key: &str, value: &str) -> Result<()> {
     let words: Vec<_> = value.split(' ').collect();
     match (key, &words[..]) {
         ("seed", [seed]) => scenario.seed = number(seed)?,
-        ("chance", [chance]) => scenario.chance = state(chance)?,
-        ("inspection", [chance]) => scenario.inspection = state(chance)?,
-        ("weather", [key, value]) => {
-            if !weather::set(&mut scenario.weather, key, number(value)?) {
-                return Err("there is no such weather".to_owned());
+        ("rng", [rng]) => scenario.rng_state = state(rng)?,
+        ("inspection", [seed]) => scenario.inspection = state(seed)?,
+        ("fault", [key, value]) => {
+            if !fault_plan::set(&mut scenario.fault_plan, key, number(value)?) {
+                return Err("no such entry of the fault plan".to_owned());
             }
         }
-        ("stranger", [client, chance]) => {
-            scenario.stranger = Some(StrangerPlan {
+        ("port-stealer", [client, seed]) => {
+            scenario.port_stealer = Some(PortStealerPlan {
                 number: number(client)? as usize,
-                chance: state(chance)?,
+                rng_state: state(seed)?,
             });
         }
         ("stop", [first, rest @ ..]) => {
@@ -77,8 +77,8 @@ fn take(scenario: &mut Scenario, key: &str, value: &str) -> Result<()> {
             let client = number(client)? as usize;
             scenario.clients.push(ClientPlan {
                 number: client,
-                habits: Habits::plain(client),
-                chance: 0,
+                profile: Profile::plain(client),
+                rng_state: 0,
                 after: Duration::ZERO,
                 groups: Some(Vec::new()),
             });
@@ -98,52 +98,54 @@ fn again<'a, 'b>(words: &'b [&'a str]) -> Result<(Option<Duration>, &'b [&'a str
 fn reload(at: Duration, words: &[&str]) -> Result<Reload> {
     let (again, words) = again(words)?;
     let [sessions, words @ ..] = words else {
-        return Err("what becomes of sessions?".to_owned());
+        return Err("Keep or End, for the sessions".to_owned());
     };
-    let taken = match words {
-        ["Nothing"] => Taken::Nothing,
-        ["Address", ip] => Taken::Address(ip.parse().map_err(|_| "not an address")?),
-        ["Account", login, how] => Taken::Account(Word::from_word(login)?, Word::from_word(how)?),
-        ["Rights", login, "none"] => Taken::Rights(Word::from_word(login)?, Permissions::NONE),
-        ["Rights", login, "read"] => Taken::Rights(Word::from_word(login)?, Permissions::READ),
-        _ => return Err("what is taken?".to_owned()),
+    let revocation = match words {
+        ["Nothing"] => Revocation::Nothing,
+        ["Address", ip] => Revocation::Address(ip.parse().map_err(|_| "not an address")?),
+        ["Account", login, how] => {
+            Revocation::Account(Word::from_word(login)?, Word::from_word(how)?)
+        }
+        ["Rights", login, "none"] => Revocation::Rights(Word::from_word(login)?, Permissions::NONE),
+        ["Rights", login, "read"] => Revocation::Rights(Word::from_word(login)?, Permissions::READ),
+        _ => return Err("Nothing, Address, Account or Rights".to_owned()),
     };
     Ok(Reload {
         at,
         again,
-        taken,
+        revocation,
         sessions: Word::from_word(sessions)?,
     })
 }
 
 fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()> {
-    let habits = &mut client.habits;
+    let profile = &mut client.profile;
     match key {
         "after" => client.after = time(value)?,
-        "chance" => client.chance = state(value)?,
-        "part" => habits.part = Word::from_word(value)?,
-        "ip" => habits.ip = value.parse().map_err(|_| "not an address")?,
-        "preamble" => habits.preamble = Word::from_word(value)?,
-        "think" => habits.think = time(value)?,
-        "interrupts" => habits.interrupts = Odds(number(value)? as usize),
-        "login" => habits.login = Word::from_word(value)?,
-        "farewell" => habits.farewell = Word::from_word(value)?,
-        "secrecy" => habits.secrecy = Word::from_word(value)?,
-        "opening" => habits.opening = Word::from_word(value)?,
-        "pipelines" => habits.pipelines = switch(value)?,
-        "hurries" => habits.hurries = switch(value)?,
-        "mean" => habits.mean = switch(value)?,
-        "resumes" => habits.resumes = switch(value)?,
-        "announces" => habits.announces = switch(value)?,
-        "guesses" => habits.guesses = switch(value)?,
-        "ports" => habits.first_port = number(value)? as u16,
+        "rng" => client.rng_state = state(value)?,
+        "role" => profile.role = Word::from_word(value)?,
+        "ip" => profile.ip = value.parse().map_err(|_| "not an address")?,
+        "proxy-header" => profile.proxy_header = Word::from_word(value)?,
+        "think" => profile.think_time = time(value)?,
+        "interrupts" => profile.interrupts = Odds(number(value)? as usize),
+        "login" => profile.login = Word::from_word(value)?,
+        "disconnect" => profile.disconnect = Word::from_word(value)?,
+        "tls" => profile.tls_mode = Word::from_word(value)?,
+        "tls-start" => profile.tls_start = Word::from_word(value)?,
+        "pipelines" => profile.pipelines = switch(value)?,
+        "leaves-early" => profile.leaves_early = switch(value)?,
+        "misbehaves" => profile.misbehaves = switch(value)?,
+        "resumes" => profile.resumes = switch(value)?,
+        "sends-close-notify" => profile.sends_close_notify = switch(value)?,
+        "only-logs-in" => profile.only_logs_in = switch(value)?,
+        "ports" => profile.first_port = number(value)? as u16,
         "groups" => {
-            habits.groups = number(value)? as usize;
+            profile.groups = number(value)? as usize;
             client.groups = None;
         }
         "group" => client.groups.get_or_insert_default().push(Group {
-            chance: (!value.is_empty()).then(|| state(value)).transpose()?,
-            manner: Manner::Prompt,
+            rng_state: (!value.is_empty()).then(|| state(value)).transpose()?,
+            behaviour: Behaviour::Prompt,
             commands: Vec::new(),
         }),
         _ => {
@@ -156,11 +158,11 @@ fn take_of_client(client: &mut ClientPlan, key: &str, value: &str) -> Result<()>
 }
 
 fn take_of_group(group: &mut Group, client: usize, key: &str, value: &str) -> Result<()> {
-    if key == "manner" {
-        group.manner = Word::from_word(value)?;
+    if key == "behaviour" {
+        group.behaviour = Word::from_word(value)?;
         return Ok(());
     }
-    if matches!(key, "say" | "say-raw" | "urge") {
+    if matches!(key, "send" | "send-raw" | "send-urgent") {
         group.commands.push(command(key, value)?);
         return Ok(());
     }
@@ -186,18 +188,18 @@ fn take_of_group(group: &mut Group, client: usize, key: &str, value: &str) -> Re
 
 fn command(verb: &str, value: &str) -> Result<Command> {
     let (kind, text) = value.split_once(' ').unwrap_or((value, ""));
-    let kind = Kind::from_word(kind)?;
+    let kind = CommandKind::from_word(kind)?;
     let mut bytes = match kind {
-        Kind::TooLong => vec![b'x'; number(text)? as usize],
+        CommandKind::TooLong => vec![b'x'; number(text)? as usize],
         _ => unescaped(text)?,
     };
-    if verb != "say-raw" {
+    if verb != "send-raw" {
         bytes.extend_from_slice(b"\r\n");
     }
     Ok(Command {
         kind,
         bytes,
-        urgent: verb == "urge",
+        urgent: verb == "send-urgent",
         contents: None,
         port: None,
     })

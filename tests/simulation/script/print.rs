@@ -1,31 +1,30 @@
-//! A scenario is printed.
+//! Prints a scenario as a script.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use mioftpd::auth::Permissions;
 
-use super::weather::uncalm;
-use crate::client::{Command, Group, Habits, Kind, Manner};
-use crate::reload::{Reload, Taken};
+use super::fault_plan::differing;
+use crate::client::{Behaviour, Command, CommandKind, Group, Profile};
+use crate::reload::{Reload, Revocation};
 use crate::scenario::{ClientPlan, Scenario, Stop};
 use crate::world::ClientPort;
 
-/// Its script.
 pub(crate) fn print(scenario: &Scenario) -> String {
     let mut lines = vec![
         format!("seed {}", scenario.seed),
-        format!("chance {:x}", scenario.chance),
+        format!("rng {:x}", scenario.rng_state),
         format!("inspection {:x}", scenario.inspection),
     ];
-    let weather = uncalm(&scenario.weather).into_iter();
-    lines.extend(weather.map(|(key, number, _)| format!("weather {key} {number}")));
+    let fault_plan = differing(&scenario.fault_plan).into_iter();
+    lines.extend(fault_plan.map(|(key, number, _)| format!("fault {key} {number}")));
     lines.extend(scenario.stop.map(stop));
     lines.extend(scenario.reload.as_ref().map(reload));
-    if let Some(stranger) = scenario.stranger {
+    if let Some(port_stealer) = scenario.port_stealer {
         lines.push(format!(
-            "stranger {} {:x}",
-            stranger.number, stranger.chance
+            "port-stealer {} {:x}",
+            port_stealer.number, port_stealer.rng_state
         ));
     }
     lines.extend(scenario.clients.iter().flat_map(client));
@@ -43,11 +42,11 @@ fn again(after: Duration) -> String {
 
 fn reload(reload: &Reload) -> String {
     let again = reload.again.map(again).unwrap_or_default();
-    let taken = match reload.taken {
-        Taken::Nothing => "Nothing".to_owned(),
-        Taken::Address(ip) => format!("Address {ip}"),
-        Taken::Account(login, how) => format!("Account {login:?} {how:?}"),
-        Taken::Rights(login, left) => {
+    let revocation = match reload.revocation {
+        Revocation::Nothing => "Nothing".to_owned(),
+        Revocation::Address(ip) => format!("Address {ip}"),
+        Revocation::Account(login, how) => format!("Account {login:?} {how:?}"),
+        Revocation::Rights(login, left) => {
             let left = if left == Permissions::NONE {
                 "none"
             } else {
@@ -57,7 +56,7 @@ fn reload(reload: &Reload) -> String {
         }
     };
     format!(
-        "reload {}{again} {:?} {taken}",
+        "reload {}{again} {:?} {revocation}",
         micros(reload.at),
         reload.sessions
     )
@@ -66,85 +65,89 @@ fn reload(reload: &Reload) -> String {
 fn client(plan: &ClientPlan) -> Vec<String> {
     let mut lines = vec![
         format!("\nclient {}", plan.number),
-        format!("  chance {:x}", plan.chance),
+        format!("  rng {:x}", plan.rng_state),
     ];
     if !plan.after.is_zero() {
         lines.push(format!("  after {}", micros(plan.after)));
     }
-    let usual = habits(&Habits::plain(plan.number));
-    let own = habits(&plan.habits).into_iter().zip(usual);
+    let usual = profile(&Profile::plain(plan.number));
+    let own = profile(&plan.profile).into_iter().zip(usual);
     let own = own.filter(|(own, usual)| own != usual);
     lines.extend(own.map(|(own, _)| format!("  {own}")));
     match &plan.groups {
-        None => lines.push(format!("  groups {}", plan.habits.groups)),
+        None => lines.push(format!("  groups {}", plan.profile.groups)),
         Some(groups) => lines.extend(groups.iter().flat_map(group)),
     }
     lines
 }
 
-/// All of them but the number of groups, each on a line.
-fn habits(habits: &Habits) -> [String; 16] {
-    let Habits {
-        part,
+/// All fields except `groups`, one a line.
+fn profile(profile: &Profile) -> [String; 16] {
+    let Profile {
+        role,
         ip,
-        preamble,
-        think,
+        proxy_header,
+        think_time,
         pipelines,
         groups: _,
         interrupts,
         login,
-        farewell,
-        hurries,
-        mean,
-        secrecy,
-        opening,
+        disconnect,
+        leaves_early,
+        misbehaves,
+        tls_mode,
+        tls_start,
         resumes,
-        announces,
-        guesses,
-        // Of inspectors, which no script has.
+        sends_close_notify,
+        only_logs_in,
+        // Only inspectors have it, which no script contains.
         walks: _,
         first_port,
-    } = habits;
+    } = profile;
     [
-        format!("part {part:?}"),
+        format!("role {role:?}"),
         format!("ip {ip}"),
-        format!("preamble {preamble:?}"),
-        format!("think {}", micros(*think)),
+        format!("proxy-header {proxy_header:?}"),
+        format!("think {}", micros(*think_time)),
         format!("pipelines {pipelines}"),
         format!("interrupts {}", interrupts.0),
         format!("login {login:?}"),
-        format!("farewell {farewell:?}"),
-        format!("hurries {hurries}"),
-        format!("mean {mean}"),
-        format!("secrecy {secrecy:?}"),
-        format!("opening {opening:?}"),
+        format!("disconnect {disconnect:?}"),
+        format!("leaves-early {leaves_early}"),
+        format!("misbehaves {misbehaves}"),
+        format!("tls {tls_mode:?}"),
+        format!("tls-start {tls_start:?}"),
         format!("resumes {resumes}"),
-        format!("announces {announces}"),
-        format!("guesses {guesses}"),
+        format!("sends-close-notify {sends_close_notify}"),
+        format!("only-logs-in {only_logs_in}"),
         format!("ports {first_port}"),
     ]
 }
 
 fn group(group: &Group) -> Vec<String> {
     let mut head = "  group".to_owned();
-    if let Some(chance) = group.chance {
-        write!(head, " {chance:x}").expect("memory");
+    if let Some(rng_state) = group.rng_state {
+        write!(head, " {rng_state:x}").expect("memory");
     }
     let mut lines = vec![head];
-    if group.manner != Manner::Prompt {
-        lines.push(format!("    manner {:?}", group.manner));
+    if group.behaviour != Behaviour::Prompt {
+        lines.push(format!("    behaviour {:?}", group.behaviour));
     }
     lines.extend(group.commands.iter().map(command));
     lines
 }
 
 fn command(command: &Command) -> String {
-    let verb = if command.urgent { "urge" } else { "say" };
+    let verb = if command.urgent {
+        "send-urgent"
+    } else {
+        "send"
+    };
     let (text, verb) = match command.bytes.strip_suffix(b"\r\n") {
         Some(text) => (text, verb),
-        None => (&command.bytes[..], "say-raw"),
+        None => (&command.bytes[..], "send-raw"),
     };
-    let text = if command.kind == Kind::TooLong {
+    let text = if command.kind == CommandKind::TooLong {
         text.len().to_string()
     } else {
         text.escape_ascii().to_string()

@@ -1,18 +1,17 @@
-//! Scripts are the runs that they were, and those that are kept keep the promises.
+//! A script reproduces its run, and the kept scripts pass.
 
 use std::fs;
 use std::path::Path;
 
 use super::{parse, print};
-use crate::attempt::{hear_panics, replayed};
+use crate::attempt::{record_panics, replayed};
 use crate::run::{record, replay};
 use crate::scenario::Scenario;
 use crate::watchdog::{Run, Watchdog, script_again};
 
-/// What a run was is written down, read again, and is the same run.
 #[test]
-fn a_script_is_the_same_run_as_its_seed() {
-    hear_panics();
+fn script_replay_equals_recorded_run() {
+    record_panics();
     for seed in 0..60 {
         let (recorded, scenario) = record(seed);
         let script = print(&scenario);
@@ -22,9 +21,9 @@ fn a_script_is_the_same_run_as_its_seed() {
     }
 }
 
-/// Scripts that have failed once; or the one that is asked for.
+/// The scripts that failed once, or the one in `MIOFTPD_SCRIPT`.
 #[test]
-fn kept_scripts_keep_the_promises() {
+fn kept_scripts_pass() {
     let watchdog = Watchdog::start();
     let outcome_of = |path: &Path, tracing| {
         let named = Run::Script(path.to_owned());
@@ -45,16 +44,15 @@ fn kept_scripts_keep_the_promises() {
     }
 }
 
-/// What is no script is not taken for one in which nothing happens.
 #[test]
-fn a_script_says_of_which_seed_it_is() {
-    assert!(parse("# Nothing.\n").is_err_and(|fault| fault.contains("no seed")));
-    assert!(parse("chance 0\n").is_err_and(|fault| fault.contains("no seed")));
+fn script_without_seed_is_rejected() {
+    assert!(parse("# Nothing.\n").is_err_and(|error| error.contains("no seed")));
+    assert!(parse("rng 0\n").is_err_and(|error| error.contains("no seed")));
     assert!(parse("seed 0\n").is_ok());
 }
 
 fn scenario_from(path: &Path) -> Scenario {
     let text = fs::read_to_string(path).map_err(|error| error.to_string());
     let read = text.and_then(|text| parse(&text));
-    read.unwrap_or_else(|fault| panic!("{}: {fault}", path.display()))
+    read.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

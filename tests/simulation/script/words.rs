@@ -1,16 +1,18 @@
-//! The words of a script: values by the names that they have in the code.
+//! The words of a script: values by their names in the code.
 
 use std::fmt::Debug;
 
 use mioftpd::auth::RevokedSessions;
 
-use crate::client::{Farewell, Kind, Login, Manner, Opening, Part, Preamble, Secrecy};
-use crate::reload::How;
+use crate::client::{
+    Behaviour, CommandKind, Disconnect, Login, ProxyHeader, Role, TlsMode, TlsStart,
+};
+use crate::reload::AccountChange;
 
-/// A type whose values have words.
+/// A type whose values are script words.
 pub(super) trait Word: Copy + Debug + 'static {
     const ALL: &'static [Self];
-    /// Those that have a number.
+    /// Variants with a number.
     const COUNTED: &'static [fn(usize) -> Self] = &[];
 
     fn from_word(word: &str) -> Result<Self, String> {
@@ -27,7 +29,7 @@ impl Word for Login {
     const ALL: &'static [Self] = &[Self::Named, Self::Anonymous, Self::Wrong, Self::Never];
 }
 
-impl Word for How {
+impl Word for AccountChange {
     const ALL: &'static [Self] = &[
         Self::Removed,
         Self::Disabled,
@@ -41,24 +43,24 @@ impl Word for RevokedSessions {
     const ALL: &'static [Self] = &[Self::Keep, Self::End];
 }
 
-impl Word for Part {
-    const ALL: &'static [Self] = &[Self::Guest, Self::Probe, Self::Inspector];
+impl Word for Role {
+    const ALL: &'static [Self] = &[Self::Normal, Self::Probe, Self::Inspector];
 }
 
-impl Word for Secrecy {
+impl Word for TlsMode {
     const ALL: &'static [Self] = &[Self::None, Self::Explicit, Self::Late, Self::Implicit];
 }
 
-impl Word for Preamble {
-    const ALL: &'static [Self] = &[Self::Line, Self::Binary, Self::Garbage, Self::Stops];
+impl Word for ProxyHeader {
+    const ALL: &'static [Self] = &[Self::V1, Self::V2, Self::Garbage, Self::Truncated];
 }
 
-impl Word for Opening {
-    const ALL: &'static [Self] = &[Self::Proper, Self::AndMore, Self::Garbage];
-    const COUNTED: &'static [fn(usize) -> Self] = &[Self::Stops, Self::Resets, Self::Leaves];
+impl Word for TlsStart {
+    const ALL: &'static [Self] = &[Self::Proper, Self::CommandBehindAuth, Self::Garbage];
+    const COUNTED: &'static [fn(usize) -> Self] = &[Self::Stops, Self::Resets, Self::HalfCloses];
 }
 
-impl Word for Farewell {
+impl Word for Disconnect {
     const ALL: &'static [Self] = &[
         Self::Quit,
         Self::HalfClose,
@@ -67,29 +69,29 @@ impl Word for Farewell {
         Self::Kill,
         Self::Reset,
         Self::Vanish,
-        Self::Silence,
-        Self::Deafness,
+        Self::GoSilent,
+        Self::StopReading,
     ];
 }
 
-impl Word for Manner {
+impl Word for Behaviour {
     const ALL: &'static [Self] = &[
         Self::Prompt,
         Self::Slow,
-        Self::Absent,
-        Self::Truncates,
-        Self::Garbles,
+        Self::NeverConnects,
+        Self::OmitsCloseNotify,
+        Self::NoHello,
     ];
     const COUNTED: &'static [fn(usize) -> Self] = &[
         Self::Stalls,
         Self::Resets,
         Self::Closes,
-        Self::Halts,
-        Self::Breaks,
+        Self::StallsInHello,
+        Self::ResetsInHello,
     ];
 }
 
-impl Word for Kind {
+impl Word for CommandKind {
     const ALL: &'static [Self] = &[
         Self::User,
         Self::Pass,

@@ -1,9 +1,8 @@
-//! A scenario that fails is reduced to the fewest clients, commands and faults that still fail.
+//! Reduces a failing scenario to the fewest clients, commands and faults that still fail.
 //!
-//! This is delta debugging: parts are left out, large ones first, and what still fails is kept, until
-//! nothing more can go. A smaller scenario is another interleaving, in which a mistake that takes an
-//! unlucky moment may be missed; so what is left out is tried with a few other random generators of the
-//! network, too.
+//! This is delta debugging: parts are removed, large ones first, as long as the rest still fails. A smaller
+//! scenario is another interleaving, which may miss a race; so each candidate is tried with a few states of
+//! the network's random generator.
 
 mod report;
 #[cfg(test)]
@@ -14,27 +13,27 @@ pub(crate) use report::shrunk_script;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::client::{Farewell, Kind, Login, Manner, Opening, Preamble, Secrecy};
+use crate::client::{Behaviour, CommandKind, Disconnect, Login, ProxyHeader, TlsMode, TlsStart};
+use crate::fault_plan::FaultPlan;
 use crate::rng::{Odds, Rng};
 use crate::scenario::{ClientPlan, Scenario, Stop};
-use crate::script::weather::{set, uncalm};
-use crate::weather::Weather;
+use crate::script::fault_plan::{differing, set};
 
-/// Runs after which what has been reached is good enough.
+/// Limit on runs.
 const RUNS: usize = 2_000;
 
-/// Interleavings that are tried of a scenario in which something has been left out.
+/// Interleavings tried of each candidate.
 const INTERLEAVINGS: u64 = 3;
 
-/// What has become of a scenario.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct Shrunk {
     pub(crate) scenario: Scenario,
-    /// How often it was tried.
+    /// Runs used.
     pub(crate) runs: usize,
 }
 
-/// Reduces a scenario that fails. `fails` tells whether another one does, in the same way.
+/// Reduces a failing scenario. `fails` tells whether a candidate fails in the same way.
 pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -> Shrunk {
     let mut search = Search {
         best: scenario,
@@ -46,7 +45,7 @@ pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -
         search.drop_clients();
         search.drop_signals();
         search.drop_groups();
-        search.calm_the_weather();
+        search.drop_faults();
         search.drop_commands();
         search.simplify_clients();
         if search.best == before || search.runs >= RUNS {
@@ -60,26 +59,26 @@ pub(crate) fn shrink(scenario: Scenario, fails: impl FnMut(&Scenario) -> bool) -
 }
 
 struct Search<F> {
-    /// The smallest that fails.
+    /// The smallest failing scenario so far.
     best: Scenario,
     fails: F,
     runs: usize,
 }
 
 impl<F: FnMut(&Scenario) -> bool> Search<F> {
-    /// Keeps what a change makes of the best, if it is another and fails; whether it is.
+    /// Applies a change and keeps the result if it differs and fails. Returns whether it was kept.
     fn attempt(&mut self, change: impl FnOnce(&mut Scenario)) -> bool {
         self.attempt_in(1, change)
     }
 
-    /// The same with several interleavings.
+    /// As [`attempt`](Self::attempt), with several interleavings.
     fn attempt_in(&mut self, interleavings: u64, change: impl FnOnce(&mut Scenario)) -> bool {
         let mut candidate = self.best.clone();
         change(&mut candidate);
         if candidate == self.best {
             return false;
         }
-        let mut chances = Rng::new(candidate.chance);
+        let mut chances = Rng::new(candidate.rng_state);
         for _ in 0..interleavings {
             if self.runs >= RUNS {
                 return false;
@@ -89,13 +88,12 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
                 self.best = candidate;
                 return true;
             }
-            candidate.chance = chances.draw();
+            candidate.rng_state = chances.draw();
         }
         false
     }
 
-    /// Leaves out as many of some parts as can be: halves, quarters, and so on to single ones, and the
-    /// last ones first.
+    /// Removes as many parts as possible: halves, quarters, and so on to single ones, last ones first.
     fn drop_parts(
         &mut self,
         count: impl Fn(&Scenario) -> usize,
@@ -114,7 +112,7 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
     }
 
     fn drop_clients(&mut self) {
-        self.attempt_in(INTERLEAVINGS, |one| one.stranger = None);
+        self.attempt_in(INTERLEAVINGS, |one| one.port_stealer = None);
         self.drop_parts(
             |one| one.clients.len(),
             |one, range| drop(one.clients.drain(range)),
@@ -154,11 +152,11 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
         }
     }
 
-    fn calm_the_weather(&mut self) {
-        self.attempt_in(INTERLEAVINGS, |one| one.weather = Weather::CALM);
-        for (key, _, calm) in uncalm(&self.best.weather) {
+    fn drop_faults(&mut self) {
+        self.attempt_in(INTERLEAVINGS, |one| one.fault_plan = FaultPlan::NONE);
+        for (key, _, calm) in differing(&self.best.fault_plan) {
             self.attempt_in(INTERLEAVINGS, |one| {
-                set(&mut one.weather, key, calm);
+                set(&mut one.fault_plan, key, calm);
             });
         }
     }
@@ -177,31 +175,31 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
     }
 }
 
-/// What makes a client easier to understand.
+/// Simplifications of a client.
 const SIMPLER: [fn(&mut ClientPlan); 11] = [
-    |plan| plan.habits.interrupts = Odds(0),
-    |plan| plan.habits.pipelines = false,
-    |plan| plan.habits.hurries = false,
-    |plan| plan.habits.mean = false,
-    |plan| plan.habits.think = Duration::ZERO,
+    |plan| plan.profile.interrupts = Odds(0),
+    |plan| plan.profile.pipelines = false,
+    |plan| plan.profile.leaves_early = false,
+    |plan| plan.profile.misbehaves = false,
+    |plan| plan.profile.think_time = Duration::ZERO,
     |plan| plan.after = Duration::ZERO,
-    |plan| plan.habits.opening = Opening::Proper,
-    |plan| plan.habits.preamble = Preamble::Binary,
-    |plan| plan.habits.secrecy = Secrecy::None,
-    |plan| plan.habits.login = Login::Named,
-    |plan| plan.habits.farewell = Farewell::Quit,
+    |plan| plan.profile.tls_start = TlsStart::Proper,
+    |plan| plan.profile.proxy_header = ProxyHeader::V2,
+    |plan| plan.profile.tls_mode = TlsMode::None,
+    |plan| plan.profile.login = Login::Named,
+    |plan| plan.profile.disconnect = Disconnect::Quit,
 ];
 
-/// And one of its groups.
+/// Simplifications of a group.
 const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
     |plan, group| {
         for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
-            group.manner = Manner::Prompt;
+            group.behaviour = Behaviour::Prompt;
         }
     },
     |plan, group| {
         for group in plan.groups.iter_mut().flatten().skip(group).take(1) {
-            group.chance = None;
+            group.rng_state = None;
         }
     },
     |plan, group| {
@@ -213,15 +211,15 @@ const SIMPLER_GROUP: [fn(&mut ClientPlan, usize); 3] = [
 ];
 
 impl ClientPlan {
-    /// Groups that can be left out.
+    /// Groups that can be removed.
     fn group_count(&self) -> usize {
-        self.groups.as_ref().map_or(self.habits.groups, Vec::len)
+        self.groups.as_ref().map_or(self.profile.groups, Vec::len)
     }
 
     fn drop_groups(&mut self, range: Range<usize>) {
         match &mut self.groups {
             Some(groups) => drop(groups.drain(range)),
-            None => self.habits.groups -= range.len(),
+            None => self.profile.groups -= range.len(),
         }
     }
 
@@ -231,8 +229,8 @@ impl ClientPlan {
         group.map_or(0, |group| group.commands.len())
     }
 
-    /// A transfer is not left without what arranges its data connection: for an upload that the client
-    /// does not know of, nothing could be said of its file.
+    /// Keeps the command that sets up the data connection of a transfer: without it the client would not
+    /// register its upload, and the file could not be checked.
     fn drop_commands(&mut self, group: usize, range: Range<usize>) {
         let groups = self.groups.as_mut();
         let Some(group) = groups.and_then(|groups| groups.get_mut(group)) else {
@@ -240,9 +238,11 @@ impl ClientPlan {
         };
         let mut commands = group.commands.clone();
         commands.drain(range);
-        let is_arranged = |kind| matches!(kind, Kind::Passive | Kind::Port);
+        let is_arranged = |kind| matches!(kind, CommandKind::Passive | CommandKind::Port);
         let first = commands.iter().position(|one| is_arranged(one.kind));
-        let store = commands.iter().position(|one| one.kind == Kind::Store);
+        let store = commands
+            .iter()
+            .position(|one| one.kind == CommandKind::Store);
         let is_sound = store.is_none_or(|store| first.is_some_and(|first| first < store));
         if is_sound && !commands.is_empty() {
             group.commands = commands;

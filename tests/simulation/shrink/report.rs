@@ -1,14 +1,14 @@
-//! A seed that fails becomes a script that fails in the same way, with the conversation in it.
+//! Turns a failing seed into a script that fails in the same way, with its trace as comments.
 
 use super::{Shrunk, shrink};
 use crate::run::{Outcome, record};
 use crate::scenario::Scenario;
 use crate::script;
 
-/// Words of a violation by which it is known again.
+/// Words of a violation that identify its kind.
 const WORDS: usize = 8;
 
-/// The script of a seed that fails; `replay` runs a scenario, with a trace or without.
+/// The shrunk script of a failing seed; `replay` runs a scenario, with a trace or without.
 pub(crate) fn shrunk_script(
     seed: u64,
     replay: impl Fn(&Scenario, bool) -> Outcome,
@@ -40,14 +40,14 @@ pub(crate) fn shrunk_script(
     Ok(lines.join("\n") + "\n")
 }
 
-/// What a violation says, without who, when and how much.
+/// The kind of a violation: its first words without numbers.
 fn kind(violation: &str) -> String {
     let has_digit = |word: &&str| word.contains(|letter: char| letter.is_ascii_digit());
     let words = violation.split_whitespace().filter(|word| !has_digit(word));
     words.take(WORDS).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a line of a trace says what was said and done, and not what a poll reported.
+/// Whether a trace line belongs in a script: not a poll event.
 fn is_of_conversation(line: &str) -> bool {
     let text = line
         .trim_start()
@@ -57,7 +57,7 @@ fn is_of_conversation(line: &str) -> bool {
 }
 
 #[test]
-fn kinds_of_violations_know_no_numbers_and_no_clients() {
+fn violation_kind_ignores_numbers_and_clients() {
     let (one, other) = (
         "client 3: 226 for Replace of /up/c3-1, 60 bytes, and there are None",
         "client 12: 226 for Replace of /up/c12-4, 9 bytes, and there are None",

@@ -1,25 +1,25 @@
-//! The shrinker, tried with failures that are known.
+//! The shrinker on known failures.
 
 use super::{RUNS, Shrunk, shrink};
-use crate::client::{Kind, Part};
+use crate::client::{CommandKind, Role};
 use crate::rng::Odds;
 use crate::run::record;
 use crate::scenario::Scenario;
 use crate::script;
 
-/// A scenario with all its parts, of a seed with enough of them.
+/// The recorded scenario of the first seed that fits.
 fn recorded(is_fit: impl Fn(&Scenario) -> bool) -> Scenario {
     let mut scenarios = (0..500).map(|seed| record(seed).1);
     scenarios.find(is_fit).expect("some seed has all that")
 }
 
-/// How many commands the clients of a scenario say in all.
+/// Number of commands in a scenario.
 fn commands(scenario: &Scenario) -> usize {
     let groups = scenario.clients.iter().flat_map(|plan| &plan.groups);
     groups.flatten().map(|group| group.commands.len()).sum()
 }
 
-fn says(scenario: &Scenario, client: usize, kind: Kind) -> bool {
+fn says(scenario: &Scenario, client: usize, kind: CommandKind) -> bool {
     let plans = scenario.clients.iter();
     let plan = plans.filter(|plan| plan.number == client);
     let groups = plan.flat_map(|plan| plan.groups.iter().flatten());
@@ -29,9 +29,11 @@ fn says(scenario: &Scenario, client: usize, kind: Kind) -> bool {
 }
 
 #[test]
-fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
+fn shrink_keeps_two_clients_and_one_fault() {
     let is_cause = |one: &Scenario| {
-        says(one, 1, Kind::Store) && says(one, 3, Kind::Cwd) && one.weather.reset != Odds(0)
+        says(one, 1, CommandKind::Store)
+            && says(one, 3, CommandKind::Cwd)
+            && one.fault_plan.reset != Odds(0)
     };
     let scenario = recorded(|one| one.clients.len() > 4 && is_cause(one));
     let before = commands(&scenario);
@@ -39,17 +41,18 @@ fn fails_that_take_two_clients_and_one_fault_are_reduced_to_these() {
     assert!(is_cause(&scenario) && runs < RUNS / 2, "{runs} runs");
     let numbers: Vec<_> = scenario.clients.iter().map(|plan| plan.number).collect();
     assert_eq!(numbers, [1, 3]);
-    assert!(scenario.stop.is_none() && scenario.reload.is_none() && scenario.stranger.is_none());
+    assert!(
+        scenario.stop.is_none() && scenario.reload.is_none() && scenario.port_stealer.is_none()
+    );
     // A port, the upload, and the PWD.
     assert_eq!(commands(&scenario), 3, "of {before}");
-    let uncalm = script::weather::uncalm(&scenario.weather);
-    let keys: Vec<_> = uncalm.iter().map(|(key, ..)| *key).collect();
-    assert_eq!(keys, ["reset"]);
+    let differing = script::fault_plan::differing(&scenario.fault_plan);
+    let tls_config: Vec<_> = differing.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(tls_config, ["reset"]);
 }
 
-/// Whatever stands before and behind it.
 #[test]
-fn single_group_in_the_middle_is_found() {
+fn shrink_finds_single_group() {
     let scenario = recorded(|one| {
         let mut groups = one.clients.iter().flat_map(|plan| &plan.groups);
         groups.any(|groups| groups.len() > 8)
@@ -69,15 +72,14 @@ fn single_group_in_the_middle_is_found() {
 }
 
 #[test]
-fn what_fails_always_is_reduced_to_nothing() {
+fn shrink_of_constant_failure_is_empty() {
     let shrunk = shrink(record(3).1, |_| true);
     assert_eq!(shrunk.scenario.clients, []);
     assert!(shrunk.runs < 30, "{} runs", shrunk.runs);
 }
 
-/// What fails only as it is stays as it is, and the search ends.
 #[test]
-fn what_fails_as_it_is_alone_stays_as_it_is() {
+fn shrink_keeps_irreducible_scenario() {
     let scenario = recorded(|one| one.clients.len() > 4);
     let shrunk = shrink(scenario.clone(), |one| *one == scenario);
     assert_eq!(shrunk.scenario, scenario);
@@ -86,15 +88,15 @@ fn what_fails_as_it_is_alone_stays_as_it_is() {
 
 /// Probes have a number of commands and no list of them.
 #[test]
-fn probe_is_reduced_too() {
+fn shrink_reduces_probe_groups() {
     let is_probe = |one: &Scenario| {
         let mut probes = one
             .clients
             .iter()
-            .filter(|plan| plan.habits.part == Part::Probe);
-        probes.any(|plan| plan.habits.groups >= 3)
+            .filter(|plan| plan.profile.role == Role::Probe);
+        probes.any(|plan| plan.profile.groups >= 3)
     };
     let shrunk = shrink(recorded(is_probe), is_probe).scenario;
     assert_eq!(shrunk.clients.len(), 1);
-    assert_eq!(shrunk.clients[0].habits.groups, 3);
+    assert_eq!(shrunk.clients[0].profile.groups, 3);
 }

@@ -1,27 +1,26 @@
-//! The server's calls of the network, one by one, and a loop of them that never ends.
+//! The server's network calls, and detection of endless loops of them.
 //!
-//! Between two polls time stands still: a call that would have blocked does so again, however often it is
-//! made. What may be made in vain in one iteration is bounded by what the server has, so a longer row is a
-//! loop without an end.
+//! Time does not pass between polls, so a call that would block keeps blocking. The number of useful
+//! attempts in one iteration is bounded by the server's sockets; a longer series is an endless loop.
 
 use std::io;
 use std::net::SocketAddr;
 
 use mioftpd::net::Token;
 
-use super::control::ControlWire;
-use super::data::{BUDGET, DataWire};
+use super::control::ControlConnection;
+use super::data::{BUDGET, DataConnection};
 use super::{JobCalls, Tally};
-use crate::world::{WireId, World};
+use crate::world::{ConnectionId, World};
 
-/// Where nothing is ever said in the clear.
+/// The implicit-TLS port.
 const IMPLICIT_TLS: u16 = 990;
 
-/// Calls in vain, in a row. A turn makes at most three, and nobody has more than some twenty
-/// connections with two sockets each.
-const VAIN_CALLS: u32 = 500;
+/// Limit on consecutive fruitless calls. A turn makes at most three; a run has some twenty connections with
+/// two sockets each.
+const FRUITLESS_CALLS: u32 = 500;
 
-/// Jobs of one iteration. A visit submits at most two, and there are some hundred visits in the largest.
+/// Limit on jobs per iteration. A turn submits at most two; the largest iteration has about a hundred turns.
 const SUBMITS: u32 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +30,14 @@ pub(crate) enum Call {
 }
 
 impl Tally {
-    /// Something that somebody else can notice, or could.
+    /// Counts an observable effect.
     pub(crate) fn effect(&mut self) {
         if self.job.is_none() {
             self.now.effects += 1;
         }
     }
 
-    /// A worker begins; what it was at before, where there are no others, goes on behind.
+    /// A worker starts a job; without workers, an interrupted job resumes afterwards.
     pub(crate) fn begin_job(&mut self, is_slice: bool) {
         self.job = Some(JobCalls {
             is_slice,
@@ -46,35 +45,35 @@ impl Tally {
         });
     }
 
-    /// There is no loop any more that could wait.
+    /// The loop has ended.
     pub(crate) const fn end_loop(&mut self) {
         self.has_ended = true;
     }
 
-    /// Whether a worker does something, and not the loop.
+    /// Whether the current call is made by a worker.
     pub(crate) const fn is_on_worker(&self) -> bool {
         self.job.is_some() || self.has_ended
     }
 
-    fn count_vain(&mut self) -> u32 {
-        let vain = match &mut self.job {
-            Some(job) => &mut job.vain,
-            None => &mut self.now.vain,
+    fn count_fruitless(&mut self) -> u32 {
+        let fruitless = match &mut self.job {
+            Some(job) => &mut job.fruitless,
+            None => &mut self.now.fruitless,
         };
-        *vain += 1;
-        *vain
+        *fruitless += 1;
+        *fruitless
     }
 
     fn count_success(&mut self) {
         match &mut self.job {
-            Some(job) => job.vain = 0,
-            None => self.now.vain = 0,
+            Some(job) => job.fruitless = 0,
+            None => self.now.fruitless = 0,
         }
     }
 }
 
 impl World {
-    /// The loop has sent a job on its way; what is wrong with that.
+    /// The loop has submitted a job: the violation, if any.
     pub(crate) fn submitted(&mut self) -> Option<String> {
         let now = &mut self.tally.now;
         now.effects += 1;
@@ -87,56 +86,60 @@ impl World {
         &mut self,
         at: SocketAddr,
         token: Token,
-        outcome: Result<WireId, io::ErrorKind>,
+        outcome: Result<ConnectionId, io::ErrorKind>,
     ) -> Option<String> {
         self.tally.effect();
         match outcome {
-            Ok(wire) => {
+            Ok(connection) => {
                 self.tally.count_success();
                 self.tally.totals.sockets += 1;
-                if self.tally.doors.contains(&at) {
-                    let is_secret = at.port() == IMPLICIT_TLS;
-                    let owner = self.owner_of(wire).unwrap_or_default();
-                    let control = ControlWire::new(owner, self.now, is_secret);
-                    self.tally.controls.insert(wire, control);
+                if self.tally.listen_addresses.contains(&at) {
+                    let is_encrypted = at.port() == IMPLICIT_TLS;
+                    let owner = self.owner_of(connection).unwrap_or_default();
+                    let control = ControlConnection::new(owner, self.now, is_encrypted);
+                    self.tally.controls.insert(connection, control);
                 } else {
-                    self.tally.data.insert(wire, DataWire::new(token));
+                    self.tally
+                        .data
+                        .insert(connection, DataConnection::new(token));
                 }
                 None
             }
-            Err(kind) if self.tally.count_vain() > VAIN_CALLS => {
-                Some(self.spinning(format!("accept at {at} fails again and again: {kind}")))
+            Err(kind) if self.tally.count_fruitless() > FRUITLESS_CALLS => {
+                Some(self.spinning(format!("accept at {at} is repeated without a poll: {kind}")))
             }
             Err(_) => None,
         }
     }
 
-    pub(crate) fn dialled(&mut self, token: Token, wire: Option<WireId>) {
+    pub(crate) fn dialled(&mut self, token: Token, connection: Option<ConnectionId>) {
         self.tally.effect();
-        if let Some(wire) = wire {
+        if let Some(connection) = connection {
             self.tally.totals.sockets += 1;
-            self.tally.data.insert(wire, DataWire::new(token));
+            self.tally
+                .data
+                .insert(connection, DataConnection::new(token));
         }
     }
 
-    /// The server ends its side.
-    pub(crate) fn shuts(&mut self, id: WireId) {
+    /// The server half-closes.
+    pub(crate) fn half_closes(&mut self, id: ConnectionId) {
         self.tally.effect();
         if let Some(control) = self.tally.controls.get_mut(&id) {
             control.shut.get_or_insert(self.now);
         }
     }
 
-    /// The server has read, or written of so many bytes, and this is what came of it.
+    /// The server has read or written `asked` bytes, with this outcome.
     pub(crate) fn called(
         &mut self,
-        id: WireId,
+        id: ConnectionId,
         call: Call,
         asked: usize,
         outcome: Result<&[u8], &io::Error>,
     ) -> Option<String> {
         let is_data = self.tally.data.contains_key(&id);
-        self.hear(id, call, asked, outcome);
+        self.follow_control(id, call, asked, outcome);
         self.tally.effect();
         match outcome {
             Ok(bytes) if !bytes.is_empty() => {
@@ -145,22 +148,22 @@ impl World {
                     job.moved = is_data.then_some(id);
                 }
             }
-            Ok(_) => drop(self.tally.count_vain()),
+            Ok(_) => drop(self.tally.count_fruitless()),
             Err(error) => {
-                let vain = self.tally.count_vain();
+                let fruitless = self.tally.count_fruitless();
                 let would_block = error.kind() == io::ErrorKind::WouldBlock;
                 match &mut self.tally.job {
                     Some(job) if would_block => job.blocked = is_data.then_some(id),
                     None if would_block => self.tally.totals.blocked += 1,
                     _ => {}
                 }
-                if vain > VAIN_CALLS {
+                if fruitless > FRUITLESS_CALLS {
                     return Some(self.spin_at(id, call, &error.to_string()));
                 }
             }
         }
-        if matches!(outcome, Ok([])) && self.tally.now.vain > VAIN_CALLS {
-            return Some(self.spin_at(id, call, "nothing comes of it"));
+        if matches!(outcome, Ok([])) && self.tally.now.fruitless > FRUITLESS_CALLS {
+            return Some(self.spin_at(id, call, "no effect"));
         }
         let now = self.now;
         let is_loop = self.tally.job.is_none();
@@ -168,10 +171,10 @@ impl World {
         if let (Some(data), Ok(bytes)) = (self.tally.data.get_mut(&id), outcome) {
             let moved = data.moved(call, bytes.len() as u64, iteration, now);
             if moved > BUDGET {
-                self.violate(format!("wire {id}: {moved} bytes moved in one turn"));
+                self.violate(format!("connection {id}: {moved} bytes moved in one turn"));
             }
         }
-        // What is read on the loop is a header, or what came over a connection that was kept.
+        // The loop reads only PROXY headers and kept connections.
         if is_loop && is_data {
             self.tally.now.moved_data |= call == Call::Write;
         } else if is_loop && call == Call::Read && self.tally.now.moved_data {
@@ -180,7 +183,7 @@ impl World {
         None
     }
 
-    pub(crate) fn closes(&mut self, id: WireId) {
+    pub(crate) fn closes(&mut self, id: ConnectionId) {
         self.tally.effect();
         let owner = self.owner_of(id);
         match (self.tally.data.remove(&id), owner) {
@@ -191,28 +194,34 @@ impl World {
         self.tally.controls.remove(&id);
     }
 
-    /// A worker has done what it had to.
+    /// A worker has finished a job.
     pub(crate) fn end_job(&mut self) {
         let Some(job) = self.tally.job.take() else {
             return;
         };
-        if let Some(wire) = job.moved {
+        if let Some(connection) = job.moved {
             self.tally
                 .data
-                .entry(wire)
+                .entry(connection)
                 .and_modify(|data| data.tries += 1);
         } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
-            self.slice_in_vain(id);
+            self.fruitless_slice(id);
         }
     }
 
-    /// Takes note of what goes over a control connection.
-    fn hear(&mut self, id: WireId, call: Call, asked: usize, outcome: Result<&[u8], &io::Error>) {
+    /// Follows the traffic of a control connection.
+    fn follow_control(
+        &mut self,
+        id: ConnectionId,
+        call: Call,
+        asked: usize,
+        outcome: Result<&[u8], &io::Error>,
+    ) {
         let now = self.now;
         let Some(control) = self.tally.controls.get_mut(&id) else {
             return;
         };
-        let said = match (call, outcome) {
+        let replies = match (call, outcome) {
             (Call::Read, Ok(bytes)) => {
                 control.has_read(bytes, now);
                 return;
@@ -224,19 +233,21 @@ impl World {
                 return;
             }
         };
-        for one in said {
+        for one in replies {
             self.check_earliest(id, one);
         }
     }
 
-    pub(super) fn owner_of(&self, id: WireId) -> Option<usize> {
-        self.wire_of(id).map(|wire| wire.owner)
+    pub(super) fn owner_of(&self, id: ConnectionId) -> Option<usize> {
+        self.connection_ref(id).map(|connection| connection.owner)
     }
 
-    fn spin_at(&mut self, id: WireId, call: Call, why: &str) -> String {
-        let peer = self.wire(id).map(|wire| wire.client.address);
+    fn spin_at(&mut self, id: ConnectionId, call: Call, why: &str) -> String {
+        let peer = self
+            .connection(id)
+            .map(|connection| connection.client.address);
         self.spinning(format!(
-            "{call:?} of wire {id} of {peer:?} is called again and again: {why}"
+            "{call:?} of connection {id} of {peer:?} is repeated without a poll: {why}"
         ))
     }
 

@@ -1,83 +1,83 @@
-//! What went over each control connection in the clear, as far as its deadlines are concerned.
+//! The clear-text traffic of each control connection, as far as deadlines depend on it.
 //!
-//! Within an iteration the server's clock and the world's stand at the same time, so it is known exactly
-//! when a deadline was set: with the command that was read, or the reply that was written. From there it is
-//! known when it must expire, and before when it must not. [`times`](super::times) holds it to that.
+//! The server's clock and the world's are equal within an iteration, so it is known exactly when a deadline
+//! was set: by a command that was read or a reply that was written. [`times`](super::times) checks when it
+//! expires.
 
 use std::time::Duration;
 
 use mioftpd::protocol::line::LINE_MAX;
 
-/// What is known of one control connection.
+/// State of one control connection.
 #[derive(Debug)]
-pub(super) struct ControlWire {
-    /// Which client's it is.
+pub(super) struct ControlConnection {
+    /// The owning client.
     pub(super) owner: usize,
     pub(super) accepted: Duration,
-    /// The server's part of the current line.
+    /// The current line of the server.
     line: Vec<u8>,
     /// How much of a line has been read.
-    heard: Heard,
-    /// From here on it is TLS, and nothing can be read.
-    pub(super) is_secret: bool,
-    /// When the last complete command was read, or more than one may have.
+    heard: LineState,
+    /// TLS has started; the traffic is unreadable.
+    pub(super) is_encrypted: bool,
+    /// When the last complete command was read, or several may have been.
     pub(super) last_command: Duration,
     /// When the server last read or wrote something.
     pub(super) last_active: Duration,
-    /// Since when a login is awaited; `None`: there is one, or nobody was greeted.
+    /// Since when the login deadline runs; `None`: logged in, or not greeted.
     pub(super) login_since: Option<Duration>,
-    /// When the reply was written that says that a login is awaited: it is, at the latest since then.
+    /// When the reply that starts the login deadline was written: it runs at the latest since then.
     pub(super) login_said: Option<Duration>,
     pub(super) transfer: Option<Duration>,
-    /// The last reply is said.
+    /// The last reply was written.
     pub(super) is_closing: bool,
-    /// Since when the client takes no more of what is to be written, or when it took something last.
+    /// Since when the client has accepted no reply bytes.
     pub(super) blocked_since: Option<Duration>,
-    /// Since when something has waited for room, without a moment in which nothing did.
+    /// Since when reply bytes have continuously waited for room.
     waits_since: Option<Duration>,
-    /// When the server ended its side.
+    /// When the server half-closed.
     pub(super) shut: Option<Duration>,
 }
 
 /// How much of a command's line has been read.
 #[derive(Clone, Copy, Debug)]
-enum Heard {
-    /// So many bytes, of which the last is a CR or is not.
-    Part(usize, bool),
-    /// More than a line may have: it was answered then, and what is left of it is no command.
+enum LineState {
+    /// Bytes so far, and whether the last is a CR.
+    Partial(usize, bool),
+    /// The line is too long: it was answered, and its rest is skipped.
     TooMuch,
 }
 
-/// A final reply that says that a time is over, or that what it stops has had its time.
+/// A final reply that reports a time-out, or that ends a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum ReplySent {
     NoCommand,
     NoLogin,
     Stalled,
     Stopped,
 }
 
-impl Heard {
-    /// Whether one more byte makes it a command, and what has been read then.
+impl LineState {
+    /// Whether one more byte completes a command, and the next state.
     const fn and(self, byte: u8) -> (bool, Self) {
         match (self, byte) {
-            (Self::Part(_, true), b'\n') => (true, Self::Part(0, false)),
-            (Self::Part(LINE_MAX.., false), _) => (true, Self::TooMuch),
-            (Self::Part(count, _), byte) => (false, Self::Part(count + 1, byte == b'\r')),
-            (Self::TooMuch, b'\n') => (false, Self::Part(0, false)),
+            (Self::Partial(_, true), b'\n') => (true, Self::Partial(0, false)),
+            (Self::Partial(LINE_MAX.., false), _) => (true, Self::TooMuch),
+            (Self::Partial(count, _), byte) => (false, Self::Partial(count + 1, byte == b'\r')),
+            (Self::TooMuch, b'\n') => (false, Self::Partial(0, false)),
             (Self::TooMuch, _) => (false, Self::TooMuch),
         }
     }
 }
 
-impl ControlWire {
-    pub(super) const fn new(owner: usize, now: Duration, is_secret: bool) -> Self {
+impl ControlConnection {
+    pub(super) const fn new(owner: usize, now: Duration, is_encrypted: bool) -> Self {
         Self {
             owner,
             accepted: now,
             line: Vec::new(),
-            heard: Heard::Part(0, false),
-            is_secret,
+            heard: LineState::Partial(0, false),
+            is_encrypted,
             last_command: now,
             last_active: now,
             login_since: None,
@@ -101,18 +101,23 @@ impl ControlWire {
         }
     }
 
-    /// The server has written this of so many bytes; what it has said by that.
-    pub(super) fn has_written(&mut self, bytes: &[u8], is_all: bool, now: Duration) -> Vec<Said> {
+    /// The server has written these bytes: the replies they complete.
+    pub(super) fn has_written(
+        &mut self,
+        bytes: &[u8],
+        is_all: bool,
+        now: Duration,
+    ) -> Vec<ReplySent> {
         self.last_active = now;
         self.blocked_since = (!is_all).then_some(now);
-        let mut said = Vec::new();
-        if self.is_secret {
-            return said;
+        let mut replies = Vec::new();
+        if self.is_encrypted {
+            return replies;
         }
         for &byte in bytes {
             if byte == b'\n' {
                 let line = std::mem::take(&mut self.line);
-                said.extend(self.says(without_refusals(&line), now));
+                replies.extend(self.says(without_refusals(&line), now));
             } else {
                 self.line.push(byte);
             }
@@ -122,7 +127,7 @@ impl ControlWire {
         } else {
             self.waits_since.get_or_insert(now);
         }
-        said
+        replies
     }
 
     pub(super) fn is_blocked(&mut self, now: Duration) {
@@ -130,21 +135,21 @@ impl ControlWire {
         self.waits_since.get_or_insert(now);
     }
 
-    /// A line of a reply: only the last of each counts.
-    fn says(&mut self, line: &[u8], now: Duration) -> Option<Said> {
+    /// A line of a reply; only the last line counts.
+    fn says(&mut self, line: &[u8], now: Duration) -> Option<ReplySent> {
         let (code, text) = match line {
             [a @ b'1'..=b'5', b, c, b' ', text @ ..] => ([*a, *b, *c], text),
             _ => return None,
         };
         match &code {
             b"150" => self.transfer = Some(now),
-            // STAT is answered in the middle of it.
+            // STAT is answered during it.
             b"211" => {}
             [b'2'..=b'5', ..] => self.transfer = None,
             _ => {}
         }
         match &code {
-            // It was begun when the reply was made, which may have waited for room.
+            // The transfer began when the reply was formatted, which may have waited for room.
             b"220" | b"331" | b"530" => {
                 self.login_said.get_or_insert(now);
                 self.login_since
@@ -154,21 +159,21 @@ impl ControlWire {
                 self.login_since = None;
                 self.login_said = None;
             }
-            b"234" => self.is_secret = true,
+            b"234" => self.is_encrypted = true,
             b"221" | b"421" => self.is_closing = true,
             _ => {}
         }
         match &code {
-            b"421" if text.starts_with(b"No command") => Some(Said::NoCommand),
-            b"421" if text.starts_with(b"No login") => Some(Said::NoLogin),
-            b"426" if text.starts_with(b"No data") => Some(Said::Stalled),
-            b"426" if text.starts_with(b"Server is stopping") => Some(Said::Stopped),
+            b"421" if text.starts_with(b"No command") => Some(ReplySent::NoCommand),
+            b"421" if text.starts_with(b"No login") => Some(ReplySent::NoLogin),
+            b"426" if text.starts_with(b"No data") => Some(ReplySent::Stalled),
+            b"426" if text.starts_with(b"Server is stopping") => Some(ReplySent::Stopped),
             _ => None,
         }
     }
 }
 
-/// Behind DONT and WONT, which refuse what an odd command offered.
+/// Strips Telnet DONT and WONT before a reply.
 fn without_refusals(mut line: &[u8]) -> &[u8] {
     while let [255, 252 | 254, _, rest @ ..] = line {
         line = rest;

@@ -1,4 +1,4 @@
-//! What went over each data connection of the server's, and how often it was tried.
+//! Bytes moved on each data connection of the server, and attempts to move them.
 
 use std::time::Duration;
 
@@ -7,33 +7,33 @@ use mioftpd::net::Token;
 use mioftpd::observe::TransferRecord;
 
 use super::Call;
-use crate::world::{WireId, World};
+use crate::world::{ConnectionId, World};
 
-/// Slices of a transfer on a worker that move nothing, beyond those for which something was reported: the
-/// first, which goes by what a new socket is taken for.
+/// Fruitless slices of a transfer allowed beside reported ones: the first, since a new socket is assumed
+/// ready.
 const FIRST_TRIES: u32 = 2;
 
-/// A data connection that the server has, or had.
+/// A data connection of the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct DataWire {
+pub(crate) struct DataConnection {
     pub(crate) token: Token,
-    /// Bytes of uploads, which workers read.
+    /// Upload bytes, which workers read.
     read: u64,
-    /// What is read on the loop is a proxy's header, or what came over a connection that was kept from a
-    /// refused command; or a handshake, behind which the first bytes of an upload may have come.
+    /// Bytes read on the loop: a PROXY header, data on a kept connection, or a handshake, perhaps with the
+    /// first upload bytes.
     read_on_loop: u64,
     written: u64,
-    /// The last iteration in which the loop has moved bytes, and how many.
+    /// The last iteration in which the loop moved bytes, and their number.
     iteration: (u64, u64),
-    /// When it moved a byte.
+    /// When a byte last moved.
     pub(crate) last: Duration,
-    /// How often there was a reason to try it: events, slices that moved something, and portions of a rate.
+    /// Reasons to try it: events, slices that moved data, and rate-limiter refills.
     pub(super) tries: u32,
-    /// Slices on a worker that moved nothing.
-    vain: u32,
+    /// Fruitless slices on a worker.
+    fruitless: u32,
 }
 
-impl DataWire {
+impl DataConnection {
     pub(super) const fn new(token: Token) -> Self {
         Self {
             token,
@@ -43,11 +43,11 @@ impl DataWire {
             iteration: (0, 0),
             last: Duration::ZERO,
             tries: FIRST_TRIES,
-            vain: 0,
+            fruitless: 0,
         }
     }
 
-    /// The loop, in this iteration, or a worker has moved bytes; how many the loop has in it.
+    /// Bytes moved by the loop in this iteration, or by a worker; returns the loop's bytes in it.
     pub(super) fn moved(
         &mut self,
         call: Call,
@@ -75,7 +75,7 @@ impl DataWire {
         self.read + self.written
     }
 
-    /// What is to be recorded of it.
+    /// The byte count that its record must have.
     pub(super) const fn moved_by(&self, record: &TransferRecord) -> u64 {
         match (record.is_upload(), record.secured) {
             (true, true) => self.read + self.read_on_loop,
@@ -85,23 +85,21 @@ impl DataWire {
     }
 }
 
-/// No transfer moves more than its budget while others wait; what was read to be sent may be one chunk
-/// more.
+/// Budget of a transfer in one turn; a read-ahead chunk may exceed it.
 pub(super) const BUDGET: u64 = (INLINE_BYTES + CHUNK_BYTES) as u64;
 
 impl World {
-    /// A worker was given a slice, and there was nothing to move. A latch is set by an event, and a
-    /// transfer goes to a worker with none set; so each of these has an event of its own, or follows a
-    /// slice that was cut short by its budget.
-    pub(super) fn slice_in_vain(&mut self, id: WireId) {
+    /// A slice on a worker moved nothing. A transfer goes to a worker with its latches clear, and an event
+    /// sets a latch; so each slice needs an event, or follows one that its budget cut short.
+    pub(super) fn fruitless_slice(&mut self, id: ConnectionId) {
         let Some(data) = self.tally.data.get_mut(&id) else {
             return;
         };
-        data.vain += 1;
-        if data.vain > data.tries {
-            let (vain, tries) = (data.vain, data.tries);
+        data.fruitless += 1;
+        if data.fruitless > data.tries {
+            let (fruitless, tries) = (data.fruitless, data.tries);
             self.violate(format!(
-                "wire {id}: workers were sent {vain} times for nothing, with {tries} reasons to try"
+                "connection {id}: {fruitless} slices on workers moved nothing, and {tries} had a reason"
             ));
         }
     }

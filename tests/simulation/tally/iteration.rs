@@ -1,18 +1,17 @@
-//! Each iteration of the loop: why it came, and whether it did what it came for.
+//! Checks each iteration of the loop for a cause and an effect.
 //!
-//! Nothing is measured here. An iteration that has no cause is a loop that spins slowly; a deadline that
-//! expires and changes nothing is one that nobody needed.
+//! An iteration without a cause is a slow busy loop; a deadline that expires without effect was superfluous.
 
 use mioftpd::limits::COMMANDS_PER_TURN;
 use mioftpd::reactor::{Activity, Reactor};
 use mioftpd::session::Deadline;
 
-use super::{Iteration, Tally, Woken};
+use super::{Iteration, Tally, WakeReason};
 use crate::rng::Odds;
-use crate::run::Stage;
-use crate::world::{WireId, World};
+use crate::run::Simulation;
+use crate::world::{ConnectionId, World};
 
-/// Deadlines at which something must happen that others can notice.
+/// Deadlines that must have an observable effect.
 const FELT: [Deadline; 7] = [
     Deadline::Arrival,
     Deadline::DataConnect,
@@ -23,11 +22,11 @@ const FELT: [Deadline; 7] = [
     Deadline::Linger,
 ];
 
-/// Timers that may be set for nothing beside two for each connection, by `reactor/timers.rs`.
+/// Stale timers allowed beside two for each connection, by `reactor/timers.rs`.
 const TIMER_SLACK: usize = 64;
 
-impl Stage {
-    /// An iteration is over.
+impl Simulation {
+    /// Checks an iteration at its end.
     pub(crate) fn check_iteration(&self, reactor: &Reactor) {
         let mut world = self.world.lock();
         let (now, activity) = (world.tally.now, *reactor.activity());
@@ -36,47 +35,48 @@ impl Stage {
         world.tally.connections = reactor.connections();
         let done = Done::between(&before, &activity);
         world.progress += done.commands + done.expired;
-        // A pause of a portion allows another try, whoever's it is.
+        // The end of a rate limiter's pause justifies another attempt, for any transfer.
         let portions = activity.expired(Deadline::Resume) - before.expired(Deadline::Resume);
         let rests = portions > 0;
         if rests {
             let open = world.tally.data.values_mut();
-            open.for_each(|wire| wire.tries += portions as u32);
+            open.for_each(|connection| connection.tries += portions as u32);
         }
-        let faults = [
-            vain_deadline(&now, &before, &activity)
+        let violations = [
+            fruitless_deadline(&now, &before, &activity)
                 .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world))),
-            vain_iteration(&now, &done).filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
+            fruitless_iteration(&now, &done)
+                .filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
             too_many_timers(&activity, connections),
             self.waits_for_nothing(reactor),
         ];
-        for fault in faults.into_iter().flatten() {
-            world.violate(fault);
+        for violation in violations.into_iter().flatten() {
+            world.violate(violation);
         }
         world.check_latest(self.jobs.lock().outstanding(), done.completions > 0);
     }
 
-    /// A transfer whose client is gone may be on a worker when its time is over: it is cut when it comes
-    /// back, and until then nothing is seen of it.
+    /// The transfer of a departed client may be on a worker at its time-out: it is cut when it returns, and
+    /// until then no effect is visible.
     fn is_on_worker(&self) -> bool {
         self.jobs.lock().outstanding() > 0
     }
 
-    /// An upload that has waited for files to be counted may have moved what its rate allows before.
+    /// An upload that waited for the usage count may already have used its rate.
     fn waits_for_count(&self, world: &World) -> bool {
-        self.place.weather.uncounted != Odds(0) && !world.tally.data.is_empty()
+        self.config.fault_plan.uncounted != Odds(0) && !world.tally.data.is_empty()
     }
 
-    /// A stop is over when nothing is left.
+    /// A stop ends when nothing is left.
     fn waits_for_nothing(&self, reactor: &Reactor) -> Option<String> {
         let is_empty = reactor.connections() == 0 && self.jobs.lock().outstanding() == 0;
         (reactor.is_stopping() && reactor.is_running() && is_empty)
-            .then(|| "the server has nothing left, and does not stop".to_owned())
+            .then(|| "the server does not stop, though nothing is left".to_owned())
     }
 }
 
-/// What an iteration has done, by the server's own counters.
+/// Work of an iteration, by the server's own counters.
 #[derive(Debug)]
 struct Done {
     control_turns: u64,
@@ -99,39 +99,38 @@ impl Done {
     }
 }
 
-/// A deadline is cleared when what it is for is over; one that was left set expires, and nothing comes of
-/// it. Those of the session may find no room for what they have to say, and are not felt then.
-fn vain_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
+/// A deadline must be cleared when its purpose ends; a stale one expires without effect. Session deadlines
+/// may find no room for their reply, and then have none either.
+fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
     let expired = |one: &&Deadline| after.expired(**one) > before.expired(**one);
     let deadline = FELT.iter().find(expired)?;
-    (now.effects == 0).then(|| format!("{deadline:?} has expired, and nothing came of it"))
+    (now.effects == 0).then(|| format!("{deadline:?} expired without effect"))
 }
 
 impl Tally {
-    /// An iteration in which nothing is seen of what it does.
+    /// An iteration without an observable effect.
     fn is_unseen(&mut self, is_stopping: bool) -> bool {
         if self.now.was_busy {
-            self.was_queued_in_vain() || self.is_review()
+            self.was_queued_fruitlessly() || self.is_review()
         } else {
             is_stopping && self.is_next_stage()
         }
     }
 
-    /// A stop goes on by itself where only a job that hangs is left, to its end in three steps.
+    /// A stop advances by time-out, in three stages, if only a hanging job is left.
     const fn is_next_stage(&mut self) -> bool {
         self.stages += 1;
         self.stages <= 3
     }
 
-    /// What was queued in the last iteration has nothing to do by its turn: it was closed later in the same
-    /// pass; its transfer has used up what its rate allows, and so rests; or it goes over to TLS, and what
-    /// was to be read is for the handshake.
-    const fn was_queued_in_vain(&self) -> bool {
+    /// A queued connection may have nothing to do in its turn: it was closed later in the same pass, its
+    /// transfer is rate-limited, or it switched to TLS, so that the bytes belong to the handshake.
+    const fn was_queued_fruitlessly(&self) -> bool {
         let last = &self.last;
         last.has_closed || last.moved_data || (self.has_tls && last.effects > 0)
     }
 
-    /// After a reload some sessions are looked at in each iteration.
+    /// After a reload, each iteration reviews some sessions.
     const fn is_review(&mut self) -> bool {
         let is_review = self.reviews > 0;
         self.reviews = self.reviews.saturating_sub(1);
@@ -139,15 +138,19 @@ impl Tally {
     }
 }
 
-fn vain_iteration(now: &Iteration, done: &Done) -> Option<String> {
-    let has_cause = now.events > 0 || matches!(now.woken, Some(Woken::Spurious | Woken::Over));
+fn fruitless_iteration(now: &Iteration, done: &Done) -> Option<String> {
+    let has_cause = now.events > 0
+        || matches!(
+            now.wake_reason,
+            Some(WakeReason::Spurious | WakeReason::Over)
+        );
     let has_done = now.effects > 0 || done.commands > 0 || done.completions > 0 || done.expired > 0;
     let is_early = done.early > 0;
     (!has_cause && !has_done && !is_early)
-        .then(|| format!("an iteration for nothing: {done:?}, {now:?}"))
+        .then(|| format!("a fruitless iteration: {done:?}, {now:?}"))
 }
 
-/// The commands that were read, and as many that are heard during a transfer.
+/// Commands read, and as many again that are handled during a transfer.
 fn too_many_commands(done: &Done) -> Option<String> {
     let most = done.control_turns * 2 * COMMANDS_PER_TURN as u64;
     (done.commands > most).then(|| {
@@ -158,7 +161,7 @@ fn too_many_commands(done: &Done) -> Option<String> {
     })
 }
 
-/// Counted when they were swept, which is before this iteration closes anything or lets anybody in.
+/// Counted at the sweep, before this iteration closes or accepts anything.
 fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
     let timers = activity.timers;
     (timers > 2 * connections + TIMER_SLACK)
@@ -166,15 +169,15 @@ fn too_many_timers(activity: &Activity, connections: usize) -> Option<String> {
 }
 
 impl World {
-    /// In an iteration commands are read before a transfer's bytes are moved, but for those of who has
-    /// just been let in. Over TLS a data connection may say its alert while control connections are secured.
-    pub(super) fn read_behind_data(&mut self, id: WireId) {
+    /// In an iteration commands are read before transfer data moves, except on connections just accepted.
+    /// Over TLS, a data connection may send its alert while control connections are in a handshake.
+    pub(super) fn read_behind_data(&mut self, id: ConnectionId) {
         let control = self.tally.controls.get(&id);
         let is_ended = control.is_none_or(|control| control.shut.is_some());
         let is_new = control.is_some_and(|control| control.accepted == self.now);
         if !self.tally.has_tls && !is_ended && !is_new {
             self.violate(format!(
-                "wire {id}: commands are read behind a transfer's bytes"
+                "connection {id}: commands are read behind a transfer's bytes"
             ));
         }
     }

@@ -1,9 +1,9 @@
-//! What the server's calls come to: counted as they are made, and held to what the work needs.
+//! Accounting of the server's calls, checked against the work that is due.
 //!
-//! [`calls`] counts in the middle of an iteration, and finds a loop that never polls; [`iteration`] looks
-//! at each iteration when it is over: why it came, what it did, and whether that was worth it. [`data`]
-//! knows what went over each data connection, and [`records`] is held to it; [`control`] what was said, and
-//! when, and [`times`] holds the time-outs to that. Nothing here decides anything that happens.
+//! [`calls`] counts during an iteration and detects loops without a poll; [`iteration`] checks each
+//! iteration for its cause and its effect; [`data`] counts bytes per data connection, which [`records`] must
+//! match; [`control`] follows the control connections, and [`times`] checks time-outs against them. Observes
+//! only; decides nothing.
 
 mod calls;
 mod control;
@@ -21,97 +21,97 @@ use mioftpd::net::{Event, Token};
 use mioftpd::reactor::Activity;
 
 pub(crate) use calls::Call;
-use control::ControlWire;
-use data::DataWire;
+use control::ControlConnection;
+use data::DataConnection;
 use records::ClientRecords;
 use times::Times;
 
-use crate::client::Place;
-use crate::world::WireId;
+use crate::client::RunConfig;
+use crate::world::ConnectionId;
 
 /// Why a poll has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Woken {
+pub(crate) enum WakeReason {
     Event,
     Job,
-    /// By the weather.
+    /// Injected.
     Spurious,
-    /// Its time was over.
+    /// The time-out expired.
     Time,
-    /// Nothing will ever happen again.
+    /// No event is left.
     Over,
 }
 
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Where clients come in; whoever comes to another listener brings data.
-    doors: Vec<SocketAddr>,
-    /// The server has TLS, so that not all that goes over a wire is plain.
+    /// Addresses of the control listeners; all others are passive.
+    listen_addresses: Vec<SocketAddr>,
+    /// The server has TLS, so that not all traffic is readable.
     has_tls: bool,
     now: Iteration,
     last: Iteration,
     job: Option<JobCalls>,
-    /// The loop is gone, and its workers are not.
+    /// The loop has ended; its workers have not.
     has_ended: bool,
     times: Times,
-    /// Control connections that the server has, and data connections.
-    controls: BTreeMap<WireId, ControlWire>,
-    data: BTreeMap<WireId, DataWire>,
+    /// The server's control and data connections.
+    controls: BTreeMap<ConnectionId, ControlConnection>,
+    data: BTreeMap<ConnectionId, DataConnection>,
     clients: BTreeMap<usize, ClientRecords>,
     iterations: u64,
-    /// Sums of the run.
+    /// Totals of the run.
     totals: Totals,
-    /// As of the end of the last iteration.
+    /// State at the end of the last iteration.
     activity: Activity,
     connections: usize,
-    /// Iterations that may be for a look at connections after a reload, eight in each.
+    /// Remaining iterations that may review sessions after a reload, eight sessions each.
     reviews: usize,
-    /// Stages of a stop that have come by themselves.
+    /// Stages of a stop that were reached by time-out.
     stages: u32,
 }
 
-/// What the loop itself has done since its last poll.
+/// Work of the loop since its last poll.
 #[derive(Clone, Copy, Debug, Default)]
 struct Iteration {
-    woken: Option<Woken>,
-    /// It did not want to sleep.
+    wake_reason: Option<WakeReason>,
+    /// It polled with a zero time-out.
     was_busy: bool,
     events: usize,
-    /// Calls in a row that came to nothing.
-    vain: u32,
+    /// Consecutive fruitless calls.
+    fruitless: u32,
     submits: u32,
-    /// Whatever it did that somebody else could notice, and calls that came to nothing.
+    /// Observable effects, and fruitless calls.
     effects: u32,
-    /// A control connection was closed in it, which may be queued for a turn.
+    /// A control connection was closed; it may still be in the run queue.
     has_closed: bool,
-    /// It has sent bytes of a transfer.
+    /// It has sent transfer data.
     moved_data: bool,
 }
 
-/// What a worker has done with a job.
+/// Work of a worker on one job.
 #[derive(Clone, Copy, Debug, Default)]
 struct JobCalls {
     is_slice: bool,
-    /// The last wire that gave or took nothing.
-    blocked: Option<WireId>,
-    moved: Option<WireId>,
-    vain: u32,
+    /// The last connection that would have blocked.
+    blocked: Option<ConnectionId>,
+    moved: Option<ConnectionId>,
+    fruitless: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
     events: u64,
-    /// Sockets that the server has had.
+    /// Sockets created so far.
     sockets: u64,
-    /// Reads and writes on the loop that would have blocked.
+    /// Reads and writes of the loop that returned `WouldBlock`.
     blocked: u64,
 }
 
 impl Tally {
-    pub(crate) fn set_up(&mut self, place: &Place) {
-        self.doors.clone_from(&place.doors);
-        self.has_tls = place.secure.is_some();
-        self.times = Times::of(place);
+    pub(crate) fn set_up(&mut self, config: &RunConfig) {
+        self.listen_addresses.clone_from(&config.listen_addresses);
+        self.has_tls = config.tls.is_some();
+        self.times = Times::of(config);
     }
 
     pub(crate) fn begin_poll(&mut self, timeout: Option<Duration>) {
@@ -123,8 +123,8 @@ impl Tally {
         };
     }
 
-    pub(crate) fn end_poll(&mut self, woken: Woken, events: &[Event]) {
-        self.now.woken = Some(woken);
+    pub(crate) fn end_poll(&mut self, wake_reason: WakeReason, events: &[Event]) {
+        self.now.wake_reason = Some(wake_reason);
         self.now.events = events.len();
         self.totals.events += events.len() as u64;
         for event in events {
@@ -134,7 +134,7 @@ impl Tally {
         }
     }
 
-    /// The rules have changed: all sessions are looked at, of as many as there were at once.
+    /// A reload: up to `most` sessions are reviewed.
     pub(crate) fn reloaded(&mut self, most: usize) {
         self.reviews = most / REVIEWS_PER_PASS + 1;
     }
@@ -143,10 +143,14 @@ impl Tally {
         self.clients.entry(number).or_default()
     }
 
-    /// An event of a data connection allows its transfer one more try.
+    /// An event on a data connection justifies one more attempt.
     fn report(&mut self, token: Token) {
-        if let Some(wire) = self.data.values_mut().find(|wire| wire.token == token) {
-            wire.tries += 1;
+        if let Some(connection) = self
+            .data
+            .values_mut()
+            .find(|connection| connection.token == token)
+        {
+            connection.tries += 1;
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Records of transfers, held to what really went over the data connections.
+//! Checks transfer records against the bytes on the data connections.
 //!
-//! Each transfer of a file that has had its 150 leaves one record, before its final reply is on its way.
-//! In the clear its bytes are those that the server's calls have moved; over TLS they are for the client
-//! to know, who has the same.
+//! Each file transfer with a 150 leaves one record before its final reply is written. In the clear its byte
+//! count is that of the server's calls; over TLS the client checks it.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -10,23 +9,23 @@ use std::sync::Arc;
 
 use mioftpd::observe::{Outcome, TransferRecord};
 
-use super::data::DataWire;
+use super::data::DataConnection;
 use crate::rng::Odds;
-use crate::run::Stage;
+use crate::run::Simulation;
 use crate::world::World;
 
-/// What is known of one client's transfers.
+/// Transfers of one client.
 #[derive(Default)]
 pub(crate) struct ClientRecords {
-    /// Records for which it has heard no final reply yet.
+    /// Records whose final reply has not arrived.
     pub(crate) unheard: VecDeque<Arc<TransferRecord>>,
-    /// Others have its address, and so its records.
+    /// Other clients share its address, so that records are ambiguous.
     pub(crate) is_one_of_many: bool,
-    /// The data connection of its that the server has closed last, since the last record.
-    pub(super) closed: Option<DataWire>,
+    /// Its data connection that the server closed last, since the last record.
+    pub(super) closed: Option<DataConnection>,
 }
 
-impl Stage {
+impl Simulation {
     /// Takes the records of an iteration.
     pub(crate) fn check_records(&self) {
         while let Some(record) = self.records.poll() {
@@ -39,9 +38,9 @@ impl Stage {
                 }
                 continue;
             };
-            let may_panic = self.place.weather.panic != Odds(0);
-            if let Some(fault) = world.take_record(client, record, may_panic) {
-                world.violate(fault);
+            let may_panic = self.config.fault_plan.panic != Odds(0);
+            if let Some(violation) = world.take_record(client, record, may_panic) {
+                world.violate(violation);
             }
         }
         if self.records.lost() > 0 {
@@ -49,7 +48,7 @@ impl Stage {
         }
     }
 
-    /// Of a crowd at one address nobody can say whose a record is.
+    /// Records of an address with several clients cannot be attributed.
     fn clients_at(&self, ip: IpAddr) -> Vec<usize> {
         let clients = self.clients.lock();
         let of_address = clients.iter().enumerate();
@@ -59,11 +58,11 @@ impl Stage {
 }
 
 impl World {
-    /// Bytes that have gone over the data connection that a client has with the server, either way.
+    /// Bytes moved on the open data connection of a client, in both directions.
     pub(crate) fn moved_by(&self, client: usize) -> Option<u64> {
         let mut open = self.tally.data.iter();
         let open = open.find(|(id, _)| self.owner_of(**id) == Some(client));
-        open.map(|(_, wire)| wire.moved_at_all())
+        open.map(|(_, connection)| connection.moved_at_all())
     }
 
     fn take_record(
@@ -74,27 +73,26 @@ impl World {
     ) -> Option<String> {
         let mut open = self.tally.data.iter();
         let on_worker = open.find(|(id, _)| self.owner_of(**id) == Some(client));
-        let on_worker = on_worker.map(|(_, wire)| *wire);
+        let on_worker = on_worker.map(|(_, connection)| *connection);
         let has_tls = self.tally.has_tls;
         let known = self.tally.clients.entry(client).or_default();
-        // One that is left may be on a worker still: what was closed before was for another.
+        // An abandoned transfer may still be on a worker: an earlier close belongs to another.
         let closed = known.closed.take();
-        let wire = on_worker.filter(|_| is_left(&record)).or(closed);
-        let moved = wire.map_or(0, |wire| wire.moved_by(&record));
+        let connection = on_worker.filter(|_| is_left(&record)).or(closed);
+        let moved = connection.map_or(0, |connection| connection.moved_by(&record));
         let bytes = record.bytes;
         let shown = format!("{record:?}");
-        // Of one that never had a data connection there is no other byte: what was closed was for another.
+        // It never had a data connection: the close belongs to another.
         let is_unconnected = bytes == 0 && record.took.is_zero();
-        // What a panic has destroyed cannot say how far it was.
+        // A panic loses the byte count.
         let may_be_less = has_tls || may_panic || is_left(&record);
         let is_right = is_unconnected || bytes == moved || (may_be_less && bytes < moved);
         known.unheard.push_back(record);
-        (!is_right).then(|| format!("{moved} bytes were moved, and the record is {shown}"))
+        (!is_right).then(|| format!("{moved} bytes were moved, but the record is {shown}"))
     }
 }
 
-/// Whether it was left alone, because its connection was closed: a worker may have moved more than the loop
-/// has heard of.
+/// Whether it was abandoned at a close: a worker may have moved more than the loop knows.
 fn is_left(record: &TransferRecord) -> bool {
     record.outcome == Outcome::Incomplete("abandoned")
 }

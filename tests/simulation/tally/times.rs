@@ -1,80 +1,82 @@
-//! When a time-out may come at the earliest, and when it must have come.
+//! The earliest and the latest legal time of each time-out.
 //!
-//! The earliest is exact in every weather: a deadline is as long as it is, from what has set it. The latest
-//! is checked where nothing else explains that the server waits: no job is out, and the client takes what is
-//! written to it.
+//! The earliest is exact under every fault plan: a deadline has its full length from the event that set it.
+//! The latest is checked only where nothing else delays the server: no job is outstanding, and the client
+//! reads its replies.
 
 use std::time::Duration;
 
 use mioftpd::limits::Timings;
 
 use super::Tally;
-use super::control::{ControlWire, Said};
-use crate::client::Place;
+use super::control::{ControlConnection, ReplySent};
+use crate::client::RunConfig;
 use crate::rng::Odds;
-use crate::world::{Line, WireId, World};
+use crate::world::{ConnectionId, LinkState, World};
 
-/// A system's timers are late by less than this.
+/// Bound on the lateness of timers.
 const LATE: Duration = Duration::from_millis(100);
 
-/// How long a transfer may rest because of its rate.
+/// The longest pause of a rate-limited transfer.
 const REST: Duration = Duration::from_secs(1);
 
-/// How often the latest is looked at.
+/// Interval of the check for late time-outs.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// What the server's deadlines are held to.
+/// The server's time-outs.
 #[derive(Default)]
 pub(crate) struct Times {
     timings: Timings,
-    /// It exports nothing, and so no login is awaited.
+    /// Control-only mode: there is no login deadline.
     has_no_login: bool,
-    /// Files may have to be counted first, and nobody is idle meanwhile.
+    /// Usage may have to be counted first, which suspends the idle time-out.
     counts: bool,
-    /// When a job came back last.
+    /// When the last job returned.
     last_job: Duration,
     checked: Duration,
 }
 
 impl Times {
-    pub(crate) fn of(place: &Place) -> Self {
+    pub(crate) fn of(config: &RunConfig) -> Self {
         Self {
-            timings: place.timings.clone(),
-            has_no_login: place.control_only,
-            counts: place.weather.uncounted != Odds(0),
+            timings: config.timings.clone(),
+            has_no_login: config.control_only,
+            counts: config.fault_plan.uncounted != Odds(0),
             ..Self::default()
         }
     }
 }
 
 impl World {
-    /// A reply was written that says that a time is over.
-    pub(super) fn check_earliest(&mut self, id: WireId, said: Said) {
+    /// A time-out reply was written: checks that it is not early.
+    pub(super) fn check_earliest(&mut self, id: ConnectionId, reply: ReplySent) {
         let now = self.now;
         let times = &self.tally.times;
         let timings = &times.timings;
         let Some(control) = self.tally.controls.get(&id) else {
             return;
         };
-        let (since, least) = match said {
-            Said::NoCommand => (Some(control.last_command), timings.idle),
-            // The reply that begins it anew is not known to be the one: it was set by then.
-            Said::NoLogin => (control.login_since, timings.login),
-            // Of a client that has ended its side the clock goes on while a worker has the transfer.
-            Said::Stalled if self.delivered(id).server.fin_landed.is_some() => return,
-            Said::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
-            Said::Stopped if self.stops.len() == 1 => (self.stops.first().copied(), timings.grace),
-            Said::Stopped => (None, Duration::ZERO),
+        let (since, least) = match reply {
+            ReplySent::NoCommand => (Some(control.last_command), timings.idle),
+            // The reply that restarts the deadline is not identified; it was set by then.
+            ReplySent::NoLogin => (control.login_since, timings.login),
+            // After a half-close of the client, the deadline runs on while a worker has the transfer.
+            ReplySent::Stalled if self.facts_of(id).server.fin_delivered.is_some() => return,
+            ReplySent::Stalled => (self.tally.last_moved(control.owner), timings.data_stall),
+            ReplySent::Stopped if self.stops.len() == 1 => {
+                (self.stops.first().copied(), timings.grace)
+            }
+            ReplySent::Stopped => (None, Duration::ZERO),
         };
         if let Some(since) = since.filter(|since| now < *since + least) {
             let after = now.saturating_sub(since);
             self.violate(format!(
-                "wire {id}: {said:?} after {after:?}, and the time for it is {least:?}"
+                "connection {id}: {reply:?} after {after:?}, and the time for it is {least:?}"
             ));
         }
     }
 
-    /// An iteration is over, and so many jobs are out.
+    /// An iteration has ended with this many jobs outstanding.
     pub(super) fn check_latest(&mut self, jobs: usize, has_completions: bool) {
         let now = self.now;
         if has_completions {
@@ -88,70 +90,73 @@ impl World {
             let why = self
                 .overdue(control)
                 .or_else(|| self.overdue_transfer(control).filter(|_| jobs == 0))?;
-            Some(format!("wire {id}: {why}: {control:?}"))
+            Some(format!("connection {id}: {why}: {control:?}"))
         });
         if let Some(late) = late {
             self.violate(late);
         }
     }
 
-    fn overdue(&self, control: &ControlWire) -> Option<&'static str> {
+    fn overdue(&self, control: &ControlConnection) -> Option<&'static str> {
         let times = &self.tally.times;
         let timings = &times.timings;
         let is_over = |since: Duration, time: Duration| self.now > since + time + LATE;
         if let Some(shut) = control.shut {
-            return is_over(shut, timings.linger).then_some("it lingers for too long");
+            return is_over(shut, timings.linger).then_some("it lingers beyond the time-out");
         }
         if let Some(blocked) = control.blocked_since {
-            // A 421 that finds no room either has its own time.
+            // A 421 that finds no room has a time-out of its own.
             let most = 2 * timings.reply_stall.max(timings.handshake);
-            return is_over(blocked, most).then_some("its client reads nothing, and is kept");
+            return is_over(blocked, most)
+                .then_some("its client reads nothing, but is not disconnected");
         }
-        if control.is_secret || control.is_closing {
+        if control.is_encrypted || control.is_closing {
             return None;
         }
         if let Some(since) = control.login_said
             && !times.has_no_login
             && is_over(since, timings.login)
         {
-            return Some("a login is awaited for too long");
+            return Some("its login deadline expired unnoticed");
         }
         let is_idle = control.transfer.is_none() && !times.counts;
-        (is_idle && is_over(control.last_active, timings.idle)).then_some("it is idle for too long")
+        (is_idle && is_over(control.last_active, timings.idle))
+            .then_some("it is idle beyond the time-out")
     }
 
-    /// While no worker has it.
-    fn overdue_transfer(&self, control: &ControlWire) -> Option<&'static str> {
+    /// Only while no worker owns it.
+    fn overdue_transfer(&self, control: &ControlConnection) -> Option<&'static str> {
         let timings = &self.tally.times.timings;
         let began = control
             .transfer
             .filter(|_| control.blocked_since.is_none())?;
         let mut open = self.tally.data.iter();
         let open = open.find(|(id, _)| self.owner_of(**id) == Some(control.owner));
-        let is_up = |id: &WireId| {
-            self.wire_of(*id)
-                .is_some_and(|wire| wire.server.line == Line::Up)
+        let is_up = |id: &ConnectionId| {
+            self.connection_ref(*id)
+                .is_some_and(|connection| connection.server.link == LinkState::Up)
         };
         let last_job = self.tally.times.last_job;
         match open {
             Some((id, data)) if is_up(id) => {
                 let since = began.max(data.last).max(last_job);
-                // Before the first byte it had to come about; and that a proxy's header is moved is no
-                // progress of the transfer.
+                // Before the first byte, the connection had to be established; a PROXY header is no progress
+                // of the transfer.
                 let most = timings.data_connect + timings.data_stall + REST;
-                (self.now > since + most).then_some("nothing moves, and it is waited for")
+                (self.now > since + most).then_some("its transfer is stalled beyond the time-out")
             }
             _ => {
                 let since = began.max(last_job);
                 let most = timings.data_connect + REST;
-                (self.now > since + most).then_some("its data connection is waited for too long")
+                (self.now > since + most)
+                    .then_some("its data connection is missing beyond the time-out")
             }
         }
     }
 }
 
 impl Tally {
-    /// When a byte last went over the data connection of a client.
+    /// When a byte last moved on a client's data connection.
     fn last_moved(&self, owner: usize) -> Option<Duration> {
         Some(self.clients.get(&owner)?.closed?.last)
     }

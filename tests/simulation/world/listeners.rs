@@ -1,7 +1,7 @@
-//! Who listens, who comes, and how two become connected.
+//! Listeners, connection attempts, and how connections are established.
 //!
-//! Clients come to the server's listeners; the server comes to the ports that clients have told
-//! it. A connection stands in a listener's backlog, complete, until it is accepted.
+//! Clients connect to the server's listeners; the server connects to client ports (active mode). A
+//! connection waits in the listener's backlog, established, until it is accepted.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,34 +9,34 @@ use std::net::SocketAddr;
 
 use mioftpd::net::Token;
 
-use super::sockets::SHELTERED;
-use super::wire::{Line, Wire};
-use super::{Blow, Occurrence, Side, Watched, WireId, World};
+use super::connection::{Connection, LinkState};
+use super::sockets::FAULT_FREE_DELAY;
+use super::{ConnectionId, FaultKind, PollSource, Side, SimEvent, World};
 
-pub(crate) type PostId = u64;
+pub(crate) type ListenerId = u64;
 
 /// The first port for passive listeners.
 pub(crate) const FIRST_PORT: u16 = 50_000;
 
-/// From where the server connects that does not say from where.
+/// Source port of a connection that the server did not bind.
 const ANY_PORT: u16 = 40_000;
 
 /// `EMFILE`.
 const NO_DESCRIPTOR: i32 = 24;
 
-/// A listener of the server's.
-pub(super) struct Post {
+/// A listening socket of the server.
+pub(super) struct Listener {
     pub(super) address: SocketAddr,
     pub(super) token: Token,
-    pub(super) backlog: VecDeque<WireId>,
+    pub(super) backlog: VecDeque<ConnectionId>,
 }
 
-/// What the server meets where a client said that it listens.
+/// What an active-mode connection of the server meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientPort {
-    /// This client, who accepts.
+    /// This client accepts.
     Open(usize),
-    /// No answer, ever.
+    /// Packets are dropped.
     Hole,
 }
 
@@ -45,22 +45,26 @@ impl World {
         &mut self,
         mut address: SocketAddr,
         token: Token,
-    ) -> io::Result<(PostId, SocketAddr)> {
+    ) -> io::Result<(ListenerId, SocketAddr)> {
         if address.port() == 0 {
             address.set_port(self.some_free_port());
         }
-        if self.fault(|weather| weather.no_descriptor) {
-            self.strike(Blow::Descriptor);
+        if self.inject_fault(|plan| plan.no_descriptor) {
+            self.record_fault(FaultKind::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
-        if self.posts.values().any(|post| post.address == address) {
+        if self
+            .listeners
+            .values()
+            .any(|listener| listener.address == address)
+        {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         let id = self.new_id();
         let backlog = VecDeque::new();
-        self.posts.insert(
+        self.listeners.insert(
             id,
-            Post {
+            Listener {
                 address,
                 token,
                 backlog,
@@ -69,134 +73,155 @@ impl World {
         Ok((id, address))
     }
 
-    /// As the system would choose it, but soon again: who comes late may find another there.
+    /// An ephemeral port, reused early, so that a late connection may meet another listener.
     fn some_free_port(&mut self) -> u16 {
         let taken: Vec<_> = self
-            .posts
+            .listeners
             .values()
-            .map(|post| post.address.port())
+            .map(|listener| listener.address.port())
             .collect();
         let free = |port: &u16| !taken.contains(port);
         let ports: Vec<_> = (FIRST_PORT..).filter(free).take(4).collect();
         self.rng.pick(&ports)
     }
 
-    pub(crate) fn accept(&mut self, id: PostId, token: Token) -> io::Result<(WireId, SocketAddr)> {
-        if self.fault(|weather| weather.no_descriptor) {
+    pub(crate) fn accept(
+        &mut self,
+        id: ListenerId,
+        token: Token,
+    ) -> io::Result<(ConnectionId, SocketAddr)> {
+        if self.inject_fault(|plan| plan.no_descriptor) {
             self.note(|| "no descriptor to accept with".to_owned());
-            self.strike(Blow::Descriptor);
+            self.record_fault(FaultKind::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
-        let post = self.posts.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
-        let wire = post.backlog.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let listener = self.listeners.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
+        let connection = listener
+            .backlog
+            .pop_front()
+            .ok_or(io::ErrorKind::WouldBlock)?;
         self.progress += 1;
-        let sheltered = self.wire(wire).is_some_and(|wire| wire.sheltered);
-        if !sheltered && self.fault(|weather| weather.gone) {
-            self.cut(wire, Side::Server);
-            self.close(wire, Side::Server);
+        let fault_free = self
+            .connection(connection)
+            .is_some_and(|connection| connection.fault_free);
+        if !fault_free && self.inject_fault(|plan| plan.accept_aborted) {
+            self.cut(connection, Side::Server);
+            self.close(connection, Side::Server);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.make_ready(Watched::Wire(wire));
+        self.make_ready(PollSource::Connection(connection));
         let now = self.moment();
-        let entry = self.wire(wire).ok_or(io::ErrorKind::ConnectionAborted)?;
-        entry.facts.taken = Some(now);
+        let entry = self
+            .connection(connection)
+            .ok_or(io::ErrorKind::ConnectionAborted)?;
+        entry.facts.accepted = Some(now);
         entry.token = Some(token);
-        entry.post = Some(id);
+        entry.listener = Some(id);
         let peer = entry.client.address;
-        let is_at_door = entry.is_at_door();
-        self.note(|| format!("wire {wire} of {peer} is accepted"));
-        if is_at_door {
-            self.note_accepted(wire);
+        let is_control = entry.is_control();
+        self.note(|| format!("connection {connection} of {peer} is accepted"));
+        if is_control {
+            self.note_accepted(connection);
         }
-        Ok((wire, peer))
+        Ok((connection, peer))
     }
 
-    pub(crate) fn close_post(&mut self, id: PostId) {
-        self.ready.retain(|one| *one != Watched::Post(id));
-        let Some(post) = self.posts.remove(&id) else {
+    pub(crate) fn close_listener(&mut self, id: ListenerId) {
+        self.ready.retain(|one| *one != PollSource::Listener(id));
+        let Some(listener) = self.listeners.remove(&id) else {
             return;
         };
-        self.note_closed_port(post.address.port());
-        for wire in post.backlog {
-            self.reset_on_close(wire, Side::Server);
-            self.close(wire, Side::Server);
+        self.note_closed_port(listener.address.port());
+        for connection in listener.backlog {
+            self.reset_on_close(connection, Side::Server);
+            self.close(connection, Side::Server);
         }
     }
 
-    /// A client sets out to the server.
-    pub(crate) fn dial_server(&mut self, owner: usize, from: SocketAddr, to: SocketAddr) -> WireId {
-        let id = self.new_wire(Wire::new(to, from, owner, self.weather.capacity));
-        self.note(|| format!("client {owner} dials {to}: wire {id}"));
-        id
-    }
-
-    /// As [`dial_server`](Self::dial_server), where no fault reaches.
-    pub(crate) fn dial_server_sheltered(
+    /// A client connects to the server.
+    pub(crate) fn dial_server(
         &mut self,
         owner: usize,
         from: SocketAddr,
         to: SocketAddr,
-    ) -> WireId {
-        let mut wire = Wire::new(to, from, owner, 64 * 1024);
-        wire.sheltered = true;
-        self.new_wire(wire)
+    ) -> ConnectionId {
+        let id = self.new_connection(Connection::new(to, from, owner, self.fault_plan.capacity));
+        self.note(|| format!("client {owner} dials {to}: connection {id}"));
+        id
     }
 
-    /// The server sets out to a client.
+    /// As [`dial_server`](Self::dial_server), exempt from faults.
+    pub(crate) fn dial_server_fault_free(
+        &mut self,
+        owner: usize,
+        from: SocketAddr,
+        to: SocketAddr,
+    ) -> ConnectionId {
+        let mut connection = Connection::new(to, from, owner, 64 * 1024);
+        connection.fault_free = true;
+        self.new_connection(connection)
+    }
+
+    /// The server connects to a client.
     pub(crate) fn dial_client(
         &mut self,
         mut from: SocketAddr,
         to: SocketAddr,
         token: Token,
-    ) -> io::Result<WireId> {
+    ) -> io::Result<ConnectionId> {
         if from.port() == 0 {
             from.set_port(ANY_PORT);
         } else {
             let pair = (from, to);
-            let mut wires = self.wires.values();
-            if wires.any(|wire| (wire.server.address, wire.client.address) == pair) {
+            let mut connections = self.connections.values();
+            if connections
+                .any(|connection| (connection.server.address, connection.client.address) == pair)
+            {
                 return Err(io::ErrorKind::AddrNotAvailable.into());
             }
-            // Not drawn: what comes of a seed does not depend on the key.
+            // Not drawn, so that the random sequence is the same with and without a bound port.
             if to.port().is_multiple_of(8) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
         }
-        if self.fault(|weather| weather.no_descriptor) {
-            self.strike(Blow::Descriptor);
+        if self.inject_fault(|plan| plan.no_descriptor) {
+            self.record_fault(FaultKind::Descriptor);
             return Err(io::Error::from_raw_os_error(NO_DESCRIPTOR));
         }
-        // Owned by nobody until somebody answers.
-        let mut wire = Wire::new(from, to, usize::MAX, self.weather.capacity);
-        wire.token = Some(token);
-        Ok(self.new_wire(wire))
+        // It has no owner until a client accepts.
+        let mut connection = Connection::new(from, to, usize::MAX, self.fault_plan.capacity);
+        connection.token = Some(token);
+        Ok(self.new_connection(connection))
     }
 
-    pub(crate) fn knock(&mut self, id: WireId) {
-        let Some(wire) = self.wires.get(&id) else {
+    pub(crate) fn deliver_connection(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get(&id) else {
             return;
         };
-        if wire.server.closed {
-            // Whom its answer finds has given it up.
-            return self.remove_wire(id);
+        if connection.server.closed {
+            // The server has given up the attempt.
+            return self.remove_connection(id);
         }
-        if wire.token.is_some() {
-            let to = wire.client.address;
-            return self.knock_at_client(id, to);
+        if connection.token.is_some() {
+            let to = connection.client.address;
+            return self.deliver_to_client(id, to);
         }
-        let (to, owner) = (wire.server.address, wire.owner);
-        let found = self.posts.iter_mut().find(|(_, post)| post.address == to);
-        if let Some((&post, entry)) = found {
+        let (to, owner) = (connection.server.address, connection.owner);
+        let found = self
+            .listeners
+            .iter_mut()
+            .find(|(_, listener)| listener.address == to);
+        if let Some((&listener, entry)) = found {
             entry.backlog.push_back(id);
-            self.stand(id);
-            self.make_ready(Watched::Post(post));
+            self.establish(id);
+            self.make_ready(PollSource::Listener(listener));
         } else {
             self.refuse(id, Side::Client);
         }
         self.notify_client(owner);
     }
 
-    /// Where a client listens, from now on.
+    /// A client starts to listen.
     pub(crate) fn open_client_port(&mut self, address: SocketAddr, port: ClientPort) {
         self.client_ports.insert(address, port);
     }
@@ -205,30 +230,37 @@ impl World {
         self.client_ports.remove(&address);
     }
 
-    /// The connection that has come to a client's port.
-    pub(crate) fn find_arrival(&self, at: SocketAddr) -> Option<WireId> {
-        let arrived = |(_, wire): &(&WireId, &Wire)| {
-            wire.client.address == at && wire.client.line == Line::Up && !wire.client.closed
+    /// The connection that arrived at a client's port.
+    pub(crate) fn find_arrival(&self, at: SocketAddr) -> Option<ConnectionId> {
+        let arrived = |(_, connection): &(&ConnectionId, &Connection)| {
+            connection.client.address == at
+                && connection.client.link == LinkState::Up
+                && !connection.client.closed
         };
-        self.wires.iter().find(arrived).map(|(&id, _)| id)
+        self.connections.iter().find(arrived).map(|(&id, _)| id)
     }
 
-    /// A listener that is not one of `doors`, if there is one: a passive one.
-    pub(crate) fn some_passive_post(&mut self, doors: &[SocketAddr]) -> Option<SocketAddr> {
-        let addresses = self.posts.values().map(|post| post.address);
-        let passive: Vec<_> = addresses.filter(|one| !doors.contains(one)).collect();
+    /// A passive listener, if there is one: not one of `listen_addresses`.
+    pub(crate) fn some_passive_listener(
+        &mut self,
+        listen_addresses: &[SocketAddr],
+    ) -> Option<SocketAddr> {
+        let addresses = self.listeners.values().map(|listener| listener.address);
+        let passive: Vec<_> = addresses
+            .filter(|one| !listen_addresses.contains(one))
+            .collect();
         (!passive.is_empty()).then(|| self.rng.pick(&passive))
     }
 
-    fn knock_at_client(&mut self, id: WireId, to: SocketAddr) {
+    fn deliver_to_client(&mut self, id: ConnectionId, to: SocketAddr) {
         match self.client_ports.get(&to).copied() {
             Some(ClientPort::Open(client)) => {
                 let now = self.moment();
-                if let Some(wire) = self.wires.get_mut(&id) {
-                    wire.owner = client;
-                    wire.facts.taken = Some(now);
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.owner = client;
+                    connection.facts.accepted = Some(now);
                 }
-                self.stand(id);
+                self.establish(id);
                 self.notify_client(client);
                 self.notify(id, Side::Server);
             }
@@ -237,38 +269,38 @@ impl World {
         }
     }
 
-    /// Both ends are connected.
-    fn stand(&mut self, id: WireId) {
-        if let Some(wire) = self.wires.get_mut(&id) {
-            wire.server.line = Line::Up;
-            wire.client.line = Line::Up;
+    /// Establishes both ends.
+    fn establish(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.server.link = LinkState::Up;
+            connection.client.link = LinkState::Up;
         }
     }
 
-    fn refuse(&mut self, id: WireId, side: Side) {
-        if let Some(wire) = self.wires.get_mut(&id) {
-            wire.end(side.other()).closed = true;
-            wire.end(side).line = Line::Broken(io::ErrorKind::ConnectionRefused);
+    fn refuse(&mut self, id: ConnectionId, side: Side) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.end(side.other()).closed = true;
+            connection.end(side).link = LinkState::Broken(io::ErrorKind::ConnectionRefused);
         }
-        self.note(|| format!("wire {id} is refused"));
+        self.note(|| format!("connection {id} is refused"));
         self.notify(id, side);
     }
 
-    fn new_wire(&mut self, mut wire: Wire) -> WireId {
+    fn new_connection(&mut self, mut connection: Connection) -> ConnectionId {
         let id = self.new_id();
-        let sheltered = wire.sheltered;
-        // Each connection has a way of its own, and another back: some are quick beside the others.
+        let fault_free = connection.fault_free;
+        // Each direction of each connection has its own delay, so that some overtake others.
         for side in [Side::Server, Side::Client] {
             let quicker = self.rng.pick(&[1, 1, 4, 40]);
-            wire.end(side).inbound.delay = self.weather.delay / quicker;
+            connection.end(side).inbound.delay = self.fault_plan.delay / quicker;
         }
-        self.wires.insert(id, wire);
-        let after = if sheltered {
-            SHELTERED
+        self.connections.insert(id, connection);
+        let after = if fault_free {
+            FAULT_FREE_DELAY
         } else {
-            self.rng.time(self.weather.delay)
+            self.rng.time(self.fault_plan.delay)
         };
-        self.plan(after, Occurrence::Knock(id));
+        self.schedule(after, SimEvent::ConnectionArrives(id));
         id
     }
 }

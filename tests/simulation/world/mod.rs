@@ -1,16 +1,15 @@
-//! The world that the server lives in: time, what is going to happen, sockets and listeners.
+//! The virtual world: clock, event queue, sockets and listeners.
 //!
-//! It owns the clock and the agenda; nothing happens between two entries of it. Faults of the
-//! network are decided here, by the weather. It knows neither FTP nor who plays in it: when
-//! it is a client's turn, or a job's, it only says so.
+//! It owns the clock and the event queue; nothing happens between two events. It decides network faults, by
+//! the fault plan. It knows neither FTP nor clients: it only reports whose turn it is.
 
-mod delivered;
-mod gate;
+mod admission;
+mod connection;
+mod facts;
+mod last_faults;
 mod listeners;
-mod seats;
+mod session_slots;
 mod sockets;
-mod struck;
-mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,101 +17,100 @@ use std::time::Duration;
 
 use mioftpd::net::{Event, Readiness, Token};
 
-pub(crate) use delivered::{Closing, Delivered, Reset};
-pub(crate) use gate::{Outcome, Rules};
-pub(crate) use listeners::{ClientPort, FIRST_PORT, PostId};
-pub(crate) use struck::{Blow, Struck};
-pub(crate) use wire::{Line, Side, Wire};
+pub(crate) use admission::{LoginOutcome, Rules};
+pub(crate) use connection::{Connection, LinkState, Side};
+pub(crate) use facts::{Closing, ConnectionFacts, Reset};
+pub(crate) use last_faults::{FaultKind, LastFaults};
+pub(crate) use listeners::{ClientPort, FIRST_PORT, ListenerId};
 
+use crate::fault_plan::FaultPlan;
 use crate::rng::{Odds, Rng};
 use crate::tally::Tally;
-use crate::weather::Weather;
-use gate::Gate;
-use listeners::Post;
-use seats::Seats;
+use admission::AdmissionModel;
+use listeners::Listener;
+use session_slots::SessionSlots;
 
-pub(crate) type WireId = u64;
+pub(crate) type ConnectionId = u64;
 
-/// Something that is going to happen.
+/// A scheduled event.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Occurrence {
-    /// The next segment towards one side of a connection lands.
-    Land(WireId, Side),
-    /// A connection arrives where it is going to.
-    Knock(WireId),
-    /// A client has something to do, or to look at.
-    Client(usize),
-    /// A worker takes a job.
-    JobRuns(u64),
-    /// A worker hands its result over.
+pub(crate) enum SimEvent {
+    /// The next segment arrives at one side of a connection.
+    SegmentArrives(ConnectionId, Side),
+    /// A connection attempt arrives at its target.
+    ConnectionArrives(ConnectionId),
+    /// A client has a turn.
+    ClientTurn(usize),
+    /// A worker starts a job.
+    JobStarts(u64),
+    /// A worker returns a result.
     JobReturns(u64),
-    /// The process is asked to stop.
+    /// SIGTERM.
     Stop,
-    /// And to read its files again.
+    /// SIGHUP.
     Reload,
 }
 
-/// A socket that has something to report.
+/// A socket with readiness to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watched {
-    Wire(WireId),
-    Post(PostId),
+enum PollSource {
+    Connection(ConnectionId),
+    Listener(ListenerId),
 }
 
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) rng: Rng,
-    pub(crate) weather: Weather,
-    agenda: BTreeMap<(Duration, u64), Occurrence>,
-    /// Clients that have an entry in the agenda for their being notified.
+    pub(crate) fault_plan: FaultPlan,
+    event_queue: BTreeMap<(Duration, u64), SimEvent>,
+    /// Clients with a pending turn for a notification.
     notified: BTreeSet<usize>,
     next_id: u64,
-    wires: BTreeMap<WireId, Wire>,
-    /// What was delivered over those that are gone.
-    past: BTreeMap<WireId, Delivered>,
-    posts: BTreeMap<PostId, Post>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    /// Facts of removed connections.
+    past: BTreeMap<ConnectionId, ConnectionFacts>,
+    listeners: BTreeMap<ListenerId, Listener>,
     client_ports: BTreeMap<SocketAddr, ClientPort>,
-    /// Pairs of connections whose ends are watched.
-    watched: BTreeMap<u64, [WireId; 2]>,
-    /// What the next poll reports; like epoll's ready list.
-    ready: Vec<Watched>,
-    /// When faults have struck last.
-    struck: Struck,
-    pub(crate) gate: Gate,
-    seats: Seats,
-    /// Grows with each byte that is read or written, each accept and occurrence, and whatever else gets
-    /// something done.
+    /// Pairs of connections whose ends the server watches.
+    watched: BTreeMap<u64, [ConnectionId; 2]>,
+    /// Sockets that the next poll reports, like epoll's ready list.
+    ready: Vec<PollSource>,
+    /// When each kind of fault last affected the server.
+    last_faults: LastFaults,
+    pub(crate) admission: AdmissionModel,
+    session_slots: SessionSlots,
+    /// Counts bytes moved, accepts, events and everything else that makes progress.
     pub(crate) progress: u64,
-    /// What the server's calls come to.
+    /// Accounting of the server's calls.
     pub(crate) tally: Tally,
-    /// When the process was asked to stop.
+    /// Times of the stop signals.
     pub(crate) stops: Vec<Duration>,
-    /// When a storage call has panicked.
+    /// Times at which a storage call panicked.
     pub(crate) panics: Vec<Duration>,
-    /// What must not have happened.
+    /// Violations found so far.
     pub(crate) violations: Vec<String>,
-    /// What happened, if somebody wants to know.
+    /// The trace, if enabled.
     pub(crate) trace: Option<Vec<String>>,
 }
 
 impl World {
-    pub(crate) fn new(rng: Rng, weather: Weather, tracing: bool) -> Self {
+    pub(crate) fn new(rng: Rng, fault_plan: FaultPlan, tracing: bool) -> Self {
         Self {
             now: Duration::ZERO,
             rng,
-            weather,
-            agenda: BTreeMap::new(),
+            fault_plan,
+            event_queue: BTreeMap::new(),
             notified: BTreeSet::new(),
             next_id: 1,
-            wires: BTreeMap::new(),
+            connections: BTreeMap::new(),
             past: BTreeMap::new(),
-            posts: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             client_ports: BTreeMap::new(),
             watched: BTreeMap::new(),
             ready: Vec::new(),
-            struck: Struck::default(),
-            gate: Gate::default(),
-            seats: Seats::default(),
+            last_faults: LastFaults::default(),
+            admission: AdmissionModel::default(),
+            session_slots: SessionSlots::default(),
             progress: 0,
             tally: Tally::default(),
             stops: Vec::new(),
@@ -133,145 +131,158 @@ impl World {
         self.violations.push(what);
     }
 
-    /// Whether a fault happens now.
-    pub(crate) fn fault(&mut self, odds: fn(&Weather) -> Odds) -> bool {
-        let odds = odds(&self.weather);
+    /// Draws whether a fault of these odds occurs now.
+    pub(crate) fn inject_fault(&mut self, odds: fn(&FaultPlan) -> Odds) -> bool {
+        let odds = odds(&self.fault_plan);
         self.rng.chance(odds)
     }
 
-    pub(crate) fn plan(&mut self, after: Duration, what: Occurrence) {
+    pub(crate) fn schedule(&mut self, after: Duration, what: SimEvent) {
         let id = self.new_id();
-        self.agenda.insert((self.now + after, id), what);
+        self.event_queue.insert((self.now + after, id), what);
     }
 
-    /// Has a client look around soon; many reasons are one look.
+    /// Schedules a turn of a client soon; several notifications give one turn.
     pub(crate) fn notify_client(&mut self, client: usize) {
         if self.notified.insert(client) {
             let after = self.rng.time(Duration::from_micros(200));
-            self.plan(after, Occurrence::Client(client));
+            self.schedule(after, SimEvent::ClientTurn(client));
         }
     }
 
-    /// Takes what happens no later than now.
-    pub(crate) fn next_due(&mut self) -> Option<Occurrence> {
-        let entry = self.agenda.first_entry()?;
+    /// Takes the next event that is due.
+    pub(crate) fn next_due(&mut self) -> Option<SimEvent> {
+        let entry = self.event_queue.first_entry()?;
         if entry.key().0 > self.now {
             return None;
         }
-        let occurrence = entry.remove();
-        // A job that comes and goes is not progress: what it does is.
-        if !matches!(
-            occurrence,
-            Occurrence::JobRuns(_) | Occurrence::JobReturns(_)
-        ) {
+        let event_due = entry.remove();
+        // A job is no progress, only its effects are.
+        if !matches!(event_due, SimEvent::JobStarts(_) | SimEvent::JobReturns(_)) {
             self.progress += 1;
         }
-        match occurrence {
-            Occurrence::Client(client) => drop(self.notified.remove(&client)),
-            Occurrence::Stop => self.stops.push(self.now),
+        match event_due {
+            SimEvent::ClientTurn(client) => drop(self.notified.remove(&client)),
+            SimEvent::Stop => self.stops.push(self.now),
             _ => {}
         }
-        Some(occurrence)
+        Some(event_due)
     }
 
-    /// When something happens next.
+    /// The time of the next event.
     pub(crate) fn next_time(&self) -> Option<Duration> {
-        let (at, _) = self.agenda.first_key_value()?.0;
+        let (at, _) = self.event_queue.first_key_value()?.0;
         Some(*at)
     }
 
-    /// What epoll would report: each socket that changed, with its present state, in no order.
+    /// The events of one poll: each changed socket with its current readiness, in random order.
     pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
         let mut ready = std::mem::take(&mut self.ready);
         self.rng.shuffle(&mut ready);
         for watched in ready {
-            if self.fault(|weather| weather.late_event) {
+            if self.inject_fault(|plan| plan.late_event) {
                 self.ready.push(watched);
             } else if let Some((token, readiness)) = self.state_of(watched) {
                 self.note(|| format!("event {watched:?} {}", shown(readiness)));
                 events.push(Event::Ready(token, readiness));
             }
         }
-        if !events.is_empty() && self.fault(|weather| weather.spurious) {
+        if !events.is_empty() && self.inject_fault(|plan| plan.spurious) {
             self.invent_event(events);
         }
     }
 
-    /// Whether nothing will happen any more, and the server has no connection for which it
-    /// should.
+    /// Whether no event is left, and the server holds no connection.
     pub(crate) fn is_over(&self) -> bool {
-        let mut held = self.wires.values().filter(|wire| wire.is_held());
-        self.agenda.is_empty() && self.ready.is_empty() && held.next().is_none()
+        let mut held = self
+            .connections
+            .values()
+            .filter(|connection| connection.is_held());
+        self.event_queue.is_empty() && self.ready.is_empty() && held.next().is_none()
     }
 
-    /// Whether something waits to be reported.
+    /// Whether readiness is still to be reported.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Sockets that the server has, its listeners included.
+    /// Sockets that the server holds, including listeners.
     pub(crate) fn server_sockets(&self) -> Vec<String> {
-        let wires = self.wires.values().filter(|wire| wire.is_held());
-        let wires = wires.map(|wire| format!("{} of {}", wire.server.address, wire.client.address));
-        let posts = self.posts.values().map(|post| post.address.to_string());
-        wires.chain(posts).collect()
+        let connections = self
+            .connections
+            .values()
+            .filter(|connection| connection.is_held());
+        let connections = connections.map(|connection| {
+            format!(
+                "{} of {}",
+                connection.server.address, connection.client.address
+            )
+        });
+        let listeners = self
+            .listeners
+            .values()
+            .map(|listener| listener.address.to_string());
+        connections.chain(listeners).collect()
     }
 
-    /// Whether the server has a connection of a client.
-    pub(crate) fn is_held(&self, id: WireId) -> bool {
-        self.wires.get(&id).is_some_and(Wire::is_held)
+    /// Whether the server holds this connection.
+    pub(crate) fn is_held(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(Connection::is_held)
     }
 
-    pub(crate) fn wire_of(&self, id: WireId) -> Option<&Wire> {
-        self.wires.get(&id)
+    pub(crate) fn connection_ref(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(&id)
     }
 
-    pub(crate) fn wire(&mut self, id: WireId) -> Option<&mut Wire> {
-        self.wires.get_mut(&id)
+    pub(crate) fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&id)
     }
 
-    /// Something has changed at one end: an edge.
-    fn notify(&mut self, id: WireId, side: Side) {
-        let Some(wire) = self.wires.get(&id) else {
+    /// One end has changed: an edge.
+    fn notify(&mut self, id: ConnectionId, side: Side) {
+        let Some(connection) = self.connections.get(&id) else {
             return;
         };
         match side {
-            Side::Client => self.notify_client(wire.owner),
-            Side::Server if wire.token.is_some() && !wire.server.closed => {
-                self.make_ready(Watched::Wire(id));
+            Side::Client => self.notify_client(connection.owner),
+            Side::Server if connection.token.is_some() && !connection.server.closed => {
+                self.make_ready(PollSource::Connection(id));
             }
             Side::Server => {}
         }
     }
 
-    fn make_ready(&mut self, watched: Watched) {
+    fn make_ready(&mut self, watched: PollSource) {
         if !self.ready.contains(&watched) {
             self.ready.push(watched);
         }
     }
 
-    fn state_of(&mut self, watched: Watched) -> Option<(Token, Readiness)> {
+    fn state_of(&mut self, watched: PollSource) -> Option<(Token, Readiness)> {
         let (token, readiness) = match watched {
-            Watched::Wire(id) => {
-                let wire = self.wires.get_mut(&id)?;
-                (wire.token?, wire.readiness(Side::Server))
+            PollSource::Connection(id) => {
+                let connection = self.connections.get_mut(&id)?;
+                (connection.token?, connection.readiness(Side::Server))
             }
-            Watched::Post(id) => {
-                let post = self.posts.get(&id)?;
-                let readable = !post.backlog.is_empty();
+            PollSource::Listener(id) => {
+                let listener = self.listeners.get(&id)?;
+                let readable = !listener.backlog.is_empty();
                 let readiness = Readiness {
                     readable,
                     ..Readiness::default()
                 };
-                (post.token, readiness)
+                (listener.token, readiness)
             }
         };
         (readiness != Readiness::default()).then_some((token, readiness))
     }
 
     fn invent_event(&mut self, events: &mut Vec<Event>) {
-        let held = self.wires.values().filter(|wire| !wire.server.closed);
-        let tokens: Vec<Token> = held.filter_map(|wire| wire.token).collect();
+        let held = self
+            .connections
+            .values()
+            .filter(|connection| !connection.server.closed);
+        let tokens: Vec<Token> = held.filter_map(|connection| connection.token).collect();
         if tokens.is_empty() {
             return;
         }

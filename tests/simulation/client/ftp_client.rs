@@ -1,0 +1,260 @@
+//! An FTP client: the state of its control connection, and its turn.
+//!
+//! ```text
+//!   NotConnected ──▶ Active ──QUIT, half-close, silence──▶ Leaving ──server's end──▶ Gone
+//!                        ├──▶ NotReading                       closes, resets, vanishes ▲
+//!                        └──────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mioftpd::storage::Memory;
+
+use super::RunConfig;
+use super::connection_ends::{FinishedTransfer, ObservedEnd};
+use super::control_tls::ControlTls;
+use super::conversation::Conversation;
+use super::file_model::{FileModel, UploadFate};
+use super::grammar::Line;
+use super::profile::{Profile, Role, TlsMode};
+use super::scripted::Groups;
+use super::session_model::SessionModel;
+use super::transfer::Transfer;
+use super::upload::Upload;
+use crate::rng::Rng;
+use crate::world::{ConnectionId, SimEvent, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientState {
+    NotConnected,
+    Active,
+    Leaving,
+    /// It opened TLS incorrectly; only an alert and the end may follow.
+    BadHandshake,
+    NotReading,
+    Gone,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+pub(crate) struct FtpClient {
+    pub(super) number: usize,
+    pub(super) rng: Rng,
+    pub(super) config: RunConfig,
+    pub(super) profile: Profile,
+    pub(super) state: ClientState,
+    pub(super) control: Option<ConnectionId>,
+    /// Its control connection, kept after the close for the final checks.
+    pub(super) last_control: Option<ConnectionId>,
+    /// Completed transfers, for the final checks.
+    pub(super) finished_transfers: Vec<FinishedTransfer>,
+    /// When it connected.
+    pub(super) connected_at: Duration,
+    pub(super) control_tls: ControlTls,
+    pub(super) conversation: Conversation,
+    /// The session as the server must have it.
+    pub(super) model: SessionModel,
+    /// Bytes that the socket has not accepted yet.
+    pub(super) unsent: Vec<u8>,
+    /// Lines of the current group that are still to be sent.
+    pub(super) script: VecDeque<Line>,
+    pub(super) groups: Groups,
+    pub(super) groups_left: usize,
+    pub(super) interruptions_left: usize,
+    pub(super) next_send_at: Duration,
+    pub(super) transfer: Option<Transfer>,
+    pub(super) upload: Option<Upload>,
+    /// Paths of transfer commands without a final reply.
+    pub(super) requested: VecDeque<String>,
+    /// When to connect to the passive port, and its address.
+    pub(super) data_dial: Option<(Duration, SocketAddr)>,
+    pub(super) removing: Option<String>,
+    pub(super) file_model: FileModel,
+    pub(super) files: usize,
+    pub(super) ports: u16,
+    /// TYPE A is in force.
+    pub(super) is_ascii: bool,
+    /// When it half-closed its control connection, or a later transfer ended: from then on the server must
+    /// close.
+    pub(super) half_closed: Option<Duration>,
+    /// ABOR was sent during this transfer.
+    pub(super) has_aborted: bool,
+    /// It has received 230.
+    pub(super) is_logged_in: bool,
+    /// A login of it was refused, so that replies may be delayed.
+    pub(super) was_refused: bool,
+    pub(super) alarm: Option<Duration>,
+}
+
+impl FtpClient {
+    pub(crate) fn new(number: usize, profile: Profile, mut rng: Rng, config: RunConfig) -> Self {
+        Self {
+            number,
+            connected_at: Duration::ZERO,
+            control_tls: ControlTls::new(profile.tls_mode, profile.resumes, &mut rng),
+            rng,
+            conversation: Conversation::new(config.control_only),
+            model: SessionModel::new(profile.tls_mode == TlsMode::Implicit),
+            config,
+            state: ClientState::NotConnected,
+            control: None,
+            last_control: None,
+            finished_transfers: Vec::new(),
+            unsent: Vec::new(),
+            script: VecDeque::new(),
+            groups: Groups::Drawn,
+            groups_left: profile.groups,
+            interruptions_left: 12,
+            next_send_at: Duration::ZERO,
+            transfer: None,
+            upload: None,
+            requested: VecDeque::new(),
+            data_dial: None,
+            removing: None,
+            file_model: FileModel::default(),
+            files: 0,
+            ports: 0,
+            is_ascii: true,
+            half_closed: None,
+            has_aborted: false,
+            is_logged_in: false,
+            was_refused: false,
+            alarm: None,
+            profile,
+        }
+    }
+
+    /// Replaces the source of its commands.
+    pub(crate) fn with_groups(self, groups: Groups) -> Self {
+        let groups_left = match &groups {
+            Groups::Scripted(groups) => groups.len(),
+            Groups::Drawn | Groups::Recorded(_) => self.profile.groups,
+        };
+        Self {
+            groups,
+            groups_left,
+            ..self
+        }
+    }
+
+    pub(crate) const fn is_gone(&self) -> bool {
+        matches!(self.state, ClientState::Gone | ClientState::NotReading)
+    }
+
+    /// The server has been dropped; no reply follows.
+    pub(crate) fn give_up(&mut self) {
+        self.leave_upload_open(UploadFate::Unknown);
+    }
+
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
+        let removing = self.removing.as_deref();
+        let violation = self.file_model.audit(memory, removing, world)?;
+        Some(format!("client {}: {violation}", self.number))
+    }
+
+    pub(crate) fn step(&mut self, world: &mut World) {
+        if self.alarm.is_some_and(|at| at <= world.now) {
+            self.alarm = None;
+        }
+        match self.state {
+            ClientState::Gone => return,
+            ClientState::NotConnected => self.connect(world),
+            ClientState::NotReading => self.flush(world),
+            ClientState::BadHandshake => {}
+            ClientState::Active | ClientState::Leaving => {
+                self.read_replies(world);
+                self.move_data(world);
+                self.maybe_disconnect_early(world);
+                self.send_commands(world);
+                self.flush(world);
+            }
+        }
+        if self.state == ClientState::BadHandshake {
+            // Bytes may have arrived together with the 234, without another event.
+            self.run_bad_handshake(world);
+        }
+        if self.state == ClientState::Gone {
+            self.leave_upload_open(UploadFate::Unknown);
+        }
+    }
+
+    fn connect(&mut self, world: &mut World) {
+        // On the implicit-TLS port TLS begins only after a valid PROXY header.
+        let is_unknown = self.config.is_proxied && !self.profile.proxy_header.is_right();
+        let is_implicit = self.profile.tls_mode == TlsMode::Implicit;
+        let listen_address = match self.profile.ip {
+            _ if is_implicit => self.config.listen_addresses[2],
+            ip => self.config.listen_addresses[usize::from(ip.is_ipv6())],
+        };
+        let here = SocketAddr::new(self.profile.ip, 40_000);
+        let from = self.config.seen_from(here);
+        if self.config.is_proxied {
+            self.control_tls.proxy_header =
+                self.profile
+                    .proxy_header
+                    .bytes(here, listen_address, &mut self.rng);
+        }
+        let id = if self.profile.role == Role::Normal {
+            world.dial_server(self.number, from, listen_address)
+        } else {
+            world.dial_server_fault_free(self.number, from, listen_address)
+        };
+        world.set_client_ip(id, (!is_unknown).then_some(self.profile.ip));
+        self.control = Some(id);
+        self.last_control = Some(id);
+        self.connected_at = world.now;
+        self.model.outside_since = world.now;
+        self.model.last_answered_sent_at = world.now;
+        self.state = ClientState::Active;
+        self.script = match self.profile.role {
+            Role::Inspector => self.inspection().into(),
+            Role::Normal | Role::Probe => self.opening_lines().into(),
+        };
+        if is_implicit && !is_unknown {
+            self.control_tls.is_protected = true;
+            self.start_tls(world);
+        }
+    }
+
+    fn read_replies(&mut self, world: &mut World) {
+        let mut buffer = [0; 512];
+        while let Some(id) = self
+            .control
+            .filter(|_| self.state != ClientState::BadHandshake)
+        {
+            let read = self.control_tls.read(id, world, &mut buffer);
+            self.check_tls_start(world);
+            match read {
+                Ok(0) if self.control_tls.is_clearing => {
+                    if !self.finish_clearing(id, world) {
+                        return;
+                    }
+                }
+                Ok(0) => {
+                    self.check_end(id, ObservedEnd::End, world);
+                    return self.disconnect_now(world);
+                }
+                Ok(count) => self.receive_replies(&buffer[..count], world),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    self.check_break(id, &error, world);
+                    return self.disconnect_now(world);
+                }
+            }
+        }
+    }
+
+    pub(super) fn report(&self, violation: &str, world: &mut World) {
+        world.violate(format!("client {}: {violation}", self.number));
+    }
+
+    pub(super) fn wake_at(&mut self, at: Duration, world: &mut World) {
+        if self.alarm.is_none_or(|alarm| at < alarm) {
+            self.alarm = Some(at);
+            let after = at.saturating_sub(world.now).max(Duration::from_micros(1));
+            world.schedule(after, SimEvent::ClientTurn(self.number));
+        }
+    }
+}

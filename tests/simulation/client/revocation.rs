@@ -1,0 +1,84 @@
+//! Clients that a reload revokes something from: which replies they, and only they, may get.
+
+use std::time::Duration;
+
+use super::conversation::CommandKind;
+use super::ftp_client::FtpClient;
+use crate::reload::Reload;
+use crate::world::World;
+
+impl FtpClient {
+    /// Whether the reload may end its session or transfer.
+    pub(super) fn may_be_ended(&self) -> bool {
+        self.config.stops || self.may_be_revoked()
+    }
+
+    /// Whether the reload revokes something from it.
+    pub(super) fn may_be_revoked(&self) -> bool {
+        let reload = self.config.reload.as_ref();
+        reload.is_some_and(|one| one.concerns(self.profile.ip, self.profile.login))
+    }
+
+    fn is_revoked(&self, at: Duration) -> bool {
+        let Some(reload) = &self.config.reload else {
+            return false;
+        };
+        let is_known = !self.config.is_proxied || self.conversation.greeted;
+        is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
+    }
+
+    /// From when on its session has certainly ended.
+    pub(super) fn over_from(&self) -> Option<Duration> {
+        let reload = self.config.reload.as_ref();
+        let in_force = reload.map(Reload::in_force);
+        in_force.filter(|&at| self.is_revoked(at))
+    }
+
+    /// Whether the server still holds its connection after the revocation.
+    pub(super) fn is_held_after_revocation(&self, world: &World) -> bool {
+        let is_held = self.control.is_some_and(|id| world.is_held(id));
+        is_held && self.conversation.greeted && self.is_revoked(world.now)
+    }
+
+    pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {
+        self.check_service_closing(text, world);
+        if text.starts_with("Session ended") && !self.may_be_revoked() {
+            self.report(&format!("nothing was revoked from it, yet: {text}"), world);
+        }
+    }
+
+    /// Checks a final reply to a command sent at this time. STAT and ABOR still work while a transfer is
+    /// being cut.
+    pub(super) fn check_rights(
+        &mut self,
+        kind: CommandKind,
+        sent_at: Duration,
+        code: u16,
+        text: &str,
+        world: &mut World,
+    ) {
+        match (kind, code) {
+            (CommandKind::Pass, 230) => self.is_logged_in = true,
+            (
+                CommandKind::User
+                | CommandKind::Rein
+                | CommandKind::Auth
+                | CommandKind::AuthPrivate,
+                200..400,
+            ) => {
+                self.is_logged_in = false;
+            }
+            _ => {}
+        }
+        let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
+        if code < 400 && !is_heard_always && self.is_revoked(sent_at) {
+            self.report(
+                &format!("{code} to {kind:?}, though its session should have ended"),
+                world,
+            );
+        }
+        if text.starts_with("No longer allowed") && !self.may_be_revoked() {
+            self.report(&format!("it keeps all permissions, yet: {text}"), world);
+        }
+    }
+}

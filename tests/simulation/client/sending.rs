@@ -1,0 +1,120 @@
+//! When a client sends its commands: one by one, pipelined, or during a transfer.
+
+use std::time::Duration;
+
+use super::conversation::CommandKind;
+use super::ftp_client::{ClientState, FtpClient};
+use super::grammar::Line;
+use crate::rng::Odds;
+use crate::world::World;
+
+impl FtpClient {
+    pub(super) fn send_commands(&mut self, world: &mut World) {
+        if self.state != ClientState::Active || !self.conversation.greeted || self.is_switching() {
+            return;
+        }
+        if self.next_send_at > world.now {
+            return self.wake_at(self.next_send_at, world);
+        }
+        let is_busy = !self.conversation.pending.is_empty() || self.transfer.is_some();
+        if !self.script.is_empty() {
+            if self.profile.pipelines {
+                while let Some(line) = self.script.pop_front() {
+                    let is_switch = line.kind.is_switch();
+                    self.send_line(line, world);
+                    if is_switch {
+                        return;
+                    }
+                }
+            } else if self.conversation.pending.is_empty() {
+                let pause = std::mem::take(&mut self.script[0].pause);
+                if pause.is_zero() {
+                    if let Some(line) = self.script.pop_front() {
+                        self.send_line(line, world);
+                    }
+                } else {
+                    self.next_send_at = world.now + pause;
+                }
+            }
+        } else if self.groups_left == 0 && (!is_busy || self.profile.leaves_early) {
+            return self.start_disconnect(world);
+        } else if self.groups_left > 0 && (!is_busy || self.profile.pipelines) {
+            if self.conversation.pending.len() < 20 {
+                self.groups_left -= 1;
+                self.script = self.next_group().into();
+            }
+        } else {
+            self.interrupt(world);
+        }
+        let pause = self.rng.time(self.profile.think_time);
+        // Bounds the polling of a client that is waiting.
+        let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
+        let least = self.rng.time(longest).max(longest / 40);
+        self.next_send_at = self.next_send_at.max(world.now + pause.max(least));
+        let may_interrupt = self.interruptions_left > 0 && self.profile.interrupts != Odds(0);
+        if !is_busy || self.profile.pipelines || may_interrupt {
+            self.wake_at(self.next_send_at, world);
+        }
+    }
+
+    fn interrupt(&mut self, world: &mut World) {
+        let may = self.interruptions_left > 0 && self.conversation.pending.len() < 5;
+        if may && self.rng.chance(self.profile.interrupts) {
+            self.interruptions_left -= 1;
+            let line = self.interruption();
+            self.send_line(line, world);
+        }
+    }
+
+    pub(super) fn send_line(&mut self, line: Line, world: &mut World) {
+        let text = line.bytes.trim_ascii_end();
+        let shown = &text[..text.len().min(60)];
+        world.note(|| format!("client {} sends {}", self.number, shown.escape_ascii()));
+        if let Some(transfer) = line.transfer {
+            let (mut transfer, upload) = *transfer;
+            if let Some((at, port)) = line.port {
+                transfer.port = Some(at);
+                if let Some(port) = port {
+                    world.open_client_port(at, port);
+                }
+            }
+            self.transfer = Some(transfer);
+            self.has_aborted = false;
+            self.upload = upload;
+        }
+        self.has_aborted |= matches!(line.kind, CommandKind::Abor | CommandKind::Garbage);
+        if line.removes.is_some() {
+            self.removing = line.removes;
+        }
+        if line.urgent {
+            // Telnet IP and Synch (RFC 959 §4.1.3): the urgent mark is on the Data Mark.
+            self.unsent.extend_from_slice(b"\xff\xf4\xff");
+            self.flush(world);
+            if let Some(id) = self.control.filter(|_| self.unsent.is_empty()) {
+                world.mark_urgent(id);
+            }
+            self.unsent.push(0xf2);
+        }
+        if line.kind.is_transfer() {
+            self.note_request(&line.bytes);
+        }
+        self.unsent.extend_from_slice(&line.bytes);
+        self.note_login_sent(line.kind, world);
+        self.conversation
+            .command_sent(line.kind, &line.bytes, line.must, world.now);
+        self.flush(world);
+    }
+
+    pub(super) fn flush(&mut self, world: &mut World) {
+        if let Some(id) = self.control {
+            self.control_tls.flush(id, world);
+        }
+        while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
+            match self.control_tls.write(id, world, &self.unsent) {
+                Ok(count) => drop(self.unsent.drain(..count)),
+                // Errors are left to the next read.
+                Err(_) => return,
+            }
+        }
+    }
+}

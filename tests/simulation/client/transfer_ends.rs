@@ -1,0 +1,72 @@
+//! Checks the end of a transfer against what happened to its data connection.
+
+use std::time::Duration;
+
+use super::ftp_client::FtpClient;
+use super::session_model::needed_for;
+use crate::fault_plan::FaultPlan;
+use crate::world::World;
+
+impl FtpClient {
+    /// Checks code and time of the final reply.
+    pub(super) fn check_ending(&self, code: u16, since: Duration, text: &str, world: &mut World) {
+        let is_being_ended = self.is_being_ended(world);
+        let data_setup = self.model.data_setup_since;
+        let lacked_descriptor = world
+            .last_faults()
+            .descriptor
+            .is_some_and(|at| at >= data_setup);
+        let Some(transfer) = &self.transfer else {
+            return;
+        };
+        // Unless accept(2) failed, 425 needs the time-out of a client that never connected.
+        let accepts = !lacked_descriptor && transfer.port.is_none();
+        let is_early = world.now.saturating_sub(since) < self.config.timings.data_connect;
+        // Behind a proxy the client is unknown at accept time.
+        let is_at_once = !self.config.is_proxied && !transfer.is_protected();
+        let was_known = is_at_once && transfer.was_accepted(world);
+        let is_its_own = transfer.begun || !self.has_aborted;
+        let is_undisturbed = transfer.is_undisturbed(world);
+        // Data on a kept connection may have closed it.
+        let is_there = !transfer.is_kept() || is_undisturbed;
+        let is_reason = transfer.begun && is_early || was_known && is_there;
+        if code == 425 && accepts && is_its_own && is_reason && !is_being_ended {
+            self.report("425 for no reason", world);
+        }
+        let is_calm = self.config.fault_plan.is_prompt() && !is_being_ended;
+        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
+        // This holds however slow the disk is.
+        let is_served = self.config.fault_plan.is_timely() && !is_being_ended;
+        if code == 426 && is_served && is_left_alone && is_undisturbed {
+            self.report("an undisturbed transfer was cut", world);
+        }
+        if text.starts_with("Connection closed") && is_undisturbed {
+            self.report("an open data connection was reported as closed", world);
+        }
+        let lost = self
+            .model
+            .lost_since(needed_for(transfer.kind), &self.config);
+        let late = lost.map(|lost| world.now.saturating_sub(lost));
+        let is_late = late.is_some_and(|late| late > FaultPlan::PROMPT_LIMIT);
+        if code == 226 && is_late && self.config.fault_plan.is_prompt() {
+            self.report(
+                &format!("226, though its permission was revoked {late:?} ago"),
+                world,
+            );
+        }
+        let tls = self.config.tls.as_ref().map(|tls| tls.data_session);
+        let is_excused = !is_calm || !is_left_alone || !is_undisturbed;
+        if let Some(violation) = transfer.tls_violation(code, tls, is_excused) {
+            self.report(violation, world);
+        }
+        let since = transfer
+            .gave_up()
+            .map(|since| world.now.saturating_sub(since));
+        // Behind a proxy a client that left may never have been identified: the server then waits for
+        // another connection, until the time-out or an ABOR.
+        let is_told = code != 425 && is_left_alone || !self.config.is_proxied;
+        if is_calm && is_told && since.is_some_and(|since| since > FaultPlan::PROMPT_LIMIT) {
+            self.report(&format!("{code} came {since:?} after the end"), world);
+        }
+    }
+}

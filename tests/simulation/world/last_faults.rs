@@ -1,0 +1,71 @@
+//! When each kind of fault last affected the server: a client may excuse a reply only by a fault that
+//! occurred after its command.
+
+use std::time::Duration;
+
+use super::World;
+use super::listeners::FIRST_PORT;
+
+/// The last occurrence of each; `None`: never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastFaults {
+    /// An I/O error, or a panic of a storage call.
+    pub(crate) device: Option<Duration>,
+    /// `ENOSPC`.
+    pub(crate) full: Option<Duration>,
+    /// Usage was being counted.
+    pub(crate) uncounted: Option<Duration>,
+    /// A quota was exceeded.
+    pub(crate) quota: Option<Duration>,
+    /// `EMFILE`.
+    pub(crate) descriptor: Option<Duration>,
+    /// A passive port was in use.
+    pub(crate) port: Option<Duration>,
+}
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    Device,
+    Full,
+    Uncounted,
+    Quota,
+    Descriptor,
+}
+
+impl World {
+    pub(crate) fn last_faults(&self) -> LastFaults {
+        let is_passive = |port: u16| port >= FIRST_PORT;
+        let in_use = self
+            .listeners
+            .values()
+            .any(|listener| is_passive(listener.address.port()));
+        LastFaults {
+            port: if in_use {
+                Some(self.now)
+            } else {
+                self.last_faults.port
+            },
+            ..self.last_faults
+        }
+    }
+
+    /// Records a fault.
+    pub(crate) fn record_fault(&mut self, kind: FaultKind) {
+        let now = Some(self.now);
+        match kind {
+            FaultKind::Device => self.last_faults.device = now,
+            FaultKind::Full => self.last_faults.full = now,
+            FaultKind::Uncounted => self.last_faults.uncounted = now,
+            FaultKind::Quota => self.last_faults.quota = now,
+            FaultKind::Descriptor => self.last_faults.descriptor = now,
+        }
+    }
+
+    /// The server has closed a listener.
+    pub(super) fn note_closed_port(&mut self, port: u16) {
+        if port >= FIRST_PORT {
+            self.last_faults.port = Some(self.now);
+        }
+    }
+}
