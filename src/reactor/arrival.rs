@@ -1,7 +1,7 @@
 //! Connections that arrive at a passive listener: from the client, from a proxy, or from anything else.
 //!
 //! Only a connection from the client's address becomes the data connection; all others are closed (RFC 2577
-//! §3: port stealing). Behind a proxy the address is known when the PROXY header is complete, and until
+//! §8: port stealing). Behind a proxy the address is known when the PROXY header is complete, and until
 //! then the connection is pending.
 
 use std::io::{self, ErrorKind};
