@@ -241,7 +241,7 @@ fn a_manager_that_is_not_there_is_done_without() {
         )
         .start();
     server.connect().command("QUIT", 221);
-    server.wait_for_log("Cannot speak to the service manager");
+    server.wait_for_log("Cannot connect to the service manager");
 }
 
 /// Starts the program with two listening sockets at 3 and 4, as `sd_listen_fds(3)` has it.
