@@ -228,7 +228,7 @@ fn without_a_path() {
     if !report.in_force.iter().any(|what| what.contains("Landlock")) {
         return println!("skipped: {:?}", report.lacking);
     }
-    let told = |line: &String| line.contains("absent will not be reached");
+    let told = |line: &String| line.contains("absent will not be accessible");
     assert!(report.lacking.iter().any(told), "{report:?}");
     println!("{HOLDS}");
 }
