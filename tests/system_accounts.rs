@@ -219,7 +219,9 @@ fn who_is_not_let_in_sounds_like_everybody_else() {
     }
     let said = server.wait_for_log("says no to closed");
     assert!(said.contains("PAM (mioftpd-test)"), "{said}");
-    server.wait_for_log("Cannot ask PAM (mioftpd-test) about broken: no answer came");
+    server.wait_for_log(
+        "Cannot ask PAM (mioftpd-test) about broken: the worker process sent no answer",
+    );
     // About root, and with what nobody can have as a password, it is asked for the time alone.
     assert!(!world.asked().contains(" root "), "{}", world.asked());
     assert_eq!(world.asked().matches(" mioftpd-nobody ").count(), 2);
@@ -326,7 +328,7 @@ fn without_its_monitor_others_are_served() {
     // The first may still have come to it.
     until("it to be missed", || {
         is_refused(&server, "bob", "secret");
-        let said = "the process for that is gone; a restart brings it back";
+        let said = "the helper process has exited; restart the server";
         server.log().contains(said).then_some(())
     });
     drop(server.login());
@@ -344,7 +346,7 @@ fn a_monitor_that_can_start_nothing_is_there_when_it_can_again() {
     };
     let before = prlimit(Some(helper), Resource::Nofile, limited(3)).unwrap();
     is_refused(&server, "bob", "secret");
-    server.wait_for_log("about bob: no answer came");
+    server.wait_for_log("about bob: the worker process sent no answer");
     let files = before.current.unwrap().min(1024);
     prlimit(Some(helper), Resource::Nofile, limited(files)).unwrap();
     server.connect().log_in("bob", "secret");
