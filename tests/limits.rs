@@ -116,7 +116,7 @@ fn there_are_no_more_connections_than_descriptors_for_them() {
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
     let warning = log.next().unwrap().unwrap();
     assert!(
-        warning.contains("There may be 3 connections and not 4096"),
+        warning.contains("Limited to 3 connections instead of 4096 by "),
         "{warning}"
     );
     let line = log.next().unwrap().unwrap();
