@@ -67,6 +67,7 @@ fn within_descriptors(limit: Option<u64>, mode: Mode) -> usize {
         Mode::ControlOnly => 1,
         Mode::Serving => DESCRIPTORS_PER_CONNECTION,
     };
+    // A limit beyond `usize`, on a 32-bit system, is as good as none.
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let left = limit.map_or(usize::MAX, |limit| {
         limit.saturating_sub(DESCRIPTORS_RESERVED)

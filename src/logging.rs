@@ -90,6 +90,7 @@ impl Log for QueueLogger {
         let target = target.or_else(|| record.module_path_static());
         let line = Line {
             level: record.level(),
+            // `None`: the record was built without a static module path.
             target: target.unwrap_or("mioftpd"),
             text: shortened(record.args().to_string()),
         };
@@ -110,6 +111,7 @@ impl Drop for Logging {
 fn shortened(mut text: String) -> String {
     if text.len() > LOG_RECORD_BYTES {
         let end = (0..=LOG_RECORD_BYTES).rfind(|&end| text.is_char_boundary(end));
+        debug_assert!(end.is_some(), "0 is a boundary of every string");
         text.truncate(end.unwrap_or(0));
         text.push_str(" ...");
     }

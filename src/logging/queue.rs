@@ -104,6 +104,7 @@ impl LogQueue {
         let mut state = self.lock();
         let number = state.next_number;
         let Some(queue) = state.classes.get_mut(class as usize) else {
+            debug_assert!(false, "there is a queue for each class");
             return;
         };
         if queue.lines.len() >= class.capacity() {

@@ -112,6 +112,7 @@ impl Work {
     fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> JobResult {
         match self {
             Self::Verify(verification) => {
+                // A panic in a password hash, or in PAM's answer, is a failed login.
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
                 JobResult::Verified(verified.unwrap_or(Verified::Nobody))
             }
