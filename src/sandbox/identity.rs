@@ -67,19 +67,19 @@ impl RunAs {
         resolved.map(drop).map_err(|reason| self.failed(reason))
     }
 
-    /// Whether the permissions of a directory, and of those on the way to it, let this user list it,
-    /// and change what is in it; `None` where nobody can say. What an access control list (acl(5))
-    /// says besides is not looked at.
+    /// Whether the permissions of a directory, and of those above it, allow this user to list it,
+    /// and with `to_write` to change its entries; `None` if the user or the directory cannot be looked
+    /// up. Access control lists (acl(5)) are not considered.
     pub fn may_reach(&self, directory: &Path, to_write: bool) -> Option<bool> {
         self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
     }
 
-    /// The same of a directory in which files are to be made.
+    /// As [`may_reach`](Self::may_reach), for creating files in a directory.
     pub fn may_make_in(&self, directory: &Path) -> Option<bool> {
         self.may(directory, WRITE | EXECUTE)
     }
 
-    /// The same of a file that is to be read, or written.
+    /// As [`may_reach`](Self::may_reach), for reading or writing a file.
     pub fn may_use(&self, file: &Path, to_write: bool) -> Option<bool> {
         self.may(file, if to_write { WRITE } else { READ })
     }
