@@ -21,7 +21,7 @@ pub fn run_helper_if_requested() -> Option<ExitCode> {
     {
         use crate::auth::pam;
         if is(pam::ROLE.name) {
-            return Some(privsep::watch(&pam::ROLE));
+            return Some(privsep::run_helper(&pam::ROLE));
         }
         if is(pam::ROLE.worker) {
             return Some(pam::check_once());
@@ -40,7 +40,7 @@ fn start_event_workers(run_as: &OsStr) -> ExitCode {
         ..Plan::default()
     };
     match sandbox::enforce(&plan) {
-        Ok(_) => privsep::watch(&event_worker::ROLE),
+        Ok(_) => privsep::run_helper(&event_worker::ROLE),
         Err(error) => {
             privsep::complain(event_worker::ROLE.name, &error);
             ExitCode::FAILURE

@@ -18,7 +18,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
 use crate::limits::{LOG_RECORD_BYTES, THREAD_STACK_BYTES};
-use queue::{Class, Line, LogQueue, Next};
+use queue::{LogLine, LogQueue, PrintAction, RecordClass};
 
 /// The logger of the `log` crate.
 struct QueueLogger(Arc<LogQueue>);
@@ -86,9 +86,9 @@ impl Log for QueueLogger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let (class, target) = Class::of(record.target());
+        let (class, target) = RecordClass::of(record.target());
         let target = target.or_else(|| record.module_path_static());
-        let line = Line {
+        let line = LogLine {
             level: record.level(),
             // `None`: the record was built without a static module path.
             target: target.unwrap_or("mioftpd"),
@@ -123,15 +123,15 @@ fn print_all(queue: &LogQueue) {
     let printer = Printer::new();
     loop {
         match queue.take() {
-            Next::Print(line) => printer.print(line.level, line.target, &line.text),
-            Next::ReportLoss(class, lost) => {
+            PrintAction::Print(line) => printer.print(line.level, line.target, &line.text),
+            PrintAction::ReportLoss(class, lost) => {
                 let class = class.name();
                 let text = format!(
                     "{lost} {class} log lines were lost: they came faster than they were printed"
                 );
                 printer.print(Level::Warn, "mioftpd", &text);
             }
-            Next::End => return,
+            PrintAction::End => return,
         }
     }
 }

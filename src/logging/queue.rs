@@ -15,7 +15,7 @@ use crate::observe::target;
 
 /// The classes of records, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum RecordClass {
     /// Logins, bans, refused addresses, TLS failures.
     Security,
     /// Changes, transfers and refused commands.
@@ -24,7 +24,7 @@ pub(super) enum Class {
     Routine,
 }
 
-impl Class {
+impl RecordClass {
     const ALL: [Self; 3] = [Self::Security, Self::Audit, Self::Routine];
 
     /// The class of a record, and the target to print; `None`: the module path.
@@ -56,7 +56,7 @@ impl Class {
 
 /// A formatted record.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct LogLine {
     pub(super) level: Level,
     pub(super) target: &'static str,
     pub(super) text: String,
@@ -64,24 +64,24 @@ pub(super) struct Line {
 
 /// The next action of the log thread.
 #[derive(Debug)]
-pub(super) enum Next {
-    Print(Line),
+pub(super) enum PrintAction {
+    Print(LogLine),
     /// So many lines of a class were dropped since the last report.
-    ReportLoss(Class, u64),
+    ReportLoss(RecordClass, u64),
     /// The queue is closed and empty.
     End,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct LogQueue {
-    state: Mutex<State>,
+    state: Mutex<LogState>,
     grown: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// Indexed by [`Class`].
-    classes: [ClassQueue; Class::ALL.len()],
+struct LogState {
+    /// Indexed by [`RecordClass`].
+    classes: [ClassQueue; RecordClass::ALL.len()],
     /// Numbers the lines of all classes in the order of their arrival.
     next_number: u64,
     /// Whether the log thread has to be woken, which is a system call.
@@ -91,7 +91,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct ClassQueue {
-    lines: VecDeque<(u64, Line)>,
+    lines: VecDeque<(u64, LogLine)>,
     /// Lines dropped since the last report.
     lost: u64,
     /// Lines taken since the last report.
@@ -100,7 +100,7 @@ struct ClassQueue {
 
 impl LogQueue {
     /// Queues a line, or counts it as lost if its class is full. Never blocks on the output.
-    pub(super) fn push(&self, class: Class, line: Line) {
+    pub(super) fn push(&self, class: RecordClass, line: LogLine) {
         let mut state = self.lock();
         let number = state.next_number;
         let Some(queue) = state.classes.get_mut(class as usize) else {
@@ -116,7 +116,7 @@ impl LogQueue {
         self.wake(state);
     }
 
-    /// Closes the queue: after the lines in it, [`take`](Self::take) returns [`Next::End`].
+    /// Closes the queue: after the lines in it, [`take`](Self::take) returns [`PrintAction::End`].
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
@@ -124,14 +124,14 @@ impl LogQueue {
     }
 
     /// The next action; blocks until there is one.
-    pub(super) fn take(&self) -> Next {
+    pub(super) fn take(&self) -> PrintAction {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.next() {
                 return next;
             }
             if state.ended {
-                return Next::End;
+                return PrintAction::End;
             }
             state.printer_sleeps = true;
             state = self
@@ -141,7 +141,7 @@ impl LogQueue {
         }
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
+    fn wake(&self, mut state: MutexGuard<'_, LogState>) {
         let sleeps = std::mem::take(&mut state.printer_sleeps);
         drop(state);
         if sleeps {
@@ -149,24 +149,30 @@ impl LogQueue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn next(&mut self) -> Option<Next> {
-        for (queue, class) in self.classes.iter_mut().zip(Class::ALL) {
+impl LogState {
+    fn next(&mut self) -> Option<PrintAction> {
+        for (queue, class) in self.classes.iter_mut().zip(RecordClass::ALL) {
             if queue.is_loss_due() {
                 queue.taken = 0;
-                return Some(Next::ReportLoss(class, std::mem::take(&mut queue.lost)));
+                return Some(PrintAction::ReportLoss(
+                    class,
+                    std::mem::take(&mut queue.lost),
+                ));
             }
         }
-        let classes = self.classes.iter_mut().zip(Class::ALL);
+        let classes = self.classes.iter_mut().zip(RecordClass::ALL);
         let with_lines = classes.filter(|(queue, _)| !queue.lines.is_empty());
         let (queue, _) = with_lines.min_by_key(|(queue, class)| queue.rank(*class))?;
         queue.taken += 1;
-        queue.lines.pop_front().map(|(_, line)| Next::Print(line))
+        queue
+            .lines
+            .pop_front()
+            .map(|(_, line)| PrintAction::Print(line))
     }
 }
 
@@ -177,8 +183,8 @@ impl ClassQueue {
     }
 
     /// The class with the lowest rank is printed next.
-    fn rank(&self, class: Class) -> (bool, u64) {
-        let is_urgent = class != Class::Routine && self.lines.len() > class.capacity() / 2;
+    fn rank(&self, class: RecordClass) -> (bool, u64) {
+        let is_urgent = class != RecordClass::Routine && self.lines.len() > class.capacity() / 2;
         let number = self.lines.front().map_or(u64::MAX, |(number, _)| *number);
         (!is_urgent, number)
     }
@@ -188,8 +194,8 @@ impl ClassQueue {
 mod tests {
     use super::*;
 
-    fn line(text: String) -> Line {
-        Line {
+    fn line(text: String) -> LogLine {
+        LogLine {
             level: Level::Info,
             target: "mioftpd",
             text,
@@ -201,9 +207,11 @@ mod tests {
         let mut texts = Vec::new();
         loop {
             match queue.take() {
-                Next::Print(line) => texts.push(line.text),
-                Next::ReportLoss(class, lost) => texts.push(format!("{} {lost}", class.name())),
-                Next::End => return texts,
+                PrintAction::Print(line) => texts.push(line.text),
+                PrintAction::ReportLoss(class, lost) => {
+                    texts.push(format!("{} {lost}", class.name()))
+                }
+                PrintAction::End => return texts,
             }
         }
     }
@@ -212,10 +220,10 @@ mod tests {
     fn lines_of_all_classes_keep_their_order() {
         let queue = LogQueue::default();
         for (class, text) in [
-            (Class::Routine, "a"),
-            (Class::Security, "b"),
-            (Class::Audit, "c"),
-            (Class::Routine, "d"),
+            (RecordClass::Routine, "a"),
+            (RecordClass::Security, "b"),
+            (RecordClass::Audit, "c"),
+            (RecordClass::Routine, "d"),
         ] {
             queue.push(class, line(text.into()));
         }
@@ -226,10 +234,10 @@ mod tests {
     fn a_flood_of_routine_lines_displaces_no_other_class() {
         let queue = LogQueue::default();
         for number in 0..2 * LOG_RECORDS {
-            queue.push(Class::Routine, line(format!("r{number}")));
+            queue.push(RecordClass::Routine, line(format!("r{number}")));
         }
         for number in 0..LOG_SECURITY_RECORDS {
-            queue.push(Class::Security, line(format!("s{number}")));
+            queue.push(RecordClass::Security, line(format!("s{number}")));
         }
         let texts = texts(&queue);
         let security = texts.iter().filter(|text| text.starts_with('s'));
@@ -249,10 +257,10 @@ mod tests {
         let queue = LogQueue::default();
         let mut reports = 0;
         for number in 0..LOG_RECORDS + 4 * LOG_LOSS_EVERY {
-            queue.push(Class::Routine, line(format!("a{number}")));
-            queue.push(Class::Routine, line(format!("b{number}")));
-            if let Next::ReportLoss(class, lost) = queue.take() {
-                assert!(class == Class::Routine && lost > 0);
+            queue.push(RecordClass::Routine, line(format!("a{number}")));
+            queue.push(RecordClass::Routine, line(format!("b{number}")));
+            if let PrintAction::ReportLoss(class, lost) = queue.take() {
+                assert!(class == RecordClass::Routine && lost > 0);
                 reports += 1;
             }
         }

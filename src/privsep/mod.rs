@@ -14,7 +14,7 @@
 //!
 //! Nothing here knows what requests contain.
 
-mod watch;
+mod helper;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -35,7 +35,7 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 
-pub use watch::watch;
+pub use helper::run_helper;
 
 /// This very program, even if its file has been replaced.
 const THIS_PROGRAM: &str = "/proc/self/exe";

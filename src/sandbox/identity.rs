@@ -75,7 +75,7 @@ impl RunAs {
     }
 
     /// As [`may_reach`](Self::may_reach), for creating files in a directory.
-    pub fn may_make_in(&self, directory: &Path) -> Option<bool> {
+    pub fn may_create_in(&self, directory: &Path) -> Option<bool> {
         self.may(directory, WRITE | EXECUTE)
     }
 
@@ -104,7 +104,7 @@ impl RunAs {
     }
 
     /// Looks up the ids.
-    pub(super) fn resolve(&self) -> Result<Identity, Reason> {
+    pub(super) fn resolve(&self) -> Result<UserIdentity, Reason> {
         // Numeric ids do not need the files: a container may have none.
         let read = |path: &'static str, needed: bool| match fs::read(path) {
             Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
@@ -118,7 +118,7 @@ impl RunAs {
         self.look_up(&passwd, &group).map_err(Reason::Unknown)
     }
 
-    fn look_up(&self, passwd: &str, group: &str) -> Result<Identity, String> {
+    fn look_up(&self, passwd: &str, group: &str) -> Result<UserIdentity, String> {
         let user = &self.user;
         let numeric = number(user);
         // As in chown(1), a numeric name takes precedence over the id.
@@ -151,20 +151,20 @@ impl RunAs {
         groups.push(gid);
         groups.sort_unstable();
         groups.dedup();
-        Ok(Identity { uid, gid, groups })
+        Ok(UserIdentity { uid, gid, groups })
     }
 }
 
 /// The ids of a user other than root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct UserIdentity {
     pub(super) uid: u32,
     pub(super) gid: u32,
     /// The supplementary groups and the primary one; sorted, without duplicates.
     pub(super) groups: Vec<u32>,
 }
 
-impl Identity {
+impl UserIdentity {
     /// Whether the mode grants all of `wanted`: by the digit of the owner, else the group, else others.
     fn may(&self, file: &Metadata, wanted: u32) -> bool {
         let shift = if file.uid() == self.uid {
@@ -245,12 +245,12 @@ mod tests {
         77:x:78:79::/:\n";
     const GROUPS: &str = "root:x:0:\nftp:x:50:\nmedia:x:600:ann,ftp\nothers:x:601:ftpx\n";
 
-    fn look_up(text: &str) -> Result<Identity, String> {
+    fn look_up(text: &str) -> Result<UserIdentity, String> {
         text.parse::<RunAs>().unwrap().look_up(USERS, GROUPS)
     }
 
     fn found(text: &str) -> (u32, u32, Vec<u32>) {
-        let Identity { uid, gid, groups } = look_up(text).unwrap();
+        let UserIdentity { uid, gid, groups } = look_up(text).unwrap();
         (uid, gid, groups)
     }
 

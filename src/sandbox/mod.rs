@@ -33,7 +33,7 @@ pub use names::resolver_paths;
 
 use crate::cause::{cause, of_identity};
 use files::PathRules;
-use privileges::{IdentitySwitch, Kept};
+use privileges::{IdentitySwitch, KeptCapabilities};
 
 /// The privileges that the process keeps; it gives up all others.
 #[allow(
@@ -191,7 +191,7 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
         }
         None => None,
     };
-    let kept = Kept::by(plan);
+    let kept = KeptCapabilities::by(plan);
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }

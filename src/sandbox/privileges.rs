@@ -12,15 +12,15 @@ use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::identity::Identity;
+use super::identity::UserIdentity;
 use super::{Plan, Reason};
 use crate::cause::cause;
 
 /// The capabilities that the process keeps.
 #[derive(Clone, Copy)]
-pub(super) struct Kept(CapabilitySet);
+pub(super) struct KeptCapabilities(CapabilitySet);
 
-impl Kept {
+impl KeptCapabilities {
     /// A process that stays root keeps its access to the files of all users; after a switch the new
     /// user's permissions apply. `CAP_NET_BIND_SERVICE` is kept in both cases if the plan needs it.
     pub(super) fn by(plan: &Plan) -> Self {
@@ -40,11 +40,11 @@ impl Kept {
 /// A switch of identity that has been checked.
 pub(super) enum IdentitySwitch {
     None,
-    To(Identity),
+    To(UserIdentity),
 }
 
 impl IdentitySwitch {
-    pub(super) fn to(wanted: Identity) -> Result<Self, Reason> {
+    pub(super) fn to(wanted: UserIdentity) -> Result<Self, Reason> {
         // An unprivileged process that runs as this user already needs no switch.
         if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
             return Ok(Self::None);
@@ -57,11 +57,15 @@ impl IdentitySwitch {
 
     /// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
     /// next step drops. Then it verifies the result. Returns the new identity for the report.
-    pub(super) fn apply(self, kept: Kept, made: &[PathBuf]) -> Result<Option<String>, Reason> {
+    pub(super) fn apply(
+        self,
+        kept: KeptCapabilities,
+        made: &[PathBuf],
+    ) -> Result<Option<String>, Reason> {
         use rustix::thread::{
             set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
         };
-        let Self::To(Identity { uid, gid, groups }) = self else {
+        let Self::To(UserIdentity { uid, gid, groups }) = self else {
             return Ok(None);
         };
         let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
@@ -138,7 +142,7 @@ pub(super) fn other_threads() -> usize {
 /// Removes every other capability from the bounding set, so that no executed program can regain it.
 /// Without the privilege to do so (`CAP_SETPCAP`) it has no effect; the system call filter, which
 /// forbids execve(2), still applies.
-pub(super) fn shrink_bounding_set(kept: Kept) {
+pub(super) fn shrink_bounding_set(kept: KeptCapabilities) {
     for bit in 0..u64::BITS {
         let one = CapabilitySet::from_bits_retain(1 << bit);
         if kept.0.contains(one) {
@@ -151,7 +155,7 @@ pub(super) fn shrink_bounding_set(kept: Kept) {
     }
 }
 
-pub(super) fn drop_capabilities(kept: Kept) -> Result<String, String> {
+pub(super) fn drop_capabilities(kept: KeptCapabilities) -> Result<String, String> {
     // Fails on a kernel without ambient capabilities (before Linux 4.3).
     let _ = rustix::thread::clear_ambient_capability_set();
     match set(kept) {
@@ -165,7 +169,7 @@ pub(super) fn drop_capabilities(kept: Kept) -> Result<String, String> {
 }
 
 /// Reduces the permitted set to those kept, makes them effective, and returns them.
-fn set(kept: Kept) -> Result<CapabilitySet, Errno> {
+fn set(kept: KeptCapabilities) -> Result<CapabilitySet, Errno> {
     let permitted = rustix::thread::capabilities(None)?.permitted & kept.0;
     let sets = CapabilitySets {
         effective: permitted,

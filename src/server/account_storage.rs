@@ -17,7 +17,7 @@ use crate::reactor::StorageByAccount;
 use crate::storage::{Counter, Disk, Metered, Nothing, Policy, Quota, Storage, Sweep};
 
 /// The opened directories, and the work that starts with the threads.
-pub(super) struct Opened {
+pub(super) struct OpenedStorage {
     /// The storage of accounts without a directory of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) account_storage: StorageByAccount,
@@ -52,7 +52,7 @@ pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
 }
 
 /// Opens all directories. Counters in `present` are reused, not counted again.
-pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error> {
+pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage, Error> {
     let mut roots = OpenRoots::new();
     let mut sweeps = Vec::new();
     for (own, root) in config.roots() {
@@ -76,7 +76,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error>
         Some(root) => root.disk,
         None => Arc::new(Nothing),
     };
-    Ok(Opened {
+    Ok(OpenedStorage {
         storage,
         account_storage,
         counters,

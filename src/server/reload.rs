@@ -50,7 +50,7 @@ pub(super) struct ReloadBase {
 pub(super) struct Reload {
     source: ConfigSource,
     waker: Waker,
-    state: State,
+    state: ReloadState,
 }
 
 /// ```text
@@ -58,7 +58,7 @@ pub(super) struct Reload {
 ///    ▲                │ read  ▲          │ read
 ///    └────────────────┘       └──────────┘ (starts again)
 /// ```
-enum State {
+enum ReloadState {
     Idle,
     Reading(Receiver<Result<ReloadResult, String>>),
     /// A reload was requested after reading began, so it has to be read once more.
@@ -70,23 +70,23 @@ impl Reload {
         Self {
             source,
             waker,
-            state: State::Idle,
+            state: ReloadState::Idle,
         }
     }
 
     pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        matches!(self.state, ReloadState::Idle)
     }
 
     /// Requests a reload on top of `present`; if one is running, another follows it.
     pub(super) fn begin(&mut self, present: ReloadBase) {
-        self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(present),
-            State::Reading(found) | State::Stale(found) => State::Stale(found),
+        self.state = match std::mem::replace(&mut self.state, ReloadState::Idle) {
+            ReloadState::Idle => self.start(present),
+            ReloadState::Reading(found) | ReloadState::Stale(found) => ReloadState::Stale(found),
         };
     }
 
-    fn start(&self, present: ReloadBase) -> State {
+    fn start(&self, present: ReloadBase) -> ReloadState {
         let (sender, receiver) = channel();
         let on_failure = Sender::clone(&sender);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
@@ -105,7 +105,7 @@ impl Reload {
                 cause(&error)
             )));
         }
-        State::Reading(receiver)
+        ReloadState::Reading(receiver)
     }
 
     /// The result of a reload that has finished. If another was requested, it starts on top of `present`.
@@ -113,7 +113,7 @@ impl Reload {
         &mut self,
         present: impl FnOnce() -> ReloadBase,
     ) -> Option<Result<ReloadResult, String>> {
-        let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
+        let (ReloadState::Reading(receiver) | ReloadState::Stale(receiver)) = &self.state else {
             return None;
         };
         let result = match receiver.try_recv() {
@@ -121,7 +121,7 @@ impl Reload {
             Err(TryRecvError::Disconnected) => Err("the reload thread panicked".to_owned()),
             Ok(result) => result,
         };
-        if let State::Stale(_) = std::mem::replace(&mut self.state, State::Idle) {
+        if let ReloadState::Stale(_) = std::mem::replace(&mut self.state, ReloadState::Idle) {
             self.begin(present());
         }
         Some(result)

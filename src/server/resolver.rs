@@ -15,15 +15,15 @@ use crate::net::Waker;
 use crate::protocol::one_host::is_of_one_host;
 
 /// A finished look-up; no answer if it failed, which has been logged.
-pub(super) struct Lookup {
+pub(super) struct ResolvedName {
     pub(super) name: String,
     pub(super) answer: Option<Ipv4Addr>,
 }
 
 pub(super) struct Resolver {
     waker: Waker,
-    sender: Sender<Lookup>,
-    finished: Receiver<Lookup>,
+    sender: Sender<ResolvedName>,
+    finished: Receiver<ResolvedName>,
 }
 
 impl Resolver {
@@ -49,7 +49,7 @@ impl Resolver {
                     .inspect_err(|error| log::warn!("Passive address: {name}: {}", cause(error)));
                 let answer = answer.ok();
                 // Fails only if the server has been dropped.
-                let _ = sender.send(Lookup { name, answer });
+                let _ = sender.send(ResolvedName { name, answer });
                 waker();
             }
         });
@@ -61,13 +61,13 @@ impl Resolver {
             );
             for name in names {
                 let answer = None;
-                let _ = self.sender.send(Lookup { name, answer });
+                let _ = self.sender.send(ResolvedName { name, answer });
             }
         }
     }
 
     /// The next finished look-up.
-    pub(super) fn take(&self) -> Option<Lookup> {
+    pub(super) fn take(&self) -> Option<ResolvedName> {
         self.finished.try_recv().ok()
     }
 }

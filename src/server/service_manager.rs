@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The state that was last reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ServiceState {
     Starting,
     Serving,
     Reloading,
@@ -37,7 +37,7 @@ enum State {
 pub(super) struct ServiceManager {
     socket: Option<NotifySocket>,
     watchdog: Option<Watchdog>,
-    state: State,
+    state: ServiceState,
     /// Messages to retry, oldest first.
     queue: VecDeque<String>,
 }
@@ -59,7 +59,7 @@ impl ServiceManager {
         Self {
             socket: None,
             watchdog: None,
-            state: State::Starting,
+            state: ServiceState::Starting,
             queue: VecDeque::new(),
         }
     }
@@ -87,15 +87,15 @@ impl ServiceManager {
         Self {
             socket,
             watchdog,
-            state: State::Starting,
+            state: ServiceState::Starting,
             queue: VecDeque::new(),
         }
     }
 
     /// The start, or a reload, is complete.
     pub(super) fn ready(&mut self, status: &str) {
-        if matches!(self.state, State::Starting | State::Reloading) {
-            self.state = State::Serving;
+        if matches!(self.state, ServiceState::Starting | ServiceState::Reloading) {
+            self.state = ServiceState::Serving;
             // A line break would begin another field.
             let status = status.replace(char::is_control, " ");
             self.send(format!("READY=1\nSTATUS={status}\n"));
@@ -110,8 +110,8 @@ impl ServiceManager {
 
     /// A reload begins; it ends with [`ready`](Self::ready).
     pub(super) fn reloading(&mut self) {
-        if self.state == State::Serving {
-            self.state = State::Reloading;
+        if self.state == ServiceState::Serving {
+            self.state = ServiceState::Reloading;
             let micros = monotonic_micros();
             self.send(format!("RELOADING=1\nMONOTONIC_USEC={micros}\n"));
         }
@@ -119,13 +119,13 @@ impl ServiceManager {
 
     /// Whether the start of a reload was reported and its end was not.
     pub(super) fn awaits_reload(&self) -> bool {
-        self.state == State::Reloading
+        self.state == ServiceState::Reloading
     }
 
     /// A shutdown begins; only the first call sends a message.
     pub(super) fn stopping(&mut self) {
-        if self.state != State::Stopping {
-            self.state = State::Stopping;
+        if self.state != ServiceState::Stopping {
+            self.state = ServiceState::Stopping;
             self.send("STOPPING=1\nSTATUS=Stopping: transfers may end\n".to_owned());
         }
     }
@@ -242,7 +242,7 @@ mod tests {
                 interval: Duration::from_secs(5),
                 next: None,
             }),
-            state: State::Starting,
+            state: ServiceState::Starting,
             queue: VecDeque::new(),
         };
         (manager, listener)

@@ -156,7 +156,7 @@ fn shown_user(run_as: Option<&RunAs>) -> String {
 fn not_rotatable(config: &Config) -> Vec<String> {
     let run_as = config.run_as.as_ref();
     let may = |directory: &Path| match run_as {
-        Some(user) => user.may_make_in(directory) != Some(false),
+        Some(user) => user.may_create_in(directory) != Some(false),
         None => {
             !directory.is_dir()
                 || rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK).is_ok()

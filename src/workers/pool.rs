@@ -24,12 +24,12 @@ pub struct Pool {
 
 #[derive(Default)]
 struct JobQueue {
-    state: Mutex<State>,
+    state: Mutex<JobQueueState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct JobQueueState {
     jobs: VecDeque<Job>,
     closed: bool,
 }
@@ -117,7 +117,7 @@ impl Drop for Pool {
 }
 
 impl JobQueue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, JobQueueState> {
         // No code that can panic runs under the lock, so a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

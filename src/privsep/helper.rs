@@ -20,7 +20,7 @@ use crate::cause::cause;
 use crate::limits::THREAD_STACK_BYTES;
 
 /// Starts a worker for each pair of pipes received on standard input, until the server exits.
-pub fn watch(role: &Role) -> ExitCode {
+pub fn run_helper(role: &Role) -> ExitCode {
     // Shown by ps(1); `killall mioftpd`, meant for the server, must not match.
     let _ = rustix::thread::set_name(c"mioftpd-helper");
     // SIGHUP is the server's request to reload; ignore it here. A handler, unlike SIG_IGN, is not
