@@ -209,7 +209,7 @@ mod tests {
             match queue.take() {
                 PrintAction::Print(line) => texts.push(line.text),
                 PrintAction::ReportLoss(class, lost) => {
-                    texts.push(format!("{} {lost}", class.name()))
+                    texts.push(format!("{} {lost}", class.name()));
                 }
                 PrintAction::End => return texts,
             }

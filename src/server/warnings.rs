@@ -175,7 +175,7 @@ fn not_rotatable(config: &Config) -> Vec<String> {
     let warning = |(directory, files): (PathBuf, Vec<String>)| {
         let (user, directory, files) = (shown_user(run_as), directory.display(), files.join(", "));
         format!(
-            "{user} cannot create files in {directory}, so SIGHUP cannot reopen {files} after a \
+            "{user} cannot create files in {directory}, so SIGHUP cannot open {files} again after a \
              rename; chown or chmod the directory, or have logrotate create the file"
         )
     };
@@ -203,7 +203,7 @@ fn not_reloadable(config: &Config, user: &RunAs) -> Option<String> {
     (!shown.is_empty()).then(|| {
         let shown = shown.join(", ");
         format!(
-            "{user} cannot reopen {shown}, so SIGHUP fails; chown or chmod it, or restart instead"
+            "{user} cannot open {shown} again, so SIGHUP fails; chown or chmod it, or restart instead"
         )
     })
 }

@@ -62,12 +62,16 @@ pub(super) const HOLDS: &str = "the sandbox holds";
 pub(super) fn holds(test: &str) {
     let directory = open_and_closed();
     let output = inside(test, directory.path());
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if let Some(line) = text.lines().find(|line| line.contains("skipped: ")) {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some(line) = printed.lines().find(|line| line.contains("skipped: ")) {
         return eprintln!("{line}");
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains(HOLDS), "{}\n{text}\n{errors}", output.status);
+    assert!(
+        printed.contains(HOLDS),
+        "{}\n{printed}\n{errors}",
+        output.status
+    );
 }
 
 #[test]
