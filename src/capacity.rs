@@ -45,7 +45,7 @@ pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> 
     if connections == 0 {
         let least = worst_case_bytes(1, equipment);
         log::warn!(
-            "limits.memory = {bytes} is too small: one connection can take {least} bytes; one is allowed"
+            "limits.memory is {bytes}, but one connection can take {least} bytes: one is allowed"
         );
     }
     let (connections, bound) = (connections.max(1), Bound::Memory);

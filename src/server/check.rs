@@ -161,10 +161,7 @@ fn check_log(file: &Path) -> Option<Finding> {
 fn check_event_socket(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let error = std::fs::metadata(path).err()?;
-    let text = format!(
-        "events.socket: {shown} is not available yet: {}",
-        cause(&error)
-    );
+    let text = format!("events.socket: {shown} is not there yet: {}", cause(&error));
     Some(Finding::Note(text))
 }
 
