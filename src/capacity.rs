@@ -1,5 +1,5 @@
-//! How many clients a server has room for: what it was told, less what the system and the memory
-//! that it may take allow. Asked once, at the start.
+//! The maximum number of connections: the configured one, reduced by the process's descriptors and
+//! by the configured memory. Computed at the start and after a reload.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -10,7 +10,6 @@ use crate::limits::{
 };
 use crate::session::Mode;
 
-/// What such a server has that takes memory.
 pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
     Equipment {
         workers,
@@ -19,13 +18,14 @@ pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
     }
 }
 
-/// The connections that there may be, and why there are not more.
+/// The maximum, and the limit that determines it; warns if it is not the configured number of
+/// connections for lack of descriptors. It is never 0.
 pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> Room {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
     if most < wanted {
         log::warn!(
-            "There may be {most} connections and not {wanted}, by {}",
+            "Limited to {most} connections instead of {wanted} by {}",
             Bound::Files
         );
     }
@@ -45,14 +45,14 @@ pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> 
     if connections == 0 {
         let least = worst_case_bytes(1, equipment);
         log::warn!(
-            "There is one connection, though it may take {least} bytes and limits.memory is {bytes}"
+            "limits.memory is {bytes}, but one connection can take {least} bytes: one is allowed"
         );
     }
     let (connections, bound) = (connections.max(1), Bound::Memory);
     Room { connections, bound }
 }
 
-/// Says what they can cost.
+/// Logs the most memory that they can take.
 pub(crate) fn log(connections: usize, equipment: Equipment) {
     let bytes = worst_case_bytes(connections, equipment);
     log::info!(
@@ -61,12 +61,13 @@ pub(crate) fn log(connections: usize, equipment: Equipment) {
     );
 }
 
-/// `None` is no limit. One connection there must be, for there to be a server.
+/// The connections that fit into `limit` descriptors (`None`: no limit), at least one.
 fn within_descriptors(limit: Option<u64>, mode: Mode) -> usize {
     let each = match mode {
         Mode::ControlOnly => 1,
         Mode::Serving => DESCRIPTORS_PER_CONNECTION,
     };
+    // A limit beyond `usize`, on a 32-bit system, is as good as none.
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let left = limit.map_or(usize::MAX, |limit| {
         limit.saturating_sub(DESCRIPTORS_RESERVED)
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_are_counted_to_the_last() {
+    fn connections_within_descriptors_is_exact() {
         let reserved = DESCRIPTORS_RESERVED as u64;
         for (limit, mode, expected) in [
             (None, Mode::Serving, usize::MAX / DESCRIPTORS_PER_CONNECTION),
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_allows_fewer_and_never_none() {
+    fn memory_limits_connections_to_at_least_one() {
         let mut config = Config::default();
         let equipment = equipment(&config, 2);
         let connections =

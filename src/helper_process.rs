@@ -1,7 +1,7 @@
-//! What a process of this program is: the server; or one that a server has started beside itself, to
-//! do with the rights of its start what the server can do no more.
+//! Dispatch by `argv[0]`: the process is the server, a helper process, or a worker of a helper.
 //!
-//! It is told by its name (`argv[0]`), and tells whoever does that kind of work.
+//! Helpers keep the privileges of the server's start (see `privsep`). This file only decides which
+//! one to run; what a role does is in `auth::pam` and `observe::event_worker`.
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
@@ -10,8 +10,9 @@ use crate::observe::event_worker;
 use crate::privsep;
 use crate::sandbox::{self, Plan};
 
-/// Does what this process was started for, where that is not to serve. To be called first by a
-/// program that lets its server start [helpers](crate::Config::helpers); `None`: it is that program.
+/// Runs the helper or worker that this process was started as, and returns its exit code; `None` if
+/// it is the server. A program that sets [`Config::helpers`](crate::Config::helpers) has to call this
+/// first in its `main`.
 pub fn run_helper_if_requested() -> Option<ExitCode> {
     let mut arguments = std::env::args_os();
     let name = arguments.next()?;
@@ -20,7 +21,7 @@ pub fn run_helper_if_requested() -> Option<ExitCode> {
     {
         use crate::auth::pam;
         if is(pam::ROLE.name) {
-            return Some(privsep::watch(&pam::ROLE));
+            return Some(privsep::run_helper(&pam::ROLE));
         }
         if is(pam::ROLE.worker) {
             return Some(pam::check_once());
@@ -32,14 +33,14 @@ pub fn run_helper_if_requested() -> Option<ExitCode> {
     is(event_worker::ROLE.worker).then(|| event_worker::run(arguments))
 }
 
-/// Programs that hear of uploads are not confined, but are no more root than the server is.
+/// Event commands are not confined, but run as the same user as the server.
 fn start_event_workers(run_as: &OsStr) -> ExitCode {
     let plan = Plan {
         run_as: run_as.to_str().and_then(|name| name.parse().ok()),
         ..Plan::default()
     };
     match sandbox::enforce(&plan) {
-        Ok(_) => privsep::watch(&event_worker::ROLE),
+        Ok(_) => privsep::run_helper(&event_worker::ROLE),
         Err(error) => {
             privsep::complain(event_worker::ROLE.name, &error);
             ExitCode::FAILURE
@@ -47,7 +48,7 @@ fn start_event_workers(run_as: &OsStr) -> ExitCode {
     }
 }
 
-/// What [`start_event_workers`] is told.
+/// The arguments of the event helper, which [`start_event_workers`] parses: the user, or empty.
 pub(crate) fn event_arguments(run_as: Option<&sandbox::RunAs>) -> OsString {
     run_as.map_or_else(OsString::new, |user| user.to_string().into())
 }

@@ -1,8 +1,8 @@
-//! Logging that the loop can afford: records cross a bounded channel to a thread of their own.
+//! Non-blocking logging: records pass through a bounded queue to a thread that prints them.
 //!
-//! `simple_logger` prints where it is called, waits on a full pipe and panics on a closed one. So
-//! a thread owns it. Records have classes with room of their own (`queue`): one that finds its room
-//! full is counted, and the count is printed. Nothing here knows what is logged.
+//! `simple_logger` prints on the calling thread, blocks on a full pipe and panics on a closed one, so
+//! a thread of its own calls it. Each class of records has its own capacity (`queue`); records beyond
+//! it are counted, and the count is printed. Nothing here knows what is logged.
 
 mod journal;
 mod queue;
@@ -18,39 +18,40 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
 use crate::limits::{LOG_RECORD_BYTES, THREAD_STACK_BYTES};
-use queue::{Class, Line, Next, Queue};
+use queue::{LogLine, LogQueue, PrintAction, RecordClass};
 
-struct Channel(Arc<Queue>);
+/// The logger of the `log` crate.
+struct QueueLogger(Arc<LogQueue>);
 
 const THREAD_NAME: &str = "log";
 
-/// How long an exit waits for what is left to be printed: nobody may be reading it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long an exit waits for queued records to be printed: the pipe may be full and unread.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Records that wait for the thread that is to print them.
+/// Records that are queued while no thread prints them.
 #[must_use = "nothing is printed until its thread is started"]
-pub struct Waiting(Arc<Queue>);
+pub struct Waiting(Arc<LogQueue>);
 
-/// The thread that prints; dropped, it prints what is left, and ends.
+/// The log thread. Dropping it waits up to a second for the queued records to be printed.
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
-    queue: Arc<Queue>,
-    /// Closed when the thread has ended.
+    queue: Arc<LogQueue>,
+    /// Disconnected when the thread has ended.
     ended: Receiver<()>,
 }
 
-/// Has `log` keep everything up to `level` for a thread, which is started later: until then the
-/// process may give up rights that its threads would keep.
+/// Installs the logger, which queues everything up to `level`. The log thread is started later, with
+/// [`Waiting::print`], because the process may drop privileges in between that a thread would keep.
 ///
 /// # Errors
 /// When a logger is installed already.
 pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
-    let queue = Arc::new(Queue::default());
-    let channel = Channel(Arc::clone(&queue));
-    log::set_boxed_logger(Box::new(channel)).map_err(io::Error::other)?;
+    let queue = Arc::new(LogQueue::default());
+    let logger = QueueLogger(Arc::clone(&queue));
+    log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level);
-    // A panic is a log line too; the usual hook would print it from wherever it happened. One of
-    // the thread that prints would only be followed by the next.
+    // A panic is logged; the default hook would print to a stderr that may block. A panic of the log
+    // thread itself is not: printing its message could panic again.
     std::panic::set_hook(Box::new(|panic| {
         if thread::current().name() != Some(THREAD_NAME) {
             log::error!("{panic}");
@@ -60,10 +61,10 @@ pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
 }
 
 impl Waiting {
-    /// Starts the thread.
+    /// Starts the log thread.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// When the system cannot create a thread.
     pub fn print(self) -> io::Result<Logging> {
         let queue = self.0;
         let (alive, ended) = sync_channel(0);
@@ -79,20 +80,21 @@ impl Waiting {
     }
 }
 
-impl Log for Channel {
+impl Log for QueueLogger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
-        let (class, target) = Class::of(record.target());
+        let (class, target) = RecordClass::of(record.target());
         let target = target.or_else(|| record.module_path_static());
-        let line = Line {
+        let line = LogLine {
             level: record.level(),
+            // `None`: the record was built without a static module path.
             target: target.unwrap_or("mioftpd"),
             text: shortened(record.args().to_string()),
         };
-        self.0.leave(class, line);
+        self.0.push(class, line);
     }
 
     fn flush(&self) {}
@@ -101,14 +103,15 @@ impl Log for Channel {
 impl Drop for Logging {
     fn drop(&mut self) {
         self.queue.end();
-        let _ = self.ended.recv_timeout(LAST_WORDS);
+        let _ = self.ended.recv_timeout(FLUSH_TIMEOUT);
     }
 }
 
-/// Not longer than a record may be, and no larger than it is long.
+/// Truncates a record to [`LOG_RECORD_BYTES`], and releases unused capacity.
 fn shortened(mut text: String) -> String {
     if text.len() > LOG_RECORD_BYTES {
         let end = (0..=LOG_RECORD_BYTES).rfind(|&end| text.is_char_boundary(end));
+        debug_assert!(end.is_some(), "0 is a boundary of every string");
         text.truncate(end.unwrap_or(0));
         text.push_str(" ...");
     }
@@ -116,24 +119,24 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-fn print_all(queue: &Queue) {
+fn print_all(queue: &LogQueue) {
     let printer = Printer::new();
     loop {
         match queue.take() {
-            Next::Print(line) => printer.print(line.level, line.target, &line.text),
-            Next::ReportLoss(class, lost) => {
+            PrintAction::Print(line) => printer.print(line.level, line.target, &line.text),
+            PrintAction::ReportLoss(class, lost) => {
                 let class = class.name();
                 let text = format!(
-                    "{lost} {class} log lines were lost: they came faster than they are printed"
+                    "{lost} {class} log lines were lost: they came faster than they were printed"
                 );
                 printer.print(Level::Warn, "mioftpd", &text);
             }
-            Next::End => return,
+            PrintAction::End => return,
         }
     }
 }
 
-/// How a line looks.
+/// The output format.
 enum Printer {
     Simple(SimpleLogger),
     Journal,
@@ -159,7 +162,7 @@ impl Printer {
             .target(target)
             .args(args)
             .build();
-        // It panics when nobody reads what it prints; the next line may find a reader again.
+        // It panics if stderr is a closed pipe. That line is lost; the next one may succeed.
         let _ = catch_unwind(AssertUnwindSafe(|| logger.log(&record)));
     }
 }
@@ -169,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_record_is_cut_between_two_characters_and_marked() {
+    fn long_records_are_truncated_at_a_character_boundary() {
         for (length, cut) in [(LOG_RECORD_BYTES - 1, false), (LOG_RECORD_BYTES, false)] {
             assert_eq!(shortened("x".repeat(length)).ends_with(" ..."), cut);
         }

@@ -160,7 +160,7 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
     for left in [".mioftpd", "slow", "unique"] {
         assert!(!listed.contains(left), "{listed}");
     }
-    server.wait_for_log("Removed what ");
+    server.wait_for_log("Removed ");
     let confirmed = confirmed.into_inner().unwrap();
     for name in server.names() {
         let name = name.into_string().unwrap();
@@ -186,7 +186,7 @@ fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
         std::fs::write(root.join(LEFT), "").unwrap();
     });
     // What comes from here on is for the second to find.
-    first.wait_for_log("Removed what 1 unfinished uploads had left; 0 are in use");
+    first.wait_for_log("Removed 1 unfinished uploads; 0 are in use");
     let mut client = Client::login(first.address()).unwrap();
     let mut data = client.begin("STOR file").unwrap();
     data.write_all(b"half").unwrap();
@@ -198,9 +198,9 @@ fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
         .into_iter()
         .fold(Starter::default(), Starter::argument);
     let second = second.start();
-    let line = second.wait_for_log("Removed what ");
+    let line = second.wait_for_log("Removed ");
     assert!(
-        line.contains("Removed what 1 unfinished uploads had left; 1 are in use"),
+        line.contains("Removed 1 unfinished uploads; 1 are in use"),
         "{line}"
     );
     assert!(!first.file("below").join(LEFT).exists());

@@ -1,4 +1,4 @@
-//! The server as a part of another program: it runs in a thread and is stopped by its handle.
+//! The server embedded in another program: it runs in a thread and is stopped by its handle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -12,7 +12,7 @@ use mioftpd::observe::{Outcome, Verb};
 use mioftpd::{Handle, Server};
 use support::{Control, DEADLINE};
 
-/// A running server; what says when it has ended.
+/// A client of a running server, its handle, and a channel that receives when it has ended.
 fn start(config: Config) -> (Control, Handle, mpsc::Receiver<bool>) {
     serve(bind(config))
 }
@@ -41,7 +41,7 @@ fn has_ended(ended: &mpsc::Receiver<bool>) {
 }
 
 #[test]
-fn a_stop_without_clients_is_a_stop_at_once() {
+fn stop_without_clients_is_immediate() {
     let (mut control, handle, ended) = start(Config::default());
     control.command("QUIT", 221);
     drop(control);
@@ -50,7 +50,7 @@ fn a_stop_without_clients_is_a_stop_at_once() {
 }
 
 #[test]
-fn clients_hear_of_a_stop() {
+fn idle_clients_get_421_at_a_stop() {
     let (mut control, handle, ended) = start(Config::default());
     handle.stop();
     control.expect(421);
@@ -60,7 +60,7 @@ fn clients_hear_of_a_stop() {
 }
 
 #[test]
-fn a_second_stop_waits_for_no_transfer() {
+fn second_stop_cuts_transfers() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), "content").unwrap();
     let (mut control, handle, ended) = start(Config {
@@ -77,7 +77,7 @@ fn a_second_stop_waits_for_no_transfer() {
 }
 
 #[test]
-fn each_transfer_leaves_one_record_with_a_subscriber() {
+fn subscriber_gets_one_record_per_transfer() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), "content").unwrap();
     let mut server = bind(Config {
@@ -87,7 +87,7 @@ fn each_transfer_leaves_one_record_with_a_subscriber() {
     let records = server.subscribe(8);
     let (mut control, handle, ended) = serve(server);
     control.log_in("anonymous", "x");
-    // Refused before its 150, so it never was a transfer.
+    // Refused before a 150, so it is not a transfer.
     support::epsv_port(&mut control);
     control.command("RETR none", 550);
     let content = control.retrieve("f");
@@ -105,7 +105,7 @@ fn each_transfer_leaves_one_record_with_a_subscriber() {
 }
 
 #[test]
-fn the_loop_counts_what_it_does() {
+fn activity_counts_turns_and_commands() {
     let mut server = bind(Config::default());
     assert_eq!(*server.activity(), mioftpd::reactor::Activity::default());
     let mut client = std::net::TcpStream::connect(server.addresses()[0]).unwrap();
@@ -116,6 +116,6 @@ fn the_loop_counts_what_it_does() {
     let activity = server.activity();
     assert!(activity.control_turns >= 1);
     assert_eq!((activity.data_turns, activity.early), (0, 0));
-    // The one of the idle client.
+    // The client's idle time-out.
     assert_eq!(activity.timers, 1);
 }

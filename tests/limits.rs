@@ -1,4 +1,4 @@
-//! At the limit of what the server may hold: connections, descriptors, and memory.
+//! The server at its limits: connections, descriptors, and memory.
 //!
 //! The limits on connections are set through the library, as a host program would.
 
@@ -21,8 +21,8 @@ use support::{Control, DEADLINE, binary, connect_from, free_ports, until};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
-/// Runs `test` beside a server with these limits.
-fn beside(mut config: Config, test: impl FnOnce(SocketAddr)) {
+/// Runs `test` with a running server.
+fn with_server(mut config: Config, test: impl FnOnce(SocketAddr)) {
     if config.listen.is_empty() {
         config.listen.push("127.0.0.1:0".parse().unwrap());
     }
@@ -30,13 +30,13 @@ fn beside(mut config: Config, test: impl FnOnce(SocketAddr)) {
     let (address, handle) = (server.addresses()[0], server.handle());
     let serving = thread::spawn(move || server.run());
     test(address);
-    // Once politely, and again for those who have not left.
+    // The second stop closes connections that are still open.
     handle.stop();
     handle.stop();
     serving.join().unwrap().unwrap();
 }
 
-fn only(connections: usize, connections_per_address: usize) -> Config {
+fn limited_to(connections: usize, connections_per_address: usize) -> Config {
     Config {
         connections,
         connections_per_address,
@@ -46,22 +46,22 @@ fn only(connections: usize, connections_per_address: usize) -> Config {
 
 fn is_refused(mut stream: TcpStream) {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut heard = Vec::new();
-    stream.read_to_end(&mut heard).unwrap();
-    assert_eq!(heard, REFUSED);
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    assert_eq!(received, REFUSED);
 }
 
 #[test]
-fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
-    beside(only(2, 2), |address| {
+fn connection_beyond_the_limit_gets_421() {
+    with_server(limited_to(2, 2), |address| {
         let mut first = Control::connect(address);
         let _second = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
         first.command("QUIT", 221);
         first.expect_end();
         drop(first);
-        // The place is free as soon as the server has seen the end.
-        until("a free place", || {
+        // The server frees the slot when it reads the end-of-file.
+        until("a free slot", || {
             let stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(DEADLINE)).unwrap();
             let mut stream = BufReader::new(stream);
@@ -73,8 +73,8 @@ fn at_the_limit_a_client_hears_421_and_a_leaver_makes_room() {
 }
 
 #[test]
-fn one_address_cannot_take_all_places() {
-    beside(only(3, 1), |address| {
+fn connections_of_one_address_are_limited() {
+    with_server(limited_to(3, 1), |address| {
         let _first = Control::connect(address);
         is_refused(TcpStream::connect(address).unwrap());
         let other = connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap();
@@ -82,16 +82,16 @@ fn one_address_cannot_take_all_places() {
     });
 }
 
-/// Sets how many descriptors the server may have open from now on.
+/// Sets the descriptor limit of the running server.
 fn set_descriptors(server: &support::Server, current: Option<u64>) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     server.set_limit(Resource::Nofile, Rlimit { current, maximum });
 }
 
-/// When others have taken them, some of the clients wait at the door; they are let in as others
-/// leave, though the kernel does not say again that they stand there.
+/// Without free descriptors, clients stay in the backlog. They are accepted when others leave,
+/// although readiness is edge-triggered and not reported again.
 #[test]
-fn out_of_descriptors_clients_wait_and_are_served_later() {
+fn clients_are_accepted_after_a_lack_of_descriptors() {
     let server = support::Server::control_only();
     set_descriptors(&server, Some(server.descriptors() as u64 + 8));
     let clients: Vec<_> = (0..30).map(|_| Control::silent(server.address())).collect();
@@ -103,9 +103,9 @@ fn out_of_descriptors_clients_wait_and_are_served_later() {
     }
 }
 
-/// The limit of the shell that starts it is the server's.
+/// The limit is inherited from the shell.
 #[test]
-fn there_are_no_more_connections_than_descriptors_for_them() {
+fn descriptor_limit_lowers_the_connection_limit() {
     let mut server = Command::new("sh")
         .arg("-c")
         .arg("ulimit -n 35 && exec \"$0\" --listen 127.0.0.1:0")
@@ -116,7 +116,7 @@ fn there_are_no_more_connections_than_descriptors_for_them() {
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
     let warning = log.next().unwrap().unwrap();
     assert!(
-        warning.contains("There may be 3 connections and not 4096"),
+        warning.contains("Limited to 3 connections instead of 4096 by "),
         "{warning}"
     );
     let line = log.next().unwrap().unwrap();
@@ -136,20 +136,20 @@ fn there_are_no_more_connections_than_descriptors_for_them() {
 }
 
 #[test]
-fn there_are_no_more_connections_than_memory_for_them() {
+fn memory_limit_lowers_the_connection_limit() {
     let config = Config {
         max_memory: Some(worst_case_bytes(2, Equipment::default()) as u64),
         ..Config::default()
     };
-    beside(config, |address| {
+    with_server(config, |address| {
         let _clients = [Control::connect(address), Control::connect(address)];
         is_refused(TcpStream::connect(address).unwrap());
     });
 }
 
-/// There is one place for so few connections.
+/// With so few connections there is one permit.
 #[test]
-fn what_needs_much_memory_is_done_once_at_a_time() {
+fn memory_intensive_commands_need_a_permit() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["b", "a", "c"] {
         std::fs::write(directory.path().join(name), "").unwrap();
@@ -159,7 +159,7 @@ fn what_needs_much_memory_is_done_once_at_a_time() {
         connections: 16,
         ..Config::default()
     };
-    beside(config, |address| {
+    with_server(config, |address| {
         let (mut first, mut second) = (Control::login(address), Control::login(address));
         support::epsv_port(&mut first);
         first.command("LIST -R", 150);
@@ -167,7 +167,7 @@ fn what_needs_much_memory_is_done_once_at_a_time() {
         second.command("LIST -R", 450);
         drop(data);
         second.command("DSIZ .", 450);
-        // Not sorted, but all of it.
+        // Without a permit the listing is complete, but not sorted.
         let data = second.passive();
         second.command("NLST", 150);
         let mut names: Vec<_> = data
@@ -189,11 +189,12 @@ fn what_needs_much_memory_is_done_once_at_a_time() {
     });
 }
 
-/// What a client has to do in time with the port that it is told.
+/// The time-out for connecting to a passive port.
 const SOON: Duration = Duration::from_millis(300);
 
-/// Serves a file `f` at an address of its own: the ports there are not what others are given.
-fn with_a_port(directory: &Path) -> Config {
+/// Serves a file `f` with a single passive port, at an address of its own, so that no other test uses
+/// this port.
+fn with_one_port(directory: &Path) -> Config {
     std::fs::write(directory.join("f"), "content").unwrap();
     let here = Ipv4Addr::new(127, 0, 77, 1);
     let port = free_ports();
@@ -209,17 +210,16 @@ fn with_a_port(directory: &Path) -> Config {
     }
 }
 
-/// Of a passive port whoever has connected to it in time keeps what it is for, and nobody else keeps
-/// the port.
+/// A client that has connected keeps its data connection; the port is released for other clients.
 #[test]
-fn passive_ports_that_nobody_connects_to_come_back() {
+fn unused_passive_ports_are_released() {
     let directory = tempfile::tempdir().unwrap();
-    beside(with_a_port(directory.path()), |address| {
+    with_server(with_one_port(directory.path()), |address| {
         let mut clients = [(); 3].map(|()| Control::login(address));
         let [early, idle, other] = &mut clients;
         let data = early.passive();
         for control in [&mut *idle, &mut *other] {
-            until("a port that is given back", || {
+            until("a released port", || {
                 control.send("EPSV");
                 (control.expect_one_of(&[229, 425]).code == 229).then_some(())
             });
@@ -234,27 +234,27 @@ fn passive_ports_that_nobody_connects_to_come_back() {
 }
 
 #[test]
-fn who_connects_at_the_last_moment_has_connected() {
+fn data_connection_at_the_deadline_is_accepted() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = Server::bind(with_a_port(directory.path())).unwrap();
+    let mut server = Server::bind(with_one_port(directory.path())).unwrap();
     let (address, handle) = (server.addresses()[0], server.handle());
-    // Between one of these and the other it stands still.
-    let (stop, stops) = mpsc::sync_channel(0);
-    let (go_on, goes_on) = mpsc::channel();
+    // The server is paused from a `pause` to the next `resume`.
+    let (pause, pauses) = mpsc::sync_channel(0);
+    let (resume, resumes) = mpsc::channel();
     let serving = thread::spawn(move || {
         while server.turn(Some(Duration::from_millis(1))).unwrap() {
-            if stops.try_recv().is_ok() {
-                goes_on.recv().unwrap();
+            if pauses.try_recv().is_ok() {
+                resumes.recv().unwrap();
             }
         }
     });
     let mut control = Control::login(address);
-    let mut data = until("a port that is still there", || {
+    let mut data = until("a port that still listens", || {
         let port = support::epsv_port(&mut control);
-        stop.send(()).unwrap();
+        pause.send(()).unwrap();
         let data = TcpStream::connect((address.ip(), port)).ok();
         thread::sleep(SOON);
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         data
     });
     control.command("RETR f", 150);

@@ -1,5 +1,4 @@
-//! Whoever reads the log, or does not, the server goes on: a pipe that is full, or closed, keeps
-//! neither a client nor the exit waiting.
+//! The log's pipe: if it is full or closed, neither clients nor the exit have to wait.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -11,10 +10,10 @@ use std::process::{Child, ChildStderr, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Control, mioftpd, until};
 
-/// Far more lines than a pipe and the log's channel hold.
+/// Far more lines than a pipe and the log queue hold.
 const COMMANDS: usize = 5000;
 
-/// A server, its log as far as it is read, and a client.
+/// A server, its log, of which one line has been read, and a client.
 fn start() -> (Child, BufReader<ChildStderr>, Control) {
     let mut child = mioftpd(["--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())
@@ -41,14 +40,14 @@ fn serves_and_stops(mut child: Child, mut control: Control) {
 }
 
 #[test]
-fn a_log_that_nobody_reads_keeps_nobody_waiting() {
+fn unread_log_pipe_blocks_no_client() {
     let (child, log, control) = start();
     serves_and_stops(child, control);
     drop(log);
 }
 
 #[test]
-fn a_log_that_is_closed_is_done_without() {
+fn closed_log_pipe_is_ignored() {
     let (child, log, control) = start();
     drop(log);
     serves_and_stops(child, control);

@@ -38,7 +38,7 @@
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
 //! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
-//! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
+//! | passive ports are kept by who does not connect to them | `limits::unused_passive_ports_are_released` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
 //! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
 //! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_beyond_four_gib` |

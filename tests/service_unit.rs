@@ -1,6 +1,5 @@
-//! The unit files of the systemd guide are ones that systemd understands: its own verifier says so
-//! where there is one, and their lines are looked at in any case. What the configuration of the second
-//! writes to is where the unit allows it, and where the rules for logrotate look for it.
+//! The unit files of the systemd guide: systemd-analyze, if it is installed, accepts them, and their
+//! paths agree with the guide's configuration file and with the rules for logrotate.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -13,21 +12,21 @@ const PAGE: &str = include_str!("../src/guide/systemd.md");
 
 const ROTATION: &str = include_str!("../src/guide/logrotate.conf");
 
-/// The examples of the page in this language.
+/// The page's code blocks in this language.
 fn examples(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    let behind = PAGE.split(&fence).skip(1);
-    behind
+    let blocks = PAGE.split(&fence).skip(1);
+    blocks
         .map(|text| text.split_once("```").unwrap().0)
         .collect()
 }
 
-/// By command line, and by a configuration file.
+/// One configured by command line, and one by a configuration file.
 fn units() -> [&'static str; 2] {
     examples("ini").try_into().unwrap()
 }
 
-/// What is assigned, by section and key.
+/// The unit's values by section and key.
 fn assignments(unit: &'static str) -> BTreeMap<(&'static str, &'static str), &'static str> {
     let mut section = "";
     let mut found = BTreeMap::new();
@@ -45,16 +44,16 @@ fn assignments(unit: &'static str) -> BTreeMap<(&'static str, &'static str), &'s
 }
 
 #[test]
-fn they_say_what_the_server_needs() {
+fn units_grant_what_the_server_needs() {
     for unit in units().map(assignments) {
         let service = |key| unit[&("Service", key)];
         assert_eq!(service("Type"), "notify-reload");
         let start: Vec<_> = service("ExecStart").split(' ').collect();
         assert!(start[0].ends_with("/mioftpd"), "{start:?}");
-        // All else is read-only.
+        // Everything but ReadWritePaths is read-only.
         assert_eq!(service("ProtectSystem"), "strict");
         let families: Vec<_> = service("RestrictAddressFamilies").split(' ').collect();
-        // The last is how the manager is told.
+        // AF_UNIX is for NOTIFY_SOCKET.
         for family in ["AF_INET", "AF_INET6", "AF_UNIX"] {
             assert!(families.contains(&family), "{families:?}");
         }
@@ -67,13 +66,13 @@ fn they_say_what_the_server_needs() {
 }
 
 #[test]
-fn what_is_served_by_the_command_line_can_be_written_to() {
+fn unit_allows_writing_to_the_served_directory() {
     let [unit, _] = units().map(assignments);
     let served = unit[&("Service", "ExecStart")].split(' ').next_back();
     assert_eq!(unit[&("Service", "ReadWritePaths")], served.unwrap());
 }
 
-/// The value of a key of the example file, without its quotes.
+/// The value of a key of the example configuration, without quotes.
 fn configured(key: &str) -> &'static str {
     let [file] = examples("toml").try_into().unwrap();
     let mut lines = file.lines();
@@ -82,7 +81,7 @@ fn configured(key: &str) -> &'static str {
 }
 
 #[test]
-fn what_the_file_names_can_be_written_to_and_rotated() {
+fn configured_paths_are_writable_and_rotated() {
     let [_, unit] = units().map(assignments);
     let service = |key| unit[&("Service", key)];
     assert_eq!(service("ReadWritePaths"), configured("directory"));
@@ -99,10 +98,10 @@ fn what_the_file_names_can_be_written_to_and_rotated() {
     }
 }
 
-/// With the paths of this test.
+/// The paths are replaced by those of the test.
 #[test]
 #[cfg(all(feature = "config", feature = "tls"))]
-fn the_file_of_the_second_is_good() {
+fn example_configuration_is_valid() {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -131,7 +130,7 @@ fn the_file_of_the_second_is_good() {
 }
 
 #[test]
-fn systemd_understands_them() {
+fn systemd_analyze_accepts_the_units() {
     let Some(version) = version() else {
         return eprintln!("skipped: there is no systemd-analyze");
     };
@@ -156,16 +155,16 @@ fn verify(unit: &str, version: u32) {
         .arg(&path)
         .output()
         .unwrap();
-    // Of other units of this host it may complain too.
+    // It may also report errors in other units of this host.
     let text = String::from_utf8_lossy(&output.stderr);
-    let complaints: Vec<_> = text
+    let errors: Vec<_> = text
         .lines()
         .filter(|l| l.contains("mioftpd.service"))
         .collect();
-    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
-/// Of the verifier, if there is one that knows its options (systemd 250).
+/// The version of systemd-analyze, if it is installed and supports the options used (systemd 250).
 fn version() -> Option<u32> {
     let output = Command::new("systemd-analyze")
         .arg("--version")

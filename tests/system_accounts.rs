@@ -1,8 +1,8 @@
-//! Accounts of the system: PAM is asked, in a process beside the server.
+//! PAM accounts, checked by the PAM helper process.
 //!
-//! It is the real PAM with a configuration of the test's own, which Debian's `libpam-wrapper` puts in
-//! the place of the system's, and with modules of the system that run the test's scripts. Where
-//! these are not installed only the rest is tested; `MIOFTPD_REQUIRE_CLIENTS` makes that a failure.
+//! The tests use the real PAM with `pam_exec`, which runs the test's scripts, and a configuration of
+//! their own by means of Debian's `libpam-wrapper`. Where these are not installed most tests are
+//! skipped, or fail if `MIOFTPD_REQUIRE_CLIENTS` is set.
 
 #![cfg(all(feature = "pam", feature = "config"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -20,8 +20,9 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use support::{Control, Server, Starter, binary, connect_from, mioftpd, until};
 use tempfile::TempDir;
 
-/// Who has which password; whoever is called slow waits for somebody to open the other end.
-const ASKED_FOR_A_PASSWORD: &str = r#"#!/bin/sh
+/// The password check. It logs its arguments to `asked`; the user `slow` blocks until the FIFO `gate`
+/// is opened for writing, and `broken` kills the worker process.
+const CHECK_PASSWORD: &str = r#"#!/bin/sh
 password=$(tr -d '\000')
 echo "$PAM_SERVICE $PAM_USER $PAM_RHOST $PAM_TTY" >> asked
 case $PAM_USER:$password in
@@ -32,9 +33,9 @@ esac
 exit 1
 "#;
 
-const ASKED_FOR_AN_ACCOUNT: &str = "#!/bin/sh\n[ \"$PAM_USER\" != closed ]\n";
+const CHECK_ACCOUNT: &str = "#!/bin/sh\n[ \"$PAM_USER\" != closed ]\n";
 
-const BOTH: &str = r#"
+const ACCOUNTS: &str = r#"
 [[account]]
 name = "ann"
 pam = "mioftpd-test"
@@ -51,7 +52,7 @@ name = "anonymous"
 /// More logins than there are threads that wait for PAM.
 const CROWD: usize = 12;
 
-/// The library that has PAM read its configuration elsewhere, and where modules are.
+/// The paths of `libpam_wrapper.so` and `pam_exec.so`.
 fn installed() -> Option<(PathBuf, PathBuf)> {
     let folders = fs::read_dir("/usr/lib").ok()?;
     let folders = folders.filter_map(|entry| Some(entry.ok()?.path()));
@@ -73,7 +74,7 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
     found
 }
 
-/// A directory with all that PAM and the server are told.
+/// A directory with the configuration of PAM and of the server.
 struct World {
     directory: TempDir,
     wrapper: PathBuf,
@@ -84,8 +85,8 @@ impl World {
         let (wrapper, module) = installed()?;
         let directory = tempfile::tempdir().unwrap();
         let world = Self { directory, wrapper };
-        world.script("password", ASKED_FOR_A_PASSWORD);
-        world.script("account", ASKED_FOR_AN_ACCOUNT);
+        world.script("password", CHECK_PASSWORD);
+        world.script("account", CHECK_ACCOUNT);
         mknodat(
             CWD,
             world.path("gate"),
@@ -115,7 +116,7 @@ impl World {
         self.directory.path().join(name)
     }
 
-    /// PAM runs it in another directory than this.
+    /// Writes a script that changes to this directory first.
     fn script(&self, name: &str, text: &str) {
         let here = format!("#!/bin/sh\ncd {}\n", self.directory.path().display());
         let path = self.path(name);
@@ -148,7 +149,7 @@ impl World {
             .start()
     }
 
-    /// What PAM was asked, a line each.
+    /// The log of the password checks, one line each.
     fn asked(&self) -> String {
         fs::read_to_string(self.path("asked")).unwrap_or_default()
     }
@@ -164,7 +165,7 @@ fn is_refused(server: &Server, name: &str, password: &str) {
     begin(server, name).command(&format!("PASS {password}"), 530);
 }
 
-/// The child of the server's that asks PAM.
+/// The server's PAM helper process.
 fn helper(server: &Server) -> Pid {
     let id = server.process_id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
@@ -174,15 +175,15 @@ fn helper(server: &Server) -> Pid {
     Pid::from_raw(child.parse().unwrap()).unwrap()
 }
 
-fn waits_for_the_end_of(process: Pid) {
+fn wait_for_exit(process: Pid) {
     let path = format!("/proc/{}", process.as_raw_nonzero());
-    until("its end", || (!Path::new(&path).exists()).then_some(()));
+    until("the exit", || (!Path::new(&path).exists()).then_some(()));
 }
 
 #[test]
-fn pam_says_who_may_log_in() {
+fn pam_decides_logins() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let stream = connect_from(Ipv4Addr::new(127, 0, 0, 9), server.address()).unwrap();
     let mut ann = Control::over(stream);
     ann.expect(220);
@@ -201,9 +202,9 @@ fn pam_says_who_may_log_in() {
 }
 
 #[test]
-fn who_is_not_let_in_sounds_like_everybody_else() {
+fn all_rejected_pam_logins_get_the_same_reply() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let longest = "p".repeat(600);
     for (name, password) in [
         ("ann", "Secret"),
@@ -217,18 +218,20 @@ fn who_is_not_let_in_sounds_like_everybody_else() {
     ] {
         is_refused(&server, name, password);
     }
-    let said = server.wait_for_log("says no to closed");
-    assert!(said.contains("PAM (mioftpd-test)"), "{said}");
-    server.wait_for_log("Cannot ask PAM (mioftpd-test) about broken: no answer came");
-    // About root, and with what nobody can have as a password, it is asked for the time alone.
+    let line = server.wait_for_log("says no to closed");
+    assert!(line.contains("PAM (mioftpd-test)"), "{line}");
+    server.wait_for_log(
+        "Cannot ask PAM (mioftpd-test) about broken: the worker process sent no answer",
+    );
+    // For root, and for impossible passwords, PAM checks a decoy user to take the same time.
     assert!(!world.asked().contains(" root "), "{}", world.asked());
     assert_eq!(world.asked().matches(" mioftpd-nobody ").count(), 2);
 }
 
-/// A failure takes as long as it does with PAM, whoever it is.
+/// All failures take the same time, so that the account's kind is not revealed.
 #[cfg(feature = "hashed-passwords")]
 #[test]
-fn whatever_login_fails_asks_pam() {
+fn every_failed_login_takes_a_pam_check() {
     let Some(world) = World::new() else { return };
     let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     fs::write(world.path("password-of-dan"), "plain\n").unwrap();
@@ -248,9 +251,9 @@ fn whatever_login_fails_asks_pam() {
 }
 
 #[test]
-fn nobody_else_waits_for_pam() {
+fn slow_pam_checks_block_no_other_client() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let mut crowd: Vec<Control> = (0..CROWD).map(|_| begin(&server, "slow")).collect();
     for control in &mut crowd {
         control.send("PASS x");
@@ -263,9 +266,9 @@ fn nobody_else_waits_for_pam() {
         other.command("NOOP", 200);
         assert_eq!(other.retrieve("f"), b"content");
     }
-    let has_waited = |control: &Control| !control.has_reply(Duration::from_millis(1));
-    assert!(crowd.iter().all(has_waited));
-    // Open for both, it never makes anybody wait again.
+    let is_waiting = |control: &Control| !control.has_reply(Duration::from_millis(1));
+    assert!(crowd.iter().all(is_waiting));
+    // With both ends open the FIFO does not block.
     let gate = fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -279,38 +282,38 @@ fn nobody_else_waits_for_pam() {
 }
 
 #[test]
-fn what_asks_pam_has_its_rights_still_and_ends_with_the_server() {
+fn pam_helper_keeps_privileges_and_exits_with_the_server() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let helper = helper(&server);
     let status = fs::read_to_string(format!("/proc/{}/status", helper.as_raw_nonzero())).unwrap();
     assert!(status.contains("NoNewPrivs:\t0"), "{status}");
     server.connect().log_in("bob", "secret");
-    // It outlives what is meant for the server, and what is meant for others.
+    // The helper ignores SIGHUP, and survives a reload.
     kill_process(helper, Signal::HUP).unwrap();
     server.hang_up();
     server.wait_for_log("The configuration was read again");
     server.connect().log_in("bob", "secret");
     drop(server);
-    waits_for_the_end_of(helper);
+    wait_for_exit(helper);
 }
 
 #[test]
-fn a_reload_ends_sessions_whose_name_or_service_is_another() {
+fn reload_ends_sessions_of_changed_pam_accounts() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let (mut bob, mut ann) = (server.connect(), server.connect());
     bob.log_in("bob", "secret");
     ann.log_in("ann", "secret");
     let reload = |accounts: &str, ended: &mut Control, why: &str| {
         world.write(accounts);
         server.hang_up();
-        let said = ended.expect(421);
+        let reply = ended.expect(421);
         let expected = format!("Session ended: {why}, closing control connection.");
-        assert_eq!(said.text(), expected);
+        assert_eq!(reply.text(), expected);
     };
     let closed = "[[account]]\nname = \"bob\"\npam = \"mioftpd-test\"\nenabled = false\n";
-    let with_bob = format!("{BOTH}\n{closed}");
+    let with_bob = format!("{ACCOUNTS}\n{closed}");
     reload(&with_bob, &mut bob, "the name has another account");
     ann.command("NOOP", 200);
     let other = with_bob.replace("mioftpd-test", "other");
@@ -319,23 +322,23 @@ fn a_reload_ends_sessions_whose_name_or_service_is_another() {
 }
 
 #[test]
-fn without_its_monitor_others_are_served() {
+fn killed_pam_helper_affects_only_pam_logins() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     kill_process(helper(&server), Signal::KILL).unwrap();
-    // The first may still have come to it.
-    until("it to be missed", || {
+    // The first request may be sent before the process has exited.
+    until("a log line about the helper", || {
         is_refused(&server, "bob", "secret");
-        let said = "the process for that is gone; a restart brings it back";
-        server.log().contains(said).then_some(())
+        let line = "the helper process has exited; restart the server";
+        server.log().contains(line).then_some(())
     });
     drop(server.login());
 }
 
 #[test]
-fn a_monitor_that_can_start_nothing_is_there_when_it_can_again() {
+fn pam_helper_recovers_from_a_lack_of_descriptors() {
     let Some(world) = World::new() else { return };
-    let server = world.start(BOTH);
+    let server = world.start(ACCOUNTS);
     let helper = helper(&server);
     server.connect().log_in("bob", "secret");
     let limited = |files| Rlimit {
@@ -344,26 +347,26 @@ fn a_monitor_that_can_start_nothing_is_there_when_it_can_again() {
     };
     let before = prlimit(Some(helper), Resource::Nofile, limited(3)).unwrap();
     is_refused(&server, "bob", "secret");
-    server.wait_for_log("about bob: no answer came");
+    server.wait_for_log("about bob: the worker process sent no answer");
     let files = before.current.unwrap().min(1024);
     prlimit(Some(helper), Resource::Nofile, limited(files)).unwrap();
     server.connect().log_in("bob", "secret");
 }
 
 #[test]
-fn the_first_account_of_the_system_is_for_the_next_start() {
+fn reload_cannot_add_the_first_pam_account() {
     let Some(world) = World::new() else { return };
     let server = world.start("[[account]]\nname = \"anonymous\"\n");
-    world.write(BOTH);
+    world.write(ACCOUNTS);
     server.hang_up();
-    let said = server.wait_for_log("The old configuration stays");
-    assert!(said.contains("account.pam"), "{said}");
+    let line = server.wait_for_log("The old configuration stays");
+    assert!(line.contains("account.pam"), "{line}");
     drop(server.login());
     is_refused(&server, "bob", "secret");
 }
 
 #[test]
-fn it_takes_threads_and_a_service() {
+fn check_requires_workers_and_notes_a_missing_service() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     let account = "[[account]]\nname = \"ann\"\npam = \"mioftpd-no-such-service\"\n";
@@ -376,19 +379,19 @@ fn it_takes_threads_and_a_service() {
         let output = mioftpd(["--check".as_ref(), "--config".as_ref(), file.as_os_str()])
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), said)
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), errors)
     };
-    let (code, said) = run("");
-    assert_eq!(code, Some(0), "{said}");
+    let (code, errors) = run("");
+    assert_eq!(code, Some(0), "{errors}");
     assert!(
-        said.contains("no /etc/pam.d/mioftpd-no-such-service"),
-        "{said}"
+        errors.contains("no /etc/pam.d/mioftpd-no-such-service"),
+        "{errors}"
     );
-    let (code, said) = run("workers = 0");
-    assert_eq!(code, Some(2), "{said}");
+    let (code, errors) = run("workers = 0");
+    assert_eq!(code, Some(2), "{errors}");
     assert!(
-        said.contains("account.pam needs workers = 1 or more"),
-        "{said}"
+        errors.contains("account.pam needs workers = 1 or more"),
+        "{errors}"
     );
 }

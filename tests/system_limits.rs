@@ -1,7 +1,7 @@
-//! What the system refuses: sizes of files, descriptors; and addresses that need its help. The
-//! command that meets it fails, and the server goes on.
+//! Limits of the system: file size, descriptors; and link-local addresses. The command that hits a
+//! limit fails, and the server continues.
 //!
-//! Limits are set on the running process (prlimit(2)), so that no shell is needed.
+//! Limits are set on the running process with prlimit(2), so no shell is needed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -12,7 +12,7 @@ use std::net::{Ipv6Addr, SocketAddrV6};
 use rustix::process::{Resource, Rlimit, getrlimit};
 use support::{DataChannel, Server, Starter, epsv_port};
 
-/// Less than the process may have, and may have again.
+/// Sets the soft limit, which can be raised again.
 fn set_limit(server: &Server, resource: Resource, current: u64) {
     let maximum = getrlimit(resource).maximum;
     let current = Some(current);
@@ -20,7 +20,7 @@ fn set_limit(server: &Server, resource: Resource, current: u64) {
 }
 
 #[test]
-fn a_file_beyond_the_limit_of_sizes_is_552_and_the_server_goes_on() {
+fn upload_beyond_the_file_size_limit_is_552() {
     let server = Server::writable(|root| std::fs::write(root.join("f"), "old").unwrap());
     let mut control = server.login();
     set_limit(&server, Resource::Fsize, 4096);
@@ -35,20 +35,20 @@ fn a_file_beyond_the_limit_of_sizes_is_552_and_the_server_goes_on() {
     control.command("NOOP", 200);
 }
 
-/// The client connects at once after EPSV. There is no descriptor for that connection, and the
-/// transfer must not wait for it when it is asked for later.
+/// The client connects right after EPSV, when no descriptor is free to accept the connection. A later
+/// transfer command must not wait for it.
 #[test]
-fn a_data_connection_that_could_not_be_taken_is_425_when_it_is_needed() {
+fn unaccepted_data_connection_is_425_at_the_transfer() {
     let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
     let mut control = server.login();
     let port = epsv_port(&mut control);
-    // Those that are open stay open.
+    // Descriptors above the limit stay open.
     set_limit(&server, Resource::Nofile, 3);
     let address = (server.address().ip(), port);
     let _data = std::net::TcpStream::connect(address).unwrap();
     server.wait_for_log("Cannot accept a data connection");
     set_limit(&server, Resource::Nofile, 1024);
-    // Were it waited for, ABOR would cut it with 426.
+    // If the transfer waited for the connection, ABOR would cut it with 426.
     control.send("RETR f");
     control.expect(150);
     control.send("ABOR");
@@ -57,7 +57,7 @@ fn a_data_connection_that_could_not_be_taken_is_425_when_it_is_needed() {
     assert_eq!(control.retrieve("f"), b"content");
 }
 
-/// A link-local address with its link, where this host has one.
+/// A link-local address with its scope id, if this host has one.
 fn link_local() -> Option<SocketAddrV6> {
     let table = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
     table.lines().find_map(|line| {
@@ -66,14 +66,14 @@ fn link_local() -> Option<SocketAddrV6> {
         let address = Ipv6Addr::from_bits(address);
         let link = u32::from_str_radix(fields.next()?, 16).ok()?;
         let found = SocketAddrV6::new(address, 0, 0, link);
-        // One that is still being checked for duplicates cannot be used yet.
+        // An address cannot be bound during duplicate address detection.
         let usable = std::net::TcpListener::bind(found).is_ok();
         (address.is_unicast_link_local() && usable).then_some(found)
     })
 }
 
 #[test]
-fn both_kinds_of_data_connection_work_over_a_link_local_address() {
+fn data_connections_work_over_a_link_local_address() {
     let Some(address) = link_local() else {
         return eprintln!("skipped: this host has no link-local address");
     };

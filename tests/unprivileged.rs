@@ -1,6 +1,6 @@
-//! What a start says that the system refuses: a port, an address, a user, a file; the cause and the
-//! remedy, and no number of an error. The program is run as a user without rights, whoever runs the
-//! tests.
+//! The error messages of a start that the system refuses, because of a port, an address, a user, or a
+//! file: they name the cause and the remedy, and no error number. The program runs as an unprivileged
+//! user, also if the tests run as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -15,10 +15,10 @@ use std::process::Output;
 
 use support::mioftpd;
 
-/// A user who is nobody else.
+/// A user without a name.
 const USER: u32 = 54_321;
 
-/// Runs it to its end, which comes at once; `None` where such a user cannot reach the program.
+/// Runs the program, which exits at once; `None` if that user cannot access it.
 fn run(arguments: &[&str]) -> Option<Output> {
     let mut command = mioftpd(arguments);
     if rustix::process::geteuid().is_root() {
@@ -33,25 +33,25 @@ fn run(arguments: &[&str]) -> Option<Output> {
     }
 }
 
-/// It fails, and says all of this.
-fn says(arguments: &[&str], parts: &[&str]) {
+/// Requires that the program fails with an error message that contains all of `parts`.
+fn fails_with(arguments: &[&str], parts: &[&str]) {
     let Some(output) = run(arguments) else {
         return;
     };
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(matches!(output.status.code(), Some(1 | 2)), "{said}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{text}");
     for part in parts {
-        assert!(said.contains(part), "no {part} in {said}");
+        assert!(text.contains(part), "no {part} in {text}");
     }
-    assert!(!said.contains("os error"), "{said}");
+    assert!(!text.contains("os error"), "{text}");
 }
 
 #[test]
-fn a_low_port_names_the_capability() {
+fn low_port_error_names_the_capability() {
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let first = first.ok().and_then(|text| text.trim().parse::<u16>().ok());
     if first.is_none_or(|first| first <= 21) {
-        return eprintln!("skipped: everybody may listen at port 21 here");
+        return eprintln!("skipped: any user may listen at port 21 here");
     }
     let parts = [
         "cannot listen at 127.0.0.1:21: Permission denied: port 21 needs the capability \
@@ -61,36 +61,36 @@ fn a_low_port_names_the_capability() {
         "a socket from systemd",
         "sysctl net.ipv4.ip_unprivileged_port_start",
     ];
-    says(&["--listen", "127.0.0.1:21"], &parts);
+    fails_with(&["--listen", "127.0.0.1:21"], &parts);
     if cfg!(feature = "config") {
-        says(&["--check", "--listen", "127.0.0.1:21"], &parts);
+        fails_with(&["--check", "--listen", "127.0.0.1:21"], &parts);
     }
 }
 
 #[test]
-fn an_address_says_what_is_the_matter_with_it() {
+fn address_errors_name_the_cause() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
-    let said = format!("cannot listen at {taken}: Address already in use, by another server");
-    says(&["--listen", &taken.to_string()], &[&said, "ss -ltnp"]);
-    let said = "cannot listen at 192.0.2.1:2121: Cannot assign requested address: no interface";
-    says(&["--listen", "192.0.2.1:2121"], &[said]);
+    let expected = format!("cannot listen at {taken}: Address already in use, by another server");
+    fails_with(&["--listen", &taken.to_string()], &[&expected, "ss -ltnp"]);
+    let expected = "cannot listen at 192.0.2.1:2121: Cannot assign requested address: no interface";
+    fails_with(&["--listen", "192.0.2.1:2121"], &[expected]);
 }
 
 #[test]
-fn another_user_needs_root() {
+fn run_as_without_root_is_an_error() {
     let arguments = ["--listen", "127.0.0.1:0", "--run-as", "54322:54322"];
     let parts = [
         "cannot run as 54322:54322 (run-as): setgroups: Operation not permitted: only root, or CAP_SETUID",
         "leave run-as out",
     ];
-    says(&arguments, &parts);
+    fails_with(&arguments, &parts);
 }
 
 #[test]
-fn a_file_says_who_may_not_read_it() {
+fn unreadable_file_errors_name_the_user() {
     if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root has files that this user may not read");
+        return eprintln!("skipped: only root can create files that this user may not read");
     }
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
@@ -98,23 +98,24 @@ fn a_file_says_who_may_not_read_it() {
     fs::write(&file, "a secret").unwrap();
     let shown = file.to_str().unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    let said = format!("{shown}: Permission denied: user {USER} may not read {shown}; try chown");
+    let expected =
+        format!("{shown}: Permission denied: user {USER} may not read {shown}; try chown");
     let own = ["-l", "127.0.0.1:0", "/tmp"];
     let with_password = [&own[..], &["-u", "ann", "--password-file", shown]].concat();
-    says(&with_password, &[&said]);
-    let said = format!("cannot be read: Permission denied: user {USER} may not read {shown}");
+    fails_with(&with_password, &[&expected]);
+    let expected = format!("cannot be read: Permission denied: user {USER} may not read {shown}");
     if cfg!(feature = "tls") {
         let with_key = [&own[..], &["--tls-cert", shown, "--tls-key", shown]].concat();
-        says(&with_key, &[&said]);
+        fails_with(&with_key, &[&expected]);
     }
     let closed = directory.path().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
     let closed = closed.to_str().unwrap();
-    let said =
+    let expected =
         format!("cannot serve {closed}: Permission denied: user {USER} may not read {closed}");
-    says(&["-l", "127.0.0.1:0", closed], &[&said]);
+    fails_with(&["-l", "127.0.0.1:0", closed], &[&expected]);
     let below = format!("{closed}/below");
-    let said = format!("Permission denied: user {USER} may not enter {closed}; try chmod +x");
-    says(&["-l", "127.0.0.1:0", &below], &[&said]);
+    let expected = format!("Permission denied: user {USER} may not enter {closed}; try chmod +x");
+    fails_with(&["-l", "127.0.0.1:0", &below], &[&expected]);
 }

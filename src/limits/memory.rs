@@ -1,8 +1,9 @@
-//! The most memory that clients can make a server take, and how many of them fit into some.
+//! The most memory that clients can make a server allocate, and the number of connections that fit
+//! into a given amount.
 //!
-//! What few connections do at once and needs much is done in a place, of which there are few: so the
-//! sum stays small for those who do nothing of the kind. It is made of the limits beside it, and a
-//! new one that costs memory has to be added here.
+//! Operations that need much memory require a permit, of which there are few, so the worst case of
+//! an ordinary connection stays small. The sum is computed from the other limits: a new limit that
+//! costs memory has to be added here.
 
 use super::{
     ADDRESSES_REMEMBERED, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_WAITING,
@@ -13,71 +14,71 @@ use super::{
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
 
-/// How many connections may do at once what needs much memory: sort a listing, list or measure a
-/// tree, put files together, transfer in MODE Z. A listing is not sorted without a place, and
-/// anything else is refused with 450: a small part of a server's clients does such things at a time.
+/// The most permits: for sorting a listing, listing or measuring a tree, concatenating files, and
+/// transfers in MODE Z. Without a permit a listing is not sorted, and the other operations are
+/// refused with 450. Few clients do this at the same time.
 pub const PLACES: usize = 64;
 
-/// What is done in a place costs this at the most.
+/// The most memory, in bytes, that the holder of a permit uses for it.
 pub const PLACE_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
 
-/// A place for each so many connections, but [`PLACES`] at the most: so a server with little memory
-/// has some too, and most of it is for its clients.
-const CONNECTIONS_PER_PLACE: usize = 16;
+/// There is one permit for so many connections, up to [`PLACES`]: with little memory most of it
+/// stays available for connections.
+const CONNECTIONS_PER_PERMIT: usize = 16;
 
-/// A connection with its session and its transfer, and what the reactor keeps of it elsewhere.
+/// A connection with its session and transfer, and its entries in the reactor's tables.
 pub const CONNECTION_BYTES: usize = 2 * 1024 + 400;
 
-/// A control connection's records: two of 16 KiB that are not whole or not read yet, and its keys.
+/// TLS of a control connection: two records of 16 KiB, incomplete or unread, and the keys.
 pub const TLS_CONTROL_BYTES: usize = 40 * 1024;
 
-/// A data connection's: a chunk that is encrypted or not decrypted yet, as many bytes of records,
-/// and one more record with the keys.
+/// TLS of a data connection: a chunk of plaintext, as many bytes of records, one more record, and
+/// the keys.
 pub const TLS_DATA_BYTES: usize = 2 * CHUNK_BYTES + 20 * 1024;
 
-/// What a server has, besides connections, that takes memory.
+/// The properties of a server, besides connections, that its memory depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Equipment {
-    /// Threads for files.
+    /// Worker threads for storage.
     pub workers: usize,
-    /// Whether connections may be secured.
+    /// Whether connections may use TLS.
     pub tls: bool,
-    /// What verifying a password takes, in bytes.
+    /// The memory for verifying one password, in bytes.
     pub verification: usize,
 }
 
-/// What one connection can take of memory at the most, in bytes, without a place.
-const PER_CONNECTION: usize = INPUT_BYTES // commands that wait
-    + OUTBOX_BYTES + STAT_LISTING_BYTES // replies that wait
-    + 3 * CONVERTED_BYTES // converted bytes, or a listing's, that wait; three to one is the most
-    + 10 * PATH_MAX // the directory, a name, what is transferred, asked for, renamed, or recorded
+/// The most memory of one connection without a permit, in bytes.
+const PER_CONNECTION: usize = INPUT_BYTES // queued commands
+    + OUTBOX_BYTES + STAT_LISTING_BYTES // queued replies
+    + 3 * CONVERTED_BYTES // queued output of a conversion, at most three to one, or of a listing
+    + 10 * PATH_MAX // paths: working directory, transfer, pending command, rename, record
     + CONNECTION_BYTES;
 
 /// What TLS adds to that.
 const PER_SECURED_CONNECTION: usize = TLS_CONTROL_BYTES + TLS_DATA_BYTES;
 
-/// What one worker, or the loop, can take: its scratch, a listing for a reply, its stack.
+/// A worker thread or the event loop: its scratch buffers, a listing for a reply, its stack.
 const PER_WORKER: usize =
     4 * CHUNK_BYTES + SORTED_BYTES + 2 * STAT_LISTING_BYTES + THREAD_STACK_BYTES;
 
-/// How many may do what needs much memory.
+/// The number of permits of a server with so many connections.
 pub const fn permits(connections: usize) -> usize {
-    match connections / CONNECTIONS_PER_PLACE {
+    match connections / CONNECTIONS_PER_PERMIT {
         0 => 1,
         permits if permits > PLACES => PLACES,
         permits => permits,
     }
 }
 
-/// The most memory, in bytes, that `connections` can make the server take in buffers: the
-/// sum that is printed at the start. The kernel has buffers of its own for each socket.
+/// The most memory, in bytes, that a server with so many connections allocates for buffers; the
+/// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize {
     let Equipment {
         workers,
         tls,
         verification,
     } = equipment;
-    let for_all = (workers + 1) * PER_WORKER
+    let shared = (workers + 1) * PER_WORKER
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_WAITING + EVENTS_WAITING) * 512
         + ADDRESSES_REMEMBERED * 48;
@@ -87,7 +88,7 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
         let each = CHUNK_BYTES + THREAD_STACK_BYTES;
         LOGIN_WORKERS.saturating_mul(verification.saturating_add(each))
     };
-    let in_places = permits(connections).saturating_mul(PLACE_BYTES);
+    let for_permits = permits(connections).saturating_mul(PLACE_BYTES);
     let for_each = if tls {
         PER_CONNECTION + PER_SECURED_CONNECTION
     } else {
@@ -95,12 +96,13 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
     };
     connections
         .saturating_mul(for_each)
-        .saturating_add(in_places)
+        .saturating_add(for_permits)
         .saturating_add(for_passwords)
-        .saturating_add(for_all)
+        .saturating_add(shared)
 }
 
-/// How many connections take no more than so many bytes; with less than one needs, it is none.
+/// The most connections, up to `most`, whose worst case fits into `bytes`; 0 if one does not fit.
+/// Binary search: the worst case grows with the number of connections.
 pub const fn connections_within(bytes: u64, equipment: Equipment, most: usize) -> usize {
     let (mut fits, mut too_many) = (0, most.saturating_add(1));
     while too_many - fits > 1 {
@@ -126,7 +128,7 @@ mod tests {
     };
 
     #[test]
-    fn memory_is_enough_for_so_many_to_the_byte() {
+    fn connections_within_is_exact_to_the_byte() {
         let plain = TWO_WORKERS;
         let full = Equipment {
             tls: true,
@@ -156,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn a_small_board_has_room_for_some() {
-        // What else a program takes is small beside these.
+    fn sixteen_mebibytes_are_enough_for_32_connections() {
+        // The rest of the program is small compared with these.
         assert!(connections_within(16 * 1024 * 1024, TWO_WORKERS, 4096) >= 32);
         assert!(worst_case_bytes(CONNECTIONS, TWO_WORKERS) < 1024 * 1024 * 1024);
     }
 
     #[test]
-    fn there_are_places_in_proportion() {
+    fn permits_grow_with_connections_up_to_a_maximum() {
         for (connections, expected) in [
             (0, 1),
             (31, 1),

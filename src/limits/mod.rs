@@ -1,9 +1,8 @@
-//! Every limit in one place, each with its reason.
+//! Every limit, each with its reason.
 //!
-//! A server that promises bounded memory can be read here: how much one turn may do, what one
-//! connection may cost, and in `memory` what all of them may. Counts and bytes are constants; times
-//! are [`Timings`], and what an address may do is [`Throttling`], because a host program (or a
-//! simulator) may want others.
+//! The work of one turn and the memory of one connection are bounded here, and the memory of all
+//! connections in `memory`. Counts and sizes are constants; time-outs are [`Timings`] and rate limits
+//! are [`Throttling`], because a host program or a simulator may set others.
 
 mod memory;
 mod room;
@@ -23,166 +22,166 @@ pub use throttling::{
 };
 pub use timings::Timings;
 
-/// Bytes taken from a control connection in one read, and the most that one may have
-/// waiting unexecuted. Four of the longest lines: a pipelining client fills it usefully,
-/// and four thousand stalled ones cost 64 MiB, not more.
+/// The input buffer of a control connection, in bytes: one read, and the most that is buffered and
+/// not yet executed. Room for four of the longest lines, which is enough for pipelining; 4096 full
+/// buffers take 64 MiB.
 pub const INPUT_BYTES: usize = 16 * 1024;
 
-/// Replies a client may leave unread before its further commands wait. A listing in a
-/// reply (STAT, MLST) may pass it once, up to [`STAT_LISTING_BYTES`].
+/// Bytes of unread replies beyond which a client's further commands are not executed (backpressure).
+/// A listing in a reply (STAT, MLST) may exceed it once, up to [`STAT_LISTING_BYTES`].
 pub const OUTBOX_BYTES: usize = 16 * 1024;
 
-/// Commands executed in one turn. Twice the deepest pipelining that is useful, and still
-/// only some ten microseconds during which the others wait.
+/// Commands of one connection executed in one turn: twice the deepest useful pipelining, and only
+/// some ten microseconds of the event loop.
 pub const COMMANDS_PER_TURN: usize = 128;
 
-/// Connections looked at in one iteration after a reload: each may cost the verification of a certificate,
-/// some hundred microseconds during which the others wait.
+/// Sessions re-checked in one iteration after a reload: each may cost the verification of a
+/// certificate, some hundred microseconds of the event loop.
 pub const REVIEWS_PER_PASS: usize = 8;
 
-/// An account's expiry is looked at again after this at the latest: the wall clock may have been set.
+/// The longest time between two checks of an account's expiry: the wall clock may have been set.
 pub const EXPIRY_CHECKED: Duration = Duration::from_secs(10 * 60);
 
-/// Connections taken from one listener in one pass, so that a flood at the door cannot
-/// starve those inside.
+/// Connections accepted from one listener in one iteration, so that a flood of new connections
+/// cannot starve the established ones.
 pub const ACCEPTS_PER_PASS: usize = 32;
 
-/// Strangers turned away from one passive listener in one turn.
+/// Connections from other addresses than the client's that a passive listener refuses in one turn.
 pub const STRANGERS_PER_TURN: usize = 8;
 
-/// How long the end of an upload in MODE S may follow its last byte where the control connection
-/// ends with it: later, and the client may have been killed while it waited for more bytes, such
-/// as the next picture of a camera. A client that is done takes some microseconds, or on a busy
-/// processor the time slices of a few others.
+/// In MODE S end-of-file is the end of the data connection, and a killed client closes both
+/// connections. If both end, the upload counts as complete only if its end follows its last byte
+/// within this time. A client that is done closes within microseconds, or a few time slices on a
+/// busy processor; one that waits for data, such as a camera, is silent for longer.
 pub const END_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long after its 150 a download that is over by then waits for its client before the 226, so that
-/// both are not read in one. It is the time slices of a few others on a busy processor.
+/// The least time between the 150 and the 226 of a short download, unless the client closes the data
+/// connection earlier: some clients fail if one read returns both replies. A few time slices on a
+/// busy processor.
 pub const REPLY_GAP: Duration = Duration::from_millis(50);
 
-/// A transfer's bytes in one visit to a worker: some hundred microseconds of a cached
-/// file, so that two workers share themselves out among many transfers.
+/// Bytes of a transfer that a worker moves in one slice: some hundred microseconds for a cached
+/// file, so that few workers serve many transfers fairly.
 pub const WORKER_SLICE_BYTES: usize = 1024 * 1024;
 
-/// The largest file that is sent on the loop, if the kernel has it cached. One chunk: about ten
-/// microseconds, what a hand-over to a worker costs.
+/// The largest file that is sent on the event loop, if it is in the page cache. One chunk: about ten
+/// microseconds, as much as handing it to a worker.
 pub const INLINE_BYTES: usize = CHUNK_BYTES;
 
-/// The scratch through which a slice moves bytes; one for the loop, one for each worker.
+/// The scratch buffer of a slice; there is one for the event loop and one for each worker.
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Bytes of a file that are converted in one step, where its TYPE, STRU or MODE is not the
-/// plain one: what comes of them is at most three times as much, and stays in the cache.
+/// Bytes of a file that are converted in one step, if TYPE, STRU or MODE require it. The result is
+/// at most three times as long, and fits into the processor's cache.
 pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 
-/// Bytes of a file that wait in memory until it is known whether there is room for them: of what is
-/// reckoned for converted bytes, of which an upload keeps only what is not converted yet.
+/// Bytes of an upload that are buffered while the files of its quota are counted. They are part of
+/// the memory reckoned for converted bytes, of which an upload otherwise uses little.
 pub const HELD_BYTES: usize = 2 * CONVERTED_BYTES;
 
-/// Bytes that are read where there is less room than that; converted, they can be held.
+/// Bytes read at a time if the quota has less than that left, so that the converted result fits into
+/// the same buffer.
 pub const UNSURE_BYTES: u64 = CONVERTED_BYTES as u64 / 2;
 
-/// From one restart marker of a RETR to the next: what a cut costs at the most.
+/// Bytes between two restart markers of a RETR, and so the most that is sent twice after a restart.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
 
-/// Bytes of an upload between two looks at the free space, where a floor is set: a thousandth of
-/// what a fast upload costs, and little enough for several at once not to pass the floor by far.
+/// Bytes of an upload between two checks of the free space, if a floor is set. A check adds a
+/// thousandth to the cost of a fast upload; concurrent uploads exceed the floor by little.
 pub const SPACE_CHECK_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Formatted output that a listing may keep while its client is slow.
+/// Bytes of formatted output that a listing buffers while its client is slow.
 pub const LISTING_BYTES: usize = 16 * 1024;
 
-/// Entries that a listing looks at in one slice: as many system calls at the most.
+/// Entries that a listing examines in one slice, at one system call each.
 pub const LISTING_ENTRIES: usize = 256;
 
-/// The largest directory that is listed in the order of its names: while it is gathered, the first
-/// byte waits some milliseconds.
+/// The largest directory that is listed sorted by name: reading it delays the first byte by some
+/// milliseconds.
 pub const SORTED_ENTRIES: usize = 1000;
 
-/// What gathering it may cost: that many entries with names of the usual length, and fewer where
-/// they are links to far away.
+/// The memory for sorting, in bytes: that many entries with names of the usual length, fewer if they
+/// are links with long targets.
 pub const SORTED_BYTES: usize = 512 * 1024;
 
-/// How deep `LIST -R` goes below where it began.
+/// How many levels `LIST -R` descends.
 pub const DIRECTORY_DEPTH: usize = 32;
 
-/// Directories that `LIST -R` remembers to list later; what is more is left out, and its 226 is a 451.
-/// DSIZ refuses it.
+/// Directories that `LIST -R` queues. Further ones are left out, and the listing ends with 451; DSIZ
+/// fails.
 pub const DIRECTORIES_PENDING: usize = 1000;
 
-/// What remembering them may cost: that many with paths of the usual length.
+/// The memory for that queue, in bytes: that many paths of the usual length.
 pub const DIRECTORIES_BYTES: usize = 256 * 1024;
 
-/// Files that one COMB puts together. Clients cut an upload into a handful of parts.
+/// Files that one COMB concatenates. Clients split an upload into a handful of parts.
 pub const COMBINE_PARTS: usize = 100;
 
-/// What their paths may cost, one and a half kilobyte each.
+/// The memory for their paths, in bytes: about 1.6 KB each.
 pub const COMBINE_BYTES: usize = 160 * 1024;
 
-/// The longest listing that goes into a reply; one that is longer ends with a note.
+/// The longest listing in a reply; a longer one is truncated with a note.
 pub const STAT_LISTING_BYTES: usize = 64 * 1024;
 
 /// Sessions that SITE WHO shows.
 pub const SESSIONS_SHOWN: usize = 200;
 
-/// How much of a file SIZE reads to count the line ends of TYPE A.
+/// The largest file that SIZE reads to count its line ends in TYPE A.
 pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
 
 /// Connections in all.
 pub const CONNECTIONS: usize = 4096;
 
-/// Descriptors of a connection at the most: control, data, and an upload's file and directory.
+/// The most descriptors of one connection: control, data, and an upload's file and directory.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 4;
 
 /// Descriptors of the server itself: standard streams, poller, waker, signals, root, listeners, and
-/// what the workers open for a moment.
+/// those that workers open briefly.
 pub const DESCRIPTORS_RESERVED: usize = 32;
 
-/// Connections of one address. High, because a whole company may sit behind one.
+/// Connections of one address. High, because a whole company may share one (NAT).
 pub const CONNECTIONS_PER_ADDRESS: usize = 1024;
 
-/// Steps of TLS handshakes in one pass: each can cost a signature, some hundred microseconds and
-/// with RSA more than a millisecond, during which the others wait.
+/// TLS handshake steps in one iteration: each can cost a signature, some hundred microseconds of the
+/// event loop, or more than a millisecond with RSA.
 pub const HANDSHAKES_PER_PASS: usize = 1;
 
-/// Reads from the socket of a secured connection in one call; a peer could otherwise keep it
-/// busy for ever with records that hold nothing.
+/// Socket reads of a TLS connection in one call; a peer could otherwise occupy the event loop with
+/// empty records.
 pub const TLS_READS_PER_CALL: usize = 64;
 
-/// The longest TLS record: RFC 5246 §6.2.3, and its header. RFC 8446 has none that is longer.
+/// The longest TLS record with its header (RFC 5246 §6.2.3). Those of RFC 8446 are shorter.
 pub const TLS_RECORD_BYTES: usize = (1 << 14) + 2048 + 5;
 
-/// Room from which on a secured connection is read in large pieces: an upload has it, a control
-/// connection, which has little to say, does not.
+/// The smallest output buffer for which a TLS connection reads from the socket in large pieces: that
+/// of an upload, but not that of a control connection, which receives little.
 pub const TLS_BULK_BYTES: usize = 2 * TLS_RECORD_BYTES;
 
-/// Tickets that a control connection is given in TLS 1.3. They can be used again and again, but
-/// there are clients that use each once: for so many transfers, if these give them no more.
+/// TLS 1.3 tickets sent on a control connection. They are reusable, but some clients use each once
+/// (RFC 8446 §C.4), and need one per transfer.
 pub const TLS_TICKETS_CONTROL: usize = 8;
 
-/// Tickets that a data connection is given over which the server sends, for the transfers that
-/// follow.
+/// Tickets sent on the data connection of a download, for the transfers that follow.
 pub const TLS_TICKETS_DATA: usize = 2;
 
-/// Tickets that an upload is given where data connections must resume a session, for clients that
-/// use each once. Elsewhere it is given none: a client that closes an upload without having read
-/// them resets it, and what is still on its way is lost.
+/// Tickets sent on the data connection of an upload, if data connections must resume a session, for
+/// clients that use each once. Otherwise none are sent: a client that closes with unread tickets
+/// resets the connection, and bytes in flight are lost.
 pub const TLS_TICKETS_UPLOAD: usize = 1;
 
-/// TLS sessions that are kept here, of TLS 1.2 clients that know no tickets.
+/// TLS sessions cached in the server, for TLS 1.2 clients without tickets.
 pub const TLS_SESSIONS_KEPT: usize = 256;
 
-/// Jobs that wait for a worker before new connections are refused: the storage hangs.
+/// Jobs queued for workers beyond which new connections are refused: the storage hangs.
 pub const JOBS_WAITING: usize = 4096;
 
-/// Passwords that wait to be hashed before further logins are turned away: some ten seconds of
-/// the usual hashes, so that who is let wait has an answer before its login is due.
+/// Logins queued for hashing beyond which further ones are refused: some ten seconds of the usual
+/// hashes, so that a queued login is answered before its time-out.
 pub const LOGINS_WAITING: usize = 256;
 
-/// How many of them one address may have, where so many wait in all: no more than could still come.
-/// Alone it gets half of the places, which is a company's morning; and the more addresses flood, the
-/// less each of them gets, so that it takes hundreds to keep the lane full. An IPv6 client counts as
-/// its /64.
+/// The most queued logins of one address when `waiting` are queued in all: the number of free
+/// entries. A single address gets half of the queue; the more addresses flood, the less each gets,
+/// so it takes hundreds to fill the queue. An IPv6 client counts as its /64.
 pub const fn logins_of_one(waiting: usize) -> usize {
     LOGINS_WAITING.saturating_sub(waiting)
 }
@@ -191,162 +190,160 @@ pub const fn logins_of_one(waiting: usize) -> usize {
 /// of a processor.
 pub const LOGIN_WORKERS: usize = 1;
 
-/// Threads that wait for PAM, which takes two seconds or so to say no: a few who guess do not keep
-/// the others from logging in.
+/// Threads that wait for PAM, which delays a rejection by about two seconds: a few clients that
+/// guess passwords must not block other logins.
 pub const PAM_WORKERS: usize = 8;
 
-/// How long PAM may take: directories of other hosts have an answer by then, and the client is
-/// still there.
+/// The time-out of a PAM check: long enough for a remote directory service, and shorter than the time-outs
+/// of clients.
 pub const PAM_TIME: Duration = Duration::from_secs(30);
 
-/// Processes that ask PAM at once. Some more than there are threads that wait for them: one may
-/// still be going when its thread has the answer.
+/// Concurrent PAM processes. More than the threads that wait for them, because a process may exit
+/// a little after it has answered.
 pub const PAM_CHECKERS: usize = 2 * PAM_WORKERS;
 
-/// Routine records that wait for the log's thread; what does not fit is counted, not kept. All three
-/// classes together take a megabyte, which is what a board of 16 MiB can spare.
+/// Routine log records queued for the log thread; further ones are dropped and counted. All three
+/// classes together take a megabyte, which a board with 16 MiB can spare.
 pub const LOG_RECORDS: usize = 512;
 
-/// The same for records of security, which have room that no others take. More than the failed logins
-/// of ten addresses before they are banned.
+/// Security log records queued, besides the routine ones: more than the failed logins of ten
+/// addresses before their ban.
 pub const LOG_SECURITY_RECORDS: usize = 256;
 
-/// The same for records of changes, transfers and refusals.
+/// Audit log records (changes, transfers, refusals) queued, besides the routine ones.
 pub const LOG_AUDIT_RECORDS: usize = 256;
 
-/// Bytes of a reply that are recorded as the reason of a refusal: all of the longest, but for names in it.
+/// Bytes of a reply that are recorded as the reason of a refusal: the longest reply, without names.
 pub const REASON_BYTES: usize = 160;
 
-/// Records printed between two reports that some were lost, while the loss goes on.
+/// Log records printed between two reports of lost ones, while more are being lost.
 pub const LOG_LOSS_EVERY: usize = 256;
 
-/// The longest record; one that is longer ends in a mark. Names fit, and a flood of the longest
-/// commands costs no more than a megabyte.
+/// The longest log record, in bytes; a longer one is truncated and marked. Names fit, and a full
+/// queue of the longest records takes one megabyte.
 pub const LOG_RECORD_BYTES: usize = 1024;
 
-/// Records of transfers that wait for the transfer log's thread: some seconds of the smallest
-/// files, while a disk thinks.
+/// Transfer records queued for the transfer log's thread: some seconds of the smallest files, while
+/// the disk stalls.
 pub const RECORDS_WAITING: usize = 4096;
 
-/// Uploads that wait for their events to be told, of which each may take as long as the operator's
-/// program does: a burst, and not a day's work.
+/// Upload events queued while the operator's programs run: enough for a burst.
 pub const EVENTS_WAITING: usize = 1024;
 
-/// Programs that run for uploads at once: one that waits does not keep the next from running,
-/// and a burst of uploads does not fill the machine.
+/// Concurrent event commands by default: a slow one does not block the next, and a burst of uploads
+/// does not overload the machine.
 pub const EVENT_COMMANDS: usize = 2;
 
-/// The most of them that may be wanted at once: each has a thread.
+/// The most concurrent event commands that can be configured: each has a thread.
 pub const EVENT_MOST_AT_ONCE: usize = 64;
 
-/// How much longer than such a program may take its answer is waited for: who runs it has to kill it
-/// first.
+/// Added to the time-out of an event command when waiting for its result: the worker has to kill the
+/// command first.
 pub const EVENT_SLACK: Duration = Duration::from_secs(10);
 
-/// How long such a program may take: enough to look through a large file for viruses.
+/// The default time-out of an event command: enough to scan a large file for viruses.
 pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
 
-/// How long a listener that does not listen keeps the next event waiting.
+/// The time-out of a write to the event socket, if its reader does not read.
 pub const EVENT_SOCKET_STALL: Duration = Duration::from_secs(1);
 
-/// How long a stop waits for the last records to be written.
+/// How long a shutdown waits for queued transfer records to be written.
 pub const RECORDS_LAST: Duration = Duration::from_secs(1);
 
-/// And for the last uploads to be told of. Programs that run longer are left to themselves.
+/// How long a shutdown waits for queued upload events. Programs that take longer keep running.
 pub const EVENTS_LAST: Duration = Duration::from_secs(5);
 
-/// Seconds in which a failure that happens again and again is said once.
+/// Seconds during which a repeated failure is logged only once.
 pub const COMPLAINT_SECONDS: i64 = 60;
 
-/// Failed logins before the connection is closed.
+/// Failed logins after which the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;
 
-/// Over-long lines before the connection is closed: it does not speak FTP.
+/// Over-long lines after which the connection is closed: the client does not speak FTP.
 pub const LONG_LINES: u8 = 8;
 
-/// Stack of a worker or of the log's thread: they call little, and not deeply. Only a compressor
-/// needs more: it is built there before it moves to the heap. What is not used costs nothing.
+/// The stack of a worker thread or the log thread, whose call chains are short. A compressor needs
+/// more, because it is built on the stack before it moves to the heap. Unused pages take no memory.
 pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
     512 * 1024
 } else {
     256 * 1024
 };
 
-/// How much a worker yields to the loop, in steps of nice(1), of which each is a tenth of a
-/// processor's share: enough for the loop to come first, and not to starve beside others.
+/// The nice value (nice(1)) of worker threads: enough for the event loop to be scheduled first, and
+/// not so much that workers starve beside other processes.
 pub const WORKER_NICENESS: i32 = 5;
 
-/// Threads for the disk, at the most: more than any disk serves better at once.
+/// The most worker threads: no disk gets faster with more concurrent requests.
 pub const WORKERS: usize = 64;
 
-/// What is looked at of a file with a password: no client can send a longer one.
+/// The most bytes of a password file that are read: no client can send a longer password.
 pub const PASSWORD_FILE_BYTES: usize = 4096;
 
-/// A configuration file: ten thousand accounts, with room.
+/// The largest configuration file: more than ten thousand accounts.
 pub const CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 
-/// A PEM file of certificates or of a key: five times the bundle of all public authorities.
+/// The largest PEM file: five times the bundle of all public certificate authorities.
 pub const PEM_BYTES: u64 = 1024 * 1024;
 
-/// The longest name of an account in a client's certificate: `ub-common-name` of RFC 5280,
-/// and longer than the names of accounts are.
+/// The longest account name in a client certificate: `ub-common-name` of RFC 5280.
 pub const CERTIFICATE_NAME_BYTES: usize = 64;
 
-/// How long before its end a certificate is warned of. The public authorities' renew
-/// themselves a month before; whoever reads the warning then has that month.
+/// How long before its expiry a certificate is warned of. Automatic renewal (ACME) happens earlier,
+/// so the warning means that it has failed.
 pub const CERTIFICATE_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// How long a certificate lasts that the server makes for itself: longer than the device, since
-/// its clients know it by its fingerprint and would all have to learn a new one.
+/// The validity of a self-signed certificate: longer than the life of a device, because clients pin
+/// its fingerprint and would have to accept a new one.
 pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 
-/// How much the thread that removes what an earlier server left yields to everybody: all it can,
-/// in processor time and with it in turns at the disk. Nobody waits for it.
+/// The nice value of the sweeper thread: the lowest priority, which also lowers its I/O priority.
+/// Nothing waits for it.
 pub const SWEEPER_NICENESS: i32 = 19;
 
-/// How often the files that a quota is for are counted in a row at first, where what changes meanwhile
-/// hides something each time: after that the count is taken as it is, lest uploads wait for ever.
+/// The most attempts of the first count of a tree, if concurrent changes make each incomplete. The
+/// last one is accepted, or uploads would wait for ever.
 pub const COUNTS_OF_A_TREE: u32 = 3;
 
-/// How often what quotas are for is counted again: on the same day, and without keeping a disk from
-/// sleeping.
+/// The default interval between two recounts: several a day, without keeping a disk from spinning
+/// down.
 pub const RECOUNT: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// How often a command asks whether the files that a quota is for have been counted.
+/// How often a command that waits for a count polls whether it is finished.
 pub const COUNT_ASKED: Duration = Duration::from_millis(50);
 
-/// Names that a count looks at in one step; between two steps it may pause.
+/// Directory entries that a count examines in one step; between two steps it may pause.
 pub const COUNT_ENTRIES: u64 = 64;
 
-/// The pause between two steps of a count that nobody waits for: a tree of a million files takes half
-/// an hour, and the disk has most of its time for others.
+/// The pause between two steps of a background recount: a tree of a million files takes half an hour,
+/// and the disk is mostly free for other work.
 pub const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long after a count a quota's refusal stands, at least: a client that tries again and again has
-/// not all files counted each time.
+/// The least time between a count and the next one that a quota's refusal starts, so that a client
+/// that retries does not cause constant counting.
 pub const COUNT_REST: Duration = Duration::from_secs(1);
 
-/// So many steps of a count make that twice as long: a quarter of a minute for a million files.
+/// Each so many steps of a count add [`COUNT_REST`] to that time: 15 seconds for a million files.
 pub const COUNT_REST_STEPS: u32 = 1000;
 
-/// Names that are looked at before it is asked whether the server still runs.
+/// Directory entries that a sweep examines between two checks whether the server is still running.
 pub const SWEEP_ENTRIES: usize = 256;
 
-/// How deep below the root unfinished uploads are looked for: each level has a directory open.
+/// The depth to which a sweep descends: each level has a directory open.
 pub const SWEEP_DEPTH: usize = 64;
 
-/// How long what a name was found to mean holds, before it is looked up again: an address that is
-/// given to a line anew each night is told wrong for so long.
+/// How long a resolved name is cached: after a change of a dynamic address, clients get the old one
+/// for so long.
 pub const NAME_GOOD_FOR: Duration = Duration::from_secs(300);
 
-/// When a name that was not found is tried again; whoever asks more often learns no more.
+/// The delay before a failed look-up is retried.
 pub const NAME_TRIED_AFTER: Duration = Duration::from_secs(30);
 
-/// Stack of the thread that looks names up: the system's resolver has buffers there, and loads what
-/// the host is set up with. What is not used costs nothing.
+/// The stack of a resolver thread: the C library's resolver has large buffers on it, and loads NSS
+/// modules. Unused pages take no memory.
 pub const RESOLVER_STACK_BYTES: usize = 1024 * 1024;
 
-/// How long a listener rests after the process ran out of descriptors.
+/// How long a listener stops accepting after accept(2) has failed, such as with EMFILE.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -354,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_input_holds_the_longest_line() {
+    fn input_buffer_holds_the_longest_line() {
         const { assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2) };
     }
 }

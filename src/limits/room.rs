@@ -1,25 +1,25 @@
-//! How many connections there may be, and which limit it is that allows no more: the log names it
-//! where a client is turned away, so that the operator knows which one to raise.
+//! The maximum number of connections, and the limit that determines it: the log names this limit
+//! when a client is refused, so that the operator knows which one to raise.
 
 use std::fmt;
 
-/// The most connections at once, and what keeps them from being more.
+/// The maximum number of connections, and the limit that determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// How many.
+    /// The maximum.
     pub connections: usize,
-    /// By which limit.
+    /// The limit that determines it.
     pub bound: Bound,
 }
 
-/// A limit of connections.
+/// A limit on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// Their number.
+    /// Their configured number.
     Number,
-    /// The memory that they may take.
+    /// The configured memory.
     Memory,
-    /// The files that the process may have open.
+    /// The file descriptors of the process.
     Files,
 }
 
@@ -31,7 +31,7 @@ impl From<usize> for Room {
 }
 
 impl Room {
-    /// No more than so many, by the same limit.
+    /// Lowers the maximum to at most `connections`; the limit stays the same.
     #[must_use]
     pub fn at_most(self, connections: usize) -> Self {
         Self {

@@ -1,40 +1,37 @@
-//! What an address may do before it is slowed down or shut out, and how much is remembered of
-//! addresses.
+//! Rate limits and bans of client addresses, and the size of the table that counts per address.
 //!
-//! The rates are plain data: who keeps to them is for `auth` to find out, and what happens to those
-//! who do not is for the session and the reactor.
+//! This is plain data: `auth` counts, and the session and the reactor delay, refuse or close.
 
 use std::time::Duration;
 
-/// So many at once, and then one in each interval.
+/// A token bucket: a burst, and then one token in each interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// From one to the next; none is no limit.
+    /// The time per token; zero: no limit.
     pub interval: Duration,
-    /// How many may come at once; none counts as one.
+    /// The capacity in tokens; zero counts as one.
     pub burst: u32,
 }
 
-/// What an address may do before it is slowed down or shut out. An IPv6 client counts as its /64.
+/// Limits per client address. An IPv6 client counts as its /64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Throttling {
-    /// So many failed logins of an address within the `window` ban it. Four sessions of five: far
-    /// above what a forgotten password or a wrongly set up client needs, and with the ban less than
-    /// two thousand guesses a day.
+    /// The number of failed logins within `window` that bans an address. The default is four sessions
+    /// of five: far more than a forgotten password or a misconfigured client needs, and with the ban
+    /// fewer than 2000 guesses a day.
     pub failures: u32,
-    /// How long failures count together, from the first of them.
+    /// The period in which failures are counted, from the first of them.
     pub window: Duration,
-    /// How long a ban lasts: long for a machine that guesses, and to be waited for by a person.
+    /// The duration of a ban: long for a program that guesses passwords, bearable for a user.
     pub ban: Duration,
-    /// The answer to a failed login does not come later than this, however many there were: a person
-    /// waits so long, and a login's time is not used up by it.
+    /// The longest delay of the reply to a failed login, whatever the number of failures: well
+    /// within [`Timings::login`](super::Timings::login).
     pub longest_penalty: Duration,
-    /// Connections of an address. A company may begin its day behind one, and a client may transfer
-    /// thousands of small files over new connections; a flood is cut down to some percents of what
-    /// the loop can do.
+    /// New connections of an address. A company may share one (NAT), and a client may open thousands
+    /// of sessions for small files; a flood is reduced to a few per cent of the event loop's capacity.
     pub connections: Rate,
-    /// Commands of a session before its login. A login takes ten; who sends thousands wants something
-    /// else, and waits for each reply then.
+    /// Commands of a session before its login. A login takes about ten; beyond the burst each further
+    /// one is delayed.
     pub commands: Rate,
 }
 
@@ -57,36 +54,35 @@ impl Default for Throttling {
     }
 }
 
-/// Addresses that are remembered for what they did: 200 KiB, if ever so many come. More than fail to
-/// log in anywhere within a quarter of an hour, but where many machines guess together.
+/// The capacity of the table of addresses, which takes 200 KiB: more than the addresses with failed
+/// logins within a quarter of an hour, except in a distributed attack.
 pub const ADDRESSES_REMEMBERED: usize = 4096;
 
-/// Addresses that share a place by their hash. That of a thousand addresses more fall together than
-/// there is room for does not happen.
+/// The associativity of the table: the addresses in one hash set. With a thousand addresses no set
+/// overflows in practice.
 pub const ADDRESSES_PER_SET: usize = 32;
 
-/// Lines in the log about connections that were refused: a few whole stories, and then a number.
+/// Log lines about refused connections; further ones are counted, and the count is logged.
 pub const REFUSALS_LOGGED: Rate = Rate {
     interval: Duration::from_secs(1),
     burst: 10,
 };
 
-/// Lines in the log that tell what one session does, such as its commands. A person, and a client
-/// that mirrors a tree of some hundred files, stays below; one that sends commands as fast as it can
-/// adds some kilobytes a second, and a count.
+/// Log lines about the commands of one session. A user, or a client that mirrors a tree of some
+/// hundred files, stays below; a flood of commands adds some kilobytes a second, and a count.
 pub const LINES_LOGGED: Rate = Rate {
     interval: Duration::from_millis(50),
     burst: 200,
 };
 
-/// Successful logins of one session: a client may log in again as often as it likes.
+/// Log lines about successful logins of one session, which may log in again without limit.
 pub const LOGINS_LOGGED: Rate = Rate {
     interval: Duration::from_secs(1),
     burst: 20,
 };
 
-/// Refused commands of one session. Clients look whether a file exists before each transfer, and are
-/// told by a refusal that it does not: a whole directory of them fits.
+/// Audit records of refused commands of one session. Clients test for a file before each transfer and
+/// get a refusal if it does not exist: those of a whole directory fit.
 pub const REFUSALS_AUDITED: Rate = Rate {
     interval: Duration::from_millis(100),
     burst: 200,

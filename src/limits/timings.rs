@@ -1,36 +1,36 @@
-//! How long anybody may take.
+//! The time-outs.
 //!
-//! Each of these is a deadline of one connection, and what happens at its end is for the session or
-//! the reactor to know. A host program may want others, and a simulator does.
+//! Each is a deadline of one connection; the session or the reactor decides what happens when it
+//! expires. A host program or a simulator may set others.
 
 use std::time::Duration;
 
-/// How long anybody may take.
+/// The time-outs of a connection.
 #[derive(Clone, Debug)]
 pub struct Timings {
     /// From the greeting to a login.
     pub login: Duration,
     /// Between two commands. RFC 1123 §4.1.3.2 asks for at least five minutes.
     pub idle: Duration,
-    /// A failed login is answered after this, times the number of failures so far.
+    /// The delay of the reply to a failed login, multiplied by the number of failures so far.
     pub penalty: Duration,
-    /// From a PASV to the client's connection, or its transfer; and from the 150 of a transfer to its data
-    /// connection, secured if it is to be.
+    /// From PASV to the client's data connection, or to the transfer command; and from the 150 to the
+    /// established data connection, including its TLS handshake.
     pub data_connect: Duration,
-    /// From the 234, or the connection, to the end of the TLS handshake; and for a proxy to say for
-    /// whom it has connected.
+    /// From the 234, or with implicit TLS from the connection, to the end of the TLS handshake; and
+    /// for the PROXY header.
     pub handshake: Duration,
-    /// Between two bytes of a transfer, of what is up to the client: the server's own work, such as
-    /// reading from a slow disk or putting an upload in its place, may take longer.
+    /// Between two bytes of a transfer. It is paused while the server works, such as reading from a
+    /// slow disk or committing an upload.
     pub data_stall: Duration,
-    /// Of a command that writes, for the files that a quota is for to be counted. Clients wait fifteen
+    /// How long a command that writes waits for the first count of a quota. Clients wait fifteen
     /// seconds or more for a reply.
     pub count: Duration,
-    /// With replies unread, until the client takes the next byte.
+    /// Until the client reads the next byte of pending replies.
     pub reply_stall: Duration,
-    /// From the last reply to the client's end, before the connection is dropped.
+    /// From the last reply until the client closes, before the server drops the connection.
     pub linger: Duration,
-    /// From SIGTERM, for transfers in progress to end.
+    /// From SIGTERM until transfers in progress are cut.
     pub grace: Duration,
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn idle_is_at_least_what_rfc_1123_asks_for() {
+    fn idle_timeout_is_at_least_five_minutes() {
         assert!(Timings::default().idle >= Duration::from_secs(300));
     }
 }

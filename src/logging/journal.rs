@@ -1,11 +1,11 @@
-//! The log as the journal of systemd takes it: each line begins with its priority, sd-daemon(3), and
-//! has no time of its own, for the journal writes that down itself.
+//! The log format for the systemd journal: each line begins with its priority (sd-daemon(3)) and has
+//! no timestamp, because the journal adds its own.
 
 use std::io::{self, Write};
 
 use log::Level;
 
-/// Whether standard error is what the journal has said that it is; a redirection makes it another.
+/// Whether stderr is the stream named in `JOURNAL_STREAM` (systemd.exec(5)), and not redirected.
 pub(super) fn is_stderr() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;
@@ -14,7 +14,7 @@ pub(super) fn is_stderr() -> bool {
         .is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-/// Prints a record. Nobody may be reading; the next one may find a reader again.
+/// Prints a record. A failed write loses it; the next one may succeed.
 pub(super) fn print(level: Level, text: &str) {
     let _ = io::stderr().write_all(lines(level, text).as_bytes());
 }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_has_its_priority() {
+    fn every_line_begins_with_its_priority() {
         assert_eq!(lines(Level::Warn, "a"), "<4>a\n");
         assert_eq!(lines(Level::Error, "a\nb"), "<3>a\n<3>b\n");
     }

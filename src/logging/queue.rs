@@ -1,9 +1,9 @@
-//! The bounded queue between the threads that log and the one that prints.
+//! The bounded queue between the threads that log and the log thread.
 //!
-//! Each class of records has room of its own, so a flood of routine lines never takes the place of
-//! a failed login. Lines leave in the order in which they came, except that a class whose room is
-//! half full comes first. What does not fit is counted by class. The lock is held to move one
-//! record, never while one is formatted or printed.
+//! Each class of records has its own capacity, so a flood of routine lines never displaces a failed
+//! login. Lines are printed in the order of their arrival, except that a class that is more than half
+//! full takes precedence. Lines beyond the capacity are dropped and counted per class. The lock is
+//! held to move one record, never while one is formatted or printed.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,21 +13,21 @@ use log::Level;
 use crate::limits::{LOG_AUDIT_RECORDS, LOG_LOSS_EVERY, LOG_RECORDS, LOG_SECURITY_RECORDS};
 use crate::observe::target;
 
-/// What a record is about; the order is that of their importance.
+/// The classes of records, the most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Logins, bans, refused addresses, failures of TLS.
+pub(super) enum RecordClass {
+    /// Logins, bans, refused addresses, TLS failures.
     Security,
-    /// What was changed, transferred or refused.
+    /// Changes, transfers and refused commands.
     Audit,
     /// Everything else.
     Routine,
 }
 
-impl Class {
+impl RecordClass {
     const ALL: [Self; 3] = [Self::Security, Self::Audit, Self::Routine];
 
-    /// The class of a record, and what is printed as its target.
+    /// The class of a record, and the target to print; `None`: the module path.
     pub(super) fn of(target: &str) -> (Self, Option<&'static str>) {
         match target {
             target::SECURITY => (Self::Security, Some(target::SECURITY)),
@@ -36,7 +36,7 @@ impl Class {
         }
     }
 
-    const fn room(self) -> usize {
+    const fn capacity(self) -> usize {
         match self {
             Self::Security => LOG_SECURITY_RECORDS,
             Self::Audit => LOG_AUDIT_RECORDS,
@@ -44,7 +44,7 @@ impl Class {
         }
     }
 
-    /// As a loss is reported.
+    /// The name in reports of lost lines.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Security => "security",
@@ -54,82 +54,84 @@ impl Class {
     }
 }
 
-/// A record on its way to the thread that prints it.
+/// A formatted record.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct LogLine {
     pub(super) level: Level,
     pub(super) target: &'static str,
     pub(super) text: String,
 }
 
-/// What the printing thread does next.
+/// The next action of the log thread.
 #[derive(Debug)]
-pub(super) enum Next {
-    Print(Line),
-    /// So many lines of a class did not fit.
-    ReportLoss(Class, u64),
-    /// Everything has been printed, and nothing will come any more.
+pub(super) enum PrintAction {
+    Print(LogLine),
+    /// So many lines of a class were dropped since the last report.
+    ReportLoss(RecordClass, u64),
+    /// The queue is closed and empty.
     End,
 }
 
-/// Records that wait.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct LogQueue {
+    state: Mutex<LogState>,
     grown: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    waiting: [Waiting; Class::ALL.len()],
-    /// Numbers the lines of all classes in the order in which they came.
+struct LogState {
+    /// Indexed by [`RecordClass`].
+    classes: [ClassQueue; RecordClass::ALL.len()],
+    /// Numbers the lines of all classes in the order of their arrival.
     next_number: u64,
-    /// The printing thread sleeps: only then it has to be woken, which is a system call.
+    /// Whether the log thread has to be woken, which is a system call.
     printer_sleeps: bool,
     ended: bool,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    lines: VecDeque<(u64, Line)>,
+struct ClassQueue {
+    lines: VecDeque<(u64, LogLine)>,
+    /// Lines dropped since the last report.
     lost: u64,
-    /// Lines taken since a loss was last reported.
+    /// Lines taken since the last report.
     taken: usize,
 }
 
-impl Queue {
-    /// Leaves a line if its class has room. Never waits for the printing.
-    pub(super) fn leave(&self, class: Class, line: Line) {
+impl LogQueue {
+    /// Queues a line, or counts it as lost if its class is full. Never blocks on the output.
+    pub(super) fn push(&self, class: RecordClass, line: LogLine) {
         let mut state = self.lock();
         let number = state.next_number;
-        let Some(waiting) = state.waiting.get_mut(class as usize) else {
+        let Some(queue) = state.classes.get_mut(class as usize) else {
+            debug_assert!(false, "there is a queue for each class");
             return;
         };
-        if waiting.lines.len() >= class.room() {
-            waiting.lost += 1;
+        if queue.lines.len() >= class.capacity() {
+            queue.lost += 1;
             return;
         }
-        waiting.lines.push_back((number, line));
+        queue.lines.push_back((number, line));
         state.next_number += 1;
         self.wake(state);
     }
 
-    /// No more lines will come.
+    /// Closes the queue: after the lines in it, [`take`](Self::take) returns [`PrintAction::End`].
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
         self.wake(state);
     }
 
-    /// The next thing to print; waits for it.
-    pub(super) fn take(&self) -> Next {
+    /// The next action; blocks until there is one.
+    pub(super) fn take(&self) -> PrintAction {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.next() {
                 return next;
             }
             if state.ended {
-                return Next::End;
+                return PrintAction::End;
             }
             state.printer_sleeps = true;
             state = self
@@ -139,7 +141,7 @@ impl Queue {
         }
     }
 
-    fn wake(&self, mut state: MutexGuard<'_, State>) {
+    fn wake(&self, mut state: MutexGuard<'_, LogState>) {
         let sleeps = std::mem::take(&mut state.printer_sleeps);
         drop(state);
         if sleeps {
@@ -147,38 +149,44 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn next(&mut self) -> Option<Next> {
-        for (waiting, class) in self.waiting.iter_mut().zip(Class::ALL) {
-            if waiting.is_loss_due() {
-                waiting.taken = 0;
-                return Some(Next::ReportLoss(class, std::mem::take(&mut waiting.lost)));
+impl LogState {
+    fn next(&mut self) -> Option<PrintAction> {
+        for (queue, class) in self.classes.iter_mut().zip(RecordClass::ALL) {
+            if queue.is_loss_due() {
+                queue.taken = 0;
+                return Some(PrintAction::ReportLoss(
+                    class,
+                    std::mem::take(&mut queue.lost),
+                ));
             }
         }
-        let classes = self.waiting.iter_mut().zip(Class::ALL);
-        let first = classes.filter(|(waiting, _)| !waiting.lines.is_empty());
-        let (waiting, _) = first.min_by_key(|(waiting, class)| waiting.rank(*class))?;
-        waiting.taken += 1;
-        waiting.lines.pop_front().map(|(_, line)| Next::Print(line))
+        let classes = self.classes.iter_mut().zip(RecordClass::ALL);
+        let with_lines = classes.filter(|(queue, _)| !queue.lines.is_empty());
+        let (queue, _) = with_lines.min_by_key(|(queue, class)| queue.rank(*class))?;
+        queue.taken += 1;
+        queue
+            .lines
+            .pop_front()
+            .map(|(_, line)| PrintAction::Print(line))
     }
 }
 
-impl Waiting {
-    /// At once where nothing waits; in the middle of a flood now and then.
+impl ClassQueue {
+    /// At the end of a flood, and during one after every [`LOG_LOSS_EVERY`] lines.
     fn is_loss_due(&self) -> bool {
         self.lost > 0 && (self.lines.is_empty() || self.taken >= LOG_LOSS_EVERY)
     }
 
-    /// Which class comes next: the lowest rank.
-    fn rank(&self, class: Class) -> (bool, u64) {
-        let is_pressed = class != Class::Routine && self.lines.len() > class.room() / 2;
+    /// The class with the lowest rank is printed next.
+    fn rank(&self, class: RecordClass) -> (bool, u64) {
+        let is_urgent = class != RecordClass::Routine && self.lines.len() > class.capacity() / 2;
         let number = self.lines.front().map_or(u64::MAX, |(number, _)| *number);
-        (!is_pressed, number)
+        (!is_urgent, number)
     }
 }
 
@@ -186,53 +194,55 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn line(text: String) -> Line {
-        Line {
+    fn line(text: String) -> LogLine {
+        LogLine {
             level: Level::Info,
             target: "mioftpd",
             text,
         }
     }
 
-    fn texts(queue: &Queue) -> Vec<String> {
+    fn texts(queue: &LogQueue) -> Vec<String> {
         queue.end();
         let mut texts = Vec::new();
         loop {
             match queue.take() {
-                Next::Print(line) => texts.push(line.text),
-                Next::ReportLoss(class, lost) => texts.push(format!("{} {lost}", class.name())),
-                Next::End => return texts,
+                PrintAction::Print(line) => texts.push(line.text),
+                PrintAction::ReportLoss(class, lost) => {
+                    texts.push(format!("{} {lost}", class.name()));
+                }
+                PrintAction::End => return texts,
             }
         }
     }
 
     #[test]
-    fn lines_of_different_classes_keep_their_order() {
-        let queue = Queue::default();
+    fn lines_of_all_classes_keep_their_order() {
+        let queue = LogQueue::default();
         for (class, text) in [
-            (Class::Routine, "a"),
-            (Class::Security, "b"),
-            (Class::Audit, "c"),
-            (Class::Routine, "d"),
+            (RecordClass::Routine, "a"),
+            (RecordClass::Security, "b"),
+            (RecordClass::Audit, "c"),
+            (RecordClass::Routine, "d"),
         ] {
-            queue.leave(class, line(text.into()));
+            queue.push(class, line(text.into()));
         }
         assert_eq!(texts(&queue), ["a", "b", "c", "d"]);
     }
 
     #[test]
-    fn a_flood_of_routine_lines_takes_no_room_of_another_class() {
-        let queue = Queue::default();
+    fn a_flood_of_routine_lines_displaces_no_other_class() {
+        let queue = LogQueue::default();
         for number in 0..2 * LOG_RECORDS {
-            queue.leave(Class::Routine, line(format!("r{number}")));
+            queue.push(RecordClass::Routine, line(format!("r{number}")));
         }
         for number in 0..LOG_SECURITY_RECORDS {
-            queue.leave(Class::Security, line(format!("s{number}")));
+            queue.push(RecordClass::Security, line(format!("s{number}")));
         }
         let texts = texts(&queue);
         let security = texts.iter().filter(|text| text.starts_with('s'));
         assert_eq!(security.count(), LOG_SECURITY_RECORDS);
-        // A class that is half full does not wait behind an older flood of another.
+        // A class that is more than half full precedes an older flood of another.
         let first: Vec<_> = texts.iter().take(LOG_SECURITY_RECORDS / 2).collect();
         assert!(first.iter().all(|text| text.starts_with('s')), "{first:?}");
         let lost = texts
@@ -243,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_is_reported_during_a_flood_that_does_not_end() {
-        let queue = Queue::default();
+    fn lost_lines_are_reported_during_a_flood() {
+        let queue = LogQueue::default();
         let mut reports = 0;
         for number in 0..LOG_RECORDS + 4 * LOG_LOSS_EVERY {
-            queue.leave(Class::Routine, line(format!("a{number}")));
-            queue.leave(Class::Routine, line(format!("b{number}")));
-            if let Next::ReportLoss(class, lost) = queue.take() {
-                assert!(class == Class::Routine && lost > 0);
+            queue.push(RecordClass::Routine, line(format!("a{number}")));
+            queue.push(RecordClass::Routine, line(format!("b{number}")));
+            if let PrintAction::ReportLoss(class, lost) = queue.take() {
+                assert!(class == RecordClass::Routine && lost > 0);
                 reports += 1;
             }
         }

@@ -1,20 +1,20 @@
-//! What a server still needs done when it has given up its rights: a process beside it keeps them,
-//! and starts one kind of worker, a process for each thing that is to be done.
+//! Privilege separation: a helper process keeps the privileges that the server drops, and starts one
+//! kind of worker process, one for each request.
 //!
-//! A [`Helper`] is started before anything is given up. The server sends it two ends of pipes and
-//! nothing else; what is to be done, and what came of it, go through them past it. So whoever takes
-//! over the server can have done what the [`Role`] is for, and no more. A worker is this program
-//! again, under another name, by which it knows what it is.
+//! A [`Helper`] starts before privileges are dropped. The server sends it the ends of two pipes and
+//! nothing else; request and response go through the pipes, past the helper. An attacker who controls
+//! the server can therefore only have the workers of its [`Role`] started. Helper and worker are this
+//! program again, with the role's name as `argv[0]`.
 //!
 //! ```text
 //!   server ──two pipes──▶ helper ──starts, with the pipes as its standard streams──▶ worker
-//!      └───────────────────────────── question ─────────────────────────────────────▶┘ │
-//!      ▲────────────────────────────── answer ─────────────────────────────────────────┘
+//!      └───────────────────────────── request ──────────────────────────────────────▶┘ │
+//!      ▲───────────────────────────── response ────────────────────────────────────────┘
 //! ```
 //!
-//! It knows neither what is asked nor who answers.
+//! Nothing here knows what requests contain.
 
-mod watch;
+mod helper;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -35,15 +35,15 @@ use rustix::net::{
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 
-pub use watch::watch;
+pub use helper::run_helper;
 
-/// This program, whatever it was replaced by meanwhile.
+/// This very program, even if its file has been replaced.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// The longest answer; what a worker says beyond it is left out.
-const ANSWER_BYTES: u64 = 512;
+/// The longest response; further bytes are dropped.
+const RESPONSE_BYTES: u64 = 512;
 
-/// What our environment tells us and is for nobody else.
+/// Variables of the server's environment that helpers must not inherit.
 const OWN_VARIABLES: [&str; 7] = [
     "MIOFTPD_PASSWORD",
     "NOTIFY_SOCKET",
@@ -54,42 +54,43 @@ const OWN_VARIABLES: [&str; 7] = [
     "LISTEN_FDNAMES",
 ];
 
-/// What a helper is for.
+/// A kind of helper.
 #[derive(Debug)]
 pub struct Role {
-    /// What it is called (`argv[0]`).
+    /// `argv[0]` of the helper.
     pub name: &'static str,
-    /// What those are called that it starts.
+    /// `argv[0]` of its workers.
     pub worker: &'static str,
-    /// The most of them at once, whatever the server asks for.
+    /// The maximum of concurrent workers, which the server cannot exceed.
     pub at_once: usize,
 }
 
-/// Says what is wrong where the server's log goes. These processes have no log of their own, and go
-/// on where nobody can be told.
+/// Writes an error to stderr, which is where the server's log goes: helpers have no log of their own.
+/// A failed write is ignored.
 pub(crate) fn complain(name: &str, why: &dyn fmt::Display) {
     let _ = writeln!(io::stderr(), "{name}: {why}");
 }
 
-/// The way to a helper. The process ends when the last of these is dropped.
+/// A connection to a helper. The process exits when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Helper {
     link: Arc<OwnedFd>,
 }
 
 impl Helper {
-    /// Starts it, with the rights of this process; it and its workers get these arguments.
+    /// Starts a helper with the privileges of this process; it and its workers get these arguments.
     ///
     /// # Errors
-    /// When the system has no room for it; and in a program that does not begin with
-    /// [`run_helper_if_requested`](crate::run_helper_if_requested), where it would be that program once more.
+    /// When the system cannot start a process; and in a program that does not call
+    /// [`run_helper_if_requested`](crate::run_helper_if_requested) first, which would start itself forever.
     pub fn start(role: &Role, arguments: &[OsString]) -> io::Result<Self> {
         if std::env::args_os().next().as_deref() == Some(OsStr::new(role.name)) {
-            let text = "this program does not begin with run_helper_if_requested";
+            let text = "this program does not call run_helper_if_requested first";
             return Err(io::Error::other(text));
         }
         let flags = SocketFlags::CLOEXEC;
-        let (link, its_end) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        let (link, helper_end) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let mut command = Command::new(THIS_PROGRAM);
         for variable in OWN_VARIABLES {
             command.env_remove(variable);
@@ -98,56 +99,57 @@ impl Helper {
             .arg0(role.name)
             .args(arguments)
             .current_dir("/")
-            // A signal from a terminal is for the server, which then lets go of the helper.
+            // Terminal signals must reach the server only; the helper exits after it.
             .process_group(0)
-            .stdin(its_end)
+            .stdin(helper_end)
             .stdout(Stdio::null())
             .spawn()?;
         let link = Arc::new(link);
         Ok(Self { link })
     }
 
-    /// Has a worker do something, and waits for its answer.
+    /// Starts a worker, sends it the request, and waits for its response. Blocking.
     ///
     /// # Errors
-    /// When there is no worker to be had, or none that answers in time.
-    pub fn ask(&self, question: &[u8], patience: Duration) -> io::Result<Vec<u8>> {
-        let (its_question, ours) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (answer, its_answer) = pipe_with(PipeFlags::CLOEXEC)?;
-        self.send(&its_question, &its_answer)?;
-        // Only its own ends tell us that it is gone.
-        drop((its_question, its_answer));
-        match File::from(ours).write_all(question) {
-            // Whoever is gone without having heard it all has no answer either: that is seen below.
+    /// When no worker starts, or none responds within `timeout`.
+    pub fn ask(&self, request: &[u8], timeout: Duration) -> io::Result<Vec<u8>> {
+        let (request_end, request_pipe) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (response_pipe, response_end) = pipe_with(PipeFlags::CLOEXEC)?;
+        self.send(&request_end, &response_end)?;
+        // The worker must hold the only copies, or its exit would not be seen as end-of-file.
+        drop((request_end, response_end));
+        match File::from(request_pipe).write_all(request) {
+            // The worker has exited early: there is no response then, which is an error below.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }
-        let mut wanted = [PollFd::new(&answer, PollFlags::IN)];
-        let patience = Timespec::try_from(patience).map_err(io::Error::other)?;
-        if poll(&mut wanted, Some(&patience))? == 0 {
+        let mut polled = [PollFd::new(&response_pipe, PollFlags::IN)];
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        if poll(&mut polled, Some(&timeout))? == 0 {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let mut bytes = Vec::new();
-        File::from(answer)
-            .take(ANSWER_BYTES)
-            .read_to_end(&mut bytes)?;
-        if bytes.is_empty() {
-            return Err(io::Error::other("no answer came"));
+        let mut response = Vec::new();
+        File::from(response_pipe)
+            .take(RESPONSE_BYTES)
+            .read_to_end(&mut response)?;
+        if response.is_empty() {
+            return Err(io::Error::other("the worker process sent no answer"));
         }
-        Ok(bytes)
+        Ok(response)
     }
 
-    fn send(&self, question: &OwnedFd, answer: &OwnedFd) -> io::Result<()> {
+    /// Sends the worker's ends of both pipes to the helper.
+    fn send(&self, request: &OwnedFd, response: &OwnedFd) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut passed = SendAncillaryBuffer::new(&mut space);
-        let ends = [question.as_fd(), answer.as_fd()];
+        let ends = [request.as_fd(), response.as_fd()];
         passed.push(SendAncillaryMessage::ScmRights(&ends));
-        // It is there to take them, or it is of no use.
+        // An idle helper always has room in its socket buffer: a full one means that it hangs.
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         match sendmsg(&self.link, &[IoSlice::new(b"?")], &mut passed, flags) {
             Ok(_) => Ok(()),
             Err(Errno::PIPE | Errno::CONNRESET) => {
-                let text = "the process for that is gone; a restart brings it back";
+                let text = "the helper process has exited; restart the server";
                 Err(io::Error::other(text))
             }
             Err(error) => Err(error.into()),

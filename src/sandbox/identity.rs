@@ -1,9 +1,9 @@
-//! Who the process is to become: names, looked up in /etc/passwd and /etc/group (passwd(5),
-//! group(5)), or numbers.
+//! The user and group of `run-as`: names looked up in /etc/passwd and /etc/group (passwd(5),
+//! group(5)), or numeric ids.
 //!
-//! The files are read here and not by the C library, whose lookup loads further code and asks
-//! services: a static program on a small board has neither. It decides nothing but what a name
-//! means, and that it does not mean root.
+//! The files are parsed here and not by the C library, whose look-up loads NSS modules and queries
+//! services, which a static binary cannot. It only resolves names, rejects root, and evaluates
+//! permission bits; `privileges` does the switch.
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -16,17 +16,17 @@ use super::{Error, Reason};
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
-// Permission bits of one digit.
+// Permission bits of one octal digit of a mode.
 const EXECUTE: u32 = 0o1;
 const WRITE: u32 = 0o2;
 const READ: u32 = 0o4;
 
-/// A user, and perhaps a group, as they are typed: `ftp`, `ftp:ftp`, `1000:1000`.
+/// A user and an optional group, as configured: `ftp`, `ftp:ftp`, `1000:1000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunAs {
-    /// Name or number.
+    /// Name or uid.
     pub user: String,
-    /// Name or number; `None` is the user's own.
+    /// Name or gid; `None`: the user's primary group.
     pub group: Option<String>,
 }
 
@@ -58,33 +58,32 @@ impl FromStr for RunAs {
 }
 
 impl RunAs {
-    /// Whether there is such a user, and it is not root.
+    /// Checks that the user exists and is not root.
     ///
     /// # Errors
-    /// Where not, or where nobody can say.
+    /// If not, or if the files cannot be read.
     pub fn check(&self) -> Result<(), Error> {
         let resolved = self.resolve();
         resolved.map(drop).map_err(|reason| self.failed(reason))
     }
 
-    /// Whether the permissions of a directory, and of those on the way to it, let this user list it,
-    /// and change what is in it; `None` where nobody can say. What an access control list (acl(5))
-    /// says besides is not looked at.
+    /// Whether the permissions of a directory, and of those above it, allow this user to list it,
+    /// and with `to_write` to change its entries; `None` if the user or the directory cannot be looked
+    /// up. Access control lists (acl(5)) are not considered.
     pub fn may_reach(&self, directory: &Path, to_write: bool) -> Option<bool> {
         self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
     }
 
-    /// The same of a directory in which files are to be made.
-    pub fn may_make_in(&self, directory: &Path) -> Option<bool> {
+    /// As [`may_reach`](Self::may_reach), for creating files in a directory.
+    pub fn may_create_in(&self, directory: &Path) -> Option<bool> {
         self.may(directory, WRITE | EXECUTE)
     }
 
-    /// The same of a file that is to be read, or written.
+    /// As [`may_reach`](Self::may_reach), for reading or writing a file.
     pub fn may_use(&self, file: &Path, to_write: bool) -> Option<bool> {
         self.may(file, if to_write { WRITE } else { READ })
     }
 
-    /// Why the process does not become this user.
     pub(super) fn failed(&self, reason: Reason) -> Error {
         Error {
             run_as: self.clone(),
@@ -104,28 +103,28 @@ impl RunAs {
         may(&path, wanted)
     }
 
-    /// The numbers behind the names, by the files of this system.
-    pub(super) fn resolve(&self) -> Result<Identity, Reason> {
-        // Numbers do without the files: a container may have none.
+    /// Looks up the ids.
+    pub(super) fn resolve(&self) -> Result<UserIdentity, Reason> {
+        // Numeric ids do not need the files: a container may have none.
         let read = |path: &'static str, needed: bool| match fs::read(path) {
             Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
             Err(_) if !needed => Ok(String::new()),
             Err(error) => Err(Reason::File(path, error)),
         };
-        let group_is_a_number = self.group.as_deref().is_some_and(|g| number(g).is_some());
-        let all_numbers = number(&self.user).is_some() && group_is_a_number;
-        let passwd = read(PASSWD, !all_numbers)?;
-        let group = read(GROUP, self.group.is_some() && !group_is_a_number)?;
+        let is_group_numeric = self.group.as_deref().is_some_and(|g| number(g).is_some());
+        let is_numeric = number(&self.user).is_some() && is_group_numeric;
+        let passwd = read(PASSWD, !is_numeric)?;
+        let group = read(GROUP, self.group.is_some() && !is_group_numeric)?;
         self.look_up(&passwd, &group).map_err(Reason::Unknown)
     }
 
-    fn look_up(&self, passwd: &str, group: &str) -> Result<Identity, String> {
+    fn look_up(&self, passwd: &str, group: &str) -> Result<UserIdentity, String> {
         let user = &self.user;
-        let typed = number(user);
-        // As chown(1) does: what is a name is not taken for a number.
+        let numeric = number(user);
+        // As in chown(1), a numeric name takes precedence over the id.
         let named = users(passwd).find(|entry| entry.name == user);
-        let entry = named.or_else(|| users(passwd).find(|entry| Some(entry.id) == typed));
-        let (uid, own_group) = match (&entry, typed) {
+        let entry = named.or_else(|| users(passwd).find(|entry| Some(entry.id) == numeric));
+        let (uid, own_group) = match (&entry, numeric) {
             (Some(entry), _) => (entry.id, Some(entry.group)),
             (None, Some(uid)) => (uid, None),
             (None, None) => return Err(format!("no user '{user}' in {PASSWD}")),
@@ -142,7 +141,7 @@ impl RunAs {
                 ));
             }
         };
-        // A number without a name is a member of nothing.
+        // An id without a name has no supplementary groups.
         let member_of = |name| groups(group).filter(move |group| group.has(name));
         let entry = entry.iter();
         let mut groups: Vec<u32> = entry
@@ -152,22 +151,21 @@ impl RunAs {
         groups.push(gid);
         groups.sort_unstable();
         groups.dedup();
-        Ok(Identity { uid, gid, groups })
+        Ok(UserIdentity { uid, gid, groups })
     }
 }
 
-/// The numbers of a user who is not root.
+/// The ids of a user other than root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct UserIdentity {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// The supplementary groups, and the main one.
+    /// The supplementary groups and the primary one; sorted, without duplicates.
     pub(super) groups: Vec<u32>,
 }
 
-impl Identity {
-    /// Whether all of these permission bits, of one digit, are for this user: those of the owner, of
-    /// the group or of others, whichever it is first.
+impl UserIdentity {
+    /// Whether the mode grants all of `wanted`: by the digit of the owner, else the group, else others.
     fn may(&self, file: &Metadata, wanted: u32) -> bool {
         let shift = if file.uid() == self.uid {
             6
@@ -180,7 +178,7 @@ impl Identity {
     }
 }
 
-/// Digits only, and not the number that means "leave it as it is" (setresuid(2)).
+/// Digits only; not -1 as `u32`, which means "unchanged" (setresuid(2)).
 fn number(text: &str) -> Option<u32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number: u32 = digits.then(|| text.parse().ok()).flatten()?;
@@ -199,7 +197,7 @@ struct User<'t> {
     group: u32,
 }
 
-/// The lines `name:password:number:group:…` that can be understood.
+/// The well-formed lines `name:password:uid:gid:…`.
 fn users(passwd: &str) -> impl Iterator<Item = User<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
@@ -222,12 +220,13 @@ impl Group<'_> {
     }
 }
 
-/// The lines `name:password:number:member,member`.
+/// The well-formed lines `name:password:gid:member,member`.
 fn groups(group: &str) -> impl Iterator<Item = Group<'_>> {
     group.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let id = number(fields.nth(1)?)?;
+        // A line may end after the gid.
         let members = fields.next().unwrap_or("");
         Some(Group { name, id, members })
     })
@@ -246,18 +245,17 @@ mod tests {
         77:x:78:79::/:\n";
     const GROUPS: &str = "root:x:0:\nftp:x:50:\nmedia:x:600:ann,ftp\nothers:x:601:ftpx\n";
 
-    fn look_up(text: &str) -> Result<Identity, String> {
+    fn look_up(text: &str) -> Result<UserIdentity, String> {
         text.parse::<RunAs>().unwrap().look_up(USERS, GROUPS)
     }
 
-    /// What is found, as plain numbers.
     fn found(text: &str) -> (u32, u32, Vec<u32>) {
-        let Identity { uid, gid, groups } = look_up(text).unwrap();
+        let UserIdentity { uid, gid, groups } = look_up(text).unwrap();
         (uid, gid, groups)
     }
 
     #[test]
-    fn names_and_numbers_are_found() {
+    fn names_and_numeric_ids_are_resolved() {
         assert_eq!(found("ftp"), (14, 50, vec![50, 600]));
         assert_eq!(found("14"), (14, 50, vec![50, 600]));
         assert_eq!(found("ftp:media"), (14, 600, vec![600]));
@@ -266,19 +264,19 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_looks_like_a_number_is_a_name() {
+    fn a_numeric_name_takes_precedence_over_the_id() {
         assert_eq!(found("77"), (78, 79, vec![79]));
     }
 
     #[test]
-    fn root_by_any_name_is_refused() {
+    fn root_is_refused_under_any_name() {
         for text in ["root", "toor", "0", "00:5"] {
             assert!(look_up(text).unwrap_err().contains("is root"), "{text}");
         }
     }
 
     #[test]
-    fn what_is_not_there_is_refused() {
+    fn unknown_or_malformed_users_are_refused() {
         for text in [
             "nobody",
             "ftp:none",
@@ -295,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_is_none() {
+    fn an_empty_user_or_group_is_rejected() {
         for text in ["", ":", "ftp:", ":ftp"] {
             assert_eq!(text.parse::<RunAs>(), Err(()), "{text}");
         }

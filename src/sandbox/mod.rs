@@ -1,14 +1,14 @@
-//! Least privilege: what the process may still do once it listens.
+//! Drops privileges and confines the process once its sockets are bound.
 //!
-//! The binary calls [`enforce`] after the sockets are bound and before there is a second thread. A
-//! library does not: what is given up here is given up by the whole process and for ever, so a host
-//! program has to ask. This file owns the order of the steps; [`RunAs`] is who the process becomes,
-//! `privileges` what it gives up, `files` what it may open (landlock(7)), `system_calls` what it may
-//! call (seccomp(2)). Nothing here knows what is served; it is told paths.
+//! The binary calls [`enforce`] after binding and before it starts a second thread. The library never
+//! does: the effect is process-wide and irreversible, so a host program has to call it itself. This
+//! file owns the order of the steps; [`RunAs`] is the user to switch to, `privileges` handles
+//! identity and capabilities, `files` Landlock (landlock(7)), `system_calls` seccomp(2). Nothing
+//! here knows what is served: a [`Plan`] lists paths.
 //!
-//! Linux keeps identity, capabilities and Landlock's rules for each thread, and a new thread gets
-//! its parent's. So the order is the whole protection: bind, [`enforce`], then the log's thread and
-//! the workers. Where other threads run already, an identity is not changed at all.
+//! Identity, capabilities and Landlock rules are per thread on Linux, and a new thread inherits them.
+//! The order is therefore essential: bind, [`enforce`], then start the threads for the log and the
+//! workers. If other threads exist, the identity is not changed at all.
 
 #[cfg_attr(not(feature = "sandbox"), path = "no_files.rs")]
 mod files;
@@ -32,43 +32,45 @@ pub use identity::RunAs;
 pub use names::resolver_paths;
 
 use crate::cause::{cause, of_identity};
-use files::Fence;
-use privileges::{Change, Kept};
+use files::PathRules;
+use privileges::{IdentitySwitch, KeptCapabilities};
 
-/// What the process needs from now on; it loses the rest.
-#[allow(clippy::struct_excessive_bools, reason = "a need is one")]
+/// The privileges that the process keeps; it gives up all others.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a separate privilege"
+)]
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Who the process becomes, where it is root.
+    /// The user that the process switches to, if it is root.
     pub run_as: Option<RunAs>,
-    /// Whether it is confined; without, only `run_as` counts.
+    /// Whether the process is confined; if not, only `run_as` has an effect.
     pub confine: bool,
-    /// Files and directories to read, now and after a reload. What is to be replaced by a rename
-    /// (a certificate, say) is named by its directory.
+    /// Files and directories to read, now and after a reload. A file that is replaced by a rename,
+    /// such as a certificate, is covered by listing its directory.
     pub readable: Vec<PathBuf>,
-    /// Files and directories to read and to change.
+    /// Files and directories to read and to modify.
     pub writable: Vec<PathBuf>,
-    /// Files and directories that were not there, and may have been made meanwhile: they become
-    /// those of `run_as`, who will have to open them again.
+    /// Files and directories that did not exist before the start and may since have been created by
+    /// root. Their owner becomes `run_as`, which has to open them again.
     pub made: Vec<PathBuf>,
-    /// Whether Unix sockets will be connected to.
+    /// Whether the process connects to Unix sockets.
     pub local_sockets: bool,
-    /// Whether names of hosts will be looked up; [`resolver_paths`] are to be read then.
+    /// Whether the process resolves host names; `readable` must include [`resolver_paths`] then.
     pub names: bool,
-    /// Whether ports below 1024 will be taken later, for data connections.
+    /// Whether the process binds ports below 1024 later, for data connections.
     pub low_ports: bool,
 }
 
 impl Plan {
-    /// What another plan has need of and a process that is held to this one cannot do, a sentence
-    /// for each.
+    /// What `other` needs and a process confined by this plan cannot do, as one clause each.
     pub fn lacking_for(&self, other: &Self) -> Vec<String> {
         if !self.confine {
             return Vec::new();
         }
         let is_below = |paths: &[PathBuf], path: &Path| {
-            let path = whole(path);
-            paths.iter().any(|one| path.starts_with(whole(one)))
+            let path = resolved(path);
+            paths.iter().any(|one| path.starts_with(resolved(one)))
         };
         let unread = other.readable.iter().chain(&other.writable);
         let unread = unread
@@ -87,33 +89,33 @@ impl Plan {
     }
 }
 
-/// A path as the kernel compares it: from the root on, and where links lead.
-fn whole(path: &Path) -> PathBuf {
-    let whole = path.canonicalize().or_else(|_| std::path::absolute(path));
-    whole.unwrap_or_else(|_| path.to_owned())
+/// The absolute path with symbolic links resolved; as given if the file does not exist.
+fn resolved(path: &Path) -> PathBuf {
+    let resolved = path.canonicalize().or_else(|_| std::path::absolute(path));
+    resolved.unwrap_or_else(|_| path.to_owned())
 }
 
-/// Why the process cannot become what it is to be.
+/// Why the process cannot switch to another user.
 #[derive(Debug)]
 pub struct Error {
-    /// Who that is.
+    /// The user.
     pub run_as: RunAs,
-    /// What is wrong.
+    /// The cause.
     pub reason: Reason,
 }
 
-/// What is wrong.
+/// The cause of an [`Error`].
 #[derive(Debug)]
 pub enum Reason {
     /// There is no such user or group.
     Unknown(String),
-    /// A file that says who there is cannot be read.
+    /// `/etc/passwd` or `/etc/group` cannot be read.
     File(&'static str, io::Error),
-    /// The system refuses.
+    /// A system call failed.
     Refused(&'static str, io::Error),
-    /// There are other threads, which would stay what they are.
+    /// So many other threads exist, and would keep their identity.
     Threads(usize),
-    /// It seemed to work, and does not hold.
+    /// The system calls succeeded, but verification failed.
     NotHeld(&'static str),
 }
 
@@ -121,13 +123,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot run as {} (run-as): ", self.run_as)?;
         match &self.reason {
-            Reason::Unknown(what) => f.write_str(what),
+            Reason::Unknown(text) => f.write_str(text),
             Reason::File(path, error) => write!(f, "{path}: {}", cause(error)),
-            Reason::Refused(what, error) => write!(f, "{what}: {}", of_identity(error)),
+            Reason::Refused(call, error) => write!(f, "{call}: {}", of_identity(error)),
             Reason::Threads(others) => {
-                write!(f, "{others} other threads would keep their rights")
+                write!(f, "{others} other threads would keep their privileges")
             }
-            Reason::NotHeld(what) => f.write_str(what),
+            Reason::NotHeld(text) => f.write_str(text),
         }
     }
 }
@@ -141,25 +143,25 @@ impl std::error::Error for Error {
     }
 }
 
-/// What is in force, and what is not though it should be.
+/// The measures that [`enforce`] has put in force, and those that it could not.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Each in a few words.
+    /// A few words for each measure.
     pub in_force: Vec<String>,
-    /// What this system or this build lacks.
+    /// A sentence for each measure that this system or this build does not support.
     pub lacking: Vec<String>,
 }
 
 impl Report {
-    /// One line for what is in force, a warning for each thing that is not.
+    /// Logs one line for the measures in force, and a warning for each that is not.
     pub fn log(&self) {
         if self.in_force.is_empty() {
             log::info!("Sandbox: none");
         } else {
             log::info!("Sandbox: {}", self.in_force.join(", "));
         }
-        for what in &self.lacking {
-            log::warn!("Sandbox: {what}");
+        for text in &self.lacking {
+            log::warn!("Sandbox: {text}");
         }
     }
 
@@ -171,56 +173,55 @@ impl Report {
     }
 }
 
-/// Gives up everything that is not in the plan.
+/// Gives up every privilege that is not in the plan, for the whole process and irreversibly.
 ///
-/// To be called with all sockets bound and before other threads are started. It binds the whole
-/// process, for ever.
+/// Call it after all sockets are bound and before other threads are started.
 ///
 /// # Errors
-/// When the process cannot become who it is to be; it must not go on then. What the kernel lacks
-/// for confining it is no error, and stands in the report.
+/// When the process cannot switch to `run_as`; it must exit then. A measure that the kernel does not
+/// support is not an error: it is listed in the report.
 pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     let mut report = Report::default();
-    // The new user need not be able to reach the paths: they are opened before.
-    let fence = plan.confine.then(|| Fence::around(plan));
-    let change = match &plan.run_as {
+    // Opened before the switch: the new user may not be able to reach the paths.
+    let rules = plan.confine.then(|| PathRules::of(plan));
+    let switch = match &plan.run_as {
         Some(user) => {
-            let change = user.resolve().and_then(Change::to);
-            Some((user, change.map_err(|reason| user.failed(reason))?))
+            let switch = user.resolve().and_then(IdentitySwitch::to);
+            Some((user, switch.map_err(|reason| user.failed(reason))?))
         }
         None => None,
     };
-    let kept = Kept::by(plan);
+    let kept = KeptCapabilities::by(plan);
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    let changed = match change {
-        Some((user, change)) => {
-            let changed = change.carry_out(kept, &plan.made);
-            changed.map_err(|reason| user.failed(reason))?
+    let switched = match switch {
+        Some((user, switch)) => {
+            let switched = switch.apply(kept, &plan.made);
+            switched.map_err(|reason| user.failed(reason))?
         }
         None => None,
     };
-    if let Some(what) = changed {
-        report.in_force.push(what);
+    if let Some(identity) = switched {
+        report.in_force.push(identity);
     } else if privileges::is_root() {
-        let text = "the process keeps the rights of root; --run-as USER gives them up";
+        let text = "the process keeps the privileges of root; --run-as USER drops them";
         report.lacking.push(text.to_owned());
     }
-    let Some(fence) = fence else {
+    let Some(rules) = rules else {
         return Ok(report);
     };
     report.add(privileges::drop_capabilities(kept));
-    report.add(privileges::renounce_new_ones());
+    report.add(privileges::set_no_new_privileges());
     report.add(privileges::keep_memory_private());
     let others = privileges::other_threads();
     if others > 0 {
-        let text = format!("{others} threads were there before it, and can open what they like");
+        let text = format!("{others} threads started before it and are not confined to its paths");
         report.lacking.push(text);
     }
-    report.lacking.extend(fence.unreachable());
-    report.add(fence.close());
-    // The last: what went before is not on the list of calls.
+    report.lacking.extend(rules.unreachable());
+    report.add(rules.enforce());
+    // Last: the filter forbids the calls of the steps above.
     report.add(system_calls::filter(plan));
     Ok(report)
 }
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_enforced_that_is_not_asked_for() {
+    fn an_empty_plan_enforces_nothing() {
         let status = || {
             let text = std::fs::read_to_string("/proc/thread-self/status").unwrap();
             let lines = text.lines();
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn another_plan_may_need_more() {
+    fn privileges_missing_for_another_plan_are_listed() {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
         let plan = |readable, writable, names| Plan {
             confine: true,
@@ -265,7 +266,7 @@ mod tests {
             "names of hosts cannot be looked up",
         ];
         assert_eq!(first.lacking_for(&more), expected);
-        // However they are written.
+        // Relative paths with and without `.` are equal.
         let here = plan(&["."], &["./out", "in"], false);
         let expected = ["nothing in new can be changed"];
         assert_eq!(
@@ -281,10 +282,10 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_what_is_wrong() {
+    fn errors_name_the_user_and_the_cause() {
         let user: RunAs = "ftp:7".parse().unwrap();
         let error = user.failed(Reason::Threads(2)).to_string();
-        let said = "cannot run as ftp:7 (run-as): 2 other threads would keep their rights";
-        assert_eq!(error, said);
+        let expected = "cannot run as ftp:7 (run-as): 2 other threads would keep their privileges";
+        assert_eq!(error, expected);
     }
 }

@@ -1,8 +1,8 @@
-//! What the system's resolver reads to find what the name of a host means: hosts(5), resolv.conf(5),
-//! nsswitch.conf(5), host.conf(5), gai.conf(5).
+//! The files that the C library's resolver reads: hosts(5), resolv.conf(5), nsswitch.conf(5),
+//! host.conf(5), gai.conf(5).
 //!
-//! For a plan with [`names`](super::Plan::names), which has the system calls besides. Nothing is
-//! looked up here.
+//! For a plan with [`names`](super::Plan::names). Nothing is resolved here; the system calls that the
+//! resolver needs are in `system_calls`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ const FILES: [&str; 5] = [
     "/etc/gai.conf",
 ];
 
-/// The paths to read; not every system has each of the files.
+/// The paths to add to [`readable`](super::Plan::readable); files that do not exist are left out.
 pub fn resolver_paths() -> Vec<PathBuf> {
-    let there = FILES
+    let existing = FILES
         .iter()
         .filter_map(|path| Path::new(path).canonicalize().ok());
-    there.map(with_replacements).collect()
+    existing.map(with_replacements).collect()
 }
 
-/// Whoever manages the network keeps resolv.conf(5) in a directory of their own, and replaces it there
-/// by a rename.
+/// Network managers keep resolv.conf(5) in a directory of their own below /run and replace it there
+/// by a rename, so the directory has to be readable.
 fn with_replacements(file: PathBuf) -> PathBuf {
     match file.parent() {
         Some(directory) if directory.starts_with("/run") && directory != Path::new("/run") => {
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_replaced_is_named_by_its_directory() {
+    fn files_below_run_are_covered_by_their_directory() {
         for (file, path) in [
             ("/etc/resolv.conf", "/etc/resolv.conf"),
             ("/run/resolv.conf", "/run/resolv.conf"),

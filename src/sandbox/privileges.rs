@@ -1,8 +1,8 @@
-//! What a process gives up about itself: the user it was, capabilities (capabilities(7)), new
-//! privileges, and that others may read its memory, where passwords are.
+//! Drops the process's own privileges: identity, capabilities (capabilities(7)), new privileges, and
+//! access to its memory, which holds passwords, by other processes.
 //!
-//! All of it is the calling thread's alone: the C library would carry it to the other threads by
-//! signals, which these plain system calls do not. Who is to be covered is started later.
+//! Everything here affects the calling thread only: these are plain system calls, without the
+//! signals by which the C library changes all threads. Threads started later inherit the result.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,17 +12,17 @@ use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::identity::Identity;
+use super::identity::UserIdentity;
 use super::{Plan, Reason};
 use crate::cause::cause;
 
-/// The capabilities that stay.
+/// The capabilities that the process keeps.
 #[derive(Clone, Copy)]
-pub(super) struct Kept(CapabilitySet);
+pub(super) struct KeptCapabilities(CapabilitySet);
 
-impl Kept {
-    /// Without another user the process goes on serving the files of all users, if it could; with
-    /// one it serves what that user may. For low ports it must be able to bind either way.
+impl KeptCapabilities {
+    /// A process that stays root keeps its access to the files of all users; after a switch the new
+    /// user's permissions apply. `CAP_NET_BIND_SERVICE` is kept in both cases if the plan needs it.
     pub(super) fn by(plan: &Plan) -> Self {
         let files =
             CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
@@ -37,16 +37,15 @@ impl Kept {
     }
 }
 
-/// From one user to another.
-pub(super) enum Change {
+/// A switch of identity that has been checked.
+pub(super) enum IdentitySwitch {
     None,
-    To(Identity),
+    To(UserIdentity),
 }
 
-impl Change {
-    /// What is to be done to become `wanted`.
-    pub(super) fn to(wanted: Identity) -> Result<Self, Reason> {
-        // Who is that user already, and cannot change groups, need not.
+impl IdentitySwitch {
+    pub(super) fn to(wanted: UserIdentity) -> Result<Self, Reason> {
+        // An unprivileged process that runs as this user already needs no switch.
         if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
             return Ok(Self::None);
         }
@@ -56,27 +55,31 @@ impl Change {
         }
     }
 
-    /// Groups before the group and the group before the user: each takes the right to the next.
-    /// Then it looks whether it holds. What it has become, in words.
-    pub(super) fn carry_out(self, kept: Kept, made: &[PathBuf]) -> Result<Option<String>, Reason> {
+    /// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
+    /// next step drops. Then it verifies the result. Returns the new identity for the report.
+    pub(super) fn apply(
+        self,
+        kept: KeptCapabilities,
+        made: &[PathBuf],
+    ) -> Result<Option<String>, Reason> {
         use rustix::thread::{
             set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
         };
-        let Self::To(Identity { uid, gid, groups }) = self else {
+        let Self::To(UserIdentity { uid, gid, groups }) = self else {
             return Ok(None);
         };
-        let refused = |what| move |errno: Errno| Reason::Refused(what, errno.into());
+        let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
         let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
         let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        hand_over(made, uid, gid);
+        change_owner(made, uid, gid);
         set_thread_groups(&groups).map_err(refused("setgroups"))?;
         set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
-        // They go with the user else, also the one for low ports.
+        // Otherwise the kernel clears all capabilities when the user changes.
         let keeps = !kept.0.is_empty();
         set_keep_capabilities(keeps).map_err(refused("keeping capabilities"))?;
         set_thread_res_uid(user, user, user).map_err(refused("setresuid"))?;
         if keeps {
-            // Until they are dropped, a process that may take any identity is root.
+            // CAP_SETUID, which is as good as root, has survived too: drop it before `verify`.
             set(kept).map_err(refused("capset"))?;
             set_keep_capabilities(false).map_err(refused("keeping capabilities"))?;
         }
@@ -85,69 +88,75 @@ impl Change {
     }
 }
 
-/// What root has made for the server the user has to open again. Links are left as they are: who
-/// knows where they lead.
-fn hand_over(made: &[PathBuf], user: u32, group: u32) {
+/// Gives files that root has created for the server to the user that has to open them again.
+/// Symbolic links are skipped: their target may belong to another program.
+fn change_owner(made: &[PathBuf], user: u32, group: u32) {
     for path in made {
-        let is_ours = |found: fs::Metadata| found.uid() == 0 && (found.is_file() || found.is_dir());
-        if !fs::symlink_metadata(path).is_ok_and(is_ours) {
+        let is_roots =
+            |found: fs::Metadata| found.uid() == 0 && (found.is_file() || found.is_dir());
+        if !fs::symlink_metadata(path).is_ok_and(is_roots) {
             continue;
         }
         if let Err(error) = std::os::unix::fs::lchown(path, Some(user), Some(group)) {
-            log::warn!("{} stays root's: {}", path.display(), cause(&error));
+            log::warn!(
+                "Cannot change the owner of {} to {user}:{group}: {}",
+                path.display(),
+                cause(&error)
+            );
         }
     }
 }
 
-/// Trust is good.
+/// Checks that the switch is complete and cannot be undone.
 fn verify(user: Uid, group: Gid, groups: &[Gid]) -> Result<(), Reason> {
     use rustix::process::{getegid, geteuid, getgid, getgroups, getuid};
     if (getuid(), geteuid()) != (user, user) {
-        return Err(Reason::NotHeld("it is another user still"));
+        return Err(Reason::NotHeld("the process still has another user"));
     }
     if (getgid(), getegid()) != (group, group) {
-        return Err(Reason::NotHeld("it has another group still"));
+        return Err(Reason::NotHeld("the process still has another group"));
     }
     let mut held = getgroups().map_err(|errno| Reason::Refused("getgroups", errno.into()))?;
     held.sort_unstable_by_key(|group| group.as_raw());
     if held != groups {
-        return Err(Reason::NotHeld("it has other groups still"));
+        return Err(Reason::NotHeld(
+            "the process still has other supplementary groups",
+        ));
     }
-    // This asks the saved identity too.
+    // Succeeds if the saved user is still root.
     if rustix::thread::set_thread_res_uid(None, Uid::ROOT, None).is_ok() {
-        return Err(Reason::NotHeld("it can become root again"));
+        return Err(Reason::NotHeld("the process can become root again"));
     }
     Ok(())
 }
 
-/// Whether the process has all rights by its user.
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// How many threads there are besides this one; none where /proc cannot say.
+/// The number of threads besides this one; 0 if /proc is not available.
 pub(super) fn other_threads() -> usize {
     fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count().saturating_sub(1))
 }
 
-/// No program that is executed can get back what is not in this set. That nothing can be executed
-/// at all is another lock on the same door; where the right to close this one is missing, it does.
-pub(super) fn shrink_bounding_set(kept: Kept) {
+/// Removes every other capability from the bounding set, so that no executed program can regain it.
+/// Without the privilege to do so (`CAP_SETPCAP`) it has no effect; the system call filter, which
+/// forbids execve(2), still applies.
+pub(super) fn shrink_bounding_set(kept: KeptCapabilities) {
     for bit in 0..u64::BITS {
         let one = CapabilitySet::from_bits_retain(1 << bit);
         if kept.0.contains(one) {
             continue;
         }
-        // The first that this kernel does not know is the end.
+        // The first error is a capability that this kernel does not know, or the missing privilege.
         if rustix::thread::remove_capability_from_bounding_set(one).is_err() {
             return;
         }
     }
 }
 
-/// All but those that are kept.
-pub(super) fn drop_capabilities(kept: Kept) -> Result<String, String> {
-    // An old kernel has no ambient ones.
+pub(super) fn drop_capabilities(kept: KeptCapabilities) -> Result<String, String> {
+    // Fails on a kernel without ambient capabilities (before Linux 4.3).
     let _ = rustix::thread::clear_ambient_capability_set();
     match set(kept) {
         Ok(left) if left.is_empty() => Ok("no capabilities".to_owned()),
@@ -159,8 +168,8 @@ pub(super) fn drop_capabilities(kept: Kept) -> Result<String, String> {
     }
 }
 
-/// Those of the process that are kept, and which they are.
-fn set(kept: Kept) -> Result<CapabilitySet, Errno> {
+/// Reduces the permitted set to those kept, makes them effective, and returns them.
+fn set(kept: KeptCapabilities) -> Result<CapabilitySet, Errno> {
     let permitted = rustix::thread::capabilities(None)?.permitted & kept.0;
     let sets = CapabilitySets {
         effective: permitted,
@@ -171,9 +180,8 @@ fn set(kept: Kept) -> Result<CapabilitySet, Errno> {
     Ok(permitted)
 }
 
-/// No program that is executed gets more rights than this one; seccomp(2) and landlock(7) ask for
-/// it.
-pub(super) fn renounce_new_ones() -> Result<String, String> {
+/// Sets `no_new_privs` (prctl(2)), which seccomp(2) and landlock(7) require.
+pub(super) fn set_no_new_privileges() -> Result<String, String> {
     match rustix::thread::set_no_new_privs(true) {
         Ok(()) => Ok("no new privileges".to_owned()),
         Err(errno) => Err(format!(
@@ -183,8 +191,8 @@ pub(super) fn renounce_new_ones() -> Result<String, String> {
     }
 }
 
-/// No core dumps, and no process of the same user that attaches to this one (ptrace(2)). Where dumps
-/// go to a program, the limit of their size counts for nothing (core(5)).
+/// Disables core dumps, and ptrace(2) by other processes of the same user. The size limit alone is not
+/// enough: the kernel ignores it if dumps are piped to a program (core(5)).
 pub(super) fn keep_memory_private() -> Result<String, String> {
     let none = Rlimit {
         current: Some(0),

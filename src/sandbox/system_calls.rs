@@ -1,14 +1,13 @@
-//! What the process may ask of the kernel: the calls that an FTP server makes (seccomp(2)).
+//! Restricts the process to the system calls that an FTP server makes (seccomp(2)).
 //!
-//! There are two filters, because there are two kinds of calls that are not made. Those on the
-//! *forbidden* list are for taking over a machine: executing, tracing, mounting, changing who one is.
-//! No version of this program has a use for them, so whoever makes one is not this program any more,
-//! and the kernel ends the process (and says so in its audit log). A call that is on neither list may
-//! be a new C library's, or one that was forgotten here: it fails with `ENOSYS`, as on an old kernel,
-//! for which libraries have another way. A server must not die of an update.
+//! There are two filters. Calls on the *forbidden* list serve to take over a machine: executing,
+//! tracing, mounting, changing identity. No version of this program needs them, so one of them means
+//! that the process runs foreign code: the kernel kills it and writes to the audit log. A call on
+//! neither list may come from a newer C library or be missing here: it fails with `ENOSYS`, as on an
+//! old kernel, and libraries fall back. An update must not kill a server.
 //!
-//! Both filters look at numbers alone, but for the few calls in [`conditions`]; so the kernel decides
-//! beforehand which calls pass (Linux 5.11), and the usual ones cost nothing.
+//! Except for the few calls in [`conditions`] the filters depend on the call number alone, so the
+//! kernel caches the decision (Linux 5.11) and the usual calls cost nothing.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +22,9 @@ use crate::cause::cause;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// The calls of every processor that are allowed whatever their arguments are.
+/// Calls that are allowed with any arguments, on every architecture.
 const ALLOWED: &[c_long] = &[
-    // Bytes.
+    // Reading and writing.
     libc::SYS_read,
     libc::SYS_write,
     libc::SYS_readv,
@@ -49,7 +48,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_fstat,
     libc::SYS_newfstatat,
     libc::SYS_statx,
-    libc::SYS_capget, // what rename(2) asks for in a sticky directory
+    libc::SYS_capget, // the server checks its capabilities before a rename in a sticky directory
     libc::SYS_statfs,
     libc::SYS_fstatfs,
     libc::SYS_getdents64,
@@ -101,16 +100,16 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_nanosleep,
     libc::SYS_clock_nanosleep,
     libc::SYS_restart_syscall,
-    // Clocks: where the kernel's page for them (vdso(7)) is not used.
+    // Clocks, where vdso(7) is not available.
     libc::SYS_clock_gettime,
     libc::SYS_clock_getres,
     libc::SYS_gettimeofday,
-    // Memory; what makes code of it has a condition.
+    // Memory; the calls that can make it executable have a condition.
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
     libc::SYS_madvise,
-    // Threads, and how they begin and end; `clone` has a condition.
+    // Threads; `clone` has a condition.
     libc::SYS_set_robust_list,
     libc::SYS_rseq,
     libc::SYS_sigaltstack,
@@ -124,7 +123,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_gettid,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // About the process.
+    // Information about the process and the system.
     libc::SYS_getpid,
     libc::SYS_getuid,
     libc::SYS_geteuid,
@@ -136,7 +135,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// What C libraries use on one processor besides: older forms, mostly.
+/// Further calls of C libraries on one architecture, mostly older forms.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[c_long] = &[
     libc::SYS_access,
@@ -158,14 +157,13 @@ const ALLOWED_HERE: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[c_long] = &[];
 
-/// What the C library's resolver uses besides: its questions for both kinds of addresses go out in
-/// one call. All else that it asks for (netlink(7), the sockets of a caching service) it does
-/// without.
+/// Further calls of the C library's resolver, which sends its A and AAAA queries in one call. It does
+/// without what else it tries: netlink(7), the socket of a caching service.
 const ALLOWED_FOR_NAMES: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_recvmmsg];
 
-/// The calls that end the process.
+/// The calls for which the kernel kills the process.
 const FORBIDDEN: &[c_long] = &[
-    // Other programs, and other processes.
+    // Executing programs, and access to other processes.
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -173,7 +171,7 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_process_vm_writev,
     libc::SYS_process_madvise,
     libc::SYS_pidfd_getfd,
-    // Who one is, and where.
+    // Identity, namespaces and mounts.
     libc::SYS_setuid,
     libc::SYS_setgid,
     libc::SYS_setreuid,
@@ -198,7 +196,7 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_fsmount,
     libc::SYS_mount_setattr,
     libc::SYS_open_by_handle_at,
-    // The kernel, and what it was broken by before.
+    // Kernel configuration, and interfaces with a history of kernel exploits.
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -219,17 +217,18 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_sethostname,
 ];
 
-/// `FIONBIO`: the C libraries do not agree on its type.
+/// `FIONBIO`, whose type differs between C libraries.
 const SET_NONBLOCKING: u64 = 0x5421;
 
-/// Puts the filters before every call, of all threads.
+/// Installs both filters on all threads.
 pub(super) fn filter(plan: &Plan) -> Result<String, String> {
-    // The second does not allow a third.
+    // In this order: the second filter does not allow the installation of another.
     for program in [forbid(), allow(plan)] {
-        let program = program.map_err(|error| format!("system calls: {}", cause(&error)))?;
+        let program = program
+            .map_err(|error| format!("the system call filter is invalid: {}", cause(&error)))?;
         seccompiler::apply_filter_all_threads(&program).map_err(|error| {
             let why = cause(&error);
-            format!("the kernel does not filter system calls: {why}")
+            format!("the system call filter cannot be installed: {why}")
         })?;
     }
     Ok("system calls filtered".to_owned())
@@ -245,20 +244,20 @@ fn allow(plan: &Plan) -> Result<BpfProgram, BackendError> {
     let calls = ALLOWED.iter().chain(ALLOWED_HERE).chain(for_names);
     let mut rules: Rules = calls.map(|&call| (call, Vec::new())).collect();
     rules.append(&mut conditions(plan.local_sockets)?);
-    let unknown = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-    compile(rules, unknown, SeccompAction::Allow)
+    let unlisted = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    compile(rules, unlisted, SeccompAction::Allow)
 }
 
 fn compile(
     rules: Rules,
-    others: SeccompAction,
+    unlisted: SeccompAction,
     listed: SeccompAction,
 ) -> Result<BpfProgram, BackendError> {
-    let processor = TargetArch::try_from(std::env::consts::ARCH)?;
-    SeccompFilter::new(rules, others, listed, processor)?.try_into()
+    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    SeccompFilter::new(rules, unlisted, listed, architecture)?.try_into()
 }
 
-/// The calls that are allowed for some arguments.
+/// Calls that are allowed only with certain arguments.
 fn conditions(local_sockets: bool) -> Result<Rules, BackendError> {
     use SeccompCmpOp::{Eq, MaskedEq};
     let own = u64::from(std::process::id());
@@ -275,10 +274,10 @@ fn conditions(local_sockets: bool) -> Result<Rules, BackendError> {
         [internet @ .., _] => internet,
     };
     Ok(Rules::from([
-        // Threads, not processes. What clone3(2) makes is told in memory, which a filter cannot
-        // read: it is not allowed, and the C libraries then use this.
+        // Threads, not processes. clone3(2) passes its flags in memory, which a filter cannot read:
+        // it fails with ENOSYS, and C libraries fall back to clone(2).
         (libc::SYS_clone, vec![when(0, MaskedEq(thread), thread)?]),
-        // No data becomes code.
+        // No executable memory.
         (libc::SYS_mmap, vec![when(2, MaskedEq(code), 0)?]),
         (libc::SYS_mprotect, vec![when(2, MaskedEq(code), 0)?]),
         one_of(libc::SYS_socket, 0, families)?,
@@ -288,20 +287,20 @@ fn conditions(local_sockets: bool) -> Result<Rules, BackendError> {
             0,
             &[bits(libc::PR_SET_NAME), bits(libc::PR_SET_VMA)],
         )?,
-        // To itself: an abort, and asking for its own limits.
+        // On itself only: abort(3), and getrlimit(2).
         one_of(libc::SYS_tgkill, 0, &[own])?,
         one_of(libc::SYS_prlimit64, 0, &[0, own])?,
     ]))
 }
 
-/// One argument compared; its lower half, which is all that the kernel looks at in these.
+/// Compares the lower 32 bits of an argument; the kernel ignores the upper half for these calls.
 fn when(argument: u8, comparison: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
     let length = SeccompCmpArgLen::Dword;
     let condition = SeccompCondition::new(argument, length, comparison, value)?;
     SeccompRule::new(vec![condition])
 }
 
-/// A constant of the C library as a filter compares it.
+/// A C constant as a filter compares it.
 fn bits(constant: i32) -> u64 {
     u64::from(constant.cast_unsigned())
 }
@@ -311,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_call_is_on_two_lists() {
+    fn the_lists_of_calls_are_disjoint() {
         let conditions = conditions(false).unwrap();
         let usual = ALLOWED.iter().chain(ALLOWED_HERE);
         for call in ALLOWED_FOR_NAMES {
@@ -325,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_filters_can_be_compiled() {
+    fn both_filters_compile() {
         for needed in [false, true] {
             let plan = Plan {
                 names: needed,

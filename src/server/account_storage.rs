@@ -1,10 +1,9 @@
-//! What is served: the server's directory, those that accounts have of their own, and which files
-//! each account sees, with its quota.
+//! Opens the served directories, the server's and those of accounts, and maps each account to its
+//! storage and quota.
 //!
-//! Directories are opened once, at the start, however many accounts share them. Where somebody may
-//! write, what was left unfinished there is removed; where an account has a quota, its files are
-//! counted: both later, on threads of their own. When other files are to be seen while the server runs,
-//! what is counted stays so, and goes on to be counted together.
+//! A directory is opened once, however many accounts share it. A writable directory is swept for
+//! leftover temporary files, and the files of an account with a quota are counted; both happen later,
+//! on threads of their own. A reload keeps the counters of directories that are still served.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,51 +16,51 @@ use crate::config::Config;
 use crate::reactor::StorageByAccount;
 use crate::storage::{Counter, Disk, Metered, Nothing, Policy, Quota, Storage, Sweep};
 
-/// What is served, and what is to be done to it after the start.
-pub(super) struct Opened {
-    /// What accounts see that have nothing of their own.
+/// The opened directories, and the work that starts with the threads.
+pub(super) struct OpenedStorage {
+    /// The storage of accounts without a directory of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) account_storage: StorageByAccount,
     pub(super) counters: Counters,
     pub(super) sweeps: Vec<Sweep>,
 }
 
-/// Device and inode of a directory. As long as somebody has it open no other can have them.
-type Identity = (u64, u64);
+/// Device and inode of a directory; unique while it is open.
+type DirectoryId = (u64, u64);
 
-/// What counts each directory, whatever names it has, for all whose own it is. Those with one above or
-/// below it are as other programs: by which paths they get there is not known.
-pub(super) type Counters = HashMap<Identity, Arc<Counter>>;
+/// One counter per directory, shared by all accounts that have it as their root, whatever the path.
+/// Changes made through a root above or below it are seen only by a recount, as those of other
+/// programs are.
+pub(super) type Counters = HashMap<DirectoryId, Arc<Counter>>;
 
-/// A directory that is open.
-struct Place {
+struct OpenRoot {
     disk: Arc<dyn Storage>,
-    identity: Identity,
+    identity: DirectoryId,
 }
 
-/// By the directory that an account has of its own.
-type Places<'a> = HashMap<Option<&'a Path>, Place>;
+/// The key is the account's own directory; `None` is the server's.
+type OpenRoots<'a> = HashMap<Option<&'a Path>, OpenRoot>;
 
-/// Which key of which account names a directory; `None`: it is the server's.
-pub(super) fn key_of(config: &Config, seen: Option<&Path>) -> Option<String> {
-    let seen = seen?;
+/// The configuration key that names a directory; `None`: it is the server's.
+pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
+    let own = own?;
     let accounts = config.accounts.iter();
-    let names = accounts.filter(|account| account.root.as_deref() == Some(seen));
+    let names = accounts.filter(|account| account.root.as_deref() == Some(own));
     let name = names.map(|account| account.name.as_slice()).min()?;
     let name = String::from_utf8_lossy(name);
     Some(format!("account.directory of {name:?}"))
 }
 
-/// Opens it. What is counted at `present` is not counted again.
-pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error> {
-    let mut places = Places::new();
+/// Opens all directories. Counters in `present` are reused, not counted again.
+pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage, Error> {
+    let mut roots = OpenRoots::new();
     let mut sweeps = Vec::new();
-    for (seen, root) in config.roots() {
-        let cannot = |error| Error::Root(root.to_owned(), key_of(config, seen), error);
-        let disk = Disk::open_root(root).map_err(cannot)?;
-        let identity = disk.identity().map_err(cannot)?;
-        // Whoever serves a directory that nobody may write to does not expect files to go from it.
-        if config.remove_unfinished && config.accounts.may_write(seen) {
+    for (own, root) in config.roots() {
+        let failed = |error| Error::Root(root.to_owned(), key_of(config, own), error);
+        let disk = Disk::open_root(root).map_err(failed)?;
+        let identity = disk.identity().map_err(failed)?;
+        // A directory that no account may write to stays untouched.
+        if config.remove_unfinished && config.accounts.may_write(own) {
             sweeps.push(disk.sweep());
         }
         let policy = Policy {
@@ -69,15 +68,15 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error>
             free_space_floor: config.free_space_floor,
         };
         let disk = Arc::new(disk.with_policy(policy));
-        places.insert(seen, Place { disk, identity });
+        roots.insert(own, OpenRoot { disk, identity });
     }
-    let counters = counters(config, &places, present);
-    let account_storage = account_storage(config, &places, &counters);
-    let storage: Arc<dyn Storage> = match places.remove(&None) {
-        Some(place) => place.disk,
+    let counters = counters(config, &roots, present);
+    let account_storage = account_storage(config, &roots, &counters);
+    let storage: Arc<dyn Storage> = match roots.remove(&None) {
+        Some(root) => root.disk,
         None => Arc::new(Nothing),
     };
-    Ok(Opened {
+    Ok(OpenedStorage {
         storage,
         account_storage,
         counters,
@@ -85,56 +84,60 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<Opened, Error>
     })
 }
 
-/// What is to be counted for a quota, by what does so already where there is such.
-fn counters(config: &Config, places: &Places<'_>, present: &Counters) -> Counters {
+/// A counter for each directory of an account with a quota: the present one, or a new one.
+fn counters(config: &Config, roots: &OpenRoots<'_>, present: &Counters) -> Counters {
     let mut counters = Counters::new();
     for account in config.accounts.iter() {
-        let place = places.get(&account.root.as_deref());
-        let Some(place) = place.filter(|_| quota(account).is_limited()) else {
+        let root = roots.get(&account.root.as_deref());
+        let Some(root) = root.filter(|_| quota(account).is_limited()) else {
             continue;
         };
-        if let Entry::Vacant(entry) = counters.entry(place.identity) {
-            let counter = present.get(&place.identity).cloned();
-            let anew = || Arc::new(Counter::new(Arc::default(), Arc::clone(&place.disk)));
-            entry.insert(counter.unwrap_or_else(anew));
+        if let Entry::Vacant(entry) = counters.entry(root.identity) {
+            let counter = present.get(&root.identity).cloned();
+            let new = || Arc::new(Counter::new(Arc::default(), Arc::clone(&root.disk)));
+            entry.insert(counter.unwrap_or_else(new));
         }
     }
     counters
 }
 
-/// Which of them each account sees.
-fn account_storage(config: &Config, places: &Places<'_>, counters: &Counters) -> StorageByAccount {
-    let home = |account: &Arc<Account>| {
-        let place = places.get(&account.root.as_deref())?;
-        let disk = Arc::clone(&place.disk);
-        let home: Arc<dyn Storage> = match counters.get(&place.identity) {
-            // Those without a quota change what those with one have left.
+fn account_storage(
+    config: &Config,
+    roots: &OpenRoots<'_>,
+    counters: &Counters,
+) -> StorageByAccount {
+    let storage_of = |account: &Arc<Account>| {
+        let root = roots.get(&account.root.as_deref())?;
+        let disk = Arc::clone(&root.disk);
+        let storage: Arc<dyn Storage> = match counters.get(&root.identity) {
+            // Metered also without a quota of its own: the directory may be shared with an account
+            // that has one.
             Some(counter) => {
                 let counter = Arc::clone(counter);
                 Arc::new(Metered::recounting(disk, counter, quota(account)))
             }
             None => disk,
         };
-        Some((account.name.clone(), home))
+        Some((account.name.clone(), storage))
     };
-    config.accounts.iter().filter_map(home).collect()
+    config.accounts.iter().filter_map(storage_of).collect()
 }
 
-/// Whether an account sees other files in one than in the other, or with another quota.
+/// Whether the directory or the quota of any account differs between the two.
 pub(super) fn differ(one: &Config, other: &Config) -> bool {
-    let seen = |config: &Config| {
+    let by_name = |config: &Config| {
         let accounts = config.accounts.iter();
-        let seen = accounts.map(|account| {
+        let by_name = accounts.map(|account| {
             let quota = quota(account);
-            let home = (account.root.clone(), quota.bytes, quota.files);
-            (account.name.clone(), home)
+            let storage = (account.root.clone(), quota.bytes, quota.files);
+            (account.name.clone(), storage)
         });
-        seen.collect::<HashMap<_, _>>()
+        by_name.collect::<HashMap<_, _>>()
     };
-    seen(one) != seen(other)
+    by_name(one) != by_name(other)
 }
 
-/// Opens what accounts see while a server runs. What gets its first quota is counted.
+/// Opens the directories again for a reload, and starts the count of those with their first quota.
 pub(super) fn reopen(
     config: &Config,
     present: &Counters,

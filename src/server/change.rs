@@ -1,6 +1,7 @@
-//! A running server takes another configuration.
+//! Applies a reloaded configuration to a running server.
 //!
-//! It is called between two iterations, with what `reload` has found: nothing here can wait.
+//! Called between two turns of the event loop with the result of the `reload` thread: nothing here
+//! may block.
 
 use super::opening::{passive_addresses_for, settings_for};
 use super::reload::{ReloadBase, ReloadResult};
@@ -9,9 +10,9 @@ use crate::capacity;
 use crate::reactor::Change;
 
 impl Server {
-    /// Has the files read again where that was asked for, and takes what came of it.
-    pub(super) fn renew(&mut self) {
-        let asked = self.reactor.take_reload();
+    /// Starts a reload if one was requested, and applies a finished one.
+    pub(super) fn apply_reload(&mut self) {
+        let requested = self.reactor.take_reload();
         let present = || ReloadBase {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
@@ -19,31 +20,30 @@ impl Server {
             addresses: self.addresses.clone(),
             now: self.reactor.unix_time(),
         };
-        if asked {
+        if requested {
             self.manager.reloading();
             self.reactor.records().reopen();
             self.reload.begin(present());
         }
         match self.reload.take(present) {
             Some(Ok(found)) => self.change(found),
-            Some(Err(error)) => self.complain(&format!(
-                "The old configuration stays, because the new one is no good: {error}"
-            )),
+            Some(Err(error)) => {
+                self.report(&format!("The old configuration stays in force: {error}"));
+            }
             None => {}
         }
-        let is_over = self.reload.is_idle() && self.reactor.records().is_reopened();
-        if self.manager.awaits_reload() && is_over {
+        let is_finished = self.reload.is_idle() && self.reactor.records().is_reopened();
+        if self.manager.awaits_reload() && is_finished {
             self.manager.ready(&self.status());
         }
     }
 
-    /// The mistake is in the log, and in the status until a good reload.
-    fn complain(&mut self, mistake: &str) {
-        log::error!("{mistake}");
-        self.mistake = Some(mistake.to_owned());
+    /// Logs an error and keeps it in the service manager's status until a reload succeeds.
+    fn report(&mut self, error: &str) {
+        log::error!("{error}");
+        self.reload_error = Some(error.to_owned());
     }
 
-    /// Goes on with another configuration.
     fn change(&mut self, found: ReloadResult) {
         let ReloadResult {
             mut config,
@@ -51,11 +51,9 @@ impl Server {
             bad_certificate,
             account_storage,
         } = found;
-        self.mistake = None;
+        self.reload_error = None;
         if let Some(error) = bad_certificate {
-            self.complain(&format!(
-                "The old certificate stays, because the new one is no good: {error}"
-            ));
+            self.report(&format!("The old certificate stays in force: {error}"));
         }
         config.accounts.succeed(&self.config.accounts);
         if let Some(acceptor) = acceptor {

@@ -1,7 +1,7 @@
-//! What would go wrong at a start, found without one: nothing is listened at, nothing is written,
-//! and a server that runs is not disturbed.
+//! `--check`: predicts what a start would fail at or warn about.
 //!
-//! It opens files and directories, so it is never called on the loop.
+//! It neither listens nor writes, and does not disturb a running server. Blocking: it opens files
+//! and directories, so it must not be called on the event loop.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::listening::{in_the_clear, lacks_ipv6};
+use super::listening::{lacks_ipv6, plaintext_addresses};
 use super::{Error, account_storage, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
@@ -22,15 +22,15 @@ use crate::observe;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
 
-/// Where PAM looks for services (pam.d(5)).
+/// The directories where PAM searches for service files (pam.d(5)).
 const PAM_DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"];
 
-/// What an operator should know of a configuration before it is used.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The server would not start.
     Failure(String),
-    /// It would, and something may be other than what is meant.
+    /// The server would start, but may not behave as intended.
     Note(String),
 }
 
@@ -43,69 +43,65 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that is found; `now` is in seconds since 1970.
+/// All findings; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
-    let unserved = opening::unserved(config).map(str::to_owned);
-    let notes = unserved.into_iter().chain(notes);
+    let no_directory = opening::note_without_directory(config).map(str::to_owned);
+    let notes = no_directory.into_iter().chain(notes);
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
-    for (seen, root) in config.roots() {
+    for (own, root) in config.roots() {
         if let Err(error) = Disk::open_root(root) {
-            let error = Error::Root(
-                root.to_owned(),
-                account_storage::key_of(config, seen),
-                error,
-            );
+            let error = Error::Root(root.to_owned(), account_storage::key_of(config, own), error);
             findings.push(Finding::Failure(error.to_string()));
         }
     }
-    let warnings = warnings::warnings(config, &in_the_clear(config, &[]));
+    let warnings = warnings::warnings(config, &plaintext_addresses(config, &[]));
     findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
-        findings.extend(look_at_tls(tls, now));
+        findings.extend(check_tls(tls, now));
     }
-    let listened = Listened::by(config);
-    findings.extend(look_at_addresses(&listened));
+    let listening = Listening::of(config);
+    findings.extend(check_addresses(&listening));
     if config.active_from_default_port {
-        findings.extend(look_at_default_ports(&listened));
+        findings.extend(check_default_ports(&listening));
     }
     let logs = config.transfer_logs.iter();
-    findings.extend(logs.filter_map(|log| look_at_log(&log.file)));
+    findings.extend(logs.filter_map(|log| check_log(&log.file)));
     let events = config.events.check();
     findings.extend(events.err().map(Finding::Failure));
-    findings.extend(config.events.socket.as_deref().and_then(look_at_socket));
+    findings.extend(config.events.socket.as_deref().and_then(check_event_socket));
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     } else if config.run_as.is_some() && !rustix::process::geteuid().is_root() {
-        let text = "who starts this is not root, and cannot run it as another user";
+        let text = "run-as: this user is not root and cannot start the server as another user";
         findings.push(Finding::Note(text.to_owned()));
     }
-    findings.extend(look_at_services(config));
+    findings.extend(check_pam_services(config));
     let equipment = capacity::equipment(config, workers(config));
     let wanted = config.connections;
     let Room { connections, bound } = capacity::connections(config, mode(config), equipment);
     if connections < wanted {
-        let text =
-            format!("there is room for {connections} connections and not for {wanted}, by {bound}");
+        let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
         findings.push(Finding::Note(text));
     }
     findings
 }
 
-fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
-    let mut findings: Vec<_> = tls::look_at_names(config)
+fn check_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
+    let mut findings: Vec<_> = tls::check_names(config)
         .map(Finding::Note)
         .into_iter()
         .collect();
     let mut config = config.clone();
     if let Certificate::SelfSigned { state, names } = &config.certificate {
         let files = state.as_deref().map(kept_files);
-        let kept = files.filter(|(certificate, _)| certificate.exists());
-        if let (None, Some(directory)) = (&kept, state) {
-            findings.extend(look_at_state(directory));
+        let stored = files.filter(|(certificate, _)| certificate.exists());
+        if let (None, Some(directory)) = (&stored, state) {
+            findings.extend(check_state_directory(directory));
         }
-        config.certificate = match kept {
+        config.certificate = match stored {
             Some((certificate, key)) => Certificate::Files { certificate, key },
+            // Created in memory only.
             None => Certificate::SelfSigned {
                 state: None,
                 names: names.clone(),
@@ -116,7 +112,7 @@ fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
         Ok(acceptor) => {
             let misuse = acceptor
                 .misuse()
-                .map(|what| format!("The certificate {what}"));
+                .map(|problem| format!("The certificate {problem}"));
             let notes = acceptor.warning(now).into_iter().chain(misuse);
             findings.extend(notes.map(Finding::Note));
         }
@@ -125,23 +121,24 @@ fn look_at_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
     findings
 }
 
-/// Whether a certificate can be kept there; a directory that is missing is made.
-fn look_at_state(directory: &Path) -> Option<Finding> {
+/// Checks that a certificate can be stored in this directory, which a start creates if it is missing.
+fn check_state_directory(directory: &Path) -> Option<Finding> {
     let existing = directory.ancestors().find(|path| path.exists());
-    let here = existing.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let existing = existing.map_or_else(|| PathBuf::from("."), Path::to_owned);
     let shown = directory.display();
-    if !here.is_dir() {
-        let text = format!("cannot keep a certificate in {shown}: it is no directory");
+    if !existing.is_dir() {
+        let blocking = existing.display();
+        let text = format!("cannot keep a certificate in {shown}: {blocking} is not a directory");
         return Some(Finding::Failure(text));
     }
-    let error = rustix::fs::access(&here, Access::WRITE_OK | Access::EXEC_OK).err()?;
-    let error = cause::of_path(&error.into(), &here, Access::WRITE_OK);
+    let error = rustix::fs::access(&existing, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let error = cause::of_path(&error.into(), &existing, Access::WRITE_OK);
     let text = format!("cannot keep a certificate in {shown}: {error}");
     Some(Finding::Failure(text))
 }
 
-/// Whether it can be written to; one that is missing is made, in a directory that is there.
-fn look_at_log(file: &Path) -> Option<Finding> {
+/// Checks that a log can be opened for writing, or created in an existing directory.
+fn check_log(file: &Path) -> Option<Finding> {
     let failure = |error: Errno| {
         let error = observe::Error::Log(file.to_owned(), error.into());
         Some(Finding::Failure(error.to_string()))
@@ -150,7 +147,7 @@ fn look_at_log(file: &Path) -> Option<Finding> {
         return failure(Errno::ISDIR);
     }
     if file.exists() {
-        // It tells of sockets, and of pipes that no program reads, and changes nothing.
+        // Fails for sockets and for pipes without a reader, without side effects.
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
         return failure(rustix::fs::open(file, flags, Mode::empty()).err()?);
     }
@@ -160,39 +157,40 @@ fn look_at_log(file: &Path) -> Option<Finding> {
     failure(rustix::fs::access(parent, wanted).err()?)
 }
 
-/// Whether there is a socket, where the server does not make it.
-fn look_at_socket(path: &Path) -> Option<Finding> {
+/// The operator's program creates this socket, perhaps after the server has started: only a note.
+fn check_event_socket(path: &Path) -> Option<Finding> {
     let shown = path.display();
     let error = std::fs::metadata(path).err()?;
     let text = format!("events.socket: {shown} is not there yet: {}", cause(&error));
     Some(Finding::Note(text))
 }
 
-/// Whether PAM has what it is asked by: where not, its service `other` denies everybody.
-fn look_at_services(config: &Config) -> Vec<Finding> {
+/// A PAM service without a file falls back to `other`, which usually denies every login.
+fn check_pam_services(config: &Config) -> Vec<Finding> {
     let services = config.accounts.services();
     let missing = services.filter(|service| {
-        let mut places = PAM_DIRECTORIES.iter();
-        !places.any(|place| Path::new(place).join(service).exists())
+        let mut directories = PAM_DIRECTORIES.iter();
+        !directories.any(|directory| Path::new(directory).join(service).exists())
     });
     let [first, ..] = PAM_DIRECTORIES;
-    let note = |service| format!("PAM knows no service {service}: there is no {first}/{service}");
+    let note =
+        |service| format!("PAM service {service} is not configured: there is no {first}/{service}");
     missing
         .map(|service| Finding::Note(note(service)))
         .collect()
 }
 
-/// Where a server would listen.
-struct Listened {
+/// All addresses at which a server would listen.
+struct Listening {
     addresses: Vec<SocketAddr>,
-    /// Whether it is told none.
+    /// No address without implicit TLS is configured.
     is_default: bool,
 }
 
-impl Listened {
-    fn by(config: &Config) -> Self {
+impl Listening {
+    fn of(config: &Config) -> Self {
         let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-        let plain = in_the_clear(config, &[]);
+        let plain = plaintext_addresses(config, &[]);
         Self {
             addresses: plain.iter().chain(secure).copied().collect(),
             is_default: config.listen.is_empty(),
@@ -200,23 +198,24 @@ impl Listened {
     }
 }
 
-fn look_at_addresses(listened: &Listened) -> Vec<Finding> {
-    let Listened {
+fn check_addresses(listening: &Listening) -> Vec<Finding> {
+    let Listening {
         addresses: all,
         is_default,
-    } = listened;
+    } = listening;
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {
         let earlier = all.iter().take(index);
         if let Some(other) = earlier.into_iter().find(|one| overlap(**one, address)) {
-            let text = format!("cannot listen at {address} and at {other}");
+            let text = format!("cannot listen at both {address} and {other}: they overlap");
             findings.push(Finding::Failure(text));
             continue;
         }
         match try_bind(address) {
             Ok(()) => {}
             Err(Errno::ADDRINUSE) => {
-                let text = format!("{address} is in use, perhaps by a server that runs already");
+                let text =
+                    format!("{address} is in use, perhaps by a server that is running already");
                 findings.push(Finding::Note(text));
             }
             Err(error) if *is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
@@ -229,10 +228,10 @@ fn look_at_addresses(listened: &Listened) -> Vec<Finding> {
     findings
 }
 
-/// Whether data connections can come from the ports before those that are listened at.
-fn look_at_default_ports(listened: &Listened) -> Vec<Finding> {
+/// Checks that active data connections can use the port below each control port (RFC 959 §3.2).
+fn check_default_ports(listening: &Listening) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for address in &listened.addresses {
+    for address in &listening.addresses {
         let port = address.port().saturating_sub(1);
         if port == 0 {
             continue;
@@ -240,13 +239,13 @@ fn look_at_default_ports(listened: &Listened) -> Vec<Finding> {
         let why = match try_bind(SocketAddr::new(address.ip(), port)) {
             Err(Errno::ADDRINUSE) => "another program listens there",
             Err(Errno::ACCESS) => {
-                "it needs a start as root or with CAP_NET_BIND_SERVICE, which is kept then"
+                "it needs a start as root or with CAP_NET_BIND_SERVICE, which the server then keeps"
             }
-            // Anything else is of the address, and said of that.
+            // Any other error is about the address, and `check_addresses` reports it.
             Ok(()) | Err(_) => continue,
         };
         let text = format!(
-            "active.from-default-port: port {port} cannot be taken: {why}; data connections will come \
+            "active.from-default-port: port {port} cannot be bound: {why}; data connections will come \
              from another port"
         );
         findings.push(Finding::Note(text));
@@ -254,7 +253,7 @@ fn look_at_default_ports(listened: &Listened) -> Vec<Finding> {
     findings
 }
 
-/// Takes the address and lets it go, without being seen there: nothing listens.
+/// Binds the address and closes the socket without listening: no client can connect in between.
 fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
     let family = if address.is_ipv4() {
         AddressFamily::INET

@@ -1,5 +1,5 @@
-//! Why there is no server, in one line for whoever wanted one: what was wanted, what is in its way, and
-//! what helps where that is known.
+//! The error of a server that cannot start or continue: one line for the operator that names the
+//! resource, the cause and, where one is known, the remedy.
 
 use std::fmt;
 use std::io;
@@ -16,17 +16,17 @@ use crate::observe;
 pub enum Error {
     /// It cannot listen at an address.
     Listen(SocketAddr, io::Error),
-    /// A directory cannot be served; it is the server's, or by this key of an account.
+    /// A directory cannot be opened: the server's (`None`), or the one that this key of an account names.
     Root(PathBuf, Option<String>, io::Error),
-    /// A socket of the service manager's cannot be served.
+    /// A socket inherited from the service manager is unusable.
     Inherited(io::Error),
-    /// There is nothing to secure connections with.
+    /// The certificates cannot be loaded.
     Tls(String),
-    /// Transfers cannot be recorded as it is wanted.
+    /// A transfer log or the events cannot be set up.
     Records(observe::Error),
-    /// There are accounts of the system, and nothing that could ask PAM about them.
+    /// There are PAM accounts, and the PAM helper process is not running.
     Pam(io::Error),
-    /// The system lacks something else.
+    /// Another system call failed; the text says which step.
     System(&'static str, io::Error),
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Error {
             Self::Inherited(error) => {
                 write!(
                     f,
-                    "cannot serve what the service manager listens at: {}",
+                    "cannot serve a socket inherited from the service manager: {}",
                     cause(error)
                 )
             }

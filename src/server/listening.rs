@@ -1,5 +1,7 @@
-//! Where a server listens: at what it is told, at what the service manager has for it, and where
-//! neither says anything, at both wildcard addresses.
+//! The listening sockets: the configured addresses, the sockets inherited from a service manager,
+//! and without either both wildcard addresses at the default port.
+//!
+//! It decides which of them use implicit TLS. Accepting is the reactor's.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,10 +12,10 @@ use crate::config::Config;
 use crate::net::Inherited;
 use crate::reactor::{Protocol, Reactor};
 
-/// The name of a service manager's socket at which TLS begins at once.
+/// The name of an inherited socket with implicit TLS.
 const FTPS_NAME: &str = "ftps";
 
-/// What is wanted of a reactor.
+/// All sockets that a server is to listen at.
 pub(super) struct ListenPlan<'a> {
     inherited: Vec<Inherited>,
     addresses: &'a [SocketAddr],
@@ -22,7 +24,6 @@ pub(super) struct ListenPlan<'a> {
 }
 
 impl<'a> ListenPlan<'a> {
-    /// Where a server with this configuration listens, and with these sockets.
     pub(super) fn of(config: &'a Config, inherited: Vec<Inherited>) -> Self {
         Self {
             inherited,
@@ -32,15 +33,14 @@ impl<'a> ListenPlan<'a> {
         }
     }
 
-    /// Listens everywhere, and says so; the addresses, and those where TLS begins at once.
+    /// Opens all of them and logs their addresses. Returns those without and those with implicit TLS.
     pub(super) fn open(
         self,
         reactor: &mut Reactor,
     ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Error> {
-        let told_none = self.addresses.is_empty();
-        let needs_default = self.secure.is_empty() && self.inherited.is_empty();
+        let has_other = !self.secure.is_empty() || !self.inherited.is_empty();
         let mut secure = Vec::new();
-        let mut addresses = if told_none && !needs_default {
+        let mut addresses = if self.addresses.is_empty() && has_other {
             Vec::new()
         } else {
             listen(reactor, self.addresses)?
@@ -52,7 +52,8 @@ impl<'a> ListenPlan<'a> {
         for Inherited { socket, name } in self.inherited {
             let is_secure = name == FTPS_NAME;
             if is_secure && !self.has_tls {
-                let text = format!("a socket is named {name}, and there is no certificate");
+                let text =
+                    format!("an inherited socket is named {name}, but no certificate is set");
                 return Err(Error::Tls(text));
             }
             let (protocol, served) = if is_secure {
@@ -72,21 +73,20 @@ impl<'a> ListenPlan<'a> {
     }
 }
 
-/// The addresses at which TLS does not begin at once, of a server with this configuration and these
-/// sockets.
-pub(super) fn in_the_clear(config: &Config, inherited: &[Inherited]) -> Vec<SocketAddr> {
+/// The addresses without implicit TLS of a server with this configuration and these sockets.
+pub(super) fn plaintext_addresses(config: &Config, inherited: &[Inherited]) -> Vec<SocketAddr> {
     let has_secure = config
         .tls
         .as_ref()
         .is_some_and(|tls| !tls.listen.is_empty());
-    let told: &[SocketAddr] = match config.listen.as_slice() {
+    let configured: &[SocketAddr] = match config.listen.as_slice() {
         [] if has_secure || !inherited.is_empty() => &[],
         [] => &Config::DEFAULT_ADDRESSES,
         listen => listen,
     };
     let inherited = inherited.iter().filter(|one| one.name != FTPS_NAME);
     let inherited = inherited.filter_map(|one| one.socket.local_addr().ok());
-    inherited.chain(told.iter().copied()).collect()
+    inherited.chain(configured.iter().copied()).collect()
 }
 
 pub(super) fn shown(addresses: &[SocketAddr]) -> String {
@@ -94,26 +94,29 @@ pub(super) fn shown(addresses: &[SocketAddr]) -> String {
     shown.join(", ")
 }
 
-/// Listens at all of `wanted`; by default at both wildcard addresses, or at the one that the
-/// host has.
-fn listen(reactor: &mut Reactor, wanted: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
-    let is_default = wanted.is_empty();
-    let wanted = if is_default {
+/// Listens at all of `configured`. If it is empty, at both wildcard addresses; a host without IPv6
+/// gets the IPv4 one only.
+fn listen(reactor: &mut Reactor, configured: &[SocketAddr]) -> Result<Vec<SocketAddr>, Error> {
+    let is_default = configured.is_empty();
+    let addresses = if is_default {
         &Config::DEFAULT_ADDRESSES
     } else {
-        wanted
+        configured
     };
-    let mut addresses = Vec::new();
-    for &address in wanted {
+    let mut bound = Vec::new();
+    for &address in addresses {
         match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
+            Ok(address) => bound.push(address),
             Err(error) if address.is_ipv6() && is_default && lacks_ipv6(&error) => {
-                log::warn!("This host has no IPv6: {}", cause(&error));
+                log::warn!(
+                    "Not listening at {address}: no IPv6 on this host: {}",
+                    cause(&error)
+                );
             }
             Err(error) => return Err(Error::Listen(address, error)),
         }
     }
-    Ok(addresses)
+    Ok(bound)
 }
 
 pub(super) fn lacks_ipv6(error: &io::Error) -> bool {

@@ -1,8 +1,8 @@
-//! A server to be used: the reactor with the operating system behind its seams.
+//! The server: the reactor connected to the operating system.
 //!
-//! For the binary and for host programs. [`Server::run`] blocks until it is stopped;
-//! [`Server::turn`] does one iteration, for a program that has a loop of its own; a [`Handle`]
-//! stops it from another thread.
+//! Used by the binary and by host programs. [`Server::run`] blocks until the server is stopped;
+//! [`Server::turn`] runs one iteration, for a program with its own event loop; a [`Handle`] stops
+//! the server from another thread. Nothing here knows commands or replies.
 
 mod account_storage;
 mod change;
@@ -48,29 +48,32 @@ use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
 
-/// An FTP server. Dropped, it waits a moment for the last records of transfers to be written, and some
-/// seconds for programs that are told of uploads.
+/// An FTP server. Dropping it waits up to [`RECORDS_LAST`](crate::limits::RECORDS_LAST) for pending
+/// transfer records and up to [`EVENTS_LAST`](crate::limits::EVENTS_LAST) for pending upload events.
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
     secure_addresses: Vec<SocketAddr>,
     acceptor: Option<Acceptor>,
     reload: Reload,
-    /// What is in force.
+    /// The effective configuration.
     config: Config,
     counters: Counters,
-    /// Goes on until it is dropped.
+    /// Dropping it ends its thread.
     recounts: Option<Recounts>,
-    /// Asked for once, while nobody makes files.
+    /// Read once, at the start: umask(2) can only be read by setting it, which would race with
+    /// workers that create files.
     umask: Umask,
     manager: ServiceManager,
-    /// What was wrong with the last reload, if something was.
-    mistake: Option<String>,
+    /// Why the last reload failed, entirely or in part.
+    reload_error: Option<String>,
     resolver: Resolver,
     handle: Handle,
-    later: Option<DeferredStart>,
+    /// `None` after the first turn.
+    deferred: Option<DeferredStart>,
+    /// Compared with the counter of [`Handle`].
     stops_seen: u32,
-    /// Works until it is dropped, or done.
+    /// Dropping it ends its thread.
     sweeper: Option<Sweeper>,
 }
 
@@ -82,8 +85,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Asks the server to stop: nobody new is let in, idle clients hear 421, transfers may end
-    /// within the grace period. Asked again, it waits for nobody.
+    /// Starts a graceful shutdown: the listeners close, idle clients get 421, and transfers may
+    /// finish within the grace period. The second call closes all connections at once.
     pub fn stop(&self) {
         self.stops.fetch_add(1, Ordering::Release);
         (self.waker)();
@@ -97,53 +100,57 @@ impl fmt::Debug for Handle {
 }
 
 impl Server {
-    /// Opens the directory and listens. The first turn starts the workers: a program that gives up
-    /// rights does so between the two, and the threads have never had them.
+    /// Opens the directory and listens. The first turn starts the worker threads: a program that
+    /// drops privileges does so in between, so that no thread ever has them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        let unheard = || Err("there is no source".to_owned());
-        let source: ConfigSource = Arc::new(unheard);
+        // Never called: without signal handlers there is no reload.
+        let no_source = || Err("no configuration source is set".to_owned());
+        let source: ConfigSource = Arc::new(no_source);
         Self::with_network(config, network, source, Environment::default())
     }
 
-    /// As [`bind`](Self::bind), for a process that is the server and nothing else. SIGTERM and
-    /// SIGINT stop it as its [`Handle`] does; SIGHUP has it read its certificate again, and open
-    /// its transfer logs again. It serves the sockets that a service manager listens at for it
-    /// (TLS begins at once at those named `ftps`), then at no others but those that it is told;
-    /// and tells the manager, from its first turn on, how it is.
+    /// As [`bind`](Self::bind), for a process that is only this server. SIGTERM and SIGINT stop it
+    /// like its [`Handle`]; SIGHUP reloads the certificate and reopens the transfer logs. It adopts
+    /// the sockets that a service manager passes (those named `ftps` use implicit TLS) and then
+    /// listens only at these and at configured addresses. From the first turn on it reports its
+    /// state to the service manager.
     pub fn bind_with_signals(config: Config) -> Result<Self, Error> {
         let again = config.clone();
         Self::bind_with_source(config, Arc::new(move || Ok(again.clone())))
     }
 
-    /// As [`bind_with_signals`](Self::bind_with_signals), and at SIGHUP it takes what `source` says
-    /// then: who may log in, limits, times, what is refused, what TLS is for. What comes from a file
-    /// that no longer sets a key that closed something is refused, by its
-    /// [origins](crate::config::Origins). It all counts from the next command on, for clients that are
-    /// logged in too; sessions that would not be let in any more end, unless
-    /// [`revoked_sessions`](Config::revoked_sessions) keeps them. Where it listens, what it
-    /// serves and its threads cannot change; the log says so where they are said to.
+    /// As [`bind_with_signals`](Self::bind_with_signals), and SIGHUP also applies the configuration
+    /// that `source` returns: accounts, limits, time-outs, address rules, the TLS policy. A file that
+    /// no longer sets a restricting key is rejected, by its [origins](crate::config::Origins). Changes
+    /// apply from the next command on, also to sessions that are logged in; a session whose login the
+    /// new configuration would refuse ends, unless [`revoked_sessions`](Config::revoked_sessions)
+    /// keeps it. Listening addresses, the directory and the number of threads cannot change: a
+    /// warning names each such key.
     ///
-    /// Where it may, it starts [helpers](Config::helpers) with the rights that this process has
-    /// still.
+    /// If [`helpers`](Config::helpers) is set, it starts helper processes with the privileges that
+    /// this process still has.
     pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.hear_signals().map_err(signals)?;
         let inherited = inherited_listeners().map_err(Error::Inherited)?;
-        // While every file can be looked at, and those that are made at the start are not there.
-        warnings::log(&config, &listening::in_the_clear(&config, &inherited));
+        // Before privileges are dropped and before files are created.
+        warnings::log(
+            &config,
+            &listening::plaintext_addresses(&config, &inherited),
+        );
         if config.helpers {
             config.accounts.start_monitor().map_err(Error::Pam)?;
         }
-        let surroundings = Environment {
+        let environment = Environment {
             inherited,
             event_monitor: event_monitor_for(&config)?,
         };
-        let mut server = Self::with_network(config, network, source, surroundings)?;
-        server.manager = ServiceManager::of_environment();
-        if let Some(text) = opening::unserved(&server.config) {
+        let mut server = Self::with_network(config, network, source, environment)?;
+        server.manager = ServiceManager::from_environment();
+        if let Some(text) = opening::note_without_directory(&server.config) {
             log::info!("{text}");
         }
         Ok(server)
@@ -153,7 +160,7 @@ impl Server {
         config: Config,
         network: SystemNetwork,
         source: ConfigSource,
-        surroundings: Environment,
+        environment: Environment,
     ) -> Result<Self, Error> {
         require_monitor(&config.accounts)?;
         let handle = Handle {
@@ -174,7 +181,7 @@ impl Server {
         let records = Records::open(
             logs,
             events,
-            surroundings.event_monitor,
+            environment.event_monitor,
             Waker::clone(&handle.waker),
         );
         let (records, observers) = records.map_err(Error::Records)?;
@@ -193,8 +200,8 @@ impl Server {
             connections: room,
             connections_per_address: config.connections_per_address,
         });
-        let wanted = ListenPlan::of(&config, surroundings.inherited);
-        let (addresses, secure_addresses) = wanted.open(&mut reactor)?;
+        let plan = ListenPlan::of(&config, environment.inherited);
+        let (addresses, secure_addresses) = plan.open(&mut reactor)?;
         capacity::log(room.connections, equipment);
         Ok(Self {
             reactor,
@@ -207,10 +214,10 @@ impl Server {
             recounts: None,
             umask,
             manager: ServiceManager::none(),
-            mistake: None,
+            reload_error: None,
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
-            later: Some(DeferredStart {
+            deferred: Some(DeferredStart {
                 threads,
                 sweeps: opened.sweeps,
                 observers,
@@ -220,36 +227,36 @@ impl Server {
         })
     }
 
-    /// The addresses that it listens at, with the ports that the system chose.
+    /// The addresses where it listens without implicit TLS; port 0 is replaced by the bound port.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The addresses where TLS begins at once.
+    /// The addresses where it listens with implicit TLS.
     pub fn secure_addresses(&self) -> &[SocketAddr] {
         &self.secure_addresses
     }
 
-    /// Whether data connections to clients will come from ports below 1024, for which the process has to
-    /// keep [the right](crate::sandbox::Plan::low_ports).
+    /// Whether active data connections bind ports below 1024, for which the process has to keep
+    /// [`CAP_NET_BIND_SERVICE`](crate::sandbox::Plan::low_ports).
     pub fn dials_from_low_ports(&self) -> bool {
         let mut listened = self.addresses.iter().chain(&self.secure_addresses);
         self.config.active_from_default_port
             && listened.any(|address| (2..=FIRST_FREE_PORT).contains(&address.port()))
     }
 
-    /// From here on each transfer of a file that is over leaves its record here too, beside the logs
-    /// and events of its [`Config`]. So many may wait to be taken; what does not fit is left out.
+    /// From now on the record of each finished file transfer is also sent here, besides the logs and
+    /// events of the [`Config`]. Up to `room` records are buffered; further ones are dropped and counted.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
         self.reactor.subscribe(room)
     }
 
-    /// What its loop has done so far, to be measured.
+    /// The event loop's counters.
     pub const fn activity(&self) -> &Activity {
         self.reactor.activity()
     }
 
-    /// What stops it.
+    /// A handle that stops it.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -260,18 +267,18 @@ impl Server {
         Ok(())
     }
 
-    /// One iteration: waits for at most `timeout` (`None`: until something happens), then does
-    /// what there is to do. Whether the server is still running.
+    /// One iteration: waits for events for at most `timeout` (`None`: without limit) and handles
+    /// them. Returns false when the server has stopped.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        if let Some(later) = self.later.take() {
-            self.begin(later)?;
+        if let Some(deferred) = self.deferred.take() {
+            self.begin(deferred)?;
         }
-        let beat = self.manager.patience(self.reactor.now());
-        let timeout = timeout.into_iter().chain(beat).min();
+        let keepalive = self.manager.next_keepalive(self.reactor.now());
+        let timeout = timeout.into_iter().chain(keepalive).min();
         self.reactor
             .turn(timeout)
             .map_err(|error| Error::System("cannot poll", error))?;
-        self.renew();
+        self.apply_reload();
         self.resolve();
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
@@ -281,28 +288,30 @@ impl Server {
         if self.reactor.is_stopping() {
             self.manager.stopping();
         }
-        self.manager.beat(self.reactor.now());
+        self.manager.keep_alive(self.reactor.now());
         Ok(self.reactor.is_running())
     }
 
-    /// The first turn: everything is there, and every right given up that will be.
-    fn begin(&mut self, later: DeferredStart) -> Result<(), Error> {
-        let cannot = |error| Error::System("cannot start the threads", error);
-        self.sweeper = later.start().map_err(cannot)?;
+    /// The first turn: privileges have been dropped, so threads may start.
+    fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
+        let failed = |error| Error::System("cannot start the threads", error);
+        self.sweeper = deferred.start().map_err(failed)?;
         self.counters.values().for_each(Counter::count_anew);
         self.recounts = self.start_recounts();
         self.resolve();
         self.manager.ready(&self.status());
-        self.manager.beat(self.reactor.now());
+        self.manager.keep_alive(self.reactor.now());
         Ok(())
     }
 
-    /// A server is of use without: what a quota refuses is counted first.
+    /// A failure is not fatal: a directory is also recounted before a quota refuses an upload.
     fn start_recounts(&self) -> Option<Recounts> {
         let started = Recounts::start(self.counters.values().cloned(), self.config.recount);
         started.unwrap_or_else(|error| {
             let why = cause(&error);
-            log::warn!("Cannot start a thread to count what quotas are for: {why}");
+            log::warn!(
+                "Cannot start the recount thread: quotas see changes by other programs late: {why}"
+            );
             None
         })
     }
@@ -310,16 +319,16 @@ impl Server {
     fn status(&self) -> String {
         let addresses = [self.addresses(), self.secure_addresses()].concat();
         let serving = format!("Serving at {}", listening::shown(&addresses));
-        let of_logs = self.reactor.records().mistake();
-        let mistakes = self.mistake.iter().cloned().chain(of_logs);
-        let sentences: Vec<_> = std::iter::once(serving).chain(mistakes).collect();
+        let log_error = self.reactor.records().mistake();
+        let errors = self.reload_error.iter().cloned().chain(log_error);
+        let sentences: Vec<_> = std::iter::once(serving).chain(errors).collect();
         sentences.join(". ")
     }
 
-    /// Has names looked up that are wanted, and takes what came of those that were.
+    /// Passes finished look-ups to the reactor, and starts those that it asks for.
     fn resolve(&mut self) {
-        while let Some(found) = self.resolver.take() {
-            self.reactor.found_name(&found.name, found.answer);
+        while let Some(lookup) = self.resolver.take() {
+            self.reactor.found_name(&lookup.name, lookup.answer);
         }
         let wanted: Vec<_> = std::iter::from_fn(|| self.reactor.wanted_name()).collect();
         if !wanted.is_empty() {
@@ -328,9 +337,9 @@ impl Server {
     }
 }
 
-/// Tells the service manager, if there is one, why this process is no server.
+/// Reports a failed start to the service manager, if there is one.
 pub fn report_failure(why: &dyn fmt::Display) {
-    ServiceManager::of_environment().failed(why);
+    ServiceManager::from_environment().failed(why);
 }
 
 const fn mode(config: &Config) -> Mode {
@@ -340,7 +349,7 @@ const fn mode(config: &Config) -> Mode {
     }
 }
 
-/// Only files need them.
+/// The number of worker threads: only storage needs them.
 const fn workers(config: &Config) -> usize {
     match mode(config) {
         Mode::ControlOnly => 0,

@@ -1,30 +1,28 @@
-//! What secures connections where TLS is not compiled in: nothing, and a word about it.
+//! Stand-in for `tls` in a build without the Cargo feature `tls`: every certificate is an error
+//! that names the feature.
 
 use std::fmt;
 
 use crate::config::TlsConfig;
 use crate::net::tls::Acceptor;
 
-/// Why there is nothing to secure connections with.
 #[derive(Debug)]
-pub(super) struct Unusable;
+pub(super) struct LoadError;
 
-impl fmt::Display for Unusable {
+impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("this build has no TLS; build it with --features tls")
     }
 }
 
-/// There is none.
 pub(super) const fn load(
     _: &TlsConfig,
     _: Option<&Acceptor>,
     _: i64,
-) -> Result<Acceptor, Unusable> {
-    Err(Unusable)
+) -> Result<Acceptor, LoadError> {
+    Err(LoadError)
 }
 
-/// Nothing is kept.
-pub(super) const fn look_at_names(_: &TlsConfig) -> Option<String> {
+pub(super) const fn check_names(_: &TlsConfig) -> Option<String> {
     None
 }

@@ -1,8 +1,8 @@
-//! What a server is made of, opened: the workers, what secures connections; and what all
-//! its sessions have in common.
+//! The parts of a server: worker pools, the TLS acceptor, the event helper, and the settings that
+//! all sessions share.
 //!
-//! All of it happens before the process gives up its rights. What needs a thread is only laid
-//! out here, and started by [`DeferredStart`]: a thread keeps the rights that it was started with.
+//! They are created before the process drops its privileges. A thread inherits the privileges of
+//! the moment it starts, so threads are only prepared here and started by [`DeferredStart`].
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::session::{Mode, Settings};
 use crate::storage::{Sweep, Umask};
 use crate::workers::{Inline, PoolThreads, Runner, Sweeper, WorkerPools};
 
-/// What waits for the first turn: its threads get the rights that the process has left then.
+/// Everything that needs a thread, started in the first turn, after privileges are dropped.
 pub(super) struct DeferredStart {
     pub(super) threads: Option<PoolThreads>,
     pub(super) sweeps: Vec<Sweep>,
@@ -29,7 +29,6 @@ pub(super) struct DeferredStart {
 }
 
 impl DeferredStart {
-    /// Starts the threads.
     pub(super) fn start(self) -> io::Result<Option<Sweeper>> {
         if let Some(threads) = self.threads {
             threads.start()?;
@@ -39,14 +38,19 @@ impl DeferredStart {
     }
 }
 
-/// A server is of use without: what was left takes room and is not seen.
+/// A failure is not fatal: leftover temporary files are hidden from clients and only use space.
 fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
     if sweeps.is_empty() {
         return None;
     }
     let started = Sweeper::start(sweeps);
     started
-        .inspect_err(|error| log::warn!("Unfinished uploads are not removed: {}", cause(error)))
+        .inspect_err(|error| {
+            log::warn!(
+                "Cannot start the sweeper thread: unfinished uploads are not removed: {}",
+                cause(error)
+            );
+        })
         .ok()
 }
 
@@ -58,48 +62,47 @@ pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Op
     (Box::new(pools), Some(threads))
 }
 
-/// What a process has that is the server and nothing else.
+/// The resources of a process that is only this server; empty in a host program.
 #[derive(Default)]
 pub(super) struct Environment {
-    /// Sockets that a service manager listens at for it.
+    /// Listening sockets passed by a service manager.
     pub(super) inherited: Vec<Inherited>,
-    /// What runs the event command.
+    /// Runs the event command.
     pub(super) event_monitor: Option<Helper>,
 }
 
-/// What runs the event command, if there is one.
+/// Starts the helper process that runs the event command, if one is configured.
 pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error> {
     let events = &config.events;
     if events.command.is_empty() || !config.helpers {
         return Ok(None);
     }
     let run_as = event_arguments(config.run_as.as_ref());
-    let cannot = |error| {
+    let failed = |error| {
         observe::Error::Events(format!(
-            "cannot start what runs programs: {}",
+            "cannot start the helper process for events.command: {}",
             cause(&error)
         ))
     };
     let started = event_worker::start(run_as, &events.command, events.time);
-    started.map(Some).map_err(cannot).map_err(Error::Records)
+    started.map(Some).map_err(failed).map_err(Error::Records)
 }
 
-/// Accounts of the system are of no use without what asks PAM: a host program has to start that.
+/// PAM accounts need the PAM helper process, which a host program has to start itself.
 pub(super) fn require_monitor(accounts: &Accounts) -> Result<(), Error> {
     if accounts.needs_monitor() {
-        let text = "the program has not started what does that";
+        let text = "the program has not started the PAM helper process";
         return Err(Error::Pam(io::Error::other(text)));
     }
     Ok(())
 }
 
-/// What a server is for that has no directory, for whoever forgot it.
-pub(super) fn unserved(config: &Config) -> Option<&'static str> {
+/// A note for an operator who forgot the directory.
+pub(super) fn note_without_directory(config: &Config) -> Option<&'static str> {
     let text = "No directory is set: nothing is served, only the control channel answers";
     config.root.is_none().then_some(text)
 }
 
-/// What secures connections, if they are to be.
 pub(super) fn acceptor_for(
     tls: Option<&TlsConfig>,
     unix_time: i64,
@@ -109,7 +112,6 @@ pub(super) fn acceptor_for(
     loaded.map_err(|error| Error::Tls(error.to_string()))
 }
 
-/// Where passive listeners may be.
 pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {
     match config.passive_ports.clone() {
         None => PassivePorts::any(),
@@ -117,7 +119,7 @@ pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {
     }
 }
 
-/// What clients are told that PASV has opened.
+/// The addresses advertised in replies to PASV.
 pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
     PassiveAddresses::new(
         config.passive_addresses.clone(),
@@ -126,7 +128,6 @@ pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
     )
 }
 
-/// What all sessions have in common.
 pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Settings {
     Settings {
         mode,

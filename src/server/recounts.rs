@@ -1,8 +1,7 @@
-//! Counts now and then what quotas are for, one directory after the other, slowly.
+//! Periodically recounts the files of directories with a quota, one directory at a time, slowly.
 //!
-//! What others put there or remove is seen then, also where no quota refuses anything and nobody asks. Any
-//! count that somebody waits for has a thread of its own, so one directory whose disk hangs keeps no
-//! other from being counted then.
+//! This is how changes by other programs reach the usage of a quota that refuses nothing. A count
+//! that a command waits for has a thread of its own, so a hanging disk delays only this thread.
 
 use std::io;
 use std::sync::Arc;
@@ -13,15 +12,15 @@ use std::time::Duration;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::storage::Counter;
 
-/// The thread; dropped, it ends within its next step.
+/// The recount thread; dropping this ends it at its next step.
 #[must_use = "dropping it ends the thread"]
 pub(super) struct Recounts {
-    /// Nothing is sent: it is only closed.
+    /// Closing the channel is the signal to end; nothing is sent.
     _end: Sender<()>,
 }
 
 impl Recounts {
-    /// Starts it, where there is anything to count: each time `every` is over.
+    /// Starts the thread; `None` without counters, or if `every` is zero.
     pub(super) fn start(
         counters: impl Iterator<Item = Arc<Counter>>,
         every: Duration,
@@ -35,10 +34,10 @@ impl Recounts {
             .name("recount".to_owned())
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                let goes_on = || ended.try_recv() == Err(TryRecvError::Empty);
+                let continues = || ended.try_recv() == Err(TryRecvError::Empty);
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     for counter in &counters {
-                        counter.count_slowly(&goes_on);
+                        counter.count_slowly(&continues);
                     }
                 }
             })?;

@@ -1,7 +1,7 @@
-//! SIGHUP: the configuration, and the files that it names, are read again beside the loop.
+//! Reload on SIGHUP: reads the configuration, and the files that it names, again.
 //!
-//! A thread of its own reads them, because a disk may make it wait; what it finds takes the
-//! place of the old when it is good, and the old stays, with a word in the log, when it is not.
+//! Reading may block on a disk, so it happens in a thread of its own, which sends a [`ReloadResult`]
+//! to the event loop. `change` applies it; if it is an error, the old configuration stays in force.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,47 +20,48 @@ use crate::net::tls::Acceptor;
 use crate::reactor::StorageByAccount;
 use crate::storage::Counter;
 
-/// Says what a server is to be told now, or why nobody knows. It may wait for a disk.
+/// Reads the configuration, or returns why it cannot be used. Called on a thread that may block.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
-/// What was found.
+/// A configuration that can be applied.
 pub(super) struct ReloadResult {
     pub(super) config: Config,
-    /// What secures connections from now on; `None`: as before.
+    /// `None`: unchanged.
     pub(super) acceptor: Option<Acceptor>,
-    /// Why the certificate stays the old one, where a new one is no good.
+    /// Why the new certificate cannot be used, and the old one stays.
     pub(super) bad_certificate: Option<String>,
-    /// Which files each account sees from now on, and what counts them; `None`: as before.
+    /// `None`: unchanged.
     pub(super) account_storage: Option<(StorageByAccount, Counters)>,
 }
 
-/// What a server has, for what is found to come after it.
+/// The server's state that a reload compares with and builds on.
 #[derive(Clone)]
 pub(super) struct ReloadBase {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) counters: Counters,
-    /// Where it listens in the clear.
+    /// The addresses without implicit TLS.
     pub(super) addresses: Vec<SocketAddr>,
+    /// Seconds since 1970.
     pub(super) now: i64,
 }
 
-/// Reads files again, one time after the other.
+/// Runs at most one reload at a time.
 pub(super) struct Reload {
     source: ConfigSource,
     waker: Waker,
-    state: State,
+    state: ReloadState,
 }
 
 /// ```text
-///   Idle ──asked──▶ Reading ──asked──▶ Stale
-///    ▲ ▲──────────────┘ read            │ read: and once more
-///    └──────────────────────────────────┘
+///   Idle ──begin──▶ Reading ──begin──▶ Stale
+///    ▲                │ read  ▲          │ read
+///    └────────────────┘       └──────────┘ (starts again)
 /// ```
-enum State {
+enum ReloadState {
     Idle,
     Reading(Receiver<Result<ReloadResult, String>>),
-    /// What is being read may be old already.
+    /// A reload was requested after reading began, so it has to be read once more.
     Stale(Receiver<Result<ReloadResult, String>>),
 }
 
@@ -69,68 +70,67 @@ impl Reload {
         Self {
             source,
             waker,
-            state: State::Idle,
+            state: ReloadState::Idle,
         }
     }
 
-    /// Whether nothing is being read.
     pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        matches!(self.state, ReloadState::Idle)
     }
 
-    /// Begins to read; what is found comes after `present`.
+    /// Requests a reload on top of `present`; if one is running, another follows it.
     pub(super) fn begin(&mut self, present: ReloadBase) {
-        self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Idle => self.start(present),
-            State::Reading(found) | State::Stale(found) => State::Stale(found),
+        self.state = match std::mem::replace(&mut self.state, ReloadState::Idle) {
+            ReloadState::Idle => self.start(present),
+            ReloadState::Reading(found) | ReloadState::Stale(found) => ReloadState::Stale(found),
         };
     }
 
-    fn start(&self, present: ReloadBase) -> State {
-        let (sender, found) = channel();
-        let unread = Sender::clone(&sender);
+    fn start(&self, present: ReloadBase) -> ReloadState {
+        let (sender, receiver) = channel();
+        let on_failure = Sender::clone(&sender);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK_BYTES);
         let spawned = thread.spawn(move || {
-            // Where nobody waits for it any more the server is gone.
-            let _ = sender.send(find(&source, &present));
+            // Fails only if the server has been dropped.
+            let _ = sender.send(read(&source, &present));
             waker();
         });
         if let Err(error) = spawned {
-            // It is found as whatever is wrong with the files.
-            let _ = unread.send(Err(format!(
-                "no thread can be started to read it: {}",
+            // Reported like an error in the files.
+            let _ = on_failure.send(Err(format!(
+                "cannot start the reload thread: {}",
                 cause(&error)
             )));
         }
-        State::Reading(found)
+        ReloadState::Reading(receiver)
     }
 
-    /// What has been found, if something has, or why it is no good; and it is read once more, after
-    /// `present`, if that was asked for meanwhile.
+    /// The result of a reload that has finished. If another was requested, it starts on top of `present`.
     pub(super) fn take(
         &mut self,
         present: impl FnOnce() -> ReloadBase,
     ) -> Option<Result<ReloadResult, String>> {
-        let (State::Reading(receiver) | State::Stale(receiver)) = &self.state else {
+        let (ReloadState::Reading(receiver) | ReloadState::Stale(receiver)) = &self.state else {
             return None;
         };
-        let found = match receiver.try_recv() {
+        let result = match receiver.try_recv() {
             Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err("nothing was read".to_owned()),
-            Ok(found) => found,
+            Err(TryRecvError::Disconnected) => Err("the reload thread panicked".to_owned()),
+            Ok(result) => result,
         };
-        if let State::Stale(_) = std::mem::replace(&mut self.state, State::Idle) {
+        if let ReloadState::Stale(_) = std::mem::replace(&mut self.state, ReloadState::Idle) {
             self.begin(present());
         }
-        Some(found)
+        Some(result)
     }
 }
 
-fn find(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {
-    // Whatever the configuration is like: others may have removed files.
+fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {
+    // Also if the configuration turns out invalid: SIGHUP is how an operator has files that other
+    // programs removed counted.
     present.counters.values().for_each(Counter::count_anew);
     let mut config = source()?;
     let losses = losses::losses(&present.config, &config);
@@ -141,14 +141,14 @@ fn find(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
         log::warn!("{}", loss.warning());
     }
     for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
-        log::warn!("{key} has changed, which is for the next start: until then it stays");
+        log::warn!("{key} has changed, which takes effect at the next start");
     }
     if config.accounts.needs_monitor() && !present.config.accounts.has_monitor() {
-        let text =
-            "account.pam: what asks PAM is started with the server, for its first such account";
+        let text = "account.pam: the PAM helper process is not running, because the server started \
+                    without such an account; restart the server";
         return Err(text.to_owned());
     }
-    let (acceptor, bad_certificate) = find_acceptor(&config, present)?;
+    let (acceptor, bad_certificate) = load_acceptor(&config, present)?;
     let account_storage =
         if config.root.is_some() && account_storage::differ(&present.config, &config) {
             Some(account_storage::reopen(&config, &present.counters)?)
@@ -164,9 +164,9 @@ fn find(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
     })
 }
 
-/// A new certificate that is no good is no reason to do without the rest of the configuration,
-/// unless there is no old one.
-fn find_acceptor(
+/// The new acceptor, and the error if an unusable certificate leaves the present one in place, so
+/// that the rest of the configuration still applies. Without a present one the error is fatal.
+fn load_acceptor(
     config: &Config,
     present: &ReloadBase,
 ) -> Result<(Option<Acceptor>, Option<String>), String> {

@@ -1,8 +1,8 @@
-//! Host names become addresses, beside the loop.
+//! Resolves host names off the event loop.
 //!
-//! The system's resolver may wait for a server that does not answer, so each round of look-ups has a
-//! thread of its own, which ends with it; there is none while nobody uses a name. What is found
-//! comes back through a channel, and the loop is woken for it.
+//! getaddrinfo(3) may block on an unreachable server, so each batch of look-ups runs in a thread of
+//! its own that ends with it. The results come back through a channel, and the loop is woken.
+//! Caching and retries are the caller's.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
@@ -14,57 +14,61 @@ use crate::limits::RESOLVER_STACK_BYTES;
 use crate::net::Waker;
 use crate::protocol::one_host::is_of_one_host;
 
-/// A name, and what came of looking it up.
-pub(super) struct Found {
+/// A finished look-up; no answer if it failed, which has been logged.
+pub(super) struct ResolvedName {
     pub(super) name: String,
     pub(super) answer: Option<Ipv4Addr>,
 }
 
 pub(super) struct Resolver {
     waker: Waker,
-    sender: Sender<Found>,
-    found: Receiver<Found>,
+    sender: Sender<ResolvedName>,
+    finished: Receiver<ResolvedName>,
 }
 
 impl Resolver {
     pub(super) fn new(waker: Waker) -> Self {
-        let (sender, found) = channel();
+        let (sender, finished) = channel();
         Self {
             waker,
             sender,
-            found,
+            finished,
         }
     }
 
-    /// Looks up these names; each comes back once.
+    /// Starts the look-up of these names; each comes back exactly once, also if it fails.
     pub(super) fn look_up(&self, names: Vec<String>) {
         let (sender, waker) = (Sender::clone(&self.sender), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
             .name("resolver".to_owned())
             .stack_size(RESOLVER_STACK_BYTES);
-        let asked = names.clone();
+        let batch = names.clone();
         let spawned = thread.spawn(move || {
-            for name in asked {
+            for name in batch {
                 let answer = resolve(&name)
                     .inspect_err(|error| log::warn!("Passive address: {name}: {}", cause(error)));
                 let answer = answer.ok();
-                // Where nobody waits for it any more the server is gone.
-                let _ = sender.send(Found { name, answer });
+                // Fails only if the server has been dropped.
+                let _ = sender.send(ResolvedName { name, answer });
                 waker();
             }
         });
         if let Err(error) = spawned {
-            log::warn!("Cannot look up {}: {}", names.join(", "), cause(&error));
+            log::warn!(
+                "Cannot start the resolver thread for {}: {}",
+                names.join(", "),
+                cause(&error)
+            );
             for name in names {
                 let answer = None;
-                let _ = self.sender.send(Found { name, answer });
+                let _ = self.sender.send(ResolvedName { name, answer });
             }
         }
     }
 
-    /// What has come back.
-    pub(super) fn take(&self) -> Option<Found> {
-        self.found.try_recv().ok()
+    /// The next finished look-up.
+    pub(super) fn take(&self) -> Option<ResolvedName> {
+        self.finished.try_recv().ok()
     }
 }
 
@@ -78,17 +82,17 @@ fn first_usable(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Ipv4A
         IpAddr::V4(ip) => Some(ip),
         IpAddr::V6(_) => None,
     });
-    let mut refused = None;
+    let mut rejected = None;
     for address in v4 {
         if is_of_one_host(IpAddr::V4(address)) {
             return Ok(address);
         }
-        refused = Some(address);
+        rejected = Some(address);
     }
-    Err(match refused {
-        Some(address) => {
-            io::Error::other(format!("it is {address}, which no client can connect to"))
-        }
+    Err(match rejected {
+        Some(address) => io::Error::other(format!(
+            "it resolves to {address}, to which no client can connect"
+        )),
         None => io::Error::other("it has no IPv4 address"),
     })
 }
@@ -98,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_of_no_host_is_as_one_that_is_not_known() {
+    fn addresses_of_no_single_host_are_rejected() {
         let first = |texts: &[&str]| {
             let addresses = texts
                 .iter()

@@ -1,9 +1,10 @@
-//! What a service manager is told, and asks for: `sd_notify(3)`, `sd_watchdog_enabled(3)`.
+//! State notifications and watchdog keepalives to a service manager: `sd_notify(3)`,
+//! `sd_watchdog_enabled(3)`.
 //!
-//! A message is a datagram to a socket that the environment names; where it names none there is
-//! nobody to tell. It is sent without waiting: one that the manager has no room for is tried again.
-//! The watchdog's pings come from the loop, so that they stop when it does. The environment is read
-//! and left as it is; programs that the server runs get one of their own.
+//! A message is a datagram to the socket in `NOTIFY_SOCKET`; without that variable nothing is sent.
+//! Sending never blocks: a message that meets a full socket buffer is queued and retried. Keepalives
+//! come from the event loop, so they stop when it hangs. The environment is not modified; helper
+//! processes get a cleaned copy.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
@@ -17,15 +18,15 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::cause::cause;
 
-/// Changes that wait for room: more than a start, a reload and a stop have.
-const CHANGES_KEPT: usize = 8;
+/// Queued messages; the oldest is dropped beyond it. A start, a reload and a stop send fewer.
+const MESSAGES_QUEUED: usize = 8;
 
-/// When a manager that had no room is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The delay before queued messages are sent again.
+const RETRY: Duration = Duration::from_secs(1);
 
-/// What a server is doing, for its manager.
+/// The state that was last reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ServiceState {
     Starting,
     Serving,
     Reloading,
@@ -34,152 +35,155 @@ enum State {
 
 /// The service manager, if there is one.
 pub(super) struct ServiceManager {
-    line: Option<Line>,
+    socket: Option<NotifySocket>,
     watchdog: Option<Watchdog>,
-    state: State,
-    /// What there was no room for.
-    unsaid: VecDeque<String>,
+    state: ServiceState,
+    /// Messages to retry, oldest first.
+    queue: VecDeque<String>,
 }
 
-/// The way to it.
-struct Line {
+struct NotifySocket {
     address: SocketAddr,
     socket: UnixDatagram,
 }
 
 struct Watchdog {
-    every: Duration,
+    interval: Duration,
+    /// `None`: at once.
     next: Option<Instant>,
 }
 
 impl ServiceManager {
-    /// Nobody.
+    /// No manager: every notification is ignored.
     pub(super) const fn none() -> Self {
         Self {
-            line: None,
+            socket: None,
             watchdog: None,
-            state: State::Starting,
-            unsaid: VecDeque::new(),
+            state: ServiceState::Starting,
+            queue: VecDeque::new(),
         }
     }
 
-    /// The one that the environment speaks of. One that cannot be reached is no reason not to serve.
-    pub(super) fn of_environment() -> Self {
-        let line = std::env::var_os("NOTIFY_SOCKET").map(|name| Line::to(name.as_bytes()));
-        let line = match line {
+    /// The manager that the environment names. Failing to connect to it is not fatal.
+    pub(super) fn from_environment() -> Self {
+        let name = std::env::var_os("NOTIFY_SOCKET");
+        let socket = match name.map(|name| NotifySocket::connect(name.as_bytes())) {
             None => None,
-            Some(Ok(line)) => Some(line),
+            Some(Ok(socket)) => Some(socket),
             Some(Err(error)) => {
                 let error = cause(&error);
-                log::warn!("Cannot speak to the service manager at NOTIFY_SOCKET: {error}");
+                log::warn!("Cannot connect to the service manager at NOTIFY_SOCKET: {error}");
                 None
             }
         };
-        let watchdog = line
+        // sd_watchdog_enabled(3) recommends half of the time-out.
+        let watchdog = socket
             .as_ref()
-            .and_then(|_| watchdog_interval())
-            .map(|asked| Watchdog {
-                every: asked / 2,
+            .and_then(|_| watchdog_timeout())
+            .map(|timeout| Watchdog {
+                interval: timeout / 2,
                 next: None,
             });
         Self {
-            line,
+            socket,
             watchdog,
-            state: State::Starting,
-            unsaid: VecDeque::new(),
+            state: ServiceState::Starting,
+            queue: VecDeque::new(),
         }
     }
 
-    /// It serves, or serves on after a reload.
+    /// The start, or a reload, is complete.
     pub(super) fn ready(&mut self, status: &str) {
-        if matches!(self.state, State::Starting | State::Reloading) {
-            self.state = State::Serving;
+        if matches!(self.state, ServiceState::Starting | ServiceState::Reloading) {
+            self.state = ServiceState::Serving;
             // A line break would begin another field.
             let status = status.replace(char::is_control, " ");
-            self.say(format!("READY=1\nSTATUS={status}\n"));
+            self.send(format!("READY=1\nSTATUS={status}\n"));
         }
     }
 
-    /// There is no server, or none any more; `systemctl status` shows why.
+    /// The server cannot start, or cannot continue; `systemctl status` shows the reason.
     pub(super) fn failed(&mut self, why: &dyn Display) {
         let why = why.to_string().replace(char::is_control, " ");
-        self.say(format!("STATUS=Failed: {why}\n"));
+        self.send(format!("STATUS=Failed: {why}\n"));
     }
 
-    /// It reads its files again, until it is [`ready`](Self::ready).
+    /// A reload begins; it ends with [`ready`](Self::ready).
     pub(super) fn reloading(&mut self) {
-        if self.state == State::Serving {
-            self.state = State::Reloading;
+        if self.state == ServiceState::Serving {
+            self.state = ServiceState::Reloading;
             let micros = monotonic_micros();
-            self.say(format!("RELOADING=1\nMONOTONIC_USEC={micros}\n"));
+            self.send(format!("RELOADING=1\nMONOTONIC_USEC={micros}\n"));
         }
     }
 
-    /// Whether it was told of a reload, and not yet of its end.
+    /// Whether the start of a reload was reported and its end was not.
     pub(super) fn awaits_reload(&self) -> bool {
-        self.state == State::Reloading
+        self.state == ServiceState::Reloading
     }
 
-    /// It stops; said once.
+    /// A shutdown begins; only the first call sends a message.
     pub(super) fn stopping(&mut self) {
-        if self.state != State::Stopping {
-            self.state = State::Stopping;
-            self.say("STOPPING=1\nSTATUS=Stopping: transfers may end\n".to_owned());
+        if self.state != ServiceState::Stopping {
+            self.state = ServiceState::Stopping;
+            self.send("STOPPING=1\nSTATUS=Stopping: transfers may end\n".to_owned());
         }
     }
 
-    /// How long the loop may sleep until the watchdog must hear of it; `None`: for ever.
-    pub(super) fn patience(&self, now: Instant) -> Option<Duration> {
+    /// The time until [`keep_alive`](Self::keep_alive) has to be called; `None`: no need to wake.
+    pub(super) fn next_keepalive(&self, now: Instant) -> Option<Duration> {
         let next = self.watchdog.as_ref().and_then(|watchdog| watchdog.next);
-        let beat = next.map(|next| next.saturating_duration_since(now));
-        let again = (!self.unsaid.is_empty()).then_some(AGAIN);
-        beat.into_iter().chain(again).min()
+        let keepalive = next.map(|next| next.saturating_duration_since(now));
+        let retry = (!self.queue.is_empty()).then_some(RETRY);
+        keepalive.into_iter().chain(retry).min()
     }
 
-    /// The loop lives. What there was no room for is tried again.
-    pub(super) fn beat(&mut self, now: Instant) {
-        self.say_the_unsaid();
+    /// Called in each turn of the event loop: sends a keepalive if it is due, and queued messages.
+    pub(super) fn keep_alive(&mut self, now: Instant) {
+        self.flush();
         let Some(watchdog) = &mut self.watchdog else {
             return;
         };
         if watchdog.next.is_none_or(|next| next <= now) {
-            watchdog.next = Some(now + watchdog.every);
-            if let Some(line) = &mut self.line {
-                // One that is lost is no harm: there are two for each interval.
-                let _ = line.say(b"WATCHDOG=1\n");
+            watchdog.next = Some(now + watchdog.interval);
+            if let Some(socket) = &mut self.socket {
+                // A lost keepalive is harmless: there are two in each time-out.
+                let _ = socket.send(b"WATCHDOG=1\n");
             }
         }
     }
 
-    /// Tells of a change; in order, and again later where there is no room for it.
-    fn say(&mut self, message: String) {
-        if self.line.is_none() {
+    /// Sends a message after those already queued.
+    fn send(&mut self, message: String) {
+        if self.socket.is_none() {
             return;
         }
-        if self.unsaid.len() == CHANGES_KEPT {
-            self.unsaid.pop_front();
+        if self.queue.len() == MESSAGES_QUEUED {
+            self.queue.pop_front();
         }
-        self.unsaid.push_back(message);
-        self.say_the_unsaid();
+        self.queue.push_back(message);
+        self.flush();
     }
 
-    fn say_the_unsaid(&mut self) {
-        let Some(line) = &mut self.line else {
+    /// Sends queued messages until the socket buffer is full. One that fails otherwise is dropped.
+    fn flush(&mut self) {
+        let Some(socket) = &mut self.socket else {
             return;
         };
-        while let Some(message) = self.unsaid.front() {
-            match line.say(message.as_bytes()) {
+        while let Some(message) = self.queue.front() {
+            match socket.send(message.as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => log::debug!("The service manager does not hear: {}", cause(&error)),
+                Err(error) => log::debug!("Cannot notify the service manager: {}", cause(&error)),
                 Ok(()) => {}
             }
-            self.unsaid.pop_front();
+            self.queue.pop_front();
         }
     }
 }
 
-impl Line {
-    fn to(name: &[u8]) -> io::Result<Self> {
+impl NotifySocket {
+    /// Connects at the start, because a sandbox may hide the path later.
+    fn connect(name: &[u8]) -> io::Result<Self> {
         let address = match name {
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
             name => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
@@ -188,9 +192,8 @@ impl Line {
         Ok(Self { address, socket })
     }
 
-    /// Connected while the name can be seen: a sandbox may take it away later. A manager that has
-    /// started anew listens at another socket.
-    fn say(&mut self, message: &[u8]) -> io::Result<()> {
+    /// Connects again after an error: a restarted manager has a new socket.
+    fn send(&mut self, message: &[u8]) -> io::Result<()> {
         match self.socket.send(message) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                 self.socket = connected(&self.address)?;
@@ -208,8 +211,8 @@ fn connected(address: &SocketAddr) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-/// How often the manager wants to hear that this process, and not its parent, is alive.
-fn watchdog_interval() -> Option<Duration> {
+/// The watchdog time-out of this process; one set for another process (`WATCHDOG_PID`) is ignored.
+fn watchdog_timeout() -> Option<Duration> {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let is_other = |pid: u64| pid != u64::from(std::process::id());
     if number("WATCHDOG_PID").is_some_and(is_other) {
@@ -219,7 +222,7 @@ fn watchdog_interval() -> Option<Duration> {
     Some(Duration::from_micros(micros))
 }
 
-/// The clock of [`Instant`], in the manager's own words.
+/// `CLOCK_MONOTONIC` in microseconds, as the manager compares it.
 fn monotonic_micros() -> i64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000
@@ -234,18 +237,18 @@ mod tests {
         let listener = UnixDatagram::bind(&path).unwrap();
         listener.set_nonblocking(true).unwrap();
         let manager = ServiceManager {
-            line: Some(Line::to(path.as_os_str().as_bytes()).unwrap()),
+            socket: Some(NotifySocket::connect(path.as_os_str().as_bytes()).unwrap()),
             watchdog: Some(Watchdog {
-                every: Duration::from_secs(5),
+                interval: Duration::from_secs(5),
                 next: None,
             }),
-            state: State::Starting,
-            unsaid: VecDeque::new(),
+            state: ServiceState::Starting,
+            queue: VecDeque::new(),
         };
         (manager, listener)
     }
 
-    fn heard(listener: &UnixDatagram) -> Vec<String> {
+    fn received(listener: &UnixDatagram) -> Vec<String> {
         let mut buffer = [0; 256];
         std::iter::from_fn(|| {
             let count = listener.recv(&mut buffer).ok()?;
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn each_change_is_said_once_and_in_order() {
+    fn each_state_change_is_sent_once_and_in_order() {
         let directory = tempfile::tempdir().unwrap();
         let (mut manager, listener) = manager(directory.path());
         manager.reloading();
@@ -268,59 +271,62 @@ mod tests {
         manager.stopping();
         manager.ready("c");
         manager.reloading();
-        let heard = heard(&listener);
-        let first: Vec<_> = heard.iter().map(|m| m.lines().next().unwrap()).collect();
+        let received = received(&listener);
+        let first: Vec<_> = received.iter().map(|m| m.lines().next().unwrap()).collect();
         assert_eq!(first, ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
-        assert!(heard[0].contains("STATUS=a\n"));
-        assert!(heard[2].ends_with("STATUS=b STOPPING=1\n"), "{heard:?}");
-        let micros = heard[1]
+        assert!(received[0].contains("STATUS=a\n"));
+        assert!(
+            received[2].ends_with("STATUS=b STOPPING=1\n"),
+            "{received:?}"
+        );
+        let micros = received[1]
             .lines()
             .find_map(|l| l.strip_prefix("MONOTONIC_USEC="));
         assert!(micros.unwrap().parse::<u64>().unwrap() > 0);
     }
 
     #[test]
-    fn the_watchdog_hears_at_half_its_interval_and_not_more() {
+    fn keepalives_are_sent_at_half_the_watchdog_timeout() {
         let directory = tempfile::tempdir().unwrap();
         let (mut manager, listener) = manager(directory.path());
         let now = Instant::now();
-        assert_eq!(manager.patience(now), None);
-        manager.beat(now);
-        manager.beat(now + Duration::from_secs(1));
+        assert_eq!(manager.next_keepalive(now), None);
+        manager.keep_alive(now);
+        manager.keep_alive(now + Duration::from_secs(1));
         assert_eq!(
-            manager.patience(now + Duration::from_secs(1)),
+            manager.next_keepalive(now + Duration::from_secs(1)),
             Some(Duration::from_secs(4))
         );
-        assert_eq!(heard(&listener).len(), 1);
-        manager.beat(now + Duration::from_secs(5));
-        assert_eq!(heard(&listener), ["WATCHDOG=1\n"]);
+        assert_eq!(received(&listener).len(), 1);
+        manager.keep_alive(now + Duration::from_secs(5));
+        assert_eq!(received(&listener), ["WATCHDOG=1\n"]);
     }
 
     #[test]
-    fn a_manager_that_has_no_room_hears_of_changes_later() {
+    fn state_changes_are_retried_after_a_full_socket_buffer() {
         let directory = tempfile::tempdir().unwrap();
         let (mut manager, listener) = manager(directory.path());
         let mut now = Instant::now();
         for _ in 0..10_000 {
-            manager.beat(now);
+            manager.keep_alive(now);
             now += Duration::from_secs(10);
         }
         manager.ready("a");
         manager.stopping();
-        assert_eq!(manager.patience(now), Some(Duration::ZERO));
-        let beats = heard(&listener);
-        assert!(beats.iter().all(|message| message == "WATCHDOG=1\n"));
+        assert_eq!(manager.next_keepalive(now), Some(Duration::ZERO));
+        let keepalives = received(&listener);
+        assert!(keepalives.iter().all(|message| message == "WATCHDOG=1\n"));
         manager.watchdog = None;
-        assert_eq!(manager.patience(now), Some(AGAIN));
-        manager.beat(now);
-        let heard = heard(&listener);
-        let first: Vec<_> = heard.iter().map(|m| m.lines().next().unwrap()).collect();
+        assert_eq!(manager.next_keepalive(now), Some(RETRY));
+        manager.keep_alive(now);
+        let received = received(&listener);
+        let first: Vec<_> = received.iter().map(|m| m.lines().next().unwrap()).collect();
         assert_eq!(first, ["READY=1", "STOPPING=1"]);
-        assert_eq!(manager.patience(now), None);
+        assert_eq!(manager.next_keepalive(now), None);
     }
 
     #[test]
-    fn a_manager_that_has_started_anew_is_found_again() {
+    fn messages_reach_a_restarted_service_manager() {
         let directory = tempfile::tempdir().unwrap();
         let (mut manager, listener) = manager(directory.path());
         drop(listener);
@@ -329,6 +335,6 @@ mod tests {
         let listener = UnixDatagram::bind(directory.path().join("notify")).unwrap();
         listener.set_nonblocking(true).unwrap();
         manager.stopping();
-        assert_eq!(heard(&listener).len(), 1);
+        assert_eq!(received(&listener).len(), 1);
     }
 }

@@ -1,6 +1,7 @@
-//! What secures connections, from what the configuration names: read at the start, before
-//! anything is served, and again by [`reload`](super::reload). It opens files, and so is never
-//! called on the loop.
+//! Loads the TLS certificates that the configuration names into an [`Acceptor`]: at the start, and
+//! again by [`reload`](super::reload).
+//!
+//! Blocking: it reads files and may generate a key, so it must not be called on the event loop.
 
 use std::fmt;
 
@@ -9,38 +10,38 @@ use crate::net::tls::{
     Acceptor, ClientCertificates, Credentials, CredentialsError, Names, Origin, SelfSigned,
 };
 
-/// Why there is nothing to secure connections with.
+/// Why the certificates could not be loaded.
 #[derive(Debug)]
-pub(super) struct Unusable(String);
+pub(super) struct LoadError(String);
 
-impl fmt::Display for Unusable {
+impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// Reads the certificates; `before` is what they come after, whose sessions live on.
+/// Loads the certificates. The TLS sessions of `present`, which the result replaces, stay resumable.
 pub(super) fn load(
     config: &TlsConfig,
-    before: Option<&Acceptor>,
+    present: Option<&Acceptor>,
     now: i64,
-) -> Result<Acceptor, Unusable> {
-    let credentials = read(config, before.map(Acceptor::credentials), now)?;
+) -> Result<Acceptor, LoadError> {
+    let credentials = read(config, present.map(Acceptor::credentials), now)?;
     let clients = match &config.clients {
         None => ClientCertificates::Off,
         Some(authority) => ClientCertificates::load(&authority.file, authority.required)
-            .map_err(|error| Unusable(error.to_string()))?,
+            .map_err(|error| LoadError(error.to_string()))?,
     };
     log::info!(
         "Certificate: SHA-256 fingerprint {}",
         credentials.fingerprint()
     );
     let verifier = clients.verifier();
-    let acceptor = match before {
-        Some(before) => before.renewed(&credentials, verifier, config.data_session),
+    let acceptor = match present {
+        Some(present) => present.renewed(&credentials, verifier, config.data_session),
         None => Acceptor::new(&credentials, verifier, config.data_session),
     };
-    let acceptor = acceptor.map_err(|error| Unusable(error.to_string()))?;
+    let acceptor = acceptor.map_err(|error| LoadError(error.to_string()))?;
     if let Some(warning) = acceptor.warning(now) {
         log::warn!("{warning}");
     }
@@ -51,11 +52,11 @@ fn read(
     config: &TlsConfig,
     present: Option<&Credentials>,
     now: i64,
-) -> Result<Credentials, Unusable> {
-    let unusable = |error: CredentialsError| Unusable(error.to_string());
+) -> Result<Credentials, LoadError> {
+    let failed = |error: CredentialsError| LoadError(error.to_string());
     match &config.certificate {
         Certificate::Files { certificate, key } => {
-            Credentials::load(certificate, key).map_err(unusable)
+            Credentials::load(certificate, key).map_err(failed)
         }
         Certificate::SelfSigned { state, names } => {
             let own = own_names(&config.listen);
@@ -67,18 +68,18 @@ fn read(
             let SelfSigned {
                 credentials,
                 origin,
-            } = made.map_err(unusable)?;
+            } = made.map_err(failed)?;
             match origin {
                 Origin::Renewed => {
-                    log::warn!("The certificate that was kept has expired: made another");
+                    log::warn!("The stored self-signed certificate has expired: created a new one");
                 }
                 Origin::Renamed => log::warn!(
-                    "The certificate that was kept does not have tls.names: made another, which clients \
-                     have to accept anew"
+                    "The stored self-signed certificate does not match tls.names: created a new one, \
+                     which clients have to accept again"
                 ),
                 Origin::Misnamed => log::warn!(
-                    "The certificate that was kept does not have the names of this host, {}; to have \
-                     another made, set tls.names",
+                    "The stored self-signed certificate does not have the names of this host, {}; set \
+                     tls.names to create a new one",
                     own.join(", ")
                 ),
                 Origin::Passing | Origin::Made | Origin::Found => {}
@@ -88,8 +89,8 @@ fn read(
     }
 }
 
-/// What `--check` says of a certificate that is kept and names others.
-pub(super) fn look_at_names(config: &TlsConfig) -> Option<String> {
+/// For `--check`: a note if the stored certificate does not match `tls.names`.
+pub(super) fn check_names(config: &TlsConfig) -> Option<String> {
     let Certificate::SelfSigned {
         state: Some(state),
         names,
@@ -102,8 +103,8 @@ pub(super) fn look_at_names(config: &TlsConfig) -> Option<String> {
     (!names.is_empty() && !is_same).then(|| {
         let (state, kept) = (state.display(), kept.join(", "));
         format!(
-            "tls.names: the certificate in {state} names {kept}; a start makes another, which clients \
-             have to accept anew"
+            "tls.names: the certificate in {state} names {kept}; a start creates a new one, which \
+             clients have to accept again"
         )
     })
 }

@@ -1,7 +1,7 @@
-//! One piece of work that may wait for a device, and what comes of it.
+//! A job: blocking work with its result.
 //!
-//! [`Job::run`] is the whole of it: the same on a thread, inline, and in the simulator. A job
-//! that panics comes back as [`JobResult::Panicked`]; what it held is gone, closed by unwinding.
+//! [`Job::run`] is the same on a thread, inline, and in the simulator. A job that panics completes
+//! as [`JobResult::Panicked`]; unwinding closes what it owned.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,56 +14,55 @@ use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
 use crate::transfer::{Listing, Opened, Plan, Scratch, SliceOutcome, Transfer, TransferSource};
 
-/// Whose job it is: given back with the completion, opaque here.
+/// Identifies a job to its submitter; opaque here, and returned with the completion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobId {
-    /// Which connection.
+    /// The connection.
     pub owner: usize,
-    /// Which of its operations.
+    /// Counts the connection's operations.
     pub ticket: u32,
 }
 
-/// A piece of work and its tag.
+/// Work with the id of its submitter.
 pub struct Job {
-    /// Whose it is.
+    /// Returned in the [`Completion`].
     pub id: JobId,
-    /// The files that it works on.
+    /// The storage to work on.
     pub storage: Arc<dyn Storage>,
-    /// What is to be done.
+    /// What to do.
     pub work: Work,
 }
 
-/// What is to be done.
+/// The kinds of work.
 pub enum Work {
-    /// A password is hashed, or PAM asked about it.
+    /// Verify a password: hash it, or check it with PAM.
     Verify(Verification),
-    /// A question or a change.
+    /// One query or modification.
     Operate(Operation),
-    /// A slice of an errand.
+    /// A slice of a file task.
     FileTask(Box<FileTask>),
-    /// What an errand has open is closed, a temporary file removed.
+    /// Close the files of a file task, and remove its temporary file.
     Drop(Box<FileTask>),
-    /// One entry, for MLST.
+    /// Read one entry, for MLST.
     Entry(VirtualPath),
-    /// A listing for a reply, of at most `limit` bytes.
+    /// Format a listing for a reply.
     Describe {
         /// What to list.
         listing: Listing,
-        /// Bytes after which it ends.
+        /// The most bytes of output.
         limit: usize,
     },
-    /// The file side of a transfer is opened, in its place.
+    /// Open the file side of a transfer.
     Open(Plan, Option<Permit>),
     /// A slice of a transfer.
     Slice(Box<Transfer>),
-    /// A received upload is put in its place.
+    /// Commit a complete upload: rename its temporary file.
     Commit(Box<Transfer>),
-    /// The file side of a cut transfer is closed, a temporary file removed, or what stays of it
-    /// put in its place.
+    /// Close the file side of a cut transfer: remove the temporary file, or commit what was received.
     Discard(TransferSource),
 }
 
-/// What came of it.
+/// The result of a [`Work`].
 pub enum JobResult {
     /// Of [`Work::Verify`].
     Verified(Verified),
@@ -71,33 +70,33 @@ pub enum JobResult {
     Operated(Result<Answer>),
     /// Of [`Work::FileTask`].
     FileTask(Box<FileTask>, TaskStep),
-    /// Of [`Work::Operate`] and [`Work::Open`], which come back: files are being counted, and it can be
-    /// asked again.
+    /// Of [`Work::Operate`] and [`Work::Open`]: the quota is still being counted. The work is
+    /// returned, to be submitted again.
     NotCounted(Box<Work>),
     /// Of [`Work::Entry`].
     Entry(Result<Box<Entry>>),
-    /// Of [`Work::Describe`]: lines that end in CRLF, and whether that is all of them.
+    /// Of [`Work::Describe`]: lines that end in CRLF, and whether the listing is complete.
     Described(Result<(Vec<u8>, bool)>),
     /// Of [`Work::Open`].
     Opened(Result<(TransferSource, Opened)>),
     /// Of [`Work::Slice`] and [`Work::Commit`].
     Sliced(Box<Transfer>, SliceOutcome),
-    /// Of [`Work::Discard`] and [`Work::Drop`]: how long a file is that has a part of an upload.
+    /// Of [`Work::Discard`] and [`Work::Drop`]: the length of a partial upload that was committed.
     Discarded(Option<u64>),
-    /// Of any of them: a bug, contained.
+    /// Of any work: a bug, contained.
     Panicked,
 }
 
-/// An outcome and the tag of its job.
+/// A finished job.
 pub struct Completion {
-    /// Whose it was.
+    /// The id of the [`Job`].
     pub id: JobId,
-    /// What came of it.
+    /// The result of its work.
     pub outcome: JobResult,
 }
 
 impl Job {
-    /// Does the work; may wait for a device, never for the network.
+    /// Does the work; may block on a device, never on the network.
     pub fn run(self, scratch: &mut Scratch) -> Completion {
         let Self { id, storage, work } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch)));
@@ -112,6 +111,7 @@ impl Work {
     fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> JobResult {
         match self {
             Self::Verify(verification) => {
+                // A panic in a password hash, or in PAM's answer, is a failed login.
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
                 JobResult::Verified(verified.unwrap_or(Verified::Nobody))
             }
@@ -131,7 +131,7 @@ impl Work {
             Self::Describe { listing, limit } => {
                 JobResult::Described(listing.describe(storage, limit))
             }
-            // While it waits others may have its place.
+            // The permit is released while the transfer waits for the count.
             Self::Open(plan, mut permit) => match plan.open(&mut permit, storage, Wait::Allowed) {
                 Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Open(plan, None))),
                 opened => JobResult::Opened(opened),
@@ -145,8 +145,8 @@ impl Work {
     }
 }
 
-/// A step of a transfer. Where it panics, the data connection is reset and not ended: what the
-/// client has of a file must not be taken for all of it.
+/// A step of a transfer. If it panics, the data connection is reset and not closed in order, so that
+/// the client cannot take a partial file for a complete one.
 fn step(
     mut transfer: Box<Transfer>,
     step: impl FnOnce(&mut Transfer) -> SliceOutcome,

@@ -1,9 +1,9 @@
-//! The jobs seam: threads for what may wait; jobs go in, completions come out.
+//! Worker threads for blocking work: the event loop submits jobs and collects completions.
 //!
-//! A [`Job`] owns what it works on and gives it back in its [`JobResult`], so nothing is shared
-//! and nothing is locked but the queues. The loop never waits for a worker: it submits, is
-//! woken, and collects. Passwords are verified in lanes of their own, behind which no file
-//! waits. Nothing here knows sessions or connections: a job's [`JobId`] is opaque.
+//! A [`Job`] owns its data and returns it in its [`JobResult`], so only the queues are shared and
+//! locked. The event loop never waits for a worker: it submits, is woken, and collects. Passwords are
+//! verified in thread pools of their own, so that they never delay storage. Nothing here knows
+//! sessions or connections: a job's [`JobId`] is opaque.
 
 mod job;
 mod pool;
@@ -15,19 +15,19 @@ pub use pool::{Inline, Pool, PoolThreads};
 pub use pools::WorkerPools;
 pub use sweeper::Sweeper;
 
-/// Runs jobs, somewhere, some time.
+/// Runs jobs: on threads, inline, or in the simulator.
 pub trait Runner: Send {
-    /// Takes a job. Each comes back exactly once.
+    /// Queues a job; never blocks on a thread pool. Each job completes exactly once.
     fn submit(&mut self, job: Job);
 
-    /// Appends what has finished since the last call; never waits.
+    /// Appends the jobs completed since the last call; never blocks.
     fn collect(&mut self, into: &mut Vec<Completion>);
 
-    /// Jobs submitted and not collected. Not those that leave nothing to clear up, where a runner
-    /// knows them: the process may end without them.
+    /// The number of jobs submitted and not collected. A runner may exclude jobs that can be
+    /// abandoned at a shutdown (password verification).
     fn outstanding(&self) -> usize;
 
-    /// Whether [`collect`](Self::collect) would give something now; the loop must not
-    /// sleep then. Runners that wake the loop may always say no.
+    /// Whether [`collect`](Self::collect) would return a completion now, so that the event loop must
+    /// not sleep. A runner that wakes the loop may always return false.
     fn has_finished(&self) -> bool;
 }

@@ -1,7 +1,7 @@
-//! The two runners of production: a pool of threads, and none at all.
+//! The runners of production: a thread pool, and one that runs jobs inline.
 //!
-//! Both own the scratch that jobs work with. A thread that hangs in a device
-//! is left behind when the process ends: it must not hang the exit too.
+//! Each thread owns the scratch buffers that jobs work with. Threads are never joined: one that hangs
+//! in a system call must not hang the exit of the process.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,28 +14,29 @@ use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS};
 use crate::net::Waker;
 use crate::transfer::Scratch;
 
-/// Threads that take jobs from one queue, oldest first.
+/// A thread pool with one queue, first in, first out. Dropping it ends the threads after their
+/// current job; queued jobs are discarded.
 pub struct Pool {
-    queue: Arc<Queue>,
+    queue: Arc<JobQueue>,
     finished: Receiver<Completion>,
     outstanding: usize,
 }
 
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct JobQueue {
+    state: Mutex<JobQueueState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct JobQueueState {
     jobs: VecDeque<Job>,
     closed: bool,
 }
 
-/// The threads of a [`Pool`] before they are started.
+/// The threads of a [`Pool`], not yet started.
 pub struct PoolThreads {
-    queue: Arc<Queue>,
+    queue: Arc<JobQueue>,
     finished: Sender<Completion>,
     threads: usize,
     name: &'static str,
@@ -43,10 +44,10 @@ pub struct PoolThreads {
 }
 
 impl Pool {
-    /// A pool, and the crew that is to take its jobs: `threads` workers with a name, which wake the
-    /// loop when they have finished something.
+    /// A pool, and its `threads` to start later. They are named `name-1` and so on, and call `waker`
+    /// after each job.
     pub fn new(threads: usize, name: &'static str, waker: Waker) -> (Self, PoolThreads) {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(JobQueue::default());
         let (sender, finished) = channel();
         let threads = PoolThreads {
             queue: Arc::clone(&queue),
@@ -65,11 +66,11 @@ impl Pool {
 }
 
 impl PoolThreads {
-    /// Starts the threads. They get the rights that the calling thread has then, which is why
-    /// they are not started with the pool.
+    /// Starts the threads. They inherit the privileges of the calling thread, so this is separate from
+    /// the creation of the pool.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When the system cannot create a thread.
     pub fn start(self) -> io::Result<()> {
         let name = self.name;
         for number in 1..=self.threads {
@@ -115,12 +116,13 @@ impl Drop for Pool {
     }
 }
 
-impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // No code that can panic runs under the lock.
+impl JobQueue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, JobQueueState> {
+        // No code that can panic runs under the lock, so a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a job; `None` when the pool has been dropped.
     fn take(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -138,8 +140,8 @@ impl Queue {
     }
 }
 
-fn work(queue: &Queue, finished: &Sender<Completion>, waker: &Waker) {
-    yield_to_the_loop();
+fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
+    lower_priority();
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
         if finished.send(job.run(&mut scratch)).is_err() {
@@ -149,22 +151,21 @@ fn work(queue: &Queue, finished: &Sender<Completion>, waker: &Waker) {
     }
 }
 
-/// Control before data, for the scheduler too: where there are fewer processors than threads, a
-/// command is answered before the next megabyte moves.
-fn yield_to_the_loop() {
-    // On Linux priorities are of threads, and nobody may not be nice; refused, it is only slower.
+/// With fewer processors than threads the scheduler prefers the event loop, so that a command is
+/// answered before the next slice of a transfer.
+fn lower_priority() {
+    // On Linux this affects the calling thread only. Failure just costs latency.
     let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
 }
 
-/// No threads: a job runs where it is submitted. For the smallest board, and the simplest
-/// study.
+/// Runs each job in [`submit`](Runner::submit), without threads: for small devices, and for tests.
 pub struct Inline {
     scratch: Scratch,
     finished: VecDeque<Completion>,
 }
 
 impl Inline {
-    /// Nothing is under way.
+    /// A runner without jobs.
     pub fn new() -> Self {
         Self {
             scratch: Scratch::new(CHUNK_BYTES),

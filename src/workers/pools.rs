@@ -1,23 +1,23 @@
-//! Pools of which none waits for another: for files, for passwords to be hashed, for PAM.
+//! Three independent thread pools: for storage, for hashing passwords, and for PAM.
 //!
-//! A hash takes as long as thousands of file operations and nothing but a processor: a hundred
-//! logins at once are done one after the other, by a thread that yields to all others. PAM takes
-//! longer and no processor: its threads do nothing but wait. Both are started with the first login
-//! that needs them, for most servers have none; by then the process has given up its rights.
+//! Hashing a password takes as long as thousands of file operations, all of it processor time, so a
+//! single thread of low priority does it. A PAM check takes longer but only waits for its process, so
+//! its pool has more threads. Both start with the first login that needs them, since many servers
+//! have none; by then the process has dropped its privileges.
 
 use super::{Completion, Job, Pool, PoolThreads, Runner, Work};
 use crate::cause::cause;
 use crate::limits::{LOGIN_WORKERS, PAM_WORKERS};
 use crate::net::Waker;
 
-/// Threads for files, and for logins.
+/// The thread pools of a server.
 pub struct WorkerPools {
-    files: Pool,
+    storage: Pool,
     hashing: LazyPool,
-    asking: LazyPool,
+    pam: LazyPool,
 }
 
-/// A pool that may never be needed.
+/// A thread pool that starts with its first job.
 enum LazyPool {
     NotStarted {
         threads: usize,
@@ -36,7 +36,8 @@ impl LazyPool {
         }
     }
 
-    /// Starts it, if that is still to be done; `None` where there are no threads to be had.
+    /// The pool, started if necessary; `None` if the system cannot create its threads. The next call
+    /// tries again.
     fn pool(&mut self) -> Option<&mut Pool> {
         if let Self::NotStarted {
             threads,
@@ -47,7 +48,10 @@ impl LazyPool {
             let (pool, threads) = Pool::new(*threads, name, Waker::clone(waker));
             match threads.start() {
                 Ok(()) => *self = Self::Started(pool),
-                Err(error) => log::warn!("Cannot start a thread for logins: {}", cause(&error)),
+                Err(error) => log::warn!(
+                    "Cannot start a thread for logins, which use the storage threads: {}",
+                    cause(&error)
+                ),
             }
         }
         match self {
@@ -64,14 +68,14 @@ impl LazyPool {
 }
 
 impl WorkerPools {
-    /// Lanes, and the crew that is to take the jobs for files: `threads` workers, which wake the
-    /// loop when they have finished something.
+    /// The pools, and the `threads` of the storage pool to start later. All threads call `waker` after
+    /// each job.
     pub fn new(threads: usize, waker: &Waker) -> (Self, PoolThreads) {
-        let (files, threads) = Pool::new(threads, "worker", Waker::clone(waker));
+        let (storage, threads) = Pool::new(threads, "worker", Waker::clone(waker));
         let pools = Self {
-            files,
+            storage,
             hashing: LazyPool::new(LOGIN_WORKERS, "login", Waker::clone(waker)),
-            asking: LazyPool::new(PAM_WORKERS, "pam", Waker::clone(waker)),
+            pam: LazyPool::new(PAM_WORKERS, "pam", Waker::clone(waker)),
         };
         (pools, threads)
     }
@@ -80,22 +84,23 @@ impl WorkerPools {
 impl Runner for WorkerPools {
     fn submit(&mut self, job: Job) {
         let pool = match &job.work {
-            Work::Verify(verification) if verification.waits() => self.asking.pool(),
+            Work::Verify(verification) if verification.waits() => self.pam.pool(),
             Work::Verify(_) => self.hashing.pool(),
             _ => None,
         };
-        // Without threads of their own logins have files wait, but nobody is kept out.
-        pool.unwrap_or(&mut self.files).submit(job);
+        // A login whose own threads cannot start delays storage, but succeeds.
+        pool.unwrap_or(&mut self.storage).submit(job);
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
-        self.files.collect(into);
+        self.storage.collect(into);
         self.hashing.collect(into);
-        self.asking.collect(into);
+        self.pam.collect(into);
     }
 
+    // Logins can be abandoned at a shutdown.
     fn outstanding(&self) -> usize {
-        self.files.outstanding()
+        self.storage.outstanding()
     }
 
     fn has_finished(&self) -> bool {

@@ -168,7 +168,7 @@ fn a_default_data_port_that_is_taken_is_a_note() {
     let address = format!("127.0.0.8:{}", port + 1);
     let text = format!("listen = \"{address}\"\n[active]\nfrom-default-port");
     let note = format!(
-        "note: active.from-default-port: port {port} cannot be taken: another program listens there"
+        "note: active.from-default-port: port {port} cannot be bound: another program listens there"
     );
     world.write(&format!("{text} = true"));
     let (code, said) = check(&world);
@@ -184,7 +184,7 @@ fn a_default_data_port_that_is_taken_is_a_note() {
     // A port that is for those who have the right to it.
     world.write("listen = \"127.0.0.8:1024\"\n[active]\nfrom-default-port = true");
     let (code, said) = check(&world);
-    let note = "port 1023 cannot be taken: it needs a start as root";
+    let note = "port 1023 cannot be bound: it needs a start as root";
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let is_low = first.map_or(true, |first| first.trim() == "1024");
     let is_refused = is_low && !rustix::process::geteuid().is_root();

@@ -7,7 +7,7 @@ use crate::reloading::{READ, change};
 use crate::support::{Control, Server, Starter, binary, connect_from, mioftpd};
 use crate::world::{World, text};
 
-const KEPT: &str = "The old configuration stays, because the new one is no good";
+const KEPT: &str = "The old configuration stays in force";
 
 /// Puts a text into the place of the configuration as an editor does that fails half-way.
 fn overwrite(world: &World, server: &Server, text: &str, said: &str) -> String {

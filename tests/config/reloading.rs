@@ -16,7 +16,7 @@ pub(crate) fn change(world: &World, server: &Server, text: &str, said: &str) {
 }
 
 pub(crate) const READ: &str = "The configuration was read again";
-const KEPT: &str = "The old configuration stays, because the new one is no good";
+const KEPT: &str = "The old configuration stays in force";
 
 #[test]
 fn everything_counts_from_the_next_command_on() {
@@ -157,7 +157,9 @@ fn what_is_for_the_next_start_is_said_and_stays() {
         "passive.ports",
         "active.from-default-port",
     ] {
-        server.wait_for_log(&format!("{key} has changed, which is for the next start"));
+        server.wait_for_log(&format!(
+            "{key} has changed, which takes effect at the next start"
+        ));
     }
     assert_eq!(server.login().retrieve("f"), b"content");
 }

@@ -67,7 +67,7 @@ fn what_is_unfinished_is_left_alone() {
     assert!(world.path("root").join(LEFT).exists());
     drop(server);
     let server = world.start("[storage]\nremove-unfinished = true");
-    server.wait_for_log("Removed what 1 ");
+    server.wait_for_log("Removed 1 ");
     assert!(!world.path("root").join(LEFT).exists());
 }
 

@@ -79,7 +79,7 @@ fn a_kept_certificate_is_made_anew_for_other_names() {
     let first = certificate(&world.start(&text("first")));
     let server = world.start(&text("first"));
     assert_eq!(certificate(&server), first);
-    let said = "does not have tls.names: made another";
+    let said = "does not match tls.names: created a new one";
     crate::reloading::change(&world, &server, &text("second"), said);
     crate::support::until("the new certificate", || {
         has(&certificate(&server), "second.example").then_some(())

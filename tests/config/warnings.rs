@@ -257,7 +257,7 @@ fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
     let run_as = "run-as = \"54321:54322\"\n";
     for key in ["transfers", "transfers-json", "audit-json"] {
         let configuration = format!("{run_as}[log]\n{key} = \"logs/{key}\"\n");
-        let said = "54321:54322 cannot make files in ";
+        let said = "54321:54322 cannot create files in ";
         for is_there in [false, true] {
             allow(&world, "logs", 0o755);
             let noted = noted(&world, &configuration);
@@ -279,7 +279,7 @@ fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
     }
     // A device is not renamed.
     let device = format!("{run_as}[log]\ntransfers = \"/dev/null\"\n");
-    assert!(!noted(&world, &device).contains("cannot make files"));
+    assert!(!noted(&world, &device).contains("cannot create files"));
 }
 
 /// What is made at the start becomes that user's.

@@ -1,4 +1,4 @@
-//! One line for each command that changed something or was refused, in the log and as JSON.
+//! The audit log: one line for each command that changed something or was refused, as text and JSON.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ fn started(world: &World, more: &str) -> Server {
     world.start(&format!("{AUDITED}{more}"))
 }
 
-/// So many records, waited for.
+/// Waits for at least `count` records.
 fn records(world: &World, count: usize) -> Vec<Value> {
     until("the records", || {
         let text = fs::read_to_string(world.path("logs/audit.json")).unwrap_or_default();
@@ -27,18 +27,18 @@ fn records(world: &World, count: usize) -> Vec<Value> {
     })
 }
 
-/// The lines of the log about `who`, without what the text varies in.
-fn audited(server: &Server, who: &str) -> Vec<String> {
+/// The audit lines about a client, without time and address.
+fn audited(server: &Server, client: &str) -> Vec<String> {
     let log = server.log();
     let lines = log.lines().filter_map(|line| line.split_once(SEPARATE));
-    let prefix = format!("{who}: ");
+    let prefix = format!("{client}: ");
     lines
         .filter_map(|(_, text)| text.strip_prefix(&prefix).map(str::to_owned))
         .collect()
 }
 
 #[test]
-fn every_change_and_refusal_is_one_line_with_all_that_matters() {
+fn each_change_and_refusal_is_one_audit_line() {
     let world = World::new();
     let server = started(&world, "");
     let mut control = server.login();
@@ -65,9 +65,9 @@ fn every_change_and_refusal_is_one_line_with_all_that_matters() {
     }
     control.store("/d/up", b"1234567");
     control.retrieve("/d/up");
-    let who = control.local().to_string();
+    let client = control.local().to_string();
     control.command("QUIT", 221);
-    server.wait_for_log(&format!("{who} disconnected"));
+    server.wait_for_log(&format!("{client} disconnected"));
     let expected = [
         "\"anonymous\" MKD 257 \"/d\"",
         "\"anonymous\" MKD 257 \"/d/e\"",
@@ -81,7 +81,7 @@ fn every_change_and_refusal_is_one_line_with_all_that_matters() {
         "\"anonymous\" CWD 550 No such file or directory. \"/no\"",
         "\"anonymous\" SIZE 550 No such file or directory. \"/no\"",
     ];
-    let lines = audited(&server, &who);
+    let lines = audited(&server, &client);
     let (plain, transfers) = lines.split_at(expected.len());
     assert_eq!(plain, expected);
     assert_eq!(transfers.len(), 2, "{transfers:?}");
@@ -104,14 +104,14 @@ fn every_change_and_refusal_is_one_line_with_all_that_matters() {
     assert_eq!(records[11]["bytes"], 7);
 }
 
-/// Whoever compares them must not find that a file was there before it was written.
+/// A record must not be older than the file that it reports.
 #[test]
-fn no_time_is_before_that_of_the_file() {
+fn record_times_are_not_before_modification_times() {
     let world = World::new();
     let server = started(&world, "transfers-json = \"logs/transfers.json\"\n");
     let mut control = server.login();
     let mut written = Vec::new();
-    // Into the next second, in which the clock was not read yet.
+    // Continue into the next second, for which the server may have a stale clock.
     while written.first() == written.last() || written.len() < 2 {
         control.store("f", b"x");
         let reply = control.command("MDTM f", 213);
@@ -134,10 +134,10 @@ fn no_time_is_before_that_of_the_file() {
     }
 }
 
-/// What the account may not is for the client to know; what the system does not let the server do is for
-/// the operator, and so is a full quota.
+/// A missing permission of the account concerns the client only: level INFO. A refusal by the system,
+/// or a full quota, concerns the operator: level WARN.
 #[test]
-fn what_the_operator_can_mend_is_a_warning() {
+fn refusals_caused_by_the_system_are_warnings() {
     let world = World::new();
     fs::write(world.path("secret"), "right").unwrap();
     fs::create_dir(world.path("root/closed")).unwrap();
@@ -151,7 +151,7 @@ fn what_the_operator_can_mend_is_a_warning() {
         account("reader", "permissions = \"read\""),
         account("writer", "permissions = \"all\"\nquota-bytes = \"1KiB\""),
     ];
-    // To root nothing is closed.
+    // Root ignores permissions, so a server started by root has to switch.
     let is_root = rustix::process::geteuid().is_root();
     let run_as = if is_root {
         "run-as = \"54321:54322\"\n"
@@ -190,11 +190,11 @@ fn what_the_operator_can_mend_is_a_warning() {
 }
 
 #[test]
-fn refusals_have_a_rate_and_a_count_and_hide_no_change() {
+fn refusals_are_rate_limited_and_changes_are_not() {
     let world = World::new();
     let server = started(&world, "");
     let mut control = server.login();
-    let who = control.local().to_string();
+    let client = control.local().to_string();
     control.send_raw("DELE no\r\n".repeat(5000).as_bytes());
     control.send("MKD d");
     for _ in 0..5000 {
@@ -204,14 +204,14 @@ fn refusals_have_a_rate_and_a_count_and_hide_no_change() {
     std::thread::sleep(Duration::from_millis(1500));
     control.command("DELE no", 550);
     control.command("QUIT", 221);
-    server.wait_for_log(&format!("{who} disconnected"));
-    let lines = audited(&server, &who);
+    server.wait_for_log(&format!("{client} disconnected"));
+    let lines = audited(&server, &client);
     assert!(lines.iter().any(|line| line.ends_with("MKD 257 \"/d\"")));
     assert!((200..500).contains(&lines.len()), "{}", lines.len());
     let records = records(&world, lines.len());
-    let told = records.len() - 1;
+    let single = records.len() - 1;
     let left_out = records
         .iter()
         .filter_map(|record| record["left_out"].as_u64());
-    assert_eq!(left_out.sum::<u64>() + told as u64, 5001);
+    assert_eq!(left_out.sum::<u64>() + single as u64, 5001);
 }

@@ -1,5 +1,5 @@
-//! The filter of the documentation, by the program that is to use it: it matches every failed login,
-//! and nothing else, whatever a client says.
+//! The guide's fail2ban filter, run by fail2ban: it matches every failed login and nothing else,
+//! whatever a client sends.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::flood::{Flood, QUICK, fail_to_log_in};
 use crate::installed;
 use crate::world::World;
 
-/// Names that look as if something else had been logged.
+/// Names that imitate other log lines.
 const NAMES: [&str; 8] = [
     "ann",
     "ann bob",
@@ -21,7 +21,7 @@ const NAMES: [&str; 8] = [
     "\u{202e}\u{1b}[2J",
 ];
 
-/// The matched addresses, in their order.
+/// The matched addresses, in order.
 fn matched(log: &Path) -> Option<Vec<String>> {
     let mut command = installed("fail2ban-regex")?;
     let filter = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/fail2ban.conf");
@@ -31,12 +31,12 @@ fn matched(log: &Path) -> Option<Vec<String>> {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() || text.is_empty(), "{text}{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || text.is_empty(), "{text}{errors}");
     Some(text.lines().map(str::to_owned).collect())
 }
 
-/// The lines as the journal shows them: its own time, host and program before the text alone.
+/// The lines as journalctl(1) shows them: time, host and program before the text.
 fn as_in_the_journal(log: &str) -> String {
     let line = |line: &str| {
         let text = line.split_once("] ").map_or("", |(_, text)| text);
@@ -46,7 +46,7 @@ fn as_in_the_journal(log: &str) -> String {
 }
 
 #[test]
-fn the_filter_matches_every_failed_login_amid_a_flood_and_nothing_else() {
+fn filter_matches_exactly_the_failed_logins_in_a_flood() {
     let world = World::new();
     let server = world.start(QUICK);
     let flood = Flood::start(
@@ -57,12 +57,12 @@ fn the_filter_matches_every_failed_login_amid_a_flood_and_nothing_else() {
     for number in 0..100 {
         let name = match NAMES.get(usize::from(number)) {
             Some(name) => (*name).to_owned(),
-            // The longest that fit into a line, and would push the end of it out of the log.
+            // Up to the longest names that fit into a line: escaped, they must not truncate its end.
             None => "\u{202e}".repeat(usize::from(number) * 13),
         };
         fail_to_log_in(address, number + 1, &name);
     }
-    // Text of a client in other lines: its commands, names of files, what is not known.
+    // The same text in other lines: commands, file names, unknown commands.
     let mut control = server.login();
     for line in [
         "MKD 192.0.2.9:1: Login failed for \"x\": wrong name or password",
@@ -92,11 +92,11 @@ fn the_filter_matches_every_failed_login_amid_a_flood_and_nothing_else() {
     }
 }
 
-/// Each reason with its line, and what is logged in the same form and is no guess.
+/// Each reason of a failed login, and similar lines that are not password guesses.
 #[test]
-fn the_filter_knows_every_reason_and_both_families() {
+fn filter_matches_every_reason_and_address_family() {
     let world = World::new();
-    // Each of them from another address.
+    // Each line has another address.
     let failures = [
         "192.0.2.1:9: Login failed for \"a\": wrong name or password",
         "192.0.2.2:9: Login failed for \"a\": the account is disabled",
@@ -137,9 +137,9 @@ fn the_filter_knows_every_reason_and_both_families() {
     }
 }
 
-/// What the server itself logs for accounts that may not log in.
+/// The server's own log lines for accounts that may not log in.
 #[test]
-fn disabled_and_expired_accounts_are_told_in_the_same_form() {
+fn rejected_accounts_are_logged_in_the_same_format() {
     let world = World::new();
     fs::write(world.path("secret"), "right").unwrap();
     let account = |name: &str, what: &str| {

@@ -1,4 +1,4 @@
-//! One client's flood of commands: it hides nothing of others, and adds little to the log.
+//! A flood of commands from one client: it hides no lines about other clients, and the log stays small.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use crate::support::{Control, Server, connect_from, until};
 use crate::world::World;
 
-/// A client that pipelines one line without end.
+/// A client that pipelines one line continuously.
 pub(crate) struct Flood {
-    who: SocketAddr,
+    client: SocketAddr,
     begin: Instant,
-    ends: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
     writer: JoinHandle<()>,
     reader: JoinHandle<usize>,
 }
@@ -22,32 +22,32 @@ pub(crate) struct Flood {
 impl Flood {
     pub(crate) fn start(server: &Server, line: &str) -> Self {
         let control = server.login();
-        let who = control.local();
-        let ends = Arc::new(AtomicBool::new(false));
+        let client = control.local();
+        let stop = Arc::new(AtomicBool::new(false));
         let mut writer = control.socket().try_clone().unwrap();
-        let (done, block) = (Arc::clone(&ends), format!("{line}\r\n").repeat(512));
+        let (stopped, block) = (Arc::clone(&stop), format!("{line}\r\n").repeat(512));
         let writer = std::thread::spawn(move || {
-            while !done.load(Ordering::Relaxed) && writer.write_all(block.as_bytes()).is_ok() {}
+            while !stopped.load(Ordering::Relaxed) && writer.write_all(block.as_bytes()).is_ok() {}
             let _ = writer.shutdown(Shutdown::Write);
         });
         let reader = std::thread::spawn(move || count_lines(control.socket()));
         Self {
-            who,
+            client,
             begin: Instant::now(),
-            ends,
+            stop,
             writer,
             reader,
         }
     }
 
-    /// Ends it after so long; how many replies there were, and how many seconds it took.
+    /// Stops the flood after `time`; returns the number of replies and the elapsed seconds, rounded up.
     pub(crate) fn stop_after(self, server: &Server, time: Duration) -> (usize, usize) {
         let is_over = || (self.begin.elapsed() > time).then_some(());
         until("the time of the flood", is_over);
-        self.ends.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         self.writer.join().unwrap();
         let replies = self.reader.join().unwrap();
-        server.wait_for_log(&format!("{} disconnected", self.who));
+        server.wait_for_log(&format!("{} disconnected", self.client));
         let seconds = usize::try_from(self.begin.elapsed().as_secs()).unwrap() + 1;
         (replies, seconds)
     }
@@ -62,7 +62,7 @@ fn count_lines(mut stream: &TcpStream) -> usize {
     lines
 }
 
-/// From an address of its own, so that no number of them is too many.
+/// Each `number` is an address of its own, so that none is banned.
 pub(crate) fn fail_to_log_in(server: SocketAddr, number: u8, name: &str) {
     let from = Ipv4Addr::new(127, 7, 0, number);
     let mut control = Control::over(connect_from(from, server).unwrap());
@@ -74,7 +74,7 @@ pub(crate) fn fail_to_log_in(server: SocketAddr, number: u8, name: &str) {
 pub(crate) const QUICK: &str = "[timings]\npenalty = \"0s\"\n";
 
 #[test]
-fn failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small() {
+fn failed_logins_are_logged_during_a_flood() {
     let world = World::new();
     let server = world.start(QUICK);
     let flood = Flood::start(&server, "NOOP");
@@ -82,7 +82,7 @@ fn failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small() {
         fail_to_log_in(server.address(), number, &format!("user{number}"));
     }
     let (replies, seconds) = flood.stop_after(&server, Duration::from_secs(2));
-    assert!(replies > 10_000, "that is no flood: {replies}");
+    assert!(replies > 10_000, "too few commands: {replies}");
     server.wait_for_log(" log lines left out: they came too fast");
     let log = server.log();
     for number in 1..=20 {
@@ -93,7 +93,7 @@ fn failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small() {
     let lines = log.matches(": NOOP\n").count();
     assert!((200..=200 + 20 * (seconds + 1)).contains(&lines), "{lines}");
     assert!(log.len() < 100 * 1024, "{} bytes", log.len());
-    // What is in the log and what was left out are all of it.
+    // Lines logged and lines left out add up to all commands.
     let left_out = log
         .lines()
         .filter_map(|line| line.split_once(" log lines left out"));
@@ -105,9 +105,9 @@ fn failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small() {
     );
 }
 
-/// Whatever a client can repeat, one after the other in a session of its own.
+/// Each kind of line that a client can repeat, in a session of its own.
 #[test]
-fn no_line_can_be_repeated_without_end() {
+fn repeated_log_lines_are_rate_limited() {
     let world = World::new();
     let server = world.start(QUICK);
     for (line, times, most) in [
@@ -118,11 +118,11 @@ fn no_line_can_be_repeated_without_end() {
     ] {
         let before = server.log().lines().count();
         let mut control = server.login();
-        let who = control.local();
+        let client = control.local();
         control.send_raw(format!("{line}\r\n").repeat(times).as_bytes());
         control.send("QUIT");
         control.rest();
-        server.wait_for_log(&format!("{who} disconnected"));
+        server.wait_for_log(&format!("{client} disconnected"));
         let lines = server.log().lines().count() - before;
         assert!(lines < most, "{line}: {lines} lines");
     }

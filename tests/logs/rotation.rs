@@ -1,4 +1,4 @@
-//! logrotate with the rules of the documentation: what comes after a rotation is in the new files.
+//! logrotate with the guide's rules: records after a rotation go to the new files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::world::World;
 
 const LOGS: [&str; 3] = ["xferlog", "transfers.json", "audit.json"];
 
-/// The rules of the documentation, for the files of this test and the server of this test.
+/// The guide's rules with the paths and the process id of the test.
 fn rules(logs: &Path, process: u32) -> String {
     let text = include_str!("../../src/guide/logrotate.conf");
     let text = text.replace("/var/log/mioftpd", logs.to_str().unwrap());
@@ -23,7 +23,7 @@ fn contains(file: &Path, needle: &str) -> bool {
 }
 
 #[test]
-fn the_rules_of_the_documentation_rotate_all_logs_without_a_line_lost() {
+fn logrotate_with_the_guides_rules_loses_no_line() {
     let Some(mut logrotate) = installed("logrotate") else {
         return;
     };

@@ -1,5 +1,4 @@
-//! Accounts in a confined server: their own directories, their hashes and their quotas work, and what
-//! no account has is out of reach.
+//! Accounts in a confined server: own directories, password hashes and quotas work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +10,12 @@ use mioftpd::{Config, Server, sandbox};
 use super::inside::{HOLDS, INSIDE, holds};
 use super::support::Control;
 
-/// Of `secret`, as cheap as it can be.
+/// The hash of `secret`, with the lowest cost.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 #[test]
-fn accounts_have_what_is_theirs_inside() {
+fn account_directories_work_in_the_sandbox() {
     if mioftpd::auth::IS_BUILT_IN {
         holds("accounts::serving");
     }
@@ -44,16 +43,16 @@ fn serving() {
         return;
     };
     let config = config(&directory);
-    let (tell, told) = mpsc::channel();
-    // This thread stays as it is, and is the client.
+    let (sender, address) = mpsc::channel();
+    // This thread is the client and is not confined.
     std::thread::spawn(move || {
         let plan = config.plan();
         let mut server = Server::bind(config).unwrap();
         sandbox::enforce(&plan).unwrap();
-        tell.send(server.addresses()[0]).unwrap();
+        sender.send(server.addresses()[0]).unwrap();
         server.run().unwrap();
     });
-    let mut control = Control::connect(told.recv().unwrap());
+    let mut control = Control::connect(address.recv().unwrap());
     control.log_in("ann", "secret");
     control.command("TYPE I", 200);
     control.store("new", b"content");

@@ -1,6 +1,6 @@
-//! Least privilege, from inside: this program starts itself again, confines itself by the library
-//! as the server does, and tries what must not work any more. Each test that is ignored is the inside
-//! of one that is not.
+//! The sandbox from inside: this program starts itself again, confines itself through the library as
+//! the server does, and tries forbidden operations. Each ignored test is the confined half of
+//! another one.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -13,10 +13,10 @@ use rustix::process::Signal;
 
 use super::FILTERS;
 
-/// In the environment: the directory in which this program, started again, is confined.
+/// The environment variable with the directory to which the child process is confined.
 pub(super) const INSIDE: &str = "MIOFTPD_TEST_SANDBOX";
 
-/// Starts this program again for one of the tests that are ignored otherwise.
+/// Runs an ignored test in a child process.
 fn inside(test: &str, directory: &Path) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", test, "--nocapture"])
@@ -25,8 +25,7 @@ fn inside(test: &str, directory: &Path) -> Output {
         .unwrap()
 }
 
-/// Confines this process to the directory `open` within that of the environment, and says what is
-/// in force; `None` where nobody has asked.
+/// Confines this process to the subdirectory `open` of [`INSIDE`]; `None` if it is not a child.
 fn confine(may_write: bool) -> Option<(PathBuf, sandbox::Report)> {
     let directory = PathBuf::from(std::env::var_os(INSIDE)?);
     let open = vec![directory.join("open")];
@@ -45,7 +44,7 @@ fn confine(may_write: bool) -> Option<(PathBuf, sandbox::Report)> {
     Some((directory, report))
 }
 
-/// A directory with one that is open and one that is not, a file in each.
+/// A directory with an `open` and a `closed` subdirectory, each with a file.
 fn open_and_closed() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     for name in ["open", "closed"] {
@@ -55,28 +54,33 @@ fn open_and_closed() -> tempfile::TempDir {
     directory
 }
 
-/// What the other self says when all was as it must be.
+/// Printed by a child whose assertions have all held.
 pub(super) const HOLDS: &str = "the sandbox holds";
 
-/// Whether the other self has tried it; where the kernel or the build lacks something, it says so.
+/// Runs an ignored test in a child and requires that it passes, or that it is skipped because the
+/// kernel or the build lacks something.
 pub(super) fn holds(test: &str) {
     let directory = open_and_closed();
     let output = inside(test, directory.path());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if let Some(line) = said.lines().find(|line| line.contains("skipped: ")) {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if let Some(line) = printed.lines().find(|line| line.contains("skipped: ")) {
         return eprintln!("{line}");
     }
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains(HOLDS), "{}\n{said}\n{errors}", output.status);
+    assert!(
+        printed.contains(HOLDS),
+        "{}\n{printed}\n{errors}",
+        output.status
+    );
 }
 
 #[test]
-fn a_directory_to_read_is_all_that_can_be_opened() {
+fn only_readable_paths_can_be_opened() {
     holds("inside::reading");
 }
 
 #[test]
-fn a_directory_to_change_is_all_that_can_be_changed() {
+fn only_writable_paths_can_be_changed() {
     holds("inside::changing");
 }
 
@@ -127,7 +131,7 @@ fn changing() {
     try_files(true);
 }
 
-/// Whether the filter is there; says that it is not.
+/// Whether the system call filter is in force; if not, the test is skipped.
 fn filters(report: &sandbox::Report) -> bool {
     let found = report.in_force.iter().any(|what| what.contains("filtered"));
     if !found {
@@ -138,7 +142,7 @@ fn filters(report: &sandbox::Report) -> bool {
 }
 
 #[test]
-fn calls_that_a_server_does_not_make_fail() {
+fn system_calls_off_the_list_fail_with_enosys() {
     holds("inside::calling");
 }
 
@@ -156,7 +160,7 @@ fn calling() {
     assert_eq!(unix.err(), Some(Errno::NOSYS));
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None);
     assert_eq!(netlink.err(), Some(Errno::NOSYS));
-    // A process cannot be made, so no program either.
+    // fork(2) fails before execve(2) is reached.
     let child = Command::new("/bin/true").spawn();
     assert_eq!(
         child.err().unwrap().raw_os_error(),
@@ -170,7 +174,7 @@ fn calling() {
         0,
     );
     assert_eq!(fifo, Err(Errno::NOSYS));
-    // What a server does is as it was: threads, sockets, files.
+    // The calls of a server work: threads, sockets, files.
     std::thread::spawn(|| drop(std::net::TcpListener::bind("127.0.0.1:0").unwrap()))
         .join()
         .unwrap();
@@ -179,7 +183,7 @@ fn calling() {
 }
 
 #[test]
-fn who_executes_a_program_is_ended() {
+fn executing_a_program_kills_the_process() {
     let directory = open_and_closed();
     let output = inside("inside::executing", directory.path());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -204,12 +208,12 @@ fn executing() {
     };
     if filters(&report) {
         let error = Command::new("/bin/true").exec();
-        println!("it went on: {error}");
+        println!("execve returned: {error}");
     }
 }
 
 #[test]
-fn a_path_that_is_not_there_is_told_and_is_no_failure() {
+fn missing_path_is_reported_and_not_fatal() {
     holds("inside::without_a_path");
 }
 
@@ -228,7 +232,7 @@ fn without_a_path() {
     if !report.in_force.iter().any(|what| what.contains("Landlock")) {
         return println!("skipped: {:?}", report.lacking);
     }
-    let told = |line: &String| line.contains("absent will not be reached");
-    assert!(report.lacking.iter().any(told), "{report:?}");
+    let names_path = |line: &String| line.contains("absent will not be accessible");
+    assert!(report.lacking.iter().any(names_path), "{report:?}");
     println!("{HOLDS}");
 }

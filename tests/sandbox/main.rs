@@ -1,8 +1,8 @@
-//! Least privilege, seen from outside: what /proc says of a confined server, and that it serves.
-//! What a process can do inside is tried in `inside`.
+//! The sandbox from outside: what /proc reports of a confined server, and that the server works.
+//! `inside` tests what a confined process can do.
 //!
-//! What needs root (becoming another user) is skipped, loudly, where the tests are not root; what
-//! needs a newer kernel or the Cargo feature `sandbox` says so too.
+//! Tests that need root (switching to another user), a newer kernel or the Cargo feature `sandbox`
+//! are skipped with a message where these are missing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -41,7 +41,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_server_is_confined_by_default() {
+fn server_is_confined_by_default() {
     for arguments in [vec!["--workers", "0"], vec!["--workers", "2"]] {
         let mut starter = Starter::default();
         for argument in arguments {
@@ -63,15 +63,15 @@ fn a_server_is_confined_by_default() {
 }
 
 #[test]
-fn all_its_threads_are() {
+fn all_threads_are_confined() {
     let server = Server::writable(|_| ());
     server.login().command("MKD d", 257);
     let tasks = fs::read_dir(format!("/proc/{}/task", server.process_id())).unwrap();
-    // The sweeper's may be there, and may end meanwhile.
+    // The sweeper thread may exist, and may end during the test.
     let texts =
         tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok());
     let texts: Vec<String> = texts.collect();
-    assert!(texts.len() >= 4, "the loop, the log, two workers");
+    assert!(texts.len() >= 4, "the event loop, the log, two workers");
     for text in texts {
         assert!(text.contains("NoNewPrivs:\t1"), "{text}");
         assert_eq!(text.contains("Seccomp:\t2"), FILTERS, "{text}");
@@ -79,13 +79,13 @@ fn all_its_threads_are() {
 }
 
 #[test]
-fn without_the_sandbox_nothing_of_it_is_there() {
+fn no_sandbox_option_disables_all_measures() {
     let server = Starter::default()
         .argument("--no-sandbox")
         .serving(|_| ())
         .start();
     server.connect().command("NOOP", 200);
-    // What is inherited (from a container, say) stays.
+    // Measures inherited from a container stay in force.
     for name in ["NoNewPrivs", "Seccomp", "CapEff"] {
         let own = fs::read_to_string("/proc/self/status").unwrap();
         let own = own.lines().find_map(|line| line.strip_prefix(name));
@@ -95,11 +95,11 @@ fn without_the_sandbox_nothing_of_it_is_there() {
     server.wait_for_log("Sandbox: none");
 }
 
-/// A user who is not root, and no group of root's.
-const SOMEBODY: &str = "54321:54322";
+/// A user and a group without names.
+const OTHER_USER: &str = "54321:54322";
 
-fn as_somebody(starter: Starter) -> Server {
-    let starter = starter.argument("--run-as").argument(SOMEBODY);
+fn as_other_user(starter: Starter) -> Server {
+    let starter = starter.argument("--run-as").argument(OTHER_USER);
     let starter = starter.argument("--writable").serving(|root| {
         fs::write(root.join("f"), "content").unwrap();
         fs::write(root.join("secret"), "").unwrap();
@@ -110,15 +110,15 @@ fn as_somebody(starter: Starter) -> Server {
 }
 
 #[test]
-fn root_becomes_somebody_else() {
+fn root_switches_to_the_run_as_user() {
     if !is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     for starter in [
         Starter::default(),
         Starter::default().argument("--no-sandbox"),
     ] {
-        let server = as_somebody(starter);
+        let server = as_other_user(starter);
         let mut control = server.login();
         assert_eq!(control.retrieve("f"), b"content");
         control.passive();
@@ -134,23 +134,23 @@ fn root_becomes_somebody_else() {
             assert_eq!(status(&server, set), "0000000000000000", "{set}");
         }
     }
-    let server = as_somebody(Starter::default());
+    let server = as_other_user(Starter::default());
     assert_eq!(status(&server, "CapBnd"), "0000000000000000");
 }
 
 #[test]
-fn low_passive_ports_stay_within_reach_of_somebody() {
+fn run_as_user_can_bind_low_passive_ports() {
     if !is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     let starter = Starter::default().argument("--passive-ports");
-    let server = as_somebody(starter.argument("700-1023"));
+    let server = as_other_user(starter.argument("700-1023"));
     assert_eq!(server.login().retrieve("f"), b"content");
     assert_eq!(status(&server, "CapEff"), "0000000000000400");
 }
 
 #[test]
-fn nobody_but_root_can_become_somebody_and_nobody_becomes_root() {
+fn run_as_is_refused_for_root_and_without_root() {
     let refused = |user: &str| {
         let arguments = ["--listen", "127.0.0.1:0", "--run-as", user];
         let output = support::mioftpd(arguments).output().unwrap();
@@ -160,12 +160,12 @@ fn nobody_but_root_can_become_somebody_and_nobody_becomes_root() {
     assert!(refused("0:0").contains("'0' is root"));
     assert!(refused("no such user").contains("/etc/passwd"));
     if !is_root() {
-        assert!(refused(SOMEBODY).contains("only root, or CAP_SETUID and CAP_SETGID, can"));
+        assert!(refused(OTHER_USER).contains("only root, or CAP_SETUID and CAP_SETGID, can"));
     }
 }
 
 #[test]
-fn everything_that_a_server_does_works_inside() {
+fn all_commands_work_in_the_sandbox() {
     for workers in ["0", "2"] {
         let starter = Starter::default().argument("--writable");
         let starter = starter.argument("--workers").argument(workers);
@@ -187,7 +187,7 @@ fn everything_that_a_server_does_works_inside() {
             control.expect(226);
         }
         assert_eq!(control.retrieve("new").len(), 6_000_000);
-        // Between directories, files, directories and links: that needs a right of its own.
+        // Renames between directories need a Landlock right of their own.
         for (from, to) in [("new", "a/new"), ("a/link", "b/link"), ("a", "b/a")] {
             control.command(&format!("RNFR {from}"), 350);
             control.command(&format!("RNTO {to}"), 250);
@@ -217,7 +217,7 @@ fn everything_that_a_server_does_works_inside() {
 }
 
 #[test]
-fn only_what_may_be_written_is_open_for_it() {
+fn plan_makes_only_writable_roots_writable() {
     let plan = |config: &mioftpd::Config| {
         let plan = config.plan();
         (plan.readable.len(), plan.writable.len())
@@ -245,7 +245,7 @@ fn only_what_may_be_written_is_open_for_it() {
 }
 
 #[test]
-fn only_who_has_names_to_look_up_may_do_it() {
+fn plan_allows_names_only_for_a_host_name() {
     let plan = |host: &str| {
         mioftpd::Config {
             passive_address: Some(host.parse().unwrap()),
@@ -260,23 +260,26 @@ fn only_who_has_names_to_look_up_may_do_it() {
     );
     let named = plan("ftp.example.com");
     assert!(named.names, "{named:?}");
-    let mut wanted = sandbox::resolver_paths();
-    wanted.sort();
-    assert_eq!(named.readable, wanted);
+    let mut expected = sandbox::resolver_paths();
+    expected.sort();
+    assert_eq!(named.readable, expected);
 }
 
 #[test]
-fn an_identity_is_not_changed_where_threads_would_keep_theirs() {
+fn identity_switch_is_refused_with_other_threads() {
     if !is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     let plan = Plan {
-        run_as: Some(SOMEBODY.parse().unwrap()),
+        run_as: Some(OTHER_USER.parse().unwrap()),
         ..Plan::default()
     };
-    // The test runner has a thread of its own.
+    // The test harness has other threads.
     let error = sandbox::enforce(&plan).unwrap_err();
-    let is_meant = matches!(error.reason, sandbox::Reason::Threads(_));
-    assert!(is_meant && error.run_as.to_string() == SOMEBODY, "{error}");
+    let is_threads = matches!(error.reason, sandbox::Reason::Threads(_));
+    assert!(
+        is_threads && error.run_as.to_string() == OTHER_USER,
+        "{error}"
+    );
     assert!(is_root());
 }

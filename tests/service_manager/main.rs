@@ -1,5 +1,5 @@
-//! The program under a service manager: what it tells the manager, the watchdog, sockets that the
-//! manager listens at, the log as the journal has it. The test plays the manager.
+//! The program under a service manager, which the test simulates: state notifications, watchdog
+//! keepalives, inherited sockets, and the log format for the journal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use support::{Control, DEADLINE, binary, mioftpd};
 use tempfile::TempDir;
 
-/// The manager's ear.
+/// The manager's end of `NOTIFY_SOCKET`.
 struct Manager {
     socket: UnixDatagram,
     directory: TempDir,
@@ -32,7 +32,7 @@ impl Manager {
         Self { socket, directory }
     }
 
-    /// Starts the program with this manager, and more of an environment.
+    /// Starts the program with this manager and further environment variables.
     fn start(&self, variables: &[(&str, &str)]) -> Service {
         let mut command = mioftpd(["--listen", "127.0.0.1:0"]);
         command
@@ -42,8 +42,8 @@ impl Manager {
         Service(command.spawn().unwrap())
     }
 
-    /// The next message that has this assignment.
-    fn hears(&self, assignment: &str) -> String {
+    /// Waits for the next message with this assignment.
+    fn expect(&self, assignment: &str) -> String {
         let mut buffer = [0; 4096];
         let end = Instant::now() + DEADLINE;
         while Instant::now() < end {
@@ -53,15 +53,15 @@ impl Manager {
                 return message;
             }
         }
-        panic!("{assignment} did not come");
+        panic!("{assignment} was not received");
     }
 
-    /// Has the program read its files again; the status that it tells then.
+    /// Sends SIGHUP, waits for the end of the reload, and returns the status.
     #[cfg(feature = "config")]
-    fn reloads(&self, service: &Service) -> String {
+    fn reload(&self, service: &Service) -> String {
         service.signal(Signal::HUP);
-        self.hears("RELOADING=1");
-        let message = self.hears("READY=1");
+        self.expect("RELOADING=1");
+        let message = self.expect("READY=1");
         let status = message
             .lines()
             .find_map(|line| line.strip_prefix("STATUS="));
@@ -69,7 +69,7 @@ impl Manager {
     }
 }
 
-/// The program; killed when the test is over.
+/// The program; dropping it kills the process.
 struct Service(Child);
 
 impl Service {
@@ -93,26 +93,26 @@ fn address_in(message: &str) -> SocketAddr {
 }
 
 #[test]
-fn it_is_told_of_the_start_of_a_reload_and_of_the_stop() {
+fn start_reload_and_stop_are_reported() {
     let manager = Manager::new();
     let service = manager.start(&[]);
-    let ready = manager.hears("READY=1");
+    let ready = manager.expect("READY=1");
     let mut control = Control::connect(address_in(&ready));
     service.signal(Signal::HUP);
-    let reloading = manager.hears("RELOADING=1");
+    let reloading = manager.expect("RELOADING=1");
     let micros = reloading
         .lines()
         .find_map(|l| l.strip_prefix("MONOTONIC_USEC="));
     assert!(micros.unwrap().parse::<u64>().unwrap() > 0);
-    manager.hears("READY=1");
+    manager.expect("READY=1");
     control.command("NOOP", 200);
     service.signal(Signal::TERM);
-    manager.hears("STOPPING=1");
+    manager.expect("STOPPING=1");
     control.expect(421);
 }
 
 #[test]
-fn a_start_that_fails_says_why_in_the_status() {
+fn failed_start_is_in_the_status() {
     let manager = Manager::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -139,7 +139,7 @@ fn a_start_that_fails_says_why_in_the_status() {
 }
 
 #[test]
-fn a_reload_that_reads_a_certificate_has_an_end_too() {
+fn reload_with_a_certificate_is_reported_as_finished() {
     if cfg!(not(feature = "tls")) {
         return;
     }
@@ -150,15 +150,15 @@ fn a_reload_that_reads_a_certificate_has_an_end_too() {
         .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
         .stderr(Stdio::null());
     let service = Service(command.spawn().unwrap());
-    manager.hears("READY=1");
+    manager.expect("READY=1");
     service.signal(Signal::HUP);
-    manager.hears("RELOADING=1");
-    manager.hears("READY=1");
+    manager.expect("RELOADING=1");
+    manager.expect("READY=1");
 }
 
 #[test]
 #[cfg(feature = "config")]
-fn a_failed_reload_is_in_the_status_until_a_good_one() {
+fn failed_reload_is_in_the_status_until_one_succeeds() {
     let manager = Manager::new();
     let file = manager.directory.path().join("config.toml");
     let good = "listen = [\"127.0.0.1:0\"]\n[addresses]\nallow = \"127.0.0.0/8\"\n";
@@ -168,11 +168,11 @@ fn a_failed_reload_is_in_the_status_until_a_good_one() {
         .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
         .stderr(Stdio::null());
     let service = Service(command.spawn().unwrap());
-    let ready = manager.hears("READY=1");
+    let ready = manager.expect("READY=1");
     let mut control = Control::connect(address_in(&ready));
-    let status = |text: &str| {
+    let status_after = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        manager.reloads(&service)
+        manager.reload(&service)
     };
     for (text, why) in [
         (
@@ -181,30 +181,30 @@ fn a_failed_reload_is_in_the_status_until_a_good_one() {
         ),
         ("", "addresses.allow"),
     ] {
-        let said = status(text);
-        assert!(said.starts_with("Serving at 127.0.0.1:"), "{said}");
+        let status = status_after(text);
+        assert!(status.starts_with("Serving at 127.0.0.1:"), "{status}");
         assert!(
-            said.contains("The old configuration stays") && said.contains(why),
-            "{said}"
+            status.contains("The old configuration stays") && status.contains(why),
+            "{status}"
         );
     }
-    let said = status(good);
-    assert!(!said.contains("stays"), "{said}");
+    let status = status_after(good);
+    assert!(!status.contains("stays"), "{status}");
     control.command("NOOP", 200);
 }
 
 #[test]
-fn the_watchdog_hears_of_a_loop_that_has_nothing_to_do() {
+fn idle_server_sends_watchdog_keepalives() {
     let manager = Manager::new();
     let service = manager.start(&[("WATCHDOG_USEC", "200000")]);
-    manager.hears("READY=1");
+    manager.expect("READY=1");
     let begin = Instant::now();
     for _ in 0..5 {
-        manager.hears("WATCHDOG=1");
+        manager.expect("WATCHDOG=1");
     }
-    // Four intervals are between five; half of the time asked for, each.
+    // Five keepalives span four intervals, each half of the time-out.
     assert!(begin.elapsed() > Duration::from_millis(300));
-    // One that hangs says nothing more.
+    // A hanging process sends none.
     service.signal(Signal::STOP);
     let silence = Duration::from_millis(600);
     manager.socket.set_read_timeout(Some(silence)).unwrap();
@@ -216,15 +216,15 @@ fn the_watchdog_hears_of_a_loop_that_has_nothing_to_do() {
     assert!(late <= 5, "{late} after it was stopped");
     service.signal(Signal::CONT);
     manager.socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    manager.hears("WATCHDOG=1");
+    manager.expect("WATCHDOG=1");
 }
 
 #[test]
-fn the_watchdog_of_another_process_is_not_ours() {
+fn watchdog_of_another_process_is_ignored() {
     let manager = Manager::new();
     let variables = [("WATCHDOG_USEC", "20000"), ("WATCHDOG_PID", "1")];
     let service = manager.start(&variables);
-    manager.hears("READY=1");
+    manager.expect("READY=1");
     service.signal(Signal::TERM);
     let mut buffer = [0; 4096];
     let count = manager.socket.recv(&mut buffer).unwrap();
@@ -232,7 +232,7 @@ fn the_watchdog_of_another_process_is_not_ours() {
 }
 
 #[test]
-fn a_manager_that_is_not_there_is_done_without() {
+fn missing_service_manager_is_not_fatal() {
     let directory = tempfile::tempdir().unwrap();
     let server = support::Starter::default()
         .variable(
@@ -241,7 +241,7 @@ fn a_manager_that_is_not_there_is_done_without() {
         )
         .start();
     server.connect().command("QUIT", 221);
-    server.wait_for_log("Cannot speak to the service manager");
+    server.wait_for_log("Cannot connect to the service manager");
 }
 
 /// Starts the program with two listening sockets at 3 and 4, as `sd_listen_fds(3)` has it.
@@ -249,7 +249,7 @@ fn activate(names: &str, arguments: &[&str]) -> (Service, [SocketAddr; 2]) {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let addresses = listeners.each_ref().map(|one| one.local_addr().unwrap());
     let [third, fourth] = listeners.map(|one| Stdio::from(OwnedFd::from(one)));
-    // A shell puts descriptors where they belong, and stays the same process.
+    // The shell moves the descriptors to 3 and 4, and keeps its process id in exec.
     let script = "exec 3<&0 4<&1 </dev/null >/dev/null; LISTEN_PID=$$ exec \"$@\"";
     let command = Command::new("/bin/sh")
         .args(["-c", script, "sh"])
@@ -265,9 +265,9 @@ fn activate(names: &str, arguments: &[&str]) -> (Service, [SocketAddr; 2]) {
 }
 
 #[test]
-fn it_serves_the_sockets_that_it_is_given() {
+fn inherited_sockets_are_served() {
     let (service, addresses) = activate("ftp:unknown", &["--log", "error"]);
-    // Whoever connects before it serves is served too.
+    // Clients that connected before the server was ready are served too.
     for address in addresses {
         let mut control = Control::connect(address);
         control.command("NOOP", 200);
@@ -276,7 +276,7 @@ fn it_serves_the_sockets_that_it_is_given() {
 }
 
 #[test]
-fn sockets_for_another_process_are_not_ours() {
+fn sockets_for_another_process_are_ignored() {
     let server = support::Starter::default()
         .variable("LISTEN_FDS", "2")
         .variable("LISTEN_PID", "1")
@@ -285,7 +285,7 @@ fn sockets_for_another_process_are_not_ours() {
 }
 
 #[test]
-fn at_a_socket_named_ftps_tls_begins_at_once() {
+fn inherited_socket_named_ftps_uses_implicit_tls() {
     if cfg!(not(feature = "tls")) {
         return;
     }
@@ -294,19 +294,19 @@ fn at_a_socket_named_ftps_tls_begins_at_once() {
     let arguments = ["--log", "error", "--tls-self-signed", served];
     let (_service, [ftp, ftps]) = activate("ftp:ftps", &arguments);
     Control::connect(ftp).command("QUIT", 221);
-    // Nothing is said there in the clear.
+    // There is no greeting without TLS.
     let silent = Control::silent(ftps);
     assert!(!silent.has_reply(Duration::from_millis(300)));
 }
 
 #[test]
-fn a_socket_named_ftps_needs_a_certificate() {
+fn inherited_socket_named_ftps_needs_a_certificate() {
     let (mut service, _) = activate("ftps:ftp", &["--log", "error"]);
     assert_eq!(service.0.wait().unwrap().code(), Some(1));
 }
 
 #[test]
-fn what_does_not_listen_is_refused() {
+fn inherited_descriptor_that_does_not_listen_is_refused() {
     let script = "exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
     let output = Command::new("/bin/sh")
         .args(["-c", script, "sh"])
@@ -320,7 +320,7 @@ fn what_does_not_listen_is_refused() {
 }
 
 #[test]
-fn the_journal_is_told_priorities() {
+fn journal_lines_begin_with_priorities() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     let log = std::fs::File::create(&path).unwrap();
@@ -332,7 +332,7 @@ fn the_journal_is_told_priorities() {
         .env("JOURNAL_STREAM", format!("{}:{}", stat.st_dev, stat.st_ino))
         .stderr(log);
     let mut service = Service(command.spawn().unwrap());
-    let ready = manager.hears("READY=1");
+    let ready = manager.expect("READY=1");
     Control::connect(address_in(&ready)).command("X", 500);
     service.signal(Signal::TERM);
     service.0.wait().unwrap();

@@ -1,4 +1,4 @@
-//! What of a reload went wrong, though the rest of it is in force, is in the status until all is well again.
+//! Errors of a reload that is otherwise in force stay in the status until they are corrected.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use crate::support::{Control, mioftpd, until};
 use crate::{Manager, Service, address_in};
 
 #[test]
-fn a_log_that_cannot_be_opened_again_is_in_the_status_until_it_can() {
+fn log_that_cannot_be_reopened_is_in_the_status() {
     let manager = Manager::new();
     let path = |name: &str| manager.directory.path().join(name);
     std::fs::create_dir(path("logs")).unwrap();
@@ -21,40 +21,44 @@ fn a_log_that_cannot_be_opened_again_is_in_the_status_until_it_can() {
         .env("NOTIFY_SOCKET", path("notify"))
         .stderr(Stdio::null());
     let service = Service(command.spawn().unwrap());
-    let mut control = Control::connect(address_in(&manager.hears("READY=1")));
+    let mut control = Control::connect(address_in(&manager.expect("READY=1")));
     control.log_in("anonymous", "x");
-    let reload = || manager.reloads(&service);
-    // It was renamed, and what has its name is no file.
+    let reload = || manager.reload(&service);
+    // The log is renamed, and a directory takes its name.
     std::fs::rename(path("logs/xferlog"), path("logs/old")).unwrap();
     std::fs::create_dir(path("logs/xferlog")).unwrap();
-    let said = reload();
+    let status = reload();
     assert!(
-        said.starts_with("Serving at 127.0.0.1:")
-            && said.contains("/logs/xferlog again: Is a directory. Its lines go on into the file"),
-        "{said}"
+        status.starts_with("Serving at 127.0.0.1:")
+            && status
+                .contains("/logs/xferlog again: Is a directory. Its lines go on into the file"),
+        "{status}"
     );
     control.store("f", b"x");
     until("the line", || {
         let text = std::fs::read_to_string(path("logs/old")).unwrap();
         text.contains(" /f ").then_some(())
     });
-    // Whatever else is wrong is said too.
+    // Other errors are reported besides.
     std::fs::write(path("config.toml"), "workers = \"x\"").unwrap();
-    let said = reload();
+    let status = reload();
     assert!(
-        said.contains("The old configuration stays") && said.contains("/logs/xferlog again"),
-        "{said}"
+        status.contains("The old configuration stays") && status.contains("/logs/xferlog again"),
+        "{status}"
     );
     std::fs::write(path("config.toml"), good).unwrap();
     std::fs::remove_dir(path("logs/xferlog")).unwrap();
-    let said = reload();
-    assert!(!said.contains("again") && !said.contains("stays"), "{said}");
+    let status = reload();
+    assert!(
+        !status.contains("again") && !status.contains("stays"),
+        "{status}"
+    );
     assert!(path("logs/xferlog").is_file());
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_bad_certificate_is_in_the_status_until_a_good_one() {
+fn bad_certificate_is_in_the_status() {
     let manager = Manager::new();
     let authority = crate::support::certificates::Authority::new();
     let identity = authority.server("localhost");
@@ -70,15 +74,15 @@ fn a_bad_certificate_is_in_the_status_until_a_good_one() {
         .env("NOTIFY_SOCKET", manager.directory.path().join("notify"))
         .stderr(Stdio::null());
     let service = Service(command.spawn().unwrap());
-    manager.hears("READY=1");
+    manager.expect("READY=1");
     for (content, is_bad) in [
         (b"no key".to_vec(), true),
         (std::fs::read(&identity.key_file).unwrap(), false),
     ] {
         std::fs::write(&key, content).unwrap();
         service.signal(Signal::HUP);
-        manager.hears("RELOADING=1");
-        let message = manager.hears("READY=1");
+        manager.expect("RELOADING=1");
+        let message = manager.expect("READY=1");
         assert_eq!(
             message.contains("The old certificate stays"),
             is_bad,

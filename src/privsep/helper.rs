@@ -1,8 +1,7 @@
-//! The helper itself: the process that keeps the rights that the server gives up, and does one thing
-//! with them, to start workers.
+//! The helper process: keeps the privileges that the server drops, and only starts workers.
 //!
-//! It reads nothing but pairs of pipes, so there is nothing in it to break. It ends when the server
-//! does.
+//! It receives pairs of pipes and never reads a byte of a request, so there is nothing to parse and
+//! nothing to exploit. It exits when the server does.
 
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -20,24 +19,26 @@ use super::{Role, THIS_PROGRAM, complain};
 use crate::cause::cause;
 use crate::limits::THREAD_STACK_BYTES;
 
-/// Starts a worker for each pair of pipes that comes on the standard input, until the server is gone.
-pub fn watch(role: &Role) -> ExitCode {
-    // For who looks at the list of processes; a signal to the server by its name is not for this.
+/// Starts a worker for each pair of pipes received on standard input, until the server exits.
+pub fn run_helper(role: &Role) -> ExitCode {
+    // Shown by ps(1); `killall mioftpd`, meant for the server, must not match.
     let _ = rustix::thread::set_name(c"mioftpd-helper");
-    // A reload is not for it either, and must not end it.
-    let heard = Arc::new(AtomicBool::new(false));
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, heard);
-    let working = Arc::new(());
+    // SIGHUP is the server's request to reload; ignore it here. A handler, unlike SIG_IGN, is not
+    // inherited by the workers.
+    let ignored = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, ignored);
+    // Each worker's thread holds a clone: the number of workers is the count minus one.
+    let running = Arc::new(());
     loop {
         match receive() {
             Ok(None) => return ExitCode::SUCCESS,
-            // Too many: what is dropped here is an end to who waits at the other.
-            Ok(Some(_)) if Arc::strong_count(&working) > role.at_once => {}
+            // Too many workers: dropping the pipes makes the request fail at once.
+            Ok(Some(_)) if Arc::strong_count(&running) > role.at_once => {}
             Ok(Some(pair)) => {
-                if let Err(error) = start_worker(role, pair, Arc::clone(&working)) {
+                if let Err(error) = start_worker(role, pair, Arc::clone(&running)) {
                     complain(
                         role.name,
-                        &format_args!("cannot start a process: {}", cause(&error)),
+                        &format_args!("cannot start a worker process: {}", cause(&error)),
                     );
                 }
             }
@@ -49,24 +50,24 @@ pub fn watch(role: &Role) -> ExitCode {
     }
 }
 
-/// The worker counts as long as it is there.
-fn start_worker(role: &Role, pair: [OwnedFd; 2], counted: Arc<()>) -> io::Result<()> {
-    let [question, answer] = pair;
+/// Starts a worker, and a thread that reaps it and then drops `running`.
+fn start_worker(role: &Role, pair: [OwnedFd; 2], running: Arc<()>) -> io::Result<()> {
+    let [request, response] = pair;
     let mut worker = Command::new(THIS_PROGRAM)
         .arg0(role.worker)
         .args(std::env::args_os().skip(1))
-        .stdin(question)
-        .stdout(answer)
+        .stdin(request)
+        .stdout(response)
         .spawn()?;
-    let waiting = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-    waiting.spawn(move || {
+    let reaper = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+    reaper.spawn(move || {
         let _ = worker.wait();
-        drop(counted);
+        drop(running);
     })?;
     Ok(())
 }
 
-/// The next pair; `None` when there will be none.
+/// The next pair; `None` at the end of the stream: the server has exited. Other messages are skipped.
 fn receive() -> io::Result<Option<[OwnedFd; 2]>> {
     loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
