@@ -217,7 +217,7 @@ fn who_is_not_let_in_sounds_like_everybody_else() {
     ] {
         is_refused(&server, name, password);
     }
-    let said = server.wait_for_log("says no to closed");
+    let said = server.wait_for_log("refuses closed");
     assert!(said.contains("PAM (mioftpd-test)"), "{said}");
     server.wait_for_log("Cannot ask PAM (mioftpd-test) about broken: no answer came");
     // About root, and with what nobody can have as a password, it is asked for the time alone.
