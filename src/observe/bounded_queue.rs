@@ -1,69 +1,69 @@
-//! How the loop gives something to a thread that may be slow: through a bounded channel, without
-//! waiting. What does not fit is counted, and whoever takes something from the channel is told.
+//! A bounded queue from the event loop to a thread, with a drop count instead of backpressure.
+//!
+//! The loop never blocks: when the queue is full (or its receiver is gone) the item is dropped and counted. The
+//! receiver reads the drop count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// The loop's end.
-pub(super) struct Sender<T> {
+/// The end of the event loop.
+pub(super) struct QueueSender<T> {
     channel: SyncSender<T>,
-    lost: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
 }
 
-/// The thread's end.
-pub(super) struct Mailbox<T> {
+/// The end of the thread.
+pub(super) struct QueueReceiver<T> {
     channel: Receiver<T>,
-    lost: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
 }
 
-/// A channel for so many that wait.
-pub(super) fn mailbox<T>(room: usize) -> (Sender<T>, Mailbox<T>) {
-    let (sender, receiver) = sync_channel(room);
-    let lost = Arc::new(AtomicU64::new(0));
-    let sender = Sender {
+/// Makes a queue of `capacity` items.
+pub(super) fn bounded_queue<T>(capacity: usize) -> (QueueSender<T>, QueueReceiver<T>) {
+    let (sender, receiver) = sync_channel(capacity);
+    let dropped = Arc::new(AtomicU64::new(0));
+    let sender = QueueSender {
         channel: sender,
-        lost: Arc::clone(&lost),
+        dropped: Arc::clone(&dropped),
     };
-    let mailbox = Mailbox {
+    let receiver = QueueReceiver {
         channel: receiver,
-        lost,
+        dropped,
     };
-    (sender, mailbox)
+    (sender, receiver)
 }
 
-impl<T> Sender<T> {
-    /// Leaves it there if there is room; whether there was.
-    pub(super) fn leave(&self, one: T) -> bool {
-        match self.channel.try_send(one) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-                false
-            }
+impl<T> QueueSender<T> {
+    /// Sends an item, or counts it as dropped. Returns whether it was sent; never blocks.
+    pub(super) fn send(&self, item: T) -> bool {
+        let is_sent = self.channel.try_send(item).is_ok();
+        if !is_sent {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        is_sent
     }
 
-    /// As [`leave`](Self::leave), for what nobody misses: it only has the thread look up.
-    pub(super) fn nudge(&self, one: T) {
-        let _ = self.channel.try_send(one);
+    /// Sends an item that only wakes the receiver: if the queue is full it is not needed, and not counted.
+    pub(super) fn wake(&self, item: T) {
+        let _ = self.channel.try_send(item);
     }
 }
 
-impl<T> Mailbox<T> {
-    /// Waits for the next; `None` when the other end is gone and all has been taken.
-    pub(super) fn take(&self) -> Option<T> {
+impl<T> QueueReceiver<T> {
+    /// Blocks until the next item; `None` when the sender is gone and the queue is empty.
+    pub(super) fn recv(&self) -> Option<T> {
         self.channel.recv().ok()
     }
 
-    /// The next, if there is one; never waits.
-    pub(super) fn poll(&self) -> Option<T> {
+    /// The next item, if there is one; never blocks.
+    pub(super) fn try_recv(&self) -> Option<T> {
         self.channel.try_recv().ok()
     }
 
-    /// How many did not fit since the last time that this was asked.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost.swap(0, Ordering::Relaxed)
+    /// The number of items dropped since the last call.
+    pub(super) fn take_drop_count(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -72,21 +72,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_counted_once() {
-        let (sender, mailbox) = mailbox(2);
+    fn full_queue_counts_dropped_items_once() {
+        let (sender, receiver) = bounded_queue(2);
         assert_eq!(
-            [1, 2, 3, 4].map(|n| sender.leave(n)),
+            [1, 2, 3, 4].map(|n| sender.send(n)),
             [true, true, false, false]
         );
-        sender.nudge(5);
-        assert_eq!(
-            (mailbox.take(), mailbox.lost(), mailbox.lost()),
-            (Some(1), 2, 0)
-        );
-        assert!(sender.leave(6));
+        sender.wake(5);
+        let first = receiver.recv();
+        let counts = [receiver.take_drop_count(), receiver.take_drop_count()];
+        assert_eq!((first, counts), (Some(1), [2, 0]));
+        assert!(sender.send(6));
         drop(sender);
         assert_eq!(
-            [mailbox.take(), mailbox.take(), mailbox.take()],
+            [receiver.recv(), receiver.recv(), receiver.recv()],
             [Some(2), Some(6), None]
         );
     }

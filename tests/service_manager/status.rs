@@ -30,7 +30,8 @@ fn a_log_that_cannot_be_opened_again_is_in_the_status_until_it_can() {
     let said = reload();
     assert!(
         said.starts_with("Serving at 127.0.0.1:")
-            && said.contains("/logs/xferlog again: Is a directory. Its lines go on into the file"),
+            && said
+                .contains("/logs/xferlog: Is a directory. Its records continue to go to the file"),
         "{said}"
     );
     control.store("f", b"x");
