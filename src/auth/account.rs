@@ -99,8 +99,8 @@ impl Account {
         self.name == other.name || is_anonymous(&self.name) && is_anonymous(&other.name)
     }
 
-    /// Whether a client that has logged in to `other` has also proved its right to this account: it is the same
-    /// account, with the same secret.
+    /// Whether a client that has logged in to `other` has also proved its right to this account: it is the
+    /// same account, with the same secret.
     pub(super) fn is_proven_by(&self, other: &Self) -> bool {
         self.is_same(other) && self.secret == other.secret
     }

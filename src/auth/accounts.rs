@@ -1,9 +1,9 @@
 //! The account table: accounts by name, and the number of sessions of each.
 //!
 //! A login has two steps. [`Accounts::check`] verifies the credentials, at once or by a [`Verification`]
-//! (hash, PAM) on a worker. [`Accounts::admit`] then evaluates the conditions of login and counts the session.
-//! Every failure does the same work, with a decoy hash or a decoy account, so that its time does not tell
-//! which names exist (no timing side channel).
+//! (hash, PAM) on a worker. [`Accounts::admit`] then evaluates the conditions of login and counts the
+//! session. Every failure does the same work, with a decoy hash or a decoy account, so that its time does
+//! not tell which names exist (no timing side channel).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -110,9 +110,9 @@ impl Accounts {
         self
     }
 
-    /// Replaces `old` in a reload. Accounts in both keep their session counts, the PAM helper is taken over, and
-    /// accounts that are only in `old` are kept as [`former`](Self::former) ones, so that a later reload can
-    /// compare their restrictions.
+    /// Replaces `old` in a reload. Accounts in both keep their session counts, the PAM helper is taken
+    /// over, and accounts that are only in `old` are kept as [`former`](Self::former) ones, so that a later
+    /// reload can compare their restrictions.
     pub fn succeed(&mut self, old: &Self) {
         self.former.clone_from(&old.former);
         for (name, entry) in &old.by_name {
@@ -182,8 +182,8 @@ impl Accounts {
         self.iter().any(may_write)
     }
 
-    /// The account that a certificate with this name authenticates. Not the anonymous or the catch-all account:
-    /// their names belong to no user.
+    /// The account that a certificate with this name authenticates. Not the anonymous or the catch-all
+    /// account: their names belong to no user.
     pub fn vouched(&self, name: &[u8]) -> Option<&Arc<Account>> {
         let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_everybody();
         self.get(name).filter(is_own)
@@ -281,8 +281,8 @@ impl Accounts {
         Check::Done(None)
     }
 
-    /// A PAM request about the decoy account, where an account uses PAM: every failed login then takes as long as
-    /// PAM does.
+    /// A PAM request about the decoy account, where an account uses PAM: every failed login then takes as
+    /// long as PAM does.
     fn decoy_pam_request(&self, password: &Password, from: IpAddr) -> Option<Verification> {
         let service = self.decoy_service.as_ref()?;
         let request = |password: &Password| PamRequest::new(service, DECOY_ACCOUNT, password, from);

@@ -1,9 +1,9 @@
 //! Records by client address, in a table of bounded size (a set-associative cache).
 //!
-//! IPv6 addresses are keyed by their /64, as a client usually has a whole /64 to connect from. A keyed hash maps
-//! each prefix to one of a fixed number of sets (the random key prevents chosen collisions), and a set holds a
-//! fixed number of records. A full set evicts the record of the lowest priority. The table knows neither the
-//! meaning of a record nor the time.
+//! IPv6 addresses are keyed by their /64, as a client usually has a whole /64 to connect from. A keyed hash
+//! maps each prefix to one of a fixed number of sets (the random key prevents chosen collisions), and a set
+//! holds a fixed number of records. A full set evicts the record of the lowest priority. The table knows
+//! neither the meaning of a record nor the time.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -55,9 +55,9 @@ impl<R: Default> AddressTable<R> {
         Some(&found.1)
     }
 
-    /// The record of a prefix; a new one if there is none. In a full set a new record evicts the oldest one of
-    /// the lowest `priority`; returns `None` if that priority is above `evict_up_to`. Adding a record removes
-    /// those of priority 0 from its set.
+    /// The record of a prefix; a new one if there is none. In a full set a new record evicts the oldest one
+    /// of the lowest `priority`; returns `None` if that priority is above `evict_up_to`. Adding a record
+    /// removes those of priority 0 from its set.
     pub(super) fn record(
         &mut self,
         prefix: ClientPrefix,

@@ -52,7 +52,8 @@ pub(super) fn verify(password: &Password, text: &str) -> bool {
     }
 }
 
-/// Memory that verifying this hash takes, in bytes: that of argon2id; 0 for the others, which take next to none.
+/// Memory that verifying this hash takes, in bytes: that of argon2id; 0 for the others, which take next to
+/// none.
 pub(super) fn memory(text: &str) -> usize {
     let hash = PasswordHash::new(text).ok();
     let params = hash.as_ref().and_then(params);

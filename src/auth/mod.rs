@@ -1,10 +1,10 @@
 //! Authentication: accounts, their secrets, and the limits on failed logins.
 //!
-//! [`Accounts`] is the account table; an [`Account`] holds rights, limits and conditions; a [`Secret`] is what
-//! a password is checked against. [`Accounts::check`] verifies credentials and returns a [`Verification`]
-//! where that blocks (a hash, PAM), to be run on a worker thread. [`Throttle`] counts failed logins and
-//! connections per client address. No code here knows sessions: it reports the number of failures, and the
-//! session delays its reply.
+//! The account table is [`Accounts`]; an [`Account`] holds rights, limits and conditions of login; a
+//! [`Secret`] is what a password is checked against. [`Accounts::check`] verifies credentials and returns a
+//! [`Verification`] where that blocks (a hash, PAM), to be run on a worker thread. [`Throttle`] counts failed
+//! logins and connections per client address. No code here knows sessions: it reports the number of
+//! failures, and the session delays its reply.
 
 mod account;
 mod accounts;

@@ -70,9 +70,9 @@ impl fmt::Display for Revocation {
 }
 
 impl Accounts {
-    /// Evaluates again whether a client at `from` that has logged in by `name` to `account` may be logged in at
-    /// `now` (in seconds since 1970), and returns the account as it is now. The limit of sessions is not
-    /// evaluated: the session is one of them.
+    /// Evaluates again whether a client at `from` that has logged in by `name` to `account` may be logged
+    /// in at `now` (in seconds since 1970), and returns the account as it is now. The limit of sessions is
+    /// not evaluated: the session is one of them.
     pub fn review(
         &self,
         name: &[u8],

@@ -3,9 +3,9 @@
 //! Each failed login of an address delays the reply to its next one; too many within a window ban the address
 //! for a while. The table has a fixed size, and the time is an argument.
 //!
-//! A successful login does not reset the count: an attacker with an account (or the anonymous one) would log in
-//! to it after every few guesses. Failures expire only with time, and delay only failed logins, so that other
-//! clients of the same address are not slowed.
+//! A successful login does not reset the count: an attacker with an account (or the anonymous one) would
+//! log in to it after every few guesses. Failures expire only with time, and delay only failed logins, so
+//! that other clients of the same address are not slowed.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -135,8 +135,9 @@ impl Throttle {
         }
     }
 
-    /// Counts a failed login of the address, and bans it at the limit. Returns [`Penalty::Ban`] for an address
-    /// that was banned before, too; the caller asks [`is_banned`](Self::is_banned) first to log a ban once.
+    /// Counts a failed login of the address, and bans it at the limit. Returns [`Penalty::Ban`] for an
+    /// address that was banned before, too; the caller asks [`is_banned`](Self::is_banned) first to log a
+    /// ban once.
     pub fn fail(&mut self, address: IpAddr, limits: &Throttling, now: Instant) -> Penalty {
         let priority = |record: &AddressRecord| record.priority(now);
         let Some(record) = self

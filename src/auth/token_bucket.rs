@@ -52,8 +52,8 @@ pub struct Counted {
 
 impl Counted {
     /// Asks for one message: `None` suppresses it; `Some` allows it, with the number of messages suppressed
-    /// since the last one. After a suppressed message a twentieth of the burst must be refilled first, so that
-    /// not every message is followed by a count.
+    /// since the last one. After a suppressed message a twentieth of the burst must be refilled first, so
+    /// that not every message is followed by a count.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Option<u64> {
         let needed = match self.suppressed {
             0 => rate,

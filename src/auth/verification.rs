@@ -1,7 +1,7 @@
 //! A password verification that blocks: a hash to compute, or a request to PAM.
 //!
-//! It owns all that it needs, so it can run on a worker thread. It has one or two steps: a hash takes CPU time
-//! and memory, PAM only elapsed time, so they wait in different queues and run on different pools.
+//! It owns all that it needs, so it can run on a worker thread. It has one or two steps: a hash takes CPU
+//! time and memory, PAM only elapsed time, so they wait in different queues and run on different pools.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The audit record: one log line, and one line of JSON, for each command that has changed something or was
 //! refused.
 //!
-//! The session makes it with the final reply of the command. Clients choose the file names in it, so the log line
-//! has them quoted at its end, where truncation cuts nothing else. Commands that carry a password are not audited.
+//! The session makes it with the final reply of the command. Clients choose the file names in it, so the
+//! log line has them quoted at its end, where truncation cuts nothing else. Commands that carry a password
+//! are not audited.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,9 +17,9 @@ use crate::protocol::visible::{Quoted, QuotedName, Visible};
 
 /// A command that has changed something, transferred a file, or was refused.
 ///
-/// With `log.audit-json` each record is a line of JSON: an object with these fields in this order, without those
-/// that do not apply. For a name that is not UTF-8, a second field has its bytes in hexadecimal; its key ends in
-/// `_hex`.
+/// With `log.audit-json` each record is a line of JSON: an object with these fields in this order, without
+/// those that do not apply. For a name that is not UTF-8, a second field has its bytes in hexadecimal; its
+/// key ends in `_hex`.
 ///
 /// | field | value |
 /// |---|---|
@@ -26,16 +27,16 @@ use crate::protocol::visible::{Quoted, QuotedName, Visible};
 /// | `peer` | the address and port of the client |
 /// | `account` | the name by which the client has logged in; empty before a login |
 /// | `verb` | the command in capitals, such as `STOR`, `RNTO`, `SITE CHMOD` |
-/// | `path` | the file, as an absolute path in the account's directory; RNTO: the old name; STOU: the chosen name |
+/// | `path` | the file, absolute in the account's directory; RNTO: the old name; STOU: the chosen name |
 /// | `to` | RNTO: the new name |
 /// | `code` | the code of the final reply |
 /// | `reason` | the text of the reply, if the command was refused |
 /// | `bytes`, `seconds` | payload and duration of a transfer that has begun |
-/// | `for_operator` | `true` if the operator can remove the cause: full disk, quota, missing rights, I/O error |
+/// | `for_operator` | `true` if the operator can remove the cause: full disk, quota, rights, I/O error |
 /// | `left_out` | suppressed records: earlier refusals of this session above the rate limit |
 ///
-/// Syntax errors, commands before a login and failed logins are not refusals. A right that the account lacks is a
-/// refusal, but not one for the operator.
+/// Syntax errors, commands before a login and failed logins are not refusals. A right that the account
+/// lacks is a refusal, but not one for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
     /// The time of the final reply, in seconds since 1970.

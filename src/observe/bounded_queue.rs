@@ -1,7 +1,7 @@
 //! A bounded queue from the event loop to a thread, with a drop count instead of backpressure.
 //!
-//! The loop never blocks: when the queue is full (or its receiver is gone) the item is dropped and counted. The
-//! receiver reads the drop count.
+//! The loop never blocks: when the queue is full (or its receiver is gone) the item is dropped and counted.
+//! The receiver reads the drop count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 //! Runs the event command for an upload: without a shell (no command injection), with the facts of the upload
 //! in environment variables.
 //!
-//! The program inherits nothing else: not the server's environment (passwords, the notify socket of systemd), no
-//! file descriptors. After its time-out it is killed with its process group. [`run`] blocks.
+//! The program inherits nothing else: not the server's environment (passwords, the notify socket of
+//! systemd), no file descriptors. After its time-out it is killed with its process group. [`run`] blocks.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Throttles the log message of an error that repeats: the first one is logged at once, later ones at most once a
-//! minute, with the number of occurrences. The time is an argument.
+//! Throttles the log message of an error that repeats: the first one is logged at once, later ones at most
+//! once a minute, with the number of occurrences. The time is an argument.
 
 use crate::limits::COMPLAINT_SECONDS;
 

@@ -1,9 +1,9 @@
 //! Runs the event command in a worker process of a helper (privilege separation), as the sandbox does not let
 //! the server execute programs.
 //!
-//! The program and its time-out are arguments of the helper, fixed before the server accepts a client. A request
-//! has only environment variables, and the worker takes only those with our prefix, so that an attacker who
-//! controls the server cannot set `LD_PRELOAD` or `PATH`. The answer is how the program ended.
+//! The program and its time-out are arguments of the helper, fixed before the server accepts a client. A
+//! request has only environment variables, and the worker takes only those with our prefix, so that an
+//! attacker who controls the server cannot set `LD_PRELOAD` or `PATH`. The answer is how the program ended.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};

@@ -1,8 +1,8 @@
 //! Upload events: a program is run, a line of JSON is sent to a socket, or both.
 //!
-//! A pool of event threads, one for each concurrent program, takes finished uploads from a bounded queue and also
-//! computes their digests. It never delays a transfer: when the queue is full, events are dropped and counted.
-//! Files are read through the storage of the account that has stored them.
+//! A pool of event threads, one for each concurrent program, takes finished uploads from a bounded queue
+//! and also computes their digests. It never delays a transfer: when the queue is full, events are dropped
+//! and counted. Files are read through the storage of the account that has stored them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -125,13 +125,14 @@ impl EventSender {
         }
     }
 
-    /// Warns of what may prevent programs from running. To be called after the process has dropped its privileges.
+    /// Warns of what may prevent programs from running. To be called after the process has dropped its
+    /// privileges.
     pub(super) fn warn_if_confined(&self) {
         let runs_here = !self.events.command.is_empty() && self.privsep.is_none();
         if runs_here && command::has_seccomp_filter() {
             log::warn!(
-                "This process has a seccomp filter: the event command (events.command) runs only if the filter \
-                 allows execve(2)"
+                "This process has a seccomp filter: the event command (events.command) runs only if the \
+                 filter allows execve(2)"
             );
         }
     }
@@ -229,8 +230,8 @@ fn digest_of(upload: &FinishedUpload, scratch: &mut Scratch) -> Option<String> {
     }
 }
 
-/// The path of the stored file on this host, with symbolic links resolved; `None` where `/proc` cannot be read, or
-/// the file has been removed since.
+/// The path of the stored file on this host, with symbolic links resolved; `None` where `/proc` cannot be
+/// read, or the file has been removed since.
 fn path_on_this_host(upload: &FinishedUpload) -> Option<OsString> {
     let (file, _) = upload
         .storage

@@ -1,7 +1,7 @@
 //! Records as lines of JSON (RFC 8259), for the transfer log, the audit log and upload events.
 //!
-//! JSON is text and file names are bytes: a name that is not UTF-8 is written lossily, and a second field has its
-//! bytes in hexadecimal. Control characters and line separators are escaped.
+//! JSON is text and file names are bytes: a name that is not UTF-8 is written lossily, and a second field
+//! has its bytes in hexadecimal. Control characters and line separators are escaped.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
 //! Output of records: transfer logs, the audit log, and upload events to programs and sockets.
 //!
-//! The event loop submits a [`TransferRecord`] or an [`AuditRecord`] to a bounded queue and never blocks; threads
-//! write the logs and send the events. When a queue is full, records are dropped and counted. No code here knows
-//! sessions or connections.
+//! The event loop submits a [`TransferRecord`] or an [`AuditRecord`] to a bounded queue and never blocks;
+//! threads write the logs and send the events. When a queue is full, records are dropped and counted. No
+//! code here knows sessions or connections.
 
 mod audit;
 mod bounded_queue;
@@ -95,8 +95,8 @@ struct ThreadGroup {
     what: &'static str,
 }
 
-/// The threads behind [`Records`], not yet started: threads that start before the process drops its privileges
-/// would keep them.
+/// The threads behind [`Records`], not yet started: threads that start before the process drops its
+/// privileges would keep them.
 #[derive(Default)]
 pub struct Observers {
     log_writer: Option<(LogWriter, QueueReceiver<LogEntry>, SyncSender<()>)>,
@@ -106,8 +106,8 @@ pub struct Observers {
 }
 
 impl Records {
-    /// Opens the log files and checks the configuration of events. `privsep` is the event helper process; `None`:
-    /// this process runs the program.
+    /// Opens the log files and checks the configuration of events. `privsep` is the event helper process;
+    /// `None`: this process runs the program.
     ///
     /// # Errors
     /// When a log file cannot be opened, or the configuration of events is invalid.

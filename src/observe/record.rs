@@ -1,7 +1,7 @@
 //! The record of one finished transfer of a file, complete or not.
 //!
-//! Plain data: the session makes it; the transfer logs, events and subscriptions format it. Directory listings
-//! have no record.
+//! Plain data: the session makes it; the transfer logs, events and subscriptions format it. Directory
+//! listings have no record.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The transfer logs and the audit log: files with one line per record.
 //!
-//! They are opened at start-up, so that an error is found then, and written by a thread of their own, so that a
-//! slow disk does not block the event loop. On a reload the thread reopens them, for logrotate(8). Each line is
-//! one `O_APPEND` write, so that several servers can share a file.
+//! They are opened at start-up, so that an error is found then, and written by a thread of their own, so
+//! that a slow disk does not block the event loop. On a reload the thread reopens them, for logrotate(8).
+//! Each line is one `O_APPEND` write, so that several servers can share a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -58,8 +58,8 @@ pub struct TransferLog {
 pub(super) enum LogEntry {
     Record(Arc<TransferRecord>),
     Audit(Box<AuditRecord>),
-    /// Wakes the thread to reopen the files. The request itself is counted in [`ReopenState`], so it is not lost
-    /// when the queue is full.
+    /// Wakes the thread to reopen the files. The request itself is counted in [`ReopenState`], so it is not
+    /// lost when the queue is full.
     Reopen,
 }
 
@@ -140,8 +140,8 @@ impl LogWriter {
             let dropped = queue.take_drop_count();
             if dropped > 0 {
                 log::warn!(
-                    "{dropped} records dropped from the transfer and audit logs: the queue was full, as the disk \
-                     is too slow"
+                    "{dropped} records dropped from the transfer and audit logs: the queue was full, as the \
+                     disk is too slow"
                 );
             }
         }
@@ -164,7 +164,8 @@ impl LogWriter {
                 Err(error) => {
                     let why = of_path(&error, &open.log.file, Access::WRITE_OK);
                     let error = format!(
-                        "Cannot reopen the log {name}: {why}. Its records continue to go to the file that was open"
+                        "Cannot reopen the log {name}: {why}. Its records continue to go to the file that was \
+                         open"
                     );
                     log::error!("{error}");
                     errors.push(error);

@@ -1,8 +1,8 @@
-//! The xferlog format of wu-ftpd, xferlog(5), which log analysers of FTP servers read: fourteen fields separated
-//! by spaces, the first of which is a date with four spaces of its own.
+//! The xferlog format of wu-ftpd, xferlog(5), which log analysers of FTP servers read: fourteen fields
+//! separated by spaces, the first of which is a date with four spaces of its own.
 //!
-//! The format has no escapes. White space and control characters in names become underscores, as in wu-ftpd, so
-//! that no name can forge a field or a line; two names may then look alike. Times are in UTC.
+//! The format has no escapes. White space and control characters in names become underscores, as in
+//! wu-ftpd, so that no name can forge a field or a line; two names may then look alike. Times are in UTC.
 
 use super::record::TransferRecord;
 use super::timestamp::ctime;

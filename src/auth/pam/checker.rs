@@ -1,8 +1,8 @@
 //! The checker: a process that asks PAM once and exits, so that no state of a PAM module survives.
 //!
-//! It reads a [`PamRequest`] from the standard input, writes a [`PamAnswer`] to the standard output, and exits
-//! after [`PAM_TIME`] in any case. Modules get the client address (`PAM_RHOST`) and `ftp` as the terminal
-//! (`PAM_TTY`). No PAM session is opened (`pam_open_session(3)`).
+//! It reads a [`PamRequest`] from the standard input, writes a [`PamAnswer`] to the standard output, and
+//! exits after [`PAM_TIME`] in any case. Modules get the client address (`PAM_RHOST`) and `ftp` as the
+//! terminal (`PAM_TTY`). No PAM session is opened (`pam_open_session(3)`).
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};

@@ -1,10 +1,10 @@
 //! Accounts of the system: PAM (pam(3)) verifies their passwords, in a process of its own.
 //!
-//! PAM modules are third-party code that reads files of root, starts programs and waits for the network: the
-//! sandbox allows the server none of it. So a [helper process](crate::privsep), which keeps its privileges, starts
-//! a *checker* process for each request (privilege separation). An attacker who controls the server can ask
-//! whether a password is right, as any client can, and gains nothing else. A checker that hangs or crashes is a
-//! failed login.
+//! PAM modules are third-party code that reads files of root, starts programs and waits for the network:
+//! the sandbox allows the server none of it. So a [helper process](crate::privsep), which keeps its
+//! privileges, starts a *checker* process for each request (privilege separation). An attacker who controls
+//! the server can ask whether a password is right, as any client can, and gains nothing else. A checker
+//! that hangs or crashes is a failed login.
 
 mod checker;
 mod request;
@@ -30,8 +30,8 @@ pub(super) fn start() -> io::Result<Helper> {
     Helper::start(&ROLE, &[])
 }
 
-/// Has PAM verify a password. Blocks for as long as PAM does: usually some seconds where the password is wrong,
-/// at most [`PAM_TIME`].
+/// Has PAM verify a password. Blocks for as long as PAM does: usually some seconds where the password is
+/// wrong, at most [`PAM_TIME`].
 ///
 /// # Errors
 /// When PAM refuses the login, or cannot be asked: a message for the log.

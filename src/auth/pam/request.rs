@@ -1,8 +1,8 @@
 //! The request to a checker process and its answer, as bytes in a pipe.
 //!
-//! A request is four fields (service, name, password, client address), each with a 16-bit big-endian length in
-//! front. It fits into the buffer of a pipe, so that writing it never blocks. An answer is `+`, or `-` and the
-//! reason.
+//! A request is four fields (service, name, password, client address), each with a 16-bit big-endian length
+//! in front. It fits into the buffer of a pipe, so that writing it never blocks. An answer is `+`, or `-`
+//! and the reason.
 
 use std::net::IpAddr;
 
