@@ -195,6 +195,7 @@ impl Accounts {
             Secret::Phc(text) => hash::memory(text),
             Secret::Anyone | Secret::Plain(_) | Secret::System(_) => 0,
         });
+        // 0 without accounts.
         bytes.max().unwrap_or(0)
     }
 
@@ -252,6 +253,7 @@ impl Accounts {
         entry.account.admits(from, now)?;
         let sessions = Arc::strong_count(&entry.sessions.0) - 1;
         let limit = entry.account.sessions;
+        // Where usize has 16 bits, a larger limit is none.
         if limit.is_some_and(|limit| sessions >= usize::try_from(limit).unwrap_or(usize::MAX)) {
             return Err(Denial::Crowded);
         }

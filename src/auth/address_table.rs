@@ -80,6 +80,7 @@ impl<R: Default> AddressTable<R> {
 
     fn set_of(&self, prefix: ClientPrefix) -> usize {
         let hash = self.keys.hash_one(prefix);
+        // Less than SETS, so it fits.
         usize::try_from(hash % SETS as u64).unwrap_or(0)
     }
 

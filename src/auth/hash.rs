@@ -46,6 +46,7 @@ pub(super) fn verify(password: &Password, text: &str) -> bool {
     let password = password.as_bytes();
     match Scheme::of(text) {
         Some(Scheme::Argon2id) => Argon2::default().verify_password(password, text).is_ok(),
+        // An error only for a malformed hash, which `validate` has rejected before.
         Some(Scheme::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
         Some(Scheme::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
         None => false,

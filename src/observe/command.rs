@@ -71,6 +71,7 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
 
 /// Whether this process runs under a seccomp filter.
 pub(super) fn has_seccomp_filter() -> bool {
+    // Without /proc the filter is unknown, and taken for absent.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mode = status
         .lines()

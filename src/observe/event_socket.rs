@@ -58,7 +58,10 @@ impl EventSocket {
         let mut rest = line;
         while !rest.is_empty() {
             match send(&socket, rest, SendFlags::NOSIGNAL) {
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Ok(count) => {
+                    debug_assert!(count <= rest.len(), "send(2) returned more than its buffer");
+                    rest = rest.get(count..).unwrap_or_default();
+                }
                 Err(Errno::INTR) => {}
                 // The socket is closed, so that the receiver does not take the rest for a line.
                 Err(error) => return Err(error.into()),

@@ -17,7 +17,7 @@ pub(super) fn rfc3339(seconds: i64) -> String {
 pub(super) fn ctime(seconds: i64) -> String {
     let civil = Civil::from_unix(seconds);
     let days = civil.to_unix().div_euclid(24 * 60 * 60);
-    // 1970 began on a Thursday.
+    // 1970 began on a Thursday. The remainder is 0 to 6, so neither fallback is used.
     let weekday = usize::try_from(days.rem_euclid(7)).unwrap_or_default();
     format!(
         "{} {} {:2} {:02}:{:02}:{:02} {:04}",

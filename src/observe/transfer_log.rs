@@ -212,6 +212,10 @@ impl OpenLog {
             match self.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
+                    debug_assert!(
+                        count <= rest.len(),
+                        "write(2) returned more than its buffer"
+                    );
                     rest = rest.get(count..).unwrap_or_default();
                     self.is_torn = !rest.is_empty();
                 }
