@@ -5,28 +5,28 @@
 //!
 //! | fault | test |
 //! |---|---|
-//! | a stranger who is first at the passive port gets the file, or ends the transfer | `abuse::a_stranger_on_the_passive_port_is_dropped_and_the_client_gets_its_file` |
-//! | ABOR waits until the client reads | `cut_transfers::abor_is_obeyed_at_once_although_nothing_is_read` |
-//! | ABOR is obeyed only as urgent data, or never | `cut_transfers::abor_as_urgent_data_is_obeyed` |
-//! | ABOR leaves a session that cannot transfer | `regressions::aborted_again_and_again_a_session_still_transfers` |
-//! | a download that is aborted looks like an empty file | `regressions::a_download_that_is_aborted_before_its_first_byte_is_reset` |
+//! | a stranger who is first at the passive port gets the file, or ends the transfer | `abuse::foreign_address_on_the_passive_port_is_dropped` |
+//! | ABOR waits until the client reads | `cut_transfers::abor_aborts_a_stalled_download_at_once` |
+//! | ABOR is obeyed only as urgent data, or never | `cut_transfers::abor_as_urgent_data_aborts` |
+//! | ABOR leaves a session that cannot transfer | `regressions::repeated_abor_keeps_the_session_usable` |
+//! | a download that is aborted looks like an empty file | `regressions::download_aborted_before_its_first_byte_is_reset` |
 //! | ABOR with nothing to abort is an error | `abor.txt` |
-//! | NOOP is answered before the 226 of the transfer in front of it | `cut_transfers::stat_is_answered_during_a_transfer_and_noop_behind_it` |
-//! | QUIT cuts the transfer | `cut_transfers::quit_during_a_transfer_lets_it_end_first` `cut_transfers::who_has_said_quit_may_half_close_before_the_upload_is_over` |
-//! | an upload that ends in a reset is 226 | `cut_transfers::an_upload_that_is_reset_leaves_the_old_file` |
-//! | a lost control connection leaves half a file | `cut_transfers::a_session_that_is_reset_takes_its_upload_with_it` |
-//! | half an upload can be seen | `cut_transfers::an_upload_appears_only_when_it_is_complete` |
+//! | NOOP is answered before the 226 of the transfer in front of it | `cut_transfers::stat_is_answered_during_and_noop_after_a_transfer` |
+//! | QUIT cuts the transfer | `cut_transfers::quit_waits_for_the_download` `cut_transfers::half_close_after_quit_keeps_the_upload` |
+//! | an upload that ends in a reset is 226 | `cut_transfers::reset_upload_keeps_the_old_file` |
+//! | a lost control connection leaves half a file | `cut_transfers::reset_control_connection_discards_the_upload` |
+//! | half an upload can be seen | `cut_transfers::upload_is_visible_only_when_complete` |
 //! | a name that STOU has told is another's file by then, and that is lost | `durability::a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then` |
 //! | a download that could not be read is 226 | `simulation::every_interleaving_keeps_the_promises` |
-//! | a download that came out short is 226 | `regressions::a_file_that_shrinks_is_no_226` |
-//! | a recursive listing that leaves something out is 226 | `regressions::a_listing_that_leaves_something_out_is_no_226` |
-//! | 226 comes before the end of the data | `regressions::the_data_has_ended_when_226_comes` |
+//! | a download that came out short is 226 | `regressions::shrinking_file_has_no_226` |
+//! | a recursive listing that leaves something out is 226 | `regressions::truncated_listing_has_no_226` |
+//! | 226 comes before the end of the data | `regressions::data_connection_ends_before_226` |
 //! | REST beyond the end is an empty success; garbage is 0; too large a number wraps | `rest.txt` `rest_syntax.txt` |
 //! | LIST of what is not there is an empty success, or a 150 and then an error | `list.txt` `list_paths.txt` `nlst_paths.txt` |
 //! | RETR of what is not there is a 150 and then an error | `retr.txt` |
 //! | RETR without a data connection hangs | `retr.txt` |
-//! | an endless line is kept in memory, or answered without end | `abuse::a_line_without_an_end_costs_nothing_and_is_one_error` `abuse::over_long_lines_again_and_again_end_the_session` |
-//! | known and unknown names are told apart; a wrong password delays others | `user_named.txt` `abuse::wrong_passwords_end_the_session_and_delay_nobody_else` |
+//! | an endless line is kept in memory, or answered without end | `abuse::endless_line_is_one_error_in_bounded_memory` `abuse::repeated_overlong_lines_end_the_session` |
+//! | known and unknown names are told apart; a wrong password delays others | `user_named.txt` `abuse::wrong_passwords_end_the_session_and_delay_no_client` |
 //!
 //! What users complained about:
 //!
@@ -34,16 +34,16 @@
 //! |---|---|
 //! | PASV tells a private address | `options::a_client_on_this_side_is_not_told_the_address_of_the_router` |
 //! | passive ports leave their range when it is used up | `command_line::passive_ports_stay_in_their_range` |
-//! | descriptors and memory leak | `abuse::two_thousand_sessions_leave_nothing_behind` |
+//! | descriptors and memory leak | `abuse::two_thousand_sessions_leak_nothing` |
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
 //! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
 //! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
 //! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
-//! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_beyond_four_gib` |
+//! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_exceed_four_gib` |
 //! | `LIST -la`, lower case, NLST of a file, a pattern: not understood | `list_paths.txt` `nlst_paths.txt` `explorer.txt` |
-//! | players seek: ABOR, REST, RETR in quick turn | `regressions::a_player_seeks` |
+//! | players seek: ABOR, REST, RETR in quick turn | `regressions::media_player_seeks_by_abor_and_rest` |
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
 //! | nobody is told why the connection is closed | `session::who_is_idle_is_told_for_how_long` `session::who_does_not_log_in_is_told_how_long_there_was` |
@@ -59,12 +59,12 @@
 //! | a parse error ends the session | `unknown_commands.txt` |
 //! | of a segment all but the first command is dropped, or answered out of order | `pipelining.txt` `properties::a_script_gets_the_same_replies_however_it_is_cut` |
 //! | MLST starts from the root, not from the working directory | `mlst.txt` |
-//! | PORT to any address and port is accepted | `port.txt` `eprt.txt` `abuse::port_to_another_host_is_refused_before_anything_is_sent_there` |
+//! | PORT to any address and port is accepted | `port.txt` `eprt.txt` `abuse::port_to_another_host_is_refused_without_connecting` |
 //! | PASV is served before the login | `pasv_before_login.txt` |
 //! | `TYPE A N` is refused; TYPE, STRU, MODE take anything; TYPE E has two answers | `type.txt` `stru.txt` `mode.txt` `type_e.txt` |
 //! | NUL in a name ends the server | `hostile_names.txt` |
 //! | EPSV ALL is answered by a port, or leaves PASV open | `epsv_all.txt` |
-//! | a line of FEAT is malformed; UTF8 is missing | `feat.txt` `regressions::features_are_told_by_the_grammar` |
+//! | a line of FEAT is malformed; UTF8 is missing | `feat.txt` `regressions::feat_reply_follows_the_grammar` |
 //! | PASV on IPv6 tells a wrong address; no listener on IPv6 | `pasv_ipv6.txt` |
 //! | MLSD is missing; a fact has a wrong name | `mlsd.txt` `properties::every_listing_names_the_same` |
 //! | STAT of a path has a wrong code | `stat.txt` |
@@ -115,7 +115,7 @@ fn drain(mut data: TcpStream) {
 }
 
 #[test]
-fn aborted_again_and_again_a_session_still_transfers() {
+fn repeated_abor_keeps_the_session_usable() {
     let server = Server::read_only(|root| {
         hole(&root.join("big"), BIG, b"end");
         fs::write(root.join("small"), "content").unwrap();
@@ -135,7 +135,7 @@ fn aborted_again_and_again_a_session_still_transfers() {
 }
 
 #[test]
-fn a_player_seeks() {
+fn media_player_seeks_by_abor_and_rest() {
     let server = Server::read_only(|root| hole(&root.join("film"), BIG, b"the end"));
     let mut control = server.login();
     for round in 0..50_u64 {
@@ -152,7 +152,7 @@ fn a_player_seeks() {
 }
 
 #[test]
-fn a_file_that_shrinks_is_no_226() {
+fn shrinking_file_has_no_226() {
     for (workers, kind) in [("0", "I"), ("2", "I"), ("0", "A"), ("2", "A")] {
         let starter = Starter::default().argument("--workers").argument(workers);
         let server = starter.serving(|root| hole(&root.join("f"), BIG, b"end"));
@@ -170,7 +170,7 @@ fn a_file_that_shrinks_is_no_226() {
 }
 
 #[test]
-fn a_listing_that_leaves_something_out_is_no_226() {
+fn truncated_listing_has_no_226() {
     let deep = |depth: usize| "d/".repeat(depth);
     let server = Server::read_only(|root| {
         fs::create_dir_all(root.join("deep").join(deep(DIRECTORY_DEPTH + 1))).unwrap();
@@ -206,7 +206,7 @@ fn a_listing_that_leaves_something_out_is_no_226() {
 }
 
 #[test]
-fn the_data_has_ended_when_226_comes() {
+fn data_connection_ends_before_226() {
     let content = vec![b'x'; 100_000];
     // One thread sends both, so that nothing but the server's order can exchange them.
     let starter = Starter::default().argument("--workers").argument("0");
@@ -228,7 +228,7 @@ fn the_data_has_ended_when_226_comes() {
 }
 
 #[test]
-fn sizes_and_offsets_beyond_four_gib() {
+fn sizes_and_offsets_exceed_four_gib() {
     const SIZE: u64 = 5 * 1024 * 1024 * 1024;
     let server = Server::writable(|root| hole(&root.join("f"), SIZE, b"the end"));
     let mut control = server.login();
@@ -253,7 +253,7 @@ fn sizes_and_offsets_beyond_four_gib() {
 }
 
 #[test]
-fn features_are_told_by_the_grammar() {
+fn feat_reply_follows_the_grammar() {
     let server = Server::read_only(|_| ());
     let mut control = server.login();
     let reply = control.command("FEAT", 211);
@@ -299,7 +299,7 @@ fn every_test_in_the_tables_exists() {
 
 /// An end in order would make an empty file of it.
 #[test]
-fn a_download_that_is_aborted_before_its_first_byte_is_reset() {
+fn download_aborted_before_its_first_byte_is_reset() {
     let server = Server::read_only(|root| fs::write(root.join("f"), "content").unwrap());
     let mut control = server.login();
     // In the cache of names it is opened at once.

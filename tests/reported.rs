@@ -8,9 +8,9 @@
 //! | 1 | `PASV`, connect, `RETR /`, `CWD /`, `LIST`: lynx browses | 550, 250, and the listing comes over that connection | `refused_keeps_data.txt` `clients::lynx_browses_directories` |
 //! | 1 | `PORT`, `RETR` of what is missing, `NLST` | 550, and the listing goes there | `refused_keeps_data.txt` |
 //! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::a_connection_that_is_secured_already_is_kept` `tls::a_connection_is_kept_whose_handshake_is_under_way` |
-//! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
-//! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_its_data_connection` |
-//! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::a_small_download_is_over_when_its_client_has_had_time_to_read_the_150` |
+//! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::refused_pasv_keeps_the_data_connection` |
+//! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_the_data_connection` |
+//! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::short_download_delays_226_after_150` |
 //! | 2 | `MKD` of what exists, as `FluentFTP` reads it | 550 and words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
 //! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::each_refusal_is_read_as_it_is_meant` `replies::what_is_not_permitted_is_not_taken_for_what_is_not_there` |
 //! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::every_name_that_is_told_leads_to_its_file_from_where_the_client_is` |
@@ -20,7 +20,7 @@
 //! | 3 | what can be neither replaced nor written | 550 before any 150 | `in_place::attributes_are_heard_before_the_150` |
 //! | 3 | `MLST` of each | `perm` has what would be done, and no more | `in_place::perm_says_what_the_system_allows` |
 //! | 4 | `STOR` of 200 kB, cut by a reset; `SIZE`; `REST`, `STOR` | 426 with the bytes that are kept; they are the first ones; the file is whole | `kept_uploads::upload_that_is_reset_is_kept_and_resumed` |
-//! | 4 | curl killed in an upload; `curl -C -` | the file is whole | `clients::curl_goes_on_with_what_it_was_killed_in` |
+//! | 4 | curl killed in an upload; `curl -C -` | the file is whole | `clients::curl_resumes_after_it_was_killed` |
 //! | 4 | lftp, PHP, `Net::FTP`, basic-ftp go on with a cut upload | only what is missing is sent, and the file is whole | `clients::lftp_resumes` `clients::php_resumes` `clients::net_ftp_resumes` `clients::basic_ftp_resumes` |
 //! | 4 | a cut upload of a name that a file has | the old file, whole | `kept_uploads::upload_that_would_replace_a_file_leaves_it_whole` |
 //! | 4 | `cut-uploads = "discard"` | nothing is left | `config::cut_uploads_are_kept_or_not` |
@@ -34,8 +34,8 @@
 //! | 7 | started as root, with `run-as` | `CAP_NET_BIND_SERVICE` is kept where L-1 needs it, and nothing else | `sandbox::another_user_keeps_the_right_to_a_low_port_where_it_is_needed` |
 //! | 8 | a TLS upload that ends without `close_notify` | cut; whole for a network or an account that is excepted, and each in the log | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_of_a_network_is_whole_and_logged_each_time` `config::unclean_upload_of_an_account_is_whole_and_of_others_is_cut` |
 //! | 8 | the same, within a record, or by a reset | cut | `config::upload_that_is_cut_within_a_record_or_reset_is_never_whole` |
-//! | 9 | an upload ends, and its control connection at once | whole, 20 times of 20 | `upload_ends::upload_that_ends_just_before_its_control_connection_is_whole` |
-//! | 9 | the control connection ends first | cut | `upload_ends::upload_that_ends_after_its_control_connection_is_cut` |
+//! | 9 | an upload ends, and its control connection at once | whole, 20 times of 20 | `upload_ends::upload_end_before_control_end_is_complete` |
+//! | 9 | the control connection ends first | cut | `upload_ends::upload_end_after_control_end_is_cut` |
 //! | 10 | the configuration emptied or cut, then SIGHUP | nothing changes, and the log names what was lost | `config::an_emptied_file_changes_nothing_and_the_log_names_what_was_lost` `config::a_cut_file_changes_nothing_wherever_it_ends` |
 //! | 10 | a directory and no account | exit code 2 and the remedy: anonymous is where it is written | `config::a_directory_without_an_account_is_2_with_the_remedy` `config::writable_makes_no_anonymous_account_beside_a_file` |
 //! | 11 | NOOP without end beside failed logins of others | each failed login is in the log, which stays small | `logs::failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small` |
@@ -73,21 +73,21 @@
 //! | 18 | a camera hangs up on 202 to ALLO | 200 | `camera_folders.txt` `allo.txt` |
 //! | 19 | small letters are not understood; RNFR is 250; `TYPE A X` is taken | as capitals; 350; 501 | `small_letters.txt` |
 //! | 20 | PASV in several lines, without brackets; EPSV answered by 227 | one line, in brackets; 229 | `pasv.txt` `epsv.txt` |
-//! | 21 | 125 for 150; 226 without either | always 150 | `reported::a_client_may_connect_before_or_after_its_command` |
-//! | 22 | `LIST -a` is 550; PASV before TYPE | taken | `reported::a_client_may_connect_before_or_after_its_command` `list_paths.txt` |
+//! | 21 | 125 for 150; 226 without either | always 150 | `reported::client_may_connect_before_or_after_its_command` |
+//! | 22 | `LIST -a` is 550; PASV before TYPE | taken | `reported::client_may_connect_before_or_after_its_command` `list_paths.txt` |
 //! | 23 | XMKD, slashes at the end, `CWD //x` | taken | `camera_folders.txt` |
 //! | 24 | what is missing is 501, listed, or a success | 550 before any 150 | `missing_names.txt` |
 //! | 25 | an empty listing is an error | 150 and 226 | `empty_listings.txt` `clients::php_in_the_clear` |
 //! | 26 | spaces in, before and behind names | belong to them | `names_with_spaces.txt` |
 //! | 27 | a fact with a space in its value hides all files | no value has one | `mlst_all_facts.txt` |
-//! | 28 | commands piped into `nc` | each its reply, in order | `reported::a_session_in_one_segment_is_answered_in_order` |
+//! | 28 | commands piped into `nc` | each its reply, in order | `reported::pipelined_session_is_answered_in_order` |
 //! | 29 | SITE of mainframes | refused in one line | `site_of_others.txt` |
 //! | 30 | `REST 100` as a probe; CDUP at the top | forgotten with the next thing; 250 | `rest_between.txt` `cdup.txt` |
 //! | 31 | data closed before its handshake: a late 226 | an error each, and the session goes on | `tls::an_end_instead_of_a_hello_on_the_data_port_is_an_error` |
-//! | 32 | an error in an upload puts replies out of step | one 552 | `reported::an_upload_beyond_the_quota_is_refused_once` |
+//! | 32 | an error in an upload puts replies out of step | one 552 | `reported::upload_beyond_the_quota_has_one_552` |
 //! | 33 | times long ago and to come; four ways to set them | as the file system has them | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
-//! | 34 | spaces and signs in passwords and names | taken as they are | `reported::names_and_passwords_may_have_any_signs` |
-//! | 35 | a greeting in pieces | one piece | `reported::the_greeting_comes_in_one_piece` |
+//! | 34 | spaces and signs in passwords and names | taken as they are | `reported::names_and_passwords_may_have_any_characters` |
+//! | 35 | a greeting in pieces | one piece | `reported::greeting_is_one_segment` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -109,7 +109,7 @@ fn every_test_in_the_tables_exists() {
 }
 
 #[test]
-fn a_client_may_connect_before_or_after_its_command() {
+fn client_may_connect_before_or_after_its_command() {
     let server = Server::writable(|root| fs::write(root.join("f"), "content").unwrap());
     let ip = server.address().ip();
     let mut control = server.login();
@@ -140,7 +140,7 @@ fn server_for(name: &str, password: &str) -> Server {
 
 /// `echo … | nc`: all commands in a segment, and the end behind them.
 #[test]
-fn a_session_in_one_segment_is_answered_in_order() {
+fn pipelined_session_is_answered_in_order() {
     let server = server_for("ann", "a secret");
     let mut control = Control::silent(server.address());
     control.send_raw(b"USER ann\r\nPASS a secret\r\nMKD d\r\nMKD d\r\nCWD d\r\nQUIT\r\n");
@@ -153,7 +153,7 @@ fn a_session_in_one_segment_is_answered_in_order() {
 }
 
 #[test]
-fn an_upload_beyond_the_quota_is_refused_once() {
+fn upload_beyond_the_quota_has_one_552() {
     let here = tempfile::tempdir().unwrap();
     let config = here.path().join("config.toml");
     let account =
@@ -175,7 +175,7 @@ fn an_upload_beyond_the_quota_is_refused_once() {
 }
 
 #[test]
-fn names_and_passwords_may_have_any_signs() {
+fn names_and_passwords_may_have_any_characters() {
     for (name, password) in [
         ("ann", " pa ss "),
         ("ann", "p§ä:#\"'\\ !$"),
@@ -197,7 +197,7 @@ fn names_and_passwords_may_have_any_signs() {
 
 /// Some clients forget a 226 that they read together with the 150.
 #[test]
-fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
+fn short_download_delays_226_after_150() {
     let server = Server::read_only(|root| fs::write(root.join("f"), "content").unwrap());
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -225,7 +225,7 @@ fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
 }
 
 #[test]
-fn the_greeting_comes_in_one_piece() {
+fn greeting_is_one_segment() {
     let server = Server::read_only(|_| ());
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();

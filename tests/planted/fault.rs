@@ -5,7 +5,7 @@
 //!
 //! - `Fault`: what is wrong then, in a sentence.
 //! - `Check`: what finds it: `simulation`, or what stands behind `cargo test` of a test that does:
-//!   `--test cut_transfers a_reset_behind_a_quit_is_a_cut`. Without the key it is the simulation.
+//!   `--test cut_transfers reset_after_quit_discards_the_upload`. Without the key it is the simulation.
 //! - `Because`: why the simulation cannot see it; where something else finds it, and only there.
 //! - `Net`: what was wrong with the checks, where they did not find it at first.
 //!
