@@ -1,6 +1,6 @@
 //! Errors of password hashes: of parsing one, and of making one.
 //!
-//! A file of its own, as it is used both with and without the Cargo feature `hashed-passwords`.
+//! `hash` and `secret` both use it, with and without the Cargo feature `hashed-passwords`.
 
 use std::fmt;
 

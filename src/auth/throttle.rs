@@ -309,14 +309,14 @@ mod tests {
     enum AddressAction {
         Connect(u32),
         Fail(u32),
-        Wait(u32),
+        AdvanceClock(u32),
     }
 
     fn action() -> impl Strategy<Value = AddressAction> {
         prop_oneof![
             (0..20_u32).prop_map(AddressAction::Connect),
             (0..20_u32).prop_map(AddressAction::Fail),
-            (0..15_u32).prop_map(AddressAction::Wait),
+            (0..15_u32).prop_map(AddressAction::AdvanceClock),
         ]
     }
 
@@ -330,7 +330,7 @@ mod tests {
             let mut failures: HashMap<u32, Vec<Instant>> = HashMap::new();
             for action in actions {
                 match action {
-                    AddressAction::Wait(seconds) => now += SECOND * seconds,
+                    AddressAction::AdvanceClock(seconds) => now += SECOND * seconds,
                     AddressAction::Connect(client) => {
                         let _ = throttle.connect(address(client), &limits, now);
                     }

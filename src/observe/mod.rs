@@ -49,7 +49,7 @@ use events::{EventSender, FinishedUpload};
 use transfer_log::{LogEntry, LogWriter, ReopenState};
 
 /// Wakes the event loop from another thread.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
+pub type LoopWaker = Arc<dyn Fn() + Send + Sync>;
 
 /// An output that cannot be opened as configured.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Records {
         logs: &[TransferLog],
         events: Events,
         privsep: Option<Helper>,
-        waker: Waker,
+        waker: LoopWaker,
     ) -> Result<(Self, Observers), Error> {
         let mut records = Self::default();
         let mut observers = Observers {

@@ -18,7 +18,7 @@ use super::audit::AuditRecord;
 use super::bounded_queue::QueueReceiver;
 use super::error_throttle::ErrorThrottle;
 use super::record::TransferRecord;
-use super::{Waker, json, xferlog};
+use super::{LoopWaker, json, xferlog};
 use crate::cause::{cause, of_path};
 
 /// The format of a log file.
@@ -91,7 +91,7 @@ impl ReopenState {
 pub(super) struct LogWriter {
     logs: Vec<OpenLog>,
     reopen: Arc<ReopenState>,
-    waker: Waker,
+    waker: LoopWaker,
 }
 
 struct OpenLog {
@@ -110,7 +110,7 @@ impl LogWriter {
     pub(super) fn open(
         logs: &[TransferLog],
         reopen: Arc<ReopenState>,
-        waker: Waker,
+        waker: LoopWaker,
     ) -> Result<Self, (PathBuf, io::Error)> {
         let open = |log: &TransferLog| match open_file(&log.file) {
             Ok(file) => Ok(OpenLog {
