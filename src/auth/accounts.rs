@@ -2,8 +2,8 @@
 //!
 //! A login has two steps. [`Accounts::check`] verifies the credentials, at once or by a [`Verification`]
 //! (hash, PAM) on a worker. [`Accounts::admit`] then evaluates the conditions of login and counts the
-//! session. Every failure does the same work, with a decoy hash or a decoy account, so that its time does
-//! not tell which names exist (no timing side channel).
+//! session. Every failed login does the same work, with a decoy hash or a decoy account, so that its
+//! duration does not reveal which names exist (no timing side channel).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
