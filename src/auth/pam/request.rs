@@ -73,9 +73,10 @@ impl PamRequest {
             fields.iter().map(|field| 2 + field.len()).sum(),
         ));
         for field in fields {
-            // `new` bounds the name and the password, `Service` itself.
-            debug_assert!(field.len() <= usize::from(u16::MAX), "a field is too long");
-            let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
+            // `new` bounds the name and the password, `Service` itself: the fallback is not used.
+            let length = u16::try_from(field.len());
+            debug_assert!(length.is_ok(), "a field is too long");
+            let length = length.unwrap_or(u16::MAX);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(field);
         }
