@@ -111,7 +111,7 @@ impl Accounts {
     }
 
     /// Replaces `old` in a reload. Accounts in both keep their session counts, the PAM helper is taken
-    /// over, and accounts that are only in `old` are kept as [`former`](Self::former) ones, so that a later
+    /// over, and accounts that are only in `old` are kept as former ones, so that a later
     /// reload can compare their restrictions.
     pub fn succeed(&mut self, old: &Self) {
         self.former.clone_from(&old.former);
