@@ -164,8 +164,8 @@ impl LogWriter {
                 Err(error) => {
                     let why = of_path(&error, &open.log.file, Access::WRITE_OK);
                     let error = format!(
-                        "Cannot reopen the log {name}: {why}. Its records continue to go to the file that was \
-                         open"
+                        "Cannot reopen the log {name}: {why}. Its records continue to go to the file that \
+                         was open"
                     );
                     log::error!("{error}");
                     errors.push(error);
