@@ -1,8 +1,6 @@
-//! Clients that mean harm, or are broken, on the control connection: what they cost stays
-//! bounded, and another client is served meanwhile.
+//! Malicious and broken clients: their memory and descriptors stay bounded, and other clients are served.
 //!
-//! Memory and descriptors are read from `/proc`; the sizes are far above what a server that
-//! keeps everything could hide.
+//! Memory and descriptors are read from `/proc`. The tests send far more than a server could keep unnoticed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -13,11 +11,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use support::{Control, Server, Starter, connect_from, epsv_port, host_port, pasv_port};
 
-/// KiB that the server may grow by: some buffers, never the megabytes that are sent.
+/// KiB that the server may grow by: some buffers, not the megabytes that are sent.
 const GROWTH: u64 = 4 * 1024;
 
-/// Another client is served now.
-fn is_served(server: &Server) {
+/// Another client is served within the deadline of its replies.
+fn expect_served(server: &Server) {
     let mut control = server.connect();
     control.command("NOOP", 200);
     control.command("QUIT", 221);
@@ -25,16 +23,16 @@ fn is_served(server: &Server) {
 }
 
 #[test]
-fn a_line_without_an_end_costs_nothing_and_is_one_error() {
+fn endless_line_is_one_error_in_bounded_memory() {
     let server = Server::control_only();
     let mut control = server.connect();
-    is_served(&server);
+    expect_served(&server);
     let before = server.resident();
     let chunk = vec![b'x'; 64 * 1024];
     for round in 0..1024 {
         control.send_raw(&chunk);
         if round % 256 == 128 {
-            is_served(&server);
+            expect_served(&server);
         }
     }
     let after = server.resident();
@@ -46,7 +44,7 @@ fn a_line_without_an_end_costs_nothing_and_is_one_error() {
 }
 
 #[test]
-fn over_long_lines_again_and_again_end_the_session() {
+fn repeated_overlong_lines_end_the_session() {
     let server = Server::control_only();
     let mut control = server.connect();
     let line = "x".repeat(5000);
@@ -60,18 +58,18 @@ fn over_long_lines_again_and_again_end_the_session() {
 }
 
 #[test]
-fn a_hundred_thousand_commands_without_reading_a_reply() {
+fn unread_replies_apply_backpressure() {
     const PAIRS: usize = 50_000;
     let server = Server::read_only(|_| ());
     let mut control = server.login();
     let before = server.resident();
     let mut socket = control.socket().try_clone().unwrap();
-    // The server stops reading when its replies are not taken: this waits, too, then.
+    // The server stops reading while its replies are not read, so the writes block.
     socket.set_write_timeout(None).unwrap();
     let text = "NOOP\r\nSYST\r\n".repeat(PAIRS);
     let writer = std::thread::spawn(move || socket.write_all(text.as_bytes()));
     for _ in 0..100 {
-        is_served(&server);
+        expect_served(&server);
     }
     let after = server.resident();
     assert!(after < before + GROWTH, "{before} KiB became {after} KiB");
@@ -84,7 +82,7 @@ fn a_hundred_thousand_commands_without_reading_a_reply() {
 }
 
 #[test]
-fn ten_thousand_passive_ports_are_one_at_a_time() {
+fn session_holds_one_passive_port_at_a_time() {
     let server = Starter::default().observable().serving(|_| ()).start();
     let mut control = server.login();
     epsv_port(&mut control);
@@ -96,8 +94,8 @@ fn ten_thousand_passive_ports_are_one_at_a_time() {
     }
     let after = server.descriptors();
     assert!(after <= before + 1, "{before} descriptors became {after}");
-    is_served(&server);
-    // The last one is open, and is closed with its session.
+    expect_served(&server);
+    // The last port is closed with its session.
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, last));
     drop(TcpStream::connect(address).unwrap());
     control.command("QUIT", 221);
@@ -108,7 +106,7 @@ fn ten_thousand_passive_ports_are_one_at_a_time() {
 }
 
 #[test]
-fn five_hundred_silent_connections_are_no_hindrance() {
+fn five_hundred_silent_connections_delay_no_client() {
     let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
     let before = server.resident();
     let silent: Vec<_> = (0..500)
@@ -126,7 +124,7 @@ fn five_hundred_silent_connections_are_no_hindrance() {
 }
 
 #[test]
-fn two_thousand_sessions_leave_nothing_behind() {
+fn two_thousand_sessions_leak_nothing() {
     let server = Starter::default().observable().serving(|_| ()).start();
     let cycle = |round: usize| {
         let mut control = server.login();
@@ -141,16 +139,16 @@ fn two_thousand_sessions_leave_nothing_behind() {
     (0..20).for_each(cycle);
     let (descriptors, resident) = (server.descriptors(), server.resident());
     (0..2000).for_each(cycle);
-    // Those that left without QUIT are noticed when the server gets to them.
+    // The server closes sessions without QUIT when it reads their end.
     support::until("the descriptors to be closed", || {
-        is_served(&server);
+        expect_served(&server);
         (server.descriptors() <= descriptors + 2).then_some(())
     });
     assert!(server.resident() < resident + GROWTH);
 }
 
 #[test]
-fn port_to_another_host_is_refused_before_anything_is_sent_there() {
+fn port_to_another_host_is_refused_without_connecting() {
     let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
     let victim = TcpListener::bind("127.0.0.2:0").unwrap();
     victim.set_nonblocking(true).unwrap();
@@ -166,53 +164,53 @@ fn port_to_another_host_is_refused_before_anything_is_sent_there() {
         control.expect_one_of(&[500, 501, 522]);
         control.command("RETR f", 425);
     }
-    let nobody = victim.accept().map(|(_, peer)| peer);
-    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::WouldBlock);
+    let accepted = victim.accept().map(|(_, peer)| peer);
+    assert_eq!(accepted.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
-fn a_stranger_on_the_passive_port_is_dropped_and_the_client_gets_its_file() {
+fn foreign_address_on_the_passive_port_is_dropped() {
     let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
-    for stranger_is_early in [true, false] {
+    for connects_early in [true, false] {
         let mut control = server.login();
         let port = epsv_port(&mut control);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut early = None;
-        if stranger_is_early {
+        if connects_early {
             early = Some(connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap());
         }
         control.command("RETR f", 150);
-        let stranger =
+        let foreign =
             early.unwrap_or_else(|| connect_from(Ipv4Addr::new(127, 0, 0, 2), address).unwrap());
-        assert_eq!(end_of(&stranger), 0, "a stranger got bytes");
+        assert_eq!(end_of(&foreign), 0, "a foreign address got data");
         let mut data = TcpStream::connect(address).unwrap();
         assert_eq!(support::read_all(&mut data), b"content");
-        // No reply about the stranger comes in between.
+        // The foreign connection causes no reply.
         control.expect(226);
         control.command("NOOP", 200);
     }
 }
 
-/// How many bytes come before the end, or the reset.
+/// The number of bytes before the end or the reset.
 fn end_of(mut stream: &TcpStream) -> usize {
     stream.set_read_timeout(Some(support::DEADLINE)).unwrap();
     match std::io::Read::read(&mut stream, &mut [0; 16]) {
         Ok(count) => count,
         Err(e) if e.kind() == ErrorKind::ConnectionReset => 0,
-        Err(e) => panic!("the stranger was not dropped: {e}"),
+        Err(e) => panic!("the foreign connection was not closed: {e}"),
     }
 }
 
 #[test]
-fn wrong_passwords_end_the_session_and_delay_nobody_else() {
+fn wrong_passwords_end_the_session_and_delay_no_client() {
     let starter = Starter::default().argument("--user").argument("alice");
     let server = starter.variable("MIOFTPD_PASSWORD", "secret");
     let server = server.serving(|_| ()).start();
     let mut guesser = server.connect();
     for round in 0..20 {
-        guesser.command(&format!("USER {}", ["alice", "nobody"][round % 2]), 331);
+        guesser.command(&format!("USER {}", ["alice", "unknown"][round % 2]), 331);
         guesser.send("PASS guess");
-        is_served(&server);
+        expect_served(&server);
         if guesser.expect_one_of(&[530, 421]).code == 421 {
             return guesser.expect_end();
         }
@@ -221,7 +219,7 @@ fn wrong_passwords_end_the_session_and_delay_nobody_else() {
 }
 
 #[test]
-fn resets_at_any_moment_leave_the_server_serving() {
+fn resets_at_any_moment_leave_the_server_running() {
     let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
     let moments: [&[&str]; 6] = [
         &[],
@@ -243,7 +241,7 @@ fn resets_at_any_moment_leave_the_server_serving() {
 }
 
 #[test]
-fn where_others_come_from_is_nobodys_business() {
+fn site_who_shows_own_sessions_only() {
     let server = Starter::default()
         .argument("--user")
         .argument("alice")
@@ -252,22 +250,25 @@ fn where_others_come_from_is_nobodys_business() {
         .serving(|_| ())
         .start();
     let other = server.login();
-    let stranger = server.connect();
+    let unauthenticated = server.connect();
     let mut alices = [server.connect(), server.connect()];
     for alice in &mut alices {
         alice.log_in("alice", "secret");
     }
     let addresses = alices.each_ref().map(|one| one.local().to_string());
     let shown = alices[0].command("SITE WHO", 200).lines.join("\n");
-    assert!(addresses.iter().all(|one| shown.contains(one)), "{shown}");
-    for one in [other.local(), stranger.local()] {
+    assert!(
+        addresses.iter().all(|address| shown.contains(address)),
+        "{shown}"
+    );
+    for one in [other.local(), unauthenticated.local()] {
         assert!(!shown.contains(&one.to_string()), "{shown}");
     }
 }
 
 #[test]
 #[cfg(feature = "digests")]
-fn a_client_that_asks_who_is_there_and_leaves_takes_nobodys_reply() {
+fn site_who_before_a_reset_takes_no_other_reply() {
     let server = Starter::default()
         .argument("--user")
         .argument("alice")
@@ -284,14 +285,14 @@ fn a_client_that_asks_who_is_there_and_leaves_takes_nobodys_reply() {
         let mut alice = server.connect();
         alice.log_in("alice", "secret");
         let socket = alice.socket().try_clone().unwrap();
-        let gone = format!("{} disconnected", alice.local());
-        // What is sent and the reset arrive as one: the first write fails.
+        let closed = format!("{} disconnected", alice.local());
+        // The commands and the reset arrive together, so the first write of the server fails.
         server.pause();
         alice.send_raw(b"NOOP\r\nSITE WHO\r\n");
         drop(alice);
         support::abort_connection(socket);
         server.resume();
-        server.wait_for_log(&gone);
+        server.wait_for_log(&closed);
     }
     victim.send("ABOR");
     victim.expect(426);

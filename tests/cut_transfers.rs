@@ -1,8 +1,8 @@
-//! Transfers that do not end as they began: aborted, reset, overtaken by QUIT, dropped with
-//! their session (RFC 959 §4.1.3 ABOR, §5.4).
+//! Transfers that are aborted, reset, followed by QUIT, or lose their control connection (RFC 959 §4.1.3
+//! ABOR, §5.4).
 //!
-//! 226 stands for every byte in place, and nothing else does; a cut upload leaves the old
-//! file as it was and no other name behind.
+//! Only a complete transfer has a 226; an upload that is cut leaves the old file unchanged and no temporary
+//! file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -17,7 +17,7 @@ use support::{
     Control, DataChannel, Server, Starter, abort_connection, mostly, read_all, send_urgent,
 };
 
-/// More than all socket buffers of the machine hold, and a hole on the disk.
+/// More than all socket buffers hold; a sparse file.
 const BIG: u64 = 256 * 1024 * 1024;
 
 fn big_and_small(root: &Path) {
@@ -28,7 +28,7 @@ fn big_and_small(root: &Path) {
     fs::write(root.join("small"), "content").unwrap();
 }
 
-/// A transfer of the big file that the client does not read.
+/// A download of the big file, which the client does not read.
 fn stalled(server: &Server) -> (Control, TcpStream) {
     let mut control = server.login();
     let data = control.passive().stream();
@@ -36,15 +36,15 @@ fn stalled(server: &Server) -> (Control, TcpStream) {
     (control, data)
 }
 
-/// The session goes on as if nothing had been.
-fn goes_on(mut control: Control) {
+/// The session still works.
+fn expect_usable(mut control: Control) {
     control.command("NOOP", 200);
     assert_eq!(control.retrieve("small"), b"content");
     control.command("QUIT", 221);
     control.expect_end();
 }
 
-/// Reads to the end or the reset; how much came.
+/// Reads to the end or the reset; the number of bytes.
 fn drain(mut data: TcpStream) -> u64 {
     let (mut buffer, mut total) = (vec![0; 1 << 20], 0);
     while let Ok(count @ 1..) = data.read(&mut buffer) {
@@ -54,17 +54,17 @@ fn drain(mut data: TcpStream) -> u64 {
 }
 
 /// The directory has the old content of `f` and nothing else.
-fn is_untouched(server: &Server) {
+fn expect_unchanged(server: &Server) {
     assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
-    assert_eq!(server.names(), ["f"], "a name was left behind");
+    assert_eq!(server.names(), ["f"], "a temporary file is left");
 }
 
 fn old_file(root: &Path) {
     fs::write(root.join("f"), "old").unwrap();
 }
 
-/// An upload to `f` of which the server has some bytes.
-fn half_an_upload(server: &Server) -> (Control, TcpStream) {
+/// An upload to `f` with 100,000 bytes sent.
+fn partial_upload(server: &Server) -> (Control, TcpStream) {
     let mut control = server.login();
     let mut data = control.passive().stream();
     control.command("STOR f", 150);
@@ -73,31 +73,31 @@ fn half_an_upload(server: &Server) -> (Control, TcpStream) {
 }
 
 #[test]
-fn abor_is_obeyed_at_once_although_nothing_is_read() {
+fn abor_aborts_a_stalled_download_at_once() {
     let server = Server::read_only(big_and_small);
     let (mut control, data) = stalled(&server);
     control.send("ABOR");
     control.expect(426);
     control.expect(226);
     assert!(drain(data) < BIG, "the whole file came after ABOR");
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn abor_behind_telnet_interrupt_is_obeyed() {
+fn abor_after_telnet_interrupt_aborts() {
     let server = Server::read_only(big_and_small);
     let (mut control, data) = stalled(&server);
     control.send_raw(b"\xff\xf4\xff\xf2ABOR\r\n");
     control.expect(426);
     control.expect(226);
     drop(data);
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn abor_as_urgent_data_is_obeyed() {
+fn abor_as_urgent_data_aborts() {
     let server = Server::read_only(big_and_small);
-    // The Synch as clients send it: its last byte urgent; or the whole command.
+    // The Synch as clients send it (RFC 854): its last byte urgent; or the whole command.
     for (urgent, plain) in [
         (&b"\xff\xf4\xff\xf2"[..], &b"ABOR\r\n"[..]),
         (b"\xff\xf4\xff", b"\xf2ABOR\r\n"),
@@ -109,12 +109,12 @@ fn abor_as_urgent_data_is_obeyed() {
         control.expect(426);
         control.expect(226);
         drop(data);
-        goes_on(control);
+        expect_usable(control);
     }
 }
 
 #[test]
-fn abor_behind_the_last_byte_does_not_harm_the_transfer() {
+fn abor_after_the_last_byte_keeps_the_transfer() {
     let server = Server::read_only(big_and_small);
     let mut control = server.login();
     for _ in 0..20 {
@@ -122,7 +122,7 @@ fn abor_behind_the_last_byte_does_not_harm_the_transfer() {
         control.send_raw(b"RETR small\r\nABOR\r\n");
         control.expect(150);
         let bytes = drain(data.stream());
-        // Either it was in time, or the transfer was whole: never both, never neither.
+        // Either the transfer is aborted or it is complete: never both, never neither.
         let codes = [control.reply().code, control.reply().code];
         match codes {
             [426, 226] => {}
@@ -130,24 +130,24 @@ fn abor_behind_the_last_byte_does_not_harm_the_transfer() {
             _ => panic!("{codes:?} for ABOR"),
         }
     }
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn abor_of_an_upload_leaves_the_old_file() {
+fn aborted_upload_keeps_the_old_file() {
     let server = Server::writable(old_file);
-    let (mut control, data) = half_an_upload(&server);
+    let (mut control, data) = partial_upload(&server);
     control.send("ABOR");
     control.expect(426);
     control.expect(226);
-    is_untouched(&server);
+    expect_unchanged(&server);
     drop(data);
     control.store("f", b"new");
     assert_eq!(fs::read(server.file("f")).unwrap(), b"new");
 }
 
 #[test]
-fn stat_is_answered_during_a_transfer_and_noop_behind_it() {
+fn stat_is_answered_during_and_noop_after_a_transfer() {
     let server = Server::read_only(big_and_small);
     let (mut control, data) = stalled(&server);
     for _ in 0..3 {
@@ -157,11 +157,11 @@ fn stat_is_answered_during_a_transfer_and_noop_behind_it() {
     assert_eq!(drain(data), BIG);
     control.expect(226);
     control.expect(200);
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn status_does_not_overtake_a_line_that_is_too_long() {
+fn stat_does_not_overtake_an_overlong_line() {
     let server = Server::read_only(big_and_small);
     for length in [4097, 9000] {
         let (mut control, data) = stalled(&server);
@@ -173,12 +173,12 @@ fn status_does_not_overtake_a_line_that_is_too_long() {
         control.expect(200);
         control.expect(226);
         drop(data);
-        goes_on(control);
+        expect_usable(control);
     }
 }
 
 #[test]
-fn quit_during_a_transfer_lets_it_end_first() {
+fn quit_waits_for_the_download() {
     let server = Server::read_only(big_and_small);
     let (mut control, data) = stalled(&server);
     control.send("QUIT");
@@ -189,9 +189,9 @@ fn quit_during_a_transfer_lets_it_end_first() {
 }
 
 #[test]
-fn quit_during_an_upload_lets_it_end_first() {
+fn quit_waits_for_the_upload() {
     let server = Server::writable(old_file);
-    let (mut control, mut data) = half_an_upload(&server);
+    let (mut control, mut data) = partial_upload(&server);
     control.send("QUIT");
     data.write_all(b"end").unwrap();
     drop(data);
@@ -203,40 +203,40 @@ fn quit_during_an_upload_lets_it_end_first() {
 }
 
 #[test]
-fn a_download_that_is_reset_is_no_226() {
+fn reset_download_has_no_226() {
     let server = Server::read_only(big_and_small);
     let (mut control, data) = stalled(&server);
     abort_connection(data);
     control.expect_one_of(&[426, 451]);
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn an_upload_that_is_reset_leaves_the_old_file() {
+fn reset_upload_keeps_the_old_file() {
     let server = Server::writable(old_file);
-    let (mut control, data) = half_an_upload(&server);
+    let (mut control, data) = partial_upload(&server);
     abort_connection(data);
     control.expect_one_of(&[426, 451]);
-    is_untouched(&server);
+    expect_unchanged(&server);
     control.store("f", b"new");
     assert_eq!(fs::read(server.file("f")).unwrap(), b"new");
 }
 
 #[test]
-fn a_session_that_is_reset_takes_its_upload_with_it() {
+fn reset_control_connection_discards_the_upload() {
     let server = Server::writable(old_file);
-    let (control, mut data) = half_an_upload(&server);
+    let (control, mut data) = partial_upload(&server);
     let peer = control.local();
     abort_connection(control.socket().try_clone().unwrap());
     server.wait_for_log(&format!("{peer} disconnected"));
-    // The data connection is ended too: writing into it fails sooner or later.
+    // The data connection is closed too: a write into it fails eventually.
     support::until("the data connection to be cut", || {
         data.write_all(b"more").err()
     });
     support::until("the temporary file to go", || {
         (server.names() == ["f"]).then_some(())
     });
-    is_untouched(&server);
+    expect_unchanged(&server);
 }
 
 /// Ends the client's side of the control connection, and then the upload.
@@ -246,22 +246,22 @@ fn end_both_sides(control: &Control, data: TcpStream) {
 }
 
 #[test]
-fn a_session_that_half_closes_takes_its_upload_with_it() {
+fn half_close_without_quit_discards_the_upload() {
     for last_words in ["", "NOOP\r\n", "QUIT now\r\n", "QUIT"] {
         let server = Server::writable(old_file);
-        let (mut control, data) = half_an_upload(&server);
+        let (mut control, data) = partial_upload(&server);
         control.send_raw(last_words.as_bytes());
         end_both_sides(&control, data);
         control.expect(426);
-        is_untouched(&server);
+        expect_unchanged(&server);
     }
 }
 
 #[test]
-fn who_has_said_quit_may_half_close_before_the_upload_is_over() {
+fn half_close_after_quit_keeps_the_upload() {
     for last_words in ["QUIT\r\n", "noop\r\nquit\r\n"] {
         let server = Server::writable(old_file);
-        let (mut control, data) = half_an_upload(&server);
+        let (mut control, data) = partial_upload(&server);
         control.send_raw(last_words.as_bytes());
         end_both_sides(&control, data);
         control.expect(226);
@@ -271,22 +271,22 @@ fn who_has_said_quit_may_half_close_before_the_upload_is_over() {
         control.expect(221);
         control.expect_end();
         assert_eq!(fs::read(server.file("f")).unwrap(), vec![b'n'; 100_000]);
-        assert_eq!(server.names(), ["f"], "a name was left behind");
+        assert_eq!(server.names(), ["f"], "a temporary file is left");
     }
 }
 
 #[test]
-fn a_reset_behind_a_quit_is_a_cut() {
+fn reset_after_quit_discards_the_upload() {
     for half_closes in [false, true] {
         let server = Server::writable(old_file);
         mostly(|_| {
             old_file(server.root());
-            let (mut control, data) = half_an_upload(&server);
+            let (mut control, data) = partial_upload(&server);
             let peer = control.local();
             control.send("QUIT");
             if half_closes {
                 control.socket().shutdown(Shutdown::Write).unwrap();
-                // It is met for itself: what is said behind it is heard later.
+                // The server reads the half-close before the reset arrives.
                 server.login().command("NOOP", 200);
             }
             abort_connection(control.socket().try_clone().unwrap());
@@ -301,7 +301,7 @@ fn a_reset_behind_a_quit_is_a_cut() {
 }
 
 #[test]
-fn a_session_that_ends_takes_its_download_with_it() {
+fn closed_control_connection_ends_the_download() {
     let starter = Starter::default().observable();
     let server = starter.serving(big_and_small).start();
     let before = server.descriptors();
@@ -317,9 +317,9 @@ fn a_session_that_ends_takes_its_download_with_it() {
 }
 
 #[test]
-fn an_upload_appears_only_when_it_is_complete() {
+fn upload_is_visible_only_when_complete() {
     let server = Server::writable(|_| ());
-    let (mut control, data) = half_an_upload(&server);
+    let (mut control, data) = partial_upload(&server);
     let mut other = server.login();
     other.command("SIZE f", 550);
     let listing = other.passive();
@@ -333,7 +333,7 @@ fn an_upload_appears_only_when_it_is_complete() {
 }
 
 #[test]
-fn an_active_connection_that_is_refused_is_425() {
+fn refused_active_connection_is_425() {
     let server = Server::read_only(big_and_small);
     let mut control = server.login();
     DataChannel::port(&mut control).refuse();
@@ -344,11 +344,11 @@ fn an_active_connection_that_is_refused_is_425() {
     } else {
         assert_eq!(first, 425);
     }
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn abor_while_the_client_has_not_connected() {
+fn abor_before_the_data_connection() {
     let server = Server::read_only(big_and_small);
     let mut control = server.login();
     support::epsv_port(&mut control);
@@ -356,11 +356,11 @@ fn abor_while_the_client_has_not_connected() {
     control.send("ABOR");
     control.expect_one_of(&[425, 426]);
     control.expect(226);
-    goes_on(control);
+    expect_usable(control);
 }
 
 #[test]
-fn a_transfer_during_sigterm_ends_before_the_server() {
+fn sigterm_waits_for_the_transfer() {
     let mut server = Server::read_only(big_and_small);
     let (mut control, mut data) = stalled(&server);
     let mut idle = server.connect();
@@ -374,12 +374,12 @@ fn a_transfer_during_sigterm_ends_before_the_server() {
 }
 
 #[test]
-fn two_signals_leave_no_half_upload_behind() {
+fn second_sigterm_leaves_no_partial_upload() {
     let mut server = Server::writable(old_file);
-    let (_control, _data) = half_an_upload(&server);
+    let (_control, _data) = partial_upload(&server);
     server.terminate();
     server.wait_for_log("Stopping");
     server.terminate();
     assert!(server.wait().success());
-    is_untouched(&server);
+    expect_unchanged(&server);
 }

@@ -1,7 +1,7 @@
-//! Who guesses passwords, and who floods the door: they are shut out, what they cost is bounded, and
-//! others are served meanwhile.
+//! Password guessing and connection floods: bans and rate limits per client address, in bounded memory,
+//! without effect on other addresses.
 //!
-//! All of 127.0.0.0/8 is this host, so there are as many client addresses as a test wants.
+//! All of 127.0.0.0/8 is this host, so a test can have many client addresses.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -22,10 +22,10 @@ const REFUSED: &[u8] = b"421 Service not available, closing control connection.\
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// KiB that the process may grow by: the table, and what the test itself needs.
+/// KiB that the process may grow by: the address table, and the test itself.
 const GROWTH: u64 = 4 * 1024;
 
-fn beside(config: Config, test: impl FnOnce(SocketAddr)) {
+fn with_server(config: Config, test: impl FnOnce(SocketAddr)) {
     let directory = tempfile::tempdir().unwrap();
     let mut server = Server::bind(Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -50,23 +50,23 @@ fn from(address: Ipv4Addr, to: SocketAddr) -> Control {
     Control::over(connect_from(address, to).unwrap())
 }
 
-/// What comes before the end.
-fn heard(mut stream: TcpStream) -> Vec<u8> {
+/// All bytes up to the end of the connection.
+fn received(mut stream: TcpStream) -> Vec<u8> {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut heard = Vec::new();
-    stream.read_to_end(&mut heard).unwrap();
-    heard
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    received
 }
 
-fn is_refused(address: Ipv4Addr, to: SocketAddr) {
+fn expect_refused(address: Ipv4Addr, to: SocketAddr) {
     assert_eq!(
-        heard(connect_from(address, to).unwrap()),
+        received(connect_from(address, to).unwrap()),
         REFUSED,
         "{address}"
     );
 }
 
-/// This process with the server in it, in KiB.
+/// The resident memory of this process, which includes the server, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -80,7 +80,7 @@ fn guess(control: &mut Control, code: u16) {
 }
 
 #[test]
-fn a_thousand_addresses_that_guess_are_banned_and_cost_little() {
+fn thousand_guessing_addresses_are_banned_in_bounded_memory() {
     let throttling = Throttling {
         failures: 2,
         ..Throttling::default()
@@ -89,10 +89,10 @@ fn a_thousand_addresses_that_guess_are_banned_and_cost_little() {
         throttling,
         ..Config::default()
     };
-    beside(config, |to| {
+    with_server(config, |to| {
         let guessers = (0..1000_u32).map(|n| Ipv4Addr::from_bits(0x7f01_0000 + n));
-        let mut friend = from(HERE, to);
-        friend.expect(220);
+        let mut early = from(HERE, to);
+        early.expect(220);
         let before = resident();
         for address in guessers.clone() {
             let mut control = from(address, to);
@@ -102,11 +102,11 @@ fn a_thousand_addresses_that_guess_are_banned_and_cost_little() {
             control.expect_end();
         }
         for address in guessers {
-            is_refused(address, to);
+            expect_refused(address, to);
         }
         let after = resident();
         assert!(after < before + GROWTH, "{before} KiB became {after} KiB");
-        friend.log_in("alice", "secret");
+        early.log_in("alice", "secret");
         let mut other = from(THERE, to);
         other.expect(220);
         other.log_in("alice", "secret");
@@ -114,7 +114,7 @@ fn a_thousand_addresses_that_guess_are_banned_and_cost_little() {
 }
 
 #[test]
-fn a_ban_is_for_those_inside_too_and_with_the_right_password() {
+fn ban_applies_to_open_connections_before_login() {
     let throttling = Throttling {
         failures: 2,
         ..Throttling::default()
@@ -123,24 +123,24 @@ fn a_ban_is_for_those_inside_too_and_with_the_right_password() {
         throttling,
         ..Config::default()
     };
-    beside(config, |to| {
-        let [mut first, mut second, mut inside] = [(); 3].map(|()| from(HERE, to));
-        for control in [&mut first, &mut second, &mut inside] {
+    with_server(config, |to| {
+        let [mut first, mut second, mut logged_in] = [(); 3].map(|()| from(HERE, to));
+        for control in [&mut first, &mut second, &mut logged_in] {
             control.expect(220);
         }
-        inside.log_in("alice", "secret");
+        logged_in.log_in("alice", "secret");
         guess(&mut first, 530);
         guess(&mut first, 421);
         second.command("USER alice", 331);
         second.command("PASS secret", 421);
         second.expect_end();
-        // Who was in before goes on.
-        inside.command("PWD", 257);
+        // The ban does not end logged-in sessions.
+        logged_in.command("PWD", 257);
     });
 }
 
 #[test]
-fn a_ban_ends() {
+fn ban_expires() {
     let throttling = Throttling {
         failures: 1,
         ban: Duration::from_millis(200),
@@ -150,7 +150,7 @@ fn a_ban_ends() {
         throttling,
         ..Config::default()
     };
-    beside(config, |to| {
+    with_server(config, |to| {
         let mut control = from(HERE, to);
         control.expect(220);
         guess(&mut control, 421);
@@ -161,9 +161,9 @@ fn a_ban_ends() {
     });
 }
 
-/// With the limits as they are by default, in the program.
+/// With the default limits of the program.
 #[test]
-fn a_guesser_with_many_connections_is_banned_and_the_log_says_so_once() {
+fn ban_over_many_connections_is_logged_once() {
     let starter = Starter::default().argument("--user").argument("alice");
     let server = starter.variable("MIOFTPD_PASSWORD", "secret");
     let server = server.serving(|_| ()).start();
@@ -177,7 +177,7 @@ fn a_guesser_with_many_connections_is_banned_and_the_log_says_so_once() {
         .collect();
     server.wait_for_log("Banned 127.0.0.1 for 900 seconds: 20 logins have failed");
     for _ in 0..10 {
-        is_refused(HERE, server.address());
+        expect_refused(HERE, server.address());
     }
     let mut other = from(THERE, server.address());
     other.expect(220);
@@ -189,7 +189,7 @@ fn a_guesser_with_many_connections_is_banned_and_the_log_says_so_once() {
 }
 
 #[test]
-fn who_connects_too_fast_hears_421_and_others_are_let_in() {
+fn connection_rate_limit_replies_421_per_address() {
     let throttling = Throttling {
         connections: Rate {
             interval: DEADLINE * 100,
@@ -201,17 +201,17 @@ fn who_connects_too_fast_hears_421_and_others_are_let_in() {
         throttling,
         ..Config::default()
     };
-    beside(config, |to| {
+    with_server(config, |to| {
         for _ in 0..3 {
             from(HERE, to).expect(220);
         }
-        is_refused(HERE, to);
+        expect_refused(HERE, to);
         from(THERE, to).expect(220);
     });
 }
 
 #[test]
-fn commands_before_a_login_come_in_their_time_and_all_of_them() {
+fn commands_before_login_are_rate_limited_not_dropped() {
     let interval = Duration::from_millis(20);
     let throttling = Throttling {
         commands: Rate { interval, burst: 2 },
@@ -221,7 +221,7 @@ fn commands_before_a_login_come_in_their_time_and_all_of_them() {
         throttling,
         ..Config::default()
     };
-    beside(config, |to| {
+    with_server(config, |to| {
         let mut control = from(HERE, to);
         control.expect(220);
         let start = std::time::Instant::now();
@@ -237,7 +237,7 @@ fn commands_before_a_login_come_in_their_time_and_all_of_them() {
 }
 
 #[test]
-fn who_is_not_allowed_hears_nothing() {
+fn denied_address_is_closed_without_a_reply() {
     let config = Config {
         addresses: AddressRules {
             allow: vec!["127.0.0.0/30".parse().unwrap()],
@@ -245,9 +245,9 @@ fn who_is_not_allowed_hears_nothing() {
         },
         ..Config::default()
     };
-    beside(config, |to| {
-        for outsider in [THERE, Ipv4Addr::new(127, 0, 0, 4)] {
-            assert_eq!(heard(connect_from(outsider, to).unwrap()), b"");
+    with_server(config, |to| {
+        for denied in [THERE, Ipv4Addr::new(127, 0, 0, 4)] {
+            assert_eq!(received(connect_from(denied, to).unwrap()), b"");
         }
         from(HERE, to).expect(220);
         from(Ipv4Addr::new(127, 0, 0, 3), to).expect(220);

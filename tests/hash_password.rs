@@ -1,5 +1,5 @@
-//! `--hash-password`: from a pipe one line, from a terminal twice and unseen; and what it prints is
-//! taken for what it is wherever a password is kept.
+//! `--hash-password`: reads one line from a pipe, or a line twice from a terminal without echo; and hashes
+//! are recognised wherever a password is configured.
 
 #![cfg(feature = "hashed-passwords")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -22,7 +22,7 @@ fn hash_piped(line: &str) -> (bool, String) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // It may be gone before it has read all.
+    // The program may exit before it has read all.
     let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -30,7 +30,7 @@ fn hash_piped(line: &str) -> (bool, String) {
 }
 
 #[test]
-fn one_line_is_hashed_anew_each_time() {
+fn first_line_is_hashed_with_a_new_salt() {
     let (done, first) = hash_piped("correct horse\nbehind it\n");
     assert!(done && first.starts_with("$argon2id$v=19$"), "{first}");
     assert_eq!(first.lines().count(), 1);
@@ -40,7 +40,8 @@ fn one_line_is_hashed_anew_each_time() {
     }
 }
 
-/// Types two lines when they are asked for; whether that succeeded, and all that was seen.
+/// Answers both prompts on a terminal. Returns whether the program succeeded, and all that the terminal
+/// shows.
 fn hash_typed(lines: [&str; 2]) -> (bool, String) {
     let mut master = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap());
     grantpt(&master).unwrap();
@@ -76,7 +77,7 @@ fn hash_typed(lines: [&str; 2]) -> (bool, String) {
 }
 
 #[test]
-fn a_terminal_is_asked_twice_and_shows_nothing() {
+fn terminal_asks_twice_without_echo() {
     let (done, seen) = hash_typed(["secret", "secret"]);
     assert!(done && seen.contains("$argon2id$"), "{seen}");
     assert!(!seen.contains("secret"), "{seen}");
@@ -85,12 +86,12 @@ fn a_terminal_is_asked_twice_and_shows_nothing() {
 }
 
 #[test]
-fn what_would_end_a_program_ends_it_and_leaves_the_terminal_as_it_was() {
+fn interrupt_restores_the_terminal() {
     assert!(!hash_typed(["\x03", "\x03"]).0);
 }
 
 #[test]
-fn a_hash_is_no_password_wherever_it_is_kept() {
+fn hash_itself_is_not_accepted_as_password() {
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hash");
@@ -102,8 +103,8 @@ fn a_hash_is_no_password_wherever_it_is_kept() {
     ] {
         let server = starter.serving(|_| ()).start();
         server.connect().log_in("alice", "secret");
-        let mut thief = server.connect();
-        thief.command("USER alice", 331);
-        thief.command(&format!("PASS {HASH}"), 530);
+        let mut attacker = server.connect();
+        attacker.command("USER alice", 331);
+        attacker.command(&format!("PASS {HASH}"), 530);
     }
 }

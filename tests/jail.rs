@@ -1,6 +1,6 @@
-//! The disk among hostile surroundings: links, pipes, hidden names, and a neighbour who
-//! renames while we look. Nothing outside the root is read, written, made or removed.
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+//! The disk storage against path traversal: symbolic links, special files, hidden names, and renames that
+//! race with a lookup (TOCTOU). Nothing outside the root is read, written, created or removed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -12,15 +12,15 @@ use mioftpd::storage::{
     VirtualPath, Wait,
 };
 
-/// A root beside which lies what must not be touched.
-struct Surroundings {
+/// A root directory with links, and a directory beside it that must not change.
+struct Fixture {
     directory: tempfile::TempDir,
     disk: Disk,
 }
 
 const SECRET: &[u8] = b"secret";
 
-impl Surroundings {
+impl Fixture {
     fn new(lookup: Lookup) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
@@ -85,7 +85,7 @@ fn at(path: &str) -> VirtualPath {
     VirtualPath::root().join(path.as_bytes()).unwrap()
 }
 
-/// Ends the neighbour's loop even when the test fails.
+/// Stops the renaming thread even when the test fails.
 struct StopOnDrop<'s>(&'s AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -94,8 +94,8 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// Every way to ask the disk for one path; what each answers.
-fn every_way(s: &Surroundings, path: &str) -> Vec<Result<()>> {
+/// The results of all operations that follow the last link of a path.
+fn try_all(s: &Fixture, path: &str) -> Vec<Result<()>> {
     let perform = |operation| s.disk.perform(&operation, Wait::Allowed).map(drop);
     vec![
         s.read(path).map(drop),
@@ -112,9 +112,9 @@ fn every_way(s: &Surroundings, path: &str) -> Vec<Result<()>> {
 }
 
 #[test]
-fn links_that_lead_out_lead_nowhere() {
+fn links_out_of_the_root_are_not_found() {
     for lookup in [Lookup::Kernel, Lookup::Walk] {
-        let s = Surroundings::new(lookup);
+        let s = Fixture::new(lookup);
         for path in [
             "/out",
             "/out/secret",
@@ -126,8 +126,8 @@ fn links_that_lead_out_lead_nowhere() {
             "/root",
             "/out/../outside/secret",
         ] {
-            // Joined, the last is `/outside/secret`: absent.
-            for answer in every_way(&s, path) {
+            // Normalised, the last path is `/outside/secret`, which does not exist.
+            for answer in try_all(&s, path) {
                 assert_eq!(answer, Err(Error::NotFound), "{lookup:?} {path}");
             }
             assert_eq!(
@@ -152,9 +152,9 @@ fn links_that_lead_out_lead_nowhere() {
 }
 
 #[test]
-fn a_new_name_that_is_a_link_is_not_followed() {
+fn new_name_that_is_a_link_is_not_followed() {
     for lookup in [Lookup::Kernel, Lookup::Walk] {
-        let s = Surroundings::new(lookup);
+        let s = Fixture::new(lookup);
         let made = s
             .disk
             .perform(&make_directory(at("/out-new")), Wait::Allowed);
@@ -165,7 +165,7 @@ fn a_new_name_that_is_a_link_is_not_followed() {
             .unwrap();
         assert_eq!(upload.path, at("/out-new.1"));
         drop(upload);
-        // The link itself goes, and what it named stays.
+        // The link itself is replaced or removed, not its target.
         let operation = rename(at("/dir/file"), at("/out-file"));
         s.disk.perform(&operation, Wait::Allowed).unwrap();
         let operation = Operation::RemoveFile(at("/absolute"));
@@ -175,8 +175,8 @@ fn a_new_name_that_is_a_link_is_not_followed() {
 }
 
 #[test]
-fn links_that_stay_inside_are_followed() {
-    let s = Surroundings::new(Lookup::Kernel);
+fn links_inside_the_root_are_followed() {
+    let s = Fixture::new(Lookup::Kernel);
     for path in ["/link", "/chain", "/inner/file", "/inner/up"] {
         assert_eq!(s.read(path).unwrap(), b"old", "{path}");
     }
@@ -197,10 +197,10 @@ fn links_that_stay_inside_are_followed() {
 }
 
 #[test]
-fn the_walk_follows_no_link() {
-    let s = Surroundings::new(Lookup::Walk);
+fn lookup_by_walk_follows_no_link() {
+    let s = Fixture::new(Lookup::Walk);
     for path in ["/link", "/chain", "/inner/file", "/inner", "/dangling"] {
-        for answer in every_way(&s, path) {
+        for answer in try_all(&s, path) {
             assert_eq!(answer, Err(Error::NotFound), "{path}");
         }
         assert_eq!(
@@ -212,8 +212,8 @@ fn the_walk_follows_no_link() {
 }
 
 #[test]
-fn a_chain_of_links_has_a_limit() {
-    let s = Surroundings::new(Lookup::Kernel);
+fn link_chain_length_is_limited() {
+    let s = Fixture::new(Lookup::Kernel);
     for number in 1..=17 {
         let target = match number {
             1 => "dir/file".to_owned(),
@@ -227,8 +227,8 @@ fn a_chain_of_links_has_a_limit() {
 }
 
 #[test]
-fn entries_tell_where_links_lead_only_inside() {
-    let s = Surroundings::new(Lookup::Kernel);
+fn listing_resolves_links_only_inside_the_root() {
+    let s = Fixture::new(Lookup::Kernel);
     let mut links = 0;
     let mut directory = s.disk.list(&at("/")).unwrap();
     while let Some(entry) = directory.next_entry().unwrap() {
@@ -248,9 +248,9 @@ fn entries_tell_where_links_lead_only_inside() {
 }
 
 #[test]
-fn pipes_and_sockets_are_shown_and_not_opened() {
+fn pipes_and_sockets_are_listed_but_not_opened() {
     for lookup in [Lookup::Kernel, Lookup::Walk] {
-        let s = Surroundings::new(lookup);
+        let s = Fixture::new(lookup);
         let pipe = s.path("root/pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
@@ -267,9 +267,9 @@ fn pipes_and_sockets_are_shown_and_not_opened() {
 }
 
 #[test]
-fn hidden_names_are_not_for_clients() {
+fn temporary_file_names_are_hidden_from_clients() {
     const HIDDEN: &str = "/.mioftpd-0123456789abcdef.tmp";
-    let s = Surroundings::new(Lookup::Kernel);
+    let s = Fixture::new(Lookup::Kernel);
     fs::write(s.path(&format!("root{HIDDEN}")), "x").unwrap();
     let perform = |operation| s.disk.perform(&operation, Wait::Allowed);
     assert_eq!(s.read(HIDDEN), Err(Error::NotFound));
@@ -291,8 +291,8 @@ fn hidden_names_are_not_for_clients() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_permissions() {
-    let s = Surroundings::new(Lookup::Kernel);
+fn replaced_file_keeps_its_permissions() {
+    let s = Fixture::new(Lookup::Kernel);
     let file = s.path("root/dir/file");
     for (before, after) in [(0o640, 0o640), (0o777, 0o777), (0o4755, 0o755)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(before)).unwrap();
@@ -305,11 +305,11 @@ fn a_replaced_file_keeps_its_permissions() {
 }
 
 #[test]
-fn what_the_owner_protects_is_denied() {
+fn file_permissions_are_enforced() {
     if rustix::process::geteuid().is_root() {
-        return; // Root may do everything.
+        return; // Root bypasses the permissions.
     }
-    let s = Surroundings::new(Lookup::Kernel);
+    let s = Fixture::new(Lookup::Kernel);
     let protect = |name, mode| {
         fs::set_permissions(s.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -333,7 +333,7 @@ fn what_the_owner_protects_is_denied() {
 
 #[test]
 fn sizes_beyond_32_bits() {
-    let s = Surroundings::new(Lookup::Kernel);
+    let s = Fixture::new(Lookup::Kernel);
     let size = (1 << 32) + 5;
     fs::File::create(s.path("root/big"))
         .unwrap()
@@ -349,9 +349,9 @@ fn sizes_beyond_32_bits() {
 }
 
 #[test]
-fn a_neighbour_who_swaps_a_directory_for_a_link_gains_nothing() {
+fn directory_swapped_for_a_link_does_not_escape() {
     for lookup in [Lookup::Kernel, Lookup::Walk] {
-        let s = Surroundings::new(lookup);
+        let s = Fixture::new(lookup);
         fs::create_dir(s.path("root/swap")).unwrap();
         fs::write(s.path("root/swap/secret"), "public").unwrap();
         symlink("../outside", s.path("root/trap")).unwrap();

@@ -1,8 +1,9 @@
-//! What becomes of a data connection whose command was refused: it is kept for the next one, and what
-//! comes over it meanwhile is no part of that. RFC 959 §3.2.
+//! The data connection of a refused command: it is kept for the next command, and bytes that arrive before
+//! that close it, so that they reach no file. RFC 959 §3.2.
 //!
-//! The dialogues are in `refused_keeps_data.txt` and its siblings, TLS is in `tls/refused.rs`. Here are
-//! the clients that send before they are told to, or leave, and the ports that cannot be had.
+//! The dialogues are in `refused_keeps_data.txt` and similar transcripts, TLS in `tls/refused.rs`. The
+//! tests here are about clients that send early or close early, and about passive ports that are not
+//! available.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -21,7 +22,7 @@ fn fill(root: &Path) {
     fs::write(root.join("f"), "content").unwrap();
 }
 
-/// Uploads that are refused, and how.
+/// Uploads that are refused, with the reply code.
 fn refused_uploads() -> Vec<(String, u16)> {
     let long = format!("STOR {}", "x".repeat(5_000));
     let others = [
@@ -35,12 +36,12 @@ fn refused_uploads() -> Vec<(String, u16)> {
     others.into_iter().chain([(long, 500)]).collect()
 }
 
-/// Waits until the server has closed the connection, over which it has sent nothing.
+/// Waits until the server closes the connection without having sent anything.
 fn expect_closed(mut data: TcpStream) {
     assert!(matches!(data.read(&mut [0]), Ok(0) | Err(_)));
 }
 
-/// Nothing of what was refused is on the disk, and the session goes on.
+/// No byte of the refused upload is on the disk, and the session still works.
 fn expect_nothing_stored(server: &Server, control: &mut Control) {
     control.command("STOR g", 425);
     control.command("RETR f", 425);
@@ -51,7 +52,7 @@ fn expect_nothing_stored(server: &Server, control: &mut Control) {
 }
 
 #[test]
-fn bytes_of_a_refused_upload_close_its_data_connection() {
+fn bytes_of_a_refused_upload_close_the_data_connection() {
     let server = Server::writable(fill);
     for (line, code) in refused_uploads() {
         let mut control = server.login();
@@ -71,7 +72,7 @@ fn bytes_of_a_refused_upload_close_its_data_connection() {
 }
 
 #[test]
-fn bytes_that_wait_for_a_busy_server_close_it_before_the_next_upload() {
+fn early_bytes_of_a_refused_upload_reach_no_file() {
     let server = Server::writable(fill);
     let mut control = server.login();
     let mut data = control.passive().stream();
@@ -87,7 +88,7 @@ fn bytes_that_wait_for_a_busy_server_close_it_before_the_next_upload() {
 }
 
 #[test]
-fn bytes_of_what_may_not_be_stored_are_not_kept_either() {
+fn bytes_of_a_forbidden_upload_close_the_data_connection() {
     let server = Server::read_only(fill);
     let mut control = server.login();
     let mut data = control.passive().stream();
@@ -103,7 +104,7 @@ fn bytes_of_what_may_not_be_stored_are_not_kept_either() {
 }
 
 #[test]
-fn the_end_of_a_kept_connection_is_no_empty_file() {
+fn end_of_a_kept_connection_makes_no_empty_file() {
     let server = Server::writable(fill);
     let mut control = server.login();
     for line in ["RETR missing", "LIST missing", "STOR d", "RETR"] {
@@ -124,20 +125,20 @@ fn half_close(data: TcpStream) {
 }
 
 #[test]
-fn a_connection_that_its_client_has_left_is_let_go() {
+fn kept_connection_is_closed_when_the_client_closes_it() {
     let server = Server::writable(fill);
     let mut control = server.login();
     let before = server.descriptors();
     let data = control.passive().stream();
     control.command("RETR missing", 550);
     drop(data);
-    until("the data connection to be let go", || {
+    until("the data connection to be closed", || {
         (server.descriptors() == before).then_some(())
     });
     control.command("ABOR", 226);
 }
 
-/// A server with one passive port, at an address of its own, and the port.
+/// A server at an address of its own, with one passive port; and that port.
 fn with_a_port(address: Ipv4Addr) -> (Server, u16) {
     let port = free_ports();
     let starter = Starter::default().listen(&format!("{address}:0"));
@@ -155,7 +156,7 @@ fn expect_file(control: &mut Control, mut data: TcpStream) {
 }
 
 #[test]
-fn a_refused_pasv_leaves_what_was_arranged() {
+fn refused_pasv_keeps_the_data_connection() {
     let address = Ipv4Addr::new(127, 0, 78, 1);
     let (server, port) = with_a_port(address);
     let mut control = server.login();
@@ -177,7 +178,7 @@ fn a_refused_pasv_leaves_what_was_arranged() {
 }
 
 #[test]
-fn a_new_pasv_has_the_only_port_although_the_old_one_holds_it() {
+fn new_pasv_reuses_the_only_passive_port() {
     let address = Ipv4Addr::new(127, 0, 78, 2);
     let (server, port) = with_a_port(address);
     let mut control = server.login();
@@ -189,11 +190,12 @@ fn a_new_pasv_has_the_only_port_although_the_old_one_holds_it() {
     expect_file(&mut control, data);
 }
 
-/// An IPv4 client of a proxy that is here over IPv6 and does not say which address is in front of it.
+/// An IPv4 client of a proxy that connects over IPv6, with a PROXY header without a destination address: PASV
+/// has no address to reply.
 #[test]
-fn a_pasv_that_has_no_address_to_tell_leaves_what_was_arranged() {
+fn pasv_without_ipv4_address_keeps_the_data_connection() {
     if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("no IPv6 here");
+        eprintln!("no IPv6: skipped");
         return;
     }
     let header = b"PROXY TCP4 198.51.100.1 0.0.0.0 40000 21\r\n";

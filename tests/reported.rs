@@ -1,93 +1,93 @@
-//! What users of this and of other servers have reported, each with the test that holds the right value
-//! of it. A test below checks that all of these tests exist.
+//! Reports of users of this and of other servers, each with the test of the correct behaviour. A test below
+//! checks that all of these tests exist.
 //!
-//! What new users and operators met here; the same number is the same kind:
+//! Reported by users and operators of this server; rows of one number are of one kind:
 //!
-//! | number | what was done | right | test |
+//! | number | action | correct | test |
 //! |---|---|---|---|
-//! | 1 | `PASV`, connect, `RETR /`, `CWD /`, `LIST`: lynx browses | 550, 250, and the listing comes over that connection | `refused_keeps_data.txt` `clients::lynx_browses_directories` |
-//! | 1 | `PORT`, `RETR` of what is missing, `NLST` | 550, and the listing goes there | `refused_keeps_data.txt` |
-//! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::a_connection_that_is_secured_already_is_kept` `tls::a_connection_is_kept_whose_handshake_is_under_way` |
-//! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
-//! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_its_data_connection` |
-//! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::a_small_download_is_over_when_its_client_has_had_time_to_read_the_150` |
-//! | 2 | `MKD` of what exists, as `FluentFTP` reads it | 550 and words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
-//! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::each_refusal_is_read_as_it_is_meant` `replies::what_is_not_permitted_is_not_taken_for_what_is_not_there` |
-//! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::every_name_that_is_told_leads_to_its_file_from_where_the_client_is` |
-//! | 3 | `STOR` onto a file that is mounted by itself | 226, and it has the new bytes | `in_place::file_that_is_mounted_is_written_in_place` |
-//! | 3 | `STOR` onto a file of mode 666 in a directory of mode 755 | 226, in place, said in the log once a session | `in_place::file_in_a_directory_that_may_not_be_written_is_written_in_place` |
-//! | 3 | the same of another user in a sticky directory | 226, in place | `in_place::file_of_another_user_in_a_sticky_directory_is_written_in_place` |
-//! | 3 | what can be neither replaced nor written | 550 before any 150 | `in_place::attributes_are_heard_before_the_150` |
-//! | 3 | `MLST` of each | `perm` has what would be done, and no more | `in_place::perm_says_what_the_system_allows` |
-//! | 4 | `STOR` of 200 kB, cut by a reset; `SIZE`; `REST`, `STOR` | 426 with the bytes that are kept; they are the first ones; the file is whole | `kept_uploads::upload_that_is_reset_is_kept_and_resumed` |
-//! | 4 | curl killed in an upload; `curl -C -` | the file is whole | `clients::curl_goes_on_with_what_it_was_killed_in` |
-//! | 4 | lftp, PHP, `Net::FTP`, basic-ftp go on with a cut upload | only what is missing is sent, and the file is whole | `clients::lftp_resumes` `clients::php_resumes` `clients::net_ftp_resumes` `clients::basic_ftp_resumes` |
-//! | 4 | a cut upload of a name that a file has | the old file, whole | `kept_uploads::upload_that_would_replace_a_file_leaves_it_whole` |
-//! | 4 | `cut-uploads = "discard"` | nothing is left | `config::cut_uploads_are_kept_or_not` |
-//! | 4 | `REST 4`, `APPE` | writes from there on, as `STOR` does | `appe_restart.txt` |
-//! | 4 | `REST`, `HELP ALLO`, `ALLO`, `STOR`: `Net::FTP` | writes from there on | `rest_between.txt` |
-//! | 5 | `MDTM`, `MLST` | 14 digits; fractions by the key | `mdtm.txt` `config::times_have_fractions_or_whole_seconds` |
-//! | 6 | `CWD ~`, `CWD ~/d` | the start of the account | `cwd_tilde.txt` |
-//! | 6 | `TYPE I ` with spaces behind, and others | as without them | `trailing_spaces.txt` |
-//! | 7 | `PORT`, with `active.from-default-port` and without | the data come from port L-1, or from any | `config::active_data_comes_from_the_port_before` |
-//! | 7 | that port is taken, or two transfers go to one port at once | another port, and one warning | `config::active_data_comes_from_another_port_where_the_one_before_is_taken` `config::two_transfers_to_one_port_at_once_both_come` |
-//! | 7 | started as root, with `run-as` | `CAP_NET_BIND_SERVICE` is kept where L-1 needs it, and nothing else | `sandbox::run_as_user_keeps_net_bind_service_only_if_needed` |
-//! | 8 | a TLS upload that ends without `close_notify` | cut; whole for a network or an account that is excepted, and each in the log | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_of_a_network_is_whole_and_logged_each_time` `config::unclean_upload_of_an_account_is_whole_and_of_others_is_cut` |
-//! | 8 | the same, within a record, or by a reset | cut | `config::upload_that_is_cut_within_a_record_or_reset_is_never_whole` |
-//! | 9 | an upload ends, and its control connection at once | whole, 20 times of 20 | `upload_ends::upload_that_ends_just_before_its_control_connection_is_whole` |
-//! | 9 | the control connection ends first | cut | `upload_ends::upload_that_ends_after_its_control_connection_is_cut` |
-//! | 10 | the configuration emptied or cut, then SIGHUP | nothing changes, and the log names what was lost | `config::an_emptied_file_changes_nothing_and_the_log_names_what_was_lost` `config::a_cut_file_changes_nothing_wherever_it_ends` |
-//! | 10 | a directory and no account | exit code 2 and the remedy: anonymous is where it is written | `config::a_directory_without_an_account_is_2_with_the_remedy` `config::writable_makes_no_anonymous_account_beside_a_file` |
-//! | 11 | NOOP without end beside failed logins of others | each failed login is in the log, which stays small | `logs::failed_logins_are_logged_during_a_flood` |
-//! | 11 | any line again and again | a rate, and a count of the rest | `logs::repeated_log_lines_are_rate_limited` |
-//! | 11 | fail2ban with the filter of the documentation, amid a flood | matches every failed login and nothing else | `logs::filter_matches_exactly_the_failed_logins_in_a_flood` |
-//! | 11 | logrotate with the rules of the documentation | no line is lost | `logs::logrotate_with_the_guides_rules_loses_no_line` |
-//! | 12 | `client-required = true` with `require = "none"`, and every other pair of keys | a mistake with its place, or a note | `config::required_certificates_need_required_tls_by_file_and_by_options` `config::mistakes_have_their_place_and_are_2` `config::a_key_without_an_effect_is_a_note_and_in_the_log` `config::each_row_fires_with_its_own_combination_and_nothing_less` |
-//! | 13 | an account is removed, disabled or expired, may not come from there, has another password or directory; SIGHUP | its sessions hear 426 and 421 with the reason and end, and no others | `config::each_cause_in_the_account_ends_its_session_and_no_other` `config::a_reload_of_the_same_disturbs_nobody` |
-//! | 13 | the moment at which an account expires | the same | `config::a_session_ends_when_its_account_expires` |
-//! | 13 | other rights | count from the next command, and for what goes on | `config::changed_rights_count_from_the_next_command_on_and_for_what_goes_on` |
-//! | 13 | an address is denied; TLS is required; another authority | 421 | `config::a_denied_address_ends_sessions_before_and_after_their_login` `config::who_is_in_the_clear_ends_once_tls_is_required` `config::certificates_of_another_authority_end_with_the_old_one` |
-//! | 13 | `reload.sessions = "keep"` | all go on | `config::sessions_go_on_as_they_are_where_that_is_wanted` |
-//! | 14 | what was changed, and what was refused | a line with account, peer, verb, path, code and reason; JSON too | `logs::each_change_and_refusal_is_one_audit_line` |
-//! | 14 | a full disk, no rights, a quota | a warning | `logs::refusals_caused_by_the_system_are_warnings` |
-//! | 15 | files removed by others | the quota has their room again: at SIGHUP, at a refusal, and by itself | `config::a_sighup_counts_what_others_have_done` `config::a_refusal_counts_what_others_have_removed` `config::now_and_then_what_others_have_done_is_counted` |
-//! | 15 | uploads while the files are counted for the first time | wait, and are stored | `slow_workers::uploads_wait_for_the_first_count_and_nobody_waits_for_them` `sandbox::account_directories_work_in_the_sandbox` |
-//! | 16 | `allow-fxp` at the top level; of one account | a mistake that names the place; for that account alone | `config::data_goes_to_other_hosts_for_accounts_that_may` |
-//! | 16 | with it, `PORT` below 1024, to 0.0.0.0/8, multicast, 240/4, local addresses, in IPv6 too | 501 | `fxp.txt` `fxp_ipv6.txt` |
-//! | 16 | `events.command` that is a directory, and other paths of another kind | a mistake with its place | `config::the_event_command_is_a_program` `config::directories_are_directories` `config::the_configuration_is_a_file` |
-//! | 16 | `tls.names` changed beside a certificate that was kept | one is made for the new names | `config::a_kept_certificate_is_made_anew_for_other_names` |
-//! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::options_of_tls_that_do_not_fit_together_are_2` |
-//! | 16 | a reload that fails, under systemd | the mistake is the status | `service_manager::failed_reload_is_in_the_status_until_one_succeeds` |
-//! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observed_is_served_and_logged` |
-//! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_told` |
-//! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::what_the_sandbox_refuses_is_told_from_what_the_permissions_do` `unprivileged::unreadable_file_errors_name_the_user` |
-//! | 17 | another user, or port 21, without the right | who may, and the capability | `unprivileged::run_as_without_root_is_an_error` `unprivileged::low_port_error_names_the_capability` |
-//! | 17 | TLS that fails | why, in words | `tls::what_a_client_lacks_is_told` `tls::what_is_spoken_instead_of_tls_is_told` `tls::what_a_client_has_against_the_certificate_is_told` `tls::a_clients_certificate_is_asked_for_as_the_options_have_it` |
-//! | 17 | 421 for a limit | the key, in the log | `config::one_too_many_hears_421` `config::one_too_many_of_an_address_hears_421` `config::there_are_as_many_as_the_memory_is_for` |
-//! | 17 | passwords in the clear, secrets that others can read, directories out of reach | a warning at the start, with the remedy | `config::passwords_in_the_clear_are_warned_of_where_others_can_listen_in` `config::secrets_that_others_can_read_are_warned_of` `config::a_directory_in_which_nothing_can_be_written_is_warned_of` |
+//! | 1 | `PASV`, connect, `RETR /`, `CWD /`, `LIST` (lynx) | 550, 250, and the listing uses that connection | `refused_keeps_data.txt` `clients::lynx_browses_directories` |
+//! | 1 | `PORT`, `RETR` of a missing file, `NLST` | 550, and the listing uses that port | `refused_keeps_data.txt` |
+//! | 1 | the same over TLS, with the handshake before, during or after the refusal | the connection is kept | `refused_keeps_data_private.txt` `tls::secured_data_connection_is_kept_after_refusal` `tls::handshaking_data_connection_is_kept_after_refusal` |
+//! | 1 | any other refusal, by the session or by the storage | the connection is kept | `session::storage_refusal_keeps_data_connection` `session::early_refusal_keeps_data_connection` `refused_data::refused_pasv_keeps_the_data_connection` |
+//! | 1 | the client sends the bytes of a refused upload | they are stored nowhere | `refused_data::bytes_of_a_refused_upload_close_the_data_connection` |
+//! | 1 | a short download by lynx or aria2, which drop a 226 that they read together with the 150 | the 226 is delayed | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::short_download_delays_226_after_150` |
+//! | 2 | `MKD` of an existing directory, by `FluentFTP` | 550 with words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
+//! | 2 | each refusal, as ten client programs parse it | not found, exists and not permitted are distinguished | `replies::refusals_are_understood_by_clients` `replies::denied_is_distinguished_from_not_found` |
+//! | 2 | a name in a reply | resolves to that file from the working directory | `replies::names_in_replies_resolve_from_current_directory` |
+//! | 3 | `STOR` onto a bind-mounted file | 226, and the file has the new content | `in_place::mounted_file_is_written_in_place` |
+//! | 3 | `STOR` onto a file of mode 666 in a directory of mode 755 | 226, written in place, logged once per session | `in_place::file_in_unwritable_directory_is_written_in_place` |
+//! | 3 | the same for a file of another user in a sticky directory | 226, written in place | `in_place::foreign_file_in_sticky_directory_is_written_in_place` |
+//! | 3 | `STOR` onto a file that can be neither replaced nor written | 550, no 150 | `in_place::immutable_and_append_only_files_are_refused_before_150` |
+//! | 3 | `MLST` of each | `perm` matches what is allowed | `in_place::perm_fact_reflects_file_system_permissions` |
+//! | 4 | `STOR` of 200 kB, cut by a reset; `SIZE`; `REST`, `STOR` | 426 with the size of the kept part; the resumed file is complete | `kept_uploads::reset_upload_is_kept_and_resumed` |
+//! | 4 | curl killed during an upload; `curl -C -` | the file is complete | `clients::curl_resumes_after_it_was_killed` |
+//! | 4 | lftp, PHP, `Net::FTP` and basic-ftp resume a cut upload | only the missing part is sent, and the file is complete | `clients::lftp_resumes` `clients::php_resumes` `clients::net_ftp_resumes` `clients::basic_ftp_resumes` |
+//! | 4 | a cut upload to an existing file | the old file is unchanged | `kept_uploads::interrupted_replacement_leaves_old_file` |
+//! | 4 | `cut-uploads = "discard"` | no partial file is kept | `config::cut_uploads_keeps_or_discards_bytes` |
+//! | 4 | `REST 4`, `APPE` | writes from the offset, as `STOR` does | `appe_restart.txt` |
+//! | 4 | `REST`, `HELP ALLO`, `ALLO`, `STOR` (`Net::FTP`) | writes from the offset | `rest_between.txt` |
+//! | 5 | `MDTM`, `MLST` | 14 digits; fractions if configured | `mdtm.txt` `config::time_fractions_selects_milliseconds` |
+//! | 6 | `CWD ~`, `CWD ~/d` | relative to the initial directory of the account | `cwd_tilde.txt` |
+//! | 6 | trailing spaces, such as `TYPE I ` | ignored | `trailing_spaces.txt` |
+//! | 7 | `PORT`, with and without `active.from-default-port` | the data connection is from port L-1, or from any port | `config::active_data_connection_comes_from_port_l_minus_1` |
+//! | 7 | that port is in use, or two concurrent transfers go to one port | another port, and one warning | `config::busy_default_data_port_is_replaced_and_logged` `config::concurrent_transfers_to_one_client_port_both_connect` |
+//! | 7 | started as root, with `run-as` | only `CAP_NET_BIND_SERVICE` is kept, and only if L-1 needs it | `sandbox::run_as_user_keeps_net_bind_service_only_if_needed` |
+//! | 8 | a TLS upload that ends without `close_notify` | cut; complete and logged for an exempted network or account | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_from_allowed_network_completes_and_is_logged` `config::unclean_upload_completes_for_allowed_account_only` |
+//! | 8 | the same within a TLS record, or by a reset | cut | `config::upload_truncated_within_record_or_reset_is_cut` |
+//! | 9 | an upload ends, and its control connection immediately after | complete, 20 of 20 times | `upload_ends::upload_end_before_control_end_is_complete` |
+//! | 9 | the control connection ends first | cut | `upload_ends::upload_end_after_control_end_is_cut` |
+//! | 10 | an empty or truncated configuration file, then SIGHUP | nothing changes, and the log names what is missing | `config::emptied_file_is_refused_and_lost_keys_are_logged` `config::truncated_file_is_refused_at_every_length` |
+//! | 10 | a directory and no account | exit code 2 and the remedy: configure the anonymous account | `config::directory_without_an_account_exits_2_with_remedy` `config::writable_adds_no_anonymous_account_to_a_file` |
+//! | 11 | a flood of NOOP during failed logins of other clients | each failed login is in the log, which stays small | `logs::failed_logins_are_logged_during_a_flood` |
+//! | 11 | any log line, repeatedly | a rate limit, and a count of suppressed messages | `logs::repeated_log_lines_are_rate_limited` |
+//! | 11 | fail2ban with the documented filter, during a flood | matches every failed login and nothing else | `logs::filter_matches_exactly_the_failed_logins_in_a_flood` |
+//! | 11 | logrotate with the documented rules | no line is lost | `logs::logrotate_with_the_guides_rules_loses_no_line` |
+//! | 12 | `client-required = true` with `require = "none"`, and all other combinations of keys | an error with line and column, or a note | `config::client_required_needs_require_control_in_file_and_options` `config::invalid_combination_has_position_and_exits_2` `config::key_without_effect_is_noted_and_logged` `config::each_row_matches_its_sample_and_no_part_of_it` |
+//! | 13 | an account is removed or disabled, expires, or gets other addresses, another password or directory; SIGHUP | its sessions, and no others, end with 426 and 421 and the reason | `config::revoked_account_ends_only_its_sessions` `config::reload_without_changes_keeps_all_sessions` |
+//! | 13 | an account expires | the same | `config::session_ends_when_its_account_expires` |
+//! | 13 | changed rights | apply from the next command on, and to the transfer in progress | `config::reloaded_permissions_apply_to_commands_and_transfers` |
+//! | 13 | an address is denied; TLS is required; another CA | 421 | `config::denied_address_ends_sessions_before_and_after_login` `config::reload_requiring_tls_ends_clear_text_sessions` `config::changed_authority_ends_sessions_with_old_certificates` |
+//! | 13 | `reload.sessions = "keep"` | all sessions continue | `config::reload_sessions_keep_leaves_sessions_unchanged` |
+//! | 14 | a change, or a refused command | one line with account, peer, verb, path, code and reason; also as JSON | `logs::each_change_and_refusal_is_one_audit_line` |
+//! | 14 | a full disk, missing permissions, a quota | a warning | `logs::refusals_caused_by_the_system_are_warnings` |
+//! | 15 | files removed by other programs | the quota is recounted: at SIGHUP, at a refusal, and periodically | `config::recount_at_sighup_sees_external_changes` `config::recount_before_refusal_sees_removed_files` `config::periodic_recount_sees_external_changes` |
+//! | 15 | uploads during the first count of the files | wait, and are stored | `slow_workers::uploads_wait_for_first_count_without_delaying_others` `sandbox::account_directories_work_in_the_sandbox` |
+//! | 16 | `allow-fxp` at the top level; in an account | an error with the right section; applies to that account only | `config::allow_fxp_permits_data_connections_to_other_hosts` |
+//! | 16 | with it, `PORT` to a port below 1024, to 0.0.0.0/8, multicast, 240/4 or local addresses, also in IPv6 | 501 | `fxp.txt` `fxp_ipv6.txt` |
+//! | 16 | `events.command` is a directory, and other paths of a wrong type | an error with line and column | `config::event_command_must_be_executable` `config::directory_key_refuses_other_file_types` `config::configuration_must_be_a_regular_file` |
+//! | 16 | `tls.names` changed after a certificate was stored | a certificate for the new names is made | `config::kept_certificate_is_replaced_for_other_names` |
+//! | 16 | `--state-dir` alone, or with a certificate | exit code 2: it needs a self-signed certificate | `command_line::invalid_combination_of_tls_options_exits_2` |
+//! | 16 | a failed reload, under systemd | the status has the error | `service_manager::failed_reload_is_in_the_status_until_one_succeeds` |
+//! | 16 | repeated data connections without TLS session resumption | logged once per session, then counted | `tls::observe_serves_and_logs` |
+//! | 16 | 0.0.0.0, multicast or broadcast as the masquerade address | refused | `net::addresses_of_no_host_are_refused_and_never_advertised` |
+//! | 17 | a file that the sandbox, or the permissions of the `run-as` user, make inaccessible | distinct errors, with the remedy | `config::sandbox_denial_is_distinguished_from_file_permissions` `unprivileged::unreadable_file_errors_name_the_user` |
+//! | 17 | `run-as`, or port 21, without the privilege | the error names the required user or capability | `unprivileged::run_as_without_root_is_an_error` `unprivileged::low_port_error_names_the_capability` |
+//! | 17 | a failed TLS handshake | the reason in plain words | `tls::outdated_client_parameters_are_logged` `tls::protocol_other_than_tls_is_logged` `tls::certificate_rejected_by_client_is_logged` `tls::client_certificate_is_requested_and_verified_as_configured` |
+//! | 17 | 421 because of a limit | the log names the key | `config::connection_beyond_limit_gets_421` `config::connection_beyond_address_limit_gets_421` `config::memory_limit_lowers_number_of_connections` |
+//! | 17 | plaintext passwords, secrets readable by other users, inaccessible directories | a warning at start-up, with the remedy | `config::clear_text_passwords_are_warned_of_unless_loopback` `config::world_readable_password_file_is_warned_of` `config::unwritable_upload_directory_is_warned_of` |
 //!
-//! What was reported of other servers and clients, and was right here:
+//! Reported of other servers and clients, and correct here:
 //!
-//! | number | symptom there | right | test |
+//! | number | symptom | correct | test |
 //! |---|---|---|---|
-//! | 18 | a camera hangs up on 202 to ALLO | 200 | `camera_folders.txt` `allo.txt` |
-//! | 19 | small letters are not understood; RNFR is 250; `TYPE A X` is taken | as capitals; 350; 501 | `small_letters.txt` |
-//! | 20 | PASV in several lines, without brackets; EPSV answered by 227 | one line, in brackets; 229 | `pasv.txt` `epsv.txt` |
-//! | 21 | 125 for 150; 226 without either | always 150 | `reported::a_client_may_connect_before_or_after_its_command` |
-//! | 22 | `LIST -a` is 550; PASV before TYPE | taken | `reported::a_client_may_connect_before_or_after_its_command` `list_paths.txt` |
-//! | 23 | XMKD, slashes at the end, `CWD //x` | taken | `camera_folders.txt` |
-//! | 24 | what is missing is 501, listed, or a success | 550 before any 150 | `missing_names.txt` |
+//! | 18 | a camera disconnects at a 202 to ALLO | 200 | `camera_folders.txt` `allo.txt` |
+//! | 19 | lower-case commands are refused; RNFR is 250; `TYPE A X` is accepted | accepted; 350; 501 | `small_letters.txt` |
+//! | 20 | PASV replies in several lines or without parentheses; EPSV replies 227 | one line, in parentheses; 229 | `pasv.txt` `epsv.txt` |
+//! | 21 | 125 instead of 150; 226 without either | always 150 | `reported::client_may_connect_before_or_after_its_command` |
+//! | 22 | `LIST -a` is 550; PASV before TYPE is refused | accepted | `reported::client_may_connect_before_or_after_its_command` `list_paths.txt` |
+//! | 23 | XMKD, trailing slashes, `CWD //x` are refused | accepted | `camera_folders.txt` |
+//! | 24 | a missing path is 501, is listed, or is a success | 550, no 150 | `missing_names.txt` |
 //! | 25 | an empty listing is an error | 150 and 226 | `empty_listings.txt` `clients::php_in_the_clear` |
-//! | 26 | spaces in, before and behind names | belong to them | `names_with_spaces.txt` |
-//! | 27 | a fact with a space in its value hides all files | no value has one | `mlst_all_facts.txt` |
-//! | 28 | commands piped into `nc` | each its reply, in order | `reported::a_session_in_one_segment_is_answered_in_order` |
-//! | 29 | SITE of mainframes | refused in one line | `site_of_others.txt` |
-//! | 30 | `REST 100` as a probe; CDUP at the top | forgotten with the next thing; 250 | `rest_between.txt` `cdup.txt` |
-//! | 31 | data closed before its handshake: a late 226 | an error each, and the session goes on | `tls::an_end_instead_of_a_hello_on_the_data_port_is_an_error` |
-//! | 32 | an error in an upload puts replies out of step | one 552 | `reported::an_upload_beyond_the_quota_is_refused_once` |
-//! | 33 | times long ago and to come; four ways to set them | as the file system has them | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
-//! | 34 | spaces and signs in passwords and names | taken as they are | `reported::names_and_passwords_may_have_any_signs` |
-//! | 35 | a greeting in pieces | one piece | `reported::the_greeting_comes_in_one_piece` |
+//! | 26 | spaces inside, before and after names are lost | part of the name | `names_with_spaces.txt` |
+//! | 27 | a fact with a space in its value hides all files | no value has a space | `mlst_all_facts.txt` |
+//! | 28 | commands piped into `nc` are lost | each has a reply, in order | `reported::pipelined_session_is_answered_in_order` |
+//! | 29 | SITE commands of mainframes | refused in one line | `site_of_others.txt` |
+//! | 30 | `REST 100` as a probe; CDUP in the root | reset by the next command; 250 | `rest_between.txt` `cdup.txt` |
+//! | 31 | a data connection closed before its handshake gives a late 226 | an error for each, and the session continues | `tls::close_of_data_connection_before_handshake_is_an_error` |
+//! | 32 | an upload error desynchronises the replies | one 552 | `reported::upload_beyond_the_quota_has_one_552` |
+//! | 33 | times in the distant past and future; four commands that set them | as the file system stores them | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
+//! | 34 | spaces and special characters in names and passwords | accepted unchanged | `reported::names_and_passwords_may_have_any_characters` |
+//! | 35 | the greeting in several segments | one segment | `reported::greeting_is_one_segment` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -109,7 +109,7 @@ fn every_test_in_the_tables_exists() {
 }
 
 #[test]
-fn a_client_may_connect_before_or_after_its_command() {
+fn client_may_connect_before_or_after_its_command() {
     let server = Server::writable(|root| fs::write(root.join("f"), "content").unwrap());
     let ip = server.address().ip();
     let mut control = server.login();
@@ -131,16 +131,16 @@ fn a_client_may_connect_before_or_after_its_command() {
     }
 }
 
-/// An account whose password is given by the environment.
+/// A server with one account, whose password is in an environment variable.
 fn server_for(name: &str, password: &str) -> Server {
     let starter = Starter::default().argument("--user").argument(name);
     let starter = starter.variable("MIOFTPD_PASSWORD", password);
     starter.serving(|_| ()).start()
 }
 
-/// `echo … | nc`: all commands in a segment, and the end behind them.
+/// `echo … | nc`: all commands in one segment, followed by a half-close.
 #[test]
-fn a_session_in_one_segment_is_answered_in_order() {
+fn pipelined_session_is_answered_in_order() {
     let server = server_for("ann", "a secret");
     let mut control = Control::silent(server.address());
     control.send_raw(b"USER ann\r\nPASS a secret\r\nMKD d\r\nMKD d\r\nCWD d\r\nQUIT\r\n");
@@ -153,7 +153,7 @@ fn a_session_in_one_segment_is_answered_in_order() {
 }
 
 #[test]
-fn an_upload_beyond_the_quota_is_refused_once() {
+fn upload_beyond_the_quota_has_one_552() {
     let here = tempfile::tempdir().unwrap();
     let config = here.path().join("config.toml");
     let account =
@@ -165,7 +165,7 @@ fn an_upload_beyond_the_quota_is_refused_once() {
     control.command("TYPE I", 200);
     let mut data = control.passive().stream();
     control.command("STOR big", 150);
-    // Whatever becomes of it, the client sends what it has.
+    // The client ignores errors and sends the whole file.
     let _ = std::io::Write::write_all(&mut data, &vec![b'x'; 13 << 20]);
     drop(data);
     control.expect(552);
@@ -175,7 +175,7 @@ fn an_upload_beyond_the_quota_is_refused_once() {
 }
 
 #[test]
-fn names_and_passwords_may_have_any_signs() {
+fn names_and_passwords_may_have_any_characters() {
     for (name, password) in [
         ("ann", " pa ss "),
         ("ann", "p§ä:#\"'\\ !$"),
@@ -195,9 +195,9 @@ fn names_and_passwords_may_have_any_signs() {
     }
 }
 
-/// Some clients forget a 226 that they read together with the 150.
+/// Some clients drop a 226 that they read together with the 150.
 #[test]
-fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
+fn short_download_delays_226_after_150() {
     let server = Server::read_only(|root| fs::write(root.join("f"), "content").unwrap());
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -206,7 +206,7 @@ fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
         control.send("RETR f");
         let mut content = Vec::new();
         data.read_to_end(&mut content).unwrap();
-        // The client is as slow as on a busy machine.
+        // As slow as a client on a busy host.
         std::thread::sleep(REPLY_GAP / 10);
         let mut bytes = [0; 1000];
         let socket = control.socket();
@@ -217,7 +217,7 @@ fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
         control.expect(226);
         is_alone && content == b"content"
     });
-    // Nor is it waited for for ever: this one keeps its end of the connection.
+    // The delay is bounded: this client keeps its side of the connection open.
     let mut data = control.passive().stream();
     control.command("RETR f", 150);
     assert_eq!(read_all(&mut data), b"content");
@@ -225,7 +225,7 @@ fn a_small_download_is_over_when_its_client_has_had_time_to_read_the_150() {
 }
 
 #[test]
-fn the_greeting_comes_in_one_piece() {
+fn greeting_is_one_segment() {
     let server = Server::read_only(|_| ());
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();

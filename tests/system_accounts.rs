@@ -218,7 +218,7 @@ fn all_rejected_pam_logins_get_the_same_reply() {
     ] {
         is_refused(&server, name, password);
     }
-    let line = server.wait_for_log("says no to closed");
+    let line = server.wait_for_log("refuses closed");
     assert!(line.contains("PAM (mioftpd-test)"), "{line}");
     server.wait_for_log(
         "Cannot ask PAM (mioftpd-test) about broken: the worker process sent no answer",

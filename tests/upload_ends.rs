@@ -1,8 +1,7 @@
-//! Which connection of an upload ends first, and what is whole then (the table of
+//! Whether an upload is complete or cut, by the order in which its two connections end (the table of
 //! `src/reactor/upload_end.rs`). RFC 959 §3.4.
 //!
-//! The clients here end in ways that a client without QUIT, or one that was killed, ends; none
-//! waits for the 226.
+//! The clients end without QUIT, or as a killed client does; none waits for the 226.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -16,15 +15,15 @@ use std::path::Path;
 use mioftpd::limits::END_PAUSE;
 use support::{Control, Server, Starter, abort_connection, end_connection, mostly, until};
 
-/// Few enough that the client's system has them sent before the connection ends.
+/// Few enough bytes to be sent before the connection ends.
 const SMALL: usize = 16_000;
 
 fn old_file(root: &Path) {
     fs::write(root.join("f"), "old").unwrap();
 }
 
-/// An upload to `f` that is begun, and these bytes sent.
-fn sent(server: &Server, setting: &[&str], bytes: &[u8]) -> (Control, TcpStream) {
+/// An upload to `f` with these bytes sent.
+fn begin_upload(server: &Server, setting: &[&str], bytes: &[u8]) -> (Control, TcpStream) {
     let mut control = server.login();
     for command in setting {
         control.command(command, 200);
@@ -35,8 +34,8 @@ fn sent(server: &Server, setting: &[&str], bytes: &[u8]) -> (Control, TcpStream)
     (control, data)
 }
 
-/// The session is over, and its upload with it; what has the name then.
-fn left(server: &Server, peer: std::net::SocketAddr) -> Vec<u8> {
+/// Waits for the end of the session and of its upload; the content of `f` then.
+fn final_content(server: &Server, peer: std::net::SocketAddr) -> Vec<u8> {
     server.wait_for_log(&format!("{peer} disconnected"));
     until("the temporary file to go", || {
         (server.names() == ["f"]).then_some(())
@@ -49,14 +48,14 @@ fn reset(control: &Control) {
 }
 
 #[test]
-fn upload_that_ends_just_before_its_control_connection_is_whole() {
+fn upload_end_before_control_end_is_complete() {
     for (workers, resets) in [("0", false), ("2", false), ("2", true)] {
         let server = Starter::default().argument("--writable");
         let server = server.argument("--workers").argument(workers);
         let server = server.serving(old_file).start();
         mostly(|round| {
             let bytes = vec![b'0' + round; SMALL];
-            let (control, data) = sent(&server, &["TYPE I"], &bytes);
+            let (control, data) = begin_upload(&server, &["TYPE I"], &bytes);
             let peer = control.local();
             end_connection(data);
             if resets {
@@ -64,20 +63,20 @@ fn upload_that_ends_just_before_its_control_connection_is_whole() {
             } else {
                 control.close();
             }
-            left(&server, peer) == bytes
+            final_content(&server, peer) == bytes
         });
     }
 }
 
 #[test]
-fn upload_that_ends_after_its_control_connection_is_cut() {
+fn upload_end_after_control_end_is_cut() {
     for resets in [false, true] {
         let server = Server::writable(old_file);
         mostly(|_| {
             old_file(server.root());
-            let (control, data) = sent(&server, &["TYPE I"], &[b'n'; SMALL]);
+            let (control, data) = begin_upload(&server, &["TYPE I"], &[b'n'; SMALL]);
             let peer = control.local();
-            // While the server still writes the 150, its system does not look at what comes behind it.
+            // A round trip, so that the server has sent the 150 and can detect the end.
             server.login().command("NOOP", 200);
             if resets {
                 reset(&control);
@@ -85,75 +84,75 @@ fn upload_that_ends_after_its_control_connection_is_cut() {
                 control.close();
             }
             end_connection(data);
-            left(&server, peer) == b"old"
+            final_content(&server, peer) == b"old"
         });
     }
 }
 
-/// As the system does for a client that is killed while it waits for more to send.
+/// As the kernel closes the sockets of a client that is killed while it waits for more data.
 #[test]
-fn upload_that_pauses_and_then_ends_with_its_control_connection_is_cut() {
+fn paused_upload_that_ends_with_control_is_cut() {
     let server = Server::writable(old_file);
     mostly(|_| {
         old_file(server.root());
-        let (control, data) = sent(&server, &["TYPE I"], &[b'n'; SMALL]);
+        let (control, data) = begin_upload(&server, &["TYPE I"], &[b'n'; SMALL]);
         let peer = control.local();
         std::thread::sleep(END_PAUSE * 2);
         end_connection(data);
         control.close();
-        left(&server, peer) == b"old"
+        final_content(&server, peer) == b"old"
     });
 }
 
 #[test]
-fn upload_that_announces_its_end_is_whole_whatever_the_control_connection_does() {
+fn announced_upload_end_is_complete_despite_control_end() {
     for resets in [false, true] {
         let server = Server::writable(old_file);
-        // MODE B: a block of the first half; one of the second, which is the last (RFC 959 §3.4.2).
-        let (control, mut data) = sent(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
+        // MODE B: a block, and later a block with the EOF flag (RFC 959 §3.4.2).
+        let (control, mut data) = begin_upload(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
         let peer = control.local();
         if resets {
             reset(&control);
         } else {
             control.socket().shutdown(Shutdown::Write).unwrap();
         }
-        // The end of the control connection is met for itself.
+        // The server reads the end of the control connection first.
         server.login().command("NOOP", 200);
         data.write_all(b"\x40\x00\x03end").unwrap();
         end_connection(data);
-        assert_eq!(left(&server, peer), b"newend");
+        assert_eq!(final_content(&server, peer), b"newend");
     }
 }
 
 #[test]
-fn upload_that_should_announce_its_end_and_does_not_is_cut() {
+fn unannounced_upload_end_in_mode_b_is_cut() {
     let server = Server::writable(old_file);
-    let (control, data) = sent(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
+    let (control, data) = begin_upload(&server, &["TYPE I", "MODE B"], b"\x00\x00\x03new");
     let peer = control.local();
     end_connection(data);
     control.close();
-    assert_eq!(left(&server, peer), b"old");
+    assert_eq!(final_content(&server, peer), b"old");
 }
 
-/// The last bytes may take their time; nothing is amiss if the control connection stays.
+/// A pause before the end is no error while the control connection stays open.
 #[test]
-fn upload_that_pauses_and_then_ends_alone_is_whole() {
+fn paused_upload_that_ends_alone_is_complete() {
     let server = Server::writable(old_file);
     let bytes = vec![b'n'; SMALL];
-    let (mut control, data) = sent(&server, &["TYPE I"], &bytes);
+    let (mut control, data) = begin_upload(&server, &["TYPE I"], &bytes);
     std::thread::sleep(END_PAUSE * 2);
     end_connection(data);
     control.expect(226);
     assert!(fs::read(server.file("f")).unwrap() == bytes);
-    // And where the control connection ends a moment later, it was killed slowly.
+    // If the control connection ends shortly after, the client was killed.
     mostly(|_| {
         old_file(server.root());
-        let (control, data) = sent(&server, &["TYPE I"], b"cut");
+        let (control, data) = begin_upload(&server, &["TYPE I"], b"cut");
         let peer = control.local();
         std::thread::sleep(END_PAUSE * 2);
         end_connection(data);
         std::thread::sleep(END_PAUSE / 5);
         control.close();
-        left(&server, peer) == b"old"
+        final_content(&server, peer) == b"old"
     });
 }

@@ -1,8 +1,8 @@
-//! One account: who it is for, and what they may do, from where, until when, and how much.
+//! One account: its secret, rights, conditions of login, and limits.
 //!
-//! Plain data, as a configuration has it. Whether somebody may come in now is asked here, with the
-//! time and the address as arguments; whether they are who they say is not. RFC 1635 for
-//! anonymous clients.
+//! Plain data, as the configuration has it. The conditions of login (enabled, expiry, client address) are
+//! evaluated here, with the time and the address as arguments; the password is not. Anonymous accounts:
+//! RFC 1635.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,45 +13,45 @@ use crate::storage::Umask;
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// As it is sent with USER. `anonymous` stands for `ftp` too, and both in any letter case; `*`
-    /// for every name that has no account, but for root's.
+    /// The argument of USER, compared byte for byte. `anonymous` and `ftp` are one account, in any letter
+    /// case; `*` is the account of every other name, except `root`.
     pub name: Vec<u8>,
-    /// What proves that it is they.
+    /// What the password is checked against.
     pub secret: Secret,
-    /// The directory that they see; `None`: that of the server.
+    /// The directory that the account serves; `None`: that of the server.
     pub root: Option<PathBuf>,
-    /// What they may do.
+    /// The commands that the account may use.
     pub permissions: Permissions,
-    /// Whether they may log in at all.
+    /// Whether logins are allowed.
     pub enabled: bool,
-    /// From when on they may not, in seconds since 1970.
+    /// From when on logins fail, in seconds since 1970.
     pub expires: Option<i64>,
-    /// From where they may come; empty: from everywhere.
+    /// Client addresses from which logins are allowed; empty: all.
     pub addresses: Vec<Cidr>,
-    /// How many of them may be there at once.
+    /// The most concurrent sessions.
     pub sessions: Option<u32>,
-    /// Whether uploads over TLS may end without `close_notify`: whoever can cut their data connections can
-    /// shorten what they send, and it counts as whole.
+    /// Whether uploads over TLS may end without `close_notify`. An attacker that can cut the data connection
+    /// can then truncate an upload undetected.
     pub unclean_uploads: bool,
-    /// Whether data connections may be to other hosts than the client's: transfers from server to
-    /// server (FXP), and with them the bounce attack and stolen ports (RFC 2577 §3).
+    /// Whether data connections may go to other hosts than the client: server-to-server transfers (FXP), but
+    /// also the bounce attack and port stealing (RFC 2577 §3).
     pub allow_fxp: bool,
-    /// The permission bits that what they make does not get; `None`: those of the server.
+    /// The umask of new files and directories; `None`: that of the server.
     pub umask: Option<Umask>,
-    /// What they are told when they have logged in, instead of the usual words; lines joined by LF.
+    /// The text of the 230 reply; lines are separated by LF. `None`: the default text.
     pub greeting: Option<String>,
-    /// The most bytes a second that each of their uploads may take.
+    /// The rate limit of each upload, in bytes per second.
     pub rate_up: Option<u64>,
-    /// The most bytes a second that each of their downloads may take.
+    /// The rate limit of each download, in bytes per second.
     pub rate_down: Option<u64>,
-    /// The most bytes that files in their directory may have together.
+    /// The quota of the directory, in bytes.
     pub quota_bytes: Option<u64>,
-    /// The most files that may be in their directory.
+    /// The quota of the directory, in files.
     pub quota_files: Option<u64>,
 }
 
 impl Account {
-    /// Somebody who may do this once they have proved who they are, and has no limits.
+    /// An account with these rights and no limits.
     pub fn new(name: impl Into<Vec<u8>>, secret: Secret, permissions: Permissions) -> Self {
         Self {
             name: name.into(),
@@ -73,38 +73,39 @@ impl Account {
         }
     }
 
-    /// Whoever calls themselves `anonymous` or `ftp`.
+    /// The account of the names `anonymous` and `ftp`, with any password.
     pub fn anonymous(permissions: Permissions) -> Self {
         Self::new(ANONYMOUS, Secret::Anyone, permissions)
     }
 
-    /// Who has this name and password may do everything.
+    /// An account with this password and all rights.
     pub fn with_password(name: impl Into<Vec<u8>>, password: impl Into<Password>) -> Self {
         let secret = Secret::Plain(password.into());
         Self::new(name, secret, Permissions::ALL)
     }
 
-    /// Whether it is for whoever PAM lets in and has no account of their own.
+    /// Whether this is the catch-all account `*`.
     pub fn is_everybody(&self) -> bool {
         self.name == EVERYBODY
     }
 
-    /// Whether it is one person's, and not whoever's comes.
+    /// Whether a login needs the right password, so that all sessions belong to one user.
     pub fn is_personal(&self) -> bool {
         self.secret != Secret::Anyone
     }
 
-    /// Whether this is the account `other` of another configuration.
+    /// Whether this is the same account as `other`, which may be of another configuration.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.name == other.name || is_anonymous(&self.name) && is_anonymous(&other.name)
     }
 
-    /// Whether who has proved that `other` is theirs has proved the same of this one.
+    /// Whether a client that has logged in to `other` has also proved its right to this account: it is the
+    /// same account, with the same secret.
     pub(super) fn is_proven_by(&self, other: &Self) -> bool {
         self.is_same(other) && self.secret == other.secret
     }
 
-    /// Whether they may come in, from there and now.
+    /// Evaluates the conditions of login for a client address and a time (in seconds since 1970).
     pub(super) fn admits(&self, from: IpAddr, now: i64) -> Result<(), Denial> {
         if !self.enabled {
             return Err(Denial::Disabled);
@@ -112,21 +113,22 @@ impl Account {
         if self.expires.is_some_and(|expires| now >= expires) {
             return Err(Denial::Expired);
         }
-        let may_come = |range: &Cidr| range.contains(from);
-        if !self.addresses.is_empty() && !self.addresses.iter().any(may_come) {
+        let is_in = |range: &Cidr| range.contains(from);
+        if !self.addresses.is_empty() && !self.addresses.iter().any(is_in) {
             return Err(Denial::Address);
         }
         Ok(())
     }
 }
 
-/// The name that both names of anonymous clients are looked up by.
+/// The name by which `anonymous` and `ftp` are both looked up.
 pub(super) const ANONYMOUS: &[u8] = b"anonymous";
 
-/// The name of the account for all whom PAM lets in; no system has a user of this name.
+/// The name of the catch-all account: for all users that PAM accepts and that have no account of their own.
+/// No system has a user of this name.
 pub const EVERYBODY: &[u8] = b"*";
 
-/// RFC 1635: `anonymous`, and `ftp` as its old name.
+/// Whether the name is `anonymous` or `ftp`, in any letter case (RFC 1635).
 pub fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(ANONYMOUS) || name.eq_ignore_ascii_case(b"ftp")
 }
@@ -138,7 +140,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[test]
-    fn an_account_can_be_closed_and_ends_to_the_second() {
+    fn disabled_and_expired_accounts_deny_login() {
         let mut account = Account::anonymous(Permissions::READ);
         assert_eq!(account.admits(HERE, i64::MAX), Ok(()));
         account.expires = Some(100);
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_may_come_from_one_of_several_places() {
+    fn login_needs_one_of_the_addresses() {
         let mut account = Account::anonymous(Permissions::READ);
         account.addresses = ["10.0.0.0/8", "127.0.0.1"]
             .map(|range| range.parse().unwrap())

@@ -1,9 +1,9 @@
-//! Everybody who may log in, found by name, and how many of each are there.
+//! The account table: accounts by name, and the number of sessions of each.
 //!
-//! A login has two halves. [`Accounts::check`] asks whether somebody is who they say: at once, or
-//! by a [`Verification`] where the password has to be hashed, or PAM asked. [`Accounts::admit`] then
-//! asks whether they may come in now. Each failure costs the same work, so that its time does not
-//! tell which names there are.
+//! A login has two steps. [`Accounts::check`] verifies the credentials, at once or by a [`Verification`]
+//! (hash, PAM) on a worker. [`Accounts::admit`] then evaluates the conditions of login and counts the
+//! session. Every failed login does the same work, with a decoy hash or a decoy account, so that its
+//! duration does not reveal which names exist (no timing side channel).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -13,77 +13,79 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::account::{ANONYMOUS, EVERYBODY};
-use super::pam::{self, Question};
-use super::verification::{Verification, Way};
+use super::pam::{self, PamRequest};
+use super::verification::{Verification, VerificationMethod};
 use super::{
     Account, Credentials, Denial, Password, Permissions, Secret, Service, hash, is_anonymous,
 };
 use crate::privsep::Helper;
 
-/// A name that nobody has, and that looks as if somebody could: PAM is asked about it for its time
-/// alone.
+/// A name that no user has, in the form of a user name. PAM is asked about it for unknown names, so that they
+/// take as long as known ones.
 const DECOY_ACCOUNT: &[u8] = b"mioftpd-nobody";
 
-/// Who is let in by what was said of them, and not of everybody.
+/// Excluded from the catch-all account: root needs an account of its own.
 const SUPERUSER: &[u8] = b"root";
 
-/// Everybody who may log in.
+/// The account table.
 #[derive(Clone, Default)]
 pub struct Accounts {
-    by_name: HashMap<Box<[u8]>, Entry>,
-    /// The hash that is computed for whoever has none: that of the first account with one.
+    by_name: HashMap<Box<[u8]>, AccountEntry>,
+    /// Computed where a login fails for an account without a hash: that of the first account with one.
     decoy_hash: Option<Arc<str>>,
-    /// By which PAM is asked about whoever is nobody: that of the first account with one.
+    /// The PAM service of requests about the decoy account: that of the first account with one.
     decoy_service: Option<Service>,
+    /// The PAM helper process, once it is started.
     privsep: Option<Helper>,
-    /// Those that a reload has removed: when they come back, no less may close them.
+    /// Accounts that a reload has removed, as they were last. If one comes back, it must not have fewer
+    /// restrictions than before.
     former: HashMap<Box<[u8]>, Arc<Account>>,
 }
 
 #[derive(Clone)]
-struct Entry {
+struct AccountEntry {
     account: Arc<Account>,
-    seats: Arc<Seats>,
+    sessions: Arc<SessionCounter>,
 }
 
-/// Every guest holds a clone of what is in it: the count is how many are there.
+/// Each session holds a clone of the inner `Arc`, so its strong count is the number of sessions plus one.
 #[derive(Default)]
-struct Seats(Arc<()>);
+struct SessionCounter(Arc<()>);
 
-/// Somebody who is in. They are counted for as long as this lives.
+/// A logged-in user; counts as one session of the account until it is dropped.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedUser {
-    /// Who it is.
+    /// The account.
     pub account: Arc<Account>,
-    _seat: Arc<()>,
+    _session: Arc<()>,
 }
 
 impl From<Account> for AuthenticatedUser {
-    /// Somebody who is not counted among others.
+    /// A user outside every account table, and so without a limit of sessions.
     fn from(account: Account) -> Self {
         Self {
             account: Arc::new(account),
-            _seat: Arc::default(),
+            _session: Arc::default(),
         }
     }
 }
 
-/// What [`Accounts::check`] found out.
+/// The result of [`Accounts::check`].
 #[derive(Debug)]
 pub enum Check {
-    /// Who it is; `None`: nobody.
+    /// The account whose credentials are right; `None`: the name or the password is wrong.
     Done(Option<Arc<Account>>),
-    /// It takes long to find out.
+    /// The verification blocks: run it on a worker.
     Slow(Verification),
 }
 
 impl Accounts {
-    /// Nobody.
+    /// An empty table.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one, in place of one with the same name.
+    /// Adds an account; replaces one of the same name.
     pub fn add(&mut self, account: Account) {
         let account = Arc::new(account);
         match &account.secret {
@@ -96,40 +98,41 @@ impl Accounts {
             Secret::Anyone | Secret::Plain(_) => {}
         }
         let name = key(&account.name).into();
-        let seats = Arc::default();
-        self.by_name.insert(name, Entry { account, seats });
+        let sessions = Arc::default();
+        self.by_name
+            .insert(name, AccountEntry { account, sessions });
     }
 
-    /// With one more.
+    /// Adds an account, as [`add`](Self::add) does.
     #[must_use]
     pub fn with(mut self, account: Account) -> Self {
         self.add(account);
         self
     }
 
-    /// These take the place of `old` ones under way: whoever has a name here and had one there is
-    /// still counted, and it is the same helper that asks PAM. Who is here no longer is
-    /// remembered, so that a later reload does not open what closed that account.
+    /// Replaces `old` in a reload. Accounts in both keep their session counts, the PAM helper is taken
+    /// over, and accounts that are only in `old` are kept as former ones, so that a later
+    /// reload can compare their restrictions.
     pub fn succeed(&mut self, old: &Self) {
         self.former.clone_from(&old.former);
-        for (name, place) in &old.by_name {
-            self.former.insert(name.clone(), Arc::clone(&place.account));
+        for (name, entry) in &old.by_name {
+            self.former.insert(name.clone(), Arc::clone(&entry.account));
         }
         self.former
             .retain(|name, _| !self.by_name.contains_key(name));
-        for (name, place) in &mut self.by_name {
+        for (name, entry) in &mut self.by_name {
             if let Some(old) = old.by_name.get(name) {
-                place.seats = Arc::clone(&old.seats);
+                entry.sessions = Arc::clone(&old.sessions);
             }
         }
         self.privsep.clone_from(&old.privsep);
     }
 
-    /// Starts the process that asks PAM, if there is an account of the system: with the rights that
-    /// this one has still.
+    /// Starts the PAM helper process if an account needs it. To be called before the process drops its
+    /// privileges, which the helper keeps.
     ///
     /// # Errors
-    /// As of [`Helper::start`].
+    /// As [`Helper::start`].
     pub(crate) fn start_monitor(&mut self) -> io::Result<()> {
         if self.needs_monitor() {
             self.privsep = Some(pam::start()?);
@@ -137,22 +140,22 @@ impl Accounts {
         Ok(())
     }
 
-    /// Whether there is something that asks PAM.
+    /// Whether the PAM helper process is started.
     pub(crate) const fn has_monitor(&self) -> bool {
         self.privsep.is_some()
     }
 
-    /// Whether there is an account of the system, and nothing that could ask PAM about it.
+    /// Whether an account needs the PAM helper process, which is not started.
     pub(crate) const fn needs_monitor(&self) -> bool {
         self.decoy_service.is_some() && self.privsep.is_none()
     }
 
-    /// All of them, in no order.
+    /// All accounts, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Account>> {
-        self.by_name.values().map(|place| &place.account)
+        self.by_name.values().map(|entry| &entry.account)
     }
 
-    /// The services by which PAM is asked, each once, in no order.
+    /// The names of the PAM services, each once, in no order.
     pub fn services(&self) -> impl Iterator<Item = &str> {
         let services = self.iter().filter_map(|account| match &account.secret {
             Secret::System(service) => Some(service.name()),
@@ -161,17 +164,17 @@ impl Accounts {
         services.collect::<HashSet<_>>().into_iter()
     }
 
-    /// The one with this name.
+    /// The account of this name; the catch-all account only by its own name.
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        self.place(name).map(|place| &place.account)
+        self.entry(name).map(|entry| &entry.account)
     }
 
-    /// An account that was removed while the server ran, as it was last.
+    /// An account that an earlier reload has removed, as it was last.
     pub(crate) fn former(&self, name: &[u8]) -> Option<&Arc<Account>> {
         self.former.get(name)
     }
 
-    /// Whether there is anybody who may change anything in the directory; `None` is the server's.
+    /// Whether an account may write to the directory `root`; `None` is that of the server.
     pub fn may_write(&self, root: Option<&Path>) -> bool {
         let may_write = |account: &Arc<Account>| {
             account.root.as_deref() == root && account.permissions.intersects(Permissions::WRITE)
@@ -179,61 +182,64 @@ impl Accounts {
         self.iter().any(may_write)
     }
 
-    /// The one with this name, if that it is they can be certain without a password: whoever calls
-    /// themselves anonymous is nobody in particular.
+    /// The account that a certificate with this name authenticates. Not the anonymous or the catch-all
+    /// account: their names belong to no user.
     pub fn vouched(&self, name: &[u8]) -> Option<&Arc<Account>> {
         let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_everybody();
         self.get(name).filter(is_own)
     }
 
-    /// The most memory that verifying a password takes, in bytes.
+    /// Memory that the costliest password verification takes, in bytes.
     pub fn verification_bytes(&self) -> usize {
         let bytes = self.iter().map(|account| match &account.secret {
             Secret::Phc(text) => hash::memory(text),
             Secret::Anyone | Secret::Plain(_) | Secret::System(_) => 0,
         });
+        // 0 without accounts.
         bytes.max().unwrap_or(0)
     }
 
-    /// Who whoever sent these from there is. Never takes long itself.
+    /// Verifies the credentials of a client at `from`. Never blocks: what would is a [`Verification`].
     pub fn check(&self, credentials: Credentials, from: IpAddr) -> Check {
         let Credentials { name, password } = credentials;
-        let Some(account) = self.claimed(&name) else {
-            return self.refuse(&password, from);
+        let Some(account) = self.resolve(&name) else {
+            return self.reject(&password, from);
         };
         match &account.secret {
             Secret::Anyone => Check::Done(Some(Arc::clone(account))),
-            Secret::Plain(kept) if password.is_same(kept) => Check::Done(Some(Arc::clone(account))),
-            Secret::Plain(_) => self.refuse(&password, from),
+            Secret::Plain(expected) if password.equals(expected) => {
+                Check::Done(Some(Arc::clone(account)))
+            }
+            Secret::Plain(_) => self.reject(&password, from),
             Secret::Phc(hash) => Check::Slow(Verification {
                 account: Some(Arc::clone(account)),
-                after: self.ask_about_nobody(&password, from).map(Box::new),
-                way: Way::Hash {
+                decoy: self.decoy_pam_request(&password, from).map(Box::new),
+                method: VerificationMethod::Hash {
                     hash: Arc::clone(hash),
                     password,
                 },
             }),
             Secret::System(service) => {
-                let question = Question::new(service, &name, &password, from);
-                let asking = question.and_then(|question| self.ask(question, Some(account)));
-                asking.map_or_else(|| self.refuse(&password, from), Check::Slow)
+                let request = PamRequest::new(service, &name, &password, from);
+                let verification = request.and_then(|request| self.ask_pam(request, Some(account)));
+                verification.map_or_else(|| self.reject(&password, from), Check::Slow)
             }
         }
     }
 
-    /// Whose account it is that one with this name wants: its own, or that of everybody.
-    pub(super) fn claimed(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        self.claimed_place(name).map(|place| &place.account)
+    /// The account for a login by `name`: that of the name, or else the catch-all account.
+    pub(super) fn resolve(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        self.resolve_entry(name).map(|entry| &entry.account)
     }
 
-    fn claimed_place(&self, name: &[u8]) -> Option<&Entry> {
-        let everybody = || self.place(EVERYBODY).filter(|_| name != SUPERUSER);
-        self.place(name).or_else(everybody)
+    fn resolve_entry(&self, name: &[u8]) -> Option<&AccountEntry> {
+        let catch_all = || self.entry(EVERYBODY).filter(|_| name != SUPERUSER);
+        self.entry(name).or_else(catch_all)
     }
 
-    /// Admits a client that has logged in by `name` and proved that `account` is its own, from
-    /// there and now. A reload may have exchanged the accounts since: the name must lead to the
-    /// same account still, with the same secret.
+    /// Evaluates the conditions of login for a client at `from` that has proved its right to `account` by
+    /// `name`, at `now` (in seconds since 1970), and counts the session. A reload may have replaced the table
+    /// since the verification: the name must still be that of the same account with the same secret.
     pub fn admit(
         &self,
         name: &[u8],
@@ -241,67 +247,70 @@ impl Accounts {
         from: IpAddr,
         now: i64,
     ) -> Result<AuthenticatedUser, Denial> {
-        let is_proven = |place: &&Entry| place.account.is_proven_by(account);
-        let place = self.claimed_place(name).filter(is_proven);
-        let place = place.ok_or(Denial::Unproven)?;
-        place.account.admits(from, now)?;
-        let present = Arc::strong_count(&place.seats.0) - 1;
-        let most = place.account.sessions;
-        if most.is_some_and(|most| present >= usize::try_from(most).unwrap_or(usize::MAX)) {
+        let is_proven = |entry: &&AccountEntry| entry.account.is_proven_by(account);
+        let entry = self.resolve_entry(name).filter(is_proven);
+        let entry = entry.ok_or(Denial::Unproven)?;
+        entry.account.admits(from, now)?;
+        let sessions = Arc::strong_count(&entry.sessions.0) - 1;
+        let limit = entry.account.sessions;
+        // Where usize has 16 bits, a larger limit is none.
+        if limit.is_some_and(|limit| sessions >= usize::try_from(limit).unwrap_or(usize::MAX)) {
             return Err(Denial::Crowded);
         }
         Ok(AuthenticatedUser {
-            account: Arc::clone(&place.account),
-            _seat: Arc::clone(&place.seats.0),
+            account: Arc::clone(&entry.account),
+            _session: Arc::clone(&entry.sessions.0),
         })
     }
 
-    /// Nobody, after as much work as for somebody.
-    fn refuse(&self, password: &Password, from: IpAddr) -> Check {
-        if let Some(asking) = self.ask_about_nobody(password, from) {
-            return Check::Slow(asking);
+    /// Rejects the credentials, after the same work as for an account: PAM if any account uses it, or else a
+    /// hash if any account has one.
+    fn reject(&self, password: &Password, from: IpAddr) -> Check {
+        if let Some(verification) = self.decoy_pam_request(password, from) {
+            return Check::Slow(verification);
         }
         if let Some(hash) = &self.decoy_hash {
             return Check::Slow(Verification {
                 account: None,
-                way: Way::Hash {
+                method: VerificationMethod::Hash {
                     hash: Arc::clone(hash),
                     password: password.clone(),
                 },
-                after: None,
+                decoy: None,
             });
         }
-        std::hint::black_box(password.is_same(&Password::from("")));
+        std::hint::black_box(password.equals(&Password::from("")));
         Check::Done(None)
     }
 
-    /// Where there are accounts of the system, whatever login fails takes as long as PAM does.
-    fn ask_about_nobody(&self, password: &Password, from: IpAddr) -> Option<Verification> {
+    /// A PAM request about the decoy account, where an account uses PAM: every failed login then takes as
+    /// long as PAM does.
+    fn decoy_pam_request(&self, password: &Password, from: IpAddr) -> Option<Verification> {
         let service = self.decoy_service.as_ref()?;
-        let about = |password: &Password| Question::new(service, DECOY_ACCOUNT, password, from);
-        // A password that nobody can have is as wrong as any.
-        let question = about(password).or_else(|| about(&Password::from(DECOY_ACCOUNT)))?;
-        self.ask(question, None)
+        let request = |password: &Password| PamRequest::new(service, DECOY_ACCOUNT, password, from);
+        // A password that PAM does not take (too long, or with a NUL) is replaced by another wrong one.
+        let request = request(password).or_else(|| request(&Password::from(DECOY_ACCOUNT)))?;
+        self.ask_pam(request, None)
     }
 
-    fn ask(&self, question: Question, account: Option<&Arc<Account>>) -> Option<Verification> {
+    fn ask_pam(&self, request: PamRequest, account: Option<&Arc<Account>>) -> Option<Verification> {
         let Some(privsep) = self.privsep.clone() else {
-            log::error!("Cannot ask PAM: nothing was started that could");
+            log::error!("Cannot ask PAM: its helper process is not running; restart the server");
             return None;
         };
         Some(Verification {
             account: account.cloned(),
-            way: Way::Pam { privsep, question },
-            after: None,
+            method: VerificationMethod::Pam { privsep, request },
+            decoy: None,
         })
     }
 
-    fn place(&self, name: &[u8]) -> Option<&Entry> {
+    fn entry(&self, name: &[u8]) -> Option<&AccountEntry> {
         self.by_name.get(key(name))
     }
 }
 
-/// Names are what they are to the byte, but for those of anonymous clients.
+/// The key of a name in the table: the name itself, or one key for both names of the anonymous account.
 fn key(name: &[u8]) -> &[u8] {
     if is_anonymous(name) { ANONYMOUS } else { name }
 }

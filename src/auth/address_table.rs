@@ -1,9 +1,9 @@
-//! What is remembered of client addresses, in a table that does not grow with their number.
+//! Records by client address, in a table of bounded size (a set-associative cache).
 //!
-//! A network of 2^64 addresses costs its owner nothing, so an IPv6 client is its /64. Each address
-//! belongs to one of a fixed number of sets, by a hash with a random key, so that nobody can choose
-//! addresses that fall into the same one; and a set holds a fixed number of records. When it is
-//! full, what is worth least goes. It knows neither what is remembered nor the clock.
+//! IPv6 addresses are keyed by their /64, as a client usually has a whole /64 to connect from. A keyed hash
+//! maps each prefix to one of a fixed number of sets (the random key prevents chosen collisions), and a set
+//! holds a fixed number of records. A full set evicts the record of the lowest priority. The table knows
+//! neither the meaning of a record nor the time.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -12,15 +12,15 @@ use crate::limits::{ADDRESSES_PER_SET, ADDRESSES_REMEMBERED};
 
 const SETS: usize = ADDRESSES_REMEMBERED / ADDRESSES_PER_SET;
 
-/// What counts as one client: an IPv4 address, or the /64 of an IPv6 one.
+/// The key of a client address: an IPv4 address, or the /64 prefix of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientPrefix(u64);
 
 impl ClientPrefix {
-    /// Where no client's /64 can be: these IPv6 addresses are multicast.
+    /// A prefix of IPv6 multicast addresses, which no client has.
     const IPV4: u64 = 0xffff_ffff_0000_0000;
 
-    /// That of an address.
+    /// The key of an address; an IPv4-mapped IPv6 address has that of the IPv4 address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(ip) => Self(Self::IPV4 | u64::from(ip.to_bits())),
@@ -33,10 +33,10 @@ impl ClientPrefix {
     }
 }
 
-/// Records by address.
+/// Records by client prefix.
 #[derive(Debug)]
 pub(super) struct AddressTable<R> {
-    /// Grown as they are needed; in each the oldest record is first.
+    /// Each set is allocated with its first record, and has the oldest first.
     sets: Vec<Vec<(ClientPrefix, R)>>,
     keys: RandomState,
 }
@@ -55,20 +55,20 @@ impl<R: Default> AddressTable<R> {
         Some(&found.1)
     }
 
-    /// The record of an address, made where there is none. In a full set it takes the place of the
-    /// one with the least `worth`, or of the oldest of those; where that is worth more than
-    /// `at_most`, there is no place. What is worth nothing is thrown away on this occasion.
+    /// The record of a prefix; a new one if there is none. In a full set a new record evicts the oldest one
+    /// of the lowest `priority`; returns `None` if that priority is above `evict_up_to`. Adding a record
+    /// removes those of priority 0 from its set.
     pub(super) fn record(
         &mut self,
         prefix: ClientPrefix,
-        at_most: u32,
-        worth: impl Fn(&R) -> u32,
+        evict_up_to: u32,
+        priority: impl Fn(&R) -> u32,
     ) -> Option<&mut R> {
         let number = self.set_of(prefix);
         let set = self.sets.get_mut(number)?;
         let index = set.iter().position(|(other, _)| *other == prefix);
         if index.is_none() {
-            make_room(set, at_most, worth)?;
+            make_room(set, evict_up_to, priority)?;
             set.push((prefix, R::default()));
         }
         let found = match index {
@@ -80,6 +80,7 @@ impl<R: Default> AddressTable<R> {
 
     fn set_of(&self, prefix: ClientPrefix) -> usize {
         let hash = self.keys.hash_one(prefix);
+        // Less than SETS, so it fits.
         usize::try_from(hash % SETS as u64).unwrap_or(0)
     }
 
@@ -88,26 +89,26 @@ impl<R: Default> AddressTable<R> {
         self.sets.iter().map(Vec::len).sum()
     }
 
-    /// Records that the memory it has taken has room for.
+    /// Records that the allocated memory has room for.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.sets.iter().map(Vec::capacity).sum()
     }
 }
 
-/// Sees to it that one more fits in; `None` where it may not.
+/// Makes room for one more record in a set; `None` if every record has a priority above `evict_up_to`.
 fn make_room<R>(
     set: &mut Vec<(ClientPrefix, R)>,
-    at_most: u32,
-    worth: impl Fn(&R) -> u32,
+    evict_up_to: u32,
+    priority: impl Fn(&R) -> u32,
 ) -> Option<()> {
-    set.retain(|(_, record)| worth(record) > 0);
+    set.retain(|(_, record)| priority(record) > 0);
     if set.len() < ADDRESSES_PER_SET {
         return Some(());
     }
-    let worths = set.iter().map(|(_, record)| worth(record)).enumerate();
-    let (index, least) = worths.min_by_key(|(_, worth)| *worth)?;
-    if least > at_most {
+    let priorities = set.iter().map(|(_, record)| priority(record)).enumerate();
+    let (index, lowest) = priorities.min_by_key(|(_, priority)| *priority)?;
+    if lowest > evict_up_to {
         return None;
     }
     set.remove(index);
@@ -123,18 +124,18 @@ mod tests {
         ClientPrefix::of(Ipv4Addr::from_bits(number).into())
     }
 
-    /// As many addresses of one set.
-    fn set_mates(table: &AddressTable<u32>, count: usize) -> Vec<ClientPrefix> {
-        let of_the_first = table.set_of(prefix(0));
-        let mates = (0..).map(prefix);
-        mates
-            .filter(|&mate| table.set_of(mate) == of_the_first)
+    /// `count` prefixes of the same set.
+    fn colliding(table: &AddressTable<u32>, count: usize) -> Vec<ClientPrefix> {
+        let set = table.set_of(prefix(0));
+        (0..)
+            .map(prefix)
+            .filter(|&prefix| table.set_of(prefix) == set)
             .take(count)
             .collect()
     }
 
     #[test]
-    fn an_ipv6_client_is_its_64_and_a_mapped_one_is_ipv4() {
+    fn ipv6_is_keyed_by_64_and_mapped_as_ipv4() {
         let of = |text: &str| ClientPrefix::of(text.parse().unwrap());
         assert_eq!(
             of("2001:db8:1:2::3"),
@@ -152,45 +153,47 @@ mod tests {
     }
 
     #[test]
-    fn a_full_set_gives_up_what_is_worth_least() {
+    fn full_set_evicts_the_lowest_priority() {
         let mut table = AddressTable::new();
-        let mates = set_mates(&table, ADDRESSES_PER_SET + 2);
-        let worth = |record: &u32| *record;
-        for (number, mate) in (2..).zip(&mates[..ADDRESSES_PER_SET]) {
-            *table.record(*mate, u32::MAX, worth).unwrap() = number;
+        let colliding = colliding(&table, ADDRESSES_PER_SET + 2);
+        let priority = |record: &u32| *record;
+        for (number, mate) in (2..).zip(&colliding[..ADDRESSES_PER_SET]) {
+            *table.record(*mate, u32::MAX, priority).unwrap() = number;
         }
-        let [stranger, other] = mates[ADDRESSES_PER_SET..] else {
+        let [newcomer, other] = colliding[ADDRESSES_PER_SET..] else {
             panic!("two more");
         };
-        assert_eq!(table.record(stranger, 1, worth), None);
-        *table.record(stranger, 2, worth).unwrap() = 1;
-        assert_eq!(table.get(mates[0]), None);
-        assert_eq!(table.get(mates[1]), Some(&3));
-        *table.record(other, u32::MAX, worth).unwrap() = 9;
-        assert_eq!(table.get(stranger), None);
+        assert_eq!(table.record(newcomer, 1, priority), None);
+        *table.record(newcomer, 2, priority).unwrap() = 1;
+        assert_eq!(table.get(colliding[0]), None);
+        assert_eq!(table.get(colliding[1]), Some(&3));
+        *table.record(other, u32::MAX, priority).unwrap() = 9;
+        assert_eq!(table.get(newcomer), None);
         assert_eq!(table.len(), ADDRESSES_PER_SET);
     }
 
     #[test]
-    fn of_equals_the_oldest_goes_and_what_is_worthless_first() {
+    fn full_set_evicts_priority_zero_then_the_oldest() {
         let mut table = AddressTable::new();
-        let mates = set_mates(&table, ADDRESSES_PER_SET + 2);
-        let worth = |record: &u32| *record;
-        for mate in &mates[..ADDRESSES_PER_SET] {
-            *table.record(*mate, u32::MAX, worth).unwrap() = 5;
+        let colliding = colliding(&table, ADDRESSES_PER_SET + 2);
+        let priority = |record: &u32| *record;
+        for mate in &colliding[..ADDRESSES_PER_SET] {
+            *table.record(*mate, u32::MAX, priority).unwrap() = 5;
         }
-        *table.record(mates[7], 0, worth).unwrap() = 0;
-        *table.record(mates[ADDRESSES_PER_SET], 0, worth).unwrap() = 5;
-        assert_eq!(table.get(mates[7]), None);
+        *table.record(colliding[7], 0, priority).unwrap() = 0;
         *table
-            .record(mates[ADDRESSES_PER_SET + 1], 5, worth)
+            .record(colliding[ADDRESSES_PER_SET], 0, priority)
             .unwrap() = 5;
-        assert_eq!(table.get(mates[0]), None);
-        assert_eq!(table.get(mates[1]), Some(&5));
+        assert_eq!(table.get(colliding[7]), None);
+        *table
+            .record(colliding[ADDRESSES_PER_SET + 1], 5, priority)
+            .unwrap() = 5;
+        assert_eq!(table.get(colliding[0]), None);
+        assert_eq!(table.get(colliding[1]), Some(&5));
     }
 
     #[test]
-    fn it_takes_no_more_memory_for_any_number_of_addresses() {
+    fn memory_is_bounded_for_any_number_of_addresses() {
         let mut table = AddressTable::new();
         assert_eq!(table.capacity(), 0);
         for number in 0..200_000 {
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_addresses_do_not_push_each_other_out() {
+    fn a_thousand_addresses_fit_without_eviction() {
         let mut table = AddressTable::new();
         for number in 0..1000 {
             *table.record(prefix(number), 0, |_| 1).unwrap() = number;

@@ -1,37 +1,36 @@
-//! Why somebody may not come in.
+//! Reasons for which a login fails.
 //!
-//! All of it is for the log; a client is told what it can do something about: that there is no room
-//! for now, or that nobody is let in from its address. Everything else sounds and counts as a wrong
-//! password does, so that no guess is told that it was right.
+//! The log has each reason. A client gets a distinct reply (421) only for a limit or a ban; all other reasons
+//! have the reply of a wrong password, and count as one, so that no reply confirms a guessed password.
 
 use std::fmt;
 
-/// Why somebody may not come in.
+/// The reason for which a login fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// There is no such name, or it has another password.
+    /// No account has the name, or the password is wrong.
     Unproven,
-    /// The account is closed.
+    /// [`Account::enabled`](super::Account::enabled) is false.
     Disabled,
-    /// Its time is over.
+    /// [`Account::expires`](super::Account::expires) is past.
     Expired,
-    /// It may not come from there.
+    /// The client address is not in [`Account::addresses`](super::Account::addresses).
     Address,
-    /// As many as may be are there.
+    /// The account has as many sessions as [`Account::sessions`](super::Account::sessions) allows.
     Crowded,
-    /// Too many passwords are being verified.
+    /// The queue of password verifications is full.
     Busy,
-    /// The client's address is banned, and it is of no matter whether the password is right.
+    /// The client address is banned; the password is not looked at.
     Banned,
 }
 
 impl Denial {
-    /// Whether it is known who the client is, and it may still not come in.
+    /// Whether the reason is other than a wrong name or password.
     pub const fn is_proven(self) -> bool {
         !matches!(self, Self::Unproven)
     }
 
-    /// Whether it counts as a failed login of the client's address.
+    /// Whether it counts as a failed login of the client address.
     pub const fn is_failure(self) -> bool {
         match self {
             Self::Unproven | Self::Disabled | Self::Expired | Self::Address => true,
@@ -54,12 +53,13 @@ impl fmt::Display for Denial {
     }
 }
 
-/// A denial as a client meets it.
+/// A failed login, with what the session needs for its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub denial: Denial,
-    /// How many logins from its address have failed lately, this one included where it counts.
+    /// Failed logins of the client address within the window, including this one; 0 where this one does not
+    /// [count](Denial::is_failure). The session delays its reply by it.
     pub failures: u32,
 }
 

@@ -1,8 +1,7 @@
-//! Hashes of passwords: argon2id (RFC 9106), bcrypt, and SHA-512-crypt, verified; argon2id made.
+//! Password hashes: verifies argon2id (RFC 9106), bcrypt and SHA-512-crypt, and makes argon2id.
 //!
-//! They are slow on purpose, some ten to some hundred milliseconds each, and argon2id takes its
-//! memory for as long; so none of this may run on the loop. What is kept is text that other
-//! programs read and write too.
+//! A verification takes 10 to some 100 ms of CPU time by design, and argon2id its memory (19 MiB by default):
+//! it must not run on the event loop. Hashes are text in the formats of other programs.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params};
@@ -10,16 +9,16 @@ use sha_crypt::{PasswordHasher, PasswordVerifier, ShaCrypt};
 
 use super::{BadHash, Password};
 
-/// Whether this build has any.
+/// Whether the Cargo feature `hashed-passwords` is on.
 pub const IS_BUILT_IN: bool = true;
 
-enum Kind {
+enum Scheme {
     Argon2id,
     Bcrypt,
     Sha512Crypt,
 }
 
-impl Kind {
+impl Scheme {
     fn of(text: &str) -> Option<Self> {
         match text {
             _ if text.starts_with("$argon2id$") => Some(Self::Argon2id),
@@ -30,42 +29,43 @@ impl Kind {
     }
 }
 
-/// Whether `text` is a hash that can be verified against: nothing is found out about that when
-/// somebody wants to log in.
-pub(super) fn examine(text: &str) -> Result<(), BadHash> {
-    let is_readable = match Kind::of(text).ok_or(BadHash::UnknownKind)? {
-        Kind::Argon2id => PasswordHash::new(text).is_ok_and(|hash| {
+/// Parses a hash, so that a malformed one is an error of the configuration and not of a login.
+pub(super) fn validate(text: &str) -> Result<(), BadHash> {
+    let is_valid = match Scheme::of(text).ok_or(BadHash::UnknownKind)? {
+        Scheme::Argon2id => PasswordHash::new(text).is_ok_and(|hash| {
             hash.hash.is_some() && hash.salt.is_some() && params(&hash).is_some()
         }),
-        Kind::Bcrypt => is_bcrypt(text),
-        Kind::Sha512Crypt => is_sha512_crypt(text),
+        Scheme::Bcrypt => is_bcrypt(text),
+        Scheme::Sha512Crypt => is_sha512_crypt(text),
     };
-    is_readable.then_some(()).ok_or(BadHash::Malformed)
+    is_valid.then_some(()).ok_or(BadHash::Malformed)
 }
 
-/// Whether it is the password that has this hash. Slow.
+/// Whether the password has this hash. Blocks for as long as the hash takes; `false` for a malformed one.
 pub(super) fn verify(password: &Password, text: &str) -> bool {
     let password = password.as_bytes();
-    match Kind::of(text) {
-        Some(Kind::Argon2id) => Argon2::default().verify_password(password, text).is_ok(),
-        Some(Kind::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
-        Some(Kind::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
+    match Scheme::of(text) {
+        Some(Scheme::Argon2id) => Argon2::default().verify_password(password, text).is_ok(),
+        // An error only for a malformed hash, which `validate` has rejected before.
+        Some(Scheme::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
+        Some(Scheme::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
         None => false,
     }
 }
 
-/// The most memory that verifying this hash takes, in bytes.
+/// Memory that verifying this hash takes, in bytes: that of argon2id; 0 for the others, which take next to
+/// none.
 pub(super) fn memory(text: &str) -> usize {
     let hash = PasswordHash::new(text).ok();
     let params = hash.as_ref().and_then(params);
     params.map_or(0, |params| params.block_count().saturating_mul(1024))
 }
 
-/// A hash to keep instead of a password: argon2id with a new salt, and with the least parameters
-/// that RFC 9106 and OWASP recommend where memory is scarce (19 MiB, two passes).
+/// Hashes a password: argon2id with a new salt and the minimum parameters that OWASP recommends
+/// (19 MiB, two passes, one lane).
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// When the system's random number generator fails.
 pub fn hash_password(password: &Password) -> Result<String, BadHash> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     let hash = hash.map_err(|_| BadHash::NoRandomness)?;
@@ -83,7 +83,7 @@ fn is_bcrypt(text: &str) -> bool {
     cost.is_ok_and(|cost| (4..=31).contains(&cost))
 }
 
-/// `$6$salt$hash`, or `$6$rounds=5000$salt$hash`: 86 characters of hash.
+/// `$6$salt$hash` or `$6$rounds=5000$salt$hash`, where the hash has 86 characters.
 fn is_sha512_crypt(text: &str) -> bool {
     let fields: Vec<_> = text.split('$').skip(2).collect();
     let hash = match fields.as_slice() {
@@ -106,7 +106,7 @@ fn is_sha512_crypt(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Of `secret`: made by this crate, by OpenSSL and by the C library's crypt(3).
+    /// Hashes of `secret` by the argon2 crate, OpenSSL and crypt(3) of the C library.
     const HASHES: [&str; 5] = [
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM",
         "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
@@ -119,9 +119,9 @@ mod tests {
     ];
 
     #[test]
-    fn hashes_of_other_programs_are_verified() {
+    fn hashes_of_other_programs_verify() {
         for hash in HASHES {
-            assert_eq!(examine(hash), Ok(()), "{hash}");
+            assert_eq!(validate(hash), Ok(()), "{hash}");
             assert!(verify(&"secret".into(), hash), "{hash}");
             for wrong in ["", "secre", "secrets", "Secret"] {
                 assert!(!verify(&wrong.into(), hash), "{hash} {wrong}");
@@ -130,20 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_verified_and_made_anew_each_time() {
+    fn new_hash_verifies_and_has_a_new_salt() {
         let made = hash_password(&"p\u{e4}ss".into()).unwrap();
         assert!(
             made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{made}"
         );
-        assert_eq!(examine(&made), Ok(()));
+        assert_eq!(validate(&made), Ok(()));
         assert!(verify(&"p\u{e4}ss".into(), &made) && !verify(&"pass".into(), &made));
         assert_ne!(hash_password(&"p\u{e4}ss".into()), Ok(made.clone()));
         assert_eq!(memory(&made), 19 * 1024 * 1024);
     }
 
     #[test]
-    fn what_cannot_be_verified_is_found_out_before() {
+    fn malformed_hashes_are_rejected_by_validate() {
         for text in [
             "",
             "secret",
@@ -152,7 +152,7 @@ mod tests {
             "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aaaa",
             "$7$",
         ] {
-            assert_eq!(examine(text), Err(BadHash::UnknownKind), "{text}");
+            assert_eq!(validate(text), Err(BadHash::UnknownKind), "{text}");
         }
         for hash in HASHES {
             let cut = &hash[..hash.len() - 1];
@@ -167,7 +167,7 @@ mod tests {
             "$6$saltsalt$TVLlQ",
             &HASHES[2].replace("rounds=1000", "rounds=1"),
         ] {
-            assert_eq!(examine(text), Err(BadHash::Malformed), "{text}");
+            assert_eq!(validate(text), Err(BadHash::Malformed), "{text}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Who may log in, and what they may do then.
+//! Authentication: accounts, their secrets, and the limits on failed logins.
 //!
-//! [`Accounts`] is everybody whom the server knows; [`Account`] is what one of them may do, from
-//! where and until when; [`Secret`] what proves that it is they. A password that has to be hashed
-//! takes long: [`Accounts::check`] gives a [`Verification`] then, to be run where one may wait.
-//! [`Throttle`] remembers which addresses have failed to log in. Nothing here knows sessions: it
-//! says how many failures there were, and delaying the answer is theirs.
+//! The account table is [`Accounts`]; an [`Account`] holds rights, limits and conditions of login; a
+//! [`Secret`] is what a password is checked against. [`Accounts::check`] verifies credentials and returns a
+//! [`Verification`] where that blocks (a hash, PAM), to be run on a worker thread. [`Throttle`] counts failed
+//! logins and connections per client address. No code here knows sessions: it reports the number of
+//! failures, and the session delays its reply.
 
 mod account;
 mod accounts;
@@ -12,6 +12,7 @@ mod address_table;
 mod denial;
 #[cfg_attr(not(feature = "hashed-passwords"), path = "no_hash.rs")]
 mod hash;
+mod hash_error;
 #[cfg_attr(not(feature = "pam"), path = "no_pam.rs")]
 pub(crate) mod pam;
 mod password;
@@ -27,9 +28,10 @@ pub use accounts::{Accounts, AuthenticatedUser, Check};
 pub use address_table::ClientPrefix;
 pub use denial::{Denial, Refusal};
 pub use hash::{IS_BUILT_IN, hash_password};
+pub use hash_error::BadHash;
 pub use password::{Credentials, Password};
 pub use revocation::{ProvenBy, Revocation, RevokedSessions};
-pub use secret::{BadHash, Secret};
+pub use secret::Secret;
 pub use service::{BadService, Service};
 pub use throttle::{Penalty, Throttle, Unwelcome};
 pub use token_bucket::{Counted, TokenBucket};

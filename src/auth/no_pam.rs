@@ -1,5 +1,4 @@
-//! Stands in for PAM where it is not compiled in: there is no service of it, and so no account that
-//! would need it, and nothing to ask.
+//! Replaces `pam` without the Cargo feature `pam`: no [`Service`] can be made, so no account needs PAM.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,26 +7,24 @@ use std::net::IpAddr;
 use super::{Password, Service};
 use crate::privsep::Helper;
 
-/// What nobody is asked.
+/// Cannot be made.
 #[derive(Debug)]
-pub(super) struct Question(Infallible);
+pub(super) struct PamRequest(Infallible);
 
-impl Question {
-    /// Never.
+impl PamRequest {
     pub(super) const fn new(_: &Service, _: &[u8], _: &Password, _: IpAddr) -> Option<Self> {
         None
     }
 }
 
-/// Starts what asks PAM.
+/// Starts the PAM helper process.
 ///
 /// # Errors
-/// Always: this build has none.
+/// Always, in this build.
 pub(super) fn start() -> io::Result<Helper> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Asks whether it is so.
-pub(super) const fn ask(_: &Helper, question: &Question) -> Result<(), String> {
-    match question.0 {}
+pub(super) const fn authenticate(_: &Helper, request: &PamRequest) -> Result<(), String> {
+    match request.0 {}
 }

@@ -1,18 +1,17 @@
-//! A password as it was sent: in memory for as long as it is needed, and never shown.
+//! A password in memory: zeroed on drop, never printed, compared in constant time.
 //!
-//! Its bytes are overwritten when it is dropped. It is compared without telling by the time it
-//! takes where two differ. It knows no hashes.
+//! Passwords come from PASS commands and from the configuration. Hashes are in `hash`.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The bytes of a password. Its debug form does not show them.
+/// The bytes of a password. The debug form does not show them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Zeroizing<Vec<u8>>);
 
 impl Password {
-    /// Takes the bytes over; overwritten when it is dropped.
+    /// Takes ownership of the bytes, and zeroes them on drop.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -22,12 +21,14 @@ impl Password {
         &self.0
     }
 
-    /// Equality in a time that depends on the length of this one alone.
-    pub(super) fn is_same(&self, kept: &Self) -> bool {
-        let (sent, kept) = (self.as_bytes(), kept.as_bytes());
-        let mut difference = usize::from(sent.len() != kept.len());
+    /// Compares with the expected password in a time that depends on the length of `self` alone (no timing
+    /// side channel).
+    pub(super) fn equals(&self, expected: &Self) -> bool {
+        let (sent, expected) = (self.as_bytes(), expected.as_bytes());
+        let mut difference = usize::from(sent.len() != expected.len());
         for (index, byte) in sent.iter().enumerate() {
-            let other = kept.get(index).copied().unwrap_or(!byte);
+            // Past the end of a shorter expected password, every byte differs.
+            let other = expected.get(index).copied().unwrap_or(!byte);
             difference |= usize::from(byte ^ other);
         }
         std::hint::black_box(difference) == 0
@@ -52,12 +53,12 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A name and the password sent with it.
+/// A user name and a password, as a client sends them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// As sent with USER.
+    /// The argument of USER.
     pub name: Vec<u8>,
-    /// As sent with PASS.
+    /// The argument of PASS.
     pub password: Password,
 }
 
@@ -72,21 +73,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_is_the_same_to_the_byte() {
-        let kept = Password::from("secret");
-        for (sent, same) in [
+    fn passwords_equal_only_byte_for_byte() {
+        let expected = Password::from("secret");
+        for (sent, is_equal) in [
             ("secret", true),
             ("secre", false),
             ("secretx", false),
             ("Secret", false),
             ("", false),
         ] {
-            assert_eq!(Password::from(sent).is_same(&kept), same, "{sent}");
+            assert_eq!(Password::from(sent).equals(&expected), is_equal, "{sent}");
         }
     }
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn debug_output_hides_the_password() {
         let credentials = Credentials {
             name: b"ann".to_vec(),
             password: "secret".into(),

@@ -1,9 +1,8 @@
-//! Why a client that is in may not stay: what a reload, or the clock, has taken from it.
+//! Revocation: reasons to end a session after a reload of the configuration, or when its account expires.
 //!
-//! It is asked what a login asks, but for the password, which is not kept: where the secret of the
-//! account has changed, the old one proves nothing. What else a session stands on (addresses, TLS,
-//! certificates) is compared by those who know it; the reasons are all here, for the log and for the
-//! client.
+//! [`Accounts::review`] evaluates the conditions of login again, except for the password, which is not kept:
+//! if the secret of the account has changed, the session is revoked. Client addresses, TLS and certificates
+//! are compared by other modules. The reasons of all are here; log lines and replies have their text.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,45 +10,45 @@ use std::sync::Arc;
 
 use super::{Account, Accounts, Denial};
 
-/// What becomes of sessions that would not be let in any more.
+/// What a reload does with sessions whose login would now fail (`reload.sessions`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RevokedSessions {
-    /// They go on, with the rights that they have.
+    /// They continue with the rights of their login.
     Keep,
-    /// They hear why, and end; those that may stay have the new rights.
+    /// They end with a reply that has the reason; all others get the new rights.
     #[default]
     End,
 }
 
-/// By what a client has shown who it is.
+/// How a client has authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProvenBy {
-    /// A password, or that none is needed.
+    /// By a password, or by any password where the account needs none.
     Password,
-    /// Its certificate.
+    /// By its TLS certificate.
     Certificate,
 }
 
-/// Why a session ends.
+/// The reason for which a session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// No client may connect from its address.
+    /// The configuration refuses connections from its address.
     Address,
-    /// It came through what was a proxy.
+    /// It came through a proxy that is no longer configured.
     Proxy,
-    /// Its certificate is not accepted, or it has none and needs one.
+    /// Its certificate is not accepted, or is missing and required.
     Certificate,
-    /// It is in the clear and has to use TLS.
+    /// It does not use TLS, which is required.
     Clear,
-    /// There is no account of its name.
+    /// No account has its name.
     Removed,
-    /// Its name leads to another account.
+    /// Its name is now that of another account.
     Replaced,
-    /// The password of its account, or where that is verified, has changed.
+    /// The secret of its account has changed.
     Secret,
-    /// Its account has another directory.
+    /// Its account now serves another directory.
     Directory,
-    /// Its account may not log in: from there, or now.
+    /// A condition of login of its account is not met.
     Denied(Denial),
 }
 
@@ -71,8 +70,9 @@ impl fmt::Display for Revocation {
 }
 
 impl Accounts {
-    /// Whether a client would be let in again that has logged in by `name` to `account`, from there and
-    /// now; if so, the account as it is now. How many sessions it may have does not count.
+    /// Evaluates again whether a client at `from` that has logged in by `name` to `account` may be logged
+    /// in at `now` (in seconds since 1970), and returns the account as it is now. The limit of sessions is
+    /// not evaluated: the session is one of them.
     pub fn review(
         &self,
         name: &[u8],
@@ -81,7 +81,7 @@ impl Accounts {
         from: IpAddr,
         now: i64,
     ) -> Result<&Arc<Account>, Revocation> {
-        let current = self.claimed(name).ok_or(Revocation::Removed)?;
+        let current = self.resolve(name).ok_or(Revocation::Removed)?;
         if !current.is_same(account) {
             return Err(Revocation::Replaced);
         }
@@ -113,7 +113,7 @@ mod tests {
         Accounts::new().with(account)
     }
 
-    fn everybody() -> Account {
+    fn catch_all() -> Account {
         Account::new(EVERYBODY, Secret::Plain("secret".into()), Permissions::ALL)
     }
 
@@ -122,11 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn each_change_that_a_login_would_meet_has_its_reason() {
-        let elsewhere = || vec!["192.0.2.0/24".parse().unwrap()];
-        for (after, why) in [
+    fn changes_that_deny_a_login_revoke_the_session() {
+        let other_network = || vec!["192.0.2.0/24".parse().unwrap()];
+        for (after, reason) in [
             (Accounts::new(), Revocation::Removed),
-            (Accounts::new().with(everybody()), Revocation::Replaced),
+            (Accounts::new().with(catch_all()), Revocation::Replaced),
             (
                 with(|ann| ann.enabled = false),
                 Revocation::Denied(Denial::Disabled),
@@ -136,7 +136,7 @@ mod tests {
                 Revocation::Denied(Denial::Expired),
             ),
             (
-                with(|ann| ann.addresses = elsewhere()),
+                with(|ann| ann.addresses = other_network()),
                 Revocation::Denied(Denial::Address),
             ),
             (
@@ -145,13 +145,13 @@ mod tests {
             ),
         ] {
             for by in [ProvenBy::Password, ProvenBy::Certificate] {
-                assert_eq!(review(&after, by).unwrap_err(), why, "{by:?}");
+                assert_eq!(review(&after, by).unwrap_err(), reason, "{by:?}");
             }
         }
     }
 
     #[test]
-    fn a_new_password_counts_for_those_who_gave_the_old_one() {
+    fn changed_secret_revokes_password_logins() {
         let other = with(|ann| ann.secret = Secret::Plain("other".into()));
         assert_eq!(review(&other, ProvenBy::Password), Err(Revocation::Secret));
         assert!(review(&other, ProvenBy::Certificate).is_ok());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_login_would_not_meet_ends_nobody() {
+    fn changed_rights_and_limits_revoke_no_session() {
         let after = with(|ann| {
             ann.permissions = Permissions::NONE;
             ann.expires = Some(NOW + 1);
@@ -176,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_the_account_of_everybody_keeps_it_until_there_is_one_of_the_name() {
-        let after = Accounts::new().with(everybody());
+    fn catch_all_session_is_revoked_by_a_new_account_of_its_name() {
+        let after = Accounts::new().with(catch_all());
         let review = |after: &Accounts| {
             let by = ProvenBy::Password;
-            after.review(b"ann", &everybody(), by, HERE, NOW).cloned()
+            after.review(b"ann", &catch_all(), by, HERE, NOW).cloned()
         };
         assert!(review(&after).is_ok());
         assert_eq!(
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_has_its_own_words() {
+    fn each_reason_has_its_own_text() {
         let mut words: Vec<_> = [
             Revocation::Address,
             Revocation::Proxy,
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn both_names_of_anonymous_clients_are_one() {
+    fn anonymous_session_survives_a_rename_to_ftp() {
         let mut renamed = Account::anonymous(Permissions::READ);
         renamed.name = b"ftp".to_vec();
         let after = Accounts::new().with(renamed);

@@ -1,31 +1,30 @@
-//! The name under which PAM is asked (pam(8)): that of a file of the system's, which says what a
-//! login takes.
+//! The name of a PAM service (pam(8)): a file in `/etc/pam.d`, which lists the modules of a login.
 //!
-//! It becomes part of a path, by code of others, so it is one word. A build that cannot ask PAM has
-//! no service at all.
+//! libpam makes a path of the name, so only letters, digits, `-` and `_` are allowed (no path traversal).
+//! Without the Cargo feature `pam` no service can be made.
 
 use std::fmt;
 
-/// The longest name: a file's could be longer, and nobody's is.
+/// The longest name, in bytes; a file name could have 255.
 const SERVICE_BYTES: usize = 64;
 
-/// A service of PAM's.
+/// The name of a PAM service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service(String);
 
-/// Why there is no such service.
+/// A service name that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadService {
-    /// This build cannot ask PAM.
+    /// The Cargo feature `pam` is off.
     NotBuiltIn,
-    /// It is no word.
+    /// The name is empty, too long, or has a byte that is not allowed.
     Malformed,
 }
 
 impl fmt::Display for BadService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotBuiltIn => "this build cannot ask PAM; build it with --features pam",
+            Self::NotBuiltIn => "this build has no PAM; build it with --features pam",
             Self::Malformed => "a service is named by letters, digits, - and _, as in \"mioftpd\"",
         })
     }
@@ -34,14 +33,13 @@ impl fmt::Display for BadService {
 impl std::error::Error for BadService {}
 
 impl Service {
-    /// The one with this name, if this build can ask it.
+    /// Validates a name. The file of the service may be missing.
     ///
     /// # Errors
-    /// Where it cannot, or where that is no name. Whether the system has such a service is not
-    /// asked.
+    /// When the name is malformed, or this build has no PAM.
     pub fn named(name: &str) -> Result<Self, BadService> {
-        let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        if name.is_empty() || name.len() > SERVICE_BYTES || !name.bytes().all(is_part) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if name.is_empty() || name.len() > SERVICE_BYTES || !name.bytes().all(is_allowed) {
             return Err(BadService::Malformed);
         }
         if !cfg!(feature = "pam") {
@@ -50,7 +48,7 @@ impl Service {
         Ok(Self(name.to_owned()))
     }
 
-    /// Its name.
+    /// As text.
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -61,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_lead_elsewhere() {
+    fn service_name_allows_no_path_traversal() {
         let longest = "a".repeat(SERVICE_BYTES);
         for name in ["mioftpd", "vsftpd_2", "common-auth", &longest] {
             let expected = if cfg!(feature = "pam") {

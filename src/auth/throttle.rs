@@ -1,11 +1,11 @@
-//! What keeps those out who try passwords: failed logins, counted by address.
+//! Limits on password guessing and on the rate of connections, per client address.
 //!
-//! Each failure of an address makes the answer to its next later, and too many of them ban it for a
-//! while. What is remembered has a fixed size, whatever comes, and time is an argument.
+//! Each failed login of an address delays the reply to its next one; too many within a window ban the address
+//! for a while. The table has a fixed size, and the time is an argument.
 //!
-//! A successful login forgives nothing: who has one account, or an anonymous one, would use it after
-//! every few guesses at another's. So failures are only forgotten with time; and nobody waits for
-//! them but who fails again, so that others at the same address are not slowed.
+//! A successful login does not reset the count: an attacker with an account (or the anonymous one) would
+//! log in to it after every few guesses. Failures expire only with time, and delay only failed logins, so
+//! that other clients of the same address are not slowed.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -14,31 +14,31 @@ use super::address_table::{AddressTable, ClientPrefix};
 use super::token_bucket::TokenBucket;
 use crate::limits::Throttling;
 
-/// What follows from a failed login.
+/// The consequence of a failed login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Penalty {
-    /// A later answer: so many logins from there have failed lately, this one included.
+    /// The reply is delayed.
     Wait {
-        /// How many.
+        /// Failed logins of the address within the window, including this one.
         failures: u32,
     },
     /// The address is banned.
     Ban,
 }
 
-/// Why a connection is not let in.
+/// The reason to refuse a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unwelcome {
-    /// Too many logins from its address have failed.
+    /// Its address is banned after too many failed logins.
     Banned,
-    /// Its address connects faster than it may.
+    /// Its address exceeds the rate limit of connections.
     TooFast,
 }
 
-/// What is remembered of an address.
+/// The record of one address.
 #[derive(Debug, Default)]
-struct Record {
-    standing: Standing,
+struct AddressRecord {
+    state: FailureState,
     connections: TokenBucket,
 }
 
@@ -48,35 +48,42 @@ struct Record {
 ///     └───────────────────┴────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Standing {
+enum FailureState {
     #[default]
     Clear,
-    /// So many logins have failed since the first of them, and are remembered until then.
-    Failing { failures: u32, until: Instant },
-    /// Until then.
-    Banned { until: Instant },
+    /// `until` is the end of the window, which the first failure began.
+    Failing {
+        failures: u32,
+        until: Instant,
+    },
+    Banned {
+        until: Instant,
+    },
 }
 
-/// What an address is worth remembering for that has done nothing but to connect.
+/// The priority in the table of an address that has only connected.
 const CONNECTED: u32 = 1;
 
-impl Record {
-    /// The standing as it is now, with what is over forgotten.
-    fn standing(&self, now: Instant) -> Standing {
-        match self.standing {
-            Standing::Failing { until, .. } | Standing::Banned { until } if until <= now => {
-                Standing::Clear
+impl AddressRecord {
+    /// The state, without what has expired.
+    fn state_at(&self, now: Instant) -> FailureState {
+        match self.state {
+            FailureState::Failing { until, .. } | FailureState::Banned { until }
+                if until <= now =>
+            {
+                FailureState::Clear
             }
-            standing => standing,
+            state => state,
         }
     }
 
-    fn worth(&self, now: Instant) -> u32 {
-        match self.standing(now) {
-            Standing::Banned { .. } => u32::MAX,
-            Standing::Failing { failures, .. } => failures.saturating_add(CONNECTED),
-            Standing::Clear if self.connections.is_full(now) => 0,
-            Standing::Clear => CONNECTED,
+    /// The priority in the table: bans over failures over connections; 0 for a record that may go.
+    fn priority(&self, now: Instant) -> u32 {
+        match self.state_at(now) {
+            FailureState::Banned { .. } => u32::MAX,
+            FailureState::Failing { failures, .. } => failures.saturating_add(CONNECTED),
+            FailureState::Clear if self.connections.is_full(now) => 0,
+            FailureState::Clear => CONNECTED,
         }
     }
 }
@@ -84,11 +91,11 @@ impl Record {
 /// Failed logins and connections, by address.
 #[derive(Debug)]
 pub struct Throttle {
-    records: AddressTable<Record>,
+    records: AddressTable<AddressRecord>,
 }
 
 impl Throttle {
-    /// Nobody has done anything.
+    /// An empty table.
     pub fn new() -> Self {
         Self {
             records: AddressTable::new(),
@@ -98,11 +105,14 @@ impl Throttle {
     /// Whether the address is banned.
     pub fn is_banned(&self, address: IpAddr, now: Instant) -> bool {
         let record = self.records.get(ClientPrefix::of(address));
-        record.is_some_and(|record| matches!(record.standing(now), Standing::Banned { .. }))
+        record.is_some_and(|record| matches!(record.state_at(now), FailureState::Banned { .. }))
     }
 
-    /// A connection comes from the address. Where many addresses have failed, there may be no place
-    /// to remember one that only connects; it may, then.
+    /// Counts a connection of the address. If the table is full of addresses with failures, the connection is
+    /// not counted and allowed.
+    ///
+    /// # Errors
+    /// When the address is banned, or exceeds the rate limit of connections.
     pub fn connect(
         &mut self,
         address: IpAddr,
@@ -112,35 +122,41 @@ impl Throttle {
         if self.is_banned(address, now) {
             return Err(Unwelcome::Banned);
         }
-        let worth = |record: &Record| record.worth(now);
+        let priority = |record: &AddressRecord| record.priority(now);
         let record = self
             .records
-            .record(ClientPrefix::of(address), CONNECTED, worth);
-        let may = record.is_none_or(|record| record.connections.take(limits.connections, now));
-        if may { Ok(()) } else { Err(Unwelcome::TooFast) }
+            .record(ClientPrefix::of(address), CONNECTED, priority);
+        let is_allowed =
+            record.is_none_or(|record| record.connections.take(limits.connections, now));
+        if is_allowed {
+            Ok(())
+        } else {
+            Err(Unwelcome::TooFast)
+        }
     }
 
-    /// A login from the address has failed. With one too many it is banned from now on; that is
-    /// news to whoever has asked before whether it [is](Self::is_banned).
+    /// Counts a failed login of the address, and bans it at the limit. Returns [`Penalty::Ban`] for an
+    /// address that was banned before, too; the caller asks [`is_banned`](Self::is_banned) first to log a
+    /// ban once.
     pub fn fail(&mut self, address: IpAddr, limits: &Throttling, now: Instant) -> Penalty {
-        let worth = |record: &Record| record.worth(now);
+        let priority = |record: &AddressRecord| record.priority(now);
         let Some(record) = self
             .records
-            .record(ClientPrefix::of(address), u32::MAX, worth)
+            .record(ClientPrefix::of(address), u32::MAX, priority)
         else {
             return Penalty::Wait { failures: 1 };
         };
-        let (failures, until) = match record.standing(now) {
-            Standing::Clear => (1, later(now, limits.window)),
-            Standing::Failing { failures, until } => (failures.saturating_add(1), until),
-            Standing::Banned { .. } => return Penalty::Ban,
+        let (failures, until) = match record.state_at(now) {
+            FailureState::Clear => (1, later(now, limits.window)),
+            FailureState::Failing { failures, until } => (failures.saturating_add(1), until),
+            FailureState::Banned { .. } => return Penalty::Ban,
         };
         if failures >= limits.failures {
             let until = later(now, limits.ban);
-            record.standing = Standing::Banned { until };
+            record.state = FailureState::Banned { until };
             return Penalty::Ban;
         }
-        record.standing = Standing::Failing { failures, until };
+        record.state = FailureState::Failing { failures, until };
         Penalty::Wait { failures }
     }
 
@@ -156,7 +172,7 @@ impl Default for Throttle {
     }
 }
 
-/// A time so far away that no clock can say it is a century away.
+/// `now + by`; a century later where that overflows.
 fn later(now: Instant, by: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(by).unwrap_or_else(|| now + CENTURY)
@@ -172,7 +188,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Just before so many seconds are over.
+    /// One nanosecond less than `seconds`.
     fn just_before(seconds: u32) -> Duration {
         (SECOND * seconds).saturating_sub(Duration::from_nanos(1))
     }
@@ -198,7 +214,7 @@ mod tests {
     const THERE: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
     #[test]
-    fn the_last_failure_bans_and_the_ban_ends() {
+    fn ban_begins_at_the_limit_and_expires() {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         for failures in 1..3 {
             let penalty = throttle.fail(HERE, &limits, start);
@@ -221,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_count_together_within_the_window() {
+    fn failures_expire_with_the_window() {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         throttle.fail(HERE, &limits, start);
         let late = start + just_before(10);
@@ -233,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn one_64_is_one_guesser_and_a_neighbour_is_another() {
+    fn ipv6_clients_are_counted_by_64_prefix() {
         let (mut throttle, limits, now) = (Throttle::new(), limits(), Instant::now());
         for host in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:0:3"] {
             throttle.fail(host.parse().unwrap(), &limits, now);
@@ -243,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn who_connects_too_fast_waits_and_no_other() {
+    fn connection_rate_limit_is_per_address() {
         let (mut throttle, limits, now) = (Throttle::new(), limits(), Instant::now());
         for _ in 0..2 {
             assert_eq!(throttle.connect(HERE, &limits, now), Ok(()));
@@ -255,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_visitors_makes_nobody_forget_who_has_failed() {
+    fn flood_of_connections_evicts_no_failures() {
         let (mut throttle, limits, now) = (Throttle::new(), limits(), Instant::now());
         for _ in 0..3 {
             throttle.fail(HERE, &limits, now);
@@ -271,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_guessers_lifts_no_ban() {
+    fn flood_of_failures_evicts_no_ban() {
         let (mut throttle, limits, now) = (Throttle::new(), limits(), Instant::now());
         for _ in 0..3 {
             throttle.fail(HERE, &limits, now);
@@ -284,44 +300,44 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_end_is_long() {
+    fn overflowing_ban_lasts_a_century() {
         let now = Instant::now();
         assert!(later(now, Duration::MAX) > now + SECOND * 1_000_000_000);
     }
 
     #[derive(Clone, Copy, Debug)]
-    enum Deed {
+    enum AddressAction {
         Connect(u32),
         Fail(u32),
-        Wait(u32),
+        AdvanceClock(u32),
     }
 
-    fn deed() -> impl Strategy<Value = Deed> {
+    fn action() -> impl Strategy<Value = AddressAction> {
         prop_oneof![
-            (0..20_u32).prop_map(Deed::Connect),
-            (0..20_u32).prop_map(Deed::Fail),
-            (0..15_u32).prop_map(Deed::Wait),
+            (0..20_u32).prop_map(AddressAction::Connect),
+            (0..20_u32).prop_map(AddressAction::Fail),
+            (0..15_u32).prop_map(AddressAction::AdvanceClock),
         ]
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Beside a model without bounds, where the table does not overflow.
+        /// Compares with an unbounded model, for fewer addresses than the table holds.
         #[test]
-        fn only_who_has_failed_too_often_is_banned(deeds in prop::collection::vec(deed(), 0..300)) {
+        fn only_too_many_failures_ban_an_address(actions in prop::collection::vec(action(), 0..300)) {
             let (mut throttle, limits, mut now) = (Throttle::new(), limits(), Instant::now());
             let mut failures: HashMap<u32, Vec<Instant>> = HashMap::new();
-            for deed in deeds {
-                match deed {
-                    Deed::Wait(seconds) => now += SECOND * seconds,
-                    Deed::Connect(who) => {
-                        let _ = throttle.connect(address(who), &limits, now);
+            for action in actions {
+                match action {
+                    AddressAction::AdvanceClock(seconds) => now += SECOND * seconds,
+                    AddressAction::Connect(client) => {
+                        let _ = throttle.connect(address(client), &limits, now);
                     }
-                    Deed::Fail(who) => {
-                        let was_banned = throttle.is_banned(address(who), now);
-                        let penalty = throttle.fail(address(who), &limits, now);
-                        let known = failures.entry(who).or_default();
+                    AddressAction::Fail(client) => {
+                        let was_banned = throttle.is_banned(address(client), now);
+                        let penalty = throttle.fail(address(client), &limits, now);
+                        let known = failures.entry(client).or_default();
                         known.push(now);
                         let recent = known.iter().filter(|&&at| now < at + limits.window).count();
                         if penalty == Penalty::Ban {
@@ -330,16 +346,16 @@ mod tests {
                     }
                 }
                 prop_assert!(throttle.len() <= 20);
-                for who in 0..20 {
-                    let known = failures.get(&who).map_or(0, Vec::len);
-                    let banned = throttle.is_banned(address(who), now);
+                for client in 0..20 {
+                    let known = failures.get(&client).map_or(0, Vec::len);
+                    let banned = throttle.is_banned(address(client), now);
                     prop_assert!(!banned || known >= limits.failures as usize);
                 }
             }
         }
 
         #[test]
-        fn it_never_outgrows_its_table(numbers in prop::collection::vec(any::<u32>(), 0..10_000)) {
+        fn table_size_is_bounded(numbers in prop::collection::vec(any::<u32>(), 0..10_000)) {
             let (mut throttle, limits, now) = (Throttle::new(), limits(), Instant::now());
             for number in numbers {
                 let _ = throttle.connect(address(number), &limits, now);

@@ -1,27 +1,26 @@
-//! How fast something may go on: so many at once, and then one in each interval.
+//! A token bucket, and a rate limit for log messages that counts the suppressed ones.
 //!
-//! A token bucket that holds one time instead of a number of tokens (the "generic cell rate
-//! algorithm" of ITU-T I.371): nothing has to be refilled, and what was not used for a while costs
-//! nothing. It knows no clock: the time is an argument.
+//! The bucket stores one time instead of a number of tokens (the generic cell rate algorithm of ITU-T I.371),
+//! so it needs no refill timer. The time is an argument.
 
 use std::time::Instant;
 
 use crate::limits::Rate;
 
-/// How much of a [`Rate`] is used up.
+/// The state of a token bucket; its size and refill interval are a [`Rate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenBucket {
-    /// When all would be there again; `None`, or past: all is there.
+    /// When the bucket will be full; `None` or past: it is full.
     full_at: Option<Instant>,
 }
 
 impl TokenBucket {
-    /// Nothing is used up.
+    /// A full bucket.
     pub const fn new() -> Self {
         Self { full_at: None }
     }
 
-    /// Takes one. Whether there was one.
+    /// Takes a token; `false` if there is none.
     pub fn take(&mut self, rate: Rate, now: Instant) -> bool {
         if self.next_at(rate, now).is_some() {
             return false;
@@ -31,47 +30,48 @@ impl TokenBucket {
         true
     }
 
-    /// When there will be one; `None`: there is one now.
+    /// When the next token will be there; `None`: there is one now.
     pub fn next_at(&self, rate: Rate, now: Instant) -> Option<Instant> {
         let ahead = rate.interval.saturating_mul(rate.burst.saturating_sub(1));
         let next = self.full_at?.checked_sub(ahead)?;
         (next > now).then_some(next)
     }
 
-    /// Whether it is as if none had ever been taken.
+    /// Whether the bucket is full, as a new one is.
     pub fn is_full(&self, now: Instant) -> bool {
         self.full_at.is_none_or(|full_at| full_at <= now)
     }
 }
 
-/// A rate at which something is told, and a count of what was not told for it.
+/// A rate limit for log messages, with a count of the suppressed ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    pace: TokenBucket,
-    left_out: u64,
+    bucket: TokenBucket,
+    suppressed: u64,
 }
 
 impl Counted {
-    /// Takes one: `Some` if it is to be told, with how many before it were not. Once some were not, a
-    /// twentieth of the burst has to be there again, so that there is not a count with each.
+    /// Asks for one message: `None` suppresses it; `Some` allows it, with the number of messages suppressed
+    /// since the last one. After a suppressed message a twentieth of the burst must be refilled first, so
+    /// that not every message is followed by a count.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Option<u64> {
-        let needed = match self.left_out {
+        let needed = match self.suppressed {
             0 => rate,
             _ => Rate {
                 burst: rate.burst - rate.burst / 20,
                 ..rate
             },
         };
-        if self.pace.next_at(needed, now).is_none() && self.pace.take(rate, now) {
+        if self.bucket.next_at(needed, now).is_none() && self.bucket.take(rate, now) {
             return Some(self.take_left_out());
         }
-        self.left_out += 1;
+        self.suppressed += 1;
         None
     }
 
-    /// How many were not told since that was last asked.
+    /// The number of messages suppressed since the last call.
     pub const fn take_left_out(&mut self) -> u64 {
-        std::mem::replace(&mut self.left_out, 0)
+        std::mem::replace(&mut self.suppressed, 0)
     }
 }
 
@@ -87,32 +87,32 @@ mod tests {
     };
 
     #[test]
-    fn a_burst_and_then_one_in_each_interval() {
-        let (mut pace, start) = (TokenBucket::new(), Instant::now());
+    fn burst_is_followed_by_one_token_per_interval() {
+        let (mut bucket, start) = (TokenBucket::new(), Instant::now());
         for _ in 0..3 {
-            assert_eq!(pace.next_at(RATE, start), None);
-            assert!(pace.take(RATE, start));
+            assert_eq!(bucket.next_at(RATE, start), None);
+            assert!(bucket.take(RATE, start));
         }
-        assert!(!pace.take(RATE, start));
-        let next = pace.next_at(RATE, start).unwrap();
+        assert!(!bucket.take(RATE, start));
+        let next = bucket.next_at(RATE, start).unwrap();
         assert_eq!(next, start + SECOND);
-        assert!(!pace.take(RATE, start + SECOND.saturating_sub(Duration::from_nanos(1))));
-        assert!(pace.take(RATE, next) && !pace.take(RATE, next));
+        assert!(!bucket.take(RATE, start + SECOND.saturating_sub(Duration::from_nanos(1))));
+        assert!(bucket.take(RATE, next) && !bucket.take(RATE, next));
     }
 
     #[test]
-    fn who_waits_long_has_the_whole_burst_again_and_no_more() {
-        let (mut pace, mut now) = (TokenBucket::new(), Instant::now());
+    fn bucket_refills_to_the_burst_and_no_more() {
+        let (mut bucket, mut now) = (TokenBucket::new(), Instant::now());
         for _ in 0..3 {
-            assert!(pace.is_full(now));
-            assert!((0..3).all(|_| pace.take(RATE, now)));
-            assert!(!pace.take(RATE, now) && !pace.is_full(now + SECOND * 2));
+            assert!(bucket.is_full(now));
+            assert!((0..3).all(|_| bucket.take(RATE, now)));
+            assert!(!bucket.take(RATE, now) && !bucket.is_full(now + SECOND * 2));
             now += SECOND * 100;
         }
     }
 
     #[test]
-    fn what_is_not_told_is_counted_and_the_count_is_told_once() {
+    fn suppressed_messages_are_counted_once() {
         let (mut counted, mut now) = (Counted::default(), Instant::now());
         for _ in 0..3 {
             assert_eq!(counted.take(RATE, now), Some(0));
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn after_some_were_not_told_a_twentieth_of_the_burst_has_to_be_there() {
+    fn suppression_ends_after_a_twentieth_of_the_burst() {
         let rate = Rate { burst: 40, ..RATE };
         let (mut counted, start) = (Counted::default(), Instant::now());
         for _ in 0..40 {
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn no_interval_is_no_limit_and_no_burst_is_one() {
-        let (mut pace, now) = (TokenBucket::new(), Instant::now());
+    fn zero_interval_is_unlimited_and_zero_burst_is_one() {
+        let (mut bucket, now) = (TokenBucket::new(), Instant::now());
         let free = Rate {
             interval: Duration::ZERO,
             burst: 1,
         };
-        assert!((0..1000).all(|_| pace.take(free, now)));
+        assert!((0..1000).all(|_| bucket.take(free, now)));
         let none = Rate { burst: 0, ..RATE };
-        assert!(pace.take(none, now) && !pace.take(none, now));
+        assert!(bucket.take(none, now) && !bucket.take(none, now));
     }
 }

@@ -1,62 +1,70 @@
-//! A password that takes long to verify: it is hashed and compared, or PAM is asked about it.
+//! A password verification that blocks: a hash to compute, or a request to PAM.
 //!
-//! It owns all that is needed for it, so it can be done wherever one may wait, in one or in two
-//! steps: a hash takes a processor and its memory, PAM only time, so they wait in different lanes.
+//! It owns all that it needs, so it can run on a worker thread. It has one or two steps: a hash takes CPU
+//! time and memory, PAM only elapsed time, so they wait in different queues and run on different pools.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::pam::{self, Question};
+use super::pam::{self, PamRequest};
 use super::{Account, Password, hash};
 use crate::privsep::Helper;
 
-/// A password that takes long to verify.
+/// A password verification that blocks.
 pub struct Verification {
-    /// Whose account it is if the password is right; `None`: only the time counts.
+    /// The account of the client if the password is right; `None` for a decoy, whose result is ignored and
+    /// which only takes the time of a real one.
     pub(super) account: Option<Arc<Account>>,
-    pub(super) way: Way,
-    /// What a wrong one takes besides, for others than this one take it too.
-    pub(super) after: Option<Box<Self>>,
+    pub(super) method: VerificationMethod,
+    /// A decoy that runs after a wrong password, as logins of other accounts fail only after this step too.
+    pub(super) decoy: Option<Box<Self>>,
 }
 
-/// How it is verified.
-pub(super) enum Way {
-    Hash { hash: Arc<str>, password: Password },
-    Pam { privsep: Helper, question: Question },
+/// How a password is verified.
+pub(super) enum VerificationMethod {
+    Hash {
+        hash: Arc<str>,
+        password: Password,
+    },
+    Pam {
+        privsep: Helper,
+        request: PamRequest,
+    },
 }
 
-/// What has been found out.
+/// The result of one step.
 #[derive(Debug)]
 pub enum Verified {
-    /// Who it is.
+    /// The password of this account is right.
     Is(Arc<Account>),
-    /// It is nobody.
+    /// The name or the password is wrong.
     Nobody,
-    /// There is more to be done.
+    /// Another step is to run.
     NotYet(Verification),
 }
 
 impl Verification {
-    /// Whether it waits for others, and needs no processor meanwhile.
+    /// Whether the next step only waits (for PAM) and takes no CPU time.
     pub const fn waits(&self) -> bool {
-        matches!(self.way, Way::Pam { .. })
+        matches!(self.method, VerificationMethod::Pam { .. })
     }
 
-    /// The first step, and what comes of it. Takes long, and much memory or much patience.
+    /// Runs the next step. Blocks: a hash for its CPU time, PAM for up to
+    /// [`PAM_TIME`](crate::limits::PAM_TIME).
     pub fn run(self) -> Verified {
-        let is_right = match &self.way {
-            Way::Hash { hash, password } => hash::verify(password, hash),
-            Way::Pam { privsep, question } => {
-                let answer = pam::ask(privsep, question);
+        let is_right = match &self.method {
+            VerificationMethod::Hash { hash, password } => hash::verify(password, hash),
+            VerificationMethod::Pam { privsep, request } => {
+                let answer = pam::authenticate(privsep, request);
                 if let (Err(why), Some(_)) = (&answer, &self.account) {
                     log::warn!("{why}");
                 }
                 answer.is_ok()
             }
         };
-        match (self.account, self.after) {
+        match (self.account, self.decoy) {
             (Some(account), _) if is_right => Verified::Is(account),
-            (_, Some(after)) => Verified::NotYet(*after),
+            (_, Some(decoy)) => Verified::NotYet(*decoy),
             (_, None) => Verified::Nobody,
         }
     }

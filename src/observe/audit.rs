@@ -1,8 +1,9 @@
-//! One line for each command that changed something or was refused: in the log, and as JSON.
+//! The audit record: one log line, and one line of JSON, for each command that has changed something or was
+//! refused.
 //!
-//! The session makes the record when it gives the final reply, whatever the command was. Names in it
-//! are the client's choice: in the log they stand quoted behind everything else, so that a long one
-//! can only be cut itself. Passwords are in no record: the commands that carry one are not audited.
+//! The session makes it with the final reply of the command. Clients choose the file names in it, so the
+//! log line has them quoted at its end, where truncation cuts nothing else. Commands that carry a password
+//! are not audited.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,58 +15,58 @@ use super::target;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::visible::{Quoted, QuotedName, Visible};
 
-/// One command that changed something, moved a file, or was refused.
+/// A command that has changed something, transferred a file, or was refused.
 ///
-/// With `log.audit-json` each is a line of JSON, an object with these fields in this order; those that
-/// do not apply are not there. A name that is not UTF-8 has its bytes in hexadecimal in another field
-/// with `_hex` behind its key.
+/// With `log.audit-json` each record is a line of JSON: an object with these fields in this order, without
+/// those that do not apply. For a name that is not UTF-8, a second field has its bytes in hexadecimal; its
+/// key ends in `_hex`.
 ///
-/// | field | what it is |
+/// | field | value |
 /// |---|---|
-/// | `time` | when it was answered, RFC 3339, in UTC |
-/// | `peer` | the client's address and port |
-/// | `account` | as the client logged in; empty before a login |
+/// | `time` | the time of the final reply, RFC 3339, in UTC |
+/// | `peer` | the address and port of the client |
+/// | `account` | the name by which the client has logged in; empty before a login |
 /// | `verb` | the command in capitals, such as `STOR`, `RNTO`, `SITE CHMOD` |
-/// | `path` | what it named, absolute as the client sees it; of RNTO the old name, of STOU the one found |
-/// | `to` | of RNTO, the new name |
+/// | `path` | the file, absolute in the account's directory; RNTO: the old name; STOU: the chosen name |
+/// | `to` | RNTO: the new name |
 /// | `code` | the code of the final reply |
-/// | `reason` | of a refusal, the text of the reply |
-/// | `bytes`, `seconds` | of a transfer that began, what went over the data connection |
-/// | `for_operator` | `true` where the operator can remove the cause: full disk, quota, missing rights, I/O |
-/// | `left_out` | refusals of this session before it that came too fast to be recorded |
+/// | `reason` | the text of the reply, if the command was refused |
+/// | `bytes`, `seconds` | payload and duration of a transfer that has begun |
+/// | `for_operator` | `true` if the operator can remove the cause: full disk, quota, rights, I/O error |
+/// | `left_out` | suppressed records: earlier refusals of this session above the rate limit |
 ///
-/// Refused is what was understood and not done: syntax errors, commands before a login and failed
-/// logins are not. A refusal for want of the account's rights is no matter for the operator.
+/// Syntax errors, commands before a login and failed logins are not refusals. A right that the account
+/// lacks is a refusal, but not one for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// When it was answered, in seconds since 1970.
+    /// The time of the final reply, in seconds since 1970.
     pub time: i64,
-    /// The client.
+    /// The address and port of the client.
     pub peer: SocketAddr,
-    /// As it logged in; empty before.
+    /// The name by which the client has logged in; empty before a login.
     pub account: Box<[u8]>,
-    /// The command, in capitals; of SITE also which.
+    /// The command in capitals; for SITE with the subcommand.
     pub verb: &'static str,
-    /// What it was about, absolute as the client sees it. For RNTO the old name.
+    /// The file, as an absolute path in the account's directory. RNTO: the old name; STOU: the chosen name.
     pub path: Option<VirtualPath>,
-    /// The new name.
+    /// RNTO: the new name.
     pub to: Option<VirtualPath>,
-    /// The code of the reply.
+    /// The code of the final reply.
     pub code: u16,
-    /// The text of the reply, where the command was refused; not more of it than
+    /// The text of the reply, if the command was refused; truncated to
     /// [`REASON_BYTES`](crate::limits::REASON_BYTES).
     pub reason: Box<[u8]>,
-    /// What went over the data connection, and how long it took.
+    /// Payload bytes and duration of a transfer that has begun.
     pub moved: Option<(u64, Duration)>,
-    /// Whether the cause is the operator's to remove: a full disk, a quota, a right that the server
-    /// lacks on this system, a device that fails.
+    /// Whether the operator can remove the cause: a full disk, a quota, a permission that the server lacks on
+    /// this system, an I/O error.
     pub is_for_operator: bool,
-    /// Refusals of the same session before this one that came too fast to be recorded.
+    /// Suppressed records: earlier refusals of this session above the rate limit.
     pub left_out: u64,
 }
 
 impl AuditRecord {
-    /// Writes it to the log.
+    /// Logs it: a warning if it is for the operator.
     pub(super) fn log(&self) {
         let level = if self.is_for_operator {
             Level::Warn

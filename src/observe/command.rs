@@ -1,9 +1,8 @@
-//! A program that is run for an upload: without a shell, so that no name is ever a command; what
-//! it should know is in environment variables.
+//! Runs the event command for an upload: without a shell (no command injection), with the facts of the upload
+//! in environment variables.
 //!
-//! It has nothing else of ours: no password that came in a variable, no descriptor, no way to
-//! speak to the service manager in our name. One that takes too long is killed with all that it
-//! has started. The calls here wait; they are for a thread of its own.
+//! The program inherits nothing else: not the server's environment (passwords, the notify socket of
+//! systemd), no file descriptors. After its time-out it is killed with its process group. [`run`] blocks.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -23,36 +22,36 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::record::TransferRecord;
 use crate::cause::{cause, of_path};
 
-/// Where a program looks for others that was told nothing else.
-const USUAL_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// `PATH` of the program where the server has none.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The longest sleep between two looks at whether a program has ended.
-const LOOK: Duration = Duration::from_millis(100);
+/// The longest interval between two polls of whether the program has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What the names of all variables begin with.
+/// The prefix of all variables.
 pub(super) const PREFIX: &str = "MIOFTPD_";
 
-/// What a program is told: names and values.
+/// Environment variables: names and values.
 pub(super) type Variables = Vec<(String, OsString)>;
 
-/// What there is to tell, beside the record.
-pub(super) struct Facts<'a> {
+/// The facts of an upload that become variables.
+pub(super) struct UploadFacts<'a> {
     pub(super) record: &'a TransferRecord,
-    /// The file's name for this host, where there is one.
+    /// The path of the file on this host, if it is known.
     pub(super) file: Option<&'a OsStr>,
-    /// SHA-256 in hexadecimal, where it was asked for.
+    /// SHA-256 in hexadecimal, if configured.
     pub(super) digest: Option<&'a str>,
 }
 
-/// How a program ended.
+/// How the program ended.
 #[derive(Debug)]
-pub(super) enum Ended {
-    By(ExitStatus),
-    /// It took too long, and was killed.
-    Killed,
+pub(super) enum CommandEnd {
+    Exited(ExitStatus),
+    /// It was killed at its time-out.
+    TimedOut,
 }
 
-/// Whether there is such a program, or why not.
+/// Checks at start-up that the program exists and may be executed.
 pub(super) fn check(program: &Path) -> Result<(), String> {
     let shown = program.display();
     if !program.is_absolute() {
@@ -62,7 +61,7 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
     let kind = fs::metadata(program)
         .map_err(|error| cannot(&of_path(&error, program, Access::EXEC_OK)))?;
     if !kind.is_file() {
-        return Err(cannot(&"it is no file; name a program"));
+        return Err(cannot(&"it is not a file; name a program"));
     }
     access(program, Access::EXEC_OK).map_err(|error| match error {
         Errno::ACCESS => cannot(&"it may not be executed; try chmod +x"),
@@ -70,8 +69,9 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
     })
 }
 
-/// Whether a filter (seccomp) decides which system calls this process may make.
-pub(super) fn is_filtered() -> bool {
+/// Whether this process runs under a seccomp filter.
+pub(super) fn has_seccomp_filter() -> bool {
+    // Without /proc the filter is unknown, and taken for absent.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mode = status
         .lines()
@@ -79,8 +79,12 @@ pub(super) fn is_filtered() -> bool {
     mode.is_some_and(|mode| mode.trim() == "2")
 }
 
-/// Runs it and waits for its end.
-pub(super) fn run(argv: &[OsString], variables: &Variables, time: Duration) -> io::Result<Ended> {
+/// Runs the program and blocks until it ends; kills it after `time`.
+pub(super) fn run(
+    argv: &[OsString],
+    variables: &Variables,
+    time: Duration,
+) -> io::Result<CommandEnd> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -91,7 +95,7 @@ pub(super) fn run(argv: &[OsString], variables: &Variables, time: Duration) -> i
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .env(
             "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| USUAL_PATH.into()),
+            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
         )
         .current_dir("/")
         .stdin(Stdio::null())
@@ -101,8 +105,8 @@ pub(super) fn run(argv: &[OsString], variables: &Variables, time: Duration) -> i
     wait(command.spawn().map_err(cannot)?, time)
 }
 
-impl Facts<'_> {
-    /// As a program gets them.
+impl UploadFacts<'_> {
+    /// The environment variables.
     pub(super) fn variables(&self) -> Variables {
         let record = self.record;
         let bytes = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
@@ -120,36 +124,36 @@ impl Facts<'_> {
             ("FILE", self.file.map(OsStr::to_owned)),
             ("SHA256", self.digest.map(OsString::from)),
         ];
-        let known = all.into_iter();
-        let known = known.filter_map(|(name, value)| Some((format!("{PREFIX}{name}"), value?)));
-        known.collect()
+        let present = all.into_iter();
+        let present = present.filter_map(|(name, value)| Some((format!("{PREFIX}{name}"), value?)));
+        present.collect()
     }
 }
 
-/// The sleeps are counted, so no clock is needed; a program that ends at once is noticed at once.
-fn wait(mut child: Child, time: Duration) -> io::Result<Ended> {
+/// Polls with back-off, so that a short program is noticed soon. It adds up its sleeps and reads no clock.
+fn wait(mut child: Child, time: Duration) -> io::Result<CommandEnd> {
     let mut waited = Duration::ZERO;
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Ended::By(status));
+            return Ok(CommandEnd::Exited(status));
         }
         if waited >= time {
             break;
         }
         thread::sleep(pause);
         waited += pause;
-        pause = (pause * 2).min(LOOK);
+        pause = (pause * 2).min(POLL_INTERVAL);
     }
-    // Where the group is gone, so is the program: that is what is wanted.
+    // Fails only if the process group has ended by now.
     let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     child.wait()?;
-    Ok(Ended::Killed)
+    Ok(CommandEnd::TimedOut)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::upload;
+    use super::super::test_records::upload;
     use super::*;
     use std::fs;
 
@@ -160,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_and_not_executed() {
+    fn file_names_are_not_executed() {
         let directory = tempfile::tempdir().unwrap();
-        let told = directory.path().join("told");
-        let script = format!("printf %s \"$MIOFTPD_PATH\" > {}", told.display());
+        let output = directory.path().join("output");
+        let script = format!("printf %s \"$MIOFTPD_PATH\" > {}", output.display());
         for name in [
             "/a b",
             "/;touch x",
@@ -174,33 +178,33 @@ mod tests {
         ] {
             let mut record = upload("/x");
             record.path = record.path.join(name.as_bytes()).unwrap();
-            let facts = Facts {
+            let facts = UploadFacts {
                 record: &record,
                 file: None,
                 digest: None,
             };
             let ended = run(&shell(&script), &facts.variables(), TIME).unwrap();
             assert!(
-                matches!(ended, Ended::By(status) if status.success()),
+                matches!(ended, CommandEnd::Exited(status) if status.success()),
                 "{ended:?}"
             );
-            assert_eq!(fs::read_to_string(&told).unwrap(), name);
+            assert_eq!(fs::read_to_string(&output).unwrap(), name);
         }
     }
 
     #[test]
-    fn it_is_told_what_there_is_to_know_and_nothing_else() {
+    fn program_gets_its_variables_and_no_others() {
         let directory = tempfile::tempdir().unwrap();
-        let told = directory.path().join("told");
+        let output = directory.path().join("output");
         let record = upload("/x");
-        let facts = Facts {
+        let facts = UploadFacts {
             record: &record,
             file: Some(OsStr::new("/srv/x")),
             digest: Some("00ff"),
         };
-        let script = format!("env > {}", told.display());
+        let script = format!("env > {}", output.display());
         run(&shell(&script), &facts.variables(), TIME).unwrap();
-        let text = fs::read_to_string(&told).unwrap();
+        let text = fs::read_to_string(&output).unwrap();
         for line in [
             "MIOFTPD_VERB=STOR",
             "MIOFTPD_PATH=/x",
@@ -215,16 +219,16 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line} in {text}");
         }
-        // Cargo sets it for this test; the program does not have it from us.
+        // Cargo sets it in the environment of this test.
         assert!(!text.contains("CARGO_MANIFEST_DIR"), "{text}");
     }
 
     #[test]
-    fn one_that_takes_too_long_is_killed_with_its_children() {
+    fn timed_out_program_is_killed_with_its_children() {
         let directory = tempfile::tempdir().unwrap();
         let pid = directory.path().join("pid");
         let record = upload("/x");
-        let facts = Facts {
+        let facts = UploadFacts {
             record: &record,
             file: None,
             digest: None,
@@ -236,36 +240,36 @@ mod tests {
             Duration::from_millis(300),
         )
         .unwrap();
-        assert!(matches!(ended, Ended::Killed));
-        // A slow machine may have killed it before it could say whom it has started.
+        assert!(matches!(ended, CommandEnd::TimedOut));
+        // On a slow machine it may be killed before it has written the file.
         let Ok(pid) = fs::read_to_string(&pid).unwrap_or_default().trim().parse() else {
             return;
         };
         let pid = Pid::from_raw(pid).unwrap();
         let end = std::time::Instant::now() + TIME;
         while is_alive(pid) {
-            assert!(std::time::Instant::now() < end, "{pid:?} lives on");
+            assert!(std::time::Instant::now() < end, "{pid:?} is still alive");
             thread::yield_now();
         }
     }
 
-    /// Dead ones that nobody has asked after do not count.
+    /// Zombies are not alive.
     fn is_alive(pid: Pid) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
         stat.is_ok_and(|stat| !stat.contains(") Z "))
     }
 
     #[test]
-    fn what_cannot_be_run_says_why() {
+    fn program_that_cannot_run_names_the_cause() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let shown = file.path().display();
-        let said = |program: &Path| {
+        let error_of = |program: &Path| {
             let error = run(&[program.into()], &Vec::new(), TIME).unwrap_err();
             error.to_string()
         };
-        let missing = said(&file.path().with_extension("none"));
+        let missing = error_of(&file.path().with_extension("none"));
         assert_eq!(missing, "No such file or directory");
-        let denied = said(file.path());
+        let denied = error_of(file.path());
         let expected = format!(" may not run {shown}; try chown or chmod");
         assert!(
             denied.starts_with("Permission denied: user ") && denied.ends_with(&expected),
@@ -274,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_known_at_the_start() {
+    fn check_rejects_programs_that_cannot_run() {
         assert!(check(Path::new("/bin/sh")).is_ok());
         assert!(check(Path::new("sh")).is_err());
         assert!(check(Path::new("/dev/null/missing")).is_err());

@@ -1,8 +1,7 @@
-//! A Unix socket of somebody who wants to hear of uploads: a datagram, or a line of a stream, for
-//! each. unix(7).
+//! The Unix socket for upload events (unix(7)): a datagram, or a line on a stream, for each upload.
 //!
-//! Connected when there is something to say, and again when that fails; what cannot be said then
-//! is lost, and counted. A listener that does not listen is waited for only a moment.
+//! It connects at the first event, and reconnects once if a send fails; an event that then fails is lost and
+//! counted. A receiver that does not read delays an event by at most [`EVENT_SOCKET_STALL`].
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,15 +13,15 @@ use rustix::net::{
     sockopt,
 };
 
-use super::complaints::Complaints;
+use super::error_throttle::ErrorThrottle;
 use crate::cause::cause;
 use crate::limits::EVENT_SOCKET_STALL;
 
-/// Where events go.
+/// The client end of the socket.
 pub(super) struct EventSocket {
     path: PathBuf,
     connected: Option<OwnedFd>,
-    complaints: Complaints,
+    errors: ErrorThrottle,
 }
 
 impl EventSocket {
@@ -30,27 +29,28 @@ impl EventSocket {
         Self {
             path: path.to_owned(),
             connected: None,
-            complaints: Complaints::default(),
+            errors: ErrorThrottle::default(),
         }
     }
 
-    /// Says a line, which happened at `now`.
-    pub(super) fn say(&mut self, line: &[u8], now: i64) {
-        let had_one = self.connected.is_some();
-        let said = match self.try_to_say(line) {
-            // Whoever listened then may be gone, and another be there.
-            Err(_) if had_one => self.try_to_say(line),
-            said => said,
+    /// Sends a line about an event at `now`, in seconds since 1970. A failure is logged, throttled.
+    pub(super) fn send(&mut self, line: &[u8], now: i64) {
+        let was_connected = self.connected.is_some();
+        let sent = match self.try_send(line) {
+            // The receiver may have been restarted.
+            Err(_) if was_connected => self.try_send(line),
+            sent => sent,
         };
-        if let Err(error) = said
-            && let Some(count) = self.complaints.count(now)
+        if let Err(error) = sent
+            && let Some(count) = self.errors.record(now)
         {
             let path = self.path.display();
-            log::warn!("Nobody heard {count} events at {path}: {}", cause(&error));
+            let why = cause(&error);
+            log::warn!("Cannot send upload events to the socket {path} ({count} lost): {why}");
         }
     }
 
-    fn try_to_say(&mut self, line: &[u8]) -> io::Result<()> {
+    fn try_send(&mut self, line: &[u8]) -> io::Result<()> {
         let socket = match self.connected.take() {
             Some(socket) => socket,
             None => open(&self.path)?,
@@ -58,9 +58,12 @@ impl EventSocket {
         let mut rest = line;
         while !rest.is_empty() {
             match send(&socket, rest, SendFlags::NOSIGNAL) {
-                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Ok(count) => {
+                    debug_assert!(count <= rest.len(), "send(2) returned more than its buffer");
+                    rest = rest.get(count..).unwrap_or_default();
+                }
                 Err(Errno::INTR) => {}
-                // Closed, so that the rest of a line is not taken for a line.
+                // The socket is closed, so that the receiver does not take the rest for a line.
                 Err(error) => return Err(error.into()),
             }
         }
@@ -69,7 +72,7 @@ impl EventSocket {
     }
 }
 
-/// A datagram socket, or a stream, as the listener has it.
+/// Connects a datagram socket, or a stream socket if the receiver has one.
 fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     match open_as(SocketType::DGRAM, path) {
         Err(Errno::PROTOTYPE) => open_as(SocketType::STREAM, path),
@@ -78,7 +81,7 @@ fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
 }
 
 fn open_as(kind: SocketType, path: &Path) -> rustix::io::Result<OwnedFd> {
-    // A connect that may wait would wait for as long as the listener's queue is full.
+    // A blocking connect(2) would wait for as long as the backlog of the receiver is full.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, kind, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
@@ -94,15 +97,15 @@ mod tests {
     use std::os::unix::net::{UnixDatagram, UnixListener};
 
     #[test]
-    fn datagrams_and_again_after_the_listener_was_another() {
+    fn datagrams_reach_a_restarted_receiver() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events");
         let mut events = EventSocket::new(&path);
-        events.say(b"lost\n", 0);
+        events.send(b"lost\n", 0);
         for _ in 0..2 {
             let listener = UnixDatagram::bind(&path).unwrap();
-            events.say(b"one\n", 0);
-            events.say(b"two\n", 0);
+            events.send(b"one\n", 0);
+            events.send(b"two\n", 0);
             let mut buffer = [0; 64];
             for expected in ["one\n", "two\n"] {
                 let count = listener.recv(&mut buffer).unwrap();
@@ -114,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_stream_and_again_after_it_was_closed() {
+    fn stream_reconnects_after_a_close() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events");
         let listener = UnixListener::bind(&path).unwrap();
         let mut events = EventSocket::new(&path);
         for _ in 0..2 {
-            events.say(b"one\n", 0);
-            events.say(b"two\n", 0);
+            events.send(b"one\n", 0);
+            events.send(b"two\n", 0);
             let mut lines = BufReader::new(listener.accept().unwrap().0).lines();
             assert_eq!(lines.next().unwrap().unwrap(), "one");
             assert_eq!(lines.next().unwrap().unwrap(), "two");
@@ -129,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_that_does_not_listen_is_given_up() {
+    fn receiver_that_does_not_read_times_out() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events");
         let listener = UnixListener::bind(&path).unwrap();
         let mut events = EventSocket::new(&path);
-        // More than the kernel holds for it.
+        // More than the socket buffer holds.
         let line = vec![b'x'; 8 * 1024 * 1024];
-        events.say(&line, 0);
+        events.send(&line, 0);
         assert!(events.connected.is_none());
         drop(listener);
     }

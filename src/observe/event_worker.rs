@@ -1,9 +1,9 @@
-//! Runs the event command beside the server: a process that is told of one upload, runs the program,
-//! and says how that ended.
+//! Runs the event command in a worker process of a helper (privilege separation), as the sandbox does not let
+//! the server execute programs.
 //!
-//! The sandbox lets the server run nothing. This process is none of the server's threads, and which
-//! program it runs, and for how long, was said before the server had heard of any client: only what
-//! the program is told comes from the server, and only as variables that are ours to set.
+//! The program and its time-out are arguments of the helper, fixed before the server accepts a client. A
+//! request has only environment variables, and the worker takes only those with our prefix, so that an
+//! attacker who controls the server cannot set `LD_PRELOAD` or `PATH`. The answer is how the program ended.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
@@ -12,32 +12,36 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use super::command::{self, Ended, PREFIX, Variables};
+use super::command::{self, CommandEnd, PREFIX, Variables};
 use crate::cause::cause;
 use crate::limits::{EVENT_MOST_AT_ONCE, EVENT_SLACK, WORKER_NICENESS};
 use crate::privsep::{Helper, Role, complain};
 
-/// The processes that run programs.
+/// The event helper process and its workers.
 pub(crate) const ROLE: Role = Role {
     name: "mioftpd: event helper",
     worker: "mioftpd: event",
-    // One that has answered may still be there when its thread has the next upload.
+    // A worker that has answered may still exist when its thread sends the next request.
     at_once: 2 * EVENT_MOST_AT_ONCE,
 };
 
-/// Starts what runs the program, as the user who `run_as` is.
+/// Starts the event helper process, which runs `command` as the user `run_as` for at most `time`.
 pub(crate) fn start(run_as: OsString, command: &[OsString], time: Duration) -> io::Result<Helper> {
     let time = OsString::from(time.as_millis().to_string());
     Helper::start(&ROLE, &[&[run_as, time], command].concat())
 }
 
-/// Has the program run and waits for its end, which comes within `time`.
-pub(super) fn ask(privsep: &Helper, variables: &Variables, time: Duration) -> io::Result<Ended> {
-    let answer = privsep.ask(&print(variables), time + EVENT_SLACK)?;
-    parse_end(&answer)
+/// Has a worker run the program, and blocks until it ends, at most for `time` and [`EVENT_SLACK`].
+pub(super) fn ask(
+    privsep: &Helper,
+    variables: &Variables,
+    time: Duration,
+) -> io::Result<CommandEnd> {
+    let answer = privsep.ask(&encode(variables), time + EVENT_SLACK)?;
+    decode_end(&answer)
 }
 
-/// What a worker does.
+/// Runs the worker process.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,21 +53,21 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn run_once(arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
-    // As with the server's own threads, the loop comes first; the program inherits it.
+    // Below the event loop, as all worker threads are; the program inherits it.
     let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
     let mut arguments = arguments.skip(1);
     let time = arguments.next();
     let time = time.and_then(|time| time.to_str()?.parse().ok());
     let time = Duration::from_millis(time.ok_or(io::ErrorKind::InvalidInput)?);
     let command: Vec<OsString> = arguments.collect();
-    let mut told = Vec::new();
-    io::stdin().read_to_end(&mut told)?;
-    let ended = command::run(&command, &parse(&told), time);
-    io::stdout().write_all(print_end(&ended).as_bytes())
+    let mut request = Vec::new();
+    io::stdin().read_to_end(&mut request)?;
+    let end = command::run(&command, &decode(&request), time);
+    io::stdout().write_all(encode_end(&end).as_bytes())
 }
 
-/// Each is `NAME=VALUE` and a NUL, as in an environment.
-fn print(variables: &Variables) -> Vec<u8> {
+/// Each variable as `NAME=VALUE` and a NUL, as in environ(7).
+fn encode(variables: &Variables) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in variables {
         for part in [name.as_bytes(), b"=", value.as_bytes(), b"\0"] {
@@ -73,8 +77,8 @@ fn print(variables: &Variables) -> Vec<u8> {
     bytes
 }
 
-/// Those that are ours: others could change what the program does.
-fn parse(bytes: &[u8]) -> Variables {
+/// Parses variables; drops those without our prefix, which could change what the program does.
+fn decode(bytes: &[u8]) -> Variables {
     let one = |bytes: &[u8]| {
         let at = bytes.iter().position(|&b| b == b'=')?;
         let (name, value) = bytes.split_at_checked(at)?;
@@ -87,22 +91,24 @@ fn parse(bytes: &[u8]) -> Variables {
     bytes.split(|&b| b == 0).filter_map(one).collect()
 }
 
-fn print_end(ended: &io::Result<Ended>) -> String {
-    match ended {
-        Ok(Ended::By(status)) => format!("by {}", status.into_raw()),
-        Ok(Ended::Killed) => "killed".to_owned(),
+fn encode_end(end: &io::Result<CommandEnd>) -> String {
+    match end {
+        Ok(CommandEnd::Exited(status)) => format!("exited {}", status.into_raw()),
+        Ok(CommandEnd::TimedOut) => "timed out".to_owned(),
         Err(error) => format!("not run: {}", cause(error)),
     }
 }
 
-fn parse_end(answer: &[u8]) -> io::Result<Ended> {
+fn decode_end(answer: &[u8]) -> io::Result<CommandEnd> {
     let text = OsStr::from_bytes(answer).to_string_lossy();
-    if text == "killed" {
-        return Ok(Ended::Killed);
+    if text == "timed out" {
+        return Ok(CommandEnd::TimedOut);
     }
-    let status = text.strip_prefix("by ").and_then(|raw| raw.parse().ok());
+    let status = text
+        .strip_prefix("exited ")
+        .and_then(|raw| raw.parse().ok());
     match status {
-        Some(raw) => Ok(Ended::By(ExitStatus::from_raw(raw))),
+        Some(raw) => Ok(CommandEnd::Exited(ExitStatus::from_raw(raw))),
         None => Err(io::Error::other(text.into_owned())),
     }
 }
@@ -112,38 +118,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_arrives_and_nothing_that_is_not_ours() {
+    fn only_variables_with_our_prefix_are_decoded() {
         let ours = |name: &str, value: &[u8]| (name.to_owned(), OsString::from_vec(value.to_vec()));
         let variables = vec![
             ours("MIOFTPD_PATH", b"/a=b \xff\n"),
             ours("MIOFTPD_BYTES", b""),
         ];
-        let mut bytes = print(&variables);
-        assert_eq!(parse(&bytes), variables);
+        let mut bytes = encode(&variables);
+        assert_eq!(decode(&bytes), variables);
         for name in ["LD_PRELOAD", "PATH", "", "MIOFTPD"] {
-            bytes.extend(print(&vec![ours(name, b"x")]));
+            bytes.extend(encode(&vec![ours(name, b"x")]));
         }
         bytes.extend(b"MIOFTPD_NOTHING\0");
-        assert_eq!(parse(&bytes), variables);
-        assert_eq!(parse(b""), []);
+        assert_eq!(decode(&bytes), variables);
+        assert_eq!(decode(b""), []);
     }
 
     #[test]
-    fn an_end_is_told_as_it_was() {
+    fn command_end_survives_encode_and_decode() {
         for raw in [0, 256, 9] {
             let status = ExitStatus::from_raw(raw);
-            let told = print_end(&Ok(Ended::By(status)));
-            let heard = parse_end(told.as_bytes()).unwrap();
+            let answer = encode_end(&Ok(CommandEnd::Exited(status)));
+            let end = decode_end(answer.as_bytes()).unwrap();
             assert!(
-                matches!(heard, Ended::By(one) if one == status),
-                "{heard:?}"
+                matches!(end, CommandEnd::Exited(decoded) if decoded == status),
+                "{end:?}"
             );
         }
-        let killed = print_end(&Ok(Ended::Killed));
-        assert!(matches!(parse_end(killed.as_bytes()), Ok(Ended::Killed)));
-        let missing = print_end(&Err(io::ErrorKind::NotFound.into()));
-        let heard = parse_end(missing.as_bytes()).unwrap_err().to_string();
-        assert_eq!(heard, "not run: entity not found");
-        assert!(parse_end(b"by the way").is_err());
+        let late = encode_end(&Ok(CommandEnd::TimedOut));
+        assert!(matches!(
+            decode_end(late.as_bytes()),
+            Ok(CommandEnd::TimedOut)
+        ));
+        let missing = encode_end(&Err(io::ErrorKind::NotFound.into()));
+        let error = decode_end(missing.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "not run: entity not found");
+        assert!(decode_end(b"exited early").is_err());
     }
 }

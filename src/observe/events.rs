@@ -1,8 +1,8 @@
-//! What is done when an upload is over: a program is run, a line is said at a socket, or both.
+//! Upload events: a program is run, a line of JSON is sent to a socket, or both.
 //!
-//! Threads of their own do it, as many as programs may run at once, and with them the digest of
-//! what was stored; they take from one bounded channel. Nothing of it delays a transfer: what is
-//! too much is left out, and said. What an account stored is read through that account's files.
+//! A pool of event threads, one for each concurrent program, takes finished uploads from a bounded queue
+//! and also computes their digests. It never delays a transfer: when the queue is full, events are dropped
+//! and counted. Files are read through the storage of the account that has stored them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::command::{self, Ended, Facts};
+use super::bounded_queue::QueueReceiver;
+use super::command::{self, CommandEnd, UploadFacts};
 use super::event_socket::EventSocket;
 use super::event_worker;
 use super::json;
-use super::mailbox::Mailbox;
 use super::record::TransferRecord;
 use crate::cause::cause;
 use crate::file_task::{Algorithm, FileTask, TaskResult, TaskSpec, TaskStep};
@@ -26,26 +26,26 @@ use crate::privsep::Helper;
 use crate::storage::{Storage, Wait};
 use crate::transfer::Scratch;
 
-/// Who hears of uploads, and what.
+/// The configuration of upload events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Events {
-    /// A program, by its absolute path, and its arguments; empty for none. It is run for each
-    /// upload, whole or not, without a shell, and finds in its environment: `MIOFTPD_VERB` (STOR,
-    /// STOU or APPE), `MIOFTPD_PATH` (as the client sees it), `MIOFTPD_BYTES`, `MIOFTPD_SECONDS`,
-    /// `MIOFTPD_OUTCOME` (`complete`, or why not in a word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`,
-    /// `MIOFTPD_TLS` (yes or no); of complete ones `MIOFTPD_FILE` (as this host sees it) and, with
-    /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Names are the client's choice: quote them. It
-    /// is run beside the server by a [helper](crate::Config::helpers), as the same user and out of
-    /// its sandbox; without one it has the process's own rights.
+    /// A program (its absolute path) and its arguments; empty for none. It runs after each upload,
+    /// complete or not, without a shell, with these variables: `MIOFTPD_VERB` (STOR, STOU or APPE),
+    /// `MIOFTPD_PATH` (as the client sees it), `MIOFTPD_BYTES`, `MIOFTPD_SECONDS`, `MIOFTPD_OUTCOME`
+    /// (`complete`, or the reason in one word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`, `MIOFTPD_TLS` (yes or
+    /// no); after a complete upload also `MIOFTPD_FILE` (the path on this host) and, with
+    /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Clients choose the file names: quote them. The program
+    /// runs in a [helper process](crate::Config::helpers), as the user of the server and outside its
+    /// sandbox; without a helper it has the rights of the process.
     pub command: Vec<OsString>,
-    /// A Unix socket, datagram or stream, where a line of JSON is said for each upload.
+    /// A Unix socket, datagram or stream, that gets a line of JSON for each upload.
     pub socket: Option<PathBuf>,
-    /// Whether the SHA-256 of what was stored is told; needs the Cargo feature `digests`. It is
-    /// read for it once more, as it is by then.
+    /// Whether events have the SHA-256 of the stored file; needs the Cargo feature `digests`. The file
+    /// is read again for it, with the content that it has by then.
     pub digest: bool,
-    /// The most programs at once.
+    /// The most concurrent programs.
     pub at_once: usize,
-    /// How long one may take before it is killed.
+    /// The time-out of a program, after which it is killed.
     pub time: Duration,
 }
 
@@ -62,12 +62,12 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Whether anybody wants to hear of uploads.
-    pub(super) const fn is_wanted(&self) -> bool {
+    /// Whether a program or a socket is configured.
+    pub(super) const fn is_configured(&self) -> bool {
         !self.command.is_empty() || self.socket.is_some()
     }
 
-    /// How many threads tell of them.
+    /// The number of event threads.
     pub(super) fn threads(&self) -> usize {
         if self.command.is_empty() {
             1
@@ -76,7 +76,7 @@ impl Events {
         }
     }
 
-    /// Whether it can be as it is wanted, or why not. A socket may come later.
+    /// Checks the configuration at start-up. The socket may be missing: its receiver may start later.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.digest && !cfg!(feature = "digests") {
             let text = "this build has no digests for events; build it with --features digests";
@@ -88,68 +88,79 @@ impl Events {
         match &self.socket {
             Some(path) if fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket()) => {
                 let shown = path.display();
-                Err(format!("events.socket: {shown} is there, and is no socket"))
+                Err(format!("events.socket: {shown} exists and is not a socket"))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// An upload to tell of, and the files in which it is.
-pub(super) struct Upload {
+/// A finished upload, and the storage that has the file.
+pub(super) struct FinishedUpload {
     pub(super) record: Arc<TransferRecord>,
     pub(super) storage: Arc<dyn Storage>,
 }
 
-/// What the threads share.
-pub(super) struct Teller {
+/// The state that the event threads share.
+pub(super) struct EventSender {
     events: Events,
     socket: Option<Mutex<EventSocket>>,
-    /// What runs the program; `None`: this process itself.
+    /// Runs the program; `None`: this process does.
     privsep: Option<Helper>,
-    mailbox: Mutex<Mailbox<Upload>>,
+    queue: Mutex<QueueReceiver<FinishedUpload>>,
 }
 
-impl Teller {
-    pub(super) fn new(events: Events, privsep: Option<Helper>, mailbox: Mailbox<Upload>) -> Self {
+impl EventSender {
+    pub(super) fn new(
+        events: Events,
+        privsep: Option<Helper>,
+        queue: QueueReceiver<FinishedUpload>,
+    ) -> Self {
         let socket = events.socket.as_deref().map(EventSocket::new);
         Self {
             socket: socket.map(Mutex::new),
             privsep,
-            mailbox: Mutex::new(mailbox),
+            queue: Mutex::new(queue),
             events,
         }
     }
 
-    /// Says what may keep programs from being run, now that every right is given up that will be.
-    pub(super) fn warn_of_restraints(&self) {
+    /// Warns of what may prevent programs from running. To be called after the process has dropped its
+    /// privileges.
+    pub(super) fn warn_if_confined(&self) {
         let runs_here = !self.events.command.is_empty() && self.privsep.is_none();
-        if runs_here && command::is_filtered() {
-            log::warn!("System calls are filtered: the event command runs only if that allows it");
+        if runs_here && command::has_seccomp_filter() {
+            log::warn!(
+                "This process has a seccomp filter: the event command (events.command) runs only if the \
+                 filter allows execve(2)"
+            );
         }
     }
 
-    /// One thread's work: tells of what comes, until nothing will come any more.
-    pub(super) fn tell_all(&self) {
-        // As with the workers, the loop comes first; what is run here inherits it.
+    /// The work of one event thread: sends events until the queue is closed.
+    pub(super) fn run(&self) {
+        // Below the event loop, as all worker threads are; the program inherits it.
         let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
         let mut scratch = Scratch::new(if self.events.digest { CHUNK_BYTES } else { 0 });
         while let Some(upload) = self.next() {
-            self.tell(&upload, &mut scratch);
+            self.send(&upload, &mut scratch);
         }
     }
 
-    fn next(&self) -> Option<Upload> {
-        let mailbox = self.mailbox.lock().unwrap_or_else(PoisonError::into_inner);
-        let upload = mailbox.take();
-        let lost = mailbox.lost();
-        if lost > 0 {
-            log::warn!("Nobody was told of {lost} uploads: they came too fast");
+    fn next(&self) -> Option<FinishedUpload> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let upload = queue.recv();
+        let dropped = queue.take_drop_count();
+        if dropped > 0 {
+            log::warn!(
+                "{dropped} upload events dropped: their queue was full; speed up the event command or raise \
+                 events.at-once"
+            );
         }
         upload
     }
 
-    fn tell(&self, upload: &Upload, scratch: &mut Scratch) {
+    fn send(&self, upload: &FinishedUpload, scratch: &mut Scratch) {
         let record = upload.record.as_ref();
         let digest = if self.events.digest && record.is_complete() {
             digest_of(upload, scratch)
@@ -159,31 +170,36 @@ impl Teller {
         if let Some(socket) = &self.socket {
             let line = json::line(record, digest.as_deref());
             let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
-            socket.say(line.as_bytes(), record.ended);
+            socket.send(line.as_bytes(), record.ended);
         }
         if self.events.command.is_empty() {
             return;
         }
         let file = if record.is_complete() {
-            name_on_this_host(upload)
+            path_on_this_host(upload)
         } else {
             None
         };
-        let facts = Facts {
+        let facts = UploadFacts {
             record,
             file: file.as_deref(),
             digest: digest.as_deref(),
         };
         let (variables, time) = (facts.variables(), self.events.time);
-        let ended = match &self.privsep {
+        let end = match &self.privsep {
             Some(privsep) => event_worker::ask(privsep, &variables, time),
             None => command::run(&self.events.command, &variables, time),
         };
         let path = &record.path;
-        match ended {
-            Ok(Ended::By(status)) if status.success() => {}
-            Ok(Ended::By(status)) => log::warn!("The event command for {path} ended: {status}"),
-            Ok(Ended::Killed) => log::warn!("The event command for {path} was killed: too slow"),
+        match end {
+            Ok(CommandEnd::Exited(status)) if status.success() => {}
+            Ok(CommandEnd::Exited(status)) => {
+                log::warn!("The event command for {path} failed: {status}");
+            }
+            Ok(CommandEnd::TimedOut) => log::warn!(
+                "The event command for {path} was killed after {} s (events.time)",
+                time.as_secs_f64()
+            ),
             Err(error) => {
                 log::error!("Cannot run the event command for {path}: {}", cause(&error));
             }
@@ -191,7 +207,7 @@ impl Teller {
     }
 }
 
-fn digest_of(upload: &Upload, scratch: &mut Scratch) -> Option<String> {
+fn digest_of(upload: &FinishedUpload, scratch: &mut Scratch) -> Option<String> {
     let path = upload.record.path.clone();
     let mut file_task = FileTask::new(
         TaskSpec::Digest {
@@ -207,15 +223,16 @@ fn digest_of(upload: &Upload, scratch: &mut Scratch) -> Option<String> {
             TaskStep::Over(Ok(TaskResult::Digest { value, .. })) => return Some(json::hex(&value)),
             TaskStep::Over(Ok(_)) => return None,
             TaskStep::Over(Err(error)) => {
-                log::warn!("No digest of {path} for its event: {}", error.reason());
+                log::warn!("Cannot compute the digest of {path}: {}", error.reason());
                 return None;
             }
         }
     }
 }
 
-/// The kernel knows it, whatever links led there; where /proc is out of reach nobody does.
-fn name_on_this_host(upload: &Upload) -> Option<OsString> {
+/// The path of the stored file on this host, with symbolic links resolved; `None` where `/proc` cannot be
+/// read, or the file has been removed since.
+fn path_on_this_host(upload: &FinishedUpload) -> Option<OsString> {
     let (file, _) = upload
         .storage
         .open(&upload.record.path, Wait::Allowed)

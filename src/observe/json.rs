@@ -1,16 +1,16 @@
-//! A record as one line of JSON (RFC 8259): for the transfer log, and for those who hear of uploads.
+//! Records as lines of JSON (RFC 8259), for the transfer log, the audit log and upload events.
 //!
-//! JSON is text, and names are bytes: of one that is not UTF-8 the line has what can be read, and
-//! beside it all of its bytes in hexadecimal. What could drive a terminal or end a line is escaped.
+//! JSON is text and file names are bytes: a name that is not UTF-8 is written lossily, and a second field
+//! has its bytes in hexadecimal. Control characters and line separators are escaped.
 
 use std::fmt::Write as _;
 
 use super::audit::AuditRecord;
-use super::moment::rfc3339;
 use super::record::TransferRecord;
+use super::timestamp::rfc3339;
 use crate::protocol::visible::is_harmless;
 
-/// The line, with its end. `digest` is a SHA-256, in hexadecimal.
+/// The line of a transfer, with its LF. `digest` is the SHA-256 in hexadecimal.
 pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
     let mut line = String::with_capacity(256);
     let peer = record.peer;
@@ -37,7 +37,7 @@ pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
     line
 }
 
-/// The line of a record of the audit, with its end.
+/// The line of an audit record, with its LF.
 pub(super) fn audit_line(record: &AuditRecord) -> String {
     let mut line = String::with_capacity(256);
     let (time, peer) = (rfc3339(record.time), record.peer);
@@ -73,7 +73,7 @@ fn push_name(line: &mut String, key: &str, name: &[u8]) {
     for character in readable.chars() {
         match character {
             '"' | '\\' => line.extend(['\\', character]),
-            // All that do harm have four digits.
+            // All of these are below U+10000, so four digits are enough.
             _ if !is_harmless(character) => {
                 let _ = write!(line, "\\u{:04x}", u32::from(character));
             }
@@ -96,8 +96,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::upload;
     use super::super::record::Outcome;
+    use super::super::test_records::upload;
     use super::*;
     use crate::protocol::path::VirtualPath;
     use proptest::prelude::*;
@@ -105,7 +105,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_fields_in_their_order() {
+    fn transfer_fields_are_in_order() {
         let mut record = upload("/in/a \"file\"");
         assert_eq!(
             line(&record, Some("00ff")),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_of_an_audit_in_their_order() {
+    fn audit_fields_are_in_order() {
         let mut record = AuditRecord {
             time: 1_700_000_000,
             peer: "192.0.2.7:4711".parse().unwrap(),
@@ -164,7 +164,7 @@ mod tests {
         ));
     }
 
-    /// What was written, read back.
+    /// The bytes of a name field, from its hexadecimal twin if there is one.
     fn bytes_of(parsed: &Value, key: &str) -> Vec<u8> {
         match parsed.get(format!("{key}_hex")) {
             None => parsed[key].as_str().unwrap().as_bytes().to_vec(),
@@ -178,9 +178,9 @@ mod tests {
     }
 
     proptest! {
-        /// Every name comes back to the byte, from one line.
+        /// Any name is on one line, and can be restored byte for byte.
         #[test]
-        fn names_come_back(
+        fn any_name_survives_json(
             name in prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..40),
                 "\\PC{0,20}|.{0,20}".prop_map(String::into_bytes),

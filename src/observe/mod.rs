@@ -1,24 +1,23 @@
-//! What others hear of transfers that are over, of changes and of refusals: logs of them, programs and
-//! sockets that are told of uploads.
+//! Output of records: transfer logs, the audit log, and upload events to programs and sockets.
 //!
-//! The loop hands over a [`TransferRecord`] or an [`AuditRecord`] and goes on; threads do the rest.
-//! What they cannot keep up with is left out, and counted. Nothing here knows a session or a
-//! connection.
+//! The event loop submits a [`TransferRecord`] or an [`AuditRecord`] to a bounded queue and never blocks;
+//! threads write the logs and send the events. When a queue is full, records are dropped and counted. No
+//! code here knows sessions or connections.
 
 mod audit;
+mod bounded_queue;
 mod command;
-mod complaints;
+mod error_throttle;
 mod event_socket;
 pub(crate) mod event_worker;
 mod events;
-#[cfg(test)]
-mod examples;
 mod json;
-mod mailbox;
-mod moment;
 mod record;
 mod subscription;
 pub mod target;
+#[cfg(test)]
+mod test_records;
+mod timestamp;
 mod transfer_log;
 mod xferlog;
 
@@ -45,19 +44,19 @@ use crate::limits::{
 };
 use crate::privsep::Helper;
 use crate::storage::Storage;
-use events::{Teller, Upload};
-use mailbox::{Mailbox, Sender, mailbox};
-use transfer_log::{Entry, Reopening, Writer};
+use bounded_queue::{QueueReceiver, QueueSender, bounded_queue};
+use events::{EventSender, FinishedUpload};
+use transfer_log::{LogEntry, LogWriter, ReopenState};
 
-/// Has the loop look up, from another thread.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
+/// Wakes the event loop from another thread.
+pub type LoopWaker = Arc<dyn Fn() + Send + Sync>;
 
-/// Why transfers cannot be recorded as it is wanted.
+/// An output that cannot be opened as configured.
 #[derive(Debug)]
 pub enum Error {
     /// A transfer log cannot be opened.
     Log(PathBuf, io::Error),
-    /// Events cannot be as they are wanted.
+    /// The configuration of events is invalid.
     Events(String),
 }
 
@@ -73,45 +72,50 @@ impl fmt::Display for Error {
     }
 }
 
-/// Where the loop leaves its records: everywhere that somebody wants them, or nowhere. Dropped, it
-/// waits a moment for what was left there last.
+/// The event loop's end of all outputs. On drop, waits for the last records to be written, at most for
+/// [`RECORDS_LAST`] and [`EVENTS_LAST`].
 #[derive(Default)]
 pub struct Records {
-    log: Option<Sender<Entry>>,
-    reopening: Arc<Reopening>,
-    events: Option<Sender<Upload>>,
-    /// The program that the server is a part of.
-    subscriber: Option<Sender<Arc<TransferRecord>>>,
-    ends: Vec<End>,
+    log: Option<QueueSender<LogEntry>>,
+    reopen: Arc<ReopenState>,
+    events: Option<QueueSender<FinishedUpload>>,
+    /// The program that embeds the server.
+    subscriber: Option<QueueSender<Arc<TransferRecord>>>,
+    threads: Vec<ThreadGroup>,
     started: Arc<AtomicBool>,
-    /// Whether one of the files is for audit records.
-    is_audited: bool,
+    /// Whether one of the log files has audit records.
+    has_audit_log: bool,
 }
 
-/// A thread's, and how long its end is waited for.
-struct End {
+/// A group of threads whose end the drop waits for.
+struct ThreadGroup {
+    /// Disconnected when the last thread of the group has ended.
     ended: Receiver<()>,
-    patience: Duration,
+    timeout: Duration,
     what: &'static str,
 }
 
-/// The threads behind [`Records`], not yet started: they would keep the rights that the process
-/// gives up later.
+/// The threads behind [`Records`], not yet started: threads that start before the process drops its
+/// privileges would keep them.
 #[derive(Default)]
 pub struct Observers {
-    writer: Option<(Writer, Mailbox<Entry>, SyncSender<()>)>,
-    teller: Option<(Teller, usize, SyncSender<()>)>,
+    log_writer: Option<(LogWriter, QueueReceiver<LogEntry>, SyncSender<()>)>,
+    /// With the number of threads.
+    event_sender: Option<(EventSender, usize, SyncSender<()>)>,
     started: Arc<AtomicBool>,
 }
 
 impl Records {
-    /// Opens what is to be written, and sees whether events can be as they are wanted; `privsep` is
-    /// what runs a program for them, where this process does not.
+    /// Opens the log files and checks the configuration of events. `privsep` is the event helper process;
+    /// `None`: this process runs the program.
+    ///
+    /// # Errors
+    /// When a log file cannot be opened, or the configuration of events is invalid.
     pub fn open(
         logs: &[TransferLog],
         events: Events,
         privsep: Option<Helper>,
-        waker: Waker,
+        waker: LoopWaker,
     ) -> Result<(Self, Observers), Error> {
         let mut records = Self::default();
         let mut observers = Observers {
@@ -119,91 +123,94 @@ impl Records {
             ..Observers::default()
         };
         if !logs.is_empty() {
-            let writer = Writer::open(logs, Arc::clone(&records.reopening), waker)
+            let writer = LogWriter::open(logs, Arc::clone(&records.reopen), waker)
                 .map_err(|(path, error)| Error::Log(path, error))?;
-            let (sender, mailbox) = mailbox(RECORDS_WAITING);
+            let (sender, receiver) = bounded_queue(RECORDS_WAITING);
             records.log = Some(sender);
-            records.is_audited = logs.iter().any(|log| log.format == Format::Audit);
-            let alive = records.expect_end("the transfer log", RECORDS_LAST);
-            observers.writer = Some((writer, mailbox, alive));
+            records.has_audit_log = logs.iter().any(|log| log.format == Format::Audit);
+            let alive = records.add_threads("the transfer and audit logs", RECORDS_LAST);
+            observers.log_writer = Some((writer, receiver, alive));
         }
-        if events.is_wanted() {
+        if events.is_configured() {
             events.check().map_err(Error::Events)?;
-            let (sender, mailbox) = mailbox(EVENTS_WAITING);
+            let (sender, receiver) = bounded_queue(EVENTS_WAITING);
             records.events = Some(sender);
-            let alive = records.expect_end("the events of uploads", EVENTS_LAST);
+            let alive = records.add_threads("the upload events", EVENTS_LAST);
             let threads = events.threads();
-            observers.teller = Some((Teller::new(events, privsep, mailbox), threads, alive));
+            let event_sender = EventSender::new(events, privsep, receiver);
+            observers.event_sender = Some((event_sender, threads, alive));
         }
         Ok((records, observers))
     }
 
-    fn expect_end(&mut self, what: &'static str, patience: Duration) -> SyncSender<()> {
+    /// Registers a group of threads. Each of them holds a clone of the sender, so that the receiver is
+    /// disconnected when the last one has ended.
+    fn add_threads(&mut self, what: &'static str, timeout: Duration) -> SyncSender<()> {
         let (alive, ended) = sync_channel(0);
-        self.ends.push(End {
+        self.threads.push(ThreadGroup {
             ended,
-            patience,
+            timeout,
             what,
         });
         alive
     }
 
-    /// From here on each record is left here too, while there is room for it: so many may wait. A
-    /// subscription that there was ends.
+    /// Subscribes to the transfer records from now on, with a queue of `room` records. Ends an earlier
+    /// subscription.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
-        let (sender, mailbox) = mailbox(room);
+        let (sender, receiver) = bounded_queue(room);
         self.subscriber = Some(sender);
-        Subscription(mailbox)
+        Subscription(receiver)
     }
 
-    /// Leaves a record, of a transfer of one of these files. Never waits.
+    /// Submits the record of a transfer to or from `storage`. Never blocks.
     pub fn leave(&self, record: Box<TransferRecord>, storage: &Arc<dyn Storage>) {
         if self.log.is_none() && self.events.is_none() && self.subscriber.is_none() {
             return;
         }
         let record: Arc<TransferRecord> = Arc::from(record);
         if let Some(log) = &self.log {
-            log.leave(Entry::Record(Arc::clone(&record)));
+            log.send(LogEntry::Record(Arc::clone(&record)));
         }
         if let Some(subscriber) = &self.subscriber {
-            subscriber.leave(Arc::clone(&record));
+            subscriber.send(Arc::clone(&record));
         }
         if let Some(events) = &self.events
             && record.is_upload()
         {
-            events.leave(Upload {
+            events.send(FinishedUpload {
                 record,
                 storage: Arc::clone(storage),
             });
         }
     }
 
-    /// Logs a record, and leaves it for the files that have such. Never waits.
+    /// Logs an audit record, and submits it to the audit log files. Never blocks.
     pub fn audit(&self, record: Box<AuditRecord>) {
         record.log();
-        if let Some(log) = self.log.as_ref().filter(|_| self.is_audited) {
-            log.leave(Entry::Audit(record));
+        if let Some(log) = self.log.as_ref().filter(|_| self.has_audit_log) {
+            log.send(LogEntry::Audit(record));
         }
     }
 
-    /// Has the transfer logs opened again under their names; whether there are any.
+    /// Requests that the log files be reopened by their paths. Returns whether there are any.
     pub fn reopen(&self) -> bool {
         let Some(log) = &self.log else {
             return false;
         };
-        self.reopening.asked.fetch_add(1, Ordering::AcqRel);
-        log.nudge(Entry::Reopen);
+        self.reopen.requested.fetch_add(1, Ordering::AcqRel);
+        log.wake(LogEntry::Reopen);
         true
     }
 
-    /// Whether that has been done.
+    /// Whether all requests to reopen are done.
     pub fn is_reopened(&self) -> bool {
-        self.reopening.is_done()
+        self.reopen.is_done()
     }
 
-    /// Why one of them could not be, the last time.
+    /// The error of the last request to reopen, if a file could not be reopened.
     pub fn mistake(&self) -> Option<String> {
-        self.reopening.mistake()
+        self.reopen.error()
     }
 }
 
@@ -214,11 +221,11 @@ impl Drop for Records {
         if !self.started.load(Ordering::Acquire) {
             return;
         }
-        for end in &self.ends {
-            // Its sender is dropped when the last of the threads has ended.
-            let late = end.ended.recv_timeout(end.patience);
-            if late == Err(RecvTimeoutError::Timeout) {
-                log::warn!("Left before {} were through", end.what);
+        for group in &self.threads {
+            let ended = group.ended.recv_timeout(group.timeout);
+            if ended == Err(RecvTimeoutError::Timeout) {
+                let (what, seconds) = (group.what, group.timeout.as_secs());
+                log::warn!("Exiting after {seconds} s although {what} are not finished");
             }
         }
     }
@@ -228,23 +235,23 @@ impl Observers {
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the system gives no more threads.
+    /// When a thread cannot be created.
     pub fn start(mut self) -> io::Result<()> {
         self.started.store(true, Ordering::Release);
-        if let Some((writer, mailbox, alive)) = self.writer.take() {
+        if let Some((writer, queue, alive)) = self.log_writer.take() {
             spawn("transfer-log".to_owned(), move || {
                 let _alive = alive;
-                writer.write_all(&mailbox);
+                writer.run(&queue);
             })?;
         }
-        if let Some((teller, threads, alive)) = self.teller.take() {
-            teller.warn_of_restraints();
-            let teller = Arc::new(teller);
+        if let Some((event_sender, threads, alive)) = self.event_sender.take() {
+            event_sender.warn_if_confined();
+            let event_sender = Arc::new(event_sender);
             for number in 1..=threads {
-                let (teller, alive) = (Arc::clone(&teller), alive.clone());
+                let (event_sender, alive) = (Arc::clone(&event_sender), alive.clone());
                 spawn(format!("event-{number}"), move || {
                     let _alive = alive;
-                    teller.tell_all();
+                    event_sender.run();
                 })?;
             }
         }
@@ -265,7 +272,7 @@ mod tests {
     use crate::storage::Nothing;
 
     #[test]
-    fn what_was_never_started_is_not_waited_for() {
+    fn drop_before_start_does_not_wait() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
         let format = Format::Json;
@@ -279,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_records_are_written_before_the_end() {
+    fn drop_waits_for_the_last_records() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
         let format = Format::Json;
@@ -290,9 +297,9 @@ mod tests {
         let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
         let (records, observers) = opened.unwrap();
         let storage: Arc<dyn Storage> = Arc::new(Nothing);
-        // As many as fit: nobody takes them yet.
+        // Fits into the queue, which no thread empties yet.
         for _ in 0..100 {
-            records.leave(Box::new(examples::upload("/f")), &storage);
+            records.leave(Box::new(test_records::upload("/f")), &storage);
         }
         observers.start().unwrap();
         drop(records);

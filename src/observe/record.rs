@@ -1,50 +1,50 @@
-//! What is remembered of one transfer of a file that is over, whole or not: plain data, made by the
-//! session, and read by whatever tells somebody of it.
+//! The record of one finished transfer of a file, complete or not.
 //!
-//! Listings are not transfers in this sense. Nothing here knows how a record is written.
+//! Plain data: the session makes it; the transfer logs, events and subscriptions format it. Directory
+//! listings have no record.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::protocol::path::VirtualPath;
 
-/// One transfer that is over.
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
+/// A finished transfer.
+#[allow(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferRecord {
     /// When it ended, in seconds since 1970.
     pub ended: i64,
-    /// How long its bytes took; zero where it never had a data connection.
+    /// The time from the data connection to the end; zero without a data connection.
     pub took: Duration,
-    /// The client.
+    /// The address and port of the client.
     pub peer: SocketAddr,
-    /// As it logged in.
+    /// The name by which the client has logged in.
     pub account: Box<[u8]>,
-    /// Whether that is anybody's account.
+    /// Whether the account accepts any password.
     pub anonymous: bool,
-    /// What it asked for.
+    /// The command.
     pub verb: Verb,
-    /// The file; for STOU, the name that was found for it.
+    /// The file; for STOU, the name that the server has chosen.
     pub path: VirtualPath,
-    /// Bytes that went over the data connection.
+    /// Payload bytes sent or received over the data connection.
     pub bytes: u64,
-    /// What became of it.
+    /// How it ended.
     pub outcome: Outcome,
-    /// Whether the data connection was secured.
+    /// Whether the data connection used TLS.
     pub secured: bool,
-    /// Whether it was converted as text (TYPE A or E).
+    /// Whether it was a text transfer (TYPE A or E).
     pub text: bool,
-    /// Whether it was compressed on the way (MODE C or Z).
+    /// Whether it was compressed (MODE C or Z).
     pub compressed: bool,
 }
 
 impl TransferRecord {
-    /// Whether the client sent and the server stored.
+    /// Whether the client sent the file.
     pub const fn is_upload(&self) -> bool {
         !matches!(self.verb, Verb::Retrieve)
     }
 
-    /// Whether every byte is in its place.
+    /// Whether the whole file was transferred and, for an upload, stored.
     pub const fn is_complete(&self) -> bool {
         matches!(self.outcome, Outcome::Complete)
     }
@@ -64,7 +64,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// As it is sent.
+    /// The command as in the protocol.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Retrieve => "RETR",
@@ -75,17 +75,17 @@ impl Verb {
     }
 }
 
-/// What became of a transfer.
+/// How a transfer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every byte is in its place.
+    /// The whole file was transferred and, for an upload, stored.
     Complete,
-    /// Not; a word or two say why.
+    /// It failed; the reason is one word, such as `aborted` or `not-connected`.
     Incomplete(&'static str),
 }
 
 impl Outcome {
-    /// In a word or two, without spaces.
+    /// `complete`, or the reason of the failure; without spaces.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Complete => "complete",

@@ -1,30 +1,28 @@
-//! Records of transfers for the program that the server is a part of: a bounded channel, which the
-//! program empties when it likes.
+//! Transfer records for a program that embeds the server, in a bounded queue.
 //!
-//! The loop never waits for it. What does not fit is left out and counted, so a program that falls
-//! behind can tell that it has; one that drops its end costs the loop nothing more.
+//! The event loop never waits for the program: when the queue is full, records are dropped and counted.
 
 use std::sync::Arc;
 
-use super::mailbox::Mailbox;
+use super::bounded_queue::QueueReceiver;
 use super::record::TransferRecord;
 
-/// The program's end of the channel.
-pub struct Subscription(pub(super) Mailbox<Arc<TransferRecord>>);
+/// The program's end of the queue.
+pub struct Subscription(pub(super) QueueReceiver<Arc<TransferRecord>>);
 
 impl Subscription {
-    /// The next record, if there is one; never waits.
+    /// The next record, if there is one; never blocks.
     pub fn poll(&self) -> Option<Arc<TransferRecord>> {
-        self.0.poll()
+        self.0.try_recv()
     }
 
-    /// Waits for the next; `None`: the server is gone, and all have been taken.
+    /// Blocks until the next record; `None` when the server is gone and the queue is empty.
     pub fn wait(&self) -> Option<Arc<TransferRecord>> {
-        self.0.take()
+        self.0.recv()
     }
 
-    /// How many did not fit since the last time that this was asked.
+    /// The number of records dropped since the last call.
     pub fn lost(&self) -> u64 {
-        self.0.lost()
+        self.0.take_drop_count()
     }
 }

@@ -1,10 +1,10 @@
-//! The targets of log records that have room of their own on the way to the log, so that a flood of
-//! routine lines cannot take their place. Everything else is logged under the path of its module.
+//! Log targets with a queue of their own in the logger, so that a flood of routine messages does not displace
+//! theirs. All other messages have the path of their module as the target.
 //!
-//! They are printed as they are here, and filters match them: changing one breaks those.
+//! The targets are in the log lines, and filters such as that of fail2ban match them: do not change them.
 
-/// Logins that failed and succeeded, bans, refused addresses, failures of TLS.
+/// Failed and successful logins, bans, refused addresses, TLS failures.
 pub const SECURITY: &str = "mioftpd::security";
 
-/// What was changed, transferred or refused.
+/// Changes, transfers and refused commands.
 pub const AUDIT: &str = "mioftpd::audit";

@@ -1,10 +1,8 @@
-//! The transfer logs and the audit log: files with a line for each transfer that is over, or for each
-//! command that changed something or was refused.
+//! The transfer logs and the audit log: files with one line per record.
 //!
-//! They are opened at the start, so that one that cannot be is known then, and written by a thread
-//! of their own, so that a slow disk keeps nobody waiting. Asked to reopen them, as logrotate(8)
-//! does after it has renamed them, the thread opens the same names again. A line is one write
-//! behind the end (`O_APPEND`): several servers may share a file.
+//! They are opened at start-up, so that an error is found then, and written by a thread of their own, so
+//! that a slow disk does not block the event loop. On a reload the thread reopens them, for logrotate(8).
+//! Each line is one `O_APPEND` write, so that several servers can share a file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,20 +15,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{Access, OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::audit::AuditRecord;
-use super::complaints::Complaints;
-use super::mailbox::Mailbox;
+use super::bounded_queue::QueueReceiver;
+use super::error_throttle::ErrorThrottle;
 use super::record::TransferRecord;
-use super::{Waker, json, xferlog};
+use super::{LoopWaker, json, xferlog};
 use crate::cause::{cause, of_path};
 
-/// How a transfer log is written.
+/// The format of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The fields of wu-ftpd, xferlog(5).
+    /// A line of xferlog(5) for each [`TransferRecord`].
     Xferlog,
-    /// JSON, an object a line.
+    /// A JSON object for each [`TransferRecord`].
     Json,
-    /// JSON, an object a line for each [`AuditRecord`], and none for a [`TransferRecord`].
+    /// A JSON object for each [`AuditRecord`].
     Audit,
 }
 
@@ -46,144 +44,149 @@ impl FromStr for Format {
     }
 }
 
-/// One file to be written.
+/// One log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferLog {
-    /// Its name; it is made where it is missing. Its directory should be one in which the server's
-    /// user may make files, or it cannot be opened again after a rotation.
+    /// The path; a missing file is created. The user of the server must be able to create files in the
+    /// directory, or reopening fails after a rotation.
     pub file: PathBuf,
-    /// How.
+    /// The format.
     pub format: Format,
 }
 
-/// What the thread is told.
-pub(super) enum Entry {
+/// An item of the queue to the thread.
+pub(super) enum LogEntry {
     Record(Arc<TransferRecord>),
     Audit(Box<AuditRecord>),
-    /// The names are to be opened again; which is counted in [`Reopening`] too, in case that there
-    /// is no room for this.
+    /// Wakes the thread to reopen the files. The request itself is counted in [`ReopenState`], so it is not
+    /// lost when the queue is full.
     Reopen,
 }
 
-/// How often the files were to be opened again, and have been.
+/// Requests to reopen the files, and their completion; shared by the loop and the thread.
 #[derive(Default)]
-pub(super) struct Reopening {
-    pub(super) asked: AtomicU32,
+pub(super) struct ReopenState {
+    pub(super) requested: AtomicU32,
+    /// The value of `requested` up to which requests are done.
     done: AtomicU32,
-    /// What went wrong the last time. It is held for as long as it takes to copy it.
-    mistake: Mutex<Option<String>>,
+    /// The error of the last request. Locked only to copy it.
+    error: Mutex<Option<String>>,
 }
 
-impl Reopening {
+impl ReopenState {
     pub(super) fn is_done(&self) -> bool {
-        self.asked.load(Ordering::Acquire) == self.done.load(Ordering::Acquire)
+        self.requested.load(Ordering::Acquire) == self.done.load(Ordering::Acquire)
     }
 
-    pub(super) fn mistake(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.mistake.lock().unwrap_or_else(PoisonError::into_inner)
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The files, opened.
-pub(super) struct Writer {
-    logs: Vec<Open>,
-    reopening: Arc<Reopening>,
-    waker: Waker,
+/// The open log files.
+pub(super) struct LogWriter {
+    logs: Vec<OpenLog>,
+    reopen: Arc<ReopenState>,
+    waker: LoopWaker,
 }
 
-struct Open {
+struct OpenLog {
     log: TransferLog,
     file: File,
-    /// The last line is there in part.
-    torn: bool,
-    complaints: Complaints,
+    /// The last write was partial: the file ends in the middle of a line.
+    is_torn: bool,
+    errors: ErrorThrottle,
 }
 
-impl Writer {
-    /// Opens all of them, or says which cannot be.
+impl LogWriter {
+    /// Opens all files.
+    ///
+    /// # Errors
+    /// When one cannot be opened; with its path.
     pub(super) fn open(
         logs: &[TransferLog],
-        reopening: Arc<Reopening>,
-        waker: Waker,
+        reopen: Arc<ReopenState>,
+        waker: LoopWaker,
     ) -> Result<Self, (PathBuf, io::Error)> {
         let open = |log: &TransferLog| match open_file(&log.file) {
-            Ok(file) => Ok(Open {
+            Ok(file) => Ok(OpenLog {
                 log: log.clone(),
                 file,
-                torn: false,
-                complaints: Complaints::default(),
+                is_torn: false,
+                errors: ErrorThrottle::default(),
             }),
             Err(error) => Err((log.file.clone(), error)),
         };
         Ok(Self {
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,
-            reopening,
+            reopen,
             waker,
         })
     }
 
-    /// Writes what comes, until nothing will come any more.
-    pub(super) fn write_all(mut self, mailbox: &Mailbox<Entry>) {
-        while let Some(entry) = mailbox.take() {
-            self.reopen_where_asked();
+    /// The work of the thread: writes records until the queue is closed.
+    pub(super) fn run(mut self, queue: &QueueReceiver<LogEntry>) {
+        while let Some(entry) = queue.recv() {
+            self.reopen_if_requested();
             for log in &mut self.logs {
                 if let Some((line, time)) = log.line(&entry) {
                     log.write(line, time);
                 }
             }
-            let lost = mailbox.lost();
-            if lost > 0 {
+            let dropped = queue.take_drop_count();
+            if dropped > 0 {
                 log::warn!(
-                    "{lost} records are not in the transfer or audit logs: their disk is too slow"
+                    "{dropped} records dropped from the transfer and audit logs: the queue was full, as the \
+                     disk is too slow"
                 );
             }
         }
     }
 
-    fn reopen_where_asked(&mut self) {
-        let asked = self.reopening.asked.load(Ordering::Acquire);
-        if self.reopening.done.load(Ordering::Relaxed) == asked {
+    fn reopen_if_requested(&mut self) {
+        let requested = self.reopen.requested.load(Ordering::Acquire);
+        if self.reopen.done.load(Ordering::Relaxed) == requested {
             return;
         }
-        let mut mistakes = Vec::new();
+        let mut errors = Vec::new();
         for open in &mut self.logs {
             let name = open.log.file.display();
             match open_file(&open.log.file) {
                 Ok(file) => {
                     open.file = file;
-                    open.torn = false;
-                    log::info!("Opened the log {name} again");
+                    open.is_torn = false;
+                    log::info!("Reopened the log {name}");
                 }
                 Err(error) => {
                     let why = of_path(&error, &open.log.file, Access::WRITE_OK);
-                    let mistake = format!(
-                        "Cannot open the log {name} again: {why}. Its lines go on into the file that was \
-                         open"
+                    let error = format!(
+                        "Cannot reopen the log {name}: {why}. Its records continue to go to the file that \
+                         was open"
                     );
-                    log::error!("{mistake}");
-                    mistakes.push(mistake);
+                    log::error!("{error}");
+                    errors.push(error);
                 }
             }
         }
-        *self.reopening.lock() = (!mistakes.is_empty()).then(|| mistakes.join(". "));
-        self.reopening.done.store(asked, Ordering::Release);
+        *self.reopen.lock() = (!errors.is_empty()).then(|| errors.join(". "));
+        self.reopen.done.store(requested, Ordering::Release);
         (self.waker)();
     }
 }
 
-impl Open {
-    /// What this file has of it, and when that was; `None`: nothing.
-    fn line(&self, entry: &Entry) -> Option<(Vec<u8>, i64)> {
+impl OpenLog {
+    /// The line for this file, and the time of the record; `None` if the file has no such records.
+    fn line(&self, entry: &LogEntry) -> Option<(Vec<u8>, i64)> {
         Some(match (self.log.format, entry) {
-            (Format::Xferlog, Entry::Record(record)) => (xferlog::line(record), record.ended),
-            (Format::Json, Entry::Record(record)) => {
+            (Format::Xferlog, LogEntry::Record(record)) => (xferlog::line(record), record.ended),
+            (Format::Json, LogEntry::Record(record)) => {
                 (json::line(record, None).into_bytes(), record.ended)
             }
-            (Format::Audit, Entry::Audit(record)) => {
+            (Format::Audit, LogEntry::Audit(record)) => {
                 (json::audit_line(record).into_bytes(), record.time)
             }
             _ => return None,
@@ -191,20 +194,17 @@ impl Open {
     }
 
     fn write(&mut self, line: Vec<u8>, time: i64) {
-        match self.append(line) {
-            Ok(()) => {}
-            Err(error) => {
-                if let Some(count) = self.complaints.count(time) {
-                    let name = self.log.file.display();
-                    let why = cause(&error);
-                    log::error!("Cannot write the log {name} ({count} times): {why}");
-                }
-            }
+        if let Err(error) = self.append(line)
+            && let Some(count) = self.errors.record(time)
+        {
+            let name = self.log.file.display();
+            let why = cause(&error);
+            log::error!("Cannot write to the log {name} ({count} records lost): {why}");
         }
     }
 
     fn append(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        if self.torn {
+        if self.is_torn {
             line.insert(0, b'\n');
         }
         let mut rest = line.as_slice();
@@ -212,8 +212,12 @@ impl Open {
             match self.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
+                    debug_assert!(
+                        count <= rest.len(),
+                        "write(2) returned more than its buffer"
+                    );
                     rest = rest.get(count..).unwrap_or_default();
-                    self.torn = !rest.is_empty();
+                    self.is_torn = !rest.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -223,40 +227,40 @@ impl Open {
     }
 }
 
-/// Readable for the group, as logs are: the names of files can be private.
+/// Opens a log file. Mode 640: file names can be confidential, and groups such as adm read logs.
 fn open_file(path: &Path) -> io::Result<File> {
-    let at_once = OFlags::NONBLOCK;
+    let nonblocking = OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o640)
-        .custom_flags(at_once.bits().cast_signed())
+        .custom_flags(nonblocking.bits().cast_signed())
         .open(path)?;
-    // A pipe that no program reads is an error now; one that is read slowly is waited for.
+    // Opening a FIFO without a reader fails instead of blocking; writes to a slow reader block.
     let flags = fcntl_getfl(&file)?;
-    fcntl_setfl(&file, flags.difference(at_once))?;
+    fcntl_setfl(&file, flags.difference(nonblocking))?;
     Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::upload;
-    use super::super::mailbox::mailbox;
+    use super::super::bounded_queue::bounded_queue;
+    use super::super::test_records::upload;
     use super::*;
     use std::fs;
 
-    fn writer(logs: &[TransferLog]) -> Writer {
-        Writer::open(logs, Arc::default(), Arc::new(|| {})).unwrap()
+    fn writer(logs: &[TransferLog]) -> LogWriter {
+        LogWriter::open(logs, Arc::default(), Arc::new(|| {})).unwrap()
     }
 
-    fn write(writer: &mut Writer, path: &str) {
-        let entry = Entry::Record(Arc::new(upload(path)));
+    fn write(writer: &mut LogWriter, path: &str) {
+        let entry = LogEntry::Record(Arc::new(upload(path)));
         let (line, time) = writer.logs[0].line(&entry).unwrap();
         writer.logs[0].write(line, time);
     }
 
     #[test]
-    fn a_line_for_each_record_in_each_file_behind_what_is_there() {
+    fn each_record_is_appended_to_each_file() {
         let directory = tempfile::tempdir().unwrap();
         let logs =
             [("x", Format::Xferlog), ("j", Format::Json)].map(|(name, format)| TransferLog {
@@ -264,12 +268,12 @@ mod tests {
                 format,
             });
         fs::write(&logs[0].file, "old\n").unwrap();
-        let (sender, mailbox) = mailbox(8);
+        let (sender, receiver) = bounded_queue(8);
         for path in ["/a", "/b"] {
-            assert!(sender.leave(Entry::Record(Arc::new(upload(path)))));
+            assert!(sender.send(LogEntry::Record(Arc::new(upload(path)))));
         }
         drop(sender);
-        writer(&logs).write_all(&mailbox);
+        writer(&logs).run(&receiver);
         let xferlog = fs::read_to_string(&logs[0].file).unwrap();
         let lines: Vec<_> = xferlog.lines().collect();
         assert_eq!((lines.len(), lines[0]), (3, "old"));
@@ -279,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_cannot_be_opened_is_told() {
+    fn file_that_cannot_be_opened_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("none/log");
         let format = Format::Json;
@@ -287,12 +291,12 @@ mod tests {
             file: file.clone(),
             format,
         };
-        let opened = Writer::open(&[log], Arc::default(), Arc::new(|| {}));
+        let opened = LogWriter::open(&[log], Arc::default(), Arc::new(|| {}));
         assert_eq!(opened.err().unwrap().0, file);
     }
 
     #[test]
-    fn the_rest_of_a_torn_line_is_left_behind() {
+    fn torn_line_is_ended_before_the_next_record() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x");
         let format = Format::Xferlog;
@@ -301,7 +305,7 @@ mod tests {
             format,
         }]);
         fs::write(&file, "Tue No").unwrap();
-        writer.logs[0].torn = true;
+        writer.logs[0].is_torn = true;
         write(&mut writer, "/a");
         write(&mut writer, "/b");
         let text = fs::read_to_string(&file).unwrap();
@@ -310,12 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_a_failure_and_no_end() {
+    fn full_disk_is_logged_and_writing_continues() {
         let file = PathBuf::from("/dev/full");
         let format = Format::Json;
         let mut writer = writer(&[TransferLog { file, format }]);
         write(&mut writer, "/a");
-        // It has been said.
-        assert_eq!(writer.logs[0].complaints.count(upload("/a").ended), None);
+        let repeated = writer.logs[0].errors.record(upload("/a").ended);
+        assert_eq!(repeated, None, "the first error has been logged");
     }
 }

@@ -1,16 +1,16 @@
-//! The line of wu-ftpd's `xferlog`, xferlog(5), which every program that reads logs of FTP servers
-//! knows: fourteen fields between spaces, the first of them a date that has four more.
+//! The xferlog format of wu-ftpd, xferlog(5), which log analysers of FTP servers read: fourteen fields
+//! separated by spaces, the first of which is a date with four spaces of its own.
 //!
-//! The format has no escapes. So what would end a field or a line is an underscore, as with
-//! wu-ftpd: no name forges a field, though two names may look alike. Times are in UTC.
+//! The format has no escapes. White space and control characters in names become underscores, as in
+//! wu-ftpd, so that no name can forge a field or a line; two names may then look alike. Times are in UTC.
 
-use super::moment::ctime;
 use super::record::TransferRecord;
+use super::timestamp::ctime;
 
-/// The line, with its end.
+/// The line of a transfer, with its LF.
 pub(super) fn line(record: &TransferRecord) -> Vec<u8> {
     let mut line = ctime(record.ended).into_bytes();
-    // Whole ones, and as with wu-ftpd at least one: readers divide by it.
+    // At least one, as in wu-ftpd: log analysers divide by it.
     let seconds = record.took.as_secs().max(1);
     let (ip, bytes) = (record.peer.ip(), record.bytes);
     line.extend_from_slice(format!(" {seconds} {ip} {bytes} ").as_bytes());
@@ -22,12 +22,12 @@ pub(super) fn line(record: &TransferRecord) -> Vec<u8> {
     line.extend_from_slice(format!(" {kind} {action} {direction} {access} ").as_bytes());
     push_name(&mut line, &record.account);
     let status = if record.is_complete() { 'c' } else { 'i' };
-    // The service; then who the client's own host says that it is (RFC 1413), which nobody asks.
+    // Service; authentication method (0: no RFC 1413 lookup) and user (`*`: unknown); completion status.
     line.extend_from_slice(format!(" ftp 0 * {status}\n").as_bytes());
     line
 }
 
-/// Bytes that are not UTF-8 stay what they are: the reader may know their character set.
+/// Writes a name as one field. Bytes that are not UTF-8 are kept, as the reader may know their encoding.
 fn push_name(line: &mut Vec<u8>, name: &[u8]) {
     if name.is_empty() {
         return line.push(b'_');
@@ -46,13 +46,13 @@ fn push_name(line: &mut Vec<u8>, name: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::examples::upload;
     use super::super::record::{Outcome, Verb};
+    use super::super::test_records::upload;
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn the_fields_of_an_upload_and_of_a_download() {
+    fn fields_match_xferlog_for_both_directions() {
         let mut record = upload("/in/a file");
         assert_eq!(
             line(&record),
@@ -73,9 +73,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the names are, a reader finds one line of eighteen words.
+        /// Any names give one line of eighteen words.
         #[test]
-        fn no_name_forges_a_field(
+        fn no_name_can_forge_a_field(
             name in proptest::collection::vec(any::<u8>(), 0..40),
             account in proptest::collection::vec(any::<u8>(), 0..20),
         ) {

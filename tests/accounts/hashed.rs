@@ -1,20 +1,20 @@
-//! Passwords that are kept as hashes.
+//! Logins to accounts with password hashes.
 
 use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret, hash_password};
 use mioftpd::limits::{LOGINS_WAITING, Throttling};
 
-use crate::Serving;
+use crate::TestServer;
 use crate::support::Control;
 
-/// How many log in at once.
-const CROWD: usize = 24;
+/// Concurrent logins.
+const CONCURRENT: usize = 24;
 
-/// Of `secret`, as cheap as it can be.
+/// Of `secret`, with the lowest cost of bcrypt.
 const CHEAP_HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
-/// Of `secret`, by bcrypt, with costs that nobody would choose to wait for.
+/// Of `secret`, by bcrypt, with high costs.
 const HASH_OF_SECONDS: &str = "$2b$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW";
 const HASH_OF_MANY_SECONDS: &str = "$2b$16$abcdefghijklmnopqrstuuCwltwh9yXlJn70oKCHVaHYKxkISg7/q";
 
@@ -28,23 +28,23 @@ fn slow_accounts(hash: &str) -> Accounts {
     Accounts::new().with(ann).with(anonymous)
 }
 
-/// As far as the PASS.
-fn begin(serving: &Serving) -> Control {
-    let mut control = serving.connect();
+/// A connection that has sent USER.
+fn claim_ann(server: &TestServer) -> Control {
+    let mut control = server.connect();
     control.command("USER ann", 331);
     control
 }
 
 #[test]
-fn a_hash_is_as_good_as_a_password() {
-    let serving = Serving::to(accounts());
-    let mut control = serving.connect();
+fn hashed_password_logs_in() {
+    let server = TestServer::with_accounts(accounts());
+    let mut control = server.connect();
     for (name, password) in [("ann", "Secret"), ("eve", "secret"), ("ann", "")] {
         control.command(&format!("USER {name}"), 331);
         control.command(&format!("PASS {password}"), 530);
     }
     control.log_in("ann", "secret");
-    // The commands behind a PASS wait for its answer.
+    // Commands pipelined after PASS wait for its reply.
     control.send_raw(b"USER ann\r\nPASS secret\r\nMKD d\r\nCWD d\r\n");
     for code in [331, 230, 257, 250] {
         control.expect(code);
@@ -52,70 +52,73 @@ fn a_hash_is_as_good_as_a_password() {
 }
 
 #[test]
-fn nobody_waits_for_the_logins_of_others() {
-    let serving = Serving::to(slow_accounts(HASH_OF_SECONDS));
-    let mut crowd: Vec<Control> = (0..CROWD).map(|_| begin(&serving)).collect();
-    let mut other = serving.log_in("anonymous", "x");
-    std::fs::write(serving.path().join("f"), "content").unwrap();
-    for control in &mut crowd {
+fn slow_logins_delay_no_other_client() {
+    let server = TestServer::with_accounts(slow_accounts(HASH_OF_SECONDS));
+    let mut waiting: Vec<Control> = (0..CONCURRENT).map(|_| claim_ann(&server)).collect();
+    let mut other = server.log_in("anonymous", "x");
+    std::fs::write(server.path().join("f"), "content").unwrap();
+    for control in &mut waiting {
         control.send("PASS secret");
     }
-    // One behind the other, they take many seconds; commands, transfers and plain logins are all
-    // served before the last of them is.
+    // The hashes are computed one after the other, in many seconds; commands, transfers and anonymous
+    // logins are served before the last of them.
     for _ in 0..10 {
         other.command("NOOP", 200);
         assert_eq!(other.retrieve("f"), b"content");
         other.command("MLST f", 250);
     }
-    drop(serving.log_in("ftp", "x"));
-    let last = crowd.last().unwrap();
-    assert!(!last.has_reply(Duration::from_millis(1)), "it has waited");
-    crowd[0].expect(230);
-    crowd[0].command("NOOP", 200);
+    drop(server.log_in("ftp", "x"));
+    let last = waiting.last().unwrap();
+    assert!(
+        !last.has_reply(Duration::from_millis(1)),
+        "the last login ended too early"
+    );
+    waiting[0].expect(230);
+    waiting[0].command("NOOP", 200);
 }
 
 #[test]
-fn beyond_so_many_logins_at_once_others_are_turned_away() {
-    let serving = Serving::to(slow_accounts(HASH_OF_MANY_SECONDS));
-    // One address may have half of the places.
-    let places = 0..LOGINS_WAITING / 2;
-    let mut waiting: Vec<Control> = places.map(|_| begin(&serving)).collect();
+fn full_login_queue_replies_421() {
+    let server = TestServer::with_accounts(slow_accounts(HASH_OF_MANY_SECONDS));
+    // One address may have half of the queue.
+    let share = 0..LOGINS_WAITING / 2;
+    let mut waiting: Vec<Control> = share.map(|_| claim_ann(&server)).collect();
     for control in &mut waiting {
         control.send("PASS secret");
     }
-    // The round trips of its USER come behind all of these.
-    let mut beyond = begin(&serving);
+    // Its USER is answered after all of these have been queued.
+    let mut beyond = claim_ann(&server);
     beyond.send("PASS secret");
     beyond.expect(421);
     beyond.expect_end();
     let last = waiting.last().unwrap();
     assert!(
         !last.has_reply(Duration::from_millis(1)),
-        "it is not among the many"
+        "the last queued login ended too early"
     );
-    drop(serving.log_in("ftp", "x"));
+    drop(server.log_in("ftp", "x"));
 }
 
 #[test]
-fn who_leaves_before_the_answer_is_not_missed() {
-    let serving = Serving::to(accounts());
+fn client_may_disconnect_during_verification() {
+    let server = TestServer::with_accounts(accounts());
     for _ in 0..3 {
-        let mut control = serving.connect();
+        let mut control = server.connect();
         control.command("USER ann", 331);
         control.send("PASS secret");
         drop(control);
     }
-    drop(serving.log_in("ann", "secret"));
+    drop(server.log_in("ann", "secret"));
 }
 
 #[test]
-fn a_right_password_behind_one_wrong_too_many_is_of_no_use() {
-    let serving = Serving::to(slow_accounts(CHEAP_HASH));
+fn right_password_is_refused_once_banned() {
+    let server = TestServer::with_accounts(slow_accounts(CHEAP_HASH));
     for _ in 1..Throttling::default().failures {
-        begin(&serving).command("PASS wrong", 530);
+        claim_ann(&server).command("PASS wrong", 530);
     }
-    let (mut wrong, mut right) = (begin(&serving), begin(&serving));
-    let mut other = serving.log_in("ftp", "x");
+    let (mut wrong, mut right) = (claim_ann(&server), claim_ann(&server));
+    let mut other = server.log_in("ftp", "x");
     wrong.send("PASS wrong");
     other.command("NOOP", 200);
     right.send("PASS secret");
@@ -123,20 +126,20 @@ fn a_right_password_behind_one_wrong_too_many_is_of_no_use() {
         control.expect(421);
         control.expect_end();
     }
-    // Whoever is in stays.
+    // The ban does not end logged-in sessions.
     other.command("NOOP", 200);
 }
 
 #[test]
-fn who_is_kept_out_by_their_account_counts_as_who_guesses() {
+fn logins_to_a_disabled_account_count_as_failures() {
     let hashed = Secret::hashed(CHEAP_HASH).unwrap();
     let mut ann = Account::new("ann", hashed, Permissions::ALL);
     ann.enabled = false;
-    let serving = Serving::to(Accounts::new().with(ann));
+    let server = TestServer::with_accounts(Accounts::new().with(ann));
     for _ in 1..Throttling::default().failures {
-        begin(&serving).command("PASS secret", 530);
+        claim_ann(&server).command("PASS secret", 530);
     }
-    let mut last = begin(&serving);
+    let mut last = claim_ann(&server);
     last.command("PASS secret", 421);
     last.expect_end();
 }

@@ -1,18 +1,17 @@
-//! Accounts over real sockets, as a program has them that embeds the server: who may come in, to
-//! which files, and what each may do there.
+//! Accounts, over real sockets, with the server embedded in the test.
 //!
-//! - `coming_in`: the conditions of an account, its greeting, its directory, its umask.
-//! - `hashed`: passwords that are kept as hashes, and that nobody else waits for them.
-//! - `rights`: every command is refused without its permission, and the perm fact tells the truth.
+//! - `login`: conditions of login, and the greeting, directory, umask, rate limits and quota of an account.
+//! - `hashed`: password hashes, which delay no other client.
+//! - `rights`: each permission allows its commands and no others, and the perm fact agrees.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod coming_in;
 #[cfg(feature = "hashed-passwords")]
 mod hashed;
+mod login;
 mod rights;
 
 use std::net::SocketAddr;
@@ -25,17 +24,17 @@ use mioftpd::{Config, Handle, Server};
 use support::Control;
 use tempfile::TempDir;
 
-/// A server in a thread, which ends with this.
-struct Serving {
+/// A server in a thread, stopped on drop.
+struct TestServer {
     address: SocketAddr,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
     root: TempDir,
 }
 
-impl Serving {
-    /// Serves a new directory to these.
-    fn to(accounts: Accounts) -> Self {
+impl TestServer {
+    /// Serves an empty directory.
+    fn with_accounts(accounts: Accounts) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut server = Server::bind(Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -43,7 +42,7 @@ impl Serving {
             accounts,
             allow_combine: true,
             timings: Timings {
-                // That a refusal is answered late is tested elsewhere.
+                // The delay of failed logins is tested in `session`.
                 penalty: std::time::Duration::ZERO,
                 ..Timings::default()
             },
@@ -76,9 +75,9 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for TestServer {
     fn drop(&mut self) {
-        // The second time, it waits for no client.
+        // The second call does not wait for clients.
         self.handle.stop();
         self.handle.stop();
         let ended = self.thread.take().unwrap().join();

@@ -1,22 +1,22 @@
-//! What each permission is for, and that the perm fact of MLSD promises neither more nor less.
+//! The commands that each permission allows, and the perm fact of MLSD (RFC 3659 §7.5.5), which agrees.
 
 use std::fs;
 
 use mioftpd::auth::{Account, Accounts, Permissions};
 use proptest::prelude::*;
 
-use crate::Serving;
+use crate::TestServer;
 use crate::support::{Control, epsv_port};
 
 /// An account with these permissions, in a directory with the file `f` and the directory `d`.
-fn serve(permissions: Permissions) -> Serving {
-    let serving = Serving::to(Accounts::new().with(Account::anonymous(permissions)));
-    fs::write(serving.path().join("f"), "old").unwrap();
-    fs::create_dir(serving.path().join("d")).unwrap();
-    serving
+fn serve(permissions: Permissions) -> TestServer {
+    let server = TestServer::with_accounts(Accounts::new().with(Account::anonymous(permissions)));
+    fs::write(server.path().join("f"), "old").unwrap();
+    fs::create_dir(server.path().join("d")).unwrap();
+    server
 }
 
-/// Whether an upload is taken.
+/// Whether an upload succeeds.
 fn is_stored(control: &mut Control, line: &str) -> bool {
     let data = control.passive();
     control.send(line);
@@ -30,9 +30,9 @@ fn is_stored(control: &mut Control, line: &str) -> bool {
 }
 
 #[test]
-fn a_letter_box_takes_new_files_and_shows_nothing() {
-    let serving = serve(Permissions::UPLOAD_ONLY);
-    let mut control = serving.log_in("ftp", "x");
+fn upload_only_account_stores_and_reads_nothing() {
+    let server = serve(Permissions::UPLOAD_ONLY);
+    let mut control = server.log_in("ftp", "x");
     for line in [
         "SIZE f",
         "MDTM f",
@@ -58,7 +58,7 @@ fn a_letter_box_takes_new_files_and_shows_nothing() {
     assert!(!is_stored(&mut control, "APPE f"));
     control.command("REST 1", 350);
     assert!(!is_stored(&mut control, "STOR f"));
-    assert_eq!(fs::read(serving.path().join("f")).unwrap(), b"old");
+    assert_eq!(fs::read(server.path().join("f")).unwrap(), b"old");
     control.command("MKD e", 257);
     control.command("CWD e", 250);
     for line in ["STOR a", "APPE b"] {
@@ -67,24 +67,24 @@ fn a_letter_box_takes_new_files_and_shows_nothing() {
     control.passive().send(b"");
     control.command("STOU c", 150);
     control.expect(226);
-    assert_eq!(fs::read(serving.path().join("e/a")).unwrap(), b"new");
+    assert_eq!(fs::read(server.path().join("e/a")).unwrap(), b"new");
 }
 
 #[test]
-fn an_upload_after_rest_needs_the_right_to_overwrite() {
+fn upload_after_rest_needs_overwrite_permission() {
     for (permissions, may_append) in [
         (Permissions::APPEND | Permissions::CREATE, true),
         (Permissions::OVERWRITE, false),
     ] {
-        let serving = serve(permissions);
-        let mut control = serving.log_in("ftp", "x");
+        let server = serve(permissions);
+        let mut control = server.log_in("ftp", "x");
         control.command("TYPE I", 200);
         assert_eq!(is_stored(&mut control, "APPE f"), may_append);
         for line in ["STOR f", "APPE f"] {
-            fs::write(serving.path().join("f"), "0123456789").unwrap();
+            fs::write(server.path().join("f"), "0123456789").unwrap();
             control.command("REST 2", 350);
             assert_eq!(is_stored(&mut control, line), !may_append, "{line}");
-            let left = fs::read_to_string(serving.path().join("f")).unwrap();
+            let left = fs::read_to_string(server.path().join("f")).unwrap();
             let expected = if may_append {
                 "0123456789"
             } else {
@@ -96,53 +96,53 @@ fn an_upload_after_rest_needs_the_right_to_overwrite() {
 }
 
 #[test]
-fn a_name_that_is_taken_during_an_upload_is_not_overwritten() {
-    let serving = serve(Permissions::CREATE);
-    let mut control = serving.log_in("ftp", "x");
+fn file_created_during_upload_is_not_overwritten() {
+    let server = serve(Permissions::CREATE);
+    let mut control = server.log_in("ftp", "x");
     let data = control.passive();
     control.command("STOR new", 150);
-    fs::write(serving.path().join("new"), "another's").unwrap();
+    fs::write(server.path().join("new"), "other").unwrap();
     data.send(b"mine");
     control.expect(451);
-    assert_eq!(fs::read(serving.path().join("new")).unwrap(), b"another's");
-    assert_eq!(fs::read_dir(serving.path()).unwrap().count(), 3);
+    assert_eq!(fs::read(server.path().join("new")).unwrap(), b"other");
+    assert_eq!(fs::read_dir(server.path()).unwrap().count(), 3);
 }
 
 #[test]
-fn what_may_be_overwritten_need_not_be_makeable() {
-    let serving = serve(Permissions::OVERWRITE | Permissions::APPEND | Permissions::RENAME);
-    let mut control = serving.log_in("ftp", "x");
+fn overwrite_permission_does_not_allow_creation() {
+    let server = serve(Permissions::OVERWRITE | Permissions::APPEND | Permissions::RENAME);
+    let mut control = server.log_in("ftp", "x");
     for line in ["STOR new", "APPE new", "STOU new"] {
         assert!(!is_stored(&mut control, line), "{line}");
     }
     assert!(is_stored(&mut control, "STOR f"));
     assert!(is_stored(&mut control, "APPE f"));
-    assert_eq!(fs::read(serving.path().join("f")).unwrap(), b"newnew");
+    assert_eq!(fs::read(server.path().join("f")).unwrap(), b"newnew");
     let data = control.passive();
     control.command("STOR f", 150);
-    fs::remove_file(serving.path().join("f")).unwrap();
+    fs::remove_file(server.path().join("f")).unwrap();
     data.send(b"x");
     control.expect(451);
-    assert_eq!(fs::read_dir(serving.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(server.path()).unwrap().count(), 1);
 }
 
 #[test]
-fn a_rename_replaces_only_what_may_be_overwritten() {
+fn rename_onto_a_file_needs_overwrite_permission() {
     for (permissions, code, left) in [
         (Permissions::RENAME, 550, "other"),
         (Permissions::RENAME | Permissions::OVERWRITE, 250, "old"),
     ] {
-        let serving = serve(permissions);
-        fs::write(serving.path().join("g"), "other").unwrap();
-        let mut control = serving.log_in("ftp", "x");
+        let server = serve(permissions);
+        fs::write(server.path().join("g"), "other").unwrap();
+        let mut control = server.log_in("ftp", "x");
         control.command("RNFR f", 350);
         control.command("RNTO g", code);
-        assert_eq!(fs::read_to_string(serving.path().join("g")).unwrap(), left);
+        assert_eq!(fs::read_to_string(server.path().join("g")).unwrap(), left);
     }
 }
 
 /// The letters of the perm fact of the file and of the directory.
-fn promised(control: &mut Control) -> (String, String) {
+fn perm_facts(control: &mut Control) -> (String, String) {
     let data = control.passive();
     control.command("MLSD", 150);
     let listing = String::from_utf8(data.receive()).unwrap();
@@ -155,9 +155,9 @@ fn promised(control: &mut Control) -> (String, String) {
     (perm(" f"), perm(" d"))
 }
 
-/// Whether what a letter stands for is done; afterwards everything is as it was.
-fn is_done(serving: &Serving, control: &mut Control, of_file: bool, letter: char) -> bool {
-    let root = serving.path();
+/// Whether the operation of a perm letter succeeds. Restores the file and the directory first.
+fn succeeds(server: &TestServer, control: &mut Control, of_file: bool, letter: char) -> bool {
+    let root = server.path();
     fs::write(root.join("f"), "old").unwrap();
     let _ = fs::create_dir(root.join("d"));
     for name in ["d/new", "new"] {
@@ -207,17 +207,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_perm_fact_promises_what_is_done_and_no_less(some in permissions()) {
-        let serving = serve(some | Permissions::LIST);
-        let mut control = serving.log_in("ftp", "x");
-        let (file, directory) = promised(&mut control);
+    fn perm_fact_matches_what_is_allowed(some in permissions()) {
+        let server = serve(some | Permissions::LIST);
+        let mut control = server.log_in("ftp", "x");
+        let (file, directory) = perm_facts(&mut control);
         for letter in "adfrw".chars() {
-            let done = is_done(&serving, &mut control, true, letter);
-            prop_assert_eq!(done, file.contains(letter), "file {} {:?}", letter, some);
+            let is_allowed = succeeds(&server, &mut control, true, letter);
+            prop_assert_eq!(is_allowed, file.contains(letter), "file {} {:?}", letter, some);
         }
         for letter in "cdeflmp".chars() {
-            let done = is_done(&serving, &mut control, false, letter);
-            prop_assert_eq!(done, directory.contains(letter), "directory {} {:?}", letter, some);
+            let is_allowed = succeeds(&server, &mut control, false, letter);
+            prop_assert_eq!(is_allowed, directory.contains(letter), "directory {} {:?}", letter, some);
         }
     }
 }

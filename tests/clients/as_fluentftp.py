@@ -1,8 +1,8 @@
-"""What FluentFTP (.NET) sends, and what it makes of the replies: HOST PORT.
+"""Imitates FluentFTP (.NET) against a server. Arguments: HOST PORT.
 
-It goes by codes, and where servers differ by words that it looks for in the text. So does this: the
-commands of each of its calls in their order, the same words, the same patterns. Fails by an exception;
-says nothing when all is well. Leaves nothing behind.
+FluentFTP decides by reply codes, and where servers differ by words in the text. This script sends the commands of
+each of its calls in the same order, and looks for the same words and patterns. Raises an exception on failure, and
+prints nothing on success. Leaves nothing on the server.
 """
 
 import re
@@ -10,12 +10,12 @@ import socket
 import sys
 import zlib
 
-# Any of these in a 5xx of MKD, in any case of letters: the directory is there already.
+# Any of these in a 5xx reply to MKD, in any letter case: the directory exists.
 FOLDER_EXISTS = [
     "exist on server", "exists on server", "file exist", "directory exist", "folder exist",
     "file already exist", "directory already exist", "folder already exist",
 ]
-# Any of these when a download is refused: the file is missing, which is another exception.
+# Any of these in the refusal of a download: the file does not exist (a separate exception).
 FILE_NOT_FOUND = [
     "can't find file", "can't check for file existence", "does not exist", "failed to open file",
     "not found", "no such file", "couldn't open the file", "cannot find", "can't get file",
@@ -99,7 +99,7 @@ class Client:
         assert self.reply()[0] == "226"
         return received
 
-    # Its calls.
+    # The calls of the library.
 
     def working_directory(self):
         return re.search('"(.*)"', self.must("PWD")[0])[1]
@@ -112,7 +112,7 @@ class Client:
         return True
 
     def create_directory(self, path):
-        """Whether it was made; not so is no error where it exists."""
+        """Whether the directory was created; False if it exists."""
         parent = path.rpartition("/")[0]
         if parent and not self.directory_exists(parent):
             self.create_directory(parent)
@@ -171,7 +171,7 @@ class Client:
         return True
 
     def download(self, path, restart=0):
-        """None where it takes the file for missing."""
+        """None if the library takes the file for missing."""
         self.set_type("I")
         try:
             return self.receive(f"RETR {path}", restart)
@@ -257,7 +257,7 @@ def directories(ftp):
     assert not ftp.create_directory("/net/deep ä/er")
     assert ftp.directory_exists("/net/deep ä") and not ftp.directory_exists("/net/none")
     assert ftp.working_directory() == "/"
-    # What is there already is told by both: 550, and words that it knows.
+    # For an existing directory or file: 550, and words that the library knows.
     ftp.upload(b"x", "/net/file", "Overwrite")
     for path in ("/net/deep ä", "/net/file"):
         code, text, _ = ftp.execute(f"MKD {path}")
@@ -280,7 +280,7 @@ def downloads(ftp, blob):
     assert ftp.download("/net/new/deep/blob", 1_000_000) == blob[1_000_000:]
     for missing in ("/net/none", "/none/none", "/net/new", "/net/file/below"):
         assert ftp.download(missing) is None, missing
-    # One that asks for the size in ASCII is told why it cannot have it, or is told it.
+    # SIZE in ASCII mode has the size, or a refusal with the reason.
     ftp.set_type("A")
     assert ftp.size("/net/new/deep/blob") == len(blob)
     assert ftp.file_exists("/net/file") and not ftp.file_exists("/net/none")
@@ -293,7 +293,7 @@ def facts(ftp, blob):
         ("file", "/net/new/deep/blob", len(blob)), ("file", "/net/part", 5),
     ]), ftp.recursive("/net")
     assert sorted(ftp.names("/net/new")) == ["/net/new/deep"]
-    # Of a path it is the whole path, or its last part.
+    # The name is the whole path or its last component.
     kind, name, size = ftp.object_info("/net/new/deep/blob")
     assert (kind, name.rpartition("/")[2], size) == ("file", "blob", len(blob))
     assert ftp.object_info("/net/none") is None

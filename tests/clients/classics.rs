@@ -1,16 +1,15 @@
-//! The clients that people have typed into for decades: ncftp, tnftp, inetutils ftp, and
-//! busybox, which small boards have.
+//! Interactive command-line clients: ncftp, tnftp, inetutils ftp, and busybox of embedded systems.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::content::{assert_same, blob, plant};
+use super::content::{assert_same, blob, create_tree};
 use super::programs::{client, succeeds, typed};
 use super::servers;
 use super::support::Server;
 
-/// A program of ncftp for this server, without its progress meters.
+/// A program of ncftp for this server, without progress meters.
 fn ncftp(program: &str, server: &Server) -> Option<Command> {
     let mut command = client(program)?;
     let port = server.address().port().to_string();
@@ -23,7 +22,7 @@ fn ncftp(program: &str, server: &Server) -> Option<Command> {
 
 #[test]
 fn ncftp_puts_gets_and_lists() {
-    // NcFTP 3.2 knows IPv4 only.
+    // NcFTP 3.2 supports IPv4 only.
     let server = Server::writable(|_| ());
     let (here, blob) = (tempfile::tempdir().unwrap(), blob());
     let host = "127.0.0.1";
@@ -54,7 +53,7 @@ fn ncftp_resumes_and_gets_a_tree() {
     let server = Server::writable(|root| {
         fs::write(root.join("blob"), &blob).unwrap();
         fs::create_dir(root.join("tree")).unwrap();
-        plant(&root.join("tree"));
+        create_tree(&root.join("tree"));
     });
     let here = tempfile::tempdir().unwrap();
     let part = here.path().join("blob");
@@ -71,7 +70,7 @@ fn ncftp_resumes_and_gets_a_tree() {
     assert_same(&server.file("tree"), &here.path().join("tree"));
 }
 
-/// What a user types into either; `switch` makes it arrange data connections otherwise.
+/// The input of an interactive session; `switch` changes the mode of data connections.
 fn interactive(server: &Server, switch: &str) -> String {
     let (ip, port) = (server.address().ip(), server.address().port());
     format!(
@@ -83,8 +82,8 @@ fn interactive(server: &Server, switch: &str) -> String {
     )
 }
 
-/// What the user has then.
-fn is_as_typed(server: &Server, here: &Path, blob: &[u8]) {
+/// Asserts the files on both sides after that session.
+fn assert_files(server: &Server, here: &Path, blob: &[u8]) {
     for name in ["down", "other", "part"] {
         assert!(fs::read(here.join(name)).unwrap() == blob, "{name}");
     }
@@ -94,8 +93,8 @@ fn is_as_typed(server: &Server, here: &Path, blob: &[u8]) {
     assert_eq!(server.names(), ["folder", "text", "text-up"]);
 }
 
-/// Types into one program, at each address.
-fn type_into(program: &str, arguments: &[&str], switch: &str) {
+/// Runs the session with one program, at each address.
+fn run_session(program: &str, arguments: &[&str], switch: &str) {
     let blob = blob();
     for server in servers() {
         let Some(mut client) = client(program) else {
@@ -106,22 +105,22 @@ fn type_into(program: &str, arguments: &[&str], switch: &str) {
         fs::write(here.path().join("part"), &blob[..200_000]).unwrap();
         fs::write(server.file("text"), "one\ntwo\n").unwrap();
         client.args(arguments).current_dir(here.path());
-        let said = typed(&mut client, &interactive(&server, switch));
-        assert!(said.contains("-rw-"), "no listing: {said}");
-        is_as_typed(&server, here.path(), &blob);
+        let output = typed(&mut client, &interactive(&server, switch));
+        assert!(output.contains("-rw-"), "no listing: {output}");
+        assert_files(&server, here.path(), &blob);
     }
 }
 
 #[test]
-fn tnftp_does_what_is_typed() {
-    // It begins extended passive; `passive` switches to active.
-    type_into("tnftp", &["-n", "-i", "-v"], "passive\nget up other");
+fn tnftp_interactive_session() {
+    // The default is EPSV; `passive` switches to active mode.
+    run_session("tnftp", &["-n", "-i", "-v"], "passive\nget up other");
 }
 
 #[test]
-fn inetutils_ftp_does_what_is_typed() {
-    // It begins active; `passive` switches to PASV, and `epsv4` that to EPSV.
-    type_into(
+fn inetutils_ftp_interactive_session() {
+    // The default is active mode; `passive` switches to PASV, and `epsv4` to EPSV.
+    run_session(
         "inetutils-ftp",
         &["-n", "-i", "-v"],
         "passive\nget up other\nepsv4",
@@ -130,7 +129,7 @@ fn inetutils_ftp_does_what_is_typed() {
 
 #[test]
 fn busybox_gets_and_puts() {
-    // It knows PASV, and so IPv4, only.
+    // busybox has only PASV (IPv4).
     let server = Server::writable(|_| ());
     let (here, blob) = (tempfile::tempdir().unwrap(), blob());
     let port = server.address().port().to_string();

@@ -1,18 +1,17 @@
-//! What the clients move: a file in which every byte occurs, and a tree with names of all kinds.
+//! Test files: one with every byte value, and a tree with unusual names.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Bytes of every value, in a length that is a multiple of nothing.
+/// Every byte value, with a length that is no multiple of a buffer size.
 pub(crate) fn blob() -> Vec<u8> {
     let lines = (0..90_000_u32).flat_map(|n| n.wrapping_mul(1_000_003).to_le_bytes());
     lines.chain(0..=255).chain(*b"end").collect()
 }
 
-/// A tree with nested and empty directories, empty files, spaces, quotes and letters of all
-/// kinds.
-pub(crate) fn plant(root: &Path) {
+/// Creates nested directories, empty files, and names with spaces, quotes and non-ASCII letters.
+pub(crate) fn create_tree(root: &Path) {
     let blob = blob();
     for number in 0..200_usize {
         let folder = root.join(format!("dir {}/deep{}", number % 5, number % 3));
@@ -25,7 +24,7 @@ pub(crate) fn plant(root: &Path) {
     }
 }
 
-/// Every path below `root`, with the content of the files.
+/// All paths below `root`, with the content of files.
 pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut tree = BTreeMap::new();
     let mut open = vec![root.to_owned()];
@@ -44,7 +43,7 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     tree
 }
 
-/// Both trees have the same paths and bytes; says where they have not.
+/// Asserts that both trees have the same paths and content.
 pub(crate) fn assert_same(there: &Path, here: &Path) {
     let (there, here) = (tree(there), tree(here));
     let differ = |(path, content): &(&String, &Option<Vec<u8>>)| here.get(*path) != Some(*content);

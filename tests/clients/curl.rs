@@ -1,4 +1,4 @@
-//! curl: EPSV and EPRT, REST, SIZE, quoted commands, and what it makes of errors.
+//! curl: EPSV and EPRT, REST, SIZE, quoted commands, and its exit codes.
 
 use std::fs;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn curl(arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn uploads_and_downloads() {
+fn curl_uploads_and_downloads() {
     if client("curl").is_none() {
         return;
     }
@@ -40,7 +40,7 @@ fn uploads_and_downloads() {
             &["--ftp-method", "nocwd"],
             &["--ftp-method", "singlecwd"],
         ] {
-            // PASV and PORT know IPv4 only; curl then takes the other pair by itself.
+            // PASV and PORT are for IPv4 only; on IPv6 curl uses EPSV and EPRT.
             let mut curl = curl(&[mode, &[&deep]].concat());
             assert!(succeeds(&mut curl).stdout == blob, "{mode:?}");
         }
@@ -54,7 +54,7 @@ fn uploads_and_downloads() {
 }
 
 #[test]
-fn gets_ranges() {
+fn curl_gets_ranges() {
     if client("curl").is_none() {
         return;
     }
@@ -74,7 +74,7 @@ fn gets_ranges() {
 }
 
 #[test]
-fn resumes_both_ways() {
+fn curl_resumes_both_ways() {
     if client("curl").is_none() {
         return;
     }
@@ -94,7 +94,7 @@ fn resumes_both_ways() {
 }
 
 #[test]
-fn quotes_commands() {
+fn curl_quotes_commands() {
     if client("curl").is_none() {
         return;
     }
@@ -110,7 +110,7 @@ fn quotes_commands() {
 }
 
 #[test]
-fn sees_errors_as_what_they_are() {
+fn curl_maps_refusals_to_its_exit_codes() {
     if client("curl").is_none() {
         return;
     }

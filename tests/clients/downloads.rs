@@ -1,4 +1,4 @@
-//! Programs that only fetch: lynx, which browses, and aria2 and axel, which take one file in pieces.
+//! Download programs: lynx, a browser; aria2 and axel, which download one file over several connections.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -16,8 +16,8 @@ fn lynx(server: &Server, path: &str) -> Option<Command> {
 }
 
 /// The output of a client that drops a 226 which it reads together with the 150, and then waits for it
-/// without end. The server delays the 226 by up to [`REPLY_GAP`], but on a busy machine the client may get
-/// no processor time within that: so it is killed early and started again, up to five times.
+/// forever. The server delays the 226 by up to [`REPLY_GAP`], but on a busy host the client may not run
+/// within that: so it has a short time-out, and is started up to five times.
 ///
 /// [`REPLY_GAP`]: mioftpd::limits::REPLY_GAP
 fn output_with_retries(mut command: impl FnMut() -> Option<Command>) -> Option<Output> {
@@ -31,14 +31,13 @@ fn output_with_retries(mut command: impl FnMut() -> Option<Command>) -> Option<O
     panic!("killed by the time-out five times");
 }
 
-/// What lynx shows of a path.
+/// The page that lynx shows for a path.
 fn shown(server: &Server, path: &str) -> Option<String> {
-    let said = output_with_retries(|| lynx(server, path))?;
-    Some(String::from_utf8_lossy(&said.stdout).into_owned())
+    let output = output_with_retries(|| lynx(server, path))?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// It asks for a directory as for a file first, and then lists it over the data connection that it
-/// has by then.
+/// lynx sends RETR for a directory first, and lists it over the data connection of the refused RETR.
 #[test]
 fn lynx_browses_directories() {
     for server in servers() {
@@ -62,7 +61,7 @@ fn lynx_browses_directories() {
     }
 }
 
-/// It would forget a 226 that it reads together with the 150, and wait for another.
+/// lynx drops a 226 that it reads together with the 150, and waits for another.
 #[test]
 fn lynx_shows_a_file() {
     for server in servers() {
@@ -74,7 +73,7 @@ fn lynx_shows_a_file() {
     }
 }
 
-/// As lynx.
+/// aria2 has the same fault as lynx.
 #[test]
 fn aria2_takes_a_small_file() {
     for server in servers() {
@@ -95,7 +94,7 @@ fn aria2_takes_a_small_file() {
     }
 }
 
-/// Several connections at once, each from an offset of its own.
+/// Several concurrent connections, each with its own offset.
 #[test]
 fn aria2_takes_a_file_in_pieces() {
     in_pieces(servers(), "big file ä", "big%20file%20%C3%A4", |url| {
@@ -106,7 +105,7 @@ fn aria2_takes_a_file_in_pieces() {
             "--max-tries=1",
             "--out=got",
         ]);
-        // So slow that all are there before the file is.
+        // Slow enough that all connections are open before the file is complete.
         aria2.arg("--max-overall-download-limit=4M");
         aria2.args(["--file-allocation=none", url]);
         Some(aria2)
@@ -115,7 +114,7 @@ fn aria2_takes_a_file_in_pieces() {
 
 #[test]
 fn axel_takes_a_file_in_pieces() {
-    // It knows PASV, and so IPv4, only, and sends the escapes of a URL as they are.
+    // axel has only PASV (IPv4), and does not decode the escapes of a URL.
     in_pieces([Server::writable(|_| ())], "big", "big", |url| {
         let mut axel = client("axel")?;
         axel.args(["--quiet", "--num-connections=4", "--output=got", url]);

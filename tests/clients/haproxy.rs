@@ -1,8 +1,8 @@
-//! `HAProxy` in front of two servers that share one directory: PROXY version 2 on control and data
-//! connections, the passive ports forwarded under their own numbers.
+//! `HAProxy` in front of two servers that share one directory: PROXY protocol version 2 on control and data
+//! connections, with the passive ports forwarded one to one.
 //!
-//! All of 127.0.0.0/8 is this host: the proxy listens at 127.0.0.1, the servers at 127.0.0.2 and
-//! 127.0.0.3, where they can have the same ports, and the client comes from 127.0.0.9.
+//! All of 127.0.0.0/8 is this host: the proxy listens at 127.0.0.1, the servers at 127.0.0.2 and 127.0.0.3
+//! with the same ports, and the client connects from 127.0.0.9.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,15 +21,15 @@ use super::content::blob;
 use super::programs::{client, succeeds};
 use super::support::{free_ports, until};
 
-/// Passive ports of each server.
+/// The number of passive ports of each server.
 const PORTS: u16 = 4;
 
-/// What the servers have logged, who are threads of this process.
+/// The log of the servers, which are threads of this process.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
-struct Notebook;
+struct LogCapture;
 
-impl log::Log for Notebook {
+impl log::Log for LogCapture {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
@@ -41,10 +41,10 @@ impl log::Log for Notebook {
     fn flush(&self) {}
 }
 
-fn take_notes() {
+fn capture_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        log::set_boxed_logger(Box::new(Notebook)).unwrap();
+        log::set_boxed_logger(Box::new(LogCapture)).unwrap();
         log::set_max_level(log::LevelFilter::Debug);
     });
 }
@@ -102,10 +102,10 @@ impl Drop for Instance {
     }
 }
 
-/// A running `HAProxy`; dropped, it is killed.
+/// A running `HAProxy`, killed on drop.
 struct Proxy {
     child: Child,
-    doors: Vec<SocketAddr>,
+    listeners: Vec<SocketAddr>,
 }
 
 impl Drop for Proxy {
@@ -115,27 +115,27 @@ impl Drop for Proxy {
     }
 }
 
-/// A door for each server, and its passive ports.
+/// Starts `HAProxy` with a listener for the control port of each server, and listeners for its passive ports.
 fn start_proxy(folder: &Path, instances: &[(&Instance, u16)]) -> Proxy {
     let mut text = "defaults\n mode tcp\n timeout connect 5s\n timeout client 60s\n \
                     timeout server 60s\n"
         .to_owned();
-    let mut doors = Vec::new();
+    let mut listeners = Vec::new();
     for (number, (instance, first)) in instances.iter().enumerate() {
-        let door = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports()));
+        let listener = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports()));
         let (ip, last) = (instance.address.ip(), first + PORTS - 1);
         let address = instance.address;
         write!(
             text,
-            "listen control{number}\n bind {door}\n server one {address} send-proxy-v2\n\
+            "listen control{number}\n bind {listener}\n server one {address} send-proxy-v2\n\
              listen data{number}\n bind 127.0.0.1:{first}-{last}\n server one {ip} send-proxy-v2\n"
         )
         .unwrap();
-        doors.push(door);
+        listeners.push(listener);
     }
     let file = folder.join("haproxy.cfg");
     fs::write(&file, text).unwrap();
-    // What it warns of is not read to the end; so it goes nowhere.
+    // Its warnings are not needed, and could fill a pipe.
     let mut haproxy = Command::new("haproxy");
     let child = haproxy
         .args(["-db", "-q", "-f"])
@@ -144,11 +144,11 @@ fn start_proxy(folder: &Path, instances: &[(&Instance, u16)]) -> Proxy {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut proxy = Proxy { child, doors };
+    let mut proxy = Proxy { child, listeners };
     until("HAProxy", || {
         assert!(proxy.child.try_wait().unwrap().is_none(), "HAProxy ended");
-        let greets = |door: &SocketAddr| TcpStream::connect(door).is_ok();
-        proxy.doors.iter().all(greets).then_some(())
+        let greets = |listener: &SocketAddr| TcpStream::connect(listener).is_ok();
+        proxy.listeners.iter().all(greets).then_some(())
     });
     proxy
 }
@@ -160,24 +160,24 @@ fn curl(arguments: &[&str]) -> Command {
     curl
 }
 
-/// A session that greets, and what it says until then is nothing.
-fn is_served(door: SocketAddr) {
+/// The proxy forwards the greeting.
+fn expect_greeting(listener: SocketAddr) {
     let mut line = String::new();
-    let mut stream = BufReader::new(TcpStream::connect(door).unwrap());
+    let mut stream = BufReader::new(TcpStream::connect(listener).unwrap());
     stream.read_line(&mut line).unwrap();
     assert!(line.starts_with("220 "), "{line:?}");
 }
 
-fn are_here() -> bool {
+fn are_installed() -> bool {
     client("curl").is_some() && client("haproxy").is_some()
 }
 
 #[test]
 fn two_servers_share_a_directory_behind_one_proxy() {
-    if !are_here() {
+    if !are_installed() {
         return;
     }
-    take_notes();
+    capture_log();
     let (root, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (here, blob) = (folder.path().join("local"), blob());
     fs::write(&here, &blob).unwrap();
@@ -187,8 +187,8 @@ fn two_servers_share_a_directory_behind_one_proxy() {
     let one = Instance::start("127.0.0.2", ports[0], root.path(), false);
     let two = Instance::start("127.0.0.3", ports[1], root.path(), false);
     let proxy = start_proxy(folder.path(), &[(&one, ports[0]), (&two, ports[1])]);
-    proxy.doors.iter().copied().for_each(is_served);
-    let [left, right] = [0, 1].map(|number| format!("ftp://{}", proxy.doors[number]));
+    proxy.listeners.iter().copied().for_each(expect_greeting);
+    let [left, right] = [0, 1].map(|number| format!("ftp://{}", proxy.listeners[number]));
     for (mode, name) in [("--disable-epsv", "pasv"), ("--ftp-pasv", "epsv")] {
         let up = format!("{left}/{name}");
         succeeds(&mut curl(&[mode, "--upload-file", local, &up]));
@@ -196,7 +196,7 @@ fn two_servers_share_a_directory_behind_one_proxy() {
         let down = format!("{right}/{name}");
         assert!(succeeds(&mut curl(&[mode, &down])).stdout == blob, "{name}");
     }
-    // Straight to the client, past the proxy.
+    // Active mode bypasses the proxy.
     let down = format!("{right}/pasv");
     let active = succeeds(&mut curl(&["--ftp-port", "127.0.0.9", &down]));
     assert!(active.stdout == blob);
@@ -209,17 +209,17 @@ fn two_servers_share_a_directory_behind_one_proxy() {
 }
 
 #[test]
-fn a_server_that_starts_leaves_the_uploads_of_the_other_alone() {
-    if !are_here() {
+fn sweep_at_startup_keeps_uploads_of_another_server() {
+    if !are_installed() {
         return;
     }
-    take_notes();
+    capture_log();
     let (root, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let first = free_ports();
     let ports = [first, first + PORTS];
     let one = Instance::start("127.0.0.2", ports[0], root.path(), false);
     let proxy = start_proxy(folder.path(), &[(&one, ports[0])]);
-    let url = format!("ftp://{}/slow", proxy.doors[0]);
+    let url = format!("ftp://{}/slow", proxy.listeners[0]);
     let mut upload = curl(&["--upload-file", "-", &url])
         .stdin(Stdio::piped())
         .spawn()
@@ -231,10 +231,9 @@ fn a_server_that_starts_leaves_the_uploads_of_the_other_alone() {
         names.next().map(drop)
     });
     let two = Instance::start("127.0.0.3", ports[1], root.path(), false);
-    is_served_directly(two.address);
+    expect_direct_greeting(two.address);
     until("the end of its sweep", || {
-        // The thread that sweeps has the lowest priority: a loop here could take all time of a busy
-        // machine from it.
+        // The sweeper has the lowest priority: a busy loop here could starve it.
         thread::sleep(Duration::from_millis(1));
         let log = LOG.lock().unwrap();
         log.contains("left; 1 are in use").then_some(())
@@ -246,8 +245,8 @@ fn a_server_that_starts_leaves_the_uploads_of_the_other_alone() {
     assert_eq!(slow, b"one half, the other");
 }
 
-/// The other server is behind no proxy in this test, and so is one from whom it expects a header.
-fn is_served_directly(address: SocketAddr) {
+/// The greeting of a server that expects a PROXY header, without a proxy.
+fn expect_direct_greeting(address: SocketAddr) {
     let mut stream = TcpStream::connect(address).unwrap();
     std::io::Write::write_all(&mut stream, b"PROXY UNKNOWN\r\n").unwrap();
     let mut line = String::new();
@@ -257,8 +256,8 @@ fn is_served_directly(address: SocketAddr) {
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_tls_hello_stands_behind_the_header() {
-    if !are_here() {
+fn tls_hello_follows_the_proxy_header() {
+    if !are_installed() {
         return;
     }
     let (root, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -267,7 +266,7 @@ fn a_tls_hello_stands_behind_the_header() {
     let first = free_ports();
     let one = Instance::start("127.0.0.2", first, root.path(), true);
     let proxy = start_proxy(folder.path(), &[(&one, first)]);
-    let url = format!("ftps://{}/blob", proxy.doors[0]);
+    let url = format!("ftps://{}/blob", proxy.listeners[0]);
     let local = here.to_str().unwrap();
     succeeds(&mut curl(&["--insecure", "--upload-file", local, &url]));
     assert!(fs::read(root.path().join("blob")).unwrap() == blob);

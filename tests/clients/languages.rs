@@ -1,5 +1,5 @@
-//! What comes with a language: PHP's ftp extension and streams, Perl's `Net::FTP`, and Java's Apache Commons
-//! Net. Each has a script that does all it can, with an account, in the clear and over TLS.
+//! Libraries of PHP (the ftp extension and streams), Perl (`Net::FTP`) and Java (Apache Commons Net). Each
+//! has a script that covers all of its functions, with an account, in plaintext and over TLS.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::support::{Server, Starter};
 
 const PASSWORD: &str = "pä s#s:w";
 
-/// A server where ann may do all, with these arguments too.
+/// A server with the account `ann`, which has all rights, and more arguments.
 fn server(address: &str, arguments: &[&str]) -> Server {
     let starter = Starter::default()
         .listen(address)
@@ -22,13 +22,13 @@ fn server(address: &str, arguments: &[&str]) -> Server {
     starter.serving(|_| ()).start()
 }
 
-/// IPv6, where there is some.
+/// IPv6, if the host has it.
 fn other_address() -> &'static str {
     let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
     if has_ipv6 { "[::1]:0" } else { "127.0.0.1:0" }
 }
 
-/// The script does what it can, and removes what it made.
+/// Runs the script, which removes all that it has created.
 fn session(mut interpreter: Command, name: &str, server: &Server, mode: &str, tls: &str) {
     let address: SocketAddr = server.address();
     let (ip, port) = (address.ip().to_string(), address.port().to_string());
@@ -37,7 +37,7 @@ fn session(mut interpreter: Command, name: &str, server: &Server, mode: &str, tl
     assert!(server.names().is_empty(), "left: {:?}", server.names());
 }
 
-/// Both modes, each on its own kind of address.
+/// Passive mode on IPv4 and active mode on IPv6.
 fn in_the_clear(interpreter: fn() -> Option<Command>, name: &str) {
     for (address, mode) in [("127.0.0.1:0", "passive"), (other_address(), "active")] {
         let Some(interpreter) = interpreter() else {
@@ -62,7 +62,7 @@ fn commons_net_in_the_clear() {
     in_the_clear(java_with_commons_net, "with_commons_net.java");
 }
 
-/// Both modes, where data connections are secured, too, and `sessions` says how.
+/// Both modes with required TLS on data connections; `sessions` is the policy of TLS session resumption.
 #[cfg(feature = "tls")]
 fn over_tls(interpreter: fn() -> Option<Command>, name: &str, sessions: &str) {
     let secured = [
@@ -86,7 +86,7 @@ fn over_tls(interpreter: fn() -> Option<Command>, name: &str, sessions: &str) {
     }
 }
 
-/// It resumes the session of the control connection.
+/// PHP resumes the session of the control connection.
 #[test]
 #[cfg(feature = "tls")]
 fn php_over_tls() {

@@ -1,5 +1,5 @@
-//! Libraries that programs use: suppaftp (Rust), ftplib, aioftp and ftputil (Python), basic-ftp and ftp
-//! (Node), and what `FluentFTP` (.NET) would do.
+//! Client libraries: suppaftp (Rust), ftplib, aioftp and ftputil (Python), basic-ftp and ftp (Node), and a
+//! script that imitates `FluentFTP` (.NET).
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use suppaftp::list::{File as Listed, ListParser};
 use suppaftp::types::FileType;
 use suppaftp::{FtpStream, Mode};
 
-use super::content::{assert_same, blob, plant};
+use super::content::{assert_same, blob, create_tree};
 use super::programs::{
     client, node_with, node_with_basic_ftp, python_with_libraries, script, succeeds,
 };
@@ -68,7 +68,7 @@ fn suppaftp_session(ftp: &mut FtpStream) {
 }
 
 fn suppaftp_abort(ftp: &mut FtpStream, server: &Server) {
-    // A hole that no socket buffer holds, so that the transfer cannot be over.
+    // A sparse file larger than the socket buffers, so that the transfer cannot be complete.
     let hole = fs::File::create(server.file("hole")).unwrap();
     hole.set_len(256 * 1024 * 1024).unwrap();
     let mut transfer = ftp.retr_as_stream("hole").unwrap();
@@ -78,8 +78,8 @@ fn suppaftp_abort(ftp: &mut FtpStream, server: &Server) {
     ftp.rm("hole").unwrap();
 }
 
-/// The script, told where the server is.
-fn run(interpreter: &mut Command, name: &str, server: &Server) {
+/// Adds the script and the address of the server to the arguments.
+fn add_script(interpreter: &mut Command, name: &str, server: &Server) {
     let (ip, port) = (server.address().ip(), server.address().port());
     let address = [ip.to_string(), port.to_string()];
     interpreter.arg(script(name)).args(address);
@@ -92,24 +92,24 @@ fn ftplib_session() {
             let Some(mut python) = client("python3") else {
                 return;
             };
-            run(&mut python, "with_ftplib.py", &server);
+            add_script(&mut python, "with_ftplib.py", &server);
             succeeds(python.arg(mode));
             assert!(server.names().is_empty(), "left: {:?}", server.names());
         }
     }
 }
 
-/// A session that also takes a tree up to the server and down again.
-fn with_a_tree(interpreter: fn() -> Option<Command>, name: &str) {
+/// A session that also uploads and downloads a tree.
+fn session_with_tree(interpreter: fn() -> Option<Command>, name: &str) {
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
+    create_tree(up.path());
     for server in servers() {
         let Some(mut interpreter) = interpreter() else {
             return;
         };
         let down = tempfile::tempdir().unwrap();
         let down = down.path().join("down");
-        run(&mut interpreter, name, &server);
+        add_script(&mut interpreter, name, &server);
         succeeds(interpreter.arg(up.path()).arg(&down));
         assert_eq!(server.names(), ["tree"]);
         assert_same(up.path(), &server.file("tree"));
@@ -119,29 +119,29 @@ fn with_a_tree(interpreter: fn() -> Option<Command>, name: &str) {
 
 #[test]
 fn aioftp_session() {
-    with_a_tree(python_with_libraries, "with_aioftp.py");
+    session_with_tree(python_with_libraries, "with_aioftp.py");
 }
 
 #[test]
 fn basic_ftp_session() {
-    with_a_tree(node_with_basic_ftp, "with_basic_ftp.cjs");
+    session_with_tree(node_with_basic_ftp, "with_basic_ftp.cjs");
 }
 
 #[test]
 fn node_ftp_session() {
-    // It knows IPv4 only.
+    // The package supports IPv4 only.
     let server = Server::writable(|_| ());
     let Some(mut node) = node_with("ftp") else {
         return;
     };
-    run(&mut node, "with_node_ftp.cjs", &server);
+    add_script(&mut node, "with_node_ftp.cjs", &server);
     succeeds(&mut node);
     assert!(server.names().is_empty(), "left: {:?}", server.names());
 }
 
 #[test]
 fn ftputil_session() {
-    // It makes a session for each file that is open, and so gets a small tree.
+    // A small tree, as ftputil opens a session for each open file.
     let up = tempfile::tempdir().unwrap();
     let deep = up.path().join("dir 1/deep ä");
     fs::create_dir_all(&deep).unwrap();
@@ -152,20 +152,20 @@ fn ftputil_session() {
         let Some(mut python) = python_with_libraries() else {
             return;
         };
-        run(&mut python, "with_ftputil.py", &server);
+        add_script(&mut python, "with_ftputil.py", &server);
         succeeds(python.arg(up.path()));
         assert!(server.names().is_empty(), "left: {:?}", server.names());
     }
 }
 
-/// `FluentFTP` is for .NET: a script sends what it sends, and reads the replies as it does.
+/// `FluentFTP` needs .NET: a script sends its commands, and parses replies as it does.
 #[test]
 fn fluentftp_understands_the_replies() {
     for server in servers() {
         let Some(mut python) = client("python3") else {
             return;
         };
-        run(&mut python, "as_fluentftp.py", &server);
+        add_script(&mut python, "as_fluentftp.py", &server);
         succeeds(&mut python);
         assert!(server.names().is_empty(), "left: {:?}", server.names());
     }

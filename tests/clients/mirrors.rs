@@ -1,15 +1,15 @@
-//! Clients for whole trees: lftp, wget, rclone. What arrives is what was sent, names and all.
+//! Mirrors of whole trees by lftp, wget and rclone: names and content arrive unchanged.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::content::{assert_same, blob, plant, tree};
+use super::content::{assert_same, blob, create_tree, tree};
 use super::programs::{client, succeeds};
 use super::servers;
 use super::support::{Server, until};
 
-/// lftp, which does these things at this server and fails at the first that fails.
+/// lftp with a script for this server; it fails at the first error.
 fn lftp(server: &Server, script: &str) -> Option<Command> {
     let script = format!(
         "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; \
@@ -24,7 +24,7 @@ fn lftp(server: &Server, script: &str) -> Option<Command> {
 #[test]
 fn lftp_mirrors_a_tree_there_and_back() {
     let (up, down) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    plant(up.path());
+    create_tree(up.path());
     fs::create_dir(up.path().join("empty")).unwrap();
     fs::write(up.path().join(".hidden"), "x").unwrap();
     for server in servers() {
@@ -47,16 +47,16 @@ fn lftp_mirrors_a_tree_there_and_back() {
 #[test]
 fn lftp_sends_only_what_is_newer() {
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
+    create_tree(up.path());
     let server = Server::writable(|_| ());
     let script = format!("mirror -R {} there", up.path().display());
     let Some(mut lftp) = lftp(&server, &script) else {
         return;
     };
-    // The log is written beside: behind the end of its connection stands all that came over it.
+    // The log is asynchronous: the line of the disconnect follows those of all transfers.
     let mut mirror = |times| {
         succeeds(&mut lftp);
-        until("its end", || {
+        until("the disconnect in the log", || {
             (server.log().matches(" disconnected").count() >= times).then_some(())
         });
         server.log().matches(" disconnected").count()
@@ -95,9 +95,9 @@ fn wget_mirrors_a_tree_and_continues_a_file() {
             return;
         };
         let here = tempfile::tempdir().unwrap();
-        plant(server.root());
+        create_tree(server.root());
         let url = format!("ftp://{}/", server.address());
-        // Its escapes would change names on this side.
+        // Without escapes in local names.
         let mirror = [
             "-m",
             "-nH",
@@ -119,7 +119,7 @@ fn wget_mirrors_a_tree_and_continues_a_file() {
     }
 }
 
-/// wget leaves what LIST said in each directory.
+/// wget leaves the output of LIST in each directory.
 fn remove_listings(root: &Path) {
     let listings = tree(root).into_keys();
     for path in listings.filter(|path| path.ends_with(".listing")) {
@@ -127,7 +127,7 @@ fn remove_listings(root: &Path) {
     }
 }
 
-/// rclone with nobody's settings.
+/// rclone without settings of the user.
 fn rclone(arguments: &[&str]) -> Option<Command> {
     let mut rclone = client("rclone")?;
     rclone.args(["--config", "/dev/null"]).args(arguments);
@@ -136,14 +136,14 @@ fn rclone(arguments: &[&str]) -> Option<Command> {
 
 #[test]
 fn rclone_copies_both_ways_and_checks() {
-    // It wants to be given even this password in its own disguise.
+    // rclone takes passwords only in its own obscured form.
     let Some(mut obscure) = rclone(&["obscure", "tests@example.org"]) else {
         return;
     };
     let password = String::from_utf8(succeeds(&mut obscure).stdout).unwrap();
     let login = format!("user=anonymous,pass={}", password.trim());
     let (up, down) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    plant(up.path());
+    create_tree(up.path());
     for server in servers() {
         let down = down.path().join(server.address().port().to_string());
         let (ip, port) = (server.address().ip(), server.address().port());

@@ -1,43 +1,41 @@
-//! Finding the clients on this machine, and running them to their end.
-//!
-//! Nothing is installed here; that is `.ci/run`'s.
+//! Finds the client programs on this host, and runs them with a time-out. `.ci/run` installs them.
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Seconds after which a client hangs: a mirror over TLS has a hundred handshakes, on a machine that may
-/// be busy.
-const PATIENCE: u32 = 300;
+/// The time-out of a client, in seconds: a mirror over TLS has a hundred handshakes, and the host may be
+/// busy.
+const TIMEOUT: u32 = 300;
 
-/// The exit code of one that was killed for that.
+/// The exit code of timeout(1) for a program that it has killed.
 pub(crate) const TIMED_OUT: i32 = 124;
 
-/// The client, if it is installed: killed when it takes for ever, and with nobody's settings.
+/// The client, if it is installed, with the default time-out and without settings of the user.
 pub(crate) fn client(program: &str) -> Option<Command> {
-    client_within(program, PATIENCE)
+    client_within(program, TIMEOUT)
 }
 
-/// As [`client`], with so many seconds.
+/// As [`client`], with a time-out in seconds.
 pub(crate) fn client_within(program: &str, seconds: u32) -> Option<Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
     let found = folders.any(|folder| folder.join(program).is_file());
-    present(program, found).then(|| bounded(program, seconds))
+    is_available(program, found).then(|| with_timeout(program, seconds))
 }
 
-/// Python, where it has aioftp and ftputil.
+/// Python, if it has aioftp and ftputil.
 pub(crate) fn python_with_libraries() -> Option<Command> {
     let python = installed("venv/bin/python");
-    present("the venv of Python", python.is_file()).then(|| bounded(python, PATIENCE))
+    is_available("the venv of Python", python.is_file()).then(|| with_timeout(python, TIMEOUT))
 }
 
-/// Node, where it has this package.
+/// Node, if it has this package.
 pub(crate) fn node_with(package: &str) -> Option<Command> {
     let modules = installed("node/node_modules");
     let found = modules.join(package).is_dir();
-    let mut node = client("node").filter(|_| present(package, found))?;
+    let mut node = client("node").filter(|_| is_available(package, found))?;
     node.env("NODE_PATH", modules);
     Some(node)
 }
@@ -46,32 +44,32 @@ pub(crate) fn node_with_basic_ftp() -> Option<Command> {
     node_with("basic-ftp")
 }
 
-/// Perl, where it has `Net::FTP` and its TLS.
+/// Perl, if it has `Net::FTP` with TLS.
 pub(crate) fn perl_with_net_ftp() -> Option<Command> {
     let perl = client("perl")?;
     let modules = ["-MNet::FTP", "-MIO::Socket::SSL", "-e1"];
-    let asked = Command::new("perl").args(modules).output();
-    let found = asked.is_ok_and(|output| output.status.success());
-    present("Net::FTP with IO::Socket::SSL", found).then_some(perl)
+    let output = Command::new("perl").args(modules).output();
+    let found = output.is_ok_and(|output| output.status.success());
+    is_available("Net::FTP with IO::Socket::SSL", found).then_some(perl)
 }
 
-/// Java, where it can run a source file and has Apache Commons Net.
+/// Java, if it can run a source file and has Apache Commons Net.
 pub(crate) fn java_with_commons_net() -> Option<Command> {
     let library = Path::new("/usr/share/java/commons-net.jar");
     let mut java = client("javac").and_then(|_| client("java"))?;
-    // It lives for seconds: no time to be compiled well.
+    // For short programs: less compilation, a simpler garbage collector.
     java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp"]);
     java.arg(library);
-    present("Commons Net", library.is_file()).then_some(java)
+    is_available("Commons Net", library.is_file()).then_some(java)
 }
 
-/// A script beside this file.
+/// The path of a script in this directory.
 pub(crate) fn script(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     root.join("tests/clients").join(name)
 }
 
-/// Runs to the end; must succeed.
+/// Runs a command to its end, which must be a success.
 pub(crate) fn succeeds(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(
@@ -84,7 +82,7 @@ pub(crate) fn succeeds(command: &mut Command) -> Output {
     output
 }
 
-/// Runs to the end with what a user would type; what it said, both outputs in one.
+/// Runs a command with these lines as its input; returns its standard output and standard error.
 pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
     let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = pipes.stderr(Stdio::piped()).spawn().unwrap();
@@ -92,16 +90,16 @@ pub(crate) fn typed(command: &mut Command, lines: &str) -> String {
     input.write_all(lines.as_bytes()).unwrap();
     drop(input);
     let output = child.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "{command:?}: {said}");
-    said
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}");
+    text
 }
 
-fn bounded(program: impl Into<OsString>, seconds: u32) -> Command {
+fn with_timeout(program: impl Into<OsString>, seconds: u32) -> Command {
     let mut command = Command::new("timeout");
     command.arg(seconds.to_string()).arg(program.into());
-    // Nobody's ~/.netrc, ~/.ncftp or ~/.config; and none is made, as root can where a home is missing.
+    // Without ~/.netrc, ~/.ncftp and ~/.config; root could create the missing home, so it is a device.
     command.env("HOME", "/dev/null").env("LC_ALL", "C.UTF-8");
     command
 }
@@ -111,7 +109,7 @@ fn installed(path: &str) -> PathBuf {
     root.join("target/clients").join(path)
 }
 
-fn present(name: &str, found: bool) -> bool {
+fn is_available(name: &str, found: bool) -> bool {
     let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
     assert!(found || !required, "{name} is not installed");
     if !found {

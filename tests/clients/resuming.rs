@@ -1,5 +1,5 @@
-//! Uploads that were cut in the middle, and go on where they stopped: what the server has kept is what
-//! each client asks for, by SIZE, and sends the rest of, by APPE or by REST and STOR.
+//! Resumed uploads: after an upload was cut, each client asks for the size of the kept part by SIZE and
+//! sends the rest by APPE, or by REST and STOR.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,17 +8,17 @@ use super::content::blob;
 use super::programs::{client, node_with_basic_ftp, perl_with_net_ftp, succeeds};
 use super::support::{Server, abort_connection, until};
 
-/// How many bytes arrive before the cut.
+/// The number of bytes that arrive before the cut.
 const KEPT: usize = 123_456;
 
-/// A server with an upload that was cut, and the whole of it on the client's side.
-struct Cut {
+/// A server with an upload that was cut, and the whole file on the side of the client.
+struct CutUpload {
     server: Server,
     here: tempfile::TempDir,
     blob: Vec<u8>,
 }
 
-impl Cut {
+impl CutUpload {
     fn new() -> Self {
         let blob = blob();
         let here = tempfile::tempdir().unwrap();
@@ -45,16 +45,16 @@ impl Cut {
     }
 
     /// Host and port, as arguments.
-    fn place(&self) -> [String; 2] {
+    fn address(&self) -> [String; 2] {
         let address = self.server.address();
         [address.ip().to_string(), address.port().to_string()]
     }
 
-    fn is_whole_after(&self, resuming: &mut Command) {
+    fn expect_complete_after(&self, resuming: &mut Command) {
         succeeds(resuming);
         let stored = fs::read(self.server.file("up")).unwrap();
         assert!(stored == self.blob, "{resuming:?}: {} bytes", stored.len());
-        // No more than what was missing has been sent; lftp packs it where it can (MODE Z).
+        // Only the missing part has been sent; lftp compresses it if it can (MODE Z), so 1% more may be sent.
         let sent = until("the upload in the log", || {
             std::thread::yield_now();
             let log = self.server.log();
@@ -66,8 +66,8 @@ impl Cut {
     }
 }
 
-/// The first part of a file that curl was to send, killed in the middle of it.
-fn killed(curl: &mut Command, server: &Server) {
+/// Kills curl in the middle of an upload, and waits until the server has kept the part.
+fn kill_during_upload(curl: &mut Command, server: &Server) {
     let mut curl = curl.stderr(Stdio::null()).spawn().unwrap();
     until("some bytes to be stored", || {
         let entries = fs::read_dir(server.root()).unwrap();
@@ -84,23 +84,23 @@ fn killed(curl: &mut Command, server: &Server) {
 }
 
 #[test]
-fn curl_goes_on_with_what_it_was_killed_in() {
+fn curl_resumes_after_it_was_killed() {
     if client("curl").is_none() {
         return;
     }
     let (here, blob) = (tempfile::tempdir().unwrap(), blob());
     let local = here.path().join("local");
     fs::write(&local, &blob).unwrap();
-    for goes_on in ["-", "size"] {
+    for offset in ["-", "size"] {
         let server = Server::writable(|_| ());
         let url = format!("ftp://{}/up", server.address());
-        // Not `timeout`, which would be killed in its place.
+        // Not by `timeout`, which would be killed instead of curl.
         let mut slow = Command::new("curl");
         slow.args(["--silent", "--disable", "--limit-rate", "50k", "-T"]);
-        killed(slow.arg(&local).arg(&url), &server);
+        kill_during_upload(slow.arg(&local).arg(&url), &server);
         let kept = fs::metadata(server.file("up")).unwrap().len();
         assert!(kept < blob.len() as u64);
-        let from = if goes_on == "-" {
+        let from = if offset == "-" {
             "-".to_owned()
         } else {
             kept.to_string()
@@ -110,7 +110,7 @@ fn curl_goes_on_with_what_it_was_killed_in() {
         succeeds(curl.arg(&local).arg(&url));
         assert!(fs::read(server.file("up")).unwrap() == blob, "from {from}");
         assert_eq!(server.names(), ["up"]);
-        // There is nothing left to send.
+        // Nothing is left to send.
         let mut again = client("curl").unwrap();
         again.args(["--silent", "--show-error", "-C", "-", "-T"]);
         succeeds(again.arg(&local).arg(&url));
@@ -125,21 +125,21 @@ fn curl_resumes() {
         ["-C", "123456", "whole"],
         ["--append", "-s", "rest"],
     ] {
-        let cut = Cut::new();
+        let cut = CutUpload::new();
         let Some(mut curl) = client("curl") else {
             return;
         };
         let [first, second, local] = arguments;
         let url = format!("ftp://{}/up", cut.server.address());
         let curl = curl.args(["--silent", "--show-error", first, second, "-T"]);
-        cut.is_whole_after(curl.arg(cut.local(local)).arg(url));
+        cut.expect_complete_after(curl.arg(cut.local(local)).arg(url));
     }
 }
 
 #[test]
 fn lftp_resumes() {
     for command in ["put -c", "reput"] {
-        let cut = Cut::new();
+        let cut = CutUpload::new();
         let Some(mut lftp) = client("lftp") else {
             return;
         };
@@ -149,15 +149,15 @@ fn lftp_resumes() {
             cut.server.address(),
             cut.local("whole"),
         );
-        cut.is_whole_after(lftp.args(["--norc", "-c", &script]));
+        cut.expect_complete_after(lftp.args(["--norc", "-c", &script]));
     }
 }
 
-/// A program on the command line, told the host, the port, and the whole file.
-fn told(mut interpreter: Command, arguments: &[&str]) {
-    let cut = Cut::new();
-    interpreter.args(arguments).args(cut.place());
-    cut.is_whole_after(interpreter.arg(cut.local("whole")));
+/// Resumes with an interpreter; its arguments end with the host, the port and the whole file.
+fn resume_with(mut interpreter: Command, arguments: &[&str]) {
+    let cut = CutUpload::new();
+    interpreter.args(arguments).args(cut.address());
+    cut.expect_complete_after(interpreter.arg(cut.local("whole")));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn php_resumes() {
         $done = ftp_login($ftp, 'anonymous', 'x') && ftp_pasv($ftp, true) \
             && ftp_put($ftp, 'up', $local, FTP_BINARY, FTP_AUTORESUME) && ftp_close($ftp); \
         exit($done ? 0 : 1);";
-    told(php, &["-r", program]);
+    resume_with(php, &["-r", program]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn net_ftp_resumes() {
              open(my $file, '<', $local) or die; seek($file, $size, 0); {offset} \
              $ftp->{call}($file, 'up') or die $ftp->message; $ftp->quit or die;"
         );
-        told(perl, &["-MNet::FTP", "-e", &program]);
+        resume_with(perl, &["-MNet::FTP", "-e", &program]);
     }
 }
 
@@ -202,5 +202,5 @@ fn basic_ftp_resumes() {
             await ftp.appendFrom(local, 'up', { localStart: await ftp.size('up') }); \
             await ftp.send('QUIT'); ftp.close(); \
         })().catch((error) => { console.error(error); process.exit(1); });";
-    told(node, &["-e", program]);
+    resume_with(node, &["-e", program]);
 }

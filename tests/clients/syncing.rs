@@ -1,5 +1,5 @@
-//! rclone and lftp as they are used day by day: what has changed on one side comes to the other, what is
-//! gone there goes, and what is the same is not sent again; and single files by their other commands.
+//! Synchronisation by rclone and lftp: changed files are transferred, removed files are removed, unchanged
+//! files are not sent again; and their commands for single files.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::content::{assert_same, blob};
 use super::programs::{client, succeeds};
 use super::support::{Server, until};
 
-/// A small tree with names of all kinds.
-fn plant(root: &Path) {
+/// Creates a small tree with unusual names.
+fn create_small_tree(root: &Path) {
     fs::create_dir_all(root.join("dir ä/deep")).unwrap();
     fs::create_dir(root.join("gone soon")).unwrap();
     for name in [
@@ -24,7 +24,7 @@ fn plant(root: &Path) {
     fs::write(root.join("blob"), blob()).unwrap();
 }
 
-/// Something new, something else, and something less.
+/// Adds, changes and removes files and directories.
 fn change(root: &Path) {
     fs::write(root.join("new ü"), "new").unwrap();
     fs::write(root.join("one"), "other, and longer").unwrap();
@@ -34,19 +34,19 @@ fn change(root: &Path) {
     fs::write(root.join("dir ä/new one/inside"), "x").unwrap();
 }
 
-/// So many files have been sent by now: the log may come a little later.
-fn has_sent(server: &Server, count: usize) {
+/// Asserts the number of uploads in the log, which may be a little late.
+fn expect_uploads(server: &Server, count: usize) {
     let uploads = || server.log().matches(" STOR 226 ").count();
     until("the uploads in the log", || {
         std::thread::yield_now();
         (uploads() >= count).then_some(())
     });
-    assert_eq!(uploads(), count, "what is the same was sent again");
+    assert_eq!(uploads(), count, "an unchanged file was sent again");
 }
 
-/// rclone at this server, with nobody's settings and no second try.
+/// rclone for this server, without settings of the user and without retries.
 struct Rclone {
-    place: String,
+    remote: String,
 }
 
 impl Rclone {
@@ -56,22 +56,22 @@ impl Rclone {
         let password = String::from_utf8(obscured.stdout).unwrap();
         let (ip, port) = (server.address().ip(), server.address().port());
         let login = format!("user=anonymous,pass={}", password.trim());
-        let place = format!(":ftp,host='{ip}',port={port},{login}:");
-        Some(Self { place })
+        let remote = format!(":ftp,host='{ip}',port={port},{login}:");
+        Some(Self { remote })
     }
 
-    /// What it says; `@` begins a path on the server.
+    /// Runs a command; `@` at the start of an argument stands for the server. Returns the output.
     fn run(&self, arguments: &[&str]) -> String {
-        let place = |argument: &&str| match argument.strip_prefix('@') {
-            Some(path) => format!("{}{path}", self.place),
+        let expand = |argument: &&str| match argument.strip_prefix('@') {
+            Some(path) => format!("{}{path}", self.remote),
             None => (*argument).to_owned(),
         };
         let mut rclone = client("rclone").unwrap();
-        // It shows times in the zone of its user.
+        // rclone shows local times.
         rclone.env("TZ", "UTC");
         rclone.args(["--config", "/dev/null", "--retries", "1"]);
         rclone.args(["--low-level-retries", "1"]);
-        let output = succeeds(rclone.args(arguments.iter().map(place)));
+        let output = succeeds(rclone.args(arguments.iter().map(expand)));
         String::from_utf8(output.stdout).unwrap()
     }
 }
@@ -79,7 +79,7 @@ impl Rclone {
 #[test]
 fn rclone_syncs_both_ways() {
     let (up, down) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    plant(up.path());
+    create_small_tree(up.path());
     let server = Server::writable(|_| ());
     let Some(rclone) = Rclone::new(&server) else {
         return;
@@ -89,12 +89,12 @@ fn rclone_syncs_both_ways() {
     rclone.run(&[&sync[..], &[here, "@there"]].concat());
     assert_same(up.path(), &server.file("there"));
     rclone.run(&[&sync[..], &["@there", back]].concat());
-    has_sent(&server, 5);
+    expect_uploads(&server, 5);
     rclone.run(&[&sync[..], &[here, "@there"]].concat());
     change(up.path());
     rclone.run(&[&sync[..], &[here, "@there"]].concat());
     assert_same(up.path(), &server.file("there"));
-    has_sent(&server, 8);
+    expect_uploads(&server, 8);
     rclone.run(&["check", here, "@there"]);
     rclone.run(&[&sync[..], &["@there", back]].concat());
     assert_same(up.path(), down.path());
@@ -135,7 +135,7 @@ fn rclone_works_with_single_files() {
     assert!(server.names().is_empty());
 }
 
-/// lftp, which does these things at this server and fails at the first that fails.
+/// lftp with a script for this server; it fails at the first error.
 fn lftp(server: &Server, script: &str) -> Option<Command> {
     let settings =
         "set net:timeout 20; set net:max-retries 1; set cmd:fail-exit yes; set xfer:clobber yes";
@@ -148,7 +148,7 @@ fn lftp(server: &Server, script: &str) -> Option<Command> {
 #[test]
 fn lftp_syncs_both_ways() {
     let (up, down) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    plant(up.path());
+    create_small_tree(up.path());
     let server = Server::writable(|_| ());
     let (here, back) = (up.path().display(), down.path().display());
     let send = format!("mirror -R --delete --parallel=2 {here} there");
@@ -159,13 +159,13 @@ fn lftp_syncs_both_ways() {
     succeeds(&mut both);
     assert_same(up.path(), &server.file("there"));
     assert_same(up.path(), down.path());
-    has_sent(&server, 5);
+    expect_uploads(&server, 5);
     change(up.path());
     succeeds(&mut both);
     assert_same(up.path(), &server.file("there"));
     assert_same(up.path(), down.path());
-    has_sent(&server, 8);
-    // What was cut on its way is gone on with.
+    expect_uploads(&server, 8);
+    // A partial download is resumed.
     fs::write(down.path().join("blob"), &blob()[..100_000]).unwrap();
     succeeds(&mut lftp(&server, &format!("mirror -c there {back}")).unwrap());
     assert_same(up.path(), down.path());
@@ -188,10 +188,10 @@ fn lftp_works_with_single_files() {
     let Some(mut lftp) = lftp(&server, &script) else {
         return;
     };
-    let said = succeeds(&mut lftp).stdout;
-    let said = String::from_utf8(said).unwrap();
+    let output = succeeds(&mut lftp).stdout;
+    let output = String::from_utf8(output).unwrap();
     for words in ["./deep ä/moved blob", "one\ntwo\n", "-rw-", "200 "] {
-        assert!(said.contains(words), "no {words:?} in {said}");
+        assert!(output.contains(words), "no {words:?} in {output}");
     }
     assert!(fs::read(here.path().join("part")).unwrap() == blob());
     assert!(server.names().is_empty());

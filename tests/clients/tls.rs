@@ -1,19 +1,19 @@
 //! Real clients over TLS: explicit and implicit, TLS 1.2 and 1.3. RFC 4217.
 //!
-//! None of them can know the server's certificate, so they are told to take any.
+//! The certificate is self-signed, so the clients do not verify it.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::content::{assert_same, blob, plant, tree};
+use super::content::{assert_same, blob, create_tree, tree};
 use super::programs::{
     client, node_with_basic_ftp, python_with_libraries, script, succeeds, typed,
 };
 use super::support::{Server, Starter};
 
-/// A server that anonymous may write to, only over TLS, and data too.
+/// A writable server that requires TLS on control and data connections.
 fn server() -> Server {
     let starter = Starter::default().listen("127.0.0.1:0");
     let starter = starter.listen_for_tls("127.0.0.1:0").argument("--writable");
@@ -23,7 +23,7 @@ fn server() -> Server {
     starter.argument("data").serving(|_| ()).start()
 }
 
-/// One whose data connections must resume the session of their control connection, too.
+/// A server whose data connections must resume the TLS session of the control connection.
 fn strict_server() -> Server {
     let starter = Starter::default().argument("--writable");
     let starter = starter
@@ -32,7 +32,7 @@ fn strict_server() -> Server {
     starter.argument("require").serving(|_| ()).start()
 }
 
-/// One that leaves everything to the client.
+/// A server with optional TLS and no required session resumption.
 fn lenient_server() -> Server {
     let starter = Starter::default().argument("--writable");
     starter
@@ -62,7 +62,7 @@ fn curl_moves_files_both_ways() {
             ["--tlsv1.2", "--tls-max", "1.2"],
             ["--tlsv1.3", "--tls-max", "1.3"],
         ] {
-            // Not active: some releases of curl then send their first bytes in the clear.
+            // No active mode: some releases of curl then send the first bytes in plaintext.
             for mode in [&["--ssl-reqd"][..], &["--ssl-reqd", "--disable-epsv"]] {
                 let put = ["--ftp-create-dirs", "-T", local, url];
                 let Some(mut put) = curl(&[&versions, mode, &put].concat()) else {
@@ -84,7 +84,7 @@ fn curl_moves_files_both_ways() {
 #[test]
 fn lftp_mirrors_a_tree_there_and_back() {
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
+    create_tree(up.path());
     let (server, strict) = (server(), strict_server());
     for (server, url) in [
         (&server, format!("ftp://{}", server.address())),
@@ -109,9 +109,9 @@ fn lftp_mirrors_a_tree_there_and_back() {
     }
 }
 
-/// It reads in the 522 that data must be protected.
+/// lftp finds in the text of the 522 that data must be protected.
 #[test]
-fn lftp_protects_data_when_it_is_told_to() {
+fn lftp_protects_data_after_522() {
     let server = server();
     fs::write(server.file("f"), "content").unwrap();
     let script = format!(
@@ -136,8 +136,8 @@ fn rclone_copies_both_ways_and_checks() {
     let password = String::from_utf8(succeeds(&mut obscure).stdout).unwrap();
     let login = format!("user=anonymous,pass={}", password.trim());
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
-    // Go closes an upload without reading what the server has said meanwhile.
+    create_tree(up.path());
+    // The TLS library of Go closes an upload with unread data from the server.
     let big: Vec<u8> = blob().repeat(20);
     fs::write(up.path().join("big"), &big).unwrap();
     let server = server();
@@ -161,12 +161,12 @@ fn rclone_copies_both_ways_and_checks() {
         assert_same(Path::new(up), Path::new(down));
         fs::remove_dir_all(server.file("there")).unwrap();
     }
-    assert!(!server.log().contains(" 426 "), "one was cut");
+    assert!(!server.log().contains(" 426 "), "an upload was cut");
 }
 
 fn rclone(arguments: &[&str]) -> Option<Command> {
     let mut rclone = client("rclone")?;
-    // Not tried again: what fails, fails.
+    // No retries, which would hide errors.
     rclone.args([
         "--config",
         "/dev/null",
@@ -187,15 +187,15 @@ fn ftplib_sessions_resumed_or_not() {
             let Some(mut python) = client("python3") else {
                 return;
             };
-            run(&mut python, "with_ftplib_tls.py", server.address());
+            add_script(&mut python, "with_ftplib_tls.py", server.address());
             succeeds(python.args([sessions, version]));
             assert!(server.names().is_empty(), "left: {:?}", server.names());
         }
     }
 }
 
-/// The script, told where the server is.
-fn run(interpreter: &mut Command, name: &str, address: SocketAddr) {
+/// Adds the script and the address of the server to the arguments.
+fn add_script(interpreter: &mut Command, name: &str, address: SocketAddr) {
     let address = [address.ip().to_string(), address.port().to_string()];
     interpreter.arg(script(name)).args(address);
 }
@@ -203,8 +203,8 @@ fn run(interpreter: &mut Command, name: &str, address: SocketAddr) {
 #[test]
 fn basic_ftp_session() {
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
-    // Where it resumes a session and has nothing to send, it ends before its part of the handshake.
+    create_tree(up.path());
+    // With a resumed session and an empty file, basic-ftp closes before the end of the handshake.
     for (path, content) in tree(up.path()) {
         if content.is_some_and(|content| content.is_empty()) {
             fs::remove_file(up.path().join(path)).unwrap();
@@ -220,7 +220,7 @@ fn basic_ftp_session() {
         };
         let down = tempfile::tempdir().unwrap();
         let down = down.path().join("down");
-        run(&mut node, "with_basic_ftp.cjs", address);
+        add_script(&mut node, "with_basic_ftp.cjs", address);
         succeeds(node.arg(up.path()).arg(&down).arg(kind));
         assert_eq!(server.names(), ["tree"]);
         assert_same(up.path(), &server.file("tree"));
@@ -229,11 +229,11 @@ fn basic_ftp_session() {
     }
 }
 
-/// It secures a data connection before it says what for.
+/// aioftp secures a data connection before it sends the command of the transfer.
 #[test]
 fn aioftp_session() {
     let up = tempfile::tempdir().unwrap();
-    plant(up.path());
+    create_tree(up.path());
     let server = server();
     for (address, kind) in [
         (server.address(), "explicit"),
@@ -244,7 +244,7 @@ fn aioftp_session() {
         };
         let down = tempfile::tempdir().unwrap();
         let down = down.path().join("down");
-        run(&mut python, "with_aioftp.py", address);
+        add_script(&mut python, "with_aioftp.py", address);
         succeeds(python.arg(up.path()).arg(&down).arg(kind));
         assert_eq!(server.names(), ["tree"]);
         assert_same(up.path(), &server.file("tree"));
@@ -254,7 +254,7 @@ fn aioftp_session() {
 }
 
 #[test]
-fn openssl_talks() {
+fn openssl_s_client_session() {
     let server = server();
     for (address, options) in [
         (server.address(), &["-starttls", "ftp"][..]),
@@ -268,11 +268,11 @@ fn openssl_talks() {
             openssl.args([
                 "s_client", "-connect", &address, "-crlf", version, "-ign_eof",
             ]);
-            let said = typed(openssl.args(options), "NOOP\nSTAT\nQUIT\n");
+            let output = typed(openssl.args(options), "NOOP\nSTAT\nQUIT\n");
             for expected in ["200 Command okay.", "No transfer is in progress", "221 "] {
                 assert!(
-                    said.contains(expected),
-                    "{version}: no {expected:?} in {said}"
+                    output.contains(expected),
+                    "{version}: no {expected:?} in {output}"
                 );
             }
         }

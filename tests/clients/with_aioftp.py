@@ -1,8 +1,8 @@
-"""What aioftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK [KIND].
+"""Exercises aioftp against a server. Arguments: HOST PORT UPLOAD-TREE DOWNLOAD-DIRECTORY [KIND].
 
-KIND is explicit or implicit TLS, with any certificate; without it all is in the clear.
+KIND is explicit or implicit TLS, with any certificate; without it the session is in plaintext.
 
-Fails by an exception; says nothing when all is well. Leaves only /tree behind.
+Raises an exception on failure, and prints nothing on success. Leaves only /tree on the server.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ async def retrieve(ftp, name, offset=0):
 
 
 async def abort(ftp):
-    """ABOR in the middle of a download that no buffer holds."""
+    """ABOR during a download that is larger than all buffers."""
     async with ftp.upload_stream("big") as stream:
         await stream.write(bytes(32 << 20))
     stream = await ftp.download_stream("big")

@@ -1,6 +1,6 @@
-// What basic-ftp can do, against one server: HOST PORT TREE-TO-SEND WHERE-IT-COMES-BACK, and over TLS:
+// Exercises basic-ftp against a server. Arguments: HOST PORT UPLOAD-TREE DOWNLOAD-DIRECTORY, and for TLS
 // explicit|implicit.
-// Fails by an exception; says nothing when all is well. Leaves only /tree behind.
+// Throws an exception on failure, and prints nothing on success. Leaves only /tree on the server.
 
 const assert = require("assert");
 const { Readable, Writable } = require("stream");
@@ -60,7 +60,7 @@ async function files(ftp) {
     await assert.rejects(call(), refused);
   }
   assert.equal((await ftp.remove("blob", true)).code, 550);
-  // What is there already is made sure of all the same.
+  // An existing directory is no error.
   await ftp.ensureDir("/js/deep");
   await ftp.cdup();
   assert.equal(await ftp.pwd(), "/js");

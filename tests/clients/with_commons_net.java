@@ -1,5 +1,5 @@
-// What Apache Commons Net can do, against one server: HOST PORT USER PASSWORD passive|active clear|explicit.
-// Fails by an exception; says nothing when all is well. Leaves nothing behind.
+// Exercises Apache Commons Net against a server. Arguments: HOST PORT USER PASSWORD passive|active clear|explicit.
+// Throws an exception on failure, and prints nothing on success. Leaves nothing on the server.
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -63,9 +63,9 @@ class WithCommonsNet {
         ftp.configure(config);
         ftp.setDefaultTimeout(20_000);
         ftp.setDataTimeout(Duration.ofSeconds(20));
-        // NOOP on the control connection during transfers that take long. The client waits for a reply to
-        // each, which comes behind the transfer, and no longer for the reply to the transfer: as long as for
-        // any other. As often as that, it would say NOOP behind every buffer.
+        // NOOP as a keep-alive on the control connection during long transfers. After the transfer, the client
+        // waits for the replies to all of them, as long as for any other reply. With a shorter interval it would
+        // send a NOOP after every buffer.
         ftp.setControlKeepAliveTimeout(Duration.ofSeconds(40));
         ftp.setControlKeepAliveReplyTimeout(Duration.ofSeconds(20));
         ftp.connect(given[0], Integer.parseInt(given[1]));
@@ -138,7 +138,7 @@ class WithCommonsNet {
         is(String.valueOf(BLOB.length), ftp.getSize("blob"));
         same(BLOB, fetched("blob", 0));
         same(Arrays.copyOfRange(BLOB, 1_000_000, BLOB.length), fetched("blob", 1_000_000));
-        // Resumed both ways: where it ends, and where it is told.
+        // Resumed in both ways: by APPE, and by REST and STOR.
         put("part", Arrays.copyOf(BLOB, 77_777), 0);
         int there = Integer.parseInt(ftp.getSize("part"));
         ok(ftp.appendFile("part", new ByteArrayInputStream(BLOB, there, BLOB.length - there)));
@@ -173,7 +173,7 @@ class WithCommonsNet {
         return named;
     }
 
-    /** LIST by its parser for Unix, MLSD by the one for facts: both find the same. */
+    /** The parser for Unix listings (LIST) and the one for facts (MLSD) find the same. */
     static void listings() throws IOException {
         String[] names = ftp.listNames();
         Arrays.sort(names);

@@ -1,6 +1,6 @@
-"""What ftplib can do, against one server: HOST PORT active|passive.
+"""Exercises ftplib against a server. Arguments: HOST PORT active|passive.
 
-Fails by an exception; says nothing when all is well.
+Raises an exception on failure, and prints nothing on success.
 """
 
 import ftplib
@@ -74,7 +74,7 @@ def retrieve(ftp, name, rest=None):
 
 
 def abort(ftp):
-    """ABOR as ftplib sends it, in urgent data, in the middle of a download."""
+    """ABOR as urgent data, as ftplib sends it, during a download."""
     big = os.urandom(1 << 20) * 32
     ftp.storbinary("STOR big", io.BytesIO(big))
     ftp.voidcmd("TYPE I")

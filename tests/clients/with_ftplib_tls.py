@@ -1,6 +1,6 @@
-"""What ftplib can do over TLS, against one server: HOST PORT resumed|not resumed TLSv1_2|TLSv1_3.
+"""Exercises ftplib over TLS against a server. Arguments: HOST PORT resumed|new TLSv1_2|TLSv1_3.
 
-Fails by an exception; says nothing when all is well.
+Raises an exception on failure, and prints nothing on success.
 """
 
 import ftplib
@@ -10,7 +10,7 @@ import sys
 
 
 class Resuming(ftplib.FTP_TLS):
-    """Its data connections resume the session of the control connection, as many scripts do it."""
+    """Data connections that resume the TLS session of the control connection, as many scripts do it."""
 
     def ntransfercmd(self, cmd, rest=None):
         connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
@@ -18,7 +18,7 @@ class Resuming(ftplib.FTP_TLS):
             connection = self.context.wrap_socket(
                 connection, server_hostname=self.host, session=self.sock.session
             )
-            # The handshake of TLS 1.2 has told by now, that of TLS 1.3 as well.
+            # Known after the handshake, in TLS 1.2 and 1.3.
             assert connection.session_reused
         return connection, size
 

@@ -1,7 +1,7 @@
-"""What ftputil can do, against one server: HOST PORT TREE-TO-SEND.
+"""Exercises ftputil against a server. Arguments: HOST PORT UPLOAD-TREE.
 
-It shows a server as Python's os does a disk, by what it reads out of LIST. Fails by an exception; says
-nothing when all is well. Leaves nothing behind.
+ftputil has the interface of Python's os module, based on the output of LIST. Raises an exception on failure, and
+prints nothing on success. Leaves nothing on the server.
 """
 
 import ftplib
@@ -67,7 +67,7 @@ def files(ftp):
 
 
 def tree(ftp, up):
-    """Every file up, and seen by walk as the disk has it."""
+    """Uploads every file; walk must find the same tree as on the disk."""
     for folder, _, names in os.walk(up):
         there = ftp.path.join("/util/tree", os.path.relpath(folder, up))
         ftp.makedirs(there, exist_ok=True)

@@ -1,5 +1,5 @@
-# What Perl's Net::FTP can do, against one server: HOST PORT USER PASSWORD passive|active clear|explicit.
-# Dies where something is not as it should be; says nothing when all is well. Leaves nothing behind.
+# Exercises Perl's Net::FTP against a server. Arguments: HOST PORT USER PASSWORD passive|active clear|explicit.
+# Dies on failure, and prints nothing on success. Leaves nothing on the server.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ binary();
 text();
 listings();
 changes();
-# Inside TLS its urgent bytes are no records, and end the session at any server.
+# Its urgent bytes bypass TLS, so they end the TLS session at any server.
 abort() if $tls eq "clear";
 is(0, scalar @{$ftp->ls});
 ok($ftp->quit);
@@ -86,7 +86,7 @@ sub binary {
     ok($ftp->get("blob", "/dev/null"));
     is($BLOB, fetched("blob"));
     is(substr($BLOB, 1_000_000), fetched("blob", 1_000_000));
-    # Resumed both ways: where it ends, and where it is told.
+    # Resumed in both ways: by APPE, and by REST and STOR.
     put("put", substr($BLOB, 0, 77_777), "part");
     put("append", substr($BLOB, $ftp->size("part")), "part");
     is($BLOB, fetched("part"));
@@ -98,7 +98,7 @@ sub binary {
     unique();
 }
 
-# The name that it made is told in the 150, or in the 226.
+# The server replies with the chosen name in the 150 or in the 226.
 sub unique {
     put("put_unique", "once", "once");
     put("put_unique", "twice", "once");
@@ -119,7 +119,7 @@ sub text {
 sub listings {
     my @names = sort map { decode("UTF-8", $_) } @{$ftp->ls};
     is("blob deep empty part text ü", "@names");
-    # What File::Listing and its like look for.
+    # The format that File::Listing and similar modules parse.
     my %found;
     for my $line (@{$ftp->dir}) {
         next if $line =~ /^total/;
@@ -154,7 +154,7 @@ sub changes {
     refused(qr/no such/i, $ftp->cwd(name "perl ä"));
 }
 
-# In the middle of a file that no buffer holds.
+# During the download of a file that is larger than all buffers.
 sub abort {
     put("put", "\0" x (32 << 20), "big");
     my $stream = $ftp->retr("big");

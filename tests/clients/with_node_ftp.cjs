@@ -1,6 +1,6 @@
-// What node's package ftp can do, against one server: HOST PORT. It knows IPv4 only, and
-// reads listings as latin1.
-// Fails by an exception; says nothing when all is well. Leaves nothing behind.
+// Exercises node's package ftp against a server. Arguments: HOST PORT. The package supports IPv4 only, and
+// decodes listings as latin1.
+// Throws an exception on failure, and prints nothing on success. Leaves nothing on the server.
 
 const assert = require("assert");
 const Client = require("ftp");

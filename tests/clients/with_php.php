@@ -1,10 +1,10 @@
 <?php
-// What PHP's ftp extension and its ftp:// streams can do, against one server: HOST PORT USER PASSWORD
+// Exercises PHP's ftp extension and ftp:// streams against a server. Arguments: HOST PORT USER PASSWORD
 // passive|active clear|explicit.
-// Fails by an exception; says nothing when all is well. Leaves nothing behind.
+// Throws an exception on failure, and prints nothing on success. Leaves nothing on the server.
 
 set_error_handler(function ($_, $text, $_file, $line) {
-    if (error_reporting() !== 4437) { // What `@` leaves of it: refusals that are expected.
+    if (error_reporting() !== 4437) { // The level under the operator `@`: expected refusals.
         throw new ErrorException("line $line: $text");
     }
     $GLOBALS["refused"] = $text;
@@ -44,7 +44,7 @@ function fetched($ftp, $name, $mode = FTP_BINARY, $offset = 0)
     check(true, ftp_fget($ftp, $sink, $name, $mode, 0));
     $whole = stream_get_contents($sink, -1, 0);
     if ($offset > 0) {
-        // As PHP has it: what is there up to the offset stays.
+        // In PHP the local file keeps its content up to the offset.
         $sink = stream(substr($whole, 0, $offset));
         check(true, ftp_fget($ftp, $sink, $name, $mode, $offset));
         check($whole, stream_get_contents($sink, -1, 0));
@@ -84,7 +84,7 @@ function binary($ftp)
     check(strlen(BLOB), ftp_size($ftp, "blob"));
     check(true, abs(ftp_mdtm($ftp, "blob") - time()) < 3600);
     check(BLOB, fetched($ftp, "blob", FTP_BINARY, 1_000_000));
-    // Resumed: it asks for SIZE, seeks, and sends REST.
+    // Resumed: PHP sends SIZE, seeks, and sends REST.
     check(true, ftp_fput($ftp, "part", stream(substr(BLOB, 0, 77_777)), FTP_BINARY));
     check(true, ftp_fput($ftp, "part", stream(BLOB), FTP_BINARY, FTP_AUTORESUME));
     check(BLOB, fetched($ftp, "part"));
@@ -140,7 +140,7 @@ function listings($ftp)
     check("file", $facts["text ü"]["type"]);
     check((string) strlen(BLOB), $facts["blob"]["size"]);
     check(gmdate("YmdHis", ftp_mdtm($ftp, "blob")), substr($facts["blob"]["modify"], 0, 14));
-    // The shape that every parser of PHP's users looks for.
+    // The format that common parsers in PHP expect.
     $shape = "/^([-d])[-rwx]{9}\s+\d+ \S+\s+\S+\s+(\d+) ([A-Z][a-z]{2} [ \d]\d \d\d:\d\d) (.+)$/";
     $found = [];
     foreach (ftp_rawlist($ftp, ".") as $line) {

@@ -80,7 +80,7 @@ fn pam_is_asked_about_them() {
     // What it says where it knows the service, tests/system_accounts.rs sees.
     let server = world.start(bob);
     is_refused(&server, "bob", "secret");
-    server.wait_for_log("PAM (mioftpd-no-such-service) says no to bob: ");
+    server.wait_for_log("PAM (mioftpd-no-such-service) refuses bob: ");
 }
 
 /// `account.directory`

@@ -105,7 +105,10 @@ fn the_event_command_is_a_program() {
     assert!(world.run(&["--check"]).status.success());
     let directory = format!("[events]\ncommand = {:?}", world.path("root"));
     world.write(&directory);
-    fails(&world, "root cannot be run: it is no file; name a program");
+    fails(
+        &world,
+        "root cannot be run: it is not a file; name a program",
+    );
 }
 
 #[test]

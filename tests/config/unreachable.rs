@@ -135,7 +135,7 @@ fn what_another_user_may_not_open_again_is_told_by_its_path() {
     reloaded(&world, &server, &text, &said);
     let log = world.path("log").display().to_string();
     server.wait_for_log(&format!(
-        "Cannot open the log {log} again: Permission denied: user 54321 may not"
+        "Cannot reopen the log {log}: Permission denied: user 54321 may not"
     ));
     // The way to it is closed.
     fs::create_dir(world.path("closed")).unwrap();

@@ -1,4 +1,4 @@
-//! Events of uploads: what a program and a socket are told, and that neither delays a transfer.
+//! Upload events: what the event command and the event socket get, and that neither delays a transfer.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,25 +10,27 @@ use mioftpd::observe::Events;
 use serde_json::Value;
 
 use super::support::{DEADLINE, DataChannel, until};
-use super::{Place, refusal, upload};
+use super::{TestServer, bind_error, upload};
 
-/// A script that knows the directory of all as `$1`.
+/// A shell script with the temporary directory as `$1`.
 fn script(text: &str, directory: &Path) -> Vec<OsString> {
     let mut argv = ["/bin/sh", "-c", text, "sh"].map(OsString::from).to_vec();
     argv.push(directory.into());
     argv
 }
 
-/// Puts what it was told into a file of its own, which appears whole.
-const TELL: &str = "cd \"$1\" && env > $$.tmp && mv $$.tmp $$.told";
+/// Writes its environment to a file of its own, atomically.
+const DUMP: &str = "cd \"$1\" && env > $$.tmp && mv $$.tmp $$.out";
 
-/// What programs have told so far.
-fn told(directory: &Path) -> Vec<String> {
+/// The outputs of all event commands so far.
+fn outputs(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let told = entries.filter(|path| path.extension().is_some_and(|e| e == "told"));
-    told.map(|path| fs::read_to_string(path).unwrap()).collect()
+    let outputs = entries.filter(|path| path.extension().is_some_and(|e| e == "out"));
+    outputs
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 fn value<'a>(environment: &'a str, name: &str) -> Option<&'a str> {
@@ -40,12 +42,12 @@ fn value<'a>(environment: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_program_is_told_of_whole_uploads_and_of_cut_ones() {
-    let place = Place::start(|directory, config| {
-        config.events.command = script(TELL, directory.path());
+fn event_command_runs_for_complete_and_cut_uploads() {
+    let server = TestServer::start(|directory, config| {
+        config.events.command = script(DUMP, directory.path());
         config.events.digest = cfg!(feature = "digests");
     });
-    let mut control = place.login();
+    let mut control = server.login();
     upload(&mut control, "whole", b"abc");
     let data = DataChannel::epsv(&mut control).stream();
     control.command("STOR cut", 150);
@@ -53,13 +55,13 @@ fn a_program_is_told_of_whole_uploads_and_of_cut_ones() {
     control.expect(426);
     control.expect(226);
     drop((data, control));
-    let directory = place.stop();
+    let directory = server.stop();
 
-    let told = told(directory.path());
-    assert_eq!(told.len(), 2, "{told:?}");
+    let outputs = outputs(directory.path());
+    assert_eq!(outputs.len(), 2, "{outputs:?}");
     let of = |path: &str| {
-        let of_it = |text: &&String| value(text, "MIOFTPD_PATH") == Some(path);
-        told.iter().find(of_it).unwrap()
+        let has_path = |text: &&String| value(text, "MIOFTPD_PATH") == Some(path);
+        outputs.iter().find(has_path).unwrap()
     };
     let file = directory.path().join("files/whole").canonicalize().unwrap();
     let expected = [
@@ -83,9 +85,9 @@ fn a_program_is_told_of_whole_uploads_and_of_cut_ones() {
 }
 
 #[test]
-fn names_are_names_and_no_commands() {
-    let place = Place::start(|directory, config| {
-        config.events.command = script(TELL, directory.path());
+fn file_names_inject_no_shell_commands() {
+    let server = TestServer::start(|directory, config| {
+        config.events.command = script(DUMP, directory.path());
     });
     let names = [
         "a b",
@@ -97,97 +99,99 @@ fn names_are_names_and_no_commands() {
         "-rf",
         "'quoted\" \\",
     ];
-    let mut control = place.login();
+    let mut control = server.login();
     for name in names {
         upload(&mut control, name, b"x");
     }
     drop(control);
-    let directory = place.stop();
-    let told = told(directory.path());
-    assert_eq!(told.len(), names.len());
+    let directory = server.stop();
+    let outputs = outputs(directory.path());
+    assert_eq!(outputs.len(), names.len());
     for name in names {
         let path = format!("/{name}");
-        let is_told = told.iter().any(|t| value(t, "MIOFTPD_PATH") == Some(&path));
-        assert!(is_told, "{name}: {told:?}");
+        let is_reported = outputs
+            .iter()
+            .any(|output| value(output, "MIOFTPD_PATH") == Some(&path));
+        assert!(is_reported, "{name}: {outputs:?}");
     }
     assert!(!directory.path().join("injected").exists());
     assert!(!directory.path().join("files/injected").exists());
 }
 
 #[test]
-fn downloads_are_no_events() {
-    let place = Place::start(|directory, config| {
+fn downloads_send_no_events() {
+    let server = TestServer::start(|directory, config| {
         fs::write(directory.path().join("files/f"), "x").unwrap();
-        config.events.command = script(TELL, directory.path());
+        config.events.command = script(DUMP, directory.path());
     });
-    let mut control = place.login();
+    let mut control = server.login();
     let data = DataChannel::epsv(&mut control);
     control.command("RETR f", 150);
     data.receive();
     control.expect(226);
     drop(control);
-    let directory = place.stop();
-    assert_eq!(told(directory.path()), [""; 0]);
+    let directory = server.stop();
+    assert_eq!(outputs(directory.path()), [""; 0]);
 }
 
 #[test]
-fn programs_that_hang_or_fail_delay_no_transfer() {
+fn hanging_event_command_delays_no_transfer() {
     for text in ["sleep 1000", "exit 3", "kill -9 $$"] {
-        let place = Place::start(|directory, config| {
+        let server = TestServer::start(|directory, config| {
             config.events = Events {
                 command: script(text, directory.path()),
                 at_once: 1,
-                // Shorter than the deadlines of the uploads, together; and so is the stop.
+                // All of these together, and the stop, take less than `DEADLINE`.
                 time: Duration::from_millis(300),
                 ..Events::default()
             };
         });
-        let mut control = place.login();
+        let mut control = server.login();
         let begin = std::time::Instant::now();
         for _ in 0..8 {
             upload(&mut control, "f", b"content");
         }
         assert!(begin.elapsed() < DEADLINE);
         drop(control);
-        place.stop();
+        server.stop();
     }
 }
 
 #[test]
-fn so_many_programs_run_at_once_and_no_more() {
-    // Each leaves a file while it runs, and counts those that there are.
+fn concurrent_event_commands_are_limited() {
+    // Each program has a file while it runs, and counts these files.
     let count = "cd \"$1\" && : > $$.running && sleep 0.2 && \
-                 set -- *.running && echo count=$# > $$.told; rm $$.running";
-    let place = Place::start(|directory, config| {
+                 set -- *.running && echo count=$# > $$.out; rm $$.running";
+    let server = TestServer::start(|directory, config| {
         config.events.command = script(count, directory.path());
         config.events.at_once = 3;
     });
-    let mut control = place.login();
+    let mut control = server.login();
     for _ in 0..9 {
         upload(&mut control, "f", b"x");
     }
     drop(control);
-    until("all of them", || {
-        (told(place.directory.path()).len() == 9).then_some(())
+    until("all outputs", || {
+        (outputs(server.directory.path()).len() == 9).then_some(())
     });
-    let directory = place.stop();
-    for told in told(directory.path()) {
-        let count: usize = value(&told, "count").unwrap().parse().unwrap();
+    let directory = server.stop();
+    for output in outputs(directory.path()) {
+        let count: usize = value(&output, "count").unwrap().parse().unwrap();
         assert!((1..=3).contains(&count), "{count}");
     }
 }
 
 #[test]
-fn a_socket_is_told_in_json() {
+fn event_socket_gets_json() {
     let listeners = tempfile::tempdir().unwrap();
     let path = listeners.path().join("events");
     let listener = UnixDatagram::bind(&path).unwrap();
     listener.set_read_timeout(Some(DEADLINE)).unwrap();
-    let place = Place::start(|_, config| {
+    let server = TestServer::start(|_, config| {
         config.events.socket = Some(path.clone());
         config.events.digest = cfg!(feature = "digests");
     });
-    let mut control = place.login();
+    let mut control = server.login();
     let mut buffer = [0; 4096];
     for name in ["first", "second"] {
         upload(&mut control, name, b"abc");
@@ -200,25 +204,25 @@ fn a_socket_is_told_in_json() {
         assert_eq!(has_digest, cfg!(feature = "digests"));
     }
     drop(listener);
-    upload(&mut control, "unheard", b"abc");
+    upload(&mut control, "lost", b"abc");
     drop(control);
-    place.stop();
+    server.stop();
 }
 
 #[test]
-fn what_cannot_be_is_no_start() {
-    let refused = refusal(|_, config| config.events.command = vec!["/dev/null/missing".into()]);
-    assert!(refused.contains("/dev/null/missing"), "{refused}");
-    let refused = refusal(|_, config| config.events.command = vec!["sh".into()]);
-    assert!(refused.contains("absolute"), "{refused}");
+fn invalid_event_command_fails_at_startup() {
+    let error = bind_error(|_, config| config.events.command = vec!["/dev/null/missing".into()]);
+    assert!(error.contains("/dev/null/missing"), "{error}");
+    let error = bind_error(|_, config| config.events.command = vec!["sh".into()]);
+    assert!(error.contains("absolute"), "{error}");
 }
 
 #[cfg(not(feature = "digests"))]
 #[test]
-fn a_digest_needs_the_feature() {
-    let refused = refusal(|_, config| {
+fn event_digest_needs_the_feature() {
+    let error = bind_error(|_, config| {
         config.events.socket = Some("/nowhere".into());
         config.events.digest = true;
     });
-    assert!(refused.contains("--features digests"), "{refused}");
+    assert!(error.contains("--features digests"), "{error}");
 }

@@ -1,5 +1,5 @@
-//! What others hear of transfers that are over: the transfer log, events of uploads. Over real
-//! sockets, with the server in a thread of the test, for what it is told has no option yet.
+//! Transfer logs and upload events, over real sockets, with the server in a thread of the test, as the
+//! library allows configurations that no command-line option has.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,17 +19,17 @@ use mioftpd::{Handle, Server};
 use support::{Control, DataChannel};
 use tempfile::TempDir;
 
-/// A running server; `stop` waits until it is gone, and with it its threads.
-struct Place {
+/// A running server; `stop` waits until all of its threads have ended.
+struct TestServer {
     address: SocketAddr,
     handle: Handle,
     serving: JoinHandle<()>,
-    /// The served directory is `files` in it.
+    /// Its subdirectory `files` is served.
     directory: TempDir,
 }
 
-impl Place {
-    /// Serves, as `configure` has it; it is told the directory of all.
+impl TestServer {
+    /// Starts a server; `configure` gets the temporary directory.
     fn start(configure: impl FnOnce(&TempDir, &mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let config = config(&directory, configure);
@@ -70,8 +70,8 @@ fn config(directory: &TempDir, configure: impl FnOnce(&TempDir, &mut Config)) ->
     config
 }
 
-/// Why a server does not start that is configured so.
-fn refusal(configure: impl FnOnce(&TempDir, &mut Config)) -> String {
+/// The error of a server that cannot start.
+fn bind_error(configure: impl FnOnce(&TempDir, &mut Config)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let config = config(&directory, configure);
     Server::bind(config).err().unwrap().to_string()

@@ -1,4 +1,4 @@
-//! The transfer log: a line for each kind of end, and files that are renamed under the server.
+//! The transfer log: a line for each outcome, rotation by SIGHUP, and errors.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,20 +10,20 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
 use super::support::{Control, DataChannel, abort_connection, epsv_port, until};
-use super::{Place, refusal, upload};
+use super::{TestServer, bind_error, upload};
 
-/// More than the kernel holds for a client that does not read.
+/// More than the socket buffers hold.
 const LARGE: usize = 16 * 1024 * 1024;
 
-fn log(place: &Path, name: &str, format: Format) -> TransferLog {
+fn log(directory: &Path, name: &str, format: Format) -> TransferLog {
     TransferLog {
-        file: place.join(name),
+        file: directory.join(name),
         format,
     }
 }
 
-fn start() -> Place {
-    Place::start(|directory, config| {
+fn start() -> TestServer {
+    TestServer::start(|directory, config| {
         fs::write(directory.path().join("files/large"), vec![0; LARGE]).unwrap();
         fs::write(directory.path().join("files/small"), "small").unwrap();
         config.transfer_logs = [("log.json", Format::Json), ("xferlog", Format::Xferlog)]
@@ -33,24 +33,24 @@ fn start() -> Place {
     })
 }
 
-/// The control connection ends in the middle of an upload.
-fn abandon(place: &Place, name: &str, end: fn(Control)) {
-    let mut control = place.login();
+/// Begins an upload and ends its control connection.
+fn abandon(server: &TestServer, name: &str, end: fn(Control)) {
+    let mut control = server.login();
     let mut data = DataChannel::epsv(&mut control).stream();
     control.command(&format!("STOR {name}"), 150);
     data.write_all(b"some").unwrap();
     end(control);
-    // What comes is the end, or a reset: that of the transfer.
+    // The transfer has ended when its connection has: with an end or a reset.
     let _ = data.read(&mut [0]);
 }
 
 fn reset(control: Control) {
-    // What is set on it holds for the other handle too, whose drop is the last.
+    // The option applies to the socket, so also to the last handle, dropped here.
     abort_connection(control.socket().try_clone().unwrap());
     drop(control);
 }
 
-/// What the JSON lines say of each path.
+/// Verb, outcome and bytes by path, from the lines of JSON.
 fn outcomes(text: &str) -> BTreeMap<String, (String, String, u64)> {
     let word = |value: &Value| value.as_str().unwrap().to_owned();
     let lines = text.lines().map(|line| {
@@ -72,9 +72,9 @@ fn outcomes(text: &str) -> BTreeMap<String, (String, String, u64)> {
 }
 
 #[test]
-fn every_kind_of_end_has_its_line() {
-    let place = start();
-    let mut control = place.login();
+fn every_transfer_outcome_is_logged() {
+    let server = start();
+    let mut control = server.login();
     upload(&mut control, "a file", b"content");
     let data = DataChannel::epsv(&mut control);
     control.command("RETR small", 150);
@@ -86,18 +86,18 @@ fn every_kind_of_end_has_its_line() {
     control.expect(226);
     upload(&mut control, "unique", b"x");
     let data = DataChannel::epsv(&mut control);
-    let told = control.command("STOU unique", 150);
-    let found = told.text().replace("FILE: ", "/");
+    let reply = control.command("STOU unique", 150);
+    let stou_path = reply.text().replace("FILE: ", "/");
     data.send(b"xy");
     control.expect(226);
-    // Not of a file, and none at all.
+    // A listing and a refused command: not logged.
     let data = DataChannel::epsv(&mut control);
     control.command("LIST", 150);
     data.receive();
     control.expect(226);
     epsv_port(&mut control);
     control.command("RETR missing", 550);
-    // Cut by the client, in each way.
+    // Failures of each kind.
     let mut data = DataChannel::epsv(&mut control).stream();
     control.command("STOR aborted", 150);
     data.write_all(b"four").unwrap();
@@ -109,11 +109,11 @@ fn every_kind_of_end_has_its_line() {
     abort_connection(data);
     control.expect(426);
     epsv_port(&mut control);
-    control.command("STOR nobody", 150);
+    control.command("STOR unconnected", 150);
     control.expect(425);
-    abandon(&place, "half-closed", drop);
-    abandon(&place, "reset", reset);
-    let directory = place.stop();
+    abandon(&server, "half-closed", drop);
+    abandon(&server, "reset", reset);
+    let directory = server.stop();
 
     let text = fs::read_to_string(directory.path().join("log.json")).unwrap();
     let outcomes = outcomes(&text);
@@ -125,12 +125,12 @@ fn every_kind_of_end_has_its_line() {
     assert_eq!(of("/small"), ("RETR", "complete", 5));
     assert_eq!(of("/longer"), ("APPE", "complete", 4));
     assert_eq!(of("/unique"), ("STOR", "complete", 1));
-    assert_eq!(of(&found), ("STOU", "complete", 2));
+    assert_eq!(of(&stou_path), ("STOU", "complete", 2));
     let (verb, outcome, bytes) = of("/aborted");
     assert_eq!((verb, outcome), ("STOR", "aborted"));
     assert!(bytes <= 4);
     assert_eq!((of("/large").0, of("/large").1), ("RETR", "cut"));
-    assert_eq!(of("/nobody"), ("STOR", "not-connected", 0));
+    assert_eq!(of("/unconnected"), ("STOR", "not-connected", 0));
     assert_eq!(of("/half-closed").1, "abandoned");
     assert_eq!(of("/reset").1, "abandoned");
     assert_eq!(outcomes.len(), 10);
@@ -138,33 +138,33 @@ fn every_kind_of_end_has_its_line() {
     let xferlog = fs::read_to_string(directory.path().join("xferlog")).unwrap();
     assert_eq!(xferlog.lines().count(), 10);
     let line = xferlog.lines().next().unwrap();
-    let behind = " 127.0.0.1 7 /a_file b _ i a anonymous ftp 0 * c";
-    assert!(line.ends_with(behind), "{line}");
+    let end = " 127.0.0.1 7 /a_file b _ i a anonymous ftp 0 * c";
+    assert!(line.ends_with(end), "{line}");
 }
 
 #[test]
-fn a_client_that_is_gone_in_the_middle_of_a_download_is_recorded() {
-    let place = start();
-    let mut control = place.login();
+fn reset_during_download_is_logged_as_abandoned() {
+    let server = start();
+    let mut control = server.login();
     let data = DataChannel::epsv(&mut control).stream();
     control.command("RETR large", 150);
     reset(control);
     until("the line", || {
-        let text = fs::read_to_string(place.path("log.json")).unwrap();
+        let text = fs::read_to_string(server.path("log.json")).unwrap();
         text.contains("\"outcome\":\"abandoned\"").then_some(())
     });
     drop(data);
-    let directory = place.stop();
+    let directory = server.stop();
     let text = fs::read_to_string(directory.path().join("log.json")).unwrap();
     assert_eq!(text.lines().count(), 1);
 }
 
 #[test]
-fn a_log_that_was_renamed_is_opened_again_on_sighup() {
-    let place = start();
-    let mut control = place.login();
+fn renamed_log_is_reopened_on_sighup() {
+    let server = start();
+    let mut control = server.login();
     upload(&mut control, "first", b"1");
-    let names = ["log.json", "xferlog"].map(|name| place.path(name));
+    let names = ["log.json", "xferlog"].map(|name| server.path(name));
     for name in &names {
         until("the first line", || {
             (fs::read(name).unwrap() != b"").then_some(())
@@ -177,8 +177,8 @@ fn a_log_that_was_renamed_is_opened_again_on_sighup() {
     }
     upload(&mut control, "second", b"2");
     drop(control);
-    place.handle.stop();
-    place.serving.join().unwrap();
+    server.handle.stop();
+    server.serving.join().unwrap();
     for name in &names {
         let read = |name: &Path| fs::read_to_string(name).unwrap();
         let (old, new) = (read(&name.with_extension("1")), read(name));
@@ -188,22 +188,22 @@ fn a_log_that_was_renamed_is_opened_again_on_sighup() {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_is_no_start() {
-    let refused = refusal(|directory, config| {
+fn log_that_cannot_be_opened_fails_at_startup() {
+    let error = bind_error(|directory, config| {
         config.transfer_logs = vec![log(directory.path(), "missing/log", Format::Json)];
     });
-    assert!(refused.contains("missing/log"), "{refused}");
+    assert!(error.contains("missing/log"), "{error}");
 }
 
 #[test]
-fn a_log_that_cannot_be_written_delays_nobody() {
-    let place = Place::start(|_, config| {
+fn write_error_of_a_log_delays_no_transfer() {
+    let server = TestServer::start(|_, config| {
         config.transfer_logs = vec![log(Path::new("/dev"), "full", Format::Json)];
     });
-    let mut control = place.login();
+    let mut control = server.login();
     for _ in 0..10 {
         upload(&mut control, "f", b"content");
     }
     drop(control);
-    place.stop();
+    server.stop();
 }

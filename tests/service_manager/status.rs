@@ -31,7 +31,7 @@ fn log_that_cannot_be_reopened_is_in_the_status() {
     assert!(
         status.starts_with("Serving at 127.0.0.1:")
             && status
-                .contains("/logs/xferlog again: Is a directory. Its lines go on into the file"),
+                .contains("/logs/xferlog: Is a directory. Its records continue to go to the file"),
         "{status}"
     );
     control.store("f", b"x");

@@ -1,4 +1,4 @@
-//! Who is found by which name and password, how long that takes, and who is counted.
+//! Tests of the account table: lookup, decoys against the timing side channel, session counts, reloads.
 
 use super::*;
 use crate::auth::{Permissions, Verified};
@@ -12,7 +12,7 @@ fn credentials(name: &str, password: &str) -> Credentials {
     }
 }
 
-/// The name of who it is, and whether that took long.
+/// The name of the account with these credentials, and whether the check had to block.
 fn find(accounts: &Accounts, name: &str, password: &str) -> (Option<String>, bool) {
     let (account, is_slow) = match accounts.check(credentials(name, password), HERE) {
         Check::Done(account) => (account, false),
@@ -27,7 +27,7 @@ fn find(accounts: &Accounts, name: &str, password: &str) -> (Option<String>, boo
 }
 
 #[test]
-fn anonymous_takes_any_password_under_both_names() {
+fn anonymous_accepts_any_password_by_both_names() {
     let accounts = Accounts::new().with(Account::anonymous(Permissions::READ));
     for name in ["anonymous", "ftp", "FTP", "Anonymous"] {
         let found = find(&accounts, name, "me@home");
@@ -38,7 +38,7 @@ fn anonymous_takes_any_password_under_both_names() {
 }
 
 #[test]
-fn a_password_and_its_name_are_right_to_the_byte() {
+fn name_and_password_match_byte_for_byte() {
     let accounts = Accounts::new().with(Account::with_password("ann", "secret"));
     assert_eq!(
         find(&accounts, "ann", "secret"),
@@ -62,7 +62,7 @@ fn a_password_and_its_name_are_right_to_the_byte() {
 
 #[cfg(feature = "hashed-passwords")]
 #[test]
-fn every_failure_takes_as_long_where_one_does() {
+fn every_failed_login_hashes_if_one_account_does() {
     let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     let hashed = Secret::hashed(hash).unwrap();
     let accounts: Accounts = [
@@ -76,7 +76,7 @@ fn every_failure_takes_as_long_where_one_does() {
     for (name, password) in [("bob", "x"), ("ann", "x"), ("eve", "x")] {
         assert_eq!(find(&accounts, name, password), (None, true), "{name}");
     }
-    // Right for the hash that is only computed for its time.
+    // The right password for the decoy hash.
     for name in ["eve", "ann"] {
         assert_eq!(find(&accounts, name, "secret"), (None, true), "{name}");
     }
@@ -88,7 +88,7 @@ fn every_failure_takes_as_long_where_one_does() {
 }
 
 #[test]
-fn guests_are_counted_while_they_are_there() {
+fn sessions_are_counted_across_a_reload() {
     let mut ann = Account::with_password("ann", "secret");
     ann.sessions = Some(2);
     let accounts = Accounts::new().with(ann.clone());
@@ -107,23 +107,23 @@ fn guests_are_counted_while_they_are_there() {
 }
 
 #[test]
-fn a_login_that_a_reload_overtakes_needs_the_same_account_and_secret() {
-    let everybody = |secret| Account::new(EVERYBODY, secret, Permissions::ALL);
+fn login_during_reload_needs_same_account_and_secret() {
+    let catch_all = |secret| Account::new(EVERYBODY, secret, Permissions::ALL);
     let ann = |password: &str| Account::with_password("ann", password);
     for (proved, after, is_admitted) in [
         (ann("old"), Accounts::new(), false),
         (ann("old"), Accounts::new().with(ann("new")), false),
         (ann("old"), Accounts::new().with(ann("old")), true),
         (
-            everybody(Secret::Plain("old".into())),
+            catch_all(Secret::Plain("old".into())),
             Accounts::new()
-                .with(everybody(Secret::Plain("old".into())))
+                .with(catch_all(Secret::Plain("old".into())))
                 .with(ann("old")),
             false,
         ),
         (
             ann("old"),
-            Accounts::new().with(everybody(Secret::Anyone)),
+            Accounts::new().with(catch_all(Secret::Anyone)),
             false,
         ),
     ] {
@@ -141,7 +141,7 @@ fn a_login_that_a_reload_overtakes_needs_the_same_account_and_secret() {
 }
 
 #[test]
-fn whoever_may_write_is_found_by_directory() {
+fn may_write_is_per_directory() {
     let reader = || Account::anonymous(Permissions::READ);
     let mut ann = Account::with_password("ann", "secret");
     let here = Path::new("/home/ann");
@@ -164,7 +164,7 @@ fn whoever_may_write_is_found_by_directory() {
 }
 
 #[test]
-fn only_an_account_of_somebodys_own_can_be_vouched_for() {
+fn certificate_authenticates_personal_accounts_only() {
     let accounts = Accounts::new()
         .with(Account::anonymous(Permissions::READ))
         .with(Account::with_password("ann", "secret"));
@@ -175,35 +175,35 @@ fn only_an_account_of_somebodys_own_can_be_vouched_for() {
 }
 
 #[test]
-fn no_secret_is_shown() {
+fn debug_output_hides_secrets() {
     let accounts = Accounts::new().with(Account::with_password("ann", "hunter2"));
     assert!(!format!("{accounts:?}").contains("hunter2"));
 }
 
 #[cfg(feature = "pam")]
 #[test]
-fn everybody_is_nobody_until_pam_has_said_so() {
+fn catch_all_account_needs_pam_and_excludes_root() {
     let service = Secret::System(Service::named("mioftpd").unwrap());
-    let everybody = Account::new(EVERYBODY, service, Permissions::READ);
+    let catch_all = Account::new(EVERYBODY, service, Permissions::READ);
     let accounts = Accounts::new()
-        .with(everybody)
+        .with(catch_all)
         .with(Account::with_password("ann", "secret"));
     assert!(accounts.needs_monitor());
-    let claimed = |name: &str| {
+    let resolved = |name: &str| {
         accounts
-            .claimed(name.as_bytes())
-            .map(|one| one.name.clone())
+            .resolve(name.as_bytes())
+            .map(|account| account.name.clone())
     };
-    assert_eq!(claimed("ann").as_deref(), Some(&b"ann"[..]));
+    assert_eq!(resolved("ann").as_deref(), Some(&b"ann"[..]));
     for name in ["bob", "anonymous", "*", "Root"] {
-        assert_eq!(claimed(name).as_deref(), Some(EVERYBODY), "{name}");
+        assert_eq!(resolved(name).as_deref(), Some(EVERYBODY), "{name}");
     }
-    assert_eq!(claimed("root"), None);
-    // Without a password nobody is let in by that account.
+    assert_eq!(resolved("root"), None);
+    // A certificate does not authenticate the catch-all account.
     for name in ["bob", "*"] {
         assert_eq!(accounts.vouched(name.as_bytes()), None, "{name}");
     }
-    // Nothing can be asked here, so nobody is let in.
+    // The PAM helper is not running, so the login fails.
     assert_eq!(find(&accounts, "bob", "secret"), (None, false));
     assert_eq!(
         find(&accounts, "ann", "secret"),

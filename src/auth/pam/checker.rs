@@ -1,8 +1,8 @@
-//! A checker: a process that asks PAM once, and is gone, with all that a module has done to it.
+//! The checker: a process that asks PAM once and exits, so that no state of a PAM module survives.
 //!
-//! It has a question on its standard input, a verdict to write to its standard output, and only so
-//! much time. What modules want to know of a client they get: its address (`PAM_RHOST`) and that it
-//! comes by FTP (`PAM_TTY`). Sessions of PAM (`pam_open_session(3)`) are not opened.
+//! It reads a [`PamRequest`] from the standard input, writes a [`PamAnswer`] to the standard output, and
+//! exits after [`PAM_TIME`] in any case. Modules get the client address (`PAM_RHOST`) and `ftp` as the
+//! terminal (`PAM_TTY`). No PAM session is opened (`pam_open_session(3)`).
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
@@ -18,19 +18,19 @@ use nonstick::{
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use zeroize::Zeroizing;
 
-use super::question::{QUESTION_BYTES, Question, Verdict};
+use super::request::{PamAnswer, PamRequest, REQUEST_BYTES};
 use crate::auth::Password;
 use crate::cause::cause;
 use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
 use crate::privsep::complain;
 
-/// What comes by FTP has no terminal; this is what FTP servers say instead.
+/// FTP has no terminal; this is the usual value for FTP servers.
 const TERMINAL: &str = "ftp";
 
-/// Answers the question on the standard input.
+/// Runs the checker process.
 pub(crate) fn run() -> ExitCode {
     let _ = rustix::thread::set_name(c"mioftpd-pam");
-    match answer() {
+    match serve_request() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(super::ROLE.worker, &cause(&error));
@@ -39,28 +39,28 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn answer() -> io::Result<()> {
-    keep_memory_private();
-    // Nobody waits for it after that.
-    let clock = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-    clock.spawn(|| {
+fn serve_request() -> io::Result<()> {
+    forbid_core_dumps();
+    // The server waits no longer.
+    let watchdog = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+    watchdog.spawn(|| {
         thread::sleep(PAM_TIME);
         std::process::exit(1);
     })?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(QUESTION_BYTES));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(REQUEST_BYTES));
     io::stdin()
-        .take(QUESTION_BYTES as u64)
+        .take(REQUEST_BYTES as u64)
         .read_to_end(&mut bytes)?;
-    let question = Question::parse(&bytes).ok_or(io::ErrorKind::InvalidData)?;
-    let verdict = match ask(question) {
-        Ok(()) => Verdict::Yes,
-        Err(error) => Verdict::No(cause(&error).to_string()),
+    let request = PamRequest::decode(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+    let answer = match ask_pam(request) {
+        Ok(()) => PamAnswer::Accepted,
+        Err(error) => PamAnswer::Refused(cause(&error).to_string()),
     };
-    io::stdout().write_all(&verdict.print())
+    io::stdout().write_all(&answer.encode())
 }
 
-/// There is a password in it. Where that cannot be had, PAM is asked all the same.
-fn keep_memory_private() {
+/// Keeps the password out of core dumps and from other processes of the user (ptrace). Best effort.
+fn forbid_core_dumps() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -69,13 +69,13 @@ fn keep_memory_private() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-fn ask(question: Question) -> Result<(), ErrorCode> {
-    let Question {
+fn ask_pam(request: PamRequest) -> Result<(), ErrorCode> {
+    let PamRequest {
         service,
         name,
         password,
         from,
-    } = question;
+    } = request;
     let name = OsStr::from_bytes(&name);
     let mut pam = TransactionBuilder::new_with_service(&service)
         .username(name)
@@ -85,11 +85,11 @@ fn ask(question: Question) -> Result<(), ErrorCode> {
     pam.items_mut().set_tty_name(Some(OsStr::new(TERMINAL)))?;
     let flags = AuthnFlags::SILENT | AuthnFlags::DISALLOW_NULL_AUTHTOK;
     pam.authenticate(flags)?;
-    // A password that must be changed first is an error too: FTP has no way to.
+    // An expired password is an error too: FTP has no way to change it.
     pam.account_management(flags)
 }
 
-/// What a client has said already: it cannot be asked anything else.
+/// Answers the prompts of modules with the password of the client, which has nothing else to give.
 struct Answers(Password);
 
 impl Conversation for Answers {

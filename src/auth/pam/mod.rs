@@ -1,14 +1,13 @@
-//! Accounts of the system: whether a password is theirs is asked of PAM (pam(3)), beside the server.
+//! Accounts of the system: PAM (pam(3)) verifies their passwords, in a process of its own.
 //!
-//! PAM runs code of others, which reads what only root may read, starts programs and waits for
-//! networks: all of what the sandbox takes from the server. So it is asked through a
-//! [`Helper`](crate::privsep), which keeps its rights: for each question there is a *checker*, a
-//! process that asks once. Whoever takes over the server can ask whether a password is right, as
-//! its clients can, and learns nothing else there. A checker that hangs or dies is a login that
-//! fails.
+//! PAM modules are third-party code that reads files of root, starts programs and waits for the network:
+//! the sandbox allows the server none of it. So a [helper process](crate::privsep), which keeps its
+//! privileges, starts a *checker* process for each request (privilege separation). An attacker who controls
+//! the server can ask whether a password is right, as any client can, and gains nothing else. A checker
+//! that hangs or crashes is a failed login.
 
 mod checker;
-mod question;
+mod request;
 
 use std::io;
 
@@ -16,34 +15,35 @@ use crate::cause::cause;
 use crate::limits::{PAM_CHECKERS, PAM_TIME};
 use crate::privsep::{Helper, Role};
 pub(crate) use checker::run as check_once;
-pub(super) use question::Question;
-use question::Verdict;
+use request::PamAnswer;
+pub(super) use request::PamRequest;
 
-/// The processes that ask PAM.
+/// The PAM helper process and its checkers.
 pub(crate) const ROLE: Role = Role {
     name: "mioftpd: PAM helper",
     worker: "mioftpd: PAM checker",
     at_once: PAM_CHECKERS,
 };
 
-/// Starts what asks PAM, with the rights of this process.
+/// Starts the PAM helper process, with the privileges of this process.
 pub(super) fn start() -> io::Result<Helper> {
     Helper::start(&ROLE, &[])
 }
 
-/// Asks whether it is so. It takes as long as PAM does, some seconds where the answer is no.
+/// Has PAM verify a password. Blocks for as long as PAM does: usually some seconds where the password is
+/// wrong, at most [`PAM_TIME`].
 ///
 /// # Errors
-/// Why it is not, or why nobody can say: a sentence for the log.
-pub(super) fn ask(privsep: &Helper, question: &Question) -> Result<(), String> {
-    let (service, name) = (&question.service, question.name.escape_ascii());
-    let answer = privsep.ask(&question.print(), PAM_TIME);
+/// When PAM refuses the login, or cannot be asked: a message for the log.
+pub(super) fn authenticate(privsep: &Helper, request: &PamRequest) -> Result<(), String> {
+    let (service, name) = (&request.service, request.name.escape_ascii());
+    let answer = privsep.ask(&request.encode(), PAM_TIME);
     let invalid = io::ErrorKind::InvalidData;
-    match answer.and_then(|answer| Ok(Verdict::parse(&answer).ok_or(invalid)?)) {
-        Ok(Verdict::Yes) => Ok(()),
-        Ok(Verdict::No(reason)) => {
+    match answer.and_then(|answer| Ok(PamAnswer::decode(&answer).ok_or(invalid)?)) {
+        Ok(PamAnswer::Accepted) => Ok(()),
+        Ok(PamAnswer::Refused(reason)) => {
             let reason = reason.escape_debug();
-            Err(format!("PAM ({service}) says no to {name}: {reason}"))
+            Err(format!("PAM ({service}) refuses {name}: {reason}"))
         }
         Err(error) => {
             let why = cause(&error);

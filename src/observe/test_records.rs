@@ -1,11 +1,11 @@
-//! A record for the tests of this folder, to be changed as each needs it.
+//! A transfer record for the unit tests of this module.
 
 use std::time::Duration;
 
 use super::record::{Outcome, TransferRecord, Verb};
 use crate::protocol::path::VirtualPath;
 
-/// An upload that ended well.
+/// A complete upload.
 pub(super) fn upload(path: &str) -> TransferRecord {
     TransferRecord {
         ended: 1_700_000_000,

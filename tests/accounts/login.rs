@@ -1,4 +1,4 @@
-//! The conditions of an account, and what is its own.
+//! The conditions of login, and the settings of an account.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,24 +6,24 @@ use std::os::unix::fs::PermissionsExt;
 use mioftpd::auth::{Account, Accounts, Permissions};
 use mioftpd::storage::Umask;
 
-use crate::Serving;
+use crate::TestServer;
 use crate::support::until;
 
 fn ann() -> Account {
     Account::with_password("ann", "secret")
 }
 
-/// The code that PASS gets.
+/// The reply code of PASS.
 fn login_code(account: Account) -> u16 {
-    let serving = Serving::to(Accounts::new().with(account));
-    let mut control = serving.connect();
+    let server = TestServer::with_accounts(Accounts::new().with(account));
+    let mut control = server.connect();
     control.command("USER ann", 331);
     control.send("PASS secret");
     control.reply().code
 }
 
 #[test]
-fn whoever_may_not_come_in_hears_what_a_wrong_password_hears() {
+fn denied_login_has_the_reply_of_a_wrong_password() {
     assert_eq!(login_code(ann()), 230);
     let changes: [fn(&mut Account); 4] = [
         |account| account.enabled = false,
@@ -39,21 +39,21 @@ fn whoever_may_not_come_in_hears_what_a_wrong_password_hears() {
 }
 
 #[test]
-fn as_many_as_may_be_are_there_at_once() {
+fn session_limit_of_an_account_is_enforced() {
     let mut account = ann();
     account.sessions = Some(1);
-    let serving = Serving::to(Accounts::new().with(account));
-    let mut first = serving.log_in("ann", "secret");
-    let mut second = serving.connect();
+    let server = TestServer::with_accounts(Accounts::new().with(account));
+    let mut first = server.log_in("ann", "secret");
+    let mut second = server.connect();
     second.command("USER ann", 331);
     second.command("PASS secret", 421);
     second.expect_end();
 
-    // Its seat is free again after REIN, after USER, and when it is gone.
+    // The session ends with REIN, and with its connection.
     first.command("REIN", 220);
-    drop(serving.log_in("ann", "secret"));
-    until("the seat of a client that left", || {
-        let mut control = serving.connect();
+    drop(server.log_in("ann", "secret"));
+    until("the end of the closed session", || {
+        let mut control = server.connect();
         control.command("USER ann", 331);
         control.send("PASS secret");
         (control.reply().code == 230).then_some(())
@@ -61,7 +61,7 @@ fn as_many_as_may_be_are_there_at_once() {
 }
 
 #[test]
-fn an_account_has_its_own_greeting_directory_and_umask() {
+fn account_has_its_own_greeting_directory_and_umask() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("hers"), "1").unwrap();
     let mut account = ann();
@@ -69,10 +69,10 @@ fn an_account_has_its_own_greeting_directory_and_umask() {
     account.root = Some(home.path().into());
     account.umask = Umask::new(0o077);
     let accounts = Accounts::new().with(account);
-    let serving = Serving::to(accounts.with(Account::anonymous(Permissions::ALL)));
-    fs::write(serving.path().join("public"), "2").unwrap();
+    let server = TestServer::with_accounts(accounts.with(Account::anonymous(Permissions::ALL)));
+    fs::write(server.path().join("public"), "2").unwrap();
 
-    let mut control = serving.connect();
+    let mut control = server.connect();
     control.command("USER ann", 331);
     let greeting = control.command("PASS secret", 230);
     assert_eq!(
@@ -95,16 +95,16 @@ fn an_account_has_its_own_greeting_directory_and_umask() {
     };
     assert_eq!((mode("new") & 0o777, mode("made") & 0o777), (0o600, 0o700));
 
-    // The same connection is somebody else's, in another place.
+    // Another login on the same connection, with another directory.
     control.log_in("anonymous", "x");
     assert_eq!(control.retrieve("public"), b"2");
     control.command("SIZE hers", 550);
     control.store("new", b"y");
-    assert_eq!(fs::read(serving.path().join("new")).unwrap(), b"y");
+    assert_eq!(fs::read(server.path().join("new")).unwrap(), b"y");
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_said_at_the_start() {
+fn missing_account_directory_fails_at_startup() {
     let mut account = ann();
     account.root = Some("/nowhere/at/all".into());
     let config = mioftpd::Config {
@@ -118,7 +118,7 @@ fn a_directory_that_is_not_there_is_said_at_the_start() {
 }
 
 #[test]
-fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
+fn rate_limit_keeps_content_and_allows_abor() {
     let mut account = ann();
     (account.rate_up, account.rate_down) = (Some(1_000_000), Some(1_000_000));
     let slow = Account {
@@ -127,14 +127,14 @@ fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
         rate_down: Some(1000),
         ..account.clone()
     };
-    let serving = Serving::to(Accounts::new().with(account).with(slow));
+    let server = TestServer::with_accounts(Accounts::new().with(account).with(slow));
     let content: Vec<u8> = (0..250_000_u32).map(|n| n.to_le_bytes()[1]).collect();
-    let mut control = serving.log_in("ann", "secret");
+    let mut control = server.log_in("ann", "secret");
     control.store("f", &content);
-    assert_eq!(fs::read(serving.path().join("f")).unwrap(), content);
+    assert_eq!(fs::read(server.path().join("f")).unwrap(), content);
     assert_eq!(control.retrieve("f"), content);
 
-    let mut control = serving.log_in("bob", "secret");
+    let mut control = server.log_in("bob", "secret");
     let data = control.passive();
     control.command("RETR f", 150);
     control.command("STAT", 211);
@@ -145,21 +145,21 @@ fn a_rate_changes_no_byte_and_keeps_nobody_from_aborting() {
 }
 
 #[test]
-fn a_quota_is_for_what_is_there_and_for_what_comes() {
+fn quota_counts_existing_files_and_uploads() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("old"), [b'o'; 600]).unwrap();
     let mut account = ann();
     account.root = Some(home.path().into());
     account.quota_bytes = Some(1000);
-    let serving = Serving::to(Accounts::new().with(account));
-    let mut control = serving.log_in("ann", "secret");
+    let server = TestServer::with_accounts(Accounts::new().with(account));
+    let mut control = server.log_in("ann", "secret");
     let mut store = |path: &str, size: usize| {
         let data = control.passive();
         control.command(&format!("STOR {path}"), 150);
         data.send(&vec![b'n'; size]);
         control.expect_one_of(&[226, 552]).code
     };
-    // Its files are counted while the first client comes.
+    // The files are counted during the login.
     assert_eq!(store("new", 400), 226);
     assert_eq!(store("old", 601), 552);
     assert_eq!(fs::read(home.path().join("old")).unwrap(), [b'o'; 600]);
@@ -170,20 +170,20 @@ fn a_quota_is_for_what_is_there_and_for_what_comes() {
     control.command("ALLO 400", 200);
 }
 
-/// As a server that was killed leaves it.
-const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+/// A temporary file, as a killed server leaves it.
+const TEMPORARY: &str = ".mioftpd-0123456789abcdef.tmp";
 
 #[test]
-fn what_was_left_unfinished_goes_where_an_account_may_write() {
+fn temporary_files_are_swept_in_writable_directories_only() {
     let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let [mut hers, mut theirs] = [ann(), Account::anonymous(Permissions::READ)];
-    for (account, home) in [&mut hers, &mut theirs].into_iter().zip(&homes) {
+    let [mut writer, mut reader] = [ann(), Account::anonymous(Permissions::READ)];
+    for (account, home) in [&mut writer, &mut reader].into_iter().zip(&homes) {
         account.root = Some(home.path().into());
-        fs::write(home.path().join(LEFT), "").unwrap();
+        fs::write(home.path().join(TEMPORARY), "").unwrap();
     }
-    let serving = Serving::to(Accounts::new().with(hers).with(theirs));
-    let [hers, theirs] = homes.map(|home| (home.path().join(LEFT), home));
-    until("the file to go", || (!hers.0.exists()).then_some(()));
-    assert!(theirs.0.exists());
-    drop(serving);
+    let server = TestServer::with_accounts(Accounts::new().with(writer).with(reader));
+    let [writable, read_only] = homes.map(|home| (home.path().join(TEMPORARY), home));
+    until("the sweep", || (!writable.0.exists()).then_some(()));
+    assert!(read_only.0.exists());
+    drop(server);
 }

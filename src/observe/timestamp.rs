@@ -1,6 +1,4 @@
-//! Two ways in which logs write a moment, in UTC: that of RFC 3339, and that of C's `ctime`.
-//!
-//! What the time is, it is told.
+//! Timestamps of logs, in UTC: RFC 3339, and ctime(3).
 
 use crate::protocol::date::Civil;
 
@@ -15,11 +13,11 @@ pub(super) fn rfc3339(seconds: i64) -> String {
     )
 }
 
-/// `Tue Nov 14 22:13:20 2023`: always as long, so that it can be cut off by columns.
+/// `Tue Nov 14 22:13:20 2023`: of fixed width, as readers of xferlog split it by columns.
 pub(super) fn ctime(seconds: i64) -> String {
     let civil = Civil::from_unix(seconds);
     let days = civil.to_unix().div_euclid(24 * 60 * 60);
-    // 1970 began on a Thursday.
+    // 1970 began on a Thursday. The remainder is 0 to 6, so neither fallback is used.
     let weekday = usize::try_from(days.rem_euclid(7)).unwrap_or_default();
     format!(
         "{} {} {:2} {:02}:{:02}:{:02} {:04}",
@@ -37,10 +35,10 @@ pub(super) fn ctime(seconds: i64) -> String {
 mod tests {
     use super::*;
 
-    /// As `date -u -d @N` has them.
+    /// The expected values are those of `date -u -d @N`.
     #[test]
-    fn both_ways() {
-        for (seconds, iso, c) in [
+    fn timestamps_match_date() {
+        for (seconds, rfc, c) in [
             (0, "1970-01-01T00:00:00Z", "Thu Jan  1 00:00:00 1970"),
             (
                 1_700_000_000,
@@ -54,7 +52,7 @@ mod tests {
             ),
             (-1, "1969-12-31T23:59:59Z", "Wed Dec 31 23:59:59 1969"),
         ] {
-            assert_eq!(rfc3339(seconds), iso);
+            assert_eq!(rfc3339(seconds), rfc);
             assert_eq!(ctime(seconds), c);
         }
     }
