@@ -47,7 +47,7 @@
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
 //! | nobody is told why the connection is closed | `session::who_is_idle_is_told_for_how_long` `session::who_does_not_log_in_is_told_how_long_there_was` |
-//! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::types_and_permissions` |
+//! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::facts_of_each_type_and_permission` |
 //! | a name with a bracket or a star in it cannot be listed | `list_literal.txt` |
 //! | devices that know PORT and STOR only are left out | `device.txt` |
 //! | SITE UMASK gives what the account's mask takes away | `site_umask_not_allowed.txt` |
