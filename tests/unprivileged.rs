@@ -81,7 +81,7 @@ fn an_address_says_what_is_the_matter_with_it() {
 fn another_user_needs_root() {
     let arguments = ["--listen", "127.0.0.1:0", "--run-as", "54322:54322"];
     let parts = [
-        "cannot run as 54322:54322 (run-as): setgroups: Operation not permitted: only root, or CAP_SETUID",
+        "cannot run as 54322:54322 (run-as): setgroups: Operation not permitted: switching users needs root",
         "leave run-as out",
     ];
     says(&arguments, &parts);
