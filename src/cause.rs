@@ -27,6 +27,7 @@ impl Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string();
         let mut parts = text.split(NUMBER);
+        // There is always a first part.
         f.write_str(parts.next().unwrap_or_default())?;
         parts.try_for_each(|part| f.write_str(part.split_once(')').map_or("", |(_, rest)| rest)))
     }
@@ -51,6 +52,7 @@ pub fn of_path(error: &io::Error, path: &Path, wanted: Access) -> String {
 fn missing_permission(path: &Path, wanted: Access) -> Option<String> {
     let is_denied = |path: &Path, wanted| access(path, wanted) == Err(Errno::ACCESS);
     let path = std::path::absolute(path).ok()?;
+    // Fails for a file that does not exist yet.
     let path = path.canonicalize().unwrap_or(path);
     let user = rustix::process::geteuid().as_raw();
     let ancestors: Vec<&Path> = path.ancestors().skip(1).collect();

@@ -34,7 +34,9 @@ pub fn write_marker(marker: &Marker, out: &mut Vec<u8>) {
 }
 
 fn write(descriptor: Descriptor, bytes: &[u8], out: &mut Vec<u8>) {
-    let count = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let count = u16::try_from(bytes.len());
+    debug_assert!(count.is_ok(), "longer than a block");
+    let count = count.unwrap_or(u16::MAX);
     out.push(descriptor.byte());
     out.extend_from_slice(&count.to_be_bytes());
     out.extend_from_slice(bytes);

@@ -30,6 +30,7 @@ impl<'a> Request<'a> {
     ///
     /// The argument is not checked against the command's syntax.
     pub fn parse(line: &'a [u8]) -> Result<Self, ParseError<'a>> {
+        // The second part is missing if there is no space, the first one never.
         let mut parts = line.splitn(2, |&byte| byte == b' ');
         let verb = parts.next().unwrap_or_default();
         let mut argument = parts.next().unwrap_or_default();

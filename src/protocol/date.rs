@@ -56,6 +56,7 @@ impl Civil {
             from_march - 9
         };
         let year = 400 * era + year_of_era + i64::from(month <= 2);
+        debug_assert!((0..=9999).contains(&year), "seconds are clamped");
         Self {
             year: i32::try_from(year).unwrap_or_default(),
             month: small(month),
@@ -204,6 +205,7 @@ fn parse_fraction(digits: &[u8]) -> Option<u32> {
 
 /// Narrows a field of a date or time.
 fn small(number: i64) -> u8 {
+    debug_assert!((0..60).contains(&number), "not a field of a date or time");
     u8::try_from(number).unwrap_or_default()
 }
 

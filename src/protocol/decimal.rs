@@ -40,6 +40,7 @@ pub(super) fn parse(digits: &[u8]) -> Option<u64> {
 }
 
 fn write_filled(out: &mut Vec<u8>, mut number: u64, width: usize, fill: u8) {
+    debug_assert!(width <= DIGITS_MAX, "wider than any number");
     let mut digits = [fill; DIGITS_MAX];
     let mut count = 0;
     for digit in digits.iter_mut().rev() {
@@ -51,6 +52,7 @@ fn write_filled(out: &mut Vec<u8>, mut number: u64, width: usize, fill: u8) {
         }
     }
     let first = DIGITS_MAX.saturating_sub(width.max(count));
+    // In range, as `count` is at least 1.
     out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 

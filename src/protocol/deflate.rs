@@ -59,8 +59,9 @@ impl Deflater {
         while !bytes.is_empty() {
             let before = self.engine.total_in();
             self.run(bytes, out, FlushCompress::None)?;
-            let taken = usize::try_from(self.engine.total_in() - before).unwrap_or(usize::MAX);
-            bytes = bytes.get(taken..).unwrap_or_default();
+            let consumed = usize::try_from(self.engine.total_in() - before).unwrap_or(usize::MAX);
+            debug_assert!(consumed <= bytes.len(), "consumed more than its input");
+            bytes = bytes.get(consumed..).unwrap_or_default();
         }
         Ok(())
     }
@@ -121,6 +122,7 @@ impl Inflater {
         let status = status.map_err(|_| Malformed)?;
         let consumed = usize::try_from(self.engine.total_in() - in_before).unwrap_or(usize::MAX);
         let produced = usize::try_from(self.engine.total_out() - out_before).unwrap_or(usize::MAX);
+        debug_assert!(consumed <= input.len() && produced <= self.output.len());
         *input = input.get(consumed..).unwrap_or_default();
         let progress = match status {
             Status::StreamEnd => Inflated::Ended,

@@ -46,8 +46,9 @@ pub fn decode(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn translate(table: &[u8; 256], bytes: &[u8], out: &mut Vec<u8>) {
-    let counterpart = |&byte: &u8| table.get(usize::from(byte)).copied().unwrap_or(byte);
-    out.extend(bytes.iter().map(counterpart));
+    // The table has an entry for every byte; the fallback only avoids an index that may panic.
+    let translated = |&byte: &u8| table.get(usize::from(byte)).copied().unwrap_or(byte);
+    out.extend(bytes.iter().map(translated));
 }
 
 #[allow(

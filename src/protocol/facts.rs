@@ -165,6 +165,7 @@ pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: E
             Fact::Type => out.extend_from_slice(type_name(metadata.kind, role)),
             Fact::Size => decimal::write(out, metadata.size),
             Fact::Modify => time(metadata.modified, metadata.modified_nanoseconds, out),
+            // `None` is skipped above.
             Fact::Create => time(metadata.created.unwrap_or_default(), 0, out),
             Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
             Fact::Unique => write_unique(out, metadata.unique),

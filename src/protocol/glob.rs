@@ -29,6 +29,10 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
         (rest, text) = match (matched, star) {
             (Some(next), _) => next,
             (None, Some((after_star, remaining))) => {
+                debug_assert!(
+                    remaining.len() >= text.len(),
+                    "the star matched no later than here"
+                );
                 let remaining = remaining.get(1..).unwrap_or_default();
                 star = Some((after_star, remaining));
                 (after_star, remaining)

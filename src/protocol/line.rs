@@ -113,11 +113,13 @@ impl LineBuffer {
             self.end -= self.start;
             self.start = 0;
         }
+        debug_assert!(self.end <= self.storage.len());
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
     /// Takes over `count` bytes that were written to [`spare`](Self::spare).
     pub fn filled(&mut self, count: usize) {
+        debug_assert!(count <= self.storage.len() - self.end, "more than the room");
         self.end = self.end.saturating_add(count).min(self.storage.len());
         self.search();
     }
@@ -147,6 +149,7 @@ impl LineBuffer {
     pub fn refusals(&self) -> impl Iterator<Item = [u8; 3]> {
         let raw = match self.state {
             State::Complete { length } => self.bytes().get(..length),
+            // No complete line: no refusal yet.
             State::Partial { .. } | State::Oversized | State::Discarding => None,
         };
         telnet::refusals(raw.unwrap_or_default())
@@ -202,6 +205,7 @@ impl LineBuffer {
     }
 
     fn bytes(&self) -> &[u8] {
+        debug_assert!(self.start <= self.end && self.end <= self.storage.len());
         self.storage.get(self.start..self.end).unwrap_or_default()
     }
 
@@ -219,8 +223,9 @@ impl LineBuffer {
         }
         if let State::Partial { searched } = self.state {
             let bytes = self.bytes();
-            let fresh = bytes.get(searched..).unwrap_or_default();
-            self.state = match find_line_feed(fresh) {
+            debug_assert!(searched <= bytes.len());
+            let unsearched = bytes.get(searched..).unwrap_or_default();
+            self.state = match find_line_feed(unsearched) {
                 Some(at) => State::Complete {
                     length: searched + at,
                 },
@@ -245,11 +250,13 @@ fn decode(raw: &mut [u8]) -> Line<'_> {
     if length > LINE_MAX {
         return Line::TooLong;
     }
+    // In range: `length` is that of a prefix of `raw`.
     let raw = raw.get_mut(..length).unwrap_or_default();
     if !telnet::is_encoded(raw) {
         return Line::Text(raw);
     }
     let length = telnet::decode_in_place(raw);
+    debug_assert!(length <= raw.len(), "decoding never lengthens a line");
     Line::Text(raw.get(..length).unwrap_or_default())
 }
 

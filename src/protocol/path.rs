@@ -71,6 +71,7 @@ impl VirtualPath {
     pub fn name(&self) -> &[u8] {
         let start = self.relative.iter().rposition(|&b| b == b'/');
         let start = start.map_or(0, |slash| slash + 1);
+        // In range: at most the length, which is after a slash at the end.
         self.relative.get(start..).unwrap_or_default()
     }
 

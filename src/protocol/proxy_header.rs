@@ -85,6 +85,7 @@ impl Reader {
             V1_MAX
         };
         let end = last.min(self.filled + missing);
+        debug_assert!(self.filled <= end && end <= self.bytes.len());
         self.bytes.get_mut(self.filled..end).unwrap_or_default()
     }
 
@@ -94,6 +95,7 @@ impl Reader {
     /// # Errors
     /// As soon as the bytes cannot be the beginning of a header.
     pub fn filled(&mut self, count: usize) -> Result<Option<Origin>, Malformed> {
+        debug_assert!(count <= self.spare().len(), "more than the room");
         if self.is_v2() && self.filled >= V2_KEPT {
             self.skipped += count;
         } else {
@@ -111,6 +113,7 @@ impl Reader {
     }
 
     fn received(&self) -> &[u8] {
+        debug_assert!(self.filled <= self.bytes.len());
         self.bytes.get(..self.filled).unwrap_or_default()
     }
 
@@ -135,6 +138,7 @@ impl Reader {
             return HEADER_MIN - received.len();
         }
         if self.is_v2() {
+            // The length is known when the fixed part is complete.
             let length = self.v2_length().unwrap_or(V2_FIXED);
             return length.saturating_sub(received.len() + self.skipped);
         }

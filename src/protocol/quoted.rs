@@ -7,6 +7,7 @@
 /// quote is not closed, or is followed by anything but a space.
 pub fn take_word(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let Some(mut rest) = argument.strip_prefix(b"\"") else {
+        // The second part is missing if there is no space, the first one never.
         let mut parts = argument.splitn(2, |&b| b == b' ');
         let word = parts.next().unwrap_or_default().to_vec();
         return Some((word, parts.next().unwrap_or_default()));

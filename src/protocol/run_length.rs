@@ -18,6 +18,11 @@ const LITERAL_MAX: usize = 127;
 /// The maximum length of a run.
 const RUN_MAX: usize = 63;
 
+const _: () = assert!(
+    LITERAL_MAX < 0x80 && RUN_MAX < 0x40,
+    "must fit the leading byte"
+);
+
 /// The minimum length of a run that is shorter than a literal, although it ends the string before it.
 const RUN_MIN: usize = 4;
 
@@ -38,12 +43,14 @@ impl Encoder {
         let (mut literal, mut at) = (0, 0);
         for run in bytes.chunk_by(|a, b| a == b) {
             if run.len() >= RUN_MIN {
+                debug_assert!(literal <= at && at <= bytes.len());
                 write_literal(bytes.get(literal..at).unwrap_or_default(), out);
                 self.write_run(run, out);
                 literal = at + run.len();
             }
             at += run.len();
         }
+        // In range: at most the end of the last run.
         write_literal(bytes.get(literal..).unwrap_or_default(), out);
     }
 
@@ -65,6 +72,7 @@ impl Encoder {
 
     fn write_run(&self, run: &[u8], out: &mut Vec<u8>) {
         for piece in run.chunks(RUN_MAX) {
+            // Fits: at most RUN_MAX.
             let count = u8::try_from(piece.len()).unwrap_or_default();
             match piece.first() {
                 Some(&byte) if byte == self.filler => out.push(0xc0 | count),
@@ -77,6 +85,7 @@ impl Encoder {
 
 fn write_literal(bytes: &[u8], out: &mut Vec<u8>) {
     for piece in bytes.chunks(LITERAL_MAX) {
+        // Fits: at most LITERAL_MAX.
         out.push(u8::try_from(piece.len()).unwrap_or_default());
         out.extend_from_slice(piece);
     }

@@ -36,10 +36,13 @@ pub(super) fn decode_in_place(line: &mut [u8]) -> usize {
 
 /// The decoded text of a line.
 pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
-    let mut rest = raw.get(leading_mark(raw)..).unwrap_or_default();
+    let mark = leading_mark(raw);
+    debug_assert!(mark <= raw.len());
+    let mut rest = raw.get(mark..).unwrap_or_default();
     std::iter::from_fn(move || {
         loop {
             let (covered, byte) = step(rest)?;
+            debug_assert!(covered <= rest.len(), "a unit is a prefix");
             rest = rest.get(covered..).unwrap_or_default();
             if byte.is_some() {
                 return byte;
