@@ -9,8 +9,8 @@
 
 use std::mem;
 
+use super::pending_line::PendingLine;
 use super::telnet;
-use super::waiting_line::WaitingLine;
 
 /// Maximum length of a line in bytes as received, without its end.
 pub const LINE_MAX: usize = 4096;
@@ -170,7 +170,7 @@ impl LineBuffer {
     }
 
     /// The complete pending lines within the limit, oldest first, without consuming them.
-    pub fn waiting(&self) -> impl Iterator<Item = WaitingLine<'_>> {
+    pub fn waiting(&self) -> impl Iterator<Item = PendingLine<'_>> {
         let skipped = match self.state {
             State::Partial { .. } | State::Complete { .. } => 0,
             // The rest of the oversized line.
@@ -181,7 +181,7 @@ impl LineBuffer {
             .skip(skipped)
             .filter_map(|line| line.strip_suffix(b"\n"))
             .filter(|line| !is_too_long(line))
-            .map(|line| WaitingLine::new(without_return(line)))
+            .map(|line| PendingLine::new(without_return(line)))
     }
 
     /// Drops all unconsumed bytes; the rest of an oversized line is still dropped on arrival.

@@ -7,11 +7,11 @@ use super::telnet;
 
 /// A complete line that is not yet consumed.
 #[derive(Clone, Copy, Debug)]
-pub struct WaitingLine<'a> {
+pub struct PendingLine<'a> {
     raw: &'a [u8],
 }
 
-impl<'a> WaitingLine<'a> {
+impl<'a> PendingLine<'a> {
     pub(super) const fn new(raw: &'a [u8]) -> Self {
         Self { raw }
     }
