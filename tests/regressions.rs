@@ -37,7 +37,7 @@
 //! | descriptors and memory leak | `abuse::two_thousand_sessions_leave_nothing_behind` |
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
 //! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
-//! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
+//! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::listings_agree_on_names_and_content` |
 //! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
 //! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
@@ -57,7 +57,7 @@
 //! | fault | test |
 //! |---|---|
 //! | a parse error ends the session | `unknown_commands.txt` |
-//! | of a segment all but the first command is dropped, or answered out of order | `pipelining.txt` `properties::a_script_gets_the_same_replies_however_it_is_cut` |
+//! | of a segment all but the first command is dropped, or answered out of order | `pipelining.txt` `properties::replies_do_not_depend_on_segmentation` |
 //! | MLST starts from the root, not from the working directory | `mlst.txt` |
 //! | PORT to any address and port is accepted | `port.txt` `eprt.txt` `abuse::port_to_another_host_is_refused_before_anything_is_sent_there` |
 //! | PASV is served before the login | `pasv_before_login.txt` |
@@ -66,7 +66,7 @@
 //! | EPSV ALL is answered by a port, or leaves PASV open | `epsv_all.txt` |
 //! | a line of FEAT is malformed; UTF8 is missing | `feat.txt` `regressions::features_are_told_by_the_grammar` |
 //! | PASV on IPv6 tells a wrong address; no listener on IPv6 | `pasv_ipv6.txt` |
-//! | MLSD is missing; a fact has a wrong name | `mlsd.txt` `properties::every_listing_names_the_same` |
+//! | MLSD is missing; a fact has a wrong name | `mlsd.txt` `properties::listings_agree_on_names_and_content` |
 //! | STAT of a path has a wrong code | `stat.txt` |
 //!
 //! What TLS adds to that:
