@@ -68,7 +68,7 @@ pub struct Entry {
     pub target: Option<Vec<u8>>,
     /// The metadata of a symbolic link's target, if that is below the served root.
     pub followed: Option<Metadata>,
-    /// What the operating system allows the server process to do with it; [`Permissions::UNLIMITED`]
+    /// The access that the operating system grants to the server process; [`Permissions::UNLIMITED`]
     /// unless it was queried.
     pub allowed: Permissions,
 }

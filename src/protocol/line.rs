@@ -106,7 +106,7 @@ impl LineBuffer {
 
     /// The room to receive into; empty if the buffer is full of complete lines, or detached.
     pub fn spare(&mut self) -> &mut [u8] {
-        // Compact only if that at least doubles the room; otherwise a pipelining client would
+        // Compact only if that more than doubles the room; otherwise a pipelining client would
         // cause a move for each of its commands.
         if self.storage.len() - self.end < self.start {
             self.storage.copy_within(self.start..self.end, 0);

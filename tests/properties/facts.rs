@@ -1,4 +1,6 @@
 //! A strict parser for the entries of MLST and MLSD (RFC 3659 §7.2, and §7.5 for the values).
+//!
+//! Independent of the server's formatter: it accepts only the grammar of the RFC.
 
 /// A parsed entry.
 #[derive(Debug)]

@@ -1,4 +1,6 @@
 //! A strict parser for replies (RFC 959 §4.2) and the Telnet commands between them (RFC 854).
+//!
+//! It also masks the parts of replies that vary between runs, so that two conversations compare equal.
 
 use super::support::pattern::Pattern;
 
