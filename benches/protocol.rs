@@ -1,6 +1,6 @@
-//! Micro benches of the pure layer: lines, requests, replies and listings.
+//! Microbenchmarks of the protocol layer: lines, requests, replies, listings, conversions.
 //!
-//! What a command costs here is small beside its system calls; this is to see that it stays so.
+//! These costs are small beside the system calls of a command; the benchmarks guard that they stay so.
 
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -28,7 +28,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// From received bytes to lines, storage lent and given back, as one turn does it.
+/// Splits received bytes into lines with attach and detach, like a turn of the event loop.
 fn lines(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lines");
     let pipelined = b"NOOP\r\n".repeat(64);
@@ -44,8 +44,8 @@ fn lines(criterion: &mut Criterion) {
             let mut buffer = LineBuffer::new();
             bencher.iter(|| {
                 buffer.attach(&mut scratch);
-                for (place, byte) in buffer.spare().iter_mut().zip(input) {
-                    *place = *byte;
+                for (slot, byte) in buffer.spare().iter_mut().zip(input) {
+                    *slot = *byte;
                 }
                 buffer.filled(input.len());
                 while let Some(Line::Text(line)) = buffer.next_line() {
@@ -71,7 +71,7 @@ fn requests(criterion: &mut Criterion) {
 fn replies(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("replies");
     let features = Reply::new(211, *b"Features:\nEPSV\nMDTM\nREST STREAM\nSIZE\nEnd");
-    for (name, reply) in [("fixed", Reply::ok()), ("several lines", features)] {
+    for (name, reply) in [("fixed", Reply::ok()), ("multi-line", features)] {
         group.bench_function(name, |bencher| {
             let mut out = Vec::new();
             bencher.iter(|| {
@@ -112,7 +112,7 @@ fn listings(criterion: &mut Criterion) {
             write_mlsx_line(&mut out, format, black_box(&entry), EntryRole::Entry);
         });
     });
-    // The costliest kind: whatever the star takes, only the last byte is wrong.
+    // The worst case: from every position of the star, only the last byte fails to match.
     let (pattern, name) = ([&b"*"[..], &[b'a'; 127], b"b"].concat(), [b'a'; 255]);
     group.bench_function("worst pattern", |bencher| {
         bencher.iter(|| glob::matches(black_box(&pattern), black_box(&name)));

@@ -1,9 +1,8 @@
-//! What the system refuses, as an operator reads it: the cause in words and, where one is known, the
-//! remedy; never the number of an error.
+//! Formats operating system errors for the operator: the cause in words and, if known, the remedy;
+//! never the error number.
 //!
-//! Everything that shows an error of the system, in the log or on a terminal, shows it by this. It
-//! asks the system once more what a path's permissions are, so it is for where something has failed,
-//! and not for the loop.
+//! Every operating system error in the log or on a terminal is formatted here. [`of_path`] calls
+//! access(2) to find the missing permission, so it may block: do not call it on the event loop.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,10 +11,10 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
 
-/// How the standard library puts the number behind the words.
+/// The standard library appends the error number like this, and a closing parenthesis.
 const NUMBER: &str = " (os error ";
 
-/// An error in words, without its number.
+/// Displays an error without its number.
 pub fn cause(error: &dyn Display) -> Cause<'_> {
     Cause(error)
 }
@@ -23,21 +22,22 @@ pub fn cause(error: &dyn Display) -> Cause<'_> {
 /// See [`cause`].
 pub struct Cause<'a>(&'a dyn Display);
 
-/// The number may stand anywhere, because libraries put errors of the system into their own.
+/// The number can be anywhere in the text, because libraries embed operating system errors in their own.
 impl Display for Cause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.to_string();
         let mut parts = text.split(NUMBER);
+        // There is always a first part.
         f.write_str(parts.next().unwrap_or_default())?;
         parts.try_for_each(|part| f.write_str(part.split_once(')').map_or("", |(_, rest)| rest)))
     }
 }
 
-/// Why a file or a directory that the operator has named cannot be used for what is `wanted`.
+/// Why a configured file or directory cannot be accessed as `wanted`.
 pub fn of_path(error: &io::Error, path: &Path, wanted: Access) -> String {
     let text = cause(error);
     let remedy = match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::ACCESS) => obstacle(path, wanted),
+        Some(Errno::ACCESS) => missing_permission(path, wanted),
         Some(Errno::ROFS) => Some("under systemd, ReadWritePaths= makes it writable".to_owned()),
         _ => None,
     };
@@ -47,23 +47,25 @@ pub fn of_path(error: &io::Error, path: &Path, wanted: Access) -> String {
     }
 }
 
-/// What is in the way. Landlock has no say in access(2): where that finds nothing, it is Landlock, or
-/// another that refuses besides the permissions.
-fn obstacle(path: &Path, wanted: Access) -> Option<String> {
+/// The permission that is missing. access(2) ignores Landlock: if it grants everything, Landlock or
+/// another security module has denied the access.
+fn missing_permission(path: &Path, wanted: Access) -> Option<String> {
     let is_denied = |path: &Path, wanted| access(path, wanted) == Err(Errno::ACCESS);
     let path = std::path::absolute(path).ok()?;
+    // Fails for a file that does not exist yet.
     let path = path.canonicalize().unwrap_or(path);
     let user = rustix::process::geteuid().as_raw();
-    let above: Vec<&Path> = path.ancestors().skip(1).collect();
-    let mut above = above.into_iter().rev();
-    if let Some(closed) = above.find(|directory| is_denied(directory, Access::EXEC_OK)) {
+    let ancestors: Vec<&Path> = path.ancestors().skip(1).collect();
+    let mut from_root = ancestors.into_iter().rev();
+    if let Some(closed) = from_root.find(|directory| is_denied(directory, Access::EXEC_OK)) {
         let closed = closed.display();
         return Some(format!("user {user} may not enter {closed}; try chmod +x"));
     }
+    // A file that does not exist is to be created in its parent.
     let parent = path.parent().filter(|_| !path.exists());
     let wanted = parent.map_or(wanted, |_| Access::WRITE_OK | Access::EXEC_OK);
-    let looked_at = parent.unwrap_or(&path);
-    if is_denied(looked_at, wanted) {
+    let checked = parent.unwrap_or(&path);
+    if is_denied(checked, wanted) {
         let verb = if wanted.contains(Access::WRITE_OK) {
             "write to"
         } else if wanted == Access::EXEC_OK {
@@ -71,17 +73,17 @@ fn obstacle(path: &Path, wanted: Access) -> Option<String> {
         } else {
             "read"
         };
-        let shown = looked_at.display();
+        let shown = checked.display();
         return Some(format!(
             "user {user} may not {verb} {shown}; try chown or chmod"
         ));
     }
-    let text = "its permissions allow it, a sandbox does not; that of this server holds what it was \
-                started with, so restart it (or see AppArmor, SELinux)";
+    let text = "its permissions allow it, a sandbox does not; the sandbox of this server is fixed at \
+                its start, so restart it (or check AppArmor or SELinux)";
     Some(text.to_owned())
 }
 
-/// Why nothing can listen at a `port`, as in `port 21`.
+/// Why the server cannot listen on a `port`, such as `port 21`.
 pub fn of_listening(error: &io::Error, port: &dyn Display) -> String {
     let text = cause(error);
     match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -91,16 +93,16 @@ pub fn of_listening(error: &io::Error, port: &dyn Display) -> String {
              program), a socket from systemd, or a lower sysctl net.ipv4.ip_unprivileged_port_start"
         ),
         Some(Errno::ADDRINUSE) => {
-            format!("{text}, by another server or an earlier one of this: see ss -ltnp")
+            format!("{text}, by another server or an earlier instance of this one: see ss -ltnp")
         }
         Some(Errno::ADDRNOTAVAIL) => {
-            format!("{text}: no interface of this host has it; see ip address")
+            format!("{text}: no interface of this host has this address; see ip address")
         }
         _ => text.to_string(),
     }
 }
 
-/// Why no connection can be accepted.
+/// Why accept(2) failed.
 pub fn of_accepting(error: &io::Error) -> String {
     let text = cause(error);
     match error.raw_os_error().map(Errno::from_raw_os_error) {
@@ -113,16 +115,16 @@ pub fn of_accepting(error: &io::Error) -> String {
     }
 }
 
-/// Why the process cannot become another user.
+/// Why the process cannot switch to another user.
 pub fn of_identity(error: &io::Error) -> String {
     let text = cause(error);
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::PERM) => format!(
-            "{text}: only root, or CAP_SETUID and CAP_SETGID, can; started as that user already (as by \
-             systemd's User=), leave run-as out"
+            "{text}: switching users needs root, or CAP_SETUID and CAP_SETGID; if the server is \
+             started as that user already (as by User= of systemd), leave run-as out"
         ),
         Some(Errno::INVAL) => {
-            format!("{text}: this user namespace has no such number; see /proc/self/uid_map")
+            format!("{text}: this user namespace does not map the id; see /proc/self/uid_map")
         }
         _ => text.to_string(),
     }
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_is_shown_wherever_it_stands() {
+    fn error_number_is_removed_anywhere_in_the_text() {
         let cause = |error: &dyn Display| cause(error).to_string();
         assert_eq!(cause(&os(Errno::NOENT)), "No such file or directory");
         assert_eq!(cause(&Errno::ACCESS), "Permission denied");
@@ -149,9 +151,9 @@ mod tests {
     }
 
     #[test]
-    fn a_port_says_who_may_have_it() {
-        let said = |errno| of_listening(&os(errno), &"port 21");
-        let denied = said(Errno::ACCESS);
+    fn listening_errors_name_the_remedy() {
+        let text = |errno| of_listening(&os(errno), &"port 21");
+        let denied = text(Errno::ACCESS);
         for remedy in [
             "Permission denied: port 21 needs the capability CAP_NET_BIND_SERVICE",
             "AmbientCapabilities=",
@@ -161,18 +163,18 @@ mod tests {
         ] {
             assert!(denied.contains(remedy), "{remedy} in {denied}");
         }
-        assert!(said(Errno::ADDRINUSE).starts_with("Address already in use, by "));
-        assert!(said(Errno::ADDRNOTAVAIL).contains("no interface of this host has it"));
-        assert_eq!(said(Errno::MFILE), "Too many open files");
+        assert!(text(Errno::ADDRINUSE).starts_with("Address already in use, by "));
+        assert!(text(Errno::ADDRNOTAVAIL).contains("no interface of this host has this address"));
+        assert_eq!(text(Errno::MFILE), "Too many open files");
         assert!(
             of_accepting(&os(Errno::MFILE)).starts_with("Too many open files: raise ulimit -n")
         );
     }
 
     #[test]
-    fn another_user_says_what_is_needed() {
-        let said = of_identity(&os(Errno::PERM));
-        assert!(said.contains("CAP_SETUID and CAP_SETGID"), "{said}");
+    fn identity_errors_name_the_remedy() {
+        let text = of_identity(&os(Errno::PERM));
+        assert!(text.contains("CAP_SETUID and CAP_SETGID"), "{text}");
         assert!(of_identity(&os(Errno::INVAL)).contains("uid_map"));
         assert_eq!(
             of_identity(&os(Errno::AGAIN)),
@@ -180,18 +182,18 @@ mod tests {
         );
     }
 
-    /// Landlock refuses what the permissions allow.
+    /// Only Landlock and the like deny what access(2) grants.
     #[test]
-    fn what_the_permissions_allow_is_refused_by_a_sandbox() {
+    fn denial_despite_permissions_is_blamed_on_a_sandbox() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let said = of_path(&os(Errno::ACCESS), file.path(), Access::READ_OK);
-        assert!(said.contains("a sandbox does not"), "{said}");
+        let text = of_path(&os(Errno::ACCESS), file.path(), Access::READ_OK);
+        assert!(text.contains("a sandbox does not"), "{text}");
         let missing = file.path().with_extension("none");
-        let said = of_path(&os(Errno::ACCESS), &missing, Access::WRITE_OK);
-        assert!(said.contains("a sandbox does not"), "{said}");
-        let said = of_path(&os(Errno::ROFS), file.path(), Access::WRITE_OK);
-        assert!(said.contains("ReadWritePaths="), "{said}");
-        let said = of_path(&os(Errno::NOENT), &missing, Access::READ_OK);
-        assert_eq!(said, "No such file or directory");
+        let text = of_path(&os(Errno::ACCESS), &missing, Access::WRITE_OK);
+        assert!(text.contains("a sandbox does not"), "{text}");
+        let text = of_path(&os(Errno::ROFS), file.path(), Access::WRITE_OK);
+        assert!(text.contains("ReadWritePaths="), "{text}");
+        let text = of_path(&os(Errno::NOENT), &missing, Access::READ_OK);
+        assert_eq!(text, "No such file or directory");
     }
 }

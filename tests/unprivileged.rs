@@ -81,7 +81,7 @@ fn address_errors_name_the_cause() {
 fn run_as_without_root_is_an_error() {
     let arguments = ["--listen", "127.0.0.1:0", "--run-as", "54322:54322"];
     let parts = [
-        "cannot run as 54322:54322 (run-as): setgroups: Operation not permitted: only root, or CAP_SETUID",
+        "cannot run as 54322:54322 (run-as): setgroups: Operation not permitted: switching users needs root",
         "leave run-as out",
     ];
     fails_with(&arguments, &parts);

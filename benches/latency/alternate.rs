@@ -1,6 +1,6 @@
-//! Turn and turn about: server and floor measured in short rounds within one run.
+//! Measures server and floor in short alternating rounds of one run, and collects the results.
 //!
-//! Owns the order of the rounds and what becomes of their results. Must not know sockets.
+//! Owns the order of the rounds, latency histograms and rates. Must not know sockets.
 //!
 //! ```text
 //!   round     0        1        2        3
@@ -8,34 +8,34 @@
 //!          floor     server   floor    server       time -->
 //! ```
 //!
-//! Rounds last some milliseconds, so a machine that slows down for a second slows both;
-//! who goes first alternates, so a steady drift favours neither.
+//! Rounds last some milliseconds, so a slowdown of a second affects both sides. The first side
+//! alternates, so a steady drift favours neither.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-/// One of each.
+/// A value for each side.
 #[derive(Default)]
 pub(crate) struct Both<T> {
-    /// What is measured.
+    /// That of the measured server.
     pub(crate) server: T,
-    /// What it is compared with.
+    /// That of the floor with which it is compared.
     pub(crate) floor: T,
 }
 
-/// Whose turn it is.
+/// A side of the comparison.
 #[derive(Clone, Copy)]
 pub(crate) enum Side {
-    /// The server's.
+    /// The server.
     Server,
-    /// The floor's.
+    /// The floor.
     Floor,
 }
 
 impl<T> Both<T> {
-    /// That side's.
+    /// The value of a side.
     pub(crate) fn of(&mut self, side: Side) -> &mut T {
         match side {
             Side::Server => &mut self.server,
@@ -43,7 +43,7 @@ impl<T> Both<T> {
         }
     }
 
-    /// Another of each.
+    /// Converts both values.
     #[cfg(feature = "tls")]
     pub(crate) fn map<U>(self, make: impl Fn(T) -> U) -> Both<U> {
         Both {
@@ -52,7 +52,7 @@ impl<T> Both<T> {
         }
     }
 
-    /// The same done for each.
+    /// Derives a value from each; fails with the first error.
     pub(crate) fn try_map<U>(&self, make: impl Fn(&T) -> io::Result<U>) -> io::Result<Both<U>> {
         Ok(Both {
             server: make(&self.server)?,
@@ -61,26 +61,26 @@ impl<T> Both<T> {
     }
 }
 
-/// How much of a row is measured.
+/// The amount of measurement in a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Effort {
-    /// Rounds of each side.
+    /// Rounds per side.
     pub(crate) rounds: usize,
-    /// Measurements in a round.
+    /// Measurements per round.
     pub(crate) per_round: usize,
-    /// No new round begins after that, however slow the machine is.
+    /// The time after which no new round begins.
     pub(crate) budget: Duration,
 }
 
 impl Effort {
-    /// The numbers of the rounds, until the effort is spent; one at the least.
+    /// The numbers of the rounds, until rounds or time are exhausted; at least one.
     pub(crate) fn rounds(self) -> impl Iterator<Item = usize> {
         let start = Instant::now();
         (0..self.rounds).take_while(move |number| *number == 0 || start.elapsed() < self.budget)
     }
 }
 
-/// Runs `round` for both sides until the effort is spent.
+/// Runs `round` for both sides until the effort is exhausted.
 pub(crate) fn alternate(
     effort: Effort,
     mut round: impl FnMut(Side) -> io::Result<()>,
@@ -97,18 +97,18 @@ pub(crate) fn alternate(
     Ok(())
 }
 
-/// Times of one kind: an HDR histogram of nanoseconds, three digits exact, one minute at most.
+/// Durations: an HDR histogram in nanoseconds with three significant digits, up to one minute.
 pub(crate) struct Times(Histogram<u64>);
 
 impl Times {
-    /// None yet.
+    /// An empty histogram.
     pub(crate) fn new() -> io::Result<Self> {
         Histogram::new_with_bounds(1, 60_000_000_000, 3)
             .map(Self)
             .map_err(io::Error::other)
     }
 
-    /// For each side.
+    /// An empty histogram for each side.
     pub(crate) fn both() -> io::Result<Both<Self>> {
         Ok(Both {
             server: Self::new()?,
@@ -116,7 +116,7 @@ impl Times {
         })
     }
 
-    /// Does something and notes how long it took, unless it fails.
+    /// Runs an action and records its duration, unless it fails.
     pub(crate) fn time<T>(&mut self, action: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let start = Instant::now();
         let result = action()?;
@@ -125,25 +125,25 @@ impl Times {
         Ok(result)
     }
 
-    /// The time that `fraction` of all do not exceed.
+    /// The duration that a `fraction` of all, from 0 to 1, does not exceed.
     pub(crate) fn quantile(&self, fraction: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(fraction))
     }
 }
 
-/// How many a second, round by round.
+/// Rates per second, one for each round.
 #[derive(Default)]
 pub(crate) struct Rates(Vec<f64>);
 
 impl Rates {
-    /// Notes that a round got `count` done since `start`.
-    pub(crate) fn note(&mut self, count: usize, start: Instant) {
+    /// Records the rate of a round with `count` events or bytes since `start`.
+    pub(crate) fn record(&mut self, count: usize, start: Instant) {
         // Exact below 2^32, which no round reaches.
         let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
         self.0.push(count / start.elapsed().as_secs_f64());
     }
 
-    /// The median: a round that something else disturbed does not count.
+    /// The median, which is robust against outliers.
     pub(crate) fn median(&mut self) -> f64 {
         self.0.sort_by(f64::total_cmp);
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()

@@ -1,8 +1,7 @@
-//! One connection of the client's, in the clear or secured: blocking, and the same to whoever
-//! reads and writes.
+//! A blocking connection of the client, plain or over TLS, with the same interface for both.
 //!
-//! Secured, it reads the socket in large pieces: what takes the client's time is decryption and
-//! not rustls' small reads, so that it is the server that is measured.
+//! Over TLS, the socket is read in large pieces: without the small reads of rustls, the client's
+//! overhead stays small beside the server's.
 
 use std::io::{self, Read, Write};
 #[cfg(feature = "tls")]
@@ -11,32 +10,32 @@ use std::net::TcpStream;
 
 /// A connection.
 pub(crate) enum Connection {
-    /// In the clear.
-    Clear(TcpStream),
-    /// By TLS; the handshake comes with the first byte.
+    /// Without TLS.
+    Plain(TcpStream),
+    /// Over TLS; the handshake runs at the first read or write.
     #[cfg(feature = "tls")]
-    Secured(Box<Secured>),
+    Tls(Box<TlsStream>),
 }
 
 #[cfg(feature = "tls")]
-pub(crate) type Secured = rustls::StreamOwned<rustls::ClientConnection, Socket>;
+pub(crate) type TlsStream = rustls::StreamOwned<rustls::ClientConnection, Socket>;
 
 impl Connection {
     /// The socket.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
-            Self::Clear(socket) => socket,
+            Self::Plain(socket) => socket,
             #[cfg(feature = "tls")]
-            Self::Secured(secured) => secured.sock.0.get_ref(),
+            Self::Tls(stream) => stream.sock.0.get_ref(),
         }
     }
 
-    /// Says that no more is sent, by TLS too.
+    /// Half-closes the connection for writing, over TLS with a `close_notify` before.
     #[cfg(feature = "tls")]
     pub(crate) fn end_output(&mut self) -> io::Result<()> {
-        if let Self::Secured(secured) = self {
-            secured.conn.send_close_notify();
-            secured.flush()?;
+        if let Self::Tls(stream) = self {
+            stream.conn.send_close_notify();
+            stream.flush()?;
         }
         self.socket().shutdown(Shutdown::Write)
     }
@@ -45,9 +44,9 @@ impl Connection {
 impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Clear(socket) => socket.read(buffer),
+            Self::Plain(socket) => socket.read(buffer),
             #[cfg(feature = "tls")]
-            Self::Secured(secured) => secured.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -55,28 +54,28 @@ impl Read for Connection {
 impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Clear(socket) => socket.write(bytes),
+            Self::Plain(socket) => socket.write(bytes),
             #[cfg(feature = "tls")]
-            Self::Secured(secured) => secured.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Clear(socket) => socket.flush(),
+            Self::Plain(socket) => socket.flush(),
             #[cfg(feature = "tls")]
-            Self::Secured(secured) => secured.flush(),
+            Self::Tls(stream) => stream.flush(),
         }
     }
 }
 
-/// A socket that is read ahead of rustls.
+/// A socket with a read buffer below rustls.
 #[cfg(feature = "tls")]
 pub(crate) struct Socket(io::BufReader<TcpStream>);
 
 #[cfg(feature = "tls")]
 impl Socket {
-    /// Over a connected one.
+    /// Wraps a connected socket.
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self(io::BufReader::with_capacity(64 * 1024, stream))
     }

@@ -1,8 +1,7 @@
-//! The measuring client: one control connection on a blocking socket, secured or not.
+//! The measuring client: one control connection on a blocking socket, plain or over TLS.
 //!
-//! As little as possible lies between two clock readings: one `write`, one `read`, buffers
-//! that exist already. Knows replies (RFC 959 §4.2) just enough to find their end and
-//! check their code.
+//! Between two clock readings are only one `write`, one `read` and no allocation. It parses replies
+//! (RFC 959 §4.2) just enough to find their end and check their code.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -10,33 +9,37 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use crate::alternate::Times;
 use crate::connection::Connection;
 #[cfg(feature = "tls")]
 use crate::tls::Client;
 
-/// A peer that is silent for so long has failed: the run must end.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The time-out of every read and write; after it, the run fails.
+pub(crate) const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The command that is measured most.
 pub(crate) const NOOP: &[u8] = b"NOOP\r\n";
+
+/// Round trips before those that are recorded: the first find cold caches.
+const WARM_UP: usize = 20;
 
 /// A control connection.
 pub(crate) struct Control {
     stream: BufReader<Connection>,
     reply: Vec<u8>,
-    /// What data connections are secured with.
+    /// The TLS configuration of data connections, if they are protected.
     #[cfg(feature = "tls")]
     protection: Option<Client>,
 }
 
 impl Control {
-    /// Connects and takes the greeting.
+    /// Connects and receives the greeting.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::greet(TcpStream::connect(address)?)
     }
 
-    /// Connects as the `number`th of a crowd: from one of many loopback addresses, because
-    /// a server limits the connections of a single one.
+    /// Connects from one of 250 loopback addresses, chosen by `number`: the server limits the
+    /// connections per address.
     pub(crate) fn connect_in_crowd(address: SocketAddr, number: u32) -> io::Result<Self> {
         let last = u8::try_from(number % 250).unwrap_or_default();
         let source = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, last + 1), 0);
@@ -54,7 +57,7 @@ impl Control {
     fn greet(stream: TcpStream) -> io::Result<Self> {
         prepare(&stream)?;
         let mut control = Self {
-            stream: BufReader::with_capacity(16 * 1024, Connection::Clear(stream)),
+            stream: BufReader::with_capacity(16 * 1024, Connection::Plain(stream)),
             reply: Vec::with_capacity(1024),
             #[cfg(feature = "tls")]
             protection: None,
@@ -63,19 +66,19 @@ impl Control {
         Ok(control)
     }
 
-    /// AUTH TLS and the handshake, to the first reply behind it (RFC 4217 §4).
+    /// AUTH TLS, the handshake, and a first command over TLS (RFC 4217 §4).
     #[cfg(feature = "tls")]
     pub(crate) fn secure(mut self, client: &Client) -> io::Result<Self> {
         self.ask(b"AUTH TLS\r\n", b"234")?;
-        let Connection::Clear(socket) = self.stream.into_inner() else {
-            return Err(io::Error::other("secured already"));
+        let Connection::Plain(socket) = self.stream.into_inner() else {
+            return Err(io::Error::other("AUTH TLS on a TLS connection"));
         };
         self.stream = BufReader::with_capacity(16 * 1024, client.secure(socket)?);
         self.ask(NOOP, b"200")?;
         Ok(self)
     }
 
-    /// Has data connections secured too.
+    /// PROT P: protects data connections too.
     #[cfg(feature = "tls")]
     pub(crate) fn protect_data(&mut self, client: &Client) -> io::Result<()> {
         self.ask(b"PBSZ 0\r\n", b"200")?;
@@ -84,7 +87,7 @@ impl Control {
         Ok(())
     }
 
-    /// Logs in, for binary transfers.
+    /// Logs in and selects binary transfers.
     pub(crate) fn log_in(&mut self) -> io::Result<()> {
         self.send(b"USER anonymous\r\n")?;
         if self.reply()?.starts_with(b"331") {
@@ -94,18 +97,18 @@ impl Control {
         self.ask(b"TYPE I\r\n", b"200")
     }
 
-    /// One command and its reply.
+    /// Sends a command and checks the code of its reply.
     pub(crate) fn ask(&mut self, command: &[u8], code: &[u8]) -> io::Result<()> {
         self.send(command)?;
         self.expect(code)
     }
 
-    /// Sends commands, without waiting.
+    /// Sends commands without waiting for replies.
     pub(crate) fn send(&mut self, commands: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(commands)
     }
 
-    /// Takes a reply, which must have the code.
+    /// Receives a reply, which must have this code.
     pub(crate) fn expect(&mut self, code: &[u8]) -> io::Result<()> {
         let reply = self.reply()?;
         if reply.starts_with(code) {
@@ -114,7 +117,7 @@ impl Control {
         Err(unexpected(reply))
     }
 
-    /// Takes a reply up to its last line.
+    /// Receives a reply and returns its last line.
     pub(crate) fn reply(&mut self) -> io::Result<&[u8]> {
         loop {
             self.reply.clear();
@@ -127,7 +130,7 @@ impl Control {
         }
     }
 
-    /// Takes replies whose text is known: several in one piece, compared as one.
+    /// Receives several replies in one piece, which must be exactly `replies`.
     pub(crate) fn take_exactly(&mut self, replies: &[u8], scratch: &mut [u8]) -> io::Result<()> {
         self.stream.read_exact(scratch)?;
         if scratch == replies {
@@ -136,7 +139,7 @@ impl Control {
         Err(unexpected(scratch))
     }
 
-    /// Asks for a passive port and connects to it.
+    /// Requests a passive port and connects to it.
     pub(crate) fn open_data(&mut self) -> io::Result<Connection> {
         self.send(b"EPSV\r\n")?;
         let mut address = self.stream.get_ref().socket().peer_addr()?;
@@ -148,10 +151,10 @@ impl Control {
         if let Some(client) = &self.protection {
             return client.secure(data);
         }
-        Ok(Connection::Clear(data))
+        Ok(Connection::Plain(data))
     }
 
-    /// Says goodbye and reads to the end of the connection.
+    /// QUIT, and reads to the end of the connection.
     pub(crate) fn quit(mut self) -> io::Result<()> {
         self.ask(b"QUIT\r\n", b"221")?;
         self.reply.clear();
@@ -167,14 +170,25 @@ impl Control {
     }
 }
 
-/// Sets what every socket of the bench has.
+/// Sets the socket options of every socket of the benchmark.
 pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))
+    stream.set_read_timeout(Some(IO_TIMEOUT))?;
+    stream.set_write_timeout(Some(IO_TIMEOUT))
 }
 
-/// A code and a space; the other lines of a reply have a hyphen there, or no code.
+/// Records `count` round trips of NOOP, after some to warm up.
+pub(crate) fn time_noops(control: &mut Control, times: &mut Times, count: usize) -> io::Result<()> {
+    for _ in 0..WARM_UP {
+        control.ask(NOOP, b"200")?;
+    }
+    for _ in 0..count {
+        times.time(|| control.ask(NOOP, b"200"))?;
+    }
+    Ok(())
+}
+
+/// Whether the line is the last of a reply: a code and a space. Others have a hyphen, or no code.
 fn ends_a_reply(line: &[u8]) -> bool {
     let (code, rest) = line.split_at_checked(3).unwrap_or_default();
     rest.starts_with(b" ") && code.iter().all(u8::is_ascii_digit)

@@ -1,6 +1,6 @@
-//! One file fetched again and again: from the server by RETR, or from the bare floor.
+//! Repeated downloads of one file, from the server by RETR or from a floor.
 //!
-//! Owns the receiving side, which is the same for both, and checks that every byte came.
+//! Owns the receiving side, which is the same for both, and checks the number of bytes.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,20 +12,20 @@ use tempfile::TempDir;
 use crate::connection::Connection;
 use crate::control::{Control, prepare};
 
-/// As large as a loopback socket ever has ready.
+/// The maximum that a loopback socket has ready at once.
 pub(crate) const BUFFER: usize = 256 * 1024;
 
-/// A directory with one file in it, gone when dropped.
+/// A temporary directory with one file.
 pub(crate) struct Sample {
     /// The directory.
     pub(crate) directory: TempDir,
-    /// How long the file is.
+    /// The length of the file in bytes.
     pub(crate) length: usize,
 }
 
 impl Sample {
-    /// Writes the file, which leaves it in the page cache, and waits until the device has it
-    /// too: nothing is to be written back while something is measured.
+    /// Writes the file, which stays in the page cache, and syncs it, so that no write-back runs
+    /// during the measurement.
     pub(crate) fn new(length: usize) -> io::Result<Self> {
         let directory = TempDir::new()?;
         let mut file = File::create(directory.path().join("file"))?;
@@ -40,84 +40,85 @@ impl Sample {
         Ok(Self { directory, length })
     }
 
-    /// The file.
+    /// The path of the file.
     pub(crate) fn file(&self) -> PathBuf {
         self.directory.path().join("file")
     }
 }
 
-/// Who fetches, and how.
+/// A client that downloads the sample.
 pub(crate) struct Downloader {
-    way: Way,
+    peer: Peer,
     length: usize,
     buffer: Vec<u8>,
 }
 
-/// How a transfer is begun, and how one knows that it was whole.
-pub(crate) enum Way {
-    /// By FTP, over a control connection that stands.
-    Ftp(Box<Control>),
-    /// By connecting to a floor, which begins at once.
-    Bare(Connect),
+/// The other end of transfers: how one begins and ends.
+pub(crate) enum Peer {
+    /// The server, with an open control connection.
+    Server(Box<Control>),
+    /// A floor, which begins a transfer on every connection.
+    Floor(Connect),
 }
 
 /// Connects to a floor.
 pub(crate) type Connect = Box<dyn Fn() -> io::Result<Connection> + Send>;
 
-impl Way {
-    /// The data connection of one transfer: EPSV, connect, the command, 150; or a connection.
+impl Peer {
+    /// Opens the data connection of a transfer: EPSV, connect, the command and 150 for the server,
+    /// only connect for a floor.
     pub(crate) fn begin(&mut self, command: &[u8]) -> io::Result<Connection> {
         match self {
-            Self::Ftp(control) => {
+            Self::Server(control) => {
                 let data = control.open_data()?;
                 control.ask(command, b"150")?;
                 Ok(data)
             }
-            Self::Bare(connect) => connect(),
+            Self::Floor(connect) => connect(),
         }
     }
 
-    /// Takes the 226, where there is one to take.
+    /// Waits for the 226 of the server.
     pub(crate) fn end(&mut self) -> io::Result<()> {
         match self {
-            Self::Ftp(control) => control.expect(b"226"),
-            Self::Bare(_) => Ok(()),
+            Self::Server(control) => control.expect(b"226"),
+            Self::Floor(_) => Ok(()),
         }
     }
 }
 
 impl Downloader {
-    /// Logs in to the server that serves `sample`.
-    pub(crate) fn ftp(address: SocketAddr, sample: &Sample) -> io::Result<Self> {
+    /// Connects to the server that serves `sample`, and logs in.
+    pub(crate) fn from_server(address: SocketAddr, sample: &Sample) -> io::Result<Self> {
         let mut control = Control::connect(address)?;
         control.log_in()?;
-        Ok(Self::new(Way::Ftp(Box::new(control)), sample))
+        Ok(Self::new(Peer::Server(Box::new(control)), sample))
     }
 
-    /// Will connect to the floor, which sends the file at once.
-    pub(crate) fn bare(address: SocketAddr, sample: &Sample) -> Self {
-        let connect = move || connect(address).map(Connection::Clear);
-        Self::new(Way::Bare(Box::new(connect)), sample)
+    /// Uses the floor at this address.
+    pub(crate) fn from_floor(address: SocketAddr, sample: &Sample) -> Self {
+        let connect = move || connect(address).map(Connection::Plain);
+        Self::new(Peer::Floor(Box::new(connect)), sample)
     }
 
-    /// Fetches `sample` in this way.
-    pub(crate) fn new(way: Way, sample: &Sample) -> Self {
+    /// Downloads `sample` from this peer.
+    pub(crate) fn new(peer: Peer, sample: &Sample) -> Self {
         Self {
-            way,
+            peer,
             length: sample.length,
             buffer: vec![0; BUFFER],
         }
     }
 
-    /// Fetches the file once.
+    /// Downloads the file once.
     pub(crate) fn fetch(&mut self) -> io::Result<()> {
-        let data = self.way.begin(b"RETR file\r\n")?;
+        let data = self.peer.begin(b"RETR file\r\n")?;
         let received = drain(data, &mut self.buffer)?;
-        self.way.end()?;
+        self.peer.end()?;
         if received == self.length {
             return Ok(());
         }
-        let message = format!("{received} bytes came of {}", self.length);
+        let message = format!("received {received} of {} bytes", self.length);
         Err(io::Error::other(message))
     }
 }
@@ -129,6 +130,7 @@ pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Reads to the end and returns the number of bytes.
 fn drain(mut data: Connection, buffer: &mut [u8]) -> io::Result<usize> {
     let mut received = 0;
     loop {

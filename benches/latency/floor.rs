@@ -1,8 +1,7 @@
-//! The floor: the fewest system calls that the tasks can be done with.
+//! The floor: the measured tasks with the minimum of system calls.
 //!
-//! Runs as a process of its own, as the server does, so that both are equally far from the
-//! client. It parses nothing, keeps no state and survives no misuse: it is a measuring
-//! stick, not a server.
+//! Runs as a process of its own like the server, at the same distance from the client. It neither
+//! parses commands nor keeps state nor handles misuse: it is a reference, not a server.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,15 +17,15 @@ use slab::Slab;
 #[cfg(feature = "tls")]
 use crate::tls_floor;
 
-/// Which floor.
+/// The task of a floor process.
 pub(crate) enum Kind {
-    /// Answers every line with the same reply.
+    /// Sends the same reply to every line.
     Commands(SocketAddr),
-    /// Sends the file to whoever connects.
+    /// Sends the file on every connection.
     Files(SocketAddr, PathBuf),
-    /// Moves files by TLS.
+    /// Transfers files over TLS.
     #[cfg(feature = "tls")]
-    Secured(tls_floor::Task),
+    Tls(tls_floor::Task),
 }
 
 const GREETING: &[u8] = b"220 Service ready for new user.\r\n";
@@ -34,19 +33,19 @@ const REPLY: &[u8] = b"200 Command okay.\r\n";
 const GOODBYE: &[u8] = b"221 Service closing control connection.\r\n";
 const LISTENER: Token = Token(usize::MAX);
 
-/// Runs until it is killed, or its parent ends.
+/// Runs until it is killed; the kernel kills it when its parent ends.
 pub(crate) fn run(kind: &Kind) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     match kind {
         Kind::Commands(address) => answer_commands(*address),
         Kind::Files(address, file) => send_files(*address, file),
         #[cfg(feature = "tls")]
-        Kind::Secured(task) => tls_floor::run(task),
+        Kind::Tls(task) => tls_floor::run(task),
     }
 }
 
-/// Three system calls a turn: `epoll_wait`, `read`, `write`; edge triggered, and no second
-/// read to be told that nothing is left: the next bytes are a new edge.
+/// Three system calls per command: `epoll_wait`, `read`, `write`. Edge-triggered, without a second read
+/// that would return `EAGAIN`: the next bytes trigger a new edge.
 fn answer_commands(address: SocketAddr) -> io::Result<()> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
@@ -68,10 +67,10 @@ fn answer_commands(address: SocketAddr) -> io::Result<()> {
                 continue;
             }
             let key = event.token().0;
-            let goes_on = connections
+            let stays_open = connections
                 .get_mut(key)
                 .is_none_or(|stream| answer(stream, &mut input, &replies));
-            if !goes_on {
+            if !stays_open {
                 connections.remove(key);
             }
         }
@@ -98,8 +97,8 @@ fn accept_all(
     }
 }
 
-/// One read, one write; whether the connection goes on. A line that starts with Q is taken
-/// for a QUIT, and clients are taken to send it alone.
+/// One read, one write; returns whether the connection stays open. A line that begins with Q counts as
+/// QUIT, and clients do not pipeline it.
 fn answer(stream: &mut TcpStream, input: &mut [u8], replies: &[u8]) -> bool {
     let count = match stream.read(input) {
         Ok(count) => count,
@@ -110,7 +109,7 @@ fn answer(stream: &mut TcpStream, input: &mut [u8], replies: &[u8]) -> bool {
         return false;
     }
     if lines.starts_with(b"Q") {
-        // What cannot be sent is the client's to notice: it waits for this reply.
+        // A failure ends the run in the client, which waits for this reply.
         drop(stream.write_all(GOODBYE));
         return false;
     }
@@ -122,7 +121,7 @@ fn answer(stream: &mut TcpStream, input: &mut [u8], replies: &[u8]) -> bool {
     stream.write_all(output).is_ok()
 }
 
-/// A thread a connection, and in it one blocking `sendfile` after the other.
+/// A thread per connection, with a loop of blocking `sendfile` calls.
 fn send_files(address: SocketAddr, file: &Path) -> io::Result<()> {
     let listener = net::TcpListener::bind(address)?;
     for stream in listener.incoming() {
@@ -133,7 +132,7 @@ fn send_files(address: SocketAddr, file: &Path) -> io::Result<()> {
 }
 
 fn send_file(stream: &net::TcpStream, file: &File) {
-    const AT_ONCE: usize = 1 << 30;
-    // The client counts the bytes, so an error needs no other witness.
-    while matches!(rustix::fs::sendfile(stream, file, None, AT_ONCE), Ok(sent) if sent > 0) {}
+    const CHUNK: usize = 1 << 30;
+    // Errors are ignored: the client counts the bytes.
+    while matches!(rustix::fs::sendfile(stream, file, None, CHUNK), Ok(sent) if sent > 0) {}
 }

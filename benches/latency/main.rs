@@ -1,12 +1,11 @@
-//! The latency bench: mioftpd beside *the floor*, the least program that could answer.
+//! The latency benchmark: measures mioftpd beside *the floor*, a minimal program for the same task.
 //!
-//! A time alone says more about the machine than about the server, so every row also
-//! measures a floor: as few system calls as the task can be done with, and nothing else
-//! ([`floor`]). Server and floor take turns within one run, so that a noisy machine
-//! disturbs both alike, and what counts is their ratio.
+//! An absolute time says more about the machine than about the server, so most rows also measure a
+//! [`floor`] with the minimum of system calls. Server and floor are measured in alternating rounds
+//! of one run, so that noise affects both alike; the result is their ratio.
 //!
-//! Reading order: this file, [`rows`], [`alternate`], [`control`], [`floor`]; the rest
-//! starts processes, pins them and prints.
+//! Reading order: this file, [`rows`], [`alternate`], [`control`], [`floor`]; the other files start
+//! processes, pin them to CPUs and print.
 //!
 //! `cargo bench --bench latency -- --help` lists rows and options.
 
@@ -35,7 +34,7 @@ use options::{Options, Request};
 use pinning::Pinning;
 use rows::Row;
 
-/// What every row is given.
+/// The context of every row.
 pub(crate) struct Bench {
     options: Options,
     cores: usize,
@@ -45,19 +44,19 @@ pub(crate) struct Bench {
 fn main() -> ExitCode {
     match options::parse() {
         Ok(Request::Measure(options)) => measure(options),
-        Ok(Request::BeFloor(kind)) => report("the floor", floor::run(&kind)),
+        Ok(Request::RunFloor(kind)) => report("the floor", floor::run(&kind)),
         Ok(Request::Help) => {
-            print!("{}", options::help());
+            print!("{}", options::help(&rows::help()));
             ExitCode::SUCCESS
         }
-        // `cargo test --all-targets` runs benches too, without `--bench`: a run that
-        // measures beside other tests would only waste time.
+        // `cargo test --all-targets` runs benches too, without `--bench`: measuring while other
+        // tests run would only waste time.
         Ok(Request::Test) => {
             println!("latency measures nothing in a test run; use `cargo bench --bench latency`");
             ExitCode::SUCCESS
         }
         Err(message) => {
-            eprintln!("latency: {message}\n\n{}", options::help());
+            eprintln!("latency: {message}\n\n{}", options::help(&rows::help()));
             ExitCode::from(2)
         }
     }
@@ -74,35 +73,32 @@ fn report(what: &str, result: io::Result<()>) -> ExitCode {
 }
 
 fn measure(options: Options) -> ExitCode {
-    let chosen: Vec<&Row> = rows::ALL
+    let selected: Vec<&Row> = rows::ALL
         .iter()
-        .filter(|row| options.chooses(row.name))
+        .filter(|row| options.selects(row.name))
         .collect();
-    if chosen.is_empty() {
-        println!(
-            "latency: no row has such a name; the rows are {}",
-            rows::names()
-        );
+    if selected.is_empty() {
+        println!("latency: no row matches; the rows are {}", rows::names());
         return ExitCode::SUCCESS;
     }
 
     let bench = Bench {
         options,
-        // Counted before pinning, after which there is only one.
+        // Counted before pinning, which reduces it to one.
         cores: available_parallelism().map_or(1, usize::from),
         pinning: Pinning::choose(),
     };
     table::print_head(&bench);
     let mut code = ExitCode::SUCCESS;
-    for row in chosen {
+    for row in selected {
         match (row.run)(&bench) {
             Ok(lines) => table::print_row(row.name, &lines),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                table::print_instead(row.name, "not measured", &error);
+                table::print_status(row.name, "not measured", &error);
             }
-            // One row that cannot be measured must not hide the others.
+            // Continue with the other rows.
             Err(error) => {
-                table::print_instead(row.name, "failed", &error);
+                table::print_status(row.name, "failed", &error);
                 code = ExitCode::FAILURE;
             }
         }

@@ -1,6 +1,6 @@
-//! The bench's command line: what comes after `cargo bench --bench latency --`.
+//! The command line of the benchmark: the arguments after `cargo bench --bench latency --`.
 //!
-//! Owns the options and their help text. Must not know how anything is measured.
+//! Owns the options and their help text. Must not know the rows, or how they are measured.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,48 +9,47 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use crate::floor;
-use crate::rows;
 #[cfg(feature = "tls")]
 use crate::tls_floor::{Direction, Task};
 
-/// What the process was started for.
+/// The mode in which the process was started.
 pub(crate) enum Request {
     /// `cargo bench`.
     Measure(Options),
-    /// The bench started itself again, as the floor.
-    BeFloor(floor::Kind),
+    /// The benchmark started itself as a floor process.
+    RunFloor(floor::Kind),
     /// `--help`.
     Help,
     /// `cargo test --all-targets`: no `--bench` among the arguments.
     Test,
 }
 
-/// How to measure.
+/// The options of a measurement.
 pub(crate) struct Options {
-    /// A short run: everything is exercised, no number is worth keeping.
+    /// A short run that exercises all code; its numbers are meaningless.
     pub(crate) quick: bool,
     /// The server to measure.
     pub(crate) server: Server,
     filters: Vec<String>,
 }
 
-/// What stands in the server's column.
+/// The program in the server's column.
 pub(crate) enum Server {
     /// A program with mioftpd's command line.
     Program(PathBuf),
-    /// A second floor: how far the ratios are from 1 is then the machine's noise.
+    /// A second floor: the deviation of the ratios from 1 is the noise of the machine.
     SecondFloor,
 }
 
 impl Options {
-    /// Whether a row is to be run: all are, unless names are given.
-    pub(crate) fn chooses(&self, row: &str) -> bool {
-        let wanted = |filter: &String| row.contains(filter.as_str());
-        self.filters.is_empty() || self.filters.iter().any(wanted)
+    /// Whether a row is selected: without filters all are.
+    pub(crate) fn selects(&self, row: &str) -> bool {
+        let matches = |filter: &String| row.contains(filter.as_str());
+        self.filters.is_empty() || self.filters.iter().any(matches)
     }
 }
 
-/// Reads the process's arguments.
+/// Parses the process's arguments.
 pub(crate) fn parse() -> Result<Request, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
     let mut by_cargo_bench = false;
@@ -65,7 +64,7 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
             Long("quick") => options.quick = true,
             Long("noise") => options.server = Server::SecondFloor,
             Long("server") => options.server = Server::Program(parser.value()?.into()),
-            Long("floor") => return floor_kind(&mut parser).map(Request::BeFloor),
+            Long("floor") => return floor_kind(&mut parser).map(Request::RunFloor),
             Long("help") | Short('h') => return Ok(Request::Help),
             Value(filter) => options.filters.push(filter.string()?),
             other => return Err(other.unexpected()),
@@ -78,7 +77,7 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
     })
 }
 
-/// The arguments that make this program the floor of `kind` at `address`.
+/// The arguments that start this program as a floor of `kind`.
 pub(crate) fn floor_arguments(kind: &floor::Kind) -> Vec<OsString> {
     let mut arguments = vec!["--floor".into()];
     match kind {
@@ -88,12 +87,12 @@ pub(crate) fn floor_arguments(kind: &floor::Kind) -> Vec<OsString> {
             arguments.push(file.into());
         }
         #[cfg(feature = "tls")]
-        floor::Kind::Secured(task) => {
-            let way = match task.direction {
+        floor::Kind::Tls(task) => {
+            let direction = match task.direction {
                 Direction::Send => "send",
                 Direction::Receive => "receive",
             };
-            arguments.extend([task.address.to_string().into(), way.into()]);
+            arguments.extend([task.address.to_string().into(), direction.into()]);
             arguments.extend([&task.file, &task.identity[0], &task.identity[1]].map(Into::into));
         }
     }
@@ -106,13 +105,13 @@ fn floor_kind(parser: &mut lexopt::Parser) -> Result<floor::Kind, lexopt::Error>
     Ok(match (rest.next(), rest.next(), rest.next(), rest.next()) {
         (None, ..) => floor::Kind::Commands(address),
         #[cfg(feature = "tls")]
-        (Some(way), Some(file), Some(certificate), Some(key)) => {
-            let direction = if way.as_os_str() == "send" {
+        (Some(direction), Some(file), Some(certificate), Some(key)) => {
+            let direction = if direction.as_os_str() == "send" {
                 Direction::Send
             } else {
                 Direction::Receive
             };
-            floor::Kind::Secured(Task {
+            floor::Kind::Tls(Task {
                 address,
                 direction,
                 file,
@@ -123,24 +122,20 @@ fn floor_kind(parser: &mut lexopt::Parser) -> Result<floor::Kind, lexopt::Error>
     })
 }
 
-/// The text of `--help`.
-pub(crate) fn help() -> String {
-    let mut text = String::from(
+/// The text of `--help`; `rows` is the list of rows.
+pub(crate) fn help(rows: &str) -> String {
+    format!(
         "Usage: cargo bench --bench latency -- [OPTIONS] [ROW]...
 
-Measures the rows whose names contain one of the given words; without words, all.
+Measure the rows with a name that contains one of the given words; without words, measure all.
 
 Options:
-      --quick        a short run that only shows that everything works
-      --server PATH  measure that program, which has mioftpd's command line
-      --noise        measure the floor against itself: what differs is the machine
-  -h, --help         show this
+      --quick        Run briefly, only to check that everything works
+      --server PATH  Measure this program, which must have mioftpd's command line
+      --noise        Measure the floor against itself, to see the noise of the machine
+  -h, --help         Print this help
 
 Rows:
-",
-    );
-    for row in rows::ALL {
-        text.push_str(&row.to_string());
-    }
-    text
+{rows}"
+    )
 }

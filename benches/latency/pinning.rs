@@ -1,31 +1,31 @@
-//! Which CPU runs what: the client on one, the server and the floor on another.
+//! CPU affinity and priority: the client runs on one CPU, the server and the floor on another.
 //!
-//! A thread that the scheduler moves between two runs is slower for a reason that has
-//! nothing to do with it. Pinning takes that out, and gives server and floor the very
-//! same CPU. Without a second CPU, or without permission, everything runs unpinned.
+//! Migrations between CPUs would add noise, and two CPUs may differ in speed. Without a second CPU,
+//! or without permission, everything runs unpinned.
 
 use std::fmt;
 use std::io;
 use std::process::{Child, Command};
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::process::setpriority_process;
+use rustix::thread::{CpuSet, gettid, sched_getaffinity, sched_setaffinity};
 
-/// What the machine allows.
+/// The CPUs of client and server.
 pub(crate) enum Pinning {
     /// Two CPUs, by number.
     Pinned {
-        /// Where the bench itself runs.
+        /// The CPU of the benchmark itself.
         client: usize,
-        /// Where the children run.
+        /// The CPU of its child processes.
         server: usize,
     },
-    /// Not pinned, for this reason.
+    /// Not pinned, with the reason.
     Free(String),
 }
 
 impl Pinning {
-    /// Takes the last two CPUs allowed (the first is where most machines handle interrupts)
-    /// and moves the calling thread to the client's.
+    /// Chooses the last two allowed CPUs (most machines handle interrupts on the first) and pins the
+    /// calling thread to the client's.
     pub(crate) fn choose() -> Self {
         let allowed = match sched_getaffinity(None) {
             Ok(allowed) => allowed,
@@ -37,23 +37,23 @@ impl Pinning {
         let (Some(server), Some(client)) = (cpus.next(), cpus.next()) else {
             return Self::Free("only one CPU is allowed".to_owned());
         };
-        match move_here(server).and_then(|()| move_here(client)) {
+        match pin_to(server).and_then(|()| pin_to(client)) {
             Ok(()) => Self::Pinned { client, server },
             Err(error) => Self::Free(error.to_string()),
         }
     }
 
-    /// Starts a child on the server's CPU.
+    /// Spawns a child on the server's CPU.
     ///
-    /// A child inherits its parent's affinity; pinning it by its id afterwards would miss
-    /// the threads that it has started by then.
+    /// The child inherits the affinity of its parent; setting it afterwards would miss threads that
+    /// the child has started already.
     pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let Self::Pinned { client, server } = self else {
             return command.spawn();
         };
-        move_here(*server)?;
+        pin_to(*server)?;
         let child = command.spawn();
-        move_here(*client)?;
+        pin_to(*client)?;
         child
     }
 }
@@ -72,8 +72,14 @@ impl fmt::Display for Pinning {
     }
 }
 
-fn move_here(cpu: usize) -> io::Result<()> {
+fn pin_to(cpu: usize) -> io::Result<()> {
     let mut only = CpuSet::new();
     only.set(cpu);
     Ok(sched_setaffinity(None, &only)?)
+}
+
+/// Gives the calling thread the lowest priority, so that the measuring thread, which shares its CPU,
+/// waits only for the server. If that fails, the latencies are higher.
+pub(crate) fn lower_priority() {
+    let _ = setpriority_process(Some(gettid()), 19);
 }

@@ -1,6 +1,6 @@
-//! The processes that are measured: started on a free port, awaited, killed at the end.
+//! The measured processes: started on a free port, awaited until they listen, killed at the end.
 //!
-//! Owns the children. Must not know what is measured.
+//! Owns the child processes. Must not know the rows.
 
 use std::ffi::OsStr;
 #[cfg(feature = "tls")]
@@ -20,52 +20,52 @@ use crate::pinning::Pinning;
 #[cfg(feature = "tls")]
 use crate::tls::Identity;
 
-/// How long a child may take until it accepts connections.
-const START_LIMIT: Duration = Duration::from_secs(10);
-/// The unit of `/proc`, on all but some forgotten architectures.
+/// The time-out for a child to accept connections.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// The clock tick of `/proc` (`USER_HZ`), which is 10 ms on all current architectures.
 #[cfg(feature = "tls")]
-const MILLISECONDS_A_TICK: u64 = 10;
-const PAUSE_BETWEEN_PROBES: Duration = Duration::from_millis(2);
-/// Another process may take the port in the moment between choosing and binding it.
+const MILLISECONDS_PER_TICK: u64 = 10;
+const PROBE_INTERVAL: Duration = Duration::from_millis(2);
+/// Retries, in case another process binds the chosen port first.
 const ATTEMPTS: usize = 5;
 
-/// A running child, killed when it is dropped, which a panic does as well.
+/// A running child process, killed on drop, also by a panic.
 pub(crate) struct Subject {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
 }
 
 impl Subject {
-    /// Its process id, as `/proc` has it.
+    /// The process id.
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The processor's time that it has taken, those of its threads that have ended included.
+    /// The CPU time of all its threads, including those that have ended.
     #[cfg(feature = "tls")]
-    pub(crate) fn processor_time(&self) -> io::Result<Duration> {
+    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
         let path = format!("/proc/{}/stat", self.process_id());
         let text = fs::read_to_string(&path)?;
-        // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th of
-        // the fields behind it.
+        // The name, in parentheses, may contain anything; utime and stime are the 12th and 13th
+        // fields after it.
         let fields = text.rsplit(')').next().unwrap_or_default();
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * MILLISECONDS_A_TICK))
+        Ok(Duration::from_millis(ticks * MILLISECONDS_PER_TICK))
     }
 }
 
 impl Drop for Subject {
     fn drop(&mut self) {
-        // An error means that it has ended already.
+        // Fails if the child has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
 impl Bench {
-    /// The control-only server beside the floor.
+    /// Starts the server in control-only mode, and its floor.
     pub(crate) fn start_commands(&self) -> io::Result<Both<Subject>> {
         Ok(Both {
             server: match &self.options.server {
@@ -78,23 +78,19 @@ impl Bench {
         })
     }
 
-    /// The server that serves `directory`, which has no floor of its own kind.
+    /// Starts the server with `directory` as its root.
     pub(crate) fn start_serving(&self, directory: &Path) -> io::Result<Subject> {
         self.start_with(directory, &[])
     }
 
-    /// The same; in its sandbox it shows what memory it has to root alone.
+    /// The same without the sandbox, in which only root can read its memory statistics.
     pub(crate) fn start_observable(&self, directory: &Path) -> io::Result<Subject> {
         self.start_with(directory, &["--no-sandbox".as_ref()])
     }
 
-    /// The server that serves `directory` by TLS too, and lets clients write.
+    /// Starts the server with `directory` as its writable root, with TLS.
     #[cfg(feature = "tls")]
-    pub(crate) fn start_secured(
-        &self,
-        directory: &Path,
-        identity: &Identity,
-    ) -> io::Result<Subject> {
+    pub(crate) fn start_tls(&self, directory: &Path, identity: &Identity) -> io::Result<Subject> {
         let (certificate, key) = (identity.certificate(), identity.key());
         let options = ["--tls-cert".as_ref(), certificate.as_os_str()];
         let options = [&options, ["--tls-key".as_ref(), key.as_os_str()].as_slice()].concat();
@@ -119,7 +115,7 @@ impl Bench {
         })
     }
 
-    /// A floor, by the kind that an address makes.
+    /// Starts a floor of the kind that `kind` returns for its address.
     pub(crate) fn start_floor(
         &self,
         kind: impl Fn(SocketAddr) -> floor::Kind,
@@ -141,8 +137,8 @@ fn server_command(program: &Path, address: SocketAddr) -> Command {
     command
 }
 
-/// Starts what `command` makes for a free port. The server logs its port only at a level
-/// that is too talkative to measure with, so the port is chosen here.
+/// Starts the command for a free port. The port is chosen here because the server logs its own only
+/// at a log level that would distort the measurement.
 fn start(
     pinning: &Pinning,
     command: impl Fn(SocketAddr) -> io::Result<Command>,
@@ -170,17 +166,17 @@ fn free_address() -> io::Result<SocketAddr> {
 }
 
 fn await_listening(subject: &mut Subject) -> io::Result<()> {
-    let deadline = Instant::now() + START_LIMIT;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         let connected = TcpStream::connect(subject.address);
-        // Asked after the connect: whoever answered, this child must be alive.
+        // After the connect: another process may listen on the port, so the child must be alive.
         if let Some(status) = subject.child.try_wait()? {
-            return Err(io::Error::other(format!("ended at its start: {status}")));
+            return Err(io::Error::other(format!("ended at start-up: {status}")));
         }
         match connected {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => thread::sleep(PAUSE_BETWEEN_PROBES),
+            Err(_) => thread::sleep(PROBE_INTERVAL),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The table: what was measured, of the server and of its floor, and their ratio.
+//! The table of results: the values of server and floor, and their ratio.
 //!
-//! Owns units and columns. Lines are printed as rows end, because a full run takes a while.
+//! Owns units and columns. Lines are printed as each row completes, as a full run takes minutes.
 
 use std::fmt;
 use std::io;
@@ -13,15 +13,15 @@ use crate::options::Server;
 /// A measured quantity.
 #[derive(Clone, Copy)]
 pub(crate) enum Value {
-    /// How long.
+    /// A duration.
     Time(Duration),
-    /// Commands a second.
+    /// Commands per second.
     Commands(f64),
-    /// Bytes a second.
+    /// Bytes per second.
     Throughput(f64),
-    /// Memory.
+    /// Memory in bytes.
     Bytes(f64),
-    /// How many a second.
+    /// Events per second.
     #[cfg(feature = "tls")]
     Count(f64),
 }
@@ -31,31 +31,31 @@ pub(crate) struct Line {
     measure: String,
     server: Value,
     floor: Option<Value>,
-    wanted: &'static str,
+    target: &'static str,
 }
 
 impl Line {
-    /// A line with a ratio. `wanted` is what the project asks of the ratio, or of the server.
+    /// A line with a ratio. `target` is the project's goal for the ratio, or for the server.
     pub(crate) fn compared(
         measure: impl Into<String>,
         values: &Both<Value>,
-        wanted: &'static str,
+        target: &'static str,
     ) -> Self {
         Self {
             measure: measure.into(),
             server: values.server,
             floor: Some(values.floor),
-            wanted,
+            target,
         }
     }
 
-    /// A line about the server alone.
-    pub(crate) fn alone(measure: impl Into<String>, server: Value, wanted: &'static str) -> Self {
+    /// A line for the server only.
+    pub(crate) fn alone(measure: impl Into<String>, server: Value, target: &'static str) -> Self {
         Self {
             measure: measure.into(),
             server,
             floor: None,
-            wanted,
+            target,
         }
     }
 
@@ -64,13 +64,13 @@ impl Line {
         measure: &'static str,
         times: &Both<Times>,
         fraction: f64,
-        wanted: &'static str,
+        target: &'static str,
     ) -> Self {
         let values = Both {
             server: Value::Time(times.server.quantile(fraction)),
             floor: Value::Time(times.floor.quantile(fraction)),
         };
-        Self::compared(measure, &values, wanted)
+        Self::compared(measure, &values, target)
     }
 
     /// The medians of both sides' rates.
@@ -78,13 +78,13 @@ impl Line {
         measure: impl Into<String>,
         rates: &mut Both<Rates>,
         unit: fn(f64) -> Value,
-        wanted: &'static str,
+        target: &'static str,
     ) -> Self {
         let values = Both {
             server: unit(rates.server.median()),
             floor: unit(rates.floor.median()),
         };
-        Self::compared(measure, &values, wanted)
+        Self::compared(measure, &values, target)
     }
 
     fn ratio(&self) -> String {
@@ -124,7 +124,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// What the numbers depend on, and the columns' names.
+/// Prints the environment of the run, and the names of the columns.
 pub(crate) fn print_head(bench: &Bench) {
     let column = match &bench.options.server {
         Server::Program(program) => program.display().to_string(),
@@ -133,29 +133,29 @@ pub(crate) fn print_head(bench: &Bench) {
     println!("server: {column}");
     println!("machine: {} cores; {}", bench.cores, bench.pinning);
     if bench.options.quick {
-        println!("quick: too short a run to conclude anything from");
+        println!("quick: the run is too short for meaningful numbers");
     }
     println!();
-    print_line("row", "measure", ["server", "floor", "ratio"], "wanted");
+    print_line("row", "measure", ["server", "floor", "ratio"], "target");
 }
 
-/// One row's lines.
+/// Prints the lines of one row.
 pub(crate) fn print_row(name: &str, lines: &[Line]) {
     for line in lines {
         let floor = line
             .floor
             .map_or_else(|| "-".to_owned(), |value| value.to_string());
         let numbers = [&*line.server.to_string(), &*floor, &*line.ratio()];
-        print_line(name, &line.measure, numbers, line.wanted);
+        print_line(name, &line.measure, numbers, line.target);
     }
 }
 
-/// For a row without numbers: what became of it, and why.
-pub(crate) fn print_instead(name: &str, outcome: &str, error: &io::Error) {
+/// Prints the outcome of a row without numbers, and the reason.
+pub(crate) fn print_status(name: &str, outcome: &str, error: &io::Error) {
     println!("{name:<11}  {outcome}: {error}");
 }
 
-fn print_line(row: &str, measure: &str, [server, floor, ratio]: [&str; 3], wanted: &str) {
-    let line = format!("{row:<11}  {measure:<30} {server:>12} {floor:>12} {ratio:>7}  {wanted}");
+fn print_line(row: &str, measure: &str, [server, floor, ratio]: [&str; 3], target: &str) {
+    let line = format!("{row:<11}  {measure:<30} {server:>12} {floor:>12} {ratio:>7}  {target}");
     println!("{}", line.trim_end());
 }

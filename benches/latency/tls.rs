@@ -1,7 +1,7 @@
-//! What secures the connections of a run: a certificate made for it, and a client that trusts it.
+//! TLS for one run: a generated certificate, and clients that trust it.
 //!
-//! Owns the files. The client, the server and the bare loops have the same provider in the same
-//! default order, and so agree on the same version and suite.
+//! Owns the certificate files. Client, server and floor use the same crypto provider with its default
+//! preferences, so all negotiate the same version and cipher suite.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -24,25 +24,25 @@ use crate::connection::{Connection, Socket};
 /// The name in the certificate.
 const NAME: &str = "localhost";
 
-/// What kind of key the certificate has.
+/// The type of the certificate's key.
 #[derive(Clone, Copy)]
 pub(crate) enum KeyKind {
-    /// ECDSA over P-256, as the server makes its own.
+    /// ECDSA with P-256, the type of the server's self-signed certificates.
     P256,
-    /// RSA of 2048 bits: a signature costs ten times as much.
+    /// RSA with 2048 bits: a signature costs ten times as much.
     Rsa2048,
 }
 
-/// A certificate and its key, in files that are gone when this is dropped.
+/// A self-signed certificate and its key, in temporary files.
 pub(crate) struct Identity {
     directory: TempDir,
 }
 
 impl Identity {
-    /// Makes one.
+    /// Generates the key and the certificate.
     ///
     /// # Errors
-    /// `Unsupported` where no program is there that makes a key of the kind.
+    /// `Unsupported` if the program that generates this type of key is not installed.
     pub(crate) fn new(kind: KeyKind) -> io::Result<Self> {
         let key = match kind {
             KeyKind::P256 => KeyPair::generate().map_err(io::Error::other)?,
@@ -63,17 +63,17 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Its certificate, PEM.
+    /// The path of the certificate, PEM.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.directory.path().join("certificate.pem")
     }
 
-    /// Its key, PEM.
+    /// The path of the key, PEM.
     pub(crate) fn key(&self) -> PathBuf {
         self.directory.path().join("key.pem")
     }
 
-    /// A client that trusts it, and resumes sessions or does not.
+    /// A client configuration that trusts this certificate, with or without session resumption.
     pub(crate) fn client(&self, resumption: Resumption) -> io::Result<Client> {
         let mut roots = RootCertStore::empty();
         roots
@@ -88,21 +88,21 @@ impl Identity {
     }
 }
 
-/// A client's side of TLS.
+/// A TLS client configuration.
 #[derive(Clone)]
 pub(crate) struct Client(Arc<ClientConfig>);
 
 impl Client {
-    /// Puts TLS over a connection.
+    /// Wraps a connected socket in TLS.
     pub(crate) fn secure(&self, socket: TcpStream) -> io::Result<Connection> {
         let name = ServerName::try_from(NAME).map_err(io::Error::other)?;
         let tls = ClientConnection::new(Arc::clone(&self.0), name).map_err(io::Error::other)?;
-        let secured = StreamOwned::new(tls, Socket::new(socket));
-        Ok(Connection::Secured(Box::new(secured)))
+        let stream = StreamOwned::new(tls, Socket::new(socket));
+        Ok(Connection::Tls(Box::new(stream)))
     }
 }
 
-/// A bare loop's side of TLS, with rustls' defaults.
+/// The TLS server configuration of a floor, with rustls' defaults.
 pub(crate) fn server(identity: [PathBuf; 2]) -> io::Result<Arc<ServerConfig>> {
     let [certificate_file, key] = identity;
     let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
@@ -119,9 +119,9 @@ fn certificate(file: &PathBuf) -> io::Result<CertificateDer<'static>> {
     CertificateDer::from_pem_file(file).map_err(io::Error::other)
 }
 
-/// ring makes no RSA keys.
+/// Generates an RSA key with openssl, as ring cannot.
 fn rsa_key() -> io::Result<KeyPair> {
-    let made = Command::new("openssl")
+    let output = Command::new("openssl")
         .args(["genpkey", "-algorithm", "RSA"])
         .args(["-pkeyopt", "rsa_keygen_bits:2048"])
         .stderr(Stdio::null())
@@ -130,5 +130,5 @@ fn rsa_key() -> io::Result<KeyPair> {
             let message = format!("an RSA key needs the program openssl: {error}");
             io::Error::new(io::ErrorKind::Unsupported, message)
         })?;
-    KeyPair::from_pem(&String::from_utf8_lossy(&made.stdout)).map_err(io::Error::other)
+    KeyPair::from_pem(&String::from_utf8_lossy(&output.stdout)).map_err(io::Error::other)
 }

@@ -1,8 +1,8 @@
-//! The floor of secured transfers: a bare rustls loop on a blocking socket.
+//! The floor of transfers over TLS: a plain rustls loop on a blocking socket.
 //!
-//! A thread a connection, and in it what everybody writes first: read the file, write it into
-//! `rustls::Stream`, and back. The upload ends as the server's does, with a rename over the old
-//! file, because freeing that one is most of the work of replacing it.
+//! A thread per connection with the simplest possible loop: read from the file, write to a rustls
+//! stream, or the reverse. An upload ends with a rename over the old file like the server's, because
+//! freeing the old file is most of the cost of replacing it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,31 +15,31 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::tls;
 
-/// Which way the bytes go.
+/// The direction of the transfers.
 #[derive(Clone, Copy)]
 pub(crate) enum Direction {
-    /// The file to the client.
+    /// Send the file to the client.
     Send,
-    /// What the client sends, into the file.
+    /// Receive from the client into the file.
     Receive,
 }
 
-/// What the loop is to do.
+/// The parameters of the floor process.
 #[derive(Clone)]
 pub(crate) struct Task {
-    /// Where to listen.
+    /// The address to listen on.
     pub(crate) address: SocketAddr,
-    /// Which way.
+    /// The direction of the transfers.
     pub(crate) direction: Direction,
     /// The file.
     pub(crate) file: PathBuf,
-    /// Certificate and key.
+    /// Paths of the certificate and the key.
     pub(crate) identity: [PathBuf; 2],
 }
 
-type Secured = StreamOwned<ServerConnection, TcpStream>;
+type TlsStream = StreamOwned<ServerConnection, TcpStream>;
 
-/// As much as rustls takes in one call.
+/// The size of rustls' send buffer: the maximum that one write accepts.
 const BUFFER: usize = 64 * 1024;
 
 /// Serves until it is killed.
@@ -48,7 +48,7 @@ pub(crate) fn run(task: &Task) -> io::Result<()> {
     let listener = TcpListener::bind(task.address)?;
     for socket in listener.incoming() {
         let (socket, config, task) = (socket?, Arc::clone(&config), task.clone());
-        // The client counts the bytes, so an error needs no other witness.
+        // Errors are ignored: the client counts the bytes.
         thread::spawn(move || serve(socket, config, &task));
     }
     Ok(())
@@ -64,7 +64,7 @@ fn serve(socket: TcpStream, config: Arc<ServerConfig>, task: &Task) -> io::Resul
     }
 }
 
-fn send(mut stream: Secured, file: &Path) -> io::Result<()> {
+fn send(mut stream: TlsStream, file: &Path) -> io::Result<()> {
     let mut file = File::open(file)?;
     let mut buffer = vec![0; BUFFER];
     loop {
@@ -77,11 +77,11 @@ fn send(mut stream: Secured, file: &Path) -> io::Result<()> {
     stream.conn.send_close_notify();
     stream.flush()?;
     stream.sock.shutdown(Shutdown::Write)?;
-    // Until the client is gone: a close with its last words unread would be a reset.
+    // Linger until the client closes: closing with unread data would send a reset.
     io::copy(&mut stream.sock, &mut io::sink()).map(drop)
 }
 
-fn receive(mut stream: Secured, file: &Path) -> io::Result<()> {
+fn receive(mut stream: TlsStream, file: &Path) -> io::Result<()> {
     let temporary = file.with_extension("part");
     let mut part = File::create(&temporary)?;
     let mut buffer = vec![0; BUFFER];

@@ -1,32 +1,32 @@
-//! One file sent again and again: to the server by STOR, or to the bare floor.
+//! Repeated uploads of one file, to the server by STOR or to a floor.
 //!
-//! Owns the sending side, which is the same for both, and sees to it that the receiver was done:
-//! its 226, and the end of its side of the connection.
+//! Owns the sending side, which is the same for both, and waits until the receiver is done: its
+//! half-close, and the 226 of the server.
 
 use std::io::{self, Read, Write};
 
-use crate::download::{BUFFER, Way};
+use crate::download::{BUFFER, Peer};
 
-/// Who sends, and how.
+/// A client that uploads a file.
 pub(crate) struct Uploader {
-    way: Way,
+    peer: Peer,
     length: usize,
     buffer: Vec<u8>,
 }
 
 impl Uploader {
-    /// Sends `length` bytes in this way.
-    pub(crate) fn new(way: Way, length: usize) -> Self {
+    /// Uploads files of `length` bytes to this peer.
+    pub(crate) fn new(peer: Peer, length: usize) -> Self {
         Self {
-            way,
+            peer,
             length,
             buffer: vec![b'x'; BUFFER],
         }
     }
 
-    /// Sends the file once.
+    /// Uploads the file once.
     pub(crate) fn store(&mut self) -> io::Result<()> {
-        let mut data = self.way.begin(b"STOR file\r\n")?;
+        let mut data = self.peer.begin(b"STOR file\r\n")?;
         let mut missing = self.length;
         while missing > 0 {
             let piece = self.buffer.get(..missing).unwrap_or(&self.buffer);
@@ -35,6 +35,6 @@ impl Uploader {
         }
         data.end_output()?;
         while data.read(&mut [0; 256])? > 0 {}
-        self.way.end()
+        self.peer.end()
     }
 }

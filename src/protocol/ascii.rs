@@ -1,112 +1,111 @@
-//! TYPE A: the line ends of this system's files and those of the wire (RFC 959 §3.1.1.1).
+//! TYPE A: converts line ends between files (LF) and the wire (CR LF), RFC 959 §3.1.1.1.
 //!
-//! Here a line ends in LF, on the wire in CR LF. A file comes in chunks, cut anywhere, also
-//! between CR and LF: an [`Encoder`] or [`Decoder`] is what has to be remembered from one
-//! chunk to the next. Neither knows files or connections; each appends to a buffer.
+//! A file arrives in chunks that may end anywhere, also between CR and LF: an [`Encoder`] or
+//! [`Decoder`] is the state from one chunk to the next. Neither knows files or connections; each
+//! appends to a buffer.
 //!
 //! ```text
 //!            CR                            CR
 //!   Text <-------> Return         Text <-------> Return      (any other byte leads to Text)
 //!
-//!   Encoder: a LF after Text       Decoder: on the way to Return the CR is held back; a LF
-//!   gets a CR put before it.       then replaces it, anything else lets it go first.
+//!   Encoder: inserts a CR          Decoder: holds a CR back; a LF replaces it,
+//!   before a LF after Text.        any other byte is written after it.
 //! ```
 
-/// The byte before the next one.
+/// The previous byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Behind {
-    /// Anything but a CR, or nothing yet.
+enum Previous {
+    /// Any byte but CR, or none.
     #[default]
     Text,
     /// A CR.
     Return,
 }
 
-/// From the file to the wire: LF becomes CR LF. A LF that has its CR stays as it is.
+/// From the file to the wire: LF becomes CR LF. CR LF stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Encoder {
-    behind: Behind,
+    previous: Previous,
 }
 
 impl Encoder {
-    /// For the beginning of a file.
+    /// At the beginning of a file.
     pub const fn new() -> Self {
         Self {
-            behind: Behind::Text,
+            previous: Previous::Text,
         }
     }
 
-    /// Whether the last byte was a CR, so that what a LF becomes depends on it.
+    /// Whether the last byte was a CR, so that a following LF is written without another.
     pub const fn is_behind_return(&self) -> bool {
-        matches!(self.behind, Behind::Return)
+        matches!(self.previous, Previous::Return)
     }
 
-    /// Appends the wire form of the next bytes of the file: at most twice as many.
+    /// Appends the next bytes of the file as on the wire: at most twice as many bytes.
     pub fn encode(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.split_inclusive(|&byte| byte == b'\n') {
-            let (text, ended) = match piece.strip_suffix(b"\n") {
+            let (text, has_line_end) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
             out.extend_from_slice(text);
             match text.last() {
-                Some(b'\r') => self.behind = Behind::Return,
-                Some(_) => self.behind = Behind::Text,
+                Some(b'\r') => self.previous = Previous::Return,
+                Some(_) => self.previous = Previous::Text,
                 None => {}
             }
-            if ended {
-                if self.behind == Behind::Text {
+            if has_line_end {
+                if self.previous == Previous::Text {
                     out.push(b'\r');
                 }
                 out.push(b'\n');
-                self.behind = Behind::Text;
+                self.previous = Previous::Text;
             }
         }
     }
 }
 
-/// From the wire to the file: CR LF becomes LF. Any other CR stays.
+/// From the wire to the file: CR LF becomes LF. Any other CR is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    behind: Behind,
+    previous: Previous,
 }
 
 impl Decoder {
-    /// For the beginning of a file.
+    /// At the beginning of a file.
     pub const fn new() -> Self {
         Self {
-            behind: Behind::Text,
+            previous: Previous::Text,
         }
     }
 
     /// Whether a CR is held back.
     pub const fn holds_return(&self) -> bool {
-        matches!(self.behind, Behind::Return)
+        matches!(self.previous, Previous::Return)
     }
 
-    /// Appends the file form of the next bytes from the wire: at most one more, which is a
-    /// CR held back before.
+    /// Appends the next bytes of the wire as in the file: at most one byte more, a CR that was held back.
     pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.split_inclusive(|&byte| byte == b'\r') {
-            if self.behind == Behind::Return && !piece.starts_with(b"\n") {
+            if self.previous == Previous::Return && !piece.starts_with(b"\n") {
                 out.push(b'\r');
             }
             if let Some(text) = piece.strip_suffix(b"\r") {
                 out.extend_from_slice(text);
-                self.behind = Behind::Return;
+                self.previous = Previous::Return;
             } else {
                 out.extend_from_slice(piece);
-                self.behind = Behind::Text;
+                self.previous = Previous::Text;
             }
         }
     }
 
-    /// The wire has ended: appends a CR that is held back.
+    /// Appends a CR that is held back, at the end of the wire.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.behind == Behind::Return {
+        if self.previous == Previous::Return {
             out.push(b'\r');
         }
-        self.behind = Behind::Text;
+        self.previous = Previous::Text;
     }
 }
 
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn line_feeds_get_their_return_once() {
+    fn encoder_inserts_missing_carriage_returns() {
         for (file, wire) in [
             (&b"a\nb\n"[..], &b"a\r\nb\r\n"[..]),
             (b"a\r\nb", b"a\r\nb"),
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pairs_become_line_feeds() {
+    fn decoder_converts_only_crlf_pairs() {
         for (wire, file) in [
             (&b"a\r\nb\r\n"[..], &b"a\nb\n"[..]),
             (b"a\nb", b"a\nb"),
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finished_decoder_holds_nothing() {
+    fn finish_writes_a_held_carriage_return() {
         let (mut decoder, mut out) = (Decoder::new(), Vec::new());
         decoder.decode(b"a\r", &mut out);
         assert!(out == b"a" && decoder.holds_return());
@@ -173,14 +172,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_split_gives_the_same_bytes(text in "[ab\r\n]{0,40}", size in 1..9_usize) {
+        fn output_does_not_depend_on_chunks(text in "[ab\r\n]{0,40}", size in 1..9_usize) {
             let text = text.as_bytes();
             prop_assert_eq!(encoded(text.chunks(size)), encoded([text]));
             prop_assert_eq!(decoded(text.chunks(size)), decoded([text]));
         }
 
         #[test]
-        fn text_without_returns_comes_back(text in "[ab\n]{0,40}", size in 1..9_usize) {
+        fn text_without_carriage_returns_round_trips(text in "[ab\n]{0,40}", size in 1..9_usize) {
             let wire = encoded([text.as_bytes()]);
             prop_assert_eq!(decoded(wire.chunks(size)), text.as_bytes());
         }

@@ -1,5 +1,4 @@
-//! MODE B: a file as a series of blocks, each behind a header of three bytes
-//! (RFC 959 §3.4.2).
+//! MODE B: a file as a sequence of blocks, each with a header of three bytes (RFC 959 §3.4.2).
 //!
 //! ```text
 //!   ┌────────────┬───────────────────┬──────────────────┐
@@ -7,8 +6,8 @@
 //!   └────────────┴───────────────────┴──────────────────┘
 //! ```
 //!
-//! The descriptor says what ends with the block (a record, the file), or that its bytes are a
-//! restart marker. The end of a file is a block that says so, never the end of the connection.
+//! The descriptor marks the block as the end of a record or of the file, or its bytes as a restart
+//! marker. The end of the connection without an end of file is an error.
 
 use super::framing::{Descriptor, Framed, Malformed, Marker, take, take_byte};
 
@@ -19,8 +18,7 @@ pub fn write_data(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the end of a record: an empty block that says so, because the bytes before it are
-/// on their way.
+/// Appends the end of a record, in an empty block of its own: the record's bytes may be sent already.
 pub fn write_end_of_record(out: &mut Vec<u8>) {
     write(Descriptor::END_OF_RECORD, b"", out);
 }
@@ -36,76 +34,78 @@ pub fn write_marker(marker: &Marker, out: &mut Vec<u8>) {
 }
 
 fn write(descriptor: Descriptor, bytes: &[u8], out: &mut Vec<u8>) {
-    let count = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let count = u16::try_from(bytes.len());
+    debug_assert!(count.is_ok(), "longer than a block");
+    let count = count.unwrap_or(u16::MAX);
     out.push(descriptor.byte());
     out.extend_from_slice(&count.to_be_bytes());
     out.extend_from_slice(bytes);
 }
 
-/// From the wire to the pieces of the file.
+/// Splits the wire into frames.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
 }
 
-/// What the next byte is.
+/// The meaning of the next byte.
 ///
 /// ```text
-///   Header ──▶ High ──▶ Low ─┬──▶ Bytes ──▶ Ends ─┬──▶ Header
-///     ▲                      └──▶ Marking ──┐     └─end of file─▶ Over
-///     └─────────────────────────────────────┘
+///   Descriptor ──▶ CountHigh ──▶ CountLow ─┬──▶ Data ──▶ BlockEnd ─┬──▶ Descriptor
+///     ▲                                    └──▶ Marker ──┐         └─end of file─▶ Ended
+///     └──────────────────────────────────────────────────┘
 /// ```
 #[derive(Debug, Default)]
 enum State {
     #[default]
-    Header,
-    /// Behind the descriptor.
-    High(Descriptor),
-    /// Behind the first byte of the count.
-    Low(Descriptor, u8),
-    /// So many bytes of the block are to come.
-    Bytes(Descriptor, usize),
-    /// So many bytes of a restart marker are to come.
-    Marking(Marker, usize),
-    /// No byte: what the descriptor says is to be told.
-    Ends(Descriptor),
-    /// The file has ended.
-    Over,
+    Descriptor,
+    /// The high byte of the count.
+    CountHigh(Descriptor),
+    /// The low byte of the count; with the high byte.
+    CountLow(Descriptor, u8),
+    /// Data, with the number of bytes left in the block.
+    Data(Descriptor, usize),
+    /// A restart marker, with the number of bytes left of it.
+    Marker(Marker, usize),
+    /// No byte: the ends in the descriptor are to be returned.
+    BlockEnd(Descriptor),
+    /// No byte: the file has ended.
+    Ended,
 }
 
 impl Decoder {
-    /// Takes the next piece from the front of `input`; `None` when that is used up, or the file
-    /// has ended.
+    /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
+    /// ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
         loop {
             match std::mem::take(&mut self.state) {
-                State::Bytes(descriptor, left) if left > 0 => {
+                State::Data(descriptor, left) if left > 0 => {
                     let bytes = take(input, left);
-                    self.state = State::Bytes(descriptor, left - bytes.len());
+                    self.state = State::Data(descriptor, left - bytes.len());
                     return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
                 }
-                State::Bytes(descriptor, _) => self.state = State::Ends(descriptor),
-                State::Marking(marker, 0) => return Ok(Some(Framed::Marker(marker))),
-                State::Marking(mut marker, left) => {
+                State::Data(descriptor, _) => self.state = State::BlockEnd(descriptor),
+                State::Marker(marker, 0) => return Ok(Some(Framed::Marker(marker))),
+                State::Marker(mut marker, left) => {
                     let left = marker.fill(input, left)?;
-                    self.state = State::Marking(marker, left);
+                    self.state = State::Marker(marker, left);
                     if left > 0 {
                         return Ok(None);
                     }
                 }
-                State::Ends(mut descriptor) => {
+                State::BlockEnd(mut descriptor) => {
                     let end = descriptor.take_end();
                     self.state = match end {
-                        None => State::Header,
-                        Some(Framed::EndOfFile) => State::Over,
-                        Some(_) => State::Ends(descriptor),
+                        None => State::Descriptor,
+                        Some(Framed::EndOfFile) => State::Ended,
+                        Some(_) => State::BlockEnd(descriptor),
                     };
                     if end.is_some() {
                         return Ok(end);
                     }
                 }
-                State::Over => {
-                    self.state = State::Over;
+                State::Ended => {
+                    self.state = State::Ended;
                     return Ok(None);
                 }
                 state => {
@@ -113,28 +113,30 @@ impl Decoder {
                         self.state = state;
                         return Ok(None);
                     };
-                    self.state = read(&state, byte)?;
+                    self.state = after_header_byte(&state, byte)?;
                 }
             }
         }
     }
 }
 
-/// Where the next byte of a header leads.
-fn read(state: &State, byte: u8) -> Result<State, Malformed> {
+/// The state after a byte of the header.
+fn after_header_byte(state: &State, byte: u8) -> Result<State, Malformed> {
     match *state {
-        State::High(descriptor) => Ok(State::Low(descriptor, byte)),
-        State::Low(descriptor, high) => begin(descriptor, u16::from_be_bytes([high, byte])),
-        _ => Ok(State::High(Descriptor::parse(byte)?)),
+        State::CountHigh(descriptor) => Ok(State::CountLow(descriptor, byte)),
+        State::CountLow(descriptor, high) => {
+            after_header(descriptor, u16::from_be_bytes([high, byte]))
+        }
+        _ => Ok(State::CountHigh(Descriptor::parse(byte)?)),
     }
 }
 
-fn begin(descriptor: Descriptor, count: u16) -> Result<State, Malformed> {
+fn after_header(descriptor: Descriptor, count: u16) -> Result<State, Malformed> {
     let count = usize::from(count);
     Ok(if descriptor == Descriptor::MARKER {
-        State::Marking(Marker::announced(count)?, count)
+        State::Marker(Marker::with_length(count)?, count)
     } else {
-        State::Bytes(descriptor, count)
+        State::Data(descriptor, count)
     })
 }
 
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_says_what_its_block_is() {
+    fn headers_mark_data_markers_and_ends() {
         let mut wire = Vec::new();
         write_data(b"abc", &mut wire);
         write_marker(&Marker::of_offset(3), &mut wire);
@@ -161,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_with_a_block_ends_behind_its_bytes() {
+    fn ends_follow_the_bytes_of_their_block() {
         let found = decode(b"\x80\0\x01a\xe0\0\x01bignored", 100).unwrap();
         assert_eq!(found.to_string(), "a|b|.");
     }
 
     #[test]
-    fn blocks_are_as_long_as_the_count_allows() {
+    fn data_is_split_at_the_maximum_count() {
         for (length, blocks) in [(0xfffe, 1), (0xffff, 1), (0x1_0000, 2)] {
             let mut wire = Vec::new();
             write_data(&vec![7; length], &mut wire);
@@ -192,7 +194,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_comes_back_however_it_is_cut(
+        fn records_round_trip_in_any_segmentation(
             records in file_of_records(),
             size in 1..20_usize,
         ) {
@@ -206,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_the_same_garbage_however_it_is_cut(
+        fn garbage_does_not_depend_on_segmentation(
             wire in proptest::collection::vec(prop_oneof![Just(0), Just(1), Just(16), any::<u8>()], 0..60),
             size in 1..9_usize,
         ) {

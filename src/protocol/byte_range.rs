@@ -1,23 +1,23 @@
-//! A part of a file, as RANG says it: the first and the last byte (draft-bryan-ftp-range-08 §3).
+//! The byte range of RANG: the offsets of the first and the last byte (draft-bryan-ftp-range-08 §3).
 //!
-//! Both count from the beginning of the file, and the last belongs to it. Nothing is known here
-//! of any file; what reaches beyond the end of one is cut off when it is applied.
+//! Both are zero-based and inclusive. A range does not know the file; it is clipped to the file's size
+//! when it is applied.
 
 use super::decimal;
 
-/// The bytes from `first` to `last`, both included.
+/// The bytes from `first` to `last`, inclusive; never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRange {
     first: u64,
     last: u64,
 }
 
-/// Two numbers that are no range.
+/// The argument is not a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadRange;
 
 impl ByteRange {
-    /// From the first to the last; there is always a byte in it.
+    /// `None` if it would be empty.
     pub const fn new(first: u64, last: u64) -> Option<Self> {
         if first > last {
             return None;
@@ -25,7 +25,7 @@ impl ByteRange {
         Some(Self { first, last })
     }
 
-    /// Reads `first last`; `1 0` is how a client takes a range back: `None`.
+    /// Parses `first last`; `1 0` resets the range: `None`.
     pub fn parse(argument: &[u8]) -> Result<Option<Self>, BadRange> {
         let mut words = argument.split(|&b| b == b' ');
         let (first, last) = (words.next(), words.next());
@@ -37,7 +37,7 @@ impl ByteRange {
         }
     }
 
-    /// Where it begins, and how many of its bytes a file of that size has.
+    /// The offset of the first byte, and the number of bytes that a file of this size has in the range.
     pub fn within(self, size: u64) -> (u64, u64) {
         let end = self.last.saturating_add(1).min(size);
         (self.first, end.saturating_sub(self.first))
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_range() {
+    fn valid_and_invalid_ranges() {
         for (argument, range) in [
             ("0 0", Ok(ByteRange::new(0, 0))),
             ("5 10", Ok(ByteRange::new(5, 10))),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_where_the_file_ends() {
+    fn range_is_clipped_to_the_file_size() {
         let range = ByteRange::new(2, 4).unwrap();
         for (size, expected) in [(0, 0), (2, 0), (3, 1), (4, 2), (5, 3), (6, 3)] {
             assert_eq!(range.within(size), (2, expected), "{size}");

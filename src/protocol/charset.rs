@@ -1,19 +1,18 @@
-//! Names for clients that are older than UTF-8 (RFC 2640): a fallback charset, one for a server.
+//! Converts file names for clients without UTF-8 (RFC 2640): one fallback charset per server.
 //!
-//! Names are bytes, and the disk's are taken to be UTF-8. With a charset, a name from a client
-//! that is not UTF-8 is converted from it, and names go out in it to a client that has not said
-//! `OPTS UTF8 ON`. What cannot be converted passes as it is. The tables are those of `encoding_rs`,
-//! and large: without the Cargo feature `charset` there is no [`Charset`] to be had, and the code
-//! for it vanishes.
+//! Names on disk are assumed to be UTF-8. With a charset, a received name that is not valid UTF-8 is
+//! decoded from it, and names are encoded in it for a client that has not sent `OPTS UTF8 ON`. A name
+//! that cannot be converted passes unchanged. The tables of `encoding_rs` are large: without the Cargo
+//! feature `charset`, [`Charset`] is uninhabited and the compiler removes the code.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
-/// A charset that old clients use.
+/// A charset of old clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charset(imp::Tables);
 
-/// No charset has this name, or this build has none.
+/// The charset is unknown or unsuitable, or this build has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownCharset;
 
@@ -23,7 +22,7 @@ impl Charset {
         imp::name(self.0)
     }
 
-    /// A name as the client wrote it, as it is on the disk.
+    /// Converts a name from the client to UTF-8, unless it is UTF-8 already.
     pub fn decode(self, name: &[u8]) -> Cow<'_, [u8]> {
         if std::str::from_utf8(name).is_ok() {
             return Cow::Borrowed(name);
@@ -31,7 +30,7 @@ impl Charset {
         imp::decode(self.0, name).unwrap_or(Cow::Borrowed(name))
     }
 
-    /// A name as it is on the disk, for a client of this charset.
+    /// Converts a name on disk to this charset.
     pub fn encode(self, name: &[u8]) -> Cow<'_, [u8]> {
         let text = std::str::from_utf8(name).ok();
         text.and_then(|text| imp::encode(self.0, text))
@@ -42,7 +41,7 @@ impl Charset {
 impl FromStr for Charset {
     type Err = UnknownCharset;
 
-    /// A label of the WHATWG Encoding Standard, as in `gbk`, `windows-1252`, `shift_jis`.
+    /// A label of the WHATWG Encoding Standard, such as `gbk`, `windows-1252` or `shift_jis`.
     fn from_str(label: &str) -> Result<Self, UnknownCharset> {
         imp::find(label).map(Self).ok_or(UnknownCharset)
     }
@@ -59,7 +58,7 @@ mod imp {
 
     pub(super) fn find(label: &str) -> Option<Tables> {
         let tables = encoding_rs::Encoding::for_label(label.as_bytes())?;
-        // A name must not hold a NUL, as all of them do in UTF-16.
+        // In UTF-16 every name would contain NUL bytes.
         tables.is_ascii_compatible().then_some(tables)
     }
 
@@ -85,7 +84,7 @@ mod imp {
 mod imp {
     use std::borrow::Cow;
 
-    /// Of which there is no value.
+    /// Uninhabited.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Tables {}
 
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_converted_both_ways_and_utf8_is_left_alone() {
+    fn names_are_converted_and_utf8_is_unchanged() {
         let gbk: Charset = "gbk".parse().unwrap();
         let name = "\u{4e2d}\u{6587}";
         assert_eq!(gbk.encode(name.as_bytes()).as_ref(), b"\xd6\xd0\xce\xc4");
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_converted_passes() {
+    fn inconvertible_names_are_unchanged() {
         let latin: Charset = "windows-1252".parse().unwrap();
         let name = "\u{4e2d}".as_bytes();
         assert_eq!(latin.encode(name).as_ref(), name);
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_unfit_charsets_are_refused() {
+    fn unknown_and_unsuitable_charsets_are_rejected() {
         for label in ["utf-16le", "klingon", ""] {
             assert_eq!(label.parse::<Charset>(), Err(UnknownCharset), "{label}");
         }

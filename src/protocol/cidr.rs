@@ -1,53 +1,54 @@
-//! Networks of addresses as they are written: `10.0.0.0/8`.
+//! Networks in CIDR notation, such as `10.0.0.0/8` (RFC 4632 §3.1).
 //!
-//! Plain data: a network contains addresses. An IPv4-mapped IPv6 address or network is the IPv4 one
-//! (RFC 4291 §2.5.5.2), so that one client has one address. Who may connect, or log in, from which
-//! network is for others to say. RFC 4632 §3.1.
+//! Plain data. An IPv4-mapped IPv6 address or network is treated as the IPv4 one (RFC 4291 §2.5.5.2),
+//! so that a client has the same address on a dual-stack socket. Address rules for connections and
+//! logins are built on this elsewhere.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Bits of an IPv4-mapped IPv6 address that say that it is one.
+/// The length of the prefix of IPv4-mapped IPv6 addresses, `::ffff:0:0/96`.
 const MAPPED_BITS: u8 = 96;
 
-/// A network: the addresses that begin with the same bits.
+/// A network: the addresses with a common prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
-    /// Its first address: the bits behind the prefix are zero.
+    /// The network address: the host bits are zero.
     first: IpAddr,
+    /// The length of the prefix, in bits.
     prefix: u8,
 }
 
 impl Cidr {
-    /// Whether the address is in it.
+    /// Whether the network contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
     }
 
-    /// Whether all addresses of the other one are in it.
+    /// Whether `other` is a subset of this network.
     pub fn covers(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && self.contains(other.first)
     }
 
-    /// Whether an address is in both.
+    /// Whether the networks overlap.
     pub fn meets(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
 
-    /// Whether all addresses of its family are in it.
+    /// Whether it contains all addresses of its family.
     pub const fn is_everything(&self) -> bool {
         self.prefix == 0
     }
 
-    /// Whether its addresses are of IPv4.
+    /// Whether it is an IPv4 network.
     pub const fn is_ipv4(&self) -> bool {
         self.first.is_ipv4()
     }
 }
 
-/// How many bits the addresses of this family have.
+/// The number of bits of an address of this family.
 const fn width(address: IpAddr) -> u8 {
     match address {
         IpAddr::V4(_) => 32,
@@ -55,30 +56,31 @@ const fn width(address: IpAddr) -> u8 {
     }
 }
 
-/// The address with zeros behind its first `prefix` bits.
+/// The address with its host bits cleared: those after the first `prefix` bits.
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {
-    let spare = u32::from(width(address).saturating_sub(prefix));
+    let host_bits = u32::from(width(address).saturating_sub(prefix));
+    // A shift by the full width, for prefix 0, is out of range: the mask is zero.
     match address {
         IpAddr::V4(ip) => {
-            let mask = u32::MAX.checked_shl(spare).unwrap_or(0);
+            let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
             IpAddr::V4((ip.to_bits() & mask).into())
         }
         IpAddr::V6(ip) => {
-            let mask = u128::MAX.checked_shl(spare).unwrap_or(0);
+            let mask = u128::MAX.checked_shl(host_bits).unwrap_or(0);
             IpAddr::V6((ip.to_bits() & mask).into())
         }
     }
 }
 
-/// What is wrong with a text that should be a network.
+/// Why a text is not a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CidrError {
-    /// What is before the slash is no address.
+    /// The text before the slash is not an address.
     Address(String),
-    /// What is behind it is no number of bits: there are so many.
+    /// The text after the slash is not a prefix length; the maximum length.
     Prefix(String, u8),
-    /// The address is one within the network and not its first, which is this.
-    NotFirst(Cidr),
+    /// Host bits are set; the network without them.
+    HostBits(Cidr),
 }
 
 impl fmt::Display for CidrError {
@@ -86,19 +88,16 @@ impl fmt::Display for CidrError {
         match self {
             Self::Address(text) => write!(
                 f,
-                "'{text}' is no address; a network is one, as in 192.0.2.0/24 or 2001:db8::/32"
+                "'{text}' is not an address; write a network such as 192.0.2.0/24 or 2001:db8::/32"
             ),
             Self::Prefix(text, width) => {
                 write!(
                     f,
-                    "'{text}' is no number of bits from 0 to {width}, as in /{width}"
+                    "'{text}' is not a prefix length; write a number from 0 to {width}, such as /{width}"
                 )
             }
-            Self::NotFirst(network) => {
-                write!(
-                    f,
-                    "there are bits behind the prefix; is {network} what is meant?"
-                )
+            Self::HostBits(network) => {
+                write!(f, "host bits are set after the prefix; write {network}")
             }
         }
     }
@@ -109,7 +108,7 @@ impl std::error::Error for CidrError {}
 impl FromStr for Cidr {
     type Err = CidrError;
 
-    /// An address is the network of itself alone.
+    /// An address without a prefix length is a network of one address.
     fn from_str(text: &str) -> Result<Self, CidrError> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
@@ -141,7 +140,7 @@ impl FromStr for Cidr {
         if first == address {
             Ok(network)
         } else {
-            Err(CidrError::NotFirst(network))
+            Err(CidrError::HostBits(network))
         }
     }
 }
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_ends_where_its_prefix_says() {
+    fn network_contains_its_range_of_addresses() {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
             ("192.0.2.0/24", "192.0.2.0", "192.0.1.255"),
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_what_has_no_prefix() {
+    fn prefix_length_zero_is_everything() {
         assert!(
             ["0.0.0.0/0", "::/0"]
                 .map(cidr)
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_the_address_that_it_maps() {
+    fn mapped_addresses_are_ipv4_addresses() {
         assert!(cidr("10.0.0.0/8").contains(ip("::ffff:10.1.2.3")));
         assert_eq!(cidr("::ffff:10.0.0.0/104"), cidr("10.0.0.0/8"));
         assert_eq!(cidr("::ffff:10.1.2.3"), cidr("10.1.2.3/32"));
@@ -211,34 +210,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_would_be_right() {
-        for (text, said) in [
-            ("", "'' is no address"),
-            ("x", "'x' is no address"),
-            ("/8", "'' is no address"),
-            ("10.0.0", "'10.0.0' is no address"),
-            ("10.0.0.0.0/8", "'10.0.0.0.0' is no address"),
-            ("fe80::1%eth0", "'fe80::1%eth0' is no address"),
+    fn errors_name_the_value_and_the_remedy() {
+        for (text, message) in [
+            ("", "'' is not an address"),
+            ("x", "'x' is not an address"),
+            ("/8", "'' is not an address"),
+            ("10.0.0", "'10.0.0' is not an address"),
+            ("10.0.0.0.0/8", "'10.0.0.0.0' is not an address"),
+            ("fe80::1%eth0", "'fe80::1%eth0' is not an address"),
             (
                 "10.0.0.0/33",
-                "'33' is no number of bits from 0 to 32, as in /32",
+                "'33' is not a prefix length; write a number from 0 to 32, such as /32",
             ),
-            ("10.0.0.0/", "'' is no number of bits"),
-            ("10.0.0.0/-1", "'-1' is no number of bits"),
-            ("10.0.0.0/+8", "'+8' is no number of bits"),
-            ("10.0.0.0/8/8", "'8/8' is no number of bits"),
-            ("::/129", "'129' is no number of bits from 0 to 128"),
-            ("10.1.2.3/8", "is 10.0.0.0/8 what is meant?"),
-            ("2001:db8::1/64", "is 2001:db8::/64 what is meant?"),
+            ("10.0.0.0/", "'' is not a prefix length"),
+            ("10.0.0.0/-1", "'-1' is not a prefix length"),
+            ("10.0.0.0/+8", "'+8' is not a prefix length"),
+            ("10.0.0.0/8/8", "'8/8' is not a prefix length"),
+            ("::/129", "write a number from 0 to 128"),
+            ("10.1.2.3/8", "write 10.0.0.0/8"),
+            ("2001:db8::1/64", "write 2001:db8::/64"),
         ] {
             let error = text.parse::<Cidr>().unwrap_err().to_string();
-            assert!(error.contains(said), "{text}: {error}");
+            assert!(error.contains(message), "{text}: {error}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_what_is_read(address: IpAddr, prefix in 0..=128_u8) {
+        fn networks_round_trip(address: IpAddr, prefix in 0..=128_u8) {
             let address = address.to_canonical();
             let prefix = prefix.min(width(address));
             let network = Cidr { first: masked(address, prefix), prefix };
@@ -247,7 +246,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_refused_or_a_network(text in "[0-9a-f.:/]{0,40}") {
+        fn garbage_is_an_error_or_a_network(text in "[0-9a-f.:/]{0,40}") {
             if let Ok(network) = text.parse::<Cidr>() {
                 prop_assert!(network.contains(network.first));
             }

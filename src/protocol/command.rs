@@ -1,35 +1,36 @@
-//! Requests: how a line becomes a command with its argument (RFC 959 §5.3).
+//! Parses a line into a command with its argument (RFC 959 §5.3).
 //!
-//! A [`Request`] borrows the line. Which verbs there are is in the table, which is public
-//! here too; what a command does with its argument, and whether it may be given at all, is
-//! for the session to decide.
+//! A [`Request`] borrows the line. The verbs are in the command table, which is reexported here.
+//! This module knows neither the syntax of arguments nor whether a command is allowed: both
+//! belong to the session.
 
 pub use super::command_table::{Access, Argument, Command, Origin, Row, TABLE, features, lookup};
 
 /// A command with its argument.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// What is asked for.
+    /// The command.
     pub command: Command,
-    /// What followed exactly one space, with all its own but those at the end of words and numbers;
-    /// empty when nothing did.
+    /// The text after the first space, or empty. Trailing spaces are kept if the command's row says
+    /// [`keeps_spaces`](Row::keeps_spaces), all others always.
     pub argument: &'a [u8],
 }
 
-/// Why a line is no request.
+/// Why a line is not a request.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum ParseError<'a> {
-    /// No such command; the verb as it was written.
+    /// Unknown verb, as the client wrote it.
     Unrecognized(&'a [u8]),
-    /// A NUL in the argument.
+    /// The argument contains a NUL.
     Nul,
 }
 
 impl<'a> Request<'a> {
-    /// Reads a line: a verb in any letter case, and what follows one space.
+    /// Parses a line: a verb in any letter case, optionally a space and an argument.
     ///
-    /// Whether the argument is one that the command takes is left to who serves it.
+    /// The argument is not checked against the command's syntax.
     pub fn parse(line: &'a [u8]) -> Result<Self, ParseError<'a>> {
+        // The second part is missing if there is no space, the first one never.
         let mut parts = line.splitn(2, |&byte| byte == b' ');
         let verb = parts.next().unwrap_or_default();
         let mut argument = parts.next().unwrap_or_default();
@@ -47,7 +48,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Some clients pad what they send, and every other server takes it.
+/// `text` without trailing spaces: some clients pad arguments, and other servers accept that.
 pub fn without_spaces_behind(mut text: &[u8]) -> &[u8] {
     while let [before @ .., b' '] = text {
         text = before;
@@ -55,7 +56,7 @@ pub fn without_spaces_behind(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Whether this is how a client of HTTP or SMTP begins, who will never understand a reply.
+/// Whether `verb` is one of HTTP or SMTP: the client does not speak FTP and cannot use a reply.
 pub fn is_foreign(verb: &[u8]) -> bool {
     const VERBS: [&str; 13] = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "EHLO",
@@ -66,7 +67,7 @@ pub fn is_foreign(verb: &[u8]) -> bool {
         .any(|known| verb.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-/// Whether this is how TLS begins (RFC 8446 §5.1): a handshake record of version 3.
+/// Whether the line begins like a TLS `ClientHello` (RFC 8446 §5.1): a handshake record of version 3.
 pub fn is_tls_hello(line: &[u8]) -> bool {
     line.starts_with(&[0x16, 0x03])
 }
@@ -77,7 +78,7 @@ mod tests {
     use Command::{Acct, Cwd, Noop, Pass, Pwd, Rmd, Stor, Type, User};
 
     #[test]
-    fn arguments_keep_their_spaces() {
+    fn arguments_keep_or_lose_trailing_spaces() {
         for (line, command, argument) in [
             ("NOOP", Noop, ""),
             ("noop", Noop, ""),
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_command() {
+    fn unknown_verbs_and_nul_are_errors() {
         for (line, verb) in [
             (&b""[..], &b""[..]),
             (b" NOOP", b""),
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn other_protocols_are_recognised() {
+    fn http_smtp_and_tls_are_recognised() {
         assert!(is_foreign(b"GET") && is_foreign(b"ehlo") && is_foreign(b"DELETE"));
         assert!(!is_foreign(b"DELE") && !is_foreign(b"NOOP") && !is_foreign(b""));
         assert!(TABLE.iter().all(|row| !is_foreign(row.name.as_bytes())));

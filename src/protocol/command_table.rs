@@ -1,9 +1,9 @@
-//! The table of commands: one row is all that the server knows of a verb beforehand
+//! The command table: one row for each verb, with all its static properties
 //! (RFC 959 §4.1 and §5.3, RFC 2389, 2428, 3659 and others).
 //!
-//! The parser, the policy before login, HELP and FEAT read it. What a command does is not
-//! known here. A new command is a name in [`Command`] and a row in the table, both in
-//! their place in the alphabet.
+//! The parser, the access check before login, HELP and FEAT read it. It does not know how commands
+//! are executed. To add a command, add a variant to [`Command`] and a row to the table, both in
+//! alphabetical order.
 
 use std::fmt;
 
@@ -16,11 +16,11 @@ use Command::{
     Xsha512,
 };
 
-/// A command that the server knows, whether it serves it or not.
+/// A command that the server knows, implemented or not.
 ///
-/// In the order of the alphabet, which is that of [`TABLE`].
+/// In alphabetical order, which is that of [`TABLE`].
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table says what each is")]
+#[allow(missing_docs, reason = "the table describes each command")]
 #[rustfmt::skip]
 pub enum Command {
     Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
@@ -30,85 +30,85 @@ pub enum Command {
     Xsha512,
 }
 
-/// What follows the verb.
+/// Whether a verb takes an argument.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// Nothing may.
+    /// No argument is allowed.
     None,
-    /// Something may.
+    /// An argument is allowed.
     Optional,
-    /// Something must.
+    /// An argument is required.
     Required,
 }
 
-/// Who may give the command.
+/// When the command is allowed.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Also a client that has not logged in.
-    Anyone,
+    /// Also before login.
+    BeforeLogin,
     /// Only after login.
     LoggedIn,
 }
 
-/// Where the command comes from.
+/// The specification that defines the command.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// RFC 959 itself.
+    /// RFC 959.
     Rfc959,
-    /// What was added later, and the X names from before.
+    /// A later RFC, a draft, or common practice; also the older X names.
     Extension,
 }
 
-/// What is known of one verb.
+/// The properties of one verb.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The verb, in capitals.
+    /// The verb, in upper case.
     pub name: &'static str,
-    /// What it means; the X names mean the same as those without.
+    /// The command; an X name has that of its name without the X, if there is one.
     pub command: Command,
-    /// What follows it.
+    /// Whether it takes an argument.
     pub argument: Argument,
-    /// Whether spaces at its end belong to it, as to a path, a password or a name of an account.
+    /// Whether trailing spaces belong to the argument, as in a path, a password or a user name.
     pub keeps_spaces: bool,
-    /// Who may give it.
+    /// When it is allowed.
     pub access: Access,
-    /// Where it comes from.
+    /// The specification that defines it.
     pub origin: Origin,
-    /// Whether it does anything here; if not, it is answered with 502.
+    /// Whether it is implemented; if not, the reply is 502.
     pub served: bool,
-    /// How to write it, for HELP.
+    /// Its syntax, for HELP.
     pub syntax: &'static str,
-    /// What FEAT says because of it.
+    /// Its line in the reply to FEAT.
     pub feature: Option<&'static str>,
+    /// The sort key, see `key_of`.
     key: u64,
 }
 
-/// All verbs, in the order of the alphabet: so it can be searched by name, and a
-/// [`Command`] is the number of its row. The X names come last by themselves, and most of them
-/// mean another command; so those that are commands have the last numbers.
+/// All verbs in alphabetical order, for a binary search by name. A [`Command`] is the index of its row:
+/// the X names sort last, and the commands among them have the last numbers.
 #[rustfmt::skip]
 static TABLE_ROWS: [Row; 70] = [
     rfc959("ABOR", Abor, Nothing, "ABOR"),
     rfc959("ACCT", Acct, Required, "ACCT <account>"),
     rfc959("ALLO", Allo, Required, "ALLO <size> [R <record size>]").words(),
     rfc959("APPE", Appe, Required, "APPE <path>"),
-    extension("AUTH", Auth, Required, "AUTH TLS").words().anyone().feature("AUTH TLS"),
+    extension("AUTH", Auth, Required, "AUTH TLS").words().before_login().feature("AUTH TLS"),
     extension("AVBL", Avbl, Optional, "AVBL [<path>]").feature("AVBL"),
     extension("CCC", Ccc, Nothing, "CCC"),
     rfc959("CDUP", Cdup, Nothing, "CDUP"),
-    extension("CLNT", Clnt, Required, "CLNT <client name>").words().anyone(),
+    extension("CLNT", Clnt, Required, "CLNT <client name>").words().before_login(),
     extension("COMB", Comb, Required, "COMB \"<target>\" \"<part>\"...").feature("COMB target;source_list"),
-    extension("CSID", Csid, Required, "CSID <facts>").words().anyone().feature("CSID"),
+    extension("CSID", Csid, Required, "CSID <facts>").words().before_login().feature("CSID"),
     rfc959("CWD", Cwd, Required, "CWD <path>").feature("TVFS"),
     rfc959("DELE", Dele, Required, "DELE <path>"),
     extension("DSIZ", Dsiz, Required, "DSIZ <path>").feature("DSIZ"),
     extension("EPRT", Eprt, Required, "EPRT |<1 or 2>|<address>|<port>|").words().feature("EPRT"),
     extension("EPSV", Epsv, Optional, "EPSV [1|2|ALL]").words().feature("EPSV"),
-    extension("FEAT", Feat, Nothing, "FEAT").anyone(),
+    extension("FEAT", Feat, Nothing, "FEAT").before_login(),
     digest("HASH", Hash, "HASH <path>").feature("HASH"),
-    rfc959("HELP", Help, Optional, "HELP [<command>]").words().anyone(),
-    extension("HOST", Host, Required, "HOST <name>").words().anyone().feature("HOST"),
-    extension("LANG", Lang, Optional, "LANG [<tag>]").words().anyone().feature("LANG EN*"),
+    rfc959("HELP", Help, Optional, "HELP [<command>]").words().before_login(),
+    extension("HOST", Host, Required, "HOST <name>").words().before_login().feature("HOST"),
+    extension("LANG", Lang, Optional, "LANG [<tag>]").words().before_login().feature("LANG EN*"),
     rfc959("LIST", List, Optional, "LIST [-alAR] [<path>]"),
     digest("MD5", Md5, "MD5 <path>").feature("MD5"),
     extension("MDTM", Mdtm, Required, "MDTM [<YYYYMMDDHHMMSS>] <path>").feature("MDTM"),
@@ -120,16 +120,16 @@ static TABLE_ROWS: [Row; 70] = [
     extension("MLST", Mlst, Optional, "MLST [<path>]").feature("MLST"),
     rfc959("MODE", Mode, Required, MODES).words().feature_if(cfg!(feature = "mode-z"), "MODE Z"),
     rfc959("NLST", Nlst, Optional, "NLST [<path>]"),
-    rfc959("NOOP", Noop, Nothing, "NOOP").anyone(),
-    extension("OPTS", Opts, Required, "OPTS <command> [<options>]").words().anyone().feature("UTF8"),
-    rfc959("PASS", Pass, Optional, "PASS <password>").anyone(),
+    rfc959("NOOP", Noop, Nothing, "NOOP").before_login(),
+    extension("OPTS", Opts, Required, "OPTS <command> [<options>]").words().before_login().feature("UTF8"),
+    rfc959("PASS", Pass, Optional, "PASS <password>").before_login(),
     rfc959("PASV", Pasv, Nothing, "PASV"),
-    extension("PBSZ", Pbsz, Required, "PBSZ 0").words().anyone().feature("PBSZ"),
+    extension("PBSZ", Pbsz, Required, "PBSZ 0").words().before_login().feature("PBSZ"),
     rfc959("PORT", Port, Required, "PORT <h1,h2,h3,h4,p1,p2>").words(),
     extension("PRET", Pret, Required, "PRET <command> [<path>]"),
-    extension("PROT", Prot, Required, "PROT <C or P>").words().anyone().feature("PROT"),
+    extension("PROT", Prot, Required, "PROT <C or P>").words().before_login().feature("PROT"),
     rfc959("PWD", Pwd, Nothing, "PWD"),
-    rfc959("QUIT", Quit, Nothing, "QUIT").anyone(),
+    rfc959("QUIT", Quit, Nothing, "QUIT").before_login(),
     extension("RANG", Rang, Required, "RANG <first byte> <last byte>").words().feature("RANG STREAM"),
     rfc959("REIN", Rein, Nothing, "REIN"),
     rfc959("REST", Rest, Required, "REST <offset>").words().feature("REST STREAM"),
@@ -140,13 +140,13 @@ static TABLE_ROWS: [Row; 70] = [
     rfc959("SITE", Site, Required, "SITE <command> [<argument>]"),
     extension("SIZE", Size, Required, "SIZE <path>").feature("SIZE"),
     rfc959("SMNT", Smnt, Required, "SMNT <path>").not_served(),
-    rfc959("STAT", Stat, Optional, "STAT [<path>]").anyone(),
+    rfc959("STAT", Stat, Optional, "STAT [<path>]").before_login(),
     rfc959("STOR", Stor, Required, "STOR <path>"),
     rfc959("STOU", Stou, Optional, "STOU [<path>]"),
     rfc959("STRU", Stru, Required, "STRU <F or R>").words(),
-    rfc959("SYST", Syst, Nothing, "SYST").anyone(),
+    rfc959("SYST", Syst, Nothing, "SYST").before_login(),
     rfc959("TYPE", Type, Required, "TYPE <A [N|T|C], E [N|T|C], I or L 8>").words(),
-    rfc959("USER", User, Required, "USER <name>").anyone(),
+    rfc959("USER", User, Required, "USER <name>").before_login(),
     digest("XCRC", Xcrc, "XCRC \"<path>\" [<first> <end>]").feature("XCRC"),
     extension("XCUP", Cdup, Nothing, "XCUP"),
     extension("XCWD", Cwd, Required, "XCWD <path>"),
@@ -166,7 +166,7 @@ const MODES: &str = if cfg!(feature = "mode-z") {
     "MODE <S, B or C>"
 };
 
-/// All verbs, in the order of the alphabet.
+/// All verbs, in alphabetical order.
 pub static TABLE: &[Row] = &TABLE_ROWS;
 
 const fn rfc959(
@@ -201,7 +201,7 @@ const fn extension(
     }
 }
 
-/// Served where the program was built with the arithmetic for it.
+/// A digest command, implemented with the Cargo feature `digests`.
 const fn digest(name: &'static str, command: Command, syntax: &'static str) -> Row {
     Row {
         served: cfg!(feature = "digests"),
@@ -210,14 +210,14 @@ const fn digest(name: &'static str, command: Command, syntax: &'static str) -> R
 }
 
 impl Row {
-    const fn anyone(self) -> Self {
+    const fn before_login(self) -> Self {
         Self {
-            access: Access::Anyone,
+            access: Access::BeforeLogin,
             ..self
         }
     }
 
-    /// Its argument is words or numbers.
+    /// The argument consists of words or numbers: trailing spaces are dropped.
     const fn words(self) -> Self {
         Self {
             keeps_spaces: false,
@@ -245,11 +245,10 @@ impl Row {
 }
 
 impl Command {
-    /// What is known of it, under its primary name.
+    /// The row of its primary name.
     pub fn row(self) -> &'static Row {
-        // A test holds each command's number to its row's, so that the first row never
-        // stands in for another; written like this it needs no panic, and for all but
-        // the X names no search.
+        // Every command has a row, as a test verifies: the fallback to the first row is never used
+        // and only avoids a panic. The search is needed for X names only.
         let [first, ..] = &TABLE_ROWS;
         let numbered = TABLE_ROWS.get(self as usize);
         numbered
@@ -284,7 +283,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// The row of a verb, in any letter case; none for one that is unknown.
+/// The row of a verb, in any letter case; `None` if it is unknown.
 pub fn lookup(verb: &[u8]) -> Option<&'static Row> {
     if verb.len() > size_of::<u64>() {
         return None;
@@ -294,10 +293,9 @@ pub fn lookup(verb: &[u8]) -> Option<&'static Row> {
     TABLE_ROWS.get(at)
 }
 
-/// The lines of FEAT, in the order of the alphabet, of the commands that are served.
+/// The lines of FEAT for the commands that `is_served` accepts, in alphabetical order.
 ///
-/// Those of MLST and HASH are their names only: what there is, and is selected, the session
-/// knows.
+/// The lines of MLST and HASH are only the names: the session appends the facts and the algorithms.
 pub fn features(is_served: impl Fn(&Row) -> bool) -> Vec<&'static str> {
     let served = TABLE.iter().filter(|row| is_served(row));
     let mut lines: Vec<_> = served.filter_map(|row| row.feature).collect();
@@ -305,16 +303,16 @@ pub fn features(is_served: impl Fn(&Row) -> bool) -> Vec<&'static str> {
     lines
 }
 
-/// Up to eight bytes in capitals as one number, which sorts as they do.
+/// Up to eight bytes in upper case as a big-endian number, which sorts as they do.
 ///
-/// A verb with a NUL in it would have the key of a shorter one; such a byte becomes 255.
+/// A NUL becomes 255, as otherwise the verb would have the key of a shorter one.
 const fn key_of(mut verb: &[u8]) -> u64 {
     let mut key = 0;
-    let mut room = u64::BITS;
+    let mut shift = u64::BITS;
     while let [byte, rest @ ..] = verb {
         let byte = if *byte == 0 { u8::MAX } else { *byte };
-        room = room.saturating_sub(8);
-        key |= (byte.to_ascii_uppercase() as u64) << room;
+        shift = shift.saturating_sub(8);
+        key |= (byte.to_ascii_uppercase() as u64) << shift;
         verb = rest;
     }
     key
@@ -326,7 +324,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_table_is_in_the_order_of_the_alphabet_and_of_the_enum() {
+    fn table_is_sorted_and_matches_the_enum() {
         assert!(TABLE.is_sorted_by(|a, b| a.name < b.name && a.key < b.key));
         for (number, row) in TABLE.iter().enumerate() {
             assert_eq!(lookup(row.name.as_bytes()).unwrap().name, row.name);
@@ -341,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_those_served_in_order() {
+    fn features_are_those_of_implemented_commands_sorted() {
         let is_digest = |row: &Row| {
             ["HASH", "MD5", "XCRC", "XMD5"].contains(&row.name) || row.name.starts_with("XSHA")
         };
@@ -366,17 +364,17 @@ mod tests {
     }
 
     #[test]
-    fn spaces_belong_to_paths_names_and_passwords() {
-        let ignoring = TABLE.iter().filter(|row| !row.keeps_spaces);
-        let names: Vec<_> = ignoring.map(|row| row.name).collect();
+    fn trailing_spaces_are_dropped_for_these_commands() {
+        let trimmed = TABLE.iter().filter(|row| !row.keeps_spaces);
+        let names: Vec<_> = trimmed.map(|row| row.name).collect();
         let expected = "ABOR ALLO AUTH CCC CDUP CLNT CSID EPRT EPSV FEAT HELP HOST LANG MODE NOOP \
                         OPTS PASV PBSZ PORT PROT PWD QUIT RANG REIN REST STRU SYST TYPE XCUP XPWD";
         assert_eq!(names.join(" "), expected);
     }
 
     #[test]
-    fn before_login() {
-        let open = TABLE.iter().filter(|row| row.access == Access::Anyone);
+    fn these_commands_are_allowed_before_login() {
+        let open = TABLE.iter().filter(|row| row.access == Access::BeforeLogin);
         let names: Vec<_> = open.map(|row| row.name).collect();
         let expected =
             "AUTH CLNT CSID FEAT HELP HOST LANG NOOP OPTS PASS PBSZ PROT QUIT STAT SYST USER";
@@ -385,7 +383,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lookup_agrees_with_a_search(verb in prop_oneof![
+        fn lookup_agrees_with_linear_search(verb in prop_oneof![
             "[a-zA-Z]{0,9}".prop_map(String::into_bytes),
             (0..TABLE.len()).prop_map(|at| TABLE[at].name.to_lowercase().into_bytes()),
             proptest::collection::vec(any::<u8>(), 0..9),

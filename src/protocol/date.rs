@@ -1,9 +1,8 @@
-//! Dates: seconds since 1970 and the two ways in which FTP writes them, in UTC
-//! (RFC 3659 §2.3, and the column of `ls -l`).
+//! Converts Unix time to and from the two date formats of FTP, in UTC: the time-val of RFC 3659 §2.3,
+//! and the date column of `ls -l`.
 //!
-//! The Gregorian calendar, also for the time before it was introduced, for the years 0 to
-//! 9999: what lies outside becomes the nearest second inside. It owns the arithmetic; what
-//! the time is now, it must be told.
+//! The proleptic Gregorian calendar, years 0 to 9999; times outside are clamped. It does not read the
+//! clock: the current time is a parameter.
 
 use super::decimal;
 
@@ -13,15 +12,15 @@ const FIRST: i64 = -62_167_219_200;
 const LAST: i64 = 253_402_300_799;
 
 const DAY: i64 = 86_400;
-/// Days from 0000-03-01 to 1970-01-01. Counted from March the leap day comes last in its year,
-/// and the months before it always have the same lengths.
+/// Days from 0000-03-01 to 1970-01-01. In years that begin in March the leap day is the last day, so the
+/// other months always have the same offsets.
 const EPOCH_FROM_MARCH: i64 = 719_468;
 const DAYS_IN_400_YEARS: i64 = 146_097;
 
-/// Older than this, `ls` shows the year and not the time.
+/// The age in seconds from which `ls` shows the year instead of the time.
 const RECENT: i64 = 182 * DAY;
 
-/// A moment in UTC, as people write it.
+/// A calendar date and time of day, without a time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Civil {
     /// 0 to 9999.
@@ -39,17 +38,17 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// The moment that many seconds after 1970-01-01 00:00:00.
+    /// From seconds since 1970-01-01 00:00:00, clamped to the years 0 to 9999.
     pub fn from_unix(seconds: i64) -> Self {
         let seconds = seconds.clamp(FIRST, LAST);
         let days = seconds.div_euclid(DAY) + EPOCH_FROM_MARCH;
         let of_day = seconds.rem_euclid(DAY);
         let era = days.div_euclid(DAYS_IN_400_YEARS);
         let of_era = days.rem_euclid(DAYS_IN_400_YEARS);
-        // Every 4 years has a leap day, less one every 100, and one again every 400.
+        // Every 4th year is a leap year, except every 100th, except every 400th.
         let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        // From March on, every five months have 153 days.
+        // From March on, any five consecutive months have 153 days.
         let from_march = (5 * of_year + 2) / 153;
         let month = if from_march < 10 {
             from_march + 3
@@ -57,6 +56,7 @@ impl Civil {
             from_march - 9
         };
         let year = 400 * era + year_of_era + i64::from(month <= 2);
+        debug_assert!((0..=9999).contains(&year), "seconds are clamped");
         Self {
             year: i32::try_from(year).unwrap_or_default(),
             month: small(month),
@@ -67,7 +67,7 @@ impl Civil {
         }
     }
 
-    /// How many seconds after 1970-01-01 00:00:00 it is.
+    /// Seconds since 1970-01-01 00:00:00.
     pub fn to_unix(self) -> i64 {
         let month = i64::from(self.month);
         let year = i64::from(self.year) - i64::from(month <= 2);
@@ -80,7 +80,7 @@ impl Civil {
         days * DAY + of_day + i64::from(self.second)
     }
 
-    /// Whether there is such a moment. A second of 60 is a leap second, and allowed.
+    /// Whether all fields are in range. Second 60 is accepted as a leap second.
     const fn is_valid(self) -> bool {
         let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
         let days = match self.month {
@@ -116,17 +116,17 @@ impl Civil {
     }
 }
 
-/// How exactly times are told (RFC 3659 §2.3).
+/// The precision of a time-val (RFC 3659 §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// `YYYYMMDDHHMMSS`, the only form that many clients read; a fraction is dropped.
+    /// `YYYYMMDDHHMMSS`: many clients cannot parse a fraction.
     #[default]
     Seconds,
-    /// With `.sss`, unless that is zero.
+    /// `YYYYMMDDHHMMSS.sss`, without the fraction if it is zero.
     Milliseconds,
 }
 
-/// Appends a time-val of RFC 3659 §2.3.
+/// Appends a time-val (RFC 3659 §2.3); the fraction is truncated to the precision.
 pub fn write_time_val(out: &mut Vec<u8>, (seconds, nanoseconds): (i64, u32), precision: Precision) {
     let civil = Civil::from_unix(seconds);
     decimal::write_zeroed(out, u64::from(civil.year.unsigned_abs()), 4);
@@ -146,14 +146,14 @@ pub fn write_time_val(out: &mut Vec<u8>, (seconds, nanoseconds): (i64, u32), pre
     }
 }
 
-/// Reads `YYYYMMDDHHMMSS` with or without a fraction: seconds since 1970, and nanoseconds.
+/// Parses `YYYYMMDDHHMMSS` with an optional fraction: seconds since 1970, and nanoseconds.
 pub fn parse_time_val(text: &[u8]) -> Option<(i64, u32)> {
-    let (whole, behind) = text.split_at_checked(14)?;
+    let (whole, fraction) = text.split_at_checked(14)?;
     let (year, mut rest) = whole.split_at_checked(4)?;
     let year = i32::try_from(decimal::parse(year)?).ok()?;
     let mut pair = || {
-        let (digits, behind) = rest.split_at_checked(2)?;
-        rest = behind;
+        let (digits, after) = rest.split_at_checked(2)?;
+        rest = after;
         u8::try_from(decimal::parse(digits)?).ok()
     };
     let civil = Civil {
@@ -164,7 +164,7 @@ pub fn parse_time_val(text: &[u8]) -> Option<(i64, u32)> {
         minute: pair()?,
         second: pair()?,
     };
-    let nanoseconds = match behind.split_first() {
+    let nanoseconds = match fraction.split_first() {
         None => 0,
         Some((b'.', digits)) => parse_fraction(digits)?,
         Some(_) => return None,
@@ -172,8 +172,8 @@ pub fn parse_time_val(text: &[u8]) -> Option<(i64, u32)> {
     civil.is_valid().then(|| (civil.to_unix(), nanoseconds))
 }
 
-/// Appends the column of `ls -l`: `Mon dd HH:MM`, or `Mon dd  YYYY` for what is older than
-/// half a year or lies in the future by more than the error of a clock.
+/// Appends the date column of `ls -l`: `Mon dd HH:MM`, or `Mon dd  YYYY` for a time that is more than
+/// half a year ago, or more than a day (clock skew) in the future.
 pub fn write_ls_date(out: &mut Vec<u8>, modified: i64, now: i64) {
     let civil = Civil::from_unix(modified);
     out.extend_from_slice(civil.month_name().as_bytes());
@@ -191,7 +191,7 @@ pub fn write_ls_date(out: &mut Vec<u8>, modified: i64, now: i64) {
     }
 }
 
-/// Digits behind the point as nanoseconds; those past the ninth are dropped.
+/// The digits of a fraction as nanoseconds; digits after the ninth are dropped.
 fn parse_fraction(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -203,8 +203,9 @@ fn parse_fraction(digits: &[u8]) -> Option<u32> {
     Some(number)
 }
 
-/// A part of a date or time, which always fits.
+/// Narrows a field of a date or time.
 fn small(number: i64) -> u8 {
+    debug_assert!((0..60).contains(&number), "not a field of a date or time");
     u8::try_from(number).unwrap_or_default()
 }
 
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_months_of_a_year_have_their_names_in_order() {
+    fn months_have_their_names() {
         let begin_of_2023 = 1_672_531_200;
         let days = (0..365).map(|day| begin_of_2023 + day * 24 * 60 * 60);
         let mut months: Vec<_> = days.map(|day| ls_date(day, day)[..3].to_owned()).collect();
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn known_moments() {
+    fn known_times_are_formatted_and_parsed() {
         for (seconds, text) in [
             (0, "19700101000000"),
             (-1, "19691231235959"),
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_becomes_the_nearest() {
+    fn times_out_of_range_are_clamped() {
         assert_eq!(time_val(FIRST - 1, 0), time_val(FIRST, 0));
         assert_eq!(time_val(i64::MIN, 0), time_val(FIRST, 0));
         assert_eq!(time_val(LAST + 1, 0), time_val(LAST, 0));
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions() {
+    fn fractions_are_truncated() {
         assert_eq!(time_val(0, 999_999), "19700101000000");
         assert_eq!(time_val(0, 1_000_000), "19700101000000.001");
         for (seconds, whole) in [(0, "19700101000000"), (-1, "19691231235959")] {
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time() {
+    fn invalid_times_are_rejected() {
         for wrong in [
             "",
             "1970010100000",
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_column_of_ls() {
+    fn ls_date_shows_time_or_year() {
         let modified = 1_709_251_140; // 2024-02-29 23:59:00
         assert_eq!(ls_date(modified, modified), "Feb 29 23:59");
         assert_eq!(ls_date(modified, modified + RECENT), "Feb 29 23:59");
@@ -314,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn moments_come_back(seconds in FIRST..=LAST, milliseconds in 0..1000_u32) {
+        fn times_round_trip(seconds in FIRST..=LAST, milliseconds in 0..1000_u32) {
             let civil = Civil::from_unix(seconds);
             prop_assert!(civil.is_valid());
             prop_assert_eq!(civil.to_unix(), seconds);
@@ -324,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn later_is_later(a in FIRST..=LAST, b in FIRST..=LAST) {
+        fn civil_order_is_time_order(a in FIRST..=LAST, b in FIRST..=LAST) {
             prop_assert_eq!(Civil::from_unix(a).cmp(&Civil::from_unix(b)), a.cmp(&b));
         }
     }

@@ -1,9 +1,9 @@
-//! Whole numbers in decimal, appended to bytes: a listing is mostly these.
+//! Formats and parses unsigned decimal numbers.
 //!
-//! It owns no format but the number's own; `write!` would do the same, slower, and with an
-//! error to handle that a vector never gives.
+//! Listings consist mostly of numbers, and `write!` is slower and returns an error that a vector never
+//! produces.
 
-/// The longest number: `u64::MAX`.
+/// The number of digits of `u64::MAX`.
 const DIGITS_MAX: usize = 20;
 
 /// Appends the number.
@@ -11,24 +11,24 @@ pub(super) fn write(out: &mut Vec<u8>, number: u64) {
     write_filled(out, number, 1, b'0');
 }
 
-/// Appends the number with spaces before it, so that it takes `width` (at most 20) or more.
+/// Appends the number, right-aligned with spaces to at least `width` (at most 20).
 pub(super) fn write_right(out: &mut Vec<u8>, number: u64, width: usize) {
     write_filled(out, number, width, b' ');
 }
 
-/// Appends the number with zeros before it, so that it takes `width` (at most 20) or more.
+/// Appends the number, padded with leading zeros to at least `width` (at most 20).
 pub(super) fn write_zeroed(out: &mut Vec<u8>, number: u64, width: usize) {
     write_filled(out, number, width, b'0');
 }
 
-/// Appends the number with spaces behind it, so that it takes `width` or more.
+/// Appends the number, left-aligned with spaces to at least `width`.
 pub(super) fn write_left(out: &mut Vec<u8>, number: u64, width: usize) {
     let before = out.len();
     write(out, number);
     out.resize(out.len().max(before + width), b' ');
 }
 
-/// The number that these bytes are: digits only, and not too large for a `u64`.
+/// Parses ASCII digits; `None` if empty, if another byte occurs, or on overflow.
 pub(super) fn parse(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
@@ -40,10 +40,11 @@ pub(super) fn parse(digits: &[u8]) -> Option<u64> {
 }
 
 fn write_filled(out: &mut Vec<u8>, mut number: u64, width: usize, fill: u8) {
+    debug_assert!(width <= DIGITS_MAX, "wider than any number");
     let mut digits = [fill; DIGITS_MAX];
     let mut count = 0;
-    for place in digits.iter_mut().rev() {
-        *place = b'0' + (number % 10) as u8;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
         count += 1;
         if number == 0 {
@@ -51,6 +52,7 @@ fn write_filled(out: &mut Vec<u8>, mut number: u64, width: usize, fill: u8) {
         }
     }
     let first = DIGITS_MAX.saturating_sub(width.max(count));
+    // In range, as `count` is at least 1.
     out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn only_digits_within_range_are_numbers() {
+    fn non_digits_and_overflow_are_rejected() {
         assert_eq!(parse(b"18446744073709551615"), Some(u64::MAX));
         for wrong in [
             &b""[..],
@@ -82,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_the_standard_library_prints(number: u64, shift in 0..64_u32, width in 0..=20_usize) {
+        fn formatting_agrees_with_std(number: u64, shift in 0..64_u32, width in 0..=20_usize) {
             let number = number >> shift;
             prop_assert_eq!(printed(|out| write(out, number)), format!("{number}"));
             prop_assert_eq!(printed(|out| write_right(out, number, width)), format!("{number:>width$}"));

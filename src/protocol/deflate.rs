@@ -1,9 +1,9 @@
-//! MODE Z: what MODE S would send, compressed in the zlib format
-//! (draft-preston-ftpext-deflate §3, RFC 1950).
+//! MODE Z: the stream of MODE S, compressed in the zlib format (draft-preston-ftpext-deflate §3,
+//! RFC 1950).
 //!
-//! The compression itself is `flate2`'s; here it gets the form of the other codecs: bytes in
-//! pieces, cut anywhere. A few bytes can stand for a thousand times as many, so an
-//! [`Inflater`] gives only as much at a time as it has room for, and goes on from there.
+//! Adapts `flate2` to the interface of the other codecs: input segmented anywhere. A few bytes can
+//! expand a thousandfold, so an [`Inflater`] returns at most [`ROOM`] bytes a call and is then
+//! called again.
 
 use std::fmt;
 
@@ -11,21 +11,21 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 use super::framing::Malformed;
 
-/// What one call gives at the most.
+/// The maximum output of one call, in bytes.
 pub const ROOM: usize = 16 * 1024;
 
-/// What a compression in progress keeps, in bytes: about.
+/// The approximate memory of a compression in progress, in bytes.
 pub const STATE_BYTES: usize = 330 * 1024;
 
-/// How much work is spent to make it small: 0 none, 9 most.
+/// The compression level, from 0 (none) to 9 (slowest).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(u8);
 
 impl Level {
-    /// Where the client does not say; without MODE Z there is none.
+    /// The default of a session; `None` in a build without MODE Z.
     pub const DEFAULT: Option<Self> = Some(Self(6));
 
-    /// What `OPTS MODE Z LEVEL` takes: one digit.
+    /// Parses the argument of `OPTS MODE Z LEVEL`: one digit.
     pub const fn parse(text: &[u8]) -> Option<Self> {
         match text {
             [digit @ b'0'..=b'9'] => Some(Self(*digit - b'0')),
@@ -40,32 +40,33 @@ impl fmt::Display for Level {
     }
 }
 
-/// From the file to the wire.
+/// Compresses a file for the wire.
 #[derive(Debug)]
 pub struct Deflater {
     engine: Compress,
 }
 
 impl Deflater {
-    /// At this level.
+    /// With this level.
     pub fn new(level: Level) -> Self {
         Self {
             engine: Compress::new(Compression::new(u32::from(level.0)), true),
         }
     }
 
-    /// Appends what comes out of `bytes`; some of it may come later.
+    /// Compresses `bytes` and appends the output so far; some of it may be delayed.
     pub fn deflate(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         while !bytes.is_empty() {
             let before = self.engine.total_in();
             self.run(bytes, out, FlushCompress::None)?;
-            let taken = usize::try_from(self.engine.total_in() - before).unwrap_or(usize::MAX);
-            bytes = bytes.get(taken..).unwrap_or_default();
+            let consumed = usize::try_from(self.engine.total_in() - before).unwrap_or(usize::MAX);
+            debug_assert!(consumed <= bytes.len(), "consumed more than its input");
+            bytes = bytes.get(consumed..).unwrap_or_default();
         }
         Ok(())
     }
 
-    /// Appends the rest, and the end.
+    /// Appends the delayed output and the end of the stream.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         while self.run(b"", out, FlushCompress::Finish)? != Status::StreamEnd {}
         Ok(())
@@ -86,51 +87,52 @@ impl Deflater {
     }
 }
 
-/// From the wire to the file.
+/// Decompresses a file from the wire.
 #[derive(Debug)]
 pub struct Inflater {
     engine: Decompress,
-    room: Vec<u8>,
+    output: Vec<u8>,
 }
 
-/// How far an [`Inflater`] has come.
+/// The progress of an [`Inflater`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inflated {
-    /// All that was given is used up.
+    /// The input is exhausted.
     Hungry,
-    /// The room is full, and there may be more.
+    /// The output buffer is full; call again with the rest of the input, which may be empty.
     Full,
-    /// The compressed stream has ended, and its checksum is right.
+    /// The compressed stream has ended, and its checksum is correct.
     Ended,
 }
 
 impl Inflater {
-    /// For what was compressed at any level.
+    /// At the beginning of a stream. The level is not needed; it proves that MODE Z is compiled in.
     pub fn new(_: Level) -> Self {
         Self {
             engine: Decompress::new(true),
-            room: vec![0; ROOM],
+            output: vec![0; ROOM],
         }
     }
 
-    /// Takes what it can from the front of `input` and gives at most [`ROOM`] bytes.
+    /// Consumes input from the front of `input` and returns at most [`ROOM`] bytes of output.
     pub fn inflate(&mut self, input: &mut &[u8]) -> Result<(&[u8], Inflated), Malformed> {
-        let (had, gave) = (self.engine.total_in(), self.engine.total_out());
+        let (in_before, out_before) = (self.engine.total_in(), self.engine.total_out());
         let engine = &mut self.engine;
-        let status = engine.decompress(input, &mut self.room, FlushDecompress::None);
+        let status = engine.decompress(input, &mut self.output, FlushDecompress::None);
         let status = status.map_err(|_| Malformed)?;
-        let taken = usize::try_from(self.engine.total_in() - had).unwrap_or(usize::MAX);
-        let given = usize::try_from(self.engine.total_out() - gave).unwrap_or(usize::MAX);
-        *input = input.get(taken..).unwrap_or_default();
+        let consumed = usize::try_from(self.engine.total_in() - in_before).unwrap_or(usize::MAX);
+        let produced = usize::try_from(self.engine.total_out() - out_before).unwrap_or(usize::MAX);
+        debug_assert!(consumed <= input.len() && produced <= self.output.len());
+        *input = input.get(consumed..).unwrap_or_default();
         let progress = match status {
             Status::StreamEnd => Inflated::Ended,
-            _ if given == self.room.len() => Inflated::Full,
-            // What it neither takes nor makes anything of would be offered for ever.
-            _ if !input.is_empty() && taken == 0 && given == 0 => return Err(Malformed),
+            _ if produced == self.output.len() => Inflated::Full,
+            // No progress despite input: calling again would loop forever.
+            _ if !input.is_empty() && consumed == 0 && produced == 0 => return Err(Malformed),
             _ if !input.is_empty() => Inflated::Full,
             _ => Inflated::Hungry,
         };
-        Ok((self.room.get(..given).unwrap_or_default(), progress))
+        Ok((self.output.get(..produced).unwrap_or_default(), progress))
     }
 }
 
@@ -148,7 +150,7 @@ mod tests {
         wire
     }
 
-    /// All that comes out, and whether the end was reached.
+    /// The whole output, and whether the end of the stream was reached.
     fn inflated(wire: &[u8], size: usize) -> Result<(Vec<u8>, bool), Malformed> {
         let (mut inflater, mut out) = (Inflater::new(Level(6)), Vec::new());
         for mut input in wire.chunks(size) {
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_goes_off_in_small_pieces() {
+    fn decompression_bomb_is_returned_in_bounded_pieces() {
         let zeros = vec![0; 4 * 1024 * 1024];
         let wire = deflated(&zeros, zeros.len(), 9);
         assert!(wire.len() < zeros.len() / 500);
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_given_exactly() {
+    fn output_is_complete_around_the_buffer_size() {
         for length in [0, 1, ROOM - 1, ROOM, ROOM + 1] {
             let bytes = vec![b'x'; length];
             let wire = deflated(&bytes, 1000, 6);
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_damaged_stream_has_no_end() {
+    fn truncated_or_damaged_stream_has_no_end() {
         let wire = deflated(b"some text, some text, some text", 9, 6);
         for cut in 0..wire.len() {
             assert!(matches!(inflated(&wire[..cut], 3), Ok((_, false))), "{cut}");
@@ -213,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_goes_out_comes_back(
+        fn bytes_round_trip(
             bytes: Vec<u8>, cut in 1..20_usize, size in 1..20_usize, level in 0..=9_u8,
         ) {
             let wire = deflated(&bytes, cut, level);
@@ -221,7 +223,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_ends_somehow(wire: Vec<u8>, size in 1..9_usize) {
+        fn garbage_terminates(wire: Vec<u8>, size in 1..9_usize) {
             let _ = inflated(&[b"\x78\x9c", wire.as_slice()].concat(), size);
         }
     }

@@ -1,11 +1,11 @@
-//! TYPE E: text in EBCDIC, code page 037, and back (RFC 959 §3.1.1.2).
+//! TYPE E: converts text between files (ISO 8859-1) and the wire (EBCDIC, code page 037),
+//! RFC 959 §3.1.1.2.
 //!
-//! The file's side is ISO 8859-1, which has the same 256 characters; so every byte has its
-//! counterpart, nothing is lost, and what is ASCII in a file stays itself. The end of a line
-//! is NL (15) on the wire and LF (0A) in the file, as in RFC 959 §3.4: where IBM's table
-//! pairs LF with 25 and NL with 85, ours has the two swapped.
+//! Both encodings have the same 256 characters, so the conversion is lossless, and ASCII files are
+//! valid input. A line ends in NL (15) on the wire and LF (0A) in the file, as in RFC 959 §3.4: IBM's
+//! table maps NL (15) to 85 and LF (25) to 0A; here the two are swapped.
 
-/// The file's byte for each of the wire's.
+/// The file's byte for each byte of the wire.
 #[rustfmt::skip]
 const FROM_EBCDIC: [u8; 256] = [
     0x00, 0x01, 0x02, 0x03, 0x9c, 0x09, 0x86, 0x7f, 0x97, 0x8d, 0x8e, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f,
@@ -26,33 +26,34 @@ const FROM_EBCDIC: [u8; 256] = [
     0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0xb3, 0xdb, 0xdc, 0xd9, 0xda, 0x9f,
 ];
 
-/// The wire's byte for each of the file's.
+/// The wire's byte for each byte of the file.
 const TO_EBCDIC: [u8; 256] = inverse(&FROM_EBCDIC);
 
-/// The end of a line in EBCDIC.
+/// The line end NL in EBCDIC.
 pub const NEW_LINE: u8 = 0x15;
 
 /// A space in EBCDIC.
 pub const SPACE: u8 = 0x40;
 
-/// Appends the wire's form of a file's bytes.
+/// Appends bytes of a file as on the wire.
 pub fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     translate(&TO_EBCDIC, bytes, out);
 }
 
-/// Appends the file's form of the wire's bytes.
+/// Appends bytes of the wire as in the file.
 pub fn decode(bytes: &[u8], out: &mut Vec<u8>) {
     translate(&FROM_EBCDIC, bytes, out);
 }
 
 fn translate(table: &[u8; 256], bytes: &[u8], out: &mut Vec<u8>) {
-    let counterpart = |&byte: &u8| table.get(usize::from(byte)).copied().unwrap_or(byte);
-    out.extend(bytes.iter().map(counterpart));
+    // The table has an entry for every byte; the fallback only avoids an index that may panic.
+    let translated = |&byte: &u8| table.get(usize::from(byte)).copied().unwrap_or(byte);
+    out.extend(bytes.iter().map(translated));
 }
 
 #[allow(
     clippy::indexing_slicing,
-    reason = "a byte is always inside, and this is not run but compiled"
+    reason = "a byte is always in range, and this is evaluated at compile time"
 )]
 const fn inverse(table: &[u8; 256]) -> [u8; 256] {
     let mut inverse = [0; 256];
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn known_characters_are_where_they_should_be() {
+    fn known_characters_are_encoded() {
         let text = b"Hello, World 0189 az[]{}!^|~\n";
         let wire = b"\xc8\x85\x93\x93\x96\x6b\x40\xe6\x96\x99\x93\x84\x40\
             \xf0\xf1\xf8\xf9\x40\x81\xa9\xba\xbb\xc0\xd0\x5a\xb0\x4f\xa1\x15";
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_has_a_counterpart_of_its_own() {
+    fn mapping_is_a_bijection() {
         let all: Vec<u8> = (0..=u8::MAX).collect();
         let mut wire = encoded(&all);
         let mut back = Vec::new();
@@ -100,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_goes_out_comes_back(bytes: Vec<u8>) {
+        fn bytes_round_trip(bytes: Vec<u8>) {
             let mut back = Vec::new();
             decode(&encoded(&bytes), &mut back);
             prop_assert_eq!(back, bytes);

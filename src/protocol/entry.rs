@@ -1,11 +1,11 @@
-//! What FTP tells of a file: the plain data behind LIST, MLSD, SIZE and MDTM.
+//! Metadata of files: the plain data behind LIST, MLSD, SIZE and MDTM.
 //!
-//! Filled by the storage, printed by [`listing`](super::listing). It owns no handle and
-//! knows no file system.
+//! The storage fills it in; [`listing`](super::listing) and [`facts`](super::facts) format it. It owns
+//! no file descriptor and knows no file system.
 
 use super::permissions::Permissions;
 
-/// What kind of thing a name stands for.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -14,66 +14,67 @@ pub enum Kind {
     Directory,
     /// A symbolic link, not followed.
     Link,
-    /// Anything else: shown, never opened.
+    /// A special file: listed, never opened.
     Other(Special),
 }
 
-/// What is neither file nor directory nor link.
+/// The type of a special file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// A FIFO.
     Pipe,
-    /// A socket of this host.
+    /// A Unix domain socket.
     Socket,
-    /// A device that is read byte by byte.
+    /// A character device.
     CharacterDevice,
-    /// A device that is read block by block.
+    /// A block device.
     BlockDevice,
 }
 
-/// What is known of one file or directory.
+/// The metadata of one file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// What it is.
+    /// The type.
     pub kind: Kind,
-    /// Bytes.
+    /// In bytes.
     pub size: u64,
     /// Last modification: seconds since 1970-01-01 UTC.
     pub modified: i64,
     /// Last modification: nanoseconds, 0 to 999,999,999.
     pub modified_nanoseconds: u32,
-    /// When it came to be: seconds since 1970-01-01 UTC, where the file system knows and an
-    /// [`Entry`] was asked for.
+    /// Creation: seconds since 1970-01-01 UTC; `None` if the file system does not record it, or outside
+    /// of an [`Entry`].
     pub created: Option<i64>,
     /// Permission bits, 0 to 0o7777.
     pub mode: u32,
-    /// Hard links.
+    /// The number of hard links.
     pub links: u64,
-    /// Numeric owner.
+    /// The user id of the owner.
     pub owner: u32,
-    /// Numeric group.
+    /// The group id.
     pub group: u32,
-    /// Device and inode: the same for two names of one file.
+    /// Device and inode: equal for two names of one file.
     pub unique: (u64, u64),
 }
 
-/// One entry of a directory.
+/// One directory entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The name, as bytes, without a slash.
     pub name: Vec<u8>,
-    /// Of the entry itself: links are not followed.
+    /// The metadata of the entry itself: symbolic links are not followed.
     pub metadata: Metadata,
-    /// Of a symbolic link: where it points, as it is written.
+    /// The target of a symbolic link, as stored in it.
     pub target: Option<Vec<u8>>,
-    /// Of a symbolic link whose target lies within what is served: the target's own.
+    /// The metadata of a symbolic link's target, if that is below the served root.
     pub followed: Option<Metadata>,
-    /// What the system lets the server do with it, where that was asked for.
+    /// The access that the operating system grants to the server process; [`Permissions::UNLIMITED`]
+    /// unless it was queried.
     pub allowed: Permissions,
 }
 
 impl Entry {
-    /// What may be done with it, by the system and by these permissions of an account.
+    /// The effective permissions: those of the account that the operating system allows too.
     #[must_use]
     pub fn permits(&self, account: Permissions) -> Permissions {
         (account | Permissions::ENTER).and(self.allowed)

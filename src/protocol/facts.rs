@@ -1,8 +1,9 @@
-//! Listings for programs: the facts of MLST and MLSD (RFC 3659 §7).
+//! Formats the facts of MLST and MLSD (RFC 3659 §7).
 //!
-//! A [`FactSet`] is which facts one session has selected with OPTS MLST; a [`FactFormat`], what else
-//! decides how they are told. The functions append the facts of one file, and what FEAT and OPTS say
-//! of the selection. Whether an account may write is only advice to the client: the storage decides.
+//! A [`FactSet`] is a session's selection by OPTS MLST; a [`FactFormat`] adds the session's other
+//! settings. The functions append the facts of one file, and the selection as in the replies to FEAT
+//! and OPTS. The `perm` fact is only advice to the client: the session and the storage enforce
+//! permissions.
 
 use super::date::{self, Precision};
 use super::decimal;
@@ -10,7 +11,7 @@ use super::entry::{Entry, Kind, Special};
 use super::listing::write_shown_name;
 use super::permissions::Permissions;
 
-/// One thing that can be told of a file.
+/// A fact of RFC 3659 §7.5 or §7.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fact {
     Type,
@@ -24,7 +25,7 @@ enum Fact {
     UnixGroup,
 }
 
-/// Every fact under its name, in the order in which they are told.
+/// All facts with their names, in the order of the output.
 const FACTS: [(Fact, &str); 9] = [
     (Fact::Type, "type"),
     (Fact::Size, "size"),
@@ -37,8 +38,8 @@ const FACTS: [(Fact, &str); 9] = [
     (Fact::UnixGroup, "UNIX.group"),
 ];
 
-/// Which facts are told. By default those that RFC 3659 defines and every file has, without
-/// the `UNIX.` ones.
+/// A set of facts. The default contains those of RFC 3659 that every file has, without the `UNIX.`
+/// ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactSet(u16);
 
@@ -57,8 +58,8 @@ impl Default for FactSet {
 }
 
 impl FactSet {
-    /// Reads the argument of OPTS MLST, `type;size;`: names in any letter case, and those that are
-    /// unknown left out. RFC 3659 §7.9 has no spaces between them, and some clients have.
+    /// Parses the argument of OPTS MLST, such as `type;size;`: names in any letter case; unknown names
+    /// are ignored. RFC 3659 §7.9 allows no spaces, but some clients send them.
     pub fn select(names: &[u8]) -> Self {
         FACTS
             .into_iter()
@@ -70,17 +71,17 @@ impl FactSet {
             .fold(Self(0), |set, (fact, _)| set.with(fact))
     }
 
-    /// Whether what may be done with a file is told.
+    /// Whether the `perm` fact is selected.
     pub const fn tells_permissions(self) -> bool {
         self.contains(Fact::Perm)
     }
 
-    /// Whether no fact is selected: then an entry is its name only.
+    /// Whether no fact is selected: the line of an entry is then only a space and its name.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Appends the selected names as OPTS MLST answers them: `type;size;`.
+    /// Appends the selected names as in the reply to OPTS MLST: `type;size;`.
     pub fn write_selected(self, out: &mut Vec<u8>) {
         for (_, name) in self.selected() {
             out.extend_from_slice(name.as_bytes());
@@ -88,7 +89,7 @@ impl FactSet {
         }
     }
 
-    /// Appends all names as FEAT has them, a star behind the selected: `type*;size;`.
+    /// Appends all names as in the reply to FEAT, with an asterisk after the selected: `type*;size;`.
     pub fn write_feature(self, out: &mut Vec<u8>) {
         for (fact, name) in FACTS {
             out.extend_from_slice(name.as_bytes());
@@ -114,29 +115,29 @@ impl FactSet {
     }
 }
 
-/// Which facts are told, and how.
+/// The settings of a session for facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FactFormat {
-    /// What `OPTS MLST` selected.
+    /// The facts selected by OPTS MLST.
     pub facts: FactSet,
-    /// Of the times.
+    /// The precision of times.
     pub precision: Precision,
-    /// What the account may do: the perm fact.
+    /// The permissions of the account, for the `perm` fact.
     pub permissions: Permissions,
 }
 
-/// What an entry is to the directory that is listed.
+/// The relation of an entry to the listed directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryRole {
-    /// Something in it, or something asked for by name.
+    /// An entry in it, or a file that MLST names.
     Entry,
     /// The directory itself.
     Current,
-    /// The one above it.
+    /// Its parent.
     Parent,
 }
 
-/// Appends a line of MLSD. A link is shown as what it points to, where that is served.
+/// Appends a line of MLSD. A symbolic link with a target below the served root is listed as the target.
 pub fn write_mlsx_line(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
     write_facts(out, format, entry, role);
     out.push(b' ');
@@ -146,14 +147,13 @@ pub fn write_mlsx_line(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, rol
 
 /// Appends the selected facts, each with its semicolon; a space and the name follow them.
 pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
-    // A link that cannot be followed is told as one.
     let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
     let permissions = entry.permits(format.permissions);
     let time = |seconds, nanoseconds, out: &mut Vec<u8>| {
         date::write_time_val(out, (seconds, nanoseconds), format.precision);
     };
     for (fact, name) in format.facts.selected() {
-        // What a directory's or a device's size is, only its file system knows.
+        // The size of a directory or a device is specific to the file system.
         if fact == Fact::Size && metadata.kind != Kind::File
             || fact == Fact::Create && metadata.created.is_none()
         {
@@ -165,6 +165,7 @@ pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: E
             Fact::Type => out.extend_from_slice(type_name(metadata.kind, role)),
             Fact::Size => decimal::write(out, metadata.size),
             Fact::Modify => time(metadata.modified, metadata.modified_nanoseconds, out),
+            // `None` is skipped above.
             Fact::Create => time(metadata.created.unwrap_or_default(), 0, out),
             Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
             Fact::Unique => write_unique(out, metadata.unique),
@@ -190,7 +191,7 @@ const fn type_name(kind: Kind, role: EntryRole) -> &'static [u8] {
     }
 }
 
-/// What may be tried on a file, a letter each (RFC 3659 §7.5.5): APPE, DELE, RNFR, RETR, STOR.
+/// The `perm` letters of a file (RFC 3659 §7.5.5): APPE, DELE, RNFR, RETR, STOR.
 const FILE: &[(u8, Permissions)] = &[
     (b'a', Permissions::APPEND),
     (b'd', Permissions::DELETE),
@@ -199,7 +200,7 @@ const FILE: &[(u8, Permissions)] = &[
     (b'w', Permissions::OVERWRITE),
 ];
 
-/// On a directory: STOR into it, RMD, CWD, RNFR, LIST, MKD in it, DELE in it.
+/// Those of a directory: STOR into it, RMD, CWD, RNFR, LIST, MKD in it, DELE in it.
 const DIRECTORY: &[(u8, Permissions)] = &[
     (b'c', Permissions::CREATE),
     (b'd', Permissions::REMOVE_DIRECTORIES),
@@ -210,7 +211,7 @@ const DIRECTORY: &[(u8, Permissions)] = &[
     (b'p', Permissions::DELETE),
 ];
 
-/// On what is neither.
+/// Those of links and special files.
 const OTHER: &[(u8, Permissions)] = &[(b'd', Permissions::DELETE), (b'f', Permissions::RENAME)];
 
 fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterator<Item = u8> {
@@ -219,13 +220,13 @@ fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterat
         Kind::Directory => DIRECTORY,
         Kind::Link | Kind::Other(_) => OTHER,
     };
-    // Nobody is sawing off the branch on which they sit; and it may be the root.
-    let is_branch = role != EntryRole::Entry;
-    let may = table
+    // Clients should not delete or rename the working directory or a parent, which may be the root.
+    let is_removable = role == EntryRole::Entry;
+    let permitted = table
         .iter()
         .filter(move |(_, one)| permissions.contains(*one));
-    let letters = may.map(|(letter, _)| *letter);
-    letters.filter(move |letter| !(is_branch && matches!(letter, b'd' | b'f')))
+    let letters = permitted.map(|(letter, _)| *letter);
+    letters.filter(move |letter| is_removable || !matches!(letter, b'd' | b'f'))
 }
 
 /// Device and inode in hexadecimal.
@@ -240,11 +241,11 @@ fn write_octal(out: &mut Vec<u8>, mode: u32) {
     write_digits(out, u64::from(mode), 3);
 }
 
-/// Appends a number in base 2 to the power of `bits`, at most 16.
+/// Appends a number in base 2^`bits`, with 1 to 4 bits a digit.
 fn write_digits(out: &mut Vec<u8>, number: u64, bits: u32) {
     let count = (u64::BITS - number.leading_zeros()).div_ceil(bits).max(1);
-    for place in (0..count).rev() {
-        let [lowest, ..] = (number >> (place * bits)).to_le_bytes();
+    for digit in (0..count).rev() {
+        let [lowest, ..] = (number >> (digit * bits)).to_le_bytes();
         out.push(match lowest & ((1 << bits) - 1) {
             digit @ 0..=9 => b'0' + digit,
             digit => b'a' + digit - 10,
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn all_facts_of_a_file() {
+    fn all_facts_of_a_file_are_formatted() {
         let format = format(all(), Permissions::ALL);
         let file = entry(Kind::File);
         let facts = text(|out| write_facts(out, format, &file, EntryRole::Entry));
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn types_and_permissions() {
+    fn facts_of_each_type_and_permission() {
         use EntryRole::{Current, Entry as Inside, Parent};
         use Kind::{Directory, File, Link, Other};
         const ALL: Permissions = Permissions::ALL;
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_shown_as_what_it_points_to_if_that_is_served() {
+    fn link_is_listed_as_its_target_if_that_is_served() {
         let mut entry = entry(Kind::Link);
         entry.followed = Some(metadata(Kind::File));
         let line = |facts: &[u8], entry: &Entry| {
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn selections() {
+    fn selection_ignores_case_spaces_and_unknown_names() {
         let set = FactSet::select(b"SIZE;nonsense;Type;;unix.MODE;");
         assert_eq!(text(|out| set.write_selected(out)), "type;size;UNIX.mode;");
         assert_eq!(FactSet::select(b" size; type;  unix.mode ;"), set);
@@ -381,14 +382,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_selection_comes_back(bits in 0..1_u16 << FACTS.len()) {
+        fn selection_round_trips(bits in 0..1_u16 << FACTS.len()) {
             let set = FactSet(bits);
             let names = text(|out| set.write_selected(out));
             prop_assert_eq!(FactSet::select(names.as_bytes()), set);
         }
 
         #[test]
-        fn other_bases_are_as_the_standard_library_prints(number: u64, shift in 0..64_u32) {
+        fn hex_and_octal_agree_with_std(number: u64, shift in 0..64_u32) {
             let number = number >> shift;
             prop_assert_eq!(text(|out| write_digits(out, number, 4)), format!("{number:x}"));
             prop_assert_eq!(text(|out| write_digits(out, number, 3)), format!("{number:o}"));

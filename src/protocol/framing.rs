@@ -1,49 +1,49 @@
-//! What MODE B and MODE C have in common: descriptor codes, restart markers, and the pieces
-//! that a framed stream falls into (RFC 959 §3.4.2, §3.4.3 and §3.5).
+//! Shared parts of MODE B and MODE C: descriptor codes, restart markers, and the frames of a stream
+//! (RFC 959 §3.4.2, §3.4.3 and §3.5).
 //!
-//! [`block`](super::block), [`run_length`](super::run_length) and [`records`](super::records)
-//! take a wire's bytes, cut anywhere, and give [`Framed`] pieces one by one. None of them
-//! knows what the bytes mean: TYPE is another layer's matter, and so are files.
+//! [`block`](super::block), [`run_length`](super::run_length) and [`records`](super::records) take the
+//! bytes of the wire, segmented anywhere, and return [`Framed`] values one by one. None of them knows
+//! the TYPE of the data, or files.
 
-/// The longest restart marker that is understood. RFC 959 sets no limit; ours are 20 digits.
+/// The maximum length of a restart marker in bytes. RFC 959 has no limit; our own have up to 20 digits.
 pub const MARKER_MAX: usize = 64;
 
-/// The next piece of a framed stream.
+/// The next frame of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framed<'a> {
-    /// Bytes as they are.
+    /// Literal bytes.
     Data(&'a [u8]),
-    /// One byte so many times.
+    /// A byte and its repeat count.
     Run(u8, u8),
-    /// A record ends here.
+    /// The end of a record.
     EndOfRecord,
-    /// A place where the transfer could be taken up again, in the sender's words.
+    /// A position from which the sender can restart the transfer, in the sender's notation.
     Marker(Marker),
-    /// The file ends here; whatever follows is not part of it.
+    /// The end of the file; bytes after it are ignored.
     EndOfFile,
 }
 
-/// The stream is not what MODE and STRU say that it is.
+/// The stream does not conform to MODE and STRU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// A descriptor code: what is said of a block, or of a compressed string.
+/// A descriptor code: the flags of a block, or of a string in MODE C.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor(u8);
 
 impl Descriptor {
-    /// Nothing is said.
+    /// No flag.
     pub const NONE: Self = Self(0);
-    /// A restart marker: alone.
+    /// The block is a restart marker; valid only without other flags.
     pub const MARKER: Self = Self(16);
-    /// The bytes may be wrong where they come from (a worn tape, say); they are kept.
+    /// The sender suspects errors in the data (a worn tape, say); accepted and ignored.
     pub const SUSPECT: Self = Self(32);
-    /// The file ends with it.
+    /// The block ends the file.
     pub const END_OF_FILE: Self = Self(64);
-    /// A record ends with it.
+    /// The block ends a record.
     pub const END_OF_RECORD: Self = Self(128);
 
-    /// Reads a descriptor: four bits have a meaning, and a marker is no data.
+    /// Parses a descriptor; unknown flags, and a marker with other flags, are malformed.
     pub const fn parse(byte: u8) -> Result<Self, Malformed> {
         match byte {
             16 => Ok(Self::MARKER),
@@ -52,18 +52,18 @@ impl Descriptor {
         }
     }
 
-    /// Both that are said of one string.
+    /// The flags of both.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// As on the wire.
+    /// The wire format.
     pub const fn byte(self) -> u8 {
         self.0
     }
 
-    /// Takes out what ends behind the bytes: the record first, then the file.
+    /// Removes and returns the next end after the bytes: first that of the record, then of the file.
     pub const fn take_end(&mut self) -> Option<Framed<'static>> {
         if self.0 & Self::END_OF_RECORD.0 != 0 {
             self.0 &= !Self::END_OF_RECORD.0;
@@ -77,21 +77,21 @@ impl Descriptor {
     }
 }
 
-/// The text of a restart marker: printable, without spaces, so that it can be an argument of
-/// REST and part of a reply.
+/// The text of a restart marker: printable and without spaces, so that it is valid in a reply and as
+/// an argument of REST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker(Vec<u8>);
 
 impl Marker {
-    /// For a marker that is announced with this length.
-    pub fn announced(length: usize) -> Result<Self, Malformed> {
+    /// An empty marker to be filled with this number of bytes; malformed if 0 or above [`MARKER_MAX`].
+    pub fn with_length(length: usize) -> Result<Self, Malformed> {
         if length == 0 || length > MARKER_MAX {
             return Err(Malformed);
         }
         Ok(Self(Vec::with_capacity(length)))
     }
 
-    /// Our own: an offset in the file, in decimal.
+    /// The marker of an offset in the file, in decimal.
     pub fn of_offset(offset: u64) -> Self {
         Self(offset.to_string().into_bytes())
     }
@@ -101,8 +101,8 @@ impl Marker {
         &self.0
     }
 
-    /// Takes what there is of the `left` bytes that are missing from the front of `input`, and
-    /// says how many are missing still.
+    /// Takes up to `left` bytes from the front of `input`; returns the number of bytes that are still
+    /// missing.
     pub(super) fn fill(&mut self, input: &mut &[u8], left: usize) -> Result<usize, Malformed> {
         let part = take(input, left);
         if !part.iter().all(u8::is_ascii_graphic) {
@@ -132,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_four_bits_have_a_meaning_and_a_marker_stands_alone() {
+    fn unknown_flags_and_marker_combinations_are_malformed() {
         let known = (0..=u8::MAX).filter(|&byte| Descriptor::parse(byte).is_ok());
         let known: Vec<_> = known.collect();
         assert_eq!(known, [0, 16, 32, 64, 96, 128, 160, 192, 224]);
     }
 
     #[test]
-    fn a_record_ends_before_its_file() {
+    fn end_of_record_precedes_end_of_file() {
         let mut descriptor = Descriptor::parse(0xe0).unwrap();
         assert_eq!(descriptor.take_end(), Some(Framed::EndOfRecord));
         assert_eq!(descriptor.take_end(), Some(Framed::EndOfFile));
@@ -148,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn markers_are_short_and_printable() {
-        assert!(Marker::announced(0).is_err());
-        assert!(Marker::announced(1).is_ok());
-        assert!(Marker::announced(MARKER_MAX).is_ok());
-        assert!(Marker::announced(MARKER_MAX + 1).is_err());
-        let mut marker = Marker::announced(3).unwrap();
+    fn markers_are_limited_and_printable() {
+        assert!(Marker::with_length(0).is_err());
+        assert!(Marker::with_length(1).is_ok());
+        assert!(Marker::with_length(MARKER_MAX).is_ok());
+        assert!(Marker::with_length(MARKER_MAX + 1).is_err());
+        let mut marker = Marker::with_length(3).unwrap();
         assert_eq!(marker.fill(&mut &b"a"[..], 3), Ok(2));
         assert_eq!(marker.fill(&mut &b"bcd"[..], 2), Ok(0));
         assert_eq!(marker.text(), b"abc");
@@ -163,14 +163,14 @@ mod tests {
     }
 }
 
-/// What the tests of the three codecs share.
+/// Shared by the tests of the three codecs.
 #[cfg(test)]
 pub(super) mod testing {
     use super::{Framed, Malformed};
     use proptest::prelude::*;
     use std::fmt;
 
-    /// A file of records in which repetitions and special bytes are frequent.
+    /// A file of records with frequent runs and special bytes.
     pub(in crate::protocol) fn file_of_records() -> impl Strategy<Value = Vec<Vec<u8>>> {
         let byte = prop_oneof![Just(0), Just(b' '), Just(255), any::<u8>()];
         let run = (byte, 1..70_usize).prop_map(|(byte, times)| vec![byte; times]);
@@ -186,12 +186,12 @@ pub(super) mod testing {
         EndOfFile,
     }
 
-    /// All pieces of a stream, whatever they were cut into.
+    /// The content of all frames of a stream, independent of their sizes.
     #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub(in crate::protocol) struct Unframed(Vec<Token>);
 
     impl Unframed {
-        /// What a file of records should come to.
+        /// The expected content for a file of records.
         pub(in crate::protocol) fn of(records: &[Vec<u8>]) -> Self {
             let mut tokens = Vec::new();
             for record in records {
@@ -202,7 +202,7 @@ pub(super) mod testing {
             Self(tokens)
         }
 
-        /// How many bytes of the file there are.
+        /// The number of data bytes.
         pub(in crate::protocol) fn bytes(&self) -> usize {
             self.0
                 .iter()
@@ -222,7 +222,7 @@ pub(super) mod testing {
         }
     }
 
-    /// Gives `wire` to a decoder in pieces of `size` bytes.
+    /// Feeds `wire` to a decoder in segments of `size` bytes.
     pub(in crate::protocol) fn unframe(
         wire: &[u8],
         size: usize,
@@ -230,9 +230,9 @@ pub(super) mod testing {
     ) -> Result<Unframed, Malformed> {
         let mut found = Unframed::default();
         for mut input in wire.chunks(size) {
-            while let Some(piece) = next(&mut input)? {
+            while let Some(frame) = next(&mut input)? {
                 let tokens = &mut found.0;
-                match piece {
+                match frame {
                     Framed::Data(bytes) => tokens.extend(bytes.iter().copied().map(Token::Byte)),
                     Framed::Run(byte, times) => {
                         tokens.extend((0..times).map(|_| Token::Byte(byte)));

@@ -1,53 +1,57 @@
-//! Patterns of file names in LIST and NLST: `*`, `?`, `[abc]`, `[a-z]`, `[!abc]`.
+//! Matches file names with the patterns of LIST and NLST: `*`, `?`, `[abc]`, `[a-z]`, `[!abc]`.
 //!
-//! Of bytes, as names are: `?` is one byte. A pattern comes from the client, so its cost is
-//! bounded: pattern length times name length at the worst, with no recursion. That a name
-//! beginning with a dot is hidden is the shell's rule, and kept here.
+//! Patterns match bytes: `?` is one byte. They come from clients, so the cost is bounded: pattern
+//! length times name length in the worst case, without recursion. As in the shell, wildcards do not
+//! match a leading dot.
 
-/// Whether the pattern, all of it, stands for the name, all of it.
+/// Whether the pattern matches the whole name.
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.starts_with(b".") && !pattern.starts_with(b".") {
         return false;
     }
     let pattern = Pattern::new(pattern);
     let (mut rest, mut text) = (pattern.all, name);
-    // Only the last star needs to be tried again: what an earlier one could take more,
-    // the last one can take as well.
+    // Backtracking to the last star is enough: it can match whatever an earlier one could match in
+    // addition.
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {
-        if let Some(behind) = rest.strip_prefix(b"*") {
-            rest = behind;
-            star = Some((behind, text));
+        if let Some(after) = rest.strip_prefix(b"*") {
+            rest = after;
+            star = Some((after, text));
             continue;
         }
         let matched = match text.split_first() {
-            Some((&byte, behind)) => pattern.step(rest, byte).map(|next| (next, behind)),
+            Some((&byte, after)) => pattern.step(rest, byte).map(|next| (next, after)),
             None if rest.is_empty() => return true,
-            // The name is used up; a star that takes more would leave even less of it.
+            // The name is exhausted; backtracking would leave even less of it.
             None => return false,
         };
         (rest, text) = match (matched, star) {
             (Some(next), _) => next,
-            (None, Some((behind_star, taken))) => {
-                let taken = taken.get(1..).unwrap_or_default();
-                star = Some((behind_star, taken));
-                (behind_star, taken)
+            (None, Some((after_star, remaining))) => {
+                debug_assert!(
+                    remaining.len() >= text.len(),
+                    "the star matched no later than here"
+                );
+                let remaining = remaining.get(1..).unwrap_or_default();
+                star = Some((after_star, remaining));
+                (after_star, remaining)
             }
             (None, None) => return false,
         };
     }
 }
 
-/// Whether the name is a pattern at all.
+/// Whether the name contains a wildcard.
 pub fn has_wildcard(name: &[u8]) -> bool {
     name.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
 struct Pattern<'a> {
     all: &'a [u8],
-    /// How many bytes are behind the last `]`; all of them, where there is none. With this,
-    /// a `[` without an end is seen at once and not searched for again and again.
-    behind_last_bracket: usize,
+    /// The number of bytes after the last `]`, or of all if there is none: an unclosed `[` is detected
+    /// in constant time, without a search at each step.
+    after_last_bracket: usize,
 }
 
 impl<'a> Pattern<'a> {
@@ -55,62 +59,62 @@ impl<'a> Pattern<'a> {
         let from_end = all.iter().rev().position(|&byte| byte == b']');
         Self {
             all,
-            behind_last_bracket: from_end.unwrap_or(all.len()),
+            after_last_bracket: from_end.unwrap_or(all.len()),
         }
     }
 
-    /// What follows in the pattern, where its first unit stands for this byte.
+    /// The rest of the pattern after its first element, if that matches the byte.
     fn step(&self, rest: &'a [u8], byte: u8) -> Option<&'a [u8]> {
-        let (&first, behind) = rest.split_first()?;
+        let (&first, after) = rest.split_first()?;
         match first {
-            b'?' => Some(behind),
-            b'[' => match self.class(behind) {
-                Some((class, behind)) => class.contains(byte).then_some(behind),
-                None => (byte == b'[').then_some(behind),
+            b'?' => Some(after),
+            b'[' => match self.class(after) {
+                Some((class, after)) => class.contains(byte).then_some(after),
+                None => (byte == b'[').then_some(after),
             },
-            _ => (byte == first).then_some(behind),
+            _ => (byte == first).then_some(after),
         }
     }
 
-    /// The class that begins behind a `[`; `None` where it has no end: then the bracket is
-    /// only a bracket. A `]` that comes first belongs to the class.
-    fn class(&self, behind: &'a [u8]) -> Option<(Class<'a>, &'a [u8])> {
-        let (negated, body) = match behind.split_first() {
+    /// The character class that begins after a `[`, and the rest of the pattern; `None` if it is not
+    /// closed: then the bracket is literal. A `]` at its beginning belongs to the class.
+    fn class(&self, after_bracket: &'a [u8]) -> Option<(CharacterClass<'a>, &'a [u8])> {
+        let (negated, body) = match after_bracket.split_first() {
             Some((b'!' | b'^', body)) => (true, body),
-            _ => (false, behind),
+            _ => (false, after_bracket),
         };
-        if body.len() < self.behind_last_bracket + 2 {
+        if body.len() < self.after_last_bracket + 2 {
             return None;
         }
         let (_, later) = body.split_first()?;
         let length = 1 + later.iter().position(|&byte| byte == b']')?;
         let (members, closing) = body.split_at_checked(length)?;
-        Some((Class { negated, members }, closing.get(1..)?))
+        Some((CharacterClass { negated, members }, closing.get(1..)?))
     }
 }
 
-struct Class<'a> {
+struct CharacterClass<'a> {
     negated: bool,
     members: &'a [u8],
 }
 
-impl Class<'_> {
+impl CharacterClass<'_> {
     fn contains(&self, byte: u8) -> bool {
         let mut members = self.members;
         loop {
             members = match members {
                 [] => return self.negated,
-                [from, b'-', to, behind @ ..] => {
+                [from, b'-', to, after @ ..] => {
                     if (*from..=*to).contains(&byte) {
                         return !self.negated;
                     }
-                    behind
+                    after
                 }
-                [member, behind @ ..] => {
+                [member, after @ ..] => {
                     if *member == byte {
                         return !self.negated;
                     }
-                    behind
+                    after
                 }
             };
         }
@@ -123,7 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn patterns_and_names() {
+    fn patterns_match_names() {
         for (pattern, name, expected) in [
             ("", "", true),
             ("*", "", true),
@@ -162,21 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_are_seen() {
+    fn wildcards_are_detected() {
         assert!(has_wildcard(b"a*") && has_wildcard(b"?") && has_wildcard(b"[a]"));
         assert!(!has_wildcard(b"a]b.txt"));
     }
 
-    /// The definition, without any thought of cost.
+    /// The definition of a match, in exponential time.
     fn matches_slowly(pattern: &[u8], name: &[u8]) -> bool {
         match (pattern, name) {
             ([], []) => true,
-            ([b'*', behind @ ..], _) => {
-                (0..=name.len()).any(|count| matches_slowly(behind, &name[count..]))
+            ([b'*', after @ ..], _) => {
+                (0..=name.len()).any(|count| matches_slowly(after, &name[count..]))
             }
-            ([b'?', behind @ ..], [_, later @ ..]) => matches_slowly(behind, later),
-            ([byte, behind @ ..], [same, later @ ..]) if byte == same => {
-                matches_slowly(behind, later)
+            ([b'?', after @ ..], [_, later @ ..]) => matches_slowly(after, later),
+            ([byte, after @ ..], [same, later @ ..]) if byte == same => {
+                matches_slowly(after, later)
             }
             _ => false,
         }
@@ -184,13 +188,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_definition(pattern in "[ab*?]{0,7}", name in "[ab]{0,9}") {
+        fn matching_agrees_with_the_definition(pattern in "[ab*?]{0,7}", name in "[ab]{0,9}") {
             let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
             prop_assert_eq!(matches(pattern, name), matches_slowly(pattern, name));
         }
 
         #[test]
-        fn a_name_is_its_own_pattern(name in "[a-z.]{0,12}") {
+        fn literal_name_matches_itself(name in "[a-z.]{0,12}") {
             prop_assert!(matches(name.as_bytes(), name.as_bytes()));
         }
     }

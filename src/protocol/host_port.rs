@@ -1,8 +1,8 @@
-//! Addresses of data connections, as PORT, EPRT and EPSV write them and as 227 and 229
-//! answer (RFC 959 §4.1.2, RFC 2428).
+//! Parses the arguments of PORT, EPRT and EPSV and formats the replies 227 and 229: the addresses
+//! of data connections (RFC 959 §4.1.2, RFC 2428).
 //!
-//! Only their text. Whether a client may have anything sent to an address is for the session
-//! to decide, and connecting for the reactor.
+//! Text only. The session decides whether an address is an allowed target (FTP bounce); the reactor
+//! connects.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
@@ -10,12 +10,12 @@ use std::str::FromStr;
 
 use super::decimal;
 
-/// Why an argument is no address.
+/// Why an argument is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// It is not written as it must be.
+    /// Invalid syntax.
     Syntax,
-    /// A network protocol that is neither 1 (IPv4) nor 2 (IPv6): to be answered with 522.
+    /// The network protocol is neither 1 (IPv4) nor 2 (IPv6): the reply is 522.
     Protocol,
 }
 
@@ -30,20 +30,20 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What kind of address EPSV asks for.
+/// The argument of EPSV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EpsvRequest {
-    /// That of the control connection.
+    /// None: the address family of the control connection.
     Any,
-    /// IPv4.
+    /// 1: IPv4.
     V4,
-    /// IPv6.
+    /// 2: IPv6.
     V6,
-    /// None now; EPSV is to be the only way from here on.
+    /// ALL: no port now; from here on the server must reject every other way to a data connection.
     All,
 }
 
-/// Reads `h1,h2,h3,h4,p1,p2`.
+/// Parses `h1,h2,h3,h4,p1,p2`.
 pub fn parse_port(argument: &[u8]) -> Result<SocketAddr, Error> {
     let mut numbers = [0_u8; 6];
     let mut parts = argument.split(|&byte| byte == b',');
@@ -58,15 +58,15 @@ pub fn parse_port(argument: &[u8]) -> Result<SocketAddr, Error> {
     Ok(SocketAddr::from(([a, b, c, d], port)))
 }
 
-/// Reads `|1|132.235.1.2|6275|` and `|2|1080::8:800:200C:417A|5282|`, with any delimiter.
+/// Parses `|1|132.235.1.2|6275|` and `|2|1080::8:800:200C:417A|5282|`, with any delimiter.
 ///
-/// An IPv4 address in the clothes of IPv6 comes back as what it is.
+/// An IPv4-mapped IPv6 address is returned as the IPv4 address.
 pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, Error> {
-    let (&delimiter, behind) = argument.split_first().ok_or(Error::Syntax)?;
+    let (&delimiter, fields) = argument.split_first().ok_or(Error::Syntax)?;
     if !(33..=126).contains(&delimiter) {
         return Err(Error::Syntax);
     }
-    let mut parts = behind.split(|&byte| byte == delimiter);
+    let mut parts = fields.split(|&byte| byte == delimiter);
     let mut next = || parts.next().ok_or(Error::Syntax);
     let (protocol, address, port, last) = (next()?, next()?, next()?, next()?);
     if !last.is_empty() || parts.next().is_some() {
@@ -84,7 +84,7 @@ pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, Error> {
     }
 }
 
-/// Reads what follows EPSV: nothing, a network protocol, or `ALL`.
+/// Parses the argument of EPSV: empty, a network protocol, or `ALL`.
 pub fn parse_epsv(argument: &[u8]) -> Result<EpsvRequest, Error> {
     if argument.is_empty() {
         return Ok(EpsvRequest::Any);
@@ -100,19 +100,19 @@ pub fn parse_epsv(argument: &[u8]) -> Result<EpsvRequest, Error> {
     }
 }
 
-/// The text of a 227.
+/// The text of a 227 reply.
 pub fn format_pasv(address: SocketAddrV4) -> String {
     let [a, b, c, d] = address.ip().octets();
     let [high, low] = address.port().to_be_bytes();
     format!("Entering Passive Mode ({a},{b},{c},{d},{high},{low}).")
 }
 
-/// The text of a 229.
+/// The text of a 229 reply.
 pub fn format_epsv(port: u16) -> String {
     format!("Entering Extended Passive Mode (|||{port}|).")
 }
 
-/// One of the six numbers of PORT. Zeros in front are taken: old clients pad with them.
+/// One of the six numbers of PORT. Leading zeros are accepted: old clients pad with them.
 fn octet(digits: &[u8]) -> Option<u8> {
     if digits.len() > 3 {
         return None;
@@ -131,13 +131,13 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn errors_say_what_is_wrong() {
+    fn error_messages() {
         assert_eq!(Error::Syntax.to_string(), "not a host and port");
         assert!(Error::Protocol.to_string().ends_with("use (1,2)"));
     }
 
     #[test]
-    fn port_arguments() {
+    fn valid_and_invalid_port_arguments() {
         let address = "132.235.1.2:6275".parse().unwrap();
         assert_eq!(parse_port(b"132,235,1,2,24,131"), Ok(address));
         assert_eq!(parse_port(b"132,235,001,002,24,131"), Ok(address));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn eprt_arguments() {
+    fn valid_and_invalid_eprt_arguments() {
         for (argument, address) in [
             ("|1|132.235.1.2|6275|", "132.235.1.2:6275"),
             ("!1!132.235.1.2!6275!", "132.235.1.2:6275"),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn epsv_arguments() {
+    fn valid_and_invalid_epsv_arguments() {
         assert_eq!(parse_epsv(b""), Ok(EpsvRequest::Any));
         assert_eq!(parse_epsv(b"1"), Ok(EpsvRequest::V4));
         assert_eq!(parse_epsv(b"2"), Ok(EpsvRequest::V6));
@@ -218,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn passive_addresses_come_back(ip: u32, port in 1..=u16::MAX) {
+        fn passive_addresses_round_trip(ip: u32, port in 1..=u16::MAX) {
             let address = SocketAddrV4::new(Ipv4Addr::from_bits(ip), port);
             let text = format_pasv(address);
             let inside = text.split(['(', ')']).nth(1).unwrap();
@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn extended_addresses_come_back(ip: u128, port in 1..=u16::MAX, delimiter in "[!-'|~]") {
+        fn extended_addresses_round_trip(ip: u128, port in 1..=u16::MAX, delimiter in "[!-'|~]") {
             let address = Ipv6Addr::from_bits(ip);
             let argument = format!("|2|{address}|{port}|").replace('|', &delimiter);
             let expected = SocketAddr::new(address.to_canonical(), port);
@@ -237,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn no_argument_is_too_much(argument: Vec<u8>) {
+        fn no_argument_panics(argument: Vec<u8>) {
             let _ = (parse_port(&argument), parse_eprt(&argument), parse_epsv(&argument));
         }
     }

@@ -1,47 +1,46 @@
-//! The lines of a control connection, found in the bytes as they arrive (RFC 959 §5.3.1).
+//! Splits the bytes of a control connection into lines (RFC 959 §5.3.1).
 //!
-//! A [`LineBuffer`] owns what is received and not yet consumed. Its storage is lent, so that
-//! only a connection that is being read has one: an idle connection keeps the bytes of an
-//! incomplete line and nothing else. It knows how lines end and how long they may be, not
-//! what they say.
+//! A [`LineBuffer`] owns the bytes that are received and not yet consumed. Its storage is borrowed
+//! from the event loop while the connection is read; an idle connection keeps only the bytes of
+//! an incomplete line. It knows line ends and the length limit, not commands.
 //!
-//! A line ends at CR LF, and at a bare LF too. Where a line ends is decided before Telnet is
-//! looked at, so that no Telnet sequence can swallow an end.
+//! A line ends at CR LF or at a bare LF. Lines are split before Telnet is decoded, so that no
+//! Telnet sequence can swallow a line end.
 
 use std::mem;
 
+use super::pending_line::PendingLine;
 use super::telnet;
-use super::waiting_line::WaitingLine;
 
-/// The most bytes of a line, as received, without its end.
+/// Maximum length of a line in bytes as received, without its end.
 pub const LINE_MAX: usize = 4096;
 
-/// What [`LineBuffer::next_line`] finds.
+/// The result of [`LineBuffer::next_line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'a> {
-    /// A line, without its end and without Telnet.
+    /// A line, without its end and without Telnet sequences.
     Text(&'a [u8]),
-    /// A line grew past [`LINE_MAX`]; all of it is thrown away, now and as it still arrives.
+    /// A line exceeded [`LINE_MAX`]. It is dropped, and the rest of it on arrival.
     TooLong,
 }
 
-/// Received bytes, and how far they have been searched for the end of a line.
+/// Received bytes, and how far they have been searched for a line end.
 #[derive(Debug, Default)]
 pub struct LineBuffer {
-    /// Lent while attached; otherwise exactly the kept bytes, which leave nothing to spare.
+    /// The scratch buffer while attached; otherwise a vector of exactly the unconsumed bytes.
     storage: Vec<u8>,
-    /// The first byte that is not consumed.
+    /// Index of the first unconsumed byte.
     start: usize,
-    /// Behind the last received byte.
+    /// Index after the last received byte.
     end: usize,
     state: State,
 }
 
-/// What is known of the bytes from `start` on.
+/// The state of the bytes from `start` on.
 ///
 /// ```text
 ///               LF                     next_line
-///   Partial ----------> Complete --------------------> Partial, and search on
+///   Partial ----------> Complete --------------------> Partial, search continues
 ///      |
 ///      | longer than LINE_MAX, no LF
 ///      v     next_line (TooLong)              LF
@@ -49,13 +48,13 @@ pub struct LineBuffer {
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A line without an end, of which `searched` bytes hold no LF.
+    /// An incomplete line; its first `searched` bytes contain no LF.
     Partial { searched: usize },
-    /// A line of `length` bytes, and then a LF.
+    /// A line of `length` bytes, followed by LF.
     Complete { length: usize },
-    /// The line became too long, which is still to be told; its bytes are gone.
+    /// The line is too long and its bytes are dropped; `next_line` has not reported it yet.
     Oversized,
-    /// It has been told; the rest of that line is dropped as it comes.
+    /// `next_line` has reported it; the rest of the line is dropped on arrival.
     Discarding,
 }
 
@@ -66,7 +65,7 @@ impl Default for State {
 }
 
 impl LineBuffer {
-    /// An empty one; allocates nothing.
+    /// An empty buffer; does not allocate.
     pub const fn new() -> Self {
         Self {
             storage: Vec::new(),
@@ -76,9 +75,9 @@ impl LineBuffer {
         }
     }
 
-    /// Takes `scratch`, initialised over its whole length, as storage and leaves it empty.
+    /// Takes `scratch` as storage, over its whole length, and leaves it empty.
     ///
-    /// A scratch too short for the longest line and its end is lengthened.
+    /// It is extended if it is too short for the longest line and its end.
     pub fn attach(&mut self, scratch: &mut Vec<u8>) {
         let mut storage = mem::take(scratch);
         let count = self.bytes().len();
@@ -94,36 +93,38 @@ impl LineBuffer {
         self.end = count;
     }
 
-    /// Gives the storage back into `scratch`, which [`attach`](Self::attach) left empty.
+    /// Returns the storage to `scratch`, which [`attach`](Self::attach) left empty.
     ///
-    /// Bytes that are not consumed are kept in a vector of just their size.
+    /// Unconsumed bytes are copied to a vector of exactly their size.
     pub fn detach(&mut self, scratch: &mut Vec<u8>) {
-        debug_assert!(scratch.is_empty(), "detached without being attached");
+        debug_assert!(scratch.is_empty(), "detach without attach");
         let kept = self.bytes().to_vec();
         self.start = 0;
         self.end = kept.len();
         *scratch = mem::replace(&mut self.storage, kept);
     }
 
-    /// Where the next bytes go; empty when the buffer is full of complete lines, or detached.
+    /// The room to receive into; empty if the buffer is full of complete lines, or detached.
     pub fn spare(&mut self) -> &mut [u8] {
-        // Moving is worth it only when it gains more room than there is; otherwise a
-        // pipelining client would have the buffer moved for each of its commands.
+        // Compact only if that more than doubles the room; otherwise a pipelining client would
+        // cause a move for each of its commands.
         if self.storage.len() - self.end < self.start {
             self.storage.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
+        debug_assert!(self.end <= self.storage.len());
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// `count` bytes were put into [`spare`](Self::spare).
+    /// Takes over `count` bytes that were written to [`spare`](Self::spare).
     pub fn filled(&mut self, count: usize) {
+        debug_assert!(count <= self.storage.len() - self.end, "more than the room");
         self.end = self.end.saturating_add(count).min(self.storage.len());
         self.search();
     }
 
-    /// Consumes the next line; `None` while more bytes are needed.
+    /// Consumes the next line; `None` if more bytes are needed.
     pub fn next_line(&mut self) -> Option<Line<'_>> {
         match self.state {
             State::Partial { .. } | State::Discarding => None,
@@ -136,7 +137,7 @@ impl LineBuffer {
                 let first = self.start;
                 self.start += length + 1;
                 self.state = State::Partial { searched: 0 };
-                // The bytes of the line stay where they are until the next spare().
+                // The bytes of the line stay in place until the next spare().
                 self.search();
                 let raw = self.storage.get_mut(first..first + length)?;
                 Some(decode(raw))
@@ -144,22 +145,22 @@ impl LineBuffer {
         }
     }
 
-    /// What Telnet wants answered before the next line is: the refusal of each option that
-    /// stands in it.
+    /// The Telnet refusals to send before the reply to the next line, one for each option in it.
     pub fn refusals(&self) -> impl Iterator<Item = [u8; 3]> {
         let raw = match self.state {
             State::Complete { length } => self.bytes().get(..length),
+            // No complete line: no refusal yet.
             State::Partial { .. } | State::Oversized | State::Discarding => None,
         };
         telnet::refusals(raw.unwrap_or_default())
     }
 
-    /// Whether [`next_line`](Self::next_line) has something without more bytes.
+    /// Whether [`next_line`](Self::next_line) returns `Some` without more bytes.
     pub const fn has_line(&self) -> bool {
         matches!(self.state, State::Complete { .. } | State::Oversized)
     }
 
-    /// Whether the next line is one that is too long.
+    /// Whether [`next_line`](Self::next_line) returns [`Line::TooLong`].
     pub fn is_next_too_long(&self) -> bool {
         match self.state {
             State::Complete { length } => self.bytes().get(..length).is_some_and(is_too_long),
@@ -168,11 +169,11 @@ impl LineBuffer {
         }
     }
 
-    /// The complete lines that wait and are not too long, oldest first, without consuming them.
-    pub fn waiting(&self) -> impl Iterator<Item = WaitingLine<'_>> {
+    /// The complete pending lines within the limit, oldest first, without consuming them.
+    pub fn waiting(&self) -> impl Iterator<Item = PendingLine<'_>> {
         let skipped = match self.state {
             State::Partial { .. } | State::Complete { .. } => 0,
-            // What remains of the line that is too long.
+            // The rest of the oversized line.
             State::Oversized | State::Discarding => 1,
         };
         self.bytes()
@@ -180,10 +181,10 @@ impl LineBuffer {
             .skip(skipped)
             .filter_map(|line| line.strip_suffix(b"\n"))
             .filter(|line| !is_too_long(line))
-            .map(|line| WaitingLine::new(without_return(line)))
+            .map(|line| PendingLine::new(without_return(line)))
     }
 
-    /// Throws away what is not consumed, and what still comes of a line that is too long.
+    /// Drops all unconsumed bytes; the rest of an oversized line is still dropped on arrival.
     pub fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
@@ -193,22 +194,23 @@ impl LineBuffer {
         };
     }
 
-    /// Whether there is nothing to consume, not even a part of a line.
+    /// Whether there is nothing to consume, not even an incomplete line.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end && !self.has_line()
     }
 
-    /// Bytes that are not consumed.
+    /// The number of unconsumed bytes.
     pub const fn len(&self) -> usize {
         self.end - self.start
     }
 
     fn bytes(&self) -> &[u8] {
+        debug_assert!(self.start <= self.end && self.end <= self.storage.len());
         self.storage.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Brings the state up to date with bytes that were not searched yet; each byte is
-    /// searched once, however the client cuts its lines.
+    /// Updates the state from the unsearched bytes. Each byte is searched once, however the
+    /// stream is segmented.
     fn search(&mut self) {
         if let State::Discarding = self.state {
             match find_line_feed(self.bytes()) {
@@ -221,8 +223,9 @@ impl LineBuffer {
         }
         if let State::Partial { searched } = self.state {
             let bytes = self.bytes();
-            let fresh = bytes.get(searched..).unwrap_or_default();
-            self.state = match find_line_feed(fresh) {
+            debug_assert!(searched <= bytes.len());
+            let unsearched = bytes.get(searched..).unwrap_or_default();
+            self.state = match find_line_feed(unsearched) {
                 Some(at) => State::Complete {
                     length: searched + at,
                 },
@@ -247,16 +250,18 @@ fn decode(raw: &mut [u8]) -> Line<'_> {
     if length > LINE_MAX {
         return Line::TooLong;
     }
+    // In range: `length` is that of a prefix of `raw`.
     let raw = raw.get_mut(..length).unwrap_or_default();
     if !telnet::is_encoded(raw) {
         return Line::Text(raw);
     }
     let length = telnet::decode_in_place(raw);
+    debug_assert!(length <= raw.len(), "decoding never lengthens a line");
     Line::Text(raw.get(..length).unwrap_or_default())
 }
 
-/// Whether a line that begins like this cannot be within the limit. A CR at its end may be
-/// half of a CR LF and does not count.
+/// Whether a line with this beginning exceeds the limit. A CR at its end does not count, as it
+/// may be half of a CR LF.
 fn is_too_long(line: &[u8]) -> bool {
     without_return(line).len() > LINE_MAX
 }

@@ -1,9 +1,8 @@
-//! Listings for people and for the programs that read over their shoulder: LIST and NLST
-//! (RFC 959 §4.1.3).
+//! Formats the lines of LIST and NLST (RFC 959 §4.1.3).
 //!
-//! RFC 959 leaves the format of LIST open; clients expect what `ls -l` prints, which is what
-//! comes from here: mode, links, owner, group, size, date, name. Each function appends one
-//! line. Where entries come from, and in what order, is not known here; nor is the time.
+//! RFC 959 does not define the format of LIST; clients parse that of `ls -l`: mode, links, owner,
+//! group, size, date, name. Each function appends one line. This module knows neither the source
+//! and order of the entries, nor the current time.
 
 use std::borrow::Cow;
 
@@ -12,19 +11,19 @@ use super::decimal;
 use super::entry::{Entry, Kind, Metadata, Special};
 use super::zone::Zone;
 
-/// Appends one line of LIST, as `ls -l` has it, with numeric owners and a date in `zone`. `shown` is
-/// how the client reads names.
+/// Appends one line of LIST in the format of `ls -l`, with numeric owners and the date in `zone`.
+/// `encode` converts a name to the client's charset.
 pub fn write_ls_line(
     out: &mut Vec<u8>,
     entry: &Entry,
     now: i64,
     zone: Zone,
-    shown: impl for<'n> Fn(&'n [u8]) -> Cow<'n, [u8]>,
+    encode: impl for<'n> Fn(&'n [u8]) -> Cow<'n, [u8]>,
 ) {
     let metadata = &entry.metadata;
     write_mode(out, metadata);
     out.push(b' ');
-    // A file system that does not count links says 0, which some clients cannot read.
+    // Some clients cannot parse 0, which a file system without link counts reports.
     decimal::write_right(out, metadata.links.max(1), 4);
     out.push(b' ');
     decimal::write_left(out, u64::from(metadata.owner), 8);
@@ -35,17 +34,16 @@ pub fn write_ls_line(
     out.push(b' ');
     date::write_ls_date(out, zone.local(metadata.modified), zone.local(now));
     out.push(b' ');
-    write_shown_name(out, &shown(&entry.name));
+    write_shown_name(out, &encode(&entry.name));
     if let Some(target) = &entry.target {
         out.extend_from_slice(b" -> ");
-        write_shown_name(out, &shown(target));
+        write_shown_name(out, &encode(target));
     }
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends one line of NLST; nothing, and `false`, for a name that no line can hold.
-///
-/// What NLST gives is there to be sent back in RETR, so a name cannot be shown changed.
+/// Appends one line of NLST. If the name contains CR, LF or NUL, appends nothing and returns `false`:
+/// clients pass the names to RETR, so an escaped one would be wrong.
 pub fn write_name_line(out: &mut Vec<u8>, name: &[u8]) -> bool {
     if name.iter().any(|&byte| breaks_line(byte)) {
         return false;
@@ -55,7 +53,7 @@ pub fn write_name_line(out: &mut Vec<u8>, name: &[u8]) -> bool {
     true
 }
 
-/// Appends a name with `?` for each byte that would break the line.
+/// Appends a name with `?` in place of CR, LF and NUL.
 pub fn write_shown_name(out: &mut Vec<u8>, name: &[u8]) {
     out.extend(
         name.iter()
@@ -79,7 +77,7 @@ fn write_mode(out: &mut Vec<u8>, metadata: &Metadata) {
         Kind::Other(Special::CharacterDevice) => b'c',
         Kind::Other(Special::BlockDevice) => b'b',
     });
-    // The set-user, set-group and sticky bits show in the place of an x.
+    // The set-user-ID, set-group-ID and sticky bits replace the x.
     for (shift, special, letter) in [(6, 0o4000, b's'), (3, 0o2000, b's'), (0, 0o1000, b't')] {
         let bits = mode >> shift;
         out.push(if bits & 4 == 0 { b'-' } else { b'r' });
@@ -126,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn a_file() {
+    fn file_line_has_the_format_of_ls() {
         let expected = "-rw-r--r--    1 1000     100              1234 Jan  1 00:00 a b\r\n";
         assert_eq!(line(&entry(b"a b")), expected);
     }
 
     #[test]
-    fn a_link_shows_where_it_points() {
+    fn link_line_shows_its_target() {
         let mut link = entry(b"l");
         link.metadata.kind = Kind::Link;
         link.metadata.mode = 0o777;
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn large_numbers_move_the_columns_but_not_the_fields() {
+    fn large_numbers_keep_the_fields_separated() {
         let mut large = entry(b"x");
         large.metadata.size = u64::MAX;
         large.metadata.owner = u32::MAX;
@@ -155,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions() {
+    fn types_and_mode_bits_are_shown() {
         for (kind, mode, expected) in [
             (Kind::Directory, 0o755, "drwxr-xr-x"),
             (Kind::Directory, 0o1777, "drwxrwxrwt"),
@@ -176,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_on_its_line() {
+    fn line_breaks_in_names_are_escaped_or_skipped() {
         assert!(line(&entry(b"a\r\nb\0")).ends_with(" a??b?\r\n"));
         let mut out = Vec::new();
         for name in [&b"a\rb"[..], b"a\nb", b"a\0b"] {

@@ -1,23 +1,23 @@
-//! The text of FTP, and nothing else: lines, commands, replies, addresses, paths, listings.
+//! Parsers and formatters of FTP: lines, commands, replies, addresses, paths, listings, file formats.
 //!
 //! Pure: bytes in, values out, and back. No sockets, no files, no clock, and no import from
-//! another layer; so it can be read, and tested, on its own. RFC 959, 1123 §4.1, 2428, 3659.
+//! another layer, so it can be read and tested on its own. RFC 959, 1123 §4.1, 2428, 3659.
 //!
-//! In the order of one command's way through it:
+//! In the order in which a command passes through:
 //!
-//! - [`proxy_header`] is what a proxy puts in front of all others;
-//! - [`line`](mod@line) finds the lines in what a client sends, and `telnet` cleans them;
-//! - [`command`] tells what a line asks for, by `command_table`; [`path`], [`host_port`],
-//!   [`byte_range`] and [`quoted`] what its argument means, and [`one_host`] where a data connection
-//!   can go at all;
-//! - [`reply`] is the answer, with the wording of RFC 959 in `standard_replies`;
-//! - [`entry`] is what is told of a file: for people by [`listing`], for programs by
-//!   [`facts`], with [`date`] and [`zone`] for its time and [`glob`] for patterns of names;
-//! - [`permissions`] say what may be done to it, and [`cidr`] from which addresses somebody comes;
-//! - [`ascii`] converts the bytes of a file in TYPE A, [`ebcdic`] in TYPE E; [`records`] marks
-//!   records in MODE S, [`block`] is MODE B, [`run_length`] MODE C, with [`framing`] in
-//!   common; [`deflate`], where it is compiled in, is MODE Z;
-//! - [`visible`] makes bytes safe to show, [`charset`] names readable for old clients.
+//! - [`proxy_header`] parses the PROXY protocol header that precedes everything else;
+//! - [`line`](mod@line) splits the received bytes into lines; `telnet` removes Telnet sequences;
+//! - [`command`] parses a line into a request, by `command_table`; [`path`], [`host_port`],
+//!   [`byte_range`] and [`quoted`] parse its argument; [`one_host`] tells whether an address is
+//!   a legal target of a data connection;
+//! - [`reply`] formats replies, with the wording of RFC 959 in `standard_replies`;
+//! - [`entry`] is the metadata of a file, which [`listing`] formats for LIST and NLST and [`facts`]
+//!   for MLST and MLSD, with [`date`] and [`zone`] for its time and [`glob`] for name patterns;
+//! - [`permissions`] is the set of rights of an account, [`cidr`] a network of client addresses;
+//! - [`ascii`] converts file content in TYPE A, [`ebcdic`] in TYPE E; [`records`] is STRU R in
+//!   MODE S, [`block`] MODE B, [`run_length`] MODE C, with [`framing`] in common; [`deflate`],
+//!   if compiled in, is MODE Z;
+//! - [`visible`] escapes bytes for logs and messages, [`charset`] converts names for old clients.
 
 pub mod ascii;
 pub mod block;
@@ -40,6 +40,7 @@ pub mod line;
 pub mod listing;
 pub mod one_host;
 pub mod path;
+mod pending_line;
 pub mod permissions;
 pub mod proxy_header;
 pub mod quoted;
@@ -49,5 +50,4 @@ pub mod run_length;
 mod standard_replies;
 mod telnet;
 pub mod visible;
-mod waiting_line;
 pub mod zone;

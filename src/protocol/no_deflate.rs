@@ -1,19 +1,19 @@
-//! MODE Z where it is not compiled in: the names of `deflate.rs` for things that cannot be.
+//! Replaces `deflate.rs` in a build without MODE Z: the same names, without values.
 //!
-//! There is no [`Level`], so nothing that needs one can be made; whoever asks for MODE Z is
-//! declined for that reason alone, and the compiler removes the rest.
+//! [`Level`] is uninhabited, so no value that needs one can exist: MODE Z is rejected because there is
+//! no default level, and the compiler removes the code that handles it.
 
 use std::fmt;
 
 use super::framing::Malformed;
 
-/// What a call would give at the most.
+/// As in `deflate.rs`.
 pub const ROOM: usize = 0;
 
-/// What a compression in progress would keep.
+/// As in `deflate.rs`.
 pub const STATE_BYTES: usize = 0;
 
-/// None.
+/// Uninhabited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Never);
 
@@ -21,10 +21,10 @@ pub struct Level(Never);
 enum Never {}
 
 impl Level {
-    /// None.
+    /// Always `None`.
     pub const DEFAULT: Option<Self> = None;
 
-    /// None.
+    /// Always `None`.
     pub const fn parse(_: &[u8]) -> Option<Self> {
         None
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// None.
+/// Uninhabited.
 #[derive(Debug)]
 pub struct Deflater(Level);
 
@@ -57,18 +57,18 @@ impl Deflater {
     }
 }
 
-/// None.
+/// Uninhabited.
 #[derive(Debug)]
 pub struct Inflater(Level);
 
 /// As in `deflate.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inflated {
-    /// All that was given is used up.
+    /// As in `deflate.rs`.
     Hungry,
-    /// The room is full.
+    /// As in `deflate.rs`.
     Full,
-    /// The compressed stream has ended.
+    /// As in `deflate.rs`.
     Ended,
 }
 

@@ -1,11 +1,12 @@
-//! Which addresses are those of one host, and so can be told to a client, or be connected to.
+//! Tells unicast addresses from others: only a unicast address is advertised to a client (PASV) or
+//! connected to (PORT).
 //!
-//! Not "this network" (0.0.0.0/8 and ::, RFC 1122 §3.2.1.3), multicast, broadcast, and what is
-//! reserved (240.0.0.0/4, RFC 1112 §4).
+//! Not unicast are "this network" (0.0.0.0/8 and ::, RFC 1122 §3.2.1.3), multicast, broadcast, and
+//! the reserved block (240.0.0.0/4, RFC 1112 §4).
 
 use std::net::IpAddr;
 
-/// Whether an address is that of one host. An IPv4-mapped one is what is mapped.
+/// Whether an address is unicast. An IPv4-mapped IPv6 address counts as its IPv4 address.
 pub const fn is_of_one_host(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -16,8 +17,9 @@ pub const fn is_of_one_host(address: IpAddr) -> bool {
     }
 }
 
-/// Whether `to` means the same to this host as to a client at `from`: loopback does to one on this host,
-/// link-local to one on the link (RFC 1122 §3.2.1.3, RFC 3927 §2.7, RFC 4007 §5).
+/// Whether `to` denotes the same host for a client at `from` as for this server: a loopback address only
+/// for a client on this host, a link-local one only for a client on the link (RFC 1122 §3.2.1.3,
+/// RFC 3927 §2.7, RFC 4007 §5).
 pub const fn is_in_scope(to: IpAddr, from: IpAddr) -> bool {
     if is_loopback(to) {
         is_loopback(from)
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_no_or_many_hosts_are_not_of_one() {
+    fn unspecified_multicast_and_reserved_are_not_unicast() {
         for (address, expected) in [
             ("0.0.0.0", false),
             ("0.255.255.255", false),
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn local_addresses_are_in_scope_for_local_clients_alone() {
+    fn local_addresses_are_in_scope_for_local_clients_only() {
         for (to, from, expected) in [
             ("192.0.2.1", "192.0.2.2", true),
             ("192.0.2.1", "127.0.0.1", true),

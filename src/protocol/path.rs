@@ -1,30 +1,30 @@
-//! Path names as a client writes them, and the one normal form that the server works with.
+//! Resolves the path names of clients to normalised virtual paths.
 //!
-//! A [`VirtualPath`] is absolute within what is served, and free of `.`, `..`, empty parts,
-//! NUL, CR and LF. It owns bytes: names need not be UTF-8 (RFC 2640 §2.1). It does not
-//! know whether anything exists; that no path leaves the root is the storage's promise,
-//! which the normal form only makes easier to keep.
+//! A [`VirtualPath`] is absolute below the served root, and free of `.`, `..`, empty components,
+//! NUL, CR and LF. It owns bytes: names need not be UTF-8 (RFC 2640 §2.1). It does not know whether
+//! a file exists. The storage protects against path traversal (symbolic links included); the normal
+//! form is not that protection.
 
 use std::fmt;
 
 use super::visible::Visible;
 
-/// The longest path, in bytes: what Linux takes (`PATH_MAX` less the NUL).
+/// The maximum length of a path in bytes: that of Linux (`PATH_MAX` without the NUL).
 pub const PATH_MAX: usize = 4095;
 
-/// An absolute, normalised path within what is served.
+/// An absolute, normalised path below the served root.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualPath {
-    /// The parts joined by single slashes, with none in front; empty is the root.
+    /// The components joined by single slashes, without a leading one; empty for the root.
     relative: Vec<u8>,
 }
 
-/// A path that cannot be: too long, or with NUL, CR or LF in it.
+/// The path is too long, or contains NUL, CR or LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPath;
 
 impl VirtualPath {
-    /// `/`; allocates nothing.
+    /// `/`; does not allocate.
     pub const fn root() -> Self {
         Self {
             relative: Vec::new(),
@@ -36,7 +36,7 @@ impl VirtualPath {
         self.relative.is_empty()
     }
 
-    /// Where `argument` leads from here. `..` above the root stays at the root.
+    /// Resolves `argument`, absolute or relative to this directory. `..` of the root is the root.
     pub fn join(&self, argument: &[u8]) -> Result<Self, BadPath> {
         if argument.iter().any(|b| matches!(b, 0 | b'\r' | b'\n')) {
             return Err(BadPath);
@@ -59,7 +59,7 @@ impl VirtualPath {
         Ok(path)
     }
 
-    /// The directory that it is in; the root is in itself.
+    /// The parent directory; the root is its own parent.
     #[must_use]
     pub fn parent(&self) -> Self {
         let mut path = self.clone();
@@ -67,32 +67,33 @@ impl VirtualPath {
         path
     }
 
-    /// The last part; empty for the root.
+    /// The last component; empty for the root.
     pub fn name(&self) -> &[u8] {
         let start = self.relative.iter().rposition(|&b| b == b'/');
         let start = start.map_or(0, |slash| slash + 1);
+        // In range: at most the length, which is after a slash at the end.
         self.relative.get(start..).unwrap_or_default()
     }
 
-    /// The parts from the root down.
+    /// The components from the root down.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
         self.relative
             .split(|&b| b == b'/')
             .filter(|part| !part.is_empty())
     }
 
-    /// Without the leading slash, as a path from the root's descriptor: `.` for the root.
+    /// The path relative to the root's file descriptor, without a leading slash: `.` for the root.
     pub fn from_root(&self) -> &[u8] {
         if self.is_root() { b"." } else { &self.relative }
     }
 
-    /// The memory that it takes in a list, in bytes: about, and rather too much.
+    /// An upper estimate of the memory that it takes as an element of a vector, in bytes.
     pub const fn cost(&self) -> usize {
-        // A list doubles, and a text is an allocation of its own.
+        // The vector may have twice the capacity it needs; 16 bytes are the allocator's overhead.
         2 * (size_of::<Self>() + size_of::<usize>()) + self.relative.capacity() + 16
     }
 
-    /// With the leading slash, as a client sees it.
+    /// The path with the leading slash, as clients see it.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.relative.len() + 1);
         bytes.push(b'/');
@@ -100,7 +101,7 @@ impl VirtualPath {
         bytes
     }
 
-    /// As it is called in a directory: without the way there where it lies below, or as a whole.
+    /// The path relative to `directory` if it is below that, otherwise the absolute path.
     pub fn seen_from(&self, directory: &Self) -> Vec<u8> {
         let below = self.relative.strip_prefix(directory.relative.as_slice());
         let below = if directory.is_root() {
@@ -114,7 +115,7 @@ impl VirtualPath {
         }
     }
 
-    /// In double quotes, with those inside doubled (RFC 959 appendix II), for a 257.
+    /// The path in double quotes, with quotes inside doubled (RFC 959 appendix II), for a 257.
     pub fn quoted(&self) -> Vec<u8> {
         let mut bytes = vec![b'"'];
         for byte in self.to_bytes() {
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_and_absolute_arguments() {
+    fn relative_and_absolute_arguments_are_resolved() {
         let here = at("/a/b");
         for (argument, expected) in [
             ("c", "/a/b/c"),
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_parents() {
+    fn names_and_parents_of_paths_and_of_the_root() {
         assert_eq!(at("/a/b").name(), b"b");
         assert_eq!(at("/a").parent(), VirtualPath::root());
         assert_eq!(VirtualPath::root().parent(), VirtualPath::root());
@@ -191,14 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_and_nul_are_refused() {
+    fn line_ends_and_nul_are_rejected() {
         for argument in [&b"a\rb"[..], b"a\nb", b"a\0b"] {
             assert_eq!(VirtualPath::root().join(argument), Err(BadPath));
         }
     }
 
     #[test]
-    fn a_path_is_seen_from_a_directory() {
+    fn path_is_relative_to_a_directory_above_it() {
         for (path, directory, seen) in [
             ("/d/x", "/", "d/x"),
             ("/d/x", "/d", "x"),
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_limit_is_exact() {
+    fn length_limit_is_exact() {
         let fits = vec![b'a'; PATH_MAX - 1];
         assert!(VirtualPath::root().join(&fits).is_ok());
         let over = vec![b'a'; PATH_MAX];
@@ -229,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn joined_paths_are_normal(parts in proptest::collection::vec("[a.\\\\/ ]{0,4}", 0..8)) {
+        fn joined_paths_are_normalised(parts in proptest::collection::vec("[a.\\\\/ ]{0,4}", 0..8)) {
             let path = VirtualPath::root().join(parts.join("/").as_bytes()).unwrap();
             prop_assert!(path.parts().all(|part| part != b"." && part != b".." && !part.contains(&b'/')));
             prop_assert_eq!(VirtualPath::root().join(&path.to_bytes()).unwrap(), path);

@@ -1,8 +1,7 @@
-//! What an account may do: a set of permissions, written as words.
+//! The permissions of an account: a bit set with a textual form.
 //!
-//! One for each kind of change and of look, as clients know them by command; the `perm` fact of
-//! MLST and MLSD prints the same set. Only the set and its words are here: which command needs
-//! which, the sessions know. RFC 3659 §7.5.5.
+//! One bit for each kind of access, split by command; the `perm` fact of MLST and MLSD is derived
+//! from the set (RFC 3659 §7.5.5). The session knows which command needs which permission.
 
 use std::fmt;
 use std::ops::BitOr;
@@ -13,63 +12,63 @@ use std::str::FromStr;
 pub struct Permissions(u16);
 
 impl Permissions {
-    /// Nothing but to be there.
+    /// No permission.
     pub const NONE: Self = Self(0);
-    /// See what is there: LIST, NLST, MLSD, MLST, STAT, DSIZ.
+    /// List files and read metadata: LIST, NLST, MLSD, MLST, STAT, DSIZ.
     pub const LIST: Self = Self(1);
-    /// Read files: RETR, and their digests.
+    /// Read files: RETR, digests.
     pub const RETRIEVE: Self = Self(1 << 1);
-    /// Make new files: STOR and APPE under a free name, STOU.
+    /// Create files: STOR and APPE with a new name, STOU.
     pub const CREATE: Self = Self(1 << 2);
-    /// Put others in the place of files: STOR, and RNTO under a name that is taken.
+    /// Replace files: STOR and RNTO with an existing name.
     pub const OVERWRITE: Self = Self(1 << 3);
-    /// Put more behind what is in files: APPE.
+    /// Append to files: APPE.
     pub const APPEND: Self = Self(1 << 4);
-    /// Remove files: DELE.
+    /// Delete files: DELE.
     pub const DELETE: Self = Self(1 << 5);
-    /// Give other names: RNFR, RNTO.
+    /// Rename files and directories: RNFR, RNTO.
     pub const RENAME: Self = Self(1 << 6);
-    /// MKD.
+    /// Create directories: MKD.
     pub const MAKE_DIRECTORIES: Self = Self(1 << 7);
-    /// RMD.
+    /// Remove directories: RMD.
     pub const REMOVE_DIRECTORIES: Self = Self(1 << 8);
-    /// Set the time of the last change: MFMT, MDTM with a time, SITE UTIME.
+    /// Set modification times: MFMT, MDTM with a time, SITE UTIME.
     pub const TIMES: Self = Self(1 << 9);
-    /// Set permission bits: SITE CHMOD, MFF; and those of what is made next: SITE UMASK.
+    /// Set permission bits: SITE CHMOD, MFF, and SITE UMASK for new files.
     pub const MODES: Self = Self(1 << 10);
 
-    /// Look and take.
+    /// All permissions that change nothing.
     pub const READ: Self = Self(Self::LIST.0 | Self::RETRIEVE.0);
-    /// Everything that changes something.
+    /// All permissions that change something.
     pub const WRITE: Self = Self(Self::ALL.0 & !Self::READ.0);
-    /// A letter box: put something in, and see nothing of what is there.
+    /// A drop box: create files and directories, but neither list nor read them.
     pub const UPLOAD_ONLY: Self = Self(Self::CREATE.0 | Self::MAKE_DIRECTORIES.0);
-    /// Everything.
+    /// All permissions of an account.
     pub const ALL: Self = Self((1 << 11) - 1);
 
-    /// Go into a directory: of accounts all may, and of directories not all let the server in.
+    /// Enter a directory. Every account has it, so it has no word; the operating system may deny it.
     pub const ENTER: Self = Self(1 << 11);
-    /// What nothing forbids.
+    /// All bits: no restriction.
     pub const UNLIMITED: Self = Self(Self::ALL.0 | Self::ENTER.0);
 
-    /// Whether all of `needed` are in it.
+    /// Whether the set contains all of `needed`.
     pub const fn contains(self, needed: Self) -> bool {
         self.0 & needed.0 == needed.0
     }
 
-    /// Those that are in both.
+    /// The intersection.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Those that are not among `others`.
+    /// The difference.
     #[must_use]
     pub const fn without(self, others: Self) -> Self {
         Self(self.0 & !others.0)
     }
 
-    /// Whether at least one of `others` is in it.
+    /// Whether the set contains at least one of `others`.
     pub const fn intersects(self, others: Self) -> bool {
         self.0 & others.0 != 0
     }
@@ -83,7 +82,7 @@ impl BitOr for Permissions {
     }
 }
 
-/// One word for each.
+/// The word of each permission.
 const WORDS: [(&str, Permissions); 11] = [
     ("list", Permissions::LIST),
     ("retrieve", Permissions::RETRIEVE),
@@ -98,7 +97,7 @@ const WORDS: [(&str, Permissions); 11] = [
     ("modes", Permissions::MODES),
 ];
 
-/// Words for several.
+/// Words for sets of permissions.
 const SHORTHANDS: [(&str, Permissions); 5] = [
     ("none", Permissions::NONE),
     ("read", Permissions::READ),
@@ -107,13 +106,13 @@ const SHORTHANDS: [(&str, Permissions); 5] = [
     ("all", Permissions::ALL),
 ];
 
-/// A word that stands for no permission.
+/// The word is not a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownPermission(String);
 
 impl fmt::Display for UnknownPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no such permission: '{}'; there are", self.0)?;
+        write!(f, "unknown permission '{}'; write one or more of", self.0)?;
         let words = SHORTHANDS.iter().chain(&WORDS).map(|(word, _)| word);
         for (index, word) in words.enumerate() {
             write!(f, "{}{word}", if index == 0 { " " } else { ", " })?;
@@ -127,7 +126,7 @@ impl std::error::Error for UnknownPermission {}
 impl FromStr for Permissions {
     type Err = UnknownPermission;
 
-    /// Words with spaces or commas between them.
+    /// Words separated by spaces or commas.
     fn from_str(text: &str) -> Result<Self, UnknownPermission> {
         let words = text.split([' ', ',']).filter(|word| !word.is_empty());
         words.into_iter().try_fold(Self::NONE, |set, word| {
@@ -163,7 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn words_and_shorthands() {
+    fn words_and_shorthands_are_parsed() {
         for (text, set) in [
             ("read", Permissions::LIST | Permissions::RETRIEVE),
             ("list, retrieve", Permissions::READ),
@@ -192,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_can_be_read(bits in 0..=Permissions::ALL.0) {
+        fn permissions_round_trip(bits in 0..=Permissions::ALL.0) {
             let set = Permissions(bits);
             prop_assert_eq!(set.to_string().parse(), Ok(set));
         }

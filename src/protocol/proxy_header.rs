@@ -1,63 +1,62 @@
-//! The header that a proxy puts in front of a connection: for whom it has connected. Version 1, a
+//! Parses the PROXY protocol header, in which a proxy names the client of a connection: version 1, a
 //! line of text, and version 2, binary (`proxy-protocol.txt` of `HAProxy`, §2.1 and §2.2).
 //!
-//! What stands behind the header is for somebody else to read (a TLS hello, commands, a file), so
-//! the [`Reader`] never asks for more bytes than certainly belong to the header. It keeps what it
-//! needs in a place of fixed size, however long the header says that it is. It knows no socket, and
-//! does not ask whether the proxy may be believed.
+//! The bytes after the header belong to another reader (TLS, commands, a file), so the [`Reader`]
+//! never asks for a byte that may lie beyond the header. Its buffer has a fixed size, whatever length
+//! the header announces. It knows no socket, and not whether the proxy is trusted.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The longest line of version 1, with its CRLF.
-pub const LINE_MAX: usize = 107;
+/// The maximum length of a version 1 header in bytes, with its CRLF.
+pub const V1_MAX: usize = 107;
 
-/// The longest header of version 2 that is read. Proxies promise 536 bytes; a certificate's names
-/// and an operator's own fields may make it longer.
-pub const BINARY_MAX: usize = 2048;
+/// The maximum length of a version 2 header that is accepted, in bytes. The specification promises
+/// 536; the names in a certificate and custom TLVs can make it longer.
+pub const V2_MAX: usize = 2048;
 
-/// What every header has at least: `PROXY UNKNOWN`, with its CRLF. Version 2 has one byte more.
-const LEAST: usize = 15;
+/// The minimum length of any header: `PROXY UNKNOWN` with its CRLF. Version 2 has one byte more.
+const HEADER_MIN: usize = 15;
 
-/// Of version 2, what stands in front of the addresses.
-const FIXED: usize = 16;
+/// The length of a version 2 header up to the addresses.
+const V2_FIXED: usize = 16;
 
-const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-const WORD: &[u8; 6] = b"PROXY ";
+const V1_PREFIX: &[u8; 6] = b"PROXY ";
 
 /// Two IPv4 addresses with their ports, and two IPv6 ones.
 const V4_BYTES: usize = 12;
 const V6_BYTES: usize = 36;
 
-/// Of version 2, what is kept; what is behind it is of no interest.
-const KEPT: usize = FIXED + V6_BYTES;
+/// The bytes of a version 2 header that are buffered; the TLVs after them are skipped.
+const V2_KEPT: usize = V2_FIXED + V6_BYTES;
 
-/// For whom a proxy has connected.
+/// The client of a proxied connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// For itself (LOCAL: it looks whether the server is well), or it cannot say (UNKNOWN, and
-    /// families that are not the internet's): the connection is what it seems to be.
+    /// The proxy itself (LOCAL, a health check), or unknown (UNKNOWN, or an address family other than
+    /// IPv4 and IPv6): the addresses of the connection itself apply.
     Own,
-    /// For a client.
+    /// A client of the proxy.
     Client {
-        /// Where the client is.
+        /// The client's address.
         source: SocketAddr,
-        /// What it has connected to, in front of the proxy.
+        /// The proxy's address to which the client connected.
         destination: SocketAddr,
     },
 }
 
-/// It is no header, or one that is too long.
+/// The bytes are not a header, or the header is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Reads one header, however it is cut.
+/// Parses one header incrementally.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    bytes: [u8; LINE_MAX],
-    /// So many of them are there.
+    bytes: [u8; V1_MAX],
+    /// The number of valid bytes in `bytes`.
     filled: usize,
-    /// Bytes of version 2 that were read behind those that are [`KEPT`].
+    /// The number of version 2 bytes that were read after the first [`V2_KEPT`] and dropped.
     skipped: usize,
 }
 
@@ -68,105 +67,112 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// Nothing is read.
+    /// A reader at the beginning of a connection.
     pub const fn new() -> Self {
         Self {
-            bytes: [0; LINE_MAX],
+            bytes: [0; V1_MAX],
             filled: 0,
             skipped: 0,
         }
     }
 
-    /// Where the next bytes belong; never more of them than the header still has.
+    /// The room to receive into; never longer than what is left of the header.
     pub fn spare(&mut self) -> &mut [u8] {
         let missing = self.missing();
-        let last = if self.is_binary() && self.filled < KEPT {
-            KEPT
+        let last = if self.is_v2() && self.filled < V2_KEPT {
+            V2_KEPT
         } else {
-            LINE_MAX
+            V1_MAX
         };
         let end = last.min(self.filled + missing);
+        debug_assert!(self.filled <= end && end <= self.bytes.len());
         self.bytes.get_mut(self.filled..end).unwrap_or_default()
     }
 
-    /// So many bytes are in the [`spare`](Self::spare) place now. `None`: that is not all yet.
+    /// Takes over `count` bytes that were written to [`spare`](Self::spare). `None` until the header is
+    /// complete.
     ///
     /// # Errors
-    /// As soon as no header can begin like this.
+    /// As soon as the bytes cannot be the beginning of a header.
     pub fn filled(&mut self, count: usize) -> Result<Option<Origin>, Malformed> {
-        if self.is_binary() && self.filled >= KEPT {
+        debug_assert!(count <= self.spare().len(), "more than the room");
+        if self.is_v2() && self.filled >= V2_KEPT {
             self.skipped += count;
         } else {
-            self.filled = LINE_MAX.min(self.filled + count);
+            self.filled = V1_MAX.min(self.filled + count);
         }
         self.check()?;
         if self.missing() > 0 {
             return Ok(None);
         }
-        let origin = match self.read().strip_prefix(SIGNATURE) {
-            Some(binary) => parse_binary(binary)?,
-            None => parse_line(self.read())?,
+        let origin = match self.received().strip_prefix(V2_SIGNATURE) {
+            Some(rest) => parse_v2(rest)?,
+            None => parse_v1(self.received())?,
         };
         Ok(Some(origin))
     }
 
-    fn read(&self) -> &[u8] {
+    fn received(&self) -> &[u8] {
+        debug_assert!(self.filled <= self.bytes.len());
         self.bytes.get(..self.filled).unwrap_or_default()
     }
 
-    fn is_binary(&self) -> bool {
-        self.read().starts_with(SIGNATURE)
+    fn is_v2(&self) -> bool {
+        self.received().starts_with(V2_SIGNATURE)
     }
 
-    /// How long the header of version 2 is, once that is known.
-    fn binary_length(&self) -> Option<usize> {
-        match self.read().strip_prefix(SIGNATURE)? {
-            [_, _, high, low, ..] => Some(FIXED + usize::from(u16::from_be_bytes([*high, *low]))),
+    /// The length of a version 2 header, as soon as it is known.
+    fn v2_length(&self) -> Option<usize> {
+        match self.received().strip_prefix(V2_SIGNATURE)? {
+            [_, _, high, low, ..] => {
+                Some(V2_FIXED + usize::from(u16::from_be_bytes([*high, *low])))
+            }
             _ => None,
         }
     }
 
-    /// Bytes that the header certainly still has; none: it is whole.
+    /// A lower bound of the bytes that are left of the header; 0 if it is complete.
     fn missing(&self) -> usize {
-        let read = self.read();
-        if read.len() < LEAST {
-            return LEAST - read.len();
+        let received = self.received();
+        if received.len() < HEADER_MIN {
+            return HEADER_MIN - received.len();
         }
-        if self.is_binary() {
-            let length = self.binary_length().unwrap_or(FIXED);
-            return length.saturating_sub(read.len() + self.skipped);
+        if self.is_v2() {
+            // The length is known when the fixed part is complete.
+            let length = self.v2_length().unwrap_or(V2_FIXED);
+            return length.saturating_sub(received.len() + self.skipped);
         }
-        match read {
+        match received {
             [.., b'\r', b'\n'] => 0,
             [.., b'\r'] => 1,
             _ => 2,
         }
     }
 
-    /// Whether a header may begin with what has been read.
+    /// Fails if the bytes so far cannot be the beginning of a header.
     fn check(&self) -> Result<(), Malformed> {
-        let read = self.read();
-        let begins = |start: &[u8]| read.iter().zip(start).all(|(one, other)| one == other);
-        if begins(SIGNATURE) {
-            let is_right = read.get(SIGNATURE.len()).is_none_or(|byte| byte >> 4 == 2);
-            let fits = self
-                .binary_length()
-                .is_none_or(|length| length <= BINARY_MAX);
-            return (is_right && fits).then_some(()).ok_or(Malformed);
+        let received = self.received();
+        let agrees = |start: &[u8]| received.iter().zip(start).all(|(one, other)| one == other);
+        if agrees(V2_SIGNATURE) {
+            let version = received.get(V2_SIGNATURE.len());
+            let is_known = version.is_none_or(|byte| byte >> 4 == 2);
+            let fits = self.v2_length().is_none_or(|length| length <= V2_MAX);
+            return (is_known && fits).then_some(()).ok_or(Malformed);
         }
-        if !begins(WORD) {
+        if !agrees(V1_PREFIX) {
             return Err(Malformed);
         }
-        let ended = read.strip_suffix(b"\r\n");
-        let line = ended.or_else(|| read.strip_suffix(b"\r")).unwrap_or(read);
-        let is_text = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        let is_full = read.len() == LINE_MAX && ended.is_none();
-        (is_text && !is_full).then_some(()).ok_or(Malformed)
+        let complete = received.strip_suffix(b"\r\n");
+        let line = complete.or_else(|| received.strip_suffix(b"\r"));
+        let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+        let is_text = line.unwrap_or(received).iter().all(is_printable);
+        let is_too_long = received.len() == V1_MAX && complete.is_none();
+        (is_text && !is_too_long).then_some(()).ok_or(Malformed)
     }
 }
 
-/// What is behind the signature of version 2, without what is behind the addresses.
-fn parse_binary(bytes: &[u8]) -> Result<Origin, Malformed> {
+/// Parses a version 2 header from the command on; TLVs after the addresses are ignored.
+fn parse_v2(bytes: &[u8]) -> Result<Origin, Malformed> {
     let [command, family, _, _, block @ ..] = bytes else {
         return Err(Malformed);
     };
@@ -183,7 +189,7 @@ fn parse_binary(bytes: &[u8]) -> Result<Origin, Malformed> {
             let (destination, ports) = rest.split_at(16);
             client(v6(source)?, v6(destination)?, ports)
         }
-        // LOCAL; or nothing that an FTP client can be: no family, sockets of one machine, datagrams.
+        // LOCAL; or PROXY with a transport that no FTP client uses: unspecified, Unix sockets, datagrams.
         (0, ..) | (1, 0..=3, 0..=2) => Ok(Origin::Own),
         _ => Err(Malformed),
     }
@@ -209,7 +215,7 @@ fn client(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Result<Origin, M
     ))
 }
 
-/// An IPv4 client of a proxy that listens on IPv6 is an IPv4 client.
+/// IPv4-mapped addresses become IPv4: the proxy may listen on a dual-stack IPv6 socket.
 fn origin(source: SocketAddr, destination: SocketAddr) -> Origin {
     let canonical = |one: SocketAddr| SocketAddr::new(one.ip().to_canonical(), one.port());
     Origin::Client {
@@ -218,18 +224,18 @@ fn origin(source: SocketAddr, destination: SocketAddr) -> Origin {
     }
 }
 
-/// A whole line, `PROXY TCP4 192.0.2.1 198.51.100.1 56324 21`.
-fn parse_line(line: &[u8]) -> Result<Origin, Malformed> {
+/// Parses a complete line such as `PROXY TCP4 192.0.2.1 198.51.100.1 56324 21`.
+fn parse_v1(line: &[u8]) -> Result<Origin, Malformed> {
     let line = line.strip_suffix(b"\r\n").ok_or(Malformed)?;
     let text = std::str::from_utf8(line).map_err(|_| Malformed)?;
     let mut words = text.split(' ').skip(1);
     let mut next = || words.next().ok_or(Malformed);
     let family = next()?;
     if family == "UNKNOWN" {
-        // Whatever else it says is not to be looked at.
+        // The rest of the line must be ignored (§2.1).
         return Ok(Origin::Own);
     }
-    let [source, destination, from, to] = [next()?, next()?, next()?, next()?];
+    let [source, destination, source_port, destination_port] = [next()?, next()?, next()?, next()?];
     if words.next().is_some() {
         return Err(Malformed);
     }
@@ -241,12 +247,12 @@ fn parse_line(line: &[u8]) -> Result<Origin, Malformed> {
         }
     };
     Ok(origin(
-        SocketAddr::new(address(source)?, port(from)?),
-        SocketAddr::new(address(destination)?, port(to)?),
+        SocketAddr::new(address(source)?, port(source_port)?),
+        SocketAddr::new(address(destination)?, port(destination_port)?),
     ))
 }
 
-/// Decimal digits without a zero in front.
+/// Decimal digits without a leading zero.
 fn port(text: &str) -> Result<u16, Malformed> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let is_canonical = is_plain && (text == "0" || !text.starts_with('0'));

@@ -1,12 +1,13 @@
-//! Several names in one argument, for the few commands that take them: XCRC and its like, COMB.
+//! Splits an argument into words that may be quoted, for COMB and for XCRC and the like.
 //!
-//! A word ends at a space, unless it stands in double quotes, in which two quotes are one, as in
-//! the 257 of PWD (RFC 959 appendix II).
+//! A word ends at a space. A word in double quotes may contain spaces, and a quote as two quotes, as
+//! in the 257 of PWD (RFC 959 appendix II).
 
-/// Takes the first word off: the word, and what is behind the space that ends it. `None` where a
-/// quote is not closed, or where something else follows it.
+/// Splits off the first word: the word, and the text after the space that ends it. `None` if a
+/// quote is not closed, or is followed by anything but a space.
 pub fn take_word(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let Some(mut rest) = argument.strip_prefix(b"\"") else {
+        // The second part is missing if there is no space, the first one never.
         let mut parts = argument.splitn(2, |&b| b == b' ');
         let word = parts.next().unwrap_or_default().to_vec();
         return Some((word, parts.next().unwrap_or_default()));
@@ -14,9 +15,9 @@ pub fn take_word(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut word = Vec::new();
     loop {
         let quote = rest.iter().position(|&b| b == b'"')?;
-        let (text, behind) = rest.split_at_checked(quote)?;
+        let (text, from_quote) = rest.split_at_checked(quote)?;
         word.extend_from_slice(text);
-        match behind {
+        match from_quote {
             [b'"', b'"', more @ ..] => {
                 word.push(b'"');
                 rest = more;
@@ -28,7 +29,7 @@ pub fn take_word(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// All words; `None` where one cannot be read or is empty.
+/// All words; `None` if one is malformed or empty.
 pub fn words(mut argument: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     while !argument.is_empty() {
@@ -48,7 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn words_with_and_without_quotes() {
+    fn words_are_split_with_and_without_quotes() {
         for (argument, expected) in [
             ("a b", Some(vec!["a", "b"])),
             ("\"a b\" c", Some(vec!["a b", "c"])),
@@ -70,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quoted_words_come_back(all in proptest::collection::vec("[ a\"]{1,5}", 0..4)) {
+        fn quoted_words_round_trip(all in proptest::collection::vec("[ a\"]{1,5}", 0..4)) {
             let quoted = all.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
             let argument = quoted.collect::<Vec<_>>().join(" ");
             let expected: Vec<_> = all.iter().map(|word| word.as_bytes().to_vec()).collect();

@@ -1,12 +1,12 @@
-//! STRU R in MODE S: the ends of records and of the file as codes of two bytes
+//! STRU R in MODE S: the ends of records and of the file as two-byte escape sequences
 //! (RFC 959 §3.4.1).
 //!
 //! ```text
-//!   FF 01 a record ends     FF 03 both
-//!   FF 02 the file ends     FF FF the byte FF
+//!   FF 01 end of record     FF 03 both
+//!   FF 02 end of file       FF FF the byte FF
 //! ```
 //!
-//! The end of the file is said; the end of the connection alone is none.
+//! The end of the file is explicit: the end of the connection without it is an error.
 
 use super::framing::{Framed, Malformed, take, take_byte};
 
@@ -14,7 +14,7 @@ const ESCAPE: u8 = 0xff;
 const END_OF_RECORD: u8 = 1;
 const END_OF_FILE: u8 = 2;
 
-/// Appends bytes of the file: at most twice as many.
+/// Appends bytes of the file, escaped: at most twice as many bytes.
 pub fn write_data(bytes: &[u8], out: &mut Vec<u8>) {
     for piece in bytes.split_inclusive(|&byte| byte == ESCAPE) {
         out.extend_from_slice(piece);
@@ -34,38 +34,38 @@ pub fn write_end_of_file(out: &mut Vec<u8>) {
     out.extend_from_slice(&[ESCAPE, END_OF_FILE]);
 }
 
-/// From the wire to the pieces of the file.
+/// Splits the wire into frames.
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
 }
 
-/// What the next byte is.
+/// The meaning of the next byte.
 ///
 /// ```text
-///   Text ◀──FF──▶ Code ──02──▶ Over
-///    ▲             └──03──▶ Last ──▶ Over
+///   Text ◀──FF──▶ Code ──02──▶ Ended
+///    ▲             └──03──▶ EndOfFile ──▶ Ended
 ///    └──────01─────┘
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 enum State {
     #[default]
     Text,
-    /// Behind an escape.
+    /// The second byte of an escape sequence.
     Code,
-    /// No byte: the last record has ended, the end of the file is to be told.
-    Last,
-    /// The file has ended.
-    Over,
+    /// No byte: the end of the last record is returned, that of the file is to be returned next.
+    EndOfFile,
+    /// No byte: the file has ended.
+    Ended,
 }
 
 impl Decoder {
-    /// Takes the next piece from the front of `input`; `None` when that is used up, or the file
-    /// has ended.
+    /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
+    /// ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
-        let (state, piece) = match self.state {
-            State::Over => return Ok(None),
-            State::Last => (State::Over, Framed::EndOfFile),
+        let (state, frame) = match self.state {
+            State::Ended => return Ok(None),
+            State::EndOfFile => (State::Ended, Framed::EndOfFile),
             State::Text => {
                 let end = input.iter().position(|&byte| byte == ESCAPE);
                 match end.unwrap_or(input.len()) {
@@ -81,14 +81,14 @@ impl Decoder {
             State::Code => match take_byte(input) {
                 None => return Ok(None),
                 Some(END_OF_RECORD) => (State::Text, Framed::EndOfRecord),
-                Some(END_OF_FILE) => (State::Over, Framed::EndOfFile),
-                Some(3) => (State::Last, Framed::EndOfRecord),
+                Some(END_OF_FILE) => (State::Ended, Framed::EndOfFile),
+                Some(3) => (State::EndOfFile, Framed::EndOfRecord),
                 Some(ESCAPE) => (State::Text, Framed::Run(ESCAPE, 1)),
                 Some(_) => return Err(Malformed),
             },
         };
         self.state = state;
-        Ok(Some(piece))
+        Ok(Some(frame))
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_two_bytes() {
+    fn escape_sequences_are_decoded() {
         for (wire, pieces) in [
             (&b"ab\xff\x01c\xff\x02ignored"[..], "ab|c."),
             (b"a\xff\x03", "a|."),
@@ -118,7 +118,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_comes_back_however_it_is_cut(
+        fn records_round_trip_in_any_segmentation(
             records in file_of_records(),
             size in 1..20_usize,
         ) {
@@ -132,7 +132,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_the_same_garbage_however_it_is_cut(
+        fn garbage_does_not_depend_on_segmentation(
             wire in proptest::collection::vec(prop_oneof![Just(255), 0..4_u8], 0..60),
             size in 1..9_usize,
         ) {

@@ -1,14 +1,13 @@
-//! Replies, and the form in which they go over the wire (RFC 959 §4.2).
+//! Replies and their wire format (RFC 959 §4.2).
 //!
-//! A [`Reply`] owns its text, or borrows one that is part of the program. Whatever the text
-//! says, one reply is one reply: a file name in it can neither end it nor begin another.
-//! Which reply a command gets is not known here.
+//! A [`Reply`] owns its text or borrows a static one. Text is escaped: a file name in it can neither
+//! end the reply nor inject another. This module does not choose the reply to a command.
 
 use std::borrow::Cow;
 
 use super::telnet::IAC;
 
-/// A code and what is said with it.
+/// A code and its text.
 ///
 /// ```
 /// use mioftpd::protocol::reply::Reply;
@@ -20,15 +19,15 @@ use super::telnet::IAC;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Three digits; what a program reads.
+    /// Three digits, 100 to 599.
     pub code: u16,
-    /// The lines, joined by LF, without code and space; what a person reads.
+    /// The text lines, joined by LF, without code and separator.
     pub lines: Cow<'static, [u8]>,
 }
 
 impl Reply {
-    /// One whose text is part of the program: one line, with nothing in it that would have to be
-    /// escaped. Allocates nothing.
+    /// A reply with a static text, which must be one line without bytes that need escaping. Does not
+    /// allocate.
     pub const fn fixed(code: u16, text: &'static str) -> Self {
         Self {
             code,
@@ -36,7 +35,7 @@ impl Reply {
         }
     }
 
-    /// One with a text of its own: lines joined by LF.
+    /// A reply with an owned text: lines joined by LF.
     pub fn new(code: u16, lines: impl Into<Vec<u8>>) -> Self {
         Self {
             code,
@@ -44,15 +43,15 @@ impl Reply {
         }
     }
 
-    /// Whether another reply to the same command follows.
+    /// Whether another reply to the same command follows (a 1xx code).
     pub const fn is_preliminary(&self) -> bool {
         self.code < 200
     }
 
-    /// Appends the wire form.
+    /// Appends the wire format.
     ///
-    /// A line in the middle gets one space in front, so that it cannot be taken for the
-    /// last one, and as RFC 2389 §3.2 and RFC 3659 §7.2 ask.
+    /// Lines between the first and the last get a leading space, so that none can look like the last
+    /// one; RFC 2389 §3.2 and RFC 3659 §7.2 require it.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         match &self.lines {
             Cow::Borrowed(text) => {
@@ -86,7 +85,7 @@ fn digits(code: u16) -> [u8; 3] {
     [code / 100, code / 10, code].map(|number| b'0' + (number % 10) as u8)
 }
 
-/// Appends text in which nothing can end the line or be taken for a Telnet command.
+/// Appends text, escaped so that nothing in it ends the line or looks like a Telnet command.
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
     for piece in text.split_inclusive(|&byte| is_special(byte)) {
         match piece.split_last() {
@@ -118,10 +117,10 @@ mod tests {
         out
     }
 
-    /// Code, lines, and what is behind the reply.
+    /// Code, lines, and the bytes after the reply.
     type Parsed<'a> = (u16, Vec<&'a [u8]>, &'a [u8]);
 
-    /// A client's reading of RFC 959 §4.2.
+    /// A client's parser (RFC 959 §4.2).
     fn parse(wire: &[u8]) -> Option<Parsed<'_>> {
         let (mut lines, mut rest) = (Vec::new(), wire);
         let code = wire.get(..3)?;
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_and_several() {
+    fn single_and_multi_line_replies_are_formatted() {
         assert_eq!(wire(&Reply::fixed(200, "Yes.")), b"200 Yes.\r\n");
         assert_eq!(wire(&Reply::fixed(200, "")), b"200 \r\n");
         assert_eq!(wire(&Reply::new(214, "a\nb")), b"214-a\r\n214 b\r\n");
@@ -156,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_text_leaves_its_line() {
+    fn special_bytes_in_a_text_are_escaped() {
         let reply = Reply::new(257, *b"\"/a\r\0\xff\"");
         assert_eq!(wire(&reply), b"257 \"/a??\xff\xff\"\r\n");
     }
 
     #[test]
-    fn only_the_hundreds_are_preliminary() {
+    fn only_1xx_replies_are_preliminary() {
         assert!(Reply::fixed(150, "").is_preliminary());
         assert!(Reply::fixed(199, "").is_preliminary());
         assert!(!Reply::fixed(200, "").is_preliminary());
@@ -170,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_reply_can_be_read(
+        fn every_reply_can_be_parsed(
             code in 100..600_u16,
             text in proptest::collection::vec(prop_oneof![
                 Just(b'\n'), Just(b'\r'), Just(b' '), Just(IAC), b'0'..=b'9', any::<u8>(),

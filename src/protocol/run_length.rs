@@ -1,34 +1,39 @@
-//! MODE C: bytes as they are, repeated bytes, and filler, each behind one byte that says how
-//! many; and descriptors behind a zero (RFC 959 §3.4.3).
+//! MODE C: run-length encoding. Literal strings, runs and filler, each with a leading byte that contains
+//! its length; descriptors after a zero byte (RFC 959 §3.4.3).
 //!
 //! ```text
-//!   0nnnnnnn  n bytes follow            10nnnnnn  the byte that follows, n times
+//!   0nnnnnnn  n bytes follow            10nnnnnn  the next byte, n times
 //!   00000000  a descriptor follows      11nnnnnn  the filler, n times
 //! ```
 //!
-//! The filler is a space in TYPE A and E, a zero in TYPE I and L. A descriptor is about the
-//! string behind it. We write it before an empty one (no filler at all), because some take it
-//! to be about what is before it: so it is right for both.
+//! The filler is a space in TYPE A and E, a zero in TYPE I and L. A descriptor applies to the string
+//! after it. Some implementations apply it to the string before it, so the encoder writes it before an
+//! empty string (zero times the filler), which is right for both.
 
 use super::framing::{Descriptor, Framed, Malformed, Marker, take, take_byte};
 
-/// The most bytes of one string as they are.
+/// The maximum length of a literal string.
 const LITERAL_MAX: usize = 127;
 
-/// The most of one repeated byte, or of filler.
+/// The maximum length of a run.
 const RUN_MAX: usize = 63;
 
-/// Repeated bytes from which on it is shorter to say so, though it ends the string before.
+const _: () = assert!(
+    LITERAL_MAX < 0x80 && RUN_MAX < 0x40,
+    "must fit the leading byte"
+);
+
+/// The minimum length of a run that is shorter than a literal, although it ends the string before it.
 const RUN_MIN: usize = 4;
 
-/// From the file to the wire.
+/// Encodes a file for the wire.
 #[derive(Clone, Debug)]
 pub struct Encoder {
     filler: u8,
 }
 
 impl Encoder {
-    /// With the TYPE's filler.
+    /// With the filler of the TYPE.
     pub const fn new(filler: u8) -> Self {
         Self { filler }
     }
@@ -38,12 +43,14 @@ impl Encoder {
         let (mut literal, mut at) = (0, 0);
         for run in bytes.chunk_by(|a, b| a == b) {
             if run.len() >= RUN_MIN {
+                debug_assert!(literal <= at && at <= bytes.len());
                 write_literal(bytes.get(literal..at).unwrap_or_default(), out);
                 self.write_run(run, out);
                 literal = at + run.len();
             }
             at += run.len();
         }
+        // In range: at most the end of the last run.
         write_literal(bytes.get(literal..).unwrap_or_default(), out);
     }
 
@@ -65,6 +72,7 @@ impl Encoder {
 
     fn write_run(&self, run: &[u8], out: &mut Vec<u8>) {
         for piece in run.chunks(RUN_MAX) {
+            // Fits: at most RUN_MAX.
             let count = u8::try_from(piece.len()).unwrap_or_default();
             match piece.first() {
                 Some(&byte) if byte == self.filler => out.push(0xc0 | count),
@@ -77,93 +85,94 @@ impl Encoder {
 
 fn write_literal(bytes: &[u8], out: &mut Vec<u8>) {
     for piece in bytes.chunks(LITERAL_MAX) {
+        // Fits: at most LITERAL_MAX.
         out.push(u8::try_from(piece.len()).unwrap_or_default());
         out.extend_from_slice(piece);
     }
 }
 
-/// From the wire to the pieces of the file.
+/// Splits the wire into frames.
 #[derive(Debug)]
 pub struct Decoder {
     filler: u8,
-    /// Said before the string that it is about.
-    said: Descriptor,
+    /// The descriptors that precede the current string.
+    pending: Descriptor,
     state: State,
 }
 
-/// What the next byte is.
+/// The meaning of the next byte.
 ///
 /// ```text
-///             ┌──0──▶ Escape ─┬──▶ Lead, with a descriptor said
-///             │               └──▶ MarkerLead ──▶ Marking ──▶ Lead
+///             ┌──0──▶ Descriptor ─┬──▶ Lead, with a pending descriptor
+///             │                   └──▶ MarkerLead ──▶ Marker ──▶ Lead
 ///   Lead ─────┼──0n─▶ Literal ──┐
-///    ▲        ├──10─▶ Repeat  ──┼──▶ Ends ──▶ Lead, or Over behind the end of the file
+///    ▲        ├──10─▶ Run ──────┼──▶ StringEnd ──▶ Lead, or Ended after the end of the file
 ///    └────    └──11─────────────┘
 /// ```
 #[derive(Debug, Default)]
 enum State {
+    /// The leading byte of a string, or the zero before a descriptor.
     #[default]
     Lead,
-    /// A descriptor.
-    Escape,
-    /// So many bytes as they are.
+    Descriptor,
+    /// A literal string, with the number of bytes left of it.
     Literal(usize),
-    /// The byte that is repeated so many times.
-    Repeat(u8),
-    /// The lead of a string that is a restart marker.
+    /// The byte of a run, with its repeat count.
+    Run(u8),
+    /// The leading byte of a string that is a restart marker.
     MarkerLead,
-    /// So many bytes of a restart marker.
-    Marking(Marker, usize),
-    /// No byte: what was said is to be told.
-    Ends,
-    /// The file has ended.
-    Over,
+    /// A restart marker, with the number of bytes left of it.
+    Marker(Marker, usize),
+    /// No byte: the ends in the pending descriptor are to be returned.
+    StringEnd,
+    /// No byte: the file has ended.
+    Ended,
 }
 
 impl Decoder {
-    /// With the TYPE's filler.
+    /// With the filler of the TYPE.
     pub const fn new(filler: u8) -> Self {
         Self {
             filler,
-            said: Descriptor::NONE,
+            pending: Descriptor::NONE,
             state: State::Lead,
         }
     }
 
-    /// Takes the next piece from the front of `input`; `None` when that is used up, or the file
-    /// has ended.
+    /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
+    /// ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
         loop {
             let state = std::mem::take(&mut self.state);
             match state {
-                State::Ends => {
-                    let end = self.said.take_end();
+                State::StringEnd => {
+                    let end = self.pending.take_end();
                     self.state = match end {
                         None => State::Lead,
-                        Some(Framed::EndOfFile) => State::Over,
-                        Some(_) => State::Ends,
+                        Some(Framed::EndOfFile) => State::Ended,
+                        Some(_) => State::StringEnd,
                     };
                     if end.is_some() {
                         return Ok(end);
                     }
-                    self.said = Descriptor::NONE;
+                    self.pending = Descriptor::NONE;
                 }
                 State::Literal(left) if left > 0 => {
                     let bytes = take(input, left);
                     self.state = State::Literal(left - bytes.len());
                     return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
                 }
-                State::Literal(_) => self.state = State::Ends,
-                State::Marking(marker, 0) => return Ok(Some(Framed::Marker(marker))),
-                State::Marking(mut marker, left) => {
+                State::Literal(_) => self.state = State::StringEnd,
+                State::Marker(marker, 0) => return Ok(Some(Framed::Marker(marker))),
+                State::Marker(mut marker, left) => {
                     let left = marker.fill(input, left)?;
-                    self.state = State::Marking(marker, left);
+                    self.state = State::Marker(marker, left);
                     if left > 0 {
                         return Ok(None);
                     }
                 }
-                State::Over => {
-                    self.state = State::Over;
+                State::Ended => {
+                    self.state = State::Ended;
                     return Ok(None);
                 }
                 state => {
@@ -171,7 +180,7 @@ impl Decoder {
                         self.state = state;
                         return Ok(None);
                     };
-                    if let Some(run) = self.read(state, byte)? {
+                    if let Some(run) = self.after_byte(state, byte)? {
                         return Ok(Some(run));
                     }
                 }
@@ -179,34 +188,35 @@ impl Decoder {
         }
     }
 
-    /// Whether the connection may end here: the file's end is said, and so is all of the string
-    /// that it is about, unless there is none.
+    /// Whether the connection may end here: an end of file is pending, and the string that it precedes
+    /// has not begun.
     pub fn may_end(&self) -> bool {
-        let mut said = self.said;
-        let is_last = std::iter::from_fn(|| said.take_end()).any(|end| end == Framed::EndOfFile);
+        let mut pending = self.pending;
+        let is_last = std::iter::from_fn(|| pending.take_end()).any(|end| end == Framed::EndOfFile);
         is_last && matches!(self.state, State::Lead)
     }
 
-    fn read(&mut self, state: State, byte: u8) -> Result<Option<Framed<'static>>, Malformed> {
+    /// Updates the state after a byte that is not literal; returns a run that it completes.
+    fn after_byte(&mut self, state: State, byte: u8) -> Result<Option<Framed<'static>>, Malformed> {
         let count = usize::from(byte);
         match (state, byte) {
-            (State::Escape, _) => match Descriptor::parse(byte)? {
+            (State::Descriptor, _) => match Descriptor::parse(byte)? {
                 Descriptor::MARKER => self.state = State::MarkerLead,
-                said => self.said = self.said.and(said),
+                flags => self.pending = self.pending.union(flags),
             },
             (State::MarkerLead, 1..=0x7f) => {
-                self.state = State::Marking(Marker::announced(count)?, count);
+                self.state = State::Marker(Marker::with_length(count)?, count);
             }
             (State::MarkerLead, _) => return Err(Malformed),
-            (State::Repeat(times), _) => {
-                self.state = State::Ends;
+            (State::Run(times), _) => {
+                self.state = State::StringEnd;
                 return Ok((times > 0).then_some(Framed::Run(byte, times)));
             }
-            (_, 0) => self.state = State::Escape,
+            (_, 0) => self.state = State::Descriptor,
             (_, 1..=0x7f) => self.state = State::Literal(count),
-            (_, 0x80..=0xbf) => self.state = State::Repeat(byte & 0x3f),
+            (_, 0x80..=0xbf) => self.state = State::Run(byte & 0x3f),
             (_, 0xc0..) => {
-                self.state = State::Ends;
+                self.state = State::StringEnd;
                 let times = byte & 0x3f;
                 return Ok((times > 0).then_some(Framed::Run(self.filler, times)));
             }
@@ -233,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_repetitions_and_filler() {
+    fn literals_runs_and_filler_are_encoded() {
         for (bytes, wire) in [
             (&b"abc"[..], &b"\x03abc"[..]),
             (b"aaa", b"\x03aaa"),
@@ -247,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_cut_at_what_their_count_can_say() {
+    fn strings_are_split_at_their_maximum_length() {
         let text: Vec<u8> = (0..128).collect();
         for (length, size) in [(126, 127), (127, 128), (128, 130)] {
             assert_eq!(encode(&text[..length]).len(), size);
@@ -259,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_is_about_the_string_behind_it() {
+    fn descriptor_applies_to_the_next_string() {
         for (wire, pieces) in [
             (&b"\x01a\0\x80\x01b\x01c\0\x40\x82d"[..], "ab|cdd."),
             (b"\0\xe0\x01a\x01b", "a|."),
@@ -272,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_may_end_behind_the_word_of_the_end() {
+    fn connection_may_end_after_an_end_of_file() {
         for (wire, may) in [
             (&b""[..], false),
             (b"\x01a", false),
@@ -302,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_shrink_to_a_sixtieth() {
+    fn zeros_are_compressed_63_times() {
         let mut wire = Vec::new();
         Encoder::new(0).write_data(&[0; 63 * 100], &mut wire);
         assert_eq!(wire.len(), 100);
@@ -310,7 +320,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_comes_back_however_it_is_cut(
+        fn records_round_trip_in_any_segmentation(
             records in file_of_records(),
             size in 1..20_usize,
         ) {
@@ -324,12 +334,12 @@ mod tests {
         }
 
         #[test]
-        fn it_never_grows_by_more_than_a_hundredth(bytes in proptest::collection::vec(0..3_u8, 0..2000)) {
+        fn encoding_grows_by_at_most_one_percent(bytes in proptest::collection::vec(0..3_u8, 0..2000)) {
             prop_assert!(encode(&bytes).len() <= bytes.len() + bytes.len() / 100 + 1);
         }
 
         #[test]
-        fn garbage_is_the_same_garbage_however_it_is_cut(
+        fn garbage_does_not_depend_on_segmentation(
             wire in proptest::collection::vec(prop_oneof![Just(0), Just(1), Just(16), any::<u8>()], 0..60),
             size in 1..9_usize,
         ) {

@@ -1,11 +1,11 @@
-//! The replies that RFC 959 §4.2.1 spells out, in its words, named after what they say.
+//! The replies of RFC 959 §4.2.1 with its wording, as constructors named after their meaning.
 //!
-//! Only those whose text needs nothing filled in. Some carry the same code; the text tells
-//! them apart. Which one a command gets is for the session to decide.
+//! Only those without parameters in their text. Some share a code. The session chooses the reply to
+//! a command.
 
 use super::reply::Reply;
 
-/// One function a row; its documentation is what it says.
+/// Defines one constructor for each row, documented by its wire text.
 macro_rules! standard_replies {
     ($($name:ident = $code:literal $text:literal;)*) => {
         impl Reply {
@@ -64,7 +64,7 @@ mod tests {
     use std::borrow::Cow;
 
     #[test]
-    fn each_is_one_borrowed_line_with_a_code() {
+    fn every_standard_reply_is_one_static_line() {
         for reply in ALL {
             let reply = reply();
             assert!(matches!(reply.lines, Cow::Borrowed(_)));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dialogue_without_a_directory() {
+    fn control_only_replies_have_their_standard_wording() {
         let mut wire = Vec::new();
         for reply in [
             Reply::service_ready_for_new_user(),

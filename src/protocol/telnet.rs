@@ -1,45 +1,48 @@
-//! The little of Telnet that the control channel speaks (RFC 854; RFC 1123 §4.1.2.12).
+//! The subset of Telnet that the control connection uses (RFC 854; RFC 1123 §4.1.2.12).
 //!
-//! Clients escape the byte 255, offer options, and put Interrupt Process and a Data Mark in
-//! front of an urgent ABOR. This file takes all that out of one line. It does not know
-//! where a line ends, nor what it says.
+//! Clients escape the byte 255, offer options, and send Interrupt Process and a Data Mark before
+//! an urgent ABOR. This module removes these sequences from one line. It does not know where
+//! a line ends, nor what it means.
 
-/// Interpret As Command: what follows is a command, or a second IAC for the byte itself.
+/// Interpret As Command: a command follows, or a second IAC that stands for the byte itself.
 pub(super) const IAC: u8 = 255;
 /// WILL, WONT, DO and DONT: an option follows.
 const WILL: u8 = 251;
 const WONT: u8 = 252;
 const DO: u8 = 253;
 const DONT: u8 = 254;
-/// Data Mark: the end of what was sent as urgent.
+/// Data Mark: the end of the urgent data.
 const DATA_MARK: u8 = 242;
 
-/// Whether [`decode_in_place`] would change the line; nearly always it would not.
+/// Whether [`decode_in_place`] would change the line; false for nearly every line.
 pub(super) fn is_encoded(raw: &[u8]) -> bool {
     let special = raw.iter().any(|byte| matches!(*byte, IAC | 0 | DATA_MARK));
     special && !raw.iter().copied().eq(decoded(raw))
 }
 
-/// Takes Telnet out of a line; the text is then the line's first bytes, as many as returned.
+/// Removes Telnet sequences from a line and returns the length of the text that is left at its front.
 pub(super) fn decode_in_place(line: &mut [u8]) -> usize {
     let mut read = leading_mark(line);
     let mut written = 0;
     while let Some((covered, byte)) = line.get(read..).and_then(step) {
         read += covered;
-        if let (Some(byte), Some(place)) = (byte, line.get_mut(written)) {
-            *place = byte;
+        if let (Some(byte), Some(slot)) = (byte, line.get_mut(written)) {
+            *slot = byte;
             written += 1;
         }
     }
     written
 }
 
-/// The text of a line, without changing it.
+/// The decoded text of a line.
 pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
-    let mut rest = raw.get(leading_mark(raw)..).unwrap_or_default();
+    let mark = leading_mark(raw);
+    debug_assert!(mark <= raw.len());
+    let mut rest = raw.get(mark..).unwrap_or_default();
     std::iter::from_fn(move || {
         loop {
             let (covered, byte) = step(rest)?;
+            debug_assert!(covered <= rest.len(), "a unit is a prefix");
             rest = rest.get(covered..).unwrap_or_default();
             if byte.is_some() {
                 return byte;
@@ -48,16 +51,15 @@ pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The refusals of the options that are offered or asked for in a line, in their order: DONT to
-/// WILL, WONT to DO. That an option is not used needs no answer (RFC 854, "Option
-/// negotiation").
+/// The refusals of the options in a line, in order: DONT for WILL, WONT for DO. WONT and DONT
+/// need no answer (RFC 854, "Option negotiation").
 pub(super) fn refusals(raw: &[u8]) -> impl Iterator<Item = [u8; 3]> {
     let mut rest = raw;
     std::iter::from_fn(move || {
         loop {
             let (covered, _) = step(rest)?;
-            let (unit, behind) = rest.split_at_checked(covered)?;
-            rest = behind;
+            let (unit, after) = rest.split_at_checked(covered)?;
+            rest = after;
             match *unit {
                 [IAC, WILL, option] => return Some([IAC, DONT, option]),
                 [IAC, DO, option] => return Some([IAC, WONT, option]),
@@ -67,10 +69,10 @@ pub(super) fn refusals(raw: &[u8]) -> impl Iterator<Item = [u8; 3]> {
     })
 }
 
-/// How many bytes to skip so that a Data Mark that lost its IAC does not spoil the verb.
+/// The number of bytes to skip so that a Data Mark without its IAC is not taken for part of the verb.
 ///
-/// The urgent pointer splits `IAC DM`: a kernel or a proxy that takes the one byte out of
-/// line leaves the other.
+/// The urgent pointer splits `IAC DM`: a kernel or proxy that delivers one of the two bytes out
+/// of band leaves the other in the stream.
 fn leading_mark(raw: &[u8]) -> usize {
     let mut at = 0;
     while let Some((covered, byte)) = raw.get(at..).and_then(step) {
@@ -83,7 +85,7 @@ fn leading_mark(raw: &[u8]) -> usize {
     0
 }
 
-/// The first unit of `raw`: how many bytes it covers, and the byte of text that it stands for.
+/// The first unit of `raw`: the number of bytes it covers, and the byte of text that it encodes, if any.
 fn step(raw: &[u8]) -> Option<(usize, Option<u8>)> {
     let unit = match raw {
         [] => return None,
@@ -110,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn offers_and_requests_are_refused_in_their_order() {
+    fn offered_and_requested_options_are_refused_in_order() {
         let line = b"\xff\xfd\x06NO\xff\xfb\x01OP\xff\xff\xff\xfc\x03\xff\xfe\x04\xff\xf4\xff\xfd";
         let refused: Vec<_> = refusals(line).collect();
         assert_eq!(refused, [[IAC, WONT, 6], [IAC, DONT, 1]]);
     }
 
     #[test]
-    fn commands_go_and_escapes_are_undone() {
+    fn commands_are_removed_and_escapes_decoded() {
         for (raw, expected) in [
             (&b"NOOP"[..], &b"NOOP"[..]),
             (b"\xff\xf4\xff\xf2ABOR", b"ABOR"),
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn one_leading_data_mark_goes() {
+    fn one_leading_data_mark_is_removed() {
         assert_eq!(text(b"\xf2ABOR"), b"ABOR");
         assert_eq!(text(b"\xff\xf4\xf2ABOR"), b"ABOR");
         assert_eq!(text(b"\xf2\xf2ABOR"), b"\xf2ABOR");
@@ -144,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_of_decoding_agree(
+        fn decoding_in_place_and_by_iterator_agree(
             raw in proptest::collection::vec(prop_oneof![
                 Just(IAC), Just(WILL), Just(DATA_MARK), Just(0), Just(b'\r'), any::<u8>(),
             ], 0..24),

@@ -1,11 +1,11 @@
-//! Bytes from a peer or a disk, made safe to show: in a log line or in a message.
+//! Escapes bytes from a peer or a disk for log lines and messages.
 //!
-//! UTF-8 stays readable; control characters and bytes that are not UTF-8 are escaped, so that
-//! no name can forge a second line or drive a terminal.
+//! Printable UTF-8 is unchanged; control characters and invalid UTF-8 are escaped, so that no name can
+//! inject a log line or send escape sequences to a terminal.
 
 use std::fmt::{self, Write};
 
-/// Shows bytes as text, escaped where they could do harm.
+/// Displays bytes as text, with unprintable ones escaped.
 #[derive(Clone, Copy, Debug)]
 pub struct Visible<'a>(pub &'a [u8]);
 
@@ -25,16 +25,18 @@ impl fmt::Display for Visible<'_> {
     }
 }
 
-/// Shows a name in double quotes, with those inside and backslashes escaped: where it ends can be
-/// told, whatever is in it.
+/// Displays a name in double quotes, with quotes and backslashes inside escaped, so that its end is
+/// unambiguous.
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a>(pub &'a [u8]);
 
-/// As [`Quoted`], and no more of it than [`NAME_SHOWN`] bytes: what follows it in a line keeps its room.
+/// Like [`Quoted`], but truncated to [`NAME_SHOWN`] bytes: a long name must not push the rest of a log
+/// line beyond a length limit.
 #[derive(Clone, Copy, Debug)]
 pub struct QuotedName<'a>(pub &'a [u8]);
 
-/// Bytes of an account's name that are shown: escaped, they are some hundred characters at most.
+/// The number of bytes of a user name that [`QuotedName`] displays; escaped, they are at most a few
+/// hundred characters.
 pub const NAME_SHOWN: usize = 64;
 
 impl fmt::Display for QuotedName<'_> {
@@ -61,12 +63,12 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Whether a character can be shown as it is. Those that cannot are below U+10000.
+/// Whether a character is displayed unescaped. Those that are not are below U+10000.
 pub(crate) fn is_harmless(character: char) -> bool {
     !character.is_control() && !is_invisible(character)
 }
 
-/// Line separators, the marks that turn the direction of the text around, and what takes no room.
+/// Line separators, bidirectional controls, and zero-width characters.
 const fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quoted_name_ends_where_its_quote_is_and_is_cut() {
+    fn quoted_names_are_escaped_and_truncated() {
         let long = [b'x'; NAME_SHOWN + 1];
         for (name, shown) in [
             (&b"ann"[..], r#""ann""#),
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn text_stays_and_control_is_escaped() {
+    fn control_characters_and_invalid_utf8_are_escaped() {
         for (bytes, shown) in [
             (&b"plain 'text'"[..], "plain 'text'"),
             ("gr\u{fc}n".as_bytes(), "gr\u{fc}n"),

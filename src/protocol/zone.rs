@@ -1,8 +1,8 @@
-//! The time zone that LIST shows dates in: a fixed offset from UTC.
+//! The time zone of dates in LIST: a fixed offset from UTC.
 //!
-//! LIST is for people, and says no zone; everything for programs (`MLSD`, `MDTM`) is in UTC. A
-//! fixed offset needs no table of the world's summer times, and never changes a date behind
-//! a client's back.
+//! LIST is read by users and does not name its zone; the machine-readable MLSD and MDTM use UTC. A
+//! fixed offset needs no time zone database, and the date of a file never changes with daylight
+//! saving time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,15 +14,15 @@ const MINUTE: i32 = 60;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zone(i32);
 
-/// What cannot be read as an offset.
+/// The text is not an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadZone;
 
 impl Zone {
-    /// Universal time.
+    /// Offset zero.
     pub const UTC: Self = Self(0);
 
-    /// Seconds since 1970 UTC as seconds since 1970 on the clocks of this zone.
+    /// Unix time plus the offset: seconds since 1970-01-01 00:00:00 local time.
     pub const fn local(self, unix: i64) -> i64 {
         unix.saturating_add(self.0 as i64)
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_are_read_and_shown() {
+    fn offsets_are_parsed_and_formatted() {
         for (text, seconds, shown) in [
             ("UTC", 0, "+00:00"),
             ("+02:00", 7200, "+02:00"),

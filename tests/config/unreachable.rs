@@ -10,8 +10,8 @@ use rustix::process::geteuid;
 use crate::support::Server;
 use crate::world::World;
 
-const BY_SANDBOX: &str = "Permission denied: its permissions allow it, a sandbox does not; that of this \
-                          server holds what it was started with, so restart it";
+const BY_SANDBOX: &str = "Permission denied: its permissions allow it, a sandbox does not; the sandbox \
+                          of this server is fixed at its start, so restart it";
 
 /// The line that a reload of this configuration logs.
 fn reloaded(world: &World, server: &Server, configuration: &str, said: &str) -> String {

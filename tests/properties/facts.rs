@@ -1,16 +1,18 @@
-//! The grammar of an entry in MLST and MLSD (RFC 3659 §7.2, and §7.5 for the values).
+//! A strict parser for the entries of MLST and MLSD (RFC 3659 §7.2, and §7.5 for the values).
+//!
+//! Independent of the server's formatter: it accepts only the grammar of the RFC.
 
-/// What an entry says.
+/// A parsed entry.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The facts, in their order.
+    /// The facts, in order.
     pub(crate) facts: Vec<(String, String)>,
-    /// The name, behind exactly one space.
+    /// The name, after exactly one space.
     pub(crate) name: Vec<u8>,
 }
 
 impl Entry {
-    /// `entry = [ facts ] SP pathname`; or why it is none.
+    /// Parses `entry = [ facts ] SP pathname`; fails with the reason.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         let space = line.iter().position(|&byte| byte == b' ');
         let (facts, name) = line.split_at(space.ok_or("no space")?);
@@ -32,7 +34,7 @@ impl Entry {
             }
             check(key, value)
                 .then_some(())
-                .ok_or_else(|| format!("not so: {fact:?}"))?;
+                .ok_or_else(|| format!("invalid fact: {fact:?}"))?;
             Ok((key.to_ascii_lowercase(), value.to_owned()))
         });
         let facts = facts.collect::<Result<Vec<_>, String>>()?;
@@ -51,7 +53,7 @@ fn is_schar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || br#",.:!@#$%^&()-_+?/\'"="#.contains(&byte)
 }
 
-/// The fact is one of §7.5, or of a system or a local one, and its value is of its kind.
+/// Whether the fact is defined in §7.5 or is a `UNIX.` one, and its value is valid.
 fn check(key: &str, value: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match key.to_ascii_lowercase().as_str() {
@@ -74,7 +76,7 @@ fn check(key: &str, value: &str) -> bool {
 }
 
 #[test]
-fn the_grammar_accepts_and_refuses() {
+fn parser_accepts_valid_and_rejects_invalid_entries() {
     let entry = Entry::parse(b"type=OS.unix=slink;Size=1;  a; b").unwrap();
     assert_eq!(entry.name, b" a; b");
     assert_eq!(entry.fact("size"), Some("1"));

@@ -1,11 +1,11 @@
-//! What is true of every dialogue and of every tree, tried with random ones over real sockets.
+//! Property tests with random conversations and directory trees over real sockets.
 //!
-//! - `pieces`: however a script is cut into segments, it gets the same replies, and each of them
-//!   is one by the grammar of RFC 959 §4.2.
-//! - `trees`: LIST, NLST, MLSD and STAT name the same entries, whatever their names are; RETR of
-//!   each gives its bytes; MLSD and MLST keep to the grammar of RFC 3659 §7.2.
+//! - `pieces`: replies do not depend on the segmentation of the commands, and conform to the grammar
+//!   of RFC 959 §4.2.
+//! - `trees`: LIST, NLST, MLSD and STAT return the same entries for any names; RETR of each returns
+//!   its content; MLSD and MLST conform to the grammar of RFC 3659 §7.2.
 //!
-//! `PROPTEST_CASES=1000 cargo test --test properties` tries more of them.
+//! `PROPTEST_CASES=1000 cargo test --test properties` runs more cases.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,11 +19,13 @@ mod trees;
 
 use proptest::test_runner::Config;
 
-/// So many cases unless the environment says otherwise; a failing one is printed, not kept.
+/// A configuration with this number of cases, unless `PROPTEST_CASES` is set. Failing cases are printed,
+/// not stored.
 fn cases(number: u32) -> Config {
-    let asked = std::env::var("PROPTEST_CASES").ok();
+    let requested = std::env::var("PROPTEST_CASES").ok();
+    let requested = requested.and_then(|text| text.parse().ok());
     Config {
-        cases: asked.and_then(|text| text.parse().ok()).unwrap_or(number),
+        cases: requested.unwrap_or(number),
         failure_persistence: None,
         ..Config::default()
     }

@@ -1,7 +1,8 @@
-//! TCP has no messages: a script of commands gets the same replies however it is cut.
+//! TCP has no message boundaries: the replies to a script of commands do not depend on its
+//! segmentation.
 //!
-//! The server is in this process and does one turn after each piece, so every cut is one that
-//! it sees, and nothing depends on how fast anybody is.
+//! The server runs in this process, one turn of its event loop after each segment, so it receives
+//! exactly these segments and the test does not depend on timing.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -24,17 +25,17 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn a_script_gets_the_same_replies_however_it_is_cut(
+    fn replies_do_not_depend_on_segmentation(
         script in script(),
         cuts in proptest::collection::vec(any::<Index>(), 1..60),
     ) {
         let script = script.0.as_slice();
-        let whole = talk(&[script]);
-        let parsed = replies::parse(&whole);
-        prop_assert!(parsed.is_ok(), "{:?} in\n{}", parsed, whole.escape_ascii());
+        let unsegmented = converse(&[script]);
+        let parsed = replies::parse(&unsegmented);
+        prop_assert!(parsed.is_ok(), "{:?} in\n{}", parsed, unsegmented.escape_ascii());
         let bytes: Vec<&[u8]> = script.chunks(1).collect();
         for pieces in [cut(script, &cuts), bytes] {
-            let other = replies::parse(&talk(&pieces)).unwrap();
+            let other = replies::parse(&converse(&pieces)).unwrap();
             prop_assert_eq!(
                 replies::masked(parsed.as_ref().unwrap()),
                 replies::masked(&other)
@@ -43,7 +44,7 @@ proptest! {
     }
 }
 
-/// What a client sends; shown as text when a case fails.
+/// The bytes that a client sends; printed as text if a case fails.
 struct Script(Vec<u8>);
 
 impl fmt::Debug for Script {
@@ -53,7 +54,7 @@ impl fmt::Debug for Script {
     }
 }
 
-/// Logged in, then anything, then QUIT.
+/// A login, random lines, and QUIT.
 fn script() -> impl Strategy<Value = Script> {
     let lines = proptest::collection::vec(line(), 0..40);
     lines.prop_map(|lines| {
@@ -62,12 +63,12 @@ fn script() -> impl Strategy<Value = Script> {
     })
 }
 
-/// One line with its end, or some that belong together.
+/// One line with its end, or the lines of one transfer.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let verbs = TABLE
         .iter()
         .map(|row| row.name)
-        .filter(|verb| may_be_alone(verb));
+        .filter(|verb| is_deterministic(verb));
     let verbs: Vec<_> = verbs.collect();
     let command = (proptest::sample::select(verbs), any::<bool>(), argument());
     let command = command.prop_map(|(verb, lower, argument)| {
@@ -78,7 +79,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         };
         [verb.as_bytes(), argument].concat()
     });
-    // Half of it what Telnet commands and odd line ends are made of.
+    // Half of the bytes are those of Telnet commands and unusual line ends.
     let telnet =
         proptest::sample::select(&[255, 251, 253, 244, 242, 241, 250, 240, 13, 0, b'A'][..]);
     let junk = proptest::collection::vec(prop_oneof![any::<u8>(), telnet], 0..40);
@@ -94,15 +95,16 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => ended, 1 => transfer()]
 }
 
-/// Not alone: what leaves something to wait for, tells how full the disk is, ends the session,
-/// or takes so long that an ABOR far behind may overtake it, or not.
-fn may_be_alone(verb: &str) -> bool {
+/// Whether the replies to a script with this command are reproducible. Not those of commands that wait
+/// for a connection or a handshake, report the free space, end the session, or run long enough to
+/// race with a later ABOR.
+fn is_deterministic(verb: &str) -> bool {
     let waiting = ["PASV", "EPSV", "PORT", "EPRT", "AUTH", "AVBL", "QUIT"];
     let long = ["HASH", "MD5", "XCRC", "XMD5", "XSHA", "DSIZ", "COMB"];
     !waiting.contains(&verb) && !long.iter().any(|long| verb.starts_with(long))
 }
 
-/// A space and what may be a name, an option or nonsense.
+/// A space, and a name, an option or garbage.
 fn argument() -> impl Strategy<Value = &'static [u8]> {
     proptest::sample::select(vec![
         &b""[..],
@@ -131,40 +133,40 @@ fn argument() -> impl Strategy<Value = &'static [u8]> {
     ])
 }
 
-/// A transfer to which the client never connects: it is aborted before anything moves.
+/// A transfer that is aborted while it waits for the data connection.
 fn transfer() -> impl Strategy<Value = Vec<u8>> {
-    let arranged = proptest::sample::select(vec!["EPSV", "PASV", "epsv 1"]);
+    let passive = proptest::sample::select(vec!["EPSV", "PASV", "epsv 1"]);
     let verbs = [
         "RETR", "STOR", "APPE", "STOU", "LIST", "NLST", "MLSD", "NOOP",
     ];
     let verb = proptest::sample::select(verbs.to_vec());
-    (arranged, verb, argument()).prop_map(|(arranged, verb, argument)| {
-        let head = format!("{arranged}\r\n{verb}").into_bytes();
+    (passive, verb, argument()).prop_map(|(passive, verb, argument)| {
+        let head = format!("{passive}\r\n{verb}").into_bytes();
         [head, argument.to_vec(), b"\r\nABOR\r\n".to_vec()].concat()
     })
 }
 
 fn cut<'a>(script: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(script.len())).collect();
-    places.extend([0, script.len()]);
-    places.sort_unstable();
-    places
+    let mut offsets: Vec<_> = cuts.iter().map(|cut| cut.index(script.len())).collect();
+    offsets.extend([0, script.len()]);
+    offsets.sort_unstable();
+    offsets
         .windows(2)
         .map(|ends| &script[ends[0]..ends[1]])
         .collect()
 }
 
-/// Sends the pieces to a new server, one a turn; all that it says until it closes.
-fn talk(pieces: &[&[u8]]) -> Vec<u8> {
+/// Sends the pieces to a new server, one for each turn, and returns all its output until it closes.
+fn converse(pieces: &[&[u8]]) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     fill(directory.path());
     let mut server = serve(directory.path());
     let mut client = TcpStream::connect(server.addresses()[0]).unwrap();
     client.set_nodelay(true).unwrap();
     client.set_nonblocking(true).unwrap();
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     for piece in pieces {
-        // The server may have closed: what it did not want to read is no part of the dialogue.
+        // The server may have closed the connection before the end of the script.
         if client.write_all(piece).is_err() {
             break;
         }
@@ -172,18 +174,18 @@ fn talk(pieces: &[&[u8]]) -> Vec<u8> {
     }
     until("the server to close", || {
         server.turn(Some(Duration::from_millis(1))).unwrap();
-        match client.read_to_end(&mut said) {
+        match client.read_to_end(&mut output) {
             Ok(_) => Some(()),
             Err(e) if e.kind() == ErrorKind::WouldBlock => None,
-            Err(e) => panic!("{e} behind {}", said.escape_ascii()),
+            Err(e) => panic!("{e} after {}", output.escape_ascii()),
         }
     });
-    said
+    output
 }
 
 fn serve(root: &Path) -> Server {
     let timings = Timings {
-        // A wrong password has to be answered; that it is answered late is tested elsewhere.
+        // Without the delay of failed logins, which other tests cover.
         penalty: Duration::ZERO,
         ..Timings::default()
     };

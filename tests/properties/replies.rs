@@ -1,11 +1,12 @@
-//! The grammar of replies (RFC 959 §4.2), and of the Telnet commands between them (RFC 854).
+//! A strict parser for replies (RFC 959 §4.2) and the Telnet commands between them (RFC 854).
+//!
+//! It also masks the parts of replies that vary between runs, so that two conversations compare equal.
 
 use super::support::pattern::Pattern;
 
 const IAC: u8 = 255;
 
-/// Everything that came on a control connection as replies, lines without their CRLF; or why it
-/// is none.
+/// Parses all bytes of a control connection into replies: lines without CRLF. Fails with the reason.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     let text = text(bytes)?;
     let mut replies = Vec::new();
@@ -18,7 +19,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
         while open {
             let line = lines.next().ok_or_else(|| format!("{code} does not end"))?;
             let line = content(line)?;
-            // A line between that looks like the last would end the reply too early.
+            // A client takes the first line like this for the last.
             open = begin(&line) != Some((code, ' '));
             reply.push(line);
         }
@@ -27,7 +28,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<Vec<String>>, String> {
     Ok(replies)
 }
 
-/// What is between the Telnet commands, doubled 255 as one.
+/// The text without Telnet refusals, with doubled 255 decoded.
 fn text(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     let mut bytes = bytes.iter().copied();
@@ -43,18 +44,18 @@ fn text(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(text)
 }
 
-/// A line without its CRLF, in which there is no other of the two and no NUL.
+/// A line without its CRLF; fails if it contains CR, LF or NUL.
 fn content(line: &[u8]) -> Result<String, String> {
     let shown = || line.escape_ascii().to_string();
     let content = line.strip_suffix(b"\r\n");
     let content = content.ok_or_else(|| format!("no CRLF: {}", shown()))?;
     if content.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(format!("half a line end, or NUL: {}", shown()));
+        return Err(format!("CR, LF or NUL inside: {}", shown()));
     }
     Ok(content.escape_ascii().to_string())
 }
 
-/// The code and what is behind it, where a line begins with a code of RFC 959 §4.2.1.
+/// The code and the separator after it, if the line begins with a code of RFC 959 §4.2.1.
 fn begin(line: &str) -> Option<(u16, char)> {
     let (code, rest) = line.split_at_checked(3)?;
     let [first, second, third] = code.as_bytes() else {
@@ -65,7 +66,7 @@ fn begin(line: &str) -> Option<(u16, char)> {
     (known && third.is_ascii_digit()).then(|| Some((code.parse().ok()?, separator)))?
 }
 
-/// The replies without what differs from one run to the next: ports, times, inodes.
+/// The replies without the parts that vary between runs: ports, times, inodes.
 pub(crate) fn masked(replies: &[Vec<String>]) -> Vec<String> {
     let lines = replies.iter().flatten();
     lines.map(|line| mask(line)).collect()
@@ -94,7 +95,7 @@ fn mask(line: &str) -> String {
     facts.collect::<Vec<_>>().join(";")
 }
 
-/// A time-val of RFC 3659 §2.3 is cut out: fourteen digits, perhaps with a fraction.
+/// The text with time-vals (RFC 3659 §2.3) masked: fourteen digits with an optional fraction.
 fn without_time(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_digit() || c == '.';
     let words = text.split_inclusive(|c: char| !is_part(c));
@@ -111,7 +112,7 @@ fn without_time(text: &str) -> String {
 }
 
 #[test]
-fn the_grammar_accepts_and_refuses() {
+fn parser_accepts_valid_and_rejects_invalid_replies() {
     let parsed = parse(b"\xff\xfe\x01220-a\r\n 1\r\n220 \xff\xff\r\n200 x\r\n").unwrap();
     assert_eq!(parsed, [vec!["220-a", " 1", r"220 \xff"], vec!["200 x"]]);
     for wrong in [
@@ -130,7 +131,7 @@ fn the_grammar_accepts_and_refuses() {
 }
 
 #[test]
-fn the_mask_hides_times_only() {
+fn mask_hides_only_varying_parts() {
     for (line, expected) in [
         ("213 20261123021952.336", "213 time"),
         ("213 8", "213 8"),

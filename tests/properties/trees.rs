@@ -1,9 +1,9 @@
-//! A directory looks the same through every window: LIST, NLST, MLSD and STAT name the same
-//! entries, and RETR of each name gives its bytes.
+//! All listings of a directory agree: LIST, NLST, MLSD and STAT return the same names, and RETR of
+//! each returns the content of its file.
 //!
-//! Names are what Linux takes, but for CR and LF, which no line can hold: quotes, spaces in
-//! front and behind, dashes and dots first, what looks like a pattern, a reply or a Telnet
-//! command, bytes that are no UTF-8, and names as long as they can be.
+//! Names are all that Linux allows except CR and LF: with quotes, leading and trailing spaces, leading
+//! dashes and dots, text that resembles a pattern, a reply or a Telnet command, invalid UTF-8, and
+//! names of the maximum length.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -17,28 +17,29 @@ use super::cases;
 use super::facts::Entry;
 use super::support::{Control, Server};
 
-/// What is in a directory: a file's content, or `None` for a directory.
+/// The entries of a directory by name: the content of a file, or `None` for a directory.
 type Tree = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 proptest! {
     #![proptest_config(cases(24))]
 
     #[test]
-    fn every_listing_names_the_same(tree in tree(), inner in name(), below in tree()) {
+    fn listings_agree_on_names_and_content(tree in tree(), inner in name(), below in tree()) {
         let server = Server::read_only(|root| {
-            plant(root, &tree);
+            create_tree(root, &tree);
             let inner = root.join(OsStr::from_bytes(&inner));
             if fs::create_dir(&inner).is_ok() {
-                plant(&inner, &below);
+                create_tree(&inner, &below);
             }
         });
         let mut control = server.login();
-        // What is there in the end: a random name may have been there already.
-        looks_the_same(&mut control, &seen(server.root()));
+        // Read back from the disk: `inner` may be one of the names in `tree`.
+        assert_listings_agree(&mut control, &entries_of(server.root()));
         if fs::metadata(server.root().join(OsStr::from_bytes(&inner))).unwrap().is_dir() {
             control.send_raw(&command("CWD", &inner));
             control.expect(250);
-            looks_the_same(&mut control, &seen(&server.root().join(OsStr::from_bytes(&inner))));
+            let on_disk = entries_of(&server.root().join(OsStr::from_bytes(&inner)));
+            assert_listings_agree(&mut control, &on_disk);
         }
     }
 }
@@ -83,15 +84,15 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
         3 => bytes,
         1 => long,
     ];
-    names.prop_map(possible)
+    names.prop_map(valid_name)
 }
 
-/// The nearest name that a directory can have and a line can hold.
-fn possible(name: Vec<u8>) -> Vec<u8> {
-    let taken = |byte| matches!(byte, 0 | b'/' | b'\r' | b'\n');
+/// Makes the name valid: replaces bytes that a name or a line cannot contain, and truncates it.
+fn valid_name(name: Vec<u8>) -> Vec<u8> {
+    let is_invalid = |byte| matches!(byte, 0 | b'/' | b'\r' | b'\n');
     let name: Vec<u8> = name
         .into_iter()
-        .map(|byte| if taken(byte) { b'\xff' } else { byte })
+        .map(|byte| if is_invalid(byte) { b'\xff' } else { byte })
         .take(255)
         .collect();
     if matches!(name.as_slice(), b"." | b"..") {
@@ -101,7 +102,7 @@ fn possible(name: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn plant(root: &Path, tree: &Tree) {
+fn create_tree(root: &Path, tree: &Tree) {
     for (name, content) in tree {
         let path = root.join(OsStr::from_bytes(name));
         match content {
@@ -111,8 +112,8 @@ fn plant(root: &Path, tree: &Tree) {
     }
 }
 
-/// What is in a directory on the disk.
-fn seen(root: &Path) -> Tree {
+/// The entries of a directory on disk.
+fn entries_of(root: &Path) -> Tree {
     let entries = fs::read_dir(root).unwrap().map(Result::unwrap);
     let content = |path: &Path| path.is_file().then(|| fs::read(path).unwrap());
     entries
@@ -125,8 +126,8 @@ fn seen(root: &Path) -> Tree {
         .collect()
 }
 
-/// Looks at the working directory through every window.
-fn looks_the_same(control: &mut Control, tree: &Tree) {
+/// Compares all listings of the working directory with the entries on disk.
+fn assert_listings_agree(control: &mut Control, tree: &Tree) {
     let expected: BTreeSet<Vec<u8>> = tree.keys().cloned().collect();
     assert_eq!(names(&listing(control, "LIST"), ls_name), expected, "LIST");
     assert_eq!(names(&status(control), ls_name), expected, "STAT");
@@ -153,14 +154,14 @@ fn looks_the_same(control: &mut Control, tree: &Tree) {
     }
 }
 
-/// The name in each line; no name comes twice.
+/// The name in each line; fails on a duplicate.
 fn names(lines: &[Vec<u8>], name: impl Fn(&[u8]) -> Vec<u8>) -> BTreeSet<Vec<u8>> {
     let names: BTreeSet<_> = lines.iter().map(|line| name(line)).collect();
-    assert_eq!(names.len(), lines.len(), "a name comes twice");
+    assert_eq!(names.len(), lines.len(), "duplicate name");
     names
 }
 
-/// What is behind the eighth column of `ls -l`, and one space.
+/// The name in a line of `ls -l`: the text after eight columns and one space.
 fn ls_name(line: &[u8]) -> Vec<u8> {
     let mut rest = line;
     for _ in 0..8 {
@@ -171,7 +172,7 @@ fn ls_name(line: &[u8]) -> Vec<u8> {
     rest[1..].to_vec()
 }
 
-/// An entry of MLST or MLSD, in which the facts that are told are true.
+/// Parses an entry of MLST or MLSD and compares its facts with the file.
 fn entry(line: &[u8], tree: &Tree) -> Entry {
     let entry = Entry::parse(line);
     let entry = entry.unwrap_or_else(|e| panic!("{e} in {}", line.escape_ascii()));
@@ -189,13 +190,13 @@ fn entry(line: &[u8], tree: &Tree) -> Entry {
 fn machine_entry(control: &mut Control, name: &[u8], tree: &Tree) {
     control.send_raw(&command("MLST", name));
     assert!(line(control).starts_with(b"250-"));
-    let told = line(control);
-    let told = entry(told.strip_prefix(b" ").unwrap(), tree);
-    assert!(told.name.ends_with(&[b"/", name].concat()));
+    let listed = line(control);
+    let listed = entry(listed.strip_prefix(b" ").unwrap(), tree);
+    assert!(listed.name.ends_with(&[b"/", name].concat()));
     assert!(line(control).starts_with(b"250 "));
 }
 
-/// The lines that come on the data connection.
+/// The lines received on the data connection.
 fn listing(control: &mut Control, verb: &str) -> Vec<Vec<u8>> {
     let data = control.passive();
     control.command(verb, 150);
@@ -226,7 +227,7 @@ fn retrieve(control: &mut Control, name: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A command as it is sent: 255 is doubled for Telnet's sake.
+/// A command on the wire, with 255 doubled for Telnet.
 fn command(verb: &str, name: &[u8]) -> Vec<u8> {
     let doubled = name.split_inclusive(|&byte| byte == 255);
     let mut line = [verb.as_bytes(), b" "].concat();
@@ -240,7 +241,7 @@ fn command(verb: &str, name: &[u8]) -> Vec<u8> {
     line
 }
 
-/// A line of a reply, 255 no longer doubled.
+/// A line of a reply, with doubled 255 decoded.
 fn line(control: &mut Control) -> Vec<u8> {
     let line = control.try_line().expect("a line");
     let mut bytes = line.into_iter();

@@ -1,5 +1,5 @@
-//! Every TYPE, STRU and MODE both ways over real sockets, and transfers that are taken up
-//! again at a restart marker (RFC 959 §3.1 to §3.5, draft-preston-ftpext-deflate).
+//! Every combination of TYPE, STRU and MODE in both directions over real sockets, and transfers that
+//! are restarted at a marker (RFC 959 §3.1 to §3.5, draft-preston-ftpext-deflate).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![allow(clippy::cast_possible_truncation, reason = "test data")]
@@ -15,7 +15,7 @@ use std::net::{Shutdown, TcpStream};
 use support::{Control, Server, abort_connection};
 use wire::{Form, block_of, of_blocks};
 
-/// Bytes that look random, in which `\n`, spaces, zeros and runs are frequent.
+/// Pseudo-random bytes with frequent `\n`, spaces, zeros and runs.
 fn random_file(length: usize, mut seed: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < length {
@@ -47,7 +47,7 @@ fn set(control: &mut Control, form: Form) {
 }
 
 #[test]
-fn random_files_come_back_from_every_type_structure_and_mode() {
+fn files_round_trip_in_every_type_structure_and_mode() {
     let server = Server::writable(|_| {});
     let mut control = server.login();
     let files = [
@@ -60,7 +60,7 @@ fn random_files_come_back_from_every_type_structure_and_mode() {
     for form in Form::all() {
         set(&mut control, form);
         for file in &files {
-            // In TYPE A the file's CR LF and LF are the same on the wire.
+            // In TYPE A, CR LF and LF in a file are the same on the wire.
             let mut file = file.clone();
             file.retain(|&byte| form.data_type != 'A' || byte != b'\r');
             control.store("f", &form.to_wire(&file));
@@ -72,7 +72,7 @@ fn random_files_come_back_from_every_type_structure_and_mode() {
 }
 
 #[test]
-fn a_listing_is_framed_and_otherwise_the_same() {
+fn listing_has_the_same_names_in_every_representation() {
     let server = Server::writable(|root| {
         for number in 0..2000 {
             fs::write(root.join(format!("file-{number}")), "x").unwrap();
@@ -98,7 +98,7 @@ fn a_listing_is_framed_and_otherwise_the_same() {
 }
 
 #[test]
-fn zeros_shrink_to_less_than_a_tenth_in_mode_c() {
+fn zeros_are_compressed_in_mode_c() {
     let zeros = vec![0; 3 * 1024 * 1024];
     let server = Server::writable(|root| fs::write(root.join("zeros"), &zeros).unwrap());
     let mut control = server.login();
@@ -113,7 +113,7 @@ fn zeros_shrink_to_less_than_a_tenth_in_mode_c() {
     assert!(fs::read(server.file("back")).unwrap() == zeros);
 }
 
-/// Blocks of a part of a file, each with a marker behind it that says where the client is.
+/// Blocks of a part of a file, each followed by a restart marker with its offset.
 fn marked_blocks(file: &[u8], from: usize, to: usize) -> Vec<u8> {
     let mut wire = Vec::new();
     for (number, block) in file[from..to].chunks(10_000).enumerate() {
@@ -124,7 +124,7 @@ fn marked_blocks(file: &[u8], from: usize, to: usize) -> Vec<u8> {
     wire
 }
 
-/// Reads `110 MARK at-N = N` up to another reply, whose code is given back with the last N.
+/// Receives replies `110 MARK at-N = N`; returns the last N and the code of the reply after them.
 fn marks(control: &mut Control) -> (Option<usize>, u16) {
     let mut last = None;
     loop {
@@ -138,7 +138,8 @@ fn marks(control: &mut Control) -> (Option<usize>, u16) {
     }
 }
 
-/// An upload of which only a part comes: cut once its last marker is acknowledged.
+/// An upload of the first `part` bytes that is cut after its last marker is acknowledged; returns the
+/// acknowledged offset.
 fn cut_upload(server: &Server, file: &[u8], part: usize, cut: fn(TcpStream)) -> usize {
     let mut control = server.login();
     set(&mut control, Form::image('B'));
@@ -151,7 +152,7 @@ fn cut_upload(server: &Server, file: &[u8], part: usize, cut: fn(TcpStream)) -> 
         let (_, ours) = reply.text().split_once(" = ").unwrap();
         acknowledged = ours.parse().unwrap();
     }
-    // Bytes that nobody promised to keep.
+    // Unacknowledged bytes, which are lost.
     data.write_all(&block_of(0, &[b'?'; 5000])).unwrap();
     cut(data);
     control.expect(426);
@@ -159,7 +160,7 @@ fn cut_upload(server: &Server, file: &[u8], part: usize, cut: fn(TcpStream)) -> 
 }
 
 #[test]
-fn a_cut_upload_goes_on_from_its_last_marker() {
+fn cut_upload_is_restarted_at_its_last_marker() {
     let file = random_file(700_000, 3);
     for cut in [abort_connection as fn(TcpStream), drop] {
         let server = Server::writable(|root| fs::write(root.join("f"), "old").unwrap());
@@ -182,7 +183,7 @@ fn a_cut_upload_goes_on_from_its_last_marker() {
 }
 
 #[test]
-fn an_upload_without_a_marker_is_all_or_nothing() {
+fn cut_upload_without_marker_is_discarded() {
     let server = Server::writable(|root| fs::write(root.join("f"), "old").unwrap());
     let mut control = server.login();
     set(&mut control, Form::image('B'));
@@ -196,7 +197,7 @@ fn an_upload_without_a_marker_is_all_or_nothing() {
 }
 
 #[test]
-fn a_lost_client_finds_what_was_acknowledged() {
+fn acknowledged_part_is_kept_when_the_client_disconnects() {
     let file = random_file(100_000, 4);
     let server = Server::writable(|_| {});
     let mut control = server.login();
@@ -209,7 +210,7 @@ fn a_lost_client_finds_what_was_acknowledged() {
     drop((control, data));
     server.wait_for_log("disconnected");
     let kept = support::until("the part that was kept", || {
-        // A dialogue each time: it takes a moment, and does not spin.
+        // A login each time, as a delay.
         drop(server.login());
         fs::read(server.file("f")).ok()
     });
@@ -217,7 +218,7 @@ fn a_lost_client_finds_what_was_acknowledged() {
 }
 
 #[test]
-fn a_download_has_markers_and_goes_on_from_each() {
+fn download_has_markers_and_is_restarted_at_each() {
     let file = random_file(2_500_000, 5);
     let server = Server::read_only(|root| fs::write(root.join("f"), &file).unwrap());
     let mut control = server.login();
@@ -237,7 +238,7 @@ fn a_download_has_markers_and_goes_on_from_each() {
 }
 
 #[test]
-fn a_text_goes_on_from_a_marker_too() {
+fn text_download_is_restarted_at_a_marker() {
     let file: Vec<u8> = b"0123456789\n"
         .iter()
         .copied()
@@ -263,7 +264,7 @@ fn a_text_goes_on_from_a_marker_too() {
 }
 
 #[test]
-fn nothing_but_blocks_is_refused_at_once() {
+fn malformed_block_ends_the_upload() {
     let server = Server::writable(|_| {});
     let mut control = server.login();
     set(&mut control, Form::image('B'));
@@ -280,7 +281,7 @@ mod deflated {
     use super::*;
 
     #[test]
-    fn levels_are_set_and_shown() {
+    fn level_is_set_by_opts_and_shown_by_stat() {
         let server =
             Server::read_only(|root| fs::write(root.join("f"), vec![b'x'; 100_000]).unwrap());
         let mut control = server.login();
@@ -311,7 +312,7 @@ mod deflated {
     }
 
     #[test]
-    fn a_cut_stream_keeps_what_came_and_a_damaged_one_nothing() {
+    fn cut_stream_keeps_its_part_and_damaged_one_nothing() {
         let server = Server::writable(|_| {});
         let mut control = server.login();
         set(&mut control, Form::image('Z'));
@@ -335,7 +336,7 @@ mod deflated {
     }
 
     #[test]
-    fn a_bomb_costs_no_memory() {
+    fn decompression_bomb_needs_little_memory() {
         let server = Server::writable(|_| {});
         let mut control = server.login();
         set(&mut control, Form::image('Z'));

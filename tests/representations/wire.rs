@@ -1,9 +1,9 @@
-//! A client's own idea of what a file looks like on the wire (RFC 959 §3.1 to §3.4): written
-//! plainly and apart from the server's, and with other choices where the RFC leaves some.
+//! A client's codecs for files on the wire (RFC 959 §3.1 to §3.4): simple, independent of the server's,
+//! and with different choices where the RFC allows several encodings.
 
 use mioftpd::protocol::deflate::{Deflater, Inflated, Inflater, Level};
 
-/// TYPE, STRU and MODE, by their letters.
+/// A combination of TYPE, STRU and MODE.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     /// A, E or I.
@@ -14,7 +14,7 @@ pub(crate) struct Form {
     pub(crate) mode: char,
 }
 
-/// Some bytes, and whether a record ends behind them.
+/// Bytes, and whether they end a record.
 type Record = (Vec<u8>, bool);
 
 const MODES: &str = if cfg!(feature = "mode-z") {
@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    /// All that the server serves.
+    /// All combinations that the server supports.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for mode in MODES.chars() {
@@ -50,7 +50,7 @@ impl Form {
         all
     }
 
-    /// The commands that set it.
+    /// The commands that select it.
     pub(crate) fn commands(self) -> [String; 3] {
         [
             format!("TYPE {}", self.data_type),
@@ -59,12 +59,12 @@ impl Form {
         ]
     }
 
-    /// A file on the wire.
+    /// Encodes a file for the wire.
     pub(crate) fn to_wire(self, file: &[u8]) -> Vec<u8> {
         let records: Vec<Record> = match self.structure {
             'F' => vec![(self.text_to_wire(file), false)],
             _ => lines(file)
-                .map(|(line, ended)| (self.text_to_wire(line), ended))
+                .map(|(line, has_end)| (self.text_to_wire(line), has_end))
                 .collect(),
         };
         match self.mode {
@@ -75,7 +75,7 @@ impl Form {
         }
     }
 
-    /// The file of a wire; panics where it does not say that it has ended.
+    /// Decodes a file from the wire; panics if it is malformed or has no end.
     pub(crate) fn to_file(self, wire: &[u8]) -> Vec<u8> {
         let records = match self.mode {
             'S' => self.of_stream(wire),
@@ -85,9 +85,9 @@ impl Form {
         };
         let mut file = Vec::new();
         let mut text = Vec::new();
-        for (bytes, ended) in records {
+        for (bytes, has_end) in records {
             text.extend(bytes);
-            if ended {
+            if has_end {
                 file.extend(self.text_to_file(&std::mem::take(&mut text)));
                 file.push(b'\n');
             }
@@ -100,9 +100,9 @@ impl Form {
         let mut wire = Vec::new();
         match (self.data_type, self.structure) {
             ('A', 'F') => {
-                for (line, ended) in lines(text) {
+                for (line, has_end) in lines(text) {
                     wire.extend_from_slice(line);
-                    wire.extend_from_slice(if ended { b"\r\n" } else { b"" });
+                    wire.extend_from_slice(if has_end { b"\r\n" } else { b"" });
                 }
             }
             ('E', _) => mioftpd::protocol::ebcdic::encode(text, &mut wire),
@@ -115,14 +115,14 @@ impl Form {
         let mut file = Vec::new();
         match (self.data_type, self.structure) {
             ('A', 'F') => {
-                for (line, ended) in lines(text) {
-                    file.extend_from_slice(if ended {
+                for (line, has_end) in lines(text) {
+                    file.extend_from_slice(if has_end {
                         line.strip_suffix(b"\r")
                             .expect("a line that ends in LF alone")
                     } else {
                         line
                     });
-                    file.extend_from_slice(if ended { b"\n" } else { b"" });
+                    file.extend_from_slice(if has_end { b"\n" } else { b"" });
                 }
             }
             ('E', _) => mioftpd::protocol::ebcdic::decode(text, &mut file),
@@ -147,13 +147,13 @@ impl Form {
                 .collect();
         }
         let mut wire = Vec::new();
-        for (number, (bytes, ended)) in records.iter().enumerate() {
+        for (number, (bytes, has_end)) in records.iter().enumerate() {
             for &byte in bytes {
                 wire.push(byte);
                 wire.extend((byte == 0xff).then_some(byte));
             }
             let is_last = number + 1 == records.len();
-            let code = u8::from(*ended) + 2 * u8::from(is_last);
+            let code = u8::from(*has_end) + 2 * u8::from(is_last);
             if code != 0 {
                 wire.extend([0xff, code]);
             }
@@ -180,7 +180,7 @@ impl Form {
                 byte => record.push(*byte),
             }
         }
-        assert_eq!(bytes.next(), None, "bytes behind the end");
+        assert_eq!(bytes.next(), None, "bytes after the end");
         records.push((record, false));
         records
     }
@@ -194,10 +194,10 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (&[u8], bool)> {
     })
 }
 
-/// Small blocks, with the ends said where the bytes are.
+/// Small blocks, with the ends in the descriptors of data blocks.
 fn to_blocks(records: &[Record]) -> Vec<u8> {
     let mut wire = Vec::new();
-    for (number, (bytes, ended)) in records.iter().enumerate() {
+    for (number, (bytes, has_end)) in records.iter().enumerate() {
         let mut left = bytes.len();
         let empty: [&[u8]; 1] = [b""];
         let blocks = bytes
@@ -206,7 +206,7 @@ fn to_blocks(records: &[Record]) -> Vec<u8> {
         for block in blocks {
             left -= block.len();
             let last_of_file = left == 0 && number + 1 == records.len();
-            let end = u8::from(left == 0 && *ended) * 128 + u8::from(last_of_file) * 64;
+            let end = u8::from(left == 0 && *has_end) * 128 + u8::from(last_of_file) * 64;
             wire.extend(block_of(end, block));
         }
     }
@@ -222,7 +222,7 @@ pub(crate) fn block_of(descriptor: u8, bytes: &[u8]) -> Vec<u8> {
     [&[descriptor], &count[..], bytes].concat()
 }
 
-/// The records in blocks; `marker` gets each restart marker and where it is in the bytes.
+/// Decodes blocks; `marker` is called with each restart marker and its offset in the data.
 pub(crate) fn of_blocks(mut wire: &[u8], marker: &mut dyn FnMut(&[u8], usize)) -> Vec<Record> {
     let (mut records, mut record, mut total) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -243,20 +243,20 @@ pub(crate) fn of_blocks(mut wire: &[u8], marker: &mut dyn FnMut(&[u8], usize)) -
             break;
         }
     }
-    assert!(wire.is_empty(), "bytes behind the end");
+    assert!(wire.is_empty(), "bytes after the end");
     records.push((record, false));
     records
 }
 
-/// Repetitions of two or more, never filler; the ends said before the last string.
+/// Only runs, never literals or filler; the descriptor of an end is before the last string.
 fn to_compressed(records: &[Record]) -> Vec<u8> {
     let mut wire = Vec::new();
-    for (number, (bytes, ended)) in records.iter().enumerate() {
+    for (number, (bytes, has_end)) in records.iter().enumerate() {
         let runs = bytes.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(63));
         let mut strings: Vec<_> = runs.map(|run| [0x80 | run.len() as u8, run[0]]).collect();
         let last = strings.pop().unwrap_or([0x80, 0]);
         let is_last = number + 1 == records.len();
-        let end = u8::from(*ended) * 128 + u8::from(is_last) * 64;
+        let end = u8::from(*has_end) * 128 + u8::from(is_last) * 64;
         wire.extend(strings.concat());
         if end != 0 {
             wire.extend([0, end]);
@@ -270,7 +270,7 @@ fn to_compressed(records: &[Record]) -> Vec<u8> {
 }
 
 fn of_compressed(wire: &[u8], filler: u8) -> Vec<Record> {
-    let (mut records, mut record, mut said, mut at) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut records, mut record, mut descriptor, mut at) = (Vec::new(), Vec::new(), 0, 0);
     loop {
         let lead = wire[at];
         at += 1;
@@ -280,7 +280,7 @@ fn of_compressed(wire: &[u8], filler: u8) -> Vec<Record> {
                 continue;
             }
             0 => {
-                said = wire[at];
+                descriptor = wire[at];
                 at += 1;
                 continue;
             }
@@ -294,20 +294,20 @@ fn of_compressed(wire: &[u8], filler: u8) -> Vec<Record> {
             }
             _ => record.extend(std::iter::repeat_n(filler, usize::from(lead & 0x3f))),
         }
-        if said & 128 != 0 {
+        if descriptor & 128 != 0 {
             records.push((std::mem::take(&mut record), true));
         }
-        if said & 64 != 0 {
+        if descriptor & 64 != 0 {
             break;
         }
-        said = 0;
+        descriptor = 0;
     }
-    assert_eq!(at, wire.len(), "bytes behind the end");
+    assert_eq!(at, wire.len(), "bytes after the end");
     records.push((record, false));
     records
 }
 
-/// The library's own, in one piece: there is no plainer one.
+/// The server's own encoder: there is no simpler one.
 pub(crate) fn to_zlib(bytes: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
     let mut deflater = Deflater::new(Level::DEFAULT.unwrap());
@@ -328,6 +328,6 @@ fn of_zlib(mut wire: &[u8]) -> Vec<u8> {
             Inflated::Ended => break,
         }
     }
-    assert!(wire.is_empty(), "bytes behind the end");
+    assert!(wire.is_empty(), "bytes after the end");
     out
 }

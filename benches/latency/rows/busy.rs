@@ -1,7 +1,7 @@
-//! The row of a busy server: how long a command waits while four transfers run.
+//! The row of a busy server: NOOP latency while four downloads run.
 //!
-//! The floor is what the kernel's scheduler makes of the same load: the epoll program, and
-//! beside it a process with four threads that send files, all on the server's CPU.
+//! The floor is the same load on the kernel's scheduler alone: the epoll program, and beside it a
+//! process with four threads in sendfile, all on the server's CPU. Owns the downloading threads.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,21 +9,17 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::setpriority_process;
-use rustix::thread::gettid;
-
 use crate::Bench;
 use crate::alternate::{Both, Rates, Side, Times, alternate};
-use crate::control::{Control, PATIENCE};
+use crate::control::{Control, IO_TIMEOUT, time_noops};
 use crate::download::{Downloader, Sample};
 use crate::floor;
+use crate::pinning::lower_priority;
 use crate::table::{Line, Value};
-
-use super::commands::time_noops;
 
 const TRANSFERS: usize = 4;
 
-/// NOOPs beside four downloads.
+/// NOOPs during four downloads.
 pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
     let sample = Sample::new(bench.large_file())?;
     let server = bench.start_serving(sample.directory.path())?;
@@ -34,22 +30,20 @@ pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
         server: Control::connect(server.address)?,
         floor: Control::connect(command_floor.address)?,
     };
-    // Who is not logged in is slowed down.
+    // The server throttles clients before login.
     clients.server.log_in()?;
     let mut times = Times::both()?;
     let mut rates = Both::<Rates>::default();
     let effort = bench.effort(4, 2500);
     alternate(effort, |side| {
         let (client, times) = (clients.of(side), times.of(side));
-        let start_download = || match side {
-            Side::Server => Downloader::ftp(server.address, &sample),
-            Side::Floor => Ok(Downloader::bare(file_floor.address, &sample)),
+        let connect = || match side {
+            Side::Server => Downloader::from_server(server.address, &sample),
+            Side::Floor => Ok(Downloader::from_floor(file_floor.address, &sample)),
         };
         let start = Instant::now();
-        let files = beside_downloads(start_download, || {
-            time_noops(client, times, effort.per_round)
-        })?;
-        rates.of(side).note(files * sample.length, start);
+        let files = during_downloads(connect, || time_noops(client, times, effort.per_round))?;
+        rates.of(side).record(files * sample.length, start);
         Ok(())
     })?;
     Ok(vec![
@@ -59,17 +53,17 @@ pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
     ])
 }
 
-/// Calls `measure` while downloads run; how many files they got in all.
-fn beside_downloads(
+/// Calls `measure` while downloads run, and returns the number of files that were downloaded.
+fn during_downloads(
     connect: impl Fn() -> io::Result<Downloader> + Sync,
     measure: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<usize> {
     let stop = AtomicBool::new(false);
     let (started, starts) = mpsc::channel();
     let download = |started: mpsc::Sender<()>| {
-        step_back();
+        lower_priority();
         let mut downloader = connect()?;
-        // Nobody listens any more when another download has failed.
+        // Fails if another download has failed: then the receiver is gone.
         let _ = started.send(());
         let mut files = 0;
         while files == 0 || !stop.load(Ordering::Relaxed) {
@@ -100,14 +94,7 @@ fn beside_downloads(
 
 fn await_starts(starts: &Receiver<()>) -> io::Result<()> {
     for _ in 0..TRANSFERS {
-        starts.recv_timeout(PATIENCE).map_err(io::Error::other)?;
+        starts.recv_timeout(IO_TIMEOUT).map_err(io::Error::other)?;
     }
     Ok(())
-}
-
-/// Lets the measuring thread go before this one on the CPU that they share: what it waits
-/// for must be the server, not a download that happens to run. Where that is refused, the
-/// numbers are only worse.
-pub(super) fn step_back() {
-    let _ = setpriority_process(Some(gettid()), 19);
 }

@@ -1,23 +1,20 @@
 //! Rows of one connection's commands: round trips, pipelining, connecting.
 //!
-//! The server runs in control-only mode, the floor beside it, both on one CPU.
+//! The server runs in control-only mode; server and floor share one CPU.
 
 use std::io;
 use std::time::Instant;
 
 use crate::Bench;
 use crate::alternate::{Both, Rates, Side, Times, alternate};
-use crate::control::{Control, NOOP};
+use crate::control::{Control, NOOP, time_noops};
 use crate::subject::Subject;
 use crate::table::{Line, Value};
 
-/// How many commands a pipelining client sends before it looks for replies.
+/// The number of commands that the pipelining client sends before it reads replies.
 const DEPTH: usize = 64;
 
-/// The first round trips after the other side's round find cold caches; they are not noted.
-const WARM_UP: usize = 20;
-
-/// One NOOP after the other.
+/// The round trip of a NOOP.
 pub(super) fn noop(bench: &Bench) -> io::Result<Vec<Line>> {
     let subjects = bench.start_commands()?;
     let mut clients = connect_to(&subjects)?;
@@ -34,18 +31,7 @@ pub(super) fn noop(bench: &Bench) -> io::Result<Vec<Line>> {
     ])
 }
 
-/// Notes `count` round trips, after some to warm up.
-pub(super) fn time_noops(client: &mut Control, times: &mut Times, count: usize) -> io::Result<()> {
-    for _ in 0..WARM_UP {
-        client.ask(NOOP, b"200")?;
-    }
-    for _ in 0..count {
-        times.time(|| client.ask(NOOP, b"200"))?;
-    }
-    Ok(())
-}
-
-/// Sixty-four NOOPs in one write.
+/// The rate of pipelined NOOPs, 64 in one write.
 pub(super) fn pipeline(bench: &Bench) -> io::Result<Vec<Line>> {
     let subjects = bench.start_commands()?;
     let mut clients = connect_to(&subjects)?;
@@ -70,7 +56,7 @@ pub(super) fn pipeline(bench: &Bench) -> io::Result<Vec<Line>> {
             client.send(&commands)?;
             client.take_exactly(expected.of(side), scratch)?;
         }
-        rates.of(side).note(effort.per_round * DEPTH, start);
+        rates.of(side).record(effort.per_round * DEPTH, start);
         Ok(())
     })?;
     let measure = format!("{DEPTH} deep, commands");
@@ -78,7 +64,7 @@ pub(super) fn pipeline(bench: &Bench) -> io::Result<Vec<Line>> {
     Ok(vec![line])
 }
 
-/// Connect, 220, QUIT, 221, the end.
+/// The duration of a connection: connect, 220, QUIT, 221, end of the connection.
 pub(super) fn connect(bench: &Bench) -> io::Result<Vec<Line>> {
     let subjects = bench.start_commands()?;
     let mut addresses = subjects.try_map(|subject| Ok(subject.address))?;

@@ -1,7 +1,7 @@
-//! The row of many connections: how the loop fares when a hundred are ready at once.
+//! The row of many connections: the rate of commands when a hundred connections are ready at once.
 //!
-//! The client is itself a small reactor: it writes one command on each connection, then
-//! takes replies as epoll reports them, until all are there.
+//! The client is itself a small event loop: it writes a command on each connection, then receives
+//! replies on readiness until all have arrived.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -12,12 +12,12 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::Bench;
 use crate::alternate::{Both, Rates, alternate};
-use crate::control::{Control, NOOP, PATIENCE};
+use crate::control::{Control, IO_TIMEOUT, NOOP};
 use crate::table::{Line, Value};
 
 const MEMBERS: usize = 100;
 
-/// A hundred connections in ping-pong.
+/// The rate of commands on a hundred connections.
 pub(super) fn crowd(bench: &Bench) -> io::Result<Vec<Line>> {
     let subjects = bench.start_commands()?;
     let mut crowds = subjects.try_map(|subject| Crowd::connect(subject.address))?;
@@ -29,7 +29,7 @@ pub(super) fn crowd(bench: &Bench) -> io::Result<Vec<Line>> {
         for _ in 0..effort.per_round {
             crowd.ping_pong()?;
         }
-        rates.of(side).note(effort.per_round * MEMBERS, start);
+        rates.of(side).record(effort.per_round * MEMBERS, start);
         Ok(())
     })?;
     let measure = format!("{MEMBERS} connections, commands");
@@ -70,15 +70,15 @@ impl Crowd {
         }
         let mut missing = self.members.len();
         while missing > 0 {
-            missing -= self.take_replies()?;
+            missing -= self.receive_replies()?;
         }
         Ok(())
     }
 
-    /// Takes what one poll reports; how many replies that made complete. A member has one
-    /// reply to come, so its line end is its last byte.
-    fn take_replies(&mut self) -> io::Result<usize> {
-        match self.poll.poll(&mut self.events, Some(PATIENCE)) {
+    /// Polls once, receives, and returns the number of completed replies. One reply per member is
+    /// outstanding, so its line end is the last byte.
+    fn receive_replies(&mut self) -> io::Result<usize> {
+        match self.poll.poll(&mut self.events, Some(IO_TIMEOUT)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             result => result?,
         }
@@ -93,8 +93,8 @@ impl Crowd {
             match member.read(&mut self.scratch) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
-                    let end = self.scratch.get(..count).unwrap_or_default();
-                    complete += usize::from(end.ends_with(b"\n"));
+                    let received = self.scratch.get(..count).unwrap_or_default();
+                    complete += usize::from(received.ends_with(b"\n"));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),

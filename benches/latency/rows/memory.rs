@@ -1,7 +1,7 @@
-//! The row of idle sessions: what a thousand of them cost.
+//! The row of idle sessions: the memory of a thousand of them.
 //!
-//! Counted is the proportional set size (PSS): private pages in full, shared ones divided
-//! among the processes that share them. What the kernel keeps for sockets is not in it.
+//! Measured as proportional set size (PSS): private pages in full, shared pages divided by the number
+//! of processes that share them. It does not include the kernel's memory for sockets.
 
 use std::fs;
 use std::io;
@@ -20,10 +20,10 @@ use crate::tls::{Identity, KeyKind};
 
 const SESSIONS: u32 = 1000;
 
-/// Descriptors for what else the bench has open.
+/// File descriptors for everything else in the benchmark.
 const OTHER_DESCRIPTORS: u64 = 64;
 
-/// A thousand logged-in sessions that say nothing.
+/// A thousand logged-in idle sessions.
 pub(super) fn memory(bench: &Bench) -> io::Result<Vec<Line>> {
     let directory = TempDir::new()?;
     let server = bench.start_observable(directory.path())?;
@@ -36,19 +36,19 @@ pub(super) fn memory(bench: &Bench) -> io::Result<Vec<Line>> {
     ])
 }
 
-/// The same behind AUTH TLS.
+/// The same over TLS.
 #[cfg(feature = "tls")]
-pub(super) fn secured(bench: &Bench) -> io::Result<Vec<Line>> {
+pub(super) fn over_tls(bench: &Bench) -> io::Result<Vec<Line>> {
     let directory = TempDir::new()?;
     let identity = Identity::new(KeyKind::P256)?;
-    let server = bench.start_secured(directory.path(), &identity)?;
+    let server = bench.start_tls(directory.path(), &identity)?;
     let client = identity.client(Resumption::disabled())?;
     let cost = Cost::of(&server, |session| session.secure(&client))?;
     let bytes = Value::Bytes;
     Ok(vec![
         Line::alone("PSS before any session", bytes(cost.before), ""),
-        Line::alone("each of 1000 idle, secured", bytes(cost.each), ""),
-        Line::alone("PSS with 1000, secured", bytes(cost.after), ""),
+        Line::alone("each of 1000 idle, TLS", bytes(cost.each), ""),
+        Line::alone("PSS with 1000, TLS", bytes(cost.after), ""),
     ])
 }
 
@@ -60,16 +60,16 @@ struct Cost {
 }
 
 impl Cost {
-    /// Of sessions that are logged in when `prepare` is done with them.
+    /// Measures sessions that log in after `prepare`.
     fn of(server: &Subject, prepare: impl Fn(Control) -> io::Result<Control>) -> io::Result<Self> {
         let log_in = |number| {
             let mut session = prepare(Control::connect_in_crowd(server.address, number)?)?;
             session.log_in()?;
             Ok(session)
         };
-        // After the server's start: it must raise its own limit, not inherit ours.
+        // After the server's start: it must raise its own limit, not inherit this one.
         allow_descriptors(u64::from(SESSIONS) + OTHER_DESCRIPTORS)?;
-        // One session first: pages that the first of all touches are not a session's cost.
+        // One session first, for the pages that only the first one touches.
         log_in(0)?.quit()?;
         let before = proportional_set_size(server)?;
         let sessions = (0..SESSIONS).map(log_in).collect::<io::Result<Vec<_>>>()?;
@@ -83,7 +83,7 @@ impl Cost {
     }
 }
 
-/// Raises the soft limit, where it is lower, as far as the hard one allows.
+/// Raises the soft limit of file descriptors to `wanted`, or to the hard limit.
 fn allow_descriptors(wanted: u64) -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
@@ -99,7 +99,7 @@ fn allow_descriptors(wanted: u64) -> io::Result<()> {
     )?)
 }
 
-/// In bytes, from the `Pss:` line of `smaps_rollup`.
+/// The PSS in bytes, from the `Pss:` line of `smaps_rollup`.
 fn proportional_set_size(subject: &Subject) -> io::Result<f64> {
     let path = format!("/proc/{}/smaps_rollup", subject.process_id());
     let kibibytes: u32 = fs::read_to_string(&path)?

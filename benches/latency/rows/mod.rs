@@ -1,7 +1,7 @@
-//! The rows of the table: what is measured, one function each.
+//! The rows of the table: one function for each.
 //!
-//! A row starts the processes that it needs, measures, and gives back lines; when it
-//! returns, its processes are gone.
+//! A row starts the processes that it needs, measures, and returns lines of the table. When it
+//! returns, its processes have ended. Rows do not import each other.
 
 mod busy;
 mod commands;
@@ -10,10 +10,9 @@ mod crowd;
 mod handshakes;
 mod memory;
 #[cfg(feature = "tls")]
-mod secured;
+mod tls_transfers;
 mod transfers;
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -21,37 +20,31 @@ use crate::Bench;
 use crate::alternate::Effort;
 use crate::table::Line;
 
-/// One thing to measure.
+/// A measurement.
 pub(crate) struct Row {
-    /// What it is called on the command line.
+    /// The name on the command line and in the table.
     pub(crate) name: &'static str,
-    /// For `--help`.
-    pub(crate) about: &'static str,
-    /// Measures it.
+    /// The description in `--help`.
+    about: &'static str,
+    /// Runs the measurement.
     pub(crate) run: fn(&Bench) -> io::Result<Vec<Line>>,
 }
 
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:<12} {}", self.name, self.about)
-    }
-}
-
-/// Every row, in the table's order.
+/// All rows, in the order of the table.
 pub(crate) const ALL: &[Row] = &[
     Row {
         name: "noop",
-        about: "one NOOP after the other: the round trip",
+        about: "round trip of NOOPs, one after the other",
         run: commands::noop,
     },
     Row {
         name: "pipeline",
-        about: "64 NOOPs in one write, then their replies",
+        about: "64 NOOPs in one write, then 64 replies",
         run: commands::pipeline,
     },
     Row {
         name: "crowd",
-        about: "100 connections: all send a NOOP, then all replies are taken",
+        about: "100 connections: send a NOOP on each, then receive all replies",
         run: crowd::crowd,
     },
     Row {
@@ -61,7 +54,7 @@ pub(crate) const ALL: &[Row] = &[
     },
     Row {
         name: "retr",
-        about: "RETR of a large cached file, beside a bare sendfile loop",
+        about: "RETR of a large cached file; floor: a plain sendfile loop",
         run: transfers::large,
     },
     Row {
@@ -71,7 +64,7 @@ pub(crate) const ALL: &[Row] = &[
     },
     Row {
         name: "small",
-        about: "EPSV and RETR of a cached file of 1 KiB: the whole cycle",
+        about: "EPSV and RETR of a cached file of 1 KiB, from command to 226",
         run: transfers::small,
     },
     Row {
@@ -82,49 +75,55 @@ pub(crate) const ALL: &[Row] = &[
     #[cfg(feature = "tls")]
     Row {
         name: "tls-retr",
-        about: "RETR of a large cached file by TLS, beside a bare rustls loop",
-        run: secured::retr,
+        about: "RETR of a large cached file over TLS; floor: a plain rustls loop",
+        run: tls_transfers::retr,
     },
     #[cfg(feature = "tls")]
     Row {
         name: "tls-stor",
-        about: "STOR of a large file by TLS, beside a bare rustls loop",
-        run: secured::stor,
+        about: "STOR of a large file over TLS; floor: a plain rustls loop",
+        run: tls_transfers::stor,
     },
     #[cfg(feature = "tls")]
     Row {
         name: "tls-busy",
-        about: "NOOP in the clear while 50 TLS handshakes a second arrive",
+        about: "NOOP without TLS during 50 TLS handshakes per second",
         run: handshakes::busy,
     },
     #[cfg(feature = "tls")]
     Row {
         name: "tls-connect",
-        about: "connect, AUTH TLS, handshake, NOOP: in full, and resumed",
-        run: secured::connecting,
+        about: "connect, AUTH TLS, handshake, NOOP; full and resumed",
+        run: tls_transfers::connecting,
     },
     #[cfg(feature = "tls")]
     Row {
         name: "tls-small",
-        about: "EPSV and RETR of a cached file of 1 KiB by TLS, resumed",
-        run: secured::small,
+        about: "EPSV and RETR of a cached file of 1 KiB over TLS, resumed",
+        run: tls_transfers::small,
     },
     #[cfg(feature = "tls")]
     Row {
         name: "tls-memory",
-        about: "proportional set size with 1,000 secured idle sessions",
-        run: memory::secured,
+        about: "proportional set size with 1,000 idle sessions over TLS",
+        run: memory::over_tls,
     },
 ];
 
-/// The names, for a message.
+/// The list of rows in `--help`.
+pub(crate) fn help() -> String {
+    let line = |row: &Row| format!("  {:<12} {}\n", row.name, row.about);
+    ALL.iter().map(line).collect()
+}
+
+/// The names of all rows, for a message.
 pub(crate) fn names() -> String {
     let names: Vec<&str> = ALL.iter().map(|row| row.name).collect();
     names.join(", ")
 }
 
 impl Bench {
-    /// The effort of a full run, or a fraction of it.
+    /// This effort, or a fraction of it in a quick run.
     fn effort(&self, rounds: usize, per_round: usize) -> Effort {
         if self.options.quick {
             Effort {
@@ -141,7 +140,7 @@ impl Bench {
         }
     }
 
-    /// How large the large file is.
+    /// The size of the large file in bytes.
     fn large_file(&self) -> usize {
         let mebibytes = if self.options.quick { 16 } else { 256 };
         mebibytes << 20

@@ -1,4 +1,6 @@
-//! Rows of single transfers: a large file's rate, a small file's whole cycle.
+//! Rows of single transfers: the throughput of a large file, and the latency of a small one.
+//!
+//! Both files are in the page cache. Only the large one has a floor.
 
 use std::io;
 use std::time::Instant;
@@ -9,7 +11,7 @@ use crate::download::{Downloader, Sample};
 use crate::floor;
 use crate::table::{Line, Value};
 
-/// A large file from the page cache, beside a thread that does nothing but `sendfile`.
+/// The throughput of a large file; the floor is a `sendfile` loop.
 pub(super) fn large(bench: &Bench) -> io::Result<Vec<Line>> {
     let sample = Sample::new(bench.large_file())?;
     let subjects = Both {
@@ -17,14 +19,14 @@ pub(super) fn large(bench: &Bench) -> io::Result<Vec<Line>> {
         floor: bench.start_floor(|address| floor::Kind::Files(address, sample.file()))?,
     };
     let mut downloaders = Both {
-        server: Downloader::ftp(subjects.server.address, &sample)?,
-        floor: Downloader::bare(subjects.floor.address, &sample),
+        server: Downloader::from_server(subjects.server.address, &sample)?,
+        floor: Downloader::from_floor(subjects.floor.address, &sample),
     };
     let mut rates = Both::<Rates>::default();
     alternate(bench.effort(15, 1), |side| {
         let start = Instant::now();
         downloaders.of(side).fetch()?;
-        rates.of(side).note(sample.length, start);
+        rates.of(side).record(sample.length, start);
         Ok(())
     })?;
     let measure = format!("{} MiB by sendfile", sample.length >> 20);
@@ -32,11 +34,11 @@ pub(super) fn large(bench: &Bench) -> io::Result<Vec<Line>> {
     Ok(vec![line])
 }
 
-/// What a small file costs from EPSV to 226, over a control connection that stands.
+/// The latency of a small file from EPSV to 226, over an open control connection.
 pub(super) fn small(bench: &Bench) -> io::Result<Vec<Line>> {
     let sample = Sample::new(1024)?;
     let server = bench.start_serving(sample.directory.path())?;
-    let mut downloader = Downloader::ftp(server.address, &sample)?;
+    let mut downloader = Downloader::from_server(server.address, &sample)?;
     let mut times = Times::new()?;
     let effort = bench.effort(20, 100);
     for _ in effort.rounds() {

@@ -227,7 +227,7 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
         (
             "[addresses]\ndeny = \"10.1.0.0/8\"",
             "f:2:8",
-            "is 10.0.0.0/8 what is meant?",
+            "host bits are set after the prefix; write 10.0.0.0/8",
         ),
         (
             "[timings]\nidle = \"x\"",

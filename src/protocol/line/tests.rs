@@ -1,14 +1,13 @@
-//! Lines out of a stream that is cut anywhere, with the storage lent and given back between.
+//! Splitting a stream that is segmented anywhere, with the storage attached and detached in between.
 
 use super::*;
 use proptest::prelude::*;
 
 const SCRATCH: usize = LINE_MAX * 2;
-/// Stands for [`Line::TooLong`]; no line can be this.
+/// Represents [`Line::TooLong`]; no line contains an LF.
 const TOO_LONG: &[u8] = b"\n";
 
-/// What comes out when the stream arrives in these pieces; between two pieces the
-/// buffer gives its storage back.
+/// The lines of a stream that arrives in these pieces; the buffer is detached between two pieces.
 fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     let mut buffer = LineBuffer::new();
     let mut scratch = vec![b'\n'; SCRATCH];
@@ -47,7 +46,7 @@ fn lines_end_at_line_feeds() {
 }
 
 #[test]
-fn the_length_limit_is_exact() {
+fn length_limit_is_exact() {
     for (length, end, fits) in [
         (LINE_MAX - 1, "\r\n", true),
         (LINE_MAX, "\r\n", true),
@@ -65,7 +64,7 @@ fn the_length_limit_is_exact() {
 }
 
 #[test]
-fn an_endless_line_is_told_once_and_kept_nowhere() {
+fn endless_line_is_reported_once_and_not_buffered() {
     let piece = [b'x'; LINE_MAX];
     let mut pieces = vec![&piece[..]; 50];
     pieces.push(b"DELE a\r\nNOOP\r\n");
@@ -73,7 +72,7 @@ fn an_endless_line_is_told_once_and_kept_nowhere() {
 }
 
 #[test]
-fn a_full_buffer_has_nothing_to_spare_until_a_line_is_consumed() {
+fn full_buffer_has_no_room_until_a_line_is_consumed() {
     let mut buffer = LineBuffer::new();
     let mut scratch = vec![b'\n'; SCRATCH];
     buffer.attach(&mut scratch);
@@ -85,7 +84,7 @@ fn a_full_buffer_has_nothing_to_spare_until_a_line_is_consumed() {
 }
 
 #[test]
-fn waiting_lines_are_recognised_and_stay() {
+fn pending_lines_are_matched_without_being_consumed() {
     let mut buffer = LineBuffer::new();
     buffer.attach(&mut vec![0; SCRATCH]);
     let stream = b"NOOP\r\n\xff\xf4\xff\xf2abor\r\nSTAT a\r\nSTATUS\r\nSTA\r\nSTAT";
@@ -102,7 +101,7 @@ fn waiting_lines_are_recognised_and_stay() {
 
 proptest! {
     #[test]
-    fn any_split_gives_the_same_lines(
+    fn lines_do_not_depend_on_segmentation(
         parts in proptest::collection::vec(prop_oneof![
             4 => "[a-z\r\n\0]{0,6}".prop_map(String::into_bytes),
             2 => Just(b"\r\n".to_vec()),
@@ -116,9 +115,9 @@ proptest! {
         let mut rest = &stream[..];
         let mut pieces = Vec::new();
         for &cut in cuts.iter().cycle() {
-            let (piece, behind) = rest.split_at(cut.min(rest.len()));
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
             pieces.push(piece);
-            rest = behind;
+            rest = after;
             if rest.is_empty() {
                 break;
             }

@@ -1,20 +1,20 @@
-//! Headers whole and cut, right and wrong; and that nothing behind them is ever asked for.
+//! Complete, segmented, valid and malformed headers; no byte after a header is ever requested.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Feeds a reader with as much as it asks for, in pieces of at most `most`; what came of it, and
-/// how many bytes it has taken.
+/// Feeds a reader as much as it asks for, in pieces of at most `limit` bytes. Returns the result, and
+/// the number of bytes that the reader consumed.
 fn read(
     input: &[u8],
-    mut most: impl FnMut() -> usize,
+    mut limit: impl FnMut() -> usize,
 ) -> (Result<Option<Origin>, Malformed>, usize) {
     let (mut reader, mut at) = (Reader::new(), 0);
     loop {
         let room = reader.spare();
-        assert!(!room.is_empty(), "it asks for nothing and has no answer");
-        let count = room.len().min(most().max(1)).min(input.len() - at);
+        assert!(!room.is_empty(), "no room, but no result either");
+        let count = room.len().min(limit().max(1)).min(input.len() - at);
         if count == 0 {
             return (Ok(None), at);
         }
@@ -27,7 +27,7 @@ fn read(
     }
 }
 
-fn of(input: &[u8]) -> Result<Option<Origin>, Malformed> {
+fn parse(input: &[u8]) -> Result<Option<Origin>, Malformed> {
     read(input, || usize::MAX).0
 }
 
@@ -41,7 +41,7 @@ fn client(source: &str, destination: &str) -> Origin {
 /// A header of version 2.
 fn binary(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
     let length = u16::try_from(block.len()).unwrap().to_be_bytes();
-    [SIGNATURE, &[command, family][..], &length, block].concat()
+    [V2_SIGNATURE, &[command, family][..], &length, block].concat()
 }
 
 const V4_BLOCK: [u8; 12] = [192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 0x04, 0, 21];
@@ -52,13 +52,13 @@ fn v6_block() -> Vec<u8> {
     [&source[..], &destination, &[0xdc, 0x04, 0, 21]].concat()
 }
 
-/// Right headers, and what they say.
-fn right() -> Vec<(Vec<u8>, Origin)> {
+/// Valid headers, and the origins they contain.
+fn valid() -> Vec<(Vec<u8>, Origin)> {
     let v4 = client("192.0.2.1:56324", "198.51.100.1:21");
     let v6 = client("[2001:db8::1]:56324", "[2001:db8::2]:21");
     let fields = [b"\x04\x00\x03abc".as_slice(), &[0x20; 700]].concat();
     let line = |text: &str| text.as_bytes().to_vec();
-    let longest = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_MAX - 16));
+    let longest = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_MAX - 16));
     vec![
         (line("PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\n"), v4),
         (line("PROXY TCP6 2001:db8::1 2001:DB8::2 56324 21\r\n"), v6),
@@ -81,11 +81,7 @@ fn right() -> Vec<(Vec<u8>, Origin)> {
             v6,
         ),
         (
-            binary(
-                0x21,
-                0x11,
-                &[&V4_BLOCK[..], &vec![9; BINARY_MAX - 28]].concat(),
-            ),
+            binary(0x21, 0x11, &[&V4_BLOCK[..], &vec![9; V2_MAX - 28]].concat()),
             v4,
         ),
         (binary(0x20, 0x00, &[]), Origin::Own),
@@ -98,51 +94,56 @@ fn right() -> Vec<(Vec<u8>, Origin)> {
 }
 
 #[test]
-fn headers_say_for_whom() {
-    for (header, origin) in right() {
-        assert_eq!(of(&header), Ok(Some(origin)), "{}", header.escape_ascii());
+fn valid_headers_are_parsed() {
+    for (header, origin) in valid() {
+        assert_eq!(
+            parse(&header),
+            Ok(Some(origin)),
+            "{}",
+            header.escape_ascii()
+        );
     }
 }
 
 #[test]
-fn at_every_cut_it_waits_and_behind_it_nothing_is_taken() {
-    for (header, origin) in right() {
+fn segmented_header_is_completed_without_reading_beyond() {
+    for (header, origin) in valid() {
         for cut in 0..header.len() {
-            assert_eq!(of(&header[..cut]), Ok(None), "{cut}");
+            assert_eq!(parse(&header[..cut]), Ok(None), "{cut}");
             let mut left = cut;
             let pieces = || {
                 let piece = if left > 0 { left } else { usize::MAX };
                 left = 0;
                 piece
             };
-            let behind = [&header[..], b"USER ftp\r\n"].concat();
-            assert_eq!(read(&behind, pieces), (Ok(Some(origin)), header.len()));
+            let input = [&header[..], b"USER ftp\r\n"].concat();
+            assert_eq!(read(&input, pieces), (Ok(Some(origin)), header.len()));
         }
     }
 }
 
 #[test]
-fn what_is_no_header_is_told_at_once() {
+fn other_protocols_are_rejected_early() {
     for (input, taken) in [
-        (&b"USER anonymous\r\n"[..], LEAST),
+        (&b"USER anonymous\r\n"[..], HEADER_MIN),
         (
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03aaaaaaaaaaa",
-            LEAST,
+            HEADER_MIN,
         ),
         (b"PROXY", 5),
         (b"PROXX", 5),
         (b"Q", 1),
         (b"\r\n\r\n\0\r\nQUIX", 11),
     ] {
-        let (said, took) = read(input, || usize::MAX);
+        let (result, took) = read(input, || usize::MAX);
         let is_beginning = input == b"PROXY";
-        assert_eq!(said.is_err(), !is_beginning, "{}", input.escape_ascii());
+        assert_eq!(result.is_err(), !is_beginning, "{}", input.escape_ascii());
         assert_eq!(took, taken);
     }
 }
 
 #[test]
-fn lines_are_as_they_must_be() {
+fn malformed_v1_headers_are_rejected() {
     for wrong in [
         "PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\n\n\n",
         "PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\r\n",
@@ -167,15 +168,15 @@ fn lines_are_as_they_must_be() {
         "PROXY \r\n           ",
     ] {
         let input = format!("{wrong}NOOP\r\n");
-        assert_eq!(of(input.as_bytes()), Err(Malformed), "{wrong:?}");
+        assert_eq!(parse(input.as_bytes()), Err(Malformed), "{wrong:?}");
     }
-    let endless = format!("PROXY UNKNOWN {}\r\n", "f".repeat(LINE_MAX - 15));
-    assert_eq!(read(endless.as_bytes(), || 1), (Err(Malformed), LINE_MAX));
+    let endless = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_MAX - 15));
+    assert_eq!(read(endless.as_bytes(), || 1), (Err(Malformed), V1_MAX));
 }
 
 #[test]
-fn binaries_are_as_they_must_be() {
-    let long = [&V4_BLOCK[..], &vec![9; BINARY_MAX - 27]].concat();
+fn malformed_v2_headers_are_rejected() {
+    let long = [&V4_BLOCK[..], &vec![9; V2_MAX - 27]].concat();
     for (command, family, block) in [
         (0x11, 0x11, &V4_BLOCK[..]),
         (0x31, 0x11, &V4_BLOCK),
@@ -188,16 +189,16 @@ fn binaries_are_as_they_must_be() {
         (0x21, 0x11, &long),
     ] {
         let header = binary(command, family, block);
-        assert_eq!(of(&header), Err(Malformed), "{}", header.escape_ascii());
+        assert_eq!(parse(&header), Err(Malformed), "{}", header.escape_ascii());
     }
-    // The longest that can be written is not waited for.
-    let (said, took) = read(&binary(0x21, 0x11, &vec![0; 65_535]), || usize::MAX);
-    assert_eq!((said, took), (Err(Malformed), FIXED));
+    // A header that announces more than V2_MAX is rejected without waiting for its end.
+    let (result, took) = read(&binary(0x21, 0x11, &vec![0; 65_535]), || usize::MAX);
+    assert_eq!((result, took), (Err(Malformed), V2_FIXED));
 }
 
 proptest! {
     #[test]
-    fn what_a_proxy_writes_is_what_is_read(
+    fn written_headers_round_trip(
         source: IpAddr,
         destination: IpAddr,
         ports: (u16, u16),
@@ -221,21 +222,21 @@ proptest! {
         for header in [line.into_bytes(), binary(0x21, 0x21, &block)] {
             let mut next = pieces.iter().copied().cycle();
             let input = [&header[..], b"\x16\x03\x01"].concat();
-            let (said, took) = read(&input, || next.next().unwrap_or(1));
-            prop_assert_eq!(said, Ok(Some(expected)));
+            let (result, took) = read(&input, || next.next().unwrap_or(1));
+            prop_assert_eq!(result, Ok(Some(expected)));
             prop_assert_eq!(took, header.len());
         }
     }
 
     #[test]
-    fn garbage_ends_and_is_never_more_than_a_header(
-        begin in prop::sample::select(vec![&b""[..], b"PROXY ", b"PROXY TCP4 ", SIGNATURE]),
+    fn garbage_consumes_at_most_one_header(
+        prefix in prop::sample::select(vec![&b""[..], b"PROXY ", b"PROXY TCP4 ", V2_SIGNATURE]),
         garbage in prop::collection::vec(any::<u8>(), 0..3000),
         piece in 1_usize..100,
     ) {
-        let input = [begin, &garbage].concat();
-        let (said, took) = read(&input, || piece);
-        prop_assert!(took <= BINARY_MAX);
-        prop_assert!(said != Ok(None) || took == input.len());
+        let input = [prefix, &garbage].concat();
+        let (result, took) = read(&input, || piece);
+        prop_assert!(took <= V2_MAX);
+        prop_assert!(result != Ok(None) || took == input.len());
     }
 }

@@ -105,7 +105,7 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         (
             "[[account]]\npermissions = \"w\"",
             "f:2:15",
-            "no such permission: 'w'; there are",
+            "unknown permission 'w'; write one or more of none, read",
         ),
         (
             "[[account]]\npermissions = 7",

@@ -1,7 +1,7 @@
-//! Rows of secured transfers and of how they begin.
+//! Rows of transfers over TLS, and of AUTH TLS.
 //!
-//! A large file's rate each way beside a bare rustls loop, with the processor's time that it took
-//! (on a busy machine that is the steadier number), a small file's whole cycle, and AUTH TLS.
+//! The throughput of a large file in both directions, with a plain rustls loop as the floor; its CPU
+//! time, which is more stable on a busy machine; the latency of a small file; the latency of AUTH TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::Bench;
 use crate::alternate::{Both, Rates, Side, Times, alternate};
 use crate::control::Control;
-use crate::download::{Downloader, Sample, Way, connect};
+use crate::download::{Downloader, Peer, Sample, connect};
 use crate::floor;
 use crate::subject::Subject;
 use crate::table::{Line, Value};
@@ -21,49 +21,49 @@ use crate::tls::{Client, Identity, KeyKind};
 use crate::tls_floor::{Direction, Task};
 use crate::upload::Uploader;
 
-/// Sessions that a client keeps: more than a run has servers.
+/// The capacity of a client's TLS session cache; a run needs one session.
 const SESSIONS: usize = 16;
 
-/// A large file from the page cache, by RETR with PROT P.
+/// RETR of a large cached file with PROT P.
 pub(super) fn retr(bench: &Bench) -> io::Result<Vec<Line>> {
     let sample = Sample::new(bench.large_file())?;
-    let arena = Arena::new(bench, Direction::Send, [&sample.directory; 2])?;
-    let mut downloaders = arena.ways()?.map(|way| Downloader::new(way, &sample));
-    arena.measure(bench, sample.length, |side| downloaders.of(side).fetch())
+    let setup = TlsSetup::new(bench, Direction::Send, [&sample.directory; 2])?;
+    let mut downloaders = setup.peers()?.map(|peer| Downloader::new(peer, &sample));
+    setup.measure(bench, sample.length, |side| downloaders.of(side).fetch())
 }
 
-/// A large file by STOR with PROT P, over one of the same size.
+/// STOR of a large file with PROT P, which replaces one of the same size.
 pub(super) fn stor(bench: &Bench) -> io::Result<Vec<Line>> {
     let length = bench.large_file();
     let directories = [TempDir::new()?, TempDir::new()?];
-    let arena = Arena::new(bench, Direction::Receive, directories.each_ref())?;
-    let mut uploaders = arena.ways()?.map(|way| Uploader::new(way, length));
-    arena.measure(bench, length, |side| uploaders.of(side).store())
+    let setup = TlsSetup::new(bench, Direction::Receive, directories.each_ref())?;
+    let mut uploaders = setup.peers()?.map(|peer| Uploader::new(peer, length));
+    setup.measure(bench, length, |side| uploaders.of(side).store())
 }
 
-/// A server, a bare loop with the same certificate, and a client of both.
-struct Arena {
+/// A server and a floor with the same certificate, and a client of each.
+struct TlsSetup {
     subjects: Both<Subject>,
-    /// One each: what it keeps of sessions goes by the name of the host, which is the same.
+    /// Two clients, as the session cache is keyed by the host name, which is the same.
     clients: Both<Client>,
     _identity: Identity,
 }
 
-impl Arena {
+impl TlsSetup {
     fn new(bench: &Bench, direction: Direction, directories: [&TempDir; 2]) -> io::Result<Self> {
         let identity = Identity::new(KeyKind::P256)?;
-        let [served, bare] = directories;
+        let [of_server, of_floor] = directories;
         let floor = bench.start_floor(|address| {
-            floor::Kind::Secured(Task {
+            floor::Kind::Tls(Task {
                 address,
                 direction,
-                file: bare.path().join("file"),
+                file: of_floor.path().join("file"),
                 identity: [identity.certificate(), identity.key()],
             })
         })?;
         Ok(Self {
             subjects: Both {
-                server: bench.start_secured(served.path(), &identity)?,
+                server: bench.start_tls(of_server.path(), &identity)?,
                 floor,
             },
             clients: Both {
@@ -74,12 +74,12 @@ impl Arena {
         })
     }
 
-    fn ways(&self) -> io::Result<Both<Way>> {
+    fn peers(&self) -> io::Result<Both<Peer>> {
         let (client, address) = (self.clients.floor.clone(), self.subjects.floor.address);
         let connect = move || client.secure(connect(address)?);
         Ok(Both {
             server: protected(self.subjects.server.address, &self.clients.server)?,
-            floor: Way::Bare(Box::new(connect)),
+            floor: Peer::Floor(Box::new(connect)),
         })
     }
 
@@ -87,49 +87,50 @@ impl Arena {
         &self,
         bench: &Bench,
         length: usize,
-        mut once: impl FnMut(Side) -> io::Result<()>,
+        mut transfer: impl FnMut(Side) -> io::Result<()>,
     ) -> io::Result<Vec<Line>> {
-        // The first of each makes the session that the others resume, and the file to replace.
-        once(Side::Server)?;
-        once(Side::Floor)?;
-        let before = self.subjects.try_map(Subject::processor_time)?;
+        // The first transfers create the TLS session to resume, and the file to replace.
+        transfer(Side::Server)?;
+        transfer(Side::Floor)?;
+        let before = self.subjects.try_map(Subject::cpu_time)?;
         let mut rates = Both::<Rates>::default();
         let mut rounds = 0_u32;
         alternate(bench.effort(15, 1), |side| {
             let start = Instant::now();
-            once(side)?;
-            rates.of(side).note(length, start);
+            transfer(side)?;
+            rates.of(side).record(length, start);
             rounds += 1;
             Ok(())
         })?;
-        let after = self.subjects.try_map(Subject::processor_time)?;
-        let each = |now: Duration, then| Value::Time(now.saturating_sub(then) / (rounds / 2));
+        let after = self.subjects.try_map(Subject::cpu_time)?;
+        let per_transfer =
+            |after: Duration, before| Value::Time(after.saturating_sub(before) / (rounds / 2));
         let times = Both {
-            server: each(after.server, before.server),
-            floor: each(after.floor, before.floor),
+            server: per_transfer(after.server, before.server),
+            floor: per_transfer(after.floor, before.floor),
         };
         let size = length >> 20;
-        let rate = format!("{size} MiB by TLS");
+        let rate = format!("{size} MiB over TLS");
         Ok(vec![
             Line::rates(rate, &mut rates, Value::Throughput, "ratio >= 0.9"),
-            Line::compared("processor's time for it", &times, ""),
+            Line::compared("CPU time per transfer", &times, ""),
         ])
     }
 }
 
-/// A logged-in session whose data connections are secured.
-fn protected(address: SocketAddr, client: &Client) -> io::Result<Way> {
+/// A logged-in session with protected data connections.
+fn protected(address: SocketAddr, client: &Client) -> io::Result<Peer> {
     let mut control = Control::connect(address)?.secure(client)?;
     control.log_in()?;
     control.protect_data(client)?;
-    Ok(Way::Ftp(Box::new(control)))
+    Ok(Peer::Server(Box::new(control)))
 }
 
-/// What a small file costs from EPSV to 226, its data connection secured by resumption.
+/// The latency of a small file from EPSV to 226, with TLS session resumption on the data connection.
 pub(super) fn small(bench: &Bench) -> io::Result<Vec<Line>> {
     let sample = Sample::new(1024)?;
     let identity = Identity::new(KeyKind::P256)?;
-    let server = bench.start_secured(sample.directory.path(), &identity)?;
+    let server = bench.start_tls(sample.directory.path(), &identity)?;
     let client = identity.client(Resumption::in_memory_sessions(SESSIONS))?;
     let mut downloader = Downloader::new(protected(server.address, &client)?, &sample);
     let mut times = Times::new()?;
@@ -145,11 +146,11 @@ pub(super) fn small(bench: &Bench) -> io::Result<Vec<Line>> {
     ])
 }
 
-/// Connect, 220, AUTH TLS, 234, the handshake, and a NOOP as its proof.
+/// The latency of connect, 220, AUTH TLS, 234, the handshake, and a NOOP over TLS.
 pub(super) fn connecting(bench: &Bench) -> io::Result<Vec<Line>> {
     let directory = TempDir::new()?;
     let identity = Identity::new(KeyKind::P256)?;
-    let server = bench.start_secured(directory.path(), &identity)?;
+    let server = bench.start_tls(directory.path(), &identity)?;
     let full = identity.client(Resumption::disabled())?;
     let resuming = identity.client(Resumption::in_memory_sessions(SESSIONS))?;
     let mut times = [Times::new()?, Times::new()?];
@@ -163,8 +164,8 @@ pub(super) fn connecting(bench: &Bench) -> io::Result<Vec<Line>> {
     }
     let [full, resumed] = times;
     Ok(vec![
-        quantile("AUTH TLS in full, p50", &full, 0.5),
-        quantile("AUTH TLS in full, p99", &full, 0.99),
+        quantile("AUTH TLS full, p50", &full, 0.5),
+        quantile("AUTH TLS full, p99", &full, 0.99),
         quantile("AUTH TLS resumed, p50", &resumed, 0.5),
         quantile("AUTH TLS resumed, p99", &resumed, 0.99),
     ])

@@ -1,35 +1,35 @@
-//! A line that waits while a command is in progress, looked at without being consumed.
+//! A line that is pending while a command is in progress: compared with a verb, not consumed.
 //!
-//! RFC 959 §4.1.3 has ABOR and STAT heard during a transfer; so what waits is compared with
-//! them, Telnet and all, and nothing else is done to it.
+//! During a transfer the server must react to ABOR and STAT (RFC 959 §4.1.3). Pending lines are
+//! compared with these, with Telnet decoded; nothing else is known of them here.
 
 use super::telnet;
 
-/// A complete line that is not consumed yet.
+/// A complete line that is not yet consumed.
 #[derive(Clone, Copy, Debug)]
-pub struct WaitingLine<'a> {
+pub struct PendingLine<'a> {
     raw: &'a [u8],
 }
 
-impl<'a> WaitingLine<'a> {
+impl<'a> PendingLine<'a> {
     pub(super) const fn new(raw: &'a [u8]) -> Self {
         Self { raw }
     }
 
     /// Whether the line is this command, with or without an argument, in any letter case.
     pub fn is(&self, verb: &[u8]) -> bool {
-        self.behind(verb)
+        self.after(verb)
             .is_some_and(|mut rest| matches!(rest.next(), None | Some(b' ')))
     }
 
     /// Whether the line is this command without an argument.
     pub fn is_bare(&self, verb: &[u8]) -> bool {
-        self.behind(verb)
+        self.after(verb)
             .is_some_and(|mut rest| rest.next().is_none())
     }
 
-    /// What stands behind the verb, if the line begins with it.
-    fn behind(&self, verb: &[u8]) -> Option<impl Iterator<Item = u8>> {
+    /// The text after the verb, if the line begins with it.
+    fn after(&self, verb: &[u8]) -> Option<impl Iterator<Item = u8>> {
         let mut text = telnet::decoded(self.raw);
         let same = verb
             .iter()
