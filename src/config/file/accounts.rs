@@ -7,8 +7,6 @@
 use std::path::PathBuf;
 
 use super::account_value::Moment;
-use super::keys::ACCOUNT_KEYS;
-use super::value::quoted;
 use crate::auth::{Account, Accounts, Permissions, Secret, Service, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
 use crate::config::{Config, password_file};
@@ -42,7 +40,7 @@ impl AccountDraft {
     }
 
     /// One to be shown.
-    fn of(account: &Account) -> Self {
+    pub(super) fn of(account: &Account) -> Self {
         let files = account.quota_files;
         Self {
             name: Some(String::from_utf8_lossy(&account.name).into_owned()),
@@ -116,38 +114,4 @@ pub(super) fn all(
         accounts.add(draft.finish().map_err(|text| (at, text))?);
     }
     Ok(accounts)
-}
-
-/// Whether there is one that is not to be seen.
-const fn has_password(account: &Account) -> bool {
-    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
-}
-
-/// As TOML, in the order of their names and without passwords.
-pub(super) fn show(accounts: &Accounts) -> String {
-    let mut sorted: Vec<_> = accounts.iter().collect();
-    sorted.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut text = String::new();
-    for account in sorted {
-        text.push_str("\n[[account]]\n");
-        let draft = AccountDraft::of(account);
-        for key in ACCOUNT_KEYS {
-            let name = key.path.trim_start_matches("account.");
-            match (key.show)(&draft) {
-                Some(value) => text.extend([name, " = ", &value, "\n"]),
-                None if name == "password" && has_password(account) => {
-                    text.push_str("# password is not shown\n");
-                }
-                None => {}
-            }
-        }
-    }
-    if text.is_empty() {
-        text.extend([
-            "\n# ",
-            &quoted("account"),
-            " is nowhere: nobody may log in\n",
-        ]);
-    }
-    text
 }

@@ -5,9 +5,10 @@
 
 use log::LevelFilter;
 
-use super::accounts;
+use super::accounts::AccountDraft;
 use super::draft::Draft;
-use super::keys::{KEYS, When};
+use super::keys::{ACCOUNT_KEYS, KEYS, When};
+use crate::auth::{Account, Accounts, Secret};
 use crate::config::Config;
 
 /// What is in force, as TOML.
@@ -29,8 +30,37 @@ pub fn show(config: &Config, log: LevelFilter) -> String {
             None => text.extend(["# ", name, " is not set\n"]),
         }
     }
-    text.push_str(&accounts::show(&config.accounts));
+    text.push_str(&show_accounts(&config.accounts));
     text
+}
+
+/// One table for each account, in the order of their names.
+fn show_accounts(accounts: &Accounts) -> String {
+    let mut sorted: Vec<_> = accounts.iter().collect();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut text = String::new();
+    for account in sorted {
+        text.push_str("\n[[account]]\n");
+        let draft = AccountDraft::of(account);
+        for key in ACCOUNT_KEYS {
+            let name = key.path.trim_start_matches("account.");
+            match (key.show)(&draft) {
+                Some(value) => text.extend([name, " = ", &value, "\n"]),
+                None if name == "password" && has_password(account) => {
+                    text.push_str("# password is not shown\n");
+                }
+                None => {}
+            }
+        }
+    }
+    if text.is_empty() {
+        text.push_str("\n# no [[account]] is configured: all logins are refused\n");
+    }
+    text
+}
+
+const fn has_password(account: &Account) -> bool {
+    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
 }
 
 /// What cannot change while a server runs stays in `new` as it is in `old`; says which keys would
