@@ -32,14 +32,14 @@
 //!
 //! | fault | test |
 //! |---|---|
-//! | PASV tells a private address | `options::a_client_on_this_side_is_not_told_the_address_of_the_router` |
-//! | passive ports leave their range when it is used up | `command_line::passive_ports_stay_in_their_range` |
+//! | PASV tells a private address | `options::private_client_gets_the_local_address_in_pasv` |
+//! | passive ports leave their range when it is used up | `command_line::passive_ports_never_leave_the_range` |
 //! | descriptors and memory leak | `abuse::two_thousand_sessions_leave_nothing_behind` |
 //! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
 //! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
 //! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
-//! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
+//! | LIST cannot show local time | `options::list_shows_dates_in_the_configured_zone` |
 //! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
 //! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_beyond_four_gib` |
 //! | `LIST -la`, lower case, NLST of a file, a pattern: not understood | `list_paths.txt` `nlst_paths.txt` `explorer.txt` |

@@ -23,48 +23,48 @@
 //! | 4 | curl killed in an upload; `curl -C -` | the file is whole | `clients::curl_goes_on_with_what_it_was_killed_in` |
 //! | 4 | lftp, PHP, `Net::FTP`, basic-ftp go on with a cut upload | only what is missing is sent, and the file is whole | `clients::lftp_resumes` `clients::php_resumes` `clients::net_ftp_resumes` `clients::basic_ftp_resumes` |
 //! | 4 | a cut upload of a name that a file has | the old file, whole | `kept_uploads::upload_that_would_replace_a_file_leaves_it_whole` |
-//! | 4 | `cut-uploads = "discard"` | nothing is left | `config::cut_uploads_are_kept_or_not` |
+//! | 4 | `cut-uploads = "discard"` | nothing is left | `config::cut_uploads_keeps_or_discards_bytes` |
 //! | 4 | `REST 4`, `APPE` | writes from there on, as `STOR` does | `appe_restart.txt` |
 //! | 4 | `REST`, `HELP ALLO`, `ALLO`, `STOR`: `Net::FTP` | writes from there on | `rest_between.txt` |
-//! | 5 | `MDTM`, `MLST` | 14 digits; fractions by the key | `mdtm.txt` `config::times_have_fractions_or_whole_seconds` |
+//! | 5 | `MDTM`, `MLST` | 14 digits; fractions by the key | `mdtm.txt` `config::time_fractions_selects_milliseconds` |
 //! | 6 | `CWD ~`, `CWD ~/d` | the start of the account | `cwd_tilde.txt` |
 //! | 6 | `TYPE I ` with spaces behind, and others | as without them | `trailing_spaces.txt` |
-//! | 7 | `PORT`, with `active.from-default-port` and without | the data come from port L-1, or from any | `config::active_data_comes_from_the_port_before` |
-//! | 7 | that port is taken, or two transfers go to one port at once | another port, and one warning | `config::active_data_comes_from_another_port_where_the_one_before_is_taken` `config::two_transfers_to_one_port_at_once_both_come` |
+//! | 7 | `PORT`, with `active.from-default-port` and without | the data come from port L-1, or from any | `config::active_data_connection_comes_from_port_l_minus_1` |
+//! | 7 | that port is taken, or two transfers go to one port at once | another port, and one warning | `config::busy_default_data_port_is_replaced_and_logged` `config::concurrent_transfers_to_one_client_port_both_connect` |
 //! | 7 | started as root, with `run-as` | `CAP_NET_BIND_SERVICE` is kept where L-1 needs it, and nothing else | `sandbox::another_user_keeps_the_right_to_a_low_port_where_it_is_needed` |
-//! | 8 | a TLS upload that ends without `close_notify` | cut; whole for a network or an account that is excepted, and each in the log | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_of_a_network_is_whole_and_logged_each_time` `config::unclean_upload_of_an_account_is_whole_and_of_others_is_cut` |
-//! | 8 | the same, within a record, or by a reset | cut | `config::upload_that_is_cut_within_a_record_or_reset_is_never_whole` |
+//! | 8 | a TLS upload that ends without `close_notify` | cut; whole for a network or an account that is excepted, and each in the log | `config::unclean_upload_from_another_network_is_cut` `config::unclean_upload_from_allowed_network_completes_and_is_logged` `config::unclean_upload_completes_for_allowed_account_only` |
+//! | 8 | the same, within a record, or by a reset | cut | `config::upload_truncated_within_record_or_reset_is_cut` |
 //! | 9 | an upload ends, and its control connection at once | whole, 20 times of 20 | `upload_ends::upload_that_ends_just_before_its_control_connection_is_whole` |
 //! | 9 | the control connection ends first | cut | `upload_ends::upload_that_ends_after_its_control_connection_is_cut` |
-//! | 10 | the configuration emptied or cut, then SIGHUP | nothing changes, and the log names what was lost | `config::an_emptied_file_changes_nothing_and_the_log_names_what_was_lost` `config::a_cut_file_changes_nothing_wherever_it_ends` |
-//! | 10 | a directory and no account | exit code 2 and the remedy: anonymous is where it is written | `config::a_directory_without_an_account_is_2_with_the_remedy` `config::writable_makes_no_anonymous_account_beside_a_file` |
+//! | 10 | the configuration emptied or cut, then SIGHUP | nothing changes, and the log names what was lost | `config::emptied_file_is_refused_and_lost_keys_are_logged` `config::truncated_file_is_refused_at_every_length` |
+//! | 10 | a directory and no account | exit code 2 and the remedy: anonymous is where it is written | `config::directory_without_an_account_exits_2_with_remedy` `config::writable_adds_no_anonymous_account_to_a_file` |
 //! | 11 | NOOP without end beside failed logins of others | each failed login is in the log, which stays small | `logs::failed_logins_stand_in_the_log_beside_a_flood_and_the_log_stays_small` |
 //! | 11 | any line again and again | a rate, and a count of the rest | `logs::no_line_can_be_repeated_without_end` |
 //! | 11 | fail2ban with the filter of the documentation, amid a flood | matches every failed login and nothing else | `logs::the_filter_matches_every_failed_login_amid_a_flood_and_nothing_else` |
 //! | 11 | logrotate with the rules of the documentation | no line is lost | `logs::the_rules_of_the_documentation_rotate_all_logs_without_a_line_lost` |
-//! | 12 | `client-required = true` with `require = "none"`, and every other pair of keys | a mistake with its place, or a note | `config::required_certificates_need_required_tls_by_file_and_by_options` `config::mistakes_have_their_place_and_are_2` `config::a_key_without_an_effect_is_a_note_and_in_the_log` `config::each_row_fires_with_its_own_combination_and_nothing_less` |
-//! | 13 | an account is removed, disabled or expired, may not come from there, has another password or directory; SIGHUP | its sessions hear 426 and 421 with the reason and end, and no others | `config::each_cause_in_the_account_ends_its_session_and_no_other` `config::a_reload_of_the_same_disturbs_nobody` |
-//! | 13 | the moment at which an account expires | the same | `config::a_session_ends_when_its_account_expires` |
-//! | 13 | other rights | count from the next command, and for what goes on | `config::changed_rights_count_from_the_next_command_on_and_for_what_goes_on` |
-//! | 13 | an address is denied; TLS is required; another authority | 421 | `config::a_denied_address_ends_sessions_before_and_after_their_login` `config::who_is_in_the_clear_ends_once_tls_is_required` `config::certificates_of_another_authority_end_with_the_old_one` |
-//! | 13 | `reload.sessions = "keep"` | all go on | `config::sessions_go_on_as_they_are_where_that_is_wanted` |
+//! | 12 | `client-required = true` with `require = "none"`, and every other pair of keys | a mistake with its place, or a note | `config::client_required_needs_require_control_in_file_and_options` `config::invalid_combination_has_position_and_exits_2` `config::key_without_effect_is_noted_and_logged` `config::each_row_matches_its_sample_and_no_part_of_it` |
+//! | 13 | an account is removed, disabled or expired, may not come from there, has another password or directory; SIGHUP | its sessions hear 426 and 421 with the reason and end, and no others | `config::revoked_account_ends_only_its_sessions` `config::reload_without_changes_keeps_all_sessions` |
+//! | 13 | the moment at which an account expires | the same | `config::session_ends_when_its_account_expires` |
+//! | 13 | other rights | count from the next command, and for what goes on | `config::reloaded_permissions_apply_to_commands_and_transfers` |
+//! | 13 | an address is denied; TLS is required; another authority | 421 | `config::denied_address_ends_sessions_before_and_after_login` `config::reload_requiring_tls_ends_clear_text_sessions` `config::changed_authority_ends_sessions_with_old_certificates` |
+//! | 13 | `reload.sessions = "keep"` | all go on | `config::reload_sessions_keep_leaves_sessions_unchanged` |
 //! | 14 | what was changed, and what was refused | a line with account, peer, verb, path, code and reason; JSON too | `logs::every_change_and_refusal_is_one_line_with_all_that_matters` |
 //! | 14 | a full disk, no rights, a quota | a warning | `logs::what_the_operator_can_mend_is_a_warning` |
-//! | 15 | files removed by others | the quota has their room again: at SIGHUP, at a refusal, and by itself | `config::a_sighup_counts_what_others_have_done` `config::a_refusal_counts_what_others_have_removed` `config::now_and_then_what_others_have_done_is_counted` |
+//! | 15 | files removed by others | the quota has their room again: at SIGHUP, at a refusal, and by itself | `config::recount_at_sighup_sees_external_changes` `config::recount_before_refusal_sees_removed_files` `config::periodic_recount_sees_external_changes` |
 //! | 15 | uploads while the files are counted for the first time | wait, and are stored | `slow_workers::uploads_wait_for_the_first_count_and_nobody_waits_for_them` `sandbox::accounts_have_what_is_theirs_inside` |
-//! | 16 | `allow-fxp` at the top level; of one account | a mistake that names the place; for that account alone | `config::data_goes_to_other_hosts_for_accounts_that_may` |
+//! | 16 | `allow-fxp` at the top level; of one account | a mistake that names the place; for that account alone | `config::allow_fxp_permits_data_connections_to_other_hosts` |
 //! | 16 | with it, `PORT` below 1024, to 0.0.0.0/8, multicast, 240/4, local addresses, in IPv6 too | 501 | `fxp.txt` `fxp_ipv6.txt` |
-//! | 16 | `events.command` that is a directory, and other paths of another kind | a mistake with its place | `config::the_event_command_is_a_program` `config::directories_are_directories` `config::the_configuration_is_a_file` |
-//! | 16 | `tls.names` changed beside a certificate that was kept | one is made for the new names | `config::a_kept_certificate_is_made_anew_for_other_names` |
-//! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::options_of_tls_that_do_not_fit_together_are_2` |
+//! | 16 | `events.command` that is a directory, and other paths of another kind | a mistake with its place | `config::event_command_must_be_executable` `config::directory_key_refuses_other_file_types` `config::configuration_must_be_a_regular_file` |
+//! | 16 | `tls.names` changed beside a certificate that was kept | one is made for the new names | `config::kept_certificate_is_replaced_for_other_names` |
+//! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::invalid_combination_of_tls_options_exits_2` |
 //! | 16 | a reload that fails, under systemd | the mistake is the status | `service_manager::a_failed_reload_is_in_the_status_until_a_good_one` |
 //! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observed_is_served_and_logged` |
 //! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_told` |
-//! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::what_the_sandbox_refuses_is_told_from_what_the_permissions_do` `unprivileged::a_file_says_who_may_not_read_it` |
+//! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::sandbox_denial_is_distinguished_from_file_permissions` `unprivileged::a_file_says_who_may_not_read_it` |
 //! | 17 | another user, or port 21, without the right | who may, and the capability | `unprivileged::another_user_needs_root` `unprivileged::a_low_port_names_the_capability` |
 //! | 17 | TLS that fails | why, in words | `tls::what_a_client_lacks_is_told` `tls::what_is_spoken_instead_of_tls_is_told` `tls::what_a_client_has_against_the_certificate_is_told` `tls::a_clients_certificate_is_asked_for_as_the_options_have_it` |
-//! | 17 | 421 for a limit | the key, in the log | `config::one_too_many_hears_421` `config::one_too_many_of_an_address_hears_421` `config::there_are_as_many_as_the_memory_is_for` |
-//! | 17 | passwords in the clear, secrets that others can read, directories out of reach | a warning at the start, with the remedy | `config::passwords_in_the_clear_are_warned_of_where_others_can_listen_in` `config::secrets_that_others_can_read_are_warned_of` `config::a_directory_in_which_nothing_can_be_written_is_warned_of` |
+//! | 17 | 421 for a limit | the key, in the log | `config::connection_beyond_limit_gets_421` `config::connection_beyond_address_limit_gets_421` `config::memory_limit_lowers_number_of_connections` |
+//! | 17 | passwords in the clear, secrets that others can read, directories out of reach | a warning at the start, with the remedy | `config::clear_text_passwords_are_warned_of_unless_loopback` `config::world_readable_password_file_is_warned_of` `config::unwritable_upload_directory_is_warned_of` |
 //!
 //! What was reported of other servers and clients, and was right here:
 //!

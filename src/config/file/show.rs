@@ -1,19 +1,19 @@
-//! A configuration as a file would say it, for people to read.
+//! Prints a configuration as a file: the output of `--check`.
 //!
-//! Every key is there, also where its value is the default; one without a value is a comment.
-//! Passwords are not shown.
+//! Every key is printed, also with its default; a key without a value is a comment. Passwords and hashes
+//! are never printed. It also finds the keys that a reload cannot change.
 
 use log::LevelFilter;
 
 use super::accounts::AccountDraft;
-use super::draft::Draft;
-use super::keys::{ACCOUNT_KEYS, KEYS, When};
+use super::draft::FileDraft;
+use super::keys::{ACCOUNT_KEYS, Applies, KEYS};
 use crate::auth::{Account, Accounts, Secret};
 use crate::config::Config;
 
-/// What is in force, as TOML.
+/// The configuration as TOML.
 pub fn show(config: &Config, log: LevelFilter) -> String {
-    let draft = Draft::of(config, log);
+    let draft = FileDraft::of(config, log);
     let mut text = String::new();
     let mut shown_table = "";
     for key in KEYS {
@@ -63,13 +63,12 @@ const fn has_password(account: &Account) -> bool {
     matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
 }
 
-/// What cannot change while a server runs stays in `new` as it is in `old`; says which keys would
-/// have.
+/// Copies the keys that only a restart can change from `old` to `new`; returns those that differed.
 pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'static str> {
-    let [before, after] = [old, new].map(|config| Draft::of(config, LevelFilter::Info));
-    let fixed = KEYS.iter().filter(|key| key.when == When::Start);
-    let differing = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
-    let differing = differing.map(|key| key.path).collect();
+    let [before, after] = [old, new].map(|config| FileDraft::of(config, LevelFilter::Info));
+    let fixed = KEYS.iter().filter(|key| key.applies == Applies::Restart);
+    let changed = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
+    let changed = changed.map(|key| key.path).collect();
     let Config {
         listen,
         root,
@@ -102,5 +101,5 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
     if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
         new.listen.clone_from(&old.listen);
     }
-    differing
+    changed
 }
