@@ -72,7 +72,9 @@ const fn show(_: &Resolved) -> String {
 
 fn unix_time() -> i64 {
     use std::time::{SystemTime, UNIX_EPOCH};
+    // A clock before 1970 counts as 1970.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs());
+    // The kernel's clock is an i64, so a greater number does not occur.
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }

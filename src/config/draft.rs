@@ -112,6 +112,7 @@ impl TlsDraft {
         let certificate = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate, key },
             (None, None) if self.self_signed => Certificate::SelfSigned {
+                // Empty: the default names.
                 names: self.names.unwrap_or_default(),
                 state: self.state,
             },

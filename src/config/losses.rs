@@ -293,6 +293,7 @@ pub(crate) fn refusal(losses: &[Loss], config: &Config) -> Option<String> {
         .origins
         .file()
         .map(|file| format!("{}: ", file.display()));
+    // A configuration without a file has no refused losses, but the message would be right.
     let (file, shown) = (file.unwrap_or_default(), shown.join(", "));
     Some(format!(
         "{file}no longer set: {shown}; set it again, or restart the server to confirm the change"

@@ -226,6 +226,7 @@ pub struct ClientAuthority {
 /// and the listen addresses.
 pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
     let system = rustix::system::uname();
+    // A host name that is not UTF-8 cannot be in a certificate.
     let host = system.nodename().to_str().unwrap_or_default();
     let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
         .iter()

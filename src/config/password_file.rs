@@ -25,6 +25,7 @@ pub fn read(path: &Path) -> Result<Secret, String> {
     let bytes = first_bytes(path).map_err(|error| of_path(&error, path, Access::READ_OK))?;
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let mut lines = bytes.split(|&b| b == b'\n');
+    // `split` yields at least one item, even for an empty file.
     let line = lines.next().unwrap_or_default();
     if lines.next().is_none() && bytes.len() >= PASSWORD_FILE_BYTES {
         return Err(format!(

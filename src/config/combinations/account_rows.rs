@@ -107,6 +107,7 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
             "fewer limits.connections",
             "",
             |f| {
+                // A host program may set more than a u32.
                 let most = u32::try_from(f.config.connections).unwrap_or(u32::MAX);
                 f.account(|account| account.sessions.is_some_and(|sessions| sessions > most))
             },

@@ -150,6 +150,7 @@ impl Row {
             _ => self.when.notation(by_option).to_owned(),
         };
         let of_account = account.map(|name| format!(" of {}", String::from_utf8_lossy(name)));
+        // Empty for a key of the server.
         let of_account = of_account.unwrap_or_default();
         let shown = |term: &Term| format!("{}{}", term.notation(by_option), term.suffix(facts));
         let terms: Vec<_> = terms.iter().map(shown).collect();

@@ -341,6 +341,7 @@ fn overlapping(own: &[SocketAddr], others: &[SocketAddr]) -> Vec<SocketAddr> {
 
 /// Whether a path is below a served directory. The comparison is lexical: links are not resolved.
 pub(super) fn is_served(f: &Facts<'_>, path: &Path) -> bool {
+    // Fails if the path is empty or the working directory is gone.
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let path = absolute(path);
     let mut roots = f.config.roots().into_iter();

@@ -41,6 +41,7 @@ impl AccountDraft {
 
     /// The values that would produce this account.
     pub(super) fn of(account: &Account) -> Self {
+        // A host program may set more than a file can.
         let files = account
             .quota_files
             .map(|files| u32::try_from(files).unwrap_or(u32::MAX));
@@ -61,6 +62,7 @@ impl AccountDraft {
 
     /// The account before its secret is known.
     fn named(&self) -> Account {
+        // Without a name `finish` fails.
         let name = self.name.as_deref().unwrap_or_default();
         Account {
             name: name.into(),
@@ -111,6 +113,7 @@ pub(super) fn all(
         if draft.name.is_some()
             && let Some((key, text)) = mistake_of_secret(config, &named)
         {
+            // The key may be missing.
             return Err((draft.offset_of(key).unwrap_or(at), text));
         }
         accounts.add(draft.finish().map_err(|text| (at, text))?);

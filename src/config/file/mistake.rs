@@ -79,7 +79,9 @@ impl Mistake {
 
 /// The position of a byte offset.
 pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    // The TOML parser does not promise offsets on character boundaries.
     let before = text.get(..at).unwrap_or("");
+    // `rsplit` yields at least one item.
     let line = before.rsplit('\n').next().unwrap_or("");
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }

@@ -63,6 +63,7 @@ pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
             return Err(mistake.of(path, &String::from_utf8_lossy(error.as_bytes())));
         }
     };
+    // Only `/` has no parent, and that is not a file.
     let read = parse(&text, path.parent().unwrap_or(path));
     let mut read = read.map_err(|mistake| mistake.of(path, &text))?;
     read.config.sources.push(path.to_owned());
@@ -181,6 +182,7 @@ impl Reader<'_> {
             directory: self.directory,
         };
         let (path, at) = (key.path, value.span().start);
+        // The first line of the value in the file. The parser may give an implicit table an empty span.
         let line = self.text.get(value.span()).unwrap_or("");
         let line = line.lines().next().unwrap_or("");
         let text = match (key.read)(draft, raw) {
@@ -230,6 +232,7 @@ impl Reader<'_> {
         config.accounts = all.map_err(|(at, text)| Mistake { at, text })?;
         self.draft.finish().map_err(|invalid| {
             let at = self.offsets.get(invalid.key);
+            debug_assert!(at.is_some(), "{} is invalid without being set", invalid.key);
             Mistake {
                 at: at.copied().unwrap_or(0),
                 text: format!("{} {}", invalid.key, invalid.text),

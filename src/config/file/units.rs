@@ -52,6 +52,7 @@ pub(super) fn read_size(text: &str) -> Option<u64> {
 
 /// Prints a time for [`read_duration`], truncated to microseconds.
 pub(super) fn show_duration(duration: Duration) -> String {
+    // Longer than 500,000 years only in a host program.
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     if micros == 0 {
         return "0s".to_owned();
@@ -73,6 +74,7 @@ fn in_largest<'a>(
     mut units: impl Iterator<Item = &'a (&'a [&'a str], u64)>,
 ) -> String {
     let unit = units.find(|(_, size)| amount.is_multiple_of(*size));
+    debug_assert!(unit.is_some(), "the smallest unit is 1");
     let (names, size) = unit.copied().unwrap_or((&[], 1));
     format!("{}{}", amount / size, names.first().unwrap_or(&""))
 }
