@@ -1,4 +1,6 @@
 //! The rows for keys of accounts; each is evaluated for each account.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/account_samples.rs` has a sample for each row.
 
 use super::terms::{TLS, set, term};
 use super::{Facts, Row, Term};

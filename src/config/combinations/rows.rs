@@ -1,4 +1,7 @@
-//! The rows for keys of the server: directories, accounts and TLS. Errors are reported in this order.
+//! The rows for keys of the server: directories, accounts and TLS.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/samples.rs` has a sample for each row. Errors are
+//! reported in the order of the rows.
 
 use super::Row;
 #[allow(clippy::wildcard_imports, reason = "the vocabulary of this table")]

@@ -1,4 +1,6 @@
 //! The rows for keys of the server: events and logs, addresses and ports, limits, time-outs, storage.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/traffic_samples.rs` has a sample for each row.
 
 #[allow(clippy::wildcard_imports, reason = "the vocabulary of this table")]
 use super::terms::*;
