@@ -222,7 +222,7 @@ fn account_greeting_is_sent_after_login() {
     );
 }
 
-/// `BYTES` takes more than two seconds at this rate.
+/// At this rate `BYTES` take more than two seconds.
 const RATE: &str = "\"100kB\"";
 const BYTES: usize = 250_000;
 

@@ -175,7 +175,7 @@ fn assert_errors(cases: &[Case]) {
 }
 
 #[test]
-fn error_has_position_cause_and_remedy() {
+fn syntax_error_or_unknown_key_has_position_and_remedy() {
     assert_errors(&[
         ("a = [", "f:1:6", "unclosed"),
         ("\n\nworkers = ", "f:3:", "value"),
@@ -199,6 +199,19 @@ fn error_has_position_cause_and_remedy() {
         ("account = 3", "f:1:1", "[[account]]"),
         ("[account]", "f:1:2", "[[account]]"),
         (
+            "allow-fxp = true",
+            "f:1:1",
+            "allow-fxp is a key of an account; write it below its [[account]]",
+        ),
+        ("quota-bytes = 7", "f:1:1", "below its [[account]]"),
+        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
+    ]);
+}
+
+#[test]
+fn invalid_value_has_position_and_remedy() {
+    assert_errors(&[
+        (
             "workers = \"x\"",
             "f:1:11",
             "workers: invalid value \"x\"; write a number",
@@ -210,12 +223,6 @@ fn error_has_position_cause_and_remedy() {
         ),
         ("workers = -1", "f:1:11", "workers: invalid value -1"),
         ("workers = 1.5", "f:1:11", "write a number"),
-        (
-            "allow-fxp = true",
-            "f:1:1",
-            "allow-fxp is a key of an account; write it below its [[account]]",
-        ),
-        ("quota-bytes = 7", "f:1:1", "below its [[account]]"),
         ("allow-combine = 1", "f:1:17", "1; write true or false"),
         ("directory = \"\"", "f:1:13", "a path"),
         ("listen = \"127.0.0.1\"", "f:1:10", "127.0.0.1:21000"),
@@ -245,7 +252,6 @@ fn error_has_position_cause_and_remedy() {
             "invalid value 0; write a time from 1ms to 3650d",
         ),
         ("[timings]\nidle = \"4000d\"", "f:2:8", "3650d"),
-        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
         ("[storage]\ndurability = true", "f:2:14", "\"rename\""),
     ]);
 }

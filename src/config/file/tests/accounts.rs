@@ -68,7 +68,7 @@ fn expiry_date_and_time_are_parsed_with_zone() {
 }
 
 #[test]
-fn error_in_account_has_position_cause_and_remedy() {
+fn missing_or_conflicting_secret_has_position_and_remedy() {
     assert_errors(&[
         ("[[account]]", "f:1:1", "needs a name"),
         (
@@ -91,12 +91,22 @@ fn error_in_account_has_position_cause_and_remedy() {
             "f:2:1",
             "needs account.pam = \"SERVICE\"",
         ),
+    ]);
+}
+
+#[test]
+fn invalid_account_value_has_position_and_remedy() {
+    assert_errors(&[
         (
             "[[account]]\npam = \"../x\"",
             "f:2:7",
             "a service is named by letters",
         ),
-        ("[[account]]\npam = true", "f:2:7", "the name of a service"),
+        (
+            "[[account]]\npam = true",
+            "f:2:7",
+            "the name of a PAM service",
+        ),
         (
             "[[account]]\nnmae = \"ann\"",
             "f:2:1",
