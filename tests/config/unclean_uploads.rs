@@ -205,8 +205,8 @@ fn clean_uploads_and_downloads_ignore_unclean_uploads() {
     assert!(!server.log().contains("without close_notify"));
 }
 
-/// A killed client closes its control connection first: its upload is cut, unless it ends with
-/// `close_notify`.
+/// A killed client closes its control connection first, and its upload is cut. An upload that ends with
+/// a `close_notify` is complete.
 #[test]
 fn unclean_upload_after_control_connection_closed_is_cut() {
     let world = World::new();
