@@ -1,7 +1,6 @@
-//! What the program does with a configuration besides serving it: it reads it again at SIGHUP, and
-//! checks it.
+//! The configuration of the program: the reload at SIGHUP, and `--check`.
 //!
-//! What is in force goes to the standard output, what is found of it to the standard error.
+//! `--check` prints the effective settings on standard output, and errors and notes on standard error.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,7 +11,7 @@ use mioftpd::{ConfigSource, Finding};
 
 use crate::cli::{CliArgs, Failure, Resolved};
 
-/// A file to begin with.
+/// The output of `--example-config`.
 pub(crate) const EXAMPLE: &str = {
     #[cfg(feature = "config")]
     {
@@ -22,36 +21,36 @@ pub(crate) const EXAMPLE: &str = {
     ""
 };
 
-/// Reads again what was read at the start. What the sandbox of the start does not allow is said here,
-/// because it is the program's and not the server's.
+/// Resolves the same command line again. It warns of paths that the sandbox, entered at the start by
+/// `plan`, does not allow: the server does not know of the sandbox.
 pub(crate) fn source(args: CliArgs, plan: Plan) -> ConfigSource {
-    Arc::new(move || match args.start() {
-        Ok(mut start) => {
-            start.config.log_level = Some(start.log);
-            log_notes(&start);
-            for lack in plan.lacking_for(&start.config.plan()) {
-                log::warn!("Until the next start {lack}: the sandbox was made without it");
+    Arc::new(move || match args.resolve() {
+        Ok(mut resolved) => {
+            resolved.config.log_level = Some(resolved.log);
+            log_notes(&resolved);
+            for lack in plan.lacking_for(&resolved.config.plan()) {
+                log::warn!("Until the next start {lack}: the sandbox was set up without it");
             }
-            Ok(*start.config)
+            Ok(*resolved.config)
         }
-        Err(Failure::Wrong(why) | Failure::Unreadable(why)) => Err(why),
+        Err(Failure::Invalid(error) | Failure::Unreadable(error)) => Err(error),
     })
 }
 
-/// Says which keys have no effect.
-pub(crate) fn log_notes(start: &Resolved) {
-    for note in start.config.notes() {
+/// Logs the keys that have no effect, or an undesirable one.
+pub(crate) fn log_notes(resolved: &Resolved) {
+    for note in resolved.config.notes() {
         log::warn!("{note}");
     }
 }
 
-/// Says what would be in force, and what would go wrong: exit code 1 where there would be no server.
-pub(crate) fn check(start: &Resolved) -> ExitCode {
+/// Prints the effective settings and all findings; exit code 1 if a start would fail.
+pub(crate) fn check(resolved: &Resolved) -> ExitCode {
     crate::raise_descriptor_limit();
-    let findings = mioftpd::check(&start.config, unix_time());
-    let shown = io::stdout().write_all(show(start).as_bytes());
+    let findings = mioftpd::check(&resolved.config, unix_time());
+    let shown = io::stdout().write_all(show(resolved).as_bytes());
     for finding in &findings {
-        crate::complain(finding);
+        crate::print_error(finding);
     }
     let fails = |finding: &Finding| matches!(finding, Finding::Failure(_));
     if shown.is_err() || findings.iter().any(fails) {
@@ -61,11 +60,11 @@ pub(crate) fn check(start: &Resolved) -> ExitCode {
 }
 
 #[cfg(feature = "config")]
-fn show(start: &Resolved) -> String {
-    mioftpd::config::file::show(&start.config, start.log)
+fn show(resolved: &Resolved) -> String {
+    mioftpd::config::file::show(&resolved.config, resolved.log)
 }
 
-/// Never called: there is no option for it.
+/// Not called: without the feature there is no `--check`.
 #[cfg(not(feature = "config"))]
 const fn show(_: &Resolved) -> String {
     String::new()
@@ -73,7 +72,9 @@ const fn show(_: &Resolved) -> String {
 
 fn unix_time() -> i64 {
     use std::time::{SystemTime, UNIX_EPOCH};
+    // A clock before 1970 counts as 1970.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs());
+    // The kernel's clock is an i64, so a greater number does not occur.
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }

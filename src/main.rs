@@ -1,7 +1,6 @@
-//! The mioftpd program: reads the command line, starts the log, serves until it is stopped.
+//! The mioftpd program: parses the command line, starts the log, and serves until it is stopped.
 //!
-//! Exit code 0 after a stop, 1 for what went wrong, 2 for a command line or a configuration file that
-//! cannot be meant.
+//! Exit codes: 0 stopped, 1 failed, 2 invalid command line or configuration.
 
 mod cli;
 mod configuration;
@@ -25,12 +24,12 @@ fn main() -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
-        Err(Failure::Wrong(why)) => {
-            give_up(&why);
+        Err(Failure::Invalid(error)) => {
+            report_failure(&error);
             return ExitCode::from(2);
         }
-        Err(Failure::Unreadable(why)) => {
-            give_up(&why);
+        Err(Failure::Unreadable(error)) => {
+            report_failure(&error);
             return ExitCode::FAILURE;
         }
     };
@@ -38,8 +37,8 @@ fn main() -> ExitCode {
         Invocation::Help => io::stdout().write_all(cli::HELP.as_bytes()),
         Invocation::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
         Invocation::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
-        Invocation::Check(start) => return configuration::check(&start),
-        Invocation::Serve(start, args) => return serve(start, *args),
+        Invocation::Check(resolved) => return configuration::check(&resolved),
+        Invocation::Serve(resolved, args) => return serve(resolved, *args),
         Invocation::HashPassword => return hash_password(),
     };
     match done {
@@ -48,30 +47,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(start: Resolved, args: CliArgs) -> ExitCode {
-    let served = serve_until_stopped(start, args);
-    match served {
+fn serve(resolved: Resolved, args: CliArgs) -> ExitCode {
+    match serve_until_stopped(resolved, args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            give_up(&error);
+            report_failure(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// There is one thread until the log's is started: what [`prepare`] gives up, all threads lack.
-fn serve_until_stopped(start: Resolved, args: CliArgs) -> Result<(), Box<dyn Error>> {
+/// The process is single-threaded until `print` starts the log thread, so that every thread inherits the
+/// sandbox that [`prepare`] enters.
+fn serve_until_stopped(resolved: Resolved, args: CliArgs) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
-    let records = mioftpd::logging::collect(start.log).map_err(cannot_log)?;
-    configuration::log_notes(&start);
-    let prepared = prepare(*start.config, args);
+    let records = mioftpd::logging::collect(resolved.log).map_err(cannot_log)?;
+    configuration::log_notes(&resolved);
+    let prepared = prepare(*resolved.config, args);
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| Ok(server.run()?));
     drop(logging);
     served
 }
 
-/// Listens, then gives up every right that is not needed for what was listened for.
+/// Binds the listeners, then enters the sandbox.
 fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
@@ -84,7 +83,7 @@ fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> 
     Ok(server)
 }
 
-/// Prints the hash alone, so that it can go into a file.
+/// Standard output gets the hash only, so that it can be redirected to a file.
 fn hash_password() -> ExitCode {
     let hashed = prompt::new_password().and_then(|password| {
         let hash = mioftpd::auth::hash_password(&password).map_err(io::Error::other)?;
@@ -93,34 +92,34 @@ fn hash_password() -> ExitCode {
     match hashed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&cause(&error));
+            print_error(&cause(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says why there is no server, to the service manager too.
-fn give_up(why: &impl Display) {
-    mioftpd::report_failure(why);
-    complain(why);
+/// Reports a failed start to the service manager and on standard error.
+fn report_failure(error: &impl Display) {
+    mioftpd::report_failure(error);
+    print_error(error);
 }
 
-/// Says what is wrong; the exit code says so too, where nobody can be told.
-fn complain(why: &impl Display) {
-    let _ = writeln!(io::stderr(), "mioftpd: {why}");
+/// The exit code reports a failure even if standard error is closed.
+fn print_error(error: &impl Display) {
+    let _ = writeln!(io::stderr(), "mioftpd: {error}");
 }
 
-/// A write beyond the limit of file sizes (`ulimit -f`) ends a process that does not handle its
-/// signal; with a handler the write fails, and one upload with it.
+/// Handles SIGXFSZ: its default action kills a process that writes beyond the file size limit
+/// (`ulimit -f`). With a handler the write fails with EFBIG, which fails one upload only.
 fn survive_file_size_limit() {
-    let heard = Arc::new(AtomicBool::new(false));
-    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, heard) {
+    let flag = Arc::new(AtomicBool::new(false));
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag) {
         log::warn!("Cannot handle SIGXFSZ: {}", cause(&error));
     }
 }
 
-/// Systems hand out a soft limit of 1,024 descriptors for the sake of old programs that use
-/// `select`; a connection may need three.
+/// Raises the soft limit of open files to the hard limit. The default of 1,024 exists for programs that use
+/// `select`; a connection may need three descriptors.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

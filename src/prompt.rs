@@ -1,8 +1,8 @@
-//! A new password, read where it is not seen: from a terminal twice and without echo, or else one
-//! line of what is piped in.
+//! Reads a new password: from a terminal twice and without echo, or one line from a pipe.
 //!
-//! It owns the terminal's settings for as long as it reads, and puts them back whatever comes: the
-//! keys that would end the program (Ctrl-C and its like) are text meanwhile, and so end it here.
+//! It changes the terminal settings while it reads, and restores them on every return. ISIG is off
+//! too: Ctrl-C would end the program without restoring them, so it is read as a control character, which
+//! is refused.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,33 +11,33 @@ use std::os::fd::AsFd;
 use mioftpd::auth::Password;
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 
-/// The longest password that a login could send anyway.
+/// Bytes; the limit of a command line, so a login could not send a longer one.
 const LINE_MAX: usize = 4096;
 
-/// Asks for a password on standard input.
+/// Reads a password from standard input.
 pub(crate) fn new_password() -> io::Result<Password> {
-    // Not by way of the standard library's buffer, which nobody overwrites.
+    // Unbuffered: the buffer of `Stdin` would keep a copy of the password.
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     if !isatty(&input) {
         return read_line(&mut input).and_then(check);
     }
     let (first, second) = {
-        let silence = Silence::begin(io::stdin())?;
+        let echo_off = EchoOff::begin(io::stdin())?;
         let first = ask("Password: ", &mut input)?;
         let second = ask("Again: ", &mut input)?;
-        drop(silence);
+        drop(echo_off);
         (first, second)
     };
     if first != second {
-        return Err(io::Error::other("these were two passwords"));
+        return Err(io::Error::other("the two passwords differ; try again"));
     }
     check(first)
 }
 
-fn ask(what: &str, input: &mut impl Read) -> io::Result<Password> {
-    // Standard output may be the file that the hash goes into.
+fn ask(prompt: &str, input: &mut impl Read) -> io::Result<Password> {
+    // Standard output may be redirected to the file of the hash.
     let mut terminal = io::stderr();
-    write!(terminal, "{what}")?;
+    write!(terminal, "{prompt}")?;
     let line = read_line(input);
     writeln!(terminal)?;
     line
@@ -49,14 +49,14 @@ fn check(password: Password) -> io::Result<Password> {
         return Err(io::Error::other("the password is empty"));
     }
     if bytes.iter().any(u8::is_ascii_control) {
-        return Err(io::Error::other("a password has no control characters"));
+        return Err(io::Error::other("the password has a control character"));
     }
     Ok(password)
 }
 
-/// A byte at a time, for what is behind the line is not for here.
+/// Reads one byte at a time, so that input after the line is not consumed.
 fn read_line(input: &mut impl Read) -> io::Result<Password> {
-    // Never moved to a larger place, which would leave a copy behind.
+    // Never reallocated, which would leave a copy of the password in freed memory.
     let mut line = Vec::with_capacity(LINE_MAX);
     let mut byte = [0];
     while input.read(&mut byte)? == 1 && byte != *b"\n" {
@@ -71,25 +71,25 @@ fn read_line(input: &mut impl Read) -> io::Result<Password> {
     Ok(Password::new(line))
 }
 
-/// A terminal that shows nothing of what is typed.
-struct Silence<T: AsFd> {
+/// A terminal without echo and signal keys, until it is dropped.
+struct EchoOff<T: AsFd> {
     terminal: T,
     before: Termios,
 }
 
-impl<T: AsFd> Silence<T> {
+impl<T: AsFd> EchoOff<T> {
     fn begin(terminal: T) -> io::Result<Self> {
         let before = tcgetattr(&terminal)?;
-        let mut silent = before.clone();
-        silent.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
-        tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+        let mut changed = before.clone();
+        changed.local_modes -= LocalModes::ECHO | LocalModes::ISIG;
+        tcsetattr(&terminal, OptionalActions::Flush, &changed)?;
         Ok(Self { terminal, before })
     }
 }
 
-impl<T: AsFd> Drop for Silence<T> {
+impl<T: AsFd> Drop for EchoOff<T> {
     fn drop(&mut self) {
-        // There is nobody to tell, and nothing else to do.
+        // A failure means that the terminal is gone.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
     }
 }

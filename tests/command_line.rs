@@ -1,5 +1,5 @@
-//! The command line as a user meets it: options, what is wrong and what would be right,
-//! exit codes (0 done, 1 cannot serve, 2 wrong use), and the end by signal.
+//! The command line: options, error messages, exit codes (0 stopped, 1 failed, 2 invalid command line), and
+//! the stop by a signal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -11,12 +11,12 @@ use std::process::Output;
 
 use support::{Control, Server, Starter, epsv_port, free_ports, mioftpd, pasv_port};
 
-/// Runs the program to its end.
+/// Runs the program until it exits.
 fn run(arguments: &[&str]) -> Output {
     mioftpd(arguments).output().unwrap()
 }
 
-/// The program must end with this code and say each of `words` on standard error only.
+/// Asserts that the program exits with this code, and prints each of `words` on standard error only.
 fn fails(arguments: &[&str], code: i32, words: &[&str]) {
     let output = run(arguments);
     let message = String::from_utf8_lossy(&output.stderr);
@@ -59,7 +59,7 @@ fn help_goes_to_standard_output() {
 }
 
 #[test]
-fn version_is_that_of_the_package() {
+fn version_matches_the_package() {
     let output = run(&["--version"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && output.stderr.is_empty());
@@ -67,7 +67,7 @@ fn version_is_that_of_the_package() {
 }
 
 #[test]
-fn wrong_use_names_the_option_and_is_2() {
+fn invalid_option_is_named_and_exits_2() {
     for (arguments, words) in [
         (&["--bogus"][..], &["--bogus"][..]),
         (&["-x"], &["-x"]),
@@ -107,7 +107,7 @@ fn wrong_use_names_the_option_and_is_2() {
 }
 
 #[test]
-fn wrong_combinations_are_2() {
+fn invalid_combination_of_options_exits_2() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     fails(
@@ -118,12 +118,12 @@ fn wrong_combinations_are_2() {
     fails(&[root, root], 2, &[root]);
     fails(&["--writable"], 2, &["--writable", "DIR"]);
     fails(&["--user", "ftp", root], 2, &["--user", "ftp"]);
-    let useless = ["--user", "alice", "--writable", root];
-    fails(&useless, 2, &["--writable", "--anonymous"]);
+    let without_anonymous = ["--user", "alice", "--writable", root];
+    fails(&without_anonymous, 2, &["--writable", "--anonymous"]);
 }
 
 #[test]
-fn a_directory_that_is_none_is_1() {
+fn missing_directory_or_file_as_root_exits_1() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -134,14 +134,14 @@ fn a_directory_that_is_none_is_1() {
 }
 
 #[test]
-fn a_taken_port_is_1() {
+fn port_in_use_exits_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails(&["--listen", &address], 1, &[&address]);
 }
 
 #[test]
-fn a_missing_password_file_is_1_or_2_and_named() {
+fn missing_password_file_is_named_and_fails() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     let output = run(&["-u", "alice", "--password-file", "/dev/null/pw", root]);
@@ -150,7 +150,7 @@ fn a_missing_password_file_is_1_or_2_and_named() {
 }
 
 #[test]
-fn listen_may_be_repeated_and_port_0_is_told() {
+fn listen_can_be_repeated_and_port_0_is_logged() {
     let starter = Starter::default().listen("127.0.0.1:0");
     let server = starter.listen("127.0.0.2:0").start();
     assert_eq!(server.addresses().len(), 2);
@@ -159,13 +159,13 @@ fn listen_may_be_repeated_and_port_0_is_told() {
     assert_ne!(other.port(), 0);
     Control::connect(server.address()).command("NOOP", 200);
     Control::connect(other).command("NOOP", 200);
-    // Each address is bound by itself.
+    // Only the given addresses are bound.
     other.set_ip(Ipv4Addr::new(127, 0, 0, 3).into());
     assert!(std::net::TcpStream::connect(other).is_err());
 }
 
 #[test]
-fn writable_lets_anonymous_write() {
+fn writable_allows_anonymous_uploads() {
     for option in ["-w", "--writable"] {
         let server = Starter::default().argument(option).serving(|_| ()).start();
         server.login().store("f", b"content");
@@ -176,22 +176,22 @@ fn writable_lets_anonymous_write() {
 }
 
 #[test]
-fn a_user_with_the_password_in_the_environment() {
+fn user_with_password_in_environment_can_log_in() {
     let starter = Starter::default().argument("--user").argument("alice");
     let server = starter.variable("MIOFTPD_PASSWORD", "s3cret word");
     let server = server.serving(|_| ()).start();
     let mut control = server.connect();
     control.log_in("alice", "s3cret word");
     control.command("MKD d", 257);
-    let mut stranger = server.connect();
-    stranger.command("USER anonymous", 331);
-    stranger.command("PASS x", 530);
+    let mut anonymous = server.connect();
+    anonymous.command("USER anonymous", 331);
+    anonymous.command("PASS x", 530);
     server.wait_for_log("PASS");
     assert!(!server.log().contains("s3cret"), "{}", server.log());
 }
 
 #[test]
-fn a_user_with_a_password_file_beside_anonymous() {
+fn user_with_password_file_and_anonymous_can_log_in() {
     let folder = tempfile::tempdir().unwrap();
     let password = folder.path().join("password");
     fs::write(&password, "from a file\n").unwrap();
@@ -205,7 +205,7 @@ fn a_user_with_a_password_file_beside_anonymous() {
 }
 
 #[test]
-fn passive_ports_stay_in_their_range() {
+fn passive_ports_never_leave_the_range() {
     let first = free_ports();
     let range = format!("{first}-{}", first + 1);
     let starter = Starter::default()
@@ -218,11 +218,11 @@ fn passive_ports_stay_in_their_range() {
         ports.contains(&first) && ports.contains(&(first + 1)),
         "{ports:?}"
     );
-    // The range is empty now, and is not left.
+    // No port of the range is free, and no other port is used.
     three.command("EPSV", 425);
     one.command("QUIT", 221);
     one.expect_end();
-    let port = support::until("a port that was given back", || {
+    let port = support::until("the release of a port", || {
         three.send("EPSV");
         (three.expect_one_of(&[229, 425]).code == 229).then_some(ports[0])
     });
@@ -230,7 +230,7 @@ fn passive_ports_stay_in_their_range() {
 }
 
 #[test]
-fn the_passive_address_is_what_pasv_says() {
+fn passive_address_is_advertised_by_pasv() {
     let starter = Starter::default()
         .argument("--passive-address")
         .argument("10.2.0.7");
@@ -242,8 +242,8 @@ fn the_passive_address_is_what_pasv_says() {
 }
 
 #[test]
-fn the_log_level_hides_what_is_below() {
-    // The port is told at `info`, so that one has to be chosen here.
+fn log_level_hides_lower_levels() {
+    // The server logs its port at `info`, so the test chooses one.
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports()));
     let address = free.to_string();
     let mut child = mioftpd(["--listen", &address, "--log", "warn"])
@@ -267,7 +267,7 @@ fn dialogue(address: SocketAddr) {
 }
 
 #[test]
-fn without_workers_everything_still_works() {
+fn transfers_work_without_workers() {
     let starter = Starter::default().argument("--workers").argument("0");
     let server = starter.argument("-w").serving(|_| ()).start();
     let mut control = server.login();
@@ -290,7 +290,7 @@ fn sigterm_ends_idle_sessions_with_421_and_exits_0() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn options_of_tls_that_do_not_fit_together_are_2() {
+fn invalid_combination_of_tls_options_exits_2() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     let certificate = "--tls-cert FILE and --tls-key FILE, or --tls-self-signed";
@@ -302,7 +302,7 @@ fn options_of_tls_that_do_not_fit_together_are_2() {
         (&["--tls-key", "k"], &["--tls-key", "--tls-cert FILE"]),
         (
             &["--tls-cert", "c", "--tls-key", "k", "--tls-self-signed"],
-            &["--tls-self-signed excludes --tls-cert FILE and --tls-key FILE"],
+            &["--tls-self-signed cannot be used with --tls-cert FILE and --tls-key FILE"],
         ),
         (
             &["--tls-cert", "c", "--tls-key", "k", "--state-dir", "d"],
@@ -354,7 +354,7 @@ fn options_of_tls_that_do_not_fit_together_are_2() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_certificate_that_cannot_be_used_is_1_and_named() {
+fn unusable_certificate_is_named_and_exits_1() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().to_str().unwrap();
     let authority = support::certificates::Authority::new();
@@ -383,7 +383,7 @@ fn a_certificate_that_cannot_be_used_is_1_and_named() {
 
 #[test]
 #[cfg(not(feature = "tls"))]
-fn without_tls_its_options_say_so() {
+fn tls_options_need_a_build_with_tls() {
     fails(
         &["--tls-self-signed", "/"],
         2,

@@ -1,4 +1,4 @@
-//! What the options change in a running server, seen by a client.
+//! The effect of options on a running server, seen by a client.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use support::{DataChannel, Starter, connect_from, epsv_port, host_port, read_all};
 
-/// A file of this morning and the hour at which LIST shows it.
+/// The hour in LIST of a file that was modified one hour ago.
 fn shown_hour(zone: &str) -> i64 {
     let server = Starter::default()
         .argument("--time-zone")
@@ -31,15 +31,15 @@ fn shown_hour(zone: &str) -> i64 {
 }
 
 #[test]
-fn list_shows_dates_in_the_time_zone() {
+fn list_shows_dates_in_the_configured_zone() {
     let difference = shown_hour("+05:00") - shown_hour("UTC");
-    // Between the two listings an hour may have begun.
+    // The hour may change between the two listings.
     let difference = difference.rem_euclid(24);
     assert!((5..=6).contains(&difference), "{difference}");
 }
 
 #[test]
-fn data_connections_to_others_only_where_they_are_allowed() {
+fn allow_fxp_option_permits_other_hosts() {
     let others = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
     let port = format!("PORT {}", host_port(others.local_addr().unwrap()));
     let fill = |root: &std::path::Path| std::fs::write(root.join("f"), "content").unwrap();
@@ -64,15 +64,15 @@ fn data_connections_to_others_only_where_they_are_allowed() {
 
     let port = epsv_port(&mut control);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stranger = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
+    let mut elsewhere = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
     control.command("RETR f", 150);
-    assert_eq!(read_all(&mut stranger), b"content");
+    assert_eq!(read_all(&mut elsewhere), b"content");
     control.expect(226);
 }
 
 #[test]
-fn a_client_on_this_side_is_not_told_the_address_of_the_router() {
-    for (address, told) in [
+fn private_client_gets_the_local_address_in_pasv() {
+    for (address, advertised) in [
         ("203.0.113.7", "(127,0,0,1,"),
         ("192.168.1.7", "(192,168,1,7,"),
     ] {
@@ -83,12 +83,12 @@ fn a_client_on_this_side_is_not_told_the_address_of_the_router() {
             .start();
         let mut control = server.login();
         let reply = control.command("PASV", 227);
-        assert!(reply.text().contains(told), "{}", reply.text());
+        assert!(reply.text().contains(advertised), "{}", reply.text());
     }
 }
 
 #[test]
-fn pasv_tells_what_a_name_means() {
+fn passive_address_name_is_resolved() {
     let server = Starter::default()
         .listen("127.0.0.2:0")
         .argument("--passive-address")
@@ -102,7 +102,7 @@ fn pasv_tells_what_a_name_means() {
 }
 
 #[test]
-fn a_name_without_an_answer_leaves_the_local_address() {
+fn unresolved_passive_address_falls_back_to_local_address() {
     let server = Starter::default()
         .argument("--passive-address")
         .argument("nowhere.invalid")
@@ -114,7 +114,7 @@ fn a_name_without_an_answer_leaves_the_local_address() {
 
 #[test]
 #[cfg(feature = "charset")]
-fn an_old_client_reads_and_writes_names_in_its_charset() {
+fn names_are_converted_to_and_from_the_charset() {
     let server = Starter::default()
         .argument("--writable")
         .argument("--charset")
@@ -141,7 +141,7 @@ fn an_old_client_reads_and_writes_names_in_its_charset() {
 
 #[test]
 #[cfg(not(feature = "charset"))]
-fn a_charset_needs_a_build_that_has_them() {
+fn charset_option_needs_a_build_with_charset() {
     let output = support::mioftpd(["--charset", "gbk"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
@@ -150,7 +150,7 @@ fn a_charset_needs_a_build_that_has_them() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn tls_alone_leaves_no_other_way_in() {
+fn tls_listen_alone_has_no_plain_listener() {
     use support::tls::TlsClient;
     let starter = Starter::default().listen_for_tls("127.0.0.1:0");
     let server = starter.argument("--tls-self-signed").serving(|_| {});
@@ -169,7 +169,7 @@ fn tls_alone_leaves_no_other_way_in() {
 }
 
 #[test]
-fn a_changed_password_file_ends_sessions_at_sighup() {
+fn changed_password_file_ends_sessions_at_sighup() {
     let directory = tempfile::tempdir().unwrap();
     let password = directory.path().join("password");
     std::fs::write(&password, "one").unwrap();
@@ -181,18 +181,18 @@ fn a_changed_password_file_ends_sessions_at_sighup() {
         .argument("--anonymous")
         .serving(|_| ())
         .start();
-    let mut inside = server.connect();
-    inside.log_in("ann", "one");
+    let mut session = server.connect();
+    session.log_in("ann", "one");
     let mut anonymous = server.login();
     server.hang_up();
     server.wait_for_log("The configuration was read again");
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
     std::fs::write(&password, "two").unwrap();
     server.hang_up();
-    let said = inside.expect(421);
-    let why = "Session ended: the password has changed, closing control connection.";
-    assert_eq!(said.text(), why);
-    inside.expect_end();
+    let reply = session.expect(421);
+    let reason = "Session ended: the password has changed, closing control connection.";
+    assert_eq!(reply.text(), reason);
+    session.expect_end();
     anonymous.command("NOOP", 200);
     server.connect().log_in("ann", "two");
 }

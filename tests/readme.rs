@@ -1,8 +1,7 @@
-//! What the README tells a user to type works: each server starts as it is written there, and
-//! each client does what it says.
+//! Runs the commands of the README: each server starts, each client command succeeds, and the
+//! configuration file works.
 //!
-//! Addresses, ports and paths are replaced by those of the test; everything else is typed as it
-//! stands.
+//! Addresses, ports and paths are replaced by those of the test; all other words are used verbatim.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -17,8 +16,8 @@ use support::{Server, Starter};
 
 const README: &str = include_str!("../README.md");
 
-/// The lines of the blocks that are marked as shell, without their comments.
-fn typed() -> Vec<&'static str> {
+/// The lines of the shell blocks, without comments.
+fn commands() -> Vec<&'static str> {
     let blocks = README.split("```sh\n").skip(1);
     let code = blocks.filter_map(|rest| rest.split("```").next());
     code.flat_map(str::lines)
@@ -27,10 +26,10 @@ fn typed() -> Vec<&'static str> {
         .collect()
 }
 
-/// The arguments of the lines that start a server.
+/// The arguments of the commands that start a server without a configuration file.
 fn servers() -> Vec<Vec<&'static str>> {
     let starts = ["cargo run --release -- ", "mioftpd "];
-    let lines = typed();
+    let lines = commands();
     let arguments = lines.iter().filter_map(|line| {
         let found = starts.iter().find_map(|start| line.strip_prefix(start));
         let arguments = found.filter(|arguments| !arguments.contains("--config"));
@@ -39,7 +38,7 @@ fn servers() -> Vec<Vec<&'static str>> {
     arguments.collect()
 }
 
-/// Starts a server as it is written, on ports, a directory and files of the test's.
+/// Starts a server with these arguments, on the ports, directory and files of the test.
 fn start(arguments: &[&str]) -> Server {
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), "secret\n").unwrap();
@@ -73,7 +72,7 @@ fn start(arguments: &[&str]) -> Server {
     starter.start()
 }
 
-/// The files that the README's clients name.
+/// Creates the files that the client commands name.
 fn fill(root: &Path) {
     for name in ["README.md", "Cargo.toml"] {
         fs::write(root.join(name), name).unwrap();
@@ -81,7 +80,7 @@ fn fill(root: &Path) {
 }
 
 #[test]
-fn every_server_starts_as_it_is_written() {
+fn readme_server_commands_start() {
     let servers = servers();
     assert!(servers.len() >= 3, "{servers:?}");
     for arguments in servers {
@@ -94,14 +93,14 @@ fn every_server_starts_as_it_is_written() {
 }
 
 #[test]
-fn every_client_does_what_is_said() {
-    let lines = typed();
+fn readme_client_commands_work() {
+    let lines = commands();
     let clients: Vec<_> = lines.iter().filter(|l| l.starts_with("curl ")).collect();
     assert!(clients.len() >= 3, "{clients:?}");
     let required = std::env::var_os("MIOFTPD_REQUIRE_CLIENTS").is_some_and(|value| value == "1");
     if Command::new("curl").arg("--version").output().is_err() {
-        assert!(!required, "curl is required, and not here");
-        return eprintln!("skipped: there is no curl");
+        assert!(!required, "curl is required, and not installed");
+        return eprintln!("skipped: curl is not installed");
     }
     let server = start(&servers()[0]);
     let here = tempfile::tempdir().unwrap();
@@ -120,10 +119,10 @@ fn every_client_does_what_is_said() {
     assert_eq!(copy, fs::read(here.path().join("Cargo.toml")).unwrap());
 }
 
-/// With the one file that is shown, at a directory and a port of the test's.
+/// The `--config` commands, with the configuration file of the README.
 #[test]
 #[cfg(feature = "config")]
-fn the_configuration_file_means_what_is_said() {
+fn readme_configuration_file_works() {
     let block = README.split("```toml\n").nth(1).unwrap();
     let shown = block.split("```").next().unwrap();
     let here = tempfile::tempdir().unwrap();
@@ -139,7 +138,7 @@ fn the_configuration_file_means_what_is_said() {
     let file = here.path().join("mioftpd.toml");
     fs::write(&file, text).unwrap();
 
-    let lines = typed();
+    let lines = commands();
     let uses: Vec<_> = lines.iter().filter(|l| l.contains("--config ")).collect();
     assert!(uses.len() >= 2, "{uses:?}");
     for line in uses {
@@ -154,8 +153,8 @@ fn the_configuration_file_means_what_is_said() {
             assert!(output.status.success(), "{line}: {output:?}");
             assert!(String::from_utf8_lossy(&output.stdout).contains("ports = \"50000-50100\""));
         } else {
-            let own = [support::binary()].into_iter();
-            let words = own.chain(words.into_iter().map(Into::into));
+            let program = [support::binary()].into_iter();
+            let words = program.chain(words.into_iter().map(Into::into));
             let server = Starter::default().program(words).start();
             assert_eq!(server.login().retrieve("README.md"), b"README.md");
             server.connect().log_in("ann", "README.md");

@@ -1,7 +1,7 @@
-//! What was typed, over what the configuration file says, over the defaults.
+//! Resolves the configuration: options override the configuration file, which overrides the defaults.
 //!
-//! Each option that was typed takes the place of what the file says; then it has to go together. At
-//! SIGHUP the same is done again, so that what was typed stays.
+//! The result is validated as a whole. SIGHUP repeats this with the same options, so that they still
+//! override the changed file.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -11,36 +11,37 @@ use log::LevelFilter;
 use mioftpd::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
 use mioftpd::config::{Config, ConfigDraft, password_file};
 
-use super::{Failure, Typed, Usage};
+use super::{Failure, Options, UsageError};
 
-/// The variable that a password may be in.
+/// The environment variable with the password of `--user`.
 const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
 
 /// Whether this build reads configuration files.
 pub(super) const HAS_FILES: bool = cfg!(feature = "config");
 
-/// What a server is to be started with.
+/// A validated configuration, and the log level.
 pub(crate) struct Resolved {
     pub(crate) config: Box<Config>,
     pub(crate) log: LevelFilter,
 }
 
-/// All that was typed.
+/// The command line and the environment, which stay the same across reloads.
 pub(crate) struct CliArgs {
-    pub(super) typed: Typed,
+    pub(super) options: Options,
     pub(super) password: Option<OsString>,
 }
 
 impl CliArgs {
-    /// What comes of it now; at another time another thing may be in the file.
-    pub(crate) fn start(&self) -> Result<Resolved, Failure> {
-        let base = match &self.typed.file {
+    /// Reads the files as they are now, and validates the configuration.
+    pub(crate) fn resolve(&self) -> Result<Resolved, Failure> {
+        let base = match &self.options.file {
             Some(path) => read(path)?,
             None => ConfigDraft::default(),
         };
-        let draft = self.typed.clone().over(base, self.password.clone())?;
+        let options = self.options.clone();
+        let draft = options.apply_to(base, self.password.clone())?;
         let log = draft.log.unwrap_or(LevelFilter::Info);
-        let config = draft.finish().map_err(Failure::Wrong)?;
+        let config = draft.finish().map_err(Failure::Invalid)?;
         Ok(Resolved {
             config: Box::new(config),
             log,
@@ -54,17 +55,18 @@ fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
 
     file::read(path).map_err(|error| match error {
         FileError::Unreadable(..) => Failure::Unreadable(error.to_string()),
-        FileError::Wrong { .. } => Failure::Wrong(error.to_string()),
+        FileError::Invalid { .. } => Failure::Invalid(error.to_string()),
     })
 }
 
 #[cfg(not(feature = "config"))]
 fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     let path = path.display();
-    Err(Failure::Wrong(format!("{path}: this build reads no file")))
+    let text = format!("{path}: this build cannot read configuration files");
+    Err(Failure::Invalid(text))
 }
 
-/// The keys that options set, where they have other names.
+/// Options, and the keys that they set under another name.
 const KEYS: [(&str, &str); 18] = [
     ("DIR", "directory"),
     ("log", "log.level"),
@@ -86,7 +88,7 @@ const KEYS: [(&str, &str); 18] = [
     ("user", "--user"),
 ];
 
-/// The keys that options set under their own names.
+/// Options that set the key of the same name.
 const SAME_KEYS: [&str; 7] = [
     "listen",
     "workers",
@@ -97,26 +99,30 @@ const SAME_KEYS: [&str; 7] = [
     "allow-combine",
 ];
 
-/// What an option sets: a key, or what no file can set, which is called as the option is.
+/// The key that an option sets; an option without a key counts as the key `--OPTION`.
 fn key_of(option: &str) -> String {
-    let named = KEYS.iter().find(|(its, _)| *its == option);
-    match named {
+    let renamed = KEYS.iter().find(|(name, _)| *name == option);
+    match renamed {
         Some((_, key)) => (*key).to_owned(),
         None if SAME_KEYS.contains(&option) => option.to_owned(),
         None => format!("--{option}"),
     }
 }
 
-impl Typed {
-    /// Lays it over `base`.
-    fn over(self, base: ConfigDraft, password: Option<OsString>) -> Result<ConfigDraft, Usage> {
+impl Options {
+    /// Overrides the keys in `base` that the options set.
+    fn apply_to(
+        self,
+        base: ConfigDraft,
+        password: Option<OsString>,
+    ) -> Result<ConfigDraft, UsageError> {
         let ConfigDraft {
             mut config,
             mut tls,
             log,
         } = base;
         let origins = &mut config.origins;
-        for option in &self.options {
+        for option in &self.names {
             origins.set_by_option(&key_of(option), option);
         }
         if password.is_some() {
@@ -129,31 +135,35 @@ impl Typed {
         if !self.listen.is_empty() {
             config.listen = self.listen;
         }
-        lay(&mut config.root, self.root.map(Some));
-        lay(&mut config.passive_ports, self.passive_ports.map(Some));
-        lay(&mut config.passive_address, self.passive_address.map(Some));
-        lay(&mut config.zone, self.zone);
-        lay(&mut config.charset, self.charset.map(Some));
-        lay(&mut config.workers, self.workers);
-        lay(&mut config.umask, self.umask.map(Some));
-        lay(&mut config.run_as, self.run_as.map(Some));
+        override_with(&mut config.root, self.root.map(Some));
+        override_with(&mut config.passive_ports, self.passive_ports.map(Some));
+        override_with(&mut config.passive_address, self.passive_address.map(Some));
+        override_with(&mut config.zone, self.zone);
+        override_with(&mut config.charset, self.charset.map(Some));
+        override_with(&mut config.workers, self.workers);
+        override_with(&mut config.umask, self.umask.map(Some));
+        override_with(&mut config.run_as, self.run_as.map(Some));
         config.sandbox &= !self.no_sandbox;
         config.allow_combine |= self.allow_combine;
-        self.tls.over(&mut tls);
+        self.tls.apply_to(&mut tls);
         let log = self.log.or(log);
         Ok(ConfigDraft { config, tls, log })
     }
 
-    /// Those that take the place of `base`: an anonymous one where it is asked for, or may write and
-    /// is there already.
-    fn accounts(&self, base: &Accounts, password: Option<OsString>) -> Result<Accounts, Usage> {
+    /// The accounts that replace those of `base`: an anonymous one with `--anonymous`, or with `--writable`
+    /// if `base` has one; and that of `--user`.
+    fn accounts(
+        &self,
+        base: &Accounts,
+        password: Option<OsString>,
+    ) -> Result<Accounts, UsageError> {
         let permissions = if self.writable {
             Permissions::ALL
         } else {
             Permissions::READ
         };
-        let is_there = || self.user.is_none() && base.get(b"anonymous").is_some();
-        let anonymous = (self.anonymous || is_there()).then(|| Account::anonymous(permissions));
+        let is_kept = || self.user.is_none() && base.get(b"anonymous").is_some();
+        let anonymous = (self.anonymous || is_kept()).then(|| Account::anonymous(permissions));
         let named = match &self.user {
             None => None,
             Some(name) => account(name, self.password_file.clone(), password)?,
@@ -166,33 +176,36 @@ impl Typed {
     }
 }
 
-/// What was typed wins.
-pub(super) fn lay<T>(place: &mut T, typed: Option<T>) {
-    if let Some(typed) = typed {
-        *place = typed;
+/// Overrides a key that an option sets.
+pub(super) fn override_with<T>(key: &mut T, option: Option<T>) {
+    if let Some(value) = option {
+        *key = value;
     }
 }
 
-/// `None` where its password is nowhere.
+/// The account of `--user`; `None` without a password, which validation reports.
 fn account(
     name: &[u8],
     file: Option<PathBuf>,
     variable: Option<OsString>,
-) -> Result<Option<Account>, Usage> {
+) -> Result<Option<Account>, UsageError> {
     if name.is_empty() {
-        return Err(Usage("--user takes a name".to_owned()));
+        return Err(UsageError("--user: the name is empty".to_owned()));
     }
     if is_anonymous(name) {
-        let text = "--user takes another name: 'anonymous' and 'ftp' take any password";
-        return Err(Usage(text.to_owned()));
+        let text = "--user: 'anonymous' and 'ftp' accept any password; choose another name";
+        return Err(UsageError(text.to_owned()));
     }
     let secret = find_secret(file, variable)?;
     Ok(secret.map(|secret| Account::new(name, secret, Permissions::ALL)))
 }
 
-/// From the file, or else from the environment; never from the command line, which everybody on
-/// the machine can read.
-fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Option<Secret>, Usage> {
+/// Reads the secret from the file, or else from the environment. There is no option for it, because every
+/// user of the host can read the command line of a process.
+fn find_secret(
+    file: Option<PathBuf>,
+    variable: Option<OsString>,
+) -> Result<Option<Secret>, UsageError> {
     let (secret, origin) = match (file, variable) {
         (Some(path), _) => {
             let origin = format!("--password-file {}", path.display());
@@ -205,6 +218,6 @@ fn find_secret(file: Option<PathBuf>, variable: Option<OsString>) -> Result<Opti
         }
         (None, None) => return Ok(None),
     };
-    let secret = secret.map_err(|why| Usage(format!("{origin}: {why}")))?;
+    let secret = secret.map_err(|cause| UsageError(format!("{origin}: {cause}")))?;
     Ok(Some(secret))
 }

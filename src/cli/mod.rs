@@ -1,7 +1,7 @@
-//! The command line: what was typed, and what it means.
+//! Parses the command line.
 //!
-//! Every mistake is answered with the option that is wrong and what would be right. It opens
-//! nothing but the configuration file and what passwords are in, and starts nothing.
+//! An error names the option, the value and the remedy. This module opens the configuration file and
+//! password files only; it starts nothing.
 
 mod layers;
 mod tls;
@@ -26,64 +26,63 @@ use mioftpd::{auth, config};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-A small FTP server on one thread.
+A small FTP and FTPS server.
 
 Usage: mioftpd [OPTIONS] [DIR]
 
-  DIR  The directory to serve. Without one, only the control connection is
-       served: NOOP and QUIT are answered, and no other command is implemented.
+  DIR  The directory to serve. Without it only the control connection is served:
+       NOOP and QUIT are answered, and no other command is implemented.
 
 Options:
-  -c, --config FILE              Read a configuration file, TOML; options and DIR win over it
-      --example-config           Print one with every key, its default and what it is for
-      --check                    Print what would be in force, and say what would go wrong
-                                 at a start: exit code 0, 1, or 2 for what cannot be meant
-  -l, --listen ADDR:PORT         Listen here; may be given again; port 0 lets the system
-                                 choose [default: [::]:21000 and 0.0.0.0:21000]
-  -w, --writable                 Anonymous clients may write
-  -u, --user NAME                Only NAME may log in, and may read and write
-      --password-file FILE       Where its password is, or the hash of it, on the first line
-                                 [default: the variable MIOFTPD_PASSWORD]
-      --anonymous                Anonymous clients may log in beside --user
-      --hash-password            Read a password, print what to keep instead of it: its
-                                 argon2id hash
-      --passive-ports FIRST-LAST Ports for data connections [default: any]
-      --passive-address HOST     What PASV tells clients: an IPv4 address, or a name that is
-                                 looked up; not those with private addresses, unless it is one
-                                 [default: where they connected to]
-      --time-zone OFFSET         Of the dates in LIST, as in +02:00 [default: UTC]
-      --charset NAME             Of names, for clients older than UTF-8, as in gbk; needs a
-                                 build with the Cargo feature charset [default: none]
-      --allow-fxp                Data connections of --user to other hosts than the client's
-                                 too: for transfers between servers; see RFC 2577 first
-      --allow-combine            Serve COMB, which puts files together for clients that
-                                 upload in parts, and removes the parts
-      --tls-cert FILE            The certificate, PEM, with its chain; AUTH TLS works then
-      --tls-key FILE             Its private key, PEM
-      --tls-self-signed          Make a certificate, and print its fingerprint
-      --state-dir DIR            Keep the one that was made here for the next start
-      --tls-listen ADDR:PORT     TLS begins at once here (implicit FTPS, 990); may be given
-                                 again; without --listen it is the only way in
-      --tls-require WHAT         What is refused without TLS: none; login: with a password;
-                                 control: any; data: and data connections [default: none]
-      --tls-data-session WHAT    Data connections resume the session of their control
-                                 connection: off, observe (log) or require [default: observe]
-      --tls-client-ca FILE       Who signs clients' certificates, PEM; they may show one
-      --tls-client-required      They must
-      --tls-client-login         One that names --user in its common name needs no password
-      --tls-allow-ccc            Clients may go back to clear text after the login
-      --workers N                Threads for the disk; 0 for none, up to 64 [default: 2]
-      --umask MODE               Permissions that new files do not get, as in 027
-                                 [default: as it is started]
-      --run-as USER[:GROUP]      Started as root, it becomes this user once it listens
-      --no-sandbox               May open and call what the system lets it, not only what a
-                                 server needs
-      --log LEVEL                error, warn, info, debug or trace [default: info]
-  -h, --help                     Print this
+  -c, --config FILE              Read a configuration file (TOML); options and DIR override it
+      --example-config           Print a configuration file with every key and default, and exit
+      --check                    Validate the configuration, print the effective settings, and
+                                 exit: 0 valid, 1 would fail at start-up, 2 invalid
+  -l, --listen ADDR:PORT         Listen on this address; may be repeated; port 0 means any free
+                                 port [default: [::]:21000 and 0.0.0.0:21000]
+  -w, --writable                 Allow anonymous clients to write
+  -u, --user NAME                Allow logins of NAME only, with read and write access
+      --password-file FILE       Read the password of --user, or its hash, from the first line of
+                                 FILE [default: the environment variable MIOFTPD_PASSWORD]
+      --anonymous                Allow anonymous logins in addition to --user
+      --hash-password            Read a password, print its argon2id hash, and exit
+      --passive-ports FIRST-LAST Use only these ports for passive data connections [default: any]
+      --passive-address HOST     Advertise this IPv4 address, or the address of this name, in PASV
+                                 replies (NAT); clients on private networks get the local address,
+                                 unless HOST is private too [default: the local address]
+      --time-zone OFFSET         Print the dates in LIST in this zone, such as +02:00 [default: UTC]
+      --charset NAME             Use this charset, such as gbk, for file names of clients without
+                                 UTF-8; needs the Cargo feature charset [default: none]
+      --allow-fxp                Allow --user data connections to and from other hosts (FXP), for
+                                 transfers between servers; read RFC 2577 first
+      --allow-combine            Implement COMB: concatenate files that were uploaded in parts, and
+                                 remove the parts
+      --tls-cert FILE            Enable TLS (AUTH TLS) with this certificate and its chain (PEM)
+      --tls-key FILE             Use this private key (PEM) for --tls-cert
+      --tls-self-signed          Enable TLS with a generated certificate, and log its fingerprint
+      --state-dir DIR            Keep the generated certificate in DIR across restarts
+      --tls-listen ADDR:PORT     Listen for implicit TLS (usual port: 990); may be repeated;
+                                 replaces the default of --listen
+      --tls-require WHAT         Refuse without TLS: none; login: logins with a password; control:
+                                 all logins; data: also data connections [default: none]
+      --tls-data-session WHAT    Require data connections to resume the TLS session of their control
+                                 connection: off, observe (log only) or require [default: observe]
+      --tls-client-ca FILE       Verify client certificates against this CA (PEM)
+      --tls-client-required      Refuse clients without a certificate
+      --tls-client-login         Accept a certificate with the common name NAME of --user in place
+                                 of the password
+      --tls-allow-ccc            Allow clients to return to clear text after the login (CCC)
+      --workers N                Run N threads for disk operations, 0 to 64 [default: 2]
+      --umask MODE               Clear these permission bits on new files, such as 027
+                                 [default: inherited]
+      --run-as USER[:GROUP]      Switch to this user after listening; needs a start as root
+      --no-sandbox               Do not confine the process to the files and system calls it needs
+      --log LEVEL                Log error, warn, info, debug or trace [default: info]
+  -h, --help                     Print this help
   -V, --version                  Print the version
 ";
 
-/// What is to be done.
+/// The action that the command line selects.
 pub(crate) enum Invocation {
     Serve(Resolved, Box<CliArgs>),
     Check(Resolved),
@@ -93,43 +92,43 @@ pub(crate) enum Invocation {
     Version,
 }
 
-/// What is wrong with the command line, and what would be right.
+/// An invalid command line: the message, with the remedy.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Usage(String);
+pub(crate) struct UsageError(String);
 
-impl From<lexopt::Error> for Usage {
+impl From<lexopt::Error> for UsageError {
     fn from(error: lexopt::Error) -> Self {
         Self(error.to_string())
     }
 }
 
-/// Why nothing is to be done.
+/// The reason that there is no configuration.
 pub(crate) enum Failure {
-    /// What was typed, or is in the file, cannot be meant.
-    Wrong(String),
+    /// The command line or the file is invalid.
+    Invalid(String),
     /// The file cannot be read.
     #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "no file is read"))]
     Unreadable(String),
 }
 
-impl From<Usage> for Failure {
-    fn from(usage: Usage) -> Self {
-        Self::Wrong(usage.0)
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        Self::Invalid(error.0)
     }
 }
 
 impl From<lexopt::Error> for Failure {
     fn from(error: lexopt::Error) -> Self {
-        Self::Wrong(error.to_string())
+        Self::Invalid(error.to_string())
     }
 }
 
-/// What was typed, before it is known whether it fits together.
-#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
+/// The values of the options, before validation.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Default)]
-struct Typed {
-    /// All that were typed, by their long names; DIR for what has none.
-    options: Vec<String>,
+struct Options {
+    /// The long names of all options that are given; `DIR` for the positional argument.
+    names: Vec<String>,
     file: Option<PathBuf>,
     check: bool,
     listen: Vec<SocketAddr>,
@@ -144,7 +143,7 @@ struct Typed {
     charset: Option<Charset>,
     allow_fxp: bool,
     allow_combine: bool,
-    tls: tls::Typed,
+    tls: tls::TlsOptions,
     workers: Option<usize>,
     umask: Option<Umask>,
     run_as: Option<RunAs>,
@@ -152,53 +151,54 @@ struct Typed {
     log: Option<LevelFilter>,
 }
 
-/// Reads the arguments; `password` is what the environment says.
+/// Parses the arguments; `password` is the value of the environment variable.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     password: Option<OsString>,
 ) -> Result<Invocation, Failure> {
-    let mut typed = Typed::default();
+    let mut options = Options::default();
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
         let name = match &argument {
             Value(_) => "DIR".to_owned(),
             option => option_name(option)?,
         };
-        typed.options.push(name.clone());
+        options.names.push(name.clone());
         match argument {
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Short('V') | Long("version") => return Ok(Invocation::Version),
             Long("example-config") if layers::HAS_FILES => return Ok(Invocation::Example),
-            Long("check") if layers::HAS_FILES => typed.check = true,
+            Long("check") if layers::HAS_FILES => options.check = true,
             Long("hash-password") if !auth::IS_BUILT_IN => {
-                let why = auth::BadHash::NotBuiltIn;
-                return Err(Usage(format!("--hash-password: {why}")).into());
+                let cause = auth::BadHash::NotBuiltIn;
+                return Err(UsageError(format!("--hash-password: {cause}")).into());
             }
             Long("hash-password") => return Ok(Invocation::HashPassword),
-            Short('w') | Long("writable") => typed.writable = true,
-            Long("anonymous") => typed.anonymous = true,
-            Long("allow-fxp") => typed.allow_fxp = true,
-            Long("allow-combine") => typed.allow_combine = true,
-            Long("no-sandbox") => typed.no_sandbox = true,
-            Value(root) if typed.root.is_none() => typed.root = Some(root.into()),
+            Short('w') | Long("writable") => options.writable = true,
+            Long("anonymous") => options.anonymous = true,
+            Long("allow-fxp") => options.allow_fxp = true,
+            Long("allow-combine") => options.allow_combine = true,
+            Long("no-sandbox") => options.no_sandbox = true,
+            Value(root) if options.root.is_none() => options.root = Some(root.into()),
             Value(root) => {
                 let root = root.display();
-                let text = format!("one DIR is served, so what is '{root}'?");
-                return Err(Usage(text).into());
+                let text = format!("unexpected argument '{root}': only one DIR can be served");
+                return Err(UsageError(text).into());
             }
-            _ => typed.take(&name, &mut parser)?,
+            _ => options.take(&name, &mut parser)?,
         }
     }
-    let args = CliArgs { typed, password };
-    let start = args.start()?;
-    Ok(if args.typed.check {
-        Invocation::Check(start)
+    let args = CliArgs { options, password };
+    let resolved = args.resolve()?;
+    Ok(if args.options.check {
+        Invocation::Check(resolved)
     } else {
-        Invocation::Serve(start, Box::new(args))
+        Invocation::Serve(resolved, Box::new(args))
     })
 }
 
-fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
+/// The long name of an option.
+fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, UsageError> {
     match argument {
         Short('c') => Ok("config".to_owned()),
         Short('l') => Ok("listen".to_owned()),
@@ -207,75 +207,78 @@ fn option_name(argument: &lexopt::Arg<'_>) -> Result<String, Usage> {
         Short('h') => Ok("help".to_owned()),
         Short('V') => Ok("version".to_owned()),
         Long(name) => Ok((*name).to_owned()),
-        Short(letter) => Err(Usage(format!(
-            "no such option: -{letter}; --help lists them"
+        Short(letter) => Err(UsageError(format!(
+            "unknown option -{letter}; --help lists the options"
         ))),
-        Value(value) => Err(Usage(format!("what is '{}'?", value.display()))),
+        Value(value) => Err(UsageError(format!(
+            "unexpected argument '{}'",
+            value.display()
+        ))),
     }
 }
 
-impl Typed {
-    /// Takes an option that has a value, or is about TLS.
-    fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Usage> {
+impl Options {
+    /// Stores an option that has a value or is for TLS, and consumes the value.
+    fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), UsageError> {
         if self.tls.take(name, parser)? {
             return Ok(());
         }
         match name {
             "config" | "check" | "example-config" if !layers::HAS_FILES => {
-                return Err(Usage(format!(
-                    "--{name}: this build reads no file; build it with --features config"
+                return Err(UsageError(format!(
+                    "--{name}: this build cannot read configuration files; use --features config"
                 )));
             }
             "config" => self.file = Some(parser.value()?.into()),
             "listen" => self.listen.push(value(
                 parser,
                 name,
-                "ADDR:PORT, as in 127.0.0.1:21000 or [::1]:21000",
+                "ADDR:PORT such as 127.0.0.1:21000 or [::1]:21000",
             )?),
             "user" => self.user = Some(parser.value()?.into_vec()),
             "password-file" => self.password_file = Some(parser.value()?.into()),
             "passive-ports" => {
-                let what = "FIRST-LAST, as in 50000-50100, from 1 to 65535";
-                let Ports(range) = value(parser, name, what)?;
+                let takes = "FIRST-LAST such as 50000-50100, from 1 to 65535";
+                let Ports(range) = value(parser, name, takes)?;
                 self.passive_ports = Some(range);
             }
             "passive-address" => {
-                let what = "an IPv4 address or a name, as in 203.0.113.7 or ftp.example.com";
-                let typed = parser.value()?;
-                let host = typed.to_string_lossy().parse();
+                let takes = "an IPv4 address or a name such as 203.0.113.7 or ftp.example.com";
+                let text = parser.value()?;
+                let host = text.to_string_lossy().parse();
                 self.passive_address = Some(host.map_err(|error| match error {
-                    BadPassiveHost::Neither => wrong_value(name, what, &typed),
-                    BadPassiveHost::Unusable(_) => Usage(format!("--{name}: {error}")),
+                    BadPassiveHost::Neither => invalid_value(name, takes, &text),
+                    BadPassiveHost::Unusable(_) => UsageError(format!("--{name}: {error}")),
                 })?);
             }
             "time-zone" => {
-                self.zone = Some(value(parser, name, "UTC, or an offset as in +02:00")?);
+                self.zone = Some(value(parser, name, "UTC, or an offset such as +02:00")?);
             }
             "charset" if !charset::IS_BUILT_IN => {
-                let text = "--charset: this build has none; build it with --features charset";
-                return Err(Usage(text.to_owned()));
+                let text =
+                    "--charset: this build supports no charsets; build with --features charset";
+                return Err(UsageError(text.to_owned()));
             }
             "charset" => {
-                let what = "a name of the WHATWG Encoding Standard, as in gbk or windows-1252";
-                self.charset = Some(value(parser, name, what)?);
+                let takes = "a label of the WHATWG Encoding Standard such as gbk or windows-1252";
+                self.charset = Some(value(parser, name, takes)?);
             }
             "workers" => {
-                let count = value(parser, name, "a number from 0 to 64")?;
-                if count > WORKERS {
-                    return Err(Usage(format!(
-                        "--workers takes a number from 0 to 64, not {count}"
-                    )));
-                }
-                self.workers = Some(count);
+                let takes = "a number from 0 to 64";
+                let text = parser.value()?;
+                let count = text.to_str().and_then(|text| text.parse().ok());
+                let count = count.filter(|count| *count <= WORKERS);
+                self.workers = Some(count.ok_or_else(|| invalid_value(name, takes, &text))?);
             }
             "umask" => {
-                self.umask = Some(value(parser, name, "an octal number up to 777, as in 027")?);
+                let takes = "an octal number up to 777 such as 027";
+                self.umask = Some(value(parser, name, takes)?);
             }
             "run-as" => self.run_as = Some(value(parser, name, "USER or USER:GROUP")?),
             "log" => self.log = Some(log_level(&parser.value()?)?),
             _ => {
-                return Err(Usage(format!(
-                    "no such option: --{name}; --help lists them"
+                return Err(UsageError(format!(
+                    "unknown option --{name}; --help lists the options"
                 )));
             }
         }
@@ -283,31 +286,38 @@ impl Typed {
     }
 }
 
-fn value<T: FromStr>(parser: &mut lexopt::Parser, name: &str, what: &str) -> Result<T, Usage> {
-    let typed = parser.value()?;
-    let parsed = typed.to_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| wrong_value(name, what, &typed))
+/// The parsed value of an option; `takes` describes the valid ones.
+fn value<T: FromStr>(
+    parser: &mut lexopt::Parser,
+    name: &str,
+    takes: &str,
+) -> Result<T, UsageError> {
+    let text = parser.value()?;
+    let parsed = text.to_str().and_then(|text| text.parse().ok());
+    parsed.ok_or_else(|| invalid_value(name, takes, &text))
 }
 
-fn wrong_value(name: &str, what: &str, typed: &OsStr) -> Usage {
-    Usage(format!("--{name} takes {what}, not '{}'", typed.display()))
+fn invalid_value(name: &str, takes: &str, value: &OsStr) -> UsageError {
+    let value = value.display();
+    UsageError(format!("--{name}: invalid value '{value}'; use {takes}"))
 }
 
-fn log_level(typed: &OsStr) -> Result<LevelFilter, Usage> {
-    match typed.to_str() {
+fn log_level(value: &OsStr) -> Result<LevelFilter, UsageError> {
+    match value.to_str() {
         Some("error") => Ok(LevelFilter::Error),
         Some("warn") => Ok(LevelFilter::Warn),
         Some("info") => Ok(LevelFilter::Info),
         Some("debug") => Ok(LevelFilter::Debug),
         Some("trace") => Ok(LevelFilter::Trace),
-        _ => Err(Usage(format!(
-            "--log takes error, warn, info, debug or trace, not '{}'",
-            typed.display()
-        ))),
+        _ => Err(invalid_value(
+            "log",
+            "error, warn, info, debug or trace",
+            value,
+        )),
     }
 }
 
-/// Ports as they are typed, FIRST-LAST.
+/// A port range FIRST-LAST.
 struct Ports(RangeInclusive<u16>);
 
 impl FromStr for Ports {

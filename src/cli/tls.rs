@@ -1,4 +1,6 @@
-//! The options about TLS: what was typed, and what it means together.
+//! The options for TLS.
+//!
+//! They override the keys of the `[tls]` table. Their combination is validated with all other keys.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,13 +9,13 @@ use mioftpd::config::TlsDraft;
 use mioftpd::net::DataSession;
 use mioftpd::session::TlsRequired;
 
-use super::layers::lay;
-use super::{Usage, value};
+use super::layers::override_with;
+use super::{UsageError, value};
 
-/// What was typed, before it is known whether it fits together.
-#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
+/// The values of the options, before validation.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Default)]
-pub(super) struct Typed {
+pub(super) struct TlsOptions {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     self_signed: bool,
@@ -27,17 +29,21 @@ pub(super) struct Typed {
     allow_clear: bool,
 }
 
-impl Typed {
-    /// Whether the option is one of these; if it has a value, it is taken.
-    pub(super) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Usage> {
+impl TlsOptions {
+    /// Stores an option, and consumes its value; false: it is not one of these.
+    pub(super) fn take(
+        &mut self,
+        name: &str,
+        parser: &mut lexopt::Parser,
+    ) -> Result<bool, UsageError> {
         match name {
             "tls-cert" => self.certificate = Some(parser.value()?.into()),
             "tls-key" => self.key = Some(parser.value()?.into()),
             "tls-self-signed" => self.self_signed = true,
             "state-dir" => self.state = Some(parser.value()?.into()),
             "tls-listen" => {
-                let what = "ADDR:PORT, as in 0.0.0.0:990 or [::]:990";
-                self.listen.push(value(parser, name, what)?);
+                let takes = "ADDR:PORT such as 0.0.0.0:990 or [::]:990";
+                self.listen.push(value(parser, name, takes)?);
             }
             "tls-require" => {
                 self.require = Some(value(parser, name, "none, login, control or data")?);
@@ -54,9 +60,8 @@ impl Typed {
         Ok(true)
     }
 
-    /// Lays it over what the file says. A certificate that was typed takes the place of all that the
-    /// file says of one.
-    pub(super) fn over(self, base: &mut TlsDraft) {
+    /// Overrides the keys in `base`. An option for a certificate overrides all keys for one.
+    pub(super) fn apply_to(self, base: &mut TlsDraft) {
         if self.certificate.is_some() || self.key.is_some() {
             (base.certificate, base.key) = (self.certificate, self.key);
             (base.self_signed, base.state, base.names) = (false, None, None);
@@ -64,15 +69,15 @@ impl Typed {
             (base.certificate, base.key, base.names) = (None, None, None);
         }
         base.self_signed |= self.self_signed;
-        lay(&mut base.state, self.state.map(Some));
+        override_with(&mut base.state, self.state.map(Some));
         if !self.listen.is_empty() {
             base.listen = self.listen;
         }
-        lay(&mut base.policy.require, self.require);
+        override_with(&mut base.policy.require, self.require);
         base.policy.allow_clear |= self.allow_clear;
         base.policy.certificate_login |= self.client_login;
-        lay(&mut base.data_session, self.data_session);
-        lay(&mut base.client_authority, self.client_authority.map(Some));
+        override_with(&mut base.data_session, self.data_session);
+        override_with(&mut base.client_authority, self.client_authority.map(Some));
         base.client_required |= self.client_required;
     }
 }

@@ -1,7 +1,6 @@
-//! A configuration before it is known whether its keys go together: what a file says, and what was
-//! typed over it.
+//! A configuration before validation: the values of the file, overridden by the options.
 //!
-//! It becomes a [`Config`] where the [table of combinations](super::combinations) has no mistake.
+//! It becomes a [`Config`] if the [table of combinations](super::combinations) finds no mistake.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,22 +11,22 @@ use super::{Certificate, ClientAuthority, Config, Origins, TlsConfig, combinatio
 use crate::net::DataSession;
 use crate::session::{SecurityPolicy, TlsRequired};
 
-/// What a file says, with the defaults for the rest, and what options lay over it.
+/// The values of a file over the defaults; options override them.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigDraft {
-    /// All but TLS.
+    /// Everything except TLS; `config.tls` is not used.
     pub config: Config,
-    /// TLS, key by key.
+    /// The keys of TLS.
     pub tls: TlsDraft,
-    /// How much is logged, if that is said.
+    /// The log level, if it is set.
     pub log: Option<LevelFilter>,
 }
 
 impl ConfigDraft {
-    /// Sees whether it goes together.
+    /// Validates the combination of all keys.
     ///
     /// # Errors
-    /// The first mistake: where it is, and what would be right.
+    /// The first mistake, with its position and the remedy.
     pub fn finish(self) -> Result<Config, String> {
         let mistakes = combinations::mistakes(&self.config, &self.tls);
         match mistakes.into_iter().next() {
@@ -36,7 +35,7 @@ impl ConfigDraft {
         }
     }
 
-    /// As [`finish`](Self::finish), with those mistakes that leave a whole configuration.
+    /// As [`finish`](Self::finish), but only checks that the certificate is complete.
     pub(super) fn assemble(self) -> Result<Config, String> {
         let mut config = self.config;
         config.tls = if self.tls.is_wanted(&config.origins) {
@@ -48,40 +47,40 @@ impl ConfigDraft {
     }
 }
 
-/// The parts of a [`TlsConfig`].
+/// The keys of a [`TlsConfig`].
 #[derive(Clone, Debug, Default)]
 pub struct TlsDraft {
-    /// PEM, with its chain.
+    /// PEM file with the certificate and its chain.
     pub certificate: Option<PathBuf>,
-    /// Its private key, PEM.
+    /// PEM file with the private key.
     pub key: Option<PathBuf>,
-    /// Whether a certificate is made instead.
+    /// Whether to generate a certificate instead.
     pub self_signed: bool,
-    /// Where that is kept.
+    /// The directory that keeps the generated certificate.
     pub state: Option<PathBuf>,
-    /// What it names; `None`: what the host is called.
+    /// Its subject alternative names. `None`: the default names.
     pub names: Option<Vec<String>>,
-    /// Where TLS begins at once.
+    /// Addresses with implicit TLS.
     pub listen: Vec<SocketAddr>,
-    /// What TLS is for.
+    /// What requires TLS.
     pub policy: SecurityPolicy,
-    /// Whether data connections resume the session of their control connection.
+    /// Whether data connections must resume the TLS session of their control connection.
     pub data_session: DataSession,
-    /// Who signs the certificates of clients.
+    /// PEM file with the CA of client certificates.
     pub client_authority: Option<PathBuf>,
-    /// Whether clients must show one.
+    /// Whether a client certificate is required.
     pub client_required: bool,
 }
 
 impl TlsDraft {
-    /// Whether there is to be TLS. Who says that it is required for nothing, and nothing else of it,
-    /// means to do without.
+    /// Whether TLS is configured: any key of it is set. `require = "none"` as the only key declines TLS,
+    /// which suppresses the warning about clear-text passwords.
     pub(super) fn is_wanted(&self, origins: &Origins) -> bool {
         let is_declined = self.policy.require == TlsRequired::Nothing;
         origins.has_table("tls") && !(is_declined && origins.has_only("tls", "tls.require"))
     }
 
-    /// The keys of what is in force.
+    /// The keys that would produce this configuration.
     pub(super) fn of(tls: Option<TlsConfig>) -> Self {
         let Some(tls) = tls else {
             return Self::default();
@@ -113,6 +112,7 @@ impl TlsDraft {
         let certificate = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Certificate::Files { certificate, key },
             (None, None) if self.self_signed => Certificate::SelfSigned {
+                // Empty: the default names.
                 names: self.names.unwrap_or_default(),
                 state: self.state,
             },

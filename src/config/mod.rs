@@ -1,7 +1,8 @@
-//! What a server is told: where to listen, what to serve, to whom.
+//! The configuration of a server: what to listen on, what to serve, and to which accounts.
 //!
-//! Plain data with the defaults of the command line; [`Server::bind`](crate::Server::bind) checks
-//! and uses it. Made by `cli` for the binary, or by a host program.
+//! Plain data; the defaults are those of the command line. The program fills it from options and the
+//! configuration file, a host program fills it directly. [`Server::bind`](crate::Server::bind) checks and
+//! uses it. This module opens no socket and no file that is served.
 
 mod combinations;
 mod draft;
@@ -33,155 +34,153 @@ pub(crate) use combinations::overlap;
 pub use draft::{ConfigDraft, TlsDraft};
 pub use origins::Origins;
 
-/// The port where a server listens that is told nothing else.
+/// The port of the default listen addresses.
 pub const DEFAULT_PORT: u16 = 21000;
 
-/// Ports below it are for those who have the right to them.
+/// The first port that needs no privilege.
 pub(crate) const FIRST_FREE_PORT: u16 = 1024;
 
-/// What a server is told.
-#[allow(clippy::struct_excessive_bools, reason = "a switch is one")]
+/// The configuration of a server.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Addresses to listen at; port 0 lets the system choose. Empty: the two wildcard
-    /// addresses with [`DEFAULT_PORT`], of which one may be missing.
+    /// Addresses to listen on; port 0 lets the kernel choose. Empty: the IPv4 and IPv6 wildcard
+    /// addresses with [`DEFAULT_PORT`]; one of the two may fail.
     pub listen: Vec<SocketAddr>,
-    /// The directory to serve; `None` is the control-only server.
+    /// The directory to serve. `None`: the server answers control-channel commands only.
     pub root: Option<PathBuf>,
-    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
-    /// Only used where a directory is served.
+    /// The text of the 220 greeting, lines separated by LF. `None`: the default text.
+    /// Ignored without a directory.
     pub greeting: Option<String>,
-    /// Who may log in. Only used where a directory is served.
+    /// The accounts that may log in. Ignored without a directory.
     pub accounts: Accounts,
-    /// Whether data connections to clients (PORT, EPRT) come from the port before the one that the
-    /// control connection has come to, as RFC 959 §3.3 has it, where that is free. For a port below 1024
-    /// the process needs the right to it: see [`dials_from_low_ports`](crate::Server::dials_from_low_ports).
+    /// Whether active data connections (PORT, EPRT) come from port L-1, where L is the local port of the
+    /// control connection (RFC 959 §3.3). If that port is in use, another one is used. Ports below 1024
+    /// need a privilege: see [`dials_from_low_ports`](crate::Server::dials_from_low_ports).
     pub active_from_default_port: bool,
-    /// Ports of passive listeners; `None`: whatever the system gives.
+    /// The port range of passive listeners. `None`: the kernel chooses.
     pub passive_ports: Option<RangeInclusive<u16>>,
-    /// What PASV tells clients instead of the address that they have connected to: that of a router
-    /// in front. Clients with private addresses (RFC 1918, RFC 6598, loopback, link-local) are on
-    /// this side of it and are told nothing else, unless this is a private address itself. A name
-    /// is looked up at the start, and again every five minutes while it is used; its last good
-    /// answer holds, and before the first it is as if this were `None`.
+    /// The masquerade address: PASV advertises it in place of the local address. Clients with private
+    /// addresses (RFC 1918, RFC 6598, loopback, link-local) are not behind the NAT and get the local
+    /// address, unless this address is private too. A name is resolved at the start and every five
+    /// minutes while it is used; the last successful result is kept. Until the first one, this counts
+    /// as `None`.
     pub passive_address: Option<PassiveHost>,
-    /// The same for clients of some networks, private ones too; the first that a client is in counts.
+    /// Masquerade addresses by client network, also for private clients. The first match applies.
     pub passive_addresses: Vec<(Cidr, PassiveHost)>,
-    /// Whether private clients are told [`passive_address`](Self::passive_address) too: where
-    /// everybody seems to have a private address, as behind some container networks.
+    /// Whether private clients get [`passive_address`](Self::passive_address) too. For container networks
+    /// in which all clients appear to have private addresses.
     pub passive_address_for_private: bool,
-    /// Proxies: whoever connects from one of these networks must say first for whom, by the PROXY
-    /// protocol, version 1 or 2, on control and on data connections; it is then as if the client had
-    /// connected itself, for the log, all limits and all rules. A connection from elsewhere has no
-    /// such header. The proxy must forward the passive ports to where it forwards the control
-    /// connection, under their own numbers.
+    /// Networks of trusted proxies. A connection from one of them must begin with a PROXY protocol header,
+    /// version 1 or 2, on control and on data connections. The address in the header then counts as the
+    /// client's for the log, all limits and all rules. A header from another address is garbage.
+    /// The proxy must forward the passive ports, under the same numbers, to the same host as the control
+    /// connection.
     pub proxies: Vec<Cidr>,
-    /// The time zone of the dates in LIST; everything else is in UTC.
+    /// The time zone of the dates in LIST; all other times are UTC.
     pub zone: Zone,
-    /// Whether MDTM, MFMT, MLST and MLSD tell milliseconds; many clients read whole seconds only.
+    /// Whether MDTM, MFMT, MLST and MLSD send milliseconds; many clients parse whole seconds only.
     pub time_fractions: bool,
-    /// What clients get names in that have not said that they read UTF-8; with the Cargo feature
-    /// `charset` only there is one.
+    /// The charset of file names for clients that have not negotiated UTF-8. `Some` needs the Cargo
+    /// feature `charset`.
     pub charset: Option<Charset>,
-    /// Whether COMB is served, which puts files together and removes the parts.
+    /// Whether COMB is implemented: it concatenates files and removes the parts.
     pub allow_combine: bool,
-    /// FTPS; needs the Cargo feature `tls`. `None`: everything is in the clear.
+    /// FTPS; needs the Cargo feature `tls`. `None`: clear text only.
     pub tls: Option<TlsConfig>,
-    /// What a power cut can do to what was stored. A server that is killed loses nothing that had
-    /// its 226, whichever it is.
+    /// What survives a power failure. Each setting survives a kill of the server: an upload that was
+    /// answered with 226 is stored.
     pub durability: Durability,
-    /// Bytes of the file system that uploads must leave free: one that would go below is refused
-    /// or cut with 452, and ALLO and AVBL count without them. Several uploads at once may pass it
-    /// by [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES) each. 0: none.
+    /// Bytes that uploads must leave free on the file system. An upload that would use them is refused
+    /// or cut with 452; ALLO and AVBL subtract them. Concurrent uploads may each exceed the limit by
+    /// [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES). 0: no limit.
     pub free_space_floor: u64,
-    /// What becomes of an upload to a name that nothing has, where its connection is cut.
+    /// Whether an upload to a new name keeps the received bytes when its connection is cut.
     pub cut_uploads: CutUploads,
-    /// Whether a start removes the temporary files of servers that were killed, where anybody may
-    /// write. Those of other servers in the same directory are locked and stay; so it is to be
-    /// turned off only where several hosts write to one directory over a network whose file system
-    /// keeps locks to each host (NFS with `local_lock`, CIFS with `nobrl`).
+    /// Whether a start removes the temporary files of killed servers, in directories that an account may
+    /// write to. Temporary files of a running server are locked and are not removed. Disable this
+    /// only if several hosts write to one directory through a network file system with host-local locks
+    /// (NFS with `local_lock`, CIFS with `nobrl`).
     pub remove_unfinished: bool,
-    /// How often what quotas are for is counted again, slowly, so that files are seen which others have
-    /// put there or removed. Zero: only at SIGHUP, and before a quota refuses something.
+    /// The interval of the slow recount of directories with a quota, which finds changes by other programs.
+    /// Zero: only at SIGHUP, and before a quota refuses an upload.
     pub recount: Duration,
-    /// Threads for what may wait for a disk; 0 has it done by the loop itself.
+    /// Worker threads for disk operations; with 0 the event loop blocks on them.
     pub workers: usize,
-    /// Permission bits that new files do not get; `None` leaves the process's as they are. There
-    /// is one for the whole process (umask(2)), and a host program's files are meant too.
+    /// Permission bits to clear on new files. `None`: the inherited umask. The umask(2) is that of the
+    /// process, so it also applies to files of the host program.
     pub umask: Option<Umask>,
-    /// Who the process becomes when it listens, where it is root. The [sandbox](crate::sandbox)
-    /// does it, which a host program calls itself, or does not.
+    /// The user to switch to after listening, when started as root. Applied by
+    /// [`sandbox::enforce`](crate::sandbox::enforce), which a host program calls itself.
     pub run_as: Option<RunAs>,
     /// Whether the sandbox confines the process to what this configuration needs.
     pub sandbox: bool,
-    /// Whether a [helper process](crate::privsep) asks PAM and runs the event command. It is this program,
-    /// executed once more, so `main` must begin with
-    /// [`run_helper_if_requested`](crate::run_helper_if_requested). Without it accounts of the system are
-    /// refused, and the server process itself runs the event command, with its own rights.
+    /// Whether a [helper process](crate::privsep) asks PAM and runs the event command. The helper is this
+    /// executable, started again, so `main` must begin with
+    /// [`run_helper_if_requested`](crate::run_helper_if_requested). Without it, accounts with PAM are
+    /// refused, and the server process runs the event command with its own privileges.
     pub helpers: bool,
-    /// The most connections at once; there are fewer where the process may not open so many files.
+    /// The maximum of simultaneous connections; fewer if the limit of open files does not allow it.
     pub connections: usize,
-    /// The most connections at once of one address, or of the /64 of an IPv6 one.
+    /// The maximum of simultaneous connections from one address, or from one IPv6 /64.
     pub connections_per_address: usize,
-    /// The most memory, in bytes, that connections may take: there are as many of them as need no
-    /// more in the worst case, whatever `connections` says. By default nothing is limited.
+    /// Bytes that all connections together may use in the worst case; it lowers `connections`.
+    /// `None`: no limit.
     pub max_memory: Option<u64>,
-    /// Who may connect, by address; everybody by default.
+    /// The addresses that may connect; all by default.
     pub addresses: AddressRules,
-    /// What an address may do before it is slowed down or shut out.
+    /// Rate limits, penalties and bans by address.
     pub throttling: Throttling,
-    /// What becomes of sessions that would not be let in any more, after a reload or when their account
+    /// What happens to a session that could not log in any more, after a reload or when its account
     /// expires.
     pub revoked_sessions: RevokedSessions,
-    /// Where a line is written for each transfer of a file that is over, whole or not; or for each
-    /// command that changed something or was refused.
+    /// Log files with a line for each finished transfer, or for each command that changed something or was
+    /// refused.
     pub transfer_logs: Vec<TransferLog>,
-    /// Who is told of each upload.
+    /// Receivers of a notification for each upload.
     pub events: Events,
-    /// How long anything may take.
+    /// All time-outs.
     pub timings: Timings,
-    /// Files that this was read from, and will be again: the sandbox leaves them readable.
+    /// Files that this configuration was read from, and that a reload reads: the sandbox leaves them
+    /// readable.
     pub sources: Vec<PathBuf>,
-    /// Where its keys were set. A reload refuses a file that no longer sets what closed something.
+    /// Where each key was set. A reload refuses a file that no longer sets a key that restricted access.
     pub origins: Origins,
-    /// How much is logged once a reload has brought this into force; `None`: as before. A start does
-    /// not look at it, and a host program has its own log.
+    /// The log level to switch to after a reload. `None`: unchanged. Ignored at a start.
     pub log_level: Option<LevelFilter>,
 }
 
-/// How connections are secured.
+/// The settings of FTPS.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
-    /// What the server proves itself with.
+    /// The certificate of the server.
     pub certificate: Certificate,
-    /// Addresses where TLS begins at once (implicit FTPS); with AUTH it begins everywhere else.
+    /// Addresses with implicit TLS; on all others a client sends AUTH.
     pub listen: Vec<SocketAddr>,
-    /// What TLS is for.
+    /// What requires TLS.
     pub policy: SecurityPolicy,
     /// Whether data connections must resume the TLS session of their control connection.
     pub data_session: DataSession,
-    /// Whose certificates clients may show; `None`: none are asked for.
+    /// Client certificates. `None`: none are requested.
     pub clients: Option<ClientAuthority>,
 }
 
 impl TlsConfig {
-    /// What is read again when the operator says so.
+    /// Adds the paths that a reload opens.
     fn add_paths(&self, readable: &mut Vec<PathBuf>, writable: &mut Vec<PathBuf>) {
         match &self.certificate {
             Certificate::Files { certificate, key } => {
-                readable.extend(
-                    [certificate, key]
-                        .into_iter()
-                        .flat_map(|file| places_of(file)),
-                );
+                let files = [certificate, key].into_iter();
+                readable.extend(files.flat_map(|file| directories_for_reload(file)));
             }
             Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
         }
-        readable.extend(self.clients.iter().flat_map(|one| places_of(&one.file)));
+        let authorities = self.clients.iter();
+        readable.extend(authorities.flat_map(|one| directories_for_reload(&one.file)));
     }
 
-    /// What is made at a start where it is not there.
-    fn made(&self) -> Vec<PathBuf> {
+    /// The files that a start creates if they are missing.
+    fn created(&self) -> Vec<PathBuf> {
         match &self.certificate {
             Certificate::SelfSigned {
                 state: Some(state), ..
@@ -194,39 +193,40 @@ impl TlsConfig {
     }
 }
 
-/// Where a certificate comes from.
+/// The source of the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificate {
     /// Two PEM files.
     Files {
-        /// The certificate, and behind it those that lead to its authority.
+        /// The certificate, followed by its chain.
         certificate: PathBuf,
         /// Its private key.
         key: PathBuf,
     },
-    /// One that no authority has signed, made at the start.
+    /// A self-signed certificate, generated at the start.
     SelfSigned {
-        /// Where it is kept for the next start; `None`: nowhere.
+        /// The directory that keeps it across restarts. `None`: a new one at each start.
         state: Option<PathBuf>,
-        /// The host's names and addresses, of which clients look at the first one least: one that is
-        /// kept and names others is made anew. Empty: what the host is called when it is made.
+        /// The subject alternative names: host names and addresses. A kept certificate with other names
+        /// is replaced. Empty: [`own_names`] at the time of generation.
         names: Vec<String>,
     },
 }
 
-/// Who signs the certificates of clients.
+/// The authority that signs client certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientAuthority {
-    /// Its certificate, a PEM file; several may be in it.
+    /// A PEM file with one or more CA certificates.
     pub file: PathBuf,
-    /// Whether a client must show a certificate, or may.
+    /// Whether a client certificate is required or optional.
     pub required: bool,
 }
 
-/// What clients may call this host: its name, and what it is when they are on it, or at one of
-/// these addresses.
+/// The default names of a self-signed certificate: the host name, `localhost`, the loopback addresses
+/// and the listen addresses.
 pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
     let system = rustix::system::uname();
+    // A host name that is not UTF-8 cannot be in a certificate.
     let host = system.nodename().to_str().unwrap_or_default();
     let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
         .iter()
@@ -242,7 +242,7 @@ pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
     names
 }
 
-/// Ports as they are written, FIRST-LAST; none of them is 0.
+/// Parses `FIRST-LAST`; port 0 is invalid.
 pub fn read_ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
     let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
@@ -294,13 +294,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The addresses that a server listens at by default.
+    /// The default listen addresses.
     pub const DEFAULT_ADDRESSES: [SocketAddr; 2] = [
         SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DEFAULT_PORT),
         SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
     ];
 
-    /// The directories that are served, each once: as accounts have them, and where that is.
+    /// The distinct directories to serve: the `root` of the accounts (`None`: that of the server), and the
+    /// path.
     pub(crate) fn roots(&self) -> Vec<(Option<&Path>, &Path)> {
         let shared = self.root.iter().map(|root| (None, root.as_path()));
         let own = self.accounts.iter().filter_map(|account| {
@@ -313,26 +314,27 @@ impl Config {
         roots
     }
 
-    /// What contradicts itself, or leaves open what it was to close. A file or a command line with one
-    /// is refused; a host program may ask.
+    /// Contradictions, and settings that would not restrict what they are meant to restrict. The program
+    /// refuses a file or command line with any of them; a host program may call this.
     pub fn mistakes(&self) -> Vec<String> {
         combinations::mistakes(self, &TlsDraft::of(self.tls.clone()))
     }
 
-    /// Which keys have no effect, or another than is wanted, beside the others; for the log.
+    /// Keys that have no effect, or an undesirable one, in combination with the others; for the log.
     pub fn notes(&self) -> Vec<String> {
         combinations::notes(self, &TlsDraft::of(self.tls.clone()))
     }
 
-    /// Whether a passive address is a name, which is looked up now and then.
+    /// Whether a masquerade address is a name, which the server resolves while it runs.
     fn has_names(&self) -> bool {
         let by_network = self.passive_addresses.iter().map(|(_, host)| host);
         let mut hosts = by_network.chain(&self.passive_address);
         hosts.any(|host| matches!(host, PassiveHost::Name(_)))
     }
 
-    /// What a process needs that serves this; for [`sandbox::enforce`](crate::sandbox::enforce). To
-    /// be asked for before the server is made, which makes files that are not there.
+    /// The permissions that this configuration needs, for [`sandbox::enforce`](crate::sandbox::enforce).
+    /// Call it before [`Server::bind`](crate::Server::bind), which creates missing files: the plan lists
+    /// them.
     pub fn plan(&self) -> Plan {
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
         for (seen, root) in self.roots() {
@@ -345,9 +347,9 @@ impl Config {
         if let Some(tls) = &self.tls {
             tls.add_paths(&mut readable, &mut writable);
         }
-        // What a reload reads; and logs, opened again after a rotation, which the directory has to
-        // allow.
-        readable.extend(self.sources.iter().flat_map(|file| places_of(file)));
+        // A reload reads the sources, and creates logs again after a rotation: that needs the directory.
+        let sources = self.sources.iter();
+        readable.extend(sources.flat_map(|file| directories_for_reload(file)));
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         let names = self.has_names();
         if names {
@@ -358,7 +360,7 @@ impl Config {
             paths.dedup();
         }
         let logs = self.transfer_logs.iter().map(|log| log.file.clone());
-        let kept = self.tls.iter().flat_map(TlsConfig::made);
+        let kept = self.tls.iter().flat_map(TlsConfig::created);
         let made = logs.chain(kept).filter(|path| !path.exists()).collect();
         let ports = self.passive_ports.as_ref();
         Plan {
@@ -374,15 +376,18 @@ impl Config {
     }
 }
 
-/// Where a file is looked for again: in its directory, because a new one comes by rename; and where
-/// it is a link, in that of the file to which it leads, because the link may be what is renewed.
-fn places_of(file: &Path) -> Vec<PathBuf> {
-    let end = fs::canonicalize(file).ok();
-    let places = [Some(directory_of(file)), end.as_deref().map(directory_of)];
-    places.into_iter().flatten().collect()
+/// The directories in which a reload opens this file: its own, because a new version is renamed into it;
+/// and, for a symbolic link, that of the target, because the link may be replaced.
+fn directories_for_reload(file: &Path) -> Vec<PathBuf> {
+    let target = fs::canonicalize(file).ok();
+    let directories = [
+        Some(directory_of(file)),
+        target.as_deref().map(directory_of),
+    ];
+    directories.into_iter().flatten().collect()
 }
 
-/// Where a file is.
+/// The parent directory of a file; `.` for a bare name.
 pub(crate) fn directory_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),

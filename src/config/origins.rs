@@ -1,8 +1,8 @@
-//! Where each key of a configuration was set: at a place of the configuration file, or by an option of
-//! the command line.
+//! Where each key of a configuration was set: at a position in the configuration file, or by an option
+//! of the command line.
 //!
-//! Messages begin with it, and a reload compares it: a key that is no longer set is another thing than
-//! one that is set to something else. A configuration that a host program makes has none.
+//! Messages begin with that position. A reload uses it to tell a key that was removed from a key with a
+//! new value. The configuration of a host program has no origins.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,95 +11,93 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origins {
     file: Option<PathBuf>,
-    places: BTreeMap<Name, Place>,
+    keys: BTreeMap<KeyId, SetBy>,
 }
 
-/// A key; those of an account are there once for each account that sets them.
+/// A key of the server, or of one account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Name {
+struct KeyId {
     account: Option<Vec<u8>>,
     key: String,
 }
 
 /// Where one key was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
-    /// In the file; line and column count from one.
+enum SetBy {
+    /// A position in the file; line and column count from one.
     File { line: usize, column: usize },
-    /// By this option, without its dashes.
+    /// The name of an option, without its dashes.
     Option(String),
 }
 
 impl Origins {
-    /// The file, if there is one.
+    /// The configuration file.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// From now on places are those of this file.
+    /// Sets the file that the positions refer to.
     pub fn set_file(&mut self, file: &Path) {
         self.file = Some(file.to_owned());
     }
 
-    /// A key, with its table in front, is set at this place of the file; `account` names whose it is,
-    /// if it is one of an account.
+    /// Records that a key (`table.name`) is set at this position; `account` is given for its keys.
     pub fn set_at(&mut self, account: Option<&[u8]>, key: &str, (line, column): (usize, usize)) {
-        let place = Place::File { line, column };
-        self.places.insert(Name::of(account, key), place);
+        let set_by = SetBy::File { line, column };
+        self.keys.insert(KeyId::of(account, key), set_by);
     }
 
-    /// A key is set by an option, which takes the place of what a file says.
+    /// Records that an option sets a key; it replaces the position in the file.
     pub fn set_by_option(&mut self, key: &str, option: &str) {
-        let place = Place::Option(option.to_owned());
-        self.places.insert(Name::of(None, key), place);
+        let set_by = SetBy::Option(option.to_owned());
+        self.keys.insert(KeyId::of(None, key), set_by);
     }
 
-    /// Whether a key is set; of an account, if it is named.
+    /// Whether a key is set, for this account or for the server.
     pub fn is_set(&self, account: Option<&[u8]>, key: &str) -> bool {
-        self.places.contains_key(&Name::of(account, key))
+        self.keys.contains_key(&KeyId::of(account, key))
     }
 
-    /// What a message about a key begins with: `FILE:LINE:COLUMN: `, or nothing where it was not set in
-    /// the file.
+    /// The prefix of a message about a key: `FILE:LINE:COLUMN: `, or empty if the file does not set it.
     pub fn prefix(&self, account: Option<&[u8]>, key: &str) -> String {
-        match (&self.file, self.places.get(&Name::of(account, key))) {
-            (Some(file), Some(Place::File { line, column })) => {
+        match (&self.file, self.keys.get(&KeyId::of(account, key))) {
+            (Some(file), Some(SetBy::File { line, column })) => {
                 format!("{}:{line}:{column}: ", file.display())
             }
             _ => String::new(),
         }
     }
 
-    /// Whether a table of the file is there, or one of its keys is set.
+    /// Whether the file contains a table, or an option sets one of its keys.
     pub fn has_table(&self, table: &str) -> bool {
-        self.is_set(None, table) || self.typed_in(table).is_some()
+        self.is_set(None, table) || self.option_in(table).is_some()
     }
 
-    /// Whether of the keys of a table this is set, and no other.
+    /// Whether `key` is set, and no other key of its table is.
     pub fn has_only(&self, table: &str, key: &str) -> bool {
-        let mut others = self.places.keys().filter(|name| name.is_in(table));
-        self.is_set(None, key) && others.all(|name| name.key == key)
+        let mut set = self.keys.keys().filter(|id| id.is_in(table));
+        self.is_set(None, key) && set.all(|id| id.key == key)
     }
 
-    /// The option that has set a key, without its dashes; of a table that the file does not have, the
-    /// first that has set one of its keys.
+    /// The option that sets a key, without its dashes. For a table that the file does not contain: the
+    /// first option that sets one of its keys.
     pub fn option(&self, key: &str) -> Option<&str> {
-        match self.places.get(&Name::of(None, key)) {
-            Some(Place::Option(option)) => Some(option),
-            Some(Place::File { .. }) => None,
-            None => self.typed_in(key),
+        match self.keys.get(&KeyId::of(None, key)) {
+            Some(SetBy::Option(option)) => Some(option),
+            Some(SetBy::File { .. }) => None,
+            None => self.option_in(key),
         }
     }
 
-    fn typed_in(&self, table: &str) -> Option<&str> {
-        self.places.iter().find_map(|(name, place)| match place {
-            Place::Option(option) if name.is_in(table) => Some(option.as_str()),
+    fn option_in(&self, table: &str) -> Option<&str> {
+        self.keys.iter().find_map(|(id, set_by)| match set_by {
+            SetBy::Option(option) if id.is_in(table) => Some(option.as_str()),
             _ => None,
         })
     }
 }
 
-impl Name {
+impl KeyId {
     fn of(account: Option<&[u8]>, key: &str) -> Self {
         Self {
             account: account.map(<[u8]>::to_vec),
@@ -107,7 +105,7 @@ impl Name {
         }
     }
 
-    /// Whether it is a key of this table.
+    /// Whether it is a key of the server in this table.
     fn is_in(&self, table: &str) -> bool {
         let rest = self.key.strip_prefix(table);
         self.account.is_none() && rest.is_some_and(|rest| rest.starts_with('.'))

@@ -1,8 +1,8 @@
-//! What an account proves itself with, as an operator writes it down: a hash or the password itself,
-//! alone in a file, on its first line, or in a variable.
+//! Reads the secret of an account: a password hash or a plain password, on the first line of a file or in
+//! an environment variable.
 //!
-//! A hash begins with `$`, and so no password does. A file is read again at SIGHUP, so it has to be
-//! one that can be: nobody waits for the other end of a pipe.
+//! Text that begins with `$` is a hash, so a plain password cannot begin with `$`. SIGHUP reads the file
+//! again, so it must be a regular file: opening a pipe could block.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -14,36 +14,37 @@ use crate::cause::of_path;
 use crate::limits::PASSWORD_FILE_BYTES;
 use crate::storage::open_operator_file;
 
-/// What editors of another system put before a text, to say that it is UTF-8.
+/// Written by Windows editors at the start of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The secret in a file.
+/// Reads the secret in a file.
 ///
 /// # Errors
-/// A sentence without the file's name.
+/// The cause; it does not name the file.
 pub fn read(path: &Path) -> Result<Secret, String> {
     let bytes = first_bytes(path).map_err(|error| of_path(&error, path, Access::READ_OK))?;
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     let mut lines = bytes.split(|&b| b == b'\n');
+    // `split` yields at least one item, even for an empty file.
     let line = lines.next().unwrap_or_default();
     if lines.next().is_none() && bytes.len() >= PASSWORD_FILE_BYTES {
         return Err(format!(
-            "its first line has more than {PASSWORD_FILE_BYTES} bytes"
+            "the first line is longer than {PASSWORD_FILE_BYTES} bytes, the maximum"
         ));
     }
     secret(line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// What a text stands for.
+/// Parses a hash or a plain password.
 ///
 /// # Errors
-/// A sentence: it is empty, or a hash that nothing can be verified against.
+/// The text is empty, or a hash that this build cannot verify.
 pub fn secret(text: &[u8]) -> Result<Secret, String> {
     if text.is_empty() {
         return Err("the password is empty".to_owned());
     }
     match str::from_utf8(text) {
-        // What is behind a hash cannot be seen, and is none of it.
+        // No hash ends in white space.
         Ok(hash) if hash.starts_with('$') => {
             Secret::hashed(hash.trim_ascii_end()).map_err(|error| error.to_string())
         }
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// Of a file with these bytes: the password in it, or what is wrong.
+    /// Reads a file with this content.
     fn read_of(bytes: &[u8]) -> Result<Secret, String> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), bytes).unwrap();
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_the_first_line_to_the_byte() {
+    fn password_is_the_first_line_byte_for_byte() {
         for (bytes, password) in [
             (&b"secret"[..], &b"secret"[..]),
             (b"secret\nand a remark\n", b"secret"),
@@ -91,19 +92,19 @@ mod tests {
 
     #[cfg(feature = "hashed-passwords")]
     #[test]
-    fn a_hash_is_one_wherever_it_is_kept() {
+    fn hash_is_recognized_in_file_and_variable() {
         let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
         for end in ["", "\n", "\r\n", " \t\n", "\nremark"] {
             let read = read_of(format!("{hash}{end}").as_bytes());
             assert_eq!(read, Ok(Secret::hashed(hash).unwrap()), "{end:?}");
         }
         assert_eq!(secret(hash.as_bytes()), Ok(Secret::hashed(hash).unwrap()));
-        let said = read_of(b"$1$abc$def\n").unwrap_err();
-        assert!(said.contains("a hash begins with"), "{said}");
+        let error = read_of(b"$1$abc$def\n").unwrap_err();
+        assert!(error.contains("a hash begins with"), "{error}");
     }
 
     #[test]
-    fn what_is_no_password_is_refused() {
+    fn empty_or_overlong_password_is_refused() {
         assert_eq!(read_of(b"").unwrap_err(), "the password is empty");
         assert_eq!(read_of(b"\nsecret").unwrap_err(), "the password is empty");
         let longest = vec![b'p'; PASSWORD_FILE_BYTES - 1];
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_what_is_no_file() {
+    fn special_file_is_refused_without_blocking() {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("pipe");
         let mode = rustix::fs::Mode::RUSR;

@@ -1,7 +1,7 @@
-//! Pages for operators: what the README has no room for.
+//! Pages for operators, in addition to the README.
 //!
-//! This module has no code. Each page is a Markdown file of this folder; the files that a page tells
-//! an operator to install stand in it as they are to be installed, and tests use them from there.
+//! This module has no code. Each page is a Markdown file in this directory. It includes the files that an
+//! operator installs; tests use the same files.
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
 //! - [`systemd`]: a service unit, socket activation, the watchdog.

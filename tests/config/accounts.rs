@@ -1,4 +1,4 @@
-//! Who may log in, and what they may do.
+//! The keys of an `[[account]]`.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::support::{Control, Server, connect_from, epsv_port, host_port, until};
 use crate::world::{World, text};
 
-/// An account that is called ann, with its password in a file.
+/// The account ann, with a password file.
 const ANN: &str =
     "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n";
 
-/// A server with ann, of whom more is said.
+/// A server with the account ann and more keys.
 pub(crate) fn with_ann(world: &World, more: &str) -> Server {
     fs::write(world.path("secret"), "a secret\nand a remark\n").unwrap();
     world.start(&format!("{ANN}{more}"))
@@ -26,7 +26,7 @@ pub(crate) fn ann(server: &Server) -> Control {
     control
 }
 
-fn is_refused(server: &Server, name: &str, password: &str) {
+fn assert_login_refused(server: &Server, name: &str, password: &str) {
     let mut control = server.connect();
     control.command(&format!("USER {name}"), 331);
     control.command(&format!("PASS {password}"), 530);
@@ -34,19 +34,19 @@ fn is_refused(server: &Server, name: &str, password: &str) {
 
 /// `account.name` `account.password-file`
 #[test]
-fn who_is_written_may_log_in() {
+fn configured_account_can_log_in_and_others_cannot() {
     let world = World::new();
     let server = with_ann(&world, "");
     ann(&server).command("MKD new", 257);
     for (name, password) in [("ann", "another"), ("anonymous", "x"), ("bob", "a secret")] {
-        is_refused(&server, name, password);
+        assert_login_refused(&server, name, password);
     }
     assert!(!server.log().contains("a secret"), "{}", server.log());
 }
 
 /// `account.password`
 #[test]
-fn a_hash_is_enough() {
+fn hashed_password_is_verified() {
     const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     let world = World::new();
     let bob = format!("[[account]]\nname = \"bob\"\npassword = \"{HASH}\"");
@@ -58,9 +58,9 @@ fn a_hash_is_enough() {
     }
     let server = world.start(&bob);
     server.connect().log_in("bob", "secret");
-    is_refused(&server, "bob", "another");
-    is_refused(&server, "bob", HASH);
-    // In a file it is a hash too.
+    assert_login_refused(&server, "bob", "another");
+    assert_login_refused(&server, "bob", HASH);
+    // The same hash in a password file.
     fs::write(world.path("hash"), format!("{HASH}\n")).unwrap();
     let server = world.start("[[account]]\nname = \"bob\"\npassword-file = \"hash\"");
     server.connect().log_in("bob", "secret");
@@ -68,7 +68,7 @@ fn a_hash_is_enough() {
 
 /// `account.pam`
 #[test]
-fn pam_is_asked_about_them() {
+fn pam_account_is_verified_by_pam() {
     let world = World::new();
     let bob = "[[account]]\nname = \"bob\"\npam = \"mioftpd-no-such-service\"";
     if !cfg!(feature = "pam") {
@@ -77,15 +77,15 @@ fn pam_is_asked_about_them() {
         assert_eq!(output.status.code(), Some(2));
         return assert!(text(&output.stderr).contains("config.toml:5:7: account.pam: this build"));
     }
-    // What it says where it knows the service, tests/system_accounts.rs sees.
+    // tests/system_accounts.rs covers services that exist.
     let server = world.start(bob);
-    is_refused(&server, "bob", "secret");
+    assert_login_refused(&server, "bob", "secret");
     server.wait_for_log("PAM (mioftpd-no-such-service) refuses bob: ");
 }
 
 /// `account.directory`
 #[test]
-fn they_see_a_directory_of_their_own() {
+fn account_directory_is_served() {
     let world = World::new();
     fs::create_dir(world.path("own")).unwrap();
     let server = with_ann(&world, "directory = \"own\"");
@@ -97,7 +97,7 @@ fn they_see_a_directory_of_their_own() {
 
 /// `account.permissions`
 #[test]
-fn they_may_do_what_their_permissions_say() {
+fn permissions_limit_commands() {
     let world = World::new();
     for (permissions, make, take) in [
         ("\"read\"", 550, 150),
@@ -114,7 +114,7 @@ fn they_may_do_what_their_permissions_say() {
 
 /// `account.allow-fxp`
 #[test]
-fn data_goes_to_other_hosts_for_accounts_that_may() {
+fn allow_fxp_permits_data_connections_to_other_hosts() {
     let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
     let port = format!("PORT {}", host_port(other.local_addr().unwrap()));
     let world = World::new();
@@ -127,7 +127,7 @@ fn data_goes_to_other_hosts_for_accounts_that_may() {
     control.command("REIN", 220);
     control.log_in("anonymous", "x");
     control.command(&port, 501);
-    // A passive port takes a connection from elsewhere for the same account alone.
+    // A passive port accepts another host for an account with the key only.
     let from_elsewhere = |control: &mut Control| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, epsv_port(control)));
         let mut stream = connect_from(Ipv4Addr::new(127, 0, 0, 3), address).unwrap();
@@ -145,15 +145,15 @@ fn data_goes_to_other_hosts_for_accounts_that_may() {
 
 /// `account.enabled`
 #[test]
-fn an_account_can_be_closed() {
+fn disabled_account_is_refused() {
     let world = World::new();
-    is_refused(&with_ann(&world, "enabled = false"), "ann", "a secret");
+    assert_login_refused(&with_ann(&world, "enabled = false"), "ann", "a secret");
     ann(&with_ann(&world, "enabled = true"));
 }
 
 /// `account.expires`
 #[test]
-fn an_account_ends() {
+fn expired_account_is_refused() {
     let world = World::new();
     for moment in [
         "2001-02-03",
@@ -161,17 +161,17 @@ fn an_account_ends() {
         "2001-02-03 04:05:06+07:00",
     ] {
         let server = with_ann(&world, &format!("expires = {moment}"));
-        is_refused(&server, "ann", "a secret");
+        assert_login_refused(&server, "ann", "a secret");
     }
     ann(&with_ann(&world, "expires = 9999-12-31"));
 }
 
 /// `account.addresses`
 #[test]
-fn they_come_from_where_they_may() {
+fn login_is_limited_to_account_addresses() {
     let world = World::new();
     let server = with_ann(&world, "addresses = [\"127.0.0.2\"]");
-    is_refused(&server, "ann", "a secret");
+    assert_login_refused(&server, "ann", "a secret");
     let there = Ipv4Addr::new(127, 0, 0, 2);
     let mut control = Control::over(connect_from(there, server.address()).unwrap());
     control.expect(220);
@@ -180,7 +180,7 @@ fn they_come_from_where_they_may() {
 
 /// `account.sessions`
 #[test]
-fn so_many_are_there_at_once() {
+fn sessions_of_account_are_limited() {
     let world = World::new();
     let server = with_ann(&world, "sessions = 1");
     let mut first = ann(&server);
@@ -191,7 +191,7 @@ fn so_many_are_there_at_once() {
     first.command("QUIT", 221);
     first.expect_end();
     drop(first);
-    until("the place of the first", || {
+    until("the end of the first session", || {
         let mut control = server.connect();
         control.command("USER ann", 331);
         control.send("PASS a secret");
@@ -201,7 +201,7 @@ fn so_many_are_there_at_once() {
 
 /// `account.umask`
 #[test]
-fn what_they_make_lacks_what_their_umask_says() {
+fn account_umask_applies_to_new_files() {
     let world = World::new();
     let server = with_ann(&world, "umask = \"037\"");
     ann(&server).store("new", b"");
@@ -211,7 +211,7 @@ fn what_they_make_lacks_what_their_umask_says() {
 
 /// `account.greeting`
 #[test]
-fn they_are_greeted() {
+fn account_greeting_is_sent_after_login() {
     let world = World::new();
     let server = with_ann(&world, "greeting = \"Good morning.\"");
     let mut control = server.connect();
@@ -222,13 +222,13 @@ fn they_are_greeted() {
     );
 }
 
-/// What is too much for a second.
+/// At this rate `BYTES` take more than two seconds.
 const RATE: &str = "\"100kB\"";
 const BYTES: usize = 250_000;
 
 /// `account.rate-up`
 #[test]
-fn uploads_are_no_faster() {
+fn upload_rate_is_limited() {
     let world = World::new();
     let server = with_ann(&world, &format!("rate-up = {RATE}"));
     let mut control = ann(&server);
@@ -243,7 +243,7 @@ fn uploads_are_no_faster() {
 
 /// `account.rate-down`
 #[test]
-fn downloads_are_no_faster() {
+fn download_rate_is_limited() {
     let world = World::new();
     fs::write(world.path("root/large"), vec![b'x'; BYTES]).unwrap();
     let server = with_ann(&world, &format!("rate-down = {RATE}"));
@@ -257,7 +257,7 @@ fn downloads_are_no_faster() {
     control.expect(226);
 }
 
-/// What is answered in the end to an upload.
+/// The code of the final reply to an upload.
 pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
     let mut data = control.passive().stream();
     control.send(&format!("STOR {name}"));
@@ -265,7 +265,7 @@ pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
     if code == 552 {
         return code;
     }
-    // The server may end it in between.
+    // The server may close the connection before the end.
     let _ = data.write_all(bytes);
     drop(data);
     control.expect_one_of(&[226, 552]).code
@@ -273,7 +273,7 @@ pub(crate) fn store(control: &mut Control, name: &str, bytes: &[u8]) -> u16 {
 
 /// `account.quota-bytes`
 #[test]
-fn their_files_have_no_more_bytes_together() {
+fn quota_bytes_limits_uploads() {
     let world = World::new();
     let server = with_ann(&world, "quota-bytes = \"20KiB\"");
     let mut control = ann(&server);
@@ -283,7 +283,7 @@ fn their_files_have_no_more_bytes_together() {
 
 /// `account.quota-files`
 #[test]
-fn they_have_no_more_files() {
+fn quota_files_limits_uploads() {
     let world = World::new();
     let server = with_ann(&world, "quota-files = 2");
     let mut control = ann(&server);

@@ -1,4 +1,4 @@
-//! `--check`: what would go wrong at a start is said, and nothing is disturbed by it.
+//! `--check`: it reports what would fail at a start, and changes nothing.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,14 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::support::{Server, free_ports, mioftpd, until};
 use crate::world::{World, text};
 
-/// The exit code, and what is found.
+/// The exit code and the messages.
 fn check(world: &World) -> (i32, String) {
     let output = world.run(&["--check"]);
     (output.status.code().unwrap(), text(&output.stderr))
 }
 
 #[test]
-fn a_good_one_is_shown_and_is_0() {
+fn valid_configuration_is_printed_and_exits_0() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret\n").unwrap();
     fs::set_permissions(world.path("secret"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -23,8 +23,8 @@ fn a_good_one_is_shown_and_is_0() {
          permissions = \"all\"",
     );
     let output = world.run(&["--check"]);
-    let (shown, said) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
+    let (shown, message) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!((output.status.code(), message.as_str()), (Some(0), ""));
     for line in [
         "idle = \"90s\"",
         "login = \"1m\"",
@@ -37,7 +37,7 @@ fn a_good_one_is_shown_and_is_0() {
 }
 
 #[test]
-fn it_needs_no_file() {
+fn check_works_without_a_file() {
     let output = mioftpd(["--check", "--listen", "127.0.0.1:0"])
         .output()
         .unwrap();
@@ -46,11 +46,11 @@ fn it_needs_no_file() {
 }
 
 #[test]
-fn what_would_fail_is_said_and_is_1() {
+fn failing_start_is_reported_and_exits_1() {
     let world = World::new();
     fs::write(world.path("file"), "").unwrap();
     fs::write(world.path("secret"), "a secret").unwrap();
-    for (text, said) in [
+    for (text, message) in [
         ("directory = \"missing\"", "missing: No such file"),
         (
             "[[account]]\nname = \"carl\"\npassword-file = \"secret\"\ndirectory = \"missing\"",
@@ -80,15 +80,15 @@ fn what_would_fail_is_said_and_is_1() {
         world.write(text);
         let (code, found) = check(&world);
         assert_eq!(code, 1, "{text}: {found}");
-        assert!(found.contains(said), "{text}: {found}");
-        // And so it is at a start.
+        assert!(found.contains(message), "{text}: {found}");
+        // A start fails too.
         assert!(!world.run(&[]).status.success(), "{text}");
     }
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn certificates_are_looked_at() {
+fn unusable_certificate_exits_1() {
     let world = World::new();
     crate::tls::make_files(&world);
     let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
@@ -100,17 +100,17 @@ fn certificates_are_looked_at() {
     crate::tls::make_files(&world);
     fs::rename(world.path("kept.pem"), world.path("cert.pem")).unwrap();
     world.write(files);
-    let (code, said) = check(&world);
-    assert!(code == 1 && said.contains(".pem"), "{code} {said}");
+    let (code, message) = check(&world);
+    assert!(code == 1 && message.contains(".pem"), "{code} {message}");
     fs::remove_file(world.path("key.pem")).unwrap();
-    let (code, said) = check(&world);
-    assert!(code == 1 && said.contains("key.pem"), "{code} {said}");
+    let (code, message) = check(&world);
+    assert!(code == 1 && message.contains("key.pem"), "{code} {message}");
 }
 
-/// As `openssl req -x509` makes them.
+/// `openssl req -x509` creates such a certificate.
 #[test]
 #[cfg(feature = "tls")]
-fn a_certificate_of_an_authority_is_a_note() {
+fn ca_certificate_is_a_note() {
     let world = World::new();
     let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -119,49 +119,49 @@ fn a_certificate_of_an_authority_is_a_note() {
     fs::write(world.path("both.pem"), made.pem() + &key.serialize_pem()).unwrap();
     fs::set_permissions(world.path("both.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     world.write("[tls]\ncertificate = \"both.pem\"\nkey = \"both.pem\"\n");
-    let (code, said) = check(&world);
-    assert_eq!(code, 0, "{said}");
+    let (code, message) = check(&world);
+    assert_eq!(code, 0, "{message}");
     assert!(
-        said.contains("note: The certificate is an authority's (CA:TRUE)"),
-        "{said}"
+        message.contains("note: The certificate is an authority's (CA:TRUE)"),
+        "{message}"
     );
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn nothing_is_made_by_a_check() {
+fn check_creates_no_files() {
     let world = World::new();
     let text = "[tls]\nself-signed = true\nstate-directory = ";
     world.write(&format!("{text}\"state\""));
     assert_eq!(check(&world), (0, String::new()));
     assert!(!world.path("state").exists());
     world.write(&format!("{text}\"config.toml/state\""));
-    let (code, said) = check(&world);
+    let (code, message) = check(&world);
     assert!(
-        code == 1 && said.contains("cannot keep a certificate"),
-        "{code} {said}"
+        code == 1 && message.contains("cannot keep a certificate"),
+        "{code} {message}"
     );
 }
 
 #[test]
-fn a_server_that_runs_is_a_note_and_is_not_disturbed() {
+fn running_server_is_a_note_and_keeps_running() {
     let world = World::new();
     let server: Server = world.start("");
     let mut control = server.login();
     world.write(&format!("listen = \"{}\"", server.address()));
-    let (code, said) = check(&world);
+    let (code, message) = check(&world);
     let note = format!("note: {} is in use", server.address());
-    assert!(code == 0 && said.contains(&note), "{code} {said}");
+    assert!(code == 0 && message.contains(&note), "{code} {message}");
     control.command("NOOP", 200);
     server.login();
-    // A port that is only taken for others, likewise.
+    // The same for a port of another program.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     world.write(&format!("listen = \"{}\"", listener.local_addr().unwrap()));
     assert_eq!(check(&world).0, 0);
 }
 
 #[test]
-fn a_default_data_port_that_is_taken_is_a_note() {
+fn unavailable_default_data_port_is_a_note() {
     let world = World::new();
     let port = free_ports();
     let taken = TcpListener::bind(("127.0.0.8", port)).unwrap();
@@ -171,31 +171,31 @@ fn a_default_data_port_that_is_taken_is_a_note() {
         "note: active.from-default-port: port {port} cannot be bound: another program listens there"
     );
     world.write(&format!("{text} = true"));
-    let (code, said) = check(&world);
-    assert!(code == 0 && said.contains(&note), "{code} {said}");
+    let (code, message) = check(&world);
+    assert!(code == 0 && message.contains(&note), "{code} {message}");
     world.write(&format!("{text} = false"));
     assert_eq!(check(&world), (0, String::new()));
     drop(taken);
     world.write(&format!("{text} = true"));
-    // A process that another test is starting has a copy of the socket until its `exec`.
+    // A child process of a concurrent test inherits the socket until its `exec`.
     until("the port to be free", || {
         (check(&world) == (0, String::new())).then_some(())
     });
-    // A port that is for those who have the right to it.
+    // A privileged port.
     world.write("listen = \"127.0.0.8:1024\"\n[active]\nfrom-default-port = true");
-    let (code, said) = check(&world);
+    let (code, message) = check(&world);
     let note = "port 1023 cannot be bound: it needs a start as root";
     let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     let is_low = first.map_or(true, |first| first.trim() == "1024");
     let is_refused = is_low && !rustix::process::geteuid().is_root();
     assert!(
-        code == 0 && said.contains(note) == is_refused,
-        "{code} {said}"
+        code == 0 && message.contains(note) == is_refused,
+        "{code} {message}"
     );
 }
 
 #[test]
-fn a_directory_that_another_user_cannot_reach_is_a_note() {
+fn directory_unreachable_for_run_as_user_is_a_note() {
     let world = World::new();
     let may = |place: &str, mode| {
         fs::set_permissions(world.path(place), fs::Permissions::from_mode(mode)).unwrap();
@@ -209,26 +209,26 @@ fn a_directory_that_another_user_cannot_reach_is_a_note() {
     ] {
         may("", outer);
         may("root", inner);
-        let (code, said) = check(&world);
+        let (code, message) = check(&world);
         let is_found = ["list", "write to"]
             .iter()
-            .any(|what| said.contains(&format!("note: 54321:54322 cannot {what} ")));
-        assert_eq!((code, is_found), (0, is_noted), "{said}");
+            .any(|what| message.contains(&format!("note: 54321:54322 cannot {what} ")));
+        assert_eq!((code, is_found), (0, is_noted), "{message}");
     }
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_to_is_a_note() {
+fn unwritable_directory_is_a_note() {
     if rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: root may write everywhere");
+        return eprintln!("skipped: root can write everywhere");
     }
     let world = World::new();
     let root = world.path("root");
     fs::set_permissions(&root, fs::Permissions::from_mode(0o555)).unwrap();
     world.write("");
-    let (code, said) = check(&world);
+    let (code, message) = check(&world);
     assert!(
-        code == 0 && said.contains("note: this user cannot"),
-        "{code} {said}"
+        code == 0 && message.contains("note: this user cannot"),
+        "{code} {message}"
     );
 }

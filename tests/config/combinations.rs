@@ -1,6 +1,6 @@
-//! Keys that do not go together, on the running program: mistakes are 2 with their place, at a start and
-//! by `--check`; keys without an effect are notes of `--check`, and in the log of a start and a reload.
-//! The rows are tested one by one beside their table.
+//! Combinations of keys, on the running program: an error exits with 2 and a position, at a start and by
+//! `--check`; a key without effect is a note of `--check`, and a warning at a start and a reload.
+//! Unit tests cover each row of the table.
 
 use std::fs;
 
@@ -18,17 +18,17 @@ fn world() -> World {
 }
 
 #[test]
-fn mistakes_have_their_place_and_are_2() {
+fn invalid_combination_has_position_and_exits_2() {
     let world = world();
-    for (text_of, said) in [
+    for (text_of, expected) in [
         (
             "listen = [\"127.0.0.1:2121\", \"0.0.0.0:2121\"]",
-            "config.toml:2:1: listen excludes two addresses that overlap (127.0.0.1:2121 and \
+            "config.toml:2:1: listen cannot be used with overlapping addresses (127.0.0.1:2121 and \
              0.0.0.0:2121): one process",
         ),
         (
             "[addresses]\nallow = \"10.1.0.0/16\"\ndeny = \"10.0.0.0/8\"",
-            "config.toml:4:1: addresses.allow excludes addresses.deny",
+            "config.toml:4:1: addresses.allow cannot be used with addresses.deny",
         ),
     ] {
         world.write(text_of);
@@ -36,16 +36,16 @@ fn mistakes_have_their_place_and_are_2() {
             let output = world.run(arguments);
             let message = text(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{message}");
-            assert!(message.contains(said), "{message}");
+            assert!(message.contains(expected), "{message}");
             assert_eq!(message.lines().count(), 1, "{message}");
         }
     }
 }
 
-/// The password of ann would go in the clear, and no certificate would be needed.
+/// Otherwise ann could log in by password, in clear text and without a certificate.
 #[test]
 #[cfg(feature = "tls")]
-fn required_certificates_need_required_tls_by_file_and_by_options() {
+fn client_required_needs_require_control_in_file_and_options() {
     let world = world();
     crate::tls::make_files(&world);
     let [secret, authority] = ["secret", "cert.pem"].map(|name| world.path(name));
@@ -57,8 +57,9 @@ fn required_certificates_need_required_tls_by_file_and_by_options() {
         let output = world.run(&["--check"]);
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{require}: {message}");
-        let said = "config.toml:6:1: tls.client-required = true needs tls.require = \"control\"";
-        assert_eq!(message.contains(said), code == 2, "{message}");
+        let expected =
+            "config.toml:6:1: tls.client-required = true needs tls.require = \"control\"";
+        assert_eq!(message.contains(expected), code == 2, "{message}");
 
         let options = [
             "--tls-self-signed",
@@ -80,26 +81,26 @@ fn required_certificates_need_required_tls_by_file_and_by_options() {
         let output = mioftpd(arguments).output().unwrap();
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{require}: {message}");
-        let said = "--tls-client-required needs --tls-require control or data";
-        assert_eq!(message.contains(said), code == 2, "{message}");
+        let expected = "--tls-client-required needs --tls-require control or data";
+        assert_eq!(message.contains(expected), code == 2, "{message}");
     }
 }
 
 #[test]
-fn a_key_without_an_effect_is_a_note_and_in_the_log() {
+fn key_without_effect_is_noted_and_logged() {
     let world = World::new();
-    let idle = "[events]\nat-once = 3";
-    let said = "config.toml:4:1: events.at-once has no effect without events.command";
-    world.write(idle);
+    let ineffective = "[events]\nat-once = 3";
+    let expected = "config.toml:4:1: events.at-once has no effect without events.command";
+    world.write(ineffective);
     let output = world.run(&["--check"]);
     let message = text(&output.stderr);
     assert!(output.status.success(), "{message}");
     assert!(
-        message.contains("note: ") && message.contains(said),
+        message.contains("note: ") && message.contains(expected),
         "{message}"
     );
-    let server = world.start(idle);
-    let line = server.wait_for_log(said);
+    let server = world.start(ineffective);
+    let line = server.wait_for_log(expected);
     assert!(line.contains("WARN"), "{line}");
     change(
         &world,
@@ -112,7 +113,7 @@ fn a_key_without_an_effect_is_a_note_and_in_the_log() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn what_a_file_lacks_may_be_typed() {
+fn options_complete_and_override_keys_of_file() {
     let world = World::new();
     crate::tls::make_files(&world);
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| world.path(name));
@@ -125,7 +126,7 @@ fn what_a_file_lacks_may_be_typed() {
     );
     let output = world.run(&["--check", "--tls-cert", cert, "--tls-key", key]);
     assert!(output.status.success(), "{output:?}");
-    // What was typed about one certificate takes the place of all about another.
+    // An option for a certificate overrides all keys for a certificate.
     world.write("[tls]\nself-signed = true\nstate-directory = \"state\"");
     let output = world.run(&["--check", "--tls-cert", cert, "--tls-key", key]);
     assert!(
@@ -138,7 +139,7 @@ fn what_a_file_lacks_may_be_typed() {
 }
 
 #[test]
-fn accounts_that_options_replace_are_a_note() {
+fn accounts_replaced_by_options_are_a_note() {
     let world = world();
     world.write(ANN);
     let output = world.run(&["--check", "--anonymous"]);

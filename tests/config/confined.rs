@@ -1,5 +1,4 @@
-//! A configuration that is read again by a server in its sandbox: what was made to be renewed is
-//! found, and what is out of reach is said.
+//! Reloads inside the sandbox: renewed files are read, and paths outside the sandbox are logged.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,15 +10,15 @@ use crate::support::until;
 use crate::world::World;
 
 #[test]
-fn what_is_out_of_reach_until_the_next_start_is_said() {
+fn paths_outside_the_sandbox_are_logged_at_reload() {
     let world = World::new();
     let anonymous = |more: &str| format!("[[account]]\nname = \"anonymous\"\n{more}");
     let server = world.start(&anonymous("permissions = \"read\""));
     change(&world, &server, &anonymous("permissions = \"all\""), READ);
-    let said = server.wait_for_log("Until the next start nothing in ");
+    let message = server.wait_for_log("Until the next start nothing in ");
     assert!(
-        said.contains("root can be changed: the sandbox was made without it"),
-        "{said}"
+        message.contains("root can be changed: the sandbox was set up without it"),
+        "{message}"
     );
     let other = tempfile::tempdir().unwrap();
     let directory = format!("directory = \"{}\"", other.path().display());
@@ -27,10 +26,10 @@ fn what_is_out_of_reach_until_the_next_start_is_said() {
     server.wait_for_log(&format!("{} cannot be read", other.path().display()));
 }
 
-/// The directory of the configuration file may be read, so that a new file is found there, and so may
-/// what is in it; however the paths are written.
+/// The directory of the configuration file is readable, so that a reload finds a renamed file; so are its
+/// subdirectories, with absolute and relative paths.
 #[test]
-fn a_directory_beside_the_file_can_be_read_and_not_be_changed() {
+fn directory_beside_the_file_is_readable_and_not_writable() {
     for is_relative in [false, true] {
         let world = World::new();
         fs::create_dir(world.path("newdir")).unwrap();
@@ -53,16 +52,16 @@ fn a_directory_beside_the_file_can_be_read_and_not_be_changed() {
         server.login().retrieve("new");
         let more = anonymous("\"all\"\ndirectory = \"newdir\"");
         change(&world, &server, &more, READ);
-        let said = server.wait_for_log("Until the next start nothing in ");
-        assert!(said.contains("newdir can be changed: "), "{said}");
+        let message = server.wait_for_log("Until the next start nothing in ");
+        assert!(message.contains("newdir can be changed: "), "{message}");
         assert!(!server.log().contains("cannot be read"), "{}", server.log());
     }
 }
 
-/// As certbot has it: links to files in another directory, and new links to new files.
+/// As with certbot: a renewal replaces symbolic links to files in another directory.
 #[cfg(feature = "tls")]
 #[test]
-fn a_renewed_certificate_is_found_behind_its_links() {
+fn renewed_certificate_is_read_through_symlinks() {
     use std::os::unix::fs::symlink;
 
     use crate::secure::Secure;
@@ -93,9 +92,9 @@ fn a_renewed_certificate_is_found_behind_its_links() {
 }
 
 #[test]
-fn what_root_has_made_can_be_opened_again() {
+fn log_created_as_root_is_reopened_as_run_as_user() {
     if !geteuid().is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     let world = World::new();
     for place in ["", "root"] {

@@ -1,4 +1,4 @@
-//! Who hears of transfers: the logs of them, the program and the socket.
+//! Transfer logs, and the receivers of events: the command and the socket.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use crate::support::{DEADLINE, Server, until};
 use crate::world::World;
 
-/// What a file holds, once that is in it.
+/// The content of a file, once it contains `what`.
 fn file_with(path: &Path, what: &str) -> String {
     until(what, || {
         let text = fs::read_to_string(path).unwrap_or_default();
@@ -52,13 +52,13 @@ fn changes_and_refusals_are_logged_as_json() {
     assert!(line.contains("\"verb\":\"MKD\""), "{line}");
 }
 
-/// A server that runs a script of a shell for each upload; `say` in it appends to `said`.
+/// A server with a shell script as event command; `record` appends a line to the file `recorded`.
 fn with_script(world: &World, script: &str, more: &str) -> Server {
-    let say = format!(
-        "say() {{ echo \"$*\" >> '{}'; }}",
-        world.path("said").display()
+    let record = format!(
+        "record() {{ echo \"$*\" >> '{}'; }}",
+        world.path("recorded").display()
     );
-    fs::write(world.path("script"), format!("{say}\n{script}\n")).unwrap();
+    fs::write(world.path("script"), format!("{record}\n{script}\n")).unwrap();
     let script = world.path("script");
     let script = script.display();
     world.start(&format!(
@@ -68,18 +68,18 @@ fn with_script(world: &World, script: &str, more: &str) -> Server {
 
 /// `events.command`
 #[test]
-fn a_program_hears_of_uploads() {
+fn event_command_runs_for_uploads() {
     let world = World::new();
-    let server = with_script(&world, "say $MIOFTPD_VERB $MIOFTPD_PATH", "");
+    let server = with_script(&world, "record $MIOFTPD_VERB $MIOFTPD_PATH", "");
     server.login().store("new", b"content");
-    assert_eq!(file_with(&world.path("said"), "/new"), "STOR /new\n");
+    assert_eq!(file_with(&world.path("recorded"), "/new"), "STOR /new\n");
 }
 
 #[test]
-fn a_program_is_not_confined_with_the_server() {
+fn event_command_runs_outside_the_sandbox() {
     let world = World::new();
     let status = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status";
-    let server = with_script(&world, &format!("say $({status}) $LD_PRELOAD $PWD"), "");
+    let server = with_script(&world, &format!("record $({status}) $LD_PRELOAD $PWD"), "");
     let own = fs::read_to_string(format!("/proc/{}/status", server.process_id())).unwrap();
     let is_confined = cfg!(feature = "sandbox").then_some("NoNewPrivs:\t1");
     assert!(
@@ -87,18 +87,18 @@ fn a_program_is_not_confined_with_the_server() {
         "{own}"
     );
     server.login().store("new", b"content");
-    let said = file_with(&world.path("said"), "\n");
-    assert_eq!(said, "NoNewPrivs: 0 Seccomp: 0 /\n");
+    let recorded = file_with(&world.path("recorded"), "\n");
+    assert_eq!(recorded, "NoNewPrivs: 0 Seccomp: 0 /\n");
 }
 
 #[test]
-fn what_runs_programs_ends_with_the_server() {
+fn event_helper_exits_with_the_server() {
     let world = World::new();
-    let server = with_script(&world, "say $PPID", "");
+    let server = with_script(&world, "record $PPID", "");
     let id = server.process_id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
     let helper = format!("/proc/{}", children.trim());
-    // Between its fork and its exec it still has the server's name.
+    // Between fork and exec it has the name of the server.
     until("its name", || {
         let name = fs::read_to_string(format!("{helper}/cmdline")).unwrap();
         name.starts_with("mioftpd: event helper\0").then_some(())
@@ -109,7 +109,7 @@ fn what_runs_programs_ends_with_the_server() {
 
 /// `events.socket`
 #[test]
-fn a_socket_hears_of_uploads() {
+fn event_socket_receives_uploads() {
     let world = World::new();
     let socket = UnixDatagram::bind(world.path("socket")).unwrap();
     socket.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -123,22 +123,22 @@ fn a_socket_hears_of_uploads() {
 
 /// `events.digest`
 #[test]
-fn the_digest_is_told() {
+fn event_contains_digest() {
     let world = World::new();
     if !cfg!(feature = "digests") {
         world.write("[events]\ndigest = true");
         return assert_eq!(world.run(&[]).status.code(), Some(2));
     }
-    let server = with_script(&world, "say is $MIOFTPD_SHA256", "digest = true");
+    let server = with_script(&world, "record is $MIOFTPD_SHA256", "digest = true");
     server.login().store("new", b"content");
-    let said = file_with(&world.path("said"), "is ");
+    let recorded = file_with(&world.path("recorded"), "is ");
     assert!(
-        said.starts_with("is ed7002b439e9ac845f22357d822bac14"),
-        "{said}"
+        recorded.starts_with("is ed7002b439e9ac845f22357d822bac14"),
+        "{recorded}"
     );
 }
 
-/// A pipe that keeps who reads it waiting for a writer.
+/// Creates a FIFO that blocks a reader until there is a writer.
 fn make_pipe(world: &World) {
     let made = Command::new("mkfifo").arg(world.path("pipe")).status();
     assert!(made.unwrap().success());
@@ -146,14 +146,14 @@ fn make_pipe(world: &World) {
 
 /// `events.at-once`
 #[test]
-fn so_many_programs_run_at_once() {
+fn running_event_commands_are_limited() {
     let script = |world: &World| {
         format!(
-            "say begin; read x < '{}'; say end",
+            "record begin; read x < '{}'; record end",
             world.path("pipe").display()
         )
     };
-    let said = |most: usize| {
+    let recorded = |most: usize| {
         let world = World::new();
         make_pipe(&world);
         let server = with_script(&world, &script(&world), &format!("at-once = {most}"));
@@ -161,9 +161,9 @@ fn so_many_programs_run_at_once() {
         control.store("one", b"");
         control.store("two", b"");
         let first = "begin\n".repeat(most);
-        file_with(&world.path("said"), &first);
+        file_with(&world.path("recorded"), &first);
         until("both ends", || {
-            // Who waits at the pipe goes on; who does not yet is not waited for.
+            // Releases a script that blocks on the FIFO; the open fails if none does yet.
             let pipe = OpenOptions::new()
                 .write(true)
                 .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
@@ -171,28 +171,28 @@ fn so_many_programs_run_at_once() {
             if let Ok(mut pipe) = pipe {
                 let _ = pipe.write_all(b"go\n");
             }
-            let said = fs::read_to_string(world.path("said")).unwrap();
-            (said.matches("end").count() == 2).then_some(said)
+            let recorded = fs::read_to_string(world.path("recorded")).unwrap();
+            (recorded.matches("end").count() == 2).then_some(recorded)
         })
     };
-    assert_eq!(said(1), "begin\nend\nbegin\nend\n");
-    assert_eq!(said(2), "begin\nbegin\nend\nend\n");
+    assert_eq!(recorded(1), "begin\nend\nbegin\nend\n");
+    assert_eq!(recorded(2), "begin\nbegin\nend\nend\n");
 }
 
 /// `events.time`
 #[test]
-fn a_program_that_takes_too_long_is_killed() {
+fn event_command_is_killed_after_its_time() {
     let world = World::new();
     make_pipe(&world);
     let script = format!(
-        "say begin; read x < '{}'; say end",
+        "record begin; read x < '{}'; record end",
         world.path("pipe").display()
     );
     let server = with_script(&world, &script, "at-once = 1\ntime = \"300ms\"");
     let mut control = server.login();
     control.store("one", b"");
     control.store("two", b"");
-    // The second begins when the first is over, which it is not by itself.
-    let said = file_with(&world.path("said"), "begin\nbegin\n");
-    assert_eq!(said, "begin\nbegin\n");
+    // The second begins only if the first is killed.
+    let recorded = file_with(&world.path("recorded"), "begin\nbegin\n");
+    assert_eq!(recorded, "begin\nbegin\n");
 }

@@ -1,19 +1,19 @@
-//! The command line over the file, the file over the defaults; and what is said of a file that is
-//! wrong, or is not there.
+//! Options override the file, and the file overrides the defaults; exit codes for an invalid or missing
+//! file.
 
 use std::fs;
 
 use crate::support::{Starter, mioftpd};
 use crate::world::{World, text};
 
-/// What would be in force, by `--check`.
-fn in_force(world: &World, arguments: &[&str]) -> String {
+/// The effective settings, as printed by `--check`.
+fn effective(world: &World, arguments: &[&str]) -> String {
     let output = world.run(&[&["--check"], arguments].concat());
     text(&output.stdout)
 }
 
 #[test]
-fn options_win_over_the_file() {
+fn options_override_the_file() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret\n").unwrap();
     fs::create_dir(world.path("other")).unwrap();
@@ -52,15 +52,15 @@ fn options_win_over_the_file() {
         (&["--writable"], "permissions = \"list retrieve create"),
         (&[other.to_str().unwrap()], "/other\""),
     ] {
-        let shown = in_force(&world, arguments);
+        let shown = effective(&world, arguments);
         assert!(shown.contains(line), "{arguments:?}: no {line} in\n{shown}");
     }
-    assert!(!in_force(&world, &["-u", "bob", "--password-file", secret]).contains("anonymous"));
+    assert!(!effective(&world, &["-u", "bob", "--password-file", secret]).contains("anonymous"));
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn options_about_tls_win_over_the_file() {
+fn tls_options_override_the_file() {
     let world = World::new();
     crate::tls::make_files(&world);
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| world.path(name));
@@ -100,14 +100,14 @@ fn options_about_tls_win_over_the_file() {
             "client-login = true",
         ),
     ] {
-        let shown = in_force(&world, arguments);
+        let shown = effective(&world, arguments);
         assert!(shown.contains(line), "{arguments:?}: no {line} in\n{shown}");
         assert!(arguments.contains(&"--tls-require") || shown.contains("require = \"login\""));
     }
 }
 
 #[test]
-fn a_directory_may_come_from_the_command_line_alone() {
+fn directory_can_be_given_by_option_only() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\n";
     fs::write(world.file(), format!("[timings]\nidle = \"5m\"\n{account}")).unwrap();
@@ -118,17 +118,17 @@ fn a_directory_may_come_from_the_command_line_alone() {
 }
 
 #[test]
-fn what_is_wrong_in_the_file_is_2_and_what_cannot_be_read_is_1() {
+fn invalid_file_exits_2_and_unreadable_file_exits_1() {
     let world = World::new();
     for check in [&[][..], &["--check"]] {
         world.write("[timings]\nidle = \"soon\"");
         let output = world.run(check);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(output.stdout.is_empty());
         assert!(
-            said.contains("config.toml:4:8: timings.idle takes a time"),
-            "{said}"
+            message.contains("config.toml:4:8: timings.idle: invalid value \"soon\"; write a time"),
+            "{message}"
         );
 
         fs::remove_file(world.file()).unwrap();
@@ -142,7 +142,7 @@ fn what_is_wrong_in_the_file_is_2_and_what_cannot_be_read_is_1() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn tls_without_a_directory_is_2() {
+fn tls_without_a_directory_exits_2() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\n";
     fs::write(

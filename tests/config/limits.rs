@@ -1,4 +1,4 @@
-//! How many there may be, who they may be, and how fast they may come.
+//! Limits, address rules and throttling.
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,8 +13,8 @@ fn from(address: Ipv4Addr, to: SocketAddr) -> Control {
     Control::over(connect_from(address, to).unwrap())
 }
 
-/// Whoever is not even answered.
-fn is_turned_away(address: Ipv4Addr, to: SocketAddr) {
+/// Asserts that the server closes a connection without a reply.
+fn assert_refused(address: Ipv4Addr, to: SocketAddr) {
     let mut stream = connect_from(address, to).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     assert!(!matches!(stream.read(&mut [0]), Ok(1)), "{address}");
@@ -37,20 +37,20 @@ fn guess(control: &mut Control, code: u16) {
 
 /// `limits.connections`
 #[test]
-fn one_too_many_hears_421() {
+fn connection_beyond_limit_gets_421() {
     let world = World::new();
     let server = world.start("[limits]\nconnections = 1");
-    let _inside = server.connect();
+    let _session = server.connect();
     from(THERE, server.address()).expect(421);
     server.wait_for_log("): there are as many connections as limits.connections allows");
 }
 
 /// `limits.connections-per-address`
 #[test]
-fn one_too_many_of_an_address_hears_421() {
+fn connection_beyond_address_limit_gets_421() {
     let world = World::new();
     let server = world.start("[limits]\nconnections-per-address = 1");
-    let _inside = server.connect();
+    let _session = server.connect();
     from(HERE, server.address()).expect(421);
     from(THERE, server.address()).expect(220);
     server.wait_for_log(
@@ -60,7 +60,7 @@ fn one_too_many_of_an_address_hears_421() {
 
 /// `limits.memory`
 #[test]
-fn there_are_as_many_as_the_memory_is_for() {
+fn memory_limit_lowers_number_of_connections() {
     let world = World::new();
     let most = |text: &str| -> u64 {
         let server = world.start(text);
@@ -75,32 +75,32 @@ fn there_are_as_many_as_the_memory_is_for() {
     assert!(1 < few && few < more && more < 1000, "{few} {more}");
     let server = world.start("[limits]\nmemory = \"1MiB\"");
     server.wait_for_log("limits.memory is 1048576");
-    let _inside = server.connect();
+    let _session = server.connect();
     from(THERE, server.address()).expect(421);
     server.wait_for_log("): there are as many connections as limits.memory allows");
 }
 
 /// `addresses.allow`
 #[test]
-fn only_who_is_allowed_is_let_in() {
+fn only_allowed_addresses_can_connect() {
     let world = World::new();
     let server = world.start("[addresses]\nallow = [\"127.0.0.2\"]");
-    is_turned_away(HERE, server.address());
+    assert_refused(HERE, server.address());
     from(THERE, server.address()).expect(220);
 }
 
 /// `addresses.deny`
 #[test]
-fn who_is_denied_is_not_let_in() {
+fn denied_address_cannot_connect() {
     let world = World::new();
     let server = world.start("[addresses]\ndeny = [\"127.0.0.2/31\"]");
-    is_turned_away(THERE, server.address());
+    assert_refused(THERE, server.address());
     from(HERE, server.address()).expect(220);
 }
 
 /// `throttling.failures`
 #[test]
-fn so_many_failures_ban() {
+fn failed_logins_ban_the_address() {
     let world = with_ann();
     let quick = "[timings]\npenalty = 0\n[throttling]";
     let server = world.start(&format!("{quick}\nfailures = 2\n{ANN}"));
@@ -112,7 +112,7 @@ fn so_many_failures_ban() {
 
 /// `throttling.window`
 #[test]
-fn failures_are_forgotten_after_the_window() {
+fn failures_expire_after_the_window() {
     let world = with_ann();
     let quick = "[timings]\npenalty = \"2ms\"\n[throttling]";
     let server = world.start(&format!("{quick}\nfailures = 2\nwindow = \"1ms\"\n{ANN}"));
@@ -124,7 +124,7 @@ fn failures_are_forgotten_after_the_window() {
 
 /// `throttling.ban`
 #[test]
-fn a_ban_ends() {
+fn ban_ends_after_its_time() {
     let world = with_ann();
     let server = world.start(&format!(
         "[throttling]\nfailures = 1\nban = \"100ms\"\n{ANN}"
@@ -138,7 +138,7 @@ fn a_ban_ends() {
 
 /// `throttling.longest-penalty`
 #[test]
-fn a_penalty_is_no_longer() {
+fn penalty_is_capped_by_longest_penalty() {
     let world = with_ann();
     let slow = "[timings]\npenalty = \"1h\"\n[throttling]";
     let server = world.start(&format!("{slow}\nlongest-penalty = \"1ms\"\n{ANN}"));
@@ -147,7 +147,7 @@ fn a_penalty_is_no_longer() {
 
 /// `throttling.connection-burst`
 #[test]
-fn so_many_connections_may_come_at_once() {
+fn connection_burst_limits_new_connections() {
     let world = World::new();
     let text = "[throttling]\nconnection-interval = \"1h\"\nconnection-burst = ";
     let server = world.start(&format!("{text}2"));
@@ -159,7 +159,7 @@ fn so_many_connections_may_come_at_once() {
 
 /// `throttling.connection-interval`
 #[test]
-fn connections_come_in_their_interval() {
+fn connection_interval_limits_new_connections() {
     let world = World::new();
     let text = "[throttling]\nconnection-burst = 1\nconnection-interval = ";
     let server = world.start(&format!("{text}\"0s\""));
@@ -171,7 +171,7 @@ fn connections_come_in_their_interval() {
     from(HERE, server.address()).expect(421);
 }
 
-/// How many of five commands are answered before the time for the login is over.
+/// The number of replies to five commands before the login time-out.
 fn answered(server: &crate::support::Server) -> usize {
     let mut control = server.connect();
     for _ in 0..5 {
@@ -183,7 +183,7 @@ fn answered(server: &crate::support::Server) -> usize {
 
 /// `throttling.command-burst`
 #[test]
-fn so_many_commands_may_come_before_a_login() {
+fn command_burst_delays_commands_before_login() {
     let world = World::new();
     let text =
         "[timings]\nlogin = \"1s\"\n[throttling]\ncommand-interval = \"1h\"\ncommand-burst = ";
@@ -193,7 +193,7 @@ fn so_many_commands_may_come_before_a_login() {
 
 /// `throttling.command-interval`
 #[test]
-fn commands_before_a_login_come_in_their_interval() {
+fn command_interval_delays_commands_before_login() {
     let world = World::new();
     let text = "[throttling]\ncommand-burst = 1\ncommand-interval = ";
     assert_eq!(answered(&world.start(&format!("{text}\"1ms\""))), 5);

@@ -1,4 +1,4 @@
-//! A configuration file that grew shorter opens nothing: at a start, by `--check`, and at SIGHUP.
+//! A truncated configuration file does not open the server: at a start, by `--check`, and at SIGHUP.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,20 +9,20 @@ use crate::world::{World, text};
 
 const KEPT: &str = "The old configuration stays in force";
 
-/// Puts a text into the place of the configuration as an editor does that fails half-way.
-fn overwrite(world: &World, server: &Server, text: &str, said: &str) -> String {
+/// Overwrites the configuration in place, as an interrupted editor does, and waits for the refused reload.
+fn overwrite(world: &World, server: &Server, text: &str, message: &str) -> String {
     let before = server.log().matches(KEPT).count();
     fs::write(world.file(), text).unwrap();
     server.hang_up();
-    crate::support::until(said, || {
+    crate::support::until(message, || {
         let log = server.log();
         let mut lines = log.lines().filter(|line| line.contains(KEPT)).skip(before);
         lines.next().map(str::to_owned)
     })
 }
 
-/// Nothing but ann gets in, and only with her password, from where she may come.
-fn is_closed(address: SocketAddr) {
+/// Asserts that anonymous logins and other addresses are refused.
+fn assert_closed(address: SocketAddr) {
     let mut control = Control::connect(address);
     control.command("USER anonymous", 331);
     control.command("PASS x", 530);
@@ -34,11 +34,11 @@ const CLOSED: &str = "timings.penalty = \"1ms\"\n[[account]]\nname = \"ann\"\npa
     [addresses]\nallow = \"127.0.0.1\"\n";
 
 #[test]
-fn an_emptied_file_changes_nothing_and_the_log_names_what_was_lost() {
+fn emptied_file_is_refused_and_lost_keys_are_logged() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
     let server = world.start(CLOSED);
-    is_closed(server.address());
+    assert_closed(server.address());
     for cut in [
         "",
         "# [[account]]\n",
@@ -53,24 +53,24 @@ fn an_emptied_file_changes_nothing_and_the_log_names_what_was_lost() {
         ] {
             assert!(line.contains(key), "{cut}: no {key} in {line}");
         }
-        is_closed(server.address());
+        assert_closed(server.address());
         server.connect().log_in("ann", "a secret");
     }
-    // What else is unreadable changes nothing either, nor does the level of the log.
+    // A missing file or a directory changes nothing either.
     fs::remove_file(world.file()).unwrap();
     server.hang_up();
     server.wait_for_log("config.toml: No such file");
-    is_closed(server.address());
+    assert_closed(server.address());
     fs::create_dir(world.file()).unwrap();
     server.hang_up();
     server.wait_for_log("Is a directory");
-    is_closed(server.address());
+    assert_closed(server.address());
     fs::remove_dir(world.file()).unwrap();
     change(&world, &server, CLOSED, READ);
 }
 
 #[test]
-fn a_cut_file_changes_nothing_wherever_it_ends() {
+fn truncated_file_is_refused_at_every_length() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
     let server = world.start(CLOSED);
@@ -78,12 +78,12 @@ fn a_cut_file_changes_nothing_wherever_it_ends() {
     let lines: Vec<_> = whole.lines().collect();
     for count in 0..lines.len() {
         overwrite(&world, &server, &lines[..count].join("\n"), "the refusal");
-        is_closed(server.address());
+        assert_closed(server.address());
     }
 }
 
 #[test]
-fn a_refused_file_does_not_change_the_log() {
+fn refused_file_does_not_change_log_level() {
     let world = World::new();
     let server = world.start("[log]\nlevel = \"debug\"\n[addresses]\nallow = \"127.0.0.1\"");
     overwrite(&world, &server, "[log]\nlevel = \"error\"", "the refusal");
@@ -92,7 +92,7 @@ fn a_refused_file_does_not_change_the_log() {
 }
 
 #[test]
-fn a_key_that_is_written_open_is_meant() {
+fn open_value_in_file_is_accepted() {
     let world = World::new();
     let server = world.start("[addresses]\nallow = \"127.0.0.1\"");
     let line = {
@@ -100,15 +100,15 @@ fn a_key_that_is_written_open_is_meant() {
         let text = fs::read_to_string(world.file()).unwrap();
         overwrite(&world, &server, &text, "the refusal")
     };
-    assert!(line.contains("if that is meant, write []"), "{line}");
+    assert!(line.contains("to confirm, write []"), "{line}");
     change(&world, &server, "[addresses]\nallow = []", READ);
-    server.wait_for_log("addresses.allow no longer closes what it did");
+    server.wait_for_log("addresses.allow is less restrictive than before");
     let there = connect_from(Ipv4Addr::new(127, 0, 0, 9), server.address()).unwrap();
     Control::over(there).expect(220);
 }
 
 #[test]
-fn what_confines_an_account_is_not_lost() {
+fn lost_restriction_of_account_is_refused() {
     let world = World::new();
     fs::create_dir(world.path("root/own")).unwrap();
     let account = "[[account]]\nname = \"anonymous\"\n";
@@ -125,9 +125,9 @@ fn what_confines_an_account_is_not_lost() {
     server.login().command("SIZE f", 550);
 }
 
-/// A directory, and no account: by the file alone, and with DIR on the command line.
+/// A directory without an account, in the file and as DIR on the command line.
 #[test]
-fn a_directory_without_an_account_is_2_with_the_remedy() {
+fn directory_without_an_account_exits_2_with_remedy() {
     let world = World::new();
     let directory = world.path("root");
     let directory = directory.to_str().unwrap();
@@ -143,22 +143,22 @@ fn a_directory_without_an_account_is_2_with_the_remedy() {
         fs::write(world.file(), file).unwrap();
         for check in [&[][..], &["--check"]] {
             let output = world.run(&[check, arguments].concat());
-            let said = text(&output.stderr);
-            assert_eq!(output.status.code(), Some(2), "{file}: {said}");
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{file}: {message}");
             for words in [place, "name = \"anonymous\"", "--anonymous", "--user NAME"] {
-                assert!(said.contains(words), "{file}: no {words} in {said}");
+                assert!(message.contains(words), "{file}: no {words} in {message}");
             }
         }
         let output = world.run(&[&["--check", "--anonymous"], arguments].concat());
         assert!(output.status.success(), "{file}: {output:?}");
     }
-    // Without a directory there is nothing to log in for.
+    // A server without a directory needs no account.
     fs::write(world.file(), "").unwrap();
     assert!(world.run(&["--check"]).status.success());
 }
 
 #[test]
-fn writable_makes_no_anonymous_account_beside_a_file() {
+fn writable_adds_no_anonymous_account_to_a_file() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
     world.write(CLOSED);
@@ -169,9 +169,9 @@ fn writable_makes_no_anonymous_account_beside_a_file() {
     assert!(text(&output.stdout).contains("name = \"anonymous\""));
 }
 
-/// The directory of the command line stays, and the accounts of the file are gone.
+/// The directory is an option, so only the accounts are lost.
 #[test]
-fn an_emptied_file_beside_a_directory_on_the_command_line_changes_nothing() {
+fn emptied_file_with_directory_option_is_refused() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
     world.write(CLOSED);
@@ -185,9 +185,9 @@ fn an_emptied_file_beside_a_directory_on_the_command_line_changes_nothing() {
         .start();
     let line = overwrite(&world, &server, "", "the refusal");
     assert!(line.contains("DIR needs an account"), "{line}");
-    is_closed(server.address());
+    assert_closed(server.address());
     drop(server);
-    // And nothing is served without a file that says to whom.
+    // Without a directory and a listener of its own the configuration is valid.
     let file = world.file();
     let file = file.to_str().unwrap();
     let arguments = ["--config", file, "--check", "--allow-combine"];

@@ -1,8 +1,8 @@
-//! The configuration file on the running program: what each key does, seen by a client; what is said
-//! of a wrong file; `--check`; and SIGHUP.
+//! The configuration file of the running program: the effect of each key, seen by a client; the errors of
+//! an invalid file; `--check`; and SIGHUP.
 //!
-//! A test of a key names it, in backticks, in its documentation; [`every_key_has_an_effect`] compares
-//! these names with the example that the program prints.
+//! The documentation of a test names its key in backticks; [`every_key_has_a_test`] compares these names
+//! with the output of `--example-config`.
 
 #![cfg(feature = "config")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -42,8 +42,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
-/// The files with effects.
-const EFFECTS: [&str; 10] = [
+/// The files with tests of keys.
+const KEY_TESTS: [&str; 10] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
@@ -56,7 +56,7 @@ const EFFECTS: [&str; 10] = [
     include_str!("unclean_uploads.rs"),
 ];
 
-/// The keys of the example, with their tables: those behind a `#` without a blank too.
+/// The keys of the example, with their tables; a key may be commented out by `#` without a blank.
 fn keys_of_the_example() -> BTreeSet<String> {
     let output = support::mioftpd(["--example-config"]).output().unwrap();
     assert!(output.status.success());
@@ -78,9 +78,9 @@ fn keys_of_the_example() -> BTreeSet<String> {
 }
 
 /// The keys that the documentation of a test names.
-fn keys_with_an_effect() -> BTreeSet<String> {
+fn keys_with_a_test() -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
-    for text in EFFECTS {
+    for text in KEY_TESTS {
         let lines: Vec<_> = text.lines().collect();
         for (number, line) in lines.iter().enumerate() {
             if !line.starts_with("/// `") {
@@ -95,11 +95,11 @@ fn keys_with_an_effect() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_key_has_an_effect() {
-    let (keys, effects) = (keys_of_the_example(), keys_with_an_effect());
+fn every_key_has_a_test() {
+    let (keys, tested) = (keys_of_the_example(), keys_with_a_test());
     assert!(keys.len() > 40, "{keys:?}");
-    let without: Vec<_> = keys.difference(&effects).collect();
-    let unknown: Vec<_> = effects.difference(&keys).collect();
-    assert!(without.is_empty(), "keys without a test: {without:?}");
-    assert!(unknown.is_empty(), "tests of no key: {unknown:?}");
+    let untested: Vec<_> = keys.difference(&tested).collect();
+    let unknown: Vec<_> = tested.difference(&keys).collect();
+    assert!(untested.is_empty(), "keys without a test: {untested:?}");
+    assert!(unknown.is_empty(), "tests of unknown keys: {unknown:?}");
 }

@@ -1,5 +1,5 @@
-//! Every key that names a path, with each kind of thing that does not belong there: `--check` says it,
-//! and a start says the same and ends.
+//! Every key that names a path, with each wrong file type: `--check` reports it, and a start fails with
+//! the same message.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::world::{World, text};
 
-/// What there can be: nothing, a file, a directory, a pipe, a socket.
+/// File types; `missing` does not exist.
 const KINDS: [&str; 5] = ["missing", "file", "dir", "pipe", "socket"];
 
 fn make_kinds(world: &World) -> UnixListener {
@@ -27,21 +27,24 @@ fn make_kinds(world: &World) -> UnixListener {
     UnixListener::bind(world.path("socket")).unwrap()
 }
 
-/// By `--check` and by a start, which both end; what they say.
+/// Asserts that `--check` and a start fail with a message that contains `named`.
 fn fails(world: &World, named: &str) {
     for arguments in [&["--check"][..], &[]] {
         let output = world.run(arguments);
-        let said = text(&output.stderr);
+        let message = text(&output.stderr);
         let code = output.status.code();
         assert!(
             matches!(code, Some(1 | 2)),
-            "{arguments:?}: {code:?} {said}"
+            "{arguments:?}: {code:?} {message}"
         );
-        assert!(said.contains(named), "{arguments:?}: no {named} in {said}");
+        assert!(
+            message.contains(named),
+            "{arguments:?}: no {named} in {message}"
+        );
     }
 }
 
-/// What is refused of a key; the others are taken.
+/// Asserts that a key refuses these file types and accepts the others.
 fn refuses(key: &str, line: impl Fn(&str, &Path) -> String, refused: &[&str]) {
     for kind in KINDS {
         let world = World::new();
@@ -62,7 +65,7 @@ fn refuses(key: &str, line: impl Fn(&str, &Path) -> String, refused: &[&str]) {
 }
 
 #[test]
-fn directories_are_directories() {
+fn directory_key_refuses_other_file_types() {
     let not_a_directory = ["missing", "file", "pipe", "socket"];
     refuses(
         "directory",
@@ -75,7 +78,7 @@ fn directories_are_directories() {
 }
 
 #[test]
-fn password_files_are_files() {
+fn password_file_key_refuses_other_file_types() {
     let account = |kind: &str, _: &Path| {
         format!("[[account]]\nname = \"ann\"\npermissions = \"all\"\npassword-file = {kind:?}")
     };
@@ -87,13 +90,13 @@ fn password_files_are_files() {
 }
 
 #[test]
-fn transfer_logs_are_no_directories_and_pipes_are_read() {
+fn transfer_log_refuses_directories_and_pipes() {
     let log = |kind: &str, _: &Path| format!("[log]\ntransfers = {kind:?}");
     refuses("log.transfers", log, &["dir", "pipe", "socket"]);
 }
 
 #[test]
-fn the_event_command_is_a_program() {
+fn event_command_must_be_executable() {
     let command = |_: &str, path: &Path| format!("[events]\ncommand = {path:?}");
     refuses("events.command", command, &KINDS);
     let world = World::new();
@@ -112,21 +115,21 @@ fn the_event_command_is_a_program() {
 }
 
 #[test]
-fn the_event_socket_is_one_and_may_come_later() {
+fn event_socket_must_be_a_socket_or_missing() {
     let socket = |kind: &str, _: &Path| format!("[events]\nsocket = {kind:?}");
     refuses("events.socket", socket, &["file", "dir", "pipe"]);
     let world = World::new();
     world.write("[events]\nsocket = \"missing\"");
-    let said = text(&world.run(&["--check"]).stderr);
+    let message = text(&world.run(&["--check"]).stderr);
     assert!(
-        said.contains("note: events.socket: ") && said.contains("not there yet"),
-        "{said}"
+        message.contains("note: events.socket: ") && message.contains("not there yet"),
+        "{message}"
     );
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn certificates_and_keys_are_files() {
+fn tls_keys_refuse_other_file_types() {
     let world = World::new();
     crate::tls::make_files(&world);
     let own = |name: &str| world.path(name).display().to_string();
@@ -159,7 +162,7 @@ fn certificates_and_keys_are_files() {
 }
 
 #[test]
-fn the_configuration_is_a_file() {
+fn configuration_must_be_a_regular_file() {
     let world = World::new();
     let _socket = make_kinds(&world);
     for kind in ["missing", "dir", "pipe", "socket"] {

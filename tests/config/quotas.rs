@@ -1,4 +1,4 @@
-//! Files that others remove or put there, while a server runs: what a quota leaves follows.
+//! Quotas follow files that other programs create or remove while the server runs.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::world::World;
 const ACCOUNT: &str = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\n\
                        permissions = \"all\"\nquota-bytes = 1000\n";
 
-/// A server whose account has 1000 bytes, of which a file by others takes 900.
+/// A server with a quota of 1000 bytes, of which a file of another program uses 900.
 fn nearly_full(world: &World, more: &str) -> Server {
     fs::write(world.path("root/theirs"), [b'x'; 900]).unwrap();
     fs::remove_file(world.path("root/f")).unwrap();
@@ -26,13 +26,13 @@ fn wait_for_room(control: &mut Control, bytes: u64) {
 }
 
 #[test]
-fn a_refusal_counts_what_others_have_removed() {
+fn recount_before_refusal_sees_removed_files() {
     let world = World::new();
     let server = nearly_full(&world, "");
     let mut control = ann(&server);
     assert_eq!(available(&mut control), 100);
     fs::remove_file(world.path("root/theirs")).unwrap();
-    // For a second after the first count a refusal stands.
+    // A refusal is final for a second after a count.
     until("the room", || {
         (store(&mut control, "new", &[b'n'; 1000]) == 226).then_some(())
     });
@@ -41,7 +41,7 @@ fn a_refusal_counts_what_others_have_removed() {
 }
 
 #[test]
-fn a_sighup_counts_what_others_have_done() {
+fn recount_at_sighup_sees_external_changes() {
     let world = World::new();
     let server = nearly_full(&world, "");
     let mut control = ann(&server);
@@ -51,7 +51,7 @@ fn a_sighup_counts_what_others_have_done() {
     wait_for_room(&mut control, 1000);
     fs::create_dir(world.path("root/d")).unwrap();
     fs::write(world.path("root/d/more"), [b'x'; 300]).unwrap();
-    // Also where the configuration is no good.
+    // Also if the new configuration is invalid.
     fs::write(world.file(), "nonsense = 1").unwrap();
     server.hang_up();
     wait_for_room(&mut control, 700);
@@ -60,7 +60,7 @@ fn a_sighup_counts_what_others_have_done() {
 
 /// `storage.recount`
 #[test]
-fn now_and_then_what_others_have_done_is_counted() {
+fn periodic_recount_sees_external_changes() {
     let world = World::new();
     let server = nearly_full(&world, "[storage]\nrecount = \"10ms\"");
     let mut control = ann(&server);
@@ -72,7 +72,7 @@ fn now_and_then_what_others_have_done_is_counted() {
 }
 
 #[test]
-fn the_time_between_two_counts_may_change() {
+fn reload_changes_recount_interval() {
     let world = World::new();
     let server = nearly_full(&world, "[storage]\nrecount = 0");
     let mut control = ann(&server);
@@ -88,7 +88,7 @@ fn the_time_between_two_counts_may_change() {
 }
 
 #[test]
-fn accounts_with_one_directory_see_one_count() {
+fn accounts_with_one_directory_share_usage() {
     let world = World::new();
     let other = ACCOUNT.replace("\"ann\"", "\"bob\"");
     let server = nearly_full(&world, &other);

@@ -1,17 +1,17 @@
-//! SIGHUP: what changes in a running server, for whom, and what does not.
+//! SIGHUP: the keys that a reload changes, for which sessions, and the keys that it does not change.
 
 use std::fs;
 
 use crate::support::{Control, Server, connect_from, until};
 use crate::world::World;
 
-/// Has another file read, and waits until `said` is in the log.
-pub(crate) fn change(world: &World, server: &Server, text: &str, said: &str) {
-    let before = server.log().matches(said).count();
+/// Replaces the configuration, reloads it, and waits for one more `expected` in the log.
+pub(crate) fn change(world: &World, server: &Server, text: &str, expected: &str) {
+    let before = server.log().matches(expected).count();
     world.write(text);
     server.hang_up();
-    until(said, || {
-        (server.log().matches(said).count() > before).then_some(())
+    until(expected, || {
+        (server.log().matches(expected).count() > before).then_some(())
     });
 }
 
@@ -19,7 +19,7 @@ pub(crate) const READ: &str = "The configuration was read again";
 const KEPT: &str = "The old configuration stays in force";
 
 #[test]
-fn everything_counts_from_the_next_command_on() {
+fn reloaded_keys_apply_from_the_next_command() {
     let world = World::new();
     let server = world.start("");
     let mut control = server.login();
@@ -41,7 +41,7 @@ fn everything_counts_from_the_next_command_on() {
 }
 
 #[test]
-fn new_logins_need_the_new_account() {
+fn reloaded_accounts_apply_to_new_logins() {
     let world = World::new();
     let server = world.start("");
     fs::write(world.path("secret"), "a secret").unwrap();
@@ -51,14 +51,14 @@ fn new_logins_need_the_new_account() {
     control.command("USER anonymous", 331);
     control.command("PASS x", 530);
     server.connect().log_in("ann", "a secret");
-    // A changed password too.
+    // A changed password applies too.
     fs::write(world.path("secret"), "another").unwrap();
     change(&world, &server, ann, READ);
     server.connect().log_in("ann", "another");
 }
 
 #[test]
-fn fxp_counts_from_the_next_command_on() {
+fn reloaded_allow_fxp_applies_from_the_next_command() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\nallow-fxp";
     let server = world.start(&format!("{account} = false"));
@@ -68,22 +68,22 @@ fn fxp_counts_from_the_next_command_on() {
     first.command("PORT 127,0,0,2,200,0", 200);
     let mut second = server.login();
     second.command("PORT 127,0,0,2,200,0", 200);
-    // To lose it closes something: nothing is said of that.
-    let gone = "[[account]]\nname = \"anonymous\"";
-    change(&world, &server, gone, READ);
+    // Without the key the account is more restricted, which is not logged.
+    let removed = "[[account]]\nname = \"anonymous\"";
+    change(&world, &server, removed, READ);
     server.login().command("PORT 127,0,0,2,200,0", 501);
-    // What was arranged by it is not any more.
+    // The permission is checked again when the transfer starts.
     second.command("RETR f", 425);
     second.command("PORT 127,0,0,2,200,0", 501);
     assert!(
-        !server.log().contains("no longer closes"),
+        !server.log().contains("less restrictive"),
         "{}",
         server.log()
     );
 }
 
 #[test]
-fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
+fn reloaded_account_directory_is_served_within_the_sandbox() {
     let world = World::new();
     fs::create_dir(world.path("root/own")).unwrap();
     fs::create_dir(world.path("elsewhere")).unwrap();
@@ -92,7 +92,7 @@ fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
     let account = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\ndirectory";
     change(&world, &server, &format!("{account} = \"root/own\""), READ);
     assert_eq!(server.login().retrieve("mine"), b"mine");
-    // Another one by the same name.
+    // The same account with another directory.
     change(&world, &server, &format!("{account} = \"root\""), READ);
     assert_eq!(server.login().retrieve("f"), b"content");
     change(&world, &server, &format!("{account} = \"missing\""), KEPT);
@@ -101,23 +101,23 @@ fn an_account_that_comes_brings_its_directory_where_the_sandbox_lets_it() {
 }
 
 #[test]
-fn who_is_there_still_counts() {
+fn existing_sessions_count_against_a_reloaded_limit() {
     let world = World::new();
     let account = "[[account]]\nname = \"anonymous\"\nsessions";
     let server = world.start(&format!("{account} = 3"));
-    let mut inside = server.login();
+    let mut session = server.login();
     change(&world, &server, &format!("{account} = 1"), READ);
     let mut other = server.connect();
     other.command("USER ftp", 331);
     other.command("PASS x", 421);
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
 }
 
 #[test]
-fn limits_addresses_and_the_log_change() {
+fn reload_changes_limits_addresses_and_log_level() {
     let world = World::new();
     let server = world.start("");
-    let mut inside = server.login();
+    let mut session = server.login();
     change(
         &world,
         &server,
@@ -132,14 +132,14 @@ fn limits_addresses_and_the_log_change() {
     Control::over(there(3)).expect_end();
     other.command("QUIT", 221);
     server.wait_for_log("DEBUG");
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
     change(&world, &server, "[addresses]\ndeny = []", READ);
-    server.wait_for_log("addresses.deny no longer closes what it did: no address is denied");
+    server.wait_for_log("addresses.deny is less restrictive than before: no address is denied");
     server.connect();
 }
 
 #[test]
-fn what_is_for_the_next_start_is_said_and_stays() {
+fn restart_only_keys_are_logged_and_kept() {
     let world = World::new();
     let server = world.start("");
     fs::create_dir(world.path("other")).unwrap();
@@ -165,14 +165,14 @@ fn what_is_for_the_next_start_is_said_and_stays() {
 }
 
 #[test]
-fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
+fn invalid_file_at_reload_is_logged_and_changes_nothing() {
     let world = World::new();
     let server = world.start("[passive]\naddress = \"203.0.113.7\"\naddress-for-private = true");
     let mut control = server.login();
-    for (text, said) in [
+    for (text, expected) in [
         (
             "allow-combine = true\n[passive]\naddress = 7",
-            "config.toml:5:11: passive.address takes",
+            "config.toml:5:11: passive.address: invalid value 7",
         ),
         ("nonsense", "config.toml:"),
     ] {
@@ -180,7 +180,7 @@ fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
         let output = world.run(&["--check"]);
         let message = String::from_utf8(output.stderr).unwrap();
         let message = message.strip_prefix("mioftpd: ").unwrap().trim_end();
-        assert!(message.contains(said), "{message}");
+        assert!(message.contains(expected), "{message}");
         server.wait_for_log(&format!("{KEPT}: {message}"));
     }
     control.command("COMB whole f", 502);
@@ -193,7 +193,7 @@ fn a_wrong_file_changes_nothing_and_is_said_as_at_the_start() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn tls_can_come_and_change() {
+fn reload_enables_and_changes_tls() {
     use crate::secure::Secure;
 
     let world = World::new();
@@ -202,18 +202,18 @@ fn tls_can_come_and_change() {
     let first = crate::tls::make_files(&world);
     let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
     change(&world, &server, files, READ);
-    let mut inside = Secure::auth(&server, None);
-    assert_eq!(inside.certificate(), first);
+    let mut session = Secure::auth(&server, None);
+    assert_eq!(session.certificate(), first);
     let second = crate::tls::make_files(&world);
     change(&world, &server, &format!("{files}require = \"data\""), READ);
     assert_eq!(Secure::auth(&server, None).certificate(), second);
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
     server.connect().command("USER anonymous", 530);
-    // The new file counts, with the old certificate.
+    // The new file applies, with the old certificate.
     fs::write(world.path("key.pem"), "no key").unwrap();
     let open = format!("{files}require = \"none\"");
     change(&world, &server, &open, READ);
-    server.wait_for_log("tls.require no longer closes what it did: more is allowed without TLS");
+    server.wait_for_log("tls.require is less restrictive than before: more is allowed without TLS");
     server.wait_for_log("The old certificate stays");
     assert_eq!(Secure::auth(&server, None).certificate(), second);
     server.login();
@@ -221,7 +221,7 @@ fn tls_can_come_and_change() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn tls_without_a_certificate_does_not_come() {
+fn reload_with_missing_certificate_is_refused() {
     let world = World::new();
     let server = world.start("");
     let text = "allow-combine = true\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"";

@@ -1,5 +1,5 @@
-//! What a reload, and the clock, take from clients that are connected: each cause, wherever its session
-//! is at that moment, by 421 and in the log; and that nobody else is disturbed.
+//! Sessions that a reload or an expiry ends: each cause, in each state of a session, with 421 and a log
+//! line. Other sessions continue.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,7 +11,7 @@ use crate::reloading::{READ, change};
 use crate::support::{Control, Server, connect_from, until};
 use crate::world::{World, text};
 
-/// An account that closes what it can, so that a reload may open it again.
+/// An account that sets each restricting key, so that a reload may change any of them.
 fn account(name: &str, more: &str) -> String {
     let mut all = format!("[[account]]\nname = \"{name}\"\n");
     for (key, usual) in [
@@ -43,7 +43,7 @@ fn world() -> World {
         fs::write(world.path(name), "a secret").unwrap();
     }
     fs::create_dir(world.path("root/own")).unwrap();
-    // More than the buffers of a connection take.
+    // Larger than the buffers of a connection.
     fs::write(world.path("root/large"), vec![7; 32 << 20]).unwrap();
     world
 }
@@ -55,20 +55,19 @@ fn logged_in(server: &Server, name: &str) -> Control {
     control
 }
 
-/// The session ends, and says why.
-fn hears(control: &mut Control, why: &str) {
-    let said = control.expect(421);
+fn expect_end_of_session(control: &mut Control, reason: &str) {
+    let reply = control.expect(421);
     assert_eq!(
-        said.lines,
+        reply.lines,
         [format!(
-            "421 Session ended: {why}, closing control connection."
+            "421 Session ended: {reason}, closing control connection."
         )]
     );
     control.expect_end();
 }
 
-/// A transfer that goes on: the server has read, or sent, some of it.
-fn begun(control: &mut Control, command: &str) -> TcpStream {
+/// Starts a transfer, and waits until the server has moved some bytes.
+fn begin_transfer(control: &mut Control, command: &str) -> TcpStream {
     let mut data = control.passive().stream();
     control.command(command, 150);
     if command.starts_with("STOR") {
@@ -84,13 +83,12 @@ fn begun(control: &mut Control, command: &str) -> TcpStream {
 }
 
 #[test]
-fn each_cause_in_the_account_ends_its_session_and_no_other() {
+fn revoked_account_ends_only_its_sessions() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
     let mut eve_inside = logged_in(&server, "eve");
-    let gone = || eve();
-    for (with, why) in [
-        (gone(), "the account was removed"),
+    for (accounts, reason) in [
+        (eve(), "the account was removed"),
         (ann_and_eve("enabled = false"), "the account is disabled"),
         (
             ann_and_eve("expires = 2020-01-01"),
@@ -106,16 +104,16 @@ fn each_cause_in_the_account_ends_its_session_and_no_other() {
         ),
     ] {
         let (mut idle, mut loading) = (logged_in(&server, "ann"), logged_in(&server, "ann"));
-        let mut data = begun(&mut loading, "RETR large");
-        change(&world, &server, &with, READ);
-        hears(&mut idle, why);
+        let mut data = begin_transfer(&mut loading, "RETR large");
+        change(&world, &server, &accounts, READ);
+        expect_end_of_session(&mut idle, reason);
         loading.expect(426);
-        hears(&mut loading, why);
+        expect_end_of_session(&mut loading, reason);
         let mut rest = Vec::new();
-        // Whether its end or a reset comes first is not said.
+        // The data connection ends by FIN or by a reset.
         let _ = data.read_to_end(&mut rest);
-        assert!(rest.len() < 32 << 20, "{why}");
-        server.wait_for_log(&format!("Session of \"ann\" ended: {why}"));
+        assert!(rest.len() < 32 << 20, "{reason}");
+        server.wait_for_log(&format!("Session of \"ann\" ended: {reason}"));
         eve_inside.command("NOOP", 200);
         change(&world, &server, &ann_and_eve(""), READ);
     }
@@ -123,29 +121,29 @@ fn each_cause_in_the_account_ends_its_session_and_no_other() {
     let mut idle = server.connect();
     idle.log_in("ann", "a secret");
     change(&world, &server, &ann_and_eve(""), READ);
-    hears(&mut idle, "the password has changed");
+    expect_end_of_session(&mut idle, "the password has changed");
     eve_inside.command("NOOP", 200);
     assert_eq!(server.log().matches("Session of \"eve\" ended").count(), 0);
 }
 
 #[test]
-fn an_upload_that_is_cut_is_kept_as_any_other_and_logged() {
+fn upload_cut_by_revocation_is_kept() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
     let mut storing = logged_in(&server, "ann");
-    let _data = begun(&mut storing, "STOR new");
+    let _data = begin_transfer(&mut storing, "STOR new");
     change(&world, &server, &eve(), READ);
-    let said = storing.expect(426);
+    let message = storing.expect(426);
     assert_eq!(
-        said.text(),
+        message.text(),
         "No longer allowed; transfer aborted. 10 bytes are kept."
     );
-    hears(&mut storing, "the account was removed");
+    expect_end_of_session(&mut storing, "the account was removed");
     assert_eq!(fs::read(world.path("root/new")).unwrap(), b"some bytes");
 }
 
 #[test]
-fn a_denied_address_ends_sessions_before_and_after_their_login() {
+fn denied_address_ends_sessions_before_and_after_login() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
     let there = || {
@@ -154,14 +152,14 @@ fn a_denied_address_ends_sessions_before_and_after_their_login() {
         control.expect(220);
         control
     };
-    let (mut fresh, mut named, mut inside) = (there(), there(), there());
+    let (mut fresh, mut named, mut session) = (there(), there(), there());
     named.command("USER ann", 331);
-    inside.log_in("ann", "a secret");
+    session.log_in("ann", "a secret");
     let mut other = logged_in(&server, "ann");
     let denied = "[addresses]\ndeny = [\"127.0.0.3\"]\n".to_owned() + &ann_and_eve("");
     change(&world, &server, &denied, READ);
-    for control in [&mut fresh, &mut named, &mut inside] {
-        hears(control, "its address may not connect");
+    for control in [&mut fresh, &mut named, &mut session] {
+        expect_end_of_session(control, "its address may not connect");
     }
     server.wait_for_log(": Session ended: its address may not connect");
     server.wait_for_log(": Session of \"ann\" ended: its address may not connect");
@@ -169,7 +167,7 @@ fn a_denied_address_ends_sessions_before_and_after_their_login() {
 }
 
 #[test]
-fn sessions_through_a_proxy_end_with_it() {
+fn removed_proxy_ends_its_sessions() {
     let world = world();
     let through = |proxies: &str| format!("[addresses]\nproxies = {proxies}\n{}", eve());
     let server = world.start(&through("[\"127.0.0.5\"]"));
@@ -188,9 +186,9 @@ fn sessions_through_a_proxy_end_with_it() {
     );
     proxied.command("NOOP", 200);
     change(&world, &server, &through("[]"), READ);
-    hears(&mut proxied, "it came through what is not a proxy any more");
+    expect_end_of_session(&mut proxied, "it came through what is not a proxy any more");
     direct.command("NOOP", 200);
-    // A header that comes now names nobody.
+    // A PROXY header is not accepted any more.
     silent
         .write_all(b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 21\r\n")
         .unwrap();
@@ -199,14 +197,14 @@ fn sessions_through_a_proxy_end_with_it() {
 }
 
 #[test]
-fn changed_rights_count_from_the_next_command_on_and_for_what_goes_on() {
+fn reloaded_permissions_apply_to_commands_and_transfers() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
     let (mut idle, mut loading) = (logged_in(&server, "ann"), logged_in(&server, "ann"));
     let mut storing = logged_in(&server, "ann");
     let (_loaded, stored) = (
-        begun(&mut loading, "RETR large"),
-        begun(&mut storing, "STOR new"),
+        begin_transfer(&mut loading, "RETR large"),
+        begin_transfer(&mut storing, "STOR new"),
     );
     idle.command("MKD a", 257);
     let may = |words: &str| ann_and_eve(&format!("permissions = \"{words}\"\nsessions = 1"));
@@ -226,13 +224,13 @@ fn changed_rights_count_from_the_next_command_on_and_for_what_goes_on() {
 
 /// `reload.sessions`
 #[test]
-fn sessions_go_on_as_they_are_where_that_is_wanted() {
+fn reload_sessions_keep_leaves_sessions_unchanged() {
     let world = world();
     let keep = |rest: &str| {
         format!("[reload]\nsessions = \"keep\"\n[addresses]\ndeny = [\"127.0.0.9\"]\n{rest}")
     };
     let server = world.start(&keep(&ann_and_eve("")));
-    let mut inside = logged_in(&server, "ann");
+    let mut session = logged_in(&server, "ann");
     let mut denied = Control::over(connect_from([127, 0, 0, 3].into(), server.address()).unwrap());
     denied.expect(220);
     for with in [
@@ -242,28 +240,29 @@ fn sessions_go_on_as_they_are_where_that_is_wanted() {
         ann_and_eve("permissions = \"read\""),
     ] {
         change(&world, &server, &keep(&with), READ);
-        inside.command("MKD new", 257);
-        inside.command("RMD new", 250);
+        session.command("MKD new", 257);
+        session.command("RMD new", 250);
     }
     let deny = keep(&eve()).replace("127.0.0.9", "127.0.0.3");
     change(&world, &server, &deny, READ);
     denied.command("NOOP", 200);
-    // Whoever comes now meets the rules of now.
+    // A new login meets the new rules.
     let mut late = server.connect();
     late.command("USER ann", 331);
     late.command("PASS a secret", 530);
     change(&world, &server, &deny.replace("keep", "end"), READ);
-    hears(&mut denied, "its address may not connect");
-    hears(&mut inside, "the account was removed");
+    expect_end_of_session(&mut denied, "its address may not connect");
+    expect_end_of_session(&mut session, "the account was removed");
     world.write("[reload]\nsessions = \"never\"\n");
     let output = world.run(&["--check"]);
     assert!(
-        text(&output.stderr).contains("reload.sessions takes \"keep\" or \"end\""),
+        text(&output.stderr)
+            .contains("reload.sessions: invalid value \"never\"; write \"keep\" or"),
         "{output:?}"
     );
 }
 
-/// The moment, as a configuration has it, that comes in so many seconds.
+/// The time in so many seconds, as a TOML date-time.
 fn in_seconds(seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let at = format!("@{}", (now + Duration::from_secs(seconds)).as_secs());
@@ -274,12 +273,12 @@ fn in_seconds(seconds: u64) -> String {
 }
 
 #[test]
-fn a_session_ends_when_its_account_expires() {
+fn session_ends_when_its_account_expires() {
     let world = world();
     let server = world.start(&ann_and_eve("expires = 2999-01-01"));
     let mut before = logged_in(&server, "ann");
     let mut loading = logged_in(&server, "ann");
-    let _data = begun(&mut loading, "RETR large");
+    let _data = begin_transfer(&mut loading, "RETR large");
     let moment = in_seconds(3);
     change(
         &world,
@@ -295,18 +294,18 @@ fn a_session_ends_when_its_account_expires() {
 }
 
 #[test]
-fn a_reload_of_the_same_disturbs_nobody() {
+fn reload_without_changes_keeps_all_sessions() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
-    let mut inside = logged_in(&server, "ann");
+    let mut session = logged_in(&server, "ann");
     let mut named = server.connect();
     named.command("USER eve", 331);
     let mut loading = logged_in(&server, "ann");
-    let mut data = begun(&mut loading, "RETR large");
+    let mut data = begin_transfer(&mut loading, "RETR large");
     for _ in 0..3 {
         change(&world, &server, &ann_and_eve(""), READ);
     }
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
     named.command("PASS a secret", 230);
     let mut rest = Vec::new();
     data.read_to_end(&mut rest).unwrap();
@@ -315,17 +314,17 @@ fn a_reload_of_the_same_disturbs_nobody() {
 }
 
 #[test]
-fn every_connection_is_looked_at_however_many_there_are() {
+fn reload_reviews_every_connection() {
     let world = world();
     let server = world.start(&ann_and_eve(""));
     let names = ["ann", "eve"].into_iter().cycle().take(60);
-    let mut inside: Vec<_> = names.map(|name| (name, logged_in(&server, name))).collect();
-    // Two reloads in a row: the second begins again where the first may not be done.
+    let mut session: Vec<_> = names.map(|name| (name, logged_in(&server, name))).collect();
+    // The second reload restarts the review of sessions, which the first may not have finished.
     change(&world, &server, &ann_and_eve(""), READ);
     change(&world, &server, &eve(), READ);
-    for (name, control) in &mut inside {
+    for (name, control) in &mut session {
         if *name == "ann" {
-            hears(control, "the account was removed");
+            expect_end_of_session(control, "the account was removed");
         } else {
             control.command("NOOP", 200);
         }

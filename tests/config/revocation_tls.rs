@@ -1,5 +1,5 @@
-//! What a reload takes from clients that are connected, where it is about TLS: it is required by then,
-//! or another authority decides on their certificates.
+//! Sessions that a reload ends because of TLS: TLS is required now, or another authority signs client
+//! certificates.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const ANN: &str =
     "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n";
 const CERTIFICATE: &str = "its client certificate is missing or is not accepted";
 
-/// A server with certificates that it makes itself, and this about TLS.
+/// A configuration with a self-signed certificate and more keys of TLS.
 fn tls(more: &str) -> String {
     format!("[tls]\nself-signed = true\n{more}\n{ANN}")
 }
@@ -24,9 +24,9 @@ fn world() -> World {
     world
 }
 
-fn hears(control: &mut Secure, why: &str) {
-    let said = format!("421 Session ended: {why}, closing control connection.\r\n");
-    assert_eq!(control.try_line(), Some(said));
+fn expect_end_of_session(control: &mut Secure, reason: &str) {
+    let reply = format!("421 Session ended: {reason}, closing control connection.\r\n");
+    assert_eq!(control.try_line(), Some(reply));
     assert_eq!(control.try_line(), None);
 }
 
@@ -35,15 +35,15 @@ fn log_in(control: &mut Secure) {
     control.command("PASS a secret", 230);
 }
 
-/// Logged in by a certificate.
-fn vouched(server: &Server, identity: &Identity) -> Secure {
+/// A session that logged in with a client certificate.
+fn logged_in_by_certificate(server: &Server, identity: &Identity) -> Secure {
     let mut control = Secure::auth(server, Some(copy(identity)));
     control.command("USER ann", 232);
     control
 }
 
 #[test]
-fn who_is_in_the_clear_ends_once_tls_is_required() {
+fn reload_requiring_tls_ends_clear_text_sessions() {
     let world = world();
     let server = world.start(&tls("allow-clear = true"));
     let mut clear = server.connect();
@@ -61,15 +61,16 @@ fn who_is_in_the_clear_ends_once_tls_is_required() {
         &tls("require = \"login\"\nallow-clear = true"),
         READ,
     );
-    let said = clear.expect(421);
-    let why = "Session ended: it is in the clear, and TLS is required, closing control connection.";
-    assert_eq!(said.text(), why);
+    let reply = clear.expect(421);
+    let reason =
+        "Session ended: it is in the clear, and TLS is required, closing control connection.";
+    assert_eq!(reply.text(), reason);
     clear.expect_end();
     server.wait_for_log("Session of \"ann\" ended: it is in the clear");
-    // The password has been sent; it opens nothing.
+    // The session has not logged in yet: its login fails.
     named.command("PASS a secret", 530);
     secured.command("NOOP", 200);
-    // It has logged in over TLS, and may leave it.
+    // The session logged in over TLS before CCC.
     cleared.command("NOOP", 200);
     change(
         &world,
@@ -77,42 +78,42 @@ fn who_is_in_the_clear_ends_once_tls_is_required() {
         &tls("require = \"login\"\nallow-clear = false"),
         READ,
     );
-    assert_eq!(cleared.expect(421).text(), why);
+    assert_eq!(cleared.expect(421).text(), reason);
     secured.command("NOOP", 200);
 }
 
 #[test]
-fn certificates_of_another_authority_end_with_the_old_one() {
+fn changed_authority_ends_sessions_with_old_certificates() {
     let world = world();
     let text = tls("client-authority = \"clients.pem\"\nclient-login = true");
     let [old, other] = clients(&world, ["ann", "bob"]);
     let server = world.start(&text);
-    let mut by_certificate = vouched(&server, &old);
+    let mut by_certificate = logged_in_by_certificate(&server, &old);
     let mut by_password = Secure::auth(&server, Some(copy(&other)));
     log_in(&mut by_password);
     let mut not_in = Secure::auth(&server, Some(copy(&old)));
     not_in.command("NOOP", 200);
     let mut without = Secure::auth(&server, None);
     log_in(&mut without);
-    // The same authority changes nothing.
+    // A reload of the same authority changes nothing.
     change(&world, &server, &text, READ);
     by_certificate.command("NOOP", 200);
-    // The handshake of this one ends when there is another.
+    // A client that completes its handshake after the reload.
     let mut late = Secure::auth(&server, Some(copy(&old)));
     let new = client(&world, "ann");
     change(&world, &server, &text, READ);
     for control in [&mut by_certificate, &mut by_password, &mut not_in] {
-        hears(control, CERTIFICATE);
+        expect_end_of_session(control, CERTIFICATE);
     }
-    hears(&mut late, CERTIFICATE);
+    expect_end_of_session(&mut late, CERTIFICATE);
     server.wait_for_log(&format!("Session of \"ann\" ended: {CERTIFICATE}"));
     without.command("NOOP", 200);
-    vouched(&server, &new).command("NOOP", 200);
-    assert!(!Secure::auth(&server, Some(copy(&old))).is_welcome());
+    logged_in_by_certificate(&server, &new).command("NOOP", 200);
+    assert!(!Secure::auth(&server, Some(copy(&old))).is_accepted());
 }
 
 #[test]
-fn certificates_that_are_required_or_no_longer_enough() {
+fn reload_requiring_certificates_ends_sessions_without() {
     let world = world();
     let asked = "client-authority = \"clients.pem\"\n";
     let [identity, other] = clients(&world, ["ann", "bob"]);
@@ -120,7 +121,7 @@ fn certificates_that_are_required_or_no_longer_enough() {
         "require = \"control\"\n{asked}client-login = true"
     ));
     let server = world.start(&text);
-    let mut by_certificate = vouched(&server, &identity);
+    let mut by_certificate = logged_in_by_certificate(&server, &identity);
     let mut by_password = Secure::auth(&server, Some(copy(&other)));
     log_in(&mut by_password);
     let mut without = Secure::auth(&server, None);
@@ -129,25 +130,25 @@ fn certificates_that_are_required_or_no_longer_enough() {
         "require = \"control\"\n{asked}client-required = true"
     ));
     change(&world, &server, &required, READ);
-    hears(&mut by_certificate, CERTIFICATE);
-    hears(&mut without, CERTIFICATE);
+    expect_end_of_session(&mut by_certificate, CERTIFICATE);
+    expect_end_of_session(&mut without, CERTIFICATE);
     by_password.command("NOOP", 200);
 }
 
-/// Sessions stay, and none begins by what does not count any more.
+/// The sessions continue, but cannot log in again with the old certificate.
 #[test]
-fn certificates_of_the_old_authority_vouch_for_nobody_even_where_sessions_are_kept() {
+fn old_certificate_allows_no_login_in_kept_session() {
     let world = world();
     let keep =
         "client-authority = \"clients.pem\"\nclient-login = true\n[reload]\nsessions = \"keep\"";
     let old = client(&world, "ann");
     let server = world.start(&tls(keep));
-    let mut inside = vouched(&server, &old);
+    let mut session = logged_in_by_certificate(&server, &old);
     let mut not_in = Secure::auth(&server, Some(copy(&old)));
     not_in.command("NOOP", 200);
     client(&world, "ann");
     change(&world, &server, &tls(keep), READ);
-    inside.command("NOOP", 200);
+    session.command("NOOP", 200);
     not_in.command("USER ann", 331);
-    inside.command("USER ann", 331);
+    session.command("USER ann", 331);
 }

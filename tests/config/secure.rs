@@ -1,4 +1,4 @@
-//! A client's side of a control connection over TLS, which believes every certificate and keeps it.
+//! The client side of a control connection over TLS. It accepts every server certificate.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use crate::support::tls::Trusting;
 use crate::support::{Control, DEADLINE, Server};
 
-/// What a client shows.
+/// A client certificate and its key.
 pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 fn config(identity: Option<Identity>) -> Arc<ClientConfig> {
@@ -28,7 +28,7 @@ fn config(identity: Option<Identity>) -> Arc<ClientConfig> {
     })
 }
 
-/// A stream over TLS; the handshake comes with the first bytes.
+/// A TLS stream; the handshake starts with the first read or write.
 pub(crate) fn over_tls(
     stream: TcpStream,
     identity: Option<Identity>,
@@ -40,13 +40,13 @@ pub(crate) fn over_tls(
     StreamOwned::new(tls, stream)
 }
 
-/// A control connection.
+/// A control connection over TLS.
 pub(crate) struct Secure {
     stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
 }
 
 impl Secure {
-    /// Over a new connection where TLS begins at once, or behind AUTH.
+    /// Over a connection with implicit TLS, or after AUTH.
     pub(crate) fn over(stream: TcpStream, identity: Option<Identity>) -> Self {
         let stream = BufReader::new(over_tls(stream, identity));
         Self { stream }
@@ -59,7 +59,7 @@ impl Secure {
         Self::over(control.socket().try_clone().unwrap(), identity)
     }
 
-    /// The next reply, of one line; `None` where there is none.
+    /// The next reply, of one line; `None` at the end of the connection.
     pub(crate) fn try_line(&mut self) -> Option<String> {
         let mut line = String::new();
         let length = self.stream.read_line(&mut line).ok()?;
@@ -76,29 +76,29 @@ impl Secure {
         reply
     }
 
-    /// Whether the server goes on after the handshake.
-    pub(crate) fn is_welcome(&mut self) -> bool {
+    /// Whether the server accepts the handshake.
+    pub(crate) fn is_accepted(&mut self) -> bool {
         write!(self.stream.get_mut(), "NOOP\r\n").is_ok() && self.try_line().is_some()
     }
 
-    /// What the server has shown.
+    /// The server certificate, DER.
     pub(crate) fn certificate(&mut self) -> Vec<u8> {
         self.command("NOOP", 200);
         let shown = self.stream.get_ref().conn.peer_certificates();
         shown.unwrap()[0].as_ref().to_vec()
     }
 
-    /// Ends TLS and goes on in the clear: the server has said 200 to CCC.
+    /// Ends TLS and continues in clear text, after the 200 to CCC.
     pub(crate) fn into_clear(self) -> Control {
         let mut stream = self.stream.into_inner();
         stream.conn.send_close_notify();
         stream.flush().unwrap();
-        // The server announces the end, too.
+        // The server sends close_notify too.
         assert_eq!(stream.read(&mut [0]).unwrap(), 0);
         Control::over(stream.sock)
     }
 
-    /// Where the server is.
+    /// The address of the server.
     pub(crate) fn peer(&self) -> std::net::SocketAddr {
         self.stream.get_ref().sock.peer_addr().unwrap()
     }

@@ -1,4 +1,4 @@
-//! What is served, where and how: the keys without a table, and those of passive connections.
+//! The keys without a table, and those of data connections and proxies.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use crate::world::{World, text};
 
 /// `directory`
 #[test]
-fn the_directory_is_served() {
+fn directory_key_selects_the_root() {
     let world = World::new();
     fs::create_dir(world.path("other")).unwrap();
     fs::write(world.path("other/g"), "of the other").unwrap();
@@ -22,7 +22,7 @@ fn the_directory_is_served() {
 
 /// `listen`
 #[test]
-fn it_listens_where_it_is_told() {
+fn listen_key_selects_addresses() {
     let world = World::new();
     let server = world.start("listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]");
     let hosts: Vec<_> = server.addresses().iter().map(SocketAddr::ip).collect();
@@ -35,7 +35,7 @@ fn status(server: &Server) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// A number in the status of the process.
+/// A field of `/proc/PID/status`.
 fn number(server: &Server, name: &str) -> u32 {
     let status = status(server);
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -45,9 +45,9 @@ fn number(server: &Server, name: &str) -> u32 {
 
 /// `workers`
 #[test]
-fn there_are_as_many_workers_as_it_says() {
+fn workers_key_sets_number_of_threads() {
     let world = World::new();
-    // One that may not write has no sweeper that comes and goes.
+    // A read-only server has no temporary sweeper thread.
     let threads = |workers: u32| {
         let account = "[[account]]\nname = \"anonymous\"";
         let server = world.start(&format!("workers = {workers}\n{account}"));
@@ -59,7 +59,7 @@ fn there_are_as_many_workers_as_it_says() {
 
 /// `umask`
 #[test]
-fn new_files_lack_what_the_umask_says() {
+fn umask_applies_to_new_files() {
     let world = World::new();
     let server = world.start("umask = \"026\"");
     server.login().store("new", b"");
@@ -69,7 +69,7 @@ fn new_files_lack_what_the_umask_says() {
 
 /// `run-as`
 #[test]
-fn root_becomes_the_user() {
+fn run_as_switches_user_and_group() {
     let world = World::new();
     if !rustix::process::geteuid().is_root() {
         world.write("run-as = \"65533:65532\"");
@@ -85,7 +85,7 @@ fn root_becomes_the_user() {
 
 /// `sandbox`
 #[test]
-fn the_sandbox_can_be_left_out() {
+fn sandbox_can_be_disabled() {
     let world = World::new();
     for (sandbox, expected) in [("true", 1), ("false", 0)] {
         let server = world.start(&format!("sandbox = {sandbox}"));
@@ -96,14 +96,14 @@ fn the_sandbox_can_be_left_out() {
 
 /// `greeting`
 #[test]
-fn clients_are_greeted() {
+fn greeting_replaces_the_default_text() {
     let world = World::new();
     let server = world.start("greeting = \"\"\"\nFor members.\nOthers: leave.\"\"\"");
     let mut control = Control::silent(server.address());
     let greeting = control.expect(220);
     assert_eq!(greeting.lines, ["220-For members.", "220 Others: leave."]);
     control.command("HOST ftp.example.com", 220);
-    // Without a directory the words are those that everybody knows.
+    // Without a directory the greeting cannot be changed.
     world.write("greeting = \"Hello.\"");
     let text = fs::read_to_string(world.file()).unwrap();
     let without = text.lines().filter(|line| !line.starts_with("directory"));
@@ -114,7 +114,7 @@ fn clients_are_greeted() {
 
 /// `time-zone`
 #[test]
-fn dates_in_list_are_of_the_zone() {
+fn list_dates_use_the_time_zone() {
     let world = World::new();
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let file = File::create(world.path("root/f")).unwrap();
@@ -135,16 +135,16 @@ fn dates_in_list_are_of_the_zone() {
 
 /// `time-fractions`
 #[test]
-fn times_have_fractions_or_whole_seconds() {
+fn time_fractions_selects_milliseconds() {
     let world = World::new();
-    for (on, told) in [(false, "20200101000000"), (true, "20200101000000.500")] {
+    for (on, expected) in [(false, "20200101000000"), (true, "20200101000000.500")] {
         let server = world.start(&format!("time-fractions = {on}"));
         let mut control = server.login();
         let reply = control.command("MFMT 20200101000000.5 f", 213);
-        assert_eq!(reply.lines, [format!("213 Modify={told}; f")]);
+        assert_eq!(reply.lines, [format!("213 Modify={expected}; f")]);
         let reply = control.command("MDTM f", 213);
-        assert_eq!(reply.lines, [format!("213 {told}")]);
-        let fact = format!("modify={told};");
+        assert_eq!(reply.lines, [format!("213 {expected}")]);
+        let fact = format!("modify={expected};");
         let reply = control.command("MLST f", 250);
         assert!(reply.lines.concat().contains(&fact), "{reply:?}");
         let data = DataChannel::epsv(&mut control);
@@ -157,7 +157,7 @@ fn times_have_fractions_or_whole_seconds() {
 
 /// `charset`
 #[test]
-fn names_are_in_the_charset() {
+fn names_are_sent_in_the_charset() {
     let world = World::new();
     if !cfg!(feature = "charset") {
         world.write("charset = \"windows-1252\"");
@@ -175,7 +175,7 @@ fn names_are_in_the_charset() {
 
 /// `allow-combine`
 #[test]
-fn files_are_put_together() {
+fn allow_combine_enables_comb() {
     let world = World::new();
     for (allow, code) in [(false, 502), (true, 250)] {
         let server = world.start(&format!("allow-combine = {allow}"));
@@ -186,7 +186,7 @@ fn files_are_put_together() {
 
 /// `log.level`
 #[test]
-fn the_log_has_the_level() {
+fn log_level_is_applied() {
     let world = World::new();
     let server = world.start("[log]\nlevel = \"debug\"");
     server.connect().command("QUIT", 221);
@@ -195,26 +195,26 @@ fn the_log_has_the_level() {
 
 /// `passive.ports`
 #[test]
-fn passive_ports_are_of_the_range() {
+fn passive_ports_are_within_the_range() {
     let world = World::new();
     let port = free_ports();
     let server = world.start(&format!("[passive]\nports = \"{port}-{port}\""));
     assert_eq!(epsv_port(&mut server.login()), port);
-    // Without the key any port will do.
+    // Without the key the kernel chooses a port.
     let server = world.start("");
     assert_ne!(epsv_port(&mut server.login()), 0);
 }
 
 /// `active.from-default-port`
 #[test]
-fn active_data_comes_from_the_port_before() {
+fn active_data_connection_comes_from_port_l_minus_1() {
     let world = World::new();
     let ports = |key: &str| {
         let server = world.start(&format!("listen = \"127.0.0.6:0\"\n[active]\n{key}"));
         let from = active_ports(&server, 1)[0];
         (from, server.address().port() - 1, server)
     };
-    // Another program may have that very port: then there is another.
+    // If another program uses that port, the server uses another one: try again.
     let server = until("a free port", || {
         let (from, expected, server) = ports("from-default-port = true");
         (from == expected).then_some(server)
@@ -225,7 +225,7 @@ fn active_data_comes_from_the_port_before() {
 }
 
 #[test]
-fn active_data_comes_from_another_port_where_the_one_before_is_taken() {
+fn busy_default_data_port_is_replaced_and_logged() {
     let world = World::new();
     let (server, _taken) = until("a port to take", || {
         let server = world.start("listen = \"127.0.0.6:0\"\n[active]\nfrom-default-port = true");
@@ -235,16 +235,16 @@ fn active_data_comes_from_another_port_where_the_one_before_is_taken() {
     let port = server.address().port() - 1;
     let from = active_ports(&server, 3);
     assert!(!from.contains(&port), "{from:?}");
-    let said = format!("Cannot connect from port {port}: Address already in use");
-    let line = server.wait_for_log(&said);
+    let message = format!("Cannot connect from port {port}: Address already in use");
+    let line = server.wait_for_log(&message);
     assert!(line.contains("WARN"), "{line}");
     server.wait_for_log("2 more in this session: data connections from another port");
-    assert_eq!(server.log().matches(&said).count(), 1);
+    assert_eq!(server.log().matches(&message).count(), 1);
 }
 
-/// Between two addresses there is one connection at a time.
+/// Two connections cannot have the same pair of addresses.
 #[test]
-fn two_transfers_to_one_port_at_once_both_come() {
+fn concurrent_transfers_to_one_client_port_both_connect() {
     let world = World::new();
     fs::write(world.path("root/large"), vec![0; 20_000_000]).unwrap();
     until("a free port", || {
@@ -259,12 +259,12 @@ fn two_transfers_to_one_port_at_once_both_come() {
         });
         let [first, second] = streams.each_ref().map(|(_, (_, from))| from.port());
         assert_ne!(first, second);
-        let said = format!("Cannot connect from port {first}: Cannot assign requested address");
-        (first == server.address().port() - 1 && server.log().contains(&said)).then_some(())
+        let message = format!("Cannot connect from port {first}: Cannot assign requested address");
+        (first == server.address().port() - 1 && server.log().contains(&message)).then_some(())
     });
 }
 
-/// From which ports the data connections of one session came.
+/// The source ports of the active data connections of one session.
 fn active_ports(server: &Server, transfers: usize) -> Vec<u16> {
     let mut control = server.login();
     let ports = (0..transfers).map(|_| {
@@ -285,35 +285,36 @@ fn active_ports(server: &Server, transfers: usize) -> Vec<u16> {
 
 /// `passive.address`, `passive.address-by-network`, `passive.address-for-private`
 #[test]
-fn pasv_tells_the_address() {
+fn pasv_advertises_the_masquerade_address() {
     let world = World::new();
-    let told = |text: &str| {
+    let advertised = |text: &str| {
         let server = world.start(&format!("[passive]\n{text}"));
         let mut control = server.login();
         assert_ne!(pasv_port(&mut control), 0);
         control.command("PASV", 227).text().to_owned()
     };
-    let here = told("");
+    let here = advertised("");
     assert!(here.contains("(127,0,0,1,"), "{here}");
-    // A client of this host would not come back from there.
-    let here = told("address = \"203.0.113.7\"");
+    // A client on loopback gets the local address.
+    let here = advertised("address = \"203.0.113.7\"");
     assert!(here.contains("(127,0,0,1,"), "{here}");
-    let there = told("address = \"203.0.113.7\"\naddress-for-private = true");
+    let there = advertised("address = \"203.0.113.7\"\naddress-for-private = true");
     assert!(there.contains("(203,0,113,7,"), "{there}");
-    let there = told("address-by-network = [\"10.0.0.0/8 192.0.2.1\", \"127.0.0.0/8 192.0.2.2\"]");
+    let there =
+        advertised("address-by-network = [\"10.0.0.0/8 192.0.2.1\", \"127.0.0.0/8 192.0.2.2\"]");
     assert!(there.contains("(192,0,2,2,"), "{there}");
 }
 
 /// `addresses.proxies`
 #[test]
-fn a_proxy_says_who_the_client_is() {
+fn proxy_header_sets_the_client_address() {
     let world = World::new();
     let server = world.start("[addresses]\nproxies = [\"127.0.0.0/8\"]");
     let mut control = Control::silent(server.address());
     control.send("PROXY TCP4 198.51.100.7 127.0.0.1 40000 21");
     control.expect(220);
     server.wait_for_log("address = 198.51.100.7:40000");
-    // Without the key it is garbage.
+    // Without the key the header is an unknown command.
     let server = world.start("");
     let mut control = server.connect();
     control.command("PROXY TCP4 198.51.100.7 127.0.0.1 40000 21", 500);

@@ -1,4 +1,4 @@
-//! What happens to files.
+//! The keys of `[storage]`, except the recount.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,14 +10,14 @@ const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
 
 /// `storage.durability`
 #[test]
-fn files_are_synced() {
+fn durability_controls_fsync_calls() {
     let world = World::new();
     let traced = |durability: &str| {
         world.write(&format!(
             "sandbox = false\n[storage]\ndurability = \"{durability}\""
         ));
         let calls = world.path("calls");
-        // With -D the server is our child, and strace is beside it.
+        // With -D the server is the direct child, and strace a grandchild.
         let trace = ["strace", "-D", "-f", "-e", "trace=fsync,fdatasync", "-o"].map(Into::into);
         let own = [
             calls.clone().into_os_string(),
@@ -38,7 +38,7 @@ fn files_are_synced() {
     };
     let probe = std::process::Command::new("strace").arg("true").output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
-        return eprintln!("skipped: there is no strace, or it may not trace");
+        return eprintln!("skipped: strace is missing or not permitted");
     }
     let (none, rename, fsync) = (traced("none"), traced("rename"), traced("fsync"));
     assert!(
@@ -49,7 +49,7 @@ fn files_are_synced() {
 
 /// `storage.free-space-floor`
 #[test]
-fn uploads_leave_the_floor_free() {
+fn free_space_floor_refuses_uploads() {
     let world = World::new();
     let server = world.start("[storage]\nfree-space-floor = \"1024TiB\"");
     let mut control = server.login();
@@ -59,7 +59,7 @@ fn uploads_leave_the_floor_free() {
 
 /// `storage.remove-unfinished`
 #[test]
-fn what_is_unfinished_is_left_alone() {
+fn remove_unfinished_controls_sweep_at_start() {
     let world = World::new();
     fs::write(world.path("root").join(LEFT), "").unwrap();
     let server = world.start("[log]\nlevel = \"debug\"\n[storage]\nremove-unfinished = false");
@@ -73,7 +73,7 @@ fn what_is_unfinished_is_left_alone() {
 
 /// `storage.cut-uploads`
 #[test]
-fn cut_uploads_are_kept_or_not() {
+fn cut_uploads_keeps_or_discards_bytes() {
     let world = World::new();
     for (value, left) in [("keep", Some(10)), ("discard", None)] {
         let server = world.start(&format!("[storage]\ncut-uploads = \"{value}\""));

@@ -1,5 +1,5 @@
-//! How long anything may take. Each is made so short that its end comes within the test's patience, and
-//! the default's would not; or so long that it never comes.
+//! The keys of `[timings]`. Each time-out is set so short that it ends within the test, unlike the
+//! default, or so long that it does not.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// `timings.login`
 #[test]
-fn a_login_has_its_time() {
+fn login_timeout_ends_session() {
     let world = World::new();
     let server = world.start("[timings]\nlogin = \"100ms\"");
     let mut control = server.connect();
@@ -22,7 +22,7 @@ fn a_login_has_its_time() {
 
 /// `timings.idle`
 #[test]
-fn an_idle_session_ends() {
+fn idle_timeout_ends_session() {
     let world = World::new();
     let server = world.start("[timings]\nidle = \"2s\"");
     let mut control = server.login();
@@ -33,7 +33,7 @@ fn an_idle_session_ends() {
 
 /// `timings.penalty`
 #[test]
-fn a_failed_login_waits_for_its_answer() {
+fn failed_login_reply_is_delayed() {
     let world = World::new();
     let fail = |text: &str, code| {
         let server = world.start(text);
@@ -45,7 +45,7 @@ fn a_failed_login_waits_for_its_answer() {
         "[timings]\npenalty = \"1ms\"\n[throttling]\nlongest-penalty = \"1h\"",
         530,
     );
-    // The time for the login is over before it is answered.
+    // The login time-out ends before the delayed reply.
     let never =
         "[timings]\nlogin = \"1s\"\npenalty = \"1h\"\n[throttling]\nlongest-penalty = \"1h\"";
     fail(never, 421);
@@ -53,7 +53,7 @@ fn a_failed_login_waits_for_its_answer() {
 
 /// `timings.data-connect`
 #[test]
-fn a_data_connection_has_its_time() {
+fn data_connect_timeout_fails_transfer() {
     let world = World::new();
     let server = world.start("[timings]\ndata-connect = \"100ms\"");
     let mut control = server.login();
@@ -64,9 +64,9 @@ fn a_data_connection_has_its_time() {
 
 /// `timings.data-stall`
 #[test]
-fn a_transfer_that_stalls_ends() {
+fn data_stall_timeout_ends_transfer() {
     let world = World::new();
-    // So long may it also take the server to close the file, and a busy machine's workers take a while.
+    // Not shorter: the time-out also covers the close of the file by a worker, on a loaded machine.
     let server = world.start("[timings]\ndata-stall = \"2s\"");
     let mut control = server.login();
     let data = control.passive();
@@ -77,7 +77,7 @@ fn a_transfer_that_stalls_ends() {
 
 /// `timings.reply-stall`
 #[test]
-fn who_reads_no_replies_is_dropped() {
+fn reply_stall_timeout_drops_connection() {
     let world = World::new();
     let server = world.start("[timings]\nreply-stall = \"200ms\"");
     let control = server.login();
@@ -85,12 +85,12 @@ fn who_reads_no_replies_is_dropped() {
     sockopt::set_socket_recv_buffer_size(socket, 4096).unwrap();
     let commands = "HELP\r\n".repeat(10_000);
     let end = Instant::now() + DEADLINE;
-    // Until the server takes no more, and then until it is gone.
+    // Until the server stops reading, and then closes the connection.
     let error = loop {
         if let Err(error) = socket.write_all(commands.as_bytes()) {
             break error;
         }
-        assert!(Instant::now() < end, "the server takes everything");
+        assert!(Instant::now() < end, "the server reads everything");
     };
     let gone = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
     assert!(gone.contains(&error.kind()), "{error}");
@@ -98,13 +98,13 @@ fn who_reads_no_replies_is_dropped() {
 
 /// `timings.linger`
 #[test]
-fn who_does_not_leave_may_stay_so_long() {
+fn linger_keeps_connection_until_client_closes() {
     let world = World::new();
     let mut server = world.start("[timings]\nlinger = \"1h\"\ngrace = \"3s\"");
     let mut control = server.connect();
     control.command("QUIT", 221);
     control.expect_end();
-    // It is waited for as long as for a transfer, and not for the two seconds of the default.
+    // The stop waits for the whole grace period, not for the default linger of two seconds.
     let begin = Instant::now();
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
@@ -114,7 +114,7 @@ fn who_does_not_leave_may_stay_so_long() {
 
 /// `timings.grace`
 #[test]
-fn transfers_may_end_within_the_grace() {
+fn grace_period_ends_transfers_at_stop() {
     let world = World::new();
     let mut server = world.start("[timings]\ngrace = \"100ms\"");
     let mut control = server.login();
@@ -125,14 +125,14 @@ fn transfers_may_end_within_the_grace() {
     control.expect(421);
     let ended = data.stream().read(&mut [0]);
     assert!(!matches!(ended, Ok(1)));
-    // What lingers is left behind.
+    // The stop does not wait for lingering connections.
     drop(control);
     assert_eq!(server.wait().code(), Some(0));
 }
 
 /// `timings.handshake`
 #[test]
-fn a_handshake_has_its_time() {
+fn handshake_timeout_closes_connection() {
     let world = World::new();
     if !cfg!(feature = "tls") {
         world.write("[timings]\nhandshake = \"x\"");
@@ -145,17 +145,17 @@ fn a_handshake_has_its_time() {
     let mut socket = control.socket();
     let ended = socket.read_to_end(&mut rest);
     let is_over = ended.map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |_| true);
-    assert!(is_over, "the server waits");
+    assert!(is_over, "the server keeps the connection");
     let peer = control.local();
     server.wait_for_log(&format!(
         "{peer}: No TLS handshake within 0.1 seconds (timings.handshake)"
     ));
-    // One that waits for a greeting where there is none.
+    // A plain client on a port with implicit TLS.
     let implicit = "[timings]\nhandshake = \"100ms\"\n[tls]\nself-signed = true\n\
                     listen = \"127.0.0.1:0\"";
     let server = world.start(implicit);
     let line = server.wait_for_log("Start serving FTPS at ");
     let control = Control::silent(line.rsplit(' ').next().unwrap().parse().unwrap());
-    let said = server.wait_for_log(&format!("{}: No TLS handshake within", control.local()));
-    assert!(said.contains("set to implicit FTPS"), "{said}");
+    let message = server.wait_for_log(&format!("{}: No TLS handshake within", control.local()));
+    assert!(message.contains("set to implicit FTPS"), "{message}");
 }

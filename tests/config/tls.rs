@@ -1,4 +1,4 @@
-//! TLS: what the server shows, what it asks for, and what it refuses.
+//! The keys of `[tls]`.
 
 use std::fs::{self, Permissions};
 use std::io::Read as _;
@@ -16,7 +16,7 @@ use crate::world::World;
 
 const SELF_SIGNED: &str = "[tls]\nself-signed = true\n";
 
-/// Puts a certificate and its key beside the configuration, and says what the certificate is.
+/// Writes a certificate and its key beside the configuration; returns the certificate, DER.
 pub(crate) fn make_files(world: &World) -> Vec<u8> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     fs::write(world.path("cert.pem"), made.cert.pem()).unwrap();
@@ -27,7 +27,7 @@ pub(crate) fn make_files(world: &World) -> Vec<u8> {
 
 /// `tls.certificate` `tls.key`
 #[test]
-fn the_certificate_is_that_of_the_files() {
+fn certificate_is_read_from_files() {
     let world = World::new();
     let made = make_files(&world);
     let server = world.start("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"");
@@ -36,16 +36,16 @@ fn the_certificate_is_that_of_the_files() {
 
 /// `tls.self-signed`
 #[test]
-fn a_certificate_is_made() {
+fn self_signed_enables_tls() {
     let world = World::new();
     world.start("").connect().command("AUTH TLS", 502);
     let server = world.start(SELF_SIGNED);
-    assert!(Secure::auth(&server, None).is_welcome());
+    assert!(Secure::auth(&server, None).is_accepted());
 }
 
 /// `tls.state-directory`
 #[test]
-fn the_certificate_is_kept() {
+fn state_directory_keeps_certificate_across_restarts() {
     let world = World::new();
     let text = format!("{SELF_SIGNED}state-directory = \"state\"");
     let certificate = || Secure::auth(&world.start(&text), None).certificate();
@@ -55,7 +55,7 @@ fn the_certificate_is_kept() {
 
 /// `tls.names`
 #[test]
-fn the_certificate_has_the_names() {
+fn generated_certificate_has_configured_names() {
     let world = World::new();
     let server = world.start(&format!("{SELF_SIGNED}names = [\"ftp.example.org\"]"));
     let certificate = Secure::auth(&server, None).certificate();
@@ -63,9 +63,9 @@ fn the_certificate_has_the_names() {
     assert!(certificate.windows(name.len()).any(|part| part == name));
 }
 
-/// Also where one is kept: at a start, at a reload, and by `--check`.
+/// At a start and at a reload; `--check` notes it.
 #[test]
-fn a_kept_certificate_is_made_anew_for_other_names() {
+fn kept_certificate_is_replaced_for_other_names() {
     let world = World::new();
     let has = |certificate: &[u8], name: &str| {
         certificate
@@ -79,8 +79,8 @@ fn a_kept_certificate_is_made_anew_for_other_names() {
     let first = certificate(&world.start(&text("first")));
     let server = world.start(&text("first"));
     assert_eq!(certificate(&server), first);
-    let said = "does not match tls.names: created a new one";
-    crate::reloading::change(&world, &server, &text("second"), said);
+    let expected = "does not match tls.names: created a new one";
+    crate::reloading::change(&world, &server, &text("second"), expected);
     crate::support::until("the new certificate", || {
         has(&certificate(&server), "second.example").then_some(())
     });
@@ -95,18 +95,18 @@ fn a_kept_certificate_is_made_anew_for_other_names() {
     );
     assert!(message.contains("names second.example"), "{message}");
     let server = world.start(&text("third"));
-    server.wait_for_log(said);
+    server.wait_for_log(expected);
     assert!(has(&certificate(&server), "third.example"));
     drop(server);
-    // What the host is called is no reason for clients to see another.
+    // A change of the host name does not replace the certificate.
     let server = world.start(&format!("{SELF_SIGNED}state-directory = \"state\""));
     server.wait_for_log("does not have the names of this host");
     assert!(has(&certificate(&server), "third.example"));
 }
 
-/// Without `tls.state-directory`, at each reload, which may be that of a log that is rotated.
+/// Without `tls.state-directory`: a reload may just be a log rotation.
 #[test]
-fn the_certificate_that_was_made_lasts_until_other_names_are_chosen() {
+fn reload_keeps_generated_certificate_unless_names_change() {
     let world = World::new();
     make_files(&world);
     let named = |name: &str| format!("{SELF_SIGNED}names = [\"{name}.example\"]");
@@ -130,7 +130,7 @@ fn the_certificate_that_was_made_lasts_until_other_names_are_chosen() {
 
 /// `tls.listen`
 #[test]
-fn tls_begins_at_once() {
+fn tls_listen_is_implicit_tls() {
     let world = World::new();
     let server = world.start(&format!("{SELF_SIGNED}listen = \"127.0.0.1:0\""));
     let line = server.wait_for_log("Start serving FTPS at ");
@@ -141,7 +141,7 @@ fn tls_begins_at_once() {
 
 /// `tls.require`
 #[test]
-fn what_needs_tls_is_refused_without() {
+fn require_refuses_commands_without_tls() {
     let world = World::new();
     for (require, login, data) in [
         ("none", 331, 229),
@@ -163,17 +163,17 @@ fn what_needs_tls_is_refused_without() {
     control.command("PROT C", 534);
 }
 
-/// Once a session, and not as a guess at a password, for which an address is banned.
+/// Once per session, and not as a failed login: that would ban the address.
 #[test]
-fn the_log_says_that_a_login_was_refused_for_want_of_tls() {
+fn refused_login_without_tls_is_logged_once() {
     let world = World::new();
     let server = world.start(&format!("{SELF_SIGNED}require = \"control\""));
     for _ in 0..2 {
         let mut control = server.connect();
         let peer = control.local();
         control.command("USER anonymous", 530);
-        let said = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
-        let line = server.wait_for_log(&format!("{peer}: {said}"));
+        let expected = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
+        let line = server.wait_for_log(&format!("{peer}: {expected}"));
         assert!(line.contains("WARN  [mioftpd::security]"), "{line}");
         control.command("USER ann", 530);
         control.command("USER anonymous", 530);
@@ -192,7 +192,7 @@ fn log_in(control: &mut Secure) {
 
 /// `tls.data-session`
 #[test]
-fn data_connections_resume_their_session() {
+fn data_session_require_refuses_new_sessions() {
     let world = World::new();
     for (session, code) in [("off", "226"), ("require", "522")] {
         let server = world.start(&format!("{SELF_SIGNED}data-session = \"{session}\""));
@@ -204,14 +204,14 @@ fn data_connections_resume_their_session() {
         let port = reply.split('|').nth(3).unwrap().parse().unwrap();
         let data = TcpStream::connect((control.peer().ip(), port)).unwrap();
         control.command("RETR f", 150);
-        // It resumes nothing: each has a memory of its own.
+        // A new client configuration has no session to resume.
         let _ = over_tls(data, None).read_to_end(&mut Vec::new());
         let end = control.try_line().unwrap();
         assert!(end.starts_with(code), "{session}: {end}");
     }
 }
 
-/// An authority beside the configuration, and a client of it.
+/// Writes a new authority beside the configuration; returns a client certificate of it.
 pub(crate) fn client(world: &World, name: &str) -> Identity {
     let [identity] = clients(world, [name]);
     identity
@@ -241,64 +241,64 @@ pub(crate) fn copy((certificate, key): &Identity) -> Identity {
 
 /// `tls.client-authority`
 #[test]
-fn clients_may_show_certificates_of_the_authority() {
+fn client_certificate_is_verified_against_authority() {
     let world = World::new();
-    let stranger = client(&world, "ann");
-    let friend = client(&world, "ann");
+    let untrusted = client(&world, "ann");
+    let trusted = client(&world, "ann");
     let server = world.start(&format!("{SELF_SIGNED}client-authority = \"clients.pem\""));
-    assert!(Secure::auth(&server, None).is_welcome());
-    assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());
-    assert!(!Secure::auth(&server, Some(copy(&stranger))).is_welcome());
+    assert!(Secure::auth(&server, None).is_accepted());
+    assert!(Secure::auth(&server, Some(copy(&trusted))).is_accepted());
+    assert!(!Secure::auth(&server, Some(copy(&untrusted))).is_accepted());
 }
 
 /// `tls.client-required`
 #[test]
-fn clients_must_show_certificates() {
+fn client_required_refuses_clients_without_certificate() {
     let world = World::new();
-    let friend = client(&world, "ann");
+    let trusted = client(&world, "ann");
     let text = "client-authority = \"clients.pem\"\nclient-required = true\nrequire = \"control\"";
     let server = world.start(&format!("{SELF_SIGNED}{text}"));
-    assert!(!Secure::auth(&server, None).is_welcome());
-    assert!(Secure::auth(&server, Some(copy(&friend))).is_welcome());
+    assert!(!Secure::auth(&server, None).is_accepted());
+    assert!(Secure::auth(&server, Some(copy(&trusted))).is_accepted());
 }
 
 /// `tls.client-login`
 #[test]
-fn a_certificate_is_enough_to_log_in() {
+fn client_login_accepts_certificate_for_password() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
-    let friend = client(&world, "ann");
+    let trusted = client(&world, "ann");
     for (login, code) in [(false, 331), (true, 232)] {
         let server = world.start(&format!(
             "{SELF_SIGNED}client-authority = \"clients.pem\"\nclient-login = {login}\n\
              [[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\""
         ));
-        Secure::auth(&server, Some(copy(&friend))).command("USER ann", code);
+        Secure::auth(&server, Some(copy(&trusted))).command("USER ann", code);
     }
 }
 
 #[test]
-fn a_certificate_of_a_closed_account_is_a_failed_login_in_the_log() {
+fn certificate_of_disabled_account_is_logged_as_failed_login() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
-    let friend = client(&world, "ann");
+    let trusted = client(&world, "ann");
     let server = world.start(&format!(
         "{SELF_SIGNED}client-authority = \"clients.pem\"\nclient-login = true\n\
          [[account]]\nname = \"ann\"\npassword-file = \"secret\"\nenabled = false"
     ));
-    let mut control = Secure::auth(&server, Some(copy(&friend)));
+    let mut control = Secure::auth(&server, Some(copy(&trusted)));
     for _ in 0..100 {
         control.command("USER ann", 331);
     }
     let line = ": Login failed for \"ann\" by certificate: the account is disabled";
     server.wait_for_log(line);
-    // As often as it likes: twenty at once, and then one a second.
+    // The log is rate limited: twenty lines at once, then one per second.
     assert!(server.log().matches(line).count() < 40);
 }
 
 /// `tls.allow-clear`
 #[test]
-fn clients_may_go_back_to_clear_text() {
+fn allow_clear_enables_ccc() {
     let world = World::new();
     for (allow, code) in [(false, 533), (true, 200)] {
         let server = world.start(&format!("{SELF_SIGNED}allow-clear = {allow}"));

@@ -1,7 +1,7 @@
-//! Uploads over TLS that end without `close_notify`: for whom they count as whole, and which never do.
-//! RFC 8446 §6.1.
+//! Uploads over TLS that end without `close_notify` (RFC 8446 §6.1): the accounts and networks for which
+//! they are complete, and the cases in which they never are.
 //!
-//! The client is rustls over a socket that is closed without a word, as .NET Framework and some cameras
+//! The client is rustls over a socket that is closed without an alert, as .NET Framework and some cameras
 //! close it.
 
 use std::fs;
@@ -18,27 +18,27 @@ const ALLOWED: &str =
     "[tls]\nself-signed = true\nunclean-uploads = [\"10.0.0.0/8\", \"127.0.0.0/8\"]\n";
 const SIZE: usize = 200_000;
 
-/// A client that has begun to store `f`, which has an old content.
-fn begun(server: &Server, world: &World, version: Version) -> (Control, Link) {
+/// A session with an upload in progress to `f`, which has old content.
+fn begin_upload(server: &Server, world: &World, version: Version) -> (Control, Link) {
     fs::write(world.path("root/f"), "old").unwrap();
     let mut control = server.private(&TlsClient::of(version));
-    let link = stores(&mut control, "STOR f");
+    let link = start_transfer(&mut control, "STOR f");
     (control, link)
 }
 
-fn stores(control: &mut Control, command: &str) -> Link {
+fn start_transfer(control: &mut Control, command: &str) -> Link {
     let data = control.passive();
     control.command(command, 150);
     data.link()
 }
 
-fn sends(link: &mut Link, bytes: &[u8]) {
+fn send(link: &mut Link, bytes: &[u8]) {
     link.write_all(bytes).unwrap();
     link.flush().unwrap();
 }
 
-/// Ends the stream between two records, and says nothing.
-fn ends_unclean(link: &Link) {
+/// Ends the stream between two records, without `close_notify`.
+fn end_without_notify(link: &Link) {
     link.socket().shutdown(Shutdown::Write).unwrap();
 }
 
@@ -46,33 +46,33 @@ fn content(world: &World) -> Vec<u8> {
     fs::read(world.path("root/f")).unwrap()
 }
 
-fn is_cut(control: &mut Control, world: &World) {
+fn expect_cut(control: &mut Control, world: &World) {
     control.expect(426);
     assert_eq!(content(world), b"old");
 }
 
 /// `tls.unclean-uploads`
 #[test]
-fn unclean_upload_of_a_network_is_whole_and_logged_each_time() {
+fn unclean_upload_from_allowed_network_completes_and_is_logged() {
     let world = World::new();
     let server = world.start(ALLOWED);
     for version in Version::ALL {
         for bytes in [vec![b'n'; SIZE], b"n".to_vec(), Vec::new()] {
-            let (mut control, mut link) = begun(&server, &world, version);
-            sends(&mut link, &bytes);
-            ends_unclean(&link);
+            let (mut control, mut link) = begin_upload(&server, &world, version);
+            send(&mut link, &bytes);
+            end_without_notify(&link);
             control.expect(226);
             assert!(content(&world) == bytes);
-            // Closed, which is what most of them do.
-            let mut link = stores(&mut control, "STOR /d");
-            sends(&mut link, &bytes);
+            // Closed instead of half-closed, as most of these clients do.
+            let mut link = start_transfer(&mut control, "STOR /d");
+            send(&mut link, &bytes);
             drop(link);
             control.expect(226);
-            // Secured before it is said what for.
+            // TLS handshake before the STOR.
             let mut link = control.passive().link();
             control.command("STOR /e", 150);
-            sends(&mut link, &bytes);
-            ends_unclean(&link);
+            send(&mut link, &bytes);
+            end_without_notify(&link);
             control.expect(226);
             for path in ["/f", "/d", "/e"] {
                 let logged = server.wait_for_log(&format!(
@@ -89,22 +89,22 @@ fn unclean_upload_of_a_network_is_whole_and_logged_each_time() {
 
 /// `account.unclean-uploads`
 #[test]
-fn unclean_upload_of_an_account_is_whole_and_of_others_is_cut() {
+fn unclean_upload_completes_for_allowed_account_only() {
     let world = World::new();
     fs::write(world.path("secret"), "a secret").unwrap();
     let accounts = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n\
         unclean-uploads = true\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
     let server = world.start(&format!("{TLS}{accounts}"));
     for version in Version::ALL {
-        let (mut control, mut link) = begun(&server, &world, version);
-        sends(&mut link, b"new");
-        ends_unclean(&link);
-        is_cut(&mut control, &world);
+        let (mut control, mut link) = begin_upload(&server, &world, version);
+        send(&mut link, b"new");
+        end_without_notify(&link);
+        expect_cut(&mut control, &world);
         control.command("USER ann", 331);
         control.command("PASS a secret", 230);
-        let mut link = stores(&mut control, "STOR f");
-        sends(&mut link, b"new");
-        ends_unclean(&link);
+        let mut link = start_transfer(&mut control, "STOR f");
+        send(&mut link, b"new");
+        end_without_notify(&link);
         control.expect(226);
         assert_eq!(content(&world), b"new");
         let used = format!(
@@ -122,24 +122,24 @@ fn unclean_upload_from_another_network_is_cut() {
     let world = World::new();
     let server = world.start(&format!("{TLS}unclean-uploads = \"10.0.0.0/8\"\n"));
     for version in Version::ALL {
-        let (mut control, mut link) = begun(&server, &world, version);
+        let (mut control, mut link) = begin_upload(&server, &world, version);
         let peer = control.local();
-        sends(&mut link, &vec![b'n'; SIZE]);
-        ends_unclean(&link);
-        is_cut(&mut control, &world);
-        // Also one that the client has closed, and one that it secured before it said what for.
-        drop(stores(&mut control, "STOR f"));
-        is_cut(&mut control, &world);
+        send(&mut link, &vec![b'n'; SIZE]);
+        end_without_notify(&link);
+        expect_cut(&mut control, &world);
+        // The same if the client closes the socket, and with a handshake before the STOR.
+        drop(start_transfer(&mut control, "STOR f"));
+        expect_cut(&mut control, &world);
         let link = control.passive().link();
         control.command("STOR f", 150);
-        ends_unclean(&link);
-        is_cut(&mut control, &world);
+        end_without_notify(&link);
+        expect_cut(&mut control, &world);
         control.command("QUIT", 221);
         let count = format!("{peer}: 2 more in this session: uploads that ended without");
         server.wait_for_log(&count);
         let log = server.log();
-        let said = format!("{peer}: The client ended the data connection of an upload without");
-        let logged: Vec<_> = log.lines().filter(|line| line.contains(&said)).collect();
+        let message = format!("{peer}: The client ended the data connection of an upload without");
+        let logged: Vec<_> = log.lines().filter(|line| line.contains(&message)).collect();
         let [once] = logged[..] else {
             panic!("{logged:?}");
         };
@@ -150,15 +150,15 @@ fn unclean_upload_from_another_network_is_cut() {
 }
 
 #[test]
-fn upload_that_is_cut_within_a_record_or_reset_is_never_whole() {
+fn upload_truncated_within_record_or_reset_is_cut() {
     let world = World::new();
     let server = world.start(ALLOWED);
     for version in Version::ALL {
         for left_out in [1, 20] {
-            let (mut control, mut link) = begun(&server, &world, version);
-            sends(&mut link, b"first");
+            let (mut control, mut link) = begin_upload(&server, &world, version);
+            send(&mut link, b"first");
             let Link::Secured(stream) = &mut link else {
-                panic!("it is in the clear");
+                panic!("the data connection is in clear text");
             };
             stream.conn.writer().write_all(b"second").unwrap();
             let mut record = Vec::new();
@@ -167,27 +167,27 @@ fn upload_that_is_cut_within_a_record_or_reset_is_never_whole() {
                 .sock
                 .write_all(&record[..record.len() - left_out])
                 .unwrap();
-            ends_unclean(&link);
-            is_cut(&mut control, &world);
+            end_without_notify(&link);
+            expect_cut(&mut control, &world);
         }
         // Within the header of a record.
-        let (mut control, mut link) = begun(&server, &world, version);
-        sends(&mut link, b"first");
+        let (mut control, mut link) = begin_upload(&server, &world, version);
+        send(&mut link, b"first");
         link.socket().write_all(&[23, 3]).unwrap();
-        ends_unclean(&link);
-        is_cut(&mut control, &world);
-        let (mut control, mut link) = begun(&server, &world, version);
-        sends(&mut link, b"first");
+        end_without_notify(&link);
+        expect_cut(&mut control, &world);
+        let (mut control, mut link) = begin_upload(&server, &world, version);
+        send(&mut link, b"first");
         abort_connection(link.socket().try_clone().unwrap());
         drop(link);
-        is_cut(&mut control, &world);
+        expect_cut(&mut control, &world);
     }
     assert!(!server.log().contains("without close_notify"));
 }
 
-/// An announced end counts as anywhere else, and a download never has another.
+/// An upload that ends with `close_notify`, and a download that the client aborts.
 #[test]
-fn clean_uploads_and_downloads_are_as_without_the_key() {
+fn clean_uploads_and_downloads_ignore_unclean_uploads() {
     let world = World::new();
     let server = world.start(ALLOWED);
     for version in Version::ALL {
@@ -195,9 +195,9 @@ fn clean_uploads_and_downloads_are_as_without_the_key() {
         let bytes = vec![b'n'; SIZE];
         control.store("f", &bytes);
         assert!(control.retrieve("f") == bytes);
-        // A client that goes away in the middle of one.
+        // The client closes the data connection of a download.
         fs::write(world.path("root/large"), vec![0; 20_000_000]).unwrap();
-        let mut link = stores(&mut control, "RETR large");
+        let mut link = start_transfer(&mut control, "RETR large");
         link.read_exact(&mut [0; 100]).unwrap();
         drop(link);
         control.expect(426);
@@ -205,24 +205,24 @@ fn clean_uploads_and_downloads_are_as_without_the_key() {
     assert!(!server.log().contains("without close_notify"));
 }
 
-/// As without TLS, a client that is killed ends its control connection first, and what it was sending then
-/// is not whole; unless it has said so.
+/// A killed client closes its control connection first, and its upload is cut. An upload that ends with
+/// a `close_notify` is complete.
 #[test]
-fn upload_that_ends_after_its_control_connection_is_whole_only_where_it_says_so() {
+fn unclean_upload_after_control_connection_closed_is_cut() {
     let world = World::new();
     let server = world.start(ALLOWED);
     for version in Version::ALL {
         for is_clean in [false, true] {
-            let (control, mut link) = begun(&server, &world, version);
-            sends(&mut link, b"new");
+            let (control, mut link) = begin_upload(&server, &world, version);
+            send(&mut link, b"new");
             let peer = control.local();
             control.close();
-            // The end of the control connection is met for itself.
+            // Another session, so that the server sees the end of the control connection first.
             server.login().command("NOOP", 200);
             if is_clean {
                 link.end().unwrap();
             } else {
-                ends_unclean(&link);
+                end_without_notify(&link);
             }
             server.wait_for_log(&format!("{peer} disconnected"));
             until("the end of the upload", || {
@@ -235,26 +235,26 @@ fn upload_that_ends_after_its_control_connection_is_whole_only_where_it_says_so(
 }
 
 #[test]
-fn reload_allows_unclean_uploads_and_takes_it_back() {
+fn reload_changes_unclean_uploads() {
     let world = World::new();
     let server = world.start(TLS);
-    let (mut control, mut link) = begun(&server, &world, Version::V13);
-    sends(&mut link, b"new");
-    ends_unclean(&link);
-    is_cut(&mut control, &world);
+    let (mut control, mut link) = begin_upload(&server, &world, Version::V13);
+    send(&mut link, b"new");
+    end_without_notify(&link);
+    expect_cut(&mut control, &world);
     change(&world, &server, ALLOWED, READ);
-    let mut link = stores(&mut control, "STOR f");
-    sends(&mut link, b"new");
-    ends_unclean(&link);
+    let mut link = start_transfer(&mut control, "STOR f");
+    send(&mut link, b"new");
+    end_without_notify(&link);
     control.expect(226);
     fs::write(world.path("root/f"), "old").unwrap();
     change(&world, &server, TLS, READ);
-    let mut link = stores(&mut control, "STOR f");
-    sends(&mut link, b"new");
-    ends_unclean(&link);
-    is_cut(&mut control, &world);
+    let mut link = start_transfer(&mut control, "STOR f");
+    send(&mut link, b"new");
+    end_without_notify(&link);
+    expect_cut(&mut control, &world);
     assert!(
-        !server.log().contains("no longer closes"),
+        !server.log().contains("less restrictive"),
         "{}",
         server.log()
     );

@@ -1,5 +1,5 @@
-//! Files that a reload cannot open: whether it is the sandbox that refuses, or the permissions, and
-//! what would help. No message has the number of an error.
+//! Files that a reload cannot open: the log tells a sandbox denial from file permissions, and names the
+//! remedy. No message contains an errno.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,20 +13,20 @@ use crate::world::World;
 const BY_SANDBOX: &str = "Permission denied: its permissions allow it, a sandbox does not; the sandbox \
                           of this server is fixed at its start, so restart it";
 
-/// The line that a reload of this configuration logs.
-fn reloaded(world: &World, server: &Server, configuration: &str, said: &str) -> String {
+/// Reloads this configuration; returns the log line with `expected`.
+fn reloaded(world: &World, server: &Server, configuration: &str, expected: &str) -> String {
     world.write(configuration);
     server.hang_up();
-    let line = server.wait_for_log(said);
+    let line = server.wait_for_log(expected);
     assert!(!server.log().contains("os error"), "{}", server.log());
     line
 }
 
-/// Where this kernel has no Landlock everything can be opened.
+/// Whether the kernel has Landlock; otherwise no open is denied.
 fn is_confined(server: &Server) -> bool {
     let is_confined = server.wait_for_log("Sandbox: ").contains("Landlock ABI");
     if !is_confined {
-        eprintln!("skipped: there is no Landlock");
+        eprintln!("skipped: the kernel has no Landlock");
     }
     is_confined
 }
@@ -36,7 +36,7 @@ fn account(more: &str) -> String {
 }
 
 #[test]
-fn what_the_sandbox_refuses_is_told_from_what_the_permissions_do() {
+fn sandbox_denial_is_distinguished_from_file_permissions() {
     let (world, other) = (World::new(), tempfile::tempdir().unwrap());
     fs::write(world.path("secret"), "a secret").unwrap();
     fs::write(other.path().join("secret"), "a secret").unwrap();
@@ -45,7 +45,7 @@ fn what_the_sandbox_refuses_is_told_from_what_the_permissions_do() {
         return;
     }
     let elsewhere = other.path().join("secret");
-    let said = format!(
+    let expected = format!(
         "account.password-file {}: {BY_SANDBOX}",
         elsewhere.display()
     );
@@ -53,27 +53,32 @@ fn what_the_sandbox_refuses_is_told_from_what_the_permissions_do() {
         &world,
         &server,
         &account(&format!("password-file = {elsewhere:?}")),
-        &said,
+        &expected,
     );
     assert!(
         line.contains("ERROR") && line.contains("The old configuration stays"),
         "{line}"
     );
-    // A directory can be served whose files cannot be opened; the log says that of it.
+    // A directory is served although the sandbox denies its files; the log warns of it.
     let directory = format!("password-file = \"secret\"\ndirectory = {:?}", other.path());
-    let said = format!(
+    let expected = format!(
         "Until the next start {} cannot be read",
         other.path().display()
     );
-    reloaded(&world, &server, &account(&directory), &said);
-    // What is not there is no matter of the sandbox.
-    let said = "/none: No such file or directory";
-    reloaded(&world, &server, &account("password-file = \"none\""), said);
+    reloaded(&world, &server, &account(&directory), &expected);
+    // A missing file is not reported as a sandbox denial.
+    let expected = "/none: No such file or directory";
+    reloaded(
+        &world,
+        &server,
+        &account("password-file = \"none\""),
+        expected,
+    );
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn certificates_and_keys_outside_of_the_sandbox_say_so() {
+fn certificate_outside_the_sandbox_is_reported() {
     let (world, other) = (World::new(), World::new());
     let own = "certificate = \"cert.pem\"\nkey = \"key.pem\"\n";
     crate::tls::make_files(&world);
@@ -92,8 +97,8 @@ fn certificates_and_keys_outside_of_the_sandbox_say_so() {
         (format!("certificate = \"cert.pem\"\nkey = {key:?}\n"), &key),
         (format!("{own}client-authority = {cert:?}\n"), &cert),
     ] {
-        let said = format!("{file}: cannot be read: {BY_SANDBOX}");
-        let line = reloaded(&world, &server, &format!("[tls]\n{keys}"), &said);
+        let expected = format!("{file}: cannot be read: {BY_SANDBOX}");
+        let line = reloaded(&world, &server, &format!("[tls]\n{keys}"), &expected);
         assert!(line.contains("The old certificate stays"), "{line}");
     }
     let state = elsewhere("root");
@@ -111,9 +116,9 @@ fn allow(path: &Path, mode: u32) {
 }
 
 #[test]
-fn what_another_user_may_not_open_again_is_told_by_its_path() {
+fn file_unreadable_after_run_as_is_reported_by_path() {
     if !geteuid().is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     let world = World::new();
     for place in ["", "root"] {
@@ -130,21 +135,21 @@ fn what_another_user_may_not_open_again_is_told_by_its_path() {
     let server = world.start(&text);
     server.wait_for_log("54321:54322 cannot open ");
     let shown = world.path("secret").display().to_string();
-    let said =
+    let expected =
         format!("{shown}: Permission denied: user 54321 may not read {shown}; try chown or ");
-    reloaded(&world, &server, &text, &said);
+    reloaded(&world, &server, &text, &expected);
     let log = world.path("log").display().to_string();
     server.wait_for_log(&format!(
         "Cannot reopen the log {log}: Permission denied: user 54321 may not"
     ));
-    // The way to it is closed.
+    // A parent directory that denies access.
     fs::create_dir(world.path("closed")).unwrap();
     fs::write(world.path("closed/secret"), "a secret").unwrap();
     allow(&world.path("closed"), 0o700);
     let closed = world.path("closed").display().to_string();
-    let said = format!("Permission denied: user 54321 may not enter {closed}; try chmod +x");
+    let expected = format!("Permission denied: user 54321 may not enter {closed}; try chmod +x");
     let inside = text.replace("\"secret\"", "\"closed/secret\"");
-    reloaded(&world, &server, &inside, &said);
+    reloaded(&world, &server, &inside, &expected);
     allow(&world.file(), 0o600);
     server.hang_up();
     let file = world.file().display().to_string();

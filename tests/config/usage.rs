@@ -1,4 +1,5 @@
-//! Quotas and SIGHUP: whoever is in has the new quota, and what nobody has counted is counted then.
+//! Quotas and SIGHUP: existing sessions get the new quota, and directories that were not counted are
+//! counted.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +10,7 @@ use crate::reloading::{READ, change};
 use crate::support::{Server, until};
 use crate::world::World;
 
-/// Anonymous clients have a directory of their own, with so many bytes.
+/// An anonymous account with its own directory and a quota.
 fn quota(directory: &str, bytes: u32) -> String {
     format!(
         "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n\
@@ -31,37 +32,37 @@ fn serve(world: &World) -> Server {
 }
 
 #[test]
-fn who_is_in_and_who_comes_later_count_together() {
+fn reload_shares_usage_between_old_and_new_sessions() {
     for directory in ["root/own", "root/same"] {
         let world = with_own();
         let server = serve(&world);
-        let mut inside = server.login();
+        let mut session = server.login();
         change(&world, &server, &quota(directory, 3_000), READ);
         if directory == "root/same" {
-            // What it had was another directory, as far as its account says.
-            inside.expect(421);
-            inside = server.login();
+            // Another path counts as another directory, which ends the session.
+            session.expect(421);
+            session = server.login();
         }
         let mut other = server.login();
-        // Who is in has the new quota.
-        assert_eq!(store(&mut inside, "two", &[b'x'; 2_500]), 226);
+        // The existing session has the new quota.
+        assert_eq!(store(&mut session, "two", &[b'x'; 2_500]), 226);
         assert_eq!(store(&mut other, "three", &[b'x'; 500]), 552);
         assert_eq!(store(&mut other, "three", &[b'x'; 499]), 226);
-        assert_eq!(store(&mut inside, "four", b"4"), 552);
-        inside.command("DELE two", 250);
+        assert_eq!(store(&mut session, "four", b"4"), 552);
+        session.command("DELE two", 250);
         assert_eq!(store(&mut other, "four", &[b'x'; 2_500]), 226);
     }
 }
 
 #[test]
-fn what_others_put_there_is_counted_by_who_is_in_and_who_comes_later() {
+fn reload_counts_external_files_for_all_sessions() {
     let world = with_own();
     let server = serve(&world);
-    let mut inside = server.login();
+    let mut session = server.login();
     fs::write(world.path("root/own/other"), [b'x'; 1_000]).unwrap();
     change(&world, &server, &quota("root/own", 3_000), READ);
     let mut other = server.login();
-    for (control, left) in [(&mut inside, "1999"), (&mut other, "1999")] {
+    for (control, left) in [(&mut session, "1999"), (&mut other, "1999")] {
         until("the count", || {
             (control.command("AVBL", 213).text() == left).then_some(())
         });
@@ -69,25 +70,25 @@ fn what_others_put_there_is_counted_by_who_is_in_and_who_comes_later() {
 }
 
 #[test]
-fn what_gets_its_first_quota_is_counted() {
+fn directory_is_counted_when_it_gets_a_quota() {
     let world = with_own();
     fs::write(world.path("root/own/other"), [b'x'; 1_000]).unwrap();
     let server = world.start("");
     change(&world, &server, &quota("root/own", 2_000), READ);
     assert_eq!(store(&mut server.login(), "one", &[b'x'; 1_001]), 552);
-    // And again where it had none in between.
+    // The same after a time without a quota.
     let unlimited = quota("root/own", 0).replace("quota-bytes = 0", "");
     change(&world, &server, &unlimited, READ);
-    server.wait_for_log("account.quota-bytes of anonymous no longer closes what it did");
+    server.wait_for_log("account.quota-bytes of anonymous is less restrictive than before");
     fs::write(world.path("root/own/other"), b"").unwrap();
     change(&world, &server, &quota("root/own", 2_000), READ);
     assert_eq!(store(&mut server.login(), "one", &[b'x'; 2_000]), 226);
 }
 
 #[test]
-fn another_directory_by_the_same_name_is_another_one() {
+fn replaced_directory_is_counted_again() {
     let world = with_own();
-    // Inside the sandbox it could not be reached.
+    // The sandbox would deny the new directory.
     let with = |bytes| format!("sandbox = false\n{}", quota("root/own", bytes));
     let server = world.start(&with(2_000));
     assert_eq!(store(&mut server.login(), "one", b"1"), 226);
@@ -99,7 +100,7 @@ fn another_directory_by_the_same_name_is_another_one() {
 }
 
 #[test]
-fn two_accounts_have_one_directory_by_two_names() {
+fn directory_reached_by_symlink_shares_usage() {
     let world = with_own();
     fs::write(world.path("secret"), "secret").unwrap();
     let ann = "[[account]]\nname = \"ann\"\npassword-file = \"secret\"\npermissions = \"all\"\n\
@@ -112,7 +113,7 @@ fn two_accounts_have_one_directory_by_two_names() {
 }
 
 #[test]
-fn what_another_removes_meanwhile_is_no_room_for_what_was_to_replace_it() {
+fn removed_target_gives_no_discount_to_replacing_upload() {
     let world = with_own();
     let server = world.start(&quota("root/own", 2_000));
     let (mut one, mut other) = (server.login(), server.login());
@@ -120,7 +121,7 @@ fn what_another_removes_meanwhile_is_no_room_for_what_was_to_replace_it() {
     let mut data = one.passive().stream();
     one.command("STOR x", 150);
     other.command("DELE x", 250);
-    // The server may end it in between.
+    // The server may close the connection before the end.
     let _ = data.write_all(&[b'x'; 2_001]);
     drop(data);
     one.expect(552);
@@ -128,7 +129,7 @@ fn what_another_removes_meanwhile_is_no_room_for_what_was_to_replace_it() {
 }
 
 #[test]
-fn what_another_removes_while_it_is_written_uses_up_nothing() {
+fn removed_file_being_appended_uses_no_quota() {
     let world = with_own();
     let server = world.start(&quota("root/own", 2_000));
     let (mut one, mut other) = (server.login(), server.login());

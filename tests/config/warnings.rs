@@ -1,5 +1,5 @@
-//! What works and is not as it should be: `--check` notes it, a start and a reload warn of it in the
-//! same words, and what is meant is not warned of.
+//! Warnings about a valid configuration: `--check` prints a note, a start and a reload log the same text.
+//! An explicit key suppresses the warning.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -8,7 +8,7 @@ use crate::reloading::{READ, change};
 use crate::support::{Server, mioftpd};
 use crate::world::{World, text};
 
-/// An account with a password in a file, and an address where others than this host may connect.
+/// An account with a password file, and a listen address that is not loopback.
 const ANN: &str =
     "[[account]]\nname = \"ann\"\npermissions = \"all\"\npassword-file = \"secret\"\n";
 const EVERYWHERE: &str = "listen = \"0.0.0.0:0\"\n";
@@ -24,17 +24,17 @@ fn allow(world: &World, name: &str, mode: u32) {
     fs::set_permissions(world.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// What `--check` says of this configuration, which is good.
-fn noted(world: &World, configuration: &str) -> String {
+/// The notes of `--check` for a valid configuration.
+fn notes_of(world: &World, configuration: &str) -> String {
     world.write(configuration);
     let output = world.run(&["--check"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{configuration}: {said}");
-    said
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{configuration}: {message}");
+    message
 }
 
 #[test]
-fn passwords_in_the_clear_are_warned_of_where_others_can_listen_in() {
+fn clear_text_passwords_are_warned_of_unless_loopback() {
     let world = world();
     for (configuration, is_warned) in [
         (format!("{EVERYWHERE}{ANN}"), true),
@@ -51,34 +51,41 @@ fn passwords_in_the_clear_are_warned_of_where_others_can_listen_in() {
             false,
         ),
         (EVERYWHERE.to_owned(), false),
-        // It is said that this is meant.
+        // An explicit "none" suppresses the warning.
         (format!("{EVERYWHERE}{ANN}[tls]\nrequire = \"none\""), false),
     ] {
-        let said = noted(&world, &configuration);
+        let message = notes_of(&world, &configuration);
         let note = "note: Passwords go in the clear: there is no TLS. Set tls.certificate or ";
-        assert_eq!(said.contains(note), is_warned, "{configuration}: {said}");
-        assert_eq!(said.is_empty(), !is_warned, "{configuration}: {said}");
+        assert_eq!(
+            message.contains(note),
+            is_warned,
+            "{configuration}: {message}"
+        );
+        assert_eq!(message.is_empty(), !is_warned, "{configuration}: {message}");
     }
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn tls_that_is_not_required_is_warned_of() {
+fn optional_tls_is_warned_of() {
     let world = world();
     let tls = |more: &str| format!("{EVERYWHERE}{ANN}[tls]\nself-signed = true\n{more}");
     let may = "note: Passwords may go in the clear: set tls.require (--tls-require) to \"login\"";
-    assert!(noted(&world, &tls("")).starts_with(&format!("mioftpd: {may}")));
+    assert!(notes_of(&world, &tls("")).starts_with(&format!("mioftpd: {may}")));
     for decided in ["none", "login", "control", "data"] {
-        assert_eq!(noted(&world, &tls(&format!("require = {decided:?}"))), "");
+        assert_eq!(
+            notes_of(&world, &tls(&format!("require = {decided:?}"))),
+            ""
+        );
     }
-    // Where TLS begins at once nothing is in the clear.
+    // With implicit TLS only, no password is in clear text.
     let implicit = tls("listen = \"0.0.0.0:0\"").replace("\"0.0.0.0:0\"\n[[", "[]\n[[");
-    assert_eq!(noted(&world, &implicit), "");
+    assert_eq!(notes_of(&world, &implicit), "");
 }
 
-/// It is the first that the README shows.
+/// The first command of the README.
 #[test]
-fn a_directory_for_anonymous_clients_is_no_reason_to_warn() {
+fn anonymous_only_server_has_no_warning() {
     let world = World::new();
     let root = world.path("root").display().to_string();
     for more in [&[][..], &["--writable"]] {
@@ -91,7 +98,7 @@ fn a_directory_for_anonymous_clients_is_no_reason_to_warn() {
 const UNSERVED: &str = "No directory is set: nothing is served, only the control channel answers";
 
 #[test]
-fn a_server_without_a_directory_says_so() {
+fn missing_directory_is_noted_and_logged() {
     let world = World::new();
     fs::write(world.path("empty"), "").unwrap();
     let empty = world.path("empty").display().to_string();
@@ -114,11 +121,11 @@ fn a_server_without_a_directory_says_so() {
     let server = world.start("");
     server.wait_for_log("Sandbox: ");
     assert!(!server.log().contains(UNSERVED), "{}", server.log());
-    assert!(!noted(&world, "").contains(UNSERVED));
+    assert!(!notes_of(&world, "").contains(UNSERVED));
 }
 
 #[test]
-fn options_are_warned_of_and_decide_too() {
+fn warnings_apply_to_options_too() {
     let world = world();
     let (root, secret) = (world.path("root"), world.path("secret"));
     let (root, secret) = (root.to_str().unwrap(), secret.to_str().unwrap());
@@ -141,7 +148,7 @@ fn options_are_warned_of_and_decide_too() {
     assert_eq!(check(&["--tls-require", "none"]), "");
 }
 
-/// Whether every user can reach what is in there: where temporary files are private they cannot.
+/// Whether other users can reach the directory: a private temporary directory prevents it.
 fn is_public(world: &World) -> bool {
     let mut above = world.path("root");
     let mut may = true;
@@ -152,13 +159,13 @@ fn is_public(world: &World) -> bool {
 }
 
 #[test]
-fn secrets_that_others_can_read_are_warned_of() {
+fn world_readable_password_file_is_warned_of() {
     let world = world();
     allow(&world, "", 0o755);
     if !is_public(&world) {
         return eprintln!("skipped: temporary files are private here");
     }
-    let said = "note: Every user of this host can read the password file ";
+    let message = "note: Every user of this host can read the password file ";
     for (directory, file, is_warned) in [
         (0o755, 0o604, true),
         (0o711, 0o644, true),
@@ -167,19 +174,19 @@ fn secrets_that_others_can_read_are_warned_of() {
     ] {
         allow(&world, "", directory);
         allow(&world, "secret", file);
-        let noted = noted(&world, ANN);
-        assert_eq!(noted.contains(said), is_warned, "{noted}");
+        let notes = notes_of(&world, ANN);
+        assert_eq!(notes.contains(message), is_warned, "{notes}");
         assert_eq!(
-            noted.contains("/secret; chmod o-r it"),
+            notes.contains("/secret; chmod o-r it"),
             is_warned,
-            "{noted}"
+            "{notes}"
         );
     }
 }
 
 #[test]
 #[cfg(feature = "hashed-passwords")]
-fn a_configuration_with_hashes_is_a_secret_too() {
+fn world_readable_configuration_with_hashes_is_warned_of() {
     let world = World::new();
     allow(&world, "", 0o755);
     if !is_public(&world) {
@@ -187,14 +194,14 @@ fn a_configuration_with_hashes_is_a_secret_too() {
     }
     let hash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
     let with_hash = format!("[[account]]\nname = \"ann\"\npassword = \"{hash}\"");
-    let said = "can read the configuration with the hashes of passwords ";
-    assert!(noted(&world, &with_hash).contains(said));
-    assert_eq!(noted(&world, ""), "");
+    let message = "can read the configuration with the hashes of passwords ";
+    assert!(notes_of(&world, &with_hash).contains(message));
+    assert_eq!(notes_of(&world, ""), "");
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_key_that_others_can_read_is_warned_of_at_every_reload() {
+fn world_readable_private_key_is_warned_of_at_reload() {
     let world = World::new();
     allow(&world, "", 0o755);
     if !is_public(&world) {
@@ -202,21 +209,21 @@ fn a_key_that_others_can_read_is_warned_of_at_every_reload() {
     }
     crate::tls::make_files(&world);
     let files = "[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
-    let said = "Every user of this host can read the private key ";
+    let message = "Every user of this host can read the private key ";
     allow(&world, "key.pem", 0o600);
-    assert_eq!(noted(&world, files), "");
+    assert_eq!(notes_of(&world, files), "");
     let server = world.start(files);
-    assert!(!server.log().contains(said));
+    assert!(!server.log().contains(message));
     allow(&world, "key.pem", 0o644);
-    assert!(noted(&world, files).contains(said));
+    assert!(notes_of(&world, files).contains(message));
     change(&world, &server, files, READ);
-    let line = server.wait_for_log(said);
+    let line = server.wait_for_log(message);
     assert!(line.contains("WARN"), "{line}");
-    world.start(files).wait_for_log(said);
+    world.start(files).wait_for_log(message);
 }
 
 #[test]
-fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
+fn files_unreadable_after_run_as_are_warned_of() {
     let world = World::new();
     for place in ["", "root"] {
         allow(&world, place, 0o777);
@@ -225,14 +232,14 @@ fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
         return eprintln!("skipped: temporary files are private here");
     }
     let text = "run-as = \"54321:54322\"\n";
-    let said = "54321:54322 cannot open ";
-    assert!(!noted(&world, text).contains(said));
+    let message = "54321:54322 cannot open ";
+    assert!(!notes_of(&world, text).contains(message));
     fs::write(world.path("secret"), "a secret\n").unwrap();
     allow(&world, "secret", 0o600);
     fs::write(world.path("log"), "").unwrap();
     allow(&world, "log", 0o644);
-    let noted = noted(&world, &format!("{text}[log]\ntransfers = \"log\"\n{ANN}"));
-    let line = noted.lines().find(|line| line.contains(said)).unwrap();
+    let notes = notes_of(&world, &format!("{text}[log]\ntransfers = \"log\"\n{ANN}"));
+    let line = notes.lines().find(|line| line.contains(message)).unwrap();
     assert!(
         line.contains("/log, ") && line.contains("/secret again"),
         "{line}"
@@ -243,9 +250,9 @@ fn what_a_reload_cannot_read_as_another_user_is_warned_of() {
     );
 }
 
-/// logrotate(8) renames them, and a reload makes them anew.
+/// logrotate(8) renames logs, and a reload creates them again.
 #[test]
-fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
+fn log_directory_unwritable_after_run_as_is_warned_of() {
     let world = World::new();
     for place in ["", "root"] {
         allow(&world, place, 0o777);
@@ -257,41 +264,41 @@ fn a_log_whose_directory_is_closed_to_another_user_is_warned_of() {
     let run_as = "run-as = \"54321:54322\"\n";
     for key in ["transfers", "transfers-json", "audit-json"] {
         let configuration = format!("{run_as}[log]\n{key} = \"logs/{key}\"\n");
-        let said = "54321:54322 cannot create files in ";
+        let message = "54321:54322 cannot create files in ";
         for is_there in [false, true] {
             allow(&world, "logs", 0o755);
-            let noted = noted(&world, &configuration);
-            let line = noted.lines().find(|line| line.contains(said));
+            let notes = notes_of(&world, &configuration);
+            let line = notes.lines().find(|line| line.contains(message));
             let line = line.unwrap_or_default();
-            assert!(line.contains("/logs, so SIGHUP cannot open /"), "{noted}");
+            assert!(line.contains("/logs, so SIGHUP cannot open /"), "{notes}");
             assert!(
                 line.contains(&format!("/logs/{key} again after a rename")),
-                "{noted}"
+                "{notes}"
             );
             allow(&world, "logs", 0o733);
-            let noted = self::noted(&world, &configuration);
-            assert!(!noted.contains(said), "{noted}");
+            let notes = notes_of(&world, &configuration);
+            assert!(!notes.contains(message), "{notes}");
             if !is_there {
                 fs::write(world.path(format!("logs/{key}")), "").unwrap();
                 allow(&world, &format!("logs/{key}"), 0o666);
             }
         }
     }
-    // A device is not renamed.
+    // A device is not rotated.
     let device = format!("{run_as}[log]\ntransfers = \"/dev/null\"\n");
-    assert!(!noted(&world, &device).contains("cannot create files"));
+    assert!(!notes_of(&world, &device).contains("cannot create files"));
 }
 
-/// What is made at the start becomes that user's.
+/// The start changes the owner of the files that it creates.
 #[test]
 #[cfg(feature = "tls")]
-fn what_a_start_makes_can_be_opened_again() {
+fn files_created_at_start_are_reopened_after_run_as() {
     let world = World::new();
     for place in ["", "root"] {
         allow(&world, place, 0o777);
     }
     if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root can become somebody else");
+        return eprintln!("skipped: only root can switch to another user");
     }
     let text = "run-as = \"54321:54322\"\n[log]\ntransfers = \"log\"\n[tls]\nself-signed = true\n\
                 state-directory = \"state\"\n";
@@ -305,26 +312,26 @@ fn what_a_start_makes_can_be_opened_again() {
 }
 
 #[test]
-fn a_directory_in_which_nothing_can_be_written_is_warned_of() {
+fn unwritable_upload_directory_is_warned_of() {
     let world = World::new();
     allow(&world, "", 0o755);
     if !is_public(&world) {
         return eprintln!("skipped: temporary files are private here");
     }
     let text = "run-as = \"54321:54322\"\n";
-    let said = "note: 54321:54322 cannot write to ";
+    let message = "note: 54321:54322 cannot write to ";
     let read_only = "[[account]]\nname = \"anonymous\"\npermissions = \"read\"\n";
     allow(&world, "root", 0o755);
-    assert!(noted(&world, text).contains(said));
-    assert!(!noted(&world, &format!("{text}{read_only}")).contains(said));
-    // Only what is below is for uploads.
+    assert!(notes_of(&world, text).contains(message));
+    assert!(!notes_of(&world, &format!("{text}{read_only}")).contains(message));
+    // A writable subdirectory is enough.
     fs::create_dir(world.path("root/incoming")).unwrap();
     allow(&world, "root/incoming", 0o777);
-    assert!(!noted(&world, text).contains(said));
+    assert!(!notes_of(&world, text).contains(message));
 }
 
 #[test]
-fn a_start_warns_as_a_check_does() {
+fn start_logs_the_warnings_of_check() {
     let world = world();
     let server = world.start(&format!("listen = \"0.0.0.0:0\"\n{ANN}"));
     let line = server.wait_for_log("Passwords go in the clear: there is no TLS. ");

@@ -1,4 +1,4 @@
-//! A directory with a configuration, what it serves, and what it names; and a server for it.
+//! A temporary directory with a configuration file and the files that it names; starts servers with it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use tempfile::TempDir;
 
 use crate::support::{Server, Starter, binary, mioftpd};
 
-/// Where a configuration is, and beside it `root`, which it serves.
+/// A directory with `config.toml`, and the served directory `root`.
 pub(crate) struct World {
     directory: TempDir,
 }
 
 impl World {
-    /// With a file `f` in the root, and a configuration that lets anonymous clients write.
+    /// A root with the file `f`, and no configuration yet.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("root")).unwrap();
@@ -30,7 +30,8 @@ impl World {
         self.path("config.toml")
     }
 
-    /// Writes the configuration: `text`, and what every test needs and `text` does not say.
+    /// Writes the configuration: `text`, plus a directory, a listen address and a writable anonymous
+    /// account, unless `text` sets them.
     pub(crate) fn write(&self, text: &str) {
         let mut all = String::new();
         for (name, usual) in [("directory", "\"root\""), ("listen", "\"127.0.0.1:0\"")] {
@@ -43,7 +44,7 @@ impl World {
         if !text.contains("[[account]]") {
             all.push_str("\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n");
         }
-        // By rename, as careful programs do it: no reader sees half of it.
+        // An atomic rename: a concurrent reload reads the old or the new file.
         fs::write(self.path("new"), all).unwrap();
         fs::rename(self.path("new"), self.file()).unwrap();
     }
@@ -57,7 +58,7 @@ impl World {
             .start()
     }
 
-    /// The same from within the directory of the file, which has no other name then.
+    /// The same with a relative path, from the directory of the file.
     pub(crate) fn start_beside(&self, text: &str) -> Server {
         self.write(text);
         let shell = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\""].map(Into::into);
@@ -66,7 +67,7 @@ impl World {
         Starter::default().program(words.chain(program)).start()
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it exits.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let file = self.file();
         let own = ["--config", file.to_str().unwrap()];
@@ -74,7 +75,7 @@ impl World {
     }
 }
 
-/// The text of an output.
+/// The output of a program as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

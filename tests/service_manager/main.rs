@@ -122,7 +122,7 @@ fn failed_start_is_in_the_status() {
             1,
             "Address already in use, by another server",
         ),
-        (&["--no-such-option"], 2, "no such option: --no-such-option"),
+        (&["--no-such-option"], 2, "unknown option --no-such-option"),
     ] {
         let mut command = mioftpd(arguments);
         command.env("NOTIFY_SOCKET", manager.directory.path().join("notify"));
@@ -177,7 +177,7 @@ fn failed_reload_is_in_the_status_until_one_succeeds() {
     for (text, why) in [
         (
             "workers = \"x\"",
-            "config.toml:1:11: workers takes a number",
+            "config.toml:1:11: workers: invalid value",
         ),
         ("", "addresses.allow"),
     ] {

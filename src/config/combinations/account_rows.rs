@@ -1,4 +1,6 @@
-//! The table for keys of accounts: each row is for each of them.
+//! The rows for keys of accounts; each is evaluated for each account.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/account_samples.rs` has a sample for each row.
 
 use super::terms::{TLS, set, term};
 use super::{Facts, Row, Term};
@@ -38,18 +40,22 @@ fn may(f: &Facts<'_>, permission: Permissions) -> bool {
 }
 
 pub(super) const ACCOUNT_ROWS: &[Row] = &[
-    Row::idle_without(
+    Row::no_effect_without(
         set!("account.quota-bytes"),
         &[MAY_STORE],
-        "it is what the account may store",
+        "it limits what the account stores",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         set!("account.quota-files"),
         &[MAY_STORE],
-        "it is what the account may store",
+        "it limits what the account stores",
     ),
-    Row::idle_without(set!("account.rate-up"), &[MAY_STORE], "it is for uploads"),
-    Row::idle_without(
+    Row::no_effect_without(
+        set!("account.rate-up"),
+        &[MAY_STORE],
+        "it applies to uploads",
+    ),
+    Row::no_effect_without(
         set!("account.rate-down"),
         &[term(
             "account.permissions",
@@ -57,9 +63,9 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
             "",
             |f| may(f, Permissions::RETRIEVE),
         )],
-        "it is for downloads",
+        "it applies to downloads",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         set!("account.umask"),
         &[term(
             "account.permissions",
@@ -67,19 +73,23 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
             "",
             |f| may(f, Permissions::CREATE) || may(f, Permissions::MAKE_DIRECTORIES),
         )],
-        "it is for new files",
+        "it applies to new files and directories",
     ),
-    Row::idle_without(UNCLEAN, &[MAY_STORE], "it is for uploads"),
-    Row::idle_without(UNCLEAN, &[TLS], "it is for uploads over TLS"),
-    Row::idle_without(FXP, &[MAY_TRANSFER], "it is for transfers between servers"),
-    Row::unwise_beside(
+    Row::no_effect_without(UNCLEAN, &[MAY_STORE], "it applies to uploads"),
+    Row::no_effect_without(UNCLEAN, &[TLS], "it applies to uploads over TLS"),
+    Row::no_effect_without(
+        FXP,
+        &[MAY_TRANSFER],
+        "it applies to transfers between servers",
+    ),
+    Row::discouraged_with(
         FXP,
         &[term("", "an account without a password", "", |f| {
             f.account(|account| !account.is_personal())
         })],
-        "everybody could have this server connect to other hosts",
+        "any client could make this server connect to other hosts",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         FXP,
         &[term(
             "tls.data-session",
@@ -92,25 +102,26 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
         )],
         "no other server can resume the TLS session of the control connection",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("account.sessions"),
         &[term(
             "limits.connections",
             "fewer limits.connections",
             "",
             |f| {
+                // A host program may set more than a u32.
                 let most = u32::try_from(f.config.connections).unwrap_or(u32::MAX);
                 f.account(|account| account.sessions.is_some_and(|sessions| sessions > most))
             },
         )],
-        "all accounts together have no more",
+        "that is the limit of all accounts together",
     ),
-    Row::excludes(
+    Row::conflicts(
         set!("account.addresses"),
         &[
             term(
                 "addresses.allow",
-                "addresses.allow, which has none of them",
+                "addresses.allow, which contains none of them",
                 "",
                 |f| {
                     let allow = &f.config.addresses.allow;
@@ -124,7 +135,7 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
             ),
             term(
                 "addresses.deny",
-                "addresses.deny, which has all of them",
+                "addresses.deny, which contains all of them",
                 "",
                 |f| {
                     let deny = &f.config.addresses.deny;
@@ -136,6 +147,6 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
                 },
             ),
         ],
-        "the account could not log in from anywhere",
+        "the account could not log in from any address",
     ),
 ];

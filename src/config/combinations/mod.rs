@@ -1,9 +1,9 @@
-//! Which keys go together, and which do not: what a file and the command line say as a whole.
+//! Validates the combination of all keys of the file and the command line.
 //!
-//! The [table](rows) is data: a condition, what it needs, what it excludes, and why. A row is a mistake
-//! where a setting that closes something would close nothing, or where two contradict each other; it is
-//! a note where a key has no effect. To add one, write a [`Row`] there, with [`Term`]s of `terms`, and
-//! a sample in `tests`, which fails without. It reads no files.
+//! The [table](rows) is data: a condition, the terms it needs, the terms it conflicts with, and the reason.
+//! A row is an error if a setting would not restrict what it is meant to restrict, or if two settings
+//! contradict each other; it is a note if a key has no effect. To add one, write a [`Row`] there, from
+//! [`Term`]s of `terms`, and a sample in `tests`, which fails without one. This module reads no files.
 
 mod account_rows;
 mod rows;
@@ -23,178 +23,184 @@ use secret_rows::SECRET_ROWS;
 pub(crate) use terms::overlap;
 use traffic_rows::TRAFFIC_ROWS;
 
-/// What a row is about.
+/// The configuration that a row is evaluated on.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     config: &'a Config,
     tls: &'a TlsDraft,
-    /// In the rows of accounts: each.
+    /// The account that an account row is evaluated for.
     account: Option<&'a Account>,
 }
 
 impl Facts<'_> {
-    /// Whether a key is set, by the file or by an option.
+    /// Whether the file or an option sets a key.
     fn is_set(&self, key: &str) -> bool {
         let account = self.account.map(|account| account.name.as_slice());
         self.config.origins.is_set(account, key)
     }
 
-    /// Whether an account fulfils this.
+    /// Whether any account passes the test.
     fn any_account(&self, test: impl Fn(&Account) -> bool) -> bool {
         self.config.accounts.iter().any(|account| test(account))
     }
 
-    /// What the account of this row has.
+    /// Whether the account of this row passes the test.
     fn account(&self, test: impl Fn(&Account) -> bool) -> bool {
         self.account.is_some_and(test)
     }
 }
 
-/// A condition, and how an operator writes what fulfils it.
+/// A condition, and how an operator writes it.
 #[derive(Clone, Copy)]
 struct Term {
-    /// Where it is set.
+    /// The key that sets it; empty: no single key does.
     key: &'static str,
-    /// In a file.
+    /// The notation in a file.
     file: &'static str,
-    /// On the command line; empty: there is no option for it.
+    /// The notation on the command line; empty: there is no option.
     option: &'static str,
     holds: fn(&Facts<'_>) -> bool,
-    /// The addresses that it is about, where it is about some.
-    culprits: fn(&Facts<'_>) -> Vec<SocketAddr>,
+    /// The addresses for which it holds, for the message.
+    addresses: fn(&Facts<'_>) -> Vec<SocketAddr>,
 }
 
-/// Where `when` holds, one of `needs` has to hold, and none of `excludes` may.
+/// If `when` holds, one of `needs` must hold, and none of `conflicts` may.
 struct Row {
-    verdict: Verdict,
+    severity: Severity,
     when: Term,
     needs: &'static [Term],
-    excludes: &'static [Term],
-    because: &'static str,
+    conflicts: &'static [Term],
+    reason: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Severity {
     /// The configuration is refused.
-    Mistake,
-    /// The key has no effect.
-    Idle,
-    /// It has another effect than is wanted.
-    Unwise,
+    Error,
+    /// A note: the key has no effect.
+    NoEffect,
+    /// A note: the key probably has an undesirable effect.
+    Discouraged,
 }
 
 impl Row {
-    /// A mistake without one of these.
-    const fn needs(when: Term, needs: &'static [Term], because: &'static str) -> Self {
-        Self::new(Verdict::Mistake, when, needs, &[], because)
+    /// An error unless one of these holds.
+    const fn needs(when: Term, needs: &'static [Term], reason: &'static str) -> Self {
+        Self::new(Severity::Error, when, needs, &[], reason)
     }
 
-    /// A mistake with one of these.
-    const fn excludes(when: Term, excludes: &'static [Term], because: &'static str) -> Self {
-        Self::new(Verdict::Mistake, when, &[], excludes, because)
+    /// An error if one of these holds.
+    const fn conflicts(when: Term, conflicts: &'static [Term], reason: &'static str) -> Self {
+        Self::new(Severity::Error, when, &[], conflicts, reason)
     }
 
-    /// Of no effect without one of these.
-    const fn idle_without(when: Term, needs: &'static [Term], because: &'static str) -> Self {
-        Self::new(Verdict::Idle, when, needs, &[], because)
+    /// No effect unless one of these holds.
+    const fn no_effect_without(when: Term, needs: &'static [Term], reason: &'static str) -> Self {
+        Self::new(Severity::NoEffect, when, needs, &[], reason)
     }
 
-    /// Of no effect beside one of these.
-    const fn idle_beside(when: Term, excludes: &'static [Term], because: &'static str) -> Self {
-        Self::new(Verdict::Idle, when, &[], excludes, because)
+    /// No effect if one of these holds.
+    const fn overridden_by(when: Term, conflicts: &'static [Term], reason: &'static str) -> Self {
+        Self::new(Severity::NoEffect, when, &[], conflicts, reason)
     }
 
-    /// Not what is wanted beside one of these.
-    const fn unwise_beside(when: Term, excludes: &'static [Term], because: &'static str) -> Self {
-        Self::new(Verdict::Unwise, when, &[], excludes, because)
+    /// Undesirable if one of these holds.
+    const fn discouraged_with(
+        when: Term,
+        conflicts: &'static [Term],
+        reason: &'static str,
+    ) -> Self {
+        Self::new(Severity::Discouraged, when, &[], conflicts, reason)
     }
 
     const fn new(
-        verdict: Verdict,
+        severity: Severity,
         when: Term,
         needs: &'static [Term],
-        excludes: &'static [Term],
-        because: &'static str,
+        conflicts: &'static [Term],
+        reason: &'static str,
     ) -> Self {
         Self {
-            verdict,
+            severity,
             when,
             needs,
-            excludes,
-            because,
+            conflicts,
+            reason,
         }
     }
 
-    /// What is wrong in this configuration, if it is.
+    /// The message, if this configuration violates the row.
     fn find(&self, facts: &Facts<'_>) -> Option<String> {
         if !(self.when.holds)(facts) {
             return None;
         }
-        let excluded = self.excludes.iter().find(|term| (term.holds)(facts));
-        let is_needy = !self.needs.is_empty() && !self.needs.iter().any(|term| (term.holds)(facts));
-        let (verb, terms) = match (excluded, is_needy) {
-            (None, false) => return None,
-            (Some(term), _) => (self.verdict.excludes(), std::slice::from_ref(term)),
-            (None, true) => (self.verdict.needs(), self.needs),
+        let conflict = self.conflicts.iter().find(|term| (term.holds)(facts));
+        let has_need = self.needs.is_empty() || self.needs.iter().any(|term| (term.holds)(facts));
+        let (verb, terms) = match (conflict, has_need) {
+            (None, true) => return None,
+            (Some(term), _) => (self.severity.conflict_verb(), std::slice::from_ref(term)),
+            (None, false) => (self.severity.need_verb(), self.needs),
         };
         let origins = &facts.config.origins;
         let account = facts.account.map(|account| account.name.as_slice());
-        let place = origins.prefix(account, self.when.key);
-        let is_typed = self.when.is_typed(facts);
-        let own = match origins.option(self.when.key) {
+        let position = origins.prefix(account, self.when.key);
+        let by_option = self.when.is_set_by_option(facts);
+        let subject = match origins.option(self.when.key) {
             Some(option) if self.when.option.is_empty() => format!("--{option}"),
-            _ => self.when.spelled(is_typed).to_owned(),
+            _ => self.when.notation(by_option).to_owned(),
         };
-        let whose = account.map(|name| format!(" of {}", String::from_utf8_lossy(name)));
-        let whose = whose.unwrap_or_default();
-        let spelled = |term: &Term| format!("{}{}", term.spelled(is_typed), term.named(facts));
-        let terms: Vec<_> = terms.iter().map(spelled).collect();
-        let (terms, because) = (terms.join(", or "), self.because);
-        Some(format!("{place}{own}{whose} {verb} {terms}: {because}"))
+        let of_account = account.map(|name| format!(" of {}", String::from_utf8_lossy(name)));
+        // Empty for a key of the server.
+        let of_account = of_account.unwrap_or_default();
+        let shown = |term: &Term| format!("{}{}", term.notation(by_option), term.suffix(facts));
+        let terms: Vec<_> = terms.iter().map(shown).collect();
+        let (terms, reason) = (terms.join(", or "), self.reason);
+        Some(format!(
+            "{position}{subject}{of_account} {verb} {terms}: {reason}"
+        ))
     }
 }
 
-impl Verdict {
-    const fn needs(self) -> &'static str {
+impl Severity {
+    const fn need_verb(self) -> &'static str {
         match self {
-            Self::Mistake => "needs",
-            Self::Idle | Self::Unwise => "has no effect without",
+            Self::Error => "needs",
+            Self::NoEffect | Self::Discouraged => "has no effect without",
         }
     }
 
-    const fn excludes(self) -> &'static str {
+    const fn conflict_verb(self) -> &'static str {
         match self {
-            Self::Mistake => "excludes",
-            Self::Idle => "is overridden by",
-            Self::Unwise => "should not be used with",
+            Self::Error => "cannot be used with",
+            Self::NoEffect => "is overridden by",
+            Self::Discouraged => "should not be used with",
         }
     }
 }
 
 impl Term {
-    /// The same, which says of which addresses it holds.
-    const fn naming(mut self, culprits: fn(&Facts<'_>) -> Vec<SocketAddr>) -> Self {
-        self.culprits = culprits;
+    /// Adds the addresses for which it holds.
+    const fn with_addresses(mut self, addresses: fn(&Facts<'_>) -> Vec<SocketAddr>) -> Self {
+        self.addresses = addresses;
         self
     }
 
-    /// Those, as they stand behind it.
-    fn named(&self, facts: &Facts<'_>) -> String {
-        let culprits = (self.culprits)(facts);
-        let shown: Vec<_> = culprits.iter().map(ToString::to_string).collect();
+    /// The addresses in parentheses, or nothing.
+    fn suffix(&self, facts: &Facts<'_>) -> String {
+        let addresses = (self.addresses)(facts);
+        let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         match shown.as_slice() {
             [] => String::new(),
             shown => format!(" ({})", shown.join(" and ")),
         }
     }
 
-    /// Whether an option has set it.
-    fn is_typed(&self, facts: &Facts<'_>) -> bool {
+    fn is_set_by_option(&self, facts: &Facts<'_>) -> bool {
         facts.config.origins.option(self.key).is_some()
     }
 
-    const fn spelled(&self, is_typed: bool) -> &'static str {
-        if is_typed && !self.option.is_empty() || self.file.is_empty() {
+    const fn notation(&self, by_option: bool) -> &'static str {
+        if by_option && !self.option.is_empty() || self.file.is_empty() {
             self.option
         } else {
             self.file
@@ -202,16 +208,16 @@ impl Term {
     }
 }
 
-/// Those of the whole server.
+/// The rows for keys of the server.
 const TABLES: [&[Row]; 3] = [ROWS, TRAFFIC_ROWS, UNSERVED];
 
-fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Verdict) -> bool) -> Vec<String> {
+fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Severity) -> bool) -> Vec<String> {
     let whole = Facts {
         config,
         tls,
         account: None,
     };
-    let wanted = |row: &&Row| is_wanted(row.verdict);
+    let wanted = |row: &&Row| is_wanted(row.severity);
     let rows = TABLES.into_iter().flatten().filter(wanted);
     let mut found: Vec<_> = rows.filter_map(|row| row.find(&whole)).collect();
     let mut accounts: Vec<_> = config.accounts.iter().collect();
@@ -225,7 +231,7 @@ fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Verdict) -> bool) -> Vec<
     found
 }
 
-/// What cannot be meant of the proof that an account of the file has, and the key of which that is said.
+/// The error in the secret of an account of the file, and the key that it is reported at.
 #[cfg(feature = "config")]
 pub(super) fn mistake_of_secret(
     config: &Config,
@@ -240,14 +246,14 @@ pub(super) fn mistake_of_secret(
     rows.find_map(|row| Some((row.when.key, row.find(&facts)?)))
 }
 
-/// What cannot be meant, in the order of the table.
+/// The errors, in the order of the tables.
 pub(super) fn mistakes(config: &Config, tls: &TlsDraft) -> Vec<String> {
-    find(config, tls, |verdict| verdict == Verdict::Mistake)
+    find(config, tls, |severity| severity == Severity::Error)
 }
 
-/// What may have another effect than is wanted, or none.
+/// Keys without an effect, or with an undesirable one.
 pub(super) fn notes(config: &Config, tls: &TlsDraft) -> Vec<String> {
-    find(config, tls, |verdict| verdict != Verdict::Mistake)
+    find(config, tls, |severity| severity != Severity::Error)
 }
 
 #[cfg(test)]

@@ -1,136 +1,126 @@
-//! The table for keys of the whole server that are about what is served, to whom, and about TLS. Mistakes
-//! are said in this order.
+//! The rows for keys of the server: directories, accounts and TLS.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/samples.rs` has a sample for each row. Errors are
+//! reported in the order of the rows.
 
 use super::Row;
-#[allow(clippy::wildcard_imports, reason = "they are the words of this table")]
+#[allow(clippy::wildcard_imports, reason = "the vocabulary of this table")]
 use super::terms::*;
 
 pub(super) const ROWS: &[Row] = &[
-    // What was typed about accounts.
-    Row::needs(WRITABLE, &[DIRECTORY], "only NOOP and QUIT are answered"),
-    Row::needs(USER, &[DIRECTORY], "only NOOP and QUIT are answered"),
-    Row::needs(
-        ANONYMOUS_OPTION,
-        &[DIRECTORY],
-        "only NOOP and QUIT are answered",
-    ),
+    // Options for accounts.
+    Row::needs(WRITABLE, &[DIRECTORY], WITHOUT_DIRECTORY),
+    Row::needs(USER, &[DIRECTORY], WITHOUT_DIRECTORY),
+    Row::needs(ANONYMOUS_OPTION, &[DIRECTORY], WITHOUT_DIRECTORY),
     Row::needs(PASSWORD_FILE, &[USER], "it is the password of that account"),
     Row::needs(
         FXP_OPTION,
         &[USER],
-        "it is for that account; others have account.allow-fxp in a file",
+        "it applies to that account; accounts in a file have account.allow-fxp",
     ),
-    Row::needs(
-        WRITABLE,
-        &[ANONYMOUS],
-        "it is what anonymous clients may do",
-    ),
+    Row::needs(WRITABLE, &[ANONYMOUS], "it applies to anonymous clients"),
     Row::needs(
         USER,
         &[PASSWORD_FILE, PASSWORD_VARIABLE],
-        "an account other than anonymous has a password",
+        "an account other than anonymous needs a password",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         PASSWORD_VARIABLE,
         &[PASSWORD_FILE],
         "the file is read instead",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         PASSWORD_VARIABLE,
         &[USER],
         "it is the password of that account",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         ACCOUNTS_SET,
         &[USER, ANONYMOUS_OPTION, WRITABLE],
         "accounts of the command line replace those of the file",
     ),
-    // What is served, and to whom.
+    // Directory and accounts.
     Row::needs(SERVED, &[ACCOUNT], "no client could log in"),
+    Row::needs(ACCOUNTS_SET, &[DIRECTORY], WITHOUT_DIRECTORY),
+    Row::no_effect_without(SERVED, &[ENABLED], "no client can log in"),
     Row::needs(
-        ACCOUNTS_SET,
+        GREETING,
         &[DIRECTORY],
-        "without one only NOOP and QUIT are answered",
+        "without a directory the greeting is fixed",
     ),
-    Row::idle_without(SERVED, &[ENABLED], "no client can log in"),
-    Row::needs(GREETING, &[DIRECTORY], "without one the words are fixed"),
-    Row::needs(PAM, &[WORKERS], "PAM makes its callers wait"),
-    Row::unwise_beside(
+    Row::needs(PAM, &[WORKERS], "a call to PAM blocks"),
+    Row::discouraged_with(
         NO_WORKERS,
         &[HASHED],
-        "each verification of a password keeps all clients waiting",
+        "each verification of a password would block all clients",
     ),
     // TLS.
-    Row::needs(TLS, &[TLS_IN_BUILD], "this one has no TLS"),
-    Row::needs(
-        STATE,
-        &[SELF_SIGNED],
-        "it keeps the certificate that is made here",
-    ),
+    Row::needs(TLS, &[TLS_IN_BUILD], "this build has no TLS"),
+    Row::needs(STATE, &[SELF_SIGNED], "it keeps the generated certificate"),
     Row::needs(
         NAMES,
         &[SELF_SIGNED],
-        "they are those of the certificate that is made here",
+        "they are the names of the generated certificate",
     ),
-    Row::excludes(
+    Row::conflicts(
         SELF_SIGNED,
         &[CERTIFICATE_AND_KEY],
-        "there is one certificate, of files or made here",
+        "the server has one certificate, either from files or generated",
     ),
     Row::needs(
         CERTIFICATE,
         &[KEY],
-        "a certificate is of no use without its private key",
+        "a certificate is unusable without its private key",
     ),
     Row::needs(
         KEY,
         &[CERTIFICATE],
-        "a key is of no use without its certificate",
+        "a key is unusable without its certificate",
     ),
     Row::needs(
         TLS,
         &[CERTIFICATE_AND_KEY, SELF_SIGNED],
-        "the server has to prove itself",
+        "TLS needs a server certificate",
     ),
     Row::needs(
         CLIENT_REQUIRED,
         &[AUTHORITY],
-        "no certificate of a client could be verified",
+        "no client certificate could be verified",
     ),
     Row::needs(
         CLIENT_LOGIN,
         &[AUTHORITY],
-        "no certificate of a client could be verified",
+        "no client certificate could be verified",
     ),
     Row::needs(
         CLIENT_REQUIRED,
         &[REQUIRE_CONTROL],
-        "without TLS a client shows no certificate, and logs in by its password",
+        "a client could log in without TLS, by its password and without a certificate",
     ),
     Row::needs(
         REQUIRE_LOGIN,
         &[NEEDS_PASSWORD],
-        "it refuses no login of anonymous clients; write \"control\" to refuse those too",
+        "it does not apply to anonymous logins; write \"control\" to require TLS for those too",
     ),
-    Row::needs(TLS, &[DIRECTORY], "TLS is for logins and files"),
-    Row::idle_without(
+    Row::needs(TLS, &[DIRECTORY], "TLS protects logins and files"),
+    Row::no_effect_without(
         AUTHORITY,
         &[CLIENT_REQUIRED, CLIENT_LOGIN],
-        "clients may show a certificate, and nothing depends on it",
+        "a client certificate would be verified and not used",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         CLIENT_LOGIN,
         &[PERSONAL],
         "anonymous clients need no password",
     ),
 ];
 
-const WITHOUT_FILES: &str = "without one only NOOP and QUIT are answered";
+const WITHOUT_DIRECTORY: &str = "without a directory only NOOP and QUIT are answered";
 
-/// Keys that are about files and logins.
+/// Keys that apply to files and logins.
 macro_rules! unserved {
     ($($key:literal $(, $option:literal)?;)*) => {
-        &[$(Row::idle_without(set!($key $(, $option)?), &[DIRECTORY], WITHOUT_FILES)),*]
+        &[$(Row::no_effect_without(set!($key $(, $option)?), &[DIRECTORY], WITHOUT_DIRECTORY)),*]
     };
 }
 

@@ -1,8 +1,8 @@
-//! The table for what proves who logs in to an account: it is asked of each account that the file has,
-//! before its password is read.
+//! The rows for the secret of an account: a hash, a password file or a PAM service. They are evaluated for
+//! each account of the file, before its password file is read.
 //!
-//! Without such a proof an account would be let in by any password, so each has the one that its name
-//! asks for, and no other.
+//! An account without a secret would accept any password, so each account has exactly the one that its
+//! name requires.
 
 use super::terms::term;
 use super::{Row, Term};
@@ -20,31 +20,31 @@ const FILE: Term = term(
 const PAM: Term = term("account.pam", "account.pam = \"SERVICE\"", "", |f| {
     f.is_set("account.pam")
 });
-const ANONYMOUS: Term = term("account.name", "a name of anonymous clients", "", |f| {
+const ANONYMOUS: Term = term("account.name", "an anonymous name", "", |f| {
     f.account(|account| is_anonymous(&account.name))
 });
-const EVERYBODY: Term = term("account.name", "account.name = \"*\"", "", |f| {
+const WILDCARD: Term = term("account.name", "account.name = \"*\"", "", |f| {
     f.account(Account::is_everybody)
 });
 const OTHER: Term = term("account.name", "account.name", "", |f| {
     f.account(|account| !is_anonymous(&account.name) && !account.is_everybody())
 });
-const TAKES_ANY: &str = "anonymous clients are let in by any password";
-const ASKS_PAM: &str = "it is for all users whom PAM lets in";
-const ONE_PROOF: &str = "an account has one of them";
+const ACCEPTS_ANY: &str = "an anonymous account accepts any password";
+const USERS_OF_PAM: &str = "this account stands for all users of PAM";
+const ONE_SECRET: &str = "an account has one of them";
 
 pub(super) const SECRET_ROWS: &[Row] = &[
-    Row::excludes(HASH, &[ANONYMOUS], TAKES_ANY),
-    Row::excludes(FILE, &[ANONYMOUS], TAKES_ANY),
-    Row::excludes(PAM, &[ANONYMOUS], TAKES_ANY),
-    Row::excludes(HASH, &[EVERYBODY], ASKS_PAM),
-    Row::excludes(FILE, &[EVERYBODY], ASKS_PAM),
-    Row::needs(EVERYBODY, &[PAM], ASKS_PAM),
-    Row::excludes(HASH, &[FILE, PAM], ONE_PROOF),
-    Row::excludes(FILE, &[PAM], ONE_PROOF),
+    Row::conflicts(HASH, &[ANONYMOUS], ACCEPTS_ANY),
+    Row::conflicts(FILE, &[ANONYMOUS], ACCEPTS_ANY),
+    Row::conflicts(PAM, &[ANONYMOUS], ACCEPTS_ANY),
+    Row::conflicts(HASH, &[WILDCARD], USERS_OF_PAM),
+    Row::conflicts(FILE, &[WILDCARD], USERS_OF_PAM),
+    Row::needs(WILDCARD, &[PAM], USERS_OF_PAM),
+    Row::conflicts(HASH, &[FILE, PAM], ONE_SECRET),
+    Row::conflicts(FILE, &[PAM], ONE_SECRET),
     Row::needs(
         OTHER,
         &[HASH, FILE, PAM],
-        "only anonymous clients log in without a proof",
+        "only an anonymous account needs no password",
     ),
 ];

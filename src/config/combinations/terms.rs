@@ -1,7 +1,7 @@
-//! The conditions of the table: each with its key, how it is written in a file and on the command
-//! line, and when it holds.
+//! The conditions of the tables: each with its key, its notation in a file and on the command line, and its
+//! predicate.
 //!
-//! A switch holds where it is on, whatever has turned it on; another key holds where it is set.
+//! A switch holds if it is on, whether it is set or not; any other key holds if it is set.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,11 +22,11 @@ pub(super) const fn term(
         file,
         option,
         holds,
-        culprits: |_| Vec::new(),
+        addresses: |_| Vec::new(),
     }
 }
 
-/// A key that holds where it is set.
+/// A term that holds if the key is set.
 macro_rules! set {
     ($key:literal) => {
         set!($key, "")
@@ -37,7 +37,7 @@ macro_rules! set {
 }
 pub(super) use set;
 
-// What is served.
+// Directory, greeting, workers.
 pub(super) const DIRECTORY: Term =
     term("directory", "directory = \"DIR\"", "a DIR to serve", |f| {
         f.config.root.is_some()
@@ -67,7 +67,7 @@ pub(super) const ACCOUNT: Term = term(
     "",
     |f| f.config.accounts.iter().next().is_some(),
 );
-/// Or there is none at all, which another row is about.
+/// Holds without any account: another row covers that.
 pub(super) const ENABLED: Term = term("account", "an account that is enabled", "", |f| {
     f.config.accounts.iter().next().is_none() || f.any_account(|account| account.enabled)
 });
@@ -75,7 +75,7 @@ pub(super) const ACCOUNTS_SET: Term = set!("account");
 pub(super) const ANONYMOUS: Term = term(
     "account",
     "[[account]] with name = \"anonymous\"",
-    "--anonymous (--user may write without it)",
+    "--anonymous (a --user account may write anyway)",
     |f| f.any_account(|account| !account.is_personal()),
 );
 pub(super) const PERSONAL: Term = term(
@@ -90,7 +90,7 @@ pub(super) const NEEDS_PASSWORD: Term = term(
     "--user NAME",
     |f| f.any_account(Account::is_personal),
 );
-/// As in `WRITER`.
+/// Holds without a directory: other rows cover that.
 pub(super) const QUOTA: Term = term(
     "account.quota-bytes",
     "account.quota-bytes or account.quota-files",
@@ -101,7 +101,7 @@ pub(super) const QUOTA: Term = term(
         f.config.root.is_none() || f.any_account(has_quota)
     },
 );
-/// Or there is no directory, which other rows are about.
+/// Holds without a directory: other rows cover that.
 pub(super) const WRITER: Term = term(
     "account",
     "an account that may write",
@@ -204,7 +204,7 @@ pub(super) const UNCLEAN_UPLOADS: Term =
         !f.tls.policy.unclean_uploads.is_empty()
     });
 
-// Events and records.
+// Events.
 pub(super) const COMMAND: Term = term("events.command", "events.command", "", |f| {
     !f.config.events.command.is_empty()
 });
@@ -219,42 +219,40 @@ pub(super) const DIGEST: Term = term("events.digest", "events.digest = true", ""
 pub(super) const LISTEN: Term = term("listen", "listen", "--listen", |f| {
     !f.config.listen.is_empty()
 });
-pub(super) const LISTEN_TWICE: Term = term(
+pub(super) const LISTEN_OVERLAPS: Term = term(
     "listen",
-    "two addresses that overlap",
-    "an address that overlaps it",
+    "overlapping addresses",
+    "overlapping addresses",
     |f| !overlapping(&f.config.listen, &[]).is_empty(),
 )
-.naming(|f| overlapping(&f.config.listen, &[]));
-pub(super) const LISTEN_NOWHERE: Term =
-    term("listen", "an address that is not of one host", "", |f| {
-        f.config.listen.iter().any(is_nowhere)
+.with_addresses(|f| overlapping(&f.config.listen, &[]));
+pub(super) const LISTEN_NOT_UNICAST: Term =
+    term("listen", "an address that is not unicast", "", |f| {
+        f.config.listen.iter().any(is_not_unicast)
     })
-    .naming(|f| nowhere(&f.config.listen));
-pub(super) const TLS_LISTEN_NOWHERE: Term = term(
-    "tls.listen",
-    "an address that is not of one host",
-    "",
-    |f| f.tls.listen.iter().any(is_nowhere),
-)
-.naming(|f| nowhere(&f.tls.listen));
+    .with_addresses(|f| not_unicast(&f.config.listen));
+pub(super) const TLS_LISTEN_NOT_UNICAST: Term =
+    term("tls.listen", "an address that is not unicast", "", |f| {
+        f.tls.listen.iter().any(is_not_unicast)
+    })
+    .with_addresses(|f| not_unicast(&f.tls.listen));
 pub(super) const TLS_LISTEN: Term = term("tls.listen", "tls.listen", "--tls-listen", |f| {
     !f.tls.listen.is_empty()
 });
-pub(super) const TLS_LISTEN_TWICE: Term = term(
+pub(super) const TLS_LISTEN_OVERLAPS: Term = term(
     "tls.listen",
-    "an address that overlaps it or one of listen",
-    "an address that overlaps it or --listen",
+    "overlapping addresses in tls.listen and listen",
+    "overlapping addresses in --tls-listen and --listen",
     |f| !overlapping(&f.tls.listen, &f.config.listen).is_empty(),
 )
-.naming(|f| overlapping(&f.tls.listen, &f.config.listen));
+.with_addresses(|f| overlapping(&f.tls.listen, &f.config.listen));
 pub(super) const DEFAULT_DATA_PORT: Term = term(
     "active.from-default-port",
     "active.from-default-port = true",
     "",
     |f| f.config.active_from_default_port,
 );
-/// The ports before those that are listened at.
+/// Port L-1 of each listen address, for active data connections (RFC 959 §3.3).
 pub(super) fn default_data_ports(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
     let listened = f.config.listen.iter().chain(&f.tls.listen);
     listened.filter_map(|address| {
@@ -268,10 +266,10 @@ pub(super) const ALLOW: Term = term("addresses.allow", "addresses.allow", "", |f
 pub(super) const DENY: Term = term("addresses.deny", "addresses.deny", "", |f| {
     !f.config.addresses.deny.is_empty()
 });
-/// No address is left that may connect.
+/// No address may connect.
 pub(super) const DENY_ALL: Term = term(
     "addresses.deny",
-    "addresses.deny, which has all of it",
+    "addresses.deny, which contains all of it",
     "",
     |f| {
         let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
@@ -279,10 +277,10 @@ pub(super) const DENY_ALL: Term = term(
         !allow.is_empty() && allow.iter().all(is_denied)
     },
 );
-/// None of the networks is allowed.
-pub(super) const DENY_NONE: Term = term(
+/// None of the denied networks is allowed in the first place.
+pub(super) const DENY_NONE_ALLOWED: Term = term(
     "addresses.allow",
-    "addresses.allow, which has none of it",
+    "addresses.allow, which contains none of it",
     "",
     |f| {
         let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
@@ -303,7 +301,7 @@ pub(super) const DENY_EVERYWHERE: Term = term(
         has(true) && has(false)
     },
 );
-/// Every client may say that it is another.
+/// Any client may claim any address.
 pub(super) const PROXIES_EVERYWHERE: Term = term(
     "addresses.proxies",
     "addresses.proxies with 0.0.0.0/0 or ::/0",
@@ -311,7 +309,7 @@ pub(super) const PROXIES_EVERYWHERE: Term = term(
     |f| f.config.proxies.iter().any(crate::net::Cidr::is_everything),
 );
 
-/// Whether one process cannot listen at both.
+/// Whether one process cannot bind both.
 pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.is_ipv4() == other.is_ipv4()
@@ -320,18 +318,18 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && (is_any || one == other)
 }
 
-/// Whether an address is neither that of one host nor of all that this one has.
-fn is_nowhere(address: &SocketAddr) -> bool {
+/// Whether an address is neither unicast nor the wildcard address.
+fn is_not_unicast(address: &SocketAddr) -> bool {
     let ip = address.ip();
     !ip.is_unspecified() && !is_of_one_host(ip)
 }
 
-fn nowhere(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let nowhere = addresses.iter().filter(|address| is_nowhere(address));
-    nowhere.copied().collect()
+fn not_unicast(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let found = addresses.iter().filter(|address| is_not_unicast(address));
+    found.copied().collect()
 }
 
-/// The first of `own` that overlaps another of them, or one of `others`, behind that.
+/// The first pair of an address of `own` and another of `own` or `others` that overlap; empty if none do.
 fn overlapping(own: &[SocketAddr], others: &[SocketAddr]) -> Vec<SocketAddr> {
     let pair = own.iter().enumerate().find_map(|(index, &one)| {
         let mut before = own.iter().take(index).chain(others);
@@ -341,12 +339,13 @@ fn overlapping(own: &[SocketAddr], others: &[SocketAddr]) -> Vec<SocketAddr> {
     pair.unwrap_or_default()
 }
 
-/// Whether a path is below a directory that is served, as it is written: links are not followed.
+/// Whether a path is below a served directory. The comparison is lexical: links are not resolved.
 pub(super) fn is_served(f: &Facts<'_>, path: &Path) -> bool {
-    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let path = whole(path);
+    // Fails if the path is empty or the working directory is gone.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = absolute(path);
     let mut roots = f.config.roots().into_iter();
-    roots.any(|(_, root)| path.starts_with(whole(root)))
+    roots.any(|(_, root)| path.starts_with(absolute(root)))
 }
 
 #[cfg(test)]
@@ -354,7 +353,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_overlap_as_the_kernel_has_it() {
+    fn addresses_overlap_as_in_the_kernel() {
         for (one, other, expected) in [
             ("127.0.0.1:21", "127.0.0.1:21", true),
             ("0.0.0.0:21", "127.0.0.1:21", true),

@@ -1,4 +1,4 @@
-//! Each row of the table fires with its own combination, and with nothing less.
+//! Each row of the tables matches its own sample, and does not match without any part of it.
 
 #![cfg(all(feature = "config", feature = "tls"))]
 
@@ -16,27 +16,27 @@ mod account_samples;
 mod samples;
 mod traffic_samples;
 
-/// Where the row is, over all tables, and what it says.
+/// The index of a row in all tables, and its message.
 type Found = (usize, String);
 
-fn is_typed(line: &&str) -> bool {
+fn is_option(line: &&str) -> bool {
     line.starts_with("--") || line.starts_with("MIOFTPD")
 }
 
-/// What the table says of these lines and options.
+/// The rows that match these lines and options.
 fn found(lines: &[&str]) -> Vec<Found> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     fs::write(directory.path().join("secret"), "secret").unwrap();
-    let written: Vec<_> = lines
+    let keys: Vec<_> = lines
         .iter()
-        .filter(|line| !is_typed(line))
+        .filter(|line| !is_option(line))
         .copied()
         .collect();
-    fs::write(&path, written.join("\n")).unwrap();
+    fs::write(&path, keys.join("\n")).unwrap();
     let read = file::read(&path);
-    let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {written:?}"));
-    for option in lines.iter().filter(|line| is_typed(line)) {
+    let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {keys:?}"));
+    for option in lines.iter().filter(|line| is_option(line)) {
         draft.config.origins.set_by_option(option, option);
     }
     let whole = Facts {
@@ -65,10 +65,9 @@ fn all() -> impl Iterator<Item = &'static Row> {
     TABLES.into_iter().flatten().chain(ACCOUNT_ROWS)
 }
 
-/// Of the rows without a sample.
-fn rows_that_cannot_be(row: &Row) -> bool {
+/// Whether a row cannot match in this build, which has TLS and no PAM.
+fn is_impossible(row: &Row) -> bool {
     match row.when.key {
-        // This build has TLS, and no PAM.
         "tls" => row.needs[0].file.starts_with("a build"),
         "account" => row.when.file == "account.pam",
         _ => false,
@@ -76,10 +75,10 @@ fn rows_that_cannot_be(row: &Row) -> bool {
 }
 
 #[test]
-fn each_row_fires_with_its_own_combination_and_nothing_less() {
-    let mut fired = BTreeSet::new();
+fn each_row_matches_its_sample_and_no_part_of_it() {
+    let mut matched = BTreeSet::new();
     for Sample {
-        said,
+        message,
         base,
         own,
         cure,
@@ -90,15 +89,15 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
         }
         let lines = [base, *own].concat();
         let all = found(&lines);
-        let is_it = |(_, text): &&Found| text.contains(said);
-        let Some((row, text)) = all.iter().find(is_it) else {
-            panic!("{said}: {lines:?} has only {all:?}");
+        let is_expected = |(_, text): &&Found| text.contains(message);
+        let Some((row, text)) = all.iter().find(is_expected) else {
+            panic!("{message}: {lines:?} has only {all:?}");
         };
         assert!(!text.contains('\n') && text.contains(": "), "{text}");
-        fired.insert(*row);
-        // Options are laid over a file here, and so over its accounts.
-        if !lines.iter().any(is_typed) {
-            assert_eq!(all.len(), 1, "{said}: {all:?}");
+        matched.insert(*row);
+        // Options also override the accounts of the file, which is another row.
+        if !lines.iter().any(is_option) {
+            assert_eq!(all.len(), 1, "{message}: {all:?}");
         }
         let is_silent = |lines: &[&str]| found(lines).iter().all(|(index, _)| index != row);
         for without in *own {
@@ -107,26 +106,24 @@ fn each_row_fires_with_its_own_combination_and_nothing_less() {
                 .filter(|line| *line != without)
                 .copied()
                 .collect();
-            assert!(is_silent(&rest), "{said}: it fires without {without}");
+            assert!(is_silent(&rest), "{message}: matches without {without}");
         }
         if !cure.is_empty() {
             let cured = [&lines[..], &[cure]].concat();
-            assert!(is_silent(&cured), "{said}: it fires with {cure}");
+            assert!(is_silent(&cured), "{message}: matches with {cure}");
         }
     }
     let unserved = ROWS.len() + TRAFFIC_ROWS.len();
     let unserved = unserved..unserved + UNSERVED.len();
     let rows = all().enumerate();
     let missing = rows.filter(|(index, row)| {
-        !fired.contains(index) && !unserved.contains(index) && !rows_that_cannot_be(row)
+        !matched.contains(index) && !unserved.contains(index) && !is_impossible(row)
     });
-    let missing: Vec<_> = missing
-        .map(|(_, row)| (row.when.key, row.because))
-        .collect();
+    let missing: Vec<_> = missing.map(|(_, row)| (row.when.key, row.reason)).collect();
     assert!(missing.is_empty(), "rows without a sample: {missing:?}");
 }
 
-/// The tables of the keys that lines set.
+/// The TOML tables of the keys in these lines.
 fn tables(lines: &[&'static str]) -> BTreeSet<&'static str> {
     let keys = lines.iter().filter_map(|line| line.split_once(" = "));
     keys.map(|(key, _)| key.split('.').next().unwrap_or(key))
@@ -134,7 +131,7 @@ fn tables(lines: &[&'static str]) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn no_row_is_hidden_or_fired_by_keys_that_are_not_its_own() {
+fn rows_do_not_depend_on_keys_of_other_rows() {
     let with_base = TRAFFIC_SAMPLES
         .iter()
         .filter(|sample| sample.base == WRITER);
@@ -159,11 +156,11 @@ fn no_row_is_hidden_or_fired_by_keys_that_are_not_its_own() {
     assert!(pairs > 100, "{pairs}");
 }
 
-/// All there can be: an account has the proof that its name asks for, and one alone.
+/// All combinations of a name and secrets.
 #[test]
-fn each_account_has_the_proof_of_its_name() {
+fn account_has_exactly_the_secret_of_its_name() {
     const KEYS: [&str; 3] = ["account.password", "account.password-file", "account.pam"];
-    let mut fired = BTreeSet::new();
+    let mut matched = BTreeSet::new();
     for name in ["anonymous", "FTP", "*", "ann", "**"] {
         for mask in 0_u8..8 {
             let account = Account::new(name, crate::auth::Secret::Anyone, Permissions::READ);
@@ -173,27 +170,27 @@ fn each_account_has_the_proof_of_its_name() {
                 let name = Some(name.as_bytes());
                 config.origins.set_at(name, KEYS[*index], (1, 1));
             }
-            let is_right = match name {
+            let is_valid = match name {
                 "anonymous" | "FTP" => set.is_empty(),
                 "*" => set == [2],
                 _ => set.len() == 1,
             };
             let found = mistake_of_secret(&config, &account);
-            assert_eq!(found.is_none(), is_right, "{name} {set:?}: {found:?}");
+            assert_eq!(found.is_none(), is_valid, "{name} {set:?}: {found:?}");
             let facts = Facts {
                 config: &config,
                 tls: &TlsDraft::default(),
                 account: Some(&account),
             };
             let rows = SECRET_ROWS.iter().enumerate();
-            fired.extend(rows.filter_map(|(index, row)| row.find(&facts).map(|_| index)));
+            matched.extend(rows.filter_map(|(index, row)| row.find(&facts).map(|_| index)));
         }
     }
-    assert_eq!(fired.len(), SECRET_ROWS.len(), "{fired:?}");
+    assert_eq!(matched.len(), SECRET_ROWS.len(), "{matched:?}");
 }
 
 #[test]
-fn what_is_about_files_has_no_effect_without_a_directory() {
+fn file_keys_have_no_effect_without_a_directory() {
     for row in UNSERVED {
         let key = row.when.key;
         let (table, name) = key.split_once('.').unwrap_or(("", key));
@@ -204,21 +201,21 @@ fn what_is_about_files_has_no_effect_without_a_directory() {
                 .map_or(section, |rest| rest.trim_matches(['[', ']']));
             section == table && line.starts_with(&format!("{name} = "))
         });
-        // Only a build with the feature has it.
+        // The example has it commented out, as it needs a Cargo feature.
         let Some(line) = line else {
             assert_eq!(key, "charset");
             continue;
         };
         let line = line.replacen(name, key, 1);
-        let said = format!("{key} has no effect without directory");
-        let is_said = |lines: &[&str]| found(lines).iter().any(|(_, text)| text.contains(&said));
-        assert!(is_said(&[&line]), "{key}");
-        assert!(!is_said(&[DIRECTORY, ACCOUNT, &line]), "{key}");
+        let note = format!("{key} has no effect without directory");
+        let is_noted = |lines: &[&str]| found(lines).iter().any(|(_, text)| text.contains(&note));
+        assert!(is_noted(&[&line]), "{key}");
+        assert!(!is_noted(&[DIRECTORY, ACCOUNT, &line]), "{key}");
     }
 }
 
 #[test]
-fn what_is_usual_has_nothing_to_be_said_of() {
+fn usual_configurations_have_no_notes() {
     for lines in [WRITER, READER, ANN, &[]] {
         assert_eq!(found(lines), [], "{lines:?}");
     }

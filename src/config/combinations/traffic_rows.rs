@@ -1,49 +1,50 @@
-//! The table for keys of the whole server that are about addresses, limits, times, files and what is told
-//! of transfers.
+//! The rows for keys of the server: events and logs, addresses and ports, limits, time-outs, storage.
+//!
+//! Data only: [`Row::find`] evaluates it, and `tests/traffic_samples.rs` has a sample for each row.
 
-#[allow(clippy::wildcard_imports, reason = "they are the words of this table")]
+#[allow(clippy::wildcard_imports, reason = "the vocabulary of this table")]
 use super::terms::*;
 use super::{Facts, Row};
 use crate::net::PassiveHost;
 use std::net::SocketAddr;
 
 pub(super) const TRAFFIC_ROWS: &[Row] = &[
-    // What is told of transfers.
-    Row::idle_without(DIGEST, &[COMMAND, SOCKET], "it is told of by events"),
-    Row::idle_without(
+    // Events and logs.
+    Row::no_effect_without(DIGEST, &[COMMAND, SOCKET], "only events report it"),
+    Row::no_effect_without(
         set!("events.at-once"),
         &[COMMAND],
-        "it is how many run at once",
+        "it limits the number of running commands",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         set!("events.time"),
         &[COMMAND],
-        "it is how long one may run",
+        "it limits the run time of the command",
     ),
-    Row::excludes(
+    Row::conflicts(
         set!("log.transfers-json"),
         &[term(
             "log.transfers",
             "the same file in log.transfers",
             "",
-            one_log,
+            is_one_file,
         )],
-        "lines of two formats in one file are of use for neither",
+        "the file would mix two formats",
     ),
     // Addresses and ports.
-    Row::excludes(LISTEN, &[LISTEN_TWICE], "one process cannot listen at both"),
-    Row::excludes(
+    Row::conflicts(LISTEN, &[LISTEN_OVERLAPS], "one process cannot bind both"),
+    Row::conflicts(
         TLS_LISTEN,
-        &[TLS_LISTEN_TWICE],
-        "one process cannot listen at both",
+        &[TLS_LISTEN_OVERLAPS],
+        "one process cannot bind both",
     ),
-    Row::excludes(LISTEN, &[LISTEN_NOWHERE], "no client can connect there"),
-    Row::excludes(
+    Row::conflicts(LISTEN, &[LISTEN_NOT_UNICAST], "no client can connect to it"),
+    Row::conflicts(
         TLS_LISTEN,
-        &[TLS_LISTEN_NOWHERE],
-        "no client can connect there",
+        &[TLS_LISTEN_NOT_UNICAST],
+        "no client can connect to it",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         set!("passive.address", "--passive-address"),
         &[term(
             "passive.address",
@@ -54,17 +55,21 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 matches!(address, Some(PassiveHost::Address(address)) if address.is_loopback())
             },
         )],
-        "only clients on this host can connect there",
+        "only clients on this host can connect to it",
     ),
-    Row::excludes(ALLOW, &[DENY_ALL], "no client could connect"),
-    Row::excludes(DENY, &[DENY_EVERYWHERE], "no client could connect"),
-    Row::idle_beside(DENY, &[DENY_NONE], "those clients may not connect anyway"),
-    Row::excludes(
+    Row::conflicts(ALLOW, &[DENY_ALL], "no client could connect"),
+    Row::conflicts(DENY, &[DENY_EVERYWHERE], "no client could connect"),
+    Row::overridden_by(
+        DENY,
+        &[DENY_NONE_ALLOWED],
+        "those clients are not allowed anyway",
+    ),
+    Row::conflicts(
         PROXIES_EVERYWHERE,
         &[ALLOW, DENY],
-        "every client could say that it has another address",
+        "any client could claim another address",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         term(
             "passive.address-for-private",
             "passive.address-for-private = true",
@@ -77,37 +82,37 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "--passive-address",
             |f| f.config.passive_address.is_some(),
         )],
-        "it says to which clients that address is told",
+        "it selects the clients that get that address",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("passive.ports", "--passive-ports"),
         &[term(
             "listen",
-            "listen at one of them",
-            "--listen at one of them",
-            listens_at_passive,
+            "listen on one of them",
+            "--listen on one of them",
+            listens_on_passive,
         )],
-        "that port is not free for data connections",
+        "that port is not available for data connections",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         DEFAULT_DATA_PORT,
         &[term(
             "listen",
-            "listen at the port before another",
-            "--listen at the port before another",
+            "listen on port L-1 of another address",
+            "--listen on port L-1 of another address",
             |f| {
                 let listened = || f.config.listen.iter().chain(&f.tls.listen);
                 default_data_ports(f).any(|port| listened().any(|one| overlap(*one, port)))
             },
         )],
-        "no connection can come from a port that is listened at",
+        "a port with a listener cannot be the source of a connection",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         DEFAULT_DATA_PORT,
         &[term(
             "passive.ports",
-            "passive.ports that have the port before one of listen",
-            "--passive-ports that have the port before one of --listen",
+            "passive.ports that contain port L-1 of listen",
+            "--passive-ports that contain port L-1 of --listen",
             |f| {
                 let ports = f.config.passive_ports.as_ref();
                 let is_passive =
@@ -115,9 +120,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 default_data_ports(f).any(is_passive)
             },
         )],
-        "while a client is awaited there, data connections to others come from another port",
+        "while a passive listener uses that port, active data connections come from another one",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("passive.address-by-network"),
         &[term("", "an earlier network of its own", "", |f| {
             let networks = &f.config.passive_addresses;
@@ -126,9 +131,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 earlier.into_iter().any(|(other, _)| other.covers(one))
             })
         })],
-        "the first network that a client is in counts",
+        "the first network that contains the client applies",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("passive.address", "--passive-address"),
         &[term(
             "passive.address-by-network",
@@ -139,21 +144,21 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 networks.any(|(network, _)| network.is_everything() && network.is_ipv4())
             },
         )],
-        "PASV is for clients of IPv4 alone",
+        "PASV is for IPv4 only",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         UNCLEAN_UPLOADS,
         &[term("", "0.0.0.0/0 or ::/0 in it", "", |f| {
             let networks = &f.tls.policy.unclean_uploads;
             networks.iter().any(crate::net::Cidr::is_everything)
         })],
-        "an upload that is cut on the way would count as whole, whoever sends it",
+        "a truncated upload of any client would count as complete",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         UNCLEAN_UPLOADS,
         &[term(
             "addresses.allow",
-            "addresses.allow, which has none of it",
+            "addresses.allow, which contains none of it",
             "",
             |f| {
                 let allow = &f.config.addresses.allow;
@@ -163,8 +168,8 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         )],
         "those clients may not connect",
     ),
-    // Limits and times.
-    Row::idle_beside(
+    // Limits and time-outs.
+    Row::overridden_by(
         set!("limits.connections"),
         &[term(
             "passive.ports",
@@ -175,9 +180,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 ports.is_some_and(|ports| ports < f.config.connections)
             },
         )],
-        "each passive data connection takes a port of its own",
+        "each passive data connection needs a port",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("limits.connections-per-address"),
         &[term(
             "limits.connections",
@@ -185,9 +190,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "",
             |f| f.config.connections_per_address > f.config.connections,
         )],
-        "all addresses together have no more",
+        "that is the limit of all addresses together",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("throttling.connection-burst"),
         &[term(
             "throttling.connection-interval",
@@ -195,9 +200,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "",
             |f| f.config.throttling.connections.interval.is_zero(),
         )],
-        "there is no limit then",
+        "an interval of zero disables the limit",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("throttling.command-burst"),
         &[term(
             "throttling.command-interval",
@@ -205,9 +210,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "",
             |f| f.config.throttling.commands.interval.is_zero(),
         )],
-        "there is no limit then",
+        "an interval of zero disables the limit",
     ),
-    Row::excludes(
+    Row::conflicts(
         term("timings.penalty", "timings.penalty", "", |f| {
             f.is_set("timings.penalty") && !f.config.timings.penalty.is_zero()
         }),
@@ -217,9 +222,9 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "",
             |f| f.config.throttling.longest_penalty.is_zero(),
         )],
-        "failed logins would be answered at once",
+        "failed logins would not be delayed",
     ),
-    Row::idle_beside(
+    Row::overridden_by(
         set!("timings.penalty"),
         &[term("timings.login", "timings.login", "", |f| {
             let penalty = f
@@ -229,39 +234,39 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
                 .min(f.config.throttling.longest_penalty);
             penalty >= f.config.timings.login
         })],
-        "the time for a login ends before a failed one is answered",
+        "the login time-out ends before the delay of a failed login",
     ),
-    // Only for those that write.
-    Row::idle_without(set!("storage.durability"), &[WRITER], "nothing is stored"),
-    Row::idle_without(
+    // Storage.
+    Row::no_effect_without(set!("storage.durability"), &[WRITER], "nothing is stored"),
+    Row::no_effect_without(
         set!("storage.free-space-floor"),
         &[WRITER],
         "nothing is stored",
     ),
-    Row::idle_without(
+    Row::no_effect_without(
         set!("storage.remove-unfinished"),
         &[WRITER],
         "nothing is stored",
     ),
-    Row::idle_without(UNCLEAN_UPLOADS, &[WRITER], "nothing is stored"),
-    Row::idle_without(
+    Row::no_effect_without(UNCLEAN_UPLOADS, &[WRITER], "nothing is stored"),
+    Row::no_effect_without(
         set!("storage.recount"),
         &[QUOTA],
-        "there is nothing to be counted",
+        "only directories with a quota are counted",
     ),
-    Row::idle_without(COMMAND, &[WRITER], "nothing is stored"),
-    Row::idle_without(SOCKET, &[WRITER], "nothing is stored"),
-    Row::idle_without(set!("umask", "--umask"), &[WRITER], "nothing is stored"),
-    Row::idle_without(COMBINE, &[WRITER], "nothing is stored"),
-    // Secrets and records that clients could get at.
-    Row::unwise_beside(
+    Row::no_effect_without(COMMAND, &[WRITER], "nothing is stored"),
+    Row::no_effect_without(SOCKET, &[WRITER], "nothing is stored"),
+    Row::no_effect_without(set!("umask", "--umask"), &[WRITER], "nothing is stored"),
+    Row::no_effect_without(COMBINE, &[WRITER], "nothing is stored"),
+    // Secrets and logs below a served directory.
+    Row::discouraged_with(
         KEY,
         &[term("", SERVED_WITH_IT, "", |f| {
             f.tls.key.as_deref().is_some_and(|path| is_served(f, path))
         })],
         "clients may read the private key",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         STATE,
         &[term("", SERVED_WITH_IT, "", |f| {
             f.tls
@@ -271,7 +276,7 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         })],
         "clients may read the private key",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         term("", "the configuration file, or a password file,", "", |f| {
             !f.config.sources.is_empty()
         }),
@@ -280,7 +285,7 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
         })],
         "clients may read it",
     ),
-    Row::unwise_beside(
+    Row::discouraged_with(
         term("", "a transfer log", "", |f| {
             !f.config.transfer_logs.is_empty()
         }),
@@ -297,13 +302,13 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
 const SERVED_WITH_IT: &str = "a directory that contains it";
 
 /// Whether both formats of transfer logs are written to one file.
-fn one_log(f: &Facts<'_>) -> bool {
+fn is_one_file(f: &Facts<'_>) -> bool {
     let logs = &f.config.transfer_logs;
     matches!(logs.as_slice(), [one, other] if one.file == other.file)
 }
 
-/// Whether one of the passive ports is listened at.
-fn listens_at_passive(f: &Facts<'_>) -> bool {
+/// Whether a listen address has one of the passive ports.
+fn listens_on_passive(f: &Facts<'_>) -> bool {
     let ports = f.config.passive_ports.as_ref();
     let mut listened = f.config.listen.iter().chain(&f.tls.listen);
     ports.is_some_and(|ports| listened.any(|address| ports.contains(&address.port())))

@@ -1,21 +1,21 @@
-//! What only the keys of an account hold: permissions, the moment when it ends, the hash of a
-//! password, the service of PAM that knows it.
+//! [`Value`] for the types that only account keys have: permissions, the expiry time, the hash of a
+//! password, the PAM service.
 //!
-//! As `value`, which has all the others.
+//! The other types are in `value`.
 
-use super::value::{Bad, Value, Written, list, quoted};
+use super::value::{RawValue, Value, ValueError, list, quoted};
 use crate::auth::{Permissions, Secret, Service, UnknownPermission};
 use crate::protocol::date::Civil;
 use crate::protocol::zone::Zone;
 
 impl Value for Permissions {
-    const TAKES: &'static str = "permissions, as in \"read\" or [\"list\", \"create\"]";
+    const TAKES: &'static str = "permissions such as \"read\" or [\"list\", \"create\"]";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let words = list(written, |one| {
-            let text = one.as_str().ok_or(Bad::Other)?;
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let words = list(raw, |one| {
+            let text = one.as_str().ok_or(ValueError::Mismatch)?;
             text.parse()
-                .map_err(|error: UnknownPermission| Bad::Because(error.to_string()))
+                .map_err(|error: UnknownPermission| ValueError::Because(error.to_string()))
         })?;
         Ok(words.into_iter().fold(Self::NONE, |all, more| all | more))
     }
@@ -25,24 +25,24 @@ impl Value for Permissions {
     }
 }
 
-/// A moment, in seconds since 1970.
+/// Unix time in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) i64);
 
 impl Value for Moment {
     const TAKES: &'static str =
-        "a date, as in 2027-12-31, or a time, as in 2027-12-31T18:00:00+01:00";
+        "a date such as 2027-12-31, or a time such as 2027-12-31T18:00:00+01:00, without quotes";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let moment = written.value.as_datetime().ok_or(Bad::Other)?;
-        let date = moment.date.ok_or(Bad::Other)?;
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let moment = raw.value.as_datetime().ok_or(ValueError::Mismatch)?;
+        let date = moment.date.ok_or(ValueError::Mismatch)?;
         let (hour, minute, second) = moment.time.map_or((0, 0, 0), |time| {
             (time.hour, time.minute, time.second.unwrap_or(0))
         });
         let zone = moment
             .offset
             .map_or(Ok(Zone::UTC), |offset| offset.to_string().parse());
-        let east = zone.map_err(|_| Bad::Other)?.local(0);
+        let east = zone.map_err(|_| ValueError::Mismatch)?.local(0);
         let utc = Civil {
             year: date.year.into(),
             month: date.month,
@@ -63,25 +63,25 @@ impl Value for Moment {
 }
 
 impl Value for Secret {
-    const TAKES: &'static str = "a hash, as mioftpd --hash-password prints it";
+    const TAKES: &'static str = "a hash, as printed by mioftpd --hash-password";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let text = written.value.as_str().ok_or(Bad::Other)?;
-        Self::hashed(text).map_err(|error| Bad::Because(error.to_string()))
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let text = raw.value.as_str().ok_or(ValueError::Mismatch)?;
+        Self::hashed(text).map_err(|error| ValueError::Because(error.to_string()))
     }
 
-    /// Never.
+    /// Secrets are never printed.
     fn show(&self) -> Option<String> {
         None
     }
 }
 
 impl Value for Service {
-    const TAKES: &'static str = "the name of a service of PAM, as in \"mioftpd\"";
+    const TAKES: &'static str = "the name of a PAM service such as \"mioftpd\"";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let name = written.value.as_str().ok_or(Bad::Other)?;
-        Self::named(name).map_err(|error| Bad::Because(error.to_string()))
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let name = raw.value.as_str().ok_or(ValueError::Mismatch)?;
+        Self::named(name).map_err(|error| ValueError::Because(error.to_string()))
     }
 
     fn show(&self) -> Option<String> {

@@ -1,19 +1,18 @@
-//! `[[account]]`: who may log in, in the file.
+//! `[[account]]`: the accounts in a configuration file.
 //!
-//! Each has a name; `anonymous` takes any password, every other has the hash of one, here or in a file
-//! that is read with this one, or the password that the system has for them. Those that are
-//! written are all that there are.
+//! Each has a name. `anonymous` accepts any password; every other account has a hash, a password file that
+//! is read together with the configuration, or a PAM service. A file without an account allows no
+//! login: the default account is only that of the command line.
 
 use std::path::PathBuf;
 
 use super::account_value::Moment;
-use super::keys::ACCOUNT_KEYS;
-use super::value::quoted;
 use crate::auth::{Account, Accounts, Permissions, Secret, Service, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
 use crate::config::{Config, password_file};
 
-/// One that is written.
+/// The values of one `[[account]]`. Keys whose type differs from that of [`Account`] have a field of
+/// their own.
 pub(super) struct AccountDraft {
     pub(super) account: Account,
     pub(super) name: Option<String>,
@@ -22,12 +21,11 @@ pub(super) struct AccountDraft {
     pub(super) service: Option<Service>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
-    /// The keys that are written, and where.
+    /// The keys that are set, with their byte offsets.
     pub(super) set: Vec<(&'static str, usize)>,
 }
 
 impl AccountDraft {
-    /// Nothing is written.
     pub(super) fn empty() -> Self {
         Self {
             account: Account::anonymous(Permissions::READ),
@@ -41,9 +39,12 @@ impl AccountDraft {
         }
     }
 
-    /// One to be shown.
-    fn of(account: &Account) -> Self {
-        let files = account.quota_files;
+    /// The values that would produce this account.
+    pub(super) fn of(account: &Account) -> Self {
+        // A host program may set more than a file can.
+        let files = account
+            .quota_files
+            .map(|files| u32::try_from(files).unwrap_or(u32::MAX));
         Self {
             name: Some(String::from_utf8_lossy(&account.name).into_owned()),
             hash: None,
@@ -53,14 +54,15 @@ impl AccountDraft {
                 Secret::Anyone | Secret::Plain(_) | Secret::Phc(_) => None,
             },
             expires: account.expires.map(Moment),
-            quota_files: files.map(|files| files.try_into().unwrap_or(u32::MAX)),
+            quota_files: files,
             account: account.clone(),
             set: Vec::new(),
         }
     }
 
-    /// What is said of it before anything proves who logs in.
+    /// The account before its secret is known.
     fn named(&self) -> Account {
+        // Without a name `finish` fails.
         let name = self.name.as_deref().unwrap_or_default();
         Account {
             name: name.into(),
@@ -68,19 +70,19 @@ impl AccountDraft {
         }
     }
 
-    /// Where a key is written.
-    fn place(&self, key: &str) -> Option<usize> {
+    /// The byte offset of a key.
+    fn offset_of(&self, key: &str) -> Option<usize> {
         let mut set = self.set.iter();
-        set.find(|(its, _)| *its == key).map(|(_, at)| *at)
+        set.find(|(other, _)| *other == key).map(|(_, at)| *at)
     }
 
-    /// With what proves who logs in; the table has been asked whether that can be.
+    /// The account with its secret. The combination of keys has been validated.
     fn finish(self) -> Result<Account, String> {
-        let name = self.name.ok_or("account needs a name")?;
+        let name = self.name.ok_or("[[account]] needs a name")?;
         let secret = match (self.hash, self.password_file, self.service) {
             (Some(hash), _, _) => hash,
             (None, Some(file), _) => password_file::read(&file)
-                .map_err(|why| format!("account.password-file {}: {why}", file.display()))?,
+                .map_err(|cause| format!("account.password-file {}: {cause}", file.display()))?,
             (None, None, Some(service)) => Secret::System(service),
             (None, None, None) if is_anonymous(name.as_bytes()) => Secret::Anyone,
             (None, None, None) => return Err(format!("account {name} has no password")),
@@ -95,7 +97,7 @@ impl AccountDraft {
     }
 }
 
-/// All that are written, each with its place.
+/// All accounts of a file; `drafts` and the error have byte offsets. Adds the password files to the sources.
 pub(super) fn all(
     drafts: Vec<(usize, AccountDraft)>,
     config: &mut Config,
@@ -106,48 +108,15 @@ pub(super) fn all(
         let named = draft.named();
         if accounts.get(&named.name).is_some() {
             let name = String::from_utf8_lossy(&named.name);
-            return Err((at, format!("account {name} is there twice")));
+            return Err((at, format!("account {name} is defined twice; remove one")));
         }
         if draft.name.is_some()
             && let Some((key, text)) = mistake_of_secret(config, &named)
         {
-            return Err((draft.place(key).unwrap_or(at), text));
+            // The key may be missing.
+            return Err((draft.offset_of(key).unwrap_or(at), text));
         }
         accounts.add(draft.finish().map_err(|text| (at, text))?);
     }
     Ok(accounts)
-}
-
-/// Whether there is one that is not to be seen.
-const fn has_password(account: &Account) -> bool {
-    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
-}
-
-/// As TOML, in the order of their names and without passwords.
-pub(super) fn show(accounts: &Accounts) -> String {
-    let mut sorted: Vec<_> = accounts.iter().collect();
-    sorted.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut text = String::new();
-    for account in sorted {
-        text.push_str("\n[[account]]\n");
-        let draft = AccountDraft::of(account);
-        for key in ACCOUNT_KEYS {
-            let name = key.path.trim_start_matches("account.");
-            match (key.show)(&draft) {
-                Some(value) => text.extend([name, " = ", &value, "\n"]),
-                None if name == "password" && has_password(account) => {
-                    text.push_str("# password is not shown\n");
-                }
-                None => {}
-            }
-        }
-    }
-    if text.is_empty() {
-        text.extend([
-            "\n# ",
-            &quoted("account"),
-            " is nowhere: nobody may log in\n",
-        ]);
-    }
-    text
 }

@@ -1,7 +1,8 @@
-//! A configuration file in the making: each key has a place of its own here.
+//! The values of a configuration file: one field for each key.
 //!
-//! It becomes a [`ConfigDraft`], which options of the command line are laid over, and is made of a
-//! [`Config`] to be shown. Whether keys go together is for `combinations` to know.
+//! [`FileDraft::finish`] makes a [`ConfigDraft`] of it, which options of the command line override.
+//! [`FileDraft::of`] does the reverse, to print a [`Config`]. Combinations of keys are validated in
+//! `combinations`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,35 +12,35 @@ use log::LevelFilter;
 use crate::config::{Config, ConfigDraft, TlsDraft};
 use crate::observe::{Format, TransferLog};
 
-/// What was written, and the defaults for the rest.
+/// The values in the file, and defaults for the rest. Keys whose type differs from that of
+/// [`Config`] have a field of their own.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
-    /// All but TLS.
+pub(super) struct FileDraft {
+    /// Everything except TLS.
     pub(super) config: Config,
     pub(super) log: Option<LevelFilter>,
-    /// Of events.
+    /// `events.command`.
     pub(super) command: Vec<String>,
-    /// The transfer logs, by their formats.
+    /// The transfer logs, by format.
     pub(super) transfers: Option<PathBuf>,
     pub(super) transfers_json: Option<PathBuf>,
     pub(super) audit_json: Option<PathBuf>,
     pub(super) tls: TlsDraft,
 }
 
-/// A key whose value cannot be meant, and why.
+/// A key with an invalid value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(super) struct InvalidKey {
     pub(super) key: &'static str,
     pub(super) text: String,
 }
 
-fn misfit<T>(key: &'static str, text: &str) -> Result<T, Misfit> {
+fn invalid<T>(key: &'static str, text: &str) -> Result<T, InvalidKey> {
     let text = text.to_owned();
-    Err(Misfit { key, text })
+    Err(InvalidKey { key, text })
 }
 
-impl Draft {
-    /// Nothing is written.
+impl FileDraft {
     pub(super) fn empty() -> Self {
         Self {
             config: Config::default(),
@@ -52,7 +53,7 @@ impl Draft {
         }
     }
 
-    /// What is in force, to be shown.
+    /// The values that would produce this configuration.
     pub(super) fn of(config: &Config, log: LevelFilter) -> Self {
         let mut config = config.clone();
         if config.listen.is_empty() && config.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
@@ -75,8 +76,7 @@ impl Draft {
         }
     }
 
-    /// What was written, whether it goes together or not.
-    pub(super) fn finish(self) -> Result<ConfigDraft, Misfit> {
+    pub(super) fn finish(self) -> Result<ConfigDraft, InvalidKey> {
         let mut config = self.config;
         config.events.command = self.command.into_iter().map(Into::into).collect();
         for (file, format) in [
@@ -96,19 +96,23 @@ impl Draft {
     }
 }
 
-/// What the sandbox forbids would only be found out at the first upload.
-fn check_events(config: &Config) -> Result<(), Misfit> {
+/// Checks the event keys early: the server would fail with them only at the first upload.
+fn check_events(config: &Config) -> Result<(), InvalidKey> {
     let events = &config.events;
-    let own_path = |word: &OsString| Path::new(word).is_absolute();
-    if events.command.first().is_some_and(|word| !own_path(word)) {
-        return misfit(
+    let is_absolute = |word: &OsString| Path::new(word).is_absolute();
+    if events
+        .command
+        .first()
+        .is_some_and(|word| !is_absolute(word))
+    {
+        return invalid(
             "events.command",
-            "begins with the absolute path of a program",
+            "must begin with the absolute path of a program",
         );
     }
     if events.digest && !cfg!(feature = "digests") {
         let text = "needs a build with --features digests";
-        return misfit("events.digest", text);
+        return invalid("events.digest", text);
     }
     Ok(())
 }

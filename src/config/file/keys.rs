@@ -1,38 +1,42 @@
-//! The keys of the configuration file: one table, from which a file is read, what is in force is
-//! shown, and it is known what cannot change while the server runs.
+//! The table of the keys of the configuration file. It drives parsing, printing, and the decision which
+//! keys a reload can change.
 //!
-//! A key names its place in the [`Draft`]; the type of that place says what it takes. A new one is
-//! a row here, a paragraph in `example.toml`, and an effect in `tests/config`, which fail without.
+//! A row maps a key to a field of a [`FileDraft`] or [`AccountDraft`]; the type of the field defines the
+//! valid values. A new key needs a row here, a paragraph in `example.toml`, and a test in `tests/config`;
+//! tests fail without them.
 
 use std::ops::RangeInclusive;
 
 use super::accounts::AccountDraft;
-use super::draft::Draft;
-use super::value::{Bad, Value, Written};
+use super::draft::FileDraft;
+use super::value::{RawValue, Value, ValueError};
 use crate::limits::{EVENT_MOST_AT_ONCE, WORKERS};
 
-/// What stands behind a name in the file, and its place in a `D`.
+/// A key, and its field in a draft `D`.
 pub(super) struct Key<D> {
-    /// With its table in front: `timings.idle`.
+    /// `table.name`, or the name alone.
     pub(super) path: &'static str,
+    /// A description of the valid values.
     pub(super) takes: &'static str,
-    pub(super) when: When,
-    /// In pieces, or milliseconds.
+    pub(super) applies: Applies,
+    /// A count, or milliseconds.
     pub(super) range: Option<RangeInclusive<u64>>,
-    pub(super) read: fn(&mut D, Written<'_>) -> Result<Option<u64>, Bad>,
+    /// Parses a value into the field; returns its amount, for the range.
+    pub(super) read: fn(&mut D, RawValue<'_>) -> Result<Option<u64>, ValueError>,
+    /// The value as TOML; `None`: it is not set.
     pub(super) show: fn(&D) -> Option<String>,
 }
 
-/// When a change comes into force.
+/// When a change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
-    /// At the next SIGHUP.
+pub(super) enum Applies {
+    /// At a reload (SIGHUP).
     Live,
-    /// At the next start: a socket or a thread is made once.
-    Start,
+    /// At a restart: sockets and threads are created once.
+    Restart,
 }
 
-/// Some time, and not so much that no clock can say when it is over.
+/// Times in milliseconds. The maximum keeps deadlines within the range of the clock.
 const SOME_TIME: RangeInclusive<u64> = 1..=LONGEST;
 const ANY_TIME: RangeInclusive<u64> = 0..=LONGEST;
 const LONGEST: u64 = 3650 * 24 * 3600 * 1000;
@@ -42,19 +46,19 @@ const fn takes<D, T: Value>(_: fn(&D) -> &T) -> &'static str {
     T::TAKES
 }
 
-fn read<T: Value>(place: &mut T, written: Written<'_>) -> Result<Option<u64>, Bad> {
-    *place = T::read(written)?;
-    Ok(place.amount())
+fn read<T: Value>(field: &mut T, raw: RawValue<'_>) -> Result<Option<u64>, ValueError> {
+    *field = T::read(raw)?;
+    Ok(field.amount())
 }
 
 macro_rules! keys {
-    ($draft:ty; $($path:literal: $($field:ident).+, $when:ident $(, $range:expr)?;)*) => {
+    ($draft:ty; $($path:literal: $($field:ident).+, $applies:ident $(, $range:expr)?;)*) => {
         &[$(Key {
             path: $path,
             takes: takes(|draft: &$draft| &draft.$($field).+),
-            when: When::$when,
+            applies: Applies::$applies,
             range: keys!(@range $($range)?),
-            read: |draft, written| read(&mut draft.$($field).+, written),
+            read: |draft, raw| read(&mut draft.$($field).+, raw),
             show: |draft| draft.$($field).+.show(),
         }),*]
     };
@@ -62,30 +66,30 @@ macro_rules! keys {
     (@range $range:expr) => { Some($range) };
 }
 
-/// All of them, in the order in which they are shown: those without a table first.
-pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
-    "directory": config.root, Start;
-    "listen": config.listen, Start;
-    "workers": config.workers, Start, 0..=WORKERS as u64;
+/// The keys of the server, in the order of `--check`: those without a table first.
+pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
+    "directory": config.root, Restart;
+    "listen": config.listen, Restart;
+    "workers": config.workers, Restart, 0..=WORKERS as u64;
     "greeting": config.greeting, Live;
-    "umask": config.umask, Start;
-    "run-as": config.run_as, Start;
-    "sandbox": config.sandbox, Start;
+    "umask": config.umask, Restart;
+    "run-as": config.run_as, Restart;
+    "sandbox": config.sandbox, Restart;
     "time-zone": config.zone, Live;
     "time-fractions": config.time_fractions, Live;
     "charset": config.charset, Live;
     "allow-combine": config.allow_combine, Live;
     "log.level": log, Live;
-    "log.transfers": transfers, Start;
-    "log.transfers-json": transfers_json, Start;
-    "log.audit-json": audit_json, Start;
-    "events.command": command, Start;
-    "events.socket": config.events.socket, Start;
-    "events.digest": config.events.digest, Start;
-    "events.at-once": config.events.at_once, Start, 1..=EVENT_MOST_AT_ONCE as u64;
-    "events.time": config.events.time, Start, SOME_TIME;
-    "active.from-default-port": config.active_from_default_port, Start;
-    "passive.ports": config.passive_ports, Start;
+    "log.transfers": transfers, Restart;
+    "log.transfers-json": transfers_json, Restart;
+    "log.audit-json": audit_json, Restart;
+    "events.command": command, Restart;
+    "events.socket": config.events.socket, Restart;
+    "events.digest": config.events.digest, Restart;
+    "events.at-once": config.events.at_once, Restart, 1..=EVENT_MOST_AT_ONCE as u64;
+    "events.time": config.events.time, Restart, SOME_TIME;
+    "active.from-default-port": config.active_from_default_port, Restart;
+    "passive.ports": config.passive_ports, Restart;
     "passive.address": config.passive_address, Live;
     "passive.address-by-network": config.passive_addresses, Live;
     "passive.address-for-private": config.passive_address_for_private, Live;
@@ -113,17 +117,17 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "timings.reply-stall": config.timings.reply_stall, Live, SOME_TIME;
     "timings.linger": config.timings.linger, Live, ANY_TIME;
     "timings.grace": config.timings.grace, Live, ANY_TIME;
-    "storage.durability": config.durability, Start;
-    "storage.free-space-floor": config.free_space_floor, Start;
+    "storage.durability": config.durability, Restart;
+    "storage.free-space-floor": config.free_space_floor, Restart;
     "storage.cut-uploads": config.cut_uploads, Live;
-    "storage.remove-unfinished": config.remove_unfinished, Start;
+    "storage.remove-unfinished": config.remove_unfinished, Restart;
     "storage.recount": config.recount, Live, ANY_TIME;
     "tls.certificate": tls.certificate, Live;
     "tls.key": tls.key, Live;
     "tls.self-signed": tls.self_signed, Live;
     "tls.state-directory": tls.state, Live;
     "tls.names": tls.names, Live;
-    "tls.listen": tls.listen, Start;
+    "tls.listen": tls.listen, Restart;
     "tls.require": tls.policy.require, Live;
     "tls.data-session": tls.data_session, Live;
     "tls.client-authority": tls.client_authority, Live;
@@ -133,7 +137,7 @@ pub(super) const KEYS: &[Key<Draft>] = keys! { Draft;
     "tls.unclean-uploads": tls.policy.unclean_uploads, Live;
 };
 
-/// Those of an account, whose table may be written several times.
+/// The keys of an `[[account]]`.
 pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
     "account.name": name, Live;
     "account.password": hash, Live;
@@ -155,7 +159,7 @@ pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
     "account.quota-files": quota_files, Live;
 };
 
-/// What may be written in a table, or outside of all with an empty name.
+/// The names of the keys in a table; for an empty name: the keys without a table, and the tables.
 pub(super) fn names_in(table: &str) -> String {
     let paths = KEYS.iter().map(|key| key.path);
     let paths = paths.chain(ACCOUNT_KEYS.iter().map(|key| key.path));
@@ -179,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_as_an_operator_expects() {
+    fn key_names_are_lowercase_words_with_hyphens() {
         for key in KEYS {
             let is_plain = |c: char| c.is_ascii_lowercase() || c == '-' || c == '.';
             assert!(key.path.chars().all(is_plain), "{}", key.path);
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_there_once_and_those_without_a_table_come_first() {
+    fn keys_are_unique_and_top_level_keys_come_first() {
         let mut paths: Vec<_> = KEYS.iter().map(|key| key.path).collect();
         assert!(paths.is_sorted_by_key(|path| path.contains('.')));
         paths.sort_unstable();
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_knows_its_names() {
+    fn names_in_lists_keys_of_a_table() {
         assert_eq!(names_in("addresses"), "allow, deny, proxies");
         assert!(names_in("").starts_with("directory, listen"));
         assert!(names_in("").ends_with("tls, account"));

@@ -1,7 +1,7 @@
-//! What is wrong with a configuration file: where it stands, and what would be right.
+//! Errors of a configuration file, with position, cause and remedy.
 //!
-//! One line, as compilers write them, `FILE:LINE:COLUMN: TEXT`, because it is said in the log too
-//! and editors can jump there. Lines and columns count from one, columns in characters.
+//! The text is one line, `FILE:LINE:COLUMN: TEXT`, as compilers print it: it fits the log, and editors
+//! can jump to the position. Lines and columns count from one, columns in characters.
 
 use std::fmt;
 use std::io;
@@ -14,20 +14,20 @@ use rustix::fs::Access;
 use super::units::show_duration;
 use crate::cause::of_path;
 
-/// Why there is no configuration.
+/// The reason that a file yields no configuration.
 #[derive(Debug)]
 pub enum FileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// What it says cannot be meant.
-    Wrong {
+    /// The file is invalid.
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// From one.
         line: usize,
-        /// Where in the line.
+        /// In characters, from one.
         column: usize,
-        /// What is wrong, and what would be right.
+        /// The cause and the remedy.
         text: String,
     },
 }
@@ -36,10 +36,10 @@ impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, error) => {
-                let why = of_path(error, path, Access::READ_OK);
-                write!(f, "{}: {why}", path.display())
+                let cause = of_path(error, path, Access::READ_OK);
+                write!(f, "{}: {cause}", path.display())
             }
-            Self::Wrong {
+            Self::Invalid {
                 path,
                 line,
                 column,
@@ -53,22 +53,22 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(_, error) => Some(error),
-            Self::Wrong { .. } => None,
+            Self::Invalid { .. } => None,
         }
     }
 }
 
-/// A mistake at a byte of the text.
+/// An error at a byte offset of the text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct Mistake {
     pub(super) at: usize,
     pub(super) text: String,
 }
 
-impl Wrong {
+impl Mistake {
     pub(super) fn of(self, path: &Path, text: &str) -> FileError {
         let (line, column) = line_and_column(text, self.at);
-        FileError::Wrong {
+        FileError::Invalid {
             path: path.to_owned(),
             line,
             column,
@@ -77,14 +77,16 @@ impl Wrong {
     }
 }
 
-/// Where a byte of a text is.
+/// The position of a byte offset.
 pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    // The TOML parser does not promise offsets on character boundaries.
     let before = text.get(..at).unwrap_or("");
+    // `rsplit` yields at least one item.
     let line = before.rsplit('\n').next().unwrap_or("");
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-/// What a key takes that has a range.
+/// The description of a value, with its range.
 pub(super) fn within(takes: &str, range: &RangeInclusive<u64>) -> String {
     if takes.starts_with("a time") {
         let shown = |milliseconds| show_duration(Duration::from_millis(milliseconds));

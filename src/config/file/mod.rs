@@ -4,8 +4,8 @@
 #![doc = include_str!("../example.toml")]
 //! ```
 //!
-//! It owns what a file means, and says of every mistake where it stands and what would be right.
-//! A file is read as a whole or not at all. It is laid under the command line by whoever has one.
+//! This module parses a file, reports an error with its position and remedy, and prints a configuration
+//! as a file. A file is accepted as a whole or not at all. Options of the command line override its keys.
 
 mod account_value;
 mod accounts;
@@ -30,17 +30,19 @@ pub use show::{keep_what_is_for_the_next_start, show};
 use crate::limits::CONFIG_BYTES;
 use crate::storage::open_operator_file;
 use accounts::AccountDraft;
-use draft::Draft;
+use draft::FileDraft;
 use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
-use mistake::Wrong;
-use value::{Bad, Written};
+use mistake::Mistake;
+use value::{RawValue, ValueError};
 
 use super::ConfigDraft;
 
-/// A commented file with every key, and another value than the default in each.
+/// A commented file with every key, each with a value that is not the default.
 pub const EXAMPLE: &str = include_str!("../example.toml");
 
-/// Reads a file, and those that it takes passwords from. It may wait for a disk.
+const NOT_AN_ACCOUNT: &str = "an account is a table in an array; write [[account]]";
+
+/// Reads a configuration file and the password files that it names. It may block on the disk.
 pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
     let unreadable = |error| FileError::Unreadable(path.to_owned(), error);
     let mut bytes = Vec::new();
@@ -49,52 +51,54 @@ pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > CONFIG_BYTES {
-        let text = format!("it is longer than {CONFIG_BYTES} bytes: this is no configuration");
-        return Err(Wrong { at: 0, text }.of(path, ""));
+        let text = format!("the file is longer than {CONFIG_BYTES} bytes, the maximum");
+        return Err(Mistake { at: 0, text }.of(path, ""));
     }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let text = "this is not UTF-8".to_owned();
-            let wrong = Wrong { at, text };
-            return Err(wrong.of(path, &String::from_utf8_lossy(error.as_bytes())));
+            let text = "invalid UTF-8; save the file as UTF-8".to_owned();
+            let mistake = Mistake { at, text };
+            return Err(mistake.of(path, &String::from_utf8_lossy(error.as_bytes())));
         }
     };
+    // Only `/` has no parent, and that is not a file.
     let read = parse(&text, path.parent().unwrap_or(path));
-    let mut read = read.map_err(|wrong| wrong.of(path, &text))?;
+    let mut read = read.map_err(|mistake| mistake.of(path, &text))?;
     read.config.sources.push(path.to_owned());
     read.config.origins.set_file(path);
     Ok(read)
 }
 
-/// Reads the text of a file whose relative paths begin at `directory`.
-fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Wrong> {
-    let table = DeTable::parse(text).map_err(|error| Wrong {
+/// Parses the text of a file; its paths are relative to `directory`.
+fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Mistake> {
+    let table = DeTable::parse(text).map_err(|error| Mistake {
         at: error.span().map_or(0, |span| span.start),
         text: error.message().to_owned(),
     })?;
     let mut reader = Reader {
         text,
         directory,
-        draft: Draft::empty(),
+        draft: FileDraft::empty(),
         accounts: Vec::new(),
-        places: BTreeMap::new(),
-        wrong: Vec::new(),
+        offsets: BTreeMap::new(),
+        mistakes: Vec::new(),
     };
     reader.table("", table.get_ref());
     reader.finish()
 }
 
-/// Goes through a file.
+/// Walks through the TOML tree, and collects values, offsets and mistakes.
 struct Reader<'a> {
     text: &'a str,
     directory: &'a Path,
-    draft: Draft,
+    draft: FileDraft,
+    /// With the byte offset of each.
     accounts: Vec<(usize, AccountDraft)>,
-    /// Where each key, and each table, is.
-    places: BTreeMap<String, usize>,
-    wrong: Vec<Wrong>,
+    /// The byte offset of each key and each table.
+    offsets: BTreeMap<String, usize>,
+    mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
@@ -104,17 +108,17 @@ impl Reader<'_> {
                 "" => name.get_ref().to_string(),
                 prefix => format!("{prefix}.{}", name.get_ref()),
             };
-            self.places.insert(path.clone(), name.span().start);
+            self.offsets.insert(path.clone(), name.span().start);
             self.entry(&path, name.span(), value);
         }
     }
 
     fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
         if let Some(key) = KEYS.iter().find(|key| key.path == path) {
-            let mut draft = std::mem::replace(&mut self.draft, Draft::empty());
+            let mut draft = std::mem::replace(&mut self.draft, FileDraft::empty());
             let set = self.set(key, &mut draft, value);
             self.draft = draft;
-            return self.wrong.extend(set.err());
+            return self.mistakes.extend(set.err());
         }
         let below = format!("{path}.");
         let is_table = KEYS.iter().any(|key| key.path.starts_with(&below));
@@ -125,22 +129,22 @@ impl Reader<'_> {
                     self.account(one);
                 }
             }
-            (_, "account") => self.fail(name, "account is written as [[account]]".to_owned()),
-            _ if is_table => self.fail(name, format!("{path} is a table, as in [{path}]")),
+            (_, "account") => self.fail(name, NOT_AN_ACCOUNT.to_owned()),
+            _ if is_table => self.fail(name, format!("{path} is a table; write [{path}]")),
             _ if ACCOUNT_KEYS
                 .iter()
                 .any(|key| key.path.strip_prefix("account.") == Some(path)) =>
             {
-                let text = format!("{path} belongs to an account; write it below its [[account]]");
+                let text = format!("{path} is a key of an account; write it below its [[account]]");
                 self.fail(name, text);
             }
             _ => {
                 let table = path.split_once('.').map_or("", |(table, _)| table);
                 let place = match table {
-                    "" => "there is".to_owned(),
-                    table => format!("[{table}] has"),
+                    "" => "the top level".to_owned(),
+                    table => format!("[{table}]"),
                 };
-                let text = format!("no such key: {path}; {place} {}", names_in(table));
+                let text = format!("unknown key {path}; {place} has {}", names_in(table));
                 self.fail(name, text);
             }
         }
@@ -148,82 +152,91 @@ impl Reader<'_> {
 
     fn account(&mut self, one: &Spanned<DeValue<'_>>) {
         let Some(table) = one.get_ref().as_table() else {
-            return self.fail(one.span(), "account is written as [[account]]".to_owned());
+            return self.fail(one.span(), NOT_AN_ACCOUNT.to_owned());
         };
         let mut draft = AccountDraft::empty();
         for (name, value) in table {
             let path = format!("account.{}", name.get_ref());
             let Some(key) = ACCOUNT_KEYS.iter().find(|key| key.path == path) else {
                 let names = names_in("account");
-                let text = format!("no such key: {path}; [[account]] has {names}");
+                let text = format!("unknown key {path}; [[account]] has {names}");
                 self.fail(name.span(), text);
                 continue;
             };
             draft.set.push((key.path, name.span().start));
             let set = self.set(key, &mut draft, value);
-            self.wrong.extend(set.err());
+            self.mistakes.extend(set.err());
         }
         self.accounts.push((one.span().start, draft));
     }
 
-    /// Puts what is written into the place of its key.
+    /// Parses the value of a key into its field of the draft.
     fn set<D>(
         &self,
         key: &Key<D>,
         draft: &mut D,
         value: &Spanned<DeValue<'_>>,
-    ) -> Result<(), Wrong> {
-        let written = Written {
+    ) -> Result<(), Mistake> {
+        let raw = RawValue {
             value: value.get_ref(),
             directory: self.directory,
         };
         let (path, at) = (key.path, value.span().start);
+        // The first line of the value in the file. The parser may give an implicit table an empty span.
         let line = self.text.get(value.span()).unwrap_or("");
         let line = line.lines().next().unwrap_or("");
-        let text = match (key.read)(draft, written) {
+        let text = match (key.read)(draft, raw) {
             Ok(amount) => match (amount, &key.range) {
                 (Some(amount), Some(range)) if !range.contains(&amount) => {
                     let takes = mistake::within(key.takes, range);
-                    format!("{path} takes {takes}, not {line}")
+                    format!("{path}: invalid value {line}; write {takes}")
                 }
                 _ => return Ok(()),
             },
-            Err(Bad::Because(why)) => format!("{path}: {why}"),
-            // It may be a password in the clear.
-            Err(Bad::Other) if path == "account.password" => format!("{path} takes {}", key.takes),
-            Err(Bad::Other) => format!("{path} takes {}, not {line}", key.takes),
+            Err(ValueError::Because(cause)) => format!("{path}: {cause}"),
+            // The value may be a plain password, so it is not printed.
+            Err(ValueError::Mismatch) if path == "account.password" => {
+                format!("{path}: invalid value; write {}", key.takes)
+            }
+            Err(ValueError::Mismatch) => {
+                format!("{path}: invalid value {line}; write {}", key.takes)
+            }
         };
-        Err(Wrong { at, text })
+        Err(Mistake { at, text })
     }
 
-    fn fail(&mut self, place: Range<usize>, text: String) {
-        let at = place.start;
-        self.wrong.push(Wrong { at, text });
+    fn fail(&mut self, span: Range<usize>, text: String) {
+        let at = span.start;
+        self.mistakes.push(Mistake { at, text });
     }
 
-    /// The first mistake in the order of the file, or what it says.
-    fn finish(mut self) -> Result<ConfigDraft, Wrong> {
-        self.wrong.sort_by_key(|wrong| wrong.at);
-        if let Some(first) = self.wrong.into_iter().next() {
+    /// The values, or the first mistake in the order of the file.
+    fn finish(mut self) -> Result<ConfigDraft, Mistake> {
+        self.mistakes.sort_by_key(|mistake| mistake.at);
+        if let Some(first) = self.mistakes.into_iter().next() {
             return Err(first);
         }
         let config = &mut self.draft.config;
-        for (key, at) in &self.places {
-            let place = mistake::line_and_column(self.text, *at);
-            config.origins.set_at(None, key, place);
+        for (key, at) in &self.offsets {
+            let position = mistake::line_and_column(self.text, *at);
+            config.origins.set_at(None, key, position);
         }
         for (_, draft) in &self.accounts {
             let name = draft.name.as_deref().map(str::as_bytes);
             for (key, at) in &draft.set {
-                let place = mistake::line_and_column(self.text, *at);
-                config.origins.set_at(name, key, place);
+                let position = mistake::line_and_column(self.text, *at);
+                config.origins.set_at(name, key, position);
             }
         }
         let all = accounts::all(self.accounts, config);
-        config.accounts = all.map_err(|(at, text)| Wrong { at, text })?;
-        self.draft.finish().map_err(|misfit| Wrong {
-            at: self.places.get(misfit.key).copied().unwrap_or(0),
-            text: format!("{} {}", misfit.key, misfit.text),
+        config.accounts = all.map_err(|(at, text)| Mistake { at, text })?;
+        self.draft.finish().map_err(|invalid| {
+            let at = self.offsets.get(invalid.key);
+            debug_assert!(at.is_some(), "{} is invalid without being set", invalid.key);
+            Mistake {
+                at: at.copied().unwrap_or(0),
+                text: format!("{} {}", invalid.key, invalid.text),
+            }
         })
     }
 }

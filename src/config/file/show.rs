@@ -1,18 +1,19 @@
-//! A configuration as a file would say it, for people to read.
+//! Prints a configuration as a file: the output of `--check`.
 //!
-//! Every key is there, also where its value is the default; one without a value is a comment.
-//! Passwords are not shown.
+//! Every key is printed, also with its default; a key without a value is a comment. Passwords and hashes
+//! are never printed. It also finds the keys that a reload cannot change.
 
 use log::LevelFilter;
 
-use super::accounts;
-use super::draft::Draft;
-use super::keys::{KEYS, When};
+use super::accounts::AccountDraft;
+use super::draft::FileDraft;
+use super::keys::{ACCOUNT_KEYS, Applies, KEYS};
+use crate::auth::{Account, Accounts, Secret};
 use crate::config::Config;
 
-/// What is in force, as TOML.
+/// The configuration as TOML.
 pub fn show(config: &Config, log: LevelFilter) -> String {
-    let draft = Draft::of(config, log);
+    let draft = FileDraft::of(config, log);
     let mut text = String::new();
     let mut shown_table = "";
     for key in KEYS {
@@ -29,17 +30,45 @@ pub fn show(config: &Config, log: LevelFilter) -> String {
             None => text.extend(["# ", name, " is not set\n"]),
         }
     }
-    text.push_str(&accounts::show(&config.accounts));
+    text.push_str(&show_accounts(&config.accounts));
     text
 }
 
-/// What cannot change while a server runs stays in `new` as it is in `old`; says which keys would
-/// have.
+/// One table for each account, in the order of their names.
+fn show_accounts(accounts: &Accounts) -> String {
+    let mut sorted: Vec<_> = accounts.iter().collect();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut text = String::new();
+    for account in sorted {
+        text.push_str("\n[[account]]\n");
+        let draft = AccountDraft::of(account);
+        for key in ACCOUNT_KEYS {
+            let name = key.path.trim_start_matches("account.");
+            match (key.show)(&draft) {
+                Some(value) => text.extend([name, " = ", &value, "\n"]),
+                None if name == "password" && has_password(account) => {
+                    text.push_str("# password is not shown\n");
+                }
+                None => {}
+            }
+        }
+    }
+    if text.is_empty() {
+        text.push_str("\n# no [[account]] is configured: all logins are refused\n");
+    }
+    text
+}
+
+const fn has_password(account: &Account) -> bool {
+    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
+}
+
+/// Copies the keys that only a restart can change from `old` to `new`; returns those that differed.
 pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'static str> {
-    let [before, after] = [old, new].map(|config| Draft::of(config, LevelFilter::Info));
-    let fixed = KEYS.iter().filter(|key| key.when == When::Start);
-    let differing = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
-    let differing = differing.map(|key| key.path).collect();
+    let [before, after] = [old, new].map(|config| FileDraft::of(config, LevelFilter::Info));
+    let fixed = KEYS.iter().filter(|key| key.applies == Applies::Restart);
+    let changed = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
+    let changed = changed.map(|key| key.path).collect();
     let Config {
         listen,
         root,
@@ -72,5 +101,5 @@ pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'
     if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
         new.listen.clone_from(&old.listen);
     }
-    differing
+    changed
 }

@@ -1,4 +1,4 @@
-//! What a file means, and what is said of a wrong one.
+//! Parsing, printing and the errors of a configuration file.
 
 mod accounts;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::config::Config;
 use log::LevelFilter;
 
-/// The example, with its one password where it can be read.
+/// The example, with a password file that exists.
 fn example() -> (String, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let secret = directory.path().join("secret");
@@ -16,11 +16,11 @@ fn example() -> (String, tempfile::TempDir) {
     (text, directory)
 }
 
-/// What it says, whether it goes together or not.
+/// The configuration, without validation of the combination.
 fn parsed(text: &str) -> Config {
-    let here = Path::new("/etc/mioftpd");
-    let draft = parse(text, here);
-    let draft = draft.unwrap_or_else(|wrong| panic!("{}: {}\n{text}", wrong.at, wrong.text));
+    let directory = Path::new("/etc/mioftpd");
+    let draft = parse(text, directory);
+    let draft = draft.unwrap_or_else(|error| panic!("{}: {}\n{text}", error.at, error.text));
     draft.assemble().unwrap()
 }
 
@@ -29,7 +29,7 @@ fn shown(text: &str) -> String {
     show(&parsed(text), log.unwrap_or(LevelFilter::Info))
 }
 
-/// The line of the example about a key, as it is there: perhaps behind a `#`.
+/// The line of the example that sets a key; it may be commented out with `#`.
 fn line_of<'t>(text: &'t str, path: &str) -> &'t str {
     let (wanted, name) = path.split_once('.').unwrap_or(("", path));
     let mut table = "";
@@ -38,25 +38,26 @@ fn line_of<'t>(text: &'t str, path: &str) -> &'t str {
             table = rest.trim_matches(['[', ']']);
         }
         let bare = line.strip_prefix('#').unwrap_or(line);
-        if table == wanted && bare.split_once(" = ").is_some_and(|(its, _)| its == name) {
+        let sets = |(other, _): (&str, &str)| other == name;
+        if table == wanted && bare.split_once(" = ").is_some_and(sets) {
             return line;
         }
     }
     panic!("{path} is not in the example")
 }
 
-/// Which of the lines are only in one of two.
+/// The lines that only one of the two texts has.
 fn difference<'t>(one: &'t str, other: &'t str) -> Vec<&'t str> {
     let only = |one: &'t str, other: &'t str| {
-        let is_there = |line: &&str| other.lines().any(|other| other == *line);
-        one.lines().filter(move |line| !is_there(line))
+        let is_in_other = |line: &&str| other.lines().any(|other| other == *line);
+        one.lines().filter(move |line| !is_in_other(line))
     };
     only(one, other).chain(only(other, one)).collect()
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
+fn every_example_value_is_effective_and_not_the_default() {
     const OWN: &str = "[tls]\nself-signed = true\n";
     let (example, _directory) = example();
     for key in KEYS {
@@ -64,7 +65,7 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
         let (_, name) = key.path.split_once('.').unwrap_or(("", key.path));
         let (with, without) = match (key.path, line.strip_prefix('#')) {
             ("charset", _) if !crate::protocol::charset::IS_BUILT_IN => continue,
-            // Without it the rest does not fit together.
+            // Without the key the configuration is invalid.
             ("tls.certificate" | "tls.key" | "tls.client-authority", _) => {
                 let other = format!("{name} = \"another\"");
                 (example.clone(), example.replace(line, &other))
@@ -84,7 +85,7 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
         let changed = difference(&with, &without);
         let about = |line: &&str| line.trim_start_matches("# ").starts_with(name);
         assert!(changed.iter().any(about), "{}: {changed:?}", key.path);
-        // With the first key of TLS comes all of it.
+        // The first key of TLS adds the whole table.
         if key.path != "tls.self-signed" {
             assert_eq!(changed.len(), 2, "{}: {changed:?}", key.path);
         }
@@ -93,7 +94,7 @@ fn every_value_of_the_example_is_in_force_and_is_not_the_default() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn what_is_shown_is_read_as_the_same() {
+fn printed_configuration_parses_to_the_same() {
     let (example, directory) = example();
     let password = format!("password-file = {:?}", directory.path().join("secret"));
     for text in [&example, "", "[tls]\nself-signed = true\n"] {
@@ -105,7 +106,7 @@ fn what_is_shown_is_read_as_the_same() {
 }
 
 #[test]
-fn a_file_that_says_nothing_is_the_defaults() {
+fn empty_file_has_the_defaults_and_no_account() {
     let nothing = Config {
         accounts: crate::auth::Accounts::new(),
         ..Config::default()
@@ -115,7 +116,7 @@ fn a_file_that_says_nothing_is_the_defaults() {
 }
 
 #[test]
-fn values_are_read_as_they_may_be_written() {
+fn values_are_accepted_in_all_notations() {
     let config = parsed;
     let seconds = std::time::Duration::from_secs;
     for text in [
@@ -150,10 +151,10 @@ fn values_are_read_as_they_may_be_written() {
     assert_eq!(config("timings = { idle = 7 }").timings.idle, seconds(7));
 }
 
-/// As it is said: line, column, text.
-fn mistake(text: &str) -> String {
+/// The error message of an invalid file `f`.
+fn error_of(text: &str) -> String {
     match parse(text, Path::new("/")) {
-        Err(wrong) => wrong.of(Path::new("f"), text).to_string(),
+        Err(mistake) => mistake.of(Path::new("f"), text).to_string(),
         Ok(mut draft) => {
             draft.config.origins.set_file(Path::new("f"));
             draft.finish().expect_err(text)
@@ -161,60 +162,71 @@ fn mistake(text: &str) -> String {
     }
 }
 
-/// A text, where its mistake is, and what is said of it.
+/// A text, the position of the mistake in it, and a part of the error message.
 type Case = (&'static str, &'static str, &'static str);
 
-fn are_said(cases: &[Case]) {
-    for (text, place, words) in cases {
-        let said = mistake(text);
-        assert!(said.starts_with(place), "{text}: {said}");
-        assert!(said.contains(words), "{text}: {said}");
-        assert!(!said.contains('\n'), "{said}");
+fn assert_errors(cases: &[Case]) {
+    for (text, position, part) in cases {
+        let error = error_of(text);
+        assert!(error.starts_with(position), "{text}: {error}");
+        assert!(error.contains(part), "{text}: {error}");
+        assert!(!error.contains('\n'), "{error}");
     }
 }
 
 #[test]
-fn every_mistake_has_its_place_and_what_would_be_right() {
-    are_said(&[
+fn syntax_error_or_unknown_key_has_position_and_remedy() {
+    assert_errors(&[
         ("a = [", "f:1:6", "unclosed"),
         ("\n\nworkers = ", "f:3:", "value"),
         ("workers = 1\nworkers = 2", "f:2:1", "duplicate"),
         (
             "workrs = 3",
             "f:1:1",
-            "no such key: workrs; there is directory, listen",
+            "unknown key workrs; the top level has directory, listen",
         ),
         (
             "[timings]\nidel = 3",
             "f:2:1",
             "timings.idel; [timings] has login, idle",
         ),
-        ("[nothing]", "f:1:2", "no such key: nothing"),
+        ("[nothing]", "f:1:2", "unknown key nothing"),
         (
             "timings = 3",
             "f:1:1",
-            "timings is a table, as in [timings]",
+            "timings is a table; write [timings]",
         ),
         ("account = 3", "f:1:1", "[[account]]"),
         ("[account]", "f:1:2", "[[account]]"),
         (
-            "workers = \"x\"",
-            "f:1:11",
-            "workers takes a number, not \"x\"",
-        ),
-        ("workers = 65", "f:1:11", "a number from 0 to 64, not 65"),
-        ("workers = -1", "f:1:11", "workers takes a number"),
-        ("workers = 1.5", "f:1:11", "workers takes a number"),
-        (
             "allow-fxp = true",
             "f:1:1",
-            "allow-fxp belongs to an account; write it below its [[account]]",
+            "allow-fxp is a key of an account; write it below its [[account]]",
         ),
         ("quota-bytes = 7", "f:1:1", "below its [[account]]"),
-        ("allow-combine = 1", "f:1:17", "true or false, not 1"),
+        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
+    ]);
+}
+
+#[test]
+fn invalid_value_has_position_and_remedy() {
+    assert_errors(&[
+        (
+            "workers = \"x\"",
+            "f:1:11",
+            "workers: invalid value \"x\"; write a number",
+        ),
+        (
+            "workers = 65",
+            "f:1:11",
+            "invalid value 65; write a number from 0 to 64",
+        ),
+        ("workers = -1", "f:1:11", "workers: invalid value -1"),
+        ("workers = 1.5", "f:1:11", "write a number"),
+        ("allow-combine = 1", "f:1:17", "1; write true or false"),
         ("directory = \"\"", "f:1:13", "a path"),
         ("listen = \"127.0.0.1\"", "f:1:10", "127.0.0.1:21000"),
-        ("listen = [\"é\", 1]", "f:1:10", "listen takes addresses"),
+        ("listen = [\"é\", 1]", "f:1:10", "write addresses"),
         ("time-zone = \"Mars\"", "f:1:13", "\"+02:00\""),
         ("umask = \"888\"", "f:1:9", "octal"),
         ("run-as = \":ftp\"", "f:1:10", "\"USER:GROUP\""),
@@ -232,22 +244,21 @@ fn every_mistake_has_its_place_and_what_would_be_right() {
         (
             "[timings]\nidle = \"x\"",
             "f:2:8",
-            "timings.idle takes a time, as in",
+            "timings.idle: invalid value \"x\"; write a time such as",
         ),
         (
             "[timings]\nidle = 0",
             "f:2:8",
-            "a time from 1ms to 3650d, not 0",
+            "invalid value 0; write a time from 1ms to 3650d",
         ),
         ("[timings]\nidle = \"4000d\"", "f:2:8", "3650d"),
-        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
         ("[storage]\ndurability = true", "f:2:14", "\"rename\""),
     ]);
 }
 
 #[test]
-fn addresses_that_no_client_can_use_are_refused() {
-    are_said(&[
+fn unusable_passive_address_is_refused() {
+    assert_errors(&[
         (
             "[passive]\naddress = \"0.0.0.0\"",
             "f:2:11",
@@ -263,8 +274,8 @@ fn addresses_that_no_client_can_use_are_refused() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn what_does_not_fit_together_has_its_place_too() {
-    are_said(&[
+fn error_in_combination_has_position() {
+    assert_errors(&[
         ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
         ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
         (
@@ -289,19 +300,19 @@ fn what_does_not_fit_together_has_its_place_too() {
 }
 
 #[test]
-fn of_several_mistakes_the_first_in_the_file_is_said() {
-    let said = mistake("[timings]\nidle = 0\n[addresses]\nallow = 1\n");
-    assert!(said.starts_with("f:2:8: timings.idle"), "{said}");
+fn first_of_several_errors_is_reported() {
+    let error = error_of("[timings]\nidle = 0\n[addresses]\nallow = 1\n");
+    assert!(error.starts_with("f:2:8: timings.idle"), "{error}");
 }
 
 #[test]
-fn what_cannot_be_text_or_cannot_be_read_is_said() {
+fn unreadable_invalid_or_overlong_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     assert!(matches!(read(&path), Err(FileError::Unreadable(..))));
     std::fs::write(&path, b"workers = 1\n\xff").unwrap();
-    let said = read(&path).unwrap_err().to_string();
-    assert!(said.ends_with("config:2:1: this is not UTF-8"), "{said}");
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("config:2:1: invalid UTF-8"), "{error}");
     let length = usize::try_from(CONFIG_BYTES).unwrap();
     std::fs::write(&path, "#".repeat(length)).unwrap();
     assert!(read(&path).is_ok());
@@ -310,7 +321,7 @@ fn what_cannot_be_text_or_cannot_be_read_is_said() {
 }
 
 #[test]
-fn what_is_for_the_next_start_is_known() {
+fn restart_only_keys_are_kept_at_a_reload() {
     let keys = |old, new| {
         let (old, mut new) = (parsed(old), parsed(new));
         let keys = keep_what_is_for_the_next_start(&old, &mut new);

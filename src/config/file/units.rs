@@ -1,12 +1,11 @@
-//! Times and sizes as an operator writes them: "90s", "1h30m", "64MiB".
+//! Parses and prints times and sizes with units: "90s", "1h30m", "64MiB".
 //!
-//! A number needs its unit, so that nobody has to know which one is meant; where a bare integer is
-//! written, `value` takes it as seconds or bytes. What is shown is in the largest unit that
-//! leaves nothing over, and is read as what it was.
+//! A number in a string needs a unit; `value` reads bare integers as seconds or bytes. Output uses the
+//! largest unit that divides the amount, and parses back to the same amount.
 
 use std::time::Duration;
 
-/// From the largest; the names behind the first are read and not written.
+/// Names and microseconds, from the largest. Only the first name is printed.
 const TIMES: [(&[&str], u64); 6] = [
     (&["d"], 24 * 3600 * 1_000_000),
     (&["h"], 3600 * 1_000_000),
@@ -16,7 +15,7 @@ const TIMES: [(&[&str], u64); 6] = [
     (&["us"], 1),
 ];
 
-/// Those to the base of 1000 are what disks are sold by.
+/// Names and bytes. Decimal units are parsed and not printed.
 const SIZES: [(&[&str], u64); 9] = [
     (&["TiB"], 1 << 40),
     (&["GiB"], 1 << 30),
@@ -29,7 +28,7 @@ const SIZES: [(&[&str], u64); 9] = [
     (&["B"], 1),
 ];
 
-/// A time, also of several parts.
+/// Parses a time of one or several parts, such as `1h30m`.
 pub(super) fn read_duration(text: &str) -> Option<Duration> {
     let mut rest = text.trim();
     let mut micros = 0_u64;
@@ -45,14 +44,15 @@ pub(super) fn read_duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// A number of bytes.
+/// Parses a number of bytes.
 pub(super) fn read_size(text: &str) -> Option<u64> {
     let (number, unit) = digits(text.trim())?;
     of_unit(number, unit, &SIZES)
 }
 
-/// What [`read_duration`] reads; less than a microsecond is left out.
+/// Prints a time for [`read_duration`], truncated to microseconds.
 pub(super) fn show_duration(duration: Duration) -> String {
+    // Longer than 500,000 years only in a host program.
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     if micros == 0 {
         return "0s".to_owned();
@@ -60,7 +60,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     in_largest(micros, TIMES.iter())
 }
 
-/// What [`read_size`] reads.
+/// Prints a number of bytes for [`read_size`].
 pub(super) fn show_size(bytes: u64) -> String {
     let binary = |unit: &&(&[&str], u64)| unit.1.is_power_of_two();
     if bytes == 0 {
@@ -74,6 +74,7 @@ fn in_largest<'a>(
     mut units: impl Iterator<Item = &'a (&'a [&'a str], u64)>,
 ) -> String {
     let unit = units.find(|(_, size)| amount.is_multiple_of(*size));
+    debug_assert!(unit.is_some(), "the smallest unit is 1");
     let (names, size) = unit.copied().unwrap_or((&[], 1));
     format!("{}{}", amount / size, names.first().unwrap_or(&""))
 }
@@ -97,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn times_are_read() {
+    fn times_with_units_are_parsed() {
         for (text, milliseconds) in [
             ("30s", 30_000),
             ("10m", 600_000),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read() {
+    fn sizes_with_units_are_parsed() {
         for (text, bytes) in [
             ("64MiB", 64 << 20),
             ("64 MiB", 64 << 20),
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_shown_in_the_largest_unit_that_fits() {
+    fn amounts_are_printed_in_the_largest_unit() {
         for (seconds, shown) in [(0, "0s"), (90, "90s"), (600, "10m"), (86_400, "1d")] {
             assert_eq!(show_duration(Duration::from_secs(seconds)), shown);
         }
@@ -163,14 +164,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_what_is_read(amount: u64) {
+        fn printed_amount_parses_to_the_same(amount: u64) {
             prop_assert_eq!(read_size(&show_size(amount)), Some(amount));
             let duration = Duration::from_micros(amount);
             prop_assert_eq!(read_duration(&show_duration(duration)), Some(duration));
         }
 
         #[test]
-        fn garbage_is_refused_or_read(text in "[0-9a-zé ]{0,12}") {
+        fn arbitrary_text_does_not_panic(text in "[0-9a-zé ]{0,12}") {
             let _ = (read_size(&text), read_duration(&text));
         }
     }

@@ -1,8 +1,8 @@
-//! What a key can hold: how it is read from the file, and how it is shown.
+//! The types of the keys: parsing from TOML, and printing as TOML.
 //!
-//! One [`Value`] for each type that a [`Config`](crate::Config) has. Each says what would be right,
-//! for the message to whoever wrote something else. Relative paths are those of the file's
-//! directory. It knows no key.
+//! [`Value`] is implemented for each type of a field of [`Config`](crate::Config). Each describes its
+//! valid values, for error messages. Relative paths are resolved against the directory of the file. This
+//! module knows no key.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -22,34 +22,33 @@ use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
 use crate::storage::{CutUploads, Durability, Umask};
 
-/// What stands in the file, and where relative paths begin.
+/// A TOML value, and the directory that relative paths are resolved against.
 #[derive(Clone, Copy)]
-pub(super) struct Written<'a> {
+pub(super) struct RawValue<'a> {
     pub(super) value: &'a DeValue<'a>,
     pub(super) directory: &'a Path,
 }
 
-/// What is wrong with a value.
+/// The reason that a value is invalid.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Bad {
-    /// It is not what the key takes.
-    Other,
-    /// It is, almost.
+pub(super) enum ValueError {
+    /// It does not match the description of valid values.
+    Mismatch,
+    /// It has the right form, but is invalid for this cause.
     Because(String),
 }
 
-/// What a key can hold.
+/// The type of a key.
 pub(super) trait Value: Sized {
-    /// What is right.
+    /// A description of the valid values, that completes the sentence "write ...".
     const TAKES: &'static str;
 
-    /// What was written.
-    fn read(written: Written<'_>) -> Result<Self, Bad>;
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError>;
 
-    /// As TOML; `None` where it holds nothing.
+    /// The value as TOML; `None`: it is not set.
     fn show(&self) -> Option<String>;
 
-    /// In the unit of its range: milliseconds, or pieces.
+    /// The value in the unit of the range of its key: milliseconds, or a count.
     fn amount(&self) -> Option<u64> {
         None
     }
@@ -62,13 +61,13 @@ fn integer(value: &DeValue<'_>) -> Option<u64> {
     u64::from_str_radix(text, integer.radix()).ok()
 }
 
-/// A text that can be read as what is wanted.
-fn parsed<T: FromStr>(value: &DeValue<'_>) -> Result<T, Bad> {
-    let text = value.as_str().ok_or(Bad::Other)?;
-    text.parse().map_err(|_| Bad::Other)
+/// A string, parsed.
+fn parsed<T: FromStr>(value: &DeValue<'_>) -> Result<T, ValueError> {
+    let text = value.as_str().ok_or(ValueError::Mismatch)?;
+    text.parse().map_err(|_| ValueError::Mismatch)
 }
 
-/// A basic string of TOML.
+/// A TOML basic string.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -85,8 +84,8 @@ pub(super) fn quoted(text: &str) -> String {
 impl Value for bool {
     const TAKES: &'static str = "true or false";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        written.value.as_bool().ok_or(Bad::Other)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        raw.value.as_bool().ok_or(ValueError::Mismatch)
     }
 
     fn show(&self) -> Option<String> {
@@ -94,15 +93,15 @@ impl Value for bool {
     }
 }
 
-/// A count of things.
+/// Implements [`Value`] for a count.
 macro_rules! count {
     ($($type:ty),*) => { $(
         impl Value for $type {
             const TAKES: &'static str = "a number";
 
-            fn read(written: Written<'_>) -> Result<Self, Bad> {
-                let number = integer(written.value).ok_or(Bad::Other)?;
-                Self::try_from(number).map_err(|_| Bad::Other)
+            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+                let number = integer(raw.value).ok_or(ValueError::Mismatch)?;
+                Self::try_from(number).map_err(|_| ValueError::Mismatch)
             }
 
             fn show(&self) -> Option<String> {
@@ -119,13 +118,13 @@ count!(usize, u32);
 
 impl Value for Duration {
     const TAKES: &'static str =
-        "a time, as in \"30s\", \"10m\" or \"1h30m\"; an integer is in seconds";
+        "a time such as \"30s\", \"10m\" or \"1h30m\" (an integer is in seconds)";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let seconds = integer(written.value).map(Self::from_secs);
-        let text = written.value.as_str();
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let seconds = integer(raw.value).map(Self::from_secs);
+        let text = raw.value.as_str();
         let duration = seconds.or_else(|| units::read_duration(text?));
-        duration.ok_or(Bad::Other)
+        duration.ok_or(ValueError::Mismatch)
     }
 
     fn show(&self) -> Option<String> {
@@ -133,19 +132,19 @@ impl Value for Duration {
     }
 
     fn amount(&self) -> Option<u64> {
-        // What is there, is at least one.
+        // Rounded up: a time below a millisecond is not zero.
         u64::try_from(self.as_micros().div_ceil(1000)).ok()
     }
 }
 
-/// Bytes: nothing else has 64 bits.
+/// A size in bytes; counts are `u32` or `usize`.
 impl Value for u64 {
-    const TAKES: &'static str = "a size, as in \"64MiB\" or \"10GB\"; an integer is in bytes";
+    const TAKES: &'static str = "a size such as \"64MiB\" or \"10GB\" (an integer is in bytes)";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let text = written.value.as_str();
-        let bytes = integer(written.value).or_else(|| units::read_size(text?));
-        bytes.ok_or(Bad::Other)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let text = raw.value.as_str();
+        let bytes = integer(raw.value).or_else(|| units::read_size(text?));
+        bytes.ok_or(ValueError::Mismatch)
     }
 
     fn show(&self) -> Option<String> {
@@ -157,12 +156,12 @@ impl Value for u64 {
     }
 }
 
-/// What may be there or not: where it is written, it is there.
+/// A key without a default.
 impl<T: Value> Value for Option<T> {
     const TAKES: &'static str = T::TAKES;
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        T::read(written).map(Some)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        T::read(raw).map(Some)
     }
 
     fn show(&self) -> Option<String> {
@@ -175,12 +174,12 @@ impl<T: Value> Value for Option<T> {
 }
 
 impl Value for PathBuf {
-    const TAKES: &'static str = "a path, as in \"/srv/ftp\"";
+    const TAKES: &'static str = "a path such as \"/srv/ftp\"";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        match written.value.as_str() {
-            Some("") | None => Err(Bad::Other),
-            Some(path) => Ok(written.directory.join(path)),
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        match raw.value.as_str() {
+            Some("") | None => Err(ValueError::Mismatch),
+            Some(path) => Ok(raw.directory.join(path)),
         }
     }
 
@@ -190,11 +189,11 @@ impl Value for PathBuf {
 }
 
 impl Value for String {
-    const TAKES: &'static str = "a text";
+    const TAKES: &'static str = "a string that is not empty";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let text = written.value.as_str().filter(|text| !text.is_empty());
-        text.map(str::to_owned).ok_or(Bad::Other)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let text = raw.value.as_str().filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or(ValueError::Mismatch)
     }
 
     fn show(&self) -> Option<String> {
@@ -202,14 +201,14 @@ impl Value for String {
     }
 }
 
-/// Several in brackets, or one without.
+/// An array, or a single value without brackets.
 pub(super) fn list<T>(
-    written: Written<'_>,
-    read: impl Fn(&DeValue<'_>) -> Result<T, Bad>,
-) -> Result<Vec<T>, Bad> {
-    match written.value.as_array() {
+    raw: RawValue<'_>,
+    read: impl Fn(&DeValue<'_>) -> Result<T, ValueError>,
+) -> Result<Vec<T>, ValueError> {
+    match raw.value.as_array() {
         Some(several) => several.iter().map(|one| read(one.get_ref())).collect(),
-        None => Ok(vec![read(written.value)?]),
+        None => Ok(vec![read(raw.value)?]),
     }
 }
 
@@ -220,10 +219,10 @@ fn show_list<T: ToString>(list: &[T]) -> String {
 
 impl Value for Vec<SocketAddr> {
     const TAKES: &'static str =
-        "addresses with ports, as in [\"127.0.0.1:21000\", \"[::1]:21000\"]";
+        "addresses with ports such as [\"127.0.0.1:21000\", \"[::1]:21000\"]";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        list(written, parsed)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        list(raw, parsed)
     }
 
     fn show(&self) -> Option<String> {
@@ -232,13 +231,13 @@ impl Value for Vec<SocketAddr> {
 }
 
 impl Value for Vec<Cidr> {
-    const TAKES: &'static str = "networks, as in [\"192.0.2.0/24\", \"2001:db8::/32\"]";
+    const TAKES: &'static str = "networks such as [\"192.0.2.0/24\", \"2001:db8::/32\"]";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        list(written, |one| {
-            let text = one.as_str().ok_or(Bad::Other)?;
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        list(raw, |one| {
+            let text = one.as_str().ok_or(ValueError::Mismatch)?;
             text.parse()
-                .map_err(|error: CidrError| Bad::Because(error.to_string()))
+                .map_err(|error: CidrError| ValueError::Because(error.to_string()))
         })
     }
 
@@ -248,12 +247,12 @@ impl Value for Vec<Cidr> {
 }
 
 impl Value for Vec<String> {
-    const TAKES: &'static str = "texts, as in [\"one\", \"two\"]";
+    const TAKES: &'static str = "strings such as [\"one\", \"two\"]";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        list(written, |one| {
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        list(raw, |one| {
             let text = one.as_str().filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or(Bad::Other)
+            text.map(str::to_owned).ok_or(ValueError::Mismatch)
         })
     }
 
@@ -263,11 +262,11 @@ impl Value for Vec<String> {
 }
 
 impl Value for RangeInclusive<u16> {
-    const TAKES: &'static str = "FIRST-LAST, as in \"50000-50100\", from 1 to 65535";
+    const TAKES: &'static str = "FIRST-LAST such as \"50000-50100\", from 1 to 65535";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        let text = written.value.as_str().ok_or(Bad::Other)?;
-        crate::config::read_ports(text).ok_or(Bad::Other)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        let text = raw.value.as_str().ok_or(ValueError::Mismatch)?;
+        crate::config::read_ports(text).ok_or(ValueError::Mismatch)
     }
 
     fn show(&self) -> Option<String> {
@@ -275,14 +274,14 @@ impl Value for RangeInclusive<u16> {
     }
 }
 
-/// A text in the way of its type.
+/// Implements [`Value`] by `FromStr` and `Display`.
 macro_rules! text {
     ($type:ty, $takes:literal) => {
         impl Value for $type {
             const TAKES: &'static str = $takes;
 
-            fn read(written: Written<'_>) -> Result<Self, Bad> {
-                parsed(written.value)
+            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+                parsed(raw.value)
             }
 
             fn show(&self) -> Option<String> {
@@ -292,23 +291,23 @@ macro_rules! text {
     };
 }
 
-text!(Zone, "\"UTC\", or an offset, as in \"+02:00\"");
-text!(Umask, "permissions in octal, as in \"027\"");
+text!(Zone, "\"UTC\", or an offset such as \"+02:00\"");
+text!(Umask, "permissions in octal such as \"027\"");
 text!(RunAs, "\"USER\" or \"USER:GROUP\"");
 
-fn passive_host(text: &str) -> Result<PassiveHost, Bad> {
+fn passive_host(text: &str) -> Result<PassiveHost, ValueError> {
     text.parse().map_err(|error: BadPassiveHost| match error {
-        BadPassiveHost::Neither => Bad::Other,
-        BadPassiveHost::Unusable(_) => Bad::Because(error.to_string()),
+        BadPassiveHost::Neither => ValueError::Mismatch,
+        BadPassiveHost::Unusable(_) => ValueError::Because(error.to_string()),
     })
 }
 
 impl Value for PassiveHost {
     const TAKES: &'static str =
-        "an IPv4 address or a name, as in \"203.0.113.7\" or \"ftp.example.com\"";
+        "an IPv4 address or a name such as \"203.0.113.7\" or \"ftp.example.com\"";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        passive_host(written.value.as_str().ok_or(Bad::Other)?)
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        passive_host(raw.value.as_str().ok_or(ValueError::Mismatch)?)
     }
 
     fn show(&self) -> Option<String> {
@@ -317,14 +316,16 @@ impl Value for PassiveHost {
 }
 
 impl Value for Vec<(Cidr, PassiveHost)> {
-    const TAKES: &'static str = "networks and what they are told, as in [\"10.0.0.0/8 10.0.0.5\"]";
+    const TAKES: &'static str =
+        "networks, each with the address to advertise, such as [\"10.0.0.0/8 10.0.0.5\"]";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
-        list(written, |one| {
-            let text = one.as_str().ok_or(Bad::Other)?;
-            let (network, host) = text.split_once(' ').ok_or(Bad::Other)?;
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        list(raw, |one| {
+            let text = one.as_str().ok_or(ValueError::Mismatch)?;
+            let (network, host) = text.split_once(' ').ok_or(ValueError::Mismatch)?;
             let network = network.parse();
-            let network = network.map_err(|error: CidrError| Bad::Because(error.to_string()))?;
+            let network =
+                network.map_err(|error: CidrError| ValueError::Because(error.to_string()))?;
             Ok((network, passive_host(host.trim())?))
         })
     }
@@ -339,14 +340,14 @@ impl Value for Vec<(Cidr, PassiveHost)> {
 
 impl Value for Charset {
     const TAKES: &'static str =
-        "a name of the WHATWG Encoding Standard, as in \"gbk\" or \"windows-1252\"";
+        "a label of the WHATWG Encoding Standard such as \"gbk\" or \"windows-1252\"";
 
-    fn read(written: Written<'_>) -> Result<Self, Bad> {
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
         if !charset::IS_BUILT_IN {
-            let text = "this build has none; build it with --features charset";
-            return Err(Bad::Because(text.to_owned()));
+            let text = "this build supports no charsets; build with --features charset";
+            return Err(ValueError::Because(text.to_owned()));
         }
-        parsed(written.value)
+        parsed(raw.value)
     }
 
     fn show(&self) -> Option<String> {
@@ -354,23 +355,23 @@ impl Value for Charset {
     }
 }
 
-/// One of some words.
+/// Implements [`Value`] for an enum, by one word for each variant.
 macro_rules! words {
     ($type:ty, $takes:literal, $($word:literal => $value:path),*) => {
         impl Value for $type {
             const TAKES: &'static str = $takes;
 
-            fn read(written: Written<'_>) -> Result<Self, Bad> {
-                match written.value.as_str() {
+            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+                match raw.value.as_str() {
                     $(Some($word) => Ok($value),)*
-                    _ => Err(Bad::Other),
+                    _ => Err(ValueError::Mismatch),
                 }
             }
 
             fn show(&self) -> Option<String> {
                 let word = match self {
                     $($value => $word,)*
-                    #[allow(unreachable_patterns, reason = "not all can be written")]
+                    #[allow(unreachable_patterns, reason = "`LevelFilter::Off` has no word")]
                     _ => return None,
                 };
                 Some(quoted(word))

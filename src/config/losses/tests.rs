@@ -1,4 +1,4 @@
-//! Every row: what it refuses, what it warns of, and what it leaves alone.
+//! Every row of the tables: the change that is refused, the one that is logged, and the one that is fine.
 
 use super::*;
 use crate::auth::{Accounts, Permissions, Secret};
@@ -34,7 +34,7 @@ fn tls(require: TlsRequired, required: bool, data_session: DataSession) -> TlsCo
     }
 }
 
-/// Nothing is open.
+/// A configuration with every restriction.
 fn closed() -> Config {
     Config {
         root: Some("/srv".into()),
@@ -62,7 +62,7 @@ fn closed() -> Config {
 
 type Open = fn(&mut Config);
 
-/// A key, what opens it, and whether it limits resources only.
+/// A key, the change that opens it, and whether it limits resources only.
 const OPENED: &[(&str, Open, bool)] = &[
     ("directory", |c| c.root = None, false),
     ("account", |c| c.accounts = Accounts::new(), false),
@@ -109,7 +109,7 @@ const OPENED_ACCOUNTS: &[(&str, OpenAccount, bool)] = &[
     ("account.quota-files", |a| a.quota_files = None, true),
 ];
 
-/// Exactly this one is lost between the two; whether it is refused.
+/// Asserts that this key is the only loss between the two; returns whether it is refused.
 fn is_refused(old: &Config, new: &Config, key: &str) -> bool {
     let losses = losses(old, new);
     let [loss] = losses.as_slice() else {
@@ -128,27 +128,27 @@ fn from_file(mut config: Config) -> Config {
 }
 
 #[test]
-fn what_is_gone_from_the_file_is_refused_and_what_is_opened_in_it_is_warned_of() {
+fn removed_key_is_refused_and_opened_key_is_logged() {
     assert_eq!(OPENED.len(), ROWS.len());
     for (key, open, is_resource) in OPENED {
         let mut new = from_file(closed());
         open(&mut new);
         assert_eq!(is_refused(&closed(), &new, key), !is_resource, "{key}");
-        // What can be written open is meant then.
+        // The key is still set, with an open value.
         new.origins.set_at(None, key, (1, 1));
         let needs_restart = matches!(*key, "directory" | "account" | "tls");
         assert_eq!(is_refused(&closed(), &new, key), needs_restart, "{key}");
-        // A host program means what it says.
+        // The configuration of a host program is never refused.
         let mut new = closed();
         open(&mut new);
         assert!(!is_refused(&closed(), &new, key), "{key}");
-        // And closing opens nothing.
+        // The reverse change is no loss.
         assert_eq!(losses(&new, &closed()), [], "{key}");
     }
 }
 
 #[test]
-fn what_is_gone_from_an_account_is_refused_unless_it_limits_resources() {
+fn removed_account_key_is_refused_unless_it_limits_resources() {
     assert_eq!(OPENED_ACCOUNTS.len(), ACCOUNT_ROWS.len());
     for (key, open, is_resource) in OPENED_ACCOUNTS {
         let mut new = from_file(closed());
@@ -161,9 +161,9 @@ fn what_is_gone_from_an_account_is_refused_unless_it_limits_resources() {
     }
 }
 
-/// As where a file is read while it is written, twice.
+/// As with two reloads while an editor writes the file.
 #[test]
-fn an_account_that_comes_back_is_closed_as_it_was() {
+fn account_that_returns_is_compared_with_its_former_keys() {
     let mut between = from_file(Config {
         accounts: Accounts::new().with(Account::new(
             "bob",
@@ -185,7 +185,7 @@ fn an_account_that_comes_back_is_closed_as_it_was() {
 }
 
 #[test]
-fn an_emptied_file_is_refused_with_every_name() {
+fn emptied_file_is_refused_and_names_every_key() {
     let empty = from_file(Config {
         accounts: Accounts::new(),
         ..Config::default()

@@ -1,8 +1,8 @@
-//! A configuration for each row of the table of accounts.
+//! A sample for each row for keys of accounts.
 
 use super::samples::{DIRECTORY, SELF_SIGNED, Sample, sample};
 
-/// An anonymous account with more.
+/// An anonymous account with these keys.
 macro_rules! account {
     ($more:literal) => {
         concat!("account = [{ name = 'anonymous', ", $more, " }]")
@@ -82,7 +82,7 @@ pub(super) const ACCOUNT_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "account.addresses of anonymous excludes addresses.allow",
+        "account.addresses of anonymous cannot be used with addresses.allow",
         &[DIRECTORY],
         &[
             account!("addresses = '10.0.0.0/8'"),
@@ -91,7 +91,7 @@ pub(super) const ACCOUNT_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "account.addresses of anonymous excludes addresses.deny",
+        "account.addresses of anonymous cannot be used with addresses.deny",
         &[DIRECTORY],
         &[
             account!("addresses = '10.1.0.0/16'"),

@@ -1,6 +1,6 @@
-//! A configuration for each row of the table: what makes it fire, and what cures it.
+//! A sample for each row: a configuration that it matches, and a key that cures it.
 
-/// Lines of a file that is served; a sample adds its own.
+/// The base of a configuration; a sample adds its own lines.
 pub(super) const WRITER: &[&str] = &[
     DIRECTORY,
     "account = [{ name = 'anonymous', permissions = 'all' }]",
@@ -22,25 +22,25 @@ const ANN_ACCOUNT: &str =
 pub(super) const SELF_SIGNED: &str = "tls.self-signed = true";
 pub(super) const AUTHORITY: &str = "tls.client-authority = 'ca'";
 
-/// A combination of which one row has something to say.
+/// A configuration that one row matches.
 pub(super) struct Sample {
-    /// What the message has.
-    pub(super) said: &'static str,
+    /// A part of the message.
+    pub(super) message: &'static str,
     pub(super) base: &'static [&'static str],
-    /// Without one of these the row is silent; an option begins with a dash, or is a variable.
+    /// Without any of these the row does not match. An option begins with a dash; a variable is an option.
     pub(super) own: &'static [&'static str],
-    /// With this it is, too; empty: nothing cures it.
+    /// With this line the row does not match either; empty: no line cures it.
     pub(super) cure: &'static str,
 }
 
 pub(super) const fn sample(
-    said: &'static str,
+    message: &'static str,
     base: &'static [&'static str],
     own: &'static [&'static str],
     cure: &'static str,
 ) -> Sample {
     Sample {
-        said,
+        message,
         base,
         own,
         cure,
@@ -126,7 +126,7 @@ pub(super) const SAMPLES: &[Sample] = &[
         SELF_SIGNED,
     ),
     sample(
-        "tls.self-signed = true excludes tls.certificate and tls.key",
+        "tls.self-signed = true cannot be used with tls.certificate and tls.key",
         WRITER,
         &[SELF_SIGNED, "tls.certificate = 'c'\ntls.key = 'k'"],
         "",

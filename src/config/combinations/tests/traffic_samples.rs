@@ -1,4 +1,4 @@
-//! A configuration for each row about addresses, limits, times, files and what is told of transfers.
+//! A sample for each row about events, logs, addresses, ports, limits, time-outs and storage.
 
 use super::samples::{ACCOUNT, DIRECTORY, READER, SELF_SIGNED, Sample, WRITER, WRITER_TLS, sample};
 
@@ -22,31 +22,31 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "events.command = '/c'",
     ),
     sample(
-        "log.transfers-json excludes the same file",
+        "log.transfers-json cannot be used with the same file",
         WRITER,
         &["log.transfers = 'l'", "log.transfers-json = 'l'"],
         "",
     ),
     sample(
-        "listen excludes two addresses that overlap ([::1]:21 and [::]:21)",
+        "listen cannot be used with overlapping addresses ([::1]:21 and [::]:21)",
         WRITER,
         &["listen = ['[::1]:21', '[::]:21']"],
         "",
     ),
     sample(
-        "tls.listen excludes an address that overlaps it or one of listen ([::]:21 and [::1]:21)",
+        "overlapping addresses in tls.listen and listen ([::]:21 and [::1]:21)",
         WRITER_TLS,
         &["tls.listen = '[::1]:21'", "listen = '[::]:21'"],
         "",
     ),
     sample(
-        "listen excludes an address that is not of one host (224.0.0.1:21)",
+        "listen cannot be used with an address that is not unicast (224.0.0.1:21)",
         WRITER,
         &["listen = ['127.0.0.1:21', '224.0.0.1:21']"],
         "",
     ),
     sample(
-        "tls.listen excludes an address that is not of one host ([ff02::1]:990)",
+        "tls.listen cannot be used with an address that is not unicast ([ff02::1]:990)",
         WRITER_TLS,
         &["tls.listen = ['[ff02::1]:990']"],
         "",
@@ -58,7 +58,7 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "addresses.allow excludes",
+        "addresses.allow cannot be used",
         WRITER,
         &[
             "addresses.allow = ['10.1.0.0/16', '10.2.0.0/16']",
@@ -67,7 +67,7 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "addresses.deny excludes",
+        "addresses.deny cannot be used",
         WRITER,
         &["addresses.deny = ['0.0.0.0/0', '::/0']"],
         "",
@@ -91,7 +91,7 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "addresses.proxies with 0.0.0.0/0 or ::/0 excludes",
+        "addresses.proxies with 0.0.0.0/0 or ::/0 cannot be used",
         WRITER,
         &[
             "addresses.proxies = '0.0.0.0/0'",
@@ -151,7 +151,7 @@ pub(super) const TRAFFIC_SAMPLES: &[Sample] = &[
         "",
     ),
     sample(
-        "timings.penalty excludes throttling.longest-penalty = 0",
+        "timings.penalty cannot be used with throttling.longest-penalty = 0",
         WRITER,
         &["timings.penalty = 1", "throttling.longest-penalty = 0"],
         "",

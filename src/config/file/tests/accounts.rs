@@ -1,10 +1,10 @@
-//! What is written of accounts, and what is said of what is wrong there.
+//! Parsing and errors of `[[account]]`.
 
 use super::*;
 use crate::auth::Secret;
 
 #[test]
-fn every_value_of_the_accounts_in_the_example_is_in_force() {
+fn every_example_value_of_an_account_is_effective() {
     let (example, directory) = example();
     let secret = directory.path().join("secret");
     let password = format!("password-file = {secret:?}\n");
@@ -42,16 +42,16 @@ fn every_value_of_the_accounts_in_the_example_is_in_force() {
 }
 
 #[test]
-fn a_password_in_the_clear_is_refused_and_not_repeated() {
+fn plain_password_is_refused_and_not_printed() {
     for value in ["\"hunter2\"", "[\"hunter2\"]", "\"$hunter2\""] {
-        let said = mistake(&format!("[[account]]\npassword = {value}"));
-        assert!(said.starts_with("f:2:12: account.password"), "{said}");
-        assert!(!said.contains("hunter2"), "{said}");
+        let error = error_of(&format!("[[account]]\npassword = {value}"));
+        assert!(error.starts_with("f:2:12: account.password"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 
 #[test]
-fn an_account_ends_at_the_moment_that_is_written() {
+fn expiry_date_and_time_are_parsed_with_zone() {
     for (text, expected) in [
         ("1970-01-02", 86_400),
         ("1970-01-02T00:00:01Z", 86_401),
@@ -68,8 +68,8 @@ fn an_account_ends_at_the_moment_that_is_written() {
 }
 
 #[test]
-fn what_is_wrong_with_an_account_is_said_of_it() {
-    are_said(&[
+fn missing_or_conflicting_secret_has_position_and_remedy() {
+    assert_errors(&[
         ("[[account]]", "f:1:1", "needs a name"),
         (
             "[[account]]\nname = \"ann\"",
@@ -79,24 +79,34 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         (
             "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
             "f:3:1",
-            "account.password-file = \"FILE\" of ftp excludes a name of anonymous clients",
+            "account.password-file = \"FILE\" of ftp cannot be used with an anonymous name",
         ),
         (
             "[[account]]\nname = \"*\"\npassword-file = \"x\"",
             "f:3:1",
-            "it is for all users whom PAM lets in",
+            "this account stands for all users of PAM",
         ),
         (
             "[[account]]\nname = \"*\"",
             "f:2:1",
             "needs account.pam = \"SERVICE\"",
         ),
+    ]);
+}
+
+#[test]
+fn invalid_account_value_has_position_and_remedy() {
+    assert_errors(&[
         (
             "[[account]]\npam = \"../x\"",
             "f:2:7",
             "a service is named by letters",
         ),
-        ("[[account]]\npam = true", "f:2:7", "the name of a service"),
+        (
+            "[[account]]\npam = true",
+            "f:2:7",
+            "the name of a PAM service",
+        ),
         (
             "[[account]]\nnmae = \"ann\"",
             "f:2:1",
@@ -110,19 +120,19 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         (
             "[[account]]\npermissions = 7",
             "f:2:15",
-            "permissions takes permissions, as in",
+            "account.permissions: invalid value 7; write permissions such as",
         ),
         (
             "[[account]]\nexpires = \"never\"",
             "f:2:11",
-            "a date, as in 2027-12-31",
+            "a date such as 2027-12-31",
         ),
         ("[[account]]\nexpires = 07:32:00", "f:2:11", "a date"),
         ("[[account]]\nsessions = 0", "f:2:12", "a number from 1"),
         (
             "[[account]]\nquota-bytes = \"1G\"",
             "f:2:15",
-            "a size, as in",
+            "a size such as",
         ),
         (
             "[[account]]\nname = \"ann\"\npassword-file = \"/no\"",
@@ -132,7 +142,7 @@ fn what_is_wrong_with_an_account_is_said_of_it() {
         (
             "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"",
             "f:3:1",
-            "there twice",
+            "defined twice",
         ),
     ]);
 }
