@@ -39,9 +39,7 @@ impl Measuring {
             match entry.metadata.kind {
                 Kind::File => self.bytes = self.bytes.saturating_add(entry.metadata.size),
                 Kind::Directory => {
-                    // Not by the name alone: it may begin with anything but a slash.
-                    let name = [b"./", entry.name.as_slice()].concat();
-                    if let Ok(path) = self.here.join(&name) {
+                    if let Ok(path) = self.here.join(&entry.name) {
                         self.remember(path)?;
                     }
                 }

@@ -264,7 +264,7 @@ pub trait File: Send {
 /// An open directory.
 pub trait Directory: Send {
     /// Returns the next entry, unordered; `None` at the end. Skips `.`, `..`, temporary files and
-    /// entries that are removed during the listing. Blocks.
+    /// entries that are removed during the listing. A name contains no slash. Blocks.
     fn next_entry(&mut self) -> Result<Option<Entry>>;
 
     /// From now on, entries carry the permissions that the file system gives the server.

@@ -363,11 +363,7 @@ fn walk(
                     result.tally.add(metadata.unique, Amount::of(&metadata));
                 }
                 Kind::File if metadata.links > 1 => result.inexact.insert(metadata.unique),
-                Kind::Directory => {
-                    // `./` keeps a name such as `~` or `..x` literal in join.
-                    let name = [b"./", name.as_slice()].concat();
-                    pending.extend(path.join(&name));
-                }
+                Kind::Directory => pending.extend(path.join(&name)),
                 Kind::File | Kind::Link | Kind::Other(_) => {}
             }
         }
