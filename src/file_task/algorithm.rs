@@ -67,10 +67,7 @@ mod enabled {
     }
 
     impl Hasher {
-        #[allow(
-            clippy::unnecessary_wraps,
-            reason = "None without the feature"
-        )]
+        #[allow(clippy::unnecessary_wraps, reason = "None without the feature")]
         pub(in crate::file_task) fn new(algorithm: Algorithm) -> Option<Self> {
             Some(match algorithm {
                 Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
