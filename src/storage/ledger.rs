@@ -300,6 +300,7 @@ impl Ledger {
 
     /// Removes a writer, and with the last one the file.
     pub(super) fn close(&mut self, key: LedgerKey) {
+        debug_assert!(self.open.contains(key.0), "closed more than once");
         match self.open.get_mut(key.0) {
             None => {}
             Some(OpenFile::Visible { writers, .. } | OpenFile::Unlinked { writers, .. })

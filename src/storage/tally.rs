@@ -94,6 +94,7 @@ impl InodeClasses {
     }
 
     fn word(self, at: usize) -> u64 {
+        debug_assert!(at < self.0.len(), "no such word of inode classes");
         self.0.get(at).copied().unwrap_or(0)
     }
 }
@@ -123,12 +124,14 @@ impl Tally {
     /// Replaces the sums by those of a walk, except in these classes.
     pub(super) fn replace_with(&mut self, walked: &Self, except: InodeClasses) {
         for class in (0..CLASSES).filter(|class| !except.has(*class)) {
+            // Empty if the walk found no file.
             let found = walked.classes.get(class).copied().unwrap_or_default();
             self.set(class, |_| found);
         }
     }
 
     fn set(&mut self, class: usize, change: impl FnOnce(Amount) -> Amount) {
+        debug_assert!(class < CLASSES, "no such inode class");
         self.classes.resize(CLASSES, Amount::default());
         if let Some(amount) = self.classes.get_mut(class) {
             let before = *amount;

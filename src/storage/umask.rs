@@ -47,6 +47,7 @@ impl Umask {
         use rustix::fs::Mode;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         rustix::process::umask(mask);
+        // Nine bits always fit.
         Self(u16::try_from(mask.as_raw_mode() & 0o777).unwrap_or(0o077))
     }
 

@@ -157,8 +157,8 @@ impl Usage {
         let accounting = self.accounting();
         accounting.check_counted(quota)?;
         let used = accounting.ledger.charged().bytes;
-        let left = quota.bytes.map(|limit| limit.saturating_sub(used));
-        Ok(left.unwrap_or(u64::MAX))
+        let left = |limit: u64| limit.saturating_sub(used);
+        Ok(quota.bytes.map_or(u64::MAX, left))
     }
 
     /// Reserves an empty upload that will replace the given file.

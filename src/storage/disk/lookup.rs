@@ -135,6 +135,7 @@ fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<
         directory = Some(step(from, part, OFlags::PATH | OFlags::DIRECTORY)?);
     }
     let from = directory.as_ref().map_or(root, AsFd::as_fd);
+    // No slash to strip if the path has one part.
     step(from, name.strip_prefix(b"/").unwrap_or(name), flags)
 }
 

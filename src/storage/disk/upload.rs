@@ -251,6 +251,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let slash = path.iter().rposition(|&byte| byte == b'/');
     let parts = slash.and_then(|slash| path.split_at_checked(slash));
     parts.map_or((b".", path), |(parent, name)| {
+        debug_assert!(name.starts_with(b"/"), "split at a slash");
         (parent, name.strip_prefix(b"/").unwrap_or(name))
     })
 }

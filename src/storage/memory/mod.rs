@@ -251,7 +251,7 @@ impl File for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, _: Wait) -> Result<usize> {
         let bytes = self.contents.bytes();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        // Empty when reading beyond the end.
+        // Empty beyond the end, as with an offset over 4 GiB on a 32-bit system.
         let rest = bytes.get(start..).unwrap_or_default();
         Ok(buffer
             .iter_mut()
