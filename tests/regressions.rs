@@ -16,7 +16,7 @@
 //! | an upload that ends in a reset is 226 | `cut_transfers::an_upload_that_is_reset_leaves_the_old_file` |
 //! | a lost control connection leaves half a file | `cut_transfers::a_session_that_is_reset_takes_its_upload_with_it` |
 //! | half an upload can be seen | `cut_transfers::an_upload_appears_only_when_it_is_complete` |
-//! | a name that STOU has told is another's file by then, and that is lost | `durability::a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then` |
+//! | a name that STOU has told is another's file by then, and that is lost | `durability::stou_does_not_replace_file_created_meanwhile` |
 //! | a download that could not be read is 226 | `simulation::every_interleaving_keeps_the_promises` |
 //! | a download that came out short is 226 | `regressions::a_file_that_shrinks_is_no_226` |
 //! | a recursive listing that leaves something out is 226 | `regressions::a_listing_that_leaves_something_out_is_no_226` |

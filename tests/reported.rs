@@ -14,15 +14,15 @@
 //! | 2 | `MKD` of what exists, as `FluentFTP` reads it | 550 and words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
 //! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::each_refusal_is_read_as_it_is_meant` `replies::what_is_not_permitted_is_not_taken_for_what_is_not_there` |
 //! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::every_name_that_is_told_leads_to_its_file_from_where_the_client_is` |
-//! | 3 | `STOR` onto a file that is mounted by itself | 226, and it has the new bytes | `in_place::file_that_is_mounted_is_written_in_place` |
-//! | 3 | `STOR` onto a file of mode 666 in a directory of mode 755 | 226, in place, said in the log once a session | `in_place::file_in_a_directory_that_may_not_be_written_is_written_in_place` |
-//! | 3 | the same of another user in a sticky directory | 226, in place | `in_place::file_of_another_user_in_a_sticky_directory_is_written_in_place` |
-//! | 3 | what can be neither replaced nor written | 550 before any 150 | `in_place::attributes_are_heard_before_the_150` |
-//! | 3 | `MLST` of each | `perm` has what would be done, and no more | `in_place::perm_says_what_the_system_allows` |
-//! | 4 | `STOR` of 200 kB, cut by a reset; `SIZE`; `REST`, `STOR` | 426 with the bytes that are kept; they are the first ones; the file is whole | `kept_uploads::upload_that_is_reset_is_kept_and_resumed` |
+//! | 3 | `STOR` onto a file that is mounted by itself | 226, and it has the new bytes | `in_place::mounted_file_is_written_in_place` |
+//! | 3 | `STOR` onto a file of mode 666 in a directory of mode 755 | 226, in place, said in the log once a session | `in_place::file_in_unwritable_directory_is_written_in_place` |
+//! | 3 | the same of another user in a sticky directory | 226, in place | `in_place::foreign_file_in_sticky_directory_is_written_in_place` |
+//! | 3 | what can be neither replaced nor written | 550 before any 150 | `in_place::immutable_and_append_only_files_are_refused_before_150` |
+//! | 3 | `MLST` of each | `perm` has what would be done, and no more | `in_place::perm_fact_reflects_file_system_permissions` |
+//! | 4 | `STOR` of 200 kB, cut by a reset; `SIZE`; `REST`, `STOR` | 426 with the bytes that are kept; they are the first ones; the file is whole | `kept_uploads::reset_upload_is_kept_and_resumed` |
 //! | 4 | curl killed in an upload; `curl -C -` | the file is whole | `clients::curl_goes_on_with_what_it_was_killed_in` |
 //! | 4 | lftp, PHP, `Net::FTP`, basic-ftp go on with a cut upload | only what is missing is sent, and the file is whole | `clients::lftp_resumes` `clients::php_resumes` `clients::net_ftp_resumes` `clients::basic_ftp_resumes` |
-//! | 4 | a cut upload of a name that a file has | the old file, whole | `kept_uploads::upload_that_would_replace_a_file_leaves_it_whole` |
+//! | 4 | a cut upload of a name that a file has | the old file, whole | `kept_uploads::interrupted_replacement_leaves_old_file` |
 //! | 4 | `cut-uploads = "discard"` | nothing is left | `config::cut_uploads_are_kept_or_not` |
 //! | 4 | `REST 4`, `APPE` | writes from there on, as `STOR` does | `appe_restart.txt` |
 //! | 4 | `REST`, `HELP ALLO`, `ALLO`, `STOR`: `Net::FTP` | writes from there on | `rest_between.txt` |
