@@ -85,7 +85,7 @@ impl Counter {
 
     /// Called before a quota refuses. Starts a count unless in the cooldown. Returns whether a count is
     /// in progress, whose result may allow what is refused now.
-    pub(super) fn may_find_room(self: &Arc<Self>) -> bool {
+    pub(super) fn recount_before_refusal(self: &Arc<Self>) -> bool {
         let mut state = self.state();
         match *state {
             CounterState::Idle => self.begin(&mut state),

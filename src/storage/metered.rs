@@ -38,7 +38,7 @@ impl QuotaCheck {
             }
             (result, _) => return result,
         };
-        if counter.may_find_room() {
+        if counter.recount_before_refusal() {
             return Err(Error::NotCounted);
         }
         // A count may have ended since.

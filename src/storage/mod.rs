@@ -2,8 +2,8 @@
 //! [`Directory`].
 //!
 //! [`Disk`] serves one directory and relies on the kernel against path traversal; [`Memory`] keeps a
-//! tree in memory for tests and the simulator; [`Metered`] adds a quota. Nothing here knows sockets or
-//! sessions.
+//! tree in memory for tests and the simulator; [`Metered`] adds a quota. This module knows neither
+//! sockets nor sessions.
 //!
 //! A call that may block says so ("Blocks."). Others take a [`Wait`]: on the event loop it is `Never`,
 //! and a call that would block returns [`Error::WouldWait`]; on a worker it is `Allowed`.
