@@ -1,17 +1,7 @@
-//! The arithmetic of a quota: three sums, and the open files that contribute to them.
+//! The arithmetic of a quota: charged = visible + uncommitted - discount.
 //!
-//! ```text
-//!   charged = visible + uncommitted - discount
-//! ```
-//!
-//! *Visible*: files that have a name. *Uncommitted*: files being written that have none, which are
-//! uploads before their commit, and removed files that are still open. *Discount*: the size of the files
-//! that uploads will replace, up to their own size; so a commit does not raise the charge. The discount
-//! never exceeds visible, so a wrong discount cannot hide usage: visible <= charged, and disk usage
-//! (visible + uncommitted) is at most twice the quota.
-//!
-//! It makes no system call; the caller examines the files, under the
-//! [`NamespaceLock`](super::usage::NamespaceLock).
+//! It owns the three sums and the open files that contribute to them. It makes no system call; the
+//! caller examines the files, under the [`NamespaceLock`](super::usage::NamespaceLock).
 
 use slab::Slab;
 
@@ -129,10 +119,16 @@ impl OpenFile {
     }
 }
 
+/// The discount never exceeds visible, so a wrong discount cannot hide usage: visible <= charged, and
+/// disk usage (visible + uncommitted) is at most twice the quota.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
+    /// Files that have a name.
     visible: Amount,
+    /// Uploads before their commit, and removed files that are still open.
     uncommitted: Amount,
+    /// The files that uploads will replace, up to the size of the upload: a commit does not raise the
+    /// charge.
     discount: Amount,
 }
 

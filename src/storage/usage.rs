@@ -5,9 +5,6 @@
 //! programs are found by a recount, which the [`counter`](super::counter) schedules. Uploads go on during
 //! a walk: its result is applied only to the inode classes that did not change
 //! ([`tally`](super::tally)).
-//!
-//! Two mutexes, taken in this order: `namespace`, held across changes of names and the system calls they
-//! need, and `accounting`, held for arithmetic only. The event loop takes neither.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,10 +13,12 @@ use super::tally::{Amount, FileId, InodeClasses, Tally};
 use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
 use crate::limits::{COUNT_ENTRIES, COUNTS_OF_A_TREE};
 
-/// The usage of a tree, shared by all accounts that write to it.
+/// The usage of a tree, shared by all accounts that write to it. The event loop takes neither mutex.
 #[derive(Debug, Default)]
 pub struct Usage {
+    /// Taken first; held across changes of names and their system calls.
     namespace: Mutex<()>,
+    /// Held for arithmetic only.
     accounting: Mutex<Accounting>,
 }
 
