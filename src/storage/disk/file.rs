@@ -55,7 +55,7 @@ pub(super) enum PriorContents {
 }
 
 impl PriorContents {
-    pub(super) const fn to_truncate() -> Self {
+    pub(super) const fn truncate_on_write() -> Self {
         Self::Truncated(Cell::new(true))
     }
 

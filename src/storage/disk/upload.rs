@@ -109,7 +109,7 @@ fn overwrite(target: &Target, policy: Policy, path: &VirtualPath, why: InPlace) 
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
     let (directory, name) = (&target.directory, &*target.name);
     let open = || rustix::fs::openat(directory, name, flags, Mode::empty());
-    let prior = PriorContents::to_truncate();
+    let prior = PriorContents::truncate_on_write();
     let upload = in_place(retry_on_intr(open)?, policy, path, Some(0), prior)?;
     let in_place = Some(why);
     Ok(Upload { in_place, ..upload })
