@@ -90,7 +90,7 @@ impl Counter {
         match *state {
             CounterState::Idle => self.begin(&mut state),
             CounterState::Counting(WalkSpeed::Slow) => {
-                *state = CounterState::Counting(WalkSpeed::Full)
+                *state = CounterState::Counting(WalkSpeed::Full);
             }
             CounterState::Counting(WalkSpeed::Full)
             | CounterState::Stale
