@@ -1,8 +1,8 @@
-//! A server that is killed, one that starts beside another, and one that is told to leave room:
-//! what had its 226 is there and whole, what had not is not seen, and nothing is left over.
+//! Kills, the sweep of temporary files, and the free space floor: an upload confirmed by a 226 is complete,
+//! an unconfirmed one is invisible, and no temporary file stays.
 //!
-//! The command line says nothing of this, so the server is the library, with a [`Config`] of the
-//! test's, in a child process: this very program, asked to run the one "test" that serves.
+//! The command line has no such settings, so a child process runs the library with a [`Config`]: it is
+//! this test program, running only [`serve_in_child_process`].
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,11 +19,12 @@ use mioftpd::storage::Durability;
 use mioftpd::{Config, Server};
 use support::{DEADLINE, Starter};
 
-const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+/// The name of a stale temporary file.
+const STALE: &str = ".mioftpd-0123456789abcdef.tmp";
 
-/// Not a test of its own: what the child process does.
+/// Not a test: the server of the child process, configured by environment variables.
 #[test]
-fn serve_what_the_environment_says() {
+fn serve_in_child_process() {
     let variable = |name: &str| std::env::var(name).ok();
     let Some(root) = variable("MIOFTPD_TEST_ROOT") else {
         return;
@@ -45,9 +46,9 @@ fn serve_what_the_environment_says() {
     Server::bind(config).unwrap().run().unwrap();
 }
 
-const SERVE: [&str; 3] = ["serve_what_the_environment_says", "--exact", "--nocapture"];
+const SERVE: [&str; 3] = ["serve_in_child_process", "--exact", "--nocapture"];
 
-/// The child, behind a command that prepares its world, if any.
+/// The child process, optionally run by a command such as unshare(1).
 fn child(behind: &[&str]) -> Starter {
     let behind = behind.iter().map(Into::into);
     let own = std::env::current_exe().unwrap().into_os_string();
@@ -55,7 +56,7 @@ fn child(behind: &[&str]) -> Starter {
     Starter::default().program(words)
 }
 
-/// A client for which the end of the server is no failure of the test.
+/// A client that returns an error when the server is killed, instead of failing the test.
 struct Client {
     control: TcpStream,
     replies: io::Lines<BufReader<TcpStream>>,
@@ -108,20 +109,20 @@ impl Client {
     }
 }
 
-/// What a file of this name holds, in its `round`-th version: 0 to 100 KB.
+/// The contents of the `round`-th version of a file: 0 to 100 KB.
 fn version(name: &str, round: usize) -> Vec<u8> {
     let line = format!("{name} {round}\n");
     line.repeat(round * 7919 % 10_000).into_bytes()
 }
 
 #[test]
-fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
+fn confirmed_uploads_survive_kill_and_partial_ones_are_swept() {
     const CLIENTS: usize = 4;
     const NAMES: usize = 5;
     let starter = child(&[]).variable("MIOFTPD_TEST_DURABILITY", "fsync");
     let server = starter.serving(|_| ()).start();
     let address = server.address();
-    // Of each name the last version that was confirmed.
+    // The last confirmed version of each file.
     let confirmed = Mutex::new(BTreeMap::new());
     let (sender, confirmations) = mpsc::channel();
     let directory = thread::scope(|scope| {
@@ -130,7 +131,7 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
             scope.spawn(move || {
                 let mut control = Client::login(address).unwrap();
                 for round in 1.. {
-                    // Most replace what was there; each client has names of its own.
+                    // Most uploads replace a file; each client has its own names.
                     let name = format!("{client}-{}", round % NAMES);
                     if control.store(&name, &version(&name, round)).is_err() {
                         return;
@@ -140,13 +141,13 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
                 }
             });
         }
-        // And those that are surely in the middle.
-        let mut in_the_middle = Vec::new();
+        // Uploads that are certainly incomplete when the server is killed.
+        let mut incomplete = Vec::new();
         for command in ["STOR slow", "STOU unique"] {
             let mut slow = Client::login(address).unwrap();
             let mut data = slow.begin(command).unwrap();
             data.write_all(b"half").unwrap();
-            in_the_middle.push((slow, data));
+            incomplete.push((slow, data));
         }
         for _ in 0..200 {
             confirmations.recv_timeout(DEADLINE).unwrap();
@@ -155,7 +156,7 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
     });
     let starter = child(&[]).serving_again(directory);
     let server = starter.start();
-    // Hidden from the first moment on.
+    // Temporary files are hidden even before the sweep.
     let listed = server.login().command("STAT /", 213).lines.join("\n");
     for left in [".mioftpd", "slow", "unique"] {
         assert!(!listed.contains(left), "{listed}");
@@ -166,7 +167,7 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
         let name = name.into_string().unwrap();
         let found = std::fs::read(server.file(&name)).unwrap();
         let last = confirmed.get(&name).copied();
-        // Or the one after it, whose 226 was on its way.
+        // Or the next version, committed before its 226 arrived.
         let first = name.split_once('-').unwrap().1.parse::<usize>().unwrap();
         let next = last.map_or_else(
             || if first == 0 { NAMES } else { first },
@@ -180,18 +181,18 @@ fn what_had_its_226_survives_a_kill_and_nothing_else_is_left() {
 }
 
 #[test]
-fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
+fn sweep_keeps_open_uploads_of_another_server() {
     let first = support::Server::writable(|root| {
         std::fs::write(root.join("file"), "old").unwrap();
-        std::fs::write(root.join(LEFT), "").unwrap();
+        std::fs::write(root.join(STALE), "").unwrap();
     });
-    // What comes from here on is for the second to find.
+    // The first sweep is complete: files created from here on are left to the second server.
     first.wait_for_log("Removed 1 unfinished uploads; 0 are in use");
     let mut client = Client::login(first.address()).unwrap();
     let mut data = client.begin("STOR file").unwrap();
     data.write_all(b"half").unwrap();
     std::fs::create_dir(first.file("below")).unwrap();
-    std::fs::write(first.file("below").join(LEFT), "of one that was killed").unwrap();
+    std::fs::write(first.file("below").join(STALE), "of one that was killed").unwrap();
 
     let arguments = [first.root().as_os_str(), "--writable".as_ref()];
     let second = arguments
@@ -203,7 +204,7 @@ fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
         line.contains("Removed 1 unfinished uploads; 1 are in use"),
         "{line}"
     );
-    assert!(!first.file("below").join(LEFT).exists());
+    assert!(!first.file("below").join(STALE).exists());
 
     data.write_all(b" and half").unwrap();
     drop(data);
@@ -213,20 +214,20 @@ fn a_server_that_starts_leaves_the_uploads_of_another_alone() {
 }
 
 #[test]
-fn nothing_goes_from_a_directory_that_nobody_may_write_to() {
-    let fill = |root: &std::path::Path| std::fs::write(root.join(LEFT), "").unwrap();
+fn read_only_server_does_not_sweep() {
+    let fill = |root: &std::path::Path| std::fs::write(root.join(STALE), "").unwrap();
     let server = Starter::default()
         .argument("--log")
         .argument("debug")
         .serving(fill)
         .start();
     server.login().command("STAT /", 213);
-    assert_eq!(server.names(), [LEFT]);
+    assert_eq!(server.names(), [STALE]);
     assert!(!server.log().contains("unfinished"), "{}", server.log());
 }
 
 #[test]
-fn below_the_floor_uploads_are_refused_and_room_is_none() {
+fn uploads_below_floor_are_refused() {
     let starter = child(&[]).variable("MIOFTPD_TEST_FLOOR", "1152921504606846976");
     let server = starter
         .serving(|root| std::fs::write(root.join("file"), "old").unwrap())
@@ -243,9 +244,9 @@ fn below_the_floor_uploads_are_refused_and_room_is_none() {
     assert_eq!(server.names(), ["file"]);
 }
 
-/// On a file system of its own, so that nobody else changes what is free; only the child sees it.
+/// On a tmpfs in the child's mount namespace, so that no other process changes the free space.
 #[test]
-fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
+fn upload_reaching_floor_is_cut_with_452() {
     const MIB: usize = 1024 * 1024;
     let mount = "mount -t tmpfs -o size=24m none \"$MIOFTPD_TEST_ROOT\" && exec \"$0\" \"$@\"";
     let own_world = ["unshare", "--mount", "--map-root-user", "sh", "-c"];
@@ -254,7 +255,7 @@ fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
         .arg("mount -t tmpfs none /tmp")
         .output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
-        return eprintln!("skipped: this system lets nobody mount");
+        return eprintln!("skipped: this system does not allow a mount");
     }
     let starter = child(&[&own_world[..], &[mount]].concat());
     let starter = starter.variable("MIOFTPD_TEST_FLOOR", &(8 * MIB).to_string());
@@ -265,14 +266,14 @@ fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
     for command in ["STOR file", "APPE log"] {
         let mut data = control.passive().stream();
         control.command(command, 150);
-        // The server ends it somewhere in between.
+        // The server closes the connection before the end.
         let _ = data.write_all(&vec![b'n'; 64 * MIB]);
         let _ = data.read(&mut [0]);
         drop(data);
         control.expect(452);
         assert_eq!(control.retrieve("file"), old);
     }
-    // What is written in place stays as far as it came: to the floor, and not below.
+    // A file written in place keeps the bytes written down to the floor.
     let size: usize = control.command("SIZE log", 213).text().parse().unwrap();
     assert!((14 * MIB..=15 * MIB).contains(&size), "{size}");
     control.command("DELE log", 250);
@@ -281,10 +282,10 @@ fn an_upload_that_comes_to_the_floor_is_cut_with_452() {
 }
 
 #[test]
-fn a_name_that_stou_has_told_is_not_taken_from_who_has_it_by_then() {
+fn stou_does_not_replace_file_created_meanwhile() {
     let server = support::Server::writable(|_| ());
     let mut control = server.login();
-    // Until it is through it may take the name for one that is in use.
+    // The sweep may lock the temporary file first, and STOU would choose another name.
     support::until("the sweeper", || {
         (!server.has_thread("sweeper")).then_some(())
     });

@@ -1,6 +1,6 @@
-//! Work that takes long and needs no data connection: it delays nobody else, and ABOR ends it.
+//! File tasks (HASH, XCRC): they delay no other client, and ABOR cancels them.
 //!
-//! The files are sparse, so that they are larger than anybody could read and cost no disk.
+//! The files are sparse: too large to be read within a test, without using the disk.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![cfg(feature = "digests")]
@@ -11,7 +11,7 @@ use std::fs::File;
 
 use support::{Server, Starter};
 
-/// Minutes to hours of work for a digest.
+/// A digest of this many bytes takes minutes to hours.
 const ENORMOUS: u64 = 1 << 40;
 
 fn with_enormous_file(workers: &str) -> Server {
@@ -30,7 +30,7 @@ fn with_enormous_file(workers: &str) -> Server {
 }
 
 #[test]
-fn an_enormous_digest_leaves_the_worker_to_others() {
+fn digest_shares_worker_with_other_clients() {
     for workers in ["0", "1"] {
         let server = with_enormous_file(workers);
         let mut busy = server.login();
@@ -49,7 +49,7 @@ fn an_enormous_digest_leaves_the_worker_to_others() {
 }
 
 #[test]
-fn nothing_is_left_of_a_digest_that_was_aborted_or_whose_client_is_gone() {
+fn aborted_digest_closes_its_file() {
     let server = with_enormous_file("1");
     let mut control = server.login();
     control.command("XCRC small", 250);
@@ -70,7 +70,7 @@ fn nothing_is_left_of_a_digest_that_was_aborted_or_whose_client_is_gone() {
 }
 
 #[test]
-fn other_commands_wait_their_turn() {
+fn pipelined_commands_wait_for_digest() {
     let server = with_enormous_file("1");
     let mut control = server.login();
     control.send_raw(b"HASH enormous\r\nNOOP\r\nPWD\r\nABOR\r\n");
@@ -81,7 +81,7 @@ fn other_commands_wait_their_turn() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_a_digest() {
+fn shutdown_does_not_wait_for_digest() {
     let mut server = with_enormous_file("1");
     let mut control = server.login();
     control.send("HASH enormous");
@@ -97,7 +97,7 @@ fn a_stop_does_not_wait_for_a_digest() {
 }
 
 #[test]
-fn one_client_has_one_errand_however_often_it_aborts() {
+fn client_runs_one_task_despite_repeated_aborts() {
     const TIMES: usize = 2000;
     let server = with_enormous_file("1");
     let mut control = server.login();

@@ -1,8 +1,8 @@
-//! Files whose place no other file can take are written in place: a mounted file, one in a directory
-//! that may not be written, and another user's in a sticky one. RFC 959 §4.1.3.
+//! Files that cannot be replaced by a rename are written in place: a mounted file, one in an unwritable
+//! directory, and another user's file in a sticky directory. RFC 959 §4.1.3.
 //!
-//! As root the server becomes another user (`--run-as`), because root may replace almost any file; what
-//! needs root, or a mount, is skipped where the system does not allow it.
+//! As root the server changes its user (`--run-as`), because root can replace almost any file. Tests that
+//! need root or a mount are skipped if the system does not allow it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -16,7 +16,7 @@ use std::process::Command;
 
 use support::{Control, Server, Starter, abort_connection, binary, until};
 
-/// What a user that is not root may not change, and what it may.
+/// Directories with mode 555 and 1777.
 const LOCKED: &str = "locked";
 const STICKY: &str = "sticky";
 
@@ -28,7 +28,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A server that is not root, with old files in directories whose names it may not change.
+/// A server that is not root, with existing files in directories whose entries it may not change.
 fn server() -> Server {
     let mut starter = Starter::default().argument("--writable");
     if is_root() {
@@ -39,7 +39,7 @@ fn server() -> Server {
 
 fn furnish(root: &Path) {
     set_mode(root, 0o777);
-    // As root it belongs to root; otherwise it is the server's own, and closed to it too.
+    // Owned by the user who runs the test: root, or the server's own user.
     for (name, mode) in [(LOCKED, 0o555), (STICKY, 0o1777)] {
         let directory = root.join(name);
         fs::create_dir(&directory).unwrap();
@@ -51,13 +51,13 @@ fn furnish(root: &Path) {
     }
 }
 
-/// So that the directory can be removed.
+/// Makes the directory removable again.
 fn unlock(server: &Server) {
     set_mode(&server.file(LOCKED), 0o755);
 }
 
 #[test]
-fn file_in_a_directory_that_may_not_be_written_is_written_in_place() {
+fn file_in_unwritable_directory_is_written_in_place() {
     let server = server();
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -65,10 +65,10 @@ fn file_in_a_directory_that_may_not_be_written_is_written_in_place() {
         control.store("locked/f", contents);
         assert_eq!(fs::read(server.file("locked/f")).unwrap(), contents);
     }
-    let said = "/locked/f is written in place";
-    server.wait_for_log(said);
-    assert_eq!(server.log().matches(said).count(), 1, "once a session");
-    // What is new needs the directory, and what is closed itself is closed.
+    let line = "/locked/f is written in place";
+    server.wait_for_log(line);
+    assert_eq!(server.log().matches(line).count(), 1, "once a session");
+    // A new file needs a writable directory, and a write-protected one is not written.
     drop(control.passive());
     let refused = control.command("STOR locked/new", 550);
     assert!(
@@ -85,12 +85,12 @@ fn file_in_a_directory_that_may_not_be_written_is_written_in_place() {
 }
 
 #[test]
-fn file_in_place_is_whole_until_its_first_byte_and_cut_after_its_last() {
+fn in_place_upload_truncates_at_first_byte() {
     let server = server();
     let mut control = server.login();
     control.command("TYPE I", 200);
     let path = server.file("locked/f");
-    // No data connection, one that is aborted, and one that is reset, none with a byte.
+    // Uploads without a byte: aborted without a data connection, and reset.
     support::epsv_port(&mut control);
     control.command("STOR locked/f", 150);
     control.send("ABOR");
@@ -102,7 +102,7 @@ fn file_in_place_is_whole_until_its_first_byte_and_cut_after_its_last() {
     abort_connection(data);
     control.expect(426);
     assert_eq!(fs::read(&path).unwrap(), b"old contents");
-    // And one with some: they are there, and nothing of what was there before.
+    // With the first bytes the old contents are truncated.
     let mut data = control.passive().stream();
     control.command("STOR locked/f", 150);
     data.write_all(b"new").unwrap();
@@ -116,7 +116,7 @@ fn file_in_place_is_whole_until_its_first_byte_and_cut_after_its_last() {
 }
 
 #[test]
-fn file_of_another_user_in_a_sticky_directory_is_written_in_place() {
+fn foreign_file_in_sticky_directory_is_written_in_place() {
     if !is_root() {
         return eprintln!("skipped: only root has files of two users");
     }
@@ -125,7 +125,7 @@ fn file_of_another_user_in_a_sticky_directory_is_written_in_place() {
     control.store("sticky/f", b"new");
     assert_eq!(fs::read(server.file("sticky/f")).unwrap(), b"new");
     server.wait_for_log("/sticky/f is written in place");
-    // What is the server's own there is replaced as ever.
+    // The server's own file is replaced as usual.
     control.store("sticky/own", b"new");
     control.store("sticky/own", b"newer");
     assert_eq!(fs::read(server.file("sticky/own")).unwrap(), b"newer");
@@ -136,7 +136,7 @@ fn file_of_another_user_in_a_sticky_directory_is_written_in_place() {
 }
 
 #[test]
-fn file_that_is_mounted_is_written_in_place() {
+fn mounted_file_is_written_in_place() {
     let probe = Command::new("unshare")
         .args([
             "--mount",
@@ -148,7 +148,7 @@ fn file_that_is_mounted_is_written_in_place() {
         ])
         .output();
     if !probe.is_ok_and(|probe| probe.status.success()) {
-        return eprintln!("skipped: this system lets no test mount anything");
+        return eprintln!("skipped: this system does not allow a mount");
     }
     let script = "cd \"$MIOFTPD_TEST_ROOT\" && mount --bind real mounted && \
                   exec \"$0\" --listen 127.0.0.1:0 --writable .";
@@ -164,7 +164,7 @@ fn file_that_is_mounted_is_written_in_place() {
     for (name, contents) in [("mounted", b"new"), ("link", b"two")] {
         let mut control = server.login();
         control.store(name, contents);
-        // Outside of its mounts the file is seen under its own name.
+        // Outside the mount namespace the new contents appear in the original file.
         assert_eq!(fs::read(server.file("real")).unwrap(), contents);
         assert_eq!(fs::read(server.file("mounted")).unwrap(), b"");
     }
@@ -172,7 +172,7 @@ fn file_that_is_mounted_is_written_in_place() {
     assert_eq!(server.names(), ["link", "mounted", "real"]);
 }
 
-/// The letters of the perm fact, by MLST and by MLSD.
+/// The letters of the perm fact, which MLST and MLSD must agree on.
 fn perm(control: &mut Control, directory: &str, name: &str) -> String {
     let letters = |line: &str| {
         let (_, rest) = line.split_once("perm=").unwrap();
@@ -192,16 +192,16 @@ fn perm(control: &mut Control, directory: &str, name: &str) -> String {
 }
 
 #[test]
-fn perm_says_what_the_system_allows() {
+fn perm_fact_reflects_file_system_permissions() {
     let server = server();
     fs::create_dir(server.file("sticky/open")).unwrap();
     set_mode(&server.file("sticky/open"), 0o777);
     let mut control = server.login();
     control.store("sticky/open/own", b"");
-    // Written and read, not deleted, not renamed; and only read.
+    // Writable but not removable, and read-only.
     assert_eq!(perm(&mut control, LOCKED, "f"), "arw");
     assert_eq!(perm(&mut control, LOCKED, "closed"), "r");
-    // Nothing is made in it, nor deleted.
+    // No file can be created or deleted in it.
     let directory = perm(&mut control, "/", LOCKED);
     assert!(
         directory.starts_with("de") && !directory.contains(['c', 'm', 'p']),
@@ -215,14 +215,14 @@ fn perm_says_what_the_system_allows() {
     unlock(&server);
 }
 
-/// Sets or clears an attribute; false where that cannot be.
+/// Sets or clears an attribute; returns false if not supported.
 fn chattr(change: &str, path: &Path) -> bool {
     let done = Command::new("chattr").arg(change).arg(path).output();
     done.is_ok_and(|done| done.status.success())
 }
 
 #[test]
-fn attributes_are_heard_before_the_150() {
+fn immutable_and_append_only_files_are_refused_before_150() {
     let server = Starter::default().argument("--writable");
     let fill = |root: &Path| {
         fs::create_dir(root.join("added")).unwrap();
@@ -242,21 +242,21 @@ fn attributes_are_heard_before_the_150() {
             control.command(&format!("STOR {name}"), 550);
         }
         control.store("added/f", b"new");
-        // Not deleted, nor renamed.
+        // Not removable.
         assert_eq!(perm(&mut control, "added", "f"), "arw");
     }
     for (letter, name) in set {
         chattr(&format!("-{letter}"), &server.file(name));
     }
     if !is_set {
-        return eprintln!("skipped: this system sets no attributes");
+        return eprintln!("skipped: this file system has no attributes");
     }
     assert_eq!(fs::read(server.file("fixed")).unwrap(), b"old");
     assert_eq!(fs::read(server.file("added/f")).unwrap(), b"new");
 }
 
 #[test]
-fn what_is_written_in_place_is_charged_to_the_quota() {
+fn in_place_upload_is_charged_to_quota() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("config.toml");
     let run_as = if is_root() {
@@ -280,7 +280,7 @@ fn what_is_written_in_place_is_charged_to_the_quota() {
         }
         is_counted.then_some(())
     });
-    // 36 bytes are there in three other files.
+    // Three other files have 36 bytes.
     let mut store = |path: &str, bytes: usize| {
         let mut data = control.passive().stream();
         control.command(&format!("STOR {path}"), 150);

@@ -1,8 +1,7 @@
-//! What is kept of an upload whose connection is cut (`storage.cut-uploads`, by default *keep*), and
-//! how a client goes on from there. RFC 3659 §5, RFC 959 §4.1.3.
+//! Interrupted uploads that are kept (`storage.cut-uploads`, by default *keep*) and resumed. RFC 3659 §5,
+//! RFC 959 §4.1.3.
 //!
-//! The size of what is kept is the offset at which the client resumes, so it is exactly a first
-//! part of what was sent.
+//! The client resumes at the size of the kept file, so the file is exactly a prefix of what was sent.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -21,7 +20,7 @@ fn content() -> Vec<u8> {
         .collect()
 }
 
-/// An upload by this command of which the server has read so many bytes.
+/// Starts an upload and waits until the server has read `bytes`.
 fn begun(control: &mut Control, command: &str, bytes: &[u8]) -> TcpStream {
     let mut data = control.passive().stream();
     control.command(command, 150);
@@ -34,22 +33,22 @@ fn begun(control: &mut Control, command: &str, bytes: &[u8]) -> TcpStream {
     data
 }
 
-/// The last words of an upload say how much of it is there.
-fn is_told(control: &mut Control, size: usize) {
+/// Expects a 426 that ends with the size of the kept file.
+fn expect_kept(control: &mut Control, size: usize) {
     let reply = control.expect(426);
     let kept = format!("{size} bytes are kept.");
     assert!(reply.text().ends_with(&kept), "{}", reply.text());
 }
 
 #[test]
-fn upload_that_is_reset_is_kept_and_resumed() {
+fn reset_upload_is_kept_and_resumed() {
     let server = Server::writable(|_| ());
     let content = content();
     let mut control = server.login();
     control.command("TYPE I", 200);
     let data = begun(&mut control, "STOR f", &content[..130_000]);
     abort_connection(data);
-    is_told(&mut control, 130_000);
+    expect_kept(&mut control, 130_000);
     server.wait_for_log("/f has 130000 bytes");
     assert!(fs::read(server.file("f")).unwrap() == content[..130_000]);
     assert_eq!(control.command("SIZE f", 213).text(), "130000");
@@ -63,14 +62,14 @@ fn upload_that_is_reset_is_kept_and_resumed() {
 }
 
 #[test]
-fn upload_that_is_aborted_is_kept_under_its_name() {
+fn aborted_upload_is_kept_under_its_name() {
     let server = Server::writable(|_| ());
     let mut control = server.login();
     control.command("TYPE I", 200);
     for (command, name) in [("STOR a", "a"), ("APPE b", "b"), ("STOU c", "c")] {
         let _data = begun(&mut control, command, b"some bytes");
         control.send("ABOR");
-        is_told(&mut control, 10);
+        expect_kept(&mut control, 10);
         control.expect(226);
         assert_eq!(fs::read(server.file(name)).unwrap(), b"some bytes");
     }
@@ -78,7 +77,7 @@ fn upload_that_is_aborted_is_kept_under_its_name() {
 }
 
 #[test]
-fn upload_is_kept_when_its_session_or_the_server_ends() {
+fn upload_is_kept_when_session_or_server_ends() {
     for ends_server in [false, true] {
         let mut server = Server::writable(|_| ());
         let mut control = server.login();
@@ -100,12 +99,12 @@ fn upload_is_kept_when_its_session_or_the_server_ends() {
     }
 }
 
-/// A server with these lines in its configuration.
+/// A server with these lines of configuration.
 fn configured(lines: &str) -> Server {
     configured_for(lines, "all")
 }
 
-/// As [`configured`], where clients have these permissions.
+/// As [`configured`], with these permissions of the account.
 fn configured_for(lines: &str, permissions: &str) -> Server {
     let server = Starter::default().serving(|_| ());
     let config = tempfile::NamedTempFile::new().unwrap();
@@ -115,7 +114,7 @@ fn configured_for(lines: &str, permissions: &str) -> Server {
 }
 
 #[test]
-fn upload_that_stalls_is_kept_whatever_is_synced() {
+fn stalled_upload_is_kept_with_each_durability() {
     let begun = ["none", "rename", "fsync"].map(|durability| {
         let server = configured(&format!(
             "[timings]\ndata-stall = \"3s\"\n[storage]\ndurability = {durability:?}\n"
@@ -126,14 +125,14 @@ fn upload_that_stalls_is_kept_whatever_is_synced() {
         (server, control, data)
     });
     for (server, mut control, _data) in begun {
-        is_told(&mut control, 10);
+        expect_kept(&mut control, 10);
         assert_eq!(fs::read(server.file("f")).unwrap(), b"some bytes");
         assert_eq!(server.names(), ["f"]);
     }
 }
 
 #[test]
-fn upload_that_nobody_could_resume_is_not_kept_and_may_be_tried_again() {
+fn upload_that_cannot_be_resumed_is_not_kept() {
     let server = configured_for("", "upload-only");
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -145,14 +144,14 @@ fn upload_that_nobody_could_resume_is_not_kept_and_may_be_tried_again() {
 }
 
 #[test]
-fn upload_that_would_replace_a_file_leaves_it_whole() {
+fn interrupted_replacement_leaves_old_file() {
     let server = Server::writable(|root| fs::write(root.join("f"), "old").unwrap());
     let mut control = server.login();
     control.command("TYPE I", 200);
     abort_connection(begun(&mut control, "STOR f", b"new and longer"));
     assert!(!control.expect(426).text().contains("kept"));
     assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
-    // A file that came to be meanwhile is another's.
+    // A file that another client created during the upload is not replaced either.
     let data = begun(&mut control, "STOR g", b"new and longer");
     fs::write(server.file("g"), "another's").unwrap();
     abort_connection(data);
@@ -162,7 +161,7 @@ fn upload_that_would_replace_a_file_leaves_it_whole() {
 }
 
 #[test]
-fn upload_without_bytes_or_with_converted_ones_is_not_kept() {
+fn empty_or_converted_upload_is_not_kept() {
     let server = Server::writable(|_| ());
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -171,7 +170,7 @@ fn upload_without_bytes_or_with_converted_ones_is_not_kept() {
     control.command("TYPE A", 200);
     abort_connection(begun(&mut control, "STOR f", b"a line\r\nand half of one"));
     assert!(!control.expect(426).text().contains("kept"));
-    // The block says 5 bytes and has 4, and then is none (RFC 959 §3.4.2).
+    // A block that is followed by an invalid header (RFC 959 §3.4.2).
     control.command("TYPE I", 200);
     control.command("MODE B", 200);
     let mut data = begun(&mut control, "STOR f", b"\x00\x00\x05abcde");
@@ -181,7 +180,7 @@ fn upload_without_bytes_or_with_converted_ones_is_not_kept() {
 }
 
 #[test]
-fn blocks_that_came_are_kept_as_the_bytes_that_they_hold() {
+fn mode_b_upload_keeps_decoded_bytes() {
     let server = Server::writable(|_| ());
     let mut control = server.login();
     control.command("TYPE I", 200);
@@ -191,18 +190,18 @@ fn blocks_that_came_are_kept_as_the_bytes_that_they_hold() {
         "STOR f",
         b"\x00\x00\x05abcde\x00\x00\x05fg",
     ));
-    is_told(&mut control, 7);
+    expect_kept(&mut control, 7);
     assert_eq!(fs::read(server.file("f")).unwrap(), b"abcdefg");
 }
 
 #[test]
-fn upload_that_is_kept_is_logged_as_incomplete() {
+fn kept_upload_is_logged_as_incomplete() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let server = configured(&format!("[log]\ntransfers = {:?}\n", log.path()));
     let mut control = server.login();
     control.command("TYPE I", 200);
     abort_connection(begun(&mut control, "STOR f", b"some bytes"));
-    is_told(&mut control, 10);
+    expect_kept(&mut control, 10);
     let line = Pattern::new("* 10 /f b _ i a * i\n");
     until("the line", || {
         line.matches(&fs::read(log.path()).unwrap()).then_some(())

@@ -121,7 +121,7 @@ mod tests {
         let pipe = directory.path().join("pipe");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        assert_eq!(read(&pipe).unwrap_err(), "this is no regular file");
+        assert_eq!(read(&pipe).unwrap_err(), "not a regular file");
         assert!(read(directory.path()).is_err());
         assert!(
             read(&directory.path().join("none"))

@@ -1,10 +1,9 @@
-//! The digests that HASH and its relatives offer, under the names that IANA keeps
-//! (draft-bryan-ftpext-hash-02 §3.1), and their arithmetic, which other crates have.
+//! The digest algorithms of HASH and its variants, under their IANA names
+//! (draft-bryan-ftpext-hash-02 §3.1), as wrappers of the crates that implement them.
 //!
-//! They are a Cargo feature, `digests`: without it there is no algorithm to select, and the
-//! commands are not served.
+//! Without the Cargo feature `digests` no algorithm can be selected and the commands are not served.
 
-/// How a digest is made.
+/// A digest algorithm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     /// SHA-256.
@@ -12,11 +11,11 @@ pub enum Algorithm {
     Sha256,
     /// SHA-512.
     Sha512,
-    /// SHA-1; broken for signatures, and what many clients know.
+    /// SHA-1; broken for signatures, but widely supported by clients.
     Sha1,
-    /// MD5; as SHA-1, and worse.
+    /// MD5; weaker than SHA-1, and as widely supported.
     Md5,
-    /// The CRC of ZIP and Ethernet, against accidents only.
+    /// The CRC of ZIP and Ethernet; detects accidental changes only.
     Crc32,
 }
 
@@ -30,7 +29,7 @@ impl Algorithm {
         Self::Crc32,
     ];
 
-    /// As it is selected.
+    /// The IANA name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "SHA-256",
@@ -41,24 +40,24 @@ impl Algorithm {
         }
     }
 
-    /// The one of that name, in any letter case.
+    /// Finds an algorithm by name, ignoring case.
     pub fn named(name: &[u8]) -> Option<Self> {
         let is_it = |algorithm: &Self| name.eq_ignore_ascii_case(algorithm.name().as_bytes());
         Self::ALL.into_iter().find(is_it)
     }
 }
 
-#[cfg(feature = "digests")]
-pub(super) use with::Hasher;
 #[cfg(not(feature = "digests"))]
-pub(super) use without::Hasher;
+pub(super) use disabled::Hasher;
+#[cfg(feature = "digests")]
+pub(super) use enabled::Hasher;
 
 #[cfg(feature = "digests")]
-mod with {
+mod enabled {
     use super::Algorithm;
     use sha2::Digest as _;
 
-    /// A digest that is being made.
+    /// A digest in progress.
     pub(in crate::file_task) enum Hasher {
         Sha256(sha2::Sha256),
         Sha512(Box<sha2::Sha512>),
@@ -68,10 +67,7 @@ mod with {
     }
 
     impl Hasher {
-        #[allow(
-            clippy::unnecessary_wraps,
-            reason = "without the feature there is none"
-        )]
+        #[allow(clippy::unnecessary_wraps, reason = "None without the feature")]
         pub(in crate::file_task) fn new(algorithm: Algorithm) -> Option<Self> {
             Some(match algorithm {
                 Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
@@ -92,7 +88,7 @@ mod with {
             }
         }
 
-        /// The digest; the hasher begins anew.
+        /// Returns the digest and resets the hasher.
         pub(in crate::file_task) fn finish(&mut self) -> Vec<u8> {
             match self {
                 Self::Sha256(hasher) => hasher.finalize_reset().to_vec(),
@@ -106,10 +102,10 @@ mod with {
 }
 
 #[cfg(not(feature = "digests"))]
-mod without {
+mod disabled {
     use super::Algorithm;
 
-    /// There is none.
+    /// Cannot be constructed.
     pub(in crate::file_task) enum Hasher {}
 
     impl Hasher {
@@ -132,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_back() {
+    fn name_round_trips_in_any_case() {
         for algorithm in Algorithm::ALL {
             let name = algorithm.name().to_lowercase();
             assert_eq!(Algorithm::named(name.as_bytes()), Some(algorithm));
@@ -140,10 +136,10 @@ mod tests {
         assert_eq!(Algorithm::named(b"SHA256"), None);
     }
 
-    /// The examples of RFC 1321, FIPS 180 and of everybody who ever tested a CRC.
+    /// The test vectors of RFC 1321 and FIPS 180, and the CRC-32 check value.
     #[cfg(feature = "digests")]
     #[test]
-    fn each_is_the_algorithm_of_its_name() {
+    fn digest_matches_published_test_vector() {
         for (algorithm, text, start) in [
             (Algorithm::Sha256, "abc", [0xba, 0x78, 0x16, 0xbf]),
             (Algorithm::Sha512, "abc", [0xdd, 0xaf, 0x35, 0xa1]),

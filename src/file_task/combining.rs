@@ -1,8 +1,7 @@
-//! Files put together into one, as clients want it that upload a large file in several streams
-//! (COMB).
+//! Concatenation of files (COMB), for clients that upload a large file in several parts.
 //!
-//! The new file grows under a temporary name, as an upload does: if anything fails, the target and
-//! the parts are as they were. Only when it is in its place are the parts removed.
+//! The new file is a temporary file, as in an upload: after an error the target and the parts are
+//! unchanged. The parts are removed only after the commit.
 
 use super::TaskResult;
 use crate::limits::WORKER_SLICE_BYTES;
@@ -10,23 +9,23 @@ use crate::storage::{Answer, Error, File, Operation, Result, Storage, Upload, Vi
 use crate::transfer::Scratch;
 
 /// ```text
-///   a part open ──its end──▶ none open ──▶ the next part open
-///                               └──no part left──▶ Removing ──none left──▶ over
+///   Copying: part open ──end of part──▶ none open ──▶ next part open
+///                                           └──none left, commit──▶ Removing ──none left──▶ done
 /// ```
 pub(super) struct Combining {
-    /// Parts to be copied, or in `Removing` to be removed, the next one last.
-    left: Vec<VirtualPath>,
+    /// The parts to copy, or in `Removing` to remove; the next one is last.
+    remaining: Vec<VirtualPath>,
     copied: Vec<VirtualPath>,
     target: VirtualPath,
-    phase: Phase,
+    phase: CombinePhase,
 }
 
-enum Phase {
+enum CombinePhase {
     Copying {
         to: Box<dyn File>,
-        /// Where the next byte goes.
+        /// The offset of the next byte in `to`.
         offset: u64,
-        /// The part that is being copied, and where its next byte is.
+        /// The open part, and the offset of its next byte.
         from: Option<(Box<dyn File>, u64)>,
     },
     Removing,
@@ -35,10 +34,10 @@ enum Phase {
 impl Combining {
     pub(super) fn new(upload: Upload, target: &VirtualPath, parts: &[VirtualPath]) -> Self {
         Self {
-            left: parts.iter().rev().cloned().collect(),
+            remaining: parts.iter().rev().cloned().collect(),
             copied: Vec::new(),
             target: target.clone(),
-            phase: Phase::Copying {
+            phase: CombinePhase::Copying {
                 to: upload.file,
                 offset: upload.offset,
                 from: None,
@@ -51,36 +50,36 @@ impl Combining {
         storage: &dyn Storage,
         scratch: &mut Scratch,
     ) -> Result<Option<TaskResult>> {
-        let Phase::Copying { to, offset, from } = &mut self.phase else {
+        let CombinePhase::Copying { to, offset, from } = &mut self.phase else {
             return self.remove_one(storage);
         };
         if let Some((part, at)) = from {
             if copy(part.as_ref(), at, to.as_ref(), offset, scratch)? {
                 *from = None;
             }
-        } else if let Some(path) = self.left.pop() {
+        } else if let Some(path) = self.remaining.pop() {
             let (part, _) = storage.open(&path, Wait::Allowed)?;
             *from = Some((part, 0));
             self.copied.push(path);
         } else {
             to.commit()?;
-            self.left = std::mem::take(&mut self.copied);
-            self.phase = Phase::Removing;
+            self.remaining = std::mem::take(&mut self.copied);
+            self.phase = CombinePhase::Removing;
         }
         Ok(None)
     }
 
     fn remove_one(&mut self, storage: &dyn Storage) -> Result<Option<TaskResult>> {
-        let Some(path) = self.left.pop() else {
+        let Some(path) = self.remaining.pop() else {
             return Ok(Some(TaskResult::Combined));
         };
         match (identity(storage, &path), identity(storage, &self.target)) {
-            // Under another name, by way of a link, a part may be what was just made.
+            // The part is the new file itself, possibly under another name.
             (Ok(part), Ok(target)) if part == target => {}
             (Ok(_), _) => {
                 storage.perform(&Operation::RemoveFile(path), Wait::Allowed)?;
             }
-            // Named twice, or removed by another: it is gone, which is what was wanted.
+            // Listed twice, or removed by another client.
             (Err(Error::NotFound), _) => {}
             (Err(error), _) => return Err(error),
         }
@@ -95,7 +94,7 @@ fn identity(storage: &dyn Storage, path: &VirtualPath) -> Result<Option<(u64, u6
     }
 }
 
-/// Copies a bounded number of bytes. Whether that was the last of them.
+/// Copies up to [`WORKER_SLICE_BYTES`]. Returns true at the end of the part.
 fn copy(
     part: &dyn File,
     at: &mut u64,
@@ -103,11 +102,11 @@ fn copy(
     offset: &mut u64,
     scratch: &mut Scratch,
 ) -> Result<bool> {
-    let enough = *at + WORKER_SLICE_BYTES as u64;
-    while *at < enough {
-        let room = scratch.room(enough - *at);
-        let count = part.read_at(room, *at, Wait::Allowed)?;
-        let Some(bytes @ [_, ..]) = room.get(..count) else {
+    let end = *at + WORKER_SLICE_BYTES as u64;
+    while *at < end {
+        let buffer = scratch.room(end - *at);
+        let count = part.read_at(buffer, *at, Wait::Allowed)?;
+        let Some(bytes @ [_, ..]) = buffer.get(..count) else {
             return Ok(true);
         };
         to.write_at(bytes, *offset)?;

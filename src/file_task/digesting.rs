@@ -1,7 +1,7 @@
-//! A digest of a file's bytes, a slice at a time (HASH, draft-bryan-ftpext-hash-02 §3).
+//! The digest of a file or of a range of it, in bounded slices (HASH, draft-bryan-ftpext-hash-02 §3).
 //!
-//! It is of as many bytes as the file had when it was opened: one that grows meanwhile does not
-//! keep it going, and one that shrinks is an error.
+//! The length is fixed when the file is opened: bytes appended later are ignored, and a file that
+//! shrinks is an error.
 
 use super::TaskResult;
 use super::algorithm::{Algorithm, Hasher};
@@ -15,7 +15,7 @@ pub(super) struct Digesting {
     hasher: Hasher,
     first: u64,
     length: u64,
-    /// Of `length`, how many bytes are in the digest.
+    /// The bytes digested so far, up to `length`.
     done: u64,
 }
 
@@ -42,13 +42,12 @@ impl Digesting {
     }
 
     pub(super) fn slice(&mut self, scratch: &mut Scratch) -> Result<Option<TaskResult>> {
-        let enough = self.length.min(self.done + WORKER_SLICE_BYTES as u64);
-        while self.done < enough {
-            let room = scratch.room(enough - self.done);
-            let count = self
-                .file
-                .read_at(room, self.first + self.done, Wait::Allowed)?;
-            match room.get(..count) {
+        let end = self.length.min(self.done + WORKER_SLICE_BYTES as u64);
+        while self.done < end {
+            let buffer = scratch.room(end - self.done);
+            let offset = self.first + self.done;
+            let count = self.file.read_at(buffer, offset, Wait::Allowed)?;
+            match buffer.get(..count) {
                 Some(bytes @ [_, ..]) => self.hasher.update(bytes),
                 _ => return Err(Error::BeyondEnd),
             }

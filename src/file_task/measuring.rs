@@ -1,48 +1,46 @@
-//! The size of a tree: the bytes of all files in a directory and below (DSIZ).
+//! The total size of the files in a directory and below (DSIZ).
 //!
-//! It goes depth first, with the directories that are still to come on a stack instead of in
-//! calls. The stack has a limit, beyond which the tree is too large to be measured. Links are
-//! not followed, so no file counts twice and there is no circle.
+//! A depth-first walk in bounded slices, with the pending directories on a stack instead of in recursive
+//! calls. The stack is bounded; a tree that needs more is refused. Links are not followed, so the walk
+//! ends.
 
 use super::TaskResult;
 use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, LISTING_ENTRIES};
 use crate::storage::{Directory, Error, Kind, Result, Storage, VirtualPath};
 
 pub(super) struct Measuring {
-    here: VirtualPath,
+    path: VirtualPath,
     directory: Box<dyn Directory>,
     pending: Vec<VirtualPath>,
-    /// What the list costs.
-    cost: usize,
-    bytes: u64,
+    /// The memory that `pending` takes, in bytes.
+    pending_bytes: usize,
+    total: u64,
 }
 
 impl Measuring {
     pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
-            here: path.clone(),
+            path: path.clone(),
             directory: storage.list(path)?,
             pending: Vec::new(),
-            cost: 0,
-            bytes: 0,
+            pending_bytes: 0,
+            total: 0,
         })
     }
 
     pub(super) fn slice(&mut self, storage: &dyn Storage) -> Result<Option<TaskResult>> {
         for _ in 0..LISTING_ENTRIES {
             let Some(entry) = self.directory.next_entry()? else {
-                if !self.descend(storage)? {
-                    return Ok(Some(TaskResult::Size(self.bytes)));
+                if !self.open_next(storage)? {
+                    return Ok(Some(TaskResult::Size(self.total)));
                 }
                 continue;
             };
             match entry.metadata.kind {
-                Kind::File => self.bytes = self.bytes.saturating_add(entry.metadata.size),
+                Kind::File => self.total = self.total.saturating_add(entry.metadata.size),
                 Kind::Directory => {
-                    // Not by the name alone: it may begin with anything but a slash.
-                    let name = [b"./", entry.name.as_slice()].concat();
-                    if let Ok(path) = self.here.join(&name) {
-                        self.remember(path)?;
+                    if let Ok(path) = self.path.join(&entry.name) {
+                        self.push(path)?;
                     }
                 }
                 Kind::Link | Kind::Other(_) => {}
@@ -51,25 +49,25 @@ impl Measuring {
         Ok(None)
     }
 
-    fn remember(&mut self, path: VirtualPath) -> Result<()> {
-        self.cost += path.cost();
-        if self.pending.len() == DIRECTORIES_PENDING || self.cost > DIRECTORIES_BYTES {
+    fn push(&mut self, path: VirtualPath) -> Result<()> {
+        self.pending_bytes += path.cost();
+        if self.pending.len() == DIRECTORIES_PENDING || self.pending_bytes > DIRECTORIES_BYTES {
             return Err(Error::TooLarge);
         }
         self.pending.push(path);
         Ok(())
     }
 
-    /// To the next directory; one that is gone or closed to us has no size.
-    fn descend(&mut self, storage: &dyn Storage) -> Result<bool> {
+    /// Opens the next directory; false at the end. One that was removed or is not readable has no size.
+    fn open_next(&mut self, storage: &dyn Storage) -> Result<bool> {
         let Some(path) = self.pending.pop() else {
             return Ok(false);
         };
-        self.cost = self.cost.saturating_sub(path.cost());
+        self.pending_bytes = self.pending_bytes.saturating_sub(path.cost());
         match storage.list(&path) {
             Ok(directory) => {
                 self.directory = directory;
-                self.here = path;
+                self.path = path;
             }
             Err(Error::NotFound | Error::NotDirectory | Error::Denied) => {}
             Err(error) => return Err(error),

@@ -1,9 +1,10 @@
-//! Work on files that takes long and needs no data connection: a digest (HASH), the size of a
-//! tree (DSIZ), files put together (COMB).
+//! Long-running commands without a data connection: digests (HASH), tree sizes (DSIZ), concatenation
+//! (COMB).
 //!
-//! An [`FileTask`] is to such a command what a transfer is to RETR: it owns what it has open, is
-//! done in bounded slices by whichever worker is free, and comes back after each. So a digest of a
-//! whole disk delays nobody, and one that nobody waits for any more is dropped between two slices.
+//! A [`FileTask`] is to such a command what a transfer is to RETR: it owns its open files, runs in
+//! bounded slices on any free worker, and returns to the event loop after each. So a digest of a whole
+//! disk delays no other client, and a task is cancelled by dropping it between two slices. It knows
+//! neither sessions nor replies.
 
 mod algorithm;
 mod combining;
@@ -24,35 +25,35 @@ use combining::Combining;
 use digesting::Digesting;
 use measuring::Measuring;
 
-/// What is to be done, as plain data.
+/// The specification of a task, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskSpec {
-    /// A digest of a file, or of a part of it.
+    /// Compute the digest of a file or of a range of it.
     Digest {
         /// The file.
         path: VirtualPath,
-        /// By which rule.
+        /// The digest algorithm.
         algorithm: Algorithm,
-        /// Which of its bytes; `None` is all.
+        /// The bytes to digest; `None` is all.
         range: Option<ByteRange>,
     },
-    /// The bytes of all files in and below a directory.
+    /// Sum the bytes of all files in and below a directory.
     Measure(VirtualPath),
-    /// Files put together, one behind the other, into one; then they are removed.
+    /// Concatenate files into one, and remove them.
     Combine {
         /// The new file; it may be one of the parts.
         target: VirtualPath,
         /// The files, in order.
         parts: Vec<VirtualPath>,
-        /// Whether the target may be there, or must.
+        /// Whether the target may or must exist.
         placement: Placement,
-        /// For a new file, instead of the process's own.
+        /// Used instead of the process's umask.
         umask: Option<Umask>,
     },
 }
 
 impl TaskSpec {
-    /// Whether it keeps lists of paths, and so has to have a [`Permit`].
+    /// Whether it keeps lists of paths in memory, and so needs a [`Permit`].
     pub const fn needs_permit(&self) -> bool {
         match self {
             Self::Digest { .. } => false,
@@ -61,71 +62,65 @@ impl TaskSpec {
     }
 }
 
-/// What came of it.
+/// The result of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskResult {
     /// Of [`TaskSpec::Digest`].
     Digest {
-        /// The digest, in its own order of bytes.
+        /// The digest; CRC32 is big-endian.
         value: Vec<u8>,
-        /// The first byte of the file that is in it.
+        /// The offset of the first byte digested.
         first: u64,
-        /// How many are.
+        /// The number of bytes digested.
         length: u64,
     },
-    /// Of [`TaskSpec::Measure`].
+    /// Of [`TaskSpec::Measure`], in bytes.
     Size(u64),
     /// Of [`TaskSpec::Combine`].
     Combined,
 }
 
-/// What came of a slice.
+/// The outcome of a slice.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TaskStep {
-    /// There is more to do.
+    /// Not finished.
     More,
-    /// It is over.
+    /// Finished or failed.
     Over(Result<TaskResult>),
 }
 
-/// Something to be done, as far as it is.
+/// A task and its progress.
 ///
 /// ```text
-///   Assigned ──first slice──▶ Digesting, Measuring, Combining ──▶ Over
+///   NotStarted ──first slice──▶ Digesting, Measuring, Combining ──▶ Done
 /// ```
 pub struct FileTask {
-    state: State,
-    /// Where the assignment needs one.
+    state: TaskState,
+    /// Held until the end if [`TaskSpec::needs_permit`].
     permit: Option<Permit>,
 }
 
-enum State {
+enum TaskState {
     NotStarted(TaskSpec),
     Digesting(Digesting),
     Measuring(Measuring),
     Combining(Box<Combining>),
-    Over,
+    Done,
 }
 
 impl FileTask {
-    /// Nothing is opened yet.
+    /// Opens no file yet.
     pub const fn new(spec: TaskSpec, permit: Option<Permit>) -> Self {
-        let state = State::NotStarted(spec);
+        let state = TaskState::NotStarted(spec);
         Self { state, permit }
     }
 
-    /// Goes on by a bounded piece. Waits for the disk. After the end everything is closed.
+    /// Runs one bounded slice. After the last one all files are closed. Blocks.
     pub fn slice(&mut self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> TaskStep {
-        let step = self.advance(storage.as_ref(), scratch);
-        match step {
-            Ok(None) => TaskStep::More,
-            Ok(Some(result)) => self.end(Ok(result)),
-            Err(error) => self.end(Err(error)),
-        }
-    }
-
-    fn end(&mut self, result: Result<TaskResult>) -> TaskStep {
-        self.state = State::Over;
+        let Some(result) = self.advance(storage.as_ref(), scratch).transpose() else {
+            return TaskStep::More;
+        };
+        self.state = TaskState::Done;
         self.permit = None;
         TaskStep::Over(result)
     }
@@ -136,19 +131,19 @@ impl FileTask {
         scratch: &mut Scratch,
     ) -> Result<Option<TaskResult>> {
         match &mut self.state {
-            State::NotStarted(spec) => {
-                self.state = State::begin(spec, storage)?;
+            TaskState::NotStarted(spec) => {
+                self.state = TaskState::begin(spec, storage)?;
                 Ok(None)
             }
-            State::Digesting(digesting) => digesting.slice(scratch),
-            State::Measuring(measuring) => measuring.slice(storage),
-            State::Combining(combining) => combining.slice(storage, scratch),
-            State::Over => Ok(None),
+            TaskState::Digesting(digesting) => digesting.slice(scratch),
+            TaskState::Measuring(measuring) => measuring.slice(storage),
+            TaskState::Combining(combining) => combining.slice(storage, scratch),
+            TaskState::Done => Ok(None),
         }
     }
 }
 
-impl State {
+impl TaskState {
     fn begin(spec: &TaskSpec, storage: &dyn Storage) -> Result<Self> {
         Ok(match spec {
             TaskSpec::Digest {
@@ -165,7 +160,7 @@ impl State {
             } => {
                 let upload = storage.create(target, *placement, *umask)?;
                 if upload.in_place.is_some() {
-                    // It may be one of the parts.
+                    // The target may be a part, which writing in place would destroy.
                     return Err(Error::Denied);
                 }
                 Self::Combining(Box::new(Combining::new(upload, target, parts)))

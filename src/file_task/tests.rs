@@ -1,4 +1,4 @@
-//! Errands on files in memory, slice by slice.
+//! File tasks on files in memory, slice by slice.
 
 use super::*;
 use crate::limits::{CHUNK_BYTES, DIRECTORIES_BYTES, DIRECTORIES_PENDING, WORKER_SLICE_BYTES};
@@ -8,7 +8,7 @@ fn at(path: &str) -> VirtualPath {
     VirtualPath::root().join(path.as_bytes()).unwrap()
 }
 
-/// Does it, and counts the slices.
+/// Runs a task to its end; returns the result and the number of slices.
 fn run(memory: &Memory, spec: TaskSpec) -> (Result<TaskResult>, usize) {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let mut scratch = Scratch::new(CHUNK_BYTES);
@@ -43,7 +43,7 @@ fn crc(path: &str, range: Option<(u64, u64)>) -> TaskSpec {
 
 #[cfg(feature = "digests")]
 #[test]
-fn a_digest_is_of_the_bytes_that_were_asked_for() {
+fn digest_covers_requested_range() {
     let memory = Memory::new().with_file("/f", b"x123456789y");
     let nine = vec![0xcb, 0xf4, 0x39, 0x26];
     let empty = vec![0; 4];
@@ -69,7 +69,7 @@ fn a_digest_is_of_the_bytes_that_were_asked_for() {
 
 #[cfg(feature = "digests")]
 #[test]
-fn a_slice_of_a_digest_is_bounded() {
+fn digest_slice_is_bounded() {
     for (size, slices) in [
         (0, 1),
         (WORKER_SLICE_BYTES - 1, 1),
@@ -80,12 +80,12 @@ fn a_slice_of_a_digest_is_bounded() {
         let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
         let (found, count) = run(&memory, crc("/f", None));
         assert!(found.is_ok());
-        assert_eq!(count, 1 + slices, "{size}: one to open it, and then");
+        assert_eq!(count, 1 + slices, "{size}: the first slice opens the file");
     }
 }
 
 #[test]
-fn a_tree_is_measured_whole() {
+fn measure_sums_files_of_whole_tree() {
     let memory = Memory::new()
         .with_file("/t/a", b"123")
         .with_file("/t/b/c", b"4567")
@@ -100,7 +100,7 @@ fn a_tree_is_measured_whole() {
 }
 
 #[test]
-fn a_tree_that_is_too_wide_is_not_measured() {
+fn measure_refuses_too_many_pending_directories() {
     for (width, is_measured) in [(0, true), (1, false)] {
         let mut memory = Memory::new();
         for number in 0..DIRECTORIES_PENDING + width {
@@ -117,7 +117,7 @@ fn a_tree_that_is_too_wide_is_not_measured() {
 }
 
 #[test]
-fn a_tree_whose_paths_are_too_long_together_is_not_measured() {
+fn measure_refuses_too_many_bytes_of_pending_paths() {
     let name = "x".repeat(3000);
     for (width, is_measured) in [
         (DIRECTORIES_BYTES / 8000, true),
@@ -133,7 +133,7 @@ fn a_tree_whose_paths_are_too_long_together_is_not_measured() {
 }
 
 #[test]
-fn parts_become_one_file_and_go() {
+fn combine_concatenates_and_removes_parts() {
     let large = vec![b'x'; 2 * WORKER_SLICE_BYTES + 1];
     let memory = Memory::new()
         .with_file("/a", b"one ")
@@ -151,7 +151,7 @@ fn parts_become_one_file_and_go() {
 }
 
 #[test]
-fn the_target_may_be_a_part_and_a_part_may_come_twice() {
+fn combine_target_may_be_a_part_and_part_may_repeat() {
     let memory = Memory::new().with_file("/t", b"t").with_file("/a", b"a");
     let combined = combine(&memory, "/t", &["/t", "/a", "/a"]);
     assert_eq!(combined, Ok(TaskResult::Combined));
@@ -160,7 +160,7 @@ fn the_target_may_be_a_part_and_a_part_may_come_twice() {
 }
 
 #[test]
-fn without_all_parts_nothing_changes() {
+fn combine_with_missing_part_changes_nothing() {
     let memory = Memory::new().with_file("/t", b"old").with_file("/a", b"a");
     for parts in [["/a", "/missing"], ["/missing", "/a"]] {
         assert_eq!(combine(&memory, "/t", &parts), Err(Error::NotFound));

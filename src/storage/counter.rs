@@ -1,10 +1,9 @@
-//! Counts a tree again: when that is asked for, when a quota refuses something, or slowly now and then.
+//! Recounts a tree: on request, before a quota refuses an upload, and slowly at intervals.
 //!
-//! Files come and go behind the server's back: somebody makes room by hand, or a program puts files
-//! there. So what a quota refuses is refused only after a count; and because a client that hammers must not
-//! keep the disk busy, a count is followed by a rest, in which a refusal stands. There is one count at a
-//! time, on a thread of its own; nobody who works on files waits in it. Without a clock: the thread is
-//! the timer.
+//! Other programs and the operator change files without the server's knowledge, so a quota refuses only
+//! after a recount. A cooldown after each count, in which refusals are final, keeps a client from loading
+//! the disk with retries. At most one count runs at a time, on a thread of its own; no worker waits in
+//! it. It reads no clock: the thread sleeps on a condition variable.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,36 +13,36 @@ use super::{Error, Storage, Usage};
 use crate::cause::cause;
 use crate::limits::{COUNT_PAUSE, COUNT_REST, COUNT_REST_STEPS, THREAD_STACK_BYTES};
 
-/// What counts a tree.
+/// Schedules the counts of one tree.
 pub struct Counter {
     usage: Arc<Usage>,
     tree: Arc<dyn Storage>,
-    /// After a short count.
-    rest: Duration,
-    state: Mutex<State>,
+    /// The shortest cooldown; it grows with the size of the tree.
+    cooldown: Duration,
+    state: Mutex<CounterState>,
     changed: Condvar,
 }
 
 /// ```text
-///   Idle ──▶ Counting ──▶ Resting ──▶ Idle
-///             ▲  └──asked──▶ Stale ─┐
-///             └─────────────────────┘
+///   Idle ──▶ Counting ──▶ CoolingDown ──▶ Idle
+///             ▲  └──requested──▶ Stale ─┐
+///             └─────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum CounterState {
     Idle,
-    Counting(Speed),
-    /// It is counted, and once more then: what was asked for came after the begin.
+    Counting(WalkSpeed),
+    /// Counting, and again afterwards, because a request came after the start.
     Stale,
-    /// What a quota refuses is refused.
-    Resting,
+    /// Refusals of a quota are final.
+    CoolingDown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speed {
-    /// Somebody waits for it.
+enum WalkSpeed {
+    /// An upload waits for the result.
     Full,
-    /// With pauses, which leave the disk to others.
+    /// Pauses between steps leave the disk to transfers.
     Slow,
 }
 
@@ -53,97 +52,102 @@ impl Counter {
         Self {
             usage,
             tree,
-            rest: COUNT_REST,
-            state: Mutex::new(State::Idle),
+            cooldown: COUNT_REST,
+            state: Mutex::new(CounterState::Idle),
             changed: Condvar::new(),
         }
     }
 
-    /// With another rest after a count: longer than it takes those who wait for it to ask again.
+    /// Sets the shortest cooldown. It must exceed the retry interval of a waiting upload, which would
+    /// otherwise start another count.
     #[must_use]
     pub const fn with_rest(mut self, rest: Duration) -> Self {
-        self.rest = rest;
+        self.cooldown = rest;
         self
     }
 
-    /// What it counts for.
+    /// The usage that it updates.
     pub const fn usage(&self) -> &Arc<Usage> {
         &self.usage
     }
 
-    /// Has it counted from now on, whatever was counted before.
+    /// Requests a count that starts after this call.
     pub fn count_anew(self: &Arc<Self>) {
         let mut state = self.state();
         match *state {
-            State::Idle => self.begin(&mut state),
-            State::Resting => *state = State::Counting(Speed::Full),
-            State::Counting(_) | State::Stale => *state = State::Stale,
+            CounterState::Idle => self.begin(&mut state),
+            CounterState::CoolingDown => *state = CounterState::Counting(WalkSpeed::Full),
+            CounterState::Counting(_) | CounterState::Stale => *state = CounterState::Stale,
         }
         drop(state);
         self.changed.notify_all();
     }
 
-    /// A quota refuses something: whether there is a count under way that may find room, begun for
-    /// this where the last one is not too recent.
-    pub(super) fn may_find_room(self: &Arc<Self>) -> bool {
+    /// Called before a quota refuses. Starts a count unless in the cooldown. Returns whether a count is
+    /// in progress, whose result may allow what is refused now.
+    pub(super) fn recount_before_refusal(self: &Arc<Self>) -> bool {
         let mut state = self.state();
         match *state {
-            State::Idle => self.begin(&mut state),
-            State::Counting(Speed::Slow) => *state = State::Counting(Speed::Full),
-            State::Counting(Speed::Full) | State::Stale | State::Resting => {}
+            CounterState::Idle => self.begin(&mut state),
+            CounterState::Counting(WalkSpeed::Slow) => {
+                *state = CounterState::Counting(WalkSpeed::Full);
+            }
+            CounterState::Counting(WalkSpeed::Full)
+            | CounterState::Stale
+            | CounterState::CoolingDown => {}
         }
-        let may = matches!(*state, State::Counting(_) | State::Stale);
+        let may = matches!(*state, CounterState::Counting(_) | CounterState::Stale);
         drop(state);
         self.changed.notify_all();
         may
     }
 
-    /// Counts on this thread, unless that goes on already or has just been done; slowly, as long as
-    /// nobody waits for it and `goes_on`.
+    /// Counts on this thread, unless a count is in progress or has just ended: slowly until an upload
+    /// waits for it, and only while `goes_on` returns true.
     pub fn count_slowly(&self, goes_on: &dyn Fn() -> bool) {
         let mut state = self.state();
-        if *state == State::Idle {
-            *state = State::Counting(Speed::Slow);
+        if *state == CounterState::Idle {
+            *state = CounterState::Counting(WalkSpeed::Slow);
             drop(state);
             self.run(goes_on);
         }
     }
 
-    fn begin(self: &Arc<Self>, state: &mut State) {
-        *state = State::Counting(Speed::Full);
+    fn begin(self: &Arc<Self>, state: &mut CounterState) {
+        *state = CounterState::Counting(WalkSpeed::Full);
         let counter = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("quota".to_owned())
             .stack_size(THREAD_STACK_BYTES);
         if let Err(error) = thread.spawn(move || counter.run(&|| true)) {
             let why = cause(&error);
-            log::warn!("Cannot start a thread to count what a quota is for: {why}");
-            *state = State::Idle;
+            log::warn!("Cannot start a thread to count the files of a quota: {why}");
+            *state = CounterState::Idle;
         }
     }
 
     fn run(&self, goes_on: &dyn Fn() -> bool) {
-        let _ending = Ending(self);
+        let _reset = ResetOnPanic(self);
         loop {
             let steps = self.walk(goes_on);
             let mut state = self.state();
             match *state {
-                State::Stale => *state = State::Counting(Speed::Full),
-                // Nobody was refused: who is next shall have a count.
-                State::Counting(Speed::Slow) => return *state = State::Idle,
+                CounterState::Stale => *state = CounterState::Counting(WalkSpeed::Full),
+                // No upload was refused meanwhile, so the next refusal may start a count at once.
+                CounterState::Counting(WalkSpeed::Slow) => return *state = CounterState::Idle,
                 _ => {
-                    let rest = self.rest + self.rest / COUNT_REST_STEPS * steps;
-                    *state = State::Resting;
-                    state = self.wait_while(state, rest, State::Resting);
-                    if *state == State::Resting {
-                        return *state = State::Idle;
+                    let cooldown = self.cooldown + self.cooldown / COUNT_REST_STEPS * steps;
+                    *state = CounterState::CoolingDown;
+                    state = self.wait_while(state, cooldown, CounterState::CoolingDown);
+                    if *state == CounterState::CoolingDown {
+                        return *state = CounterState::Idle;
                     }
                 }
             }
         }
     }
 
-    /// How many steps it took.
+    /// Counts the tree; returns the number of steps.
     fn walk(&self, goes_on: &dyn Fn() -> bool) -> u32 {
         let mut steps = 0_u32;
         let counted = self.usage.recount(self.tree.as_ref(), &mut || {
@@ -151,43 +155,43 @@ impl Counter {
                 return Err(Error::Busy);
             }
             steps = steps.saturating_add(1);
-            let slow = State::Counting(Speed::Slow);
+            let slow = CounterState::Counting(WalkSpeed::Slow);
             drop(self.wait_while(self.state(), COUNT_PAUSE, slow));
             Ok(())
         });
         if let Err(error) = counted
             && goes_on()
         {
-            log::error!("Cannot count what a quota is for: {error}");
+            log::error!("Cannot count the files of a quota: {error}");
         }
         steps
     }
 
-    /// Waits until that state is left, or the time over.
+    /// Blocks until the state changes from `same`, or for `time`.
     fn wait_while<'a>(
         &self,
-        state: MutexGuard<'a, State>,
+        state: MutexGuard<'a, CounterState>,
         time: Duration,
-        same: State,
-    ) -> MutexGuard<'a, State> {
+        same: CounterState,
+    ) -> MutexGuard<'a, CounterState> {
         let waited = self
             .changed
             .wait_timeout_while(state, time, |now| *now == same);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CounterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// After a panic the next count can begin.
-struct Ending<'a>(&'a Counter);
+/// Resets the state after a panic, so that the next count can start.
+struct ResetOnPanic<'a>(&'a Counter);
 
-impl Drop for Ending<'_> {
+impl Drop for ResetOnPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            *self.0.state() = State::Idle;
+            *self.0.state() = CounterState::Idle;
         }
     }
 }

@@ -1,57 +1,57 @@
-//! Why a storage call failed, in words that a session can turn into a reply.
+//! The errors of storage calls, with the reason that a reply gives.
 //!
-//! Plain data, without a path or a system's error object, so that it can cross threads
-//! and be compared in tests.
+//! Plain data without a path or an `io::Error`: it can cross threads and be compared in tests. It owns
+//! the mapping from errno, and does not know which command failed.
 
 use std::fmt;
 
 /// Why a storage call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The call would have to wait for a device; only with [`Wait::Never`](super::Wait::Never).
+    /// The call would block on a device; only with [`Wait::Never`](super::Wait::Never).
     WouldWait,
-    /// No such name, or it leads out of the root (which is not told apart).
+    /// No such file, or the path leaves the root (path traversal looks the same to a client).
     NotFound,
     /// The name exists already.
     Exists,
-    /// A directory where a file is needed.
+    /// A directory where a file is required.
     IsDirectory,
-    /// Something else where a directory is needed.
+    /// Not a directory where one is required.
     NotDirectory,
     /// A directory that is not empty.
     NotEmpty,
     /// A device, pipe or socket.
     NotRegular,
-    /// The operating system does not let the server do it.
+    /// The operating system denies it.
     Denied,
-    /// A rule of this server forbids it, whatever the system would say.
+    /// A rule of this server forbids it.
     Forbidden,
     /// The file system is read-only.
     ReadOnly,
-    /// A name or path longer than the file system takes, or one that it cannot hold.
+    /// The file system does not support the name: too long, or invalid.
     BadName,
-    /// The offset lies behind the end of the file.
+    /// The offset is beyond the end of the file.
     BeyondEnd,
-    /// The file is too large for what was asked.
+    /// The file or tree is too large for the operation.
     TooLarge,
     /// The file system is full.
     NoSpace,
-    /// The owner's quota is used up.
+    /// The quota is exceeded, ours or that of the file system.
     QuotaExceeded,
-    /// What a quota is for is still being counted.
+    /// The usage of a quota is still being counted; retry.
     NotCounted,
-    /// The process has no descriptor or memory left.
+    /// The process is out of file descriptors or memory.
     Exhausted,
-    /// Too much of this is being done already.
+    /// Too many concurrent operations of this kind.
     Busy,
-    /// The file is in use in a way that forbids this.
+    /// The file is in use in a way that excludes the operation.
     InUse,
     /// The device failed.
     Device,
 }
 
 impl Error {
-    /// Whether its cause is the operator's to remove, and not the client's to avoid.
+    /// Whether the operator has to remove the cause, as the client cannot avoid it.
     pub const fn is_for_operator(self) -> bool {
         matches!(
             self,
@@ -64,7 +64,7 @@ impl Error {
         )
     }
 
-    /// The short reason that a reply gives.
+    /// The reason as given in a reply.
     pub const fn reason(self) -> &'static str {
         match self {
             Self::WouldWait => "Not ready",
@@ -102,7 +102,7 @@ impl From<rustix::io::Errno> for Error {
     fn from(errno: rustix::io::Errno) -> Self {
         use rustix::io::Errno;
         match errno {
-            // XDEV and LOOP are how openat2 says that a path leads out of the root.
+            // openat2(2) returns XDEV or LOOP for a path that leaves the root.
             Errno::NOENT | Errno::XDEV | Errno::LOOP => Self::NotFound,
             Errno::AGAIN => Self::WouldWait,
             Errno::EXIST => Self::Exists,
@@ -129,13 +129,12 @@ mod tests {
     use rustix::io::Errno;
 
     #[test]
-    fn a_path_that_leaves_the_root_looks_missing() {
+    fn path_traversal_is_not_found() {
         assert_eq!(Error::from(Errno::XDEV), Error::NotFound);
     }
 
-    /// A reply tells the client what it may do about it; the operator hears of the rest.
     #[test]
-    fn what_the_system_says_is_told_apart() {
+    fn errno_maps_to_error_and_addressee() {
         for (errno, error, is_for_operator) in [
             (Errno::LOOP, Error::NotFound, false),
             (Errno::NXIO, Error::NotRegular, false),
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_errno_is_the_device() {
+    fn unknown_errno_is_device_error() {
         assert_eq!(Error::from(Errno::IO), Error::Device);
     }
 }

@@ -1,29 +1,32 @@
-//! What is charged to a quota: three sums, and the open files that are parts of them.
+//! The arithmetic of a quota: charged = visible + uncommitted - discount.
 //!
-//! ```text
-//!   charged = named + pending - credit
-//! ```
-//!
-//! *Named* is what has a name. *Pending* is what is written and has none: an upload beside its target,
-//! until it takes its place, and a file that was removed, until nobody writes it any more. *Credit* is
-//! how much of that takes the place of something named, as far as is known. So what is charged does
-//! not rise when an upload takes its place, if only its credit is true then; and were it never so
-//! wrong, what is named is no more than what is charged. On the disk are named and pending: since no
-//! credit goes beyond what is named, at most twice the quota.
-//!
-//! Pure arithmetic. Whoever calls has looked at the files, and sees to it that they stay so until
-//! it is written down.
+//! It owns the three sums and the open files that contribute to them. It makes no system call; the
+//! caller examines the files, under the [`NamespaceLock`](super::usage::NamespaceLock).
 
 use slab::Slab;
 
-use super::tally::{Amount, Classes, Identity, Tally};
-use super::{Error, Metadata, Quota, Result};
+use super::tally::{Amount, FileId, InodeClasses, Tally};
+use super::{Error, Metadata, Result};
+
+/// The limits of a tree; `None` is unlimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Total bytes of all files.
+    pub bytes: Option<u64>,
+    /// Number of files.
+    pub files: Option<u64>,
+}
 
 impl Quota {
-    /// Refuses what makes more of what is too much.
+    /// Whether any limit is set.
+    pub const fn is_limited(self) -> bool {
+        self.bytes.is_some() || self.files.is_some()
+    }
+
+    /// Refuses a charge that grows beyond a limit. One that is beyond it and does not grow is allowed.
     fn check(self, before: Amount, after: Amount) -> Result<()> {
-        let is_beyond = |most: Option<u64>, before: u64, after: u64| {
-            after > before && most.is_some_and(|most| after > most)
+        let is_beyond = |limit: Option<u64>, before: u64, after: u64| {
+            after > before && limit.is_some_and(|limit| after > limit)
         };
         if is_beyond(self.bytes, before.bytes, after.bytes)
             || is_beyond(self.files, before.files, after.files)
@@ -34,113 +37,131 @@ impl Quota {
     }
 }
 
-/// Which of the open files.
+/// Identifies an open file of the ledger.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key(usize);
+pub(super) struct LedgerKey(usize);
 
-/// A file that is open to be written.
+/// A file open for writing.
 ///
 /// ```text
-///   Beside ──placed──▶ InPlace ──gone──▶ Gone
+///   Uncommitted ──commit──▶ Visible ──unlink──▶ Unlinked
 /// ```
 #[derive(Clone, Copy, Debug)]
-enum Open {
-    /// It has no name yet, and is to take the place of so much.
-    Beside { size: Amount, instead: Amount },
-    /// It has its name; it is as long as one of its writers may have made it.
-    InPlace {
-        identity: Identity,
+enum OpenFile {
+    /// A temporary file that will replace a file of size `replaces`.
+    Uncommitted { size: Amount, replaces: Amount },
+    /// It has a name. `bytes` is the largest size that its writers have reserved.
+    Visible {
+        id: FileId,
         bytes: u64,
         writers: usize,
     },
-    /// It has lost its name.
-    Gone { bytes: u64, writers: usize },
+    /// It has no name any more.
+    Unlinked { bytes: u64, writers: usize },
 }
 
-impl Open {
-    /// Its part of the sums.
-    fn part(self) -> Sums {
+impl OpenFile {
+    fn uncommitted(size: Amount, replaces: Option<&Metadata>) -> Self {
+        let replaces = replaces.map_or_else(Amount::default, Amount::of);
+        Self::Uncommitted { size, replaces }
+    }
+
+    /// A visible file with one writer.
+    const fn visible(metadata: &Metadata) -> Self {
+        Self::Visible {
+            id: metadata.unique,
+            bytes: metadata.size,
+            writers: 1,
+        }
+    }
+
+    /// Its contribution to the sums.
+    fn contribution(self) -> Sums {
         let nothing = Sums::default();
         match self {
-            Self::Beside { size, instead } => Sums {
-                pending: size,
-                credit: size.at_most(instead),
+            Self::Uncommitted { size, replaces } => Sums {
+                uncommitted: size,
+                discount: size.min(replaces),
                 ..nothing
             },
-            Self::InPlace { bytes, .. } => Sums {
-                named: Amount::file(bytes),
+            Self::Visible { bytes, .. } => Sums {
+                visible: Amount::file(bytes),
                 ..nothing
             },
-            Self::Gone { bytes, .. } => Sums {
-                pending: Amount::file(bytes),
+            Self::Unlinked { bytes, .. } => Sums {
+                uncommitted: Amount::file(bytes),
                 ..nothing
             },
         }
     }
 
-    /// Its part of what has a name.
-    const fn named(self) -> Option<(Identity, Amount)> {
+    /// Its contribution to the tally of visible files.
+    const fn visible_amount(self) -> Option<(FileId, Amount)> {
         match self {
-            Self::InPlace {
-                identity, bytes, ..
-            } => Some((identity, Amount::file(bytes))),
-            Self::Beside { .. } | Self::Gone { .. } => None,
+            Self::Visible { id, bytes, .. } => Some((id, Amount::file(bytes))),
+            Self::Uncommitted { .. } | Self::Unlinked { .. } => None,
         }
     }
 
     const fn bytes(self) -> u64 {
         match self {
-            Self::Beside { size, .. } => size.bytes,
-            Self::InPlace { bytes, .. } | Self::Gone { bytes, .. } => bytes,
+            Self::Uncommitted { size, .. } => size.bytes,
+            Self::Visible { bytes, .. } | Self::Unlinked { bytes, .. } => bytes,
         }
     }
 
     const fn with_bytes(mut self, new: u64) -> Self {
         match &mut self {
-            Self::Beside { size, .. } => size.bytes = new,
-            Self::InPlace { bytes, .. } | Self::Gone { bytes, .. } => *bytes = new,
+            Self::Uncommitted { size, .. } => size.bytes = new,
+            Self::Visible { bytes, .. } | Self::Unlinked { bytes, .. } => *bytes = new,
         }
         self
     }
 }
 
+/// The discount never exceeds visible, so a wrong discount cannot hide usage: visible <= charged, and
+/// disk usage (visible + uncommitted) is at most twice the quota.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
-    named: Amount,
-    pending: Amount,
-    credit: Amount,
+    /// Files that have a name.
+    visible: Amount,
+    /// Uploads before their commit, and removed files that are still open.
+    uncommitted: Amount,
+    /// The files that uploads will replace, up to the size of the upload: a commit does not raise the
+    /// charge.
+    discount: Amount,
 }
 
 impl Sums {
     fn charged(self) -> Amount {
-        let credit = self.credit.at_most(self.named);
-        self.named.plus(self.pending).minus(credit)
+        let discount = self.discount.min(self.visible);
+        self.visible.plus(self.uncommitted).minus(discount)
     }
 
-    const fn with(self, part: Self) -> Self {
+    const fn plus(self, other: Self) -> Self {
         Self {
-            named: self.named.plus(part.named),
-            pending: self.pending.plus(part.pending),
-            credit: self.credit.plus(part.credit),
+            visible: self.visible.plus(other.visible),
+            uncommitted: self.uncommitted.plus(other.uncommitted),
+            discount: self.discount.plus(other.discount),
         }
     }
 
-    const fn without(self, part: Self) -> Self {
+    const fn minus(self, other: Self) -> Self {
         Self {
-            named: self.named.minus(part.named),
-            pending: self.pending.minus(part.pending),
-            credit: self.credit.minus(part.credit),
+            visible: self.visible.minus(other.visible),
+            uncommitted: self.uncommitted.minus(other.uncommitted),
+            discount: self.discount.minus(other.discount),
         }
     }
 }
 
-/// What is charged, and for what.
+/// The charge of a tree.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sums: Sums,
-    /// Whose sum is `sums.named`.
-    named: Tally,
-    open: Slab<Open>,
+    /// The visible files by inode class; its total is `sums.visible`.
+    visible: Tally,
+    open: Slab<OpenFile>,
 }
 
 impl Ledger {
@@ -148,63 +169,70 @@ impl Ledger {
         self.sums.charged()
     }
 
-    /// A walk has found so much with a name, whatever was taken for it until now; but not in those classes.
-    pub(super) fn found(&mut self, walked: &Tally, except: Classes) {
-        self.named.take(walked, except);
-        self.sums.named = self.named.sum();
+    /// Replaces the tally of visible files by that of a walk, except in these classes.
+    pub(super) fn apply_walk(&mut self, walked: &Tally, except: InodeClasses) {
+        self.visible.replace_with(walked, except);
+        self.sums.visible = self.visible.sum();
     }
 
-    /// What has a name and is being written, sorted.
-    pub(super) fn written_in_place(&self) -> Vec<Identity> {
-        let named = self.open.iter().filter_map(|(_, open)| open.named());
-        let mut written: Vec<_> = named.map(|(identity, _)| identity).collect();
-        written.sort_unstable();
-        written
+    /// The visible files that are open for writing, sorted.
+    pub(super) fn visible_open_files(&self) -> Vec<FileId> {
+        let visible = self
+            .open
+            .iter()
+            .filter_map(|(_, open)| open.visible_amount());
+        let mut ids: Vec<_> = visible.map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
     }
 
-    /// What is charged for a file that has a name and is being written.
-    pub(super) fn amount_in_place(&self, identity: Identity) -> Option<Amount> {
-        let Key(key) = self.in_place(identity)?;
-        let (_, amount) = self.open.get(key)?.named()?;
+    /// The charge for a visible file that is open for writing.
+    pub(super) fn charge_of(&self, id: FileId) -> Option<Amount> {
+        let LedgerKey(key) = self.find_visible(id)?;
+        let (_, amount) = self.open.get(key)?.visible_amount()?;
         Some(amount)
     }
 
-    /// A new file, without a name, is to take the place of this.
-    pub(super) fn begin(&mut self, quota: Quota, instead: Option<&Metadata>) -> Result<Key> {
-        let open = beside(Amount::file(0), instead);
-        let sums = self.sums.with(open.part());
+    /// Adds an empty upload that will replace the given file.
+    pub(super) fn begin_upload(
+        &mut self,
+        quota: Quota,
+        replaces: Option<&Metadata>,
+    ) -> Result<LedgerKey> {
+        let open = OpenFile::uncommitted(Amount::file(0), replaces);
+        let sums = self.sums.plus(open.contribution());
         quota.check(self.charged(), sums.charged())?;
         self.sums = sums;
-        Ok(Key(self.open.insert(open)))
+        Ok(LedgerKey(self.open.insert(open)))
     }
 
-    /// A file is opened to be written in place.
-    pub(super) fn opened(&mut self, metadata: &Metadata) -> Key {
-        if let Some(key) = self.in_place(metadata.unique) {
-            if let Some(Open::InPlace { writers, .. }) = self.open.get_mut(key.0) {
+    /// Adds a writer of a visible file.
+    pub(super) fn open_in_place(&mut self, metadata: &Metadata) -> LedgerKey {
+        if let Some(key) = self.find_visible(metadata.unique) {
+            if let Some(OpenFile::Visible { writers, .. }) = self.open.get_mut(key.0) {
                 *writers += 1;
             }
             return key;
         }
-        // It is among what is named already.
-        Key(self.open.insert(in_place(metadata)))
+        // The sums are unchanged: they include the file already.
+        LedgerKey(self.open.insert(OpenFile::visible(metadata)))
     }
 
-    /// Up to where it may be written, with so many bytes for all.
-    pub(super) fn end(&self, key: Key, most: u64) -> u64 {
-        let left = most.saturating_sub(self.charged().bytes);
+    /// The size to which the file may grow under a limit of bytes.
+    pub(super) fn max_size(&self, key: LedgerKey, limit: u64) -> u64 {
+        let left = limit.saturating_sub(self.charged().bytes);
         match self.open.get(key.0) {
-            Some(Open::Beside { size, instead }) => {
-                size.bytes.max(instead.bytes).saturating_add(left)
+            Some(OpenFile::Uncommitted { size, replaces }) => {
+                size.bytes.max(replaces.bytes).saturating_add(left)
             }
             Some(open) => open.bytes().saturating_add(left),
             None => 0,
         }
     }
 
-    /// It may be written up to there. Refused wherever that is too much, even if it replaces more:
-    /// what is on the disk meanwhile would have no bounds.
-    pub(super) fn grow(&mut self, key: Key, quota: Quota, end: u64) -> Result<()> {
+    /// Reserves the file's bytes up to `end`. Refused whenever the charge would exceed the quota, even
+    /// if the discount keeps it from growing: otherwise disk usage before the commit would be unbounded.
+    pub(super) fn reserve(&mut self, key: LedgerKey, quota: Quota, end: u64) -> Result<()> {
         let Some(old) = self.open.get(key.0).copied() else {
             return Ok(());
         };
@@ -212,112 +240,106 @@ impl Ledger {
             return Ok(());
         }
         let new = old.with_bytes(end);
-        let after = self.sums.without(old.part()).with(new.part()).charged();
+        let sums = self.sums.minus(old.contribution());
+        let after = sums.plus(new.contribution()).charged();
         quota.check(Amount { bytes: 0, ..after }, after)?;
-        self.put(key, new);
+        self.replace(key, new);
         Ok(())
     }
 
-    /// It takes the place of this, as it turns out.
-    pub(super) fn confirm(
+    /// Rechecks the quota at the commit, with the discount for the file that is replaced now.
+    pub(super) fn recheck(
         &mut self,
-        key: Key,
+        key: LedgerKey,
         quota: Quota,
-        instead: Option<&Metadata>,
+        replaced: Option<&Metadata>,
     ) -> Result<()> {
-        let Some(&Open::Beside { size, .. }) = self.open.get(key.0) else {
+        let Some(&OpenFile::Uncommitted { size, .. }) = self.open.get(key.0) else {
             return Ok(());
         };
-        let new = beside(size, instead);
-        let sums = self.sums.without(self.part(key)).with(new.part());
+        let new = OpenFile::uncommitted(size, replaced);
+        let sums = self.sums.minus(self.contribution(key));
+        let sums = sums.plus(new.contribution());
         quota.check(self.charged(), sums.charged())?;
-        self.put(key, new);
+        self.replace(key, new);
         Ok(())
     }
 
-    /// It has got its name.
-    pub(super) fn placed(&mut self, key: Key, metadata: &Metadata) {
-        self.put(key, in_place(metadata));
+    /// An upload has become visible.
+    pub(super) fn commit(&mut self, key: LedgerKey, metadata: &Metadata) {
+        self.replace(key, OpenFile::visible(metadata));
     }
 
-    /// What was like this until now has lost a name.
-    pub(super) fn gone(&mut self, metadata: &Metadata) {
-        let key = self.in_place(metadata.unique);
+    /// A file with this metadata has lost a name.
+    pub(super) fn unlink(&mut self, metadata: &Metadata) {
+        let key = self.find_visible(metadata.unique);
         match key.and_then(|key| Some((key, *self.open.get(key.0)?))) {
-            Some((key, Open::InPlace { bytes, writers, .. })) if metadata.links <= 1 => {
-                self.put(key, Open::Gone { bytes, writers });
+            Some((key, OpenFile::Visible { bytes, writers, .. })) if metadata.links <= 1 => {
+                self.replace(key, OpenFile::Unlinked { bytes, writers });
             }
             _ => {
-                self.named.remove(metadata.unique, Amount::of(metadata));
-                self.sums.named = self.named.sum();
+                self.visible.remove(metadata.unique, Amount::of(metadata));
+                self.sums.visible = self.visible.sum();
             }
         }
     }
 
-    /// What it really is. Of no matter as long as others write it.
-    pub(super) fn settle(&mut self, key: Key, metadata: &Metadata) {
-        if let Some(&Open::InPlace { writers: 1, .. }) = self.open.get(key.0) {
-            self.put(key, in_place(metadata));
+    /// Replaces a visible file's reservation by its real size, unless it has other writers.
+    pub(super) fn settle(&mut self, key: LedgerKey, metadata: &Metadata) {
+        if let Some(&OpenFile::Visible { writers: 1, .. }) = self.open.get(key.0) {
+            self.replace(key, OpenFile::visible(metadata));
             if metadata.links == 0 {
-                self.gone(metadata);
+                self.unlink(metadata);
             }
         }
     }
 
-    /// One of those who write it does so no more.
-    pub(super) fn close(&mut self, key: Key) {
+    /// Removes a writer, and with the last one the file.
+    pub(super) fn close(&mut self, key: LedgerKey) {
+        debug_assert!(self.open.contains(key.0), "closed more than once");
         match self.open.get_mut(key.0) {
             None => {}
-            Some(Open::InPlace { writers, .. } | Open::Gone { writers, .. }) if *writers > 1 => {
+            Some(OpenFile::Visible { writers, .. } | OpenFile::Unlinked { writers, .. })
+                if *writers > 1 =>
+            {
                 *writers -= 1;
             }
-            Some(Open::InPlace { .. }) => drop(self.open.remove(key.0)),
-            Some(Open::Beside { .. } | Open::Gone { .. }) => {
-                self.sums = self.sums.without(self.part(key));
+            Some(OpenFile::Visible { .. }) => drop(self.open.remove(key.0)),
+            Some(OpenFile::Uncommitted { .. } | OpenFile::Unlinked { .. }) => {
+                self.sums = self.sums.minus(self.contribution(key));
                 self.open.remove(key.0);
             }
         }
     }
 
-    fn in_place(&self, wanted: Identity) -> Option<Key> {
+    fn find_visible(&self, wanted: FileId) -> Option<LedgerKey> {
         let mut open = self.open.iter();
-        let is_it =
-            |open: &Open| matches!(open, Open::InPlace { identity, .. } if *identity == wanted);
-        open.find(|(_, open)| is_it(open)).map(|(key, _)| Key(key))
+        let is_it = |open: &OpenFile| matches!(open, OpenFile::Visible { id, .. } if *id == wanted);
+        open.find(|(_, open)| is_it(open))
+            .map(|(key, _)| LedgerKey(key))
     }
 
-    fn part(&self, key: Key) -> Sums {
+    fn contribution(&self, key: LedgerKey) -> Sums {
         self.open
             .get(key.0)
-            .map_or_else(Sums::default, |open| open.part())
+            .map_or_else(Sums::default, |open| open.contribution())
     }
 
-    fn put(&mut self, key: Key, new: Open) {
-        self.sums = self.sums.without(self.part(key)).with(new.part());
+    fn replace(&mut self, key: LedgerKey, new: OpenFile) {
+        self.sums = self
+            .sums
+            .minus(self.contribution(key))
+            .plus(new.contribution());
         if let Some(open) = self.open.get_mut(key.0) {
             let old = std::mem::replace(open, new);
-            if let Some((identity, amount)) = old.named() {
-                self.named.remove(identity, amount);
+            if let Some((id, amount)) = old.visible_amount() {
+                self.visible.remove(id, amount);
             }
-            if let Some((identity, amount)) = new.named() {
-                self.named.add(identity, amount);
+            if let Some((id, amount)) = new.visible_amount() {
+                self.visible.add(id, amount);
             }
-            self.sums.named = self.named.sum();
+            self.sums.visible = self.visible.sum();
         }
-    }
-}
-
-fn beside(size: Amount, instead: Option<&Metadata>) -> Open {
-    let instead = instead.map_or_else(Amount::default, Amount::of);
-    Open::Beside { size, instead }
-}
-
-/// Written by one.
-const fn in_place(metadata: &Metadata) -> Open {
-    Open::InPlace {
-        identity: metadata.unique,
-        bytes: metadata.size,
-        writers: 1,
     }
 }
 

@@ -1,10 +1,9 @@
-//! A storage with a quota: another one, of which every byte and file is counted.
+//! A storage with a quota: wraps another storage and charges its files and bytes to a [`Usage`].
 //!
-//! It asks before anything grows, and looks at what goes when it goes; the other storage does the work.
-//! What is charged for what, and what may be there, [`Usage`] knows. An upload may be as long as what
-//! it replaces and what is left together, and the old file is untouched where it is longer. Where a
-//! count of the tree is under way that may find room, nothing is refused for good: the answer is
-//! [`Error::NotCounted`] until the count is over.
+//! It reserves before the inner storage writes, and examines files before their names are removed. An
+//! upload may be as long as the file it replaces plus the remaining quota; the old file is untouched if
+//! it is longer. While a count is in progress that may find free quota, it returns
+//! [`Error::NotCounted`] instead of refusing. It does no arithmetic of its own.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -15,42 +14,41 @@ use super::{
     Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
 };
 
-/// A storage with a quota. Clones share it.
+/// A storage with a quota. Clones share the usage.
 #[derive(Clone)]
 pub struct Metered {
     inner: Arc<dyn Storage>,
     usage: Arc<Usage>,
-    limit: Limit,
+    check: QuotaCheck,
 }
 
-/// How much may be there.
 #[derive(Clone)]
-struct Limit {
+struct QuotaCheck {
     quota: Quota,
-    /// Is asked before something is refused.
+    /// Recounts before a refusal.
     counter: Option<Arc<Counter>>,
 }
 
-impl Limit {
-    /// Asks for something that may be too much.
-    fn ask<T>(&self, ask: impl Fn(Quota) -> Result<T>) -> Result<T> {
-        let (refused, counter) = match (ask(self.quota), &self.counter) {
+impl QuotaCheck {
+    /// Tries a charge; [`Error::NotCounted`] if it should be retried after a count.
+    fn charge<T>(&self, charge: impl Fn(Quota) -> Result<T>) -> Result<T> {
+        let (refused, counter) = match (charge(self.quota), &self.counter) {
             (Err(error @ (Error::QuotaExceeded | Error::NotCounted)), Some(counter)) => {
                 (error, counter)
             }
-            (asked, _) => return asked,
+            (result, _) => return result,
         };
-        if counter.may_find_room() {
+        if counter.recount_before_refusal() {
             return Err(Error::NotCounted);
         }
         // A count may have ended since.
-        ask(self.quota).map_err(|_| refused)
+        charge(self.quota).map_err(|_| refused)
     }
 
-    /// As [`ask`](Self::ask), where it cannot be asked again later.
-    fn ask_once<T>(&self, ask: impl Fn(Quota) -> Result<T>) -> Result<T> {
-        let asked = self.ask(ask);
-        asked.map_err(|error| match error {
+    /// As [`charge`](Self::charge), for a caller that cannot retry.
+    fn charge_once<T>(&self, charge: impl Fn(Quota) -> Result<T>) -> Result<T> {
+        let result = self.charge(charge);
+        result.map_err(|error| match error {
             Error::NotCounted => Error::QuotaExceeded,
             error => error,
         })
@@ -58,37 +56,37 @@ impl Limit {
 }
 
 impl Metered {
-    /// Counts in `usage`, which others may do too, and holds to a quota of its own.
+    /// Charges `usage`, which may be shared, and enforces `quota`, which is this storage's own.
     pub const fn new(inner: Arc<dyn Storage>, usage: Arc<Usage>, quota: Quota) -> Self {
-        let limit = Limit {
+        let check = QuotaCheck {
             quota,
             counter: None,
         };
         Self {
             inner,
             usage,
-            limit,
+            check,
         }
     }
 
-    /// As [`new`](Self::new), and before it refuses something it has the files counted again.
+    /// As [`new`](Self::new), with a recount before each refusal.
     pub fn recounting(inner: Arc<dyn Storage>, counter: Arc<Counter>, quota: Quota) -> Self {
         let mut metered = Self::new(inner, Arc::clone(counter.usage()), quota);
-        metered.limit.counter = Some(counter);
+        metered.check.counter = Some(counter);
         metered
     }
 
-    /// What an upload to this path is about; links are followed, as it follows them.
+    /// The file that an upload to this path replaces; links are followed.
     fn target(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
-        let question = Operation::Metadata(path.clone());
-        match self.inner.perform(&question, Wait::Allowed) {
+        let operation = Operation::Metadata(path.clone());
+        match self.inner.perform(&operation, Wait::Allowed) {
             Ok(Answer::Metadata(metadata)) => Ok(Some(metadata)),
             Ok(_) | Err(Error::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The file that is gone when this name is: a link has no size of its own.
+    /// The file of this name; links are not followed, as they are not charged.
     fn file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         match self.inner.entry(path) {
             Ok(entry) => Ok(Some(entry.metadata).filter(|found| found.kind == Kind::File)),
@@ -97,93 +95,99 @@ impl Metered {
         }
     }
 
-    /// Has something done by which a name's file goes, another taking its place or none. Of two links
-    /// to one file none takes the other's place. Where it has failed it is seen whether it has: what
-    /// could not be synced is done all the same.
-    fn lose(
+    /// Performs an operation that removes the file at `path`, or replaces it by `source` (a rename). If
+    /// both are links to one file, rename(2) removes neither. After an error it checks whether the file
+    /// is gone: the operation may be done although its sync failed.
+    fn remove_or_replace(
         &self,
         path: &VirtualPath,
-        other: Option<&VirtualPath>,
+        source: Option<&VirtualPath>,
         operation: &Operation,
     ) -> Result<Answer> {
-        let names = self.usage.names();
+        let namespace = self.usage.lock_namespace();
         let before = self.file(path)?;
-        names.moves(|| self.inner.entry(other.unwrap_or(path)));
-        let other = match other {
-            Some(other) if before.is_some() => self.file(other)?,
+        namespace.mark_moved(|| self.inner.entry(source.unwrap_or(path)));
+        let source = match source {
+            Some(source) if before.is_some() => self.file(source)?,
             _ => None,
         };
         let answer = self.inner.perform(operation, Wait::Allowed);
         if let Some(before) = before {
             let is_before = |found: Metadata| found.unique == before.unique;
             let stays = match &answer {
-                Ok(_) => other.is_some_and(is_before),
+                Ok(_) => source.is_some_and(is_before),
                 Err(_) => match self.file(path) {
                     Ok(after) => after.is_some_and(is_before),
                     Err(_) => true,
                 },
             };
             if !stays {
-                names.gone(&before);
+                namespace.unlink(&before);
             }
         }
         answer
     }
 
-    fn in_place(
+    fn create_in_place(
         &self,
         path: &VirtualPath,
         placement: Placement,
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
-        let names = self.usage.names();
+        let namespace = self.usage.lock_namespace();
         if placement == Placement::Append && self.target(path)?.is_none() {
-            return self.make(&names, path, create);
+            return self.create_new_in_place(&namespace, path, create);
         }
         let upload = create()?;
-        let metadata = upload.file.metadata()?;
-        let share = self.limit.ask(|quota| names.opened(quota, &metadata))?;
-        Ok(self.metered(upload, share))
+        let reservation = self.open_in_place(&namespace, &upload)?;
+        Ok(self.metered(upload, reservation))
     }
 
-    fn make(
+    fn open_in_place(&self, namespace: &NamespaceLock<'_>, upload: &Upload) -> Result<Reservation> {
+        let metadata = upload.file.metadata()?;
+        let open = |quota| namespace.open_in_place(quota, &metadata);
+        self.check.charge(open)
+    }
+
+    fn create_new_in_place(
         &self,
-        names: &NamespaceLock<'_>,
+        namespace: &NamespaceLock<'_>,
         path: &VirtualPath,
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
-        let share = self.limit.ask(|quota| self.usage.begin(quota, None))?;
+        let begin = |quota| self.usage.begin_upload(quota, None);
+        let reservation = self.check.charge(begin)?;
         let created = create();
-        // What cannot be opened then may have been made all the same.
-        let made = match &created {
+        // After an error the file may exist all the same, such as when its mode could not be set.
+        let metadata = match &created {
             Ok(upload) => upload.file.metadata().map(Some),
             Err(_) => self.target(path),
         };
-        if let Ok(Some(made)) = made {
-            names.placed(&share, &made);
+        if let Ok(Some(metadata)) = metadata {
+            namespace.commit(&reservation, &metadata);
         }
-        Ok(self.metered(created?, share))
+        Ok(self.metered(created?, reservation))
     }
 
-    /// How many bytes are left; `wanted` may be too many.
-    fn left(&self, wanted: u64) -> Result<u64> {
-        let left = |quota| self.usage.left(quota);
-        let asked = self.limit.ask(|quota| match left(quota)? {
+    /// The remaining bytes of the quota, recounted first if there are fewer than `wanted`.
+    fn remaining_bytes(&self, wanted: u64) -> Result<u64> {
+        let remaining = |quota| self.usage.remaining_bytes(quota);
+        let result = self.check.charge(|quota| match remaining(quota)? {
             left if left < wanted => Err(Error::QuotaExceeded),
             left => Ok(left),
         });
-        match asked {
-            Err(Error::QuotaExceeded) => left(self.limit.quota),
-            asked => asked,
+        match result {
+            Err(Error::QuotaExceeded) => remaining(self.check.quota),
+            result => result,
         }
     }
 
-    fn metered(&self, upload: Upload, share: Reservation) -> Upload {
+    fn metered(&self, upload: Upload, reservation: Reservation) -> Upload {
         Upload {
             file: Box::new(MeteredFile {
                 inner: upload.file,
-                share,
-                limit: self.limit.clone(),
+                reservation,
+                check: self.check.clone(),
             }),
             ..upload
         }
@@ -193,12 +197,17 @@ impl Metered {
 impl Storage for Metered {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         match (operation, wait) {
-            (Operation::RemoveFile(path), Wait::Allowed) => self.lose(path, None, operation),
+            (Operation::RemoveFile(path), Wait::Allowed) => {
+                self.remove_or_replace(path, None, operation)
+            }
             (Operation::Rename { from, to, .. }, Wait::Allowed) if from != to => {
-                self.lose(to, Some(from), operation)
+                self.remove_or_replace(to, Some(from), operation)
             }
             (Operation::Space { wanted, .. }, _) => match self.inner.perform(operation, wait)? {
-                Answer::Size(space) => self.left(*wanted).map(|left| Answer::Size(space.min(left))),
+                Answer::Size(space) => {
+                    let remaining = self.remaining_bytes(*wanted)?;
+                    Ok(Answer::Size(space.min(remaining)))
+                }
                 answer => Ok(answer),
             },
             _ => self.inner.perform(operation, wait),
@@ -216,23 +225,21 @@ impl Storage for Metered {
         umask: Option<Umask>,
     ) -> Result<Upload> {
         let create = || self.inner.create(path, placement, umask);
-        let instead = match placement {
+        let replaces = match placement {
             Placement::Append | Placement::AppendExisting | Placement::At(_) => {
-                return self.in_place(path, placement, create);
+                return self.create_in_place(path, placement, create);
             }
             Placement::Unique => None,
             Placement::Replace | Placement::New | Placement::Over => self.target(path)?,
         };
-        let begin = |quota| self.usage.begin(quota, instead.as_ref());
-        let mut share = self.limit.ask(begin)?;
+        let begin = |quota| self.usage.begin_upload(quota, replaces.as_ref());
+        let mut reservation = self.check.charge(begin)?;
         let upload = create()?;
         if upload.in_place.is_some() {
-            drop(share);
-            let names = self.usage.names();
-            let metadata = upload.file.metadata()?;
-            share = self.limit.ask(|quota| names.opened(quota, &metadata))?;
+            drop(reservation);
+            reservation = self.open_in_place(&self.usage.lock_namespace(), &upload)?;
         }
-        Ok(self.metered(upload, share))
+        Ok(self.metered(upload, reservation))
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -244,31 +251,31 @@ impl Storage for Metered {
     }
 }
 
-/// A file of which every byte is charged before it is written.
+/// A file whose bytes are reserved before they are written.
 struct MeteredFile {
     inner: Box<dyn File>,
-    /// Dropped when the file is closed, and what was temporary is removed.
-    share: Reservation,
-    limit: Limit,
+    /// Dropped after `inner`: released only when a temporary file is removed.
+    reservation: Reservation,
+    check: QuotaCheck,
 }
 
 impl MeteredFile {
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
-        let names = self.share.names();
+        let namespace = self.reservation.lock_namespace();
         let Standing::Beside(replaced) = self.inner.standing()? else {
-            drop(names);
+            drop(namespace);
             return commit(self.inner.as_mut());
         };
         let metadata = self.inner.metadata()?;
-        let confirm = |quota| names.confirm(&self.share, quota, replaced.as_ref());
-        self.limit.ask_once(confirm)?;
+        let recheck = |quota| namespace.recheck(&self.reservation, quota, replaced.as_ref());
+        self.check.charge_once(recheck)?;
         let committed = commit(self.inner.as_mut());
-        // What could not be synced has its place all the same.
+        // If only the sync of the name failed, the file is visible.
         if committed.is_ok() || self.inner.standing() == Ok(Standing::InPlace) {
             if let Some(replaced) = replaced {
-                names.gone(&replaced);
+                namespace.unlink(&replaced);
             }
-            names.placed(&self.share, &metadata);
+            namespace.commit(&self.reservation, &metadata);
         }
         committed
     }
@@ -281,12 +288,13 @@ impl File for MeteredFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset.saturating_add(bytes.len() as u64);
-        self.limit.ask(|quota| self.share.grow(quota, end))?;
+        let reserve = |quota| self.reservation.reserve(quota, end);
+        self.check.charge(reserve)?;
         self.inner.write_at(bytes, offset)
     }
 
     fn room(&self, offset: u64) -> u64 {
-        self.share.room(self.limit.quota, offset)
+        self.reservation.room(self.check.quota, offset)
     }
 
     fn metadata(&self) -> Result<Metadata> {
@@ -302,7 +310,7 @@ impl File for MeteredFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        // Nobody should have to wait for names as long as that takes.
+        // The slow part comes first, as commit_by holds the namespace lock.
         self.inner.prepare()?;
         self.commit_by(|file| file.commit())
     }
@@ -321,11 +329,11 @@ impl File for MeteredFile {
 }
 
 impl Drop for MeteredFile {
-    /// What it is charged for becomes what it is, with nobody opening it in between.
+    /// Replaces the reservation by the file's real size, under the namespace lock.
     fn drop(&mut self) {
-        let names = self.share.names();
+        let namespace = self.reservation.lock_namespace();
         if let Ok(metadata) = self.inner.metadata() {
-            names.settle(&self.share, &metadata);
+            namespace.settle(&self.reservation, &metadata);
         }
     }
 }

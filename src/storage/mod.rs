@@ -1,10 +1,12 @@
-//! The storage seam: what can be done to files, in plain data and three small traits.
+//! The storage interface: operations on files as plain data, and the traits [`Storage`], [`File`] and
+//! [`Directory`].
 //!
-//! [`Disk`] confines every lookup to one directory with the kernel's help; [`Memory`] keeps
-//! a tree in memory for tests and the simulator. Nothing here knows sockets or sessions.
+//! [`Disk`] serves one directory and relies on the kernel against path traversal; [`Memory`] keeps a
+//! tree in memory for tests and the simulator; [`Metered`] adds a quota. This module knows neither
+//! sockets nor sessions.
 //!
-//! A [`Wait`] travels with each call: on the loop it is `Never`, and a call that would have
-//! to wait for a device answers [`Error::WouldWait`]; on a worker it is `Allowed`.
+//! A call that may block says so ("Blocks."). Others take a [`Wait`]: on the event loop it is `Never`,
+//! and a call that would block returns [`Error::WouldWait`]; on a worker it is `Allowed`.
 
 mod counter;
 mod disk;
@@ -25,76 +27,77 @@ use std::os::fd::BorrowedFd;
 pub use counter::Counter;
 pub use disk::{Disk, Lookup, Sweep, Swept};
 pub use error::Error;
+pub use ledger::Quota;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use nothing::Nothing;
 pub use operator_file::open_operator_file;
 pub use policy::{CutUploads, Durability, Policy};
 pub use umask::{BadUmask, Umask};
-pub use usage::{Quota, Usage};
+pub use usage::Usage;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata, Special};
 pub use crate::protocol::path::VirtualPath;
 
-/// What a storage call answers.
+/// The result of a storage call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Whether a call may wait for a device.
+/// Whether a call may block on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// On the loop: answer from the kernel's caches or say [`Error::WouldWait`].
+    /// On the event loop: answer from the kernel's caches or return [`Error::WouldWait`].
     Never,
     /// On a worker.
     Allowed,
 }
 
-/// One change or question that needs no open file afterwards.
+/// An operation that leaves no file open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// What is there (links followed).
+    /// Get the metadata of a file or directory; links are followed.
     Metadata(VirtualPath),
-    /// The size that a file would have sent in TYPE A; [`Error::TooLarge`] past `limit` bytes.
+    /// Compute the size of a file as sent in TYPE A; [`Error::TooLarge`] if it has over `limit` bytes.
     AsciiSize {
         /// The file.
         path: VirtualPath,
-        /// How many bytes may be read to find out.
+        /// The most bytes to read.
         limit: u64,
     },
-    /// Whether it is a directory that one may enter.
+    /// Check that this is a directory with search permission.
     EnterDirectory(VirtualPath),
-    /// A new directory.
+    /// Create a directory.
     MakeDirectory {
-        /// Its name.
+        /// The new directory.
         path: VirtualPath,
-        /// Instead of the process's own.
+        /// Used instead of the process's umask.
         umask: Option<Umask>,
     },
-    /// An empty directory goes.
+    /// Remove an empty directory.
     RemoveDirectory(VirtualPath),
-    /// A file or link goes; not a directory.
+    /// Remove a file or link, not a directory.
     RemoveFile(VirtualPath),
-    /// A new name; an existing directory under it is not replaced ([`Error::Exists`]).
+    /// Rename; an existing directory is never replaced ([`Error::Exists`]).
     Rename {
-        /// The old name.
+        /// The old path.
         from: VirtualPath,
-        /// The new name.
+        /// The new path.
         to: VirtualPath,
-        /// Whether an existing file under it is: else [`Error::Forbidden`].
+        /// Whether an existing file may be replaced; if not: [`Error::Forbidden`].
         replace: bool,
     },
-    /// Other attributes for a file or directory (links followed): all of them or an error.
+    /// Set attributes of a file or directory, all or none; links are followed.
     SetAttributes(VirtualPath, Attributes),
-    /// How many bytes an upload could still put where this is.
+    /// Get the number of bytes that uploads can still add.
     Space {
-        /// The place.
+        /// A path on the file system in question.
         path: VirtualPath,
-        /// How many are needed: where there seem to be less, it may be looked at more closely.
+        /// The bytes needed. If fewer seem available, a quota may be recounted first.
         wanted: u64,
     },
 }
 
 impl Operation {
-    /// Whether it changes anything, where it succeeds.
+    /// Whether it modifies the tree on success.
     pub const fn is_change(&self) -> bool {
         match self {
             Self::MakeDirectory { .. }
@@ -110,69 +113,68 @@ impl Operation {
     }
 }
 
-/// What an [`Operation::SetAttributes`] changes.
+/// The attributes that [`Operation::SetAttributes`] sets; `None` leaves one unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
-    /// Last modification: seconds since 1970-01-01 UTC, and nanoseconds.
+    /// Modification time: seconds since 1970-01-01 UTC, and nanoseconds.
     pub modified: Option<(i64, u32)>,
     /// Permission bits, 0 to 0o777.
     pub mode: Option<u32>,
 }
 
-/// What an [`Operation`] found or did.
+/// The result of an [`Operation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It is done.
+    /// Done, nothing to return.
     Done,
-    /// What is there.
+    /// Of [`Operation::Metadata`].
     Metadata(Metadata),
-    /// The number asked for.
+    /// Of [`Operation::AsciiSize`] and [`Operation::Space`], in bytes.
     Size(u64),
 }
 
 /// How a file is opened for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// Written beside the target and renamed over it by [`File::commit`]; the old file is
-    /// untouched until then. Where that cannot be, [in place](InPlace).
+    /// Write a temporary file, and rename it over the target at [`File::commit`]; the old file is
+    /// untouched until then. If the target cannot be replaced, write it [in place](InPlace).
     Replace,
-    /// As `Replace`, only where nothing has the name ([`Error::Exists`]), nor will until the
-    /// commit.
+    /// As `Replace`, but the target must not exist, now or at the commit ([`Error::Exists`]).
     New,
-    /// As `Replace`, only where a file has the name ([`Error::NotFound`]).
+    /// As `Replace`, but the target must exist ([`Error::NotFound`]).
     Over,
-    /// In place, at the end; the file is made where it is missing.
+    /// Write in place, at the end; create the file if it is missing.
     Append,
-    /// In place, at the end of a file that is there.
+    /// Write in place, at the end of an existing file.
     AppendExisting,
-    /// In place, from an offset no greater than the file's size ([`Error::BeyondEnd`]).
+    /// Write in place, from an offset up to the file's size ([`Error::BeyondEnd`]).
     At(u64),
-    /// As `New`, under a name that nothing has: the given one, or that one with a number behind it.
-    /// Nobody sees it before the commit, and nobody else who looks for such a name gets it.
+    /// As `New`, with a number appended to the name if it is taken. The name is reserved among
+    /// `Unique` uploads, and not visible before the commit.
     Unique,
 }
 
 /// A file opened for writing.
 pub struct Upload {
-    /// The file; dropped without a commit, a temporary one is removed.
+    /// The file; if dropped before the commit, a temporary file is removed.
     pub file: Box<dyn File>,
-    /// Where its first byte goes.
+    /// The offset of the first byte to write.
     pub offset: u64,
-    /// The name that it will have: another than asked for with [`Placement::Unique`].
+    /// The final path: differs from the requested one for [`Placement::Unique`].
     pub path: VirtualPath,
-    /// Why the file is written in place although it was to be replaced: the old contents are there
-    /// until the first byte is written, and not afterwards.
+    /// Why the file is written in place instead of being replaced. The old contents are lost when the
+    /// first byte is written, not before.
     pub in_place: Option<InPlace>,
 }
 
-/// Why no other file can take the place of one, which may be written itself.
+/// Why a file cannot be replaced by a rename, but can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InPlace {
-    /// Something is mounted there: the one file, as containers have it.
+    /// The file is a mount point, as container runtimes make of single files.
     MountPoint,
-    /// Names in its directory cannot be changed: by its permissions or attributes.
+    /// Permissions or attributes of the directory forbid changing its entries.
     Directory,
-    /// Its directory is sticky, and the file another user's.
+    /// The directory is sticky, and the file belongs to another user.
     Sticky,
 }
 
@@ -186,25 +188,24 @@ impl fmt::Display for InPlace {
     }
 }
 
-/// Where an open file stands.
+/// Whether an open file is visible under its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Under its name, if it still has one.
+    /// It has its final name, unless it was removed since.
     InPlace,
-    /// Beside its target: a commit puts it in the place of this, or in a free one.
+    /// It is a temporary file; a commit replaces the file described here, if any.
     Beside(Option<Metadata>),
 }
 
 /// A tree of files.
 pub trait Storage: Send + Sync {
-    /// Carries out one operation. With [`Wait::Never`] only `Metadata` and `EnterDirectory` can succeed.
+    /// Performs one operation. With [`Wait::Never`] only `Metadata` and `EnterDirectory` can succeed.
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer>;
 
-    /// Opens a regular file to read; anything else is [`Error::NotRegular`] or [`Error::IsDirectory`].
+    /// Opens a regular file for reading; otherwise [`Error::NotRegular`] or [`Error::IsDirectory`].
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)>;
 
-    /// Opens a file to write; a new one gets what `umask` leaves, or else the process's own.
-    /// Waits.
+    /// Opens a file for writing; `umask` replaces the process's umask for a new file. Blocks.
     fn create(
         &self,
         path: &VirtualPath,
@@ -212,60 +213,60 @@ pub trait Storage: Send + Sync {
         umask: Option<Umask>,
     ) -> Result<Upload>;
 
-    /// Opens a directory to list. Waits. [`Error::NotDirectory`] where it is something else.
+    /// Opens a directory for listing, or fails with [`Error::NotDirectory`]. Blocks.
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>>;
 
-    /// One entry as [`list`](Self::list) of its parent would give it. Waits.
+    /// Returns one entry as [`list`](Self::list) of its parent would. Blocks.
     fn entry(&self, path: &VirtualPath) -> Result<Entry>;
 }
 
 /// An open file.
 pub trait File: Send {
-    /// Reads up to the buffer's length; 0 is the end.
+    /// Reads up to the buffer's length; 0 is the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize>;
 
-    /// Writes all of `bytes`. Waits.
+    /// Writes all of `bytes`. Blocks.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
 
-    /// How many bytes may be written from there, as far as is known without looking at the device.
+    /// The bytes that the quota allows to be written from `offset`. Does not block.
     fn room(&self, _offset: u64) -> u64 {
         u64::MAX
     }
 
-    /// What is so of it now; one that has lost its name has no links. Waits.
+    /// The current metadata; `links` is 0 once the file is removed. Blocks.
     fn metadata(&self) -> Result<Metadata>;
 
-    /// Where it stands now, whatever has been renamed meanwhile. Waits.
+    /// Whether the file is visible now, taking concurrent renames into account. Blocks.
     fn standing(&self) -> Result<Standing>;
 
-    /// Does what of a [`commit`](Self::commit) takes long and nobody sees, if there is such: what is
-    /// left of it is short. Waits.
+    /// Does the slow part of a [`commit`](Self::commit) that other clients cannot observe, such as
+    /// the sync. Optional. Blocks.
     fn prepare(&mut self) -> Result<()> {
         Ok(())
     }
 
-    /// Puts an upload in its place, under its name, as lasting as the [`Policy`] says. Waits. After
-    /// an error the target is as it was, but for the one that [`Durability::Fsync`] speaks of.
+    /// Makes an upload visible under its name, as durably as the [`Policy`] says. On error the target
+    /// is unchanged, except in the case described at [`Durability::Fsync`]. Blocks.
     fn commit(&mut self) -> Result<()>;
 
-    /// From now on an upload takes its place only where nothing has the name ([`Error::Exists`]); what
-    /// is written in place is not concerned. Waits.
+    /// From now on, the commit fails if the target exists ([`Error::Exists`]). No effect on a file
+    /// written in place. Blocks.
     fn replace_nothing(&mut self) -> Result<()>;
 
-    /// Puts the first `size` bytes of an upload in its place, as [`commit`](Self::commit) does with
-    /// all of them; what is written in place stays there, and all of it. Waits.
+    /// Truncates an upload to `size` bytes and commits it. A file written in place is not truncated.
+    /// Blocks.
     fn commit_first(&mut self, size: u64) -> Result<()>;
 
-    /// The descriptor behind it, for `sendfile`, where there is one.
+    /// The file descriptor, for sendfile(2), if there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// An open directory.
 pub trait Directory: Send {
-    /// The next entry, in no order; `None` at the end. `.` and `..` are not entries, nor are
-    /// uploads in progress; an entry that vanishes meanwhile is left out. Waits.
+    /// Returns the next entry, unordered; `None` at the end. Skips `.`, `..`, temporary files and
+    /// entries that are removed during the listing. A name contains no slash. Blocks.
     fn next_entry(&mut self) -> Result<Option<Entry>>;
 
-    /// From now on entries say what the system lets the server do with them, where it knows users.
+    /// From now on, entries carry the permissions that the file system gives the server.
     fn tell_allowed(&mut self) {}
 }

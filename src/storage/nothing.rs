@@ -1,11 +1,13 @@
-//! The storage of a server that exports nothing.
+//! The storage of an account without a root: empty and read-only.
+//!
+//! It owns nothing and makes no system call.
 
 use super::{
     Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Storage, Umask,
     Upload, VirtualPath, Wait,
 };
 
-/// No files at all: every name is unknown.
+/// A storage without files: every call fails with [`Error::NotFound`].
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
 
@@ -35,9 +37,8 @@ impl Storage for Nothing {
 mod tests {
     use super::*;
 
-    /// An account without a place of its own finds nothing, be it to read or to write.
     #[test]
-    fn every_name_is_unknown_and_none_can_be_made() {
+    fn every_call_is_not_found() {
         let path = VirtualPath::root();
         let name = path.join(b"f").unwrap();
         for path in [&path, &name] {

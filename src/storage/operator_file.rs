@@ -1,7 +1,7 @@
-//! Files that the operator names: a configuration, a certificate, a password.
+//! Opening the operator's files: configuration, certificates, passwords.
 //!
-//! They are read again while the server runs, so only regular files are taken: opening a pipe would
-//! wait for its other end, and a second reading would find nothing.
+//! Only regular files are accepted, because they are read again at a reload: opening a pipe would
+//! block until it has a writer, and a second read would find it empty.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,19 +11,19 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// Opens a regular file to be read; links are followed. It never waits for the other end of a pipe.
+/// Opens a regular file for reading; links are followed. Never blocks on a pipe.
 pub fn open_operator_file(path: &Path) -> io::Result<File> {
-    let at_once = OFlags::NONBLOCK.bits().cast_signed();
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(at_once)
+        .custom_flags(nonblocking)
         .open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(Errno::ISDIR.into());
     }
     if !kind.is_file() {
-        return Err(io::Error::other("this is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     Ok(file)
 }

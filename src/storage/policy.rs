@@ -1,59 +1,53 @@
-//! What a storage does with every upload, whoever sends it: how lasting a 226 is, and how much of
-//! the file system is left to others.
+//! Settings that hold for all uploads: durability, interrupted uploads, the free space floor.
 //!
-//! Plain data, which the configuration sets and [`Disk`](super::Disk) carries out. It knows no
-//! system call.
+//! Plain data, set by the configuration and implemented by [`Disk`](super::Disk). It knows no system
+//! call.
 
-/// What a power cut, or a crash of the whole system, can do to what was stored. (A server that is
-/// killed loses nothing that had its 226, whichever it is.)
+/// Which uploads survive a power cut or a system crash. (A crash of the server alone loses no upload
+/// that was answered with 226, at any level.)
 ///
-/// The default is what users of other servers know. A sync costs a solid-state disk a millisecond
-/// or two, but a card of a camera some tens of them for each small file, and for a large one so
-/// long that a client may have lost its patience before the 226.
+/// The default is that of other FTP servers. A sync costs a millisecond or two on a solid-state disk,
+/// tens of them per small file on a memory card, and for a large file it may outlast the client's
+/// time-out for the 226.
 ///
-/// Times, modes and owners are changed without a sync in each of them: a client that finds an old
-/// date transfers the file again.
+/// Changes of times, modes and owners are never synced: a client that finds an old date transfers the
+/// file again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// The kernel writes when it sees fit, as with other FTP servers: for some seconds after its
-    /// 226 a file can still be lost, and on some file systems be found empty, or take the one that
-    /// it replaced with it.
+    /// No sync; the kernel writes back when it chooses. For some seconds after the 226 a crash can
+    /// lose the file; some file systems leave it empty, or lose the file it replaced as well.
     #[default]
     None,
-    /// A file is synced before it is renamed over its target: the name has the whole old contents
-    /// or the whole new ones, always. Which of them, is open for some seconds. What is written in
-    /// place (APPE, STOR after REST) has no old contents to be kept, and is not synced.
+    /// Sync the file before the atomic rename: after a crash the name has either the complete old or
+    /// the complete new contents. Files written in place (APPE, STOR after REST) are not synced.
     Rename,
-    /// As `Rename`, and the reply comes when the name is on the disk too: a 226 is for good, and so
-    /// is what is written in place, and the 250 or 257 to MKD, RMD, DELE and RNTO.
+    /// As `Rename`, and sync the directory before the reply: a 226 is final, also for files written in
+    /// place, and so are the 250 or 257 to MKD, RMD, DELE and RNTO.
     ///
-    /// Where a name was changed and only its sync fails, the client hears 451, though the change
-    /// is seen: an uploaded file is there, whole and synced, but whether it will be after a power
-    /// cut is not known. It is not taken back, because what could not be synced forwards cannot
-    /// be synced backwards either.
+    /// If only the sync of the directory fails, the reply is 451 although the change is visible: an
+    /// uploaded file is complete and synced, but its name may not survive a power cut. The change is
+    /// not undone, because the undo could not be synced either.
     Fsync,
 }
 
-/// What becomes of an upload to a name that nothing has, where its connection is cut. What would
-/// replace a file is discarded either way, and the file stays; what is written in place stays.
+/// Whether an interrupted upload to a new name is kept. An interrupted upload that would replace a file
+/// is always discarded, and bytes written in place always stay.
 ///
-/// The default is what clients need to resume an upload over a bad link (`curl -C -`, `reput` of
-/// lftp), and what cameras need: half a recording is worth more than none.
+/// The default lets clients resume (`curl -C -`, lftp `reput`) and saves half a recording of a camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CutUploads {
-    /// A name has a whole file, or none.
+    /// Discard it: a file appears complete or not at all.
     Discard,
-    /// The bytes that came are put under the name, if they are the file's own first bytes (TYPE I,
-    /// STRU F).
+    /// Commit the bytes received, if they are an unconverted prefix of the file (TYPE I, STRU F).
     #[default]
     Keep,
 }
 
-/// What holds for all uploads.
+/// The settings of a [`Disk`](super::Disk).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// How lasting they are.
+    /// When to sync.
     pub durability: Durability,
-    /// Free bytes of a file system that are not for uploads; 0: all are.
+    /// Bytes of the file system that uploads must leave free; 0: none.
     pub free_space_floor: u64,
 }

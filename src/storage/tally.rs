@@ -1,19 +1,19 @@
-//! What has a name in a tree, by classes of inodes, so that a tree can be counted while it changes.
+//! The sizes of the files of a tree, summed by inode class, so that a tree can be counted while it changes.
 //!
-//! A walk through a tree takes a while, and of a file that changes meanwhile it is not known whether the
-//! walk saw it before or after. So each file belongs to a class by its inode, and the class of what
-//! changes is marked ([`Classes`]): the walk's sum of a class without a mark is exact.
+//! A walk may see a file that changes during the walk before or after the change. So each file belongs to
+//! a class by its inode, and the class of each changed file is marked ([`InodeClasses`]): the walk's sum
+//! of an unmarked class is exact. It knows neither names nor the quota.
 
 use super::{Kind, Metadata};
 
-/// Classes of inodes, as many as a byte can tell apart. A walk beside a hundred changes still has the
-/// sums of two thirds of them, and a tree's sums take four kilobytes.
+/// Number of inode classes. After 100 changes two thirds of them are still unmarked; the sums of a tree
+/// take 4 KiB.
 const CLASSES: usize = 256;
 
-/// Device and inode.
-pub(super) type Identity = (u64, u64);
+/// Device and inode of a file.
+pub(super) type FileId = (u64, u64);
 
-/// Bytes, and files.
+/// A number of files and their total bytes; arithmetic saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Amount {
     pub(super) bytes: u64,
@@ -21,7 +21,7 @@ pub(super) struct Amount {
 }
 
 impl Amount {
-    /// What is counted of this: of what is no file, nothing.
+    /// The charge for a file; nothing for any other kind.
     pub(super) fn of(metadata: &Metadata) -> Self {
         match metadata.kind {
             Kind::File => Self::file(metadata.size),
@@ -47,7 +47,7 @@ impl Amount {
         }
     }
 
-    pub(super) fn at_most(self, other: Self) -> Self {
+    pub(super) fn min(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.min(other.bytes),
             files: self.files.min(other.files),
@@ -55,32 +55,32 @@ impl Amount {
     }
 }
 
-/// Some of the classes.
+/// A set of inode classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Classes([u64; CLASSES / 64]);
+pub(super) struct InodeClasses([u64; CLASSES / 64]);
 
-impl Classes {
+impl InodeClasses {
     pub(super) const NONE: Self = Self([0; CLASSES / 64]);
     pub(super) const ALL: Self = Self([u64::MAX; CLASSES / 64]);
 
-    pub(super) fn insert(&mut self, identity: Identity) {
-        let class = class_of(identity);
+    pub(super) fn insert(&mut self, id: FileId) {
+        let class = class_of(id);
         if let Some(word) = self.0.get_mut(class / 64) {
             *word |= 1 << (class % 64);
         }
     }
 
-    /// Those of both.
+    /// The intersection.
     pub(super) fn and(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.word(at) & other.word(at)))
     }
 
-    /// Those of one or the other.
+    /// The union.
     pub(super) fn or(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.word(at) | other.word(at)))
     }
 
-    /// Those of this, but not of the other.
+    /// The difference.
     pub(super) fn without(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.word(at) & !other.word(at)))
     }
@@ -94,14 +94,15 @@ impl Classes {
     }
 
     fn word(self, at: usize) -> u64 {
+        debug_assert!(at < self.0.len(), "no such word of inode classes");
         self.0.get(at).copied().unwrap_or(0)
     }
 }
 
-/// The sums of all classes.
+/// The sum of each inode class, and the total.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Empty as long as nothing was added.
+    /// Allocated by the first change.
     classes: Vec<Amount>,
     sum: Amount,
 }
@@ -111,24 +112,26 @@ impl Tally {
         self.sum
     }
 
-    pub(super) fn add(&mut self, identity: Identity, amount: Amount) {
-        self.set(class_of(identity), |before| before.plus(amount));
+    pub(super) fn add(&mut self, id: FileId, amount: Amount) {
+        self.set(class_of(id), |before| before.plus(amount));
     }
 
-    /// Of a file that was never added nothing is taken, unless others of its class were.
-    pub(super) fn remove(&mut self, identity: Identity, amount: Amount) {
-        self.set(class_of(identity), |before| before.minus(amount));
+    /// Saturates at zero, as when the file was never added.
+    pub(super) fn remove(&mut self, id: FileId, amount: Amount) {
+        self.set(class_of(id), |before| before.minus(amount));
     }
 
-    /// Takes the sums of a walk, but for those classes.
-    pub(super) fn take(&mut self, walked: &Self, except: Classes) {
+    /// Replaces the sums by those of a walk, except in these classes.
+    pub(super) fn replace_with(&mut self, walked: &Self, except: InodeClasses) {
         for class in (0..CLASSES).filter(|class| !except.has(*class)) {
+            // Empty if the walk found no file.
             let found = walked.classes.get(class).copied().unwrap_or_default();
             self.set(class, |_| found);
         }
     }
 
     fn set(&mut self, class: usize, change: impl FnOnce(Amount) -> Amount) {
+        debug_assert!(class < CLASSES, "no such inode class");
         self.classes.resize(CLASSES, Amount::default());
         if let Some(amount) = self.classes.get_mut(class) {
             let before = *amount;
@@ -138,8 +141,8 @@ impl Tally {
     }
 }
 
-/// Inodes that follow each other are in different classes, and those of other devices mixed in.
-const fn class_of((device, inode): Identity) -> usize {
+/// Consecutive inodes get different classes; the device is mixed in.
+const fn class_of((device, inode): FileId) -> usize {
     let mixed = inode.wrapping_add(device.wrapping_mul(31));
     let [class, ..] = mixed.to_le_bytes();
     class as usize
@@ -150,32 +153,32 @@ mod tests {
     use super::*;
 
     /// One inode of each class, in the order of the classes.
-    fn inodes() -> impl Iterator<Item = Identity> {
+    fn one_id_per_class() -> impl Iterator<Item = FileId> {
         (0..CLASSES as u64).map(|inode| (0, inode))
     }
 
-    fn marked(identities: &[Identity]) -> Classes {
-        let mut classes = Classes::NONE;
-        for one in identities {
+    fn marked(ids: &[FileId]) -> InodeClasses {
+        let mut classes = InodeClasses::NONE;
+        for one in ids {
             classes.insert(*one);
         }
         classes
     }
 
     #[test]
-    fn a_mark_is_of_one_class_and_no_other() {
-        for (class, identity) in inodes().enumerate() {
-            let classes = marked(&[identity]);
+    fn insert_marks_exactly_one_class() {
+        for (class, id) in one_id_per_class().enumerate() {
+            let classes = marked(&[id]);
             let has: Vec<_> = (0..CLASSES).filter(|other| classes.has(*other)).collect();
             assert_eq!(has, [class]);
         }
-        let all: Vec<_> = inodes().collect();
-        assert_eq!(marked(&all), Classes::ALL);
-        assert!(Classes::NONE.is_empty() && !Classes::ALL.is_empty());
+        let all: Vec<_> = one_id_per_class().collect();
+        assert_eq!(marked(&all), InodeClasses::ALL);
+        assert!(InodeClasses::NONE.is_empty() && !InodeClasses::ALL.is_empty());
     }
 
     #[test]
-    fn marks_are_a_set() {
+    fn inode_classes_are_a_set() {
         let [a, b, c] = [(0, 1), (0, 2), (0, 200)];
         let (left, right) = (marked(&[a, b]), marked(&[b, c]));
         assert_eq!(left.and(right), marked(&[b]));
@@ -184,21 +187,21 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_is_taken_but_for_what_has_changed() {
-        let (still, changed, gone) = ((0, 1), (0, 2), (0, 3));
+    fn walk_replaces_sums_except_changed_classes() {
+        let (unchanged, changed, removed) = ((0, 1), (0, 2), (0, 3));
         let mut tally = Tally::default();
-        for (identity, bytes) in [(still, 10), (changed, 20), (gone, 40)] {
-            tally.add(identity, Amount::file(bytes));
+        for (id, bytes) in [(unchanged, 10), (changed, 20), (removed, 40)] {
+            tally.add(id, Amount::file(bytes));
         }
         let mut walked = Tally::default();
-        walked.add(still, Amount::file(11));
+        walked.add(unchanged, Amount::file(11));
         walked.add(changed, Amount::file(500));
-        tally.take(&walked, marked(&[changed]));
+        tally.replace_with(&walked, marked(&[changed]));
         assert_eq!(tally.sum(), Amount::file(11).plus(Amount::file(20)));
         tally.remove(changed, Amount::file(20));
         assert_eq!(tally.sum(), Amount::file(11));
-        // A sum never falls below nothing.
-        tally.remove(still, Amount::file(12));
+        // A sum saturates at zero.
+        tally.remove(unchanged, Amount::file(12));
         assert_eq!(tally.sum(), Amount::default());
     }
 }

@@ -1,12 +1,12 @@
 //! The permission bits that new files and directories do not get (umask(2)).
 //!
-//! A session may have its own, which therefore travels with each operation: the process's is one
-//! for all, and changing it for one client would change it for the others.
+//! A session may have its own umask, so it is passed with each operation: umask(2) is per process, and
+//! would change it for all sessions.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Permission bits to leave out.
+/// Permission bits to clear, 0 to 0o777.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Umask(u16);
 
@@ -16,14 +16,14 @@ impl fmt::Display for Umask {
     }
 }
 
-/// What cannot be read as permission bits.
+/// The text is not an octal number of permission bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadUmask;
 
 impl FromStr for Umask {
     type Err = BadUmask;
 
-    /// Octal digits, as chmod(1) has them.
+    /// Parses octal digits, as umask(1) does.
     fn from_str(text: &str) -> Result<Self, BadUmask> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let bits = u16::from_str_radix(text, 8).or(Err(BadUmask))?;
@@ -32,26 +32,26 @@ impl FromStr for Umask {
 }
 
 impl Umask {
-    /// What most systems give their users: nobody else may write.
+    /// The default of most systems: only the owner may write.
     pub const USUAL: Self = Self(0o022);
 
-    /// `bits` of read, write and execute; `None` where there are others.
+    /// `None` if `bits` is over 0o777.
     pub const fn new(bits: u16) -> Option<Self> {
         if bits > 0o777 { None } else { Some(Self(bits)) }
     }
 
-    /// The process's own.
+    /// The umask of the process.
     ///
-    /// The system tells it only to whoever changes it; so for a moment it is one that gives
-    /// nothing away.
+    /// umask(2) can only read it by setting it, so it is 0o077 for a moment: the safe value.
     pub fn of_process() -> Self {
         use rustix::fs::Mode;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         rustix::process::umask(mask);
+        // Nine bits always fit.
         Self(u16::try_from(mask.as_raw_mode() & 0o777).unwrap_or(0o077))
     }
 
-    /// Makes it the process's own: for the files of all, as there is only one.
+    /// Sets it for the whole process.
     pub fn set_for_process(self) {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(self.0.into()));
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_permissions_can_be_left_out() {
+    fn umask_accepts_only_octal_permission_bits() {
         let umask = Umask::new(0o027).unwrap();
         assert_eq!((umask.file_mode(), umask.directory_mode()), (0o640, 0o750));
         assert_eq!(Umask::new(0o777).unwrap().directory_mode(), 0);

@@ -1,103 +1,87 @@
-//! How much is in a tree, and how much may be: counted once, and kept up from there.
+//! The usage of a tree: counted once by a walk, and kept up to date from then on.
 //!
-//! What is about to be written is charged before ([`Reservation`]), and what comes of it when names change
-//! ([`NamespaceLock`]); for what, the [`ledger`](super::ledger) knows. What others do to the same files,
-//! behind the server's back, is seen when they are counted again, which the [`counter`](super::counter) does.
-//! Uploads and removals go on meanwhile: of the [`tally`](super::tally) a count takes what did not
-//! change beside it, and the rest stays as it was kept up.
-//!
-//! There are two locks. One is held while names change, so that what goes with them can be looked at
-//! before. The other is held for arithmetic only. On the loop neither is taken.
+//! Bytes are reserved before they are written ([`Reservation`]) and changes of names are recorded under
+//! the [`NamespaceLock`]; the [`ledger`](super::ledger) does the arithmetic. Changes made by other
+//! programs are found by a recount, which the [`counter`](super::counter) schedules. Uploads go on during
+//! a walk: its result is applied only to the inode classes that did not change
+//! ([`tally`](super::tally)).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ledger::{Key, Ledger};
-use super::tally::{Amount, Classes, Identity, Tally};
+use super::ledger::{Ledger, LedgerKey, Quota};
+use super::tally::{Amount, FileId, InodeClasses, Tally};
 use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
 use crate::limits::{COUNT_ENTRIES, COUNTS_OF_A_TREE};
 
-/// The most that may be in a tree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quota {
-    /// Bytes of all files together.
-    pub bytes: Option<u64>,
-    /// Files.
-    pub files: Option<u64>,
-}
-
-impl Quota {
-    /// Whether there is any limit.
-    pub const fn is_limited(self) -> bool {
-        self.bytes.is_some() || self.files.is_some()
-    }
-}
-
-/// How much is in a tree. Shared by all who write there.
+/// The usage of a tree, shared by all accounts that write to it. The event loop takes neither mutex.
 #[derive(Debug, Default)]
 pub struct Usage {
-    names: Mutex<()>,
-    books: Mutex<Accounting>,
+    /// Taken first; held across changes of names and their system calls.
+    namespace: Mutex<()>,
+    /// Held for arithmetic only.
+    accounting: Mutex<Accounting>,
 }
 
 #[derive(Debug, Default)]
 struct Accounting {
-    count: Count,
+    state: CountState,
     ledger: Ledger,
 }
 
 /// ```text
-///   Unknown ──▶ First ──▶ Known ◀──▶ Again
-///      ▲──failed──┘
+///   Unknown ──▶ Counting ──▶ Known ◀──▶ Recounting
+///      ▲──failed───┘
 /// ```
 #[derive(Debug, Default)]
-enum Count {
+enum CountState {
     #[default]
     Unknown,
-    /// A walk is under way, for those classes.
-    First(Walk, Classes),
-    /// And this is kept up.
+    /// A walk is in progress; the sums of these classes are still unknown.
+    Counting(CountWalk, InodeClasses),
+    /// The sums are kept up to date.
     Known,
-    /// As `Known`, and a walk is under way.
-    Again(Walk),
+    /// As `Known`, with a walk in progress.
+    Recounting(CountWalk),
 }
 
-/// What a walk is not to be believed in.
+/// The files for which the result of a walk is not used.
 #[derive(Debug, Default)]
-struct Walk {
-    /// The classes of what changes beside it.
-    changed: Classes,
-    /// What was being written in place when it began, and is passed over: what is charged for it is known.
-    written: Vec<Identity>,
+struct CountWalk {
+    /// The classes of files that have changed during the walk.
+    changed: InodeClasses,
+    /// The files that were open for writing in place when the walk began, sorted. The walk skips them,
+    /// because the ledger knows their charge.
+    skipped: Vec<FileId>,
 }
 
-impl Walk {
+impl CountWalk {
     fn begin(ledger: &Ledger) -> Self {
         Self {
-            changed: Classes::NONE,
-            written: ledger.written_in_place(),
+            changed: InodeClasses::NONE,
+            skipped: ledger.visible_open_files(),
         }
     }
 
-    /// Adds to what was found what was passed over. The classes in which it is not exact.
-    fn end(self, found: &mut Found, ledger: &Ledger) -> Classes {
-        let mut changed = self.changed.or(found.unsure);
-        for identity in self.written {
-            match ledger.amount_in_place(identity) {
-                Some(amount) => found.tally.add(identity, amount),
-                None => changed.insert(identity),
+    /// Adds the charges of the skipped files to the result. Returns the classes in which it is inexact.
+    fn finish(self, result: &mut WalkResult, ledger: &Ledger) -> InodeClasses {
+        let mut inexact = self.changed.or(result.inexact);
+        for id in self.skipped {
+            match ledger.charge_of(id) {
+                Some(amount) => result.tally.add(id, amount),
+                None => inexact.insert(id),
             }
         }
-        changed
+        inexact
     }
 }
 
 impl Usage {
-    /// Whether nobody has counted, or does.
+    /// Whether the tree was never counted and no count is in progress.
     pub fn is_unknown(&self) -> bool {
-        matches!(self.books().count, Count::Unknown)
+        matches!(self.accounting().state, CountState::Unknown)
     }
 
-    /// Counts what was not counted.
+    /// Counts the tree if it was never counted.
     pub fn count(&self, storage: &dyn Storage) -> Result<()> {
         if self.is_unknown() {
             self.recount(storage, &mut || Ok(()))?;
@@ -105,261 +89,266 @@ impl Usage {
         Ok(())
     }
 
-    /// Looks at every file, unless somebody does; after each so many of them, and each directory, it
-    /// calls `pause`, whose error ends it. Until it has been done once nothing is granted to those with
-    /// a limit. Takes as long as the tree is large, and the first time some times that where it
-    /// changes meanwhile.
+    /// Walks the tree, unless a walk is in progress. Calls `pause` before each directory and every
+    /// [`COUNT_ENTRIES`] entries; an error from it ends the walk. Until the first count is complete,
+    /// nothing is granted to accounts with a quota; that count repeats the walk, up to
+    /// [`COUNTS_OF_A_TREE`] times, for the classes that changed during it.
     pub fn recount(
         &self,
         storage: &dyn Storage,
         pause: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
-        let mut written = self.begin_walk();
+        let mut skipped = self.begin_walk();
         for left in (0..COUNTS_OF_A_TREE).rev() {
-            let Some(passed_over) = written else {
+            let Some(ids) = skipped else {
                 break;
             };
-            written = self.end_walk(find(storage, &passed_over, pause), left == 0)?;
+            skipped = self.end_walk(walk(storage, &ids, pause), left == 0)?;
         }
         Ok(())
     }
 
-    /// What the walk passes over; `None` where there is one already.
-    fn begin_walk(&self) -> Option<Vec<Identity>> {
-        let _alone = lock(&self.names);
-        let books = &mut *self.books();
-        let walk = Walk::begin(&books.ledger);
-        let written = walk.written.clone();
-        books.count = match books.count {
-            Count::Unknown => Count::First(walk, Classes::ALL),
-            Count::Known => Count::Again(walk),
-            Count::First(..) | Count::Again(_) => return None,
+    /// Returns the files to skip, or `None` if a walk is in progress.
+    fn begin_walk(&self) -> Option<Vec<FileId>> {
+        let _namespace = lock(&self.namespace);
+        let accounting = &mut *self.accounting();
+        let walk = CountWalk::begin(&accounting.ledger);
+        let skipped = walk.skipped.clone();
+        accounting.state = match accounting.state {
+            CountState::Unknown => CountState::Counting(walk, InodeClasses::ALL),
+            CountState::Known => CountState::Recounting(walk),
+            CountState::Counting(..) | CountState::Recounting(_) => return None,
         };
-        Some(written)
+        Some(skipped)
     }
 
-    /// What another walk passes over, where one is needed. The last of the first ones takes what it
-    /// found, as it may not be.
-    fn end_walk(&self, found: Result<Found>, is_last: bool) -> Result<Option<Vec<Identity>>> {
-        let _alone = lock(&self.names);
-        let books = &mut *self.books();
-        let (walk, unknown) = match std::mem::take(&mut books.count) {
-            Count::First(walk, unknown) => (walk, unknown),
-            Count::Again(walk) => {
-                books.count = Count::Known;
-                (walk, Classes::NONE)
+    /// Applies the result of a walk. Returns the files to skip in the next walk, if one is needed. The
+    /// last walk is applied even where it is inexact.
+    fn end_walk(&self, result: Result<WalkResult>, is_last: bool) -> Result<Option<Vec<FileId>>> {
+        let _namespace = lock(&self.namespace);
+        let accounting = &mut *self.accounting();
+        let (walk, unknown) = match std::mem::take(&mut accounting.state) {
+            CountState::Counting(walk, unknown) => (walk, unknown),
+            CountState::Recounting(walk) => {
+                accounting.state = CountState::Known;
+                (walk, InodeClasses::NONE)
             }
-            Count::Unknown | Count::Known => return Ok(None),
+            CountState::Unknown | CountState::Known => return Ok(None),
         };
-        let mut found = found?;
-        let changed = walk.end(&mut found, &books.ledger);
-        let left = unknown.and(changed);
-        if left.is_empty() || is_last {
-            books.ledger.found(&found.tally, changed.without(left));
-            books.count = Count::Known;
+        let mut result = result?;
+        let inexact = walk.finish(&mut result, &accounting.ledger);
+        let still_unknown = unknown.and(inexact);
+        if still_unknown.is_empty() || is_last {
+            let except = inexact.without(still_unknown);
+            accounting.ledger.apply_walk(&result.tally, except);
+            accounting.state = CountState::Known;
             return Ok(None);
         }
-        books.ledger.found(&found.tally, changed);
-        let walk = Walk::begin(&books.ledger);
-        let written = walk.written.clone();
-        books.count = Count::First(walk, left);
-        Ok(Some(written))
+        accounting.ledger.apply_walk(&result.tally, inexact);
+        let walk = CountWalk::begin(&accounting.ledger);
+        let skipped = walk.skipped.clone();
+        accounting.state = CountState::Counting(walk, still_unknown);
+        Ok(Some(skipped))
     }
 
-    /// How many bytes are left of a quota.
-    pub(super) fn left(&self, quota: Quota) -> Result<u64> {
-        let books = self.books();
-        books.check_counted(quota)?;
-        let used = books.ledger.charged().bytes;
-        let left = quota.bytes.map(|most| most.saturating_sub(used));
-        Ok(left.unwrap_or(u64::MAX))
+    /// The remaining bytes of a quota.
+    pub(super) fn remaining_bytes(&self, quota: Quota) -> Result<u64> {
+        let accounting = self.accounting();
+        accounting.check_counted(quota)?;
+        let used = accounting.ledger.charged().bytes;
+        let left = |limit: u64| limit.saturating_sub(used);
+        Ok(quota.bytes.map_or(u64::MAX, left))
     }
 
-    /// A new file, without a name, is to take the place of this.
-    pub(super) fn begin(
+    /// Reserves an empty upload that will replace the given file.
+    pub(super) fn begin_upload(
         self: &Arc<Self>,
         quota: Quota,
-        instead: Option<&Metadata>,
+        replaces: Option<&Metadata>,
     ) -> Result<Reservation> {
-        let mut books = self.books();
-        books.check_counted(quota)?;
-        let key = books.ledger.begin(quota, instead)?;
-        drop(books);
-        Ok(self.share(key))
+        let mut accounting = self.accounting();
+        accounting.check_counted(quota)?;
+        let key = accounting.ledger.begin_upload(quota, replaces)?;
+        drop(accounting);
+        Ok(self.reservation(key))
     }
 
-    /// Waits until nobody else changes names.
-    pub(super) fn names(self: &Arc<Self>) -> NamespaceLock<'_> {
+    /// Blocks until no other thread changes names.
+    pub(super) fn lock_namespace(self: &Arc<Self>) -> NamespaceLock<'_> {
         NamespaceLock {
             usage: self,
-            _alone: lock(&self.names),
+            _guard: lock(&self.namespace),
         }
     }
 
-    fn share(self: &Arc<Self>, key: Key) -> Reservation {
+    fn reservation(self: &Arc<Self>, key: LedgerKey) -> Reservation {
         let usage = Arc::clone(self);
         Reservation { usage, key }
     }
 
-    fn books(&self) -> MutexGuard<'_, Accounting> {
-        lock(&self.books)
+    fn accounting(&self) -> MutexGuard<'_, Accounting> {
+        lock(&self.accounting)
     }
 }
 
 impl Accounting {
     fn check_counted(&self, quota: Quota) -> Result<()> {
-        match self.count {
-            Count::Unknown | Count::First(..) if quota.is_limited() => Err(Error::NotCounted),
+        match self.state {
+            CountState::Unknown | CountState::Counting(..) if quota.is_limited() => {
+                Err(Error::NotCounted)
+            }
             _ => Ok(()),
         }
     }
 
-    /// The classes that a walk is not to be believed in.
-    const fn changed(&mut self) -> Option<&mut Classes> {
-        match &mut self.count {
-            Count::First(walk, _) | Count::Again(walk) => Some(&mut walk.changed),
-            Count::Unknown | Count::Known => None,
+    /// The changed classes of the walk in progress.
+    const fn changed(&mut self) -> Option<&mut InodeClasses> {
+        match &mut self.state {
+            CountState::Counting(walk, _) | CountState::Recounting(walk) => Some(&mut walk.changed),
+            CountState::Unknown | CountState::Known => None,
         }
     }
 
-    /// A walk may have seen this file, or not.
-    fn change(&mut self, metadata: &Metadata) {
+    /// Marks a file as changed during the walk, which may have seen it or not.
+    fn mark_changed(&mut self, metadata: &Metadata) {
         if let Some(changed) = self.changed() {
             changed.insert(metadata.unique);
         }
     }
 }
 
-/// What is charged for an open file, among those who write it; dropped, it is closed.
+/// The charge for one writer of an open file; released on drop.
 pub(super) struct Reservation {
     usage: Arc<Usage>,
-    key: Key,
+    key: LedgerKey,
 }
 
 impl Reservation {
-    /// How many bytes it may be written from there.
+    /// The bytes that may be written from `offset`.
     pub(super) fn room(&self, quota: Quota, offset: u64) -> u64 {
-        let Some(most) = quota.bytes else {
+        let Some(limit) = quota.bytes else {
             return u64::MAX;
         };
-        let books = self.usage.books();
-        let end = books.ledger.end(self.key, most);
-        end.saturating_sub(offset)
+        let accounting = self.usage.accounting();
+        let max_size = accounting.ledger.max_size(self.key, limit);
+        max_size.saturating_sub(offset)
     }
 
-    /// It may be written up to there.
-    pub(super) fn grow(&self, quota: Quota, end: u64) -> Result<()> {
-        self.usage.books().ledger.grow(self.key, quota, end)
+    /// Reserves the bytes up to `end`.
+    pub(super) fn reserve(&self, quota: Quota, end: u64) -> Result<()> {
+        self.usage.accounting().ledger.reserve(self.key, quota, end)
     }
 
-    /// Waits until nobody else changes names.
-    pub(super) fn names(&self) -> NamespaceLock<'_> {
-        self.usage.names()
+    /// Blocks until no other thread changes names.
+    pub(super) fn lock_namespace(&self) -> NamespaceLock<'_> {
+        self.usage.lock_namespace()
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.usage.books().ledger.close(self.key);
+        self.usage.accounting().ledger.close(self.key);
     }
 }
 
-/// The right to change names, and to open what has one to write it: one at a time has it. What is
-/// looked at with it is so until it is given back.
+/// The exclusive right to change names and to open visible files for writing: metadata that is read
+/// under the lock stays valid until the lock is released (no TOCTOU).
 pub(super) struct NamespaceLock<'u> {
     usage: &'u Arc<Usage>,
-    _alone: MutexGuard<'u, ()>,
+    _guard: MutexGuard<'u, ()>,
 }
 
 impl NamespaceLock<'_> {
-    /// Something gets another name, or none. A walk may see it twice, or not at all; and so what is
-    /// below it.
-    pub(super) fn moves(&self, entry: impl FnOnce() -> Result<Entry>) {
-        // Nobody begins a walk meanwhile.
-        if self.usage.books().changed().is_none() {
+    /// An entry is about to be renamed or removed. A walk in progress may see it twice or not at all,
+    /// and for a directory also the files below it. `entry` is called only during a walk.
+    pub(super) fn mark_moved(&self, entry: impl FnOnce() -> Result<Entry>) {
+        // No walk can begin before the lock is released.
+        if self.usage.accounting().changed().is_none() {
             return;
         }
         let entry = entry().map(|entry| entry.metadata);
-        let mut books = self.usage.books();
+        let mut accounting = self.usage.accounting();
         match entry {
-            Ok(metadata) if metadata.kind == Kind::File => books.change(&metadata),
+            Ok(metadata) if metadata.kind == Kind::File => accounting.mark_changed(&metadata),
             Ok(metadata) if metadata.kind != Kind::Directory => {}
             Err(Error::NotFound) => {}
             Ok(_) | Err(_) => {
-                if let Some(changed) = books.changed() {
-                    *changed = Classes::ALL;
+                if let Some(changed) = accounting.changed() {
+                    *changed = InodeClasses::ALL;
                 }
             }
         }
     }
 
-    /// A file is opened to be written in place.
-    pub(super) fn opened(&self, quota: Quota, metadata: &Metadata) -> Result<Reservation> {
-        let mut books = self.usage.books();
-        books.check_counted(quota)?;
-        books.change(metadata);
-        let key = books.ledger.opened(metadata);
-        drop(books);
-        Ok(self.usage.share(key))
+    /// A visible file is opened for writing.
+    pub(super) fn open_in_place(&self, quota: Quota, metadata: &Metadata) -> Result<Reservation> {
+        let mut accounting = self.usage.accounting();
+        accounting.check_counted(quota)?;
+        accounting.mark_changed(metadata);
+        let key = accounting.ledger.open_in_place(metadata);
+        drop(accounting);
+        Ok(self.usage.reservation(key))
     }
 
-    /// It would take the place of this, now. Refused where it was to take the place of more.
-    pub(super) fn confirm(
+    /// Rechecks the quota before a commit that replaces the given file.
+    pub(super) fn recheck(
         &self,
-        share: &Reservation,
+        reservation: &Reservation,
         quota: Quota,
-        instead: Option<&Metadata>,
+        replaced: Option<&Metadata>,
     ) -> Result<()> {
-        self.usage.books().ledger.confirm(share.key, quota, instead)
+        let ledger = &mut self.usage.accounting().ledger;
+        ledger.recheck(reservation.key, quota, replaced)
     }
 
-    /// A new file has got its name.
-    pub(super) fn placed(&self, share: &Reservation, metadata: &Metadata) {
-        let mut books = self.usage.books();
-        books.change(metadata);
-        books.ledger.placed(share.key, metadata);
+    /// A new file has become visible.
+    pub(super) fn commit(&self, reservation: &Reservation, metadata: &Metadata) {
+        let mut accounting = self.usage.accounting();
+        accounting.mark_changed(metadata);
+        accounting.ledger.commit(reservation.key, metadata);
     }
 
-    /// What was like this has lost its name.
-    pub(super) fn gone(&self, metadata: &Metadata) {
-        let mut books = self.usage.books();
-        books.change(metadata);
-        books.ledger.gone(metadata);
+    /// A file with this metadata has lost a name.
+    pub(super) fn unlink(&self, metadata: &Metadata) {
+        let mut accounting = self.usage.accounting();
+        accounting.mark_changed(metadata);
+        accounting.ledger.unlink(metadata);
     }
 
-    /// What an open file really is, before it is closed.
-    pub(super) fn settle(&self, share: &Reservation, metadata: &Metadata) {
-        self.usage.books().ledger.settle(share.key, metadata);
+    /// Replaces a reservation by the file's real size, before the file is closed.
+    pub(super) fn settle(&self, reservation: &Reservation, metadata: &Metadata) {
+        let ledger = &mut self.usage.accounting().ledger;
+        ledger.settle(reservation.key, metadata);
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No arithmetic panics, and where a change of names does, what it has changed is not known anyway.
+    // The arithmetic cannot panic; after a panic in a change of names a recount corrects the sums.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a walk has found.
+/// The result of a walk.
 #[derive(Default)]
-struct Found {
+struct WalkResult {
     tally: Tally,
-    /// The classes of what was passed over and has other names.
-    unsure: Classes,
+    /// The classes of skipped files that have further links.
+    inexact: InodeClasses,
 }
 
-/// What is there, but for what is to be passed over, which is sorted.
-fn find(
+/// Sums the files of the tree, except the `skipped` ones, which are sorted.
+fn walk(
     storage: &dyn Storage,
-    passed_over: &[Identity],
+    skipped: &[FileId],
     pause: &mut dyn FnMut() -> Result<()>,
-) -> Result<Found> {
-    let mut found = Found::default();
+) -> Result<WalkResult> {
+    let mut result = WalkResult::default();
     let mut pending = vec![VirtualPath::root()];
     let mut seen = 0;
     while let Some(path) = pending.pop() {
         pause()?;
         let mut directory = match storage.list(&path) {
             Ok(directory) => directory,
-            // Gone meanwhile, or closed to us: then nobody writes there for us either.
+            // Removed since, or not readable: then the server cannot write there either.
             Err(Error::NotFound | Error::NotDirectory | Error::Denied) => continue,
             Err(error) => return Err(error),
         };
@@ -369,18 +358,14 @@ fn find(
                 pause()?;
             }
             match metadata.kind {
-                Kind::File if passed_over.binary_search(&metadata.unique).is_err() => {
-                    found.tally.add(metadata.unique, Amount::of(&metadata));
+                Kind::File if skipped.binary_search(&metadata.unique).is_err() => {
+                    result.tally.add(metadata.unique, Amount::of(&metadata));
                 }
-                Kind::File if metadata.links > 1 => found.unsure.insert(metadata.unique),
-                Kind::Directory => {
-                    // Not by the name alone: it may begin with anything but a slash.
-                    let name = [b"./", name.as_slice()].concat();
-                    pending.extend(path.join(&name));
-                }
+                Kind::File if metadata.links > 1 => result.inexact.insert(metadata.unique),
+                Kind::Directory => pending.extend(path.join(&name)),
                 Kind::File | Kind::Link | Kind::Other(_) => {}
             }
         }
     }
-    Ok(found)
+    Ok(result)
 }

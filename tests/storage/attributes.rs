@@ -1,4 +1,4 @@
-//! Times, modes and masks, which stay with a file whatever becomes of its name, and free space.
+//! Modification times, modes, umasks and free space.
 
 use mioftpd::storage::{
     Answer, Attributes, Error, Metadata, Operation, Placement, Result, Storage, Umask, Wait,
@@ -32,7 +32,7 @@ fn mode(mode: u32) -> Attributes {
 }
 
 #[test]
-fn times_are_set_to_the_nanosecond() {
+fn modification_time_is_set_to_the_nanosecond() {
     each(|storage| {
         furnish(storage);
         for path in ["/file", "/dir", "/"] {
@@ -49,7 +49,7 @@ fn times_are_set_to_the_nanosecond() {
 }
 
 #[test]
-fn modes_are_set_as_they_are() {
+fn mode_is_set_exactly() {
     each(|storage| {
         furnish(storage);
         for bits in [0o600, 0o777, 0o000, 0o755] {
@@ -58,13 +58,13 @@ fn modes_are_set_as_they_are() {
                 assert_eq!(metadata(storage, path).mode, bits, "{path}");
             }
         }
-        // Whoever serves the root has set its mode; a client could lock itself out.
+        // A client could lock itself out of the root.
         assert_eq!(set(storage, "/", mode(0o700)), Err(Error::Forbidden));
     });
 }
 
 #[test]
-fn both_at_once_and_they_stay_with_the_file() {
+fn attributes_survive_rename_and_mode_survives_replace() {
     each(|storage| {
         furnish(storage);
         let both = Attributes {
@@ -77,7 +77,7 @@ fn both_at_once_and_they_stay_with_the_file() {
         assert_eq!((found.modified, found.mode), (7, 0o640));
         let entry = storage.entry(&at("/dir/moved")).unwrap().metadata;
         assert_eq!((entry.modified, entry.mode), (7, 0o640));
-        // Written anew it keeps its mode, not its time.
+        // A replacement keeps the mode, not the time.
         put(storage, "/dir/moved", Placement::Replace, b"new").unwrap();
         let found = metadata(storage, "/dir/moved");
         assert_eq!(found.mode, 0o640);
@@ -86,7 +86,7 @@ fn both_at_once_and_they_stay_with_the_file() {
 }
 
 #[test]
-fn what_is_not_there_has_no_attributes() {
+fn attributes_of_missing_path_are_not_found() {
     each(|storage| {
         furnish(storage);
         for (path, error) in [
@@ -109,7 +109,7 @@ fn what_is_not_there_has_no_attributes() {
 }
 
 #[test]
-fn a_mask_of_ones_own_is_exact() {
+fn umask_of_operation_is_exact() {
     each(|storage| {
         for (bits, file, directory) in [
             (0o000, 0o666, 0o777),
@@ -136,7 +136,7 @@ fn a_mask_of_ones_own_is_exact() {
 }
 
 #[test]
-fn a_mask_is_for_new_files_only() {
+fn umask_applies_to_new_files_only() {
     each(|storage| {
         furnish(storage);
         set(storage, "/file", mode(0o604)).unwrap();
@@ -151,7 +151,7 @@ fn a_mask_is_for_new_files_only() {
 }
 
 #[test]
-fn there_is_space() {
+fn space_is_reported_for_existing_paths() {
     each(|storage| {
         furnish(storage);
         for path in ["/", "/file", "/dir"] {
@@ -169,7 +169,7 @@ fn there_is_space() {
 }
 
 #[test]
-fn none_of_it_is_done_where_nothing_may_wait() {
+fn attributes_and_space_without_wait_would_wait() {
     each(|storage| {
         make_directory(storage, "/dir").unwrap();
         for operation in [

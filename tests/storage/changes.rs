@@ -1,4 +1,4 @@
-//! Names that come, go and change, and questions about them.
+//! Reading, metadata, and operations that create, remove and rename.
 
 use mioftpd::storage::{Answer, Error, Kind, Operation, Placement, VirtualPath, Wait};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn reading_at_and_beyond_the_end() {
+fn read_at_and_beyond_end_is_short() {
     each(|storage| {
         furnish(storage);
         let (file, _) = storage.open(&at("/file"), Wait::Allowed).unwrap();
@@ -28,7 +28,7 @@ fn reading_at_and_beyond_the_end() {
 }
 
 #[test]
-fn directories_come_and_go() {
+fn directories_and_files_are_made_and_removed() {
     each(|storage| {
         furnish(storage);
         for (path, error) in [
@@ -63,7 +63,7 @@ fn directories_come_and_go() {
 }
 
 #[test]
-fn renaming() {
+fn rename_moves_trees_and_refuses_conflicts() {
     each(|storage| {
         furnish(storage);
         put(storage, "/dir/inner/x", Placement::Replace, b"x").unwrap();
@@ -94,7 +94,7 @@ fn renaming() {
 }
 
 #[test]
-fn questions() {
+fn metadata_enter_and_list_of_each_kind() {
     each(|storage| {
         furnish(storage);
         assert_eq!(kind(storage, "/"), Ok(Kind::Directory));
@@ -113,9 +113,9 @@ fn questions() {
 }
 
 #[test]
-fn ascii_sizes() {
+fn ascii_size_counts_crlf_up_to_limit() {
     each(|storage| {
-        // The CR that ends one chunk of reading and the LF that starts the next are a pair.
+        // A CRLF pair across the boundary of two read chunks.
         let long = [vec![b'x'; 65_535], b"\r\n\n".to_vec()].concat();
         for (bytes, size) in [
             (&b""[..], 0),
@@ -142,7 +142,7 @@ fn ascii_sizes() {
 }
 
 #[test]
-fn changes_are_not_made_where_nothing_may_wait() {
+fn changes_without_wait_would_wait() {
     each(|storage| {
         furnish(storage);
         for operation in [
@@ -180,7 +180,7 @@ fn changes_are_not_made_where_nothing_may_wait() {
 }
 
 #[test]
-fn names_are_bytes() {
+fn names_are_arbitrary_bytes() {
     each(|storage| {
         let path = VirtualPath::root().join(b"/ \xff\\\" ").unwrap();
         storage.create(&path, Placement::Append, None).unwrap();
@@ -196,7 +196,7 @@ fn names_are_bytes() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_given_to_nothing_else_unless_it_may_be() {
+fn rename_without_replace_refuses_existing_target() {
     each(|storage| {
         furnish(storage);
         put(storage, "/other", Placement::Replace, b"other").unwrap();

@@ -1,6 +1,7 @@
-//! One session and another that comes in between: between the look at a file and what is done to it.
+//! A session that is interrupted by another between the check of a file and the change (TOCTOU).
 //!
-//! Where the second has to wait for the first, it is not waited for long: then nothing can go wrong.
+//! If a lock makes the second session wait for the first, the first goes on after a short time-out: there
+//! is no race then.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -9,17 +10,17 @@ use std::time::Duration;
 
 use mioftpd::storage::{Memory, Metered, Placement, Storage, Upload, Usage};
 
-use crate::odd::{Odd, Step};
+use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, quota};
 use crate::shared_quota::same;
 use crate::{create, put, remove_file, rename};
 
-/// How long the second one has, if it does not have to wait.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The time-out for the second session, long enough if no lock blocks it.
+const INTERRUPTION: Duration = Duration::from_millis(50);
 
 type Second = fn(&dyn Storage);
 
-/// Comes in at the next step of a kind.
+/// Runs a second session at the next step of a kind.
 #[derive(Clone, Default)]
 struct Interruption {
     next: Arc<Mutex<Option<(Step, Second)>>>,
@@ -31,7 +32,7 @@ impl Interruption {
         *self.next.lock().unwrap() = Some((step, second));
     }
 
-    fn come_in(&self, done: Step, storage: &Metered) {
+    fn run(&self, done: Step, storage: &Metered) {
         let Some((_, second)) = self.next.lock().unwrap().take_if(|(step, _)| *step == done) else {
             return;
         };
@@ -42,11 +43,11 @@ impl Interruption {
             let _ = ended.send(());
         };
         *self.running.lock().unwrap() = Some(thread::spawn(move || run(ended)));
-        let _ = end.recv_timeout(PATIENCE);
+        let _ = end.recv_timeout(INTERRUPTION);
     }
 }
 
-/// `/x` has 20 bytes and `/y` has 10; what the first does is interrupted where it says so.
+/// `/x` has 20 bytes and `/y` has 10; `first` sets the step at which it is interrupted.
 fn interrupted(first: impl FnOnce(&dyn Storage, &Interruption)) {
     let memory = [("/x", 20), ("/y", 10), ("/stays", 30)]
         .iter()
@@ -55,12 +56,12 @@ fn interrupted(first: impl FnOnce(&dyn Storage, &Interruption)) {
         });
     let usage = Arc::new(Usage::default());
     usage.count(&memory).unwrap();
-    let seen = |storage| Metered::new(storage, Arc::clone(&usage), quota(200, 10));
+    let metered = |storage| Metered::new(storage, Arc::clone(&usage), quota(200, 10));
     let tree: Arc<dyn Storage> = Arc::new(memory.clone());
-    let (other, interruption) = (seen(Arc::clone(&tree)), Interruption::default());
-    let comes = interruption.clone();
-    let storage = seen(Odd::around(&memory, move |done| {
-        comes.come_in(done, &other);
+    let (other, interruption) = (metered(Arc::clone(&tree)), Interruption::default());
+    let hook = interruption.clone();
+    let storage = metered(Hooked::around(&memory, move |done| {
+        hook.run(done, &other);
         None
     }));
     first(&storage, &interruption);
@@ -101,11 +102,11 @@ fn move_away(storage: &dyn Storage) {
 const SECONDS: [Second; 5] = [remove, replace, append, move_over, move_away];
 
 #[test]
-fn between_the_look_at_what_goes_and_its_end() {
+fn change_between_check_and_removal_is_counted() {
     for second in SECONDS {
         for first in [remove, replace, move_over] {
             interrupted(|storage, interruption| {
-                interruption.at(Step::Asked, second);
+                interruption.at(Step::Checked, second);
                 first(storage);
             });
         }
@@ -113,19 +114,19 @@ fn between_the_look_at_what_goes_and_its_end() {
 }
 
 #[test]
-fn between_the_look_at_what_is_replaced_and_the_commit() {
+fn change_between_check_and_commit_is_counted() {
     for second in SECONDS {
         interrupted(|storage, interruption| {
             let mut upload = begun(storage, "/x", Placement::Replace, 5);
-            interruption.at(Step::Asked, second);
+            interruption.at(Step::Checked, second);
             upload.file.commit().unwrap();
         });
     }
 }
 
 #[test]
-fn between_the_making_of_a_file_and_the_look_whether_it_is_there() {
-    for step in [Step::Asked, Step::Created] {
+fn change_between_check_and_creation_is_counted() {
+    for step in [Step::Checked, Step::Created] {
         for second in SECONDS {
             interrupted(|storage, interruption| {
                 remove(storage);
@@ -137,7 +138,7 @@ fn between_the_making_of_a_file_and_the_look_whether_it_is_there() {
 }
 
 #[test]
-fn between_the_opening_of_a_file_and_its_entry() {
+fn change_between_open_and_reservation_is_counted() {
     for second in SECONDS {
         for placement in [Placement::Append, Placement::At(20)] {
             interrupted(|storage, interruption| {
@@ -149,11 +150,11 @@ fn between_the_opening_of_a_file_and_its_entry() {
 }
 
 #[test]
-fn between_the_last_look_at_a_file_and_its_closing() {
+fn change_between_settle_and_close_is_counted() {
     for second in SECONDS {
         interrupted(|storage, interruption| {
             let upload = begun(storage, "/x", Placement::Append, 1);
-            interruption.at(Step::Asked, second);
+            interruption.at(Step::Checked, second);
             drop(upload);
         });
     }

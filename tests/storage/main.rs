@@ -1,5 +1,5 @@
-//! What every storage promises, asked of all of them: the disk with each way of looking up,
-//! and the memory. A promise that only one keeps would make the simulation prove nothing.
+//! The contract of the storage traits, tested on every implementation: the disk with each lookup, the
+//! memory, and a quota around it. The simulation relies on the memory behaving as the disk does.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -8,8 +8,8 @@
 
 mod attributes;
 mod changes;
+mod hooked;
 mod interrupted;
-mod odd;
 mod policies;
 mod quota;
 mod quota_faults;
@@ -24,7 +24,7 @@ use mioftpd::storage::{
     Upload, Usage, VirtualPath, Wait,
 };
 
-/// Runs a test on each storage, empty.
+/// Runs a test on each storage, initially empty.
 fn each(test: impl Fn(&dyn Storage)) {
     for lookup in [Lookup::Kernel, Lookup::Walk] {
         let directory = tempfile::tempdir().unwrap();
@@ -112,7 +112,7 @@ fn names(storage: &dyn Storage, path: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// `/dir` with `/dir/inner`, and `/file` holding `old`.
+/// Creates `/dir` with `/dir/inner`, and `/file` containing `old`.
 fn furnish(storage: &dyn Storage) {
     make_directory(storage, "/dir").unwrap();
     make_directory(storage, "/dir/inner").unwrap();

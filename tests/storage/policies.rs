@@ -1,5 +1,5 @@
-//! What holds for all uploads: how lasting they are, and what they leave free. What a power cut
-//! would do cannot be seen here; that everything works the same under each policy can.
+//! Durability and the free space floor. The effect of a power cut cannot be tested here, only that all
+//! operations work the same with each policy.
 
 use mioftpd::storage::{
     Answer, Disk, Durability, Error, Lookup, Memory, Operation, Placement, Policy, Storage,
@@ -10,7 +10,7 @@ use crate::{
     remove_file, rename,
 };
 
-/// More than any disk has free.
+/// A floor above the free space of any disk.
 const UNREACHABLE: u64 = 1 << 60;
 
 fn policy(durability: Durability, free_space_floor: u64) -> Policy {
@@ -21,7 +21,7 @@ fn policy(durability: Durability, free_space_floor: u64) -> Policy {
 }
 
 #[test]
-fn everything_works_however_lasting_it_is() {
+fn operations_work_with_each_durability() {
     for durability in [Durability::None, Durability::Rename, Durability::Fsync] {
         for lookup in [Lookup::Kernel, Lookup::Walk] {
             let directory = tempfile::tempdir().unwrap();
@@ -52,9 +52,9 @@ fn everything_works_however_lasting_it_is() {
     }
 }
 
-/// A directory that may be written and not read cannot be synced alone. Root may read it.
+/// A drop box, writable but not readable, cannot be opened for fsync. (Root can read it.)
 #[test]
-fn a_drop_box_takes_lasting_uploads_too() {
+fn unreadable_directory_accepts_synced_uploads() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let disk = Disk::open_root(directory.path()).unwrap();
@@ -69,7 +69,7 @@ fn a_drop_box_takes_lasting_uploads_too() {
 }
 
 #[test]
-fn what_would_go_below_the_floor_is_refused_at_its_start() {
+fn upload_below_floor_is_refused_at_start() {
     let full = |storage: &dyn Storage| {
         for (path, placement) in [
             ("/file", Placement::Replace),
@@ -82,7 +82,7 @@ fn what_would_go_below_the_floor_is_refused_at_its_start() {
             let refused = create(storage, path, placement).map(drop);
             assert_eq!(refused, Err(Error::NoSpace), "{path} {placement:?}");
         }
-        // What is wrong otherwise is said first: it would be wrong with room too.
+        // Other errors come first, as they would remain with free space.
         let refused = create(storage, "/absent/x", Placement::Replace).map(drop);
         assert_eq!(refused, Err(Error::NotFound));
         assert_eq!(contents(storage, "/file").unwrap(), b"old");
@@ -95,7 +95,7 @@ fn what_would_go_below_the_floor_is_refused_at_its_start() {
             },
         );
         assert_eq!(space, Ok(Answer::Size(0)));
-        // Room can be made.
+        // Removal is allowed.
         remove_file(storage, "/file").unwrap();
     };
     for lookup in [Lookup::Kernel, Lookup::Walk] {
@@ -111,11 +111,11 @@ fn what_would_go_below_the_floor_is_refused_at_its_start() {
 }
 
 #[test]
-fn the_floor_is_not_counted_as_free() {
+fn floor_is_subtracted_from_space() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Disk::open_root(directory.path()).unwrap();
     let memory = Memory::new();
-    // A gibibyte is more than others change what is free by meanwhile, and less than there is.
+    // More than other processes are likely to write during the test, and less than the disk has.
     let floor = 1 << 30;
     let space = |storage: &dyn Storage| match perform(
         storage,

@@ -1,4 +1,4 @@
-//! A storage with a quota: exact to the byte and to the file, and nothing is lost count of.
+//! A storage with a quota: limits are exact, and the usage equals a new count after any operation.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn counted_memory(memory: &Memory, quota: Quota) -> Metered {
     counted(&storage, quota)
 }
 
-/// How many bytes are left.
+/// The remaining bytes of the quota.
 pub(crate) fn left(storage: &dyn Storage) -> u64 {
     match perform(
         storage,
@@ -45,7 +45,7 @@ pub(crate) fn left(storage: &dyn Storage) -> u64 {
 }
 
 #[test]
-fn bytes_are_counted_exactly_and_the_old_file_stays() {
+fn byte_quota_is_exact_and_discounts_replaced_file() {
     let memory = Memory::new().with_file("/d/f", &[b'x'; 60]);
     let storage = counted_memory(&memory, quota(100, 10));
     for (size, fits) in [(39, true), (40, true), (41, false)] {
@@ -55,7 +55,7 @@ fn bytes_are_counted_exactly_and_the_old_file_stays() {
     }
     assert_eq!((left(&storage), memory.temporaries()), (0, 0));
     assert_eq!(contents(&storage, "/new").unwrap().len(), 40);
-    // What is replaced makes room for what replaces it.
+    // The size of the replaced file is discounted.
     put(&storage, "/d/f", Placement::Replace, &[b'y'; 60]).unwrap();
     let appended = put(&storage, "/new", Placement::Append, b"1");
     assert_eq!(appended, Err(Error::QuotaExceeded));
@@ -65,7 +65,7 @@ fn bytes_are_counted_exactly_and_the_old_file_stays() {
 }
 
 #[test]
-fn files_are_counted_exactly() {
+fn file_quota_is_exact() {
     let memory = Memory::new().with_file("/f", b"x").with_file("/g", b"x");
     let storage = counted_memory(&memory, quota(ENOUGH, 3));
     put(&storage, "/new", Placement::Replace, b"").unwrap();
@@ -79,7 +79,7 @@ fn files_are_counted_exactly() {
 }
 
 #[test]
-fn two_uploads_do_not_both_get_the_last_of_it() {
+fn concurrent_uploads_share_remaining_quota() {
     let storage = counted_memory(&Memory::new(), quota(100, 10));
     let first = create(&storage, "/a", Placement::Replace).unwrap();
     let mut second = create(&storage, "/b", Placement::Replace).unwrap();
@@ -92,7 +92,7 @@ fn two_uploads_do_not_both_get_the_last_of_it() {
 }
 
 #[test]
-fn nothing_is_granted_before_it_is_counted() {
+fn limited_upload_before_count_is_not_counted() {
     let memory = Memory::new();
     let usage = Arc::new(Usage::default());
     let with = |quota| Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota);
@@ -101,7 +101,7 @@ fn nothing_is_granted_before_it_is_counted() {
     assert!(put(&with(Quota::default()), "/f", Placement::Replace, b"x").is_ok());
 }
 
-/// A device that fails.
+/// A storage whose device fails.
 struct Broken;
 
 impl Storage for Broken {
@@ -127,7 +127,7 @@ impl Storage for Broken {
 }
 
 #[test]
-fn what_is_counted_is_kept_up_and_not_counted_again_and_what_could_not_be_is() {
+fn failed_count_is_repeated_and_complete_count_is_not() {
     let (empty, memory) = (Memory::new(), Memory::new().with_file("/f", &[b'x'; 60]));
     let usage = Arc::new(Usage::default());
     assert_eq!(usage.count(&Broken), Err(Error::Device));
@@ -141,7 +141,7 @@ fn what_is_counted_is_kept_up_and_not_counted_again_and_what_could_not_be_is() {
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// With how much of it is promised to stay when it is cut; `None`: it is not cut.
+    /// Path, size and placement; then the bytes kept of an interrupted upload, or `None` for a whole one.
     Put(usize, usize, Placement, Option<u64>),
     Remove(usize),
     Rename(usize, usize),
@@ -170,7 +170,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_done_a_new_count_is_the_same(acts in proptest::collection::vec(act(), 0..30)) {
+    fn usage_equals_new_count_after_any_acts(acts in proptest::collection::vec(act(), 0..30)) {
         let memory = Memory::new().with_file("/a", b"12345").with_directory("/d");
         let storage = counted_memory(&memory, quota(60, 4));
         let path = |number: usize| ["/a", "/b", "/d/a", "/d/b"][number];
@@ -193,21 +193,21 @@ proptest! {
             let anew = counted_memory(&memory, quota(60, 4));
             prop_assert_eq!(left(&storage), left(&anew));
             prop_assert!(memory.names().len() <= 4 + 1);
-            let may = |storage: &dyn Storage| create(storage, "/one", Placement::New).map(drop);
-            prop_assert_eq!(may(&storage), may(&anew));
+            let one_more = |storage: &dyn Storage| create(storage, "/one", Placement::New).map(drop);
+            prop_assert_eq!(one_more(&storage), one_more(&anew));
         }
     }
 }
 
-/// A rename of one onto the other is done, and changes nothing (rename(2)).
+/// rename(2) between two links of one file succeeds and changes nothing.
 #[test]
-fn of_two_links_to_a_file_none_takes_the_place_of_the_other() {
+fn rename_between_links_of_one_file_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), [b'x'; 60]).unwrap();
     std::fs::hard_link(directory.path().join("f"), directory.path().join("g")).unwrap();
     let disk: Arc<dyn Storage> =
         Arc::new(Disk::with_lookup(directory.path(), Lookup::Walk).unwrap());
-    // Each name counts.
+    // Each link is charged.
     let storage = counted(&disk, quota(200, 10));
     assert_eq!(left(&storage), 80);
     let replace = true;

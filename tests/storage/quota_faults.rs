@@ -1,5 +1,5 @@
-//! A quota and a device that fails, or a tree that changes while it is counted: what is charged is
-//! what is there, whatever was answered.
+//! A quota with a failing device, or with a tree that changes during the count: the charge equals what
+//! is stored, whatever error was returned.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,35 +9,35 @@ use std::time::Duration;
 
 use mioftpd::storage::{Error, Memory, Metered, Operation, Placement, Quota, Storage, Usage};
 
-use crate::odd::{Odd, Step};
+use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, left, quota};
 use crate::{at, create, perform, put, remove_file, rename};
 
-/// A tree of `/a` and `/b`, counted, in which one step fails though it has been done.
+/// A counted tree of `/a` and `/b`, in which one step takes effect but returns an error.
 fn failing(step: Step) -> (Memory, Metered) {
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
     let memory = memory.with_file("/b", &[b'b'; 20]);
     let fails = move |done| (done == step).then_some(Error::Device);
-    let storage = counted(&Odd::around(&memory, fails), quota(100, 3));
+    let storage = counted(&Hooked::around(&memory, fails), quota(100, 3));
     (memory, storage)
 }
 
 #[test]
-fn what_is_written_to_half_is_charged_to_half() {
+fn failed_write_is_charged_as_far_as_written() {
     for placement in [Placement::Append, Placement::At(10), Placement::Replace] {
         let (memory, storage) = failing(Step::HalfWritten);
         let upload = create(&storage, "/a", placement).unwrap();
         let written = upload.file.write_at(&[b'x'; 40], upload.offset);
         assert_eq!(written, Err(Error::Device));
         drop(upload);
-        let there = memory.read("/a").unwrap().len() as u64;
-        assert!(placement != Placement::Append || there == 50);
-        assert_eq!(left(&storage), 80 - there);
+        let stored = memory.read("/a").unwrap().len() as u64;
+        assert!(placement != Placement::Append || stored == 50);
+        assert_eq!(left(&storage), 80 - stored);
     }
 }
 
 #[test]
-fn what_is_done_is_done_whatever_is_answered() {
+fn failed_removal_that_took_effect_is_counted() {
     let (memory, storage) = failing(Step::Changed);
     assert_eq!(rename(&storage, "/a", "/b"), Err(Error::Device));
     assert_eq!(
@@ -49,7 +49,7 @@ fn what_is_done_is_done_whatever_is_answered() {
 }
 
 #[test]
-fn what_is_in_its_place_is_charged_whatever_is_answered() {
+fn failed_commit_that_took_effect_is_charged() {
     for placement in [Placement::Replace, Placement::Over] {
         let (memory, storage) = failing(Step::Committed);
         let stored = put(&storage, "/a", placement, &[b'x'; 80]);
@@ -60,7 +60,7 @@ fn what_is_in_its_place_is_charged_whatever_is_answered() {
 }
 
 #[test]
-fn what_is_not_done_is_not() {
+fn failed_creation_is_charged_only_if_file_exists() {
     let (memory, storage) = failing(Step::Created);
     for placement in [
         Placement::Replace,
@@ -72,7 +72,7 @@ fn what_is_not_done_is_not() {
     assert_eq!(remove_file(&storage, "/missing"), Err(Error::NotFound));
     assert_eq!(rename(&storage, "/missing", "/a"), Err(Error::NotFound));
     assert_eq!((memory.names().len(), left(&storage)), (2, 50));
-    // This one is made and cannot be opened then: there are three, which is all there may be.
+    // The first append creates the file and fails; the quota of three files is used up then.
     for (path, refused) in [("/c", Error::Device), ("/d", Error::QuotaExceeded)] {
         let appended = create(&storage, path, Placement::Append).map(drop);
         assert_eq!(appended, Err(refused));
@@ -81,13 +81,13 @@ fn what_is_not_done_is_not() {
 }
 
 #[test]
-fn nobody_waits_for_what_of_a_commit_takes_long() {
+fn prepare_does_not_hold_namespace_lock() {
     const DEADLINE: Duration = Duration::from_secs(60);
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
     let usage = Arc::new(Usage::default());
     usage.count(&memory).unwrap();
-    let other = seen(&memory, &usage, quota(100, 3));
-    let storage = Odd::around(&memory, move |step| {
+    let other = metered(&memory, &usage, quota(100, 3));
+    let storage = Hooked::around(&memory, move |step| {
         if step == Step::Prepared {
             let (other, (ended, end)) = (other.clone(), channel());
             let remove = move || ended.send(remove_file(&other, "/a"));
@@ -105,8 +105,8 @@ fn nobody_waits_for_what_of_a_commit_takes_long() {
     );
 }
 
-/// Counts a tree in which something is done to it after the first directory was read, and as many
-/// times again as told. How many directories were read.
+/// Counts a tree of two directories, and calls `disturb` after each directory read of the first `times`
+/// walks. Returns the number of directories read.
 fn count_disturbed(
     times: usize,
     disturb: impl Fn(&Memory, &Arc<Usage>) + Send + Sync + 'static,
@@ -118,7 +118,7 @@ fn count_disturbed(
     let disturbed = {
         let (memory, usage, listed) = (memory.clone(), Arc::clone(&usage), Arc::clone(&listed));
         move |step| {
-            // Each time it is counted two directories are read.
+            // A walk reads two directories.
             if step == Step::Listed && listed.fetch_add(1, Ordering::Relaxed) < 2 * times {
                 disturb(&memory, &usage);
             }
@@ -126,7 +126,7 @@ fn count_disturbed(
         }
     };
     usage
-        .count(Odd::around(&memory, disturbed).as_ref())
+        .count(Hooked::around(&memory, disturbed).as_ref())
         .unwrap();
     assert!(!usage.is_unknown());
     let storage: Arc<dyn Storage> = Arc::new(memory);
@@ -137,12 +137,12 @@ fn count_disturbed(
     listed.load(Ordering::Relaxed)
 }
 
-fn seen(memory: &Memory, usage: &Arc<Usage>, quota: Quota) -> Metered {
+fn metered(memory: &Memory, usage: &Arc<Usage>, quota: Quota) -> Metered {
     Metered::new(Arc::new(memory.clone()), Arc::clone(usage), quota)
 }
 
 #[test]
-fn what_changes_while_it_is_counted_is_counted_again() {
+fn change_during_first_count_repeats_the_walk() {
     type Disturb = fn(&dyn Storage);
     let disturbances: [Disturb; 4] = [
         |storage| {
@@ -160,29 +160,29 @@ fn what_changes_while_it_is_counted_is_counted_again() {
     ];
     for disturb in disturbances {
         let unlimited = move |memory: &Memory, usage: &Arc<Usage>| {
-            disturb(&seen(memory, usage, Quota::default()));
+            disturb(&metered(memory, usage, Quota::default()));
         };
         assert_eq!(count_disturbed(1, unlimited), 4);
-        // What the first walk was sure of is kept.
+        // The unchanged classes of the first walk are kept.
         assert!(count_disturbed(2, unlimited) <= 6);
-        // It does not go on for ever.
+        // The number of walks is bounded.
         assert!(count_disturbed(9, unlimited) <= 6);
     }
 }
 
 #[test]
-fn what_is_written_all_the_while_it_is_counted_is_counted_once() {
+fn file_open_during_count_is_counted_once() {
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
     let usage = Arc::new(Usage::default());
     let upload = create(
-        &seen(&memory, &usage, Quota::default()),
+        &metered(&memory, &usage, Quota::default()),
         "/a",
         Placement::Append,
     );
     let upload = upload.unwrap();
     let listed = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&listed);
-    let storage = Odd::around(&memory, move |step| {
+    let storage = Hooked::around(&memory, move |step| {
         if step == Step::Listed {
             counts.fetch_add(1, Ordering::Relaxed);
         }
@@ -192,13 +192,13 @@ fn what_is_written_all_the_while_it_is_counted_is_counted_once() {
     assert_eq!(listed.load(Ordering::Relaxed), 1);
     upload.file.write_at(b"x", upload.offset).unwrap();
     drop(upload);
-    assert_eq!(left(&seen(&memory, &usage, quota(100, 10))), 69);
+    assert_eq!(left(&metered(&memory, &usage, quota(100, 10))), 69);
 }
 
 #[test]
-fn who_has_a_quota_may_make_room_but_not_take_it_while_files_are_counted() {
+fn limited_account_may_only_remove_during_first_count() {
     let limited = |memory: &Memory, usage: &Arc<Usage>| {
-        let storage = seen(memory, usage, quota(100, 10));
+        let storage = metered(memory, usage, quota(100, 10));
         for placement in [Placement::Append, Placement::At(0), Placement::Replace] {
             let refused = create(&storage, "/a", placement).map(drop);
             assert_eq!(refused, Err(Error::NotCounted));
@@ -213,11 +213,11 @@ fn who_has_a_quota_may_make_room_but_not_take_it_while_files_are_counted() {
         assert_eq!(space, Err(Error::NotCounted));
     };
     assert_eq!(count_disturbed(9, limited), 2);
-    let makes_room = |memory: &Memory, usage: &Arc<Usage>| {
-        let storage = seen(memory, usage, quota(100, 10));
+    let removes = |memory: &Memory, usage: &Arc<Usage>| {
+        let storage = metered(memory, usage, quota(100, 10));
         if rename(&storage, "/a", "/d/a").is_ok() {
             remove_file(&storage, "/d/a").unwrap();
         }
     };
-    assert_eq!(count_disturbed(1, makes_room), 4);
+    assert_eq!(count_disturbed(1, removes), 4);
 }

@@ -1,5 +1,5 @@
-//! What others do to files that a quota is for, behind the server's back: a count sees it, and what goes
-//! on beside the count is neither lost nor counted twice.
+//! Recounts: they find changes made by other programs, and operations of the server during a count are
+//! neither lost nor counted twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,23 +11,23 @@ use mioftpd::storage::{
 };
 use proptest::prelude::*;
 
-use crate::odd::{Odd, Step};
+use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, left, quota};
 use crate::shared_quota::{Act, SESSIONS, act, furnished, perform, same};
 use crate::{at, create, put, remove_file};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A rest that no test waits for.
+/// A cooldown longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
-/// A tree of 60 bytes, counted, and what counts it.
+/// A counted tree of 60 bytes, its counter, and the number of directories read by recounts.
 fn counting() -> (Memory, Arc<Counter>, Arc<AtomicUsize>) {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
     let listed = Arc::new(AtomicUsize::new(0));
     let tree = {
         let listed = Arc::clone(&listed);
-        Odd::around(&memory, move |step| {
+        Hooked::around(&memory, move |step| {
             listed.fetch_add(usize::from(step == Step::Listed), Ordering::Relaxed);
             None
         })
@@ -38,13 +38,13 @@ fn counting() -> (Memory, Arc<Counter>, Arc<AtomicUsize>) {
     (memory, counter, listed)
 }
 
-/// With 100 bytes and 2 files.
+/// A quota of 100 bytes and 2 files.
 fn limited(memory: &Memory, counter: &Arc<Counter>) -> Metered {
     let memory = Arc::new(memory.clone());
     Metered::recounting(memory, Arc::clone(counter), quota(100, 2))
 }
 
-/// Tries until there is an answer, as the loop does.
+/// Retries until the count is complete, as the event loop does.
 fn waiting<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let end = Instant::now() + DEADLINE;
     loop {
@@ -63,7 +63,7 @@ fn store(storage: &dyn Storage, path: &str, size: usize) -> Result<()> {
 }
 
 #[test]
-fn what_others_remove_and_put_there_is_seen() {
+fn recount_finds_external_changes() {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
     let usage = Arc::new(Usage::default());
     usage.count(&memory).unwrap();
@@ -80,7 +80,7 @@ fn what_others_remove_and_put_there_is_seen() {
 }
 
 #[test]
-fn a_recount_that_fails_leaves_what_was_counted() {
+fn failed_recount_keeps_previous_usage() {
     let (memory, counter, _) = counting();
     remove_file(&memory, "/f").unwrap();
     let broken = counter.usage().recount(&memory, &mut || Err(Error::Device));
@@ -91,14 +91,14 @@ fn a_recount_that_fails_leaves_what_was_counted() {
     assert_eq!(left(&limited(&memory, &counter)), 100);
 }
 
-/// What counts for the same, and has not counted yet.
+/// Another counter of the same usage, not in its cooldown.
 fn another(counter: &Counter, memory: &Memory) -> Arc<Counter> {
     let usage = Arc::clone(counter.usage());
     Arc::new(Counter::new(usage, Arc::new(memory.clone())).with_rest(FOR_EVER))
 }
 
 #[test]
-fn what_would_be_refused_is_refused_only_after_a_count() {
+fn byte_quota_refuses_only_after_recount() {
     let (memory, counter, listed) = counting();
     let storage = limited(&memory, &counter);
     assert_eq!(store(&storage, "/new", 41), Err(Error::QuotaExceeded));
@@ -108,7 +108,7 @@ fn what_would_be_refused_is_refused_only_after_a_count() {
 }
 
 #[test]
-fn so_is_a_file_too_many() {
+fn file_quota_refuses_only_after_recount() {
     for placement in [Placement::Replace, Placement::Append, Placement::Unique] {
         let (memory, counter, _) = counting();
         let storage = limited(&memory, &counter);
@@ -121,14 +121,14 @@ fn so_is_a_file_too_many() {
 }
 
 #[test]
-fn a_client_that_hammers_has_the_files_counted_once() {
+fn repeated_refusals_cause_one_recount() {
     let (memory, counter, listed) = counting();
     let storage = limited(&memory, &counter);
     for _ in 0..100 {
         assert_eq!(store(&storage, "/new", 41), Err(Error::QuotaExceeded));
     }
     assert_eq!(listed.load(Ordering::Relaxed), 1);
-    // But whoever asks for a count has one.
+    // An explicit request is not subject to the cooldown.
     remove_file(&memory, "/f").unwrap();
     counter.count_anew();
     let end = Instant::now() + DEADLINE;
@@ -138,16 +138,16 @@ fn a_client_that_hammers_has_the_files_counted_once() {
     }
 }
 
-/// What the one under way has passed already may have changed since.
+/// The count in progress may have passed the files that changed before the request.
 #[test]
-fn a_count_that_is_asked_for_during_another_follows_it() {
+fn count_requested_during_count_follows_it() {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
     let usage = Arc::new(Usage::default());
     usage.count(&memory).unwrap();
     let (begun, begins) = std::sync::mpsc::channel();
     let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
-    let tree = Odd::around(&memory, move |step| {
+    let tree = Hooked::around(&memory, move |step| {
         if step == Step::Listed {
             let _ = begun.send(());
             let _ = may_go_on.lock().unwrap().recv_timeout(DEADLINE);
@@ -157,7 +157,7 @@ fn a_count_that_is_asked_for_during_another_follows_it() {
     let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
     counter.count_anew();
     begins.recv_timeout(DEADLINE).unwrap();
-    // Twice, and yet one more is enough.
+    // Two requests cause one further count.
     counter.count_anew();
     counter.count_anew();
     go_on.send(()).unwrap();
@@ -176,14 +176,14 @@ fn a_count_that_is_asked_for_during_another_follows_it() {
 }
 
 #[test]
-fn a_slow_count_hurries_when_an_upload_waits_for_it() {
+fn slow_count_speeds_up_for_waiting_upload() {
     let directories = (0..2000).map(|number| format!("/{number}"));
     let memory = directories.fold(Memory::new(), |memory, path| memory.with_directory(&path));
     let memory = memory.with_file("/f", &[b'x'; 60]);
     let usage = Arc::new(Usage::default());
     usage.count(&memory).unwrap();
     let (begun, begins) = std::sync::mpsc::channel();
-    let tree = Odd::around(&memory, move |step| {
+    let tree = Hooked::around(&memory, move |step| {
         if step == Step::Listed {
             let _ = begun.send(());
         }
@@ -192,14 +192,14 @@ fn a_slow_count_hurries_when_an_upload_waits_for_it() {
     let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
     let storage = limited(&memory, &counter);
     remove_file(&memory, "/f").unwrap();
-    // With its pauses it would take minutes. Nobody waits for its rest.
+    // With its pauses the count would take minutes. The thread is left in its cooldown.
     thread::spawn(move || counter.count_slowly(&|| true));
     begins.recv_timeout(DEADLINE).unwrap();
     store(&storage, "/new", 100).unwrap();
 }
 
 #[test]
-fn what_is_no_file_or_not_ours_to_see_is_counted_as_at_first() {
+fn recount_of_links_equals_first_count() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("d")).unwrap();
@@ -220,7 +220,7 @@ fn what_is_no_file_or_not_ours_to_see_is_counted_as_at_first() {
 }
 
 #[test]
-fn a_directory_that_vanishes_or_moves_under_a_count_loses_nothing() {
+fn directory_moved_during_recount_is_counted_once() {
     let memory = Memory::new()
         .with_directory("/d")
         .with_directory("/d/e")
@@ -231,26 +231,26 @@ fn a_directory_that_vanishes_or_moves_under_a_count_loses_nothing() {
     let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 10));
     for (from, to) in [("/d/e", "/x/e"), ("/x/e", "/d/e"), ("/d", "/y")] {
         let moved = storage.clone();
-        let meddled = Odd::around(&memory, move |step| {
+        let hooked = Hooked::around(&memory, move |step| {
             if step == Step::Listed {
                 let _ = crate::rename(&moved, from, to);
             }
             None
         });
-        usage.recount(meddled.as_ref(), &mut || Ok(())).unwrap();
+        usage.recount(hooked.as_ref(), &mut || Ok(())).unwrap();
         assert_eq!(left(&storage), 40, "{from} to {to}");
         assert!(memory.list(&at(to)).is_ok());
     }
 }
 
-/// What goes on while a tree is counted: each time a directory was read, a part of it.
-struct Beside {
+/// Acts performed during a count: one part after each directory read.
+struct Concurrent {
     storage: Metered,
     parts: Vec<Vec<Act>>,
     sessions: Vec<Option<Upload>>,
 }
 
-impl Beside {
+impl Concurrent {
     fn next(&mut self) {
         for act in self.parts.pop().into_iter().flatten() {
             perform(&act, &self.storage, &mut self.sessions);
@@ -262,43 +262,43 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_goes_on_beside_a_count_is_counted_once(
+    fn acts_during_count_are_counted_once(
         mut parts in proptest::collection::vec(proptest::collection::vec(act(), 0..12), 3..7),
         is_first in any::<bool>(),
-        of_others in proptest::collection::vec(act(), 0..6),
+        external in proptest::collection::vec(act(), 0..6),
     ) {
         let memory = furnished().with_file("/d/stays", b"1");
         let tree: Arc<dyn Storage> = Arc::new(memory.clone());
         let usage = Arc::new(Usage::default());
         if is_first {
-            // In the last walk, of which all is believed, nothing goes on.
+            // No acts during the last walk, whose result is applied even where it is inexact.
             parts.truncate(5);
         } else {
             usage.count(&memory).unwrap();
         }
         let storage = Metered::new(Arc::clone(&tree), Arc::clone(&usage), quota(60, 5));
         let sessions = (0..SESSIONS).map(|_| None).collect();
-        let mut beside = Beside { storage: storage.clone(), parts, sessions };
-        beside.next();
-        let meddled = !of_others.is_empty();
-        let mut others: Vec<_> = (0..SESSIONS).map(|_| None).collect();
-        for act in of_others {
-            perform(&act, &memory, &mut others);
+        let mut concurrent = Concurrent { storage: storage.clone(), parts, sessions };
+        concurrent.next();
+        let has_external = !external.is_empty();
+        let mut external_sessions: Vec<_> = (0..SESSIONS).map(|_| None).collect();
+        for act in external {
+            perform(&act, &memory, &mut external_sessions);
         }
-        drop(others);
-        let beside = Arc::new(Mutex::new(beside));
-        let walked = Arc::clone(&beside);
-        let walked = Odd::around(&memory, move |step| {
+        drop(external_sessions);
+        let concurrent = Arc::new(Mutex::new(concurrent));
+        let walked = Arc::clone(&concurrent);
+        let walked = Hooked::around(&memory, move |step| {
             if step == Step::Listed {
                 walked.lock().unwrap().next();
             }
             None
         });
         usage.recount(walked.as_ref(), &mut || Ok(())).unwrap();
-        let parts = beside.lock().unwrap().parts.len();
-        (0..parts).for_each(|_| beside.lock().unwrap().next());
-        beside.lock().unwrap().sessions.clear();
-        if meddled {
+        let parts = concurrent.lock().unwrap().parts.len();
+        (0..parts).for_each(|_| concurrent.lock().unwrap().next());
+        concurrent.lock().unwrap().sessions.clear();
+        if has_external {
             usage.recount(&memory, &mut || Ok(())).unwrap();
         }
         same(&storage, &counted(&tree, quota(60, 5)));

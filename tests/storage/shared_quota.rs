@@ -1,5 +1,5 @@
-//! One quota and several who use it at once: whatever they do to each other's files meanwhile, no
-//! more is there than may be, and in the end nothing is charged but what is there.
+//! Several sessions with one quota: however their operations interleave, the limits hold, and at the end
+//! the charge equals what is stored.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,11 +11,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use crate::odd::Odd;
+use crate::hooked::Hooked;
 use crate::quota::{counted, left, quota};
 use crate::{create, make_directory, put, remove_directory, remove_file, rename};
 
-/// A test in memory and on the disk, with 100 bytes and 10 files. In the end a new count is the same.
+/// Runs a test in memory and on disk with a quota of 100 bytes and 10 files, then compares with a new
+/// count.
 fn each(test: impl Fn(&dyn Storage)) {
     let directory = tempfile::tempdir().unwrap();
     let disk = Disk::open_root(directory.path()).unwrap();
@@ -31,7 +32,7 @@ fn each(test: impl Fn(&dyn Storage)) {
     }
 }
 
-/// Whether as many bytes and files are left.
+/// Asserts that both have the same remaining bytes and files.
 pub(crate) fn same(storage: &dyn Storage, anew: &dyn Storage) {
     assert_eq!(left(storage), left(anew));
     let more = |storage: &dyn Storage| {
@@ -54,7 +55,7 @@ fn fill(storage: &dyn Storage, path: &str, size: usize) {
 }
 
 #[test]
-fn what_is_removed_meanwhile_gives_its_room_back_once() {
+fn removal_during_replace_frees_quota_once() {
     each(|storage| {
         fill(storage, "/x", 100);
         for _ in 0..3 {
@@ -69,13 +70,13 @@ fn what_is_removed_meanwhile_gives_its_room_back_once() {
 }
 
 #[test]
-fn what_an_upload_counts_on_is_looked_at_again_when_it_takes_its_place() {
-    type Meddle = fn(&dyn Storage);
-    let meddling: [Meddle; 4] = [
+fn quota_is_rechecked_at_commit() {
+    type Interference = fn(&dyn Storage);
+    let interferences: [Interference; 4] = [
         |storage| {
             rename(storage, "/x", "/y").unwrap();
         },
-        // Shorter, and others have the room.
+        // The target shrinks, and another file takes its bytes.
         |storage| {
             fill(storage, "/x", 1);
             fill(storage, "/y", 50);
@@ -91,20 +92,20 @@ fn what_an_upload_counts_on_is_looked_at_again_when_it_takes_its_place() {
             fill(storage, "/y", 49);
         },
     ];
-    for meddle in meddling {
+    for interfere in interferences {
         each(|storage| {
             fill(storage, "/other", 40);
             fill(storage, "/x", 60);
             let mut upload = begin(storage, "/x", Placement::Replace);
             write(&upload, 50, 0).unwrap();
-            meddle(storage);
+            interfere(storage);
             assert_eq!(upload.file.commit(), Err(Error::QuotaExceeded));
         });
     }
 }
 
 #[test]
-fn two_who_replace_the_same_file_have_its_room_once() {
+fn concurrent_replacements_are_discounted_once() {
     each(|storage| {
         fill(storage, "/x", 100);
         let mut first = begin(storage, "/x", Placement::Replace);
@@ -120,7 +121,7 @@ fn two_who_replace_the_same_file_have_its_room_once() {
 }
 
 #[test]
-fn what_replaces_something_leaves_what_replaces_another_its_room() {
+fn discounts_of_different_targets_are_independent() {
     each(|storage| {
         fill(storage, "/x", 50);
         fill(storage, "/y", 50);
@@ -137,9 +138,9 @@ fn what_replaces_something_leaves_what_replaces_another_its_room() {
 }
 
 #[test]
-fn what_is_removed_while_it_is_written_in_place_leaves_nothing() {
-    type Meddle = fn(&dyn Storage);
-    let meddling: [Meddle; 3] = [
+fn file_removed_while_written_is_charged_until_closed() {
+    type Interference = fn(&dyn Storage);
+    let interferences: [Interference; 3] = [
         |storage| {
             remove_file(storage, "/x").unwrap();
         },
@@ -149,15 +150,15 @@ fn what_is_removed_while_it_is_written_in_place_leaves_nothing() {
         },
         |storage| fill(storage, "/x", 1),
     ];
-    for meddle in meddling {
+    for interfere in interferences {
         for placement in [Placement::Append, Placement::At(20)] {
             each(|storage| {
                 fill(storage, "/x", 20);
                 let mut upload = begin(storage, "/x", placement);
                 write(&upload, 30, 20).unwrap();
-                meddle(storage);
+                interfere(storage);
                 write(&upload, 40, 50).unwrap();
-                // On the disk it is still there: who goes on has no more room than others.
+                // The removed file still uses the disk, so it stays charged.
                 assert_eq!(write(&upload, 11, 90), Err(Error::QuotaExceeded));
                 assert!(left(storage) <= 10);
                 upload.file.commit().unwrap();
@@ -169,7 +170,7 @@ fn what_is_removed_while_it_is_written_in_place_leaves_nothing() {
 }
 
 #[test]
-fn what_two_write_in_the_same_place_is_there_once() {
+fn concurrent_appends_are_charged_once() {
     each(|storage| {
         fill(storage, "/x", 20);
         let first = begin(storage, "/x", Placement::Append);
@@ -187,7 +188,7 @@ fn what_two_write_in_the_same_place_is_there_once() {
 }
 
 #[test]
-fn a_directory_of_the_same_name_is_not_where_an_upload_goes() {
+fn commit_after_directory_rename_charges_real_target() {
     let directory = tempfile::tempdir().unwrap();
     let disk: Arc<dyn Storage> = Arc::new(Disk::open_root(directory.path()).unwrap());
     let storage = counted(&disk, quota(100, 10));
@@ -233,43 +234,45 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         Placement::At(3),
         Placement::Unique,
     ]);
-    let (who, path) = (0..SESSIONS, 0..PATHS.len());
+    let (session, path) = (0..SESSIONS, 0..PATHS.len());
     prop_oneof![
-        4 => (who.clone(), path.clone(), placement).prop_map(|(w, p, at)| Act::Begin(w, p, at)),
-        6 => (who.clone(), 1..30_usize, 0..20_u64).prop_map(|(w, n, at)| Act::Write(w, n, at)),
-        3 => who.clone().prop_map(Act::Commit),
-        1 => (who.clone(), 0..30_u64).prop_map(|(who, size)| Act::CommitFirst(who, size)),
-        1 => who.prop_map(Act::End),
+        4 => (session.clone(), path.clone(), placement).prop_map(|(s, p, at)| Act::Begin(s, p, at)),
+        6 => (session.clone(), 1..30_usize, 0..20_u64).prop_map(|(s, n, at)| Act::Write(s, n, at)),
+        3 => session.clone().prop_map(Act::Commit),
+        1 => (session.clone(), 0..30_u64).prop_map(|(s, size)| Act::CommitFirst(s, size)),
+        1 => session.prop_map(Act::End),
         2 => path.clone().prop_map(Act::Remove),
         2 => (path.clone(), path).prop_map(|(from, to)| Act::Rename(from, to)),
     ]
 }
 
-/// Does it, or fails to. A session has one upload at a time, and is not asked for more of one that
-/// is over.
+/// Performs an act; its failure is allowed. A session has one upload at a time, which ends with the first
+/// failed write or the commit.
 pub(crate) fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<Upload>]) {
     let over = match *act {
-        Act::Begin(who, path, placement) => {
-            sessions[who] = None;
-            sessions[who] = create(storage, PATHS[path], placement).ok();
+        Act::Begin(session, path, placement) => {
+            sessions[session] = None;
+            sessions[session] = create(storage, PATHS[path], placement).ok();
             return;
         }
-        Act::Write(who, size, gap) => {
-            let Some(upload) = &sessions[who] else { return };
+        Act::Write(session, size, gap) => {
+            let Some(upload) = &sessions[session] else {
+                return;
+            };
             let written = write(upload, size, upload.offset + gap);
-            written.is_err().then_some(who)
+            written.is_err().then_some(session)
         }
-        Act::Commit(who) => {
-            let upload = sessions[who].as_mut();
+        Act::Commit(session) => {
+            let upload = sessions[session].as_mut();
             upload.map(|upload| upload.file.commit().ok());
-            Some(who)
+            Some(session)
         }
-        Act::CommitFirst(who, size) => {
-            let upload = sessions[who].as_mut();
+        Act::CommitFirst(session, size) => {
+            let upload = sessions[session].as_mut();
             upload.map(|upload| upload.file.commit_first(size).ok());
-            Some(who)
+            Some(session)
         }
-        Act::End(who) => Some(who),
+        Act::End(session) => Some(session),
         Act::Remove(path) => {
             let _ = remove_file(storage, PATHS[path]);
             None
@@ -279,8 +282,8 @@ pub(crate) fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<U
             None
         }
     };
-    if let Some(who) = over {
-        sessions[who] = None;
+    if let Some(session) = over {
+        sessions[session] = None;
     }
 }
 
@@ -288,7 +291,7 @@ pub(crate) fn furnished() -> Memory {
     Memory::new().with_file("/a", b"12345").with_directory("/d")
 }
 
-/// Bytes of all files.
+/// The total bytes of all files.
 fn bytes(memory: &Memory) -> usize {
     let names = memory.names();
     let sizes = names.iter().filter_map(|name| memory.read(name));
@@ -299,7 +302,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn whoever_does_what_in_which_order_a_new_count_is_the_same(
+    fn usage_equals_new_count_after_interleaved_acts(
         acts in proptest::collection::vec(act(), 0..60)
     ) {
         let memory = furnished();
@@ -318,25 +321,28 @@ proptest! {
     }
 }
 
-/// What happens to a file that many append to, make and remove.
-fn crowding() -> impl Strategy<Value = Act> {
-    let who = 0..SESSIONS;
+/// Acts on one file that sessions create, append to and remove.
+fn append_act() -> impl Strategy<Value = Act> {
+    let session = 0..SESSIONS;
     prop_oneof![
-        who.clone()
-            .prop_map(|who| Act::Begin(who, 0, Placement::Append)),
-        who.clone().prop_map(|who| Act::Write(who, 2, 0)),
-        who.prop_map(Act::End),
+        session
+            .clone()
+            .prop_map(|session| Act::Begin(session, 0, Placement::Append)),
+        session
+            .clone()
+            .prop_map(|session| Act::Write(session, 2, 0)),
+        session.prop_map(Act::End),
         Just(Act::Remove(0)),
     ]
 }
 
-/// As above, with threads: what is looked at and what is done are no longer at one time.
-fn at_the_same_time(act: &impl Strategy<Value = Act>) {
+/// Performs acts on several threads, with a yield between each check and change.
+fn perform_concurrently(act: &impl Strategy<Value = Act>) {
     const THREADS: usize = 4;
     const ACTS: usize = 400;
-    // With something that stays: where there is nothing, no less can be counted.
+    // A file that stays, as a charge that is too low would saturate at zero.
     let memory = furnished().with_file("/stays", &[b's'; 40]);
-    let tree = Odd::around(&memory, |_| {
+    let tree = Hooked::around(&memory, |_| {
         thread::yield_now();
         None
     });
@@ -360,11 +366,11 @@ fn at_the_same_time(act: &impl Strategy<Value = Act>) {
 }
 
 #[test]
-fn whoever_does_what_at_the_same_time_a_new_count_is_the_same() {
-    at_the_same_time(&act());
+fn usage_equals_new_count_after_concurrent_acts() {
+    perform_concurrently(&act());
 }
 
 #[test]
-fn however_many_append_to_a_file_a_new_count_is_the_same() {
-    at_the_same_time(&crowding());
+fn usage_equals_new_count_after_concurrent_appends() {
+    perform_concurrently(&append_act());
 }

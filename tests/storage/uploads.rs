@@ -1,4 +1,4 @@
-//! Files that are written: whole or not at all, in place, under a new name.
+//! Files opened for writing: replacements, in-place writes and unique names.
 
 use mioftpd::storage::{Disk, Error, File, InPlace, Kind, Lookup, Placement, Standing, Wait};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn a_replacement_appears_whole() {
+fn replacement_is_visible_only_after_commit() {
     each(|storage| {
         furnish(storage);
         for (path, before) in [
@@ -31,7 +31,7 @@ fn a_replacement_appears_whole() {
 }
 
 #[test]
-fn an_abandoned_upload_leaves_nothing() {
+fn dropped_upload_leaves_no_file() {
     each(|storage| {
         furnish(storage);
         for (path, placement) in [
@@ -52,7 +52,7 @@ fn an_abandoned_upload_leaves_nothing() {
 }
 
 #[test]
-fn the_first_part_of_an_upload_can_be_all_of_it() {
+fn commit_first_truncates_upload_but_not_in_place() {
     each(|storage| {
         furnish(storage);
         for (size, expected) in [(0, ""), (3, "new"), (5, "newer")] {
@@ -61,7 +61,7 @@ fn the_first_part_of_an_upload_can_be_all_of_it() {
             upload.file.commit_first(size).unwrap();
             assert_eq!(contents(storage, "/file").unwrap(), expected.as_bytes());
         }
-        // What is written in place is there already, and so is what was behind it.
+        // A file written in place is not truncated.
         for placement in [Placement::At(1), Placement::Append] {
             let mut upload = create(storage, "/file", placement).unwrap();
             upload.file.write_at(b"x", upload.offset).unwrap();
@@ -73,7 +73,7 @@ fn the_first_part_of_an_upload_can_be_all_of_it() {
 }
 
 #[test]
-fn a_commit_that_fails_leaves_the_target() {
+fn failed_commit_leaves_target() {
     each(|storage| {
         furnish(storage);
         let mut upload = create(storage, "/late", Placement::Replace).unwrap();
@@ -85,7 +85,7 @@ fn a_commit_that_fails_leaves_the_target() {
 }
 
 #[test]
-fn unique_names_are_told_at_once_and_kept() {
+fn unique_name_is_reserved_at_create() {
     each(|storage| {
         furnish(storage);
         let mut first = create(storage, "/file", Placement::Unique).unwrap();
@@ -111,7 +111,7 @@ fn unique_names_are_told_at_once_and_kept() {
 }
 
 #[test]
-fn nobody_sees_a_new_name_before_the_whole_file_has_it() {
+fn unique_name_is_hidden_before_commit() {
     each(|storage| {
         let upload = create(storage, "/name", Placement::Unique).unwrap();
         assert_eq!(upload.path, at("/name"));
@@ -127,7 +127,7 @@ fn nobody_sees_a_new_name_before_the_whole_file_has_it() {
 }
 
 #[test]
-fn a_new_name_that_another_has_taken_is_theirs() {
+fn unique_commit_fails_if_name_was_taken() {
     each(|storage| {
         for commits in [true, false] {
             let mut upload = create(storage, "/name", Placement::Unique).unwrap();
@@ -149,7 +149,7 @@ fn a_new_name_that_another_has_taken_is_theirs() {
 }
 
 #[test]
-fn two_servers_do_not_choose_the_same_new_name() {
+fn two_servers_reserve_different_unique_names() {
     let directory = tempfile::tempdir().unwrap();
     let [one, other] = [(); 2].map(|()| Disk::open_root(directory.path()).unwrap());
     let mut first = create(&one, "/name", Placement::Unique).unwrap();
@@ -160,7 +160,7 @@ fn two_servers_do_not_choose_the_same_new_name() {
 }
 
 #[test]
-fn appending_and_resuming_write_in_place() {
+fn append_and_resume_write_in_place() {
     each(|storage| {
         furnish(storage);
         put(storage, "/file", Placement::Append, b"+1").unwrap();
@@ -186,7 +186,7 @@ fn appending_and_resuming_write_in_place() {
 }
 
 #[test]
-fn what_is_no_file_is_not_written() {
+fn create_refuses_directories_and_bad_parents() {
     each(|storage| {
         furnish(storage);
         for placement in [Placement::Replace, Placement::Append, Placement::At(0)] {
@@ -212,7 +212,7 @@ fn what_is_no_file_is_not_written() {
 }
 
 #[test]
-fn a_new_file_takes_no_name_that_is_taken() {
+fn create_new_refuses_existing_name() {
     each(|storage| {
         furnish(storage);
         for path in ["/file", "/dir"] {
@@ -232,7 +232,7 @@ fn a_new_file_takes_no_name_that_is_taken() {
 }
 
 #[test]
-fn what_is_to_be_overwritten_or_appended_to_must_be_there() {
+fn overwrite_and_append_existing_require_file() {
     each(|storage| {
         furnish(storage);
         for placement in [Placement::Over, Placement::AppendExisting] {
@@ -252,7 +252,7 @@ fn what_is_to_be_overwritten_or_appended_to_must_be_there() {
 }
 
 #[test]
-fn an_open_file_knows_whether_it_has_a_name() {
+fn open_file_reports_its_link_count() {
     each(|storage| {
         furnish(storage);
         let about = |file: &dyn File| {
@@ -285,7 +285,7 @@ fn replaced(file: &dyn File) -> Option<u64> {
 }
 
 #[test]
-fn an_upload_knows_what_it_would_replace_now() {
+fn upload_reports_current_target() {
     each(|storage| {
         for placement in [Placement::Replace, Placement::New, Placement::Unique] {
             let mut upload = create(storage, "/file", placement).unwrap();
@@ -306,7 +306,7 @@ fn an_upload_knows_what_it_would_replace_now() {
 }
 
 #[test]
-fn an_upload_goes_where_its_directory_is() {
+fn upload_follows_its_renamed_directory() {
     let directory = tempfile::tempdir().unwrap();
     let disk = Disk::open_root(directory.path()).unwrap();
     make_directory(&disk, "/dir").unwrap();
@@ -321,9 +321,9 @@ fn an_upload_goes_where_its_directory_is() {
     assert_eq!(contents(&disk, "/moved/file").unwrap(), b"");
 }
 
-/// Where links are followed at all, an upload goes where the link leads, and the link stays.
+/// With the kernel's lookup the link stays and its target is replaced; the walk refuses links.
 #[test]
-fn an_upload_to_a_link_replaces_the_file_behind_it() {
+fn upload_to_link_replaces_link_target() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("d")).unwrap();
@@ -339,7 +339,7 @@ fn an_upload_to_a_link_replaces_the_file_behind_it() {
 }
 
 #[test]
-fn every_reason_to_write_in_place_has_words() {
+fn in_place_reasons_have_distinct_texts() {
     let reasons = [InPlace::MountPoint, InPlace::Directory, InPlace::Sticky];
     let [a, b, c] = reasons.map(|why| why.to_string());
     assert!(a != b && b != c && a != c && a.contains("mount point"));

@@ -1,9 +1,7 @@
-//! Times and modes: what is changed of a file that keeps its name and its bytes (MFMT, MFF,
-//! SITE CHMOD; draft-somers-ftp-mfxx).
+//! Sets times and modes (MFMT, MFF, SITE CHMOD; draft-somers-ftp-mfxx).
 //!
-//! A path is looked up once, in the jail; what follows is done to the descriptor found, so that
-//! nothing can come between. The descriptor is opened for nothing (`O_PATH`), because a file
-//! that one may not read may still be one's own.
+//! A path is resolved once, in the jail, and the changes are applied to the descriptor (no TOCTOU). The
+//! descriptor is opened with `O_PATH`, because the owner of a file may change it without read permission.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -14,14 +12,14 @@ use super::lookup::Root;
 use super::{HARMLESS, refuse_reserved};
 use crate::storage::{Attributes, Error, Kind, Result, VirtualPath, Wait};
 
-/// What a directory keeps when its permissions change, as chmod(1) has it: whose group its new
-/// files get, and who may remove them. Clients cannot say these bits, and do not mean them.
+/// The set-id and sticky bits, which a directory keeps when its permissions change, as with chmod(1).
+/// Clients can only send the permission bits.
 const DIRECTORY_BITS: u32 = 0o7000;
 
-/// Gives a file or directory other attributes.
+/// Sets the attributes of a file or directory.
 pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Result<()> {
     refuse_reserved(path)?;
-    // Whoever serves a directory decides who may enter it; a client could lock itself out.
+    // The operator sets the mode of the root; a client could lock itself out.
     if path.is_root() && attributes.mode.is_some() {
         return Err(Error::Forbidden);
     }
@@ -55,22 +53,20 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
     Ok(())
 }
 
-/// Gives a new directory its permissions, whatever the process's own mask has taken away.
+/// Sets the permissions of a new directory, unaffected by the process's umask.
 pub(super) fn set_permissions(directory: BorrowedFd<'_>, mode: u32) -> Result<()> {
     let inherited = super::metadata(&rustix::fs::fstat(directory)?).mode & DIRECTORY_BITS;
     Ok(set_mode(directory, Mode::from_raw_mode(mode | inherited))?)
 }
 
-/// Sets the mode of what an `O_PATH` descriptor stands for.
-///
-/// `fchmod` refuses such a descriptor, and its successor that does not is new (Linux 6.6); the
-/// name that the kernel has for the descriptor is as old as `O_PATH`.
+/// Sets the mode of the file of an `O_PATH` descriptor, by its name in /proc: fchmod(2) rejects such a
+/// descriptor, and fchmodat2(2) needs Linux 6.6.
 fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
     let name = format!("/proc/self/fd/{}", found.as_raw_fd());
     rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
 }
 
-/// The second way is for systems without /proc (a bare chroot) and kernels before 5.8.
+/// Falls back to `by_opening` without /proc (a bare chroot) and on Linux before 5.8.
 fn change(
     by_path: impl FnOnce() -> rustix::io::Result<()>,
     by_opening: impl FnOnce() -> Result<()>,
@@ -112,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_keeps_the_bits_that_a_client_cannot_say_and_a_file_does_not() {
+    fn chmod_keeps_set_id_bits_of_directories_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("d")).unwrap();
@@ -137,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_inside_only_and_devices_not_touched() {
+    fn attributes_follow_links_within_root_and_refuse_devices() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::create_dir(path("root")).unwrap();

@@ -1,32 +1,32 @@
-//! Listing a directory, an entry at a time, in constant memory (LIST, MLSD; RFC 3659 §7).
+//! Lists a directory entry by entry, in constant memory (LIST, MLSD; RFC 3659 §7).
 //!
-//! It owns the directory's descriptor and the kernel's last chunk of names. Each entry is
-//! examined by name relative to that descriptor; only where a link leads is asked of the
-//! jail. What an entry looks like on the wire is not known here.
+//! It owns the directory's descriptor and the buffer of getdents(2). Each entry is examined by name
+//! relative to that descriptor; only the target of a link is resolved in the jail. It does not know how
+//! an entry is formatted.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{Dir, OFlags};
 
-use super::allowed::{self, Changeable};
 use super::lookup::Root;
+use super::permissions::{self, RemovableNames};
 use super::temporary::is_reserved;
 use super::{HARMLESS, operations, statx};
 use crate::protocol::permissions::Permissions;
 use crate::storage::{Directory, Entry, Kind, Metadata, Result, VirtualPath, Wait};
 
-/// A directory that is being listed.
+/// A directory being listed.
 pub(super) struct DiskDirectory {
     root: Arc<Root>,
     path: VirtualPath,
     names: Dir,
-    /// Whose names may be changed in it, where that is to be told.
-    changeable: Option<Changeable>,
+    /// Set if entries carry permissions.
+    removable: Option<RemovableNames>,
 }
 
 impl DiskDirectory {
-    /// Opens a directory whose entries may be read and examined.
+    /// Opens a directory that is readable and searchable.
     pub(super) fn open(root: &Arc<Root>, path: &VirtualPath) -> Result<Self> {
         let flags = OFlags::RDONLY | HARMLESS;
         let directory = operations::enter(root, path, flags, Wait::Allowed)?;
@@ -34,7 +34,7 @@ impl DiskDirectory {
             root: Arc::clone(root),
             path: path.clone(),
             names: Dir::new(directory)?,
-            changeable: None,
+            removable: None,
         })
     }
 }
@@ -47,10 +47,9 @@ impl Directory for DiskDirectory {
             if matches!(name, b"." | b"..") || is_reserved(name) {
                 continue;
             }
-            // One that is gone, or that its own file system does not let us see (a dead
-            // mount), must not hide the others.
+            // Skip an entry that was removed or cannot be examined, such as a dead mount.
             let directory = self.names.fd()?;
-            if let Ok(entry) = examine(&self.root, &self.path, directory, name, self.changeable) {
+            if let Ok(entry) = examine(&self.root, &self.path, directory, name, self.removable) {
                 return Ok(Some(entry));
             }
         }
@@ -58,23 +57,23 @@ impl Directory for DiskDirectory {
     }
 
     fn tell_allowed(&mut self) {
-        self.changeable = self.names.fd().ok().map(Changeable::within);
+        self.removable = self.names.fd().ok().map(RemovableNames::within);
     }
 }
 
-/// One entry as the listing of its directory would give it.
+/// Returns one entry as the listing of its directory would.
 pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
     match root.parent(path)? {
         Some((parent, name)) => {
-            let changeable = Changeable::within(parent.as_fd());
-            examine(root, &path.parent(), parent, name, Some(changeable))
+            let removable = RemovableNames::within(parent.as_fd());
+            examine(root, &path.parent(), parent, name, Some(removable))
         }
         None => Ok(Entry {
             name: Vec::new(),
             metadata: statx::metadata_at(root, b"")?,
             target: None,
             followed: None,
-            allowed: allowed::of_root(root.as_fd()),
+            allowed: permissions::of_root(root.as_fd()),
         }),
     }
 }
@@ -84,9 +83,9 @@ fn examine(
     path: &VirtualPath,
     directory: impl AsFd,
     name: &[u8],
-    changeable: Option<Changeable>,
+    removable: Option<RemovableNames>,
 ) -> Result<Entry> {
-    let (metadata, attributes) = statx::found_at(&directory, name)?;
+    let (metadata, attributes) = statx::stat_at(&directory, name)?;
     let is_link = metadata.kind == Kind::Link;
     let mut entry = Entry {
         name: name.to_vec(),
@@ -98,13 +97,13 @@ fn examine(
         followed: is_link.then(|| followed(root, path, name)).flatten(),
         allowed: Permissions::UNLIMITED,
     };
-    if let Some(changeable) = changeable {
-        entry.allowed = allowed::of(directory.as_fd(), changeable, &entry, attributes);
+    if let Some(removable) = removable {
+        entry.allowed = permissions::of_entry(directory.as_fd(), removable, &entry, attributes);
     }
     Ok(entry)
 }
 
-/// What a link leads to, if that is inside and there.
+/// The metadata of a link's target, if it exists within the root.
 fn followed(root: &Root, directory: &VirtualPath, name: &[u8]) -> Option<Metadata> {
     let path = [directory.from_root(), b"/", name].concat();
     let found: OwnedFd = root.find(&path, OFlags::PATH, Wait::Allowed).ok()?;

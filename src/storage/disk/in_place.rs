@@ -1,8 +1,8 @@
-//! Files whose place no other file can take, and which may be written themselves: mount points of a
-//! single file, and files in directories whose names the process may not change.
+//! Files that can be written but not replaced by a rename: mount points of single files, and files in
+//! directories whose entries the process may not change.
 //!
-//! It says beforehand which these are, so that an upload is written in place from its first byte and
-//! does not fail at its last; and which files nothing may be written to. rename(2), inode(7), statx(2).
+//! They are detected before the upload, which is then written in place instead of failing at its commit.
+//! It changes nothing itself. See rename(2), inode(7), statx(2).
 
 use std::os::fd::AsFd;
 
@@ -10,20 +10,19 @@ use rustix::fs::StatxAttributes;
 use rustix::process::geteuid;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::statx::found_at;
+use super::statx::stat_at;
 use crate::storage::{InPlace, Metadata, Result};
 
-/// The mode bit by which only its owner, and the directory's, may remove or rename a file.
+/// The sticky bit: only the owner of a file or of the directory may remove or rename the file.
 const STICKY: u32 = 0o1000;
 
-/// Whether a file has an attribute by which it cannot be written anew, nor replaced (chattr(1)).
+/// Whether the file is immutable or append-only, and so cannot be overwritten or replaced (chattr(1)).
 pub(super) const fn is_fixed(attributes: StatxAttributes) -> bool {
     attributes.intersects(StatxAttributes::IMMUTABLE.union(StatxAttributes::APPEND))
 }
 
-/// Why a rename over this file in `directory` would be refused; `None`: it would not, as far as
-/// can be told without trying.
-pub(super) fn obstacle(
+/// Predicts whether a rename over this file in `directory` fails, and why. `None` is no guarantee.
+pub(super) fn rename_obstacle(
     directory: impl AsFd,
     file: &Metadata,
     attributes: StatxAttributes,
@@ -31,7 +30,7 @@ pub(super) fn obstacle(
     if attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Ok(Some(InPlace::MountPoint));
     }
-    let (parent, attributes) = found_at(directory, b"")?;
+    let (parent, attributes) = stat_at(directory, b"")?;
     if is_fixed(attributes) {
         return Ok(Some(InPlace::Directory));
     }
@@ -39,13 +38,13 @@ pub(super) fn obstacle(
     Ok(is_protected.then_some(InPlace::Sticky))
 }
 
-/// Whether the process may remove and rename in this directory only what is its own.
+/// Whether the process may remove and rename only its own files in this directory.
 pub(super) fn is_sticky(directory: &Metadata) -> bool {
     let is_own = directory.owner == geteuid().as_raw();
     directory.mode & STICKY != 0 && !is_own && !may_act_as_owner()
 }
 
-/// Whether the process may do with any file what only its owner may.
+/// Whether the process has `CAP_FOWNER`.
 fn may_act_as_owner() -> bool {
     let own = capabilities(None);
     own.is_ok_and(|own| own.effective.contains(CapabilitySet::FOWNER))

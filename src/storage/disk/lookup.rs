@@ -1,9 +1,9 @@
-//! The jail: every way from a name to a descriptor.
+//! The jail: resolves paths to file descriptors without path traversal.
 //!
-//! It owns the descriptor of the root and nothing else in the storage opens a path. The
-//! kernel keeps the jail (`openat2` with `RESOLVE_BENEATH`), so there is no check that a
-//! rename could race; a kernel without that call gets a walk that follows no link at all.
-//! Paths here are bytes relative to the root, and may contain `..` from a link's text.
+//! It owns the descriptor of the root; no other file of the storage opens a path. The kernel confines the
+//! lookup (openat2(2) with `RESOLVE_BENEATH`), so there is no check that a rename could race (TOCTOU).
+//! Without openat2 the path is walked part by part, and no link is followed. Paths are bytes relative to
+//! the root; they may contain `..` only from the text of a link.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,25 +14,19 @@ use rustix::io::Errno;
 
 use crate::storage::{Error, Result, VirtualPath, Wait};
 
-/// How often a lookup is repeated when renames elsewhere disturb it (openat2(2), `EAGAIN`).
-const RACES: usize = 64;
+/// Retries of a lookup that concurrent renames disturb (openat2(2), `EAGAIN`).
+const RETRIES: usize = 64;
 
-/// How names are looked up within the root.
-///
-/// ```text
-///   open_root ──probe──▶ Kernel   openat2 works: links that stay inside are followed
-///                 │
-///                 └────▶ Walk     it does not: part by part, no link is followed
-/// ```
+/// How paths are resolved; probed when the root is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// `openat2` (Linux 5.6).
+    /// openat2(2), since Linux 5.6. Links are followed unless they leave the root.
     Kernel,
-    /// One `openat` a part, with `O_NOFOLLOW`.
+    /// One openat(2) per part, with `O_NOFOLLOW`: no link is followed.
     Walk,
 }
 
-/// The directory that is served.
+/// The root of a storage.
 #[derive(Debug)]
 pub(super) struct Root {
     directory: OwnedFd,
@@ -40,7 +34,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Opens the root; `None` finds out which lookup the kernel has.
+    /// Opens the root; `None` probes which lookup the kernel supports.
     pub(super) fn open(path: &Path, lookup: Option<Lookup>) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
@@ -51,11 +45,11 @@ impl Root {
         Ok(Self { directory, lookup })
     }
 
-    /// Opens a path. `flags` get `CLOEXEC`; a file made by `CREATE` has mode 0666 less the umask.
+    /// Opens a path. Adds `CLOEXEC` to `flags`; a file that `CREATE` makes has mode 0666 less the umask.
     pub(super) fn find(&self, path: &[u8], flags: OFlags, wait: Wait) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         match (self.lookup, wait) {
-            (Lookup::Kernel, Wait::Allowed) => self.find_waiting(path, flags),
+            (Lookup::Kernel, Wait::Allowed) => self.find_blocking(path, flags),
             (Lookup::Kernel, Wait::Never) => {
                 openat2(self, path, flags, ResolveFlags::CACHED).map_err(|errno| match errno {
                     // Before Linux 5.12 there was no RESOLVE_CACHED.
@@ -68,8 +62,7 @@ impl Root {
         }
     }
 
-    /// The directory that a new, old or vanishing name is in, and that name. The root has no
-    /// name: `None`. Waits.
+    /// Opens the parent directory of a path, and returns the last name; `None` for the root. Blocks.
     pub(super) fn parent<'p>(&self, path: &'p VirtualPath) -> Result<Option<(OwnedFd, &'p [u8])>> {
         if path.is_root() {
             return Ok(None);
@@ -78,24 +71,24 @@ impl Root {
         Ok(Some((parent, path.name())))
     }
 
-    /// A directory to use names in; needs no permission to list it. Waits.
+    /// Opens a directory with `O_PATH`, which needs no read permission. Blocks.
     pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
         self.find(path, OFlags::PATH | OFlags::DIRECTORY, Wait::Allowed)
     }
 
-    /// Whether a link that stays inside leads anywhere.
+    /// Whether links within the root are followed.
     pub(super) fn follows_links(&self) -> bool {
         self.lookup == Lookup::Kernel
     }
 
-    fn find_waiting(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
-        for _ in 0..RACES {
+    fn find_blocking(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
+        for _ in 0..RETRIES {
             match openat2(self, path, flags, ResolveFlags::empty()) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 result => return Ok(result?),
             }
         }
-        // Not a race any more: somebody holds a lease on the file (fcntl(2), F_SETLEASE).
+        // Not a rename: another process holds a lease on the file (fcntl(2), F_SETLEASE).
         Err(Error::InUse)
     }
 }
@@ -106,7 +99,7 @@ impl AsFd for Root {
     }
 }
 
-/// Old kernels say `ENOSYS`; sandboxes refuse what they do not know with that or `EPERM`.
+/// Without openat2 old kernels return `ENOSYS`, and seccomp filters `ENOSYS` or `EPERM`.
 fn probe(root: BorrowedFd<'_>) -> io::Result<Lookup> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match openat2(&root, b".", flags, ResolveFlags::empty()) {
@@ -126,8 +119,8 @@ fn openat2(
     rustix::fs::openat2(root, path, flags, mode(flags), resolve)
 }
 
-/// Part by part, each within the directory before it. `..` never comes here: paths are normal,
-/// and the text of a link is not followed.
+/// Opens each part relative to the one before it. `..` does not occur: paths are normalised and links
+/// are not followed.
 fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let (parents, name) = match path.iter().rposition(|&byte| byte == b'/') {
         Some(slash) => path.split_at(slash),
@@ -142,6 +135,7 @@ fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<
         directory = Some(step(from, part, OFlags::PATH | OFlags::DIRECTORY)?);
     }
     let from = directory.as_ref().map_or(root, AsFd::as_fd);
+    // No slash to strip if the path has one part.
     step(from, name.strip_prefix(b"/").unwrap_or(name), flags)
 }
 
@@ -156,8 +150,8 @@ fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Re
     if !flags.intersects(OFlags::PATH | OFlags::DIRECTORY) {
         return open(flags);
     }
-    // With O_PATH a link itself is opened, and with O_DIRECTORY it is "not a directory":
-    // what was opened, not its name, says which it is, or a rename could come between.
+    // O_PATH opens a link itself, and O_DIRECTORY calls it "not a directory". Check the type on the
+    // descriptor, not on the name, which another process may rename (TOCTOU).
     let found = open(OFlags::PATH)?;
     match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
         FileType::Symlink => Err(Errno::LOOP),
@@ -168,7 +162,7 @@ fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Re
     }
 }
 
-/// openat2 refuses a mode where no file is made.
+/// openat2 requires mode 0 without `O_CREAT`.
 const fn mode(flags: OFlags) -> Mode {
     if flags.contains(OFlags::CREATE) {
         Mode::from_raw_mode(0o666)
@@ -187,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_follows_links_inside_only_and_the_walk_none() {
+    fn kernel_lookup_follows_links_within_root_and_walk_none() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir_all(at("root/a/b")).unwrap();
@@ -235,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cached_is_found_without_waiting() {
+    fn find_without_wait_uses_cache_or_would_wait() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path(), None).unwrap();
         let found = root.find(b".", OFlags::PATH, Wait::Never).map(drop);
@@ -246,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_no_directory_is_refused() {
+    fn root_that_is_not_a_directory_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Root::open(file.path(), None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotADirectory);

@@ -1,18 +1,18 @@
-//! The kernel-confined disk: one directory, and no way out of it.
+//! The storage on disk: one directory, confined by the kernel.
 //!
-//! It owns the root's descriptor and puts the parts together: [`lookup`] is the jail,
-//! [`operations`] changes names and [`attributes`] times and modes, [`file`] is what is open,
-//! [`upload`] and [`temporary`] make a file appear whole or not at all, [`place`] in an order that
-//! a power cut cannot spoil, [`space`] leaves room, [`sweep`] clears up, [`directory`] lists.
+//! It owns the descriptor of the root. [`lookup`] resolves paths (the jail), [`operations`] changes
+//! names, [`attributes`] changes times and modes, [`file`] is an open file, [`upload`] opens one for
+//! writing, [`temporary`] makes it appear complete or not at all, [`commit`] syncs in a crash-safe order,
+//! [`space`] enforces the free space floor, [`sweep`] removes stale temporary files, [`directory`] lists.
 
-mod allowed;
 mod attributes;
+mod commit;
 mod directory;
 mod file;
 mod in_place;
 mod lookup;
 mod operations;
-mod place;
+mod permissions;
 mod space;
 mod statx;
 mod sweep;
@@ -36,10 +36,10 @@ use super::{
     Special, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
-/// What every open of a file has: a FIFO must not block it, a terminal must not adopt us.
+/// Flags of every open(2): a FIFO must not block it, a terminal must not become the controlling one.
 const HARMLESS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// A directory of the file system, served and not left.
+/// A directory of the file system, and the files below it.
 #[derive(Clone, Debug)]
 pub struct Disk {
     root: Arc<Root>,
@@ -47,37 +47,37 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Serves `path`, looked up in the best way that the kernel has.
+    /// Opens `path`, with the best lookup that the kernel supports.
     pub fn open_root(path: &Path) -> io::Result<Self> {
-        Ok(Self::within(Root::open(path, None)?))
+        Ok(Self::new(Root::open(path, None)?))
     }
 
-    /// Serves `path`, looked up in the given way.
+    /// Opens `path`, with the given lookup.
     pub fn with_lookup(path: &Path, lookup: Lookup) -> io::Result<Self> {
-        Ok(Self::within(Root::open(path, Some(lookup))?))
+        Ok(Self::new(Root::open(path, Some(lookup))?))
     }
 
-    fn within(root: Root) -> Self {
+    fn new(root: Root) -> Self {
         Self {
             root: Arc::new(root),
             policy: Policy::default(),
         }
     }
 
-    /// The same, with another policy.
+    /// Replaces the policy.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
     }
 
-    /// Device and inode of the directory, which are the same by whatever name it was opened.
+    /// Device and inode of the root, to recognise one directory opened by different paths.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
         Ok(metadata(&rustix::fs::fstat(&self.root)?).unique)
     }
 
-    /// Removes what servers that were killed have left.
+    /// Starts a removal of the temporary files that killed servers have left.
     pub fn sweep(&self) -> Sweep {
-        Sweep::below(Arc::clone(&self.root))
+        Sweep::new(Arc::clone(&self.root))
     }
 }
 
@@ -112,19 +112,19 @@ impl Storage for Disk {
     }
 }
 
-/// Opens a regular file to read.
+/// Opens a regular file for reading.
 fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metadata)> {
     refuse_reserved(path)?;
     let descriptor = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, wait)?;
     let metadata = metadata(&rustix::fs::fstat(&descriptor)?);
     match metadata.kind {
-        Kind::File => Ok((DiskFile::to_read(descriptor), metadata)),
+        Kind::File => Ok((DiskFile::read_only(descriptor), metadata)),
         Kind::Directory => Err(Error::IsDirectory),
         Kind::Link | Kind::Other(_) => Err(Error::NotRegular),
     }
 }
 
-/// An upload in progress does not exist for anybody else.
+/// Hides temporary files from clients.
 fn refuse_reserved(path: &VirtualPath) -> Result<()> {
     if path.parts().any(temporary::is_reserved) {
         return Err(Error::NotFound);
@@ -139,6 +139,7 @@ fn refuse_reserved(path: &VirtualPath) -> Result<()> {
 fn metadata(stat: &Stat) -> Metadata {
     Metadata {
         kind: kind(FileType::from_raw_mode(stat.st_mode)),
+        // A broken file system may report a negative size or time.
         size: u64::try_from(stat.st_size).unwrap_or(0),
         modified: i64::from(stat.st_mtime),
         modified_nanoseconds: u32::try_from(stat.st_mtime_nsec).unwrap_or(0),
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_type_of_file_is_a_kind() {
+    fn file_type_maps_to_kind() {
         for (type_bits, expected) in [
             (0o100_000, Kind::File),
             (0o040_000, Kind::Directory),

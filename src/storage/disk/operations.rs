@@ -1,27 +1,26 @@
-//! Questions and changes that leave nothing open: each takes names relative to a directory's
-//! descriptor, never a path that was checked before.
+//! Operations that leave no file open. Each uses names relative to a directory's descriptor, never a path
+//! that was checked before (TOCTOU).
 //!
-//! It maps one [`Operation`] to the system calls for it and owns nothing. Where a change of names
-//! is to be synced, it is so before the answer ([`Durability::Fsync`]). (DELE, MKD, RMD,
-//! RNTO: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
+//! It maps an [`Operation`] to system calls and owns nothing. With [`Durability::Fsync`] a change of
+//! names is synced before it returns. (DELE, MKD, RMD, RNTO: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::commit::Parent;
 use super::lookup::Root;
-use super::place::Parent;
 use super::upload::refuse_new_reserved;
 use super::{attributes, refuse_reserved, space};
 use crate::storage::{
     Answer, Durability, Error, File, Operation, Policy, Result, Umask, VirtualPath, Wait,
 };
 
-/// How much of a file is read at a time to count its line ends.
+/// Bytes read at a time to count line ends.
 const COUNT_CHUNK: usize = 64 * 1024;
 
-/// Carries out one operation.
+/// Performs one operation.
 pub(super) fn perform(
     root: &Root,
     policy: Policy,
@@ -64,10 +63,10 @@ pub(super) fn perform(
     Ok(Answer::Done)
 }
 
-/// Opens a directory that names may be looked up in.
+/// Opens a directory and checks that the server may search it.
 pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) -> Result<OwnedFd> {
     let directory = root.find(path.from_root(), flags | OFlags::DIRECTORY, wait)?;
-    // The lookup of `.` needs the permission to search, of the effective user.
+    // The lookup of `.` requires search permission for the effective user.
     rustix::fs::statat(&directory, ".", AtFlags::empty())?;
     Ok(directory)
 }
@@ -94,7 +93,7 @@ fn remove(root: &Root, path: &VirtualPath, flags: AtFlags, durability: Durabilit
     refuse_reserved(path)?;
     let (parent, name) = Parent::of(root, path, durability)?.ok_or(Error::Forbidden)?;
     match rustix::fs::unlinkat(&parent, name, flags) {
-        // Some file systems say so of a directory that is not empty (rmdir(2)).
+        // Some file systems return EEXIST for a directory that is not empty (rmdir(2)).
         Err(Errno::EXIST) => return Err(Error::NotEmpty),
         result => result?,
     }
@@ -110,16 +109,16 @@ fn rename(
 ) -> Result<()> {
     refuse_reserved(from)?;
     refuse_new_reserved(to)?;
-    let moves = from.parent() != to.parent();
+    let changes_parent = from.parent() != to.parent();
     let (from_parent, from) = Parent::of(root, from, durability)?.ok_or(Error::Forbidden)?;
     let (to_parent, to) = Parent::of(root, to, durability)?.ok_or(Error::Forbidden)?;
     let flags = RenameFlags::NOREPLACE;
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
-        // Taken, or a file system that does not know the flag.
+        // The target exists, or the file system does not support the flag.
         Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            match kind_at(&to_parent, to)? {
+            match type_at(&to_parent, to)? {
                 Some(FileType::Directory) => return Err(Error::Exists),
-                // Only on a file system without the flag is there a moment between the two calls.
+                // Without support for the flag this check races with other processes (TOCTOU).
                 Some(_) if !replace => return Err(Error::Forbidden),
                 _ => {}
             }
@@ -128,18 +127,21 @@ fn rename(
         renamed => renamed,
     };
     renamed.map_err(|errno| match errno {
-        // A directory does not take the place of a file, nor a file that of a directory.
+        // A directory cannot replace a file, nor a file a directory.
         Errno::NOTDIR | Errno::ISDIR | Errno::NOTEMPTY => Error::Exists,
-        // From one mounted file system to another.
+        // Across file systems.
         Errno::XDEV => Error::Forbidden,
         errno => errno.into(),
     })?;
-    // First where it is now: between the two it has both names rather than none.
+    // The new name first: a crash between the two leaves both names rather than none.
     to_parent.sync()?;
-    if moves { from_parent.sync() } else { Ok(()) }
+    if changes_parent {
+        from_parent.sync()?;
+    }
+    Ok(())
 }
 
-fn kind_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
+fn type_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
     match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
         Err(Errno::NOENT) => Ok(None),
@@ -147,7 +149,7 @@ fn kind_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
     }
 }
 
-/// What the file measures with CRLF for each LF (RFC 3659 §4.1).
+/// The size of the file with each LF sent as CRLF (RFC 3659 §4.1).
 fn ascii_size(root: &Root, path: &VirtualPath, limit: u64) -> Result<u64> {
     let (file, metadata) = super::open(root, path, Wait::Allowed)?;
     if metadata.size > limit {

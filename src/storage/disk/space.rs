@@ -1,8 +1,7 @@
-//! How much room there is for uploads: what is free, less the floor that is left to others
-//! (AVBL, ALLO, and 452 for what would go below it).
+//! The free space for uploads: what the file system has available, less the floor (AVBL, ALLO, and 452
+//! for an upload that would go below the floor).
 //!
-//! It asks the file system, and remembers for a while. What is refused, and with which words, is
-//! not known here.
+//! It asks the file system at intervals of [`SPACE_CHECK_BYTES`]. It knows no quota and no replies.
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,61 +13,61 @@ use super::refuse_reserved;
 use crate::limits::SPACE_CHECK_BYTES;
 use crate::storage::{Error, Result, VirtualPath, Wait};
 
-/// What an upload could still put where `path` is.
+/// The bytes available to uploads on the file system of `path`.
 pub(super) fn available(root: &Root, path: &VirtualPath, floor: u64) -> Result<u64> {
     refuse_reserved(path)?;
-    let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
-    above(found.as_fd(), floor)
+    let file = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
+    above_floor(file.as_fd(), floor)
 }
 
-/// Refuses what there is no room for, before its first byte.
-pub(super) fn refuse_full(place: BorrowedFd<'_>, floor: u64) -> Result<()> {
-    if floor > 0 && above(place, floor)? == 0 {
+/// Refuses an upload before its first byte if no space is available.
+pub(super) fn refuse_full(file: BorrowedFd<'_>, floor: u64) -> Result<()> {
+    if floor > 0 && above_floor(file, floor)? == 0 {
         return Err(Error::NoSpace);
     }
     Ok(())
 }
 
-/// What `df` calls available (root's reserve is not counted), less the floor.
-fn above(place: BorrowedFd<'_>, floor: u64) -> Result<u64> {
-    let about = rustix::fs::fstatvfs(place)?;
-    let available = about.f_bavail.saturating_mul(about.f_frsize);
+/// The available bytes as in df(1), without root's reserve, less the floor.
+fn above_floor(file: BorrowedFd<'_>, floor: u64) -> Result<u64> {
+    let stat = rustix::fs::fstatvfs(file)?;
+    let available = stat.f_bavail.saturating_mul(stat.f_frsize);
     Ok(available.saturating_sub(floor))
 }
 
-/// The room that one upload may use before it asks again.
+/// The bytes that one upload may write before it checks the file system again.
 ///
-/// It asks for no more than there is: the last megabytes above the floor are given out byte by
-/// byte, and one upload alone does not pass it. Several at once may, by one allowance each.
-pub(super) struct Room {
+/// An allowance never exceeds the available space, so a single upload does not pass the floor.
+/// Concurrent uploads may, by one allowance each.
+pub(super) struct SpaceAllowance {
     floor: u64,
-    allowance: Cell<u64>,
+    left: Cell<u64>,
 }
 
-impl Room {
-    /// Room above a floor; with none (0) nothing is ever asked.
-    pub(super) const fn above(floor: u64) -> Self {
+impl SpaceAllowance {
+    /// With a floor of 0 the file system is never checked.
+    pub(super) const fn new(floor: u64) -> Self {
         Self {
             floor,
-            allowance: Cell::new(0),
+            left: Cell::new(0),
         }
     }
 
-    /// Takes room for so many bytes, where `file` is. Waits.
+    /// Takes `bytes` for a write to `file`. Blocks.
     pub(super) fn take(&self, file: BorrowedFd<'_>, bytes: u64) -> Result<()> {
-        self.take_of(bytes, || above(file, self.floor))
+        self.take_of(bytes, || above_floor(file, self.floor))
     }
 
-    fn take_of(&self, bytes: u64, ask: impl FnOnce() -> Result<u64>) -> Result<()> {
+    fn take_of(&self, bytes: u64, check: impl FnOnce() -> Result<u64>) -> Result<()> {
         if self.floor == 0 {
             return Ok(());
         }
-        let mut allowance = self.allowance.get();
+        let mut allowance = self.left.get();
         if allowance < bytes {
-            allowance = ask()?.min(SPACE_CHECK_BYTES.max(bytes));
+            allowance = check()?.min(SPACE_CHECK_BYTES.max(bytes));
         }
         let left = allowance.checked_sub(bytes).ok_or(Error::NoSpace)?;
-        self.allowance.set(left);
+        self.left.set(left);
         Ok(())
     }
 }
@@ -78,18 +77,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_floor_nothing_is_asked() {
-        let room = Room::above(0);
-        assert_eq!(room.take_of(u64::MAX, || panic!("asked")), Ok(()));
+    fn space_without_floor_is_not_checked() {
+        let allowance = SpaceAllowance::new(0);
+        assert_eq!(allowance.take_of(u64::MAX, || panic!("checked")), Ok(()));
     }
 
     #[test]
-    fn the_last_bytes_above_the_floor_are_given_out_and_no_more() {
-        let room = Room::above(1);
-        let (free, asked) = (Cell::new(3 * SPACE_CHECK_BYTES + 10), Cell::new(0));
+    fn space_is_usable_down_to_the_floor() {
+        let allowance = SpaceAllowance::new(1);
+        let (free, checks) = (Cell::new(3 * SPACE_CHECK_BYTES + 10), Cell::new(0));
         let take = |bytes: u64| {
-            let taken = room.take_of(bytes, || {
-                asked.set(asked.get() + 1);
+            let taken = allowance.take_of(bytes, || {
+                checks.set(checks.get() + 1);
                 Ok(free.get())
             });
             free.set(free.get() - taken.map_or(0, |()| bytes));
@@ -98,17 +97,18 @@ mod tests {
         for _ in 0..3 * 4 {
             take(SPACE_CHECK_BYTES / 4).unwrap();
         }
-        assert_eq!((free.get(), asked.get()), (10, 3));
+        assert_eq!((free.get(), checks.get()), (10, 3));
         assert_eq!(take(11), Err(Error::NoSpace));
         assert_eq!(take(10), Ok(()));
         assert_eq!(take(1), Err(Error::NoSpace));
     }
 
     #[test]
-    fn a_write_may_be_larger_than_an_allowance() {
-        let room = Room::above(1);
+    fn write_may_exceed_space_check_interval() {
+        let allowance = SpaceAllowance::new(1);
         let large = SPACE_CHECK_BYTES + 1;
-        assert_eq!(room.take_of(large, || Ok(large)), Ok(()));
-        assert_eq!(room.take_of(large, || Ok(large - 1)), Err(Error::NoSpace));
+        assert_eq!(allowance.take_of(large, || Ok(large)), Ok(()));
+        let refused = allowance.take_of(large, || Ok(large - 1));
+        assert_eq!(refused, Err(Error::NoSpace));
     }
 }

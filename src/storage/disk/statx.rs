@@ -1,8 +1,8 @@
-//! What `statx` tells more than `stat`: when a file came to be (the create fact, RFC 3659 §7.5.3), and
-//! whether another file can take its place.
+//! Metadata by statx(2): with the creation time (the create fact, RFC 3659 §7.5.3) and the attributes that
+//! tell whether a file can be replaced.
 //!
-//! Only listings and uploads ask for it; an open file is asked by `fstat`, which is quicker. Where a
-//! kernel or a sandbox has no `statx`, an entry has no such date, and no attributes.
+//! Used by listings and uploads; for open files fstat(2) is faster. Without statx in the kernel or the
+//! sandbox, it falls back to stat(2), and creation time and attributes are missing.
 
 use std::os::fd::AsFd;
 
@@ -11,20 +11,20 @@ use rustix::io::Errno;
 
 use crate::storage::{Metadata, Result};
 
-/// Of a name in a directory, links not followed; of the directory itself for the empty name.
+/// The metadata of a name in a directory, links not followed; an empty name is the directory itself.
 pub(super) fn metadata_at(directory: impl AsFd, name: &[u8]) -> Result<Metadata> {
-    Ok(found_at(directory, name)?.0)
+    Ok(stat_at(directory, name)?.0)
 }
 
-/// The same, with its attributes.
-pub(super) fn found_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
+/// As [`metadata_at`], with the attributes.
+pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     match rustix::fs::statx(&directory, name, flags, wanted) {
-        Ok(found) => Ok((metadata(&found), found.stx_attributes)),
+        Ok(stat) => Ok((metadata(&stat), stat.stx_attributes)),
         Err(Errno::NOSYS | Errno::PERM) => {
-            let found = rustix::fs::statat(directory, name, flags)?;
-            Ok((super::metadata(&found), StatxAttributes::empty()))
+            let stat = rustix::fs::statat(directory, name, flags)?;
+            Ok((super::metadata(&stat), StatxAttributes::empty()))
         }
         Err(error) => Err(error.into()),
     }
@@ -55,7 +55,7 @@ mod tests {
     use rustix::fs::CWD;
 
     #[test]
-    fn a_time_of_birth_is_told_where_the_file_system_knows_one() {
+    fn creation_time_is_set_only_if_supported() {
         let Ok(mut found) = rustix::fs::statx(CWD, ".", AtFlags::empty(), StatxFlags::ALL) else {
             return;
         };

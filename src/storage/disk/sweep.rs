@@ -1,9 +1,9 @@
-//! Removing what servers that were killed have left: temporary files that nobody writes.
+//! The sweep: removes stale temporary files, which killed servers have left.
 //!
-//! Whoever writes one holds a lock on it, which ends with its process; so what can be locked is
-//! nobody's, whichever server it was of, and however many serve the same directory. The walk goes
-//! from directory to directory by descriptors and single names, follows no link, and so needs no
-//! path. It owns one open directory for each level.
+//! The writer of a temporary file holds a lock that ends with its process, so a file that can be locked
+//! is stale, even if several servers share the directory. The walk opens each directory by name relative
+//! to its parent's descriptor and follows no link, so it needs no path and cannot leave the root. It owns
+//! one open directory per level.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -18,53 +18,57 @@ use super::temporary::{is_temporary, lock};
 use crate::limits::SWEEP_DEPTH;
 use crate::storage::Wait;
 
-/// A walk through all that is served, in steps.
+/// A walk of the whole tree, in steps.
 pub struct Sweep {
     root: Arc<Root>,
-    progress: Progress,
+    state: SweepState,
     swept: Swept,
 }
 
 /// ```text
-///   Begun ──the root is open──▶ Within ──no directory left──▶ the end
+///   NotStarted ──▶ Walking ──no directory left──▶ done
 /// ```
-enum Progress {
-    Begun,
-    /// The directories from the root down to the one that is being read.
-    Within(Vec<Dir>),
+enum SweepState {
+    NotStarted,
+    /// The open directories from the root down to the current one.
+    Walking(Vec<Dir>),
 }
 
-/// What has been done so far.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Temporary files that were removed.
+    /// Temporary files removed.
     pub removed: u64,
-    /// Those that stay: in use, or not to be locked or removed by us.
+    /// Temporary files kept: in use, or they could not be locked or removed.
     pub kept: u64,
-    /// Directories that were not looked through: closed to us, failing, or too deep.
+    /// Directories skipped: not readable, failing, or too deep.
     pub passed_over: u64,
 }
 
 impl Sweep {
-    pub(super) fn below(root: Arc<Root>) -> Self {
+    pub(super) const fn new(root: Arc<Root>) -> Self {
         Self {
             root,
-            progress: Progress::Begun,
-            swept: Swept::default(),
+            state: SweepState::NotStarted,
+            swept: Swept {
+                removed: 0,
+                kept: 0,
+                passed_over: 0,
+            },
         }
     }
 
-    /// Looks at up to so many names. Once all is done: what that came to. Waits.
+    /// Examines up to `entries` entries. Returns the result at the end of the walk. Blocks.
     pub fn step(&mut self, entries: usize) -> Option<Swept> {
         for _ in 0..entries {
-            match &mut self.progress {
-                Progress::Begun => {
+            match &mut self.state {
+                SweepState::NotStarted => {
                     let flags = OFlags::RDONLY | OFlags::DIRECTORY | HARMLESS;
                     let root = self.root.find(b".", flags, Wait::Allowed);
-                    self.progress = Progress::Within(Vec::new());
-                    self.enter(root.ok());
+                    self.state = SweepState::Walking(Vec::new());
+                    self.push(root.ok());
                 }
-                Progress::Within(open) => {
+                SweepState::Walking(open) => {
                     let Some(directory) = open.last_mut() else {
                         return Some(self.swept);
                     };
@@ -89,15 +93,15 @@ impl Sweep {
         let is_temporary = is_temporary(name.to_bytes());
         match entry.file_type() {
             FileType::Directory | FileType::Unknown if !is_temporary => self.descend(name),
-            FileType::RegularFile | FileType::Unknown if is_temporary => self.consider(name),
+            FileType::RegularFile | FileType::Unknown if is_temporary => self.remove_stale(name),
             _ => {}
         }
     }
 
-    fn here(&self) -> Option<BorrowedFd<'_>> {
-        match &self.progress {
-            Progress::Within(open) => open.last()?.fd().ok(),
-            Progress::Begun => None,
+    fn current(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            SweepState::Walking(open) => open.last()?.fd().ok(),
+            SweepState::NotStarted => None,
         }
     }
 
@@ -106,42 +110,42 @@ impl Sweep {
             return;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | HARMLESS;
-        match self.here().map(|here| open_beside(here, name, flags)) {
-            // No directory after all, or gone: there is nothing to look for.
+        match self.current().map(|current| open_at(current, name, flags)) {
+            // Not a directory, or removed since.
             None | Some(Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT)) => {}
-            Some(opened) => self.enter(opened.ok()),
+            Some(opened) => self.push(opened.ok()),
         }
     }
 
-    /// Goes on in a directory, unless it could not be opened.
-    fn enter(&mut self, directory: Option<OwnedFd>) {
+    /// Continues in this directory; counts it as skipped if it could not be opened or is too deep.
+    fn push(&mut self, directory: Option<OwnedFd>) {
         let directory = directory.and_then(|directory| Dir::new(directory).ok());
-        match (&mut self.progress, directory) {
-            (Progress::Within(open), Some(directory)) if open.len() < SWEEP_DEPTH => {
+        match (&mut self.state, directory) {
+            (SweepState::Walking(open), Some(directory)) if open.len() < SWEEP_DEPTH => {
                 open.push(directory);
             }
             _ => self.swept.passed_over += 1,
         }
     }
 
-    fn consider(&mut self, name: &CStr) {
-        match self.here().map(|here| remove_unused(here, name)) {
+    fn remove_stale(&mut self, name: &CStr) {
+        match self.current().map(|current| remove_unlocked(current, name)) {
             Some(Ok(true)) => self.swept.removed += 1,
-            // Gone meanwhile: renamed to its target, or removed by another who clears up.
+            // Renamed to its target, or removed by another sweep.
             None | Some(Err(Errno::NOENT)) => {}
             Some(Ok(false) | Err(_)) => self.swept.kept += 1,
         }
     }
 }
 
-/// Removes a temporary file that nobody writes. Whether it was one.
-fn remove_unused(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<bool> {
-    // To write, although nothing is written: a network's file system locks nothing else so.
-    let file = open_beside(directory, name, OFlags::WRONLY | HARMLESS)?;
+/// Removes a temporary file unless it is locked. Returns whether it was removed.
+fn remove_unlocked(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<bool> {
+    // Opened for writing, as NFS requires for an exclusive lock.
+    let file = open_at(directory, name, OFlags::WRONLY | HARMLESS)?;
     if !lock(file.as_fd())? {
         return Ok(false);
     }
-    // Until the lock was ours it may have been renamed, and be somebody's file now.
+    // Before it was locked it may have been committed; then the name is gone or another file's (TOCTOU).
     let opened = super::metadata(&rustix::fs::fstat(&file)?);
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let named = super::metadata(&rustix::fs::statat(directory, name, flags)?);
@@ -152,11 +156,7 @@ fn remove_unused(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result<b
     Ok(true)
 }
 
-fn open_beside(
-    directory: BorrowedFd<'_>,
-    name: &CStr,
-    flags: OFlags,
-) -> rustix::io::Result<OwnedFd> {
+fn open_at(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::io::retry_on_intr(|| rustix::fs::openat(directory, name, flags, Mode::empty()))
 }
@@ -169,7 +169,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
-    const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+    const STALE: &str = ".mioftpd-0123456789abcdef.tmp";
 
     fn sweep(root: &Path) -> Swept {
         let mut sweep = Disk::open_root(root).unwrap().sweep();
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_goes_wherever_it_is_and_nothing_else() {
+    fn sweep_removes_stale_temporary_files_only() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir_all(at("root/a/b")).unwrap();
         fs::create_dir_all(at("root/many")).unwrap();
         fs::create_dir(at("outside")).unwrap();
         for folder in ["root", "root/a", "root/a/b", "outside"] {
-            fs::write(at(folder).join(LEFT), "half").unwrap();
+            fs::write(at(folder).join(STALE), "half").unwrap();
             fs::write(at(folder).join("file"), "whole").unwrap();
         }
         for number in 0..20 {
@@ -194,7 +194,7 @@ mod tests {
         fs::write(at("root/.mioftpd-notes.tmp"), "mine").unwrap();
         symlink("../outside", at("root/link")).unwrap();
         symlink("../file", at("root/a/b/.mioftpd-fedcba9876543210.tmp")).unwrap();
-        fs::create_dir(at("root/many").join(LEFT)).unwrap();
+        fs::create_dir(at("root/many").join(STALE)).unwrap();
 
         let swept = sweep(&at("root"));
         let expected = Swept {
@@ -203,18 +203,18 @@ mod tests {
             passed_over: 0,
         };
         assert_eq!(swept, expected);
-        assert!(at("outside").join(LEFT).exists());
-        assert!(at("root/many").join(LEFT).is_dir());
+        assert!(at("outside").join(STALE).exists());
+        assert!(at("root/many").join(STALE).is_dir());
         assert!(at("root/.mioftpd-notes.tmp").exists());
         for folder in ["root", "root/a", "root/a/b"] {
-            assert!(!at(folder).join(LEFT).exists());
+            assert!(!at(folder).join(STALE).exists());
             assert_eq!(fs::read(at(folder).join("file")).unwrap(), b"whole");
         }
         assert_eq!(sweep(&at("root")), Swept::default());
     }
 
     #[test]
-    fn an_upload_of_another_server_is_left_alone() {
+    fn sweep_keeps_upload_of_another_server() {
         let directory = tempfile::tempdir().unwrap();
         let other = Disk::open_root(directory.path()).unwrap();
         let path = VirtualPath::root().join(b"file").unwrap();
@@ -234,18 +234,18 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_so_deep_and_no_deeper() {
+    fn sweep_depth_is_bounded() {
         let directory = tempfile::tempdir().unwrap();
-        let mut here = directory.path().to_owned();
-        let mut left = Vec::new();
+        let mut current = directory.path().to_owned();
+        let mut stale = Vec::new();
         for _ in 0..=SWEEP_DEPTH {
-            left.push(here.join(LEFT));
-            fs::write(here.join(LEFT), "").unwrap();
-            here.push("d");
-            fs::create_dir(&here).unwrap();
+            stale.push(current.join(STALE));
+            fs::write(current.join(STALE), "").unwrap();
+            current.push("d");
+            fs::create_dir(&current).unwrap();
         }
         let swept = sweep(directory.path());
         assert_eq!((swept.removed, swept.passed_over), (SWEEP_DEPTH as u64, 1));
-        assert_eq!(left.iter().filter(|path| path.exists()).count(), 1);
+        assert_eq!(stale.iter().filter(|path| path.exists()).count(), 1);
     }
 }

@@ -1,13 +1,12 @@
-//! The hidden name under which an upload grows, and what becomes of it.
+//! Temporary files, and the atomic rename over their target.
 //!
-//! A target is replaced by one rename within one directory: whoever opens it finds the old
-//! file or the whole new one. This file owns the reserved names and the directory's
-//! descriptor for as long as the upload lasts, so that a directory renamed meanwhile is no
-//! matter. A temporary file is locked as long as it is open, so that whoever clears up can tell
-//! it from one that was left behind. It does not write the file.
+//! It owns the reserved names and the descriptor of the directory, so a rename of the directory during
+//! the upload has no effect. A temporary file is locked while it is open, so the sweep can tell it from
+//! a stale one. It does not write the file.
 //!
-//! A new name is kept by the temporary file's own, which comes of it: nothing is seen of it before
-//! the whole file is there, and nothing is left of it but what is cleared up anyway.
+//! STOU reserves the final name by hashing it into the temporary file's name: `O_EXCL` on that name
+//! detects a concurrent reservation. The final name appears only at the rename, and a crash leaves only
+//! a temporary file, which the sweep removes.
 
 use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,28 +14,27 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::place::Parent;
-
+use super::commit::Parent;
 use crate::storage::{Error, Metadata, Result};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
 
-/// Digits of the number between them.
+/// Hexadecimal digits between prefix and suffix.
 const DIGITS: usize = 16;
 
-/// How many names are tried before the directory is taken for a hostile one.
+/// Attempts to find a free temporary name. More than one collision is an attack.
 const ATTEMPTS: u64 = 16;
 
-/// The last number that is put behind a name which is taken.
+/// The largest number that STOU appends to a name.
 const LAST_NUMBER: u32 = 9999;
 
-/// Whether only the server itself uses such a name.
+/// Whether the name is hidden from clients.
 pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
-/// Whether it is the name of a temporary file: of the reserved ones those that are used.
+/// Whether the name is that of a temporary file: a subset of the reserved names.
 pub(super) fn is_temporary(name: &[u8]) -> bool {
     let number = name
         .strip_prefix(PREFIX)
@@ -47,30 +45,30 @@ pub(super) fn is_temporary(name: &[u8]) -> bool {
     })
 }
 
-/// A temporary file that is to take the place of another.
+/// A pending rename of a temporary file to its target.
 pub(super) struct Replacement {
     directory: Parent,
     temporary: Vec<u8>,
     target: Vec<u8>,
-    condition: Condition,
+    condition: TargetCondition,
 }
 
-/// What must be so of the target's name when the file takes it.
+/// The state of the target that the rename requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    None,
-    /// Nothing has it.
-    Free,
-    /// Something has it.
-    Taken,
+pub(super) enum TargetCondition {
+    Any,
+    /// No file has the name.
+    Absent,
+    /// A file has the name.
+    Present,
 }
 
 impl Replacement {
-    /// Makes an empty file beside the `target` in `directory`.
-    pub(super) fn begin(
+    /// Creates an empty temporary file in the directory of `target`.
+    pub(super) fn create(
         directory: Parent,
         target: Vec<u8>,
-        condition: Condition,
+        condition: TargetCondition,
     ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         for attempt in 0..ATTEMPTS {
@@ -88,20 +86,20 @@ impl Replacement {
         Err(Error::Exists)
     }
 
-    /// Makes an empty file that is to have a name which nobody has, the `wanted` one or that with a
-    /// number. Nobody else who looks for such a name gets this one; whoever just takes it has it.
-    pub(super) fn begin_new(directory: Parent, wanted: &[u8]) -> Result<(OwnedFd, Self)> {
+    /// Creates an empty temporary file for a free name: `wanted`, or that with a number appended. The
+    /// name is reserved among callers of this function only; at the rename it may be taken.
+    pub(super) fn create_unique(directory: Parent, wanted: &[u8]) -> Result<(OwnedFd, Self)> {
         let mut replacement = Self {
             directory,
             temporary: Vec::new(),
             target: wanted.to_vec(),
-            condition: Condition::Free,
+            condition: TargetCondition::Absent,
         };
         for number in 0..=LAST_NUMBER {
             if number > 0 {
                 replacement.target = [wanted, format!(".{number}").as_bytes()].concat();
             }
-            if replacement.is_taken()? {
+            if replacement.target_exists()? {
                 continue;
             }
             replacement.temporary = temporary_name(stable_hash(&replacement.target));
@@ -109,47 +107,47 @@ impl Replacement {
             let Some(file) = made else {
                 continue;
             };
-            // Who had the temporary name until now may have put a file there.
-            match replacement.is_taken() {
+            // The previous holder of the reservation may have committed since the check above.
+            match replacement.target_exists() {
                 Ok(false) => return Ok((file, replacement)),
-                taken => {
-                    replacement.abandon();
-                    taken?;
+                exists => {
+                    replacement.discard();
+                    exists?;
                 }
             }
         }
         Err(Error::Exists)
     }
 
-    /// The name that it is to have.
+    /// The final name.
     pub(super) fn target(&self) -> &[u8] {
         &self.target
     }
 
-    /// The temporary file takes its place.
-    pub(super) fn carry_out(&self) -> Result<()> {
+    /// Renames the temporary file to its target.
+    pub(super) fn rename_to_target(&self) -> Result<()> {
         let directory = self.directory.as_fd();
         let (from, to) = (&*self.temporary, &*self.target);
         match self.condition {
-            Condition::Free => {
+            TargetCondition::Absent => {
                 let flags = RenameFlags::NOREPLACE;
                 match rustix::fs::renameat_with(directory, from, directory, to, flags) {
                     Err(Errno::INVAL | Errno::NOSYS) => self.link(),
                     renamed => Ok(renamed?),
                 }
             }
-            // Whoever removes the file this moment might as well have done so a moment later.
-            Condition::Taken if !self.is_taken()? => Err(Error::NotFound),
-            Condition::Taken | Condition::None => self.rename(),
+            // A removal between check and rename is harmless: it could as well come after the rename.
+            TargetCondition::Present if !self.target_exists()? => Err(Error::NotFound),
+            TargetCondition::Present | TargetCondition::Any => self.rename(),
         }
     }
 
     /// See [`File::replace_nothing`](crate::storage::File::replace_nothing).
     pub(super) fn replace_nothing(&mut self) -> Result<()> {
-        if self.condition == Condition::Taken || self.is_taken()? {
+        if self.condition == TargetCondition::Present || self.target_exists()? {
             return Err(Error::Exists);
         }
-        self.condition = Condition::Free;
+        self.condition = TargetCondition::Absent;
         Ok(())
     }
 
@@ -159,13 +157,13 @@ impl Replacement {
         Ok(rustix::fs::renameat(directory, from, directory, to)?)
     }
 
-    /// As a rename that replaces nothing, where the file system has none.
+    /// Emulates `RENAME_NOREPLACE` by link(2) and unlink(2).
     fn link(&self) -> Result<()> {
         let directory = self.directory.as_fd();
         let (from, to) = (&*self.temporary, &*self.target);
         match rustix::fs::linkat(directory, from, directory, to, AtFlags::empty()) {
-            // Nor has it links.
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => self.rename_if_free(),
+            // The file system has no hard links either.
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => self.rename_if_absent(),
             linked => {
                 linked?;
                 self.unlink(from);
@@ -174,27 +172,27 @@ impl Replacement {
         }
     }
 
-    /// Only here is there a moment between the look and the change.
-    fn rename_if_free(&self) -> Result<()> {
-        if self.is_taken()? {
+    /// The last resort, with a race between the check and the rename (TOCTOU).
+    fn rename_if_absent(&self) -> Result<()> {
+        if self.target_exists()? {
             return Err(Error::Exists);
         }
         self.rename()
     }
 
-    /// That it has taken its place reaches the disk.
+    /// Syncs the final name.
     pub(super) fn sync_name(&self) -> Result<()> {
         self.directory.sync()
     }
 
-    /// The temporary file goes, and with it whatever it kept.
-    pub(super) fn abandon(&self) {
-        // Nobody is left to be told of an error; what stays is hidden and does no harm.
+    /// Removes the temporary file, and with it the reservation of a unique name.
+    pub(super) fn discard(&self) {
+        // An error is ignored: a temporary file that stays is hidden, and the sweep removes it.
         self.unlink(&self.temporary);
     }
 
-    /// What has the target's name; a link is not followed.
-    pub(super) fn replaced(&self) -> Result<Option<Metadata>> {
+    /// The metadata of the target, if it exists; a link is not followed.
+    pub(super) fn current_target(&self) -> Result<Option<Metadata>> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         match rustix::fs::statat(&self.directory, &*self.target, flags) {
             Ok(stat) => Ok(Some(super::metadata(&stat))),
@@ -203,8 +201,8 @@ impl Replacement {
         }
     }
 
-    fn is_taken(&self) -> Result<bool> {
-        Ok(self.replaced()?.is_some())
+    fn target_exists(&self) -> Result<bool> {
+        Ok(self.current_target()?.is_some())
     }
 
     fn unlink(&self, name: &[u8]) {
@@ -217,20 +215,20 @@ fn temporary_name(number: u64) -> Vec<u8> {
     [PREFIX, digits.as_bytes(), SUFFIX].concat()
 }
 
-/// The same in every process. Where it is not, of one built otherwise, a name may be promised twice:
-/// who comes second to put a file there is told so.
+/// The same in all processes of one build. If another build hashes differently, two uploads may reserve
+/// one name; then the second commit fails with [`Error::Exists`].
 fn stable_hash(name: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(name);
     hasher.finish()
 }
 
-/// A new temporary file, unless there is one by that name. One that is cleared up before it is locked
-/// is made again.
+/// Creates and locks a temporary file; `None` if the name is taken. Retries if a sweep removes the file
+/// before it is locked.
 fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
     for _ in 0..ATTEMPTS {
         match make_new(directory, name) {
-            Ok(file) if keep(&file)? => return Ok(Some(file)),
+            Ok(file) if lock_new(&file)? => return Ok(Some(file)),
             Ok(_) => {}
             Err(Errno::EXIST) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -239,19 +237,18 @@ fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 
-/// Locks a new file for as long as it is open. `false`: one who clears up was quicker, and has
-/// removed it or is about to.
-fn keep(file: &OwnedFd) -> Result<bool> {
+/// Locks a new file. Returns false if a sweep was faster and has removed it or is about to.
+fn lock_new(file: &OwnedFd) -> Result<bool> {
     match lock(file.as_fd()) {
         Ok(true) => Ok(super::metadata(&rustix::fs::fstat(file)?).links > 0),
         Ok(false) => Ok(false),
-        // A file system without locks. Nobody can clear up there either.
+        // A file system without locks, where the sweep removes nothing.
         Err(_) => Ok(true),
     }
 }
 
-/// Locks a file, unless another has. The system lets go of it when the file is closed, however
-/// the process ends.
+/// Locks a file; false if it is locked already. The kernel releases the lock when the file is closed,
+/// also by a crash.
 pub(super) fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     let exclusive = FlockOperation::NonBlockingLockExclusive;
     match retry_on_intr(|| rustix::fs::flock(file, exclusive)) {
@@ -261,9 +258,8 @@ pub(super) fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     }
 }
 
-/// A file without a name (`O_TMPFILE`) would leave nothing behind, but it cannot take another's
-/// place without having a name first, and not every file system has such: what is left would have
-/// to be looked for all the same.
+/// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
+/// another, and not all file systems support it: the sweep would be needed all the same.
 fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o666);
@@ -278,29 +274,29 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_has_a_new_name_meanwhile_keeps_it_however_the_file_gets_there() {
-        for carry_out in [
-            Replacement::carry_out,
+    fn unique_commit_never_replaces_existing_file() {
+        for rename in [
+            Replacement::rename_to_target,
             Replacement::link,
-            Replacement::rename_if_free,
+            Replacement::rename_if_absent,
         ] {
             let directory = tempfile::tempdir().unwrap();
             let root = Root::open(directory.path(), None).unwrap();
             let parent = Parent::open(&root, b".", Durability::None).unwrap();
-            let (_file, replacement) = Replacement::begin_new(parent, b"name").unwrap();
+            let (_file, replacement) = Replacement::create_unique(parent, b"name").unwrap();
             let name = directory.path().join("name");
             fs::write(&name, "another's").unwrap();
-            assert_eq!(carry_out(&replacement), Err(Error::Exists));
+            assert_eq!(rename(&replacement), Err(Error::Exists));
             assert_eq!(fs::read(&name).unwrap(), b"another's");
             fs::remove_file(&name).unwrap();
-            assert_eq!(carry_out(&replacement), Ok(()));
+            assert_eq!(rename(&replacement), Ok(()));
             assert_eq!(fs::read(&name).unwrap(), b"");
             assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         }
     }
 
     #[test]
-    fn reserved_names() {
+    fn reserved_names_include_temporary_names() {
         assert!(is_reserved(b".mioftpd-0123456789abcdef.tmp"));
         assert!(!is_reserved(b".mioftpd-0123456789abcdef"));
         assert!(!is_reserved(b"mioftpd-0123456789abcdef.tmp"));

@@ -1,9 +1,9 @@
-//! Files in memory: the storage of tests and of the simulator.
+//! A storage in memory, for tests and the simulator.
 //!
-//! It keeps the trait's promises as the disk does (an upload appears whole or not at all, a
-//! removed file lives on in its readers), is the same on every run (no clock, no random
-//! names), and knows what is open, so that a test can tell that nothing is left. What is where
-//! is the [`tree`]'s matter; here are the handles. No links, no permissions, no descriptors.
+//! It keeps the contract of the traits as the disk does: an upload appears complete or not at all, and a
+//! removed file stays readable while open. It is deterministic (no clock, no random names) and counts
+//! open handles, so that a test can detect leaks. This file owns the handles, [`tree`] the names and
+//! contents. It has no links, access checks or descriptors.
 
 mod tree;
 
@@ -16,7 +16,7 @@ use super::{
     Storage, Umask, Upload, VirtualPath, Wait,
 };
 
-/// What is free, by agreement: 1 GiB, however much is there.
+/// The free space, a constant whatever is stored.
 const SPACE: u64 = 1 << 30;
 
 /// A tree in memory; clones share it.
@@ -29,40 +29,40 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Shared {
     tree: Mutex<Tree>,
-    /// Every open file and directory holds a clone: the count is how many there are.
+    /// Each open file and directory holds a clone, which counts them.
     open: Arc<()>,
-    /// Every upload that is neither committed nor dropped holds a clone.
+    /// Each upload that is neither committed nor dropped holds a clone.
     pending: Arc<()>,
 }
 
 impl Memory {
-    /// An empty root.
+    /// An empty tree.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With a file, and the directories above it.
+    /// Adds a file and the directories above it.
     ///
     /// # Panics
-    /// Where `path` cannot be.
+    /// If `path` is invalid.
     #[must_use]
     pub fn with_file(self, path: &str, bytes: &[u8]) -> Self {
         self.tree().plant_file(parse(path), bytes.to_vec());
         self
     }
 
-    /// With a directory, and those above it.
+    /// Adds a directory and those above it.
     ///
     /// # Panics
-    /// Where `path` cannot be.
+    /// If `path` is invalid.
     #[must_use]
     pub fn with_directory(self, path: &str) -> Self {
         self.tree().plant_directory(parse(path));
         self
     }
 
-    /// With so many free bytes that are not for uploads. What is free never changes here, so an
-    /// upload is refused at its start or not at all.
+    /// Sets the free space floor. The free space never changes here, so an upload is refused at its start
+    /// or not at all.
     #[must_use]
     pub fn with_free_space_floor(self, floor: u64) -> Self {
         Self {
@@ -71,26 +71,26 @@ impl Memory {
         }
     }
 
-    /// What a file holds; `None` where there is none.
+    /// The contents of a file, or `None`.
     ///
     /// # Panics
-    /// Where `path` cannot be.
+    /// If `path` is invalid.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         let file = self.tree().file(&parse(path)).ok()?;
         Some(file.bytes().clone())
     }
 
-    /// The paths of all files and directories but the root, in order.
+    /// The paths of all files and directories except the root, sorted.
     pub fn names(&self) -> Vec<String> {
         self.tree().paths().map(VirtualPath::to_string).collect()
     }
 
-    /// How many files and directories are open.
+    /// The number of open files and directories.
     pub fn open_handles(&self) -> usize {
         Arc::strong_count(&self.shared.open) - 1
     }
 
-    /// How many uploads are neither committed nor dropped.
+    /// The number of uploads that are neither committed nor dropped.
     pub fn temporaries(&self) -> usize {
         Arc::strong_count(&self.shared.pending) - 1
     }
@@ -110,17 +110,17 @@ impl Memory {
         Ok(())
     }
 
-    fn handle(&self, contents: Arc<Contents>, fate: Fate) -> Box<dyn File> {
+    fn handle(&self, contents: Arc<Contents>, state: HandleState) -> Box<dyn File> {
         Box::new(MemoryFile {
             contents,
-            fate,
+            state,
             _open: Arc::clone(&self.shared.open),
             shared: Arc::clone(&self.shared),
         })
     }
 
-    fn pending(&self, target: &VirtualPath, placement: Placement) -> Fate {
-        Fate::Pending {
+    fn pending(&self, target: &VirtualPath, placement: Placement) -> HandleState {
+        HandleState::Pending {
             target: target.clone(),
             placement,
             _pending: Arc::clone(&self.shared.pending),
@@ -130,7 +130,7 @@ impl Memory {
 
 impl Shared {
     fn tree(&self) -> MutexGuard<'_, Tree> {
-        // No call leaves the tree half changed, so a panic elsewhere does not spoil it.
+        // No call panics halfway through a change of the tree.
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -161,7 +161,7 @@ impl Storage for Memory {
     fn open(&self, path: &VirtualPath, _: Wait) -> Result<(Box<dyn File>, Metadata)> {
         let tree = self.tree();
         let (contents, metadata) = (tree.file(path)?, tree.metadata(path)?);
-        Ok((self.handle(contents, Fate::Settled), metadata))
+        Ok((self.handle(contents, HandleState::Settled), metadata))
     }
 
     fn create(
@@ -172,7 +172,7 @@ impl Storage for Memory {
     ) -> Result<Upload> {
         let mut tree = self.tree();
         let mut path = path.clone();
-        let (contents, offset, fate) = match placement {
+        let (contents, offset, state) = match placement {
             Placement::Replace | Placement::New | Placement::Over => {
                 let existing = tree.file_to_replace(&path, placement)?;
                 self.refuse_full()?;
@@ -182,9 +182,9 @@ impl Storage for Memory {
             Placement::Unique => {
                 path = tree.free_name(&path)?;
                 self.refuse_full()?;
-                tree.promise(&path);
-                let fate = self.pending(&path, placement);
-                (tree.new_contents(file_mode(umask)), 0, fate)
+                tree.reserve(&path);
+                let state = self.pending(&path, placement);
+                (tree.new_contents(file_mode(umask)), 0, state)
             }
             Placement::Append | Placement::AppendExisting => {
                 let existing = tree.file_to_write(&path)?;
@@ -195,7 +195,7 @@ impl Storage for Memory {
                 let contents =
                     existing.unwrap_or_else(|| tree.make_file(path.clone(), file_mode(umask)));
                 let size = contents.size();
-                (contents, size, Fate::Settled)
+                (contents, size, HandleState::Settled)
             }
             Placement::At(offset) => {
                 let contents = tree.file_to_write(&path)?.ok_or(Error::NotFound)?;
@@ -203,10 +203,10 @@ impl Storage for Memory {
                     return Err(Error::BeyondEnd);
                 }
                 self.refuse_full()?;
-                (contents, offset, Fate::Settled)
+                (contents, offset, HandleState::Settled)
             }
         };
-        let file = self.handle(contents, fate);
+        let file = self.handle(contents, state);
         Ok(Upload {
             file,
             offset,
@@ -232,13 +232,14 @@ impl Storage for Memory {
 struct MemoryFile {
     shared: Arc<Shared>,
     contents: Arc<Contents>,
-    fate: Fate,
+    state: HandleState,
     _open: Arc<()>,
 }
 
-/// As for a file on disk: pending until it is committed or dropped.
-enum Fate {
+enum HandleState {
+    /// Read-only, written in place, or committed.
     Settled,
+    /// An upload before its commit.
     Pending {
         target: VirtualPath,
         placement: Placement,
@@ -250,6 +251,7 @@ impl File for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, _: Wait) -> Result<usize> {
         let bytes = self.contents.bytes();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        // Empty beyond the end, as with an offset over 4 GiB on a 32-bit system.
         let rest = bytes.get(start..).unwrap_or_default();
         Ok(buffer
             .iter_mut()
@@ -265,8 +267,8 @@ impl File for MemoryFile {
         if bytes.len() < end {
             bytes.resize(end, 0);
         }
-        if let Some(place) = bytes.get_mut(start..end) {
-            place.copy_from_slice(new);
+        if let Some(range) = bytes.get_mut(start..end) {
+            range.copy_from_slice(new);
         }
         drop(bytes);
         Ok(())
@@ -281,7 +283,7 @@ impl File for MemoryFile {
     }
 
     fn standing(&self) -> Result<Standing> {
-        let Fate::Pending { target, .. } = &self.fate else {
+        let HandleState::Pending { target, .. } = &self.state else {
             return Ok(Standing::InPlace);
         };
         match self.shared.tree().metadata(target) {
@@ -292,9 +294,9 @@ impl File for MemoryFile {
     }
 
     fn commit(&mut self) -> Result<()> {
-        if let Fate::Pending {
+        if let HandleState::Pending {
             target, placement, ..
-        } = &self.fate
+        } = &self.state
         {
             let mut tree = self.shared.tree();
             tree.put_file(target, &self.contents, *placement)?;
@@ -302,15 +304,15 @@ impl File for MemoryFile {
                 tree.release(target);
             }
             drop(tree);
-            self.fate = Fate::Settled;
+            self.state = HandleState::Settled;
         }
         Ok(())
     }
 
     fn replace_nothing(&mut self) -> Result<()> {
-        let Fate::Pending {
+        let HandleState::Pending {
             target, placement, ..
-        } = &mut self.fate
+        } = &mut self.state
         else {
             return Ok(());
         };
@@ -324,7 +326,7 @@ impl File for MemoryFile {
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
-        if let Fate::Pending { .. } = &self.fate {
+        if let HandleState::Pending { .. } = &self.state {
             let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
             self.contents.bytes().truncate(size);
         }
@@ -338,11 +340,11 @@ impl File for MemoryFile {
 
 impl Drop for MemoryFile {
     fn drop(&mut self) {
-        if let Fate::Pending {
+        if let HandleState::Pending {
             target,
             placement: Placement::Unique,
             ..
-        } = &self.fate
+        } = &self.state
         {
             self.shared.tree().release(target);
         }
@@ -368,16 +370,16 @@ fn ascii_size(bytes: &[u8], limit: u64) -> Result<u64> {
     if bytes.len() as u64 > limit {
         return Err(Error::TooLarge);
     }
-    let before = std::iter::once(&0).chain(bytes);
-    let bare = before
+    let previous = std::iter::once(&0).chain(bytes);
+    let bare = previous
         .zip(bytes)
-        .filter(|&(&before, &byte)| byte == b'\n' && before != b'\r');
+        .filter(|&(&previous, &byte)| byte == b'\n' && previous != b'\r');
     Ok((bytes.len() + bare.count()) as u64)
 }
 
 fn parse(path: &str) -> VirtualPath {
     let Ok(path) = VirtualPath::root().join(path.as_bytes()) else {
-        panic!("{path:?} cannot be a path");
+        panic!("{path:?} is not a valid path");
     };
     path
 }

@@ -1,7 +1,7 @@
-//! What is where in [`Memory`](super::Memory): names, and what they stand for.
+//! The names and contents of a [`Memory`](super::Memory).
 //!
-//! One ordered map from whole paths, which makes every question a look-up or a scan: trees in
-//! tests are small. It knows no handles; what they hold lives on when its name is gone.
+//! One ordered map of full paths: every operation is a look-up or a scan, as trees in tests are small. It
+//! knows no handles; they share the contents, which outlive their name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,35 +11,34 @@ use crate::storage::{
     Attributes, Entry, Error, Kind, Metadata, Placement, Result, Umask, VirtualPath,
 };
 
-/// When everything was last modified: 2001-09-09 01:46:40 UTC.
+/// The modification time of everything new: 2001-09-09 01:46:40 UTC.
 const MODIFIED: i64 = 1_000_000_000;
 
-/// The last number that is put behind a name which is taken.
+/// The largest number that is appended to make a name unique.
 const LAST_NUMBER: u32 = 9999;
 
-/// Names and their nodes; the root is always among them.
+/// Nodes by path; the root always exists.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: BTreeMap<VirtualPath, Node>,
-    /// Names that nothing has, and that uploads will.
-    promised: BTreeSet<VirtualPath>,
+    /// The names of pending unique uploads.
+    reserved: BTreeSet<VirtualPath>,
     next_id: u64,
 }
 
 #[derive(Clone, Debug)]
 enum Node {
-    Directory(u64, Inherent),
+    Directory(u64, NodeAttributes),
     File(Arc<Contents>),
 }
 
-/// What is set of a file or directory, whatever it is called and holds.
 #[derive(Clone, Copy, Debug)]
-struct Inherent {
+struct NodeAttributes {
     modified: (i64, u32),
     mode: u32,
 }
 
-impl Inherent {
+impl NodeAttributes {
     const fn new(mode: u32) -> Self {
         Self {
             modified: (MODIFIED, 0),
@@ -53,26 +52,27 @@ impl Inherent {
     }
 }
 
-/// What a file holds, whoever holds the file.
+/// A file, shared by the tree and open handles.
 #[derive(Debug)]
 pub(super) struct Contents {
     id: u64,
     bytes: Mutex<Vec<u8>>,
-    inherent: Mutex<Inherent>,
+    attributes: Mutex<NodeAttributes>,
 }
 
 impl Contents {
     pub(super) fn mode(&self) -> u32 {
-        self.inherent().mode
+        self.attributes().mode
     }
 
-    /// As of a file that has one name.
+    /// The metadata of a file with one link.
     pub(super) fn metadata(&self) -> Metadata {
-        metadata(Kind::File, *self.inherent(), self.size(), self.id)
+        metadata(Kind::File, *self.attributes(), self.size(), self.id)
     }
 
-    fn inherent(&self) -> MutexGuard<'_, Inherent> {
-        self.inherent.lock().unwrap_or_else(PoisonError::into_inner)
+    fn attributes(&self) -> MutexGuard<'_, NodeAttributes> {
+        let attributes = self.attributes.lock();
+        attributes.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
@@ -88,14 +88,14 @@ impl Default for Tree {
     fn default() -> Self {
         Self {
             nodes: BTreeMap::from([(VirtualPath::root(), directory(0, None))]),
-            promised: BTreeSet::new(),
+            reserved: BTreeSet::new(),
             next_id: 1,
         }
     }
 }
 
 impl Tree {
-    /// All but the root.
+    /// All paths except the root.
     pub(super) fn paths(&self) -> impl Iterator<Item = &VirtualPath> {
         self.nodes.keys().filter(|path| !path.is_root())
     }
@@ -117,12 +117,12 @@ impl Tree {
 
     pub(super) fn metadata(&self, path: &VirtualPath) -> Result<Metadata> {
         Ok(match self.node(path)? {
-            Node::Directory(id, inherent) => metadata(Kind::Directory, *inherent, 0, *id),
+            Node::Directory(id, attributes) => metadata(Kind::Directory, *attributes, 0, *id),
             Node::File(file) => file.metadata(),
         })
     }
 
-    /// How many names contents have.
+    /// The number of names of a file.
     pub(super) fn links(&self, contents: &Arc<Contents>) -> u64 {
         let is_it = |node: &&Node| matches!(node, Node::File(file) if Arc::ptr_eq(file, contents));
         self.nodes.values().filter(is_it).count() as u64
@@ -142,7 +142,7 @@ impl Tree {
         }
     }
 
-    /// The file that an upload is about; `None` where it may be made.
+    /// The file at `path`; `None` if it can be created.
     pub(super) fn file_to_write(&self, path: &VirtualPath) -> Result<Option<Arc<Contents>>> {
         if !path.is_root() {
             self.check_directory(&path.parent())?;
@@ -153,7 +153,7 @@ impl Tree {
         }
     }
 
-    /// The file that an upload takes the place of, if it may.
+    /// The file that an upload replaces; an error if the placement forbids it.
     pub(super) fn file_to_replace(
         &self,
         path: &VirtualPath,
@@ -166,7 +166,7 @@ impl Tree {
         }
     }
 
-    /// The name itself, or the first with a number behind it, that nothing has or is promised.
+    /// The path itself, or the first with a number appended, that neither exists nor is reserved.
     pub(super) fn free_name(&self, path: &VirtualPath) -> Result<VirtualPath> {
         if path.is_root() {
             return Err(Error::IsDirectory);
@@ -178,38 +178,37 @@ impl Tree {
             parent.join(&[path.name(), suffix.as_bytes()].concat()).ok()
         });
         let mut names = std::iter::once(path.clone()).chain(numbered);
-        let free =
-            |path: &VirtualPath| !self.nodes.contains_key(path) && !self.promised.contains(path);
-        names.find(free).ok_or(Error::Exists)
+        let is_free =
+            |path: &VirtualPath| !self.nodes.contains_key(path) && !self.reserved.contains(path);
+        names.find(is_free).ok_or(Error::Exists)
     }
 
-    /// Nobody else who looks for a free name gets this one.
-    pub(super) fn promise(&mut self, path: &VirtualPath) {
-        self.promised.insert(path.clone());
+    /// Excludes a path from [`free_name`](Self::free_name).
+    pub(super) fn reserve(&mut self, path: &VirtualPath) {
+        self.reserved.insert(path.clone());
     }
 
-    /// The promise is kept, or is not needed.
     pub(super) fn release(&mut self, path: &VirtualPath) {
-        self.promised.remove(path);
+        self.reserved.remove(path);
     }
 
-    /// Contents that no name stands for yet.
+    /// An empty file without a name.
     pub(super) fn new_contents(&mut self, mode: u32) -> Arc<Contents> {
         Arc::new(Contents {
             id: self.new_id(),
             bytes: Mutex::default(),
-            inherent: Mutex::new(Inherent::new(mode)),
+            attributes: Mutex::new(NodeAttributes::new(mode)),
         })
     }
 
-    /// An empty file; the caller knows that its place is free and its parent there.
+    /// Creates an empty file. The caller has checked that the path is free and the parent exists.
     pub(super) fn make_file(&mut self, path: VirtualPath, mode: u32) -> Arc<Contents> {
         let contents = self.new_contents(mode);
         self.nodes.insert(path, Node::File(Arc::clone(&contents)));
         contents
     }
 
-    /// Gives contents a name, in place of what has it, if that may be so.
+    /// Gives a file its name, and replaces the existing file if the placement allows it.
     pub(super) fn put_file(
         &mut self,
         path: &VirtualPath,
@@ -231,8 +230,8 @@ impl Tree {
         }
         let missing = self.why_missing(path);
         match self.nodes.get_mut(path).ok_or(missing)? {
-            Node::Directory(_, inherent) => inherent.set(new),
-            Node::File(file) => file.inherent().set(new),
+            Node::Directory(_, attributes) => attributes.set(new),
+            Node::File(file) => file.attributes().set(new),
         }
         Ok(())
     }
@@ -305,13 +304,13 @@ impl Tree {
         Ok(())
     }
 
-    /// A file with all that leads to it, in place of whatever is in the way.
+    /// Creates a file and the directories above it; replaces what is in the way.
     pub(super) fn plant_file(&mut self, path: VirtualPath, bytes: Vec<u8>) {
         self.plant_directory(path.parent());
         *self.make_file(path, 0o644).bytes() = bytes;
     }
 
-    /// A directory with all that leads to it, in place of whatever is in the way.
+    /// Creates a directory and those above it; replaces files that are in the way.
     pub(super) fn plant_directory(&mut self, mut path: VirtualPath) {
         while self.check_directory(&path).is_err() {
             let parent = path.parent();
@@ -325,7 +324,7 @@ impl Tree {
         self.nodes.get(path).ok_or_else(|| self.why_missing(path))
     }
 
-    /// A path through a file is refused otherwise than one through nothing.
+    /// `NotDirectory` for a path below a file, otherwise `NotFound`.
     fn why_missing(&self, path: &VirtualPath) -> Error {
         let mut parent = path.parent();
         loop {
@@ -344,15 +343,15 @@ impl Tree {
     }
 }
 
-const fn metadata(kind: Kind, inherent: Inherent, size: u64, id: u64) -> Metadata {
-    let (modified, modified_nanoseconds) = inherent.modified;
+const fn metadata(kind: Kind, attributes: NodeAttributes, size: u64, id: u64) -> Metadata {
+    let (modified, modified_nanoseconds) = attributes.modified;
     Metadata {
         kind,
         size,
         modified,
         modified_nanoseconds,
         created: None,
-        mode: inherent.mode,
+        mode: attributes.mode,
         links: 1,
         owner: 0,
         group: 0,
@@ -362,10 +361,10 @@ const fn metadata(kind: Kind, inherent: Inherent, size: u64, id: u64) -> Metadat
 
 fn directory(id: u64, umask: Option<Umask>) -> Node {
     let mode = umask.map_or(0o755, Umask::directory_mode);
-    Node::Directory(id, Inherent::new(mode))
+    Node::Directory(id, NodeAttributes::new(mode))
 }
 
-/// The rest of a path that lies strictly below another.
+/// The part of `path` strictly below `above`.
 fn below<'p>(path: &'p VirtualPath, above: &VirtualPath) -> Option<&'p [u8]> {
     let rest = path.from_root().strip_prefix(above.from_root())?;
     rest.strip_prefix(b"/")

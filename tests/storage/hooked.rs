@@ -1,5 +1,5 @@
-//! The storage in memory, and somebody who meddles with it: does something of his own, or says that
-//! what was done has failed.
+//! A storage in memory with a hook after each step, which may change the storage or make the step return
+//! an error although it took effect.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -9,54 +9,53 @@ use mioftpd::storage::{
     Standing, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
-/// What has been done.
+/// A step that has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A question was asked.
-    Asked,
-    /// Names were changed.
+    /// Metadata was read.
+    Checked,
+    /// A file was removed or renamed.
     Changed,
     Created,
-    /// Half of a piece was written.
+    /// The first half of a write was done.
     HalfWritten,
-    /// What of a commit takes long was done.
     Prepared,
     Committed,
-    /// A directory was opened, and all of its names have been read.
+    /// A directory was opened, which reads all of its names.
     Listed,
 }
 
-type Meddle = Arc<dyn Fn(Step) -> Option<Error> + Send + Sync>;
+type Hook = Arc<dyn Fn(Step) -> Option<Error> + Send + Sync>;
 
-pub(crate) struct Odd {
+pub(crate) struct Hooked {
     memory: Memory,
-    meddle: Meddle,
+    hook: Hook,
 }
 
-impl Odd {
+impl Hooked {
     pub(crate) fn around(
         memory: &Memory,
-        meddle: impl Fn(Step) -> Option<Error> + Send + Sync + 'static,
+        hook: impl Fn(Step) -> Option<Error> + Send + Sync + 'static,
     ) -> Arc<dyn Storage> {
         Arc::new(Self {
             memory: memory.clone(),
-            meddle: Arc::new(meddle),
+            hook: Arc::new(hook),
         })
     }
 }
 
-fn after<T>(meddle: &Meddle, step: Step, done: Result<T>) -> Result<T> {
+fn after<T>(hook: &Hook, step: Step, done: Result<T>) -> Result<T> {
     let done = done?;
-    meddle(step).map_or(Ok(done), Err)
+    hook(step).map_or(Ok(done), Err)
 }
 
-impl Storage for Odd {
+impl Storage for Hooked {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         let step = match operation {
             Operation::RemoveFile(_) | Operation::Rename { .. } => Step::Changed,
-            _ => Step::Asked,
+            _ => Step::Checked,
         };
-        after(&self.meddle, step, self.memory.perform(operation, wait))
+        after(&self.hook, step, self.memory.perform(operation, wait))
     }
 
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
@@ -70,53 +69,53 @@ impl Storage for Odd {
         umask: Option<Umask>,
     ) -> Result<Upload> {
         let created = self.memory.create(path, placement, umask);
-        let upload = after(&self.meddle, Step::Created, created)?;
-        let (file, meddle) = (upload.file, Arc::clone(&self.meddle));
+        let upload = after(&self.hook, Step::Created, created)?;
+        let (file, hook) = (upload.file, Arc::clone(&self.hook));
         Ok(Upload {
-            file: Box::new(OddFile { file, meddle }),
+            file: Box::new(HookedFile { file, hook }),
             ..upload
         })
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
-        after(&self.meddle, Step::Listed, self.memory.list(path))
+        after(&self.hook, Step::Listed, self.memory.list(path))
     }
 
     fn entry(&self, path: &VirtualPath) -> Result<Entry> {
-        after(&self.meddle, Step::Asked, self.memory.entry(path))
+        after(&self.hook, Step::Checked, self.memory.entry(path))
     }
 }
 
-struct OddFile {
+struct HookedFile {
     file: Box<dyn File>,
-    meddle: Meddle,
+    hook: Hook,
 }
 
-impl File for OddFile {
+impl File for HookedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         self.file.read_at(buffer, offset, wait)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let half = self.file.write_at(&bytes[..bytes.len() / 2], offset);
-        after(&self.meddle, Step::HalfWritten, half)?;
+        after(&self.hook, Step::HalfWritten, half)?;
         self.file.write_at(bytes, offset)
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        after(&self.meddle, Step::Asked, self.file.metadata())
+        after(&self.hook, Step::Checked, self.file.metadata())
     }
 
     fn standing(&self) -> Result<Standing> {
-        after(&self.meddle, Step::Asked, self.file.standing())
+        after(&self.hook, Step::Checked, self.file.standing())
     }
 
     fn prepare(&mut self) -> Result<()> {
-        after(&self.meddle, Step::Prepared, self.file.prepare())
+        after(&self.hook, Step::Prepared, self.file.prepare())
     }
 
     fn commit(&mut self) -> Result<()> {
-        after(&self.meddle, Step::Committed, self.file.commit())
+        after(&self.hook, Step::Committed, self.file.commit())
     }
 
     fn replace_nothing(&mut self) -> Result<()> {
@@ -124,7 +123,7 @@ impl File for OddFile {
     }
 
     fn commit_first(&mut self, size: u64) -> Result<()> {
-        after(&self.meddle, Step::Committed, self.file.commit_first(size))
+        after(&self.hook, Step::Committed, self.file.commit_first(size))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -1,8 +1,8 @@
-//! What the system lets the server do with the entries of a directory: the perm fact, as far as it is
-//! not the account's matter (RFC 3659 §7.5.5).
+//! The permissions that the file system gives the server, for the perm fact of entries (RFC 3659 §7.5.5).
 //!
-//! It asks as the server's effective user (faccessat2(2)), one call an entry where everything is
-//! allowed. Advice to clients and nothing else: each change is judged by the system when it is made.
+//! They are checked for the effective user by faccessat2(2): one call per entry if everything is allowed.
+//! They are advice for clients only: the kernel checks each change when it is made. The permissions of
+//! the account are not known here.
 
 use std::os::fd::BorrowedFd;
 
@@ -11,22 +11,22 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::in_place::{is_fixed, is_sticky};
-use super::statx::found_at;
+use super::statx::stat_at;
 use crate::protocol::permissions::Permissions;
 use crate::storage::{Entry, Kind};
 
-/// Which names of a directory may be changed.
+/// The entries of a directory that may be renamed and removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Changeable {
+pub(super) enum RemovableNames {
     All,
     /// Those of files that belong to this user.
     Own(u32),
     None,
 }
 
-impl Changeable {
+impl RemovableNames {
     pub(super) fn within(directory: BorrowedFd<'_>) -> Self {
-        match found_at(directory, b"") {
+        match stat_at(directory, b"") {
             Ok((_, attributes)) if is_fixed(attributes) => Self::None,
             Ok(_) if !may(directory, b".", Access::WRITE_OK | Access::EXEC_OK) => Self::None,
             Ok((metadata, _)) if is_sticky(&metadata) => Self::Own(geteuid().as_raw()),
@@ -36,24 +36,24 @@ impl Changeable {
     }
 }
 
-/// Of an entry of `directory`.
-pub(super) fn of(
+/// The permissions of an entry of `directory`.
+pub(super) fn of_entry(
     directory: BorrowedFd<'_>,
-    changeable: Changeable,
+    removable: RemovableNames,
     entry: &Entry,
     attributes: StatxAttributes,
 ) -> Permissions {
-    let is_held = is_fixed(attributes) || attributes.contains(StatxAttributes::MOUNT_ROOT);
-    let has_name = !is_held
-        && match changeable {
-            Changeable::All => true,
-            Changeable::Own(user) => entry.metadata.owner == user,
-            Changeable::None => false,
+    let is_pinned = is_fixed(attributes) || attributes.contains(StatxAttributes::MOUNT_ROOT);
+    let is_removable = !is_pinned
+        && match removable {
+            RemovableNames::All => true,
+            RemovableNames::Own(user) => entry.metadata.owner == user,
+            RemovableNames::None => false,
         };
     let kind = entry
         .followed
         .map_or(entry.metadata.kind, |target| target.kind);
-    let inside = match kind {
+    let contents = match kind {
         Kind::File if attributes.contains(StatxAttributes::APPEND) => {
             of_file(directory, &entry.name).without(Permissions::OVERWRITE)
         }
@@ -61,16 +61,16 @@ pub(super) fn of(
         Kind::Directory => of_directory(directory, &entry.name),
         Kind::Link | Kind::Other(_) => Permissions::UNLIMITED,
     };
-    let by_name = match kind {
-        _ if has_name => Permissions::NONE,
-        // The letter for what is deleted in a directory is not its own name's.
+    let denied = match kind {
+        _ if is_removable => Permissions::NONE,
+        // DELETE of a directory is about the files in it.
         Kind::Directory => Permissions::RENAME | Permissions::REMOVE_DIRECTORIES,
         Kind::File | Kind::Link | Kind::Other(_) => Permissions::RENAME | Permissions::DELETE,
     };
-    inside.without(by_name)
+    contents.without(denied)
 }
 
-/// Of the directory that is served, which has no name.
+/// The permissions of the root, which cannot be renamed or removed.
 pub(super) fn of_root(root: BorrowedFd<'_>) -> Permissions {
     of_directory(root, b".").without(Permissions::RENAME | Permissions::REMOVE_DIRECTORIES)
 }
@@ -111,8 +111,8 @@ fn of_directory(directory: BorrowedFd<'_>, name: &[u8]) -> Permissions {
     allowed
 }
 
-/// A link is followed. Linux before 5.8 cannot say it for the effective user.
+/// Checks access; a link is followed. True on Linux before 5.8, which has no check for the effective user.
 fn may(directory: BorrowedFd<'_>, name: &[u8], access: Access) -> bool {
-    let asked = rustix::fs::accessat(directory, name, access, AtFlags::EACCESS);
-    matches!(asked, Ok(()) | Err(Errno::NOSYS))
+    let result = rustix::fs::accessat(directory, name, access, AtFlags::EACCESS);
+    matches!(result, Ok(()) | Err(Errno::NOSYS))
 }
