@@ -5,20 +5,12 @@
 //! file system may keep them less exactly. What a fact is called, and how a time is written,
 //! `protocol` knows; whether the change may be made, the storage.
 
-use super::files::Question;
+use super::question::{Question, TimeOrName};
 use super::{Context, Session};
 use crate::auth::Permissions;
-use crate::protocol::date::{self, Precision};
+use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
-
-/// What was said with MDTM, where it may be a time and a name, or one name.
-#[derive(Debug)]
-pub(super) struct TimeOrName {
-    modified: (i64, u32),
-    /// As the client wrote it.
-    name: Vec<u8>,
-}
 
 impl Session {
     /// Clients that do not know MFMT send `MDTM time name`, which may also be the name of a file:
@@ -49,6 +41,13 @@ impl Session {
         if self.may(Permissions::TIMES, cx) {
             self.set_modified(meant.modified, &meant.name, cx);
         }
+    }
+
+    pub(super) fn modification_time_found(metadata: &Metadata, cx: &mut Context<'_>) {
+        let mut text = Vec::new();
+        let time = (metadata.modified, metadata.modified_nanoseconds);
+        date::write_time_val(&mut text, time, cx.settings.time_precision);
+        cx.reply(&Reply::new(213, text));
     }
 
     pub(super) fn modify_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -133,13 +132,6 @@ fn needed(new: Attributes) -> Permissions {
     let times = new.modified.map(|_| Permissions::TIMES);
     let modes = new.mode.map(|_| Permissions::MODES);
     times.unwrap_or_default() | modes.unwrap_or_default()
-}
-
-pub(super) fn modification_reply(metadata: &Metadata, precision: Precision) -> Reply {
-    let mut text = Vec::new();
-    let time = (metadata.modified, metadata.modified_nanoseconds);
-    date::write_time_val(&mut text, time, precision);
-    Reply::new(213, text)
 }
 
 /// Permission bits are set, and none beyond: nothing here makes a program that runs as somebody else.

@@ -7,7 +7,7 @@
 
 use std::net::SocketAddr;
 
-use super::files::Question;
+use super::question::{Question, mismatched};
 use super::{Action, Context, NoListener, Progress, Repeated, Session};
 use crate::file_task::Algorithm;
 use crate::protocol::byte_range::ByteRange;
@@ -125,7 +125,7 @@ impl Session {
         address: Result<SocketAddr, NoListener>,
         cx: &mut Context<'_>,
     ) {
-        let Some(question) = self.answered() else {
+        let Some(question) = self.take_question() else {
             return;
         };
         let reply = match (question, address) {
@@ -138,7 +138,10 @@ impl Session {
             (_, Err(NoListener::Port)) => {
                 return cx.reply(&Reply::fixed(425, "No passive port is free."));
             }
-            (_, Ok(_) | Err(NoListener::Ipv4)) => return cx.reply(&use_epsv()),
+            (Question::Passive, Ok(SocketAddr::V6(_)) | Err(NoListener::Ipv4)) => {
+                return cx.reply(&use_epsv());
+            }
+            (question, _) => return mismatched(&question, cx),
         };
         self.channel.arranged = Arranged::Passive;
         cx.reply(&reply);

@@ -5,52 +5,34 @@
 //! ABOR ends what only reads: the command is answered with 426, and then the ABOR. An idle
 //! client that waits for a long digest is not idle; only a storage that hangs lets it time out.
 
-use super::files::Question;
+use super::question::{DigestForm, DigestQuestion, Question};
 use super::uploads::REPLACING;
 use super::{Action, Context, Progress, Session, refusal};
 use crate::auth::Permissions;
-use crate::file_task::{Algorithm, TaskResult, TaskSpec};
+use crate::file_task::{Algorithm, TaskSpec};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::command::without_spaces_behind;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
-
-/// What a digest is asked for with, and so how it is told.
-#[derive(Debug)]
-pub(super) struct DigestQuestion {
-    form: Form,
-    /// As the client wrote it.
-    name: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// HASH: with its algorithm and its range.
-    Hash(Algorithm),
-    /// The X names: the digest alone.
-    Bare,
-    /// MD5: with the name.
-    Named,
-}
+use crate::storage::{Error, VirtualPath};
 
 impl Session {
     pub(super) fn hash(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let range = self.channel.range.take();
         let algorithm = self.channel.algorithm;
-        self.digest(Form::Hash(algorithm), algorithm, argument, range, cx);
+        self.digest(DigestForm::Hash(algorithm), algorithm, argument, range, cx);
     }
 
     pub(super) fn md5(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        self.digest(Form::Named, Algorithm::Md5, argument, None, cx);
+        self.digest(DigestForm::Named, Algorithm::Md5, argument, None, cx);
     }
 
     /// XCRC and the other X names: `path`, or `path first end` with an end that does not belong to
     /// the range.
     pub(super) fn x_digest(&mut self, algorithm: Algorithm, argument: &[u8], cx: &mut Context<'_>) {
         match parse_x_argument(argument) {
-            Some((name, range)) => self.digest(Form::Bare, algorithm, &name, range, cx),
+            Some((name, range)) => self.digest(DigestForm::Bare, algorithm, &name, range, cx),
             None => cx.reply(&Reply::fixed(501, "\"path\", or \"path\" first end.")),
         }
     }
@@ -177,35 +159,9 @@ impl Session {
         }
     }
 
-    /// An errand is over.
-    pub(super) fn found(&mut self, found: Result<TaskResult>, cx: &mut Context<'_>) {
-        let Some(question) = self.answered() else {
-            return;
-        };
-        let reply = match (&question, found) {
-            (Question::Abandoned, _) => return,
-            (
-                Question::Digest(asked),
-                Ok(TaskResult::Digest {
-                    value,
-                    first,
-                    length,
-                }),
-            ) => asked.reply(&value, first, length),
-            (Question::Measure, Ok(TaskResult::Size(size))) => Reply::new(213, size.to_string()),
-            (Question::Measure, Err(Error::TooLarge)) => {
-                Reply::fixed(550, "There are more directories than DSIZ goes through.")
-            }
-            (Question::Digest(asked), Err(error)) => asked.refusal(error),
-            (_, Ok(_)) => Reply::file_action_completed(),
-            (_, Err(error)) => refusal(error),
-        };
-        cx.reply(&reply);
-    }
-
     fn digest(
         &mut self,
-        form: Form,
+        form: DigestForm,
         algorithm: Algorithm,
         name: &[u8],
         range: Option<ByteRange>,
@@ -236,30 +192,32 @@ impl Session {
 }
 
 impl DigestQuestion {
-    fn reply(&self, value: &[u8], first: u64, length: u64) -> Reply {
+    pub(super) fn reply(&self, value: &[u8], first: u64, length: u64) -> Reply {
         let digits = value.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let hex = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
         let hex: String = hex.collect();
         let name = self.name.as_slice();
         match self.form {
-            Form::Hash(algorithm) => {
+            DigestForm::Hash(algorithm) => {
                 // Of no bytes there is no last one; the draft has no word for that.
                 let last = first + length.saturating_sub(1);
                 let text = format!("{} {first}-{last} {hex} ", algorithm.name());
                 Reply::new(213, [text.as_bytes(), name].concat())
             }
-            Form::Bare => Reply::new(250, hex.to_uppercase()),
-            Form::Named => {
+            DigestForm::Bare => Reply::new(250, hex.to_uppercase()),
+            DigestForm::Named => {
                 let hex = hex.to_uppercase();
                 Reply::new(251, [name, b" ", hex.as_bytes()].concat())
             }
         }
     }
 
-    fn refusal(&self, error: Error) -> Reply {
+    pub(super) fn refusal(&self, error: Error) -> Reply {
         match (self.form, error) {
-            (Form::Hash(_), Error::IsDirectory) => Reply::fixed(553, "A directory has no digest."),
-            (Form::Hash(_), Error::BeyondEnd) => {
+            (DigestForm::Hash(_), Error::IsDirectory) => {
+                Reply::fixed(553, "A directory has no digest.")
+            }
+            (DigestForm::Hash(_), Error::BeyondEnd) => {
                 Reply::fixed(551, "The range is beyond the end of the file.")
             }
             (_, Error::BadName) => refusal(Error::NotFound),

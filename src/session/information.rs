@@ -3,9 +3,9 @@
 //! FEAT and HELP are printed from the table that the parser uses, so they cannot lie.
 
 use super::dispatch::is_served;
-use super::files::Question;
 use super::listings::split_options;
 use super::login::Login;
+use super::question::{Question, mismatched};
 use super::transfers::Phase;
 use super::{Action, Context, Progress, Session, Settings, refusal};
 use crate::auth::Permissions;
@@ -93,8 +93,10 @@ impl Session {
     }
 
     pub(super) fn described(&mut self, found: Result<(Vec<u8>, bool)>, cx: &mut Context<'_>) {
-        let Some(Question::Status(argument)) = self.answered() else {
-            return;
+        let argument = match self.take_question() {
+            Some(Question::Status(argument)) => argument,
+            Some(question) => return mismatched(&question, cx),
+            None => return,
         };
         let (listing, is_all) = match found {
             Ok(found) => found,

@@ -5,6 +5,7 @@
 //! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
 //! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
 //!
+//! `question` holds the open question of a command that waits for one answer, and its replies.
 //! Each command has its method in the file of its family: `login`, `navigation`, `files`,
 //! `attributes`, `digests`, `space`, `site`, `parameters`, `security`, `channel`, `transfers`,
 //! `uploads`, `listings`, `information`.
@@ -28,6 +29,7 @@ mod login;
 mod navigation;
 mod outbox;
 mod parameters;
+mod question;
 mod revocation;
 mod security;
 mod session_log;
@@ -59,8 +61,8 @@ use crate::transfer::Format;
 use audit::Audited;
 use channel::Channel;
 use farewells::Farewell;
-use files::Question;
 use login::{Login, Proof};
+use question::Question;
 use security::{Protection, Switch};
 use session_log::SessionLog;
 use transfers::{Phase, Purpose};
@@ -254,9 +256,9 @@ impl Session {
             SessionEvent::NotCounted => self.not_counted(cx),
             SessionEvent::TriedAgain => self.tried_again(),
             SessionEvent::Advanced => self.restart_idle_clock(cx),
-            SessionEvent::Found(found) => self.found(found, cx),
+            SessionEvent::Found(found) => self.task_finished(found, cx),
             SessionEvent::Dropped => self.dropped(),
-            SessionEvent::Entry(entry) => self.described_entry(entry, cx),
+            SessionEvent::Entry(entry) => self.entry_described(entry, cx),
             SessionEvent::Described(lines) => self.described(lines, cx),
             SessionEvent::Opened(_) if matches!(self.progress, Progress::Withdrawn) => {
                 self.withdrawn(cx);

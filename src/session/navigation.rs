@@ -3,7 +3,7 @@
 //! `CWD ~` and `CWD ~/d` lead to the account's start, as in other servers, unless something here is
 //! called `~`. No other command reads `~` so: each takes every name that a listing shows.
 
-use super::files::Question;
+use super::question::Question;
 use super::{Context, Session};
 use crate::auth::Permissions;
 use crate::protocol::reply::Reply;
@@ -56,6 +56,12 @@ impl Session {
             };
             self.ask(Question::Make(path), operation, cx);
         }
+    }
+
+    pub(super) fn made(&self, path: &VirtualPath, cx: &mut Context<'_>) {
+        let mut text = self.shown(path.quoted(), cx);
+        text.extend_from_slice(b" created.");
+        cx.reply(&Reply::new(257, text));
     }
 
     pub(super) fn remove_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {

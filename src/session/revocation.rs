@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::farewells::Farewell;
-use super::files::Question;
 use super::login::Login;
+use super::question::Question;
 use super::transfers::Purpose;
 use super::{Action, Context, Deadline, Ending, Progress, Session, Settings};
 use crate::auth::{Account, Denial, Permissions, ProvenBy, Revocation, RevokedSessions};

@@ -7,7 +7,7 @@
 use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
-use super::files::Question;
+use super::question::{Question, mismatched};
 use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
 use crate::protocol::command::without_spaces_behind;
@@ -165,9 +165,13 @@ impl Session {
     }
 
     pub(super) fn present(&mut self, sessions: &[String], cx: &mut Context<'_>) {
-        if let Some(Question::Who) = self.answered() {
-            let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
-            cx.reply(&Reply::new(200, lines));
+        match self.take_question() {
+            Some(Question::Who) => {
+                let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
+                cx.reply(&Reply::new(200, lines));
+            }
+            Some(question) => mismatched(&question, cx),
+            None => {}
         }
     }
 

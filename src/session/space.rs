@@ -3,7 +3,7 @@
 //! Nothing is set aside: room is made as bytes come. ALLO only tells early what STOR would have
 //! to tell late.
 
-use super::files::Question;
+use super::question::Question;
 use super::{Context, Session};
 use crate::protocol::reply::Reply;
 use crate::storage::Operation;
@@ -28,9 +28,13 @@ impl Session {
             None => cx.reply(&Reply::fixed(501, "ALLO takes a decimal number of bytes.")),
         }
     }
+
+    pub(super) fn room_found(wanted: u64, space: u64, cx: &mut Context<'_>) {
+        cx.reply(&fits_reply(wanted, space));
+    }
 }
 
-pub(super) fn fits_reply(wanted: u64, space: u64) -> Reply {
+fn fits_reply(wanted: u64, space: u64) -> Reply {
     if wanted <= space {
         Reply::fixed(200, "There is room for that.")
     } else {
