@@ -35,8 +35,8 @@
 //! | PASV tells a private address | `options::a_client_on_this_side_is_not_told_the_address_of_the_router` |
 //! | passive ports leave their range when it is used up | `command_line::passive_ports_stay_in_their_range` |
 //! | descriptors and memory leak | `abuse::two_thousand_sessions_leave_nothing_behind` |
-//! | the idle clock ends a session during a transfer | `session::the_idle_clock_stands_still_during_a_transfer` |
-//! | a data connection that never comes hangs the session | `session::the_data_connection_has_its_time` |
+//! | the idle clock ends a session during a transfer | `session::idle_timer_is_stopped_during_transfer` |
+//! | a data connection that never comes hangs the session | `session::missing_data_connection_times_out` |
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
 //! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
@@ -46,7 +46,7 @@
 //! | players seek: ABOR, REST, RETR in quick turn | `regressions::a_player_seeks` |
 //! | ALLO says yes to what does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or in one of the three ways only | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
-//! | nobody is told why the connection is closed | `session::who_is_idle_is_told_for_how_long` `session::who_does_not_log_in_is_told_how_long_there_was` |
+//! | nobody is told why the connection is closed | `session::idle_session_closes_with_421_and_time_out` `session::login_time_out_closes_with_421_and_time_out` |
 //! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::types_and_permissions` |
 //! | a name with a bracket or a star in it cannot be listed | `list_literal.txt` |
 //! | devices that know PORT and STOR only are left out | `device.txt` |

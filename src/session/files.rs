@@ -1,5 +1,7 @@
-//! DELE, RNFR, RNTO, SIZE, MLST: files by name, without a data connection. RFC 959 §4.1.3,
-//! RFC 3659 §2 to §4 and §7.
+//! DELE, RNFR, RNTO, SIZE and MLST: files by name, without a data connection. RFC 959 §4.1.3, RFC 3659 §4
+//! and §7.
+//!
+//! Each command checks the permission, resolves the path and asks the storage; `question` has the replies.
 
 use super::question::Question;
 use super::{Action, Context, Progress, Session};
@@ -25,7 +27,7 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            self.progress = Progress::Asking(Question::RenameFrom(path.clone()));
+            self.progress = Progress::AwaitingAnswer(Question::RenameFrom(path.clone()));
             cx.action(Action::Describe(path));
         }
     }
@@ -38,7 +40,7 @@ impl Session {
         if !self.may(Permissions::RENAME, cx) {
             return;
         }
-        self.audited.names(&from);
+        self.audit.note_path(&from);
         if let Some(to) = self.path(argument, cx) {
             let operation = Operation::Rename {
                 from: *from,
@@ -50,17 +52,17 @@ impl Session {
     }
 
     pub(super) fn size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_some(Permissions::READ, cx) {
+        if !self.may_any(Permissions::READ, cx) {
             return;
         }
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        let representation = self.channel.representation;
+        let representation = self.params.representation;
         if representation.structure == Structure::Record {
             return cx.reply(&Reply::fixed(550, "SIZE works in STRU F."));
         }
-        // What MODE adds or saves is not counted (RFC 3659 §4.1): a client compares with its file.
+        // The overhead of MODE is not counted (RFC 3659 §4.1): clients compare with the size of a file.
         let operation = match representation.data_type {
             DataType::Image | DataType::Ebcdic(_) => Operation::Metadata(path),
             DataType::Ascii(_) => Operation::AsciiSize {
@@ -76,23 +78,22 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            self.progress = Progress::Asking(Question::Facts(path.clone()));
+            self.progress = Progress::AwaitingAnswer(Question::Facts(path.clone()));
             cx.action(Action::Describe(path));
         }
     }
 
-    /// How MLST and MLSD tell of files.
+    /// The format of facts in MLST and MLSD.
     pub(super) fn fact_format(&self, cx: &Context<'_>) -> FactFormat {
         FactFormat {
-            facts: self.channel.facts,
+            facts: self.params.facts,
             precision: cx.settings.time_precision,
             permissions: self.login.permissions(),
         }
     }
 
-    /// RFC 3659 §7.2: one space, the facts, one space, the name, between two lines of 250. Names are in
-    /// UTF-8 (§2.2) here and in MLSD, whatever the charset is: only newer clients ask, and every command
-    /// takes UTF-8.
+    /// The reply to MLST (RFC 3659 §7.2). The path is in UTF-8 even if there is a fallback charset (§2.2):
+    /// clients that send MLST read UTF-8, and every command accepts it.
     pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
         let mut lines = b"Listing follows.\n".to_vec();
         write_facts(&mut lines, self.fact_format(cx), entry, EntryRole::Entry);

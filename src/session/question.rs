@@ -92,8 +92,8 @@ pub(super) enum DigestForm {
 
 impl Session {
     pub(super) fn ask(&mut self, question: Question, operation: Operation, cx: &mut Context<'_>) {
-        self.audited.asks(&operation);
-        self.progress = Progress::Asking(question);
+        self.audit.note_operation(&operation);
+        self.progress = Progress::AwaitingAnswer(question);
         cx.action(Action::Operate(operation));
     }
 
@@ -101,7 +101,7 @@ impl Session {
     /// has ended in the meantime: the answer comes too late.
     pub(super) fn take_question(&mut self) -> Option<Question> {
         match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Asking(question) => Some(question),
+            Progress::AwaitingAnswer(question) => Some(question),
             other => {
                 self.progress = other;
                 None

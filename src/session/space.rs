@@ -1,7 +1,8 @@
-//! AVBL, ALLO: how much room there is. RFC 959 §4.1.3, draft-peterson-streamlined-ftp.
+//! AVBL and ALLO: the free space. RFC 959 §4.1.3,
+//! draft-peterson-streamlined-ftp-command-extensions §4.
 //!
-//! Nothing is set aside: room is made as bytes come. ALLO only tells early what STOR would have
-//! to tell late.
+//! ALLO reserves nothing: an upload takes space as its bytes arrive. It only refuses early what STOR would
+//! refuse late.
 
 use super::question::Question;
 use super::{Context, Session};
@@ -42,7 +43,7 @@ fn fits_reply(wanted: u64, space: u64) -> Reply {
     }
 }
 
-/// `bytes`, or `bytes R record-size`; what is more than a number holds is more than any disk has.
+/// Parses `bytes` or `bytes R record-size`.
 fn parse_allocation(argument: &[u8]) -> Option<u64> {
     let number = |word: &[u8]| {
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for() {
+    fn allo_argument_is_parsed() {
         for (argument, bytes) in [
             ("0", Some(0)),
             ("1024 R 80", Some(1024)),
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_to_the_byte() {
+    fn allo_compares_to_the_byte() {
         for (wanted, code) in [(9, 200), (10, 200), (11, 552)] {
             assert_eq!(fits_reply(wanted, 10).code, code);
         }

@@ -17,7 +17,7 @@ fn a_login_has_its_time() {
     let mut control = server.connect();
     control.expect(421);
     control.expect_end();
-    server.wait_for_log(": No login in time (timings.login)");
+    server.wait_for_log(": Closed: no login within timings.login");
 }
 
 /// `timings.idle`
@@ -28,7 +28,7 @@ fn an_idle_session_ends() {
     let mut control = server.login();
     control.expect(421);
     control.expect_end();
-    server.wait_for_log(": No command in time (timings.idle)");
+    server.wait_for_log(": Closed: no command within timings.idle");
 }
 
 /// `timings.penalty`

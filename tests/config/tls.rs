@@ -172,15 +172,21 @@ fn the_log_says_that_a_login_was_refused_for_want_of_tls() {
         let mut control = server.connect();
         let peer = control.local();
         control.command("USER anonymous", 530);
-        let said = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
+        let said = "Login without TLS refused (tls.require): \"anonymous\"";
         let line = server.wait_for_log(&format!("{peer}: {said}"));
         assert!(line.contains("WARN  [mioftpd::security]"), "{line}");
         control.command("USER ann", 530);
         control.command("USER anonymous", 530);
         control.command("QUIT", 221);
-        let more = "2 more in this session: refused to log in without TLS";
+        let more = "2 more in this session: logins without TLS refused";
         server.wait_for_log(&format!("{peer}: {more}"));
-        assert_eq!(server.log().matches(&format!("{peer}: Refused")).count(), 1);
+        assert_eq!(
+            server
+                .log()
+                .matches(&format!("{peer}: Login without TLS refused"))
+                .count(),
+            1
+        );
     }
     assert!(!server.log().contains("Login failed"), "{}", server.log());
 }
