@@ -8,12 +8,12 @@
 //! | 1 | `PASV`, connect, `RETR /`, `CWD /`, `LIST`: lynx browses | 550, 250, and the listing comes over that connection | `refused_keeps_data.txt` `clients::lynx_browses_directories` |
 //! | 1 | `PORT`, `RETR` of what is missing, `NLST` | 550, and the listing goes there | `refused_keeps_data.txt` |
 //! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::a_connection_that_is_secured_already_is_kept` `tls::a_connection_is_kept_whose_handshake_is_under_way` |
-//! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
+//! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::storage_refusal_keeps_data_connection` `session::early_refusal_keeps_data_connection` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
 //! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_its_data_connection` |
 //! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::a_small_download_is_over_when_its_client_has_had_time_to_read_the_150` |
 //! | 2 | `MKD` of what exists, as `FluentFTP` reads it | 550 and words such as `Directory already exists` | `mkd.txt` `clients::fluentftp_understands_the_replies` |
-//! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::each_refusal_is_read_as_it_is_meant` `replies::what_is_not_permitted_is_not_taken_for_what_is_not_there` |
-//! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::every_name_that_is_told_leads_to_its_file_from_where_the_client_is` |
+//! | 2 | each refusal, as ten client programs read it | what is missing, there already, or not permitted is taken for just that | `replies::refusals_are_understood_by_clients` `replies::denied_is_distinguished_from_not_found` |
+//! | 2 | a name that a reply tells | leads to that file from where the client is | `replies::names_in_replies_resolve_from_current_directory` |
 //! | 3 | `STOR` onto a file that is mounted by itself | 226, and it has the new bytes | `in_place::file_that_is_mounted_is_written_in_place` |
 //! | 3 | `STOR` onto a file of mode 666 in a directory of mode 755 | 226, in place, said in the log once a session | `in_place::file_in_a_directory_that_may_not_be_written_is_written_in_place` |
 //! | 3 | the same of another user in a sticky directory | 226, in place | `in_place::file_of_another_user_in_a_sticky_directory_is_written_in_place` |
