@@ -129,9 +129,11 @@ impl Session {
 
 /// The permissions that a change needs.
 fn needed(new: Attributes) -> Permissions {
-    let times = new.modified.map(|_| Permissions::TIMES);
-    let modes = new.mode.map(|_| Permissions::MODES);
-    times.unwrap_or_default() | modes.unwrap_or_default()
+    let times = new
+        .modified
+        .map_or(Permissions::NONE, |_| Permissions::TIMES);
+    let modes = new.mode.map_or(Permissions::NONE, |_| Permissions::MODES);
+    times | modes
 }
 
 /// The mode bits that clients may set: not set-user-ID, set-group-ID or sticky.
@@ -147,6 +149,7 @@ pub(super) fn parse_mode(octal: &[u8]) -> Option<u16> {
 /// Splits at the first space. The second part is empty if there is none.
 pub(super) fn split_word(argument: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = argument.splitn(2, |&b| b == b' ');
+    // `splitn` yields at least one item.
     let word = parts.next().unwrap_or_default();
     (word, parts.next().unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use crate::protocol::reply::Reply;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
+        // `split` yields at least one item.
         let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
         let row = command::lookup(verb).filter(|row| row.origin == Origin::Rfc959);
         self.log_line(line, cx);

@@ -92,6 +92,7 @@ impl Session {
         let Some(placement) = self.placement(Permissions::OVERWRITE, REPLACING, cx) else {
             return;
         };
+        // `None`, a malformed or empty word, gets the same 501 as a missing part.
         let words = quoted::words(argument).unwrap_or_default();
         let Some((target, parts @ [_, ..])) = words.split_first() else {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));

@@ -38,6 +38,7 @@ impl Session {
 
     pub(super) fn options(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let mut words = argument.splitn(2, |&b| b == b' ');
+        // `splitn` yields at least one item; without a value the second is empty.
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let value = words.next().unwrap_or_default();
         match command.as_slice() {

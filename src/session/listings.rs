@@ -49,6 +49,7 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        // `rsplit` yields at least one item.
         let last = argument.rsplit(|&b| b == b'/').next().unwrap_or_default();
         let pattern = glob::has_wildcard(last).then(|| path.name().to_vec());
         let listing = Listing {

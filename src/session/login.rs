@@ -95,7 +95,7 @@ impl Login {
     /// The permissions of the client; none before the login.
     pub(super) fn permissions(&self) -> Permissions {
         let permissions = self.account().map(|account| account.permissions);
-        permissions.unwrap_or_default()
+        permissions.unwrap_or(Permissions::NONE)
     }
 }
 

@@ -22,6 +22,7 @@ impl Session {
     /// Accepts the default, and English with any subtag (RFC 2640 §4.1).
     pub(super) fn language(tag: &[u8], cx: &mut Context<'_>) {
         let mut parts = tag.split(|&b| b == b'-');
+        // `split` yields at least one item.
         let primary = parts.next().unwrap_or_default();
         cx.reply(&if tag.is_empty() || primary.eq_ignore_ascii_case(b"EN") {
             Reply::fixed(200, "Replies are in English.")
@@ -39,6 +40,7 @@ impl Session {
     /// PRET names the transfer that follows PASV; this server needs no such hint. FEAT does not list it,
     /// because clients that find it there send it before each transfer.
     pub(super) fn announce_transfer(argument: &[u8], cx: &mut Context<'_>) {
+        // `split` yields at least one item.
         let verb = argument.split(|&b| b == b' ').next().unwrap_or_default();
         let is_transfer = command::lookup(verb).is_some_and(|row| row.command.is_transfer());
         cx.reply(&if is_transfer {
@@ -53,8 +55,8 @@ impl Session {
 fn is_host(name: &[u8]) -> bool {
     match name {
         [b'[', address @ .., b']'] => {
-            let text = std::str::from_utf8(address).unwrap_or_default();
-            text.parse::<std::net::Ipv6Addr>().is_ok()
+            let text = std::str::from_utf8(address);
+            text.is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
         }
         name => {
             let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -66,7 +66,9 @@ impl Outbox {
 
     /// The first line of the last reply of this turn. Empty once that has been written.
     pub fn last_text(&self) -> &[u8] {
+        // Out of range once the outbox has been written or attached to a shorter buffer.
         let text = self.bytes.get(self.last_text..).unwrap_or_default();
+        // `split` yields at least one item.
         text.split(|&byte| byte == b'\r').next().unwrap_or_default()
     }
 
@@ -77,6 +79,7 @@ impl Outbox {
 
     /// The bytes that have not been written yet.
     pub fn unsent(&self) -> &[u8] {
+        debug_assert!(self.written <= self.bytes.len());
         self.bytes.get(self.written..).unwrap_or_default()
     }
 

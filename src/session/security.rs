@@ -168,8 +168,8 @@ impl Session {
         if !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(503, "Send AUTH first."));
         }
-        let digits = std::str::from_utf8(size).unwrap_or_default();
-        if digits.parse::<u32>().is_err() {
+        let is_number = std::str::from_utf8(size).is_ok_and(|digits| digits.parse::<u32>().is_ok());
+        if !is_number {
             return cx.reply(&Reply::fixed(
                 501,
                 "PBSZ takes a decimal number; 0 will do.",

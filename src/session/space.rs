@@ -48,6 +48,7 @@ fn parse_allocation(argument: &[u8]) -> Option<u64> {
     let number = |word: &[u8]| {
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
         let text = std::str::from_utf8(word).ok().filter(|_| is_number)?;
+        // All digits, so only an overflow fails: no disk is as large.
         Some(text.parse().unwrap_or(u64::MAX))
     };
     let mut words = argument.split(|&b| b == b' ');
