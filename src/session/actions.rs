@@ -35,8 +35,8 @@ pub enum Action {
     },
     /// Let the next transfer connect to this address, which replaces the previous setup.
     Dial(SocketAddr),
-    /// Keep the data connection after a refused transfer command. It must carry no data until the next one:
-    /// otherwise [`SessionEvent::Lost`].
+    /// Leave the data connection open after a refused transfer command. It must carry no data until the
+    /// next one: otherwise [`SessionEvent::Lost`].
     Keep,
     /// Close the data connection and its listener.
     HangUp,
@@ -45,7 +45,7 @@ pub enum Action {
     /// Run a file task. Results: [`SessionEvent::Advanced`] after each slice, then [`SessionEvent::Found`],
     /// or [`SessionEvent::Dropped`] if it was aborted.
     Send(TaskSpec),
-    /// Describe one directory entry. Result: [`SessionEvent::Entry`].
+    /// Query one directory entry. Result: [`SessionEvent::Entry`].
     Describe(VirtualPath),
     /// Make a listing for a reply. Result: [`SessionEvent::Described`].
     List(Listing),

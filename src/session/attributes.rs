@@ -37,9 +37,9 @@ impl Session {
     }
 
     /// No file has the whole argument as its name, so it is a time and a name.
-    pub(super) fn is_time_and_name(&mut self, meant: &TimeOrName, cx: &mut Context<'_>) {
+    pub(super) fn is_time_and_name(&mut self, argument: &TimeOrName, cx: &mut Context<'_>) {
         if self.may(Permissions::TIMES, cx) {
-            self.set_modified(meant.modified, &meant.name, cx);
+            self.set_modified(argument.modified, &argument.name, cx);
         }
     }
 

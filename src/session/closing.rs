@@ -22,7 +22,7 @@ impl EndReason {
     pub(super) fn reply(self) -> Reply {
         match self {
             Self::Stopping => Reply::service_not_available(),
-            Self::Revoked(why) => closing_reply(format!("Session ended: {why}")),
+            Self::Revoked(reason) => closing_reply(format!("Session ended: {reason}")),
         }
     }
 }
@@ -58,10 +58,10 @@ pub(super) fn no_login(time: Duration) -> Reply {
     closing_reply(format!("No login within {} seconds", time.as_secs_f64()))
 }
 
-pub(super) fn too_many(what: &str) -> Reply {
-    closing_reply(format!("Too many {what}"))
+pub(super) fn too_many(excess: &str) -> Reply {
+    closing_reply(format!("Too many {excess}"))
 }
 
-fn closing_reply(why: String) -> Reply {
-    Reply::new(421, why + ", closing control connection.")
+fn closing_reply(reason: String) -> Reply {
+    Reply::new(421, reason + ", closing control connection.")
 }

@@ -31,8 +31,8 @@ impl Session {
 
     pub(super) fn serve(&mut self, line: &[u8], cx: &mut Context<'_>) {
         if command::is_tls_hello(line) {
-            let why = "TLS ClientHello on the clear port; the client must be set to explicit FTPS (AUTH TLS)";
-            return self.reject_protocol(why, cx);
+            let reason = "TLS ClientHello on the clear port; the client must be set to explicit FTPS (AUTH TLS)";
+            return self.reject_protocol(reason, cx);
         }
         match Request::parse(line) {
             Ok(request) => {
@@ -67,8 +67,8 @@ impl Session {
 
     /// Closes at the first line of another protocol: it may be a browser that was tricked into a
     /// cross-protocol request.
-    fn reject_protocol(&mut self, why: &str, cx: &mut Context<'_>) {
-        log::warn!(target: target::SECURITY, "{}: Closed: {why}", self.peer);
+    fn reject_protocol(&mut self, reason: &str, cx: &mut Context<'_>) {
+        log::warn!(target: target::SECURITY, "{}: Closed: {reason}", self.peer);
         self.close(&Reply::syntax_error(), cx);
     }
 

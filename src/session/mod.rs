@@ -218,8 +218,8 @@ impl Session {
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
         // The 426 of an ABOR belongs to no command: it must not be audited as the reply to this one.
         let _ = cx.outbox.take_final_code();
-        let is_aside = self.is_transferring();
-        if !is_aside {
+        let during_transfer = self.is_transferring();
+        if !during_transfer {
             self.restart_idle_timer(cx);
         }
         match line {
@@ -229,7 +229,7 @@ impl Session {
             }
             Line::Text(line) => self.serve(line, cx),
         }
-        if is_aside {
+        if during_transfer {
             // The code of this STAT must not be audited as the reply of the transfer.
             let _ = cx.outbox.take_final_code();
         } else {

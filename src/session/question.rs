@@ -150,9 +150,9 @@ impl Session {
             }
             (Question::Taken, _) => cx.reply(&taken_reply(Kind::File)),
             (
-                Question::TimeOrName(meant),
+                Question::TimeOrName(argument),
                 Error::NotFound | Error::NotDirectory | Error::BadName,
-            ) => self.is_time_and_name(&meant, cx),
+            ) => self.is_time_and_name(&argument, cx),
             (question, error) => cx.reply(&question.refusal(error)),
         }
     }
@@ -180,13 +180,13 @@ impl Session {
             // The 426 of its ABOR has answered it.
             (Question::Abandoned, _) => return,
             (
-                Question::Digest(asked),
+                Question::Digest(digest),
                 Ok(TaskResult::Digest {
                     value,
                     first,
                     length,
                 }),
-            ) => asked.reply(&value, first, length),
+            ) => digest.reply(&value, first, length),
             (Question::Measure, Ok(TaskResult::Size(size))) => Reply::new(213, size.to_string()),
             (Question::Combine, Ok(TaskResult::Combined)) => Reply::file_action_completed(),
             (question, Ok(_)) => return mismatched(question, cx),
@@ -220,7 +220,7 @@ impl Question {
             (Self::Measure, Error::TooLarge) => {
                 Reply::fixed(550, "There are more directories than DSIZ goes through.")
             }
-            (Self::Digest(asked), error) => asked.refusal(error),
+            (Self::Digest(digest), error) => digest.refusal(error),
             _ => refusal(error),
         }
     }

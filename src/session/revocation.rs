@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// Ends the session with a 421, after a transfer in progress is cut.
-    pub fn revoke(&mut self, why: Revocation, cx: &mut Context<'_>) {
+    pub fn revoke(&mut self, reason: Revocation, cx: &mut Context<'_>) {
         if self.is_closing() || matches!(self.end_reason, Some(EndReason::Revoked(_))) {
             return;
         }
@@ -120,8 +120,8 @@ impl Session {
             b"" => String::new(),
             name => format!(" of {}", QuotedName(name)),
         };
-        log::info!(target: target::SECURITY, "{}: Session{name} ended: {why}", self.peer);
-        let end_reason = EndReason::Revoked(why);
+        log::info!(target: target::SECURITY, "{}: Session{name} ended: {reason}", self.peer);
+        let end_reason = EndReason::Revoked(reason);
         self.end_reason = Some(end_reason);
         match &self.progress {
             Progress::Transferring(..) => self.cut_revoked(cx),

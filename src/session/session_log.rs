@@ -217,8 +217,8 @@ mod tests {
 
     #[test]
     fn all_repeated_are_listed_by_discriminant() {
-        for (index, what) in Repeated::ALL.into_iter().enumerate() {
-            assert_eq!(what as usize, index);
+        for (index, event) in Repeated::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, index);
         }
     }
 

@@ -137,14 +137,14 @@ impl Session {
 
     /// SITE IDLE sets a time-out between [`MIN_IDLE`] and `timings.idle`.
     fn change_idle_time(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
-        let most = cx.settings.timings.idle;
+        let maximum = cx.settings.timings.idle;
         if !argument.is_empty() {
             let seconds = std::str::from_utf8(argument).ok()?.parse().ok()?;
-            let asked = Duration::from_secs(seconds);
-            self.idle = Some(asked.clamp(MIN_IDLE.min(most), most));
+            let requested = Duration::from_secs(seconds);
+            self.idle = Some(requested.clamp(MIN_IDLE.min(maximum), maximum));
             self.restart_idle_timer(cx);
         }
-        let seconds = self.idle.unwrap_or(most).as_secs();
+        let seconds = self.idle.unwrap_or(maximum).as_secs();
         let text = format!("An idle session ends after {seconds} seconds.");
         cx.reply(&Reply::new(200, text));
         Some(())

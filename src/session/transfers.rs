@@ -151,9 +151,9 @@ impl Session {
                 if let (Purpose::StoreUnique(path), Some(unique)) = (&mut purpose, &opened.path) {
                     *path = unique.clone();
                 }
-                if let (Some(why), Some((_, path))) = (opened.in_place, purpose.file()) {
+                if let (Some(reason), Some((_, path))) = (opened.in_place, purpose.file()) {
                     let text = format_args!(
-                        "{}: {path} is written in place, so a cut upload leaves a partial file: {why}",
+                        "{}: {path} is written in place, so a cut upload leaves a partial file: {reason}",
                         self.peer
                     );
                     self.log.once(Repeated::WrittenInPlace, Level::Warn, text);

@@ -54,36 +54,36 @@ const EVERY_REASON: [Revocation; 11] = [
     Revocation::Denied(Denial::Address),
 ];
 
-fn closing_reply(why: Revocation) -> String {
-    format!("421 Session ended: {why}, closing control connection.\r\n")
+fn closing_reply(reason: Revocation) -> String {
+    format!("421 Session ended: {reason}, closing control connection.\r\n")
 }
 
 /// Revokes the session and returns its replies.
-fn revoked(test: &mut TestSession, why: Revocation) -> String {
-    test.with(|session, cx| session.revoke(why, cx));
+fn revoked(test: &mut TestSession, reason: Revocation) -> String {
+    test.with(|session, cx| session.revoke(reason, cx));
     test.replies()
 }
 
 #[test]
 fn revocation_closes_session_in_every_state() {
-    for why in EVERY_REASON {
-        let expected = closing_reply(why);
+    for reason in EVERY_REASON {
+        let expected = closing_reply(reason);
         let mut test = TestSession::new(Mode::Serving);
-        assert_eq!(revoked(&mut test, why), expected);
+        assert_eq!(revoked(&mut test, reason), expected);
         assert!(test.session.is_closing());
         // The reply is sent once.
-        assert_eq!(revoked(&mut test, why), "");
+        assert_eq!(revoked(&mut test, reason), "");
 
         let mut test = TestSession::new(Mode::Serving);
         test.send("USER ann");
         test.send("PASS secret");
-        assert_eq!(revoked(&mut test, why), expected);
+        assert_eq!(revoked(&mut test, reason), expected);
         let user = AuthenticatedUser::from(Account::with_password("ann", "secret"));
         assert_eq!(test.handle(SessionEvent::Verified(Ok(user))), "");
 
         let mut test = TestSession::logged_in();
         assert_eq!(test.send("DELE f"), "");
-        assert_eq!(revoked(&mut test, why), expected);
+        assert_eq!(revoked(&mut test, reason), expected);
         assert_eq!(test.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
     }
     let texts: std::collections::HashSet<_> = EVERY_REASON.map(closing_reply).into();
@@ -92,11 +92,11 @@ fn revocation_closes_session_in_every_state() {
 
 #[test]
 fn revocation_cuts_transfer_before_close() {
-    let why = Revocation::Removed;
+    let reason = Revocation::Removed;
     let mut test = TestSession::with_upload_open();
     test.handle(SessionEvent::Connected);
     test.handle(SessionEvent::Moved(7));
-    assert_eq!(revoked(&mut test, why), "");
+    assert_eq!(revoked(&mut test, reason), "");
     assert_eq!(test.action(), Action::Cut(Ending::Revoked));
     // A shutdown or another reload has no further effect.
     test.with(Session::stop);
@@ -110,7 +110,7 @@ fn revocation_cuts_transfer_before_close() {
     };
     let reply = test.handle(kept);
     let cut = "426 No longer allowed; transfer aborted. 7 bytes are kept.\r\n";
-    assert_eq!(reply, format!("{cut}{}", closing_reply(why)));
+    assert_eq!(reply, format!("{cut}{}", closing_reply(reason)));
     assert!(test.session.is_closing());
 }
 
