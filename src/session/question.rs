@@ -143,6 +143,8 @@ impl Session {
 
     fn storage_failed(&mut self, question: Question, error: Error, cx: &mut Context<'_>) {
         match (question, error) {
+            // The job of the task has panicked. The 426 of its ABOR has answered it.
+            (Question::Abandoned, _) => {}
             (Question::Tilde { from_start, .. }, Error::NotFound) => self.enter(from_start, cx),
             (Question::Tilde { path, .. }, _) => self.enter(path, cx),
             (Question::Make(path), Error::Exists) => {
@@ -226,8 +228,8 @@ impl Question {
     }
 }
 
-/// An event that does not answer the open question. The reactor answers each action with its own event,
-/// so this is a bug; the client must still get a reply, or it would wait for ever.
+/// An event that does not answer the open question. The reactor answers each action with its own event, or
+/// with an error, so this is a bug; the client must still get a reply, or it would wait for ever.
 pub(super) fn mismatched(question: &Question, cx: &mut Context<'_>) {
     debug_assert!(false, "an answer of another kind to {question:?}");
     cx.reply(&Reply::local_error());

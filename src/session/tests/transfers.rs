@@ -220,6 +220,16 @@ fn abort_ends_read_only_file_task() {
 }
 
 #[test]
+fn panic_in_aborted_file_task_sends_no_second_reply() {
+    let mut test = TestSession::logged_in();
+    test.send("DSIZ /");
+    test.with(Session::abort);
+    assert!(test.replies().starts_with("426 "));
+    assert_eq!(test.handle(SessionEvent::Operated(Err(Error::Device))), "");
+    assert!(test.session.accepts_command());
+}
+
+#[test]
 fn markers_are_acknowledged_until_outbox_is_full() {
     let mark = || Mark {
         theirs: b"m1".to_vec(),
