@@ -31,7 +31,8 @@ impl Session {
 
     pub(super) fn serve(&mut self, line: &[u8], cx: &mut Context<'_>) {
         if command::is_tls_hello(line) {
-            let reason = "TLS ClientHello on the clear port; the client must be set to explicit FTPS (AUTH TLS)";
+            let reason =
+                "TLS ClientHello in clear text; the client must be set to explicit FTPS (AUTH TLS)";
             return self.reject_protocol(reason, cx);
         }
         match Request::parse(line) {
