@@ -168,7 +168,7 @@ fn mounted_file_is_written_in_place() {
         assert_eq!(fs::read(server.file("real")).unwrap(), contents);
         assert_eq!(fs::read(server.file("mounted")).unwrap(), b"");
     }
-    server.wait_for_log("/mounted is written in place, so that a cut upload leaves a part of it");
+    server.wait_for_log("/mounted is written in place, so a cut upload leaves a partial file");
     assert_eq!(server.names(), ["link", "mounted", "real"]);
 }
 

@@ -1,8 +1,8 @@
-//! Plays every dialogue of `tests/transcripts` against the real server.
+//! Replays the transcripts in `tests/transcripts` against the server.
 //!
-//! The transcripts are the specification: one for each command and one for each bug that was
-//! ever found. [`support::transcript`] describes the notation.
-//! `MIOFTPD_TRANSCRIPT=retr cargo test --test transcripts` plays only those with `retr` in their names.
+//! The transcripts are the specification of replies: one for each command, and one for each bug that was
+//! found. [`support::transcript`] describes the notation. `MIOFTPD_TRANSCRIPT=retr cargo test --test
+//! transcripts` replays only the files with `retr` in their names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -17,8 +17,8 @@ use std::sync::Mutex;
 use support::pattern::{Pattern, unescape};
 use support::transcript::Transcript;
 
-/// How many servers run side by side.
-const AT_ONCE: usize = 4;
+/// The number of servers that run in parallel.
+const PARALLEL: usize = 4;
 
 #[test]
 fn every_transcript_plays() {
@@ -36,7 +36,7 @@ fn every_transcript_plays() {
     let left = Mutex::new(left);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..PARALLEL {
             scope.spawn(|| {
                 while let Some((path, text)) = { left.lock().unwrap().pop() } {
                     if let Err(failure) = play(&path, &text) {
@@ -103,7 +103,7 @@ fn files() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Plays one; an error says where and what.
+/// Replays one transcript. The error has the file, the line and the failure.
 fn play(path: &Path, text: &str) -> Result<(), String> {
     let mut line = 0;
     let play = || Transcript::parse(text).play(|number| line = number);

@@ -1,8 +1,8 @@
-//! What a session asks for, and what it is told: the two enums between it and the reactor.
+//! The interface between a session and the reactor: [`Action`] and [`SessionEvent`].
 //!
-//! A session does nothing itself. It puts [`Action`]s into a queue, which the reactor carries
-//! out first in, first out, and is told the result in a [`SessionEvent`]. At most one order that
-//! is answered later is under way; everything in here is plain data.
+//! A session performs no I/O. It pushes actions to a queue, which the reactor executes in order, and
+//! receives their results as events. At most one action with a later result is pending. Everything here is
+//! plain data.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,108 +13,109 @@ use crate::observe::{AuditRecord, Outcome, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
-/// What a session wants done.
+/// A request of a session to the reactor.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Who is it? [`SessionEvent::Verified`].
+    /// Verify a name and a password. Result: [`SessionEvent::Verified`].
     Verify(Credentials),
-    /// May the named account log in on the strength of the client's certificate?
+    /// Check whether the named account may log in by the client's certificate. Result:
     /// [`SessionEvent::Verified`].
     Vouch(Vec<u8>),
-    /// The control connection goes over to TLS, once the reply is written. [`SessionEvent::Switching`],
-    /// then [`SessionEvent::Secured`].
+    /// Start TLS on the control connection once the reply is written. Results:
+    /// [`SessionEvent::Switching`], then [`SessionEvent::Secured`].
     Secure,
-    /// And back to clear text. [`SessionEvent::Switching`], then [`SessionEvent::Cleared`].
+    /// End TLS on the control connection. Results: [`SessionEvent::Switching`], then
+    /// [`SessionEvent::Cleared`].
     Clear,
-    /// A passive listener for the next transfer, instead of whatever is arranged; what is arranged
-    /// stays where there is none. [`SessionEvent::Listening`].
+    /// Open a passive listener for the next transfer. It replaces the previous setup, which stays if no
+    /// listener can be opened. Result: [`SessionEvent::Listening`].
     Listen {
-        /// The client can only be told an address of IPv4.
+        /// Whether the reply can only carry an IPv4 address (PASV).
         for_ipv4: bool,
     },
-    /// The next transfer connects to the client, instead of whatever is arranged.
+    /// Let the next transfer connect to this address, which replaces the previous setup.
     Dial(SocketAddr),
-    /// A transfer's command was refused: what is arranged stays for the next one, up to which nothing
-    /// may come over it. [`SessionEvent::Lost`], if something does.
+    /// Leave the data connection open after a refused transfer command. It must carry no data until the
+    /// next one: otherwise [`SessionEvent::Lost`].
     Keep,
-    /// Nothing is arranged any more; a data connection that stands is closed.
+    /// Close the data connection and its listener.
     HangUp,
-    /// A question to the storage, or a change. [`SessionEvent::Operated`].
+    /// Perform a query or a change. Result: [`SessionEvent::Operated`].
     Operate(Operation),
-    /// Something that takes long. [`SessionEvent::Found`], and [`SessionEvent::Advanced`] before; or
-    /// [`SessionEvent::Dropped`], where it has been abandoned meanwhile.
+    /// Run a file task. Results: [`SessionEvent::Advanced`] after each slice, then [`SessionEvent::Found`],
+    /// or [`SessionEvent::Dropped`] if it was aborted.
     Send(TaskSpec),
-    /// One entry. [`SessionEvent::Entry`].
+    /// Query one directory entry. Result: [`SessionEvent::Entry`].
     Describe(VirtualPath),
-    /// A listing for a reply. [`SessionEvent::Described`].
+    /// Make a listing for a reply. Result: [`SessionEvent::Described`].
     List(Listing),
-    /// Who else is there? [`SessionEvent::Present`].
+    /// List all sessions. Result: [`SessionEvent::Present`].
     Who,
-    /// The file side of a transfer is opened. [`SessionEvent::Opened`], or [`SessionEvent::Lost`].
+    /// Open the file of a transfer. Result: [`SessionEvent::Opened`] or [`SessionEvent::Lost`].
     Open(Plan),
-    /// The 150 is said: the opened transfer may have its data connection. [`SessionEvent::Ended`].
+    /// Start the opened transfer, after the 150. Result: [`SessionEvent::Ended`].
     Begin,
-    /// The transfer is cut, at once. [`SessionEvent::Ended`] with this ending once everything that it
-    /// held is closed.
+    /// Cut the transfer at once. Result: [`SessionEvent::Ended`] with this ending, once its file and data
+    /// connection are closed.
     Cut(Ending),
-    /// A transfer is over: whoever wants to know of it may be told.
+    /// Report a finished transfer.
     Record(Box<TransferRecord>),
-    /// A command has changed something or was refused: that is logged.
+    /// Write a record to the audit log.
     Audit(Box<AuditRecord>),
 }
 
-/// What the reactor tells a session.
+/// The result of an action, or another event of the connection.
 #[derive(Debug)]
 pub enum SessionEvent {
-    /// Who the client is, or why it may not come in.
+    /// The result of [`Action::Verify`] or [`Action::Vouch`].
     Verified(Result<AuthenticatedUser, Refusal>),
-    /// Of [`Action::Secure`] and [`Action::Clear`]: whether the command was the last that came in
-    /// front of the switch, so that it may be made.
+    /// Of [`Action::Secure`] and [`Action::Clear`]: whether no byte followed the command, so that the switch
+    /// is safe.
     Switching(bool),
-    /// TLS has begun; the account that the client's verified certificate names, if it does.
+    /// TLS has started, with the account name in the client's verified certificate.
     Secured(Option<Vec<u8>>),
     /// TLS has ended.
     Cleared,
-    /// Of [`Action::Listen`]: where the client shall connect to, as it is to be told.
+    /// Of [`Action::Listen`]: the address for the reply.
     Listening(Result<SocketAddr, NoListener>),
-    /// What was arranged is closed: the client has not connected in time, or something came over
-    /// what [was kept](Action::Keep). A transfer that was to be opened is not.
+    /// The data connection or its listener is closed: the client has not connected in time, or a [kept
+    /// connection](Action::Keep) has carried data. A transfer that was being opened is abandoned.
     Lost,
-    /// Of [`Action::Operate`].
+    /// The result of [`Action::Operate`].
     Operated(storage::Result<Answer>),
-    /// Of [`Action::Operate`] and [`Action::Open`]: it is answered when files have been counted.
+    /// Of [`Action::Operate`] and [`Action::Open`]: the result waits for a count of the files under a quota.
     NotCounted,
-    /// What was [`NotCounted`](Self::NotCounted) is under way once more.
+    /// An action that was [`NotCounted`](Self::NotCounted) is being retried.
     TriedAgain,
-    /// Of [`Action::Send`]: it goes on.
+    /// Of [`Action::Send`]: a slice is done, and more follow.
     Advanced,
-    /// Of [`Action::Send`]: it is over.
+    /// The result of [`Action::Send`].
     Found(storage::Result<TaskResult>),
-    /// Of [`Action::Send`]: it was abandoned, and what it had open is closed.
+    /// Of [`Action::Send`]: the task was aborted, and its file is closed.
     Dropped,
-    /// Of [`Action::Describe`].
+    /// The result of [`Action::Describe`].
     Entry(storage::Result<Box<Entry>>),
-    /// Lines that end in CRLF, and whether that is all of them.
+    /// The result of [`Action::List`]: lines that end in CRLF, and whether the listing is complete.
     Described(storage::Result<(Vec<u8>, bool)>),
-    /// A line for each session.
+    /// The result of [`Action::Who`]: one line for each session.
     Present(Vec<String>),
-    /// Of [`Action::Open`].
+    /// The result of [`Action::Open`].
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.
     Connected,
-    /// An upload has come to a restart marker, and what is before it is written.
+    /// An upload has reached a restart marker, and the data before it is written.
     Marked(Mark),
-    /// So many bytes have gone over the data connection so far.
+    /// The number of bytes that have crossed the data connection so far.
     Moved(u64),
-    /// An upload over TLS has all that came, and its data connection has ended without `close_notify`.
+    /// An upload over TLS was accepted although its data connection ended without `close_notify`.
     EndedUnclean,
-    /// The transfer is over, and everything that it held is closed.
+    /// The transfer is over; its file and data connection are closed.
     Ended {
         /// How.
         ending: Ending,
-        /// So many have gone over the data connection.
+        /// The number of bytes that have crossed the data connection.
         bytes: u64,
-        /// How long the file is that has a part of an upload.
+        /// The size of a partial file that was kept.
         kept: Option<u64>,
     },
 }
@@ -122,14 +123,14 @@ pub enum SessionEvent {
 /// Why there is no passive listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoListener {
-    /// There is no port or descriptor left.
+    /// No port or descriptor is free.
     Port,
-    /// The address is none of IPv4: an IPv4 client of a proxy that reaches us over IPv6.
+    /// There is no IPv4 address to tell: a proxy for an IPv4 client has connected over IPv6.
     Ipv4,
 }
 
 impl SessionEvent {
-    /// Why the storage failed, where it did.
+    /// The error of the storage, if the event has one.
     pub(super) const fn error(&self) -> Option<storage::Error> {
         match self {
             Self::Operated(Err(error))
@@ -149,27 +150,27 @@ impl SessionEvent {
 /// How a transfer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Every byte is in its place.
+    /// All bytes are transferred and written.
     Complete,
-    /// The data connection did not come to be.
+    /// The data connection was not established.
     NotConnected,
-    /// The data connection could not be secured as it should be.
+    /// TLS on the data connection failed.
     NotSecured,
     /// The data connection was cut by the client or the network.
     Cut,
-    /// What the client sent is not what MODE and STRU say that it is.
+    /// The data of an upload violates MODE or STRU.
     Malformed,
-    /// A listing has left out what is beyond its bounds.
+    /// A recursive listing is truncated at its limits.
     Bounded,
     /// No byte moved for too long.
     Stalled,
-    /// The client said ABOR.
+    /// The client sent ABOR.
     Aborted,
-    /// The control connection ended under an upload, which so cannot be known to be whole.
+    /// The control connection ended during an upload, which may be incomplete.
     Abandoned,
     /// The server is stopping.
     Stopped,
-    /// A reload, or the clock, has taken the right to it from the client.
+    /// A reload or the expiry of the account has revoked the permission.
     Revoked,
     /// The storage failed.
     Failed(storage::Error),
@@ -178,24 +179,24 @@ pub enum Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Complete => "every byte is in its place",
-            Self::NotConnected => "no data connection came to be",
-            Self::NotSecured => "the data connection could not be secured",
+            Self::Complete => "all bytes were transferred",
+            Self::NotConnected => "the data connection was not established",
+            Self::NotSecured => "TLS on the data connection failed",
             Self::Cut => "the data connection was cut",
-            Self::Malformed => "what came is not what MODE and STRU say",
-            Self::Bounded => "there is more than LIST -R goes through",
-            Self::Stalled => "no byte moved for too long",
-            Self::Aborted => "the client said ABOR",
+            Self::Malformed => "the data violates MODE or STRU",
+            Self::Bounded => "the recursive listing was truncated",
+            Self::Stalled => "the data connection stalled",
+            Self::Aborted => "the client sent ABOR",
             Self::Abandoned => "the control connection ended",
             Self::Stopped => "the server is stopping",
-            Self::Revoked => "it is no longer allowed",
+            Self::Revoked => "the permission was revoked",
             Self::Failed(error) => return write!(f, "the storage failed: {error}"),
         })
     }
 }
 
 impl Ending {
-    /// As it is recorded.
+    /// The outcome in the transfer log.
     pub(super) const fn outcome(self) -> Outcome {
         Outcome::Incomplete(match self {
             Self::Complete => return Outcome::Complete,

@@ -1,40 +1,32 @@
-//! MDTM, MFMT, MFCT, MFF: the times and modes of files, asked and changed.
-//! RFC 3659 §3, draft-somers-ftp-mfxx-04.
+//! MDTM, MFMT, MFCT and MFF: queries and changes of the times and modes of files. RFC 3659 §3,
+//! draft-somers-ftp-mfxx-04.
 //!
-//! A change is answered with the facts as they were asked for, times as exactly as any are told; a
-//! file system may keep them less exactly. What a fact is called, and how a time is written,
-//! `protocol` knows; whether the change may be made, the storage.
+//! The reply to a change repeats the requested facts, with times in the configured precision; the file
+//! system may store them with less. `protocol` formats times, and the storage decides whether the change is
+//! possible.
 
-use super::files::Question;
+use super::question::{Question, TimeOrName};
 use super::{Context, Session};
 use crate::auth::Permissions;
-use crate::protocol::date::{self, Precision};
+use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Metadata, Operation, VirtualPath};
 
-/// What was said with MDTM, where it may be a time and a name, or one name.
-#[derive(Debug)]
-pub(super) struct TimeOrName {
-    modified: (i64, u32),
-    /// As the client wrote it.
-    name: Vec<u8>,
-}
-
 impl Session {
-    /// Clients that do not know MFMT send `MDTM time name`, which may also be the name of a file:
-    /// then that is what is meant.
+    /// MDTM. Clients without MFMT send `MDTM time name` to set the time; if a file has that whole argument
+    /// as its name, it is a query.
     pub(super) fn modification_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
-        let sees = self.login.permissions().intersects(Permissions::READ);
+        let may_query = self.login.permissions().intersects(Permissions::READ);
         let question = match split_time(argument) {
-            // Not even whether there is a file of that whole name may be seen.
-            Some((modified, name)) if !sees => {
+            // Without READ the existence of a file of that whole name must not leak.
+            Some((modified, name)) if !may_query => {
                 let name = name.to_vec();
                 return self.is_time_and_name(&TimeOrName { modified, name }, cx);
             }
-            None if !self.may_some(Permissions::READ, cx) => return,
+            None if !self.may_any(Permissions::READ, cx) => return,
             None => Question::ModificationTime,
             Some((modified, name)) => Question::TimeOrName(Box::new(TimeOrName {
                 modified,
@@ -44,11 +36,18 @@ impl Session {
         self.ask(question, Operation::Metadata(path), cx);
     }
 
-    /// There is no file of that whole name, so it is a time and a name.
-    pub(super) fn is_time_and_name(&mut self, meant: &TimeOrName, cx: &mut Context<'_>) {
+    /// No file has the whole argument as its name, so it is a time and a name.
+    pub(super) fn is_time_and_name(&mut self, argument: &TimeOrName, cx: &mut Context<'_>) {
         if self.may(Permissions::TIMES, cx) {
-            self.set_modified(meant.modified, &meant.name, cx);
+            self.set_modified(argument.modified, &argument.name, cx);
         }
+    }
+
+    pub(super) fn modification_time_found(metadata: &Metadata, cx: &mut Context<'_>) {
+        let mut text = Vec::new();
+        let time = (metadata.modified, metadata.modified_nanoseconds);
+        date::write_time_val(&mut text, time, cx.settings.time_precision);
+        cx.reply(&Reply::new(213, text));
     }
 
     pub(super) fn modify_time(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -62,7 +61,7 @@ impl Session {
     }
 
     pub(super) fn modify_facts(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may_some(Permissions::TIMES | Permissions::MODES, cx) {
+        if !self.may_any(Permissions::TIMES | Permissions::MODES, cx) {
             return;
         }
         let (facts, name) = split_word(argument);
@@ -83,13 +82,13 @@ impl Session {
         }
     }
 
-    /// No call of Linux sets it.
+    /// Linux has no system call that sets the time of creation.
     pub(super) fn modify_creation_time(cx: &mut Context<'_>) {
         let text = "This system does not let the time of creation be set.";
         cx.reply(&Reply::fixed(504, text));
     }
 
-    /// Has something changed; on success `reply` is what is said.
+    /// Asks the storage for a change; `reply` is sent on success.
     pub(super) fn change(
         &mut self,
         path: VirtualPath,
@@ -128,38 +127,34 @@ impl Session {
     }
 }
 
-/// What one has to be allowed for a change.
+/// The permissions that a change needs.
 fn needed(new: Attributes) -> Permissions {
-    let times = new.modified.map(|_| Permissions::TIMES);
-    let modes = new.mode.map(|_| Permissions::MODES);
-    times.unwrap_or_default() | modes.unwrap_or_default()
+    let times = new
+        .modified
+        .map_or(Permissions::NONE, |_| Permissions::TIMES);
+    let modes = new.mode.map_or(Permissions::NONE, |_| Permissions::MODES);
+    times | modes
 }
 
-pub(super) fn modification_reply(metadata: &Metadata, precision: Precision) -> Reply {
-    let mut text = Vec::new();
-    let time = (metadata.modified, metadata.modified_nanoseconds);
-    date::write_time_val(&mut text, time, precision);
-    Reply::new(213, text)
-}
-
-/// Permission bits are set, and none beyond: nothing here makes a program that runs as somebody else.
+/// The mode bits that clients may set: not set-user-ID, set-group-ID or sticky.
 pub(super) const MODES: u16 = 0o777;
 
-/// A mode in octal, whether it can be set or not.
+/// Parses an octal mode, which may exceed [`MODES`].
 pub(super) fn parse_mode(octal: &[u8]) -> Option<u16> {
     let is_octal = !octal.is_empty() && octal.iter().all(|b| matches!(b, b'0'..=b'7'));
     let text = std::str::from_utf8(octal).ok().filter(|_| is_octal)?;
     u16::from_str_radix(text, 8).ok()
 }
 
-/// What stands before the first space, and what behind it.
+/// Splits at the first space. The second part is empty if there is none.
 pub(super) fn split_word(argument: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = argument.splitn(2, |&b| b == b' ');
+    // `splitn` yields at least one item.
     let word = parts.next().unwrap_or_default();
     (word, parts.next().unwrap_or_default())
 }
 
-/// A time-val, one space, and a name.
+/// Parses a time-val, one space, and a name.
 fn split_time(argument: &[u8]) -> Option<((i64, u32), &[u8])> {
     let (time, name) = split_word(argument);
     let time = date::parse_time_val(time)?;
@@ -172,7 +167,7 @@ enum BadFact {
     Unchangeable,
 }
 
-/// `fact=value;fact=value;`, at least one.
+/// Parses `fact=value;fact=value;`, at least one.
 fn parse_facts(facts: &[u8]) -> Result<Attributes, BadFact> {
     let facts = facts.strip_suffix(b";").ok_or(BadFact::Syntax)?;
     let mut new = Attributes::default();
@@ -202,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modes_are_octal() {
+    fn mode_is_parsed_as_octal() {
         for (text, mode) in [
             ("0", Some(0)),
             ("644", Some(0o644)),
@@ -221,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_one_only_with_a_name_behind_it() {
+    fn time_without_name_is_rejected() {
         let one = b"19700101000001 a b";
         assert_eq!(split_time(one), Some(((1, 0), &b"a b"[..])));
         let fraction = b"19700101000001.5  x";
@@ -232,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_to_be_set() {
+    fn mff_facts_are_parsed() {
         let facts = parse_facts(b"unix.MODE=0640;Modify=19700101000001;").unwrap();
         assert_eq!((facts.modified, facts.mode), (Some((1, 0)), Some(0o640)));
         for (text, error) in [

@@ -1,9 +1,8 @@
-//! Which commands are recorded when they are answered: those that changed something, and those that
-//! were refused.
+//! The audit log: a record for each command that changed something or was refused.
 //!
-//! A session notes which command is in progress and which paths it named, and looks once, where the
-//! final reply has been given, whether that is worth a record. So no command has to record itself,
-//! and a command that is neither costs a comparison.
+//! A session notes the command in progress and its paths. When the final reply is queued, one place decides
+//! whether it needs a record, so that no command has to record itself and a query costs one comparison.
+//! It must not know where records are written.
 
 use std::time::Duration;
 
@@ -16,24 +15,26 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Operation};
 
-/// The command in progress.
+/// What the audit record of the command in progress needs.
 #[derive(Debug, Default)]
-pub(super) struct Audited {
-    /// `None` once it is answered.
+pub(super) struct AuditState {
+    /// `None` once the command is answered.
     command: Option<Command>,
-    /// Of a SITE: which.
+    /// For SITE: the name of the subcommand.
     pub(super) verb: Option<&'static str>,
     pub(super) path: Option<VirtualPath>,
+    /// The new name of a rename.
     pub(super) to: Option<VirtualPath>,
-    /// Whether its success changes something, or moves a file.
+    /// Whether the command is a change or a file transfer, which is recorded if it succeeds.
     pub(super) changes: bool,
-    /// Why the storage refused it.
+    /// The error of the storage.
     cause: Option<Error>,
+    /// The bytes of a transfer, and its duration.
     pub(super) moved: Option<(u64, Duration)>,
 }
 
-impl Audited {
-    /// Another command begins.
+impl AuditState {
+    /// Starts the record of a new command.
     pub(super) fn begin(&mut self, command: Command) {
         *self = Self {
             command: Some(command),
@@ -41,66 +42,71 @@ impl Audited {
         };
     }
 
-    /// It names a path. A rename names two, COMB its parts behind the target; an MDTM that is not
-    /// about a whole argument names what is behind the time once more.
-    pub(super) fn names(&mut self, path: &VirtualPath) {
-        let place = match (self.command, &self.path) {
+    /// Notes a path of the command. RNTO has two. The parts of COMB, which follow its target, are left out.
+    /// An MDTM that sets a time first notes its whole argument, then its name.
+    pub(super) fn note_path(&mut self, path: &VirtualPath) {
+        let slot = match (self.command, &self.path) {
             (Some(Command::Rnto), Some(_)) => &mut self.to,
             (Some(Command::Comb), Some(_)) => return,
             _ => &mut self.path,
         };
-        *place = Some(path.clone());
+        *slot = Some(path.clone());
     }
 
-    /// It asks the storage for this.
-    pub(super) const fn asks(&mut self, operation: &Operation) {
+    /// Notes an operation of the storage.
+    pub(super) const fn note_operation(&mut self, operation: &Operation) {
         self.changes |= operation.is_change();
     }
 
-    /// The answer may be that something failed.
-    pub(super) fn hears(&mut self, handle: &SessionEvent) {
-        if let Some(error) = handle.error() {
+    /// Notes the error of an event, if it has one.
+    pub(super) fn note_failure(&mut self, event: &SessionEvent) {
+        if let Some(error) = event.error() {
             self.cause = Some(error);
         }
     }
 }
 
 impl Session {
-    /// Records the command if it has been answered by now and is worth it.
-    pub(super) fn conclude(&mut self, cx: &mut Context<'_>) {
+    /// Records the command if its final reply is queued and it was a change or a refusal.
+    pub(super) fn audit_if_answered(&mut self, cx: &mut Context<'_>) {
         let Some(code) = cx.outbox.take_final_code() else {
             return;
         };
-        if let Some(command) = self.audited.command.take() {
-            self.audit(command, code, None, cx);
+        if let Some(command) = self.audit.command.take() {
+            self.emit_audit(command, code, None, cx);
         }
     }
 
-    /// A command that the account may not give is refused before its argument is read: what it named
-    /// is looked for now.
-    pub(super) fn name_refused(&mut self, request: &Request<'_>, cx: &Context<'_>) {
+    /// Notes the path of a command that was refused for lack of permission, before it parsed its argument.
+    pub(super) fn note_refused_path(&mut self, request: &Request<'_>, cx: &Context<'_>) {
         let is_refused = cx.outbox.final_code().is_some_and(is_refusal);
-        if !is_refused || self.audited.path.is_some() {
+        if !is_refused || self.audit.path.is_some() {
             return;
         }
         if let Some(argument) = path_in(request) {
-            self.audited.path = self.leads(argument, cx);
+            self.audit.path = self.resolve(argument, cx);
         }
     }
 
-    /// As [`conclude`](Self::conclude), for a reply that no client is there to hear.
-    pub(super) fn audit_unsaid(&mut self, reply: &Reply, cx: &mut Context<'_>) {
-        if let Some(command) = self.audited.command.take() {
-            self.audit(command, reply.code, Some(&reply.lines), cx);
+    /// As [`audit_if_answered`](Self::audit_if_answered), for a reply that is not sent.
+    pub(super) fn audit_without_reply(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        if let Some(command) = self.audit.command.take() {
+            self.emit_audit(command, reply.code, Some(&reply.lines), cx);
         }
     }
 
-    /// `unsaid` is the text of a reply that is not in the outbox. A text is copied only for a record:
-    /// most commands have none.
-    fn audit(&mut self, command: Command, code: u16, unsaid: Option<&[u8]>, cx: &mut Context<'_>) {
-        let audited = std::mem::take(&mut *self.audited);
+    /// `unsent` is the text of a reply that is not in the outbox. Otherwise the text is read from the
+    /// outbox, and only when there is a record, so that most commands copy nothing.
+    fn emit_audit(
+        &mut self,
+        command: Command,
+        code: u16,
+        unsent: Option<&[u8]>,
+        cx: &mut Context<'_>,
+    ) {
+        let state = std::mem::take(&mut *self.audit);
         let is_refused = is_refusal(code);
-        let has_changed = audited.changes && code < 400;
+        let has_changed = state.changes && code < 400;
         if !is_refused && !has_changed {
             return;
         }
@@ -111,7 +117,7 @@ impl Session {
                 None => return,
             }
         }
-        let reason = match unsaid.unwrap_or_else(|| cx.outbox.last_text()) {
+        let reason = match unsent.unwrap_or_else(|| cx.outbox.last_text()) {
             text if is_refused => text.get(..REASON_BYTES).unwrap_or(text).into(),
             _ => Box::default(),
         };
@@ -119,20 +125,20 @@ impl Session {
             time: cx.unix_time,
             peer: self.peer,
             account: self.login.name().into(),
-            verb: audited.verb.unwrap_or_else(|| command.row().name),
-            path: audited.path,
-            to: audited.to,
+            verb: state.verb.unwrap_or_else(|| command.row().name),
+            path: state.path,
+            to: state.to,
             code,
             reason,
-            moved: audited.moved,
-            is_for_operator: is_refused && audited.cause.is_some_and(Error::is_for_operator),
+            moved: state.moved,
+            is_for_operator: is_refused && state.cause.is_some_and(Error::is_for_operator),
             left_out,
         };
         cx.action(Action::Audit(Box::new(record)));
     }
 }
 
-/// The part of the argument that is a path, of the commands that change or transfer something.
+/// The path in the argument of a command.
 fn path_in<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     let argument = request.argument;
     let path = match request.command {
@@ -157,8 +163,8 @@ fn path_in<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     (!path.is_empty()).then_some(path)
 }
 
-/// Whether a reply refuses a command that was understood. Logins have lines of their own, and so has
-/// the end of a session.
+/// Whether a reply refuses a well-formed command. Failed logins (530) and closed sessions (421) have lines
+/// of their own in the log.
 const fn is_refusal(code: u16) -> bool {
     code >= 400 && !matches!(code, 421 | 500..=504 | 530)
 }
@@ -168,7 +174,7 @@ mod tests {
     use super::is_refusal;
 
     #[test]
-    fn what_was_not_understood_was_not_refused() {
+    fn refusal_codes_exclude_syntax_errors() {
         for (code, refused) in [
             (226, false),
             (250, false),

@@ -1,13 +1,13 @@
-//! PORT, PASV, EPRT, EPSV, REST: over which connection the next transfer will go, and from where
-//! in the file. RFC 959 §3.2 and §4.1.2, RFC 2428, RFC 3659 §5.
+//! PORT, PASV, EPRT, EPSV and REST: the data connection and the offset of the next transfer. RFC 959 §3.2
+//! and §4.1.2, RFC 2428, RFC 3659 §5.
 //!
-//! The address that a client names is its own: connecting elsewhere for it would make the server a
-//! tool against others (RFC 2577 §3). Only an account that may have transfers between servers (FXP)
-//! names others, and even then no service's port and no address of this host or its links.
+//! It owns the [`TransferParameters`] of a session. PORT and EPRT accept only the client's own address, or
+//! the server could be used to attack other hosts (RFC 2577 §3). An account with FXP may name other hosts,
+//! but no port below 1024 and no address in the scope of this host or its links.
 
 use std::net::SocketAddr;
 
-use super::files::Question;
+use super::question::{Question, mismatched};
 use super::{Action, Context, NoListener, Progress, Repeated, Session};
 use crate::file_task::Algorithm;
 use crate::protocol::byte_range::ByteRange;
@@ -18,44 +18,44 @@ use crate::protocol::one_host::{is_in_scope, is_of_one_host};
 use crate::protocol::reply::Reply;
 use crate::transfer::Representation;
 
-/// What has been agreed on for the next transfer.
+/// The parameters of the next transfer.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct TransferParameters {
     pub(super) representation: Representation,
-    /// What MODE Z will compress with, where there is a MODE Z.
+    /// The level of MODE Z; `None` in a build without it.
     pub(super) level: Option<Level>,
-    pub(super) arranged: Arranged,
-    /// After `EPSV ALL` nothing else may arrange a connection (RFC 2428 §4).
-    pub(super) extended_only: bool,
-    /// Where the next RETR, STOR or APPE begins; 0 is the beginning.
+    pub(super) data_mode: DataMode,
+    /// After `EPSV ALL` every other setup of a data connection is refused (RFC 2428 §4).
+    pub(super) epsv_only: bool,
+    /// The offset of the next RETR, STOR or APPE in bytes.
     pub(super) restart: u64,
-    /// Which bytes the next RETR or HASH is about; `None` is all.
+    /// The range of the next RETR or HASH; `None`: the whole file.
     pub(super) range: Option<ByteRange>,
     pub(super) facts: FactSet,
-    /// Whether the client has said that it reads UTF-8.
+    /// Whether the client has sent OPTS UTF8 ON.
     pub(super) utf8: bool,
-    /// What HASH uses.
+    /// The algorithm of HASH.
     pub(super) algorithm: Algorithm,
 }
 
-/// Who will connect to whom.
+/// How the next data connection is established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arranged {
-    /// Nothing is arranged.
-    Nothing,
-    /// The client to us.
+pub(super) enum DataMode {
+    /// No PASV, EPSV, PORT or EPRT applies.
+    Unset,
+    /// The client connects to the server.
     Passive,
-    /// We to the client.
+    /// The server connects to the client.
     Active,
 }
 
-impl Default for Channel {
+impl Default for TransferParameters {
     fn default() -> Self {
         Self {
             representation: Representation::default(),
             level: Level::DEFAULT,
-            arranged: Arranged::Nothing,
-            extended_only: false,
+            data_mode: DataMode::Unset,
+            epsv_only: false,
             restart: 0,
             range: None,
             facts: FactSet::default(),
@@ -65,15 +65,15 @@ impl Default for Channel {
     }
 }
 
-impl Channel {
-    /// Forgets what was agreed on for one transfer, and keeps what holds for all.
-    pub(super) fn disarrange(&mut self) {
-        self.arranged = Arranged::Nothing;
-        self.forget_part();
+impl TransferParameters {
+    /// Clears the parameters of a single transfer; TYPE and the like stay.
+    pub(super) fn clear_transfer(&mut self) {
+        self.data_mode = DataMode::Unset;
+        self.clear_range();
     }
 
-    /// Forgets which part of a file was meant.
-    pub(super) fn forget_part(&mut self) {
+    /// Clears REST and RANG.
+    pub(super) fn clear_range(&mut self) {
         self.restart = 0;
         self.range = None;
     }
@@ -82,21 +82,21 @@ impl Channel {
 impl Session {
     pub(super) fn port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_port(argument) {
-            Ok(address) => self.dial(address, cx),
+            Ok(address) => self.set_active(address, cx),
             Err(_) => cx.reply(&Reply::fixed(501, "PORT h1,h2,h3,h4,p1,p2.")),
         }
     }
 
     pub(super) fn extended_port(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_eprt(argument) {
-            Ok(address) => self.dial(address, cx),
+            Ok(address) => self.set_active(address, cx),
             Err(host_port::Error::Protocol) => cx.reply(&unknown_family(self.peer)),
             Err(_) => cx.reply(&Reply::fixed(501, "EPRT |1 or 2|address|port|.")),
         }
     }
 
     pub(super) fn passive(&mut self, cx: &mut Context<'_>) {
-        if self.is_extended_only(cx) {
+        if self.refuses_all_but_epsv(cx) {
             return;
         }
         if self.peer.is_ipv6() {
@@ -108,7 +108,7 @@ impl Session {
     pub(super) fn extended_passive(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         match host_port::parse_epsv(argument) {
             Ok(EpsvRequest::All) => {
-                self.channel.extended_only = true;
+                self.params.epsv_only = true;
                 cx.reply(&Reply::fixed(200, "EPSV only, from now on."));
             }
             Ok(EpsvRequest::V4) if self.peer.is_ipv6() => cx.reply(&unknown_family(self.peer)),
@@ -119,13 +119,13 @@ impl Session {
         }
     }
 
-    /// Where there is no listener, what was arranged before stays.
+    /// Without a listener the previous setup stays in force.
     pub(super) fn listening(
         &mut self,
         address: Result<SocketAddr, NoListener>,
         cx: &mut Context<'_>,
     ) {
-        let Some(question) = self.answered() else {
+        let Some(question) = self.take_question() else {
             return;
         };
         let reply = match (question, address) {
@@ -138,39 +138,45 @@ impl Session {
             (_, Err(NoListener::Port)) => {
                 return cx.reply(&Reply::fixed(425, "No passive port is free."));
             }
-            (_, Ok(_) | Err(NoListener::Ipv4)) => return cx.reply(&use_epsv()),
+            (Question::Passive, Ok(SocketAddr::V6(_)) | Err(NoListener::Ipv4)) => {
+                return cx.reply(&use_epsv());
+            }
+            (question, _) => return mismatched(&question, cx),
         };
-        self.channel.arranged = Arranged::Passive;
+        self.params.data_mode = DataMode::Passive;
         cx.reply(&reply);
     }
 
-    /// A command that needs a data connection was refused. That is none of the reasons to close it
-    /// (RFC 959 §3.2), so that the next command may have it.
+    /// A transfer command was refused before its 150. Keeps the data connection for the next command: RFC
+    /// 959 §3.2 lists no such reason to close it.
     pub(super) fn transfer_refused(&mut self, cx: &mut Context<'_>) {
-        self.channel.forget_part();
-        if self.channel.arranged == Arranged::Passive {
+        self.params.clear_range();
+        if self.params.data_mode == DataMode::Passive {
             cx.action(Action::Keep);
         }
     }
 
-    /// What was arranged is not any more; a transfer that was about to have it cannot.
-    pub(super) fn lost(&mut self, cx: &mut Context<'_>) {
-        self.channel.arranged = Arranged::Nothing;
-        if matches!(self.progress, Progress::Opening(_) | Progress::Withdrawn) {
+    /// The data connection or its listener is closed. A transfer that is being opened fails.
+    pub(super) fn data_connection_lost(&mut self, cx: &mut Context<'_>) {
+        self.params.data_mode = DataMode::Unset;
+        if matches!(
+            self.progress,
+            Progress::Opening(_) | Progress::OpeningRevoked
+        ) {
             self.progress = Progress::Idle;
-            cx.reply(&nothing_arranged());
+            cx.reply(&no_data_connection());
         }
     }
 
     pub(super) fn restart(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        // Digits alone, and none too many: `+1` or an overflow must not become an offset.
+        // `parse` accepts `+1`.
         let digits = argument.iter().all(u8::is_ascii_digit);
         let offset = std::str::from_utf8(argument)
             .ok()
             .and_then(|text| text.parse().ok());
         match offset.filter(|_| digits) {
             Some(offset) => {
-                self.channel.restart = offset;
+                self.params.restart = offset;
                 let text = format!("Restarting at {offset}. Send STOR or RETR.");
                 cx.reply(&Reply::new(350, text));
             }
@@ -180,15 +186,15 @@ impl Session {
 
     fn listen(&mut self, question: Question, cx: &mut Context<'_>) {
         let for_ipv4 = matches!(question, Question::Passive);
-        self.progress = Progress::Asking(question);
+        self.progress = Progress::AwaitingAnswer(question);
         cx.action(Action::Listen { for_ipv4 });
     }
 
-    fn dial(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
-        if self.is_extended_only(cx) {
+    fn set_active(&mut self, address: SocketAddr, cx: &mut Context<'_>) {
+        if self.refuses_all_but_epsv(cx) {
             return;
         }
-        if !self.may_dial(address) {
+        if !self.may_connect_to(address) {
             let text = format_args!("{}: Refused to connect to {address}", self.peer);
             self.log
                 .once(Repeated::AddressRefused, log::Level::Warn, text);
@@ -199,29 +205,29 @@ impl Session {
             };
             return cx.reply(&Reply::fixed(501, text));
         }
-        self.channel.arranged = Arranged::Active;
-        cx.action(Action::Dial(on_the_link_of(self.peer, address)));
+        self.params.data_mode = DataMode::Active;
+        cx.action(Action::Dial(with_scope_of(self.peer, address)));
         cx.reply(&Reply::ok());
     }
 
-    /// Against the bounce attack (RFC 2577 §3); of FXP it leaves what other hosts can be meant by.
-    fn may_dial(&self, address: SocketAddr) -> bool {
+    /// Prevents the bounce attack (RFC 2577 §3). With FXP, other hosts in the same scope are allowed.
+    fn may_connect_to(&self, address: SocketAddr) -> bool {
         let (ip, client) = (address.ip(), self.peer.ip());
         let is_allowed = ip == client || self.login.allows_fxp() && is_in_scope(ip, client);
         is_allowed && is_of_one_host(ip) && address.port() >= 1024
     }
 
-    fn is_extended_only(&self, cx: &mut Context<'_>) -> bool {
-        if self.channel.extended_only {
+    fn refuses_all_but_epsv(&self, cx: &mut Context<'_>) -> bool {
+        if self.params.epsv_only {
             cx.reply(&Reply::fixed(503, "Only EPSV is allowed after EPSV ALL."));
         }
-        self.channel.extended_only
+        self.params.epsv_only
     }
 }
 
-/// A link-local address means nothing without its link, which EPRT cannot say: it is the one over
-/// which the client is here (RFC 4007 §6).
-fn on_the_link_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
+/// Adds the scope ID to a link-local address: EPRT cannot carry one, so the link is that of the control
+/// connection (RFC 4007 §6).
+fn with_scope_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
     if let (SocketAddr::V6(peer), SocketAddr::V6(address)) = (peer, &mut address)
         && address.ip().is_unicast_link_local()
     {
@@ -230,7 +236,7 @@ fn on_the_link_of(peer: SocketAddr, mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-pub(super) fn nothing_arranged() -> Reply {
+pub(super) fn no_data_connection() -> Reply {
     Reply::fixed(425, "Use PASV, EPSV, PORT or EPRT first.")
 }
 

@@ -1,8 +1,7 @@
-//! The server that exports nothing: a control channel and no more.
+//! Control-only mode: a control connection without files. RFC 959 §4.1.
 //!
-//! It greets, answers NOOP and QUIT, knows the other commands of RFC 959 by name, and nothing
-//! else. The least that a reactor can serve, so the thing to study first and to measure
-//! against.
+//! It sends the greeting, serves NOOP and QUIT, and answers 502 to the other commands of RFC 959. The
+//! smallest session that the reactor can serve: read it first, and take it as the baseline of benchmarks.
 
 use super::{Context, Session};
 use crate::protocol::command::{self, Command, Origin};
@@ -10,6 +9,7 @@ use crate::protocol::reply::Reply;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
+        // `split` yields at least one item.
         let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
         let row = command::lookup(verb).filter(|row| row.origin == Origin::Rfc959);
         self.log_line(line, cx);

@@ -1,51 +1,47 @@
-//! What a connection is waiting for, and until when: a fixed table, one place each.
+//! The deadlines of one connection: a fixed table with one slot for each [`Deadline`].
 //!
-//! No callbacks: who owns the table asks for the earliest, sleeps, and then takes what is
-//! due. Time comes in as an argument.
+//! There are no callbacks: the event loop asks for the earliest deadline, sleeps until then, and takes
+//! those that are due. The table reads no clock; each call is given the time.
 
 use std::time::{Duration, Instant};
 
-/// Something that must have happened by some time.
+/// A condition with a time limit, or a time to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deadline {
-    /// A login.
+    /// The client must be logged in.
     Login,
-    /// The account has not expired; looked at again, for the wall clock may have been set.
+    /// The account may have expired: check it again. Re-armed, since the wall clock can be set.
     Expiry,
-    /// The next command; not during a transfer.
+    /// The client must send a command. Not set during a transfer.
     Idle,
-    /// The answer to a failed login may be said; or the next command executed, of who is not
-    /// logged in and was too quick.
+    /// The delayed reply to a failed login is due; or, before a login, the next command may be executed
+    /// (rate limit).
     Penalty,
-    /// The client has come to its passive listener, where no transfer waits for it yet.
+    /// The client must connect to its passive listener. Set while no transfer waits for the connection.
     Arrival,
-    /// The data connection of a transfer stands.
+    /// The data connection of a transfer must be established.
     DataConnect,
-    /// The next byte of a transfer has moved; not while the server itself works on it.
+    /// A transfer must move another byte. Paused while a worker owns the transfer.
     DataStall,
-    /// A transfer that has moved what it might may go on; not a limit, and nobody's fault.
+    /// The rate limiter has tokens again: the transfer goes on. A wait of the server, not a time limit.
     Resume,
-    /// The client has read some of its replies.
+    /// The client must read some of its replies.
     ReplyStall,
-    /// The TLS handshake of the control connection is over; before that, and never at the same
-    /// time, a proxy has said for whom it has connected.
+    /// The TLS handshake of the control connection must end; or, before that and never at the same
+    /// time, the proxy must send its header.
     Handshake,
-    /// A proxy has said for whom a data connection is.
+    /// The proxy must send the header of a data connection.
     DataProxyHeader,
-    /// The client has closed its side after the last reply.
+    /// The client must close its side of the control connection, after the last reply.
     Linger,
 }
 
-const COUNT: usize = Deadline::COUNT;
-
-const ALL: [Deadline; COUNT] = Deadline::ALL;
-
 impl Deadline {
-    /// How many there are.
-    pub const COUNT: usize = 12;
+    /// The number of deadlines.
+    pub const COUNT: usize = Self::ALL.len();
 
-    /// All, in the order in which those that are due at once are taken.
-    pub const ALL: [Self; Self::COUNT] = [
+    /// All, in the order of their discriminants. Those that are due at once expire in this order.
+    pub const ALL: [Self; Self::Linger as usize + 1] = [
         Self::Login,
         Self::Expiry,
         Self::Idle,
@@ -61,101 +57,76 @@ impl Deadline {
     ];
 }
 
-/// What is left of a client's time, while it stands still.
+/// The deadline of a transfer that is paused, and the time that it had left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left(Option<(Deadline, Duration)>);
 
-/// The deadlines of one connection.
+/// The deadlines of one connection, indexed by [`Deadline`].
 #[derive(Debug, Default)]
-pub struct Deadlines([Option<Instant>; COUNT]);
+pub struct Deadlines([Option<Instant>; Deadline::COUNT]);
 
 impl Deadlines {
-    /// None is set.
+    /// A table with no deadline set.
     pub const fn new() -> Self {
-        Self([None; COUNT])
+        Self([None; Deadline::COUNT])
     }
 
-    /// Sets one, or moves it.
+    /// Sets a deadline, or moves it.
     pub fn set(&mut self, deadline: Deadline, at: Instant) {
-        *self.place(deadline) = Some(at);
+        if let Some(slot) = self.0.get_mut(deadline as usize) {
+            *slot = Some(at);
+        }
     }
 
-    /// Takes one away.
+    /// Clears a deadline.
     pub fn clear(&mut self, deadline: Deadline) {
-        *self.place(deadline) = None;
+        if let Some(slot) = self.0.get_mut(deadline as usize) {
+            *slot = None;
+        }
     }
 
-    /// Takes all away.
+    /// Clears all deadlines.
     pub fn clear_all(&mut self) {
         *self = Self::new();
     }
 
-    /// Stops the clock of a transfer, which has one at a time.
+    /// Pauses the time-out of a transfer. At most one of the two is set at a time.
     pub fn hold(&mut self, now: Instant) -> Left {
         let mut of_transfer = [Deadline::DataConnect, Deadline::DataStall].into_iter();
         Left(of_transfer.find_map(|deadline| {
-            let at = self.place(deadline).take()?;
+            let at = self.get(deadline)?;
+            self.clear(deadline);
             Some((deadline, at.saturating_duration_since(now)))
         }))
     }
 
-    /// It goes on with what was left, if anything stood still.
+    /// Resumes a paused time-out with the time that it had left.
     pub fn go_on(&mut self, left: Left, now: Instant) {
         if let Left(Some((deadline, left))) = left {
             self.set(deadline, now + left);
         }
     }
 
-    /// Whether one is set.
+    /// Whether a deadline is set.
     pub fn is_set(&self, deadline: Deadline) -> bool {
-        self.0.get(deadline as usize).copied().flatten().is_some()
+        self.get(deadline).is_some()
     }
 
-    /// The earliest.
+    /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.0.iter().copied().flatten().min()
     }
 
-    /// Takes one that is due.
+    /// Clears and returns a deadline that is due.
     pub fn take_due(&mut self, now: Instant) -> Option<Deadline> {
-        let due = |deadline: &&Deadline| {
-            let at = self.0.get(**deadline as usize).copied().flatten();
-            at.is_some_and(|at| at <= now)
-        };
-        let deadline = *ALL.iter().find(due)?;
+        let is_due = |&deadline: &Deadline| self.get(deadline).is_some_and(|at| at <= now);
+        let deadline = Deadline::ALL.into_iter().find(is_due)?;
         self.clear(deadline);
         Some(deadline)
     }
 
-    fn place(&mut self, deadline: Deadline) -> &mut Option<Instant> {
-        let [
-            login,
-            expiry,
-            idle,
-            penalty,
-            arrival,
-            connect,
-            stall,
-            resume,
-            reply,
-            handshake,
-            preamble,
-            linger,
-        ] = &mut self.0;
-        match deadline {
-            Deadline::Login => login,
-            Deadline::Expiry => expiry,
-            Deadline::Idle => idle,
-            Deadline::Penalty => penalty,
-            Deadline::Arrival => arrival,
-            Deadline::DataConnect => connect,
-            Deadline::DataStall => stall,
-            Deadline::Resume => resume,
-            Deadline::ReplyStall => reply,
-            Deadline::Handshake => handshake,
-            Deadline::DataProxyHeader => preamble,
-            Deadline::Linger => linger,
-        }
+    fn get(&self, deadline: Deadline) -> Option<Instant> {
+        self.0.get(deadline as usize).copied().flatten()
     }
 }
 
@@ -164,27 +135,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_earliest_is_next_and_each_is_taken_once() {
+    fn all_deadlines_are_listed_by_discriminant() {
+        for (index, deadline) in Deadline::ALL.into_iter().enumerate() {
+            assert_eq!(deadline as usize, index);
+        }
+    }
+
+    #[test]
+    fn due_deadlines_are_taken_once_and_in_order() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut deadlines = Deadlines::new();
-        for (index, deadline) in ALL.into_iter().enumerate() {
-            let steps = u32::try_from(COUNT - index).unwrap();
+        for (steps, deadline) in (1..).zip(Deadline::ALL.into_iter().rev()) {
             deadlines.set(deadline, start + second * steps);
         }
         assert_eq!(deadlines.next(), Some(start + second));
         assert_eq!(deadlines.take_due(start), None);
         let mut taken = Vec::new();
-        let end = start + second * u32::try_from(COUNT).unwrap();
+        let end = start + second * u32::try_from(Deadline::COUNT).unwrap();
         while let Some(deadline) = deadlines.take_due(end) {
             taken.push(deadline);
         }
-        assert_eq!(taken, ALL);
+        assert_eq!(taken, Deadline::ALL);
         assert_eq!(deadlines.next(), None);
     }
 
     #[test]
-    fn what_stood_still_goes_on_with_what_was_left() {
+    fn paused_time_out_resumes_with_time_left() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let much_later = start + second * 1000;
         for deadline in [Deadline::DataConnect, Deadline::DataStall] {

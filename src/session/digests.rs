@@ -1,64 +1,45 @@
-//! HASH, RANG, MD5, XCRC, XMD5, XSHA1, XSHA256, XSHA512, DSIZ, COMB: what a worker does on its own,
-//! a slice at a time, while the client waits for one reply.
-//! draft-bryan-ftpext-hash-02, draft-bryan-ftp-range-08; the X names are older and nobody's.
+//! HASH, RANG, MD5, XCRC, XMD5, XSHA1, XSHA256, XSHA512, DSIZ and COMB: file tasks, which a worker runs in
+//! slices while the client waits for one reply. draft-bryan-ftpext-hash-02, draft-bryan-ftp-range-08; no
+//! document specifies the X commands.
 //!
-//! ABOR ends what only reads: the command is answered with 426, and then the ABOR. An idle
-//! client that waits for a long digest is not idle; only a storage that hangs lets it time out.
+//! ABOR ends a task that only reads: the command is answered with 426, then ABOR is executed. Each slice
+//! restarts the idle timer, so a long digest does not expire, but a hanging storage does.
 
-use super::files::Question;
+use super::question::{DigestForm, DigestQuestion, Question};
 use super::uploads::REPLACING;
 use super::{Action, Context, Progress, Session, refusal};
 use crate::auth::Permissions;
-use crate::file_task::{Algorithm, TaskResult, TaskSpec};
+use crate::file_task::{Algorithm, TaskSpec};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::command::without_spaces_behind;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
-
-/// What a digest is asked for with, and so how it is told.
-#[derive(Debug)]
-pub(super) struct DigestQuestion {
-    form: Form,
-    /// As the client wrote it.
-    name: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// HASH: with its algorithm and its range.
-    Hash(Algorithm),
-    /// The X names: the digest alone.
-    Bare,
-    /// MD5: with the name.
-    Named,
-}
+use crate::storage::{Error, VirtualPath};
 
 impl Session {
     pub(super) fn hash(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let range = self.channel.range.take();
-        let algorithm = self.channel.algorithm;
-        self.digest(Form::Hash(algorithm), algorithm, argument, range, cx);
+        let range = self.params.range.take();
+        let algorithm = self.params.algorithm;
+        self.digest(DigestForm::Hash(algorithm), algorithm, argument, range, cx);
     }
 
     pub(super) fn md5(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        self.digest(Form::Named, Algorithm::Md5, argument, None, cx);
+        self.digest(DigestForm::Named, Algorithm::Md5, argument, None, cx);
     }
 
-    /// XCRC and the other X names: `path`, or `path first end` with an end that does not belong to
-    /// the range.
+    /// XCRC and the other X commands: `path`, or `path first end` with an exclusive end.
     pub(super) fn x_digest(&mut self, algorithm: Algorithm, argument: &[u8], cx: &mut Context<'_>) {
         match parse_x_argument(argument) {
-            Some((name, range)) => self.digest(Form::Bare, algorithm, &name, range, cx),
+            Some((name, range)) => self.digest(DigestForm::Bare, algorithm, &name, range, cx),
             None => cx.reply(&Reply::fixed(501, "\"path\", or \"path\" first end.")),
         }
     }
 
-    /// OPTS HASH; without a name it tells which is selected.
+    /// OPTS HASH. Without a name it reports the selected algorithm.
     pub(super) fn select_algorithm(&mut self, name: &[u8], cx: &mut Context<'_>) {
         let selected = if name.is_empty() {
-            Some(self.channel.algorithm)
+            Some(self.params.algorithm)
         } else {
             Algorithm::named(name)
         };
@@ -66,7 +47,7 @@ impl Session {
             let text = "Unknown algorithm, current selection not changed.";
             return cx.reply(&Reply::fixed(501, text));
         };
-        self.channel.algorithm = algorithm;
+        self.params.algorithm = algorithm;
         cx.reply(&Reply::fixed(200, algorithm.name()));
     }
 
@@ -76,18 +57,18 @@ impl Session {
                 out.push(b';');
             }
             out.extend_from_slice(algorithm.name().as_bytes());
-            if algorithm == self.channel.algorithm {
+            if algorithm == self.params.algorithm {
                 out.push(b'*');
             }
         }
     }
 
-    /// For the RETR or HASH that follows; only what REST may be followed by comes between.
+    /// RANG applies to the next RETR or HASH. `reset_sequence_before` clears it as it clears REST.
     pub(super) fn range(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        self.channel.range = None;
+        self.params.range = None;
         match ByteRange::parse(argument) {
             Ok(Some(range)) => {
-                self.channel.range = Some(range);
+                self.params.range = Some(range);
                 cx.reply(&Reply::fixed(350, "Send RETR or HASH for that range."));
             }
             Ok(None) => cx.reply(&Reply::fixed(350, "Whole files again.")),
@@ -100,7 +81,7 @@ impl Session {
             return;
         }
         if let Some(path) = self.path(argument, cx) {
-            self.send(Question::Measure, TaskSpec::Measure(path), cx);
+            self.start_task(Question::Measure, TaskSpec::Measure(path), cx);
         }
     }
 
@@ -111,6 +92,7 @@ impl Session {
         let Some(placement) = self.placement(Permissions::OVERWRITE, REPLACING, cx) else {
             return;
         };
+        // `None`, a malformed or empty word, gets the same 501 as a missing part.
         let words = quoted::words(argument).unwrap_or_default();
         let Some((target, parts @ [_, ..])) = words.split_first() else {
             return cx.reply(&Reply::fixed(501, "COMB \"target\" \"part\" ..."));
@@ -139,73 +121,47 @@ impl Session {
                 placement,
                 umask,
             };
-            self.audited.changes = true;
-            self.send(Question::Combine, spec, cx);
+            self.audit.changes = true;
+            self.start_task(Question::Combine, spec, cx);
         }
     }
 
-    /// Whether a command is in progress that reads, and can be ended without a trace.
-    pub(super) const fn is_reading(&self) -> bool {
+    /// Whether a file task is in progress that only reads, so that ABOR may end it.
+    pub(super) const fn is_task_abortable(&self) -> bool {
         matches!(
             self.progress,
-            Progress::Asking(Question::Digest(_) | Question::Measure)
+            Progress::AwaitingAnswer(Question::Digest(_) | Question::Measure)
         )
     }
 
-    /// The client said ABOR, and is told at once. The next command waits until what was read is
-    /// closed: a client that sends HASH and ABOR in turns has one file open, not thousands.
-    pub(super) fn stop_reading(&mut self, cx: &mut Context<'_>) {
-        if self.is_reading() {
-            self.abandon_reading(&Reply::fixed(426, "Aborted, as asked."), cx);
+    /// ABOR during a file task: replies 426 at once. The next command waits until the file is closed, or a
+    /// client could open thousands of files with HASH and ABOR in turn.
+    pub(super) fn abort_task(&mut self, cx: &mut Context<'_>) {
+        if self.is_task_abortable() {
+            self.abandon_task(&Reply::fixed(426, "Aborted, as asked."), cx);
         }
     }
 
-    pub(super) fn abandon_reading(&mut self, reply: &Reply, cx: &mut Context<'_>) {
-        self.progress = Progress::Asking(Question::Abandoned);
+    pub(super) fn abandon_task(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+        self.progress = Progress::AwaitingAnswer(Question::Abandoned);
         cx.reply(reply);
     }
 
-    /// Whether what was sent for last is not wanted any more.
+    /// Whether the file task in progress was aborted.
     pub const fn has_abandoned(&self) -> bool {
-        matches!(self.progress, Progress::Asking(Question::Abandoned))
+        matches!(self.progress, Progress::AwaitingAnswer(Question::Abandoned))
     }
 
-    /// What was read is closed; its command has been answered.
-    pub(super) fn dropped(&mut self) {
+    /// The file of an aborted task is closed.
+    pub(super) fn task_dropped(&mut self) {
         if self.has_abandoned() {
             self.progress = Progress::Idle;
         }
     }
 
-    /// An errand is over.
-    pub(super) fn found(&mut self, found: Result<TaskResult>, cx: &mut Context<'_>) {
-        let Some(question) = self.answered() else {
-            return;
-        };
-        let reply = match (&question, found) {
-            (Question::Abandoned, _) => return,
-            (
-                Question::Digest(asked),
-                Ok(TaskResult::Digest {
-                    value,
-                    first,
-                    length,
-                }),
-            ) => asked.reply(&value, first, length),
-            (Question::Measure, Ok(TaskResult::Size(size))) => Reply::new(213, size.to_string()),
-            (Question::Measure, Err(Error::TooLarge)) => {
-                Reply::fixed(550, "There are more directories than DSIZ goes through.")
-            }
-            (Question::Digest(asked), Err(error)) => asked.refusal(error),
-            (_, Ok(_)) => Reply::file_action_completed(),
-            (_, Err(error)) => refusal(error),
-        };
-        cx.reply(&reply);
-    }
-
     fn digest(
         &mut self,
-        form: Form,
+        form: DigestForm,
         algorithm: Algorithm,
         name: &[u8],
         range: Option<ByteRange>,
@@ -226,40 +182,42 @@ impl Session {
             algorithm,
             range,
         };
-        self.send(question, spec, cx);
+        self.start_task(question, spec, cx);
     }
 
-    fn send(&mut self, question: Question, spec: TaskSpec, cx: &mut Context<'_>) {
-        self.progress = Progress::Asking(question);
+    fn start_task(&mut self, question: Question, spec: TaskSpec, cx: &mut Context<'_>) {
+        self.progress = Progress::AwaitingAnswer(question);
         cx.action(Action::Send(spec));
     }
 }
 
 impl DigestQuestion {
-    fn reply(&self, value: &[u8], first: u64, length: u64) -> Reply {
+    pub(super) fn reply(&self, value: &[u8], first: u64, length: u64) -> Reply {
         let digits = value.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let hex = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
         let hex: String = hex.collect();
         let name = self.name.as_slice();
         match self.form {
-            Form::Hash(algorithm) => {
-                // Of no bytes there is no last one; the draft has no word for that.
+            DigestForm::Hash(algorithm) => {
+                // The draft does not define the range of an empty file: this sends `0-0`.
                 let last = first + length.saturating_sub(1);
                 let text = format!("{} {first}-{last} {hex} ", algorithm.name());
                 Reply::new(213, [text.as_bytes(), name].concat())
             }
-            Form::Bare => Reply::new(250, hex.to_uppercase()),
-            Form::Named => {
+            DigestForm::Bare => Reply::new(250, hex.to_uppercase()),
+            DigestForm::Named => {
                 let hex = hex.to_uppercase();
                 Reply::new(251, [name, b" ", hex.as_bytes()].concat())
             }
         }
     }
 
-    fn refusal(&self, error: Error) -> Reply {
+    pub(super) fn refusal(&self, error: Error) -> Reply {
         match (self.form, error) {
-            (Form::Hash(_), Error::IsDirectory) => Reply::fixed(553, "A directory has no digest."),
-            (Form::Hash(_), Error::BeyondEnd) => {
+            (DigestForm::Hash(_), Error::IsDirectory) => {
+                Reply::fixed(553, "A directory has no digest.")
+            }
+            (DigestForm::Hash(_), Error::BeyondEnd) => {
                 Reply::fixed(551, "The range is beyond the end of the file.")
             }
             (_, Error::BadName) => refusal(Error::NotFound),
@@ -269,8 +227,8 @@ impl DigestQuestion {
     }
 }
 
-/// A name in quotes and what follows, or a name without them: then two numbers at its end are a
-/// range, and a file whose name ends so needs the quotes.
+/// Parses a quoted name and an optional range, or an unquoted name. Two numbers at the end of an unquoted
+/// name are a range, so a file with such a name needs quotes.
 fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
     if argument.starts_with(b"\"") {
         let (name, rest) = quoted::take_word(argument)?;
@@ -290,7 +248,7 @@ fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
     Some((argument.to_vec(), None))
 }
 
-/// `first end`, where the end is the first byte that does not belong to it.
+/// Parses `first end`, with an exclusive end.
 fn parse_x_range(text: &[u8]) -> Option<ByteRange> {
     let mut words = text.split(|&b| b == b' ');
     let mut number = || {
@@ -312,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_ranges_of_the_x_commands() {
+    fn x_argument_is_split_into_name_and_range() {
         for (argument, expected) in [
             ("a b", Some(("a b", None))),
             ("\"a b\"", Some(("a b", None))),

@@ -1,11 +1,12 @@
-//! From a line to the method that serves it: what may be said at all, by whom, and how.
+//! Dispatches a command line to the method of its command. RFC 959 §5.3.
 //!
-//! The table of commands decides who may say what, and whether an argument must be there; so
-//! no command's own method has to. RFC 959 §5.3; what is not FTP is turned away.
+//! The table of commands says which commands need a login and which need an argument, so that no method
+//! checks this itself. A connection that speaks another protocol is closed. Permissions of the account are
+//! the methods' own concern.
 
 use log::Level;
 
-use super::{Context, Session, Settings, farewells};
+use super::{Context, Session, Settings, closing};
 use crate::auth::Permissions;
 use crate::file_task::Algorithm;
 use crate::limits::LONG_LINES;
@@ -18,75 +19,76 @@ use crate::protocol::visible::Visible;
 
 impl Session {
     pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
-        let text = format_args!("{}: A line is too long", self.peer);
+        let text = format_args!("{}: Command line too long", self.peer);
         self.log.line(self.peer, cx.now, Level::Warn, text);
-        self.is_not_read(cx);
+        self.reset_sequence(cx);
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
-            self.close(&farewells::too_many("over-long lines"), cx);
+            self.close(&closing::too_many("over-long lines"), cx);
         }
     }
 
     pub(super) fn serve(&mut self, line: &[u8], cx: &mut Context<'_>) {
         if command::is_tls_hello(line) {
-            let why = "a TLS hello on the clear port; the client has to be set to explicit FTPS (AUTH TLS)";
-            return self.turn_away(why, cx);
+            let reason =
+                "TLS ClientHello in clear text; the client must be set to explicit FTPS (AUTH TLS)";
+            return self.reject_protocol(reason, cx);
         }
         match Request::parse(line) {
             Ok(request) => {
                 self.log_line(line, cx);
-                self.forget_what_must_follow_at_once(request.command);
+                self.reset_sequence_before(request.command);
                 self.dispatch(&request, cx);
                 if request.command.is_transfer() && self.accepts_command() {
                     self.transfer_refused(cx);
                 }
-                self.name_refused(&request, cx);
+                self.note_refused_path(&request, cx);
             }
             Err(ParseError::Nul) => {
-                self.is_not_read(cx);
+                self.reset_sequence(cx);
                 cx.reply(&Reply::fixed(501, "NUL is not allowed."));
             }
             Err(ParseError::Unrecognized(verb)) => {
                 if command::is_foreign(verb) {
-                    return self.turn_away("not an FTP client", cx);
+                    return self.reject_protocol("not an FTP client", cx);
                 }
                 self.rename_from = None;
-                self.channel.forget_part();
+                self.params.clear_range();
                 self.unrecognized(verb, cx);
             }
         }
     }
 
-    /// A line whose command nobody has looked at may have been any.
-    fn is_not_read(&mut self, cx: &mut Context<'_>) {
+    /// A line that is not parsed may be any command, so it ends each sequence (REST, RNFR).
+    fn reset_sequence(&mut self, cx: &mut Context<'_>) {
         self.rename_from = None;
         self.transfer_refused(cx);
     }
 
-    /// What speaks another protocol may be somebody's browser, made to send us what it
-    /// should not: it gets no second line.
-    fn turn_away(&mut self, why: &str, cx: &mut Context<'_>) {
-        log::warn!(target: target::SECURITY, "{}: Turned away: {why}", self.peer);
+    /// Closes at the first line of another protocol: it may be a browser that was tricked into a
+    /// cross-protocol request.
+    fn reject_protocol(&mut self, reason: &str, cx: &mut Context<'_>) {
+        log::warn!(target: target::SECURITY, "{}: Closed: {reason}", self.peer);
         self.close(&Reply::syntax_error(), cx);
     }
 
     pub(super) fn unrecognized(&mut self, verb: &[u8], cx: &mut Context<'_>) {
-        let verb = Visible(without_password(verb));
+        let verb = Visible(redact_password(verb));
         let text = format_args!("{}: Command unrecognized: '{verb}'", self.peer);
         self.log.line(self.peer, cx.now, Level::Warn, text);
         cx.reply(&Reply::syntax_error());
     }
 
     pub(super) fn log_line(&mut self, line: &[u8], cx: &Context<'_>) {
-        let line = Visible(without_password(line));
+        let line = Visible(redact_password(line));
         let text = format_args!("Sent by client {}: {line}", self.peer);
         self.log.line(self.peer, cx.now, Level::Info, text);
     }
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         if !self.is_transferring() {
-            self.audited.begin(request.command);
+            self.audit.begin(request.command);
         }
         let row = request.command.row();
         if row.access == Access::LoggedIn && !self.login.is_logged_in() {
@@ -107,19 +109,19 @@ impl Session {
         self.run(request, cx);
     }
 
-    /// RNTO must follow RNFR at once; REST and RANG hold for the transfer that is arranged next. A
-    /// command that is refused comes between as any other.
-    fn forget_what_must_follow_at_once(&mut self, command: Command) {
+    /// Clears what this command may not follow: RNTO must follow RNFR directly, REST and RANG apply to
+    /// the next transfer. A refused command counts as any other.
+    fn reset_sequence_before(&mut self, command: Command) {
         if command != Command::Rnto {
             self.rename_from = None;
         }
-        // Net::FTP asks for help with ALLO and sends it, others send PRET, and then they go on from the
-        // offset: an upload that began at zero instead would replace the file by its end.
-        let announces = matches!(command, Command::Allo | Command::Help | Command::Pret);
-        if announces {
+        // Net::FTP sends HELP ALLO and ALLO between REST and its upload, other clients send PRET. An upload
+        // from offset 0 instead would replace the file with its tail.
+        let keeps_all = matches!(command, Command::Allo | Command::Help | Command::Pret);
+        if keeps_all {
             return;
         }
-        let arranges_or_transfers = matches!(
+        let precedes_transfer = matches!(
             command,
             Command::Retr
                 | Command::Stor
@@ -129,17 +131,17 @@ impl Session {
                 | Command::Port
                 | Command::Eprt
         );
-        if !arranges_or_transfers {
-            self.channel.restart = 0;
+        if !precedes_transfer {
+            self.params.restart = 0;
         }
-        // STOU keeps a range in order to refuse it.
-        let about_range = matches!(command, Command::Hash | Command::Stou);
-        if !arranges_or_transfers && !about_range {
-            self.channel.range = None;
+        // STOU keeps the range in order to refuse it.
+        let keeps_range = matches!(command, Command::Hash | Command::Stou);
+        if !precedes_transfer && !keeps_range {
+            self.params.range = None;
         }
     }
 
-    /// Who is there, and what may be asked of the server.
+    /// Login, TLS and information; the rest goes to `run_file_command`.
     fn run(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
@@ -156,7 +158,7 @@ impl Session {
 
             Command::Host => self.host(argument, cx),
             Command::Lang => Self::language(argument, cx),
-            Command::Csid => Self::client_and_server(cx),
+            Command::Csid => Self::identify(cx),
             Command::Noop | Command::Clnt => cx.reply(&Reply::ok()),
 
             Command::Syst => cx.reply(&Reply::fixed(215, "UNIX Type: L8")),
@@ -166,12 +168,12 @@ impl Session {
             Command::Stat => self.status(argument, cx),
             Command::Site => self.site(argument, cx),
 
-            _ => self.run_on_files(request, cx),
+            _ => self.run_file_command(request, cx),
         }
     }
 
-    /// What is done to files, and to the data connection on the way there.
-    fn run_on_files(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
+    /// Files, transfer parameters and data connections.
+    fn run_file_command(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
             Command::Pwd => self.print_directory(cx),
@@ -209,7 +211,7 @@ impl Session {
             Command::Eprt => self.extended_port(argument, cx),
             Command::Pasv => self.passive(cx),
             Command::Epsv => self.extended_passive(argument, cx),
-            Command::Pret => Self::announce(argument, cx),
+            Command::Pret => Self::announce_transfer(argument, cx),
             Command::Rang => self.range(argument, cx),
             Command::Rest => self.restart(argument, cx),
 
@@ -220,51 +222,51 @@ impl Session {
             Command::List => self.list(argument, cx),
             Command::Nlst => self.name_list(argument, cx),
             Command::Mlsd => self.machine_list(argument, cx),
-            Command::Abor => self.abort_nothing(cx),
-            // Rows that are not served do not come here.
+            Command::Abor => self.abort_without_transfer(cx),
+            // `dispatch` has answered the rows that are not served.
             _ => cx.reply(&Reply::not_implemented()),
         }
     }
 
-    /// The path that an argument names, or the 501 is said.
+    /// Resolves a path argument and notes it for the audit log, or replies 501.
     pub(super) fn path(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<VirtualPath> {
-        let path = self.leads(argument, cx);
+        let path = self.resolve(argument, cx);
         if let Some(path) = &path {
-            self.audited.names(path);
+            self.audit.note_path(path);
         } else {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
     }
 
-    /// Where an argument leads from here, if it can be a path.
-    pub(super) fn leads(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
+    /// Resolves an argument against the current directory. `None`: it is no valid path.
+    pub(super) fn resolve(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));
         self.directory
             .join(name.as_deref().unwrap_or(argument))
             .ok()
     }
 
-    /// The charset of a client that has not said that it reads UTF-8, if there is one.
+    /// The fallback charset, unless the client has sent OPTS UTF8 ON.
     pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
-        cx.settings.charset.filter(|_| !self.channel.utf8)
+        cx.settings.charset.filter(|_| !self.params.utf8)
     }
 
-    /// A path as the client reads it.
-    pub(super) fn shown(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+    /// Encodes a path in the charset of the client.
+    pub(super) fn encoded_for_client(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
         match self.charset(cx) {
             Some(charset) => charset.encode(&path).into_owned(),
             None => path,
         }
     }
 
-    /// Whether the account may do all of this, or the 550 is said.
+    /// Whether the account has all of these permissions; replies 550 if not.
     pub(super) fn may(&self, needed: Permissions, cx: &mut Context<'_>) -> bool {
         allow(self.login.permissions().contains(needed), cx)
     }
 
-    /// Whether the account may do any of this, or the 550 is said.
-    pub(super) fn may_some(&self, of: Permissions, cx: &mut Context<'_>) -> bool {
+    /// Whether the account has any of these permissions; replies 550 if not.
+    pub(super) fn may_any(&self, of: Permissions, cx: &mut Context<'_>) -> bool {
         allow(self.login.permissions().intersects(of), cx)
     }
 }
@@ -276,16 +278,16 @@ fn allow(may: bool, cx: &mut Context<'_>) -> bool {
     may
 }
 
-/// What of a line, or of a verb, may be logged: whatever begins as PASS does, however it was
-/// mistyped, may go on with a password.
-fn without_password(line: &[u8]) -> &[u8] {
+/// The part of a line or verb that may be logged. Anything that starts with PASS, even if mistyped, may
+/// contain a password.
+fn redact_password(line: &[u8]) -> &[u8] {
     match line.trim_ascii_start().get(..4) {
         Some(verb) if verb.eq_ignore_ascii_case(b"PASS") => b"PASS ****",
         _ => line,
     }
 }
 
-/// Whether a command does anything here: by the table, and as the server is set.
+/// Whether a command is served, by the table and by the settings.
 pub(super) fn is_served(row: &Row, settings: &Settings) -> bool {
     match row.command {
         Command::Comb => settings.allow_combine,

@@ -1,11 +1,12 @@
-//! FEAT, OPTS, HELP, STAT: what the server can, and how things stand. RFC 959 §4.1.3, RFC 2389.
+//! FEAT, OPTS, HELP and STAT: the features of the server and the state of the session. RFC 959 §4.1.3,
+//! RFC 2389.
 //!
-//! FEAT and HELP are printed from the table that the parser uses, so they cannot lie.
+//! FEAT and HELP are generated from the table that the parser uses, so they list exactly what is served.
 
 use super::dispatch::is_served;
-use super::files::Question;
 use super::listings::split_options;
 use super::login::Login;
+use super::question::{Question, mismatched};
 use super::transfers::Phase;
 use super::{Action, Context, Progress, Session, Settings, refusal};
 use crate::auth::Permissions;
@@ -23,7 +24,7 @@ impl Session {
             lines.extend_from_slice(feature.as_bytes());
             if feature == "MLST" {
                 lines.push(b' ');
-                self.channel.facts.write_feature(&mut lines);
+                self.params.facts.write_feature(&mut lines);
             }
             if feature == "HASH" {
                 lines.push(b' ');
@@ -37,19 +38,20 @@ impl Session {
 
     pub(super) fn options(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let mut words = argument.splitn(2, |&b| b == b' ');
+        // `splitn` yields at least one item; without a value the second is empty.
         let command = words.next().unwrap_or_default().to_ascii_uppercase();
         let value = words.next().unwrap_or_default();
         match command.as_slice() {
-            // Without a fallback charset names are bytes, on or off.
-            b"UTF8" | b"UTF-8" if is_switch(value) => {
-                self.channel.utf8 = !value.eq_ignore_ascii_case(b"OFF");
+            // Selects between UTF-8 and the fallback charset; without one names are passed as bytes.
+            b"UTF8" | b"UTF-8" if is_on_or_off(value) => {
+                self.params.utf8 = !value.eq_ignore_ascii_case(b"OFF");
                 cx.reply(&Reply::fixed(200, "Names are passed as they are."));
             }
             b"HASH" if cfg!(feature = "digests") => self.select_algorithm(value, cx),
             b"MLST" => {
-                self.channel.facts = FactSet::select(value);
+                self.params.facts = FactSet::select(value);
                 let mut text = b"MLST OPTS ".to_vec();
-                self.channel.facts.write_selected(&mut text);
+                self.params.facts.write_selected(&mut text);
                 cx.reply(&Reply::new(200, text));
             }
             b"MODE" => self.mode_options(value, cx),
@@ -80,7 +82,7 @@ impl Session {
         }
         let (_, name) = split_options(argument);
         if let Some(path) = self.path(name, cx) {
-            self.progress = Progress::Asking(Question::Status(argument.to_vec()));
+            self.progress = Progress::AwaitingAnswer(Question::Status(argument.to_vec()));
             cx.action(Action::List(Listing {
                 path,
                 pattern: None,
@@ -92,17 +94,23 @@ impl Session {
         }
     }
 
-    pub(super) fn described(&mut self, found: Result<(Vec<u8>, bool)>, cx: &mut Context<'_>) {
-        let Some(Question::Status(argument)) = self.answered() else {
-            return;
+    pub(super) fn listing_described(
+        &mut self,
+        found: Result<(Vec<u8>, bool)>,
+        cx: &mut Context<'_>,
+    ) {
+        let argument = match self.take_question() {
+            Some(Question::Status(argument)) => argument,
+            Some(question) => return mismatched(&question, cx),
+            None => return,
         };
-        let (listing, is_all) = match found {
-            Ok(found) => found,
+        let (listing, is_complete) = match found {
+            Ok(listing) => listing,
             Err(error) => return cx.reply(&refusal(error)),
         };
         let mut lines = [b"Status of ", argument.as_slice(), b":\n"].concat();
         lines.extend(listing.into_iter().filter(|&b| b != b'\r'));
-        lines.extend_from_slice(if is_all {
+        lines.extend_from_slice(if is_complete {
             b"End of status."
         } else {
             b"End of status; LIST tells more."
@@ -113,9 +121,9 @@ impl Session {
     fn status_lines(&self) -> String {
         let login = match &self.login {
             Login::LoggedIn(name, ..) => format!("Logged in as {}", Visible(name)),
-            Login::Nobody | Login::Named(_) => "Not logged in".to_owned(),
+            Login::LoggedOut | Login::Claimed(_) => "Not logged in".to_owned(),
         };
-        let representation = self.channel.representation;
+        let representation = self.params.representation;
         let security = self.protection.describe();
         let transfer = match &self.progress {
             Progress::Transferring(_, Phase::Connecting) => {
@@ -137,7 +145,7 @@ impl Session {
     }
 }
 
-fn is_switch(value: &[u8]) -> bool {
+fn is_on_or_off(value: &[u8]) -> bool {
     value.is_empty() || value.eq_ignore_ascii_case(b"ON") || value.eq_ignore_ascii_case(b"OFF")
 }
 

@@ -1,7 +1,7 @@
-//! LIST, NLST, MLSD: directories over a data connection. RFC 959 §4.1.3, RFC 3659 §7.
+//! LIST, NLST and MLSD: directories over a data connection. RFC 959 §4.1.3, RFC 3659 §7.
 //!
-//! What clients write behind LIST is not only a path: options of `ls`, and patterns. This file
-//! makes a [`Listing`] of it; what is there, and how it looks, others know.
+//! Clients send options of `ls` and patterns in the argument of LIST. This file parses it into a
+//! [`Listing`]; it reads no directory and formats no line.
 
 use super::transfers::Purpose;
 use super::{Context, Session};
@@ -35,11 +35,11 @@ impl Session {
             charset: None,
             format: Format::Facts(self.fact_format(cx)),
         };
-        self.prepare(Purpose::MachineList, Direction::List(listing), cx);
+        self.open_transfer(Purpose::MachineList, Direction::List(listing), cx);
     }
 
-    /// LIST and NLST: a directory, a file, or a pattern in the last part of a path. Which of them is for
-    /// who can look to say.
+    /// LIST and NLST of a directory, a file, or a pattern in the last component. The storage decides
+    /// which one it is.
     fn prepare_listing(&mut self, argument: &[u8], format: Format, cx: &mut Context<'_>) {
         if !self.may(Permissions::LIST, cx) {
             return;
@@ -49,6 +49,7 @@ impl Session {
         let Some(path) = self.path(argument, cx) else {
             return;
         };
+        // `rsplit` yields at least one item.
         let last = argument.rsplit(|&b| b == b'/').next().unwrap_or_default();
         let pattern = glob::has_wildcard(last).then(|| path.name().to_vec());
         let listing = Listing {
@@ -59,12 +60,12 @@ impl Session {
             charset: self.charset(cx),
             format,
         };
-        self.prepare(Purpose::List, Direction::List(listing), cx);
+        self.open_transfer(Purpose::List, Direction::List(listing), cx);
     }
 }
 
-/// LIST and NLST are given options of `ls` by many clients. Of these only `-R` changes what is
-/// listed: hidden names are listed always.
+/// Splits leading options of `ls` from the path: `(options, path)`. Only `-R` has an effect; hidden names
+/// are always listed.
 pub(super) fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = argument;
     while rest.starts_with(b"-") {
@@ -83,7 +84,7 @@ mod tests {
     use super::split_options;
 
     #[test]
-    fn options_of_ls_are_told_from_names() {
+    fn ls_options_are_split_from_path() {
         for (argument, options, rest) in [
             (&b""[..], &b""[..], &b""[..]),
             (b"-la", b"-la", b""),

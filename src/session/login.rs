@@ -1,9 +1,9 @@
-//! USER, PASS, REIN: who is at the other end. RFC 959 §4.1.1.
+//! USER, PASS and REIN: the login. RFC 959 §4.1.1.
 //!
-//! Every name gets the same 331, and whoever may not come in the same 530, later each time; the
-//! wait is a deadline, so it costs nobody else anything. It begins with the PASS: how long its
-//! verification took cannot be seen in it. Who may log in is for `auth` to say, and so is how much
-//! an address has failed. Who is not logged in may not go on as fast as it likes either.
+//! Every name gets the same 331, and every failure the same 530 after a delay that grows. The delay is a
+//! timer, which blocks no other connection; it is measured from PASS, so that it hides the time of the
+//! password hash (no timing side channel). `auth` verifies credentials and counts the failures of an
+//! address. Commands before a login are rate-limited.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use log::Level;
 
-use super::{Action, Channel, Context, Deadline, Progress, Session, farewells};
+use super::{Action, Context, Deadline, Progress, Session, TransferParameters, closing};
 use crate::auth::{
     Account, AuthenticatedUser, Credentials, Denial, Password, Permissions, ProvenBy, Refusal,
 };
@@ -21,56 +21,56 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::{QuotedName, Visible};
 
-/// Who is at the other end.
+/// The state of the login.
 ///
 /// ```text
-///   Nobody ──USER──▶ Named ──PASS, right──▶ LoggedIn
-///     ▲                └──PASS, wrong──┐       │
-///     └────────────────────────────────┴─REIN──┘     USER: to Named, from everywhere
+///   LoggedOut ──USER──▶ Claimed ──PASS, right──▶ LoggedIn
+///       ▲                  └──PASS, wrong──┐        │
+///       └──────────────────────────────────┴──REIN──┘     USER: to Claimed, from each state
 /// ```
 #[derive(Debug)]
 pub(super) enum Login {
-    Nobody,
-    Named(Box<[u8]>),
+    LoggedOut,
+    Claimed(Box<[u8]>),
     LoggedIn(Box<[u8]>, AuthenticatedUser, ProvenBy),
 }
 
-/// How a client shows who it is.
+/// How the client authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// The one of a PASS, which came then.
+    /// PASS, with the time of its arrival.
     Password { since: Instant },
-    /// The one of its TLS handshake.
+    /// The certificate of the TLS handshake.
     Certificate,
 }
 
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nobody | Self::Named(_) => f.write_str("(not logged in)"),
+            Self::LoggedOut | Self::Claimed(_) => f.write_str("(not logged in)"),
             Self::LoggedIn(name, ..) => write!(f, "{}", Visible(name)),
         }
     }
 }
 
 impl Login {
-    /// As the client gave it, empty before it is logged in.
+    /// The name as the client sent it; empty before the login.
     pub(super) fn name(&self) -> &[u8] {
         match self {
             Self::LoggedIn(name, ..) => name,
-            Self::Nobody | Self::Named(_) => b"",
+            Self::LoggedOut | Self::Claimed(_) => b"",
         }
     }
 
-    /// The one of USER, before the login.
+    /// The name from USER, before the login.
     pub(super) fn claimed_name(&self) -> Option<&[u8]> {
         match self {
-            Self::Named(name) => Some(name),
-            Self::Nobody | Self::LoggedIn(..) => None,
+            Self::Claimed(name) => Some(name),
+            Self::LoggedOut | Self::LoggedIn(..) => None,
         }
     }
 
-    /// Whether this is an account of its own, and not anybody's.
+    /// Whether the account belongs to a user, and is not anonymous.
     pub(super) fn is_personal(&self) -> bool {
         self.account().is_some_and(Account::is_personal)
     }
@@ -79,36 +79,36 @@ impl Login {
         matches!(self, Self::LoggedIn(..))
     }
 
-    /// Whose account it is, once the client is logged in.
+    /// The account of a logged-in client.
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
             Self::LoggedIn(_, user, _) => Some(&user.account),
-            Self::Nobody | Self::Named(_) => None,
+            Self::LoggedOut | Self::Claimed(_) => None,
         }
     }
 
-    /// Whether data connections may be to other hosts than the client's.
+    /// Whether data connections to other hosts than the client's are allowed (FXP).
     pub(super) fn allows_fxp(&self) -> bool {
         self.account().is_some_and(|account| account.allow_fxp)
     }
 
-    /// What the client may do: nothing, before it is logged in.
+    /// The permissions of the client; none before the login.
     pub(super) fn permissions(&self) -> Permissions {
         let permissions = self.account().map(|account| account.permissions);
-        permissions.unwrap_or_default()
+        permissions.unwrap_or(Permissions::NONE)
     }
 }
 
 impl Session {
-    /// The account is another one from here on; "all transfer parameters are unchanged" (RFC 959
-    /// §4.1.1), and so is what the client has said of itself with OPTS.
+    /// USER ends the present login. "All transfer parameters are unchanged" (RFC 959 §4.1.1), and so are the
+    /// settings of OPTS.
     pub(super) fn user(&mut self, name: &[u8], cx: &mut Context<'_>) {
         self.flush_account(cx);
-        if !self.may_log_in(name, cx) {
+        if !self.tls_permits_login(name, cx) {
             return;
         }
-        self.login = Login::Named(name.into());
-        if self.protection.vouches_for(name, cx.settings) {
+        self.login = Login::Claimed(name.into());
+        if self.protection.certifies(name, cx.settings) {
             self.progress = Progress::Verifying(Proof::Certificate);
             return cx.action(Action::Vouch(name.to_vec()));
         }
@@ -117,11 +117,11 @@ impl Session {
 
     pub(super) fn pass(&mut self, password: &[u8], cx: &mut Context<'_>) {
         match &self.login {
-            Login::Named(name) => {
+            Login::Claimed(name) => {
                 let name = name.clone();
-                // A reload may have come between USER and PASS.
-                if !self.may_log_in(&name, cx) {
-                    self.login = Login::Nobody;
+                // A reload may have changed the policy since USER.
+                if !self.tls_permits_login(&name, cx) {
+                    self.login = Login::LoggedOut;
                     return;
                 }
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
@@ -131,41 +131,41 @@ impl Session {
                 }));
             }
             Login::LoggedIn(..) => cx.reply(&Reply::fixed(230, "Already logged in.")),
-            Login::Nobody => cx.reply(&Reply::fixed(503, "Send USER first.")),
+            Login::LoggedOut => cx.reply(&Reply::fixed(503, "Send USER first.")),
         }
     }
 
     pub(super) fn verified(
         &mut self,
-        verdict: Result<AuthenticatedUser, Refusal>,
+        result: Result<AuthenticatedUser, Refusal>,
         cx: &mut Context<'_>,
     ) {
         let Progress::Verifying(proof) = self.progress else {
             return;
         };
-        let Login::Named(name) = std::mem::replace(&mut self.login, Login::Nobody) else {
+        let Login::Claimed(name) = std::mem::replace(&mut self.login, Login::LoggedOut) else {
             return;
         };
         self.progress = Progress::Idle;
-        match (verdict, proof) {
-            // Or between PASS and what came of it.
-            (Ok(_), _) if !self.may_log_in(&name, cx) => {}
-            (Ok(user), proof) => self.admit(name, user, proof, cx),
+        match (result, proof) {
+            // A reload may have changed the policy since PASS.
+            (Ok(_), _) if !self.tls_permits_login(&name, cx) => {}
+            (Ok(user), proof) => self.log_in(name, user, proof, cx),
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {
-                    let text = failure(self.peer, &name, " by certificate", refusal.denial);
+                    let text = failure_line(self.peer, &name, " by certificate", refusal.denial);
                     self.log
                         .login(self.peer, cx.now, Level::Warn, format_args!("{text}"));
                 }
-                // No such account, or so it seems: a password may still be right.
-                self.login = Login::Named(name);
+                // A password may still be accepted. The reply does not reveal whether the account exists.
+                self.login = Login::Claimed(name);
                 cx.reply(&Reply::need_password());
             }
-            (Err(refusal), Proof::Password { since }) => self.deny(&name, refusal, since, cx),
+            (Err(refusal), Proof::Password { since }) => self.fail_login(&name, refusal, since, cx),
         }
     }
 
-    fn admit(
+    fn log_in(
         &mut self,
         name: Box<[u8]>,
         user: AuthenticatedUser,
@@ -191,41 +191,41 @@ impl Session {
         self.watch_expiry(cx);
     }
 
-    pub(super) fn penalty_over(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn penalty_expired(&mut self, cx: &mut Context<'_>) {
         match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Penalised(denial) => self.say_denied(denial, cx),
-            Progress::Slowed => {}
+            Progress::LoginDelayed(denial) => self.reply_denied(denial, cx),
+            Progress::Throttled => {}
             other => self.progress = other,
         }
     }
 
-    fn say_denied(&mut self, denial: Denial, cx: &mut Context<'_>) {
+    fn reply_denied(&mut self, denial: Denial, cx: &mut Context<'_>) {
         match denial {
-            // Not for what the client did; later it may be let in.
-            Denial::Crowded => self.close(&farewells::too_many("sessions of this account"), cx),
-            Denial::Busy => self.close(&farewells::too_many("logins at once"), cx),
+            // Not the client's fault: it may retry later.
+            Denial::Crowded => self.close(&closing::too_many("sessions of this account"), cx),
+            Denial::Busy => self.close(&closing::too_many("logins at once"), cx),
             _ if self.failures >= LOGIN_FAILURES => {
-                self.close(&farewells::too_many("failed logins"), cx);
+                self.close(&closing::too_many("failed logins"), cx);
             }
             _ => cx.reply(&Reply::not_logged_in()),
         }
     }
 
-    /// Everything as it was after the greeting (RFC 959 §4.1.1, REIN); no transfer is in
-    /// progress, or the command would still wait.
+    /// REIN resets the session to its state after the greeting (RFC 959 §4.1.1). A transfer in progress has
+    /// ended before, since commands wait for it.
     pub(super) fn reinitialize(&mut self, cx: &mut Context<'_>) {
         self.flush_account(cx);
-        self.channel = Channel::default();
-        self.protection.forget_data();
-        cx.reply(&cx.settings.welcome());
+        self.params = TransferParameters::default();
+        self.protection.reset_data();
+        cx.reply(&cx.settings.greeting_reply());
     }
 
     pub(super) fn flush_account(&mut self, cx: &mut Context<'_>) {
-        self.login = Login::Nobody;
+        self.login = Login::LoggedOut;
         cx.deadlines.clear(Deadline::Expiry);
         self.directory = VirtualPath::root();
         self.umask = None;
-        self.channel.disarrange();
+        self.params.clear_transfer();
         self.rename_from = None;
         self.idle = None;
         cx.action(Action::HangUp);
@@ -235,40 +235,39 @@ impl Session {
         }
     }
 
-    /// The failures of this conversation are not forgotten with a login: who has one account would
-    /// use it after every few guesses at another's.
-    fn deny(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
+    /// A successful login does not reset the failures of the session: otherwise a user could guess another
+    /// account's password and log in to the own account between the guesses.
+    fn fail_login(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
         let Refusal { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        let text = failure(self.peer, name, "", denial);
+        let text = failure_line(self.peer, name, "", denial);
         log::warn!(target: target::SECURITY, "{text}");
         if denial == Denial::Banned {
             return self.close(&Reply::service_not_available(), cx);
         }
-        self.progress = Progress::Penalised(denial);
+        self.progress = Progress::LoginDelayed(denial);
         let failures = failures.max(self.failures.into());
         let delay = cx.settings.timings.penalty.saturating_mul(failures);
         let delay = delay.min(cx.settings.throttling.longest_penalty);
         cx.deadlines.set(Deadline::Penalty, since + delay);
     }
 
-    /// A command of somebody who is not logged in is executed; the next one may have to wait.
-    pub(super) fn slow_down(&mut self, cx: &mut Context<'_>) {
+    /// Takes a token for a command before the login. If none is left, the next command waits.
+    pub(super) fn throttle(&mut self, cx: &mut Context<'_>) {
         let rate = cx.settings.throttling.commands;
         self.command_rate.take(rate, cx.now);
         if matches!(self.progress, Progress::Idle)
             && let Some(next) = self.command_rate.next_at(rate, cx.now)
         {
-            self.progress = Progress::Slowed;
+            self.progress = Progress::Throttled;
             cx.deadlines.set(Deadline::Penalty, next);
         }
     }
 }
 
-/// The one line for a login that failed. Programs match it (`src/guide/fail2ban.conf`), and the name is
-/// the client's choice: quoted and cut, it can neither be taken for another part of the line nor push
-/// the end of it out.
-fn failure(peer: SocketAddr, name: &[u8], by: &str, denial: Denial) -> String {
+/// The log line of a failed login, which `src/guide/fail2ban.conf` matches. The client chooses the name: it
+/// is quoted and truncated, so that it can neither imitate another part of the line nor push its end out.
+fn failure_line(peer: SocketAddr, name: &[u8], by: &str, denial: Denial) -> String {
     let name = QuotedName(name);
     format!("{peer}: Login failed for {name}{by}: {denial}")
 }

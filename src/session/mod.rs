@@ -1,33 +1,31 @@
-//! One client's conversation: a pure state machine.
+//! The state of one control connection, as a state machine without I/O. RFC 959 §5.4.
 //!
-//! Lines, reports and deadlines go in; replies, [`Action`]s and deadlines come out, through the
-//! [`Context`] that each call is given. A session owns what the conversation has agreed on
-//! (who, where, which TYPE, which data channel) and knows no socket, no file and no clock. One
-//! command is in progress at a time, so replies come in the order of the commands. RFC 959 §5.4.
-//!
-//! Each command has its method in the file of its family: `login`, `navigation`, `files`,
-//! `attributes`, `digests`, `space`, `site`, `parameters`, `security`, `channel`, `transfers`,
-//! `uploads`, `listings`, `information`.
+//! Input: command lines, [`SessionEvent`]s and expired deadlines. Output, through the [`Context`] of each
+//! call: replies, [`Action`]s and new deadlines. A session owns the login, the current directory and the
+//! transfer parameters; it must not know sockets, files or the clock. One command is in progress at a
+//! time, so replies have the order of the commands. Each command has a method in the file of its family;
+//! `question` has the replies of those that wait for one answer.
 
 mod actions;
 mod attributes;
 mod audit;
 mod channel;
+mod closing;
 mod control_only;
-mod counting;
+mod count_wait;
 mod deadlines;
 mod digests;
 mod dispatch;
-mod farewells;
 mod files;
-mod idling;
+mod idle;
 mod information;
-mod introduction;
 mod listings;
 mod login;
 mod navigation;
+mod negotiation;
 mod outbox;
 mod parameters;
+mod question;
 mod revocation;
 mod security;
 mod session_log;
@@ -56,26 +54,26 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Umask};
 use crate::transfer::Format;
-use audit::Audited;
-use channel::Channel;
-use farewells::Farewell;
-use files::Question;
+use audit::AuditState;
+use channel::TransferParameters;
+use closing::EndReason;
 use login::{Login, Proof};
-use security::{Protection, Switch};
+use question::Question;
+use security::{Protection, TlsSwitch};
 use session_log::SessionLog;
 use transfers::{Phase, Purpose};
 
-/// What a session is given in each call: the time, and where its output goes.
+/// The inputs and outputs of one call of a session.
 pub struct Context<'a> {
     /// The monotonic clock.
     pub now: Instant,
     /// The wall clock, in seconds since 1970.
     pub unix_time: i64,
-    /// What all sessions have in common.
+    /// The settings that all sessions share.
     pub settings: &'a Settings,
-    /// Where replies go.
+    /// The queue of replies.
     pub outbox: &'a mut Outbox,
-    /// Where orders go.
+    /// The queue of actions.
     pub actions: &'a mut VecDeque<Action>,
     /// The connection's deadlines.
     pub deadlines: &'a mut Deadlines,
@@ -98,107 +96,110 @@ impl Context<'_> {
     }
 }
 
-/// What a session is doing.
+/// The state of the command in progress.
 ///
 /// ```text
-///             ┌──PASS──▶ Verifying ──no──▶ Penalised ─┐
-///             │              └──yes──┐    (deadline)  │
-///   ──220──▶ Idle ◀──────────────────┴────────────────┘
+///             ┌──PASS──▶ Verifying ──fail──▶ LoginDelayed ─┐
+///             │              └──ok───┐         (deadline)  │
+///   ──220──▶ Idle ◀──────────────────┴─────────────────────┘
 ///             │ ▲
-///             │ ├──deadline─ Slowed  ◀──too many commands before a login
-///             │ ├──report── Asking   ◀──CWD SIZE DELE … PASV
-///             │ ├──550───── Opening  ◀──RETR STOR LIST …
-///             │ ├──450─── Counting ◀───┤
-///             │ │              │ 150   │
-///             │ └──ended── Transferring
+///             │ ├──deadline── Throttled      ◀──rate limit before a login
+///             │ ├──event───── AwaitingAnswer ◀──CWD SIZE DELE … PASV
+///             │ ├──550─────── Opening        ◀──RETR STOR LIST …
+///             │ │               │ │ ▲
+///             │ │               │ ▼ │ retry
+///             │ ├──ABOR───────── AwaitingCount
+///             │ ├──425──────── OpeningRevoked ◀──reload while Opening
+///             │ │               │ 150
+///             │ └──ended─────── Transferring
 ///             ├──AUTH, CCC──▶ Switching ──handshake──▶ Idle
 ///             └──QUIT, 421──▶ Closing
 /// ```
 #[derive(Debug)]
 enum Progress {
-    /// The next command may come.
+    /// Ready for the next command.
     Idle,
-    /// A password is being checked, or a certificate.
+    /// A password or a certificate is being verified.
     Verifying(Proof),
-    /// TLS begins, or ends.
-    Switching(Switch),
-    /// The client may not come in; the answer waits.
-    Penalised(Denial),
-    /// Nobody is logged in, and commands come too fast: the next one waits.
-    Slowed,
-    /// An answer is awaited, and then said as the question has it.
-    Asking(Question),
-    /// The file side of a transfer is being opened.
+    /// AUTH or CCC: TLS starts or ends on the control connection.
+    Switching(TlsSwitch),
+    /// The login failed; the reply waits for [`Deadline::Penalty`].
+    LoginDelayed(Denial),
+    /// Rate limit before the login: the next command waits for [`Deadline::Penalty`].
+    Throttled,
+    /// The command waits for one event.
+    AwaitingAnswer(Question),
+    /// The file of a transfer is being opened.
     Opening(Purpose),
-    /// It will be, when the files that a quota is for have been counted.
-    Counting(Purpose),
-    /// It is, and the right to the transfer was lost meanwhile.
-    Withdrawn,
-    /// The 150 is said.
+    /// Opening it waits until the files under its quota have been counted.
+    AwaitingCount(Purpose),
+    /// A reload has revoked the permission while the file is being opened.
+    OpeningRevoked,
+    /// The 150 is sent.
     Transferring(Purpose, Phase),
-    /// The last reply is said.
+    /// The last reply is sent.
     Closing,
 }
 
-/// One client's conversation.
+/// The session of one control connection.
 #[derive(Debug)]
 pub struct Session {
     peer: SocketAddr,
     progress: Progress,
     login: Login,
     directory: VirtualPath,
-    /// Of what this session makes; `None` is the process's own.
+    /// For new files and directories; `None`: the umask of the process.
     umask: Option<Umask>,
     protection: Protection,
-    channel: Channel,
+    params: TransferParameters,
     rename_from: Option<Box<VirtualPath>>,
-    /// What SITE IDLE has set, instead of the server's.
+    /// The idle time-out that SITE IDLE has set, instead of `timings.idle`.
     idle: Option<Duration>,
     failures: u8,
-    /// Of commands without a login.
+    /// The rate of commands before a login.
     command_rate: TokenBucket,
     long_lines: u8,
     log: Box<SessionLog>,
-    audited: Box<Audited>,
-    /// Why it ends as soon as no transfer is in progress.
-    farewell: Option<Farewell>,
+    audit: Box<AuditState>,
+    /// Set when the session must end once no transfer is in progress.
+    end_reason: Option<EndReason>,
 }
 
-/// What a session has in boxes, for the sum of all memory.
+/// The size of the boxes of a session, for the total memory of a connection.
 #[cfg(test)]
-pub(crate) const BOXED_BYTES: usize = size_of::<SessionLog>() + size_of::<Audited>();
+pub(crate) const BOXED_BYTES: usize = size_of::<SessionLog>() + size_of::<AuditState>();
 
 impl Session {
-    /// Begins a conversation: the greeting.
+    /// Opens a session and sends the greeting.
     pub fn open(peer: SocketAddr, cx: &mut Context<'_>) -> Self {
-        cx.reply(&cx.settings.welcome());
+        cx.reply(&cx.settings.greeting_reply());
         if cx.settings.mode == Mode::Serving {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
         }
         let session = Self::silent(peer);
-        session.restart_idle_clock(cx);
+        session.restart_idle_timer(cx);
         session
     }
 
-    /// A conversation that has not begun: with a proxy that has not said for whom it is here.
+    /// A session without a greeting, for a connection that still has to send its PROXY header.
     pub fn silent(peer: SocketAddr) -> Self {
         Self {
             peer,
             progress: Progress::Idle,
-            login: Login::Nobody,
+            login: Login::LoggedOut,
             directory: VirtualPath::root(),
             umask: None,
             protection: Protection::default(),
-            channel: Channel::default(),
+            params: TransferParameters::default(),
             rename_from: None,
             idle: None,
             failures: 0,
             command_rate: TokenBucket::new(),
             long_lines: 0,
             log: Box::default(),
-            audited: Box::default(),
-            farewell: None,
+            audit: Box::default(),
+            end_reason: None,
         }
     }
 
@@ -207,19 +208,19 @@ impl Session {
         matches!(self.progress, Progress::Idle)
     }
 
-    /// Whether the last reply is said.
+    /// Whether the last reply is sent.
     pub const fn is_closing(&self) -> bool {
         matches!(self.progress, Progress::Closing)
     }
 
-    /// Executes one command. Only while [`accepts_command`](Self::accepts_command), but for a
-    /// STAT during a transfer.
+    /// Executes one command. Requires [`accepts_command`](Self::accepts_command), except for STAT
+    /// during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
-        // What was said without a command, after an ABOR, is not the answer to this one.
+        // The 426 of an ABOR belongs to no command: it must not be audited as the reply to this one.
         let _ = cx.outbox.take_final_code();
-        let is_aside = self.is_transferring();
-        if !is_aside {
-            self.restart_idle_clock(cx);
+        let during_transfer = self.is_transferring();
+        if !during_transfer {
+            self.restart_idle_timer(cx);
         }
         match line {
             Line::TooLong => self.line_too_long(cx),
@@ -228,41 +229,41 @@ impl Session {
             }
             Line::Text(line) => self.serve(line, cx),
         }
-        if is_aside {
-            // The transfer has its own final reply yet.
+        if during_transfer {
+            // The code of this STAT must not be audited as the reply of the transfer.
             let _ = cx.outbox.take_final_code();
         } else {
-            self.conclude(cx);
+            self.audit_if_answered(cx);
         }
         if cx.settings.mode == Mode::Serving && !self.login.is_logged_in() {
-            self.slow_down(cx);
+            self.throttle(cx);
         }
     }
 
-    /// Takes the result of an order.
-    pub fn handle(&mut self, handle: SessionEvent, cx: &mut Context<'_>) {
-        self.audited.hears(&handle);
-        let is_waited_for = !self.accepts_command();
-        match handle {
-            SessionEvent::Verified(verdict) => self.verified(verdict, cx),
+    /// Handles the result of an action.
+    pub fn handle(&mut self, event: SessionEvent, cx: &mut Context<'_>) {
+        self.audit.note_failure(&event);
+        let was_busy = !self.accepts_command();
+        match event {
+            SessionEvent::Verified(result) => self.verified(result, cx),
             SessionEvent::Switching(is_last) => self.switching(is_last, cx),
             SessionEvent::Secured(name) => self.secured(name, cx),
             SessionEvent::Cleared => self.cleared(),
             SessionEvent::Listening(address) => self.listening(address, cx),
-            SessionEvent::Lost => self.lost(cx),
+            SessionEvent::Lost => self.data_connection_lost(cx),
             SessionEvent::Operated(answer) => self.operated(answer, cx),
-            SessionEvent::NotCounted => self.not_counted(cx),
-            SessionEvent::TriedAgain => self.tried_again(),
-            SessionEvent::Advanced => self.restart_idle_clock(cx),
-            SessionEvent::Found(found) => self.found(found, cx),
-            SessionEvent::Dropped => self.dropped(),
-            SessionEvent::Entry(entry) => self.described_entry(entry, cx),
-            SessionEvent::Described(lines) => self.described(lines, cx),
-            SessionEvent::Opened(_) if matches!(self.progress, Progress::Withdrawn) => {
-                self.withdrawn(cx);
+            SessionEvent::NotCounted => self.count_pending(cx),
+            SessionEvent::TriedAgain => self.count_retried(),
+            SessionEvent::Advanced => self.restart_idle_timer(cx),
+            SessionEvent::Found(result) => self.task_finished(result, cx),
+            SessionEvent::Dropped => self.task_dropped(),
+            SessionEvent::Entry(entry) => self.entry_described(entry, cx),
+            SessionEvent::Described(lines) => self.listing_described(lines, cx),
+            SessionEvent::Opened(_) if matches!(self.progress, Progress::OpeningRevoked) => {
+                self.opening_revoked(cx);
             }
             SessionEvent::Opened(opened) => self.opened(opened, cx),
-            SessionEvent::Present(lines) => self.present(&lines, cx),
+            SessionEvent::Present(lines) => self.sessions_listed(&lines, cx),
             SessionEvent::Connected => self.connected(cx),
             SessionEvent::Marked(mark) => self.marked(&mark, cx),
             SessionEvent::Moved(bytes) => self.moved(bytes, cx),
@@ -273,29 +274,29 @@ impl Session {
                 kept,
             } => self.ended(ending, bytes, kept, cx),
         }
-        // However long it took, the client has its time for the next command.
-        if is_waited_for && self.accepts_command() {
-            self.restart_idle_clock(cx);
+        // The idle time-out must not include the time that the command took.
+        if was_busy && self.accepts_command() {
+            self.restart_idle_timer(cx);
         }
-        self.conclude(cx);
-        if let Some(farewell) = self.farewell.filter(|_| self.accepts_command()) {
-            self.dismiss(&farewell.reply(), cx);
+        self.audit_if_answered(cx);
+        if let Some(end_reason) = self.end_reason.filter(|_| self.accepts_command()) {
+            self.close_unsolicited(&end_reason.reply(), cx);
         }
     }
 
-    /// A deadline has passed.
+    /// Handles an expired deadline.
     pub fn expired(&mut self, deadline: Deadline, cx: &mut Context<'_>) {
         match deadline {
             Deadline::Login => {
-                log::info!("{}: No login in time (timings.login)", self.peer);
-                self.dismiss(&farewells::no_login(cx.settings.timings.login), cx);
+                log::info!("{}: Closed: no login within timings.login", self.peer);
+                self.close_unsolicited(&closing::no_login(cx.settings.timings.login), cx);
             }
-            Deadline::Idle => self.dismiss(&self.idled(cx), cx),
-            Deadline::Penalty => self.penalty_over(cx),
+            Deadline::Idle => self.close_unsolicited(&self.idle_expired(cx), cx),
+            Deadline::Penalty => self.penalty_expired(cx),
             Deadline::Expiry => self.watch_expiry(cx),
             Deadline::DataConnect => self.cut(Ending::NotConnected, cx),
             Deadline::DataStall => self.cut(Ending::Stalled, cx),
-            // The connection's own: they concern bytes, not the conversation.
+            // The reactor handles these itself.
             Deadline::ReplyStall
             | Deadline::Arrival
             | Deadline::Handshake
@@ -305,58 +306,60 @@ impl Session {
         }
     }
 
-    /// The name of the account that the client is logged in to.
+    /// The account name of a logged-in client.
     pub fn account_name(&self) -> Option<&[u8]> {
         self.login.account().map(|account| account.name.as_slice())
     }
 
-    /// The name that the client has given with USER and not proved yet.
+    /// The name from USER, while the client is not logged in.
     pub fn claimed_name(&self) -> Option<&[u8]> {
         self.login.claimed_name()
     }
 
-    /// Whether data connections may be to other hosts than the client's.
+    /// Whether data connections to other hosts than the client's are allowed (FXP).
     pub fn allows_fxp(&self) -> bool {
         self.login.allows_fxp()
     }
 
-    /// Logs something that the client can repeat at will: the first time in this session.
-    pub fn log_once(&mut self, what: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
-        self.log.once(what, level, text);
+    /// Logs an event that the client can repeat at will: only the first time in this session.
+    pub fn log_once(&mut self, event: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
+        self.log.once(event, level, text);
     }
 
-    /// One line that says who is there and what is going on, for SITE WHO.
+    /// The line of this session in SITE WHO: client address, account, activity.
     pub fn summary(&self) -> String {
-        let doing = match &self.progress {
+        let activity = match &self.progress {
             Progress::Idle => "idle",
             Progress::Switching(_) => "securing",
-            Progress::Verifying(_) | Progress::Penalised(_) | Progress::Slowed => "logging in",
-            Progress::Asking(_)
+            Progress::Verifying(_) | Progress::LoginDelayed(_) | Progress::Throttled => {
+                "logging in"
+            }
+            Progress::AwaitingAnswer(_)
             | Progress::Opening(_)
-            | Progress::Counting(_)
-            | Progress::Withdrawn => "busy",
+            | Progress::AwaitingCount(_)
+            | Progress::OpeningRevoked => "busy",
             Progress::Transferring(..) => "transferring",
             Progress::Closing => "leaving",
         };
-        format!("{} {} {doing}", self.peer, self.login)
+        format!("{} {} {activity}", self.peer, self.login)
     }
 
-    /// Ends the conversation with 421, which nobody has asked for. Behind the reply that begins or
-    /// ends TLS there is nothing that could be said before the switch, nor understood.
-    fn dismiss(&mut self, reply: &Reply, cx: &mut Context<'_>) {
+    /// Closes the session with a 421 that answers no command. During a switch of TLS it closes without
+    /// a reply: the client no longer reads clear text, or does not read it yet.
+    fn close_unsolicited(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         match self.progress {
             Progress::Switching(_) => self.break_off(cx),
             _ => self.close(reply, cx),
         }
     }
 
-    /// Says the last reply.
+    /// Sends the last reply and closes.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         cx.reply(reply);
         self.break_off(cx);
     }
 
-    /// Ends the conversation without a word.
+    /// Closes the session without a reply.
     pub fn break_off(&mut self, cx: &mut Context<'_>) {
         self.leave(cx);
         cx.deadlines.clear_all();
@@ -364,7 +367,7 @@ impl Session {
     }
 }
 
-/// The reply to a failed storage call outside of a transfer (RFC 959 §4.2).
+/// The reply to a failed storage call before the 150 of a transfer or outside of one (RFC 959 §4.2).
 fn refusal(error: Error) -> Reply {
     let code = match error {
         Error::NoSpace => 452,

@@ -1,9 +1,10 @@
-//! PWD, CWD, CDUP, MKD, RMD: the current directory, and directories. RFC 959 §4.1.1, appendix II.
+//! PWD, CWD, CDUP, MKD and RMD: the current directory, and directories. RFC 959 §4.1.1, appendix II.
 //!
-//! `CWD ~` and `CWD ~/d` lead to the account's start, as in other servers, unless something here is
-//! called `~`. No other command reads `~` so: each takes every name that a listing shows.
+//! `CWD ~` and `CWD ~/d` are relative to the account's root, as in other servers, unless the current
+//! directory has an entry named `~`. Other commands take `~` literally, since each must accept every name
+//! that a listing shows.
 
-use super::files::Question;
+use super::question::Question;
 use super::{Context, Session};
 use crate::auth::Permissions;
 use crate::protocol::reply::Reply;
@@ -11,7 +12,7 @@ use crate::storage::{Operation, VirtualPath};
 
 impl Session {
     pub(super) fn print_directory(&self, cx: &mut Context<'_>) {
-        let mut text = self.shown(self.directory.quoted(), cx);
+        let mut text = self.encoded_for_client(self.directory.quoted(), cx);
         text.extend_from_slice(b" is the current directory.");
         cx.reply(&Reply::new(257, text));
     }
@@ -22,10 +23,10 @@ impl Session {
         };
         let from_start = match argument {
             [b'~'] => Some(VirtualPath::root()),
-            [b'~', from_start @ ..] if from_start.starts_with(b"/") => self.leads(from_start, cx),
+            [b'~', from_start @ ..] if from_start.starts_with(b"/") => self.resolve(from_start, cx),
             _ => None,
         };
-        match (from_start, self.leads(b"~", cx)) {
+        match (from_start, self.resolve(b"~", cx)) {
             (Some(from_start), Some(tilde)) => {
                 let question = Question::Tilde { path, from_start };
                 self.ask(question, Operation::EnterDirectory(tilde), cx);
@@ -35,7 +36,7 @@ impl Session {
     }
 
     pub(super) fn enter(&mut self, path: VirtualPath, cx: &mut Context<'_>) {
-        self.audited.names(&path);
+        self.audit.note_path(&path);
         let operation = Operation::EnterDirectory(path.clone());
         self.ask(Question::Enter(path), operation, cx);
     }
@@ -56,6 +57,12 @@ impl Session {
             };
             self.ask(Question::Make(path), operation, cx);
         }
+    }
+
+    pub(super) fn made(&self, path: &VirtualPath, cx: &mut Context<'_>) {
+        let mut text = self.encoded_for_client(path.quoted(), cx);
+        text.extend_from_slice(b" created.");
+        cx.reply(&Reply::new(257, text));
     }
 
     pub(super) fn remove_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {

@@ -1,23 +1,24 @@
-//! The replies that are on their way out, as bytes, in the order of their commands.
+//! The queue of encoded replies of one control connection, in the order of the commands.
 //!
-//! All replies of one turn are collected and leave in one write. The storage is lent, turn by
-//! turn, from a scratch that all connections share; only what a client has not taken is kept.
+//! The replies of one turn are collected and written at once. The buffer is borrowed for the turn from a
+//! scratch buffer that all connections share; between turns a session owns only its unsent bytes.
 
 use crate::limits::OUTBOX_BYTES;
 use crate::protocol::reply::Reply;
 
-/// Replies as bytes, oldest first.
+/// Encoded replies, oldest first.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
     written: usize,
-    /// The code of the last final reply, until that is asked for, and where its text is.
+    /// The code of the last final reply, until it is taken.
     last: Option<u16>,
+    /// The offset in `bytes` of the text of the last reply.
     last_text: usize,
 }
 
 impl Outbox {
-    /// Holds nothing and allocates nothing.
+    /// An empty outbox, which allocates nothing.
     pub const fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -27,7 +28,7 @@ impl Outbox {
         }
     }
 
-    /// Takes `scratch` as storage, and what is unsent into it.
+    /// Takes `scratch` as the buffer, and copies the unsent bytes into it.
     pub fn attach(&mut self, scratch: &mut Vec<u8>) {
         let mut storage = std::mem::take(scratch);
         storage.clear();
@@ -36,16 +37,16 @@ impl Outbox {
         self.written = 0;
     }
 
-    /// Gives the storage back and keeps only what is unsent, in a buffer of just its size.
+    /// Returns the buffer and keeps only the unsent bytes, in a buffer of their size.
     pub fn detach(&mut self, scratch: &mut Vec<u8>) {
         let kept = self.unsent().to_vec();
         *scratch = std::mem::replace(&mut self.bytes, kept);
         self.written = 0;
     }
 
-    /// Puts a reply behind the others.
+    /// Appends a reply.
     pub fn reply(&mut self, reply: &Reply) {
-        // Behind the code and what separates it.
+        // Three digits and a separator precede the text.
         self.last_text = self.bytes.len() + 4;
         if !reply.is_preliminary() {
             self.last = Some(reply.code);
@@ -53,33 +54,36 @@ impl Outbox {
         reply.write_to(&mut self.bytes);
     }
 
-    /// The code of a final reply that has been put here since this was last asked.
+    /// Takes the code of the last final reply since the previous call.
     pub const fn take_final_code(&mut self) -> Option<u16> {
         self.last.take()
     }
 
-    /// The same, without asking for it.
+    /// The code of the last final reply, without taking it.
     pub const fn final_code(&self) -> Option<u16> {
         self.last
     }
 
-    /// The first line of the reply that was put here last, in the same turn.
+    /// The first line of the last reply of this turn. Empty once that has been written.
     pub fn last_text(&self) -> &[u8] {
+        // Out of range once the outbox has been written or attached to a shorter buffer.
         let text = self.bytes.get(self.last_text..).unwrap_or_default();
+        // `split` yields at least one item.
         text.split(|&byte| byte == b'\r').next().unwrap_or_default()
     }
 
-    /// Puts a Telnet command between the replies.
+    /// Appends a Telnet command.
     pub fn telnet(&mut self, command: [u8; 3]) {
         self.bytes.extend_from_slice(&command);
     }
 
-    /// What has not been written yet.
+    /// The bytes that have not been written yet.
     pub fn unsent(&self) -> &[u8] {
+        debug_assert!(self.written <= self.bytes.len());
         self.bytes.get(self.written..).unwrap_or_default()
     }
 
-    /// `count` more bytes have been written.
+    /// Removes the first `count` unsent bytes, which have been written.
     pub fn wrote(&mut self, count: usize) {
         self.written = (self.written + count).min(self.bytes.len());
         if self.written == self.bytes.len() {
@@ -88,17 +92,17 @@ impl Outbox {
         }
     }
 
-    /// What is unsent will not be said.
+    /// Discards the unsent bytes.
     pub fn clear(&mut self) {
         self.wrote(self.bytes.len());
     }
 
-    /// Whether everything has been written.
+    /// Whether nothing is unsent.
     pub fn is_empty(&self) -> bool {
         self.unsent().is_empty()
     }
 
-    /// Whether further commands wait until the client has read some.
+    /// Whether commands must wait until the client has read some replies (backpressure).
     pub fn is_full(&self) -> bool {
         self.unsent().len() >= OUTBOX_BYTES
     }
@@ -109,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_leave_in_order_and_what_is_unsent_survives_the_turn() {
+    fn unsent_replies_survive_detach() {
         let mut scratch = Vec::with_capacity(64);
         let mut outbox = Outbox::new();
         outbox.attach(&mut scratch);
@@ -126,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_at_its_limit_exactly() {
+    fn outbox_is_full_at_limit() {
         let mut outbox = Outbox::new();
         let mut scratch = vec![b'x'; OUTBOX_BYTES - 1];
         outbox.bytes.append(&mut scratch);

@@ -1,16 +1,15 @@
-//! A session after a reload: whether it may go on, with which rights, and how it ends where it may not.
+//! A session after a reload of the configuration: whether it may continue, and with which permissions.
 //!
-//! The reactor asks [`Session::review`] of each session, and tells it what came of that together with
-//! what only the reactor knows (addresses, certificates). A session that may not stay says 421 and the
-//! reason; a transfer is cut before, and has its own 426. What a session has lost ends, and nothing
-//! else of it.
+//! The reactor calls [`Session::review`], adds its own checks (client address, certificate), and calls
+//! `renew` or `revoke`. A revoked session ends with a 421 that names the reason, after the 426 of a
+//! transfer in progress. A renewed session ends only the work whose permission it has lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::farewells::Farewell;
-use super::files::Question;
+use super::closing::EndReason;
 use super::login::Login;
+use super::question::Question;
 use super::transfers::Purpose;
 use super::{Action, Context, Deadline, Ending, Progress, Session, Settings};
 use crate::auth::{Account, Denial, Permissions, ProvenBy, Revocation, RevokedSessions};
@@ -20,8 +19,8 @@ use crate::protocol::reply::Reply;
 use crate::protocol::visible::QuotedName;
 
 impl Session {
-    /// Whether the client would be let in again with these settings at `now`, in seconds since 1970;
-    /// `is_certified`: with its certificate. If it is logged in, the account as it is now.
+    /// Checks whether the client could log in again with these settings at `now` (seconds since 1970), and
+    /// returns the present account of a logged-in client. `is_certified`: its certificate is still valid.
     pub fn review(
         &self,
         settings: &Settings,
@@ -42,90 +41,96 @@ impl Session {
         Ok(Some(Arc::clone(reviewed)))
     }
 
-    /// The account has changed: its rights count from the next command on, and what goes on by one
-    /// that it has lost ends.
+    /// Replaces the account. Its permissions apply from the next command on; work in progress whose
+    /// permission is lost ends.
     pub fn renew(&mut self, account: Arc<Account>, cx: &mut Context<'_>) {
         let Login::LoggedIn(_, user, _) = &mut self.login else {
             return;
         };
         let before = std::mem::replace(&mut user.account, account);
         let lost = before.permissions.without(user.account.permissions);
-        // Unless SITE UMASK has set another.
+        // A umask from SITE UMASK stays.
         if self.umask == before.umask {
             self.umask = user.account.umask;
         }
         let lost_fxp = before.allow_fxp && !user.account.allow_fxp;
-        self.withdraw(lost, lost_fxp, cx);
-        self.conclude(cx);
+        self.end_revoked(lost, lost_fxp, cx);
+        self.audit_if_answered(cx);
         self.watch_expiry(cx);
     }
 
-    /// Ends what goes on by these permissions; and a data connection that is in the clear, or may be to
-    /// another host, where that is not allowed any more.
-    fn withdraw(&mut self, lost: Permissions, lost_fxp: bool, cx: &mut Context<'_>) {
-        let no_data = lost_fxp || self.sends_in_the_clear(cx.settings);
+    /// Ends work in progress that needs a lost permission, and data connections that are now forbidden: in
+    /// the clear, or after the loss of FXP.
+    fn end_revoked(&mut self, lost: Permissions, lost_fxp: bool, cx: &mut Context<'_>) {
+        let forbids_data = lost_fxp || self.violates_data_policy(cx.settings);
         match &self.progress {
             Progress::Transferring(purpose, _)
-                if no_data || needed_for(purpose).intersects(lost) =>
+                if forbids_data || permissions_for(purpose).intersects(lost) =>
             {
-                self.cut_off(cx);
+                self.cut_revoked(cx);
             }
-            Progress::Opening(purpose) if no_data || needed_for(purpose).intersects(lost) => {
-                self.progress = Progress::Withdrawn;
+            Progress::Opening(purpose)
+                if forbids_data || permissions_for(purpose).intersects(lost) =>
+            {
+                self.progress = Progress::OpeningRevoked;
             }
-            Progress::Counting(purpose) if no_data || needed_for(purpose).intersects(lost) => {
-                self.withdrawn(cx);
+            Progress::AwaitingCount(purpose)
+                if forbids_data || permissions_for(purpose).intersects(lost) =>
+            {
+                self.opening_revoked(cx);
             }
             Progress::Idle if lost_fxp => {
-                self.channel.disarrange();
+                self.params.clear_transfer();
                 cx.action(Action::HangUp);
             }
-            Progress::Asking(Question::Digest(_)) if lost.intersects(Permissions::RETRIEVE) => {
-                self.abandon_reading(&Reply::fixed(426, "No longer allowed; aborted."), cx);
+            Progress::AwaitingAnswer(Question::Digest(_))
+                if lost.intersects(Permissions::RETRIEVE) =>
+            {
+                self.abandon_task(&Reply::fixed(426, "No longer allowed; aborted."), cx);
             }
-            Progress::Asking(Question::Measure) if lost.intersects(Permissions::LIST) => {
-                self.abandon_reading(&Reply::fixed(426, "No longer allowed; aborted."), cx);
+            Progress::AwaitingAnswer(Question::Measure) if lost.intersects(Permissions::LIST) => {
+                self.abandon_task(&Reply::fixed(426, "No longer allowed; aborted."), cx);
             }
             _ => {}
         }
     }
 
-    /// What was opened is closed again: nothing is left to come when the client hears of it.
-    pub(super) fn withdrawn(&mut self, cx: &mut Context<'_>) {
+    /// The file that was being opened is closed again, so that the 425 is the last event of the transfer.
+    pub(super) fn opening_revoked(&mut self, cx: &mut Context<'_>) {
         self.progress = Progress::Idle;
-        self.channel.disarrange();
+        self.params.clear_transfer();
         cx.action(Action::HangUp);
         let text = "No longer allowed; data connection closed.";
         cx.reply(&Reply::fixed(425, text));
     }
 
     /// Cuts the transfer, unless it is being cut already.
-    fn cut_off(&mut self, cx: &mut Context<'_>) {
+    fn cut_revoked(&mut self, cx: &mut Context<'_>) {
         if self.may_be_aborted() {
             self.cut(Ending::Revoked, cx);
         }
     }
 
-    /// The client would not be let in any more: the session ends, once a transfer is cut.
-    pub fn revoke(&mut self, why: Revocation, cx: &mut Context<'_>) {
-        if self.is_closing() || matches!(self.farewell, Some(Farewell::Revoked(_))) {
+    /// Ends the session with a 421, after a transfer in progress is cut.
+    pub fn revoke(&mut self, reason: Revocation, cx: &mut Context<'_>) {
+        if self.is_closing() || matches!(self.end_reason, Some(EndReason::Revoked(_))) {
             return;
         }
         let name = match self.login.name() {
             b"" => String::new(),
             name => format!(" of {}", QuotedName(name)),
         };
-        log::info!(target: target::SECURITY, "{}: Session{name} ended: {why}", self.peer);
-        let farewell = Farewell::Revoked(why);
-        self.farewell = Some(farewell);
+        log::info!(target: target::SECURITY, "{}: Session{name} ended: {reason}", self.peer);
+        let end_reason = EndReason::Revoked(reason);
+        self.end_reason = Some(end_reason);
         match &self.progress {
-            Progress::Transferring(..) => self.cut_off(cx),
-            _ => self.dismiss(&farewell.reply(), cx),
+            Progress::Transferring(..) => self.cut_revoked(cx),
+            _ => self.close_unsolicited(&end_reason.reply(), cx),
         }
     }
 
-    /// Ends the session where its account has expired, and comes back when it may have. The wall clock
-    /// can be set, so that is looked at now and then.
+    /// Ends the session if its account has expired, or sets the deadline for the next check. Checks at least
+    /// every `EXPIRY_CHECKED`, since the wall clock can be set.
     pub(super) fn watch_expiry(&mut self, cx: &mut Context<'_>) {
         let expires = self.login.account().and_then(|account| account.expires);
         let Some(expires) =
@@ -143,8 +148,8 @@ impl Session {
     }
 }
 
-/// What a transfer may make use of, all of which it must keep.
-fn needed_for(purpose: &Purpose) -> Permissions {
+/// The permissions that a transfer must keep.
+fn permissions_for(purpose: &Purpose) -> Permissions {
     match purpose {
         Purpose::Retrieve(_) => Permissions::RETRIEVE,
         Purpose::Store(_) => Permissions::CREATE | Permissions::OVERWRITE,

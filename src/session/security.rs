@@ -1,7 +1,8 @@
-//! AUTH, PBSZ, PROT, CCC: what is protected by TLS, and what must be. RFC 4217, RFC 2228.
+//! AUTH, PBSZ, PROT and CCC: which connections use TLS, and which must. RFC 4217, RFC 2228.
 //!
-//! It owns what client and server have agreed on; it knows no key and no record. What comes
-//! behind AUTH in the clear is the reactor's to see: then there is no switch, but the end.
+//! It owns the protection that client and server have negotiated; it must not know keys or TLS records.
+//! The reactor detects clear-text bytes behind AUTH (command injection), upon which the session closes
+//! instead of starting TLS.
 
 use std::str::FromStr;
 
@@ -12,31 +13,31 @@ use crate::auth::{Cidr, is_anonymous};
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::QuotedName;
 
-/// What TLS is for.
+/// The policy for TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecurityPolicy {
-    /// Without TLS, what is refused.
+    /// What is refused without TLS.
     pub require: TlsRequired,
-    /// Whether CCC is allowed: an encrypted login, and then everything else in the clear.
+    /// Whether CCC is allowed: an encrypted login, then clear text on the control connection.
     pub allow_clear: bool,
     /// Whether a verified certificate that names an account is enough to log in to it.
     pub certificate_login: bool,
-    /// Networks of clients whose uploads may end without `close_notify`: whoever can cut their data
-    /// connections can shorten what they send, and it counts as whole.
+    /// Networks of clients whose uploads may end without `close_notify`. An attacker on the network path
+    /// can truncate such an upload, and it counts as complete.
     pub unclean_uploads: Vec<Cidr>,
 }
 
-/// What TLS is needed for; each needs it for more than the one before.
+/// What TLS is required for. Each variant includes the ones before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsRequired {
     /// Nothing.
     #[default]
     Nothing,
-    /// To log in with a password that matters: not as anonymous.
+    /// Logins, except anonymous ones.
     Login,
-    /// To log in at all.
+    /// All logins.
     Control,
-    /// And for data connections.
+    /// All logins and data connections.
     Data,
 }
 
@@ -54,42 +55,42 @@ impl FromStr for TlsRequired {
     }
 }
 
-/// Which switch the session waits for.
+/// The switch that is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Switch {
-    /// AUTH; data connections are private from the beginning where the mechanism says so.
+pub(super) enum TlsSwitch {
+    /// AUTH, with the initial level of data connections, which the mechanism determines.
     Secure(DataLevel),
     /// CCC.
     Clear,
 }
 
-/// What has been agreed on.
+/// The negotiated protection.
 #[derive(Debug, Default)]
 pub(super) struct Protection {
-    control: Control,
-    /// PBSZ has been said, without which there is no PROT.
-    has_buffer_size: bool,
+    control: ControlProtection,
+    /// PROT requires a PBSZ before it.
+    pbsz_received: bool,
     data: DataLevel,
-    /// What that was after the greeting.
-    data_at_first: DataLevel,
+    /// The level that REIN restores.
+    initial_data: DataLevel,
 }
 
-/// The control connection.
+/// The protection of the control connection.
 ///
 /// ```text
 ///   Clear ──AUTH, implicit TLS──▶ Secured ──CCC──▶ Cleared
 /// ```
 #[derive(Debug, Default)]
-enum Control {
+enum ControlProtection {
     #[default]
     Clear,
-    /// With the account that the client's certificate names.
+    /// TLS, with the account name in the client's verified certificate.
     Secured(Option<Vec<u8>>),
-    /// It was, until the login was over.
+    /// Clear text after CCC.
     Cleared,
 }
 
-/// PROT.
+/// The level of data connections, as PROT sets it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum DataLevel {
     #[default]
@@ -99,40 +100,42 @@ pub(super) enum DataLevel {
 
 impl Protection {
     pub(super) const fn is_control_secured(&self) -> bool {
-        matches!(self.control, Control::Secured(_))
+        matches!(self.control, ControlProtection::Secured(_))
     }
 
-    /// What REIN takes back; TLS itself stays.
-    pub(super) const fn forget_data(&mut self) {
-        self.has_buffer_size = false;
-        self.data = self.data_at_first;
+    /// Resets PBSZ and PROT for REIN; TLS stays active.
+    pub(super) const fn reset_data(&mut self) {
+        self.pbsz_received = false;
+        self.data = self.initial_data;
     }
 
-    /// Whether the client's certificate is enough for this account.
-    pub(super) fn vouches_for(&self, name: &[u8], settings: &Settings) -> bool {
+    /// Whether the client's certificate suffices to log in to this account.
+    pub(super) fn certifies(&self, name: &[u8], settings: &Settings) -> bool {
         let named = match &self.control {
-            Control::Secured(named) => named.as_deref(),
-            Control::Clear | Control::Cleared => None,
+            ControlProtection::Secured(named) => named.as_deref(),
+            ControlProtection::Clear | ControlProtection::Cleared => None,
         };
         settings.accepts_certificates() && named == Some(name)
     }
 
-    /// Whether a session that is logged in by this name is in the clear, and may not be. One that has
-    /// gone back to it after its login (CCC) may be where that is allowed.
+    /// Whether a logged-in session violates the policy by its lack of TLS. After CCC it does not, where CCC
+    /// is allowed.
     pub(super) fn lacks_tls(&self, name: &[u8], settings: &Settings) -> bool {
-        let is_required = requires(settings, needed_by(name));
+        let is_required = requires(settings, level_for_login(name));
         match self.control {
-            Control::Secured(_) => false,
-            Control::Cleared => is_required && !settings.allows_clear(),
-            Control::Clear => is_required,
+            ControlProtection::Secured(_) => false,
+            ControlProtection::Cleared => is_required && !settings.allows_clear(),
+            ControlProtection::Clear => is_required,
         }
     }
 
     /// For STAT.
     pub(super) const fn describe(&self) -> &'static str {
         match (&self.control, self.data) {
-            (Control::Secured(_), DataLevel::Private) => "Control and data connections use TLS",
-            (Control::Secured(_), DataLevel::Clear) => {
+            (ControlProtection::Secured(_), DataLevel::Private) => {
+                "Control and data connections use TLS"
+            }
+            (ControlProtection::Secured(_), DataLevel::Clear) => {
                 "The control connection uses TLS, data connections do not"
             }
             (_, DataLevel::Private) => "Data connections use TLS, the control connection does not",
@@ -142,7 +145,7 @@ impl Protection {
 }
 
 impl Session {
-    /// Whether data connections are to be secured.
+    /// Whether data connections use TLS.
     pub const fn protects_data(&self) -> bool {
         matches!(self.protection.data, DataLevel::Private)
     }
@@ -150,14 +153,14 @@ impl Session {
     pub(super) fn authenticate(&mut self, mechanism: &[u8], cx: &mut Context<'_>) {
         let level = match mechanism.to_ascii_uppercase().as_slice() {
             b"TLS" | b"TLS-C" => DataLevel::Clear,
-            // As their drafts had it: data is private without a word.
+            // Drafts of RFC 4217: these mechanisms imply PROT P.
             b"SSL" | b"TLS-P" => DataLevel::Private,
             _ => return cx.reply(&Reply::fixed(504, "Unknown AUTH type; use AUTH TLS.")),
         };
-        if !matches!(self.protection.control, Control::Clear) {
+        if !matches!(self.protection.control, ControlProtection::Clear) {
             return cx.reply(&Reply::fixed(503, "There was an AUTH already."));
         }
-        self.progress = Progress::Switching(Switch::Secure(level));
+        self.progress = Progress::Switching(TlsSwitch::Secure(level));
         cx.action(Action::Secure);
     }
 
@@ -165,14 +168,14 @@ impl Session {
         if !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(503, "Send AUTH first."));
         }
-        let digits = std::str::from_utf8(size).unwrap_or_default();
-        if digits.parse::<u32>().is_err() {
+        let is_number = std::str::from_utf8(size).is_ok_and(|digits| digits.parse::<u32>().is_ok());
+        if !is_number {
             return cx.reply(&Reply::fixed(
                 501,
                 "PBSZ takes a decimal number; 0 will do.",
             ));
         }
-        self.protection.has_buffer_size = true;
+        self.protection.pbsz_received = true;
         cx.reply(&Reply::fixed(200, "PBSZ=0"));
     }
 
@@ -180,7 +183,7 @@ impl Session {
         if !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(503, "Send AUTH first."));
         }
-        if !self.protection.has_buffer_size {
+        if !self.protection.pbsz_received {
             return cx.reply(&Reply::fixed(503, "Send PBSZ 0 first."));
         }
         let level = match level {
@@ -205,11 +208,11 @@ impl Session {
         if !cx.settings.allows_clear() || !self.protection.is_control_secured() {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
-        self.progress = Progress::Switching(Switch::Clear);
+        self.progress = Progress::Switching(TlsSwitch::Clear);
         cx.action(Action::Clear);
     }
 
-    /// The reply can be said, or is the last.
+    /// Sends the reply to AUTH or CCC, or closes if the client has sent bytes behind it.
     pub(super) fn switching(&mut self, is_last: bool, cx: &mut Context<'_>) {
         match &self.progress {
             Progress::Switching(_) if !is_last => {
@@ -218,53 +221,53 @@ impl Session {
                     cx,
                 );
             }
-            Progress::Switching(Switch::Secure(_)) => {
+            Progress::Switching(TlsSwitch::Secure(_)) => {
                 cx.reply(&Reply::fixed(234, "Proceed with the TLS handshake."));
             }
-            Progress::Switching(Switch::Clear) => {
+            Progress::Switching(TlsSwitch::Clear) => {
                 cx.reply(&Reply::fixed(200, "Proceed with the end of TLS."));
             }
             _ => {}
         }
     }
 
-    /// Whether AUTH or CCC was said, and what it has begun is not over.
+    /// Whether AUTH or CCC is in progress.
     pub const fn is_switching(&self) -> bool {
         matches!(self.progress, Progress::Switching(_))
     }
 
-    /// TLS has begun. Whoever logged in before did so in the clear, and has to do it again (RFC
-    /// 4217 §4). Where there was no AUTH, this is implicit TLS, whose data is private.
+    /// TLS has started. A login in clear text is flushed (RFC 4217 §4). Without an AUTH this is implicit TLS,
+    /// where data connections are private from the start.
     pub(super) fn secured(&mut self, name: Option<Vec<u8>>, cx: &mut Context<'_>) {
         self.protection.data = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Switching(Switch::Secure(level)) => {
+            Progress::Switching(TlsSwitch::Secure(level)) => {
                 self.flush_account(cx);
                 level
             }
             Progress::Idle => {
-                self.protection.data_at_first = DataLevel::Private;
+                self.protection.initial_data = DataLevel::Private;
                 DataLevel::Private
             }
             other => return self.progress = other,
         };
-        self.protection.control = Control::Secured(name);
+        self.protection.control = ControlProtection::Secured(name);
     }
 
     pub(super) fn cleared(&mut self) {
-        self.protection.control = Control::Cleared;
-        if matches!(self.progress, Progress::Switching(Switch::Clear)) {
+        self.protection.control = ControlProtection::Cleared;
+        if matches!(self.progress, Progress::Switching(TlsSwitch::Clear)) {
             self.progress = Progress::Idle;
         }
     }
 
-    /// Whether the name may be followed by a password as things are, or the 530 is said, and why in
-    /// the log: not as a failed login, for which addresses are banned.
-    pub(super) fn may_log_in(&mut self, name: &[u8], cx: &mut Context<'_>) -> bool {
-        let is_required = requires(cx.settings, needed_by(name));
+    /// Whether the policy permits a login by this name on this connection. If not, replies 530 and logs the
+    /// reason, but not as a failed login, since those count towards a ban of the address.
+    pub(super) fn tls_permits_login(&mut self, name: &[u8], cx: &mut Context<'_>) -> bool {
+        let is_required = requires(cx.settings, level_for_login(name));
         let may = self.protection.is_control_secured() || !is_required;
         if !may {
             let text = format_args!(
-                "{}: Refused to log in without TLS, which tls.require has: {}",
+                "{}: Login without TLS refused (tls.require): {}",
                 self.peer,
                 QuotedName(name)
             );
@@ -274,15 +277,15 @@ impl Session {
         may
     }
 
-    /// Whether data connections are in the clear, and may not be.
-    pub(super) fn sends_in_the_clear(&self, settings: &Settings) -> bool {
+    /// Whether data connections are in the clear although the policy requires TLS.
+    pub(super) fn violates_data_policy(&self, settings: &Settings) -> bool {
         !self.protects_data() && requires(settings, TlsRequired::Data)
     }
 
-    /// Whether a data connection may be as it would be, or the 522 is said: RFC 4217 §9 has 521 for
-    /// it, and other servers have 522, upon which lftp sends PROT P and goes on.
-    pub(super) fn may_open_data(&self, cx: &mut Context<'_>) -> bool {
-        let may = !self.sends_in_the_clear(cx.settings);
+    /// Whether the policy permits a data connection at the present level; replies 522 if not. RFC 4217 §9
+    /// has 521, but upon the 522 of other servers lftp sends PROT P and retries.
+    pub(super) fn tls_permits_data(&self, cx: &mut Context<'_>) -> bool {
+        let may = !self.violates_data_policy(cx.settings);
         if !may {
             cx.reply(&Reply::fixed(
                 522,
@@ -293,8 +296,8 @@ impl Session {
     }
 }
 
-/// What has to be required so that a login by this name needs TLS.
-fn needed_by(name: &[u8]) -> TlsRequired {
+/// The lowest level of the policy at which a login by this name needs TLS.
+fn level_for_login(name: &[u8]) -> TlsRequired {
     if is_anonymous(name) {
         TlsRequired::Control
     } else {
@@ -302,7 +305,7 @@ fn needed_by(name: &[u8]) -> TlsRequired {
     }
 }
 
-fn requires(settings: &Settings, what: TlsRequired) -> bool {
+fn requires(settings: &Settings, level: TlsRequired) -> bool {
     let policy = settings.security.as_ref();
-    policy.is_some_and(|policy| policy.require >= what)
+    policy.is_some_and(|policy| policy.require >= level)
 }

@@ -1,9 +1,9 @@
-//! How much one session may log, so that no client can fill the log or hide the lines of others.
+//! Rate limits for the log lines of one session, so that no client can flood the log.
 //!
-//! Routine lines, logins and refusals have a rate each (a token bucket); what exceeds it
-//! is counted, and the count is logged with the next line of that sort and at the end. A warning that
-//! a client can repeat at will is logged once in a session and then only counted. Wrong passwords have
-//! no rate here: five of them end the session.
+//! Routine lines, logins and refusals have a token bucket each. Suppressed lines are counted, and the count
+//! is logged with the next line of that class and at the end of the session. A warning that a client can
+//! repeat at will is logged once in a session, then only counted. Failed logins are not limited here: a few
+//! of them end the session.
 
 use std::fmt::Arguments;
 use std::net::SocketAddr;
@@ -18,36 +18,36 @@ use crate::observe::target;
 /// The target of routine lines.
 const SESSION: &str = "mioftpd::session";
 
-/// A sort of lines that has a rate.
-struct Limited {
+/// A class of log lines with a rate limit.
+struct LineClass {
     target: &'static str,
     rate: Rate,
-    /// As what is left out is counted.
+    /// The plural, for the count of suppressed lines.
     name: &'static str,
 }
 
-const LINES: Limited = Limited {
+const LINES: LineClass = LineClass {
     target: SESSION,
     rate: LINES_LOGGED,
     name: "log lines",
 };
 
-const LOGINS: Limited = Limited {
+const LOGINS: LineClass = LineClass {
     target: target::SECURITY,
     rate: LOGINS_LOGGED,
     name: "logins",
 };
 
-const REFUSALS: Limited = Limited {
+const REFUSALS: LineClass = LineClass {
     target: target::AUDIT,
     rate: REFUSALS_AUDITED,
     name: "refusals",
 };
 
-/// What is logged once in a session.
+/// An event that is logged once in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
-    /// TLS of a data connection: it failed, or did not resume the control connection's session.
+    /// TLS of a data connection failed, or did not resume the TLS session of the control connection.
     DataSecurity,
     /// PORT or EPRT named an address to which the server does not connect.
     AddressRefused,
@@ -55,19 +55,19 @@ pub enum Repeated {
     PassiveStranger,
     /// No client connected to a passive port.
     PassiveUnused,
-    /// A passive port could not be had.
+    /// No passive port was available.
     NoPassivePort,
-    /// A data connection could not be made.
+    /// A data connection could not be established.
     NoDataConnection,
-    /// A data connection to the client comes from another port than the default data port.
+    /// A data connection to the client uses another source port than the default data port.
     OtherDataPort,
-    /// An upload is written in place that was to replace a file.
+    /// An upload overwrites a file in place instead of replacing it.
     WrittenInPlace,
-    /// Something came over a data connection whose command was refused.
+    /// Data arrived on a data connection whose command was refused.
     RefusedData,
-    /// An upload over TLS ended without `close_notify`, and was not to.
+    /// An upload over TLS ended without `close_notify` and was rejected.
     UncleanEnd,
-    /// A login needs TLS, and the control connection is in the clear.
+    /// A login was refused because the policy requires TLS.
     LoginInClear,
 }
 
@@ -102,12 +102,12 @@ impl Repeated {
         }
     }
 
-    /// For the count at the end.
+    /// The description in the count at the end of the session.
     const fn name(self) -> &'static str {
         match self {
             Self::DataSecurity => "TLS of data connections",
             Self::AddressRefused => "refused to connect",
-            Self::PassiveStranger => "turned away from the passive port",
+            Self::PassiveStranger => "foreign connections to the passive port",
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
@@ -115,23 +115,23 @@ impl Repeated {
             Self::WrittenInPlace => "uploads written in place",
             Self::RefusedData => "data of refused commands",
             Self::UncleanEnd => "uploads that ended without close_notify",
-            Self::LoginInClear => "refused to log in without TLS",
+            Self::LoginInClear => "logins without TLS refused",
         }
     }
 }
 
-/// What one session has logged.
+/// The counters of one session.
 #[derive(Debug, Default)]
 pub(super) struct SessionLog {
     lines: Counted,
     logins: Counted,
     refusals: Counted,
-    /// How often each of [`Repeated`] has happened.
+    /// The number of occurrences, indexed by [`Repeated`].
     repeated: [u32; Repeated::ALL.len()],
 }
 
 impl SessionLog {
-    /// Logs a line that tells what the client does.
+    /// Logs a routine line about the client.
     pub(super) fn line(
         &mut self,
         peer: SocketAddr,
@@ -142,7 +142,7 @@ impl SessionLog {
         LINES.log(&mut self.lines, peer, now, level, text);
     }
 
-    /// Logs what came of a login, where that is nothing that ends the session after a few times.
+    /// Logs the result of a login, other than a wrong password.
     pub(super) fn login(
         &mut self,
         peer: SocketAddr,
@@ -153,39 +153,39 @@ impl SessionLog {
         LOGINS.log(&mut self.logins, peer, now, level, text);
     }
 
-    /// Whether a refusal is logged, and then how many before it were not.
+    /// `Some` if a refusal may be logged: the number suppressed before it.
     pub(super) fn refusal(&mut self, now: Instant) -> Option<u64> {
         self.refusals.take(REFUSALS.rate, now)
     }
 
-    /// Logs it the first time, and counts it from then on.
-    pub(super) fn once(&mut self, what: Repeated, level: Level, text: Arguments<'_>) {
-        let Some(count) = self.repeated.get_mut(what as usize) else {
+    /// Logs the event the first time, and counts it from then on.
+    pub(super) fn once(&mut self, event: Repeated, level: Level, text: Arguments<'_>) {
+        let Some(count) = self.repeated.get_mut(event as usize) else {
             return;
         };
         *count = count.saturating_add(1);
         if *count == 1 {
-            log::log!(target: what.target(), level, "{text}");
+            log::log!(target: event.target(), level, "{text}");
         }
     }
 
-    /// The session ends: what was left out.
-    pub(super) fn sum_up(&mut self, peer: SocketAddr) {
-        LINES.tell(peer, self.lines.take_left_out());
-        LOGINS.tell(peer, self.logins.take_left_out());
-        REFUSALS.tell(peer, self.refusals.take_left_out());
-        for (what, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
+    /// Logs the counts of suppressed lines, at the end of the session.
+    pub(super) fn log_totals(&mut self, peer: SocketAddr) {
+        LINES.log_left_out(peer, self.lines.take_left_out());
+        LOGINS.log_left_out(peer, self.logins.take_left_out());
+        REFUSALS.log_left_out(peer, self.refusals.take_left_out());
+        for (event, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
             let more = std::mem::take(count).saturating_sub(1);
             if more > 0 {
-                let what_it_is = what.name();
-                log::info!(target: what.target(), "{peer}: {more} more in this session: {what_it_is}");
+                let name = event.name();
+                log::info!(target: event.target(), "{peer}: {more} more in this session: {name}");
             }
         }
     }
 }
 
-impl Limited {
-    /// Logs it if `counted` allows it, behind a count of what was left out before.
+impl LineClass {
+    /// Logs the line if the token bucket permits, after the count of lines suppressed before.
     fn log(
         &self,
         counted: &mut Counted,
@@ -198,15 +198,15 @@ impl Limited {
             return;
         }
         if let Some(left_out) = counted.take(self.rate, now) {
-            self.tell(peer, left_out);
+            self.log_left_out(peer, left_out);
             log::log!(target: self.target, level, "{text}");
         }
     }
 
-    fn tell(&self, peer: SocketAddr, left_out: u64) {
+    fn log_left_out(&self, peer: SocketAddr, left_out: u64) {
         if left_out > 0 {
             let name = self.name;
-            log::info!(target: self.target, "{peer}: {left_out} {name} left out: they came too fast");
+            log::info!(target: self.target, "{peer}: {left_out} {name} suppressed (rate limit)");
         }
     }
 }
@@ -216,14 +216,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_repeated_are_in_the_order_of_their_counts() {
-        for (index, what) in Repeated::ALL.into_iter().enumerate() {
-            assert_eq!(what as usize, index);
+    fn all_repeated_are_listed_by_discriminant() {
+        for (index, event) in Repeated::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, index);
         }
     }
 
     #[test]
-    fn each_of_the_repeated_is_counted_under_its_own_name() {
+    fn repeated_names_are_distinct() {
         let names = Repeated::ALL.map(Repeated::name);
         let distinct = std::collections::BTreeSet::from(names);
         assert_eq!(distinct.len(), names.len());

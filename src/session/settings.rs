@@ -1,8 +1,7 @@
-//! What all sessions of a server have in common: who may log in, what is refused, how long anything may
-//! take.
+//! The settings that all sessions of a server share: accounts, policies and time-outs.
 //!
-//! Plain data, made of a configuration by whoever has one, and exchanged as a whole while sessions go
-//! on. What one session has agreed on with its client is not here.
+//! Plain data, built from a configuration file or by an embedding program. A reload replaces it as a whole
+//! while sessions are open. The state of a single session is not here.
 
 use std::sync::Arc;
 
@@ -15,36 +14,36 @@ use crate::protocol::reply::Reply;
 use crate::protocol::zone::Zone;
 use crate::storage::{CutUploads, Umask};
 
-/// What all sessions of a server have in common.
+/// The settings that all sessions of a server share.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether there is a directory to serve.
+    /// Whether the server serves files.
     pub mode: Mode,
-    /// What clients are told when they have connected, lines joined by LF; `None`: the usual words.
+    /// The text of the 220, with lines separated by LF; `None`: the text of RFC 959.
     pub greeting: Option<String>,
-    /// Who may log in.
+    /// The accounts.
     pub accounts: Arc<Accounts>,
-    /// The permission bits that new files do not get, where a session has set no other.
+    /// The umask of sessions that set none themselves.
     pub umask: Umask,
-    /// What becomes of an upload whose connection is cut.
+    /// Whether a partial file is kept when an upload is cut.
     pub cut_uploads: CutUploads,
     /// The time zone of the dates in LIST.
     pub zone: Zone,
-    /// How exactly the times of files are told.
+    /// The precision of times in MDTM and facts.
     pub time_precision: Precision,
-    /// What clients get names in that have not said that they read UTF-8.
+    /// The charset of names for clients that have not sent OPTS UTF8 ON.
     pub charset: Option<Charset>,
-    /// Whether data connections to clients come from the port before that of the control connection.
+    /// Whether active data connections use the default data port as their source: the control port minus 1.
     pub active_from_default_port: bool,
     /// Whether COMB is served.
     pub allow_combine: bool,
-    /// What becomes of sessions that would not be let in any more.
+    /// Whether a reload ends sessions that could not log in again.
     pub revoked_sessions: RevokedSessions,
-    /// What TLS is for; `None`: there is none.
+    /// The policy for TLS; `None`: TLS is not available.
     pub security: Option<SecurityPolicy>,
-    /// How long anything may take.
+    /// The time-outs.
     pub timings: Timings,
-    /// What an address may do before it is slowed down or shut out.
+    /// Rate limits and bans of client addresses.
     pub throttling: Throttling,
 }
 
@@ -70,20 +69,20 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether a client's certificate can be enough for a login.
+    /// Whether a client can log in by its certificate alone.
     pub(super) fn accepts_certificates(&self) -> bool {
         let policy = self.security.as_ref();
         policy.is_some_and(|policy| policy.certificate_login)
     }
 
-    /// Whether a client may go back to clear text after its login.
+    /// Whether CCC is allowed.
     pub(super) fn allows_clear(&self) -> bool {
         let policy = self.security.as_ref();
         policy.is_some_and(|policy| policy.allow_clear)
     }
 
-    /// The first words of a conversation.
-    pub(super) fn welcome(&self) -> Reply {
+    /// The 220.
+    pub(super) fn greeting_reply(&self) -> Reply {
         let own = self.greeting.as_deref();
         own.map_or_else(Reply::service_ready_for_new_user, |text| {
             Reply::new(220, text)
@@ -91,11 +90,11 @@ impl Settings {
     }
 }
 
-/// What the server is.
+/// The mode of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It answers NOOP and QUIT, and nothing else is implemented.
+    /// It serves NOOP and QUIT only.
     ControlOnly,
-    /// It serves a directory.
+    /// It serves files.
     Serving,
 }

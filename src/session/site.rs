@@ -1,13 +1,13 @@
-//! SITE CHMOD, HELP, IDLE, UMASK, UTIME, WHO: what RFC 959 §4.1.3 leaves to each site, as other
-//! servers have it.
+//! SITE CHMOD, HELP, IDLE, UMASK, UTIME and WHO: site-specific commands (RFC 959 §4.1.3), with the syntax of
+//! other servers.
 //!
-//! One row a subcommand: how to write it, who may say it, and what serves it. Nothing
-//! that is said here runs a program.
+//! A table has one row for each subcommand: its syntax, the permissions that it needs, and its method.
+//! There is no SITE EXEC: no subcommand runs a program.
 
-use super::attributes::{MODES, parse_mode, split_word};
 use std::time::Duration;
 
-use super::files::Question;
+use super::attributes::{MODES, parse_mode, split_word};
+use super::question::{Question, mismatched};
 use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
 use crate::protocol::command::without_spaces_behind;
@@ -15,27 +15,27 @@ use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
 
-/// What is known of one subcommand.
-struct Row {
+/// One subcommand of SITE.
+struct Subcommand {
     /// In capitals.
     name: &'static str,
-    /// Whether its argument ends with a path, to which spaces belong.
+    /// Whether its argument ends with a path, which may end in spaces.
     ends_with_path: bool,
-    /// With SITE in front.
+    /// The name in the audit log.
     verb: &'static str,
-    /// How to write it.
+    /// For HELP and 501.
     syntax: &'static str,
-    /// What one has to be allowed for it, whatever its argument is.
+    /// The permissions that it needs with any argument.
     needs: Permissions,
-    /// Serves it, unless it says that its argument cannot be read.
+    /// Executes it. `None`: the argument is malformed, and the caller replies 501.
     serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
 }
 
-/// The least that SITE IDLE can set; less would be a way to leave without a word.
-const IDLE_LEAST: Duration = Duration::from_secs(30);
+/// The minimum of SITE IDLE.
+const MIN_IDLE: Duration = Duration::from_secs(30);
 
-const TABLE: [Row; 6] = [
-    Row {
+const TABLE: [Subcommand; 6] = [
+    Subcommand {
         name: "CHMOD",
         ends_with_path: true,
         verb: "SITE CHMOD",
@@ -43,7 +43,7 @@ const TABLE: [Row; 6] = [
         needs: Permissions::MODES,
         serve: Session::change_mode,
     },
-    Row {
+    Subcommand {
         name: "HELP",
         ends_with_path: false,
         verb: "SITE HELP",
@@ -54,7 +54,7 @@ const TABLE: [Row; 6] = [
             Some(())
         },
     },
-    Row {
+    Subcommand {
         name: "IDLE",
         ends_with_path: false,
         verb: "SITE IDLE",
@@ -62,7 +62,7 @@ const TABLE: [Row; 6] = [
         needs: Permissions::NONE,
         serve: Session::change_idle_time,
     },
-    Row {
+    Subcommand {
         name: "UMASK",
         ends_with_path: false,
         verb: "SITE UMASK",
@@ -70,7 +70,7 @@ const TABLE: [Row; 6] = [
         needs: Permissions::NONE,
         serve: Session::change_umask,
     },
-    Row {
+    Subcommand {
         name: "UTIME",
         ends_with_path: true,
         verb: "SITE UTIME",
@@ -78,24 +78,24 @@ const TABLE: [Row; 6] = [
         needs: Permissions::TIMES,
         serve: Session::change_time,
     },
-    Row {
+    Subcommand {
         name: "WHO",
         ends_with_path: false,
         verb: "SITE WHO",
         syntax: "SITE WHO",
         needs: Permissions::NONE,
-        serve: Session::ask_who,
+        serve: Session::list_sessions,
     },
 ];
 
 impl Session {
     pub(super) fn site(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let (name, argument) = split_word(argument);
-        let known = |row: &&Row| name.eq_ignore_ascii_case(row.name.as_bytes());
+        let known = |row: &&Subcommand| name.eq_ignore_ascii_case(row.name.as_bytes());
         let Some(row) = TABLE.iter().find(known) else {
             return cx.reply(&Reply::fixed(500, "Unknown SITE command."));
         };
-        self.audited.verb = Some(row.verb);
+        self.audit.verb = Some(row.verb);
         if !self.may(row.needs, cx) {
             return;
         }
@@ -111,9 +111,9 @@ impl Session {
 
     fn change_mode(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
         let (mode, name) = split_word(argument);
-        let (mode, name) = (parse_mode(mode)?, named(name)?);
+        let (mode, name) = (parse_mode(mode)?, non_empty(name)?);
         if mode > MODES {
-            // A 501 would say to lftp that there is no CHMOD.
+            // Upon a 501 lftp would not send CHMOD again.
             cx.reply(&Reply::fixed(504, "Only modes up to 0777 can be set."));
             return Some(());
         }
@@ -131,32 +131,32 @@ impl Session {
             modified: Some((seconds, 0)),
             mode: None,
         };
-        self.change_at(named(name)?, new, "UTIME command okay.", cx);
+        self.change_at(non_empty(name)?, new, "UTIME command okay.", cx);
         Some(())
     }
 
-    /// A client may ask for less patience than the server has, or for the server's again.
+    /// SITE IDLE sets a time-out between [`MIN_IDLE`] and `timings.idle`.
     fn change_idle_time(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
-        let most = cx.settings.timings.idle;
+        let maximum = cx.settings.timings.idle;
         if !argument.is_empty() {
             let seconds = std::str::from_utf8(argument).ok()?.parse().ok()?;
-            let asked = Duration::from_secs(seconds);
-            self.idle = Some(asked.clamp(IDLE_LEAST.min(most), most));
-            self.restart_idle_clock(cx);
+            let requested = Duration::from_secs(seconds);
+            self.idle = Some(requested.clamp(MIN_IDLE.min(maximum), maximum));
+            self.restart_idle_timer(cx);
         }
-        let seconds = self.idle.unwrap_or(most).as_secs();
+        let seconds = self.idle.unwrap_or(maximum).as_secs();
         let text = format!("An idle session ends after {seconds} seconds.");
         cx.reply(&Reply::new(200, text));
         Some(())
     }
 
-    /// Others are shown to those only who have an account of their own.
-    fn ask_who(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
+    /// SITE WHO. Not for anonymous accounts, since it shows the addresses of other clients.
+    fn list_sessions(&mut self, argument: &[u8], cx: &mut Context<'_>) -> Option<()> {
         if !argument.is_empty() {
             return None;
         }
         if self.login.is_personal() {
-            self.progress = Progress::Asking(Question::Who);
+            self.progress = Progress::AwaitingAnswer(Question::Who);
             cx.action(Action::Who);
         } else {
             cx.reply(&Reply::fixed(550, "Permission denied."));
@@ -164,10 +164,14 @@ impl Session {
         Some(())
     }
 
-    pub(super) fn present(&mut self, sessions: &[String], cx: &mut Context<'_>) {
-        if let Some(Question::Who) = self.answered() {
-            let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
-            cx.reply(&Reply::new(200, lines));
+    pub(super) fn sessions_listed(&mut self, sessions: &[String], cx: &mut Context<'_>) {
+        match self.take_question() {
+            Some(Question::Who) => {
+                let lines = format!("Sessions:\n{}\nEnd of list.", sessions.join("\n"));
+                cx.reply(&Reply::new(200, lines));
+            }
+            Some(question) => mismatched(&question, cx),
+            None => {}
         }
     }
 
@@ -178,7 +182,7 @@ impl Session {
             cx.reply(&Reply::new(200, text));
             return Some(());
         }
-        // As CHMOD would: what an account's mask takes away is not for its clients to give.
+        // A wider umask grants what CHMOD would, so it needs the same permission.
         if !self.may(Permissions::MODES, cx) {
             return Some(());
         }
@@ -202,12 +206,12 @@ impl Session {
     }
 }
 
-fn named(name: &[u8]) -> Option<&[u8]> {
+fn non_empty(name: &[u8]) -> Option<&[u8]> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The two forms that clients send, in UTC: `time path`, and `path access modification creation
-/// UTC`, of whose three times the second is the one that can be set and is worth it.
+/// Parses both forms that clients send: `time path`, and `path access modification creation UTC`. All times
+/// are in UTC; only the time of modification is used.
 fn parse_utime(argument: &[u8]) -> Option<(i64, &[u8])> {
     let mut words = without_spaces_behind(argument).rsplitn(5, |&b| b == b' ');
     if let (Some(zone), Some(created), Some(modified), Some(accessed), Some(name)) = (
@@ -229,7 +233,7 @@ fn parse_utime(argument: &[u8]) -> Option<(i64, &[u8])> {
     Some((parse_time(time)?, name))
 }
 
-/// `YYYYMMDDhhmm`, with or without `ss`.
+/// Parses `YYYYMMDDhhmm` or `YYYYMMDDhhmmss`.
 fn parse_time(digits: &[u8]) -> Option<i64> {
     let (seconds, _) = match digits.len() {
         12 => date::parse_time_val(&[digits, b"00"].concat())?,
@@ -254,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_of_utime() {
+    fn utime_parses_both_forms() {
         for (argument, expected) in [
             ("197001010001 f", Some((60, "f"))),
             ("19700101000001 a b", Some((1, "a b"))),
@@ -271,7 +275,7 @@ mod tests {
                 Some((120, "f")),
             ),
             ("197001010001 f ", Some((60, "f "))),
-            // Only a name that happens to end like the second form.
+            // The first form, with a name that ends in `UTC`.
             ("19700101000001 a x y z UTC", Some((1, "a x y z UTC"))),
             ("f 19700101000001 19700101000002 19700101000003 CET", None),
             ("f 19700101000001", None),
@@ -284,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_in_order_and_shows_how_to_write_each() {
+    fn subcommands_are_sorted_and_have_syntax() {
         assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
         for row in TABLE {
             assert!(row.syntax.starts_with(&format!("SITE {}", row.name)));

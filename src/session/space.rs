@@ -1,9 +1,10 @@
-//! AVBL, ALLO: how much room there is. RFC 959 §4.1.3, draft-peterson-streamlined-ftp.
+//! AVBL and ALLO: the free space. RFC 959 §4.1.3,
+//! draft-peterson-streamlined-ftp-command-extensions §4.
 //!
-//! Nothing is set aside: room is made as bytes come. ALLO only tells early what STOR would have
-//! to tell late.
+//! ALLO reserves nothing: an upload takes space as its bytes arrive. It only refuses early what STOR would
+//! refuse late.
 
-use super::files::Question;
+use super::question::Question;
 use super::{Context, Session};
 use crate::protocol::reply::Reply;
 use crate::storage::Operation;
@@ -28,9 +29,13 @@ impl Session {
             None => cx.reply(&Reply::fixed(501, "ALLO takes a decimal number of bytes.")),
         }
     }
+
+    pub(super) fn room_found(wanted: u64, space: u64, cx: &mut Context<'_>) {
+        cx.reply(&fits_reply(wanted, space));
+    }
 }
 
-pub(super) fn fits_reply(wanted: u64, space: u64) -> Reply {
+fn fits_reply(wanted: u64, space: u64) -> Reply {
     if wanted <= space {
         Reply::fixed(200, "There is room for that.")
     } else {
@@ -38,11 +43,12 @@ pub(super) fn fits_reply(wanted: u64, space: u64) -> Reply {
     }
 }
 
-/// `bytes`, or `bytes R record-size`; what is more than a number holds is more than any disk has.
+/// Parses `bytes` or `bytes R record-size`.
 fn parse_allocation(argument: &[u8]) -> Option<u64> {
     let number = |word: &[u8]| {
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
         let text = std::str::from_utf8(word).ok().filter(|_| is_number)?;
+        // All digits, so only an overflow fails: no disk is as large.
         Some(text.parse().unwrap_or(u64::MAX))
     };
     let mut words = argument.split(|&b| b == b' ');
@@ -59,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for() {
+    fn allo_argument_is_parsed() {
         for (argument, bytes) in [
             ("0", Some(0)),
             ("1024 R 80", Some(1024)),
@@ -76,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fits_to_the_byte() {
+    fn allo_compares_to_the_byte() {
         for (wanted, code) in [(9, 200), (10, 200), (11, 552)] {
             assert_eq!(fits_reply(wanted, 10).code, code);
         }

@@ -1,14 +1,15 @@
-//! RETR, STOR, STOU, APPE, ABOR: what needs a data connection, from its command to its final
-//! reply. RFC 959 §4.1.3 and §5.4, RFC 1123 §4.1.2.9.
+//! RETR, ABOR, and the course of every transfer from its command to its final reply. RFC 959 §4.1.3 and
+//! §5.4.
 //!
-//! The file is opened before anything else, so that a missing one is refused before any 150, which leaves
-//! the data connection as it is; the final reply is said when all that the transfer held is closed.
+//! The file is opened first, so that a missing one is refused before the 150 and the data connection stays
+//! usable. The final reply is sent after the file and the data connection are closed. No byte of a file
+//! passes through here.
 
 use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::channel::{Arranged, nothing_arranged};
+use super::channel::{DataMode, no_data_connection};
 use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session, refusal};
 use crate::auth::Permissions;
 use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
@@ -17,7 +18,7 @@ use crate::protocol::reply::Reply;
 use crate::storage::{Error, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
-/// What the transfer is for, and so what its replies say.
+/// The command of a transfer, which determines its replies.
 #[derive(Debug)]
 pub(super) enum Purpose {
     Retrieve(VirtualPath),
@@ -29,7 +30,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// The file that it is for, and the command; listings are of none.
+    /// The file and the command. `None` for listings.
     pub(super) const fn file(&self) -> Option<(Verb, &VirtualPath)> {
         Some(match self {
             Self::Retrieve(path) => (Verb::Retrieve, path),
@@ -41,7 +42,7 @@ impl Purpose {
     }
 }
 
-/// How far a transfer is.
+/// The progress of a transfer.
 ///
 /// ```text
 ///   Connecting ──data connection──▶ Moving ──┬──ended──▶
@@ -49,44 +50,44 @@ impl Purpose {
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The data connection is awaited.
+    /// Waits for the data connection.
     Connecting,
-    /// Bytes move: how many so far, since when.
+    /// Bytes are moving: their number so far, and the start.
     Moving(u64, Instant),
-    /// It is being cut, after so many bytes since then; what it holds is being closed.
+    /// Is being cut: the bytes moved, and the start if any could move. The file is being closed.
     Cutting(u64, Option<Instant>),
 }
 
 impl Session {
-    /// Whether a transfer is in progress: the 150 is said, the final reply is not.
+    /// Whether a transfer is in progress: the 150 is sent, the final reply is not.
     pub const fn is_transferring(&self) -> bool {
         matches!(self.progress, Progress::Transferring(..))
     }
 
-    /// Whether there is a transfer in progress that is not being cut already.
+    /// Whether ABOR has anything to end: a transfer, unless it is being cut, or a file task that reads.
     pub const fn may_be_aborted(&self) -> bool {
-        self.is_reading()
+        self.is_task_abortable()
             || matches!(
                 self.progress,
-                Progress::Counting(_)
+                Progress::AwaitingCount(_)
                     | Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
             )
     }
 
-    /// The client said ABOR while a transfer is in progress. The command itself is answered in
-    /// its turn, behind the transfer's own reply.
+    /// ABOR was received during a transfer. The ABOR itself is executed in its turn, after the final reply
+    /// of the transfer.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
-        self.stop_reading(cx);
-        self.stop_counting(Ending::Aborted, cx);
+        self.abort_task(cx);
+        self.abort_count_wait(Ending::Aborted, cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);
         }
     }
 
-    /// The control connection has ended without a QUIT, at least in the client's direction. An upload
-    /// that is in progress then cannot be known to be whole: a client that was killed ends both alike.
+    /// End of file on the control connection without QUIT. Cuts an upload in progress, since it may be
+    /// incomplete: when a client is killed, the system closes both connections as after a complete upload.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
-        self.stop_counting(Ending::Abandoned, cx);
+        self.abort_count_wait(Ending::Abandoned, cx);
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress
             && purpose
@@ -98,8 +99,8 @@ impl Session {
     }
 
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let offset = std::mem::take(&mut self.channel.restart);
-        let range = self.channel.range.take();
+        let offset = std::mem::take(&mut self.params.restart);
+        let range = self.params.range.take();
         if !self.may(Permissions::RETRIEVE, cx) {
             return;
         }
@@ -109,7 +110,7 @@ impl Session {
         if !self.can_represent(cx) {
             return;
         }
-        let representation = self.channel.representation;
+        let representation = self.params.representation;
         if offset > 0 && !representation.can_restart() {
             let text = "REST works in TYPE I, and in MODE B and C.";
             return cx.reply(&Reply::fixed(554, text));
@@ -122,13 +123,12 @@ impl Session {
             offset,
             range,
         };
-        self.prepare(Purpose::Retrieve(path), direction, cx);
+        self.open_transfer(Purpose::Retrieve(path), direction, cx);
     }
 
-    /// ABOR with no transfer in progress: RFC 959 §4.1.3 tells apart whether a data connection
-    /// is open.
-    pub(super) fn abort_nothing(&mut self, cx: &mut Context<'_>) {
-        if self.channel.arranged == Arranged::Nothing {
+    /// ABOR with no transfer in progress: 225 if a data connection is set up, else 226 (RFC 959 §4.1.3).
+    pub(super) fn abort_without_transfer(&mut self, cx: &mut Context<'_>) {
+        if self.params.data_mode == DataMode::Unset {
             cx.reply(&Reply::fixed(226, "Nothing is in progress any more."));
         } else {
             self.hang_up(cx);
@@ -137,29 +137,29 @@ impl Session {
     }
 
     pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
-        self.channel.arranged = Arranged::Nothing;
+        self.params.data_mode = DataMode::Unset;
         cx.action(Action::HangUp);
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let mut purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Opening(purpose) | Progress::Counting(purpose) => purpose,
+            Progress::Opening(purpose) | Progress::AwaitingCount(purpose) => purpose,
             other => return self.progress = other,
         };
         match opened {
             Ok(opened) => {
-                if let (Purpose::StoreUnique(path), Some(found)) = (&mut purpose, &opened.path) {
-                    *path = found.clone();
+                if let (Purpose::StoreUnique(path), Some(unique)) = (&mut purpose, &opened.path) {
+                    *path = unique.clone();
                 }
-                if let (Some(why), Some((_, path))) = (opened.in_place, purpose.file()) {
+                if let (Some(reason), Some((_, path))) = (opened.in_place, purpose.file()) {
                     let text = format_args!(
-                        "{}: {path} is written in place, so that a cut upload leaves a part of it: {why}",
+                        "{}: {path} is written in place, so a cut upload leaves a partial file: {reason}",
                         self.peer
                     );
                     self.log.once(Repeated::WrittenInPlace, Level::Warn, text);
                 }
-                let mode = self.channel.representation.data_type.name();
-                cx.reply(&self.begins(&purpose, &opened, mode, cx));
+                let mode = self.params.representation.data_type.name();
+                cx.reply(&self.preliminary_reply(&purpose, &opened, mode, cx));
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
@@ -177,7 +177,7 @@ impl Session {
         if let Progress::Transferring(_, phase @ Phase::Connecting) = &mut self.progress {
             *phase = Phase::Moving(0, cx.now);
             cx.deadlines.clear(Deadline::DataConnect);
-            Self::restart_stall_clock(cx);
+            Self::restart_stall_timer(cx);
         }
     }
 
@@ -186,7 +186,7 @@ impl Session {
             && *moved != bytes
         {
             *moved = bytes;
-            Self::restart_stall_clock(cx);
+            Self::restart_stall_timer(cx);
         }
     }
 
@@ -201,37 +201,40 @@ impl Session {
             Progress::Transferring(purpose, phase) => (purpose, phase),
             other => return self.progress = other,
         };
-        let took = phase.took(cx.now);
-        self.channel.arranged = Arranged::Nothing;
+        let took = phase.elapsed(cx.now);
+        self.params.data_mode = DataMode::Unset;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
         self.record(&purpose, ending, bytes, took, cx);
         cx.reply(&match kept {
-            Some(size) => saying_what_is_kept(&ends(ending), size),
-            None => ends(ending),
+            Some(size) => with_kept_size(&final_reply(ending), size),
+            None => final_reply(ending),
         });
     }
 
-    /// The connection goes, and with it a transfer that is in progress: nobody will report its end.
+    /// The connection closes. Records a transfer in progress, since no event will report its end.
     pub fn leave(&mut self, cx: &mut Context<'_>) {
-        self.log.sum_up(self.peer);
+        self.log.log_totals(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
         if let Progress::Transferring(purpose, phase) = progress {
-            let (bytes, took) = (phase.moved(), phase.took(cx.now));
+            let (bytes, took) = (phase.moved(), phase.elapsed(cx.now));
             self.record(&purpose, Ending::Abandoned, bytes, took, cx);
-            // As it would be said, if there were one to hear it.
-            self.audit_unsaid(&ends(Ending::Abandoned), cx);
+            // There is no client to send this reply to.
+            self.audit_without_reply(&final_reply(Ending::Abandoned), cx);
         }
     }
 
-    /// Has the transfer cut; its reply comes when everything that it held is closed.
+    /// Cuts the transfer. Its reply follows when its file and data connection are closed.
     pub(super) fn cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
         let Progress::Transferring(_, phase) = &mut self.progress else {
             return;
         };
         if matches!(phase, Phase::Cutting(..)) {
-            // Even closing the file takes this long: the device hangs, and may do so for ever.
-            log::error!("{}: The storage does not answer", self.peer);
+            // The device hangs, possibly for ever.
+            log::error!(
+                "{}: Closed: the storage did not close a file within timings.data-stall",
+                self.peer
+            );
             return self.close(&Reply::service_not_available(), cx);
         }
         *phase = match *phase {
@@ -239,15 +242,20 @@ impl Session {
             _ => Phase::Cutting(0, None),
         };
         cx.deadlines.clear(Deadline::DataConnect);
-        Self::restart_stall_clock(cx);
+        Self::restart_stall_timer(cx);
         cx.action(Action::Cut(ending));
     }
 
-    pub(super) fn prepare(&mut self, purpose: Purpose, direction: Direction, cx: &mut Context<'_>) {
-        if self.channel.arranged == Arranged::Nothing {
-            return cx.reply(&nothing_arranged());
+    pub(super) fn open_transfer(
+        &mut self,
+        purpose: Purpose,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) {
+        if self.params.data_mode == DataMode::Unset {
+            return cx.reply(&no_data_connection());
         }
-        if !self.may_open_data(cx) {
+        if !self.tls_permits_data(cx) {
             return;
         }
         let account = self.login.account();
@@ -259,16 +267,25 @@ impl Session {
         self.progress = Progress::Opening(purpose);
         cx.action(Action::Open(Plan {
             direction,
-            representation: self.channel.representation,
+            representation: self.params.representation,
             rate,
         }));
     }
 
-    fn begins(&self, purpose: &Purpose, opened: &Opened, mode: &str, cx: &Context<'_>) -> Reply {
+    fn preliminary_reply(
+        &self,
+        purpose: &Purpose,
+        opened: &Opened,
+        mode: &str,
+        cx: &Context<'_>,
+    ) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
                 let path = path.seen_from(&self.directory);
-                Reply::new(150, [b"FILE: ", self.shown(path, cx).as_slice()].concat())
+                Reply::new(
+                    150,
+                    [b"FILE: ", self.encoded_for_client(path, cx).as_slice()].concat(),
+                )
             }
             (_, _, Some(size)) => {
                 let text = format!("Opening {mode} mode data connection ({size} bytes).");
@@ -278,12 +295,12 @@ impl Session {
         }
     }
 
-    fn restart_stall_clock(cx: &mut Context<'_>) {
+    fn restart_stall_timer(cx: &mut Context<'_>) {
         let stall = cx.now + cx.settings.timings.data_stall;
         cx.deadlines.set(Deadline::DataStall, stall);
     }
 
-    /// Has whoever wants to know of it told that a transfer of a file is over.
+    /// Reports the end of a file transfer to the transfer log and the embedding program.
     fn record(
         &mut self,
         purpose: &Purpose,
@@ -292,14 +309,14 @@ impl Session {
         took: Duration,
         cx: &mut Context<'_>,
     ) {
-        self.audited.moved = Some((bytes, took));
+        self.audit.moved = Some((bytes, took));
         let Some((verb, path)) = purpose.file() else {
             return;
         };
-        self.audited.changes = true;
-        // Of STOU, the name that was found.
-        self.audited.path = Some(path.clone());
-        let representation = self.channel.representation;
+        self.audit.changes = true;
+        // STOU has chosen its name since the command was parsed.
+        self.audit.path = Some(path.clone());
+        let representation = self.params.representation;
         cx.action(Action::Record(Box::new(TransferRecord {
             ended: cx.unix_time,
             took,
@@ -325,7 +342,7 @@ impl Phase {
         }
     }
 
-    fn took(&self, now: Instant) -> Duration {
+    fn elapsed(&self, now: Instant) -> Duration {
         match self {
             Self::Moving(_, since) | Self::Cutting(_, Some(since)) => {
                 now.saturating_duration_since(*since)
@@ -341,19 +358,19 @@ fn refused(purpose: &Purpose, error: Error) -> Reply {
         (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
         (Purpose::Retrieve(_), Error::BadName | Error::NotDirectory)
         | (Purpose::List | Purpose::MachineList, Error::BadName) => refusal(Error::NotFound),
-        // Programs look for these words, also where it is a directory.
+        // Clients match "not a regular file", also for a directory.
         (_, Error::IsDirectory) => refusal(Error::NotRegular),
         _ => refusal(error),
     }
 }
 
-/// The client may go on behind the bytes that are there (REST).
-fn saying_what_is_kept(reply: &Reply, size: u64) -> Reply {
+/// Adds the size of the partial file, from which the client can resume with REST.
+fn with_kept_size(reply: &Reply, size: u64) -> Reply {
     let kept = format!(" {size} bytes are kept.");
     Reply::new(reply.code, [&reply.lines, kept.as_bytes()].concat())
 }
 
-pub(super) fn ends(ending: Ending) -> Reply {
+pub(super) fn final_reply(ending: Ending) -> Reply {
     match ending {
         Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
         Ending::NotConnected => Reply::cannot_open_data_connection(),
@@ -373,7 +390,7 @@ pub(super) fn ends(ending: Ending) -> Reply {
         Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
         Ending::Revoked => Reply::fixed(426, "No longer allowed; transfer aborted."),
         Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
-        // The largest file that the file system, or the process, may have.
+        // A limit of the file system or of the process (RLIMIT_FSIZE).
         Ending::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
         Ending::Failed(error) => Reply::new(451, format!("{}; transfer aborted.", error.reason())),
     }

@@ -1,8 +1,9 @@
-//! STOR, APPE, STOU: what is to be written, and by which permission. RFC 959 §4.1.3, RFC 1123
+//! STOR, APPE and STOU: the permissions and the placement of an upload. RFC 959 §4.1.3, RFC 1123
 //! §4.1.2.9.
 //!
-//! Whether a name is new is for the storage to see, at the moment when it matters; here it is only
-//! said which of both may be. From the 150 on an upload is as any other of `transfers`.
+//! The placement tells the storage whether it may create a file, overwrite one, or both; only the storage
+//! knows whether the name exists, and decides without a race. From the 150 on an upload is a transfer as
+//! in `transfers`.
 
 use super::transfers::Purpose;
 use super::{Context, Progress, Session, Settings};
@@ -14,7 +15,7 @@ use crate::protocol::visible::{Quoted, QuotedName};
 use crate::storage::{CutUploads, Placement};
 use crate::transfer::Direction;
 
-/// For [`Session::placement`], where what is there is replaced.
+/// The argument of [`Session::placement`] for commands that replace a file.
 pub(super) const REPLACING: [Placement; 3] = [Placement::Replace, Placement::New, Placement::Over];
 
 impl Session {
@@ -35,15 +36,14 @@ impl Session {
         }
     }
 
-    /// After REST, STOR and APPE are the same: bytes of a file that is there are overwritten from
-    /// the offset on (RFC 3659 §5.3).
+    /// After REST, STOR and APPE both overwrite an existing file from the offset on (RFC 3659 §5.3).
     fn placement_or_restart(
         &mut self,
         permission: Permissions,
         placements: [Placement; 3],
         cx: &mut Context<'_>,
     ) -> Option<Placement> {
-        match std::mem::take(&mut self.channel.restart) {
+        match std::mem::take(&mut self.params.restart) {
             0 => self.placement(permission, placements, cx),
             offset => self
                 .may(Permissions::OVERWRITE, cx)
@@ -51,9 +51,8 @@ impl Session {
         }
     }
 
-    /// Which files may be written, new ones and by this permission those that are there: any of
-    /// them, new ones, those that are there; or the 550 is said. Whether a name is new is for the
-    /// storage to see, at the moment when it matters.
+    /// Selects the placement for files of any name, for new files only, or for existing files only.
+    /// CREATE is needed for new files, `permission` for existing ones; replies 550 if both are missing.
     pub(super) fn placement(
         &self,
         permission: Permissions,
@@ -64,7 +63,7 @@ impl Session {
         let may_create = permissions.contains(Permissions::CREATE);
         match (
             may_create,
-            self.may_some(permission | Permissions::CREATE, cx),
+            self.may_any(permission | Permissions::CREATE, cx),
         ) {
             (_, false) => None,
             (true, true) if permissions.contains(permission) => Some(any),
@@ -85,7 +84,7 @@ impl Session {
         self.receive(name, Placement::Unique, Purpose::StoreUnique, cx);
     }
 
-    /// Which key allows an upload over TLS to end without `close_notify`; `None`: none does.
+    /// The configuration key that accepts an upload over TLS without `close_notify` as complete.
     pub fn allows_unclean_end(&self, settings: &Settings) -> Option<&'static str> {
         let account = self.login.account();
         if account.is_some_and(|account| account.unclean_uploads) {
@@ -98,7 +97,8 @@ impl Session {
         is_allowed.then_some("tls.unclean-uploads")
     }
 
-    /// An upload has made use of that: it may have been cut by whoever is on the way, so each is logged.
+    /// Logs an upload that was accepted without `close_notify`: an attacker on the network may have
+    /// truncated it.
     pub(super) fn ended_unclean(&self, cx: &Context<'_>) {
         let Progress::Transferring(purpose, phase) = &self.progress else {
             return;
@@ -110,8 +110,9 @@ impl Session {
         let account = QuotedName(self.login.name());
         let path = path.to_bytes();
         let key = self.allows_unclean_end(cx.settings);
-        let key = key.unwrap_or("a key that a reload has taken back");
-        // The path, which may be long, is last: where the line is cut, it loses nothing else.
+        // A reload may have removed the key since the upload ended.
+        let key = key.unwrap_or("a key that a reload has removed");
+        // The path is last: if a log collector truncates the line, only the path is lost.
         log::info!(
             target: target::AUDIT,
             "{peer}: {account} ended an upload without close_notify, as {key} allows ({bytes} bytes) {}",
@@ -126,7 +127,7 @@ impl Session {
         purpose: fn(VirtualPath) -> Purpose,
         cx: &mut Context<'_>,
     ) {
-        if self.channel.range.take().is_some() {
+        if self.params.range.take().is_some() {
             return cx.reply(&Reply::fixed(504, "RANG works with RETR and HASH."));
         }
         let Some(path) = self.path(argument, cx) else {
@@ -135,10 +136,10 @@ impl Session {
         if !self.can_represent(cx) {
             return;
         }
-        // What nobody can go on with would only be in the way of the next attempt.
-        let goes_on = Permissions::OVERWRITE | Permissions::APPEND;
+        // Without permission to resume, a partial file would only block the next attempt.
+        let resume = Permissions::OVERWRITE | Permissions::APPEND;
         let cut = match cx.settings.cut_uploads {
-            CutUploads::Keep if self.login.permissions().intersects(goes_on) => CutUploads::Keep,
+            CutUploads::Keep if self.login.permissions().intersects(resume) => CutUploads::Keep,
             _ => CutUploads::Discard,
         };
         let direction = Direction::Store {
@@ -147,6 +148,6 @@ impl Session {
             umask: self.umask,
             cut,
         };
-        self.prepare(purpose(path), direction, cx);
+        self.open_transfer(purpose(path), direction, cx);
     }
 }

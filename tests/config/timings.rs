@@ -17,7 +17,7 @@ fn login_timeout_ends_session() {
     let mut control = server.connect();
     control.expect(421);
     control.expect_end();
-    server.wait_for_log(": No login in time (timings.login)");
+    server.wait_for_log(": Closed: no login within timings.login");
 }
 
 /// `timings.idle`
@@ -28,7 +28,7 @@ fn idle_timeout_ends_session() {
     let mut control = server.login();
     control.expect(421);
     control.expect_end();
-    server.wait_for_log(": No command in time (timings.idle)");
+    server.wait_for_log(": Closed: no command within timings.idle");
 }
 
 /// `timings.penalty`

@@ -172,15 +172,21 @@ fn refused_login_without_tls_is_logged_once() {
         let mut control = server.connect();
         let peer = control.local();
         control.command("USER anonymous", 530);
-        let expected = "Refused to log in without TLS, which tls.require has: \"anonymous\"";
+        let expected = "Login without TLS refused (tls.require): \"anonymous\"";
         let line = server.wait_for_log(&format!("{peer}: {expected}"));
         assert!(line.contains("WARN  [mioftpd::security]"), "{line}");
         control.command("USER ann", 530);
         control.command("USER anonymous", 530);
         control.command("QUIT", 221);
-        let more = "2 more in this session: refused to log in without TLS";
+        let more = "2 more in this session: logins without TLS refused";
         server.wait_for_log(&format!("{peer}: {more}"));
-        assert_eq!(server.log().matches(&format!("{peer}: Refused")).count(), 1);
+        assert_eq!(
+            server
+                .log()
+                .matches(&format!("{peer}: Login without TLS refused"))
+                .count(),
+            1
+        );
     }
     assert!(!server.log().contains("Login failed"), "{}", server.log());
 }

@@ -109,7 +109,7 @@ fn filter_matches_every_reason_and_address_family() {
         "192.0.2.7:9: Login failed for \"a\": too many sessions of this account (account.sessions)",
         "192.0.2.8:9: Login failed for \"a\": too many logins at once",
         "192.0.2.9:9: Logged in as \"a\"",
-        "192.0.2.10:9: Refused to log in without TLS, which tls.require has: \"a\"",
+        "192.0.2.10:9: Login without TLS refused (tls.require): \"a\"",
         "Banned 192.0.2.11 for 900 seconds: 20 logins have failed",
         "Refused a connection (address = 192.0.2.12:9): its address is banned",
     ];

@@ -83,7 +83,7 @@ fn failed_logins_are_logged_during_a_flood() {
     }
     let (replies, seconds) = flood.stop_after(&server, Duration::from_secs(2));
     assert!(replies > 10_000, "too few commands: {replies}");
-    server.wait_for_log(" log lines left out: they came too fast");
+    server.wait_for_log(" log lines suppressed (rate limit)");
     let log = server.log();
     for number in 1..=20 {
         let line = format!(": Login failed for \"user{number}\": wrong name or password\n");
@@ -96,7 +96,7 @@ fn failed_logins_are_logged_during_a_flood() {
     // Lines logged and lines left out add up to all commands.
     let left_out = log
         .lines()
-        .filter_map(|line| line.split_once(" log lines left out"));
+        .filter_map(|line| line.split_once(" log lines suppressed"));
     let left_out = left_out.map(|(line, _)| line.rsplit(' ').next().unwrap().parse::<usize>());
     let left_out: usize = left_out.map(Result::unwrap).sum();
     assert!(

@@ -1,4 +1,6 @@
-//! Replies are read by programs: what they look for in a refusal, and names that they go on with.
+//! Replies as client programs parse them: the wording of refusals, and names that clients send back.
+//!
+//! `readers` has the matching rules of the clients, `words` the refusals, `names` the names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

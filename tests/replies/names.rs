@@ -1,11 +1,13 @@
-//! Names that replies tell: each leads to the same file from where the client is (RFC 959 appendix
-//! II, RFC 1123 §4.1.2.9, RFC 3659 §7.2).
+//! Names in replies resolve to the same file from the client's current directory. RFC 959 appendix II,
+//! RFC 1123 §4.1.2.9, RFC 3659 §7.2.
+//!
+//! Each test takes a name from a reply and sends it back; the size of the file shows whether it is the same.
 
 use std::fs;
 
 use super::support::{Control, DataChannel, Server};
 
-/// What is hard to tell and to take back.
+/// Names with bytes that need quoting, escaping or care in a reply.
 const NAMES: [&[u8]; 12] = [
     b"plain",
     b"a b",
@@ -21,7 +23,7 @@ const NAMES: [&[u8]; 12] = [
     "\u{65e5}\u{672c}".as_bytes(),
 ];
 
-/// A command with a name, and IAC doubled (RFC 854).
+/// Sends a command with a name, with IAC doubled (RFC 854).
 fn send(control: &mut Control, verb: &str, name: &[u8]) {
     let mut line = format!("{verb} ").into_bytes();
     for &byte in name {
@@ -31,8 +33,8 @@ fn send(control: &mut Control, verb: &str, name: &[u8]) {
     control.send_raw(&line);
 }
 
-/// The lines of a reply as bytes, with each IAC once.
-fn hear(control: &mut Control, code: &str) -> Vec<Vec<u8>> {
+/// Reads the lines of a reply as bytes, with IAC undoubled.
+fn read_reply(control: &mut Control, code: &str) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     loop {
         let line = control.try_line().unwrap();
@@ -53,12 +55,12 @@ fn hear(control: &mut Control, code: &str) -> Vec<Vec<u8>> {
     }
 }
 
-fn ask(control: &mut Control, verb: &str, name: &[u8], code: &str) -> Vec<u8> {
+fn command(control: &mut Control, verb: &str, name: &[u8], code: &str) -> Vec<u8> {
     send(control, verb, name);
-    hear(control, code).concat()
+    read_reply(control, code).concat()
 }
 
-/// What stands in quotes behind the code, by the rule of doubled quotes.
+/// The quoted path of a 257, with doubled quotes undone.
 fn quoted(reply: &[u8]) -> Vec<u8> {
     let text = reply.strip_prefix(b"257 \"").unwrap();
     let mut name = Vec::new();
@@ -72,38 +74,38 @@ fn quoted(reply: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Everything behind the first `mark`.
-fn behind<'r>(reply: &'r [u8], mark: &[u8]) -> &'r [u8] {
+/// The text after the first `mark`.
+fn after<'r>(reply: &'r [u8], mark: &[u8]) -> &'r [u8] {
     let at = reply.windows(mark.len()).position(|part| part == mark);
     &reply[at.expect("no mark") + mark.len()..]
 }
 
-/// What the name leads to has the length of its own name.
-fn leads_to(control: &mut Control, told: &[u8], length: usize) {
+/// Checks that a name from a reply resolves to the file, whose size is the length of its name.
+fn assert_resolves(control: &mut Control, name: &[u8], length: usize) {
     let expected = format!("213 {length}").into_bytes();
     assert_eq!(
-        ask(control, "SIZE", told, "213"),
+        command(control, "SIZE", name, "213"),
         expected,
         "{}",
-        told.escape_ascii()
+        name.escape_ascii()
     );
 }
 
 fn check(control: &mut Control, name: &[u8]) {
     let length = name.len();
     let data = DataChannel::epsv(control);
-    let told = ask(control, "STOU", name, "150");
+    let reply = command(control, "STOU", name, "150");
     data.send(name);
     control.expect(226);
-    let unique = told.strip_prefix(b"150 FILE: ").unwrap();
-    leads_to(control, unique, length);
+    let unique = reply.strip_prefix(b"150 FILE: ").unwrap();
+    assert_resolves(control, unique, length);
 
-    let told = ask(control, "MFMT", &[b"20200101000000 ", name].concat(), "213");
-    leads_to(control, behind(&told, b"Modify=20200101000000; "), length);
+    let reply = command(control, "MFMT", &[b"20200101000000 ", name].concat(), "213");
+    assert_resolves(control, after(&reply, b"Modify=20200101000000; "), length);
 
     send(control, "MLST", name);
-    let told = &hear(control, "250")[1];
-    leads_to(control, &[b"/", behind(told, b"; /")].concat(), length);
+    let reply = &read_reply(control, "250")[1];
+    assert_resolves(control, &[b"/", after(reply, b"; /")].concat(), length);
 
     let data = DataChannel::epsv(control);
     control.command("NLST", 150);
@@ -114,39 +116,39 @@ fn check(control: &mut Control, name: &[u8]) {
     assert!(lines.any(|one| one == line), "{}", names.escape_ascii());
 
     send(control, "STAT", name);
-    let told = &hear(control, "213")[0];
-    let told = behind(told, b"Status of ").strip_suffix(b":").unwrap();
-    leads_to(control, told, length);
+    let reply = &read_reply(control, "213")[0];
+    let reply = after(reply, b"Status of ").strip_suffix(b":").unwrap();
+    assert_resolves(control, reply, length);
 
     if cfg!(feature = "digests") {
-        let told = ask(control, "HASH", name, "213");
-        let words: Vec<_> = told.splitn(5, |&byte| byte == b' ').collect();
-        leads_to(control, words[4], length);
-        let told = ask(control, "MD5", name, "251");
-        let end = told.iter().rposition(|&byte| byte == b' ').unwrap();
-        leads_to(control, &told[4..end], length);
+        let reply = command(control, "HASH", name, "213");
+        let words: Vec<_> = reply.splitn(5, |&byte| byte == b' ').collect();
+        assert_resolves(control, words[4], length);
+        let reply = command(control, "MD5", name, "251");
+        let end = reply.iter().rposition(|&byte| byte == b' ').unwrap();
+        assert_resolves(control, &reply[4..end], length);
     }
 }
 
 fn check_directory(control: &mut Control, name: &[u8]) {
-    let made = quoted(&ask(control, "MKD", name, "257"));
-    ask(control, "CWD", &made, "250");
+    let made = quoted(&command(control, "MKD", name, "257"));
+    command(control, "CWD", &made, "250");
     control.send("PWD");
-    let here = quoted(&hear(control, "257").concat());
-    assert_eq!(here, made);
-    ask(control, "CWD", b"/", "250");
-    ask(control, "CWD", &here, "250");
-    ask(control, "CDUP", b"", "250");
+    let current = quoted(&read_reply(control, "257").concat());
+    assert_eq!(current, made);
+    command(control, "CWD", b"/", "250");
+    command(control, "CWD", &current, "250");
+    command(control, "CDUP", b"", "250");
     send(control, "MKD", name);
     assert_eq!(
-        hear(control, "550").concat(),
+        read_reply(control, "550").concat(),
         b"550 Directory already exists"
     );
-    ask(control, "RMD", name, "250");
+    command(control, "RMD", name, "250");
 }
 
 #[test]
-fn every_name_that_is_told_leads_to_its_file_from_where_the_client_is() {
+fn names_in_replies_resolve_from_current_directory() {
     let server = Server::writable(|root| {
         fs::create_dir_all(root.join("d\"ir/e f")).unwrap();
     });
@@ -155,14 +157,14 @@ fn every_name_that_is_told_leads_to_its_file_from_where_the_client_is() {
         control.command(&format!("CWD {directory}"), 250);
         for name in NAMES {
             check(&mut control, name);
-            ask(&mut control, "DELE", name, "250");
+            command(&mut control, "DELE", name, "250");
             check_directory(&mut control, name);
         }
     }
 }
 
 #[test]
-fn a_name_of_stou_leads_to_its_file_whatever_was_asked_for() {
+fn stou_name_resolves_from_current_directory() {
     let server = Server::writable(|root| {
         fs::create_dir_all(root.join("d/e")).unwrap();
         fs::write(root.join("d/e/x"), "").unwrap();
@@ -170,7 +172,7 @@ fn a_name_of_stou_leads_to_its_file_whatever_was_asked_for() {
     });
     let mut control = server.login();
     control.command("CWD d", 250);
-    for (asked, told) in [
+    for (requested, expected) in [
         ("x", "x.1"),
         ("e/x", "e/x.1"),
         ("./e//x", "e/x.2"),
@@ -180,17 +182,17 @@ fn a_name_of_stou_leads_to_its_file_whatever_was_asked_for() {
         ("e/../../d/y", "y"),
     ] {
         let data = DataChannel::epsv(&mut control);
-        let reply = control.command(&format!("STOU {asked}"), 150);
-        assert_eq!(reply.text(), format!("FILE: {told}"), "{asked}");
-        data.send(asked.as_bytes());
+        let reply = control.command(&format!("STOU {requested}"), 150);
+        assert_eq!(reply.text(), format!("FILE: {expected}"), "{requested}");
+        data.send(requested.as_bytes());
         control.expect(226);
-        assert_eq!(control.retrieve(told), asked.as_bytes());
+        assert_eq!(control.retrieve(expected), requested.as_bytes());
     }
 }
 
 #[test]
 #[cfg(feature = "charset")]
-fn names_are_told_in_the_clients_charset() {
+fn names_in_replies_use_client_charset() {
     use super::support::Starter;
 
     let server = Starter::default()
@@ -207,9 +209,9 @@ fn names_are_told_in_the_clients_charset() {
     control.command("LIST", 150);
     let listed = data.receive();
     control.expect(226);
-    behind(&listed, b"link -> gr\xfcn\r\n");
-    ask(&mut control, "CWD", b"gr\xfcn", "250");
-    ask(&mut control, "CWD", b"~/gr\xfcn", "250");
+    after(&listed, b"link -> gr\xfcn\r\n");
+    command(&mut control, "CWD", b"gr\xfcn", "250");
+    command(&mut control, "CWD", b"~/gr\xfcn", "250");
     for name in [&b"\xe9t\xe9"[..], b"a \xfcb", b"\xff"] {
         check_in_charset(&mut control, name);
         check_directory(&mut control, name);
@@ -217,24 +219,24 @@ fn names_are_told_in_the_clients_charset() {
     let made: Vec<_> = fs::read_dir(server.file("gr\u{fc}n")).unwrap().collect();
     assert!(made.is_empty(), "{made:?}");
     fs::write(server.file("gr\u{fc}n/\u{e9}"), "x").unwrap();
-    // MLST and MLSD are in UTF-8, which is taken back everywhere (RFC 3659 §2.2).
+    // MLST and MLSD are in UTF-8, which every command accepts (RFC 3659 §2.2).
     send(&mut control, "MLST", b"\xe9");
-    let told = hear(&mut control, "250").remove(1);
-    assert_eq!(behind(&told, b"; "), "/gr\u{fc}n/\u{e9}".as_bytes());
-    leads_to(&mut control, "/gr\u{fc}n/\u{e9}".as_bytes(), 1);
+    let reply = read_reply(&mut control, "250").remove(1);
+    assert_eq!(after(&reply, b"; "), "/gr\u{fc}n/\u{e9}".as_bytes());
+    assert_resolves(&mut control, "/gr\u{fc}n/\u{e9}".as_bytes(), 1);
 }
 
 #[cfg(feature = "charset")]
 fn check_in_charset(control: &mut Control, name: &[u8]) {
     let data = DataChannel::epsv(control);
-    let told = ask(control, "STOU", name, "150");
+    let reply = command(control, "STOU", name, "150");
     data.send(name);
     control.expect(226);
-    assert_eq!(told.strip_prefix(b"150 FILE: "), Some(name));
-    let told = ask(control, "MFMT", &[b"20200101000000 ", name].concat(), "213");
-    assert_eq!(behind(&told, b"; "), name);
+    assert_eq!(reply.strip_prefix(b"150 FILE: "), Some(name));
+    let reply = command(control, "MFMT", &[b"20200101000000 ", name].concat(), "213");
+    assert_eq!(after(&reply, b"; "), name);
     send(control, "STAT", name);
-    let told = &hear(control, "213")[0];
-    assert_eq!(behind(told, b"Status of "), [name, b":"].concat());
-    ask(control, "DELE", name, "250");
+    let reply = &read_reply(control, "213")[0];
+    assert_eq!(after(reply, b"Status of "), [name, b":"].concat());
+    command(control, "DELE", name, "250");
 }

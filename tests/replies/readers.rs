@@ -1,48 +1,48 @@
-//! What client programs look for in a refusal, as their sources have it.
+//! The rules by which client programs interpret a refusal, taken from their sources.
 //!
-//! A [`Meaning`] is what a program makes of a reply; each has its readers. Some read the code only,
-//! some the words too, and two of them compare a whole line.
+//! A [`Meaning`] is the interpretation of a reply; each has a list of clients with their matching rules. Most
+//! match the code, some also the text, and two compare the whole line.
 
-/// What a program is to make of a reply.
+/// The intended interpretation of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The directory is there already, and all is well.
-    IsThere,
-    /// There is no such file, or it is none that can be transferred.
+    /// The directory exists, which is no error for the client.
+    AlreadyExists,
+    /// The file does not exist, or is not a regular file.
     NoFile,
-    /// Not now and not later, whatever the reason is.
+    /// A permanent failure of any cause.
     Never,
-    /// The server does not know the command, and it need not be tried again.
+    /// The command is not supported; the client should not send it again.
     Unknown,
-    /// The server knows the command, and not for this argument.
+    /// The command is supported, but not with this argument.
     Declined,
-    /// The size is told in TYPE I.
-    AskInBinary,
-    /// The data connection must be protected.
+    /// SIZE works in TYPE I only.
+    UseBinary,
+    /// The data connection must use TLS.
     #[cfg(feature = "tls")]
     Protect,
     /// The name or the password is wrong.
     WrongLogin,
-    /// It may work later.
-    Later,
+    /// A transient failure.
+    Transient,
 }
 
-/// A program, and whether it makes that of a line.
+/// A client, and whether it interprets a line in this way.
 pub(crate) type Reader = (&'static str, fn(&str) -> bool);
 
 impl Meaning {
-    /// The programs that tell it from others.
+    /// The clients that distinguish this meaning.
     pub(crate) fn readers(self) -> &'static [Reader] {
         match self {
-            Self::IsThere => &[
-                ("FluentFTP", |line| says(line, &FLUENT_EXISTS)),
+            Self::AlreadyExists => &[
+                ("FluentFTP", |line| contains_any(line, &FLUENT_EXISTS)),
                 ("WinSCP", |line| line == "550 Directory already exists"),
                 ("rclone", |line| has_code(line, &["550", "521"])),
                 ("scripts of ftplib", |line| line.starts_with("550")),
                 ("lftp", lftp_gives_up),
             ],
             Self::NoFile => &[
-                ("FluentFTP", |line| says(line, &FLUENT_NO_FILE)),
+                ("FluentFTP", |line| contains_any(line, &FLUENT_NO_FILE)),
                 ("curl", |line| has_code(line, &["550"])),
                 ("rclone", |line| has_code(line, &["550", "450"])),
                 ("aioftp", |line| has_code(line, &["550"])),
@@ -52,25 +52,25 @@ impl Meaning {
                 ("commons-net", |line| line.starts_with('5')),
                 ("basic-ftp", |line| line.starts_with('5')),
                 ("lftp", lftp_gives_up),
-                // Or it would look for the file in another way.
+                // Otherwise it would retry with another command.
                 ("aioftp", |line| !line.starts_with("50")),
-                // Or it would say that there is no such file.
-                ("FluentFTP", |line| !says(line, &FLUENT_NO_FILE)),
+                // Otherwise it would report that the file does not exist.
+                ("FluentFTP", |line| !contains_any(line, &FLUENT_NO_FILE)),
             ],
             Self::Unknown => &[
                 ("lftp", |line| has_code(line, &["500", "502"])),
                 ("aioftp", |line| line.starts_with("50")),
             ],
             Self::Declined => &[
-                // `site_cmd_unsupported` would not use it any more.
+                // Otherwise `site_cmd_unsupported` would disable the command.
                 ("lftp", |line| {
                     lftp_gives_up(line) && !has_code(line, &["501"])
                 }),
                 ("commons-net", |line| line.starts_with('5')),
             ],
-            Self::AskInBinary => &[
+            Self::UseBinary => &[
                 ("FluentFTP", |line| {
-                    has_code(line, &["550"]) && says(line, &["ascii"])
+                    has_code(line, &["550"]) && contains_any(line, &["ascii"])
                 }),
                 ("lftp", lftp_gives_up),
             ],
@@ -82,9 +82,11 @@ impl Meaning {
             Self::WrongLogin => &[
                 ("WinSCP", |line| has_code(line, &["530"])),
                 // `ftp:retry-530` and `ftp:retry-530-anonymous`.
-                ("lftp", |line| !says(line, &["too many", "login incorrect"])),
+                ("lftp", |line| {
+                    !contains_any(line, &["too many", "login incorrect"])
+                }),
             ],
-            Self::Later => &[
+            Self::Transient => &[
                 ("lftp", |line| line.starts_with('4')),
                 ("WinSCP", |line| has_code(line, &["425", "426"])),
             ],
@@ -104,7 +106,7 @@ const FLUENT_EXISTS: [&str; 8] = [
     "folder already exist",
 ];
 
-/// `ServerStringModule.fileNotFound`, but for those of other languages.
+/// `ServerStringModule.fileNotFound`, the English phrases.
 const FLUENT_NO_FILE: [&str; 24] = [
     "can't find file",
     "can't check for file existence",
@@ -132,7 +134,7 @@ const FLUENT_NO_FILE: [&str; 24] = [
     "file doesnot exist",
 ];
 
-fn says(line: &str, phrases: &[&str]) -> bool {
+fn contains_any(line: &str, phrases: &[&str]) -> bool {
     let line = line.to_lowercase();
     phrases.iter().any(|phrase| line.contains(phrase))
 }
@@ -141,7 +143,7 @@ fn has_code(line: &str, codes: &[&str]) -> bool {
     codes.iter().any(|code| line.starts_with(code))
 }
 
-/// `Ftp::Transient5XX` would try again, `cmd_unsupported` would not use the command any more.
+/// Neither `Ftp::Transient5XX` (retry) nor `cmd_unsupported` (disable the command).
 fn lftp_gives_up(line: &str) -> bool {
     let transient = [
         "Broken pipe",

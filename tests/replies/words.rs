@@ -1,21 +1,25 @@
-//! Each refusal, its words, and what client programs make of it.
+//! The text of each refusal, and its interpretation by client programs.
 //!
-//! Every row is a dialogue of its own: commands that go well, and one that is refused.
+//! Every row is a session of its own: commands that succeed, then one that is refused.
 
 use std::fs;
 
 use super::readers::Meaning::{self, *};
 use super::support::{Server, Starter, epsv_port};
 
-/// The commands, of which the last is refused; with what; what that means.
+/// The commands, of which the last is refused; the refusal; its meaning.
 type Row = (&'static [&'static str], &'static str, Meaning);
 
-/// With everything allowed, where `f` is a file, `d` an empty directory, `full` one with a file.
+/// Refusals with all permissions. `f` is a file, `d` an empty directory, `full` a directory with a file.
 const REFUSED: &[Row] = &[
-    (&["MKD d"], "550 Directory already exists", IsThere),
-    (&["MKD full/"], "550 Directory already exists", IsThere),
-    (&["MKD /"], "550 Directory already exists", IsThere),
-    (&["MKD link"], "550 Directory already exists", IsThere),
+    (&["MKD d"], "550 Directory already exists", AlreadyExists),
+    (
+        &["MKD full/"],
+        "550 Directory already exists",
+        AlreadyExists,
+    ),
+    (&["MKD /"], "550 Directory already exists", AlreadyExists),
+    (&["MKD link"], "550 Directory already exists", AlreadyExists),
     (&["MKD f"], "550 File already exists.", Never),
     (&["MKD dangling"], "550 File already exists.", Never),
     (&["MKD no/x"], NO_SUCH, NoFile),
@@ -50,7 +54,7 @@ const REFUSED: &[Row] = &[
     (
         &["TYPE A", "SIZE large"],
         "550 SIZE not allowed in ASCII mode for a file so large.",
-        AskInBinary,
+        UseBinary,
     ),
     (&["MDTM no"], NO_SUCH, NoFile),
     (&["MLST no"], NO_SUCH, NoFile),
@@ -96,7 +100,7 @@ const REFUSED: &[Row] = &[
 const NO_SUCH: &str = "550 No such file or directory.";
 const NO_FILE: &str = "550 Not a regular file.";
 
-/// Where nothing may be written.
+/// Commands that a read-only server refuses.
 const READ_ONLY: &[&str] = &[
     "STOR f",
     "STOR new",
@@ -111,7 +115,7 @@ const READ_ONLY: &[&str] = &[
     "SITE CHMOD 644 f",
 ];
 
-/// Sends the commands, and returns the last line of what comes to the last.
+/// Sends the commands, and returns the reply to the last.
 fn refusal(server: &Server, commands: &[&str]) -> String {
     let mut control = server.login();
     epsv_port(&mut control);
@@ -129,12 +133,14 @@ fn refusal(server: &Server, commands: &[&str]) -> String {
 fn check(server: &Server, (commands, expected, meaning): Row) -> Vec<String> {
     let line = refusal(server, commands);
     let readers = meaning.readers().iter();
-    let wrong = readers.filter(|(_, makes_that_of)| !makes_that_of(&line));
+    let wrong = readers.filter(|(_, interprets)| !interprets(&line));
     let mut faults: Vec<_> = wrong
-        .map(|(reader, _)| format!("{commands:?}: {reader} does not read {meaning:?} in {line:?}"))
+        .map(|(reader, _)| {
+            format!("{commands:?}: {reader} does not interpret {line:?} as {meaning:?}")
+        })
         .collect();
     if line != expected {
-        faults.push(format!("{commands:?}: {line:?} is not {expected:?}"));
+        faults.push(format!("{commands:?}: {line:?} instead of {expected:?}"));
     }
     faults
 }
@@ -151,7 +157,7 @@ fn fill(root: &std::path::Path) {
 }
 
 #[test]
-fn each_refusal_is_read_as_it_is_meant() {
+fn refusals_are_understood_by_clients() {
     let server = Server::writable(fill);
     let faults: Vec<_> = REFUSED
         .iter()
@@ -161,7 +167,7 @@ fn each_refusal_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn what_is_not_permitted_is_not_taken_for_what_is_not_there() {
+fn denied_is_distinguished_from_not_found() {
     let server = Server::read_only(fill);
     let rows = READ_ONLY.iter().map(std::slice::from_ref);
     let faults: Vec<_> = rows
@@ -171,7 +177,7 @@ fn what_is_not_permitted_is_not_taken_for_what_is_not_there() {
 }
 
 #[test]
-fn a_wrong_password_is_told_from_a_busy_server() {
+fn wrong_password_is_distinguished_from_busy() {
     let server = Starter::default()
         .argument("--user")
         .argument("ann")
@@ -181,24 +187,24 @@ fn a_wrong_password_is_told_from_a_busy_server() {
     let mut control = server.connect();
     control.command("USER ann", 331);
     let reply = control.command("PASS wrong", 530);
-    for (reader, makes_that_of) in WrongLogin.readers() {
-        assert!(makes_that_of(&reply.lines[0]), "{reader}: {reply:?}");
+    for (reader, interprets) in WrongLogin.readers() {
+        assert!(interprets(&reply.lines[0]), "{reader}: {reply:?}");
     }
 }
 
 #[test]
-fn a_transfer_without_a_data_connection_may_be_tried_again() {
+fn missing_data_connection_is_retriable() {
     let server = Server::read_only(fill);
     let mut control = server.login();
     let reply = control.command("RETR f", 425);
-    for (reader, makes_that_of) in Later.readers() {
-        assert!(makes_that_of(&reply.lines[0]), "{reader}: {reply:?}");
+    for (reader, interprets) in Transient.readers() {
+        assert!(interprets(&reply.lines[0]), "{reader}: {reply:?}");
     }
 }
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_transfer_in_the_clear_is_asked_to_be_protected() {
+fn clear_transfer_is_522() {
     use super::support::{Control, tls::TlsClient};
 
     let server = Starter::default()
@@ -213,8 +219,8 @@ fn a_transfer_in_the_clear_is_asked_to_be_protected() {
     for command in ["RETR f", "STOR new", "LIST"] {
         epsv_port(&mut control);
         let reply = control.command(command, 522);
-        for (reader, makes_that_of) in Protect.readers() {
-            assert!(makes_that_of(&reply.lines[0]), "{reader}: {reply:?}");
+        for (reader, interprets) in Protect.readers() {
+            assert!(interprets(&reply.lines[0]), "{reader}: {reply:?}");
         }
     }
 }

@@ -86,7 +86,7 @@ fn what_is_spoken_instead_of_tls_is_told() {
     }
     let mut clear = server.connect();
     clear.send_raw(&hello([3, 3], GOOD_SUITE, GOOD_GROUP));
-    let line = server.wait_for_log(&format!("{}: Turned away: ", clear.local()));
+    let line = server.wait_for_log(&format!("{}: Closed: ", clear.local()));
     assert!(line.contains("set to explicit FTPS (AUTH TLS)"), "{line}");
 }
 

@@ -1,4 +1,4 @@
-//! Who may say what, and how a conversation ends.
+//! Logins, delays and rate limits, and the end of a session.
 
 use super::*;
 use crate::auth::{Denial, Refusal};
@@ -14,288 +14,288 @@ fn reader() -> AuthenticatedUser {
 }
 
 #[test]
-fn the_same_is_said_for_known_and_unknown_names() {
-    let mut talk = Talk::new(Mode::Serving);
-    let known = talk.say("USER ftp");
-    assert_eq!(talk.say("USER nobody"), known);
+fn user_reply_does_not_reveal_accounts() {
+    let mut test = TestSession::new(Mode::Serving);
+    let known = test.send("USER ftp");
+    assert_eq!(test.send("USER nobody"), known);
 }
 
 #[test]
-fn a_failed_login_is_answered_later_each_time_and_the_fifth_closes() {
-    let mut talk = Talk::new(Mode::Serving);
-    let penalty = talk.settings.timings.penalty;
+fn failed_login_delay_grows_and_fifth_closes() {
+    let mut test = TestSession::new(Mode::Serving);
+    let penalty = test.settings.timings.penalty;
     for failure in 1..=4 {
-        talk.say("USER ann");
-        assert_eq!(talk.say("PASS wrong"), "");
-        assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
-        assert!(!talk.session.accepts_command());
+        test.send("USER ann");
+        assert_eq!(test.send("PASS wrong"), "");
+        assert_eq!(test.handle(SessionEvent::Verified(Err(FIRST))), "");
+        assert!(!test.session.accepts_command());
         let almost = (penalty * failure).saturating_sub(Duration::from_millis(1));
-        assert_eq!(talk.wait(almost), "");
-        assert!(talk.wait(Duration::from_millis(1)).starts_with("530 "));
+        assert_eq!(test.wait(almost), "");
+        assert!(test.wait(Duration::from_millis(1)).starts_with("530 "));
     }
-    talk.say("USER ann");
-    talk.say("PASS wrong");
-    talk.handle(SessionEvent::Verified(Err(FIRST)));
-    assert!(talk.wait(penalty * 5).starts_with("421 "));
-    assert!(talk.session.is_closing());
+    test.send("USER ann");
+    test.send("PASS wrong");
+    test.handle(SessionEvent::Verified(Err(FIRST)));
+    assert!(test.wait(penalty * 5).starts_with("421 "));
+    assert!(test.session.is_closing());
 }
 
 #[test]
-fn what_others_have_failed_from_there_counts_up_to_a_limit() {
-    let mut talk = Talk::new(Mode::Serving);
+fn address_failures_raise_delay_up_to_limit() {
+    let mut test = TestSession::new(Mode::Serving);
     let (penalty, longest) = (
-        talk.settings.timings.penalty,
-        talk.settings.throttling.longest_penalty,
+        test.settings.timings.penalty,
+        test.settings.throttling.longest_penalty,
     );
     for (failures, delay) in [(3, penalty * 3), (1000, longest), (u32::MAX, longest)] {
-        talk.say("USER ann");
-        talk.say("PASS wrong");
+        test.send("USER ann");
+        test.send("PASS wrong");
         let refusal = Refusal { failures, ..FIRST };
-        talk.handle(SessionEvent::Verified(Err(refusal)));
+        test.handle(SessionEvent::Verified(Err(refusal)));
         assert_eq!(
-            talk.wait(delay.saturating_sub(Duration::from_millis(1))),
+            test.wait(delay.saturating_sub(Duration::from_millis(1))),
             ""
         );
-        assert!(talk.wait(Duration::from_millis(1)).starts_with("530 "));
+        assert!(test.wait(Duration::from_millis(1)).starts_with("530 "));
     }
 }
 
 #[test]
-fn who_is_kept_out_for_now_is_told_so_and_may_come_again() {
+fn busy_or_crowded_login_closes_with_421() {
     for denial in [Denial::Crowded, Denial::Busy] {
-        let mut talk = Talk::new(Mode::Serving);
-        let penalty = talk.settings.timings.penalty;
-        talk.say("USER ann");
-        talk.say("PASS secret");
-        assert_eq!(talk.handle(SessionEvent::Verified(Err(denial.into()))), "");
-        let said = talk.wait(penalty);
-        assert!(said.starts_with("421 Too many "), "{said}");
-        assert!(talk.session.is_closing());
+        let mut test = TestSession::new(Mode::Serving);
+        let penalty = test.settings.timings.penalty;
+        test.send("USER ann");
+        test.send("PASS secret");
+        assert_eq!(test.handle(SessionEvent::Verified(Err(denial.into()))), "");
+        let reply = test.wait(penalty);
+        assert!(reply.starts_with("421 Too many "), "{reply}");
+        assert!(test.session.is_closing());
     }
 }
 
 #[test]
-fn a_banned_address_hears_so_at_once() {
-    let mut talk = Talk::new(Mode::Serving);
-    talk.say("USER ann");
-    talk.say("PASS right");
-    let said = talk.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
-    assert!(said.starts_with("421 "), "{said}");
-    assert!(talk.session.is_closing());
+fn banned_address_is_closed_without_delay() {
+    let mut test = TestSession::new(Mode::Serving);
+    test.send("USER ann");
+    test.send("PASS right");
+    let reply = test.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
+    assert!(reply.starts_with("421 "), "{reply}");
+    assert!(test.session.is_closing());
 }
 
 #[test]
-fn a_login_forgives_no_failures() {
-    let mut talk = Talk::new(Mode::Serving);
+fn login_does_not_reset_failure_count() {
+    let mut test = TestSession::new(Mode::Serving);
     for _ in 1..crate::limits::LOGIN_FAILURES {
-        talk.say("USER ann");
-        talk.say("PASS wrong");
-        talk.handle(SessionEvent::Verified(Err(FIRST)));
-        talk.wait(Duration::from_secs(5));
-        talk.say("USER ftp");
-        talk.say("PASS x");
-        let said = talk.handle(SessionEvent::Verified(Ok(reader())));
-        assert!(said.starts_with("230 "), "{said}");
+        test.send("USER ann");
+        test.send("PASS wrong");
+        test.handle(SessionEvent::Verified(Err(FIRST)));
+        test.wait(Duration::from_secs(5));
+        test.send("USER ftp");
+        test.send("PASS x");
+        let reply = test.handle(SessionEvent::Verified(Ok(reader())));
+        assert!(reply.starts_with("230 "), "{reply}");
     }
-    talk.say("USER ann");
-    talk.say("PASS wrong");
-    talk.handle(SessionEvent::Verified(Err(FIRST)));
-    assert!(talk.wait(Duration::from_secs(5)).starts_with("421 "));
+    test.send("USER ann");
+    test.send("PASS wrong");
+    test.handle(SessionEvent::Verified(Err(FIRST)));
+    assert!(test.wait(Duration::from_secs(5)).starts_with("421 "));
 }
 
 #[test]
-fn commands_before_a_login_are_slowed_and_after_it_are_not() {
+fn commands_are_rate_limited_before_login_only() {
     let second = Duration::from_secs(1);
-    let mut talk = Talk::new(Mode::Serving);
-    talk.settings.throttling.commands = Rate {
+    let mut test = TestSession::new(Mode::Serving);
+    test.settings.throttling.commands = Rate {
         interval: second,
         burst: 3,
     };
     for _ in 0..3 {
-        assert!(talk.session.accepts_command());
-        assert!(talk.say("NOOP").starts_with("200 "));
+        assert!(test.session.accepts_command());
+        assert!(test.send("NOOP").starts_with("200 "));
     }
-    assert!(!talk.session.accepts_command());
+    assert!(!test.session.accepts_command());
     assert_eq!(
-        talk.wait(second.saturating_sub(Duration::from_millis(1))),
+        test.wait(second.saturating_sub(Duration::from_millis(1))),
         ""
     );
-    assert!(!talk.session.accepts_command());
-    assert_eq!(talk.wait(Duration::from_millis(1)), "");
-    assert!(talk.session.accepts_command());
-    talk.say("USER ftp");
-    talk.wait(second);
-    talk.say("PASS x");
-    talk.handle(SessionEvent::Verified(Ok(reader())));
+    assert!(!test.session.accepts_command());
+    assert_eq!(test.wait(Duration::from_millis(1)), "");
+    assert!(test.session.accepts_command());
+    test.send("USER ftp");
+    test.wait(second);
+    test.send("PASS x");
+    test.handle(SessionEvent::Verified(Ok(reader())));
     for _ in 0..10 {
-        assert!(talk.say("NOOP").starts_with("200 "));
-        assert!(talk.session.accepts_command());
+        assert!(test.send("NOOP").starts_with("200 "));
+        assert!(test.session.accepts_command());
     }
-    // Whoever begins anew is as others are.
-    talk.wait(second * 3);
+    // After REIN the rate limit applies again.
+    test.wait(second * 3);
     for line in ["REIN", "NOOP", "NOOP"] {
-        assert!(talk.session.accepts_command());
-        talk.say(line);
+        assert!(test.session.accepts_command());
+        test.send(line);
     }
-    assert!(!talk.session.accepts_command());
+    assert!(!test.session.accepts_command());
 }
 
 #[test]
-fn the_control_only_server_knows_no_login_and_slows_nobody() {
-    let mut talk = Talk::new(Mode::ControlOnly);
+fn control_only_mode_has_no_rate_limit() {
+    let mut test = TestSession::new(Mode::ControlOnly);
     for _ in 0..1000 {
-        assert!(talk.say("NOOP").starts_with("200 "));
-        assert!(talk.session.accepts_command());
+        assert!(test.send("NOOP").starts_with("200 "));
+        assert!(test.session.accepts_command());
     }
 }
 
 #[test]
-fn how_long_a_verification_took_cannot_be_seen() {
-    let mut talk = Talk::new(Mode::Serving);
-    let penalty = talk.settings.timings.penalty;
-    talk.say("USER ann");
-    talk.say("PASS wrong");
-    assert_eq!(talk.wait(penalty / 2), "");
-    assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
-    assert!(talk.wait(penalty / 2).starts_with("530 "));
+fn failed_login_delay_hides_verification_time() {
+    let mut test = TestSession::new(Mode::Serving);
+    let penalty = test.settings.timings.penalty;
+    test.send("USER ann");
+    test.send("PASS wrong");
+    assert_eq!(test.wait(penalty / 2), "");
+    assert_eq!(test.handle(SessionEvent::Verified(Err(FIRST))), "");
+    assert!(test.wait(penalty / 2).starts_with("530 "));
 }
 
 #[test]
-fn a_login_that_comes_too_late_is_none() {
-    let mut talk = Talk::new(Mode::Serving);
-    talk.say("USER ann");
-    talk.say("PASS secret");
-    assert!(talk.wait(talk.settings.timings.login).starts_with("421 "));
+fn verification_after_login_time_out_is_ignored() {
+    let mut test = TestSession::new(Mode::Serving);
+    test.send("USER ann");
+    test.send("PASS secret");
+    assert!(test.wait(test.settings.timings.login).starts_with("421 "));
     let user = AuthenticatedUser::from(Account::with_password("ann", "secret"));
-    assert_eq!(talk.handle(SessionEvent::Verified(Ok(user))), "");
-    assert!(talk.session.is_closing() && !talk.session.accepts_command());
+    assert_eq!(test.handle(SessionEvent::Verified(Ok(user))), "");
+    assert!(test.session.is_closing() && !test.session.accepts_command());
 }
 
-/// Whose client has shown a certificate for `ann`, which is enough.
-fn vouched_for() -> Talk {
-    let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = Some(SecurityPolicy {
+/// A session whose client has a certificate for `ann`, which suffices for a login.
+fn with_certificate() -> TestSession {
+    let mut test = TestSession::new(Mode::Serving);
+    test.settings.security = Some(SecurityPolicy {
         certificate_login: true,
         ..SecurityPolicy::default()
     });
-    talk.handle(SessionEvent::Secured(Some(b"ann".to_vec())));
-    assert_eq!(talk.say("USER ann"), "");
-    let vouch = talk.actions.pop_back();
+    test.handle(SessionEvent::Secured(Some(b"ann".to_vec())));
+    assert_eq!(test.send("USER ann"), "");
+    let vouch = test.actions.pop_back();
     assert_eq!(vouch, Some(Action::Vouch(b"ann".to_vec())));
-    talk
+    test
 }
 
 #[test]
-fn a_certificate_is_as_good_as_a_password() {
-    for (greeting, said) in [
+fn certificate_logs_in_with_232() {
+    for (greeting, reply) in [
         (None, "232 User"),
         (Some("Hello Ann."), "232 Hello Ann.\r\n"),
     ] {
-        let mut talk = vouched_for();
+        let mut test = with_certificate();
         let mut ann = Account::with_password("ann", "secret");
         ann.greeting = greeting.map(str::to_owned);
-        let heard = talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(ann))));
-        assert!(heard.starts_with(said), "{heard}");
-        assert!(talk.say("PWD").starts_with("257 "));
+        let replies = test.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(ann))));
+        assert!(replies.starts_with(reply), "{replies}");
+        assert!(test.send("PWD").starts_with("257 "));
     }
 }
 
 #[test]
-fn a_certificate_that_is_not_enough_is_no_failed_login() {
+fn rejected_certificate_asks_for_password() {
     for denial in [Denial::Unproven, Denial::Expired, Denial::Crowded] {
-        let mut talk = vouched_for();
-        let heard = talk.handle(SessionEvent::Verified(Err(denial.into())));
-        assert!(heard.starts_with("331 "), "{heard}");
-        talk.say("PASS wrong");
-        assert_eq!(talk.handle(SessionEvent::Verified(Err(FIRST))), "");
-        let penalty = talk.settings.timings.penalty;
-        assert!(talk.wait(penalty).starts_with("530 "));
+        let mut test = with_certificate();
+        let replies = test.handle(SessionEvent::Verified(Err(denial.into())));
+        assert!(replies.starts_with("331 "), "{replies}");
+        test.send("PASS wrong");
+        assert_eq!(test.handle(SessionEvent::Verified(Err(FIRST))), "");
+        let penalty = test.settings.timings.penalty;
+        assert!(test.wait(penalty).starts_with("530 "));
     }
 }
 
 #[test]
-fn nothing_but_talk_is_allowed_before_a_login() {
-    let mut talk = Talk::new(Mode::Serving);
+fn file_commands_before_login_are_530() {
+    let mut test = TestSession::new(Mode::Serving);
     for line in ["PWD", "CWD x", "PASV", "RETR x", "LIST", "STAT x", "SIZE x"] {
-        assert!(talk.say(line).starts_with("530 "), "{line}");
+        assert!(test.send(line).starts_with("530 "), "{line}");
     }
     for line in ["NOOP", "SYST", "FEAT", "HELP", "STAT", "OPTS UTF8 ON"] {
-        assert!(talk.say(line).starts_with('2'), "{line}");
+        assert!(test.send(line).starts_with('2'), "{line}");
     }
-    assert!(talk.actions.is_empty());
+    assert!(test.actions.is_empty());
 }
 
 #[test]
-fn a_stop_lets_a_transfer_end_and_ends_everything_else() {
-    let mut idle = Talk::logged_in();
+fn server_stop_waits_for_transfer() {
+    let mut idle = TestSession::logged_in();
     idle.with(Session::stop);
-    assert!(idle.heard().starts_with("421 "));
+    assert!(idle.replies().starts_with("421 "));
 
-    let mut talk = Talk::storing();
-    talk.with(Session::stop);
-    assert_eq!(talk.heard(), "");
-    let said = talk.handle(ended(Ending::Complete, 0));
+    let mut test = TestSession::with_upload_open();
+    test.with(Session::stop);
+    assert_eq!(test.replies(), "");
+    let reply = test.handle(ended(Ending::Complete, 0));
     assert!(
-        said.starts_with("226 ") && said.contains("\r\n421 "),
-        "{said}"
+        reply.starts_with("226 ") && reply.contains("\r\n421 "),
+        "{reply}"
     );
 }
 
 #[test]
-fn a_late_answer_is_not_said() {
-    let mut talk = Talk::logged_in();
-    talk.say("CWD x");
-    talk.with(Session::stop);
-    talk.heard();
-    assert_eq!(talk.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
+fn storage_answer_after_close_is_dropped() {
+    let mut test = TestSession::logged_in();
+    test.send("CWD x");
+    test.with(Session::stop);
+    test.replies();
+    assert_eq!(test.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
 }
 
 #[test]
-fn what_is_not_ftp_is_turned_away() {
+fn foreign_protocol_is_closed_with_500() {
     for line in ["GET / HTTP/1.1", "EHLO me", "\u{16}\u{3}\u{1}"] {
-        let mut talk = Talk::new(Mode::Serving);
-        assert!(talk.say(line).starts_with("500 "), "{line}");
-        assert!(talk.session.is_closing());
+        let mut test = TestSession::new(Mode::Serving);
+        assert!(test.send(line).starts_with("500 "), "{line}");
+        assert!(test.session.is_closing());
     }
 }
 
 #[test]
-fn over_long_lines_are_answered_and_too_many_close() {
-    let mut talk = Talk::new(Mode::Serving);
+fn over_long_lines_are_500_until_limit() {
+    let mut test = TestSession::new(Mode::Serving);
     for _ in 1..crate::limits::LONG_LINES {
-        talk.with(|session, cx| session.execute(&Line::TooLong, cx));
-        assert!(talk.heard().starts_with("500 "));
+        test.with(|session, cx| session.execute(&Line::TooLong, cx));
+        assert!(test.replies().starts_with("500 "));
     }
-    talk.with(|session, cx| session.execute(&Line::TooLong, cx));
-    assert!(talk.heard().contains("\r\n421 "));
+    test.with(|session, cx| session.execute(&Line::TooLong, cx));
+    assert!(test.replies().contains("\r\n421 "));
 }
 
-/// What a client that has heard the 234 reads next is TLS.
+/// After the 234 the client reads TLS records.
 #[test]
-fn nothing_is_said_behind_the_reply_that_begins_or_ends_tls() {
-    let ends: [fn(&mut Talk); 3] = [
-        |talk| talk.with(Session::stop),
-        |talk| talk.with(Session::stop_now),
-        |talk| talk.now += talk.settings.timings.idle,
+fn no_reply_follows_tls_switch_reply() {
+    let ends: [fn(&mut TestSession); 3] = [
+        |test| test.with(Session::stop),
+        |test| test.with(Session::stop_now),
+        |test| test.now += test.settings.timings.idle,
     ];
     for (command, reply) in [("AUTH TLS", "234 "), ("CCC", "200 ")] {
         for end in ends {
-            let mut talk = Talk::logged_in();
-            talk.settings.security = Some(SecurityPolicy {
+            let mut test = TestSession::logged_in();
+            test.settings.security = Some(SecurityPolicy {
                 allow_clear: true,
                 ..SecurityPolicy::default()
             });
             if command == "CCC" {
-                talk.handle(SessionEvent::Secured(None));
+                test.handle(SessionEvent::Secured(None));
             }
-            assert_eq!(talk.say(command), "");
+            assert_eq!(test.send(command), "");
             assert!(
-                talk.handle(SessionEvent::Switching(true))
+                test.handle(SessionEvent::Switching(true))
                     .starts_with(reply)
             );
-            end(&mut talk);
-            assert_eq!(talk.wait(Duration::ZERO), "", "{command}");
-            assert!(talk.session.is_closing());
+            end(&mut test);
+            assert_eq!(test.wait(Duration::ZERO), "", "{command}");
+            assert!(test.session.is_closing());
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Conversations without a network: lines, reports and deadlines in, replies and orders out.
+//! Tests of a session without a reactor: command lines, events and deadlines in, replies and actions out.
 
+mod closing;
 mod commands;
-mod farewells;
 mod login;
 mod names;
 mod refusals;
@@ -23,7 +23,7 @@ use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
 use crate::transfer::{Mark, Opened};
 
-/// The end of a transfer of which nothing is kept but what it was for.
+/// The end of a transfer that keeps no partial file.
 fn ended(ending: Ending, bytes: u64) -> SessionEvent {
     SessionEvent::Ended {
         ending,
@@ -32,8 +32,8 @@ fn ended(ending: Ending, bytes: u64) -> SessionEvent {
     }
 }
 
-/// A session, and all that a reactor would hold for it.
-struct Talk {
+/// A session with the state that the reactor holds for it.
+struct TestSession {
     session: Session,
     settings: Settings,
     outbox: Outbox,
@@ -43,7 +43,7 @@ struct Talk {
     unix_time: i64,
 }
 
-impl Talk {
+impl TestSession {
     fn new(mode: Mode) -> Self {
         let settings = Settings {
             mode,
@@ -60,7 +60,7 @@ impl Talk {
             deadlines: &mut deadlines,
         };
         let session = Session::open("127.0.0.1:9999".parse().unwrap(), &mut cx);
-        let mut talk = Self {
+        let mut test = Self {
             session,
             settings,
             outbox,
@@ -69,8 +69,8 @@ impl Talk {
             now,
             unix_time: 0,
         };
-        assert_eq!(talk.heard(), "220 Service ready for new user.\r\n");
-        talk
+        assert_eq!(test.replies(), "220 Service ready for new user.\r\n");
+        test
     }
 
     fn logged_in() -> Self {
@@ -78,17 +78,17 @@ impl Talk {
     }
 
     fn logged_in_as(account: Account) -> Self {
-        let mut talk = Self::new(Mode::Serving);
-        talk.say("USER ftp");
-        talk.say("PASS x");
-        assert!(matches!(talk.actions.pop_back(), Some(Action::Verify(_))));
-        talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(account))));
-        talk.heard();
-        talk.actions.clear();
-        talk
+        let mut test = Self::new(Mode::Serving);
+        test.send("USER ftp");
+        test.send("PASS x");
+        assert!(matches!(test.actions.pop_back(), Some(Action::Verify(_))));
+        test.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(account))));
+        test.replies();
+        test.actions.clear();
+        test
     }
 
-    fn with<T>(&mut self, speak: impl FnOnce(&mut Session, &mut Context<'_>) -> T) -> T {
+    fn with<T>(&mut self, call: impl FnOnce(&mut Session, &mut Context<'_>) -> T) -> T {
         let mut cx = Context {
             now: self.now,
             unix_time: self.unix_time,
@@ -97,69 +97,69 @@ impl Talk {
             actions: &mut self.actions,
             deadlines: &mut self.deadlines,
         };
-        speak(&mut self.session, &mut cx)
+        call(&mut self.session, &mut cx)
     }
 
-    fn say(&mut self, line: &str) -> String {
+    fn send(&mut self, line: &str) -> String {
         self.with(|session, cx| session.execute(&Line::Text(line.as_bytes()), cx));
-        self.heard()
+        self.replies()
     }
 
-    fn handle(&mut self, handle: SessionEvent) -> String {
-        self.with(|session, cx| session.handle(handle, cx));
-        self.heard()
+    fn handle(&mut self, event: SessionEvent) -> String {
+        self.with(|session, cx| session.handle(event, cx));
+        self.replies()
     }
 
-    /// Lets time pass, and what is due happen.
+    /// Advances the clock and handles the deadlines that are due.
     fn wait(&mut self, time: Duration) -> String {
         self.now += time;
         while let Some(deadline) = self.deadlines.take_due(self.now) {
             self.with(|session, cx| session.expired(deadline, cx));
         }
-        self.heard()
+        self.replies()
     }
 
-    fn heard(&mut self) -> String {
+    fn replies(&mut self) -> String {
         let text = String::from_utf8(self.outbox.unsent().to_vec()).unwrap();
         self.outbox.wrote(text.len());
         text
     }
 
-    /// The next that is more than a line for the log.
+    /// The next action, without audit records.
     fn action(&mut self) -> Action {
         self.actions
             .retain(|action| !matches!(action, Action::Audit(_)));
         self.actions.pop_front().unwrap()
     }
 
-    fn has_no_orders(&self) -> bool {
+    fn has_no_actions(&self) -> bool {
         let mut actions = self.actions.iter();
         actions.all(|action| matches!(action, Action::Audit(_)))
     }
 
-    /// As far as the 150 of an upload.
-    fn storing() -> Self {
-        let mut talk = Self::logged_in();
-        talk.say("EPSV");
+    /// A session whose upload has got its 150.
+    fn with_upload_open() -> Self {
+        let mut test = Self::logged_in();
+        test.send("EPSV");
         let address = "127.0.0.1:5000".parse().unwrap();
-        talk.handle(SessionEvent::Listening(Ok(address)));
-        assert_eq!(talk.say("STOR f"), "");
+        test.handle(SessionEvent::Listening(Ok(address)));
+        assert_eq!(test.send("STOR f"), "");
         let opened = Opened::default();
         assert!(
-            talk.handle(SessionEvent::Opened(Ok(opened)))
+            test.handle(SessionEvent::Opened(Ok(opened)))
                 .starts_with("150 ")
         );
-        talk.actions.clear();
-        talk
+        test.actions.clear();
+        test
     }
 }
 
-/// Gives the account other rights.
-fn renewed(talk: &mut Talk, change: impl FnOnce(&mut Account)) -> String {
+/// Replaces the account, as a reload does.
+fn renew_account(test: &mut TestSession, change: impl FnOnce(&mut Account)) -> String {
     let mut account = Account::anonymous(Permissions::ALL);
     change(&mut account);
-    talk.with(|session, cx| session.renew(Arc::new(account), cx));
-    talk.heard()
+    test.with(|session, cx| session.renew(Arc::new(account), cx));
+    test.replies()
 }
 
 fn requiring(require: TlsRequired) -> SecurityPolicy {

@@ -1,108 +1,108 @@
-//! What is told of a session: to its client by STAT, and to those of its account by SITE WHO.
+//! The state of a session in STAT and SITE WHO.
 
 use super::*;
 
-/// What STAT says of TLS and of transfers.
-fn stat(talk: &mut Talk) -> [String; 2] {
-    let said = talk.say("STAT");
-    let lines: Vec<_> = said.lines().map(str::trim).collect();
+/// The lines of STAT about TLS and the transfer.
+fn stat(test: &mut TestSession) -> [String; 2] {
+    let reply = test.send("STAT");
+    let lines: Vec<_> = reply.lines().map(str::trim).collect();
     let &[.., security, transfer, end] = lines.as_slice() else {
-        panic!("{said}");
+        panic!("{reply}");
     };
     assert_eq!(end, "211 End of status.");
     [security.to_owned(), transfer.to_owned()]
 }
 
 #[test]
-fn stat_tells_how_far_a_transfer_is() {
-    let mut talk = Talk::storing();
+fn stat_reports_transfer_progress() {
+    let mut test = TestSession::with_upload_open();
     let waiting = "A transfer waits for its data connection";
-    assert_eq!(stat(&mut talk)[1], waiting);
-    talk.handle(SessionEvent::Connected);
-    talk.handle(SessionEvent::Moved(7));
+    assert_eq!(stat(&mut test)[1], waiting);
+    test.handle(SessionEvent::Connected);
+    test.handle(SessionEvent::Moved(7));
     let moving = "A transfer is in progress, 7 bytes so far";
-    assert_eq!(stat(&mut talk)[1], moving);
-    talk.with(Session::abort);
-    assert_eq!(stat(&mut talk)[1], "A transfer is being aborted");
-    talk.handle(ended(Ending::Aborted, 7));
-    assert_eq!(stat(&mut talk)[1], "No transfer is in progress");
+    assert_eq!(stat(&mut test)[1], moving);
+    test.with(Session::abort);
+    assert_eq!(stat(&mut test)[1], "A transfer is being aborted");
+    test.handle(ended(Ending::Aborted, 7));
+    assert_eq!(stat(&mut test)[1], "No transfer is in progress");
 }
 
 #[test]
-fn stat_tells_which_connections_use_tls() {
-    let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = Some(SecurityPolicy {
+fn stat_reports_tls_state() {
+    let mut test = TestSession::new(Mode::Serving);
+    test.settings.security = Some(SecurityPolicy {
         allow_clear: true,
         ..SecurityPolicy::default()
     });
-    assert_eq!(stat(&mut talk)[0], "Nothing is encrypted");
-    talk.say("AUTH TLS");
-    talk.handle(SessionEvent::Switching(true));
-    talk.handle(SessionEvent::Secured(None));
+    assert_eq!(stat(&mut test)[0], "Nothing is encrypted");
+    test.send("AUTH TLS");
+    test.handle(SessionEvent::Switching(true));
+    test.handle(SessionEvent::Secured(None));
     let control = "The control connection uses TLS, data connections do not";
-    assert_eq!(stat(&mut talk)[0], control);
-    talk.say("PBSZ 0");
-    talk.say("PROT P");
-    assert_eq!(stat(&mut talk)[0], "Control and data connections use TLS");
-    talk.say("USER ftp");
-    talk.say("PASS x");
-    talk.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(
+    assert_eq!(stat(&mut test)[0], control);
+    test.send("PBSZ 0");
+    test.send("PROT P");
+    assert_eq!(stat(&mut test)[0], "Control and data connections use TLS");
+    test.send("USER ftp");
+    test.send("PASS x");
+    test.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(
         Account::anonymous(Permissions::ALL),
     ))));
-    talk.heard();
-    talk.say("CCC");
-    talk.handle(SessionEvent::Switching(true));
-    talk.handle(SessionEvent::Cleared);
+    test.replies();
+    test.send("CCC");
+    test.handle(SessionEvent::Switching(true));
+    test.handle(SessionEvent::Cleared);
     let data = "Data connections use TLS, the control connection does not";
-    assert_eq!(stat(&mut talk)[0], data);
+    assert_eq!(stat(&mut test)[0], data);
 }
 
-/// The reply is bounded, as the backlog of replies is.
+/// The size of the reply is limited, as the outbox is.
 #[test]
-fn a_listing_by_stat_that_is_not_all_says_so() {
-    let mut talk = Talk::logged_in();
-    for (is_all, end) in [
+fn truncated_stat_listing_is_marked() {
+    let mut test = TestSession::logged_in();
+    for (is_complete, end) in [
         (true, "213 End of status.\r\n"),
         (false, "213 End of status; LIST tells more.\r\n"),
     ] {
-        assert_eq!(talk.say("STAT d"), "");
-        let said = talk.handle(SessionEvent::Described(Ok((
+        assert_eq!(test.send("STAT d"), "");
+        let reply = test.handle(SessionEvent::Described(Ok((
             b"one\r\ntwo\r\n".to_vec(),
-            is_all,
+            is_complete,
         ))));
-        assert!(said.starts_with("213-Status of d:\r\n"), "{said}");
-        assert!(said.contains("one\r\n") && said.ends_with(end), "{said}");
+        assert!(reply.starts_with("213-Status of d:\r\n"), "{reply}");
+        assert!(reply.contains("one\r\n") && reply.ends_with(end), "{reply}");
     }
 }
 
-/// SITE WHO shows each client with what it does, and none that has not logged in with a name.
+/// SITE WHO shows these lines.
 #[test]
-fn what_a_client_does_is_told_in_a_word() {
-    let doing = |talk: &Talk| {
-        let line = talk.session.summary();
+fn summary_names_session_activity() {
+    let activity = |test: &TestSession| {
+        let line = test.session.summary();
         let start = "127.0.0.1:9999 ";
         line.strip_prefix(start).unwrap().to_owned()
     };
-    let mut talk = Talk::new(Mode::Serving);
-    assert_eq!(doing(&talk), "(not logged in) idle");
-    talk.say("USER ftp");
-    assert_eq!(doing(&talk), "(not logged in) idle");
-    talk.say("PASS x");
-    assert_eq!(doing(&talk), "(not logged in) logging in");
+    let mut test = TestSession::new(Mode::Serving);
+    assert_eq!(activity(&test), "(not logged in) idle");
+    test.send("USER ftp");
+    assert_eq!(activity(&test), "(not logged in) idle");
+    test.send("PASS x");
+    assert_eq!(activity(&test), "(not logged in) logging in");
 
-    let mut talk = Talk::logged_in();
-    assert_eq!(doing(&talk), "ftp idle");
-    talk.say("SIZE f");
-    assert_eq!(doing(&talk), "ftp busy");
-    let mut talk = Talk::storing();
-    assert_eq!(doing(&talk), "ftp transferring");
-    talk.handle(ended(Ending::Complete, 0));
-    assert_eq!(doing(&talk), "ftp idle");
-    talk.say("QUIT");
-    assert_eq!(doing(&talk), "ftp leaving");
+    let mut test = TestSession::logged_in();
+    assert_eq!(activity(&test), "ftp idle");
+    test.send("SIZE f");
+    assert_eq!(activity(&test), "ftp busy");
+    let mut test = TestSession::with_upload_open();
+    assert_eq!(activity(&test), "ftp transferring");
+    test.handle(ended(Ending::Complete, 0));
+    assert_eq!(activity(&test), "ftp idle");
+    test.send("QUIT");
+    assert_eq!(activity(&test), "ftp leaving");
 
-    let mut talk = Talk::new(Mode::Serving);
-    talk.settings.security = Some(requiring(TlsRequired::Nothing));
-    talk.say("AUTH TLS");
-    assert_eq!(doing(&talk), "(not logged in) securing");
+    let mut test = TestSession::new(Mode::Serving);
+    test.settings.security = Some(requiring(TlsRequired::Nothing));
+    test.send("AUTH TLS");
+    assert_eq!(activity(&test), "(not logged in) securing");
 }

@@ -1,9 +1,8 @@
-//! HOST, CLNT, CSID, LANG, PRET: what client and server tell each other before they work.
-//! RFC 7151, RFC 2640 §4, the CSID draft (draft-peterson-streamlined-ftp-command-extensions), and
-//! PRET as distributed servers know it.
+//! HOST, CSID, LANG and PRET: negotiation before the login or before a transfer. RFC 7151, RFC 2640 §4,
+//! draft-peterson-streamlined-ftp-command-extensions; PRET as distributed FTP servers define it.
 //!
-//! One server is one host and speaks one language, so nothing that is said here changes what
-//! follows; clients that ask want a civil answer.
+//! The server has one virtual host and one language, so none of these commands changes any state. They
+//! are answered because some clients do not continue without a positive reply.
 
 use super::login::Login;
 use super::{Context, Session};
@@ -11,18 +10,19 @@ use crate::protocol::command;
 use crate::protocol::reply::Reply;
 
 impl Session {
-    /// Before the login only, because it could choose among accounts (RFC 7151 §3.1).
+    /// HOST is allowed before the login only, since it may select the set of accounts (RFC 7151 §3.1).
     pub(super) fn host(&self, name: &[u8], cx: &mut Context<'_>) {
         cx.reply(&match &self.login {
             Login::LoggedIn(..) => Reply::fixed(503, "HOST comes before the login."),
-            _ if is_host(name) => cx.settings.welcome(),
+            _ if is_host(name) => cx.settings.greeting_reply(),
             _ => Reply::fixed(501, "HOST takes a name or an address in brackets."),
         });
     }
 
-    /// English is what replies are in; any of its kinds will do (RFC 2640 §4.1).
+    /// Accepts the default, and English with any subtag (RFC 2640 §4.1).
     pub(super) fn language(tag: &[u8], cx: &mut Context<'_>) {
         let mut parts = tag.split(|&b| b == b'-');
+        // `split` yields at least one item.
         let primary = parts.next().unwrap_or_default();
         cx.reply(&if tag.is_empty() || primary.eq_ignore_ascii_case(b"EN") {
             Reply::fixed(200, "Replies are in English.")
@@ -31,15 +31,16 @@ impl Session {
         });
     }
 
-    pub(super) fn client_and_server(cx: &mut Context<'_>) {
+    pub(super) fn identify(cx: &mut Context<'_>) {
         let version = env!("CARGO_PKG_VERSION");
         let text = format!("Name=mioftpd; Version={version}; OS=Linux; CaseSensitive=1; DirSep=/;");
         cx.reply(&Reply::new(200, text));
     }
 
-    /// Which transfer will follow PASV; here each can be made from everywhere. Not in FEAT, because
-    /// clients that find it there ask before each transfer.
-    pub(super) fn announce(argument: &[u8], cx: &mut Context<'_>) {
+    /// PRET names the transfer that follows PASV; this server needs no such hint. FEAT does not list it,
+    /// because clients that find it there send it before each transfer.
+    pub(super) fn announce_transfer(argument: &[u8], cx: &mut Context<'_>) {
+        // `split` yields at least one item.
         let verb = argument.split(|&b| b == b' ').next().unwrap_or_default();
         let is_transfer = command::lookup(verb).is_some_and(|row| row.command.is_transfer());
         cx.reply(&if is_transfer {
@@ -50,12 +51,12 @@ impl Session {
     }
 }
 
-/// A domain name, or an address literal: RFC 7151 §3.1 leaves out ports and spaces.
+/// Whether this is a domain name or an address literal. RFC 7151 §3.1 allows no port and no space.
 fn is_host(name: &[u8]) -> bool {
     match name {
         [b'[', address @ .., b']'] => {
-            let text = std::str::from_utf8(address).unwrap_or_default();
-            text.parse::<std::net::Ipv6Addr>().is_ok()
+            let text = std::str::from_utf8(address);
+            text.is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
         }
         name => {
             let is_label = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -73,7 +74,7 @@ mod tests {
     use super::is_host;
 
     #[test]
-    fn hosts_are_names_and_bracketed_addresses() {
+    fn host_accepts_names_and_bracketed_addresses() {
         for name in ["ftp.example.com", "localhost", "a.b.", "[::1]", "192.0.2.1"] {
             assert!(is_host(name.as_bytes()), "{name}");
         }
