@@ -5,7 +5,7 @@
 //! [`system`](super::system).
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::socket::setsockopt;
@@ -56,6 +56,14 @@ pub(super) fn connecting_socket(from: SocketAddr, to: SocketAddr) -> io::Result<
     Ok(socket)
 }
 
+/// Converts an IPv4-mapped IPv6 address to IPv4, so that one client has one address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
 pub(super) fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
@@ -79,7 +87,7 @@ fn scoped(mut from: SocketAddr, to: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
     use rustix::io::Errno;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6, TcpStream};
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, TcpStream};
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -150,6 +158,12 @@ mod tests {
             listening_socket((Ipv4Addr::UNSPECIFIED, port).into()).is_ok()
         });
         assert!(both);
+    }
+
+    #[test]
+    fn ipv4_mapped_address_becomes_ipv4() {
+        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), 21);
+        assert_eq!(canonical(mapped), SocketAddr::new(LOOPBACK, 21));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::Stream;
-use super::system::canonical;
+use super::sockets::canonical;
 use crate::storage::{File, Wait};
 
 /// How much of a file without a descriptor is copied in one call.

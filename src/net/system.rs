@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
-use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
+use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
 
@@ -212,14 +212,6 @@ impl Listener for SystemListener {
     }
 }
 
-/// Without the IPv4-mapped form, so that one client has one address.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
-}
-
 /// The one registration of a stream's life.
 fn register(
     registry: &Registry,
@@ -389,11 +381,5 @@ mod tests {
             signal_hook::low_level::raise(signal).unwrap();
             poll_until(&mut network, |event| event == expected);
         }
-    }
-
-    #[test]
-    fn mapped_addresses_are_unmapped() {
-        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), 21);
-        assert_eq!(canonical(mapped), SocketAddr::new(LOOPBACK, 21));
     }
 }
