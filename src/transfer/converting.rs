@@ -4,13 +4,16 @@
 //! file is no longer known. Conversion is the loop's work as well as a worker's, but for
 //! compression, which is too slow for it. RFC 959 §3.1 to §3.5.
 
+mod file_cursor;
+
 use super::encoder::Encoder;
-use super::outbound::Unsent;
 use super::representation::Representation;
 use super::{Failure, Interest, Scratch, Sent, SliceOutcome, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
 use crate::storage::Wait;
+
+pub(super) use file_cursor::FileCursor;
 
 pub(super) struct Converting {
     encoder: Encoder,
@@ -51,7 +54,7 @@ impl Converting {
 
     pub(super) fn slice(
         &mut self,
-        file: &mut Unsent,
+        file: &mut FileCursor,
         stream: &mut dyn Stream,
         budget: usize,
         wait: Wait,
@@ -93,7 +96,7 @@ impl Converting {
     /// Converts the next piece, or the end, into the scratch; how much of the file that was.
     fn convert(
         &mut self,
-        file: &mut Unsent,
+        file: &mut FileCursor,
         wait: Wait,
         scratch: &mut Scratch,
     ) -> Result<usize, SliceOutcome> {
@@ -131,7 +134,6 @@ mod tests {
     use std::net::SocketAddr;
     use std::os::fd::BorrowedFd;
 
-    use super::super::outbound::Outbound;
     use super::*;
     use crate::storage::{self, File, Memory, Metadata, Standing, Storage as _, VirtualPath};
     use crate::transfer::{DataType, Mode};
@@ -234,13 +236,13 @@ mod tests {
             mode: Mode::Block,
             ..Representation::default()
         };
-        let file = Box::new(Sparing(file));
-        let mut outbound = Outbound::new(file, size, representation, FROM, size - FROM);
+        let mut file = FileCursor::new(Box::new(Sparing(file)), FROM, size - FROM);
+        let mut converting = Converting::new(representation, FROM).unwrap();
         let mut scratch = Scratch::new(CONVERTED_BYTES);
         let (mut wire, mut moved) = (Wire(Vec::new()), 0);
         let mut slice = || {
             let (budget, wait) = (CONVERTED_BYTES, Wait::Allowed);
-            outbound.slice(&mut wire, budget, wait, &mut scratch, &mut moved)
+            converting.slice(&mut file, &mut wire, budget, wait, &mut scratch, &mut moved)
         };
         while slice() == SliceOutcome::Again {}
         assert_eq!(slice(), SliceOutcome::Done);

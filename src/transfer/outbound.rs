@@ -4,16 +4,14 @@
 //! a small file is sent, and only if the kernel has it cached: `sendfile` cannot be told not
 //! to wait. Everything else is [`converting`](super::converting). RFC 959 §3.1.1.
 
-use std::io;
-
-use super::converting::Converting;
-use super::{Failure, Interest, Representation, Scratch, Sent, SliceOutcome, send};
+use super::converting::{Converting, FileCursor};
+use super::{Representation, Scratch, SliceOutcome};
 use crate::limits::INLINE_BYTES;
 use crate::net::Stream;
-use crate::storage::{Error, File, Wait};
+use crate::storage::{File, Wait};
 
 pub(super) struct Outbound {
-    file: Unsent,
+    file: FileCursor,
     form: Form,
     /// Whether the loop may send it. The last of a large file is not for the loop either: who has
     /// a deleted one open frees all its blocks when it closes it, and waits for that.
@@ -27,14 +25,6 @@ enum Form {
     Converted(Box<Converting>),
 }
 
-/// What is to be sent of a file.
-pub(super) struct Unsent {
-    file: Box<dyn File>,
-    offset: u64,
-    /// Bytes of the file that are to be sent; it may have grown since, and we do not follow.
-    left: u64,
-}
-
 impl Outbound {
     /// `left` bytes from `offset` of a file of this `size`.
     pub(super) fn new(
@@ -46,7 +36,7 @@ impl Outbound {
     ) -> Self {
         let converting = Converting::new(representation, offset);
         Self {
-            file: Unsent { file, offset, left },
+            file: FileCursor::new(file, offset, left),
             form: converting.map_or(Form::Image, |form| Form::Converted(Box::new(form))),
             is_small: size <= INLINE_BYTES as u64,
         }
@@ -82,129 +72,12 @@ impl Outbound {
     }
 }
 
-impl Unsent {
-    /// Where the next byte is in the file.
-    pub(super) const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// How many bytes are to be sent.
-    pub(super) const fn left(&self) -> u64 {
-        self.left
-    }
-
-    /// Reads the next bytes; they count as sent.
-    pub(super) fn read<'a>(
-        &mut self,
-        room: &'a mut [u8],
-        wait: Wait,
-    ) -> Result<&'a [u8], SliceOutcome> {
-        let bytes = self.peek(room, wait)?;
-        self.advance(bytes.len());
-        Ok(bytes)
-    }
-
-    /// Straight from the file to the socket. `None` is progress.
-    fn send_file(
-        &mut self,
-        stream: &mut dyn Stream,
-        budget: u64,
-        moved: &mut u64,
-    ) -> Option<SliceOutcome> {
-        if self.left == 0 {
-            return Some(SliceOutcome::Done);
-        }
-        let count = usize::try_from(self.left.min(budget)).unwrap_or(usize::MAX);
-        match stream.send_file(self.file.as_ref(), self.offset, count) {
-            Ok(0) => Some(shorter_than_it_was()),
-            Ok(count) => {
-                self.advance(count);
-                *moved += count as u64;
-                None
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => Some(SliceOutcome::Waiting(Interest::Writable)),
-                io::ErrorKind::Interrupted => None,
-                _ => Some(SliceOutcome::Failed(whose(&error))),
-            },
-        }
-    }
-
-    /// Through the scratch, from the kernel's cache or not at all. `None` is progress.
-    fn send_cached(
-        &mut self,
-        stream: &mut dyn Stream,
-        budget: u64,
-        scratch: &mut Scratch,
-        moved: &mut u64,
-    ) -> Option<SliceOutcome> {
-        if self.left == 0 {
-            return Some(SliceOutcome::Done);
-        }
-        let bytes = match self.peek(scratch.room(budget), Wait::Never) {
-            Ok(bytes) => bytes,
-            Err(outcome) => return Some(outcome),
-        };
-        match send(stream, bytes, moved) {
-            Sent::All => {
-                self.advance(bytes.len());
-                None
-            }
-            Sent::Part(sent) => {
-                self.advance(sent);
-                Some(SliceOutcome::Waiting(Interest::Writable))
-            }
-            Sent::Failed => Some(SliceOutcome::Failed(Failure::Connection)),
-        }
-    }
-
-    fn peek<'a>(&self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], SliceOutcome> {
-        let room = capped(room, self.left);
-        match self.file.read_at(room, self.offset, wait) {
-            Ok(0) => Err(shorter_than_it_was()),
-            Ok(count) => Ok(room.get(..count).unwrap_or_default()),
-            Err(Error::WouldWait) => Err(SliceOutcome::WouldWait),
-            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.offset += count as u64;
-        self.left = self.left.saturating_sub(count as u64);
-    }
-}
-
-/// Whose fault it is that `send_file` failed: of the two descriptors, only the file's can have an
-/// I/O error, and a copy in its stead says what the storage said.
-fn whose(error: &io::Error) -> Failure {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>());
-    if let Some(error) = inner {
-        return Failure::Storage(*error);
-    }
-    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
-        return Failure::Storage(Error::Device);
-    }
-    Failure::Connection
-}
-
-/// The size was promised in the 150: a file that ends before it is an error, never a 226.
-const fn shorter_than_it_was() -> SliceOutcome {
-    SliceOutcome::Failed(Failure::Storage(Error::BeyondEnd))
-}
-
-/// As much of `room` as `left` bytes need.
-fn capped(room: &mut [u8], left: u64) -> &mut [u8] {
-    let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
-    room.get_mut(..length).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::{Memory, Storage as _, VirtualPath};
     use crate::transfer::DataType;
+    use std::io;
     use std::net::SocketAddr;
 
     /// Takes everything.
