@@ -6,18 +6,18 @@
 //! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
 
 mod bulk;
+mod peer_check;
 mod unclean_end;
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::ServerConnection;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
-use super::failure::{Start, UNKNOWN, closed, not_resumed, words};
+use super::failure::{Start, UNKNOWN, closed, words};
 use super::sessions::Binding;
 use super::wire::{Incoming, Place, Record, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
@@ -117,7 +117,7 @@ impl Security {
                 let why = closed(has_greeted || self.place != Place::default());
                 return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
-            self.receive(socket)?;
+            self.fill(socket)?;
         }
         Err(io::ErrorKind::Interrupted.into())
     }
@@ -133,7 +133,7 @@ impl Security {
                 return Ok(None);
             }
             match self.last_records.read_from(socket)? {
-                Incoming::Record(record) => self.take_in(&mut record.as_slice())?,
+                Incoming::Record(record) => self.fill_from(&mut record.as_slice())?,
                 Incoming::Text(first) => return Ok(Some(first)),
             }
         }
@@ -220,25 +220,27 @@ impl Security {
             if room.is_empty() {
                 return Ok(count);
             }
-            match self.tls.reader().read(room) {
-                Ok(0) => return Ok(count),
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A short read says so only where it gave something: what came may be
-                    // half a record, and behind it an end that is not reported a second time.
-                    if is_drained && count > 0 {
-                        return Ok(count);
-                    }
-                    match self.receive(socket) {
-                        Ok(drained) => is_drained = drained,
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            return or_would_block(count);
-                        }
-                        Err(error) => return Err(error),
-                    }
+            match self.drain_plaintext(room) {
+                Ok(Some(0)) => return Ok(count),
+                Ok(Some(more)) => {
+                    count += more;
+                    continue;
                 }
+                Ok(None) => {}
                 Err(_) if count > 0 => return Ok(count),
                 Err(error) => return self.read_failed(error),
+            }
+            // Stop at a drained socket only with data in hand: an end behind half a record, received
+            // together with it, raises no second event.
+            if is_drained && count > 0 {
+                return Ok(count);
+            }
+            match self.fill(socket) {
+                Ok(drained) => is_drained = drained,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return or_would_block(count);
+                }
+                Err(error) => return Err(error),
             }
         }
         // Many small records, or such that hold nothing.
@@ -296,29 +298,38 @@ impl Security {
         }
     }
 
-    /// One read from the socket; whether it was drained by it.
-    fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+    /// Reads from the socket once and decrypts. Returns whether that drained the socket.
+    fn fill(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
         let mut wire = Wire::following(socket, &mut self.place);
         let taken = self.tls.read_tls(&mut wire);
         let (was_short, start) = (wire.was_short(), wire.start());
         if taken? == 0 {
             self.ended = true;
         }
-        self.process(start)?;
+        self.decrypt(start)?;
         Ok(was_short)
     }
 
-    /// As [`receive`](Self::receive), from a record that is here already.
-    fn take_in(&mut self, record: &mut &[u8]) -> io::Result<()> {
+    /// As [`fill`](Self::fill), from a record in memory.
+    fn fill_from(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        self.process(UNKNOWN)
+        self.decrypt(UNKNOWN)
     }
 
-    /// Looks at what has come, of which the last began with `start`.
+    /// Takes plaintext from rustls: `None` if it has none, `Some(0)` at an announced end.
+    fn drain_plaintext(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
+        match self.tls.reader().read(room) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has rustls process the records that it was given; the last read began with `start`.
     ///
     /// # Errors
-    /// `InvalidData`. The alert that says so to the peer is [unsent](Self::has_unsent).
-    fn process(&mut self, start: Start) -> io::Result<()> {
+    /// `InvalidData`. The alert for the peer is then [unsent](Self::has_unsent).
+    fn decrypt(&mut self, start: Start) -> io::Result<()> {
         match self.tls.process_new_packets() {
             Ok(state) => {
                 self.ended |= state.peer_has_closed();
@@ -334,47 +345,6 @@ impl Security {
     fn failed(&mut self, why: &str, kind: io::ErrorKind) -> io::Error {
         self.remark = Some(format!("TLS failed: {why}"));
         kind.into()
-    }
-
-    fn is_resumed(&self) -> bool {
-        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
-    }
-
-    /// Whether a data connection is its client's own, as far as that matters.
-    fn check_session(&mut self) -> io::Result<()> {
-        if self.data_session == DataSession::Off || self.is_resumed() {
-            return Ok(());
-        }
-        let is_refused = self.data_session == DataSession::Require;
-        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
-        if is_refused {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        Ok(())
-    }
-
-    /// A session that is resumed brings the certificate of its first handshake along. It may have
-    /// expired since, or other authorities count now.
-    fn check_client(&mut self) -> io::Result<()> {
-        let Some(clients) = self.clients.clone().filter(|_| self.is_resumed()) else {
-            return Ok(());
-        };
-        let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
-        checked.map(drop).map_err(|error| {
-            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
-            self.failed(&why, io::ErrorKind::PermissionDenied)
-        })
-    }
-
-    /// Whether it is this one that has decided on the client's certificate.
-    pub(super) fn was_decided_by(&self, clients: &Arc<dyn ClientCertVerifier>) -> bool {
-        let own = self.clients.as_ref();
-        own.is_some_and(|own| Arc::ptr_eq(own, clients))
-    }
-
-    /// What the client has shown.
-    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        self.tls.peer_certificates()
     }
 }
 

@@ -5,7 +5,7 @@
 //! what rustls itself keeps of a record that is not whole, so that nobody has to ask a second
 //! place whether there is more.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use super::{Security, UNKNOWN};
 use crate::limits::{TLS_READS_PER_CALL, TLS_RECORD_BYTES};
@@ -22,18 +22,18 @@ impl Security {
     ) -> io::Result<usize> {
         for _ in 0..TLS_READS_PER_CALL {
             self.unfinished = false;
-            match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Left over from before, or the end.
+            // Plaintext of an earlier call, or the end.
+            match self.drain_plaintext(buffer) {
+                Ok(None) => {}
+                Ok(Some(count)) => return Ok(count),
                 Err(error) => return self.read_failed(error),
-                Ok(count) => return Ok(count),
             }
             let room = buffer.get_mut(TLS_RECORD_BYTES..).unwrap_or_default();
-            let asked = room.len();
-            let came = socket.read(room)?;
-            let count = self.decrypt(buffer, came)?;
+            let requested = room.len();
+            let received = socket.read(room)?;
+            let count = self.decrypt_in_place(buffer, received)?;
             if count > 0 {
-                self.unfinished = came == asked;
+                self.unfinished = received == requested;
                 return Ok(count);
             }
         }
@@ -41,25 +41,20 @@ impl Security {
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// Decrypts what came behind the first record's length of a buffer, into its beginning.
-    fn decrypt(&mut self, buffer: &mut [u8], came: usize) -> io::Result<usize> {
+    /// Decrypts the `received` bytes at `TLS_RECORD_BYTES` of the buffer into its beginning.
+    fn decrypt_in_place(&mut self, buffer: &mut [u8], received: usize) -> io::Result<usize> {
         let mut count = 0;
         let mut at = TLS_RECORD_BYTES;
-        let end = at + came;
+        let end = at + received;
         self.place.follow(buffer.get(at..end).unwrap_or_default());
         while let Some((plain, wire)) = buffer.split_at_mut_checked(at) {
             let mut wire = wire.get(..end - at).unwrap_or_default();
             let taken = self.tls.read_tls(&mut wire)?;
             self.ended |= taken == 0;
             at += taken;
-            self.process(UNKNOWN)?;
-            match self
-                .tls
-                .reader()
-                .read(plain.get_mut(count..).unwrap_or_default())
-            {
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            self.decrypt(UNKNOWN)?;
+            match self.drain_plaintext(plain.get_mut(count..).unwrap_or_default()) {
+                Ok(more) => count += more.unwrap_or(0),
                 Err(error) if count == 0 => return self.read_failed(error),
                 Err(_) => break,
             }
@@ -83,7 +78,7 @@ mod tests {
     use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
     use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
     use std::collections::VecDeque;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::net::SocketAddr;
     use std::sync::Arc;
 

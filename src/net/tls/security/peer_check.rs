@@ -1,0 +1,62 @@
+//! Checks of the peer at the end of a handshake: the resumed session and the client certificate.
+//!
+//! rustls verifies the certificate of a full handshake. It neither compares the session of a data
+//! connection with its control connection, nor verifies the certificate of a resumed session again.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::HandshakeKind;
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
+
+use super::Security;
+use crate::net::DataSession;
+use crate::net::tls::ClientCertificates;
+use crate::net::tls::failure::{UNKNOWN, not_resumed, words};
+
+impl Security {
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Whether a data connection is its client's own, as far as that matters.
+    pub(super) fn check_session(&mut self) -> io::Result<()> {
+        if self.data_session == DataSession::Off || self.is_resumed() {
+            return Ok(());
+        }
+        let is_refused = self.data_session == DataSession::Require;
+        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
+        if is_refused {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(())
+    }
+
+    /// A session that is resumed brings the certificate of its first handshake along. It may have
+    /// expired since, or other authorities count now.
+    pub(super) fn check_client(&mut self) -> io::Result<()> {
+        let Some(clients) = self.clients.clone().filter(|_| self.is_resumed()) else {
+            return Ok(());
+        };
+        let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
+        checked.map(drop).map_err(|error| {
+            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
+            self.failed(&why, io::ErrorKind::PermissionDenied)
+        })
+    }
+
+    /// Whether it is this one that has decided on the client's certificate.
+    pub(in crate::net::tls) fn was_decided_by(
+        &self,
+        clients: &Arc<dyn ClientCertVerifier>,
+    ) -> bool {
+        let own = self.clients.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, clients))
+    }
+
+    /// What the client has shown.
+    pub(in crate::net::tls) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.peer_certificates()
+    }
+}
