@@ -59,7 +59,7 @@
 //! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::options_of_tls_that_do_not_fit_together_are_2` |
 //! | 16 | a reload that fails, under systemd | the mistake is the status | `service_manager::a_failed_reload_is_in_the_status_until_a_good_one` |
 //! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observed_is_served_and_logged` |
-//! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_told` |
+//! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_advertised` |
 //! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::what_the_sandbox_refuses_is_told_from_what_the_permissions_do` `unprivileged::a_file_says_who_may_not_read_it` |
 //! | 17 | another user, or port 21, without the right | who may, and the capability | `unprivileged::another_user_needs_root` `unprivileged::a_low_port_names_the_capability` |
 //! | 17 | TLS that fails | why, in words | `tls::what_a_client_lacks_is_told` `tls::what_is_spoken_instead_of_tls_is_told` `tls::what_a_client_has_against_the_certificate_is_told` `tls::a_clients_certificate_is_asked_for_as_the_options_have_it` |
