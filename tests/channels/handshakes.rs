@@ -247,7 +247,7 @@ fn a_data_connection_without_its_session_is_refused_with_and_without_room() {
                 kind(&step).filter(|&kind| kind != io::ErrorKind::WouldBlock)
             });
             assert_eq!(refused, Some(io::ErrorKind::PermissionDenied));
-            assert!(data.take_remark().unwrap().contains("it has offered none"));
+            assert!(data.take_remark().unwrap().contains("it offered none"));
         }
     }
 }

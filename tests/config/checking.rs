@@ -122,7 +122,7 @@ fn a_certificate_of_an_authority_is_a_note() {
     let (code, said) = check(&world);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("note: The certificate is an authority's (CA:TRUE)"),
+        said.contains("note: The certificate is a CA certificate (CA:TRUE)"),
         "{said}"
     );
 }

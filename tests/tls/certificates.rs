@@ -77,18 +77,21 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
         lets_in(&server, &good);
         for without in [&none, &old] {
             if is_required {
-                turns_away(&server, without, "tls.client-required wants one");
+                turns_away(&server, without, "tls.client-required is set");
             } else {
                 lets_in(&server, without);
             }
         }
         // A bad one is worse than none.
         for (client, what) in [
-            (&foreign, "is of no authority in tls.client-authority"),
-            (&namesake, "is signed by another than the one of that name"),
+            (
+                &foreign,
+                "is not issued by an authority in tls.client-authority",
+            ),
+            (&namesake, "is not signed by the authority of that name"),
             (&expired, "has expired"),
             (&wrong_use, "is not for clients"),
-            (&ca, "is an authority's (CA:TRUE)"),
+            (&ca, "is a CA certificate (CA:TRUE)"),
         ] {
             turns_away(&server, client, &format!("the client's certificate {what}"));
         }
@@ -121,7 +124,7 @@ fn a_session_does_not_outlive_the_authority_of_its_certificate() {
         turns_away(
             &server,
             &client,
-            "a session is resumed, and the client's certificate is of no authority",
+            "a session is resumed, and the client's certificate is not issued by an authority",
         );
         // Who has shown none needs none.
         lets_in(&server, &anybody);

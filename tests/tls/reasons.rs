@@ -65,7 +65,11 @@ fn what_a_client_lacks_is_told() {
     let server = both_kinds();
     for version in [[3, 0], [3, 1], [3, 2]] {
         let old = hello(version, GOOD_SUITE, GOOD_GROUP);
-        fails(&server, &old, "version of TLS is too old; 1.2 or 1.3");
+        fails(
+            &server,
+            &old,
+            "TLS version is too old; it needs TLS 1.2 or 1.3",
+        );
     }
     let suite = hello([3, 3], OLD_SUITE, GOOD_GROUP);
     fails(&server, &suite, "no cipher suite in common");
@@ -79,7 +83,7 @@ fn what_is_spoken_instead_of_tls_is_told() {
     for (said, why) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "speaks HTTP"),
         (b"USER ann\r\n", "sends clear text where TLS is expected"),
-        (b"AUTH TLS\r\n", "set to implicit FTPS"),
+        (b"AUTH TLS\r\n", "set it to implicit FTPS"),
         (b"\x80\x1c\x01\x00\x02\0\x03\0\0\0\x10\x01\0\x80", "SSL 2"),
     ] {
         fails(&server, said, why);
@@ -98,7 +102,7 @@ fn a_client_that_closes_in_the_handshake_may_not_like_the_certificate() {
         closes(
             &server,
             &hello[..length],
-            "closed in the handshake, as one may",
+            "closed during the handshake; it may not",
         );
     }
 }
@@ -106,8 +110,8 @@ fn a_client_that_closes_in_the_handshake_may_not_like_the_certificate() {
 #[test]
 fn a_client_that_says_nothing_and_closes_may_wait_for_a_greeting() {
     let server = both_kinds();
-    let why = "said nothing and closed; at an address of tls.listen a client that waits for a \
-               greeting has to be set to implicit FTPS";
+    let why = "sent nothing and closed; on an address of tls.listen, set a client that waits for a \
+               greeting to implicit FTPS";
     closes(&server, b"", why);
 }
 
@@ -157,9 +161,17 @@ fn refuses(authority: &Authority, identity: &Identity, why: &str) {
 fn what_a_client_has_against_the_certificate_is_told() {
     let (ours, another) = (Authority::new(), Authority::called("Another"));
     let server = ours.server("server");
-    refuses(&another, &server, "does not know who signed this server's");
+    refuses(
+        &another,
+        &server,
+        "does not trust the issuer of this server's",
+    );
     let expired = ours.expired_server();
-    refuses(&ours, &expired, "finds this server's certificate expired");
+    refuses(
+        &ours,
+        &expired,
+        "considers this server's certificate expired",
+    );
     let ca = ours.authority_below("localhost");
     refuses(
         &ours,

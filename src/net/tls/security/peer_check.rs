@@ -13,14 +13,15 @@ use rustls::server::danger::ClientCertVerifier;
 use super::Security;
 use crate::net::DataSession;
 use crate::net::tls::ClientCertificates;
-use crate::net::tls::failure::{UNKNOWN, not_resumed, words};
+use crate::net::tls::failure::{UNKNOWN, describe, not_resumed};
 
 impl Security {
     pub(super) fn is_resumed(&self) -> bool {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// Whether a data connection is its client's own, as far as that matters.
+    /// Applies `tls.data-session`: logs or refuses a data connection that resumed no session of its
+    /// control connection.
     pub(super) fn check_session(&mut self) -> io::Result<()> {
         if self.data_session == DataSession::Off || self.is_resumed() {
             return Ok(());
@@ -33,29 +34,29 @@ impl Security {
         Ok(())
     }
 
-    /// A session that is resumed brings the certificate of its first handshake along. It may have
-    /// expired since, or other authorities count now.
+    /// Verifies the certificate of a resumed session again. It was verified in an earlier handshake,
+    /// and may have expired since, or the authorities may have changed.
     pub(super) fn check_client(&mut self) -> io::Result<()> {
-        let Some(clients) = self.clients.clone().filter(|_| self.is_resumed()) else {
+        let Some(verifier) = self.verifier.clone().filter(|_| self.is_resumed()) else {
             return Ok(());
         };
-        let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
+        let checked = ClientCertificates::verify(verifier.as_ref(), self.certificates());
         checked.map(drop).map_err(|error| {
-            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
+            let why = format!("a session is resumed, and {}", describe(&error, UNKNOWN));
             self.failed(&why, io::ErrorKind::PermissionDenied)
         })
     }
 
-    /// Whether it is this one that has decided on the client's certificate.
-    pub(in crate::net::tls) fn was_decided_by(
+    /// Whether this verifier checked the client's certificate.
+    pub(in crate::net::tls) fn was_verified_by(
         &self,
-        clients: &Arc<dyn ClientCertVerifier>,
+        verifier: &Arc<dyn ClientCertVerifier>,
     ) -> bool {
-        let own = self.clients.as_ref();
-        own.is_some_and(|own| Arc::ptr_eq(own, clients))
+        let own = self.verifier.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, verifier))
     }
 
-    /// What the client has shown.
+    /// The chain that the client has presented.
     pub(in crate::net::tls) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
         self.tls.peer_certificates()
     }
