@@ -40,7 +40,7 @@
 //! | names that are not UTF-8 cannot be fetched | `file_names.txt` `properties::every_listing_names_the_same` |
 //! | passive ports are kept by who does not connect to them | `limits::passive_ports_that_nobody_connects_to_come_back` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_time_zone` |
-//! | a large directory is held in memory | `transfer::a_large_directory_is_complete_too` |
+//! | a large directory is held in memory | `transfer::large_directory_is_complete` |
 //! | sizes and offsets wrap at 2 or 4 GiB | `regressions::sizes_and_offsets_beyond_four_gib` |
 //! | `LIST -la`, lower case, NLST of a file, a pattern: not understood | `list_paths.txt` `nlst_paths.txt` `explorer.txt` |
 //! | players seek: ABOR, REST, RETR in quick turn | `regressions::a_player_seeks` |

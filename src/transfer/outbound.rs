@@ -1,8 +1,8 @@
-//! RETR: a file's bytes onto the data connection.
+//! RETR: sends a file over the data connection. RFC 959 §3.1.1.
 //!
-//! What is sent as it is goes by `sendfile` where the disk may be waited for. On the loop only
-//! a small file is sent, and only if the kernel has it cached: `sendfile` cannot be told not
-//! to wait. Everything else is [`converting`](super::converting). RFC 959 §3.1.1.
+//! A worker sends with `sendfile`. The event loop sends only small files, and only bytes that are in
+//! the page cache, since `sendfile` cannot be told not to wait for the disk. A representation that
+//! needs conversion is left to [`converting`](super::converting).
 
 use super::converting::{Converting, FileCursor};
 use super::{Representation, Scratch, SliceOutcome};
@@ -12,21 +12,15 @@ use crate::storage::{File, Wait};
 
 pub(super) struct Outbound {
     file: FileCursor,
-    form: Form,
-    /// Whether the loop may send it. The last of a large file is not for the loop either: who has
-    /// a deleted one open frees all its blocks when it closes it, and waits for that.
+    /// `None` for TYPE I, STRU F, MODE S: the wire is the file.
+    converting: Option<Box<Converting>>,
+    /// Whether the event loop may send it. It must not even send the end of a large file: closing the
+    /// last descriptor of a deleted file frees its blocks, which takes time.
     is_small: bool,
 }
 
-enum Form {
-    /// TYPE I, STRU F, MODE S: the wire is the file.
-    Image,
-    /// Anything else.
-    Converted(Box<Converting>),
-}
-
 impl Outbound {
-    /// `left` bytes from `offset` of a file of this `size`.
+    /// Sends `left` bytes from `offset` of a file of this `size`.
     pub(super) fn new(
         file: Box<dyn File>,
         size: u64,
@@ -34,10 +28,9 @@ impl Outbound {
         offset: u64,
         left: u64,
     ) -> Self {
-        let converting = Converting::new(representation, offset);
         Self {
             file: FileCursor::new(file, offset, left),
-            form: converting.map_or(Form::Image, |form| Form::Converted(Box::new(form))),
+            converting: Converting::new(representation, offset).map(Box::new),
             is_small: size <= INLINE_BYTES as u64,
         }
     }
@@ -53,7 +46,7 @@ impl Outbound {
         if wait == Wait::Never && !self.is_small {
             return SliceOutcome::WouldWait;
         }
-        if let Form::Converted(converting) = &mut self.form {
+        if let Some(converting) = &mut self.converting {
             return converting.slice(&mut self.file, stream, budget, wait, scratch, moved);
         }
         let enough = *moved + budget as u64;
@@ -80,7 +73,7 @@ mod tests {
     use std::io;
     use std::net::SocketAddr;
 
-    /// Takes everything.
+    /// Accepts all writes.
     struct Sink;
 
     impl Stream for Sink {
@@ -112,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_sends_small_files_and_no_end_of_a_large_one() {
+    fn event_loop_sends_small_files_only() {
         let path = VirtualPath::root().join(b"f").unwrap();
         let representation = Representation {
             data_type: DataType::Image,
@@ -135,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_converted_in_pieces_that_fit_a_small_scratch() {
+    fn conversion_works_with_small_scratch_buffer() {
         let path = VirtualPath::root().join(b"f").unwrap();
         let memory = Memory::new().with_file("/f", &vec![b'\n'; 3000]);
         let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
