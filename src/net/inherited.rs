@@ -28,6 +28,7 @@ pub fn inherited_listeners() -> io::Result<Vec<Inherited>> {
     if !is_ours {
         return Ok(Vec::new());
     }
+    // Not set by every service manager; empty then.
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
     let mut passed = ListenFd::from_env();

@@ -69,7 +69,7 @@ impl FromStr for PassiveHost {
         let is_label =
             |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_inside);
         let name = text.strip_suffix('.').unwrap_or(text);
-        let last = name.rsplit('.').next().unwrap_or_default();
+        let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
         let is_name = name.len() <= 253
             && name.split('.').all(is_label)
             && last.bytes().any(|byte| byte.is_ascii_alphabetic());

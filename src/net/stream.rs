@@ -36,6 +36,7 @@ impl SystemStream {
         let length = file
             .read_at(&mut chunk, offset, Wait::Allowed)
             .map_err(io::Error::other)?;
+        debug_assert!(length <= chunk.len());
         match chunk.get(..length) {
             None | Some([]) => Ok(0),
             Some(bytes) => self.write(bytes),

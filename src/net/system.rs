@@ -93,6 +93,7 @@ impl Network for SystemNetwork {
     }
 
     fn unix_time(&self) -> i64 {
+        // Saturates, for a clock that is absurdly wrong.
         let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => seconds(since),

@@ -70,6 +70,7 @@ impl Converting {
             match send(stream, &scratch.converted, moved) {
                 Sent::All => {}
                 Sent::Part(count) => {
+                    debug_assert!(count <= scratch.converted.len());
                     let rest = scratch.converted.get(count..).unwrap_or_default();
                     // `to_vec` allocates the exact size.
                     self.unsent = rest.to_vec();
@@ -104,6 +105,7 @@ impl Converting {
         let to_marker = next.map_or(u64::MAX, |next| next - at);
         let most = CONVERTED_BYTES.min(scratch.chunk.len());
         let room = usize::try_from(to_marker).map_or(most, |n| n.min(most));
+        debug_assert!(room <= scratch.chunk.len());
         let room = scratch.chunk.get_mut(..room).unwrap_or_default();
         let bytes = file.read(room, wait)?;
         // After the read: a read that would wait is repeated, and must not repeat the marker.

@@ -151,6 +151,7 @@ impl FrameDecoder {
                 None => return Ok(DecodeProgress::NeedsInput),
                 Some(Framed::Data(bytes)) => text.decode(bytes, out),
                 Some(Framed::Run(byte, times)) => {
+                    // As long as a run can be, so that `times` is in range.
                     let run = [byte; u8::MAX as usize];
                     text.decode(run.get(..usize::from(times)).unwrap_or_default(), out);
                 }

@@ -127,6 +127,7 @@ impl Inbound {
                     let Scratch {
                         chunk, converted, ..
                     } = scratch;
+                    debug_assert!(count <= chunk.len());
                     let received = chunk.get(..count).unwrap_or_default();
                     if let Some(outcome) = self.take(received, converted, budget, &mut spent) {
                         return outcome;

@@ -52,6 +52,7 @@ impl RateLimiter {
         // Computed from the start and not from now, so that rounding errors do not add up.
         let wanted = u128::from(used.saturating_add(portion)) * 1_000_000_000;
         let nanoseconds = wanted.div_ceil(u128::from(self.rate));
+        // Saturates after 584 years, and the clock may end before.
         let after = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         Err(since.checked_add(after).unwrap_or(now + PORTION))
     }
@@ -59,12 +60,14 @@ impl RateLimiter {
     /// The bytes that accrue in this time.
     fn due(&self, time: Duration) -> u64 {
         let bytes = u128::from(self.rate) * time.as_nanos() / 1_000_000_000;
+        // Saturates for a rate and a time that are absurdly large.
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
 
 /// The start for which the first portion is due at `now`.
 fn portion_before(now: Instant) -> Instant {
+    // Fails within 100 ms after the clock has started, at boot.
     now.checked_sub(PORTION).unwrap_or(now)
 }
 

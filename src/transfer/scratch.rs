@@ -26,6 +26,7 @@ impl Scratch {
     /// The read buffer, cut to `most` bytes.
     pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
         let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
+        // Always in range.
         self.chunk.get_mut(..length).unwrap_or_default()
     }
 }

@@ -146,6 +146,7 @@ impl Credentials {
     /// The lower-case host names and the addresses in the certificate, sorted.
     pub(super) fn host_names(&self) -> Vec<String> {
         let leaf = self.key.cert.first();
+        debug_assert!(leaf.is_some(), "`new` refuses an empty chain");
         let names = leaf.map(|leaf| x509::host_names(leaf)).unwrap_or_default();
         names.into_iter().collect()
     }

@@ -215,6 +215,7 @@ impl Security {
         let mut count = 0;
         let mut is_drained = false;
         for _ in 0..TLS_READS_PER_CALL {
+            debug_assert!(count <= buffer.len());
             let room = buffer.get_mut(count..).unwrap_or_default();
             if room.is_empty() {
                 return Ok(count);
@@ -255,8 +256,8 @@ impl Security {
     pub fn write(&mut self, socket: &mut dyn Stream, bytes: &[u8]) -> io::Result<usize> {
         if self.unreported == 0 {
             self.flush(socket)?;
-            let part = bytes.get(..bytes.len().min(CHUNK_BYTES));
-            self.unreported = self.tls.writer().write(part.unwrap_or_default())?;
+            let part = bytes.get(..CHUNK_BYTES).unwrap_or(bytes);
+            self.unreported = self.tls.writer().write(part)?;
         }
         self.flush(socket)?;
         Ok(self.report_written(bytes.len()))
@@ -278,6 +279,7 @@ impl Security {
             let length = file
                 .read_at(room.unwrap_or_default(), offset, Wait::Allowed)
                 .map_err(io::Error::other)?;
+            debug_assert!(length <= count.min(CHUNK_BYTES));
             let bytes = self.file_chunk.get(..length).unwrap_or_default();
             self.unreported = self.tls.writer().write(bytes)?;
         }

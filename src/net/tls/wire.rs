@@ -57,6 +57,7 @@ impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
         self.was_short = count < buffer.len();
+        debug_assert!(count <= buffer.len());
         let read = buffer.get(..count).unwrap_or_default();
         if let Some(position) = &mut self.position {
             position.advance(read);
@@ -106,11 +107,17 @@ impl RecordPosition {
     pub(super) fn advance(&mut self, mut bytes: &[u8]) {
         while let [first, rest @ ..] = bytes {
             *self = match *self {
-                Self::Body(left) => {
-                    let skipped = left.min(bytes.len());
-                    bytes = bytes.get(skipped..).unwrap_or_default();
-                    Self::in_body(left - skipped)
-                }
+                Self::Body(left) => match bytes.get(left..) {
+                    Some(behind) => {
+                        bytes = behind;
+                        Self::default()
+                    }
+                    None => {
+                        let left = left - bytes.len();
+                        bytes = &[];
+                        Self::Body(left)
+                    }
+                },
                 Self::Header(had, length) => {
                     bytes = rest;
                     // The last two bytes of the header are the length.
@@ -170,6 +177,7 @@ impl RecordReader {
             if had == wanted {
                 return Ok(RecordOrText::Record(std::mem::take(&mut self.bytes)));
             }
+            debug_assert!(had < wanted);
             self.bytes.resize(wanted, 0);
             let read = socket.read(self.bytes.get_mut(had..).unwrap_or_default());
             self.bytes

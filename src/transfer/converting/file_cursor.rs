@@ -54,6 +54,7 @@ impl FileCursor {
         if self.left == 0 {
             return Some(SliceOutcome::Done);
         }
+        // Saturates where usize has 32 bits.
         let count = usize::try_from(self.left.min(budget)).unwrap_or(usize::MAX);
         match stream.send_file(self.file.as_ref(), self.offset, count) {
             Ok(0) => Some(file_truncated()),
@@ -102,7 +103,10 @@ impl FileCursor {
         let room = capped(room, self.left);
         match self.file.read_at(room, self.offset, wait) {
             Ok(0) => Err(file_truncated()),
-            Ok(count) => Ok(room.get(..count).unwrap_or_default()),
+            Ok(count) => {
+                debug_assert!(count <= room.len());
+                Ok(room.get(..count).unwrap_or_default())
+            }
             Err(Error::WouldWait) => Err(SliceOutcome::WouldWait),
             Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
         }
@@ -137,5 +141,6 @@ const fn file_truncated() -> SliceOutcome {
 /// The first `left` bytes of `room`, or all of it.
 fn capped(room: &mut [u8], left: u64) -> &mut [u8] {
     let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
+    // Always in range.
     room.get_mut(..length).unwrap_or_default()
 }

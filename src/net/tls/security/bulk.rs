@@ -27,6 +27,7 @@ impl Security {
                 Ok(Some(count)) => return Ok(count),
                 Err(error) => return self.read_failed(error),
             }
+            debug_assert!(buffer.len() > TLS_RECORD_BYTES);
             let room = buffer.get_mut(TLS_RECORD_BYTES..).unwrap_or_default();
             let requested = room.len();
             let received = socket.read(room)?;
@@ -45,15 +46,18 @@ impl Security {
         let mut count = 0;
         let mut at = TLS_RECORD_BYTES;
         let end = at + received;
+        debug_assert!(end <= buffer.len());
         self.position
             .advance(buffer.get(at..end).unwrap_or_default());
         while let Some((plain, wire)) = buffer.split_at_mut_checked(at) {
+            debug_assert!(at <= end && count <= plain.len());
             let mut wire = wire.get(..end - at).unwrap_or_default();
             let taken = self.tls.read_tls(&mut wire)?;
             self.peer_closed |= taken == 0;
             at += taken;
             self.decrypt(UNKNOWN)?;
             match self.drain_plaintext(plain.get_mut(count..).unwrap_or_default()) {
+                // None while a record is incomplete.
                 Ok(more) => count += more.unwrap_or(0),
                 Err(error) if count == 0 => return self.read_failed(error),
                 Err(_) => break,
