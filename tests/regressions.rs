@@ -74,16 +74,16 @@
 //! | fault | test |
 //! |---|---|
 //! | a command that was put behind AUTH in the clear is obeyed inside TLS, or answered before it | `auth_pipelined.txt` `auth_half_a_line.txt` `ccc_pipelined.txt` |
-//! | an upload that is cut without a close_notify is 226 | `tls::an_upload_that_ends_without_close_notify_is_no_226` |
-//! | garbage instead of a handshake ends the server, the session, or the file | `tls::garbage_instead_of_a_hello_on_the_data_port_is_522` `tls::garbage_instead_of_a_hello_on_the_control_port_is_the_end` |
-//! | a data connection that does not resume its session kills the session, or is anybody's | `tls::required_and_not_resumed_is_522` `tls::a_refused_upload_leaves_the_old_file` |
-//! | after some transfers there are no tickets left, and uploads are empty | `tls::two_hundred_transfers_of_a_session_are_all_resumed` `tls::uploads_alone_do_not_use_up_what_can_be_resumed` |
-//! | tickets that nobody reads cut an upload | `tls::an_upload_by_a_client_that_reads_nothing_arrives_whole` |
-//! | a browser is made to speak FTP | `tls::a_client_that_wants_another_protocol_is_refused` `foreign_http.txt` |
-//! | half a handshake holds up the others, or is held for ever | `tls::a_hundred_half_handshakes_hold_up_nobody_and_end_in_time` |
+//! | an upload that is cut without a close_notify is 226 | `tls::upload_without_close_notify_is_no_226` |
+//! | garbage instead of a handshake ends the server, the session, or the file | `tls::garbage_on_data_connection_is_522` `tls::garbage_instead_of_handshake_closes_control_connection` |
+//! | a data connection that does not resume its session kills the session, or is anybody's | `tls::require_refuses_data_connection_without_resumption` `tls::refused_upload_keeps_the_old_file` |
+//! | after some transfers there are no tickets left, and uploads are empty | `tls::two_hundred_transfers_resume_the_session` `tls::uploads_do_not_exhaust_tickets` |
+//! | tickets that nobody reads cut an upload | `tls::upload_by_client_that_reads_nothing_is_complete` |
+//! | a browser is made to speak FTP | `tls::client_with_other_alpn_protocol_is_refused` `foreign_http.txt` |
+//! | half a handshake holds up the others, or is held for ever | `tls::stalled_handshakes_do_not_delay_others_and_time_out` |
 //! | a login in the clear outlives AUTH | `auth_login.txt` `auth_between.txt` |
 //! | REIN bares data connections that were private from the greeting on | `rein_implicit.txt` |
-//! | ABOR is lost inside TLS | `tls::abor_is_obeyed_at_once_both_ways` |
+//! | ABOR is lost inside TLS | `tls::abor_takes_effect_at_once_in_both_directions` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | 1 | `PASV`, connect, `RETR /`, `CWD /`, `LIST`: lynx browses | 550, 250, and the listing comes over that connection | `refused_keeps_data.txt` `clients::lynx_browses_directories` |
 //! | 1 | `PORT`, `RETR` of what is missing, `NLST` | 550, and the listing goes there | `refused_keeps_data.txt` |
-//! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::a_connection_that_is_secured_already_is_kept` `tls::a_connection_is_kept_whose_handshake_is_under_way` |
+//! | 1 | the same over TLS, secured before the refusal, while it comes, or after it | it is kept | `refused_keeps_data_private.txt` `tls::secured_data_connection_is_kept_after_refusal` `tls::handshaking_data_connection_is_kept_after_refusal` |
 //! | 1 | a refusal by whatever cause, before the storage is asked and by it | it is kept | `session::whatever_the_storage_refuses_leaves_the_data_connection_as_it_is` `session::what_is_refused_before_the_storage_is_asked_leaves_it_too` `refused_data::a_refused_pasv_leaves_what_was_arranged` |
 //! | 1 | a refused upload whose bytes come all the same | they become no other file | `refused_data::bytes_of_a_refused_upload_close_its_data_connection` |
 //! | 1 | a small file, as lynx and aria2 fetch it, who forget a 226 that they read with the 150 | the 226 waits a moment for the client | `clients::lynx_shows_a_file` `clients::aria2_takes_a_small_file` `reported::a_small_download_is_over_when_its_client_has_had_time_to_read_the_150` |
@@ -51,18 +51,18 @@
 //! | 14 | what was changed, and what was refused | a line with account, peer, verb, path, code and reason; JSON too | `logs::every_change_and_refusal_is_one_line_with_all_that_matters` |
 //! | 14 | a full disk, no rights, a quota | a warning | `logs::what_the_operator_can_mend_is_a_warning` |
 //! | 15 | files removed by others | the quota has their room again: at SIGHUP, at a refusal, and by itself | `config::a_sighup_counts_what_others_have_done` `config::a_refusal_counts_what_others_have_removed` `config::now_and_then_what_others_have_done_is_counted` |
-//! | 15 | uploads while the files are counted for the first time | wait, and are stored | `slow_workers::uploads_wait_for_the_first_count_and_nobody_waits_for_them` `sandbox::accounts_have_what_is_theirs_inside` |
+//! | 15 | uploads while the files are counted for the first time | wait, and are stored | `slow_workers::uploads_wait_for_first_count_without_delaying_others` `sandbox::accounts_have_what_is_theirs_inside` |
 //! | 16 | `allow-fxp` at the top level; of one account | a mistake that names the place; for that account alone | `config::data_goes_to_other_hosts_for_accounts_that_may` |
 //! | 16 | with it, `PORT` below 1024, to 0.0.0.0/8, multicast, 240/4, local addresses, in IPv6 too | 501 | `fxp.txt` `fxp_ipv6.txt` |
 //! | 16 | `events.command` that is a directory, and other paths of another kind | a mistake with its place | `config::the_event_command_is_a_program` `config::directories_are_directories` `config::the_configuration_is_a_file` |
 //! | 16 | `tls.names` changed beside a certificate that was kept | one is made for the new names | `config::a_kept_certificate_is_made_anew_for_other_names` |
 //! | 16 | `--state-dir` alone, and with a certificate | exit code 2: it needs a certificate that is made here | `command_line::options_of_tls_that_do_not_fit_together_are_2` |
 //! | 16 | a reload that fails, under systemd | the mistake is the status | `service_manager::a_failed_reload_is_in_the_status_until_a_good_one` |
-//! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observed_is_served_and_logged` |
+//! | 16 | data connections that do not resume, one after the other | logged once a session, then counted | `tls::observe_serves_and_logs` |
 //! | 16 | 0.0.0.0, multicast, broadcast as the address to tell | refused | `net::addresses_of_no_host_are_refused_and_never_advertised` |
 //! | 17 | a file that the sandbox, or the user of `run-as`, keeps out of reach | told apart, with the remedy | `config::what_the_sandbox_refuses_is_told_from_what_the_permissions_do` `unprivileged::a_file_says_who_may_not_read_it` |
 //! | 17 | another user, or port 21, without the right | who may, and the capability | `unprivileged::another_user_needs_root` `unprivileged::a_low_port_names_the_capability` |
-//! | 17 | TLS that fails | why, in words | `tls::what_a_client_lacks_is_told` `tls::what_is_spoken_instead_of_tls_is_told` `tls::what_a_client_has_against_the_certificate_is_told` `tls::a_clients_certificate_is_asked_for_as_the_options_have_it` |
+//! | 17 | TLS that fails | why, in words | `tls::outdated_client_parameters_are_logged` `tls::protocol_other_than_tls_is_logged` `tls::certificate_rejected_by_client_is_logged` `tls::client_certificate_is_requested_and_verified_as_configured` |
 //! | 17 | 421 for a limit | the key, in the log | `config::one_too_many_hears_421` `config::one_too_many_of_an_address_hears_421` `config::there_are_as_many_as_the_memory_is_for` |
 //! | 17 | passwords in the clear, secrets that others can read, directories out of reach | a warning at the start, with the remedy | `config::passwords_in_the_clear_are_warned_of_where_others_can_listen_in` `config::secrets_that_others_can_read_are_warned_of` `config::a_directory_in_which_nothing_can_be_written_is_warned_of` |
 //!
@@ -83,7 +83,7 @@
 //! | 28 | commands piped into `nc` | each its reply, in order | `reported::a_session_in_one_segment_is_answered_in_order` |
 //! | 29 | SITE of mainframes | refused in one line | `site_of_others.txt` |
 //! | 30 | `REST 100` as a probe; CDUP at the top | forgotten with the next thing; 250 | `rest_between.txt` `cdup.txt` |
-//! | 31 | data closed before its handshake: a late 226 | an error each, and the session goes on | `tls::an_end_instead_of_a_hello_on_the_data_port_is_an_error` |
+//! | 31 | data closed before its handshake: a late 226 | an error each, and the session goes on | `tls::close_of_data_connection_before_handshake_is_an_error` |
 //! | 32 | an error in an upload puts replies out of step | one 552 | `reported::an_upload_beyond_the_quota_is_refused_once` |
 //! | 33 | times long ago and to come; four ways to set them | as the file system has them | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
 //! | 34 | spaces and signs in passwords and names | taken as they are | `reported::names_and_passwords_may_have_any_signs` |
