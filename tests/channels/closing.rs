@@ -239,7 +239,7 @@ fn client_that_stays_silent_after_ccc_times_out() {
     }
 }
 
-/// Clear text after the close_notify would be lost.
+/// Clear text after the `close_notify` would be lost.
 #[test]
 fn close_notify_together_with_ccc_is_refused() {
     for version in VERSIONS {
@@ -270,7 +270,7 @@ fn command_instead_of_close_notify_is_answered_in_the_clear() {
     }
 }
 
-/// One event reports both the command and the close_notify.
+/// One event reports both the command and the `close_notify`.
 #[test]
 fn close_notify_with_last_command_is_noticed() {
     for version in VERSIONS {

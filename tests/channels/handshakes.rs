@@ -145,7 +145,7 @@ fn handshake_fails_if_peer_closes_within_a_flight() {
     }
 }
 
-/// One bit of each byte is flipped. In the ClientHello that may be harmless, or make the server wait for
+/// One bit of each byte is flipped. In the `ClientHello` that may be harmless, or make the server wait for
 /// more; encrypted flights are authenticated.
 #[test]
 fn flipped_bit_fails_the_handshake_or_is_harmless() {

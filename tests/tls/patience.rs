@@ -74,7 +74,7 @@ impl Drop for Embedded {
     }
 }
 
-/// Sends half of a ClientHello.
+/// Sends half of a `ClientHello`.
 fn send_half_hello(version: Version, mut socket: TcpStream) -> TcpStream {
     let mut hello = Vec::new();
     let mut tls = TlsClient::of(version).begin();

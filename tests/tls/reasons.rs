@@ -1,6 +1,6 @@
 //! Log messages about TLS failures: the cause and the remedy. RFC 8446 §6.2.
 //!
-//! ClientHellos that current libraries do not send are encoded here (RFC 5246 §7.4.1.2).
+//! `ClientHello`s that current libraries do not send are encoded here (RFC 5246 §7.4.1.2).
 
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::support::tls::{Link, TlsClient};
 use super::support::{Control, Server, Starter};
 use super::writable;
 
-/// A ClientHello of this version with one suite and one group; with signature schemes from TLS 1.2 on.
+/// A `ClientHello` of this version with one suite and one group; with signature schemes from TLS 1.2 on.
 fn hello(version: [u8; 2], suite: [u8; 2], group: [u8; 2]) -> Vec<u8> {
     let groups = [&[0, 10, 0, 4, 0, 2][..], &group].concat();
     // ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256.
