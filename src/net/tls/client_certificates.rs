@@ -75,8 +75,8 @@ impl ClientCertificates {
         }
         match chain {
             Some([own, others @ ..]) => {
-                let verified = verifier.verify_client_cert(own, others, UnixTime::now());
-                verified.map(|_| true)
+                let result = verifier.verify_client_cert(own, others, UnixTime::now());
+                result.map(|_| true)
             }
             _ if verifier.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
             _ => Ok(false),
