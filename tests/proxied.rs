@@ -1,7 +1,7 @@
-//! Behind a proxy (`proxy-protocol.txt` of `HAProxy`): who comes from a listed network says first for
-//! whom, and is then treated as that client; who comes from elsewhere says it in vain.
+//! The PROXY protocol (`proxy-protocol.txt` of `HAProxy`): a connection from a configured proxy begins
+//! with a header, and is treated as that of the client in it; from other addresses a header is garbage.
 //!
-//! All of 127.0.0.0/8 is this host: one address of it is the proxy, another one a client without.
+//! All of 127.0.0.0/8 is this host: one address is the proxy, others are direct clients.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,16 +19,16 @@ use mioftpd::net::{AddressRules, PassiveHost};
 use mioftpd::{Config, Server};
 use support::{Control, DEADLINE, connect_from, epsv_port, host_port, read_all};
 
-/// Where nobody but these tests has ports.
+/// An address whose ports only these tests use.
 const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 77, 2);
 const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
 const ALICE: &str = "198.51.100.1";
 const BOB: &str = "198.51.100.2";
-/// What clients have connected to.
+/// The address that clients have connected to.
 const FRONT: &str = "203.0.113.9";
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 
-fn behind(config: Config, test: impl FnOnce(SocketAddr, &Path)) {
+fn with_proxy(config: Config, test: impl FnOnce(SocketAddr, &Path)) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), "content").unwrap();
     let mut server = Server::bind(Config {
@@ -51,7 +51,7 @@ fn line(client: &str) -> Vec<u8> {
     format!("PROXY TCP4 {client} {FRONT} 40000 21\r\n").into_bytes()
 }
 
-/// Version 2, with a field that nobody knows.
+/// A header of version 2, with an unknown extension.
 fn binary(client: &str) -> Vec<u8> {
     let octets = |text: &str| text.parse::<Ipv4Addr>().unwrap().octets();
     let addresses = [octets(client), octets(FRONT)].concat();
@@ -80,11 +80,11 @@ fn status(control: &mut Control) -> String {
     control.command("STAT", 211).lines.join("\n")
 }
 
-/// Everything until the end, however it comes.
-fn heard(mut stream: TcpStream) -> Vec<u8> {
-    let mut heard = Vec::new();
-    let _ = stream.read_to_end(&mut heard);
-    heard
+/// Reads until FIN or reset.
+fn received(mut stream: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    bytes
 }
 
 fn data_port(control: &mut Control) -> SocketAddr {
@@ -92,12 +92,12 @@ fn data_port(control: &mut Control) -> SocketAddr {
 }
 
 #[test]
-fn the_client_is_who_the_header_says() {
-    behind(Config::default(), |to, root| {
+fn header_sets_client_and_destination_address() {
+    with_proxy(Config::default(), |to, root| {
         for header in [line(ALICE), binary(ALICE)] {
             let mut control = login(to, &header);
-            let said = status(&mut control);
-            assert!(said.contains("Connected from 198.51.100.1:40000"), "{said}");
+            let text = status(&mut control);
+            assert!(text.contains("Connected from 198.51.100.1:40000"), "{text}");
             let reply = control.command("PASV", 227);
             assert!(reply.text().contains("(203,0,113,9,"), "{reply:?}");
 
@@ -113,7 +113,7 @@ fn the_client_is_who_the_header_says() {
             control.expect(226);
             assert_eq!(std::fs::read(root.join("up")).unwrap(), b"PROXY x");
 
-            // All of it is there before it is asked for.
+            // The data arrives before the command.
             let data = data_port(&mut control);
             drop(proxy(data, &[&header[..], b"early"].concat()));
             control.command("NOOP", 200);
@@ -124,38 +124,38 @@ fn the_client_is_who_the_header_says() {
         let mut control = Control::over(proxy(to, b"PROXY TCP6 2001:db8::1 ::2 4000 21\r\n"));
         control.expect(220);
         control.log_in("anonymous", "x");
-        let said = status(&mut control);
-        assert!(said.contains("Connected from [2001:db8::1]:4000"), "{said}");
+        let text = status(&mut control);
+        assert!(text.contains("Connected from [2001:db8::1]:4000"), "{text}");
         control.command("PASV", 425);
         control.command("EPSV 2", 229);
     });
 }
 
 #[test]
-fn a_header_may_come_byte_by_byte_and_with_all_that_follows() {
-    behind(Config::default(), |to, _| {
+fn header_may_be_split_or_followed_by_commands() {
+    with_proxy(Config::default(), |to, _| {
         for header in [line(ALICE), binary(ALICE)] {
             let mut stream = proxy(to, b"");
             for byte in &header {
                 stream.write_all(&[*byte]).unwrap();
-                // Others are served meanwhile, and have seen to it that this byte was met alone.
+                // Serving another client ensures that this byte was read on its own.
                 let mut other = Control::connect(to);
                 other.command("NOOP", 200);
             }
             let mut control = Control::over(stream);
             control.expect(220);
             let all = [&header[..], b"NOOP\r\nSTAT\r\nQUIT\r\n"].concat();
-            let said = String::from_utf8(heard(proxy(to, &all))).unwrap();
-            let codes: Vec<_> = said.lines().map(|line| &line[..4]).collect();
-            assert_eq!(codes.first(), Some(&"220 "), "{said}");
-            assert!(codes.contains(&"200 ") && codes.contains(&"211 "), "{said}");
-            assert_eq!(codes.last(), Some(&"221 "), "{said}");
+            let text = String::from_utf8(received(proxy(to, &all))).unwrap();
+            let codes: Vec<_> = text.lines().map(|line| &line[..4]).collect();
+            assert_eq!(codes.first(), Some(&"220 "), "{text}");
+            assert!(codes.contains(&"200 ") && codes.contains(&"211 "), "{text}");
+            assert_eq!(codes.last(), Some(&"221 "), "{text}");
         }
     });
 }
 
 #[test]
-fn without_a_header_a_proxy_hears_nothing() {
+fn proxy_without_header_gets_no_reply() {
     let timings = Timings {
         handshake: Duration::from_millis(200),
         ..Timings::default()
@@ -164,7 +164,7 @@ fn without_a_header_a_proxy_hears_nothing() {
         timings,
         ..Config::default()
     };
-    behind(config, |to, _| {
+    with_proxy(config, |to, _| {
         let header = line(ALICE);
         for bytes in [
             &b""[..],
@@ -174,19 +174,19 @@ fn without_a_header_a_proxy_hears_nothing() {
             b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03aaaaaaaaaaaaaaaaaaaaaaa",
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
         ] {
-            assert_eq!(heard(proxy(to, bytes)), b"", "{}", bytes.escape_ascii());
+            assert_eq!(received(proxy(to, bytes)), b"", "{}", bytes.escape_ascii());
         }
         for health in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"] {
-            let said = status(&mut login(to, health));
-            assert!(said.contains("Connected from 127.0.0.7:"), "{said}");
+            let text = status(&mut login(to, health));
+            assert!(text.contains("Connected from 127.0.0.7:"), "{text}");
         }
     });
 }
 
-/// As one does that only looks whether the server is there.
+/// As a health check does.
 #[test]
-fn a_proxy_that_ends_before_its_header_is_let_go_at_once() {
-    behind(Config::default(), |to, _| {
+fn proxy_that_closes_before_header_is_closed_at_once() {
+    with_proxy(Config::default(), |to, _| {
         for bytes in [&b""[..], b"PROXY TCP4 198"] {
             let mut stream = proxy(to, bytes);
             stream.shutdown(Shutdown::Write).unwrap();
@@ -196,23 +196,23 @@ fn a_proxy_that_ends_before_its_header_is_let_go_at_once() {
 }
 
 #[test]
-fn from_elsewhere_a_header_is_garbage() {
-    behind(Config::default(), |to, _| {
+fn header_from_other_address_is_garbage() {
+    with_proxy(Config::default(), |to, _| {
         let mut control = Control::silent(to);
         control.send_raw(&line(ALICE));
         control.expect(220);
         control.expect(500);
         control.log_in("anonymous", "x");
-        let said = status(&mut control);
-        assert!(said.contains("Connected from 127.0.0.1:"), "{said}");
+        let text = status(&mut control);
+        assert!(text.contains("Connected from 127.0.0.1:"), "{text}");
         let port = epsv_port(&mut control);
-        let mut stranger = proxy((HERE, port).into(), &line(ALICE));
-        assert_eq!(stranger.read(&mut [0]).unwrap_or(0), 0);
+        let mut unlisted = proxy((HERE, port).into(), &line(ALICE));
+        assert_eq!(unlisted.read(&mut [0]).unwrap_or(0), 0);
     });
 }
 
 #[test]
-fn a_passive_port_is_for_the_client_behind_the_proxy() {
+fn passive_port_accepts_only_the_client_in_the_header() {
     let timings = Timings {
         handshake: Duration::from_millis(200),
         ..Timings::default()
@@ -221,13 +221,13 @@ fn a_passive_port_is_for_the_client_behind_the_proxy() {
         timings,
         ..Config::default()
     };
-    behind(config, |to, _| {
+    with_proxy(config, |to, _| {
         let mut control = login(to, &line(ALICE));
         for bytes in [
             line(BOB),
             b"USER x\r\nUSER x\r\nUSER x\r\n".to_vec(),
             b"PROXY UNKNOWN\r\n".to_vec(),
-            // Those that say nothing are waited for, but not for long.
+            // Silent connections time out.
             Vec::new(),
             b"PROXY TCP4 ".to_vec(),
         ] {
@@ -244,7 +244,7 @@ fn a_passive_port_is_for_the_client_behind_the_proxy() {
 }
 
 #[test]
-fn who_has_connected_in_time_may_be_introduced_later() {
+fn header_may_arrive_after_the_connect_time_out() {
     let port = support::free_ports();
     let config = Config {
         passive_ports: Some(port..=port + 1),
@@ -254,13 +254,13 @@ fn who_has_connected_in_time_may_be_introduced_later() {
         },
         ..Config::default()
     };
-    behind(config, |to, _| {
+    with_proxy(config, |to, _| {
         let mut alice = login(to, &line(ALICE));
         let data = data_port(&mut alice);
         let mut data = proxy(data, b"PROXY ");
-        // So long as others, who came later, keep a port that they do not connect to.
+        // Later clients' ports have expired by now, without a connection.
         for bob in &mut [login(to, &line(BOB)), login(to, &line(BOB))] {
-            support::until("a port that is given back", || {
+            support::until("a port to be released", || {
                 bob.send("EPSV");
                 (bob.expect_one_of(&[229, 425]).code == 229).then_some(())
             });
@@ -273,7 +273,7 @@ fn who_has_connected_in_time_may_be_introduced_later() {
 }
 
 #[test]
-fn rules_and_limits_are_for_the_client_and_not_for_the_proxy() {
+fn rules_and_limits_apply_to_client_and_not_to_proxy() {
     let config = Config {
         addresses: AddressRules {
             allow: Vec::new(),
@@ -289,21 +289,21 @@ fn rules_and_limits_are_for_the_client_and_not_for_the_proxy() {
         },
         ..Config::default()
     };
-    behind(config, |to, _| {
-        assert_eq!(heard(proxy(to, &line("192.0.2.5"))), b"");
-        assert_eq!(heard(proxy(to, b"PROXY UNKNOWN\r\n")), b"");
+    with_proxy(config, |to, _| {
+        assert_eq!(received(proxy(to, &line("192.0.2.5"))), b"");
+        assert_eq!(received(proxy(to, b"PROXY UNKNOWN\r\n")), b"");
         let mut alice = login(to, &line(ALICE));
-        assert_eq!(heard(proxy(to, &binary(ALICE))), REFUSED);
+        assert_eq!(received(proxy(to, &binary(ALICE))), REFUSED);
         let mut bob = login(to, &line(BOB));
         bob.command("NOOP", 200);
         bob.command("USER nobody", 331);
         bob.command("PASS guess", 421);
         bob.expect_end();
-        assert_eq!(heard(proxy(to, &line(BOB))), REFUSED);
+        assert_eq!(received(proxy(to, &line(BOB))), REFUSED);
         alice.command("QUIT", 221);
         alice.expect_end();
         drop(alice);
-        support::until("the place of one who has left", || {
+        support::until("the connection limit to be free again", || {
             let mut stream = proxy(to, &line(ALICE));
             let mut greeting = [0; 3];
             stream.read_exact(&mut greeting).unwrap();
@@ -313,8 +313,8 @@ fn rules_and_limits_are_for_the_client_and_not_for_the_proxy() {
 }
 
 #[test]
-fn an_active_connection_goes_to_the_client_itself() {
-    behind(Config::default(), |to, _| {
+fn active_connection_goes_to_the_client_directly() {
+    with_proxy(Config::default(), |to, _| {
         let mut control = login(to, &line("127.0.0.9"));
         let listener = TcpListener::bind("127.0.0.9:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -329,7 +329,7 @@ fn an_active_connection_goes_to_the_client_itself() {
 }
 
 #[test]
-fn each_network_is_told_its_own_address() {
+fn masquerade_address_depends_on_the_clients_network() {
     let host = |text: &str| text.parse::<PassiveHost>().unwrap();
     let config = Config {
         passive_address: Some(host("203.0.113.7")),
@@ -339,22 +339,22 @@ fn each_network_is_told_its_own_address() {
         ],
         ..Config::default()
     };
-    behind(config, |to, _| {
-        for (client, told) in [
+    with_proxy(config, |to, _| {
+        for (client, expected) in [
             (ALICE, "(203,0,113,7,"),
             (BOB, "(203,0,113,8,"),
             ("10.1.2.3", "(10,1,0,1,"),
             ("10.2.0.1", "(203,0,113,9,"),
         ] {
             let reply = login(to, &line(client)).command("PASV", 227);
-            assert!(reply.text().contains(told), "{client}: {reply:?}");
+            assert!(reply.text().contains(expected), "{client}: {reply:?}");
         }
     });
 }
 
 #[test]
-fn a_destination_that_is_no_host_is_not_told() {
-    behind(Config::default(), |to, _| {
+fn unusable_destination_address_is_not_advertised() {
+    with_proxy(Config::default(), |to, _| {
         for front in ["0.0.0.0", "224.0.0.1", "255.255.255.255"] {
             let header = format!("PROXY TCP4 {ALICE} {front} 40000 21\r\n");
             let reply = login(to, header.as_bytes()).command("PASV", 227);
@@ -364,7 +364,7 @@ fn a_destination_that_is_no_host_is_not_told() {
 }
 
 #[test]
-fn a_stop_waits_for_no_header() {
+fn stop_does_not_wait_for_a_header() {
     let timings = Timings {
         handshake: DEADLINE * 100,
         grace: DEADLINE * 100,
@@ -385,6 +385,6 @@ fn a_stop_waits_for_no_header() {
     handle.stop();
     known.expect(421);
     drop(known);
-    assert_eq!(heard(waiting), b"");
+    assert_eq!(received(waiting), b"");
     serving.join().unwrap().unwrap();
 }

@@ -1,18 +1,18 @@
-//! Who may connect at all, by address.
+//! Allow and deny lists of client addresses.
 //!
-//! Plain data: rules let an address in or not. It is asked when somebody is at the door, before a
-//! byte is said; an account has addresses of its own. Nothing here knows sockets.
+//! Checked after accept, before the greeting. The address list of an account is separate. Plain
+//! data: nothing here knows sockets.
 
 use std::net::IpAddr;
 
 use crate::protocol::cidr::Cidr;
 
-/// Who may connect, by address.
+/// The addresses that may connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressRules {
-    /// Only who is in one of these; empty: everybody.
+    /// Networks that may connect; empty: all.
     pub allow: Vec<Cidr>,
-    /// Nobody who is in one of these, whatever `allow` says.
+    /// Networks that may not connect; takes precedence over `allow`.
     pub deny: Vec<Cidr>,
 }
 
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn deny_wins_and_no_allow_is_everybody() {
+    fn deny_overrides_allow_and_empty_allow_admits_all() {
         let mut rules = AddressRules::default();
         assert!(rules.admit(ip("192.0.2.1")));
         rules.deny = vec![cidr("192.0.2.1")];

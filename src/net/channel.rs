@@ -1,10 +1,9 @@
-//! One connection of a client's, in the clear or secured by TLS: the one type that sessions'
-//! commands and transfers' bytes go through.
+//! A control or data connection, in the clear or over TLS.
 //!
-//! It owns the socket and, once it is secured, what TLS keeps. Whoever reads and writes does not
-//! see the difference: what [`write`](Stream::write) reports as written is in the kernel either
-//! way, and a short [`read`](Stream::read) means that the socket is drained, unless
-//! [`has_unread`](Channel::has_unread) says that TLS knows more than the kernel.
+//! It owns the socket and, once secured, the TLS state. Both forms keep the contract of [`Stream`]:
+//! bytes that [`write`](Stream::write) reports as written are in the kernel, and a short
+//! [`read`](Stream::read) means that the socket is drained, unless
+//! [`has_unread`](Channel::has_unread) reports data that TLS holds.
 
 use std::fmt;
 use std::io;
@@ -17,16 +16,16 @@ use super::tls::Security;
 use crate::event_loop::Interest;
 use crate::storage::File;
 
-/// Whether a data connection must resume the TLS session of its control connection: then nobody
-/// but that client can have made it (port stealing, RFC 2577 §3).
+/// Whether a data connection must resume the TLS session of its control connection, which proves that
+/// the same client opened both (against port stealing, RFC 2577 §8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataSession {
-    /// Nobody looks.
+    /// Not checked.
     Off,
-    /// It is logged where one does not.
+    /// Logged when it does not.
     #[default]
     Observe,
-    /// A data connection that does not is refused.
+    /// Refused when it does not.
     Require,
 }
 
@@ -43,18 +42,18 @@ impl FromStr for DataSession {
     }
 }
 
-/// What the certificate of a client is worth.
+/// The result of verifying a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientStanding {
-    /// None was shown, and none is needed; or it is not known yet.
+    /// No certificate was presented and none is required, or the handshake is not finished.
     Unknown,
-    /// It leads to an authority, and its time is not over.
+    /// The certificate is valid and issued by a trusted authority.
     Verified,
-    /// It does not; or there is none, and there must be.
+    /// The certificate is invalid, or missing although it is required.
     Refused,
 }
 
-/// A connection, in the clear or secured.
+/// A connection, in the clear or over TLS.
 ///
 /// ```text
 ///   clear ──secure──▶ handshaking ──handshake──▶ secured ──unsecure──▶ clear
@@ -62,8 +61,8 @@ pub enum ClientStanding {
 pub struct Channel {
     socket: Box<dyn Stream>,
     security: Option<Box<Security>>,
-    /// Of the clear text behind TLS, what was read to see that it is clear text.
-    first: Option<u8>,
+    /// The first byte of clear text after TLS, which `unsecure` had to read.
+    first_clear_byte: Option<u8>,
 }
 
 impl Channel {
@@ -72,29 +71,29 @@ impl Channel {
         Self {
             socket,
             security: None,
-            first: None,
+            first_clear_byte: None,
         }
     }
 
-    /// From here on nothing is said in the clear; the handshake is next.
+    /// Starts TLS; the handshake comes next.
     pub fn secure(&mut self, security: Security) {
         self.security = Some(Box::new(security));
     }
 
-    /// Whether the handshake is still to be made.
+    /// Whether the TLS handshake is not finished.
     pub fn is_handshaking(&self) -> bool {
         self.security
             .as_deref()
             .is_some_and(Security::is_handshaking)
     }
 
-    /// Goes on with the handshake, as far as it can without waiting.
+    /// Continues the handshake as far as it can without waiting.
     ///
     /// # Errors
-    /// `WouldBlock`: for room to write where there is something [unsent](Self::has_unsent), and
-    /// otherwise for bytes to read. `Interrupted`: it is somebody else's turn. Anything else
-    /// ends it; [`take_remark`](Self::take_remark) says why, and [`shutdown`](Stream::shutdown)
-    /// tells the peer where TLS [has failed](Self::has_failed).
+    /// `WouldBlock`: wait for writability if there are [unsent](Self::has_unsent) bytes, else for
+    /// readability. `Interrupted`: the budget of reads is used up; call again. Anything else is
+    /// final: [`take_remark`](Self::take_remark) gives the cause, and if TLS [has
+    /// failed](Self::has_failed), [`shutdown`](Stream::shutdown) sends the alert.
     pub fn handshake(&mut self) -> io::Result<()> {
         match &mut self.security {
             Some(security) => security.handshake(self.socket.as_mut()),
@@ -102,51 +101,53 @@ impl Channel {
         }
     }
 
-    /// Goes on with ending TLS, after which the connection goes on in the clear (RFC 4217 §7, CCC).
+    /// Continues to end TLS; the connection then carries clear text (CCC, RFC 4217 §7).
     ///
     /// # Errors
-    /// As of [`handshake`](Self::handshake).
+    /// As [`handshake`](Self::handshake).
     pub fn unsecure(&mut self) -> io::Result<()> {
         if let Some(security) = &mut self.security {
-            self.first = security.end(self.socket.as_mut())?;
+            self.first_clear_byte = security.unsecure(self.socket.as_mut())?;
         }
         self.security = None;
         Ok(())
     }
 
-    /// Whether a read would give something, or the end, that the kernel does not tell of.
+    /// Whether a read would return data or the end of the stream although the socket may not become
+    /// readable.
     pub fn has_unread(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unread)
     }
 
-    /// Whether the peer has said what cannot be in TLS: the last that it is told is an alert.
+    /// Whether the peer violated TLS. An alert is the last thing that is sent to it.
     pub fn has_failed(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_failed)
     }
 
-    /// From here on an end without `close_notify` is the end of the peer's side, and no error, where it
-    /// comes between two records.
+    /// Accepts an end of the socket without `close_notify` as the end of the stream, if it comes
+    /// between two records.
     pub fn allow_unclean_end(&mut self) {
         if let Some(security) = &mut self.security {
             security.allow_unclean_end();
         }
     }
 
-    /// Whether the peer has made use of [that](Self::allow_unclean_end).
+    /// Whether the stream has ended without `close_notify`, as [allowed](Self::allow_unclean_end).
     pub fn has_unclean_end(&self) -> bool {
         self.security
             .as_deref()
             .is_some_and(Security::has_unclean_end)
     }
 
-    /// Whether a part of a record has come: something that no read gives yet.
+    /// Whether a partial record was received, which no read returns yet.
     pub fn is_within_record(&self) -> bool {
         self.security
             .as_deref()
             .is_some_and(Security::is_within_record)
     }
 
-    /// Whether it would have been such an end, and was an error, because that is not allowed.
+    /// Whether a read failed because of an end without `close_notify` between two records that is not
+    /// [allowed](Self::allow_unclean_end).
     pub fn has_wrong_end(&self) -> bool {
         self.security
             .as_deref()
@@ -162,15 +163,15 @@ impl Channel {
         }
     }
 
-    /// Whether there are bytes of TLS's own that wait for room.
+    /// Whether TLS has bytes to write to the socket.
     pub fn has_unsent(&self) -> bool {
         self.security.as_deref().is_some_and(Security::has_unsent)
     }
 
-    /// Writes some of the bytes of TLS that are [unsent](Self::has_unsent): as many as one call takes.
+    /// Writes [unsent](Self::has_unsent) TLS bytes, with one call.
     ///
     /// # Errors
-    /// `WouldBlock` until there is room for any.
+    /// `WouldBlock` when the socket takes none.
     pub fn flush_some(&mut self) -> io::Result<()> {
         match &mut self.security {
             Some(security) => security.flush_some(self.socket.as_mut()),
@@ -179,11 +180,11 @@ impl Channel {
     }
 
     fn read_clear(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (Some(first), [place, rest @ ..]) = (self.first, &mut *buffer) else {
+        let (Some(byte), [first, rest @ ..]) = (self.first_clear_byte, &mut *buffer) else {
             return self.socket.read(buffer);
         };
-        *place = first;
-        self.first = None;
+        *first = byte;
+        self.first_clear_byte = None;
         match self.socket.read(rest) {
             Ok(count) => Ok(1 + count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(1),
@@ -191,12 +192,12 @@ impl Channel {
         }
     }
 
-    /// What an operator should hear of the handshake: why it failed, or what is odd about it.
+    /// Takes the message about the handshake for the log: why it failed, or a warning.
     pub fn take_remark(&mut self) -> Option<String> {
         self.security.as_deref_mut()?.take_remark()
     }
 
-    /// How the connection is secured, for people; `None`: in the clear.
+    /// The TLS state; `None` in the clear.
     pub fn security(&self) -> Option<&Security> {
         self.security.as_deref()
     }
@@ -232,11 +233,10 @@ impl Stream for Channel {
         self.socket.local_address()
     }
 
-    /// Secured, it says so first (`close_notify`, or the alert that says what has failed), and that
-    /// may have to wait for room.
+    /// Over TLS, first sends `close_notify` or the alert of a failure, which may block.
     fn shutdown(&mut self) -> io::Result<()> {
         if let Some(security) = &mut self.security {
-            security.say_end(self.socket.as_mut())?;
+            security.shutdown(self.socket.as_mut())?;
         }
         self.socket.shutdown()
     }
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use io::ErrorKind::{ConnectionReset, WouldBlock};
 
-    /// A socket of which each read fails.
+    /// A socket whose reads fail.
     struct Failing(io::ErrorKind);
 
     impl Stream for Failing {
@@ -294,14 +294,14 @@ mod tests {
         fn reset_on_close(&mut self) {}
     }
 
-    /// The first byte behind TLS was read with its last record.
+    /// `unsecure` has read the first byte of clear text.
     #[test]
-    fn what_is_behind_tls_begins_with_the_byte_that_was_read_already() {
+    fn first_clear_byte_is_returned_by_next_read() {
         for (kind, expected) in [(WouldBlock, Ok(1)), (ConnectionReset, Err(ConnectionReset))] {
             let mut channel = Channel {
                 socket: Box::new(Failing(kind)),
                 security: None,
-                first: Some(b'N'),
+                first_clear_byte: Some(b'N'),
             };
             let mut buffer = [0; 4];
             let read = channel.read(&mut buffer).map_err(|error| error.kind());

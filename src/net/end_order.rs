@@ -1,9 +1,9 @@
-//! Which of two connections the peer has ended first, in the order in which the kernel heard of it.
+//! The order in which the kernel received the ends (FIN or reset) of two connections.
 //!
-//! It owns an epoll instance of its own whose sockets are registered for `EPOLLRDHUP` alone: bytes
-//! do not queue a socket there, only its end does (FIN or reset), and the kernel's ready list is first in,
-//! first out. The events of the main instance cannot tell: a socket that is queued for bytes keeps
-//! its place when its end arrives. What the order means is for the caller to say.
+//! It owns a separate epoll instance whose sockets are registered for `EPOLLRDHUP` only: there data
+//! does not queue a socket, and the kernel's ready list is FIFO. The main instance cannot tell the
+//! order, because a socket that is already queued for data keeps its position when its end arrives.
+//! The caller interprets the order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,10 +14,10 @@ use rustix::io::Errno;
 
 use super::{EndWatch, Ends, Stream, Token};
 
-/// How many ends one call takes from the kernel.
+/// Events fetched by one `epoll_wait`.
 const ENDS_PER_CALL: usize = 16;
 
-/// The ends of all pairs of streams that are watched.
+/// The watched pairs of streams.
 pub(super) struct EndOrder {
     epoll: OwnedFd,
     watches: BTreeMap<u64, Watched>,
@@ -38,8 +38,8 @@ impl EndOrder {
         })
     }
 
-    /// Watches two streams, the first of which may be watched already, for an earlier pair that is
-    /// over. One that has ended counts from now on, the first before the second.
+    /// Watches two streams. The first may still be registered for an earlier, forgotten pair. A stream
+    /// that has already ended counts as ending now, the first before the second.
     pub(super) fn watch(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
@@ -58,8 +58,8 @@ impl EndOrder {
         Ok(EndWatch(id))
     }
 
-    pub(super) fn of(&mut self, watch: &EndWatch) -> Ends {
-        while self.take_ends() == ENDS_PER_CALL {}
+    pub(super) fn ends(&mut self, watch: &EndWatch) -> Ends {
+        while self.poll_ends() == ENDS_PER_CALL {}
         let watched = self.watches.get(&watch.0);
         watched.map_or(Ends::Neither, |watched| watched.ends)
     }
@@ -68,11 +68,12 @@ impl EndOrder {
         self.watches.remove(&watch.0);
     }
 
-    fn take_ends(&mut self) -> usize {
+    /// Records a batch of ends and returns how many events it had.
+    fn poll_ends(&mut self) -> usize {
         let mut ends = Vec::with_capacity(ENDS_PER_CALL);
         let at_once = Some(&Timespec::default());
         let room = rustix::buffer::spare_capacity(&mut ends);
-        // A call that fails leaves the order unknown, which the caller has to expect anyway.
+        // EINTR or another failure: the order stays unknown, which callers must handle anyway.
         let count = epoll::wait(&self.epoll, room, at_once).unwrap_or(0);
         for end in ends {
             let data = end.data.u64();
@@ -105,10 +106,10 @@ mod tests {
         (client, stream)
     }
 
-    /// The server may hear of an end a moment after the call that makes it.
+    /// The kernel may report an end shortly after the call that causes it.
     fn both(order: &mut EndOrder, watch: &EndWatch) -> Token {
         loop {
-            if let Ends::Both(token) = order.of(watch) {
+            if let Ends::Both(token) = order.ends(watch) {
                 return token;
             }
             std::thread::yield_now();
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_do_not_count_and_the_order_of_the_ends_does() {
+    fn ends_are_ordered_and_data_is_ignored() {
         let mut order = EndOrder::new().unwrap();
         for (first, expected) in [(0, ONE), (1, OTHER)] {
             let ((a, one), (b, other)) = (pair(), pair());
@@ -125,19 +126,19 @@ mod tests {
             for client in &mut clients {
                 client.write_all(b"bytes").unwrap();
             }
-            assert_eq!(order.of(&watch), Ends::Neither);
+            assert_eq!(order.ends(&watch), Ends::Neither);
             clients[first].shutdown(Shutdown::Write).unwrap();
             clients[1 - first].shutdown(Shutdown::Write).unwrap();
             assert_eq!(both(&mut order, &watch), expected);
             drop(clients);
-            assert_eq!(order.of(&watch), Ends::Both(expected));
+            assert_eq!(order.ends(&watch), Ends::Both(expected));
             order.forget(&watch);
-            assert_eq!(order.of(&watch), Ends::Neither);
+            assert_eq!(order.ends(&watch), Ends::Neither);
         }
     }
 
     #[test]
-    fn what_had_ended_before_counts_from_then_on_and_the_one_before_the_other() {
+    fn earlier_ends_count_in_order_of_the_pair() {
         let mut order = EndOrder::new().unwrap();
         let ((a, one), (b, other)) = (pair(), pair());
         let (_c, earlier) = pair();

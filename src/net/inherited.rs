@@ -1,8 +1,7 @@
-//! Sockets that the service manager has made, and listens at, before the server was started:
-//! `sd_listen_fds(3)`.
+//! Socket activation: listening sockets inherited from the service manager (`sd_listen_fds(3)`).
 //!
-//! They come as descriptors from 3 up, which the environment counts and names. Ports below 1024
-//! need no right of the server's then, and a connection that comes while it starts is kept.
+//! They are the descriptors from 3 up; the environment holds their number and names. The server then
+//! needs no privilege for ports below 1024, and the kernel queues connections while it starts.
 
 use std::io;
 use std::net::TcpListener;
@@ -10,25 +9,26 @@ use std::net::TcpListener;
 use listenfd::ListenFd;
 use rustix::net::sockopt;
 
-/// A listening socket, and the name that it was given (`FileDescriptorName=`).
+/// An inherited listening socket.
 #[derive(Debug)]
 pub struct Inherited {
     /// The socket.
     pub socket: TcpListener,
-    /// Empty where it has none.
+    /// Its `FileDescriptorName=`, or empty.
     pub name: String,
 }
 
-/// Takes all of them, once: a second call finds none.
+/// Takes all inherited sockets. A second call returns none.
 ///
 /// # Errors
-/// When one is no TCP socket, or does not listen.
+/// When a descriptor is not a TCP socket or does not listen.
 pub fn inherited_listeners() -> io::Result<Vec<Inherited>> {
     let is_ours =
         std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string());
     if !is_ours {
         return Ok(Vec::new());
     }
+    // Not set by every service manager; empty then.
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
     let mut passed = ListenFd::from_env();
@@ -39,7 +39,9 @@ pub fn inherited_listeners() -> io::Result<Vec<Inherited>> {
             continue;
         };
         if !sockopt::socket_acceptconn(&socket)? {
-            let text = format!("the socket {name:?} does not listen: Accept=no is needed");
+            let text = format!(
+                "the inherited socket {name:?} does not listen; set Accept=no in the socket unit"
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         taken.push(Inherited { socket, name });

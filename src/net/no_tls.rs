@@ -1,7 +1,7 @@
-//! TLS where it is not compiled in: the names of `tls` for things that cannot be.
+//! Stand-in for `tls` in builds without the feature `tls`.
 //!
-//! There is no [`Acceptor`], so nothing that needs one can be made: AUTH is declined for that
-//! reason alone, and the compiler removes the rest.
+//! Its types cannot be constructed: there is no [`Acceptor`], so AUTH is refused, and the compiler
+//! removes the calls below. It must keep the signatures of `tls`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::{ClientStanding, Stream};
 use crate::storage::File;
 
-/// Nothing is kept.
+/// Empty paths: no certificate is stored.
 pub fn kept_files(_: &Path) -> (PathBuf, PathBuf) {
     Default::default()
 }
 
-/// None.
+/// Cannot be constructed.
 #[derive(Clone, Debug)]
 pub struct Acceptor(Never);
 
@@ -48,18 +48,18 @@ impl Acceptor {
     }
 }
 
-/// None.
+/// Cannot be constructed.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionTag(Never);
 
-/// None.
+/// Cannot be constructed.
 #[derive(Debug)]
 pub struct Security(Never);
 
 #[allow(
     clippy::needless_pass_by_ref_mut,
     clippy::missing_const_for_fn,
-    reason = "as those that are"
+    reason = "the signatures are those of tls"
 )]
 impl Security {
     /// Never called.
@@ -73,12 +73,12 @@ impl Security {
     }
 
     /// Never called.
-    pub fn end(&mut self, _: &mut dyn Stream) -> io::Result<Option<u8>> {
+    pub fn unsecure(&mut self, _: &mut dyn Stream) -> io::Result<Option<u8>> {
         match self.0 {}
     }
 
     /// Never called.
-    pub fn say_end(&mut self, _: &mut dyn Stream) -> io::Result<()> {
+    pub fn shutdown(&mut self, _: &mut dyn Stream) -> io::Result<()> {
         match self.0 {}
     }
 

@@ -1,10 +1,10 @@
-//! Which IPv4 address a client is told to connect to (PASV, RFC 959 §4.1.2): that of a router in
-//! front, by the network that the client is in.
+//! Masquerade addresses: the IPv4 address in a PASV reply, by the client's network (RFC 959 §4.1.2).
 //!
-//! An address may be given by name. Looking a name up may wait for ever, so it is not done here:
-//! what is [`wanted`](PassiveAddresses::wanted) is looked up by somebody else, who says what was
-//! [`found`](PassiveAddresses::found); a name is looked up again only when it is used, and its last
-//! good answer holds meanwhile. EPSV tells no address (RFC 2428 §3).
+//! A host may be given by name. A DNS lookup may block, so another thread does it:
+//! [`wanted`](PassiveAddresses::wanted) gives it the next name, and
+//! [`found`](PassiveAddresses::found) stores the result. A name is looked up again only when it is
+//! used after its lifetime; until then the last good answer is used. EPSV sends no address
+//! (RFC 2428 §3).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,12 +15,12 @@ use super::Cidr;
 use crate::limits::{NAME_GOOD_FOR, NAME_TRIED_AFTER};
 use crate::protocol::one_host::is_of_one_host;
 
-/// A host that has an IPv4 address: the address itself, or its name.
+/// A host with an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PassiveHost {
-    /// As it is.
+    /// A fixed address.
     Address(Ipv4Addr),
-    /// As the system's resolver has it: for an address that changes.
+    /// A name for the system's resolver: for an address that changes.
     Name(String),
 }
 
@@ -30,12 +30,12 @@ impl From<Ipv4Addr> for PassiveHost {
     }
 }
 
-/// Why a text is no [`PassiveHost`].
+/// Why a string is not a [`PassiveHost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadPassiveHost {
-    /// It is neither an IPv4 address nor a name.
+    /// Neither an IPv4 address nor a host name.
     Neither,
-    /// No client can connect to this address.
+    /// An address that no client can connect to.
     Unusable(Ipv4Addr),
 }
 
@@ -56,7 +56,7 @@ impl std::error::Error for BadPassiveHost {}
 impl FromStr for PassiveHost {
     type Err = BadPassiveHost;
 
-    /// A name has letters in its last label; so a mistyped address is not taken for one.
+    /// The last label of a name needs a letter, so that a mistyped address is not taken for a name.
     fn from_str(text: &str) -> Result<Self, BadPassiveHost> {
         match text.parse() {
             Ok(address) if is_of_one_host(IpAddr::V4(address)) => {
@@ -69,7 +69,7 @@ impl FromStr for PassiveHost {
         let is_label =
             |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(is_inside);
         let name = text.strip_suffix('.').unwrap_or(text);
-        let last = name.rsplit('.').next().unwrap_or_default();
+        let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
         let is_name = name.len() <= 253
             && name.split('.').all(is_label)
             && last.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -88,43 +88,45 @@ impl fmt::Display for PassiveHost {
     }
 }
 
-/// The addresses that clients are told.
+/// The addresses for PASV replies.
 #[derive(Debug, Default)]
 pub struct PassiveAddresses {
-    by_network: Vec<(Cidr, Host)>,
-    usual: Option<Host>,
+    by_network: Vec<(Cidr, MasqueradeHost)>,
+    default: Option<MasqueradeHost>,
+    /// Whether clients on private networks get the default too.
     for_private: bool,
 }
 
 #[derive(Debug)]
-enum Host {
+enum MasqueradeHost {
     Address(Ipv4Addr),
-    Name(Name),
+    Name(ResolvedName),
 }
 
 #[derive(Debug)]
-struct Name {
-    text: String,
+struct ResolvedName {
+    name: String,
+    /// The last good answer.
     answer: Option<Ipv4Addr>,
-    lookup: Lookup,
+    lookup: LookupState,
 }
 
 /// ```text
-///   Wanted ──taken──▶ UnderWay ──found, or not──▶ Rests ──used after that time──▶ Wanted
+///   Due ──wanted──▶ InProgress ──found──▶ FreshUntil ──used after that time──▶ Due
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lookup {
-    Wanted,
-    UnderWay,
-    Rests(Instant),
+enum LookupState {
+    Due,
+    InProgress,
+    FreshUntil(Instant),
 }
 
 impl PassiveAddresses {
-    /// The first of `by_network` that a client is in has its address; `usual` is for all others, but
-    /// those of private networks are only told it `for_private`.
+    /// A client gets the address of the first network in `by_network` that contains it, else
+    /// `default`. Clients on private networks get `default` only if `for_private` is set.
     pub fn new(
         by_network: Vec<(Cidr, PassiveHost)>,
-        usual: Option<PassiveHost>,
+        default: Option<PassiveHost>,
         for_private: bool,
     ) -> Self {
         let by_network = by_network.into_iter();
@@ -132,96 +134,95 @@ impl PassiveAddresses {
             by_network: by_network
                 .map(|(network, host)| (network, host.into()))
                 .collect(),
-            usual: usual.map(Host::from),
+            default: default.map(MasqueradeHost::from),
             for_private,
         }
     }
 
-    /// What a client with this address is told; `None`: the address that it has connected to.
+    /// The address to advertise to a client; `None`: the local address of its control connection.
     pub fn of(&mut self, client: IpAddr, now: Instant) -> Option<Ipv4Addr> {
         let mut by_network = self.by_network.iter_mut();
         if let Some((_, host)) = by_network.find(|(network, _)| network.contains(client)) {
             return host.address(now);
         }
-        let address = self.usual.as_mut()?.address(now)?;
-        // A client with a private address has come through no router that would have given it
-        // another, so that the address of one is not the way back. A private address, though, is
-        // for such clients or for nobody.
-        let is_told = self.for_private || is_private(address.into()) || !is_private(client);
-        is_told.then_some(address)
+        let address = self.default.as_mut()?.address(now)?;
+        // A client on a private network is not behind NAT from us: advertise the local address to it,
+        // not the masquerade address, unless that is private too.
+        let applies = self.for_private || is_private(address.into()) || !is_private(client);
+        applies.then_some(address)
     }
 
-    /// The next name that is to be looked up; it is not wanted again before something is
-    /// [`found`](Self::found).
+    /// The next name to look up. It is not returned again until its result is
+    /// [stored](Self::found).
     pub fn wanted(&mut self) -> Option<String> {
         let name = self
             .names()
-            .find(|name| name.lookup == Lookup::Wanted)
-            .map(|name| name.text.clone())?;
+            .find(|entry| entry.lookup == LookupState::Due)
+            .map(|entry| entry.name.clone())?;
         self.names()
-            .filter(|one| one.text == name)
-            .for_each(|one| one.lookup = Lookup::UnderWay);
+            .filter(|entry| entry.name == name)
+            .for_each(|entry| entry.lookup = LookupState::InProgress);
         Some(name)
     }
 
-    /// What a name was found to be; `None`: nothing, and the last answer stays. Whether it is
-    /// another one than before.
+    /// Stores the result of a lookup. `None` is a failure and keeps the last answer. Returns whether
+    /// the answer has changed.
     pub fn found(&mut self, name: &str, answer: Option<Ipv4Addr>, now: Instant) -> bool {
-        let pause = match answer {
+        let lifetime = match answer {
             Some(_) => NAME_GOOD_FOR,
             None => NAME_TRIED_AFTER,
         };
-        let mut is_news = false;
-        for one in self.names().filter(|one| one.text == name) {
-            one.lookup = Lookup::Rests(now + pause);
-            let before = one.answer;
-            one.answer = answer.or(before);
-            is_news |= one.answer != before;
+        let mut has_changed = false;
+        for entry in self.names().filter(|entry| entry.name == name) {
+            entry.lookup = LookupState::FreshUntil(now + lifetime);
+            let before = entry.answer;
+            entry.answer = answer.or(before);
+            has_changed |= entry.answer != before;
         }
-        is_news
+        has_changed
     }
 
-    fn names(&mut self) -> impl Iterator<Item = &mut Name> {
+    fn names(&mut self) -> impl Iterator<Item = &mut ResolvedName> {
         let by_network = self.by_network.iter_mut().map(|(_, host)| host);
         by_network
-            .chain(&mut self.usual)
+            .chain(&mut self.default)
             .filter_map(|host| match host {
-                Host::Name(name) => Some(name),
-                Host::Address(_) => None,
+                MasqueradeHost::Name(name) => Some(name),
+                MasqueradeHost::Address(_) => None,
             })
     }
 }
 
-impl From<PassiveHost> for Host {
+impl From<PassiveHost> for MasqueradeHost {
     fn from(host: PassiveHost) -> Self {
         match host {
             PassiveHost::Address(address) => Self::Address(address),
-            PassiveHost::Name(text) => Self::Name(Name {
-                text,
+            PassiveHost::Name(name) => Self::Name(ResolvedName {
+                name,
                 answer: None,
-                lookup: Lookup::Wanted,
+                lookup: LookupState::Due,
             }),
         }
     }
 }
 
-impl Host {
+impl MasqueradeHost {
     fn address(&mut self, now: Instant) -> Option<Ipv4Addr> {
         match self {
-            // A host program may have said anything.
+            // An embedding program can construct any address without parsing it.
             Self::Address(address) => is_of_one_host(IpAddr::V4(*address)).then_some(*address),
-            Self::Name(name) => {
-                if matches!(name.lookup, Lookup::Rests(until) if until <= now) {
-                    name.lookup = Lookup::Wanted;
+            Self::Name(entry) => {
+                if matches!(entry.lookup, LookupState::FreshUntil(end) if end <= now) {
+                    entry.lookup = LookupState::Due;
                 }
-                name.answer
+                entry.answer
             }
         }
     }
 }
 
-/// Whether an address is of one network only, and no router has put it there: RFC 1918, loopback,
-/// link-local, and what providers share out behind theirs (RFC 6598); of IPv6 likewise.
+/// Whether an address is not routed on the Internet: RFC 1918, loopback, link-local, carrier-grade
+/// NAT (RFC 6598), and their IPv6 counterparts.
 fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
@@ -244,12 +245,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn told(addresses: &mut PassiveAddresses, client: &str) -> Option<Ipv4Addr> {
+    fn advertised(addresses: &mut PassiveAddresses, client: &str) -> Option<Ipv4Addr> {
         addresses.of(client.parse().unwrap(), Instant::now())
     }
 
     #[test]
-    fn hosts_are_addresses_and_names() {
+    fn passive_host_parses_addresses_and_names() {
         assert_eq!(host("192.0.2.1"), Ipv4Addr::new(192, 0, 2, 1).into());
         for name in ["localhost", "ftp.example.com", "a-1.b_2.c3.", "1.2.3.4.5x"] {
             assert_eq!(host(name).to_string(), name);
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_no_host_are_refused_and_never_told() {
+    fn addresses_of_no_host_are_refused_and_never_advertised() {
         let unusable = [
             "0.0.0.0",
             "0.255.255.255",
@@ -290,7 +291,7 @@ mod tests {
             );
             let host = PassiveHost::Address(address);
             let mut addresses = PassiveAddresses::new(Vec::new(), Some(host), true);
-            assert_eq!(told(&mut addresses, "192.0.2.1"), None, "{text}");
+            assert_eq!(advertised(&mut addresses, "192.0.2.1"), None, "{text}");
         }
         for text in ["1.0.0.0", "127.0.0.1", "169.254.1.1", "223.255.255.255"] {
             assert!(text.parse::<PassiveHost>().is_ok(), "{text}");
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn private_clients_are_not_sent_through_the_router() {
+    fn private_clients_do_not_get_masquerade_address() {
         let edges = [
             ("9.255.255.255", "10.0.0.0"),
             ("11.0.0.0", "10.255.255.255"),
@@ -316,20 +317,23 @@ mod tests {
             ("::ffff:9.0.0.1", "::ffff:10.0.0.1"),
         ];
         let mut hidden = PassiveAddresses::new(Vec::new(), Some(ROUTER.into()), false);
-        let mut said = PassiveAddresses::new(Vec::new(), Some(ROUTER.into()), true);
+        let mut shown = PassiveAddresses::new(Vec::new(), Some(ROUTER.into()), true);
         for (public, private) in edges {
-            assert_eq!(told(&mut hidden, public), Some(ROUTER), "{public}");
-            assert_eq!(told(&mut hidden, private), None, "{private}");
-            assert_eq!(told(&mut said, private), Some(ROUTER), "{private}");
+            assert_eq!(advertised(&mut hidden, public), Some(ROUTER), "{public}");
+            assert_eq!(advertised(&mut hidden, private), None, "{private}");
+            assert_eq!(advertised(&mut shown, private), Some(ROUTER), "{private}");
         }
         let inner = Ipv4Addr::new(192, 168, 1, 9);
         let mut bridge = PassiveAddresses::new(Vec::new(), Some(inner.into()), false);
-        assert_eq!(told(&mut bridge, "172.17.0.1"), Some(inner));
-        assert_eq!(told(&mut PassiveAddresses::default(), "192.0.2.1"), None);
+        assert_eq!(advertised(&mut bridge, "172.17.0.1"), Some(inner));
+        assert_eq!(
+            advertised(&mut PassiveAddresses::default(), "192.0.2.1"),
+            None
+        );
     }
 
     #[test]
-    fn the_first_network_that_the_client_is_in_decides() {
+    fn first_matching_network_decides() {
         let by_network = vec![
             ("10.1.0.0/16".parse().unwrap(), host("10.1.0.1")),
             ("10.0.0.0/8".parse().unwrap(), ROUTER.into()),
@@ -344,12 +348,12 @@ mod tests {
             ("127.0.0.1", None),
         ] {
             let expected = expected.map(|text| text.parse().unwrap());
-            assert_eq!(told(&mut addresses, client), expected, "{client}");
+            assert_eq!(advertised(&mut addresses, client), expected, "{client}");
         }
     }
 
     #[test]
-    fn a_name_is_looked_up_at_first_and_then_when_it_is_used_and_old() {
+    fn name_is_looked_up_again_when_used_after_lifetime() {
         let by_network = vec![("10.0.0.0/8".parse().unwrap(), host("b.example"))];
         let mut addresses = PassiveAddresses::new(by_network, Some(host("a.example")), true);
         let (client, mut now) = ("192.0.2.1".parse().unwrap(), Instant::now());
@@ -365,15 +369,23 @@ mod tests {
         addresses.of(client, now);
         assert_eq!(addresses.wanted(), None);
         now += Duration::from_nanos(1);
-        assert_eq!(addresses.wanted(), None, "nobody has used it");
-        assert_eq!(addresses.of(client, now), Some(ROUTER), "the old one holds");
+        assert_eq!(addresses.wanted(), None, "not used since");
+        assert_eq!(
+            addresses.of(client, now),
+            Some(ROUTER),
+            "the old answer is kept"
+        );
         assert_eq!(addresses.wanted().as_deref(), Some("a.example"));
         addresses.of(client, now);
-        assert_eq!(addresses.wanted(), None, "it is being looked up");
+        assert_eq!(addresses.wanted(), None, "lookup is in progress");
 
         assert!(!addresses.found("a.example", None, now));
         now += NAME_TRIED_AFTER;
-        assert_eq!(addresses.of(client, now), Some(ROUTER), "the last good one");
+        assert_eq!(
+            addresses.of(client, now),
+            Some(ROUTER),
+            "the last good answer"
+        );
         assert_eq!(addresses.wanted().as_deref(), Some("a.example"));
         let other = Ipv4Addr::new(192, 0, 2, 77);
         assert!(addresses.found("a.example", Some(other), now));

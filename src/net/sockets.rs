@@ -1,11 +1,9 @@
-//! How TCP sockets are made: what a listener hands down to all that it accepts, and from where a
-//! connection goes out.
+//! Creates and configures TCP sockets: listening sockets, and sockets for outgoing connections.
 //!
-//! They do not wait, and nobody else inherits them. What becomes of them is for
-//! [`system`](super::system).
+//! All are non-blocking and close-on-exec. Nothing is registered here, and no event loop is known.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::socket::setsockopt;
@@ -15,7 +13,7 @@ use rustix::net::{self as sys, AddressFamily, SocketFlags, SocketType, ipproto, 
 /// Connections that the kernel may hold before they are accepted (it caps this at `somaxconn`).
 const BACKLOG: i32 = 1024;
 
-/// What [`Network::listen`] listens with.
+/// The socket of [`Network::listen`](super::Network::listen).
 pub(super) fn listening_socket(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = new_socket(address)?;
     // A restarted server must not wait for the TIME_WAIT of its old connections.
@@ -30,8 +28,8 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sets once what Linux copies to every accepted socket. Urgent data in line keeps the Telnet Synch
-/// (RFC 854) in the stream that the line reader sees.
+/// Sets the options that Linux copies from a listening socket to each accepted one. In-line urgent
+/// data keeps the Telnet Synch (RFC 854) in the byte stream of the line reader.
 pub(super) fn set_inherited_options(socket: &impl AsFd) -> io::Result<()> {
     sockopt::set_tcp_nodelay(socket, true)?;
     sockopt::set_socket_oobinline(socket, true)?;
@@ -39,21 +37,29 @@ pub(super) fn set_inherited_options(socket: &impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// What [`Network::connect`] connects with.
+/// The bound socket of [`Network::connect`](super::Network::connect).
 pub(super) fn connecting_socket(from: SocketAddr, to: SocketAddr) -> io::Result<OwnedFd> {
     let socket = new_socket(to)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
     if from.port() == 0 {
-        // Else the system looks for a port that nothing reminds of: behind ten thousand transfers in
-        // TIME-WAIT that takes up to 70 ms (measured). Chosen only when it connects, the port must be
-        // another one for this client alone. A system without the option does as ever.
+        // Defers the choice of a port to connect(2), where it must be unique for this peer only. At
+        // bind(2) it must be unused altogether: with 10,000 connections in TIME_WAIT the search took
+        // up to 70 ms. Kernels without the option choose at bind(2).
         let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
     } else {
-        // Several transfers share the port, each to another address.
+        // Transfers to different clients share the port.
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     sys::bind(&socket, &scoped(from, to))?;
     Ok(socket)
+}
+
+/// Converts an IPv4-mapped IPv6 address to IPv4, so that one client has one address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 pub(super) fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
@@ -67,7 +73,7 @@ pub(super) fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// `from`; a link-local address needs the scope of `to`.
+/// Returns `from` with the scope of `to`, which a link-local address needs.
 fn scoped(mut from: SocketAddr, to: SocketAddr) -> SocketAddr {
     if let (SocketAddr::V6(from), SocketAddr::V6(to)) = (&mut from, to) {
         from.set_scope_id(to.scope_id());
@@ -79,12 +85,12 @@ fn scoped(mut from: SocketAddr, to: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
     use rustix::io::Errno;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV6, TcpStream};
+    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, TcpStream};
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     #[test]
-    fn accepted_sockets_inherit_what_the_listener_set() {
+    fn accepted_sockets_inherit_listener_options() {
         let listener = listening_socket((LOOPBACK, 0).into()).unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.set_nonblocking(false).unwrap();
@@ -95,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_taken_only_when_it_connects() {
+    fn port_is_chosen_at_connect() {
         for here in [LOOPBACK, Ipv6Addr::LOCALHOST.into()] {
             let Ok(socket) = connecting_socket((here, 0).into(), (here, 9).into()) else {
                 assert!(here.is_ipv6(), "a host without IPv6");
@@ -107,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_shared_by_connections_to_different_addresses() {
-        // Sockets of others come and go at it: then another is tried.
+    fn port_is_shared_by_connections_to_different_addresses() {
+        // Another process may take the port in between: retry with another port.
         let shared = (0..16).any(|_| {
             let to = [(); 2].map(|()| TcpListener::bind((LOOPBACK, 0)).unwrap());
             let to = to.each_ref().map(|to| to.local_addr().unwrap());
@@ -138,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn both_families_can_have_one_port() {
+    fn ipv4_and_ipv6_listeners_share_a_port() {
         let six = || listening_socket((Ipv6Addr::UNSPECIFIED, 0).into());
         if six().is_err() {
             return; // A host without IPv6.
         }
-        // Somebody else may hold the other family's port: then another is tried.
+        // Another process may hold the port of the other family: retry with another port.
         let both = (0..16).any(|_| {
             let six = six().unwrap();
             let port = six.local_addr().unwrap().port();
@@ -153,7 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_local_address_keeps_the_scope_of_the_peer() {
+    fn ipv4_mapped_address_becomes_ipv4() {
+        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), 21);
+        assert_eq!(canonical(mapped), SocketAddr::new(LOOPBACK, 21));
+    }
+
+    #[test]
+    fn link_local_address_gets_scope_of_peer() {
         let to = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 21, 0, 7).into();
         let SocketAddr::V6(from) = scoped((Ipv6Addr::LOCALHOST, 20).into(), to) else {
             panic!("IPv6 stays IPv6");

@@ -1,7 +1,7 @@
-//! One TCP connection of the operating system's, behind [`Stream`].
+//! [`Stream`] over a non-blocking TCP socket of the operating system.
 //!
-//! It owns the socket and adds nothing to what the system calls do: one call each, no buffer,
-//! no state. It does not know what the bytes mean, nor who waits for them.
+//! It owns the socket and adds nothing to the system calls: one call each, no buffer, no state. It
+//! knows neither the protocol nor the event loop.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
@@ -12,10 +12,10 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::Stream;
-use super::system::canonical;
+use super::sockets::canonical;
 use crate::storage::{File, Wait};
 
-/// How much of a file without a descriptor is copied in one call.
+/// Bytes copied by one call for a file without a descriptor.
 const COPY_CHUNK: usize = 64 * 1024;
 
 /// A non-blocking TCP socket.
@@ -24,18 +24,19 @@ pub(super) struct SystemStream {
 }
 
 impl SystemStream {
-    /// Takes a socket that is registered already.
+    /// Wraps a socket that is already registered with the poller.
     pub(super) const fn new(socket: mio::net::TcpStream) -> Self {
         Self { socket }
     }
 
-    /// For what the kernel cannot send itself: a file in memory, or on a file system
-    /// without splice. A storage error comes back inside the [`io::Error`].
+    /// Fallback for files that `sendfile` does not support: in memory, or on a file system
+    /// without splice. A storage error is wrapped in the [`io::Error`].
     fn copy_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize> {
         let mut chunk = vec![0; count.min(COPY_CHUNK)];
         let length = file
             .read_at(&mut chunk, offset, Wait::Allowed)
             .map_err(io::Error::other)?;
+        debug_assert!(length <= chunk.len());
         match chunk.get(..length) {
             None | Some([]) => Ok(0),
             Some(bytes) => self.write(bytes),
@@ -88,7 +89,7 @@ impl Stream for SystemStream {
     }
 
     fn reset_on_close(&mut self) {
-        // A socket that refuses this is gone already, and gone is what was asked for.
+        // Fails only on a socket that is already dead.
         let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_sent_from_its_offset_and_the_end_is_told() {
+    fn send_file_starts_at_offset_and_reports_end() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("file"), "0123456789").unwrap();
         let disk = Disk::open_root(directory.path()).unwrap();
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_does_not_read_makes_the_call_say_so() {
+    fn send_file_would_block_when_peer_does_not_read() {
         let memory = Memory::new().with_file("/file", &vec![0; 1 << 20]);
         let (_client, mut stream) = pair();
         let file = open(&memory);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storage_error_can_be_told_from_a_network_error() {
+    fn storage_error_is_distinguishable_from_network_error() {
         let (_client, mut stream) = pair();
         let error = stream.send_file(&Broken, 0, 1).unwrap_err();
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_not_an_end() {
+    fn reset_is_not_an_orderly_end() {
         let (mut client, mut stream) = pair();
         stream.write(b"half").unwrap();
         stream.reset_on_close();
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_connected_socket_says_so_and_none_waits() {
+    fn unconnected_socket_and_empty_read_would_block() {
         let (client, mut stream) = pair();
         stream.connected().unwrap();
         assert_eq!(stream.local_address().unwrap(), client.peer_addr().unwrap());

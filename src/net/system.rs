@@ -1,9 +1,8 @@
-//! The operating system's network: the epoll instance behind [`Network`].
+//! [`Network`] over the operating system: epoll, sockets, clocks and signals.
 //!
-//! It owns the poller, the waker and the signal pipe, and makes sockets. Each socket is
-//! registered once, for everything, edge triggered (epoll(7)); nothing is armed or disarmed
-//! later, so that a command costs one `epoll_wait`, one read and one write. It knows no
-//! connections: a token is a number that comes back.
+//! It owns the poller, the waker and the signal pipe. Each socket is registered once, edge-triggered
+//! (epoll(7)), for all interests, and never re-armed: a command costs one `epoll_wait`, one read and
+//! one write. It knows no connections; a token is an opaque number.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -17,21 +16,21 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
-use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
+use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
 
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
 
-/// How many events one poll takes from the kernel; the rest come with the next.
+/// Events fetched by one poll; the next poll fetches the rest.
 const EVENTS_PER_POLL: usize = 256;
 
 /// The production [`Network`]: Linux sockets, the system's clocks and signals.
 pub struct SystemNetwork {
     poll: Poll,
     ready: mio::Events,
-    // Shared with the listeners: what they accept is registered without the network's help.
+    // Shared with the listeners, which register the sockets that they accept.
     registry: Arc<Registry>,
     waker: Arc<mio::Waker>,
     signals: Option<Signals>,
@@ -39,7 +38,7 @@ pub struct SystemNetwork {
 }
 
 impl SystemNetwork {
-    /// A poller with nothing registered but its own waker.
+    /// Creates a poller with only its waker registered.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = Arc::new(poll.registry().try_clone()?);
@@ -54,8 +53,8 @@ impl SystemNetwork {
         })
     }
 
-    /// From now on SIGTERM, SIGINT and SIGHUP do not end the process: [`poll`](Network::poll)
-    /// reports each as its [`Event`]. (The same signal twice between two polls is one.)
+    /// Handles SIGTERM, SIGINT and SIGHUP: [`poll`](Network::poll) reports each as an [`Event`], and
+    /// they no longer end the process. Repeats of one signal between two polls coalesce.
     pub fn hear_signals(&mut self) -> io::Result<()> {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         self.poll
@@ -65,10 +64,10 @@ impl SystemNetwork {
         Ok(())
     }
 
-    fn watch(
+    fn register_listener(
         &self,
         socket: TcpListener,
-        options: Options,
+        options: AcceptedOptions,
         token: Token,
     ) -> io::Result<Box<dyn Listener>> {
         let local = socket.local_addr()?;
@@ -85,7 +84,7 @@ impl SystemNetwork {
     }
 }
 
-/// For a socket that says nothing (RFC 863).
+/// The discard service (RFC 863): any port serves, since nothing is sent.
 const DISCARD_PORT: u16 = 9;
 
 impl Network for SystemNetwork {
@@ -94,6 +93,7 @@ impl Network for SystemNetwork {
     }
 
     fn unix_time(&self) -> i64 {
+        // Saturates, for a clock that is absurdly wrong.
         let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
         match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => seconds(since),
@@ -102,16 +102,21 @@ impl Network for SystemNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        self.watch(listening_socket(address)?, Options::Copied, token)
+        self.register_listener(
+            listening_socket(address)?,
+            AcceptedOptions::Inherited,
+            token,
+        )
     }
 
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
         socket.set_nonblocking(true)?;
         set_inherited_options(&socket)?;
-        self.watch(socket, Options::Missing, token)
+        self.register_listener(socket, AcceptedOptions::SetOnAccept, token)
     }
 
-    /// What this host says to itself comes from where it goes to. Nothing is sent.
+    /// The route to an own address has that address as its source. Connecting a UDP socket looks the
+    /// route up and sends nothing.
     fn is_own(&self, address: IpAddr) -> bool {
         let any = match address {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -166,7 +171,7 @@ impl Network for SystemNetwork {
     }
 
     fn ends(&mut self, watch: &EndWatch) -> Ends {
-        self.end_order.of(watch)
+        self.end_order.ends(watch)
     }
 
     fn forget_ends(&mut self, watch: EndWatch) {
@@ -175,32 +180,33 @@ impl Network for SystemNetwork {
 
     fn waker(&self) -> Waker {
         let waker = Arc::clone(&self.waker);
-        // An eventfd that is ours cannot refuse a write that matters: full means already awake.
+        // A write to the eventfd fails only when its counter is full: the wake-up is pending then.
         Arc::new(move || drop(waker.wake()))
     }
 }
 
-/// A listening socket and where to register what it accepts.
+/// A listening socket, and the registry for the sockets that it accepts.
 struct SystemListener {
     socket: mio::net::TcpListener,
     local: SocketAddr,
-    options: Options,
+    options: AcceptedOptions,
     registry: Arc<Registry>,
 }
 
-/// Whether connections have the options of a listening socket that Linux copies to them.
-enum Options {
-    /// All of them.
-    Copied,
-    /// Those have not that were there before the options were set.
-    Missing,
+/// How accepted sockets get the options of [`set_inherited_options`].
+enum AcceptedOptions {
+    /// Linux copies them from the listening socket.
+    Inherited,
+    /// Set on each accepted socket: connections that were queued before the listener got its options
+    /// lack them.
+    SetOnAccept,
 }
 
 impl Listener for SystemListener {
     fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
         let (socket, peer) = self.socket.accept()?;
-        if let Options::Missing = self.options {
-            // A client that is gone already is found out by whoever reads.
+        if let AcceptedOptions::SetOnAccept = self.options {
+            // Fails on a dead connection only, which the next read reports.
             let _ = set_inherited_options(&socket);
         }
         let stream = register(&self.registry, socket, token)?;
@@ -212,15 +218,7 @@ impl Listener for SystemListener {
     }
 }
 
-/// Without the IPv4-mapped form, so that one client has one address.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
-}
-
-/// The one registration of a stream's life.
+/// Registers a stream for its whole life.
 fn register(
     registry: &Registry,
     mut socket: mio::net::TcpStream,
@@ -231,8 +229,8 @@ fn register(
     Ok(Box::new(SystemStream::new(socket)))
 }
 
-/// What the kernel said, in our words. After an error both directions are tried, so that the
-/// ordinary read or write meets it and there is no second path for failures.
+/// Translates an event. An error makes both directions ready, so that the next read or write reports
+/// it and needs no separate error path.
 fn readiness(event: &mio::event::Event) -> Readiness {
     let failed = event.is_error();
     Readiness {
@@ -258,7 +256,7 @@ mod tests {
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const DEADLINE: Duration = Duration::from_secs(10);
 
-    /// Polls until `found` says so.
+    /// Polls until `found` returns true for an event.
     fn poll_until(network: &mut SystemNetwork, mut found: impl FnMut(Event) -> bool) {
         let end = Instant::now() + DEADLINE;
         let mut events = Vec::new();
@@ -271,11 +269,11 @@ mod tests {
         panic!("the event did not come");
     }
 
-    fn is_ready(event: Event, token: Token, what: impl Fn(Readiness) -> bool) -> bool {
-        matches!(event, Event::Ready(ready, readiness) if ready == token && what(readiness))
+    fn is_ready(event: Event, token: Token, test: impl Fn(Readiness) -> bool) -> bool {
+        matches!(event, Event::Ready(ready, readiness) if ready == token && test(readiness))
     }
 
-    /// A client's socket and what the listener made of it, as token 2.
+    /// A client's socket, and the accepted stream with token 2.
     fn pair(network: &mut SystemNetwork) -> (TcpStream, Box<dyn Stream>) {
         let mut listener = network.listen((LOOPBACK, 0).into(), Token(1)).unwrap();
         let client = TcpStream::connect(listener.local_address()).unwrap();
@@ -287,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_this_host_is_its_own_and_others_are_not() {
+    fn is_own_is_true_for_addresses_of_this_host_only() {
         let network = SystemNetwork::new().unwrap();
         let is_own = |address: &str| network.is_own(address.parse().unwrap());
         assert_eq!(["127.0.0.1", "::1"].map(&is_own), [true; 2]);
@@ -296,15 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_this_host_is_told_from_others() {
-        let network = SystemNetwork::new().unwrap();
-        assert!(network.is_own(LOOPBACK));
-        // Of a network for documentation, be there a way to it or none (RFC 5737).
-        assert!(!network.is_own("192.0.2.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn bytes_go_both_ways_and_the_end_is_marked() {
+    fn end_of_peer_sets_drain() {
         let mut network = SystemNetwork::new().unwrap();
         let (mut client, mut stream) = pair(&mut network);
         assert_eq!(stream.write(b"220 \r\n").unwrap(), 6);
@@ -318,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn who_came_before_a_listener_was_adopted_is_served_like_others() {
+    fn connection_queued_before_adopt_gets_socket_options() {
         let mut network = SystemNetwork::new().unwrap();
         let socket = TcpListener::bind((LOOPBACK, 0)).unwrap();
         let client = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
@@ -327,7 +317,7 @@ mod tests {
             is_ready(event, Token(1), |r| r.readable)
         });
         let (mut stream, _) = listener.accept(Token(2)).unwrap();
-        // Urgent data is in line only where that option is set.
+        // Urgent data is in-line only if the option is set.
         sys::send(&client, b"\xf2", sys::SendFlags::OOB).unwrap();
         poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));
         let mut buffer = [0; 16];
@@ -335,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_ends_established_or_refused() {
+    fn connect_is_established_or_refused() {
         let mut network = SystemNetwork::new().unwrap();
         let anywhere = SocketAddr::new(LOOPBACK, 0);
         let listener = TcpListener::bind(anywhere).unwrap();
@@ -348,7 +338,7 @@ mod tests {
         let (_, peer) = listener.accept().unwrap();
         assert_eq!(peer, stream.local_address().unwrap());
 
-        // Bound but not listening: the port is nobody else's, and refuses.
+        // Bound but not listening: the port is reserved, and refuses connections.
         let closed = new_socket(address).unwrap();
         sys::bind(&closed, &SocketAddr::from((LOOPBACK, 0))).unwrap();
         let closed: TcpListener = closed.into();
@@ -366,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wake_from_another_thread_ends_the_poll() {
+    fn wake_from_another_thread_ends_poll() {
         let mut network = SystemNetwork::new().unwrap();
         let waker = network.waker();
         let thread = std::thread::spawn(move || waker());
@@ -377,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn each_signal_is_an_event() {
+    fn signals_are_reported_as_events() {
         let mut network = SystemNetwork::new().unwrap();
         network.hear_signals().unwrap();
         for (signal, expected) in [
@@ -389,11 +379,5 @@ mod tests {
             signal_hook::low_level::raise(signal).unwrap();
             poll_until(&mut network, |event| event == expected);
         }
-    }
-
-    #[test]
-    fn mapped_addresses_are_unmapped() {
-        let mapped = SocketAddr::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(), 21);
-        assert_eq!(canonical(mapped), SocketAddr::new(LOOPBACK, 21));
     }
 }

@@ -1,46 +1,37 @@
-//! RETR in any representation but the plain one: read a little, convert it, send that.
+//! RETR in any representation but the plain one: read a piece, convert it, send it.
 //!
-//! What the connection did not take of a converted piece is kept, because its offset in the
-//! file is no longer known. Conversion is the loop's work as well as a worker's, but for
-//! compression, which is too slow for it. RFC 959 §3.1 to §3.5.
+//! Converted bytes that the connection did not take are buffered, because they have no offset in the
+//! file any more. The event loop may convert, except for compression, which is too slow for it and
+//! needs a worker. RFC 959 §3.1 to §3.5.
 
-use super::encoder::Encoder;
-use super::outbound::Unsent;
+mod file_cursor;
+
+use super::encoder::WireEncoder;
 use super::representation::Representation;
 use super::{Failure, Interest, Scratch, Sent, SliceOutcome, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
 use crate::storage::Wait;
 
+pub(super) use file_cursor::FileCursor;
+
 pub(super) struct Converting {
-    encoder: Encoder,
-    stage: Stage,
-    /// Where the next restart marker comes; `None` where there are none.
+    encoder: WireEncoder,
+    /// Whether the end of the file is converted too: only `unsent` is left.
+    is_finished: bool,
+    /// The offset of the next restart marker; `None` if the MODE has none.
     marker: Option<u64>,
-    /// Converted, and not taken yet by the connection.
+    /// Converted bytes that the connection has not taken.
     unsent: Vec<u8>,
     is_slow: bool,
 }
 
-/// What is converted next.
-///
-/// ```text
-///   Reading ──all is read──▶ Finished ──all is sent──▶ done
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// More of the file.
-    Reading,
-    /// Nothing: the end is converted too.
-    Finished,
-}
-
 impl Converting {
-    /// `None` where nothing is to be converted.
+    /// `None` if the file is sent as it is.
     pub(super) fn new(representation: Representation, offset: u64) -> Option<Self> {
         Some(Self {
-            encoder: Encoder::for_file(representation)?,
-            stage: Stage::Reading,
+            encoder: WireEncoder::for_file(representation)?,
+            is_finished: false,
             marker: representation
                 .has_markers()
                 .then(|| offset.saturating_add(MARKER_BYTES)),
@@ -51,7 +42,7 @@ impl Converting {
 
     pub(super) fn slice(
         &mut self,
-        file: &mut Unsent,
+        file: &mut FileCursor,
         stream: &mut dyn Stream,
         budget: usize,
         wait: Wait,
@@ -61,13 +52,13 @@ impl Converting {
         if self.is_slow && wait == Wait::Never {
             return SliceOutcome::WouldWait;
         }
-        // Both sides count, because either can be much the shorter.
+        // Bytes read and bytes sent both count: either can be far fewer than the other.
         let mut spent = 0;
         while spent < budget {
             scratch.converted.clear();
             if !self.unsent.is_empty() {
                 scratch.converted.append(&mut self.unsent);
-            } else if self.stage == Stage::Finished {
+            } else if self.is_finished {
                 return SliceOutcome::Done;
             } else {
                 match self.convert(file, wait, scratch) {
@@ -79,8 +70,9 @@ impl Converting {
             match send(stream, &scratch.converted, moved) {
                 Sent::All => {}
                 Sent::Part(count) => {
+                    debug_assert!(count <= scratch.converted.len());
                     let rest = scratch.converted.get(count..).unwrap_or_default();
-                    // Just its size, and not what a growing vector would take.
+                    // `to_vec` allocates the exact size.
                     self.unsent = rest.to_vec();
                     return SliceOutcome::Waiting(Interest::Writable);
                 }
@@ -90,17 +82,17 @@ impl Converting {
         SliceOutcome::Again
     }
 
-    /// Converts the next piece, or the end, into the scratch; how much of the file that was.
+    /// Converts the next piece, or the end, into the scratch buffer. Returns the bytes read.
     fn convert(
         &mut self,
-        file: &mut Unsent,
+        file: &mut FileCursor,
         wait: Wait,
         scratch: &mut Scratch,
     ) -> Result<usize, SliceOutcome> {
         let malformed = |_| SliceOutcome::Failed(Failure::Malformed);
         let out = &mut scratch.converted;
         if file.left() == 0 {
-            self.stage = Stage::Finished;
+            self.is_finished = true;
             return self.encoder.finish(out).map(|()| 0).map_err(malformed);
         }
         let at = file.offset();
@@ -113,9 +105,10 @@ impl Converting {
         let to_marker = next.map_or(u64::MAX, |next| next - at);
         let most = CONVERTED_BYTES.min(scratch.chunk.len());
         let room = usize::try_from(to_marker).map_or(most, |n| n.min(most));
+        debug_assert!(room <= scratch.chunk.len());
         let room = scratch.chunk.get_mut(..room).unwrap_or_default();
         let bytes = file.read(room, wait)?;
-        // Only now: what was not read for want of a wait comes again, and its marker with it.
+        // After the read: a read that would wait is repeated, and must not repeat the marker.
         if is_marked {
             self.encoder.mark(at, out);
         }
@@ -131,15 +124,14 @@ mod tests {
     use std::net::SocketAddr;
     use std::os::fd::BorrowedFd;
 
-    use super::super::outbound::Outbound;
     use super::*;
     use crate::storage::{self, File, Memory, Metadata, Standing, Storage as _, VirtualPath};
     use crate::transfer::{DataType, Mode};
 
-    /// Gives fewer bytes than it is asked for, as the kernel's caches do.
-    struct Sparing(Box<dyn File>);
+    /// Returns short reads, as the page cache does.
+    struct ShortReads(Box<dyn File>);
 
-    impl File for Sparing {
+    impl File for ShortReads {
         fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> storage::Result<usize> {
             let count = room.len().min(7_001);
             self.0.read_at(&mut room[..count], offset, wait)
@@ -174,10 +166,10 @@ mod tests {
         }
     }
 
-    /// Keeps everything.
-    struct Wire(Vec<u8>);
+    /// Records what is written.
+    struct Recorder(Vec<u8>);
 
-    impl Stream for Wire {
+    impl Stream for Recorder {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Err(io::ErrorKind::WouldBlock.into())
         }
@@ -206,7 +198,7 @@ mod tests {
         fn reset_on_close(&mut self) {}
     }
 
-    /// What MODE B has sent: after how many bytes of the file a marker came, and what it said.
+    /// The markers in a MODE B stream: the number of file bytes before each, and its text.
     fn markers(mut wire: &[u8]) -> Vec<(u64, String)> {
         let (mut found, mut at) = (Vec::new(), 0);
         while let [descriptor, high, low, rest @ ..] = wire {
@@ -223,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn markers_stand_where_they_say_however_the_file_is_read() {
+    fn markers_are_at_their_offsets_with_short_reads() {
         const FROM: u64 = 5;
         let size = 2 * MARKER_BYTES + 9;
         let memory = Memory::new().with_file("/f", &vec![b'x'; usize::try_from(size).unwrap()]);
@@ -234,13 +226,13 @@ mod tests {
             mode: Mode::Block,
             ..Representation::default()
         };
-        let file = Box::new(Sparing(file));
-        let mut outbound = Outbound::new(file, size, representation, FROM, size - FROM);
+        let mut file = FileCursor::new(Box::new(ShortReads(file)), FROM, size - FROM);
+        let mut converting = Converting::new(representation, FROM).unwrap();
         let mut scratch = Scratch::new(CONVERTED_BYTES);
-        let (mut wire, mut moved) = (Wire(Vec::new()), 0);
+        let (mut wire, mut moved) = (Recorder(Vec::new()), 0);
         let mut slice = || {
             let (budget, wait) = (CONVERTED_BYTES, Wait::Allowed);
-            outbound.slice(&mut wire, budget, wait, &mut scratch, &mut moved)
+            converting.slice(&mut file, &mut wire, budget, wait, &mut scratch, &mut moved)
         };
         while slice() == SliceOutcome::Again {}
         assert_eq!(slice(), SliceOutcome::Done);

@@ -1,9 +1,10 @@
-//! The wire's bytes on their way into a file: [`encoder`](super::encoder) backwards.
+//! Converts the wire representation to the bytes of a file: the reverse of
+//! [`encoder`](super::encoder).
 //!
-//! Pure: bytes in, bytes appended. A little on the wire can be much in the file, so a call
-//! gives about [`ROOM`] bytes at the most and says whether there is more; what it has not taken
-//! of its input is for the next. What the MODE says is the end is the end: only where it says
-//! nothing is it the connection's. RFC 959 §3.1 to §3.4.
+//! Pure functions on bytes, without I/O. Few bytes on the wire can expand to many in the file, so a
+//! call stops after about [`ROOM`] bytes and leaves the rest of its input for the next call. The end of
+//! the file is the one that the MODE marks; the end of the connection counts only without such a mark.
+//! RFC 959 §3.1 to §3.4.
 
 use super::encoder::filler;
 use super::representation::{DataType, Mode, Representation, Structure};
@@ -12,110 +13,115 @@ use crate::protocol::deflate::{Inflated, Inflater};
 use crate::protocol::framing::{Framed, Malformed, Marker};
 use crate::protocol::{ascii, block, ebcdic, records, run_length};
 
-/// What a call gives before it stops; one piece more than that is possible.
+/// The output after which a call stops; it may exceed this by one piece.
 const ROOM: usize = CHUNK_BYTES;
 
-/// How far a call has come.
+/// Why a call stopped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// All input is used up.
-    Hungry,
-    /// The room is used up; there may be more, also where no input is left.
-    Full,
-    /// A restart marker. What was before it has been given.
+pub(super) enum DecodeProgress {
+    /// All input is consumed.
+    NeedsInput,
+    /// The output limit is reached; there may be more, even without input.
+    OutputFull,
+    /// A restart marker; all data before it was appended.
     Marker(Marker),
-    /// The file has its last byte.
+    /// The end of the file.
     Ended,
 }
 
-/// A representation at work.
-pub(super) struct Decoder {
-    text: Text,
-    framing: Framing,
+/// Decodes a file in one representation.
+pub(super) struct WireDecoder {
+    text: TextDecoder,
+    framing: FrameDecoder,
 }
 
-struct Text {
-    coding: Coding,
+struct TextDecoder {
+    coding: TextCoding,
     structure: Structure,
 }
 
-enum Coding {
+enum TextCoding {
     AsIs,
     Ascii(ascii::Decoder),
     Ebcdic,
 }
 
-enum Framing {
+enum FrameDecoder {
     Stream,
     Records(records::Decoder),
     Block(block::Decoder),
     RunLength(run_length::Decoder),
-    Packed(Box<Packed>),
-    /// The records inside have ended; what packs them has not.
+    Deflate(Box<DeflateDecoder>),
+    /// The records inside MODE Z have ended; the compressed stream has not.
     Over,
 }
 
-/// What MODE S would send, compressed.
-struct Packed {
-    inner: Framing,
+/// MODE Z: the MODE S stream, compressed.
+struct DeflateDecoder {
+    inner: FrameDecoder,
     inflater: Inflater,
 }
 
-impl Decoder {
-    /// For a file; `None` where the wire is the file.
+impl WireDecoder {
+    /// For a file; `None` if it is sent as it is.
     pub(super) fn for_file(representation: Representation) -> Option<Self> {
         if representation.is_verbatim() {
             return None;
         }
         let structure = representation.structure;
         let coding = match (representation.data_type, structure) {
-            (DataType::Image, _) | (DataType::Ascii(_), Structure::Record) => Coding::AsIs,
-            (DataType::Ascii(_), Structure::File) => Coding::Ascii(ascii::Decoder::new()),
-            (DataType::Ebcdic(_), _) => Coding::Ebcdic,
+            (DataType::Image, _) | (DataType::Ascii(_), Structure::Record) => TextCoding::AsIs,
+            (DataType::Ascii(_), Structure::File) => TextCoding::Ascii(ascii::Decoder::new()),
+            (DataType::Ebcdic(_), _) => TextCoding::Ebcdic,
         };
         Some(Self {
-            text: Text { coding, structure },
-            framing: Framing::new(representation),
+            text: TextDecoder { coding, structure },
+            framing: FrameDecoder::new(representation),
         })
     }
 
-    /// Appends what the next bytes of the wire are in the file.
+    /// Decodes the next bytes and appends them to `out`.
     pub(super) fn decode(
         &mut self,
         input: &mut &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Progress, Malformed> {
+    ) -> Result<DecodeProgress, Malformed> {
         match &mut self.framing {
-            Framing::Packed(packed) => packed.unpack(input, &mut self.text, out),
+            FrameDecoder::Deflate(deflate) => deflate.inflate(input, &mut self.text, out),
             framing => framing.unframe(input, &mut self.text, out),
         }
     }
 
-    /// The connection has ended: appends what was held back. Where the end of the file is said
-    /// in the stream, and was not, this is not it.
+    /// The connection has ended: appends what was held back.
+    ///
+    /// # Errors
+    /// If the representation marks the end of a file, and the mark was not received.
     pub(super) fn close(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match &self.framing {
-            Framing::Stream => {}
-            Framing::RunLength(decoder) if decoder.may_end() => {}
+            FrameDecoder::Stream => {}
+            FrameDecoder::RunLength(decoder) if decoder.may_end() => {}
             _ => return Err(Malformed),
         }
         self.text.finish(out);
         Ok(())
     }
 
-    /// Whether [`close`](Self::close) is an error wherever the end was not said before.
+    /// Whether the representation marks the end of a file, so that [`close`](Self::close) without the
+    /// mark is an error.
     pub(super) const fn announces_end(&self) -> bool {
-        !matches!(self.framing, Framing::Stream | Framing::RunLength(_))
+        !matches!(
+            self.framing,
+            FrameDecoder::Stream | FrameDecoder::RunLength(_)
+        )
     }
 
-    /// Whether a file with all that has been given could be taken up again there: not while a
-    /// CR is held back.
+    /// Whether an upload can be resumed after the bytes decoded so far: not while a CR is held back.
     pub(super) const fn may_mark(&self) -> bool {
-        !matches!(&self.text.coding, Coding::Ascii(decoder) if decoder.holds_return())
+        !matches!(&self.text.coding, TextCoding::Ascii(decoder) if decoder.holds_return())
     }
 }
 
-impl Framing {
+impl FrameDecoder {
     fn new(representation: Representation) -> Self {
         let stream = match representation.structure {
             Structure::File => Self::Stream,
@@ -127,7 +133,7 @@ impl Framing {
             Mode::Compressed => {
                 Self::RunLength(run_length::Decoder::new(filler(representation.data_type)))
             }
-            Mode::Deflate(level) => Self::Packed(Box::new(Packed {
+            Mode::Deflate(level) => Self::Deflate(Box::new(DeflateDecoder {
                 inner: stream,
                 inflater: Inflater::new(level),
             })),
@@ -137,26 +143,27 @@ impl Framing {
     fn unframe(
         &mut self,
         input: &mut &[u8],
-        text: &mut Text,
+        text: &mut TextDecoder,
         out: &mut Vec<u8>,
-    ) -> Result<Progress, Malformed> {
+    ) -> Result<DecodeProgress, Malformed> {
         while out.len() < ROOM {
             match self.next(input)? {
-                None => return Ok(Progress::Hungry),
+                None => return Ok(DecodeProgress::NeedsInput),
                 Some(Framed::Data(bytes)) => text.decode(bytes, out),
                 Some(Framed::Run(byte, times)) => {
+                    // As long as a run can be, so that `times` is in range.
                     let run = [byte; u8::MAX as usize];
                     text.decode(run.get(..usize::from(times)).unwrap_or_default(), out);
                 }
                 Some(Framed::EndOfRecord) => text.end_record(out),
-                Some(Framed::Marker(marker)) => return Ok(Progress::Marker(marker)),
+                Some(Framed::Marker(marker)) => return Ok(DecodeProgress::Marker(marker)),
                 Some(Framed::EndOfFile) => {
                     text.finish(out);
-                    return Ok(Progress::Ended);
+                    return Ok(DecodeProgress::Ended);
                 }
             }
         }
-        Ok(Progress::Full)
+        Ok(DecodeProgress::OutputFull)
     }
 
     fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
@@ -168,7 +175,7 @@ impl Framing {
                 *input = &[];
                 Ok(None)
             }
-            // What is packed is unpacked first; inside it is a stream again.
+            // A plain stream. MODE Z is inflated first, and contains one.
             _ => {
                 let bytes = std::mem::take(input);
                 Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)))
@@ -177,43 +184,43 @@ impl Framing {
     }
 }
 
-impl Packed {
-    fn unpack(
+impl DeflateDecoder {
+    fn inflate(
         &mut self,
         input: &mut &[u8],
-        text: &mut Text,
+        text: &mut TextDecoder,
         out: &mut Vec<u8>,
-    ) -> Result<Progress, Malformed> {
-        // Less than there is room for, so that all of it is unframed at once.
+    ) -> Result<DecodeProgress, Malformed> {
+        // One inflated piece fits the output limit, so that it is unframed completely.
         const { assert!(crate::protocol::deflate::ROOM < ROOM) };
         let (mut bytes, inflated) = self.inflater.inflate(input)?;
-        if self.inner.unframe(&mut bytes, text, out)? == Progress::Ended {
-            self.inner = Framing::Over;
+        if self.inner.unframe(&mut bytes, text, out)? == DecodeProgress::Ended {
+            self.inner = FrameDecoder::Over;
         }
         match (inflated, &self.inner) {
-            (Inflated::Full, _) => Ok(Progress::Full),
-            (Inflated::Hungry, _) => Ok(Progress::Hungry),
-            // Only now is the checksum known to be right.
-            (Inflated::Ended, Framing::Stream) => {
+            (Inflated::Full, _) => Ok(DecodeProgress::OutputFull),
+            (Inflated::Hungry, _) => Ok(DecodeProgress::NeedsInput),
+            // Inflater has verified the checksum.
+            (Inflated::Ended, FrameDecoder::Stream) => {
                 text.finish(out);
-                Ok(Progress::Ended)
+                Ok(DecodeProgress::Ended)
             }
-            (Inflated::Ended, Framing::Over) => Ok(Progress::Ended),
+            (Inflated::Ended, FrameDecoder::Over) => Ok(DecodeProgress::Ended),
             (Inflated::Ended, _) => Err(Malformed),
         }
     }
 }
 
-impl Text {
+impl TextDecoder {
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         match &mut self.coding {
-            Coding::AsIs => out.extend_from_slice(bytes),
-            Coding::Ascii(decoder) => decoder.decode(bytes, out),
-            Coding::Ebcdic => ebcdic::decode(bytes, out),
+            TextCoding::AsIs => out.extend_from_slice(bytes),
+            TextCoding::Ascii(decoder) => decoder.decode(bytes, out),
+            TextCoding::Ebcdic => ebcdic::decode(bytes, out),
         }
     }
 
-    /// The end of a record is the end of a line; in STRU F it means nothing.
+    /// The end of a record becomes a newline; in STRU F it is ignored.
     fn end_record(&self, out: &mut Vec<u8>) {
         if self.structure == Structure::Record {
             out.push(b'\n');
@@ -221,7 +228,7 @@ impl Text {
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Coding::Ascii(decoder) = &mut self.coding {
+        if let TextCoding::Ascii(decoder) = &mut self.coding {
             decoder.finish(out);
         }
     }

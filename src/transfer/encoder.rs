@@ -1,4 +1,4 @@
-//! A file's bytes on their way to the wire: text, records and framing, one behind the other.
+//! Converts a file to its representation on the wire: text, then records, then framing.
 //!
 //! ```text
 //!   file ──▶ text ──────▶ structure ─────▶ framing ─────────────▶ wire
@@ -7,65 +7,68 @@
 //!            EBCDIC       records          deflate, of one of the first two
 //! ```
 //!
-//! Pure: bytes in, bytes appended. The codecs are [`protocol`](crate::protocol)'s; here they
-//! are put together as a [`Representation`] has it. RFC 959 §3.1 to §3.4.
+//! Pure functions on bytes, without I/O. The codecs are in [`protocol`](crate::protocol); a
+//! [`Representation`] selects and combines them. RFC 959 §3.1 to §3.4.
 
 use super::representation::{DataType, Mode, Representation, Structure};
 use crate::protocol::deflate::Deflater;
 use crate::protocol::framing::{Malformed, Marker};
 use crate::protocol::{ascii, block, ebcdic, records, run_length};
 
-/// A representation at work.
-pub(super) struct Encoder {
-    text: Text,
-    /// The byte at which a record ends, once it is text for the wire.
+/// Encodes a file in one representation.
+pub(super) struct WireEncoder {
+    text: TextEncoder,
+    /// The byte that ends a record in the encoded text; `None` without records.
     record_end: Option<u8>,
-    framing: Framing,
+    framing: FrameEncoder,
 }
 
-enum Text {
+enum TextEncoder {
     AsIs,
     Ascii(ascii::Encoder),
     Ebcdic,
 }
 
-enum Framing {
+enum FrameEncoder {
     Stream,
     Records,
     Block,
     RunLength(run_length::Encoder),
-    Packed(Box<Packed>),
+    Deflate(Box<DeflateEncoder>),
 }
 
-/// What MODE S would send, compressed.
-struct Packed {
-    inner: Framing,
+/// MODE Z: the MODE S stream, compressed.
+struct DeflateEncoder {
+    inner: FrameEncoder,
     framed: Vec<u8>,
     deflater: Deflater,
 }
 
-impl Encoder {
-    /// For a file; `None` where the wire is the file.
+impl WireEncoder {
+    /// For a file; `None` if it is sent as it is.
     pub(super) fn for_file(representation: Representation) -> Option<Self> {
         if representation.is_verbatim() {
             return None;
         }
         let (text, record_end) = match (representation.data_type, representation.structure) {
-            (DataType::Image, _) => (Text::AsIs, None),
-            (DataType::Ascii(_), Structure::Record) => (Text::AsIs, Some(b'\n')),
-            (DataType::Ascii(_), Structure::File) => (Text::Ascii(ascii::Encoder::new()), None),
-            (DataType::Ebcdic(_), Structure::File) => (Text::Ebcdic, None),
-            (DataType::Ebcdic(_), Structure::Record) => (Text::Ebcdic, Some(ebcdic::NEW_LINE)),
+            (DataType::Image, _) => (TextEncoder::AsIs, None),
+            (DataType::Ascii(_), Structure::Record) => (TextEncoder::AsIs, Some(b'\n')),
+            (DataType::Ascii(_), Structure::File) => {
+                (TextEncoder::Ascii(ascii::Encoder::new()), None)
+            }
+            (DataType::Ebcdic(_), Structure::File) => (TextEncoder::Ebcdic, None),
+            (DataType::Ebcdic(_), Structure::Record) => {
+                (TextEncoder::Ebcdic, Some(ebcdic::NEW_LINE))
+            }
         };
         Some(Self {
             text,
             record_end,
-            framing: Framing::new(representation),
+            framing: FrameEncoder::new(representation),
         })
     }
 
-    /// For a listing, which is lines of ASCII already, whatever the TYPE and STRU; `None` where
-    /// its MODE sends it as it is.
+    /// For a listing, to which TYPE and STRU do not apply; `None` in MODE S.
     pub(super) fn for_listing(representation: Representation) -> Option<Self> {
         Self::for_file(Representation {
             data_type: DataType::Image,
@@ -74,8 +77,8 @@ impl Encoder {
         })
     }
 
-    /// Appends the wire form of the next bytes of the file: at most three times as many, for a
-    /// file of empty lines. `text` is room to work in.
+    /// Encodes the next bytes of the file and appends them to `out`: at most three times as many, for
+    /// a file of empty lines. `text` is a scratch buffer.
     pub(super) fn encode(
         &mut self,
         bytes: &[u8],
@@ -84,16 +87,16 @@ impl Encoder {
     ) -> Result<(), Malformed> {
         text.clear();
         let bytes = match (&mut self.text, &self.framing) {
-            (Text::AsIs, _) => bytes,
-            (Text::Ascii(encoder), Framing::Stream) => {
+            (TextEncoder::AsIs, _) => bytes,
+            (TextEncoder::Ascii(encoder), FrameEncoder::Stream) => {
                 encoder.encode(bytes, out);
                 return Ok(());
             }
-            (Text::Ascii(encoder), _) => {
+            (TextEncoder::Ascii(encoder), _) => {
                 encoder.encode(bytes, text);
                 text
             }
-            (Text::Ebcdic, _) => {
+            (TextEncoder::Ebcdic, _) => {
                 ebcdic::encode(bytes, text);
                 text
             }
@@ -105,21 +108,21 @@ impl Encoder {
         self.framing.flush(out)
     }
 
-    /// Appends a restart marker, unless the file could not be taken up here: between a CR and
-    /// its LF it would get another CR.
+    /// Appends a restart marker, except between CR and LF: a transfer resumed there would send
+    /// another CR.
     pub(super) fn mark(&self, offset: u64, out: &mut Vec<u8>) {
-        if matches!(&self.text, Text::Ascii(encoder) if encoder.is_behind_return()) {
+        if matches!(&self.text, TextEncoder::Ascii(encoder) if encoder.is_behind_return()) {
             return;
         }
         let marker = Marker::of_offset(offset);
         match &self.framing {
-            Framing::Block => block::write_marker(&marker, out),
-            Framing::RunLength(_) => run_length::Encoder::write_marker(&marker, out),
+            FrameEncoder::Block => block::write_marker(&marker, out),
+            FrameEncoder::RunLength(_) => run_length::Encoder::write_marker(&marker, out),
             _ => {}
         }
     }
 
-    /// Appends the end of the file, where it is said at all.
+    /// Appends the end-of-file mark, if the representation has one.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         self.framing.end_of_file(out)
     }
@@ -137,7 +140,7 @@ impl Encoder {
     }
 }
 
-impl Framing {
+impl FrameEncoder {
     fn new(representation: Representation) -> Self {
         let stream = match representation.structure {
             Structure::File => Self::Stream,
@@ -149,7 +152,7 @@ impl Framing {
             Mode::Compressed => {
                 Self::RunLength(run_length::Encoder::new(filler(representation.data_type)))
             }
-            Mode::Deflate(level) => Self::Packed(Box::new(Packed {
+            Mode::Deflate(level) => Self::Deflate(Box::new(DeflateEncoder {
                 inner: stream,
                 framed: Vec::new(),
                 deflater: Deflater::new(level),
@@ -163,7 +166,7 @@ impl Framing {
             Self::Records => records::write_data(bytes, out),
             Self::Block => block::write_data(bytes, out),
             Self::RunLength(encoder) => encoder.write_data(bytes, out),
-            Self::Packed(packed) => packed.inner.data(bytes, &mut packed.framed),
+            Self::Deflate(deflate) => deflate.inner.data(bytes, &mut deflate.framed),
         }
     }
 
@@ -173,15 +176,15 @@ impl Framing {
             Self::Records => records::write_end_of_record(out),
             Self::Block => block::write_end_of_record(out),
             Self::RunLength(_) => run_length::Encoder::write_end_of_record(out),
-            Self::Packed(packed) => packed.inner.end_of_record(&mut packed.framed),
+            Self::Deflate(deflate) => deflate.inner.end_of_record(&mut deflate.framed),
         }
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         match self {
-            Self::Packed(packed) => {
-                packed.deflater.deflate(&packed.framed, out)?;
-                packed.framed.clear();
+            Self::Deflate(deflate) => {
+                deflate.deflater.deflate(&deflate.framed, out)?;
+                deflate.framed.clear();
                 Ok(())
             }
             _ => Ok(()),
@@ -194,18 +197,18 @@ impl Framing {
             Self::Records => records::write_end_of_file(out),
             Self::Block => block::write_end_of_file(out),
             Self::RunLength(_) => run_length::Encoder::write_end_of_file(out),
-            Self::Packed(packed) => {
-                packed.inner.end_of_file(&mut packed.framed)?;
-                packed.deflater.deflate(&packed.framed, out)?;
-                packed.framed.clear();
-                packed.deflater.finish(out)?;
+            Self::Deflate(deflate) => {
+                deflate.inner.end_of_file(&mut deflate.framed)?;
+                deflate.deflater.deflate(&deflate.framed, out)?;
+                deflate.framed.clear();
+                deflate.deflater.finish(out)?;
             }
         }
         Ok(())
     }
 }
 
-/// What MODE C takes for filler (RFC 959 §3.4.3).
+/// The filler byte of MODE C (RFC 959 §3.4.3).
 pub(super) const fn filler(data_type: DataType) -> u8 {
     match data_type {
         DataType::Image => 0,
@@ -219,10 +222,9 @@ mod tests {
     use super::*;
     use crate::transfer::representation::{DataType, FormatControl, Structure};
 
-    /// Whoever goes on behind the CR would send another with the LF.
     #[test]
-    fn no_marker_comes_between_cr_and_lf() {
-        let mut encoder = Encoder::for_file(Representation {
+    fn no_marker_between_cr_and_lf() {
+        let mut encoder = WireEncoder::for_file(Representation {
             data_type: DataType::Ascii(FormatControl::NonPrint),
             structure: Structure::File,
             mode: Mode::Block,

@@ -1,14 +1,14 @@
-//! STOR, STOU and APPE: the data connection's bytes into a file.
+//! STOR, STOU and APPE: writes the data connection's bytes to a file. RFC 959 §3.4 and §3.5.
 //!
-//! Where the end of the connection is the end of the file (MODE S), a clean end is only
-//! [`SliceOutcome::Received`]: whether the client meant it is decided where the control
-//! connection is seen too, before [`Inbound::commit`]. Abandoned before that, a temporary file is
-//! removed, unless what it holds is to be kept ([`CutUploads`]) or a restart marker was
-//! acknowledged: what is before it was promised to be there. RFC 959 §3.4 and §3.5.
+//! In MODE S the end of the connection is the end of the file, so an orderly end only gives
+//! [`SliceOutcome::Received`]: the owner, who sees the control connection too, decides whether the
+//! upload is complete and calls [`Inbound::commit`]. An upload that is abandoned before loses its
+//! temporary file, unless partial uploads are kept ([`CutUploads`]) or a restart marker was
+//! acknowledged, which promises that the bytes before it are stored.
 
 use std::io;
 
-use super::decoder::{Decoder, Progress};
+use super::decoder::{DecodeProgress, WireDecoder};
 use super::{DataType, Failure, Interest, Mark, Representation, Scratch, SliceOutcome, Structure};
 use crate::limits::{CONVERTED_BYTES, HELD_BYTES, UNSURE_BYTES};
 use crate::net::Stream;
@@ -18,61 +18,59 @@ use crate::storage::{CutUploads, Error, File, Result, Standing, Upload, VirtualP
 pub(super) struct Inbound {
     file: Box<dyn File>,
     path: VirtualPath,
-    /// Where its first byte goes.
+    /// The offset of the first byte of this upload.
     begin: u64,
-    /// Where the next one goes.
+    /// The offset of the next write.
     offset: u64,
     cut: CutUploads,
-    /// Where the wire is not the file.
+    /// `None` if the wire is the file.
     decoding: Option<Box<Decoding>>,
-    /// What could not be written yet.
-    held: Option<Box<Held>>,
-    /// Whether a count is waited for.
-    waits: bool,
+    /// A write that the quota postponed.
+    held: Option<Box<HeldWrite>>,
+    /// Whether to wait until the files under the quota are counted.
+    waits_for_count: bool,
 }
 
-/// Bytes for which there may be room when the files that a quota is for have been counted, and what
-/// came with them.
-struct Held {
+/// A write that may fit the quota once its files are counted, and the progress that came with it.
+struct HeldWrite {
     bytes: Vec<u8>,
-    progress: Progress,
+    progress: DecodeProgress,
 }
 
 struct Decoding {
-    decoder: Decoder,
-    /// Read, and left over when a slice ended.
-    unread: Vec<u8>,
-    marking: Marking,
+    decoder: WireDecoder,
+    /// Input that was left when a slice ended.
+    undecoded: Vec<u8>,
+    marker: MarkerState,
 }
 
 /// The last restart marker.
 ///
 /// ```text
-///   Nothing ──marker──▶ Reached ──taken──▶ Acknowledged ─┐
-///                         ▲ └── (before it) ──┘          │
-///                         └────────────marker────────────┘
+///   None ──marker──▶ Reached ──take_mark──▶ Acknowledged ─┐
+///                      ▲                                  │
+///                      └──────────────marker──────────────┘
 /// ```
 #[derive(Default)]
-enum Marking {
-    /// There was none.
+enum MarkerState {
     #[default]
-    Nothing,
-    /// The client is to be told; `before` is what it was told before.
+    None,
+    /// To be acknowledged; `before` is the offset that was acknowledged last.
     Reached { mark: Mark, before: Option<u64> },
-    /// The client may go on from here, whatever happens.
+    /// The client may resume from this offset, whatever happens.
     Acknowledged(u64),
 }
 
 impl Inbound {
     pub(super) fn new(upload: Upload, representation: Representation, cut: CutUploads) -> Self {
-        let decoding = Decoder::for_file(representation).map(|decoder| {
+        let decoding = WireDecoder::for_file(representation).map(|decoder| {
             Box::new(Decoding {
                 decoder,
-                unread: Vec::new(),
-                marking: Marking::Nothing,
+                undecoded: Vec::new(),
+                marker: MarkerState::None,
             })
         });
-        // The size of what is kept must be where the client goes on.
+        // A client resumes at the size of the file, so that must be an offset in its own file.
         let is_prefix = representation.data_type == DataType::Image
             && representation.structure == Structure::File;
         Self {
@@ -83,7 +81,7 @@ impl Inbound {
             cut: if is_prefix { cut } else { CutUploads::Discard },
             decoding,
             held: None,
-            waits: true,
+            waits_for_count: true,
         }
     }
 
@@ -98,7 +96,7 @@ impl Inbound {
         if wait == Wait::Never {
             return SliceOutcome::WouldWait;
         }
-        if let Some(outcome) = self.go_on(scratch, budget) {
+        if let Some(outcome) = self.take_leftovers(scratch, budget) {
             return outcome;
         }
         self.receive(stream, budget, scratch, moved)
@@ -111,7 +109,7 @@ impl Inbound {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        // What is left over of it when the budget is used up has to be kept.
+        // Undecoded input is buffered when the budget is used up: keep it small.
         let most = if self.decoding.is_some() {
             budget.min(CONVERTED_BYTES)
         } else {
@@ -119,7 +117,7 @@ impl Inbound {
         };
         let mut spent = 0;
         while spent < budget {
-            // Nor more than can be held back, where it may have to be.
+            // Read no more than can be held back if the quota postpones the write.
             let room = self.file.room(self.offset).max(UNSURE_BYTES);
             match stream.read(scratch.room(room.min(most as u64))) {
                 Ok(0) => return self.end(scratch),
@@ -129,6 +127,7 @@ impl Inbound {
                     let Scratch {
                         chunk, converted, ..
                     } = scratch;
+                    debug_assert!(count <= chunk.len());
                     let received = chunk.get(..count).unwrap_or_default();
                     if let Some(outcome) = self.take(received, converted, budget, &mut spent) {
                         return outcome;
@@ -136,7 +135,7 @@ impl Inbound {
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return SliceOutcome::Waiting(Interest::Readable),
-                    // Something came of which nothing is for us; others may be next.
+                    // TLS used up its budget of reads without any plaintext.
                     io::ErrorKind::Interrupted => return SliceOutcome::Again,
                     _ => return SliceOutcome::Failed(Failure::Connection),
                 },
@@ -145,66 +144,66 @@ impl Inbound {
         SliceOutcome::Again
     }
 
-    /// Whether the end of the file is in the bytes, and not the end of the connection.
+    /// Whether the representation marks the end of the file.
     pub(super) fn announces_end(&self) -> bool {
         let decoding = self.decoding.as_deref();
         decoding.is_some_and(|decoding| decoding.decoder.announces_end())
     }
 
-    /// The count of files takes too long: what there is no room for now is refused.
+    /// Stops waiting for the count of files: a write that does not fit the quota now fails.
     pub(super) const fn stop_waiting(&mut self) {
-        self.waits = false;
+        self.waits_for_count = false;
     }
 
-    /// The last byte is in the file; now put the file in its place.
+    /// Moves the complete file to its final name.
     pub(super) fn commit(&mut self) -> Result<()> {
         self.file.commit()
     }
 
-    /// A restart marker that the client is to be told of. From now on what is before it stays.
+    /// Takes a restart marker to acknowledge. From now on the bytes before it are kept.
     pub(super) fn take_mark(&mut self) -> Option<Mark> {
-        let marking = &mut self.decoding.as_deref_mut()?.marking;
-        match std::mem::take(marking) {
-            Marking::Reached { mark, .. } => {
-                *marking = Marking::Acknowledged(mark.ours);
+        let marker = &mut self.decoding.as_deref_mut()?.marker;
+        match std::mem::take(marker) {
+            MarkerState::Reached { mark, .. } => {
+                *marker = MarkerState::Acknowledged(mark.ours);
                 Some(mark)
             }
             other => {
-                *marking = other;
+                *marker = other;
                 None
             }
         }
     }
 
-    /// It will not be whole, because its connection `is_cut` or for another reason. What was
-    /// acknowledged is put in its place, so that the client can go on from there; else what came of
-    /// a cut one, where nothing has the name. From where the client can go on in the file that has
-    /// bytes of it: in place there may be more behind. Waits for the disk.
+    /// Ends an incomplete upload; `is_cut` if its connection was lost. Commits the bytes before an
+    /// acknowledged marker; else, if partial uploads are kept, the bytes of a cut upload, unless a file
+    /// has the name. Returns the offset to resume at, if bytes are kept; a file that was written in
+    /// place may be longer. Waits for the disk.
     pub(super) fn abandon(mut self, is_cut: bool) -> Option<u64> {
-        let (size, kept) = self.keep(is_cut)?;
+        let (size, kept) = self.keep_partial(is_cut)?;
         let path = &self.path;
         match kept {
             Ok(()) => {
-                log::info!("Kept what came of an upload that was cut: {path} has {size} bytes");
+                log::info!("Kept the partial upload {path}: {size} bytes");
                 return Some(size);
             }
-            // The name has a file, which stays.
+            // Does not replace an existing file.
             Err(Error::Exists) => {}
-            // The client will hear so when it wants to go on.
+            // The client finds out when it asks for the size.
             Err(error) => {
                 let reason = error.reason();
-                log::warn!("A part of an upload could not be kept as {path}: {reason}");
+                log::warn!("Cannot keep the partial upload {path}: {reason}");
             }
         }
         None
     }
 
-    fn keep(&mut self, is_cut: bool) -> Option<(u64, Result<()>)> {
+    fn keep_partial(&mut self, is_cut: bool) -> Option<(u64, Result<()>)> {
         let decoding = self.decoding.take();
-        let acknowledged = match decoding.map(|decoding| decoding.marking) {
-            Some(Marking::Acknowledged(offset)) => Some(offset),
-            Some(Marking::Reached { before, .. }) => before,
-            Some(Marking::Nothing) | None => None,
+        let acknowledged = match decoding.map(|decoding| decoding.marker) {
+            Some(MarkerState::Acknowledged(offset)) => Some(offset),
+            Some(MarkerState::Reached { before, .. }) => before,
+            Some(MarkerState::None) | None => None,
         };
         if let Some(offset) = acknowledged {
             return Some((offset, self.file.commit_first(offset)));
@@ -219,34 +218,34 @@ impl Inbound {
         Some((self.offset, kept))
     }
 
-    /// First what was left over.
-    fn go_on(&mut self, scratch: &mut Scratch, budget: usize) -> Option<SliceOutcome> {
+    /// Writes what earlier slices left: the held write, then undecoded input. `None` is progress.
+    fn take_leftovers(&mut self, scratch: &mut Scratch, budget: usize) -> Option<SliceOutcome> {
         let held = self.held.take().map(|held| *held);
-        let Some(Held { bytes, progress }) = held else {
-            return self.take_unread(&mut scratch.converted, budget, &mut 0);
+        let Some(HeldWrite { bytes, progress }) = held else {
+            return self.take_undecoded(&mut scratch.converted, budget, &mut 0);
         };
         match self.write(&bytes, progress) {
             Err(outcome) => Some(outcome),
-            Ok(Progress::Ended) => Some(SliceOutcome::Received),
-            Ok(Progress::Marker(marker)) if self.reach(&marker) => Some(SliceOutcome::Again),
-            Ok(_) => self.take_unread(&mut scratch.converted, budget, &mut 0),
+            Ok(DecodeProgress::Ended) => Some(SliceOutcome::Received),
+            Ok(DecodeProgress::Marker(marker)) if self.reach(&marker) => Some(SliceOutcome::Again),
+            Ok(_) => self.take_undecoded(&mut scratch.converted, budget, &mut 0),
         }
     }
 
-    fn take_unread(
+    fn take_undecoded(
         &mut self,
         converted: &mut Vec<u8>,
         budget: usize,
         spent: &mut usize,
     ) -> Option<SliceOutcome> {
-        let unread = std::mem::take(&mut self.decoding.as_deref_mut()?.unread);
-        if unread.is_empty() {
+        let undecoded = std::mem::take(&mut self.decoding.as_deref_mut()?.undecoded);
+        if undecoded.is_empty() {
             return None;
         }
-        self.take(&unread, converted, budget, spent)
+        self.take(&undecoded, converted, budget, spent)
     }
 
-    /// Writes what was received. `None` is progress.
+    /// Decodes and writes received bytes. `None` is progress.
     fn take(
         &mut self,
         received: &[u8],
@@ -257,67 +256,68 @@ impl Inbound {
         let mut rest = received;
         loop {
             let Some(decoding) = &mut self.decoding else {
-                return self.write(received, Progress::Hungry).err();
+                return self.write(received, DecodeProgress::NeedsInput).err();
             };
             converted.clear();
             let progress = decoding.decoder.decode(&mut rest, converted);
             *spent += converted.len();
             let Ok(progress) = progress else {
-                return Some(match self.write(converted, Progress::Hungry) {
+                return Some(match self.write(converted, DecodeProgress::NeedsInput) {
                     Err(failed @ SliceOutcome::Failed(_)) => failed,
                     _ => SliceOutcome::Failed(Failure::Malformed),
                 });
             };
             let progress = self.write(converted, progress);
             let outcome = match progress {
-                Ok(Progress::Hungry) => return None,
-                Ok(Progress::Full) if *spent < budget => continue,
-                Ok(Progress::Full) => SliceOutcome::Again,
-                Ok(Progress::Marker(marker)) if self.reach(&marker) => SliceOutcome::Again,
-                Ok(Progress::Marker(_)) => continue,
-                Ok(Progress::Ended) => return Some(SliceOutcome::Received),
+                Ok(DecodeProgress::NeedsInput) => return None,
+                Ok(DecodeProgress::OutputFull) if *spent < budget => continue,
+                Ok(DecodeProgress::OutputFull) => SliceOutcome::Again,
+                Ok(DecodeProgress::Marker(marker)) if self.reach(&marker) => SliceOutcome::Again,
+                Ok(DecodeProgress::Marker(_)) => continue,
+                Ok(DecodeProgress::Ended) => return Some(SliceOutcome::Received),
                 Err(outcome) => outcome,
             };
             if let Some(decoding) = &mut self.decoding {
-                decoding.unread = rest.to_vec();
+                decoding.undecoded = rest.to_vec();
             }
             return Some(outcome);
         }
     }
 
-    /// Writes what came with this progress; where there may be room later, both are held back.
+    /// Writes decoded bytes and returns their progress. If the quota may have room later, holds both
+    /// back.
     fn write(
         &mut self,
         bytes: &[u8],
-        progress: Progress,
-    ) -> std::result::Result<Progress, SliceOutcome> {
+        progress: DecodeProgress,
+    ) -> std::result::Result<DecodeProgress, SliceOutcome> {
         match append(self.file.as_ref(), &mut self.offset, bytes) {
             Ok(()) => Ok(progress),
-            Err(Error::NotCounted) if !self.waits || bytes.len() > HELD_BYTES => {
+            Err(Error::NotCounted) if !self.waits_for_count || bytes.len() > HELD_BYTES => {
                 Err(SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded)))
             }
             Err(Error::NotCounted) => {
                 let bytes = bytes.to_vec();
-                self.held = Some(Box::new(Held { bytes, progress }));
+                self.held = Some(Box::new(HeldWrite { bytes, progress }));
                 Err(SliceOutcome::NotCounted)
             }
             Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
         }
     }
 
-    /// Whether the client is to be told of this marker.
+    /// Notes a marker. Returns whether it is to be acknowledged.
     fn reach(&mut self, marker: &Marker) -> bool {
         let Some(decoding) = &mut self.decoding else {
             return false;
         };
         let may_mark = decoding.decoder.may_mark();
         if may_mark {
-            decoding.marking.reach(marker.text().to_vec(), self.offset);
+            decoding.marker.reach(marker.text().to_vec(), self.offset);
         }
         may_mark
     }
 
-    /// The connection has ended: so has the file, unless its end should have been said.
+    /// The connection has ended: so has the file, unless the MODE marks its end.
     fn end(&mut self, scratch: &mut Scratch) -> SliceOutcome {
         let Some(decoding) = &mut self.decoding else {
             return SliceOutcome::Received;
@@ -326,15 +326,15 @@ impl Inbound {
         if decoding.decoder.close(&mut scratch.converted).is_err() {
             return SliceOutcome::Failed(Failure::Connection);
         }
-        let written = self.write(&scratch.converted, Progress::Ended);
+        let written = self.write(&scratch.converted, DecodeProgress::Ended);
         written.map_or_else(|outcome| outcome, |_| SliceOutcome::Received)
     }
 }
 
-impl Marking {
+impl MarkerState {
     fn reach(&mut self, theirs: Vec<u8>, ours: u64) {
         let before = match std::mem::take(self) {
-            Self::Nothing => None,
+            Self::None => None,
             Self::Reached { before, .. } => before,
             Self::Acknowledged(offset) => Some(offset),
         };

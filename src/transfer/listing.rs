@@ -1,13 +1,13 @@
-//! LIST, NLST and MLSD: a directory's entries onto the data connection.
+//! LIST, NLST and MLSD: sends directory entries over the data connection.
 //!
-//! Entries are read, printed and sent as the connection takes them, so that a directory of
-//! any size costs the same memory. Its lines end in CRLF whatever the TYPE (RFC 1123
-//! §4.1.2.7); only the MODE changes how they are sent. RFC 959 §4.1.3, RFC 3659 §7.
+//! Entries are read, formatted and sent as the connection accepts them, so that memory use does not
+//! depend on the size of the directory. Lines end in CRLF in every TYPE (RFC 1123 §4.1.2.7); only the
+//! MODE applies. RFC 959 §4.1.3, RFC 3659 §7.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::encoder::Encoder;
+use super::encoder::WireEncoder;
 use super::walk::{Next, Walk};
 use super::{
     Failure, Format, Interest, Listing, Representation, Scratch, Sent, SliceOutcome, send,
@@ -22,20 +22,20 @@ use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
 pub(super) struct Listed {
     walk: Walk,
     listing: Listing,
-    /// Where the MODE is not S; gone when the end is said.
-    framing: Option<Box<Encoder>>,
-    /// Printed, and not taken yet by the connection.
+    /// `None` in MODE S, and after the end-of-file mark.
+    framing: Option<Box<WireEncoder>>,
+    /// Formatted bytes that the connection has not taken.
     unsent: Vec<u8>,
 }
 
 impl Listed {
-    /// It is only `sorted` where there is a place to gather it.
+    /// Opens the listing; `sorted` needs a permit, since it holds the entries in memory.
     pub(super) fn open(
         storage: &Arc<dyn Storage>,
         mut listing: Listing,
         sorted: bool,
     ) -> Result<Self> {
-        listing.tell_pattern_from_name(storage.as_ref());
+        listing.resolve_pattern(storage.as_ref());
         let walk = match listing.walk(storage, sorted) {
             Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
@@ -43,9 +43,7 @@ impl Listed {
                 }
                 walk
             }
-            Err(Error::NotDirectory)
-                if listing.may_be_a_file() && !listing.is_said_to_be_a_directory() =>
-            {
+            Err(Error::NotDirectory) if listing.accepts_file() && !listing.has_trailing_slash() => {
                 listing.prefix_with_directory();
                 Walk::of(storage.entry(&listing.path)?)
             }
@@ -59,10 +57,10 @@ impl Listed {
         })
     }
 
-    /// To be sent in the representation's MODE.
+    /// Applies the MODE of a representation.
     pub(super) fn framed(self, representation: Representation) -> Self {
         Self {
-            framing: Encoder::for_listing(representation).map(Box::new),
+            framing: WireEncoder::for_listing(representation).map(Box::new),
             ..self
         }
     }
@@ -77,12 +75,12 @@ impl Listed {
         if wait == Wait::Never {
             return SliceOutcome::WouldWait;
         }
-        let sent_later = self.unsent.len();
+        let framed = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
             Err(error) => return SliceOutcome::Failed(Failure::Storage(error)),
         };
-        if self.frame(sent_later, more, scratch).is_err() {
+        if self.frame(framed, more, scratch).is_err() {
             return SliceOutcome::Failed(Failure::Malformed);
         }
         match send(stream, &self.unsent, moved) {
@@ -100,7 +98,8 @@ impl Listed {
         }
     }
 
-    /// Frames what was printed behind the first `from` bytes, and the end behind the last.
+    /// Frames the unsent bytes after the first `from`, which are framed already, and the end of the
+    /// file after the last.
     fn frame(
         &mut self,
         from: usize,
@@ -123,8 +122,8 @@ impl Listed {
         Ok(())
     }
 
-    /// Prints some entries, at most until there are `enough` bytes to send. Whether there
-    /// are more. Entries are counted too, since a pattern may leave them all out.
+    /// Formats entries until `enough` bytes are unsent, and returns whether there are more. The number
+    /// of entries is bounded too, since a pattern may match none.
     fn print(&mut self, enough: usize) -> Result<bool> {
         for _ in 0..LISTING_ENTRIES {
             if self.unsent.len() >= enough {
@@ -133,7 +132,7 @@ impl Listed {
             match self.walk.next()? {
                 Next::Entry(entry) => self.listing.print(&entry, &mut self.unsent),
                 Next::Directory(path) => self.listing.print_header(&path, &mut self.unsent),
-                Next::Nothing => {}
+                Next::Gathering => {}
                 Next::End => return Ok(false),
             }
         }
@@ -142,8 +141,8 @@ impl Listed {
 }
 
 impl Listing {
-    /// The whole listing as lines for a reply, cut off behind the line that passes `limit`
-    /// bytes; whether that is all of it. Waits for the disk.
+    /// Formats the listing for a reply, up to the line that exceeds `limit` bytes. Returns the lines,
+    /// and whether they are complete. Waits for the disk.
     pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
         let mut listed = Listed::open(storage, self, true)?;
         let mut more = true;
@@ -153,8 +152,8 @@ impl Listing {
         Ok((listed.unsent, !more))
     }
 
-    /// What is there as it is written is meant: names may look like patterns.
-    fn tell_pattern_from_name(&mut self, storage: &dyn Storage) {
+    /// Drops the pattern if an entry has this name: a name may contain wildcards.
+    fn resolve_pattern(&mut self, storage: &dyn Storage) {
         if self.pattern.is_some() && storage.entry(&self.path).is_ok() {
             self.pattern = None;
         }
@@ -164,7 +163,7 @@ impl Listing {
         }
     }
 
-    /// What stands before the last part, and that is what each name gets.
+    /// Cuts the prefix behind its last slash.
     fn prefix_with_directory(&mut self) {
         let slash = self.prefix.iter().rposition(|&b| b == b'/');
         self.prefix.truncate(slash.map_or(0, |slash| slash + 1));
@@ -184,33 +183,33 @@ impl Listing {
         })
     }
 
-    /// As `ls -R` does: an empty line, and the directory as seen from where it began.
+    /// As `ls -R`: an empty line, and the directory relative to the listed one.
     fn print_header(&self, path: &VirtualPath, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\n.");
         for part in path.parts().skip(self.path.parts().count()) {
             out.push(b'/');
-            listing::write_shown_name(out, &self.shown(part));
+            listing::write_shown_name(out, &self.in_charset(part));
         }
         out.extend_from_slice(b":\r\n");
     }
 
-    fn shown<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+    fn in_charset<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
         self.charset
             .map_or(Cow::Borrowed(name), |charset| charset.encode(name))
     }
 
-    /// As POSIX has it, a slash at the end is only for directories.
-    fn is_said_to_be_a_directory(&self) -> bool {
+    /// Whether the path ends in a slash, which allows only directories (POSIX).
+    fn has_trailing_slash(&self) -> bool {
         self.prefix.ends_with(b"/")
     }
 
-    /// LIST and NLST name a file itself; MLSD is for directories (RFC 3659 §7.1), and a
-    /// pattern is looked for in one.
-    const fn may_be_a_file(&self) -> bool {
+    /// Whether the path may be a file: in LIST and NLST without a pattern, not in MLSD
+    /// (RFC 3659 §7.1).
+    const fn accepts_file(&self) -> bool {
         !matches!(self.format, Format::Facts(_)) && self.pattern.is_none()
     }
 
-    /// Prints one entry as its line, unless the pattern leaves it out.
+    /// Formats one entry as a line, if the pattern matches.
     pub(crate) fn print(&self, entry: &Entry, out: &mut Vec<u8>) {
         if let Some(pattern) = &self.pattern
             && !glob::matches(pattern, &entry.name)
@@ -219,7 +218,7 @@ impl Listing {
         }
         match self.format {
             Format::Long { now, zone } => {
-                listing::write_ls_line(out, entry, now, zone, |name| self.shown(name));
+                listing::write_ls_line(out, entry, now, zone, |name| self.in_charset(name));
             }
             Format::Facts(format) => {
                 facts::write_mlsx_line(out, format, entry, EntryRole::Entry);
@@ -227,7 +226,7 @@ impl Listing {
             Format::Names => {
                 let start = out.len();
                 out.extend_from_slice(&self.prefix);
-                if !listing::write_name_line(out, &self.shown(&entry.name)) {
+                if !listing::write_name_line(out, &self.in_charset(&entry.name)) {
                     out.truncate(start);
                 }
             }
@@ -245,7 +244,7 @@ mod tests {
     use std::io;
     use std::net::SocketAddr;
 
-    /// Takes everything, and its end only when it is told a second time; a reset is none.
+    /// Accepts all writes. The first shutdown would block; a reset panics.
     struct Slow(u32);
 
     impl Stream for Slow {
@@ -283,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_to_its_bounds_ends_in_order_and_is_not_done() {
+    fn bounded_listing_ends_orderly_and_fails() {
         for (depth, outcome) in [
             (DIRECTORY_DEPTH, SliceOutcome::Done),
             (DIRECTORY_DEPTH + 1, SliceOutcome::Failed(Failure::Bounded)),
@@ -306,18 +305,17 @@ mod tests {
             let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
             let mut transfer = Transfer::new(Channel::clear(Box::new(Slow(0))), source);
             let mut scratch = Scratch::new(1024);
-            let mut verdicts =
+            let mut outcomes =
                 std::iter::repeat_with(|| transfer.slice(1024, Wait::Allowed, &mut scratch));
-            let first = verdicts.find(|outcome| *outcome != SliceOutcome::Again);
+            let first = outcomes.find(|outcome| *outcome != SliceOutcome::Again);
             assert_eq!(first, Some(SliceOutcome::Waiting(Interest::Writable)));
-            assert_eq!(verdicts.next(), Some(outcome), "{depth}");
+            assert_eq!(outcomes.next(), Some(outcome), "{depth}");
         }
     }
 
-    /// Programs take each line of NLST for a name: half of one, or a directory in its place, would
-    /// have them delete another.
+    /// Programs take each line of NLST for a name: a part of a name could make them delete another file.
     #[test]
-    fn a_name_that_breaks_its_line_is_no_line_of_a_list_of_names() {
+    fn name_with_line_break_is_omitted_from_nlst() {
         let memory = Memory::new().with_file("/d/f", b"");
         let mut entry = memory
             .entry(&VirtualPath::root().join(b"d/f").unwrap())
@@ -339,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_ends_behind_the_line_that_passes_its_limit() {
+    fn description_ends_after_the_line_that_exceeds_the_limit() {
         let name = |number| format!("/file-{number:03}");
         let memory = (0..500).fold(Memory::new(), |memory, number| {
             memory.with_file(&name(number), b"")
@@ -361,8 +359,8 @@ mod tests {
                 recursive: false,
                 format: Format::Names,
             };
-            let (text, told_all) = listing.describe(&storage, limit).unwrap();
-            assert_eq!((text.len(), told_all), (bytes, is_all), "{limit}");
+            let (text, is_complete) = listing.describe(&storage, limit).unwrap();
+            assert_eq!((text.len(), is_complete), (bytes, is_all), "{limit}");
         }
     }
 }

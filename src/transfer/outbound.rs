@@ -1,42 +1,26 @@
-//! RETR: a file's bytes onto the data connection.
+//! RETR: sends a file over the data connection. RFC 959 §3.1.1.
 //!
-//! What is sent as it is goes by `sendfile` where the disk may be waited for. On the loop only
-//! a small file is sent, and only if the kernel has it cached: `sendfile` cannot be told not
-//! to wait. Everything else is [`converting`](super::converting). RFC 959 §3.1.1.
+//! A worker sends with `sendfile`. The event loop sends only small files, and only bytes that are in
+//! the page cache, since `sendfile` cannot be told not to wait for the disk. A representation that
+//! needs conversion is left to [`converting`](super::converting).
 
-use std::io;
-
-use super::converting::Converting;
-use super::{Failure, Interest, Representation, Scratch, Sent, SliceOutcome, send};
+use super::converting::{Converting, FileCursor};
+use super::{Representation, Scratch, SliceOutcome};
 use crate::limits::INLINE_BYTES;
 use crate::net::Stream;
-use crate::storage::{Error, File, Wait};
+use crate::storage::{File, Wait};
 
 pub(super) struct Outbound {
-    file: Unsent,
-    form: Form,
-    /// Whether the loop may send it. The last of a large file is not for the loop either: who has
-    /// a deleted one open frees all its blocks when it closes it, and waits for that.
+    file: FileCursor,
+    /// `None` for TYPE I, STRU F, MODE S: the wire is the file.
+    converting: Option<Box<Converting>>,
+    /// Whether the event loop may send it. It must not even send the end of a large file: closing the
+    /// last descriptor of a deleted file frees its blocks, which takes time.
     is_small: bool,
 }
 
-enum Form {
-    /// TYPE I, STRU F, MODE S: the wire is the file.
-    Image,
-    /// Anything else.
-    Converted(Box<Converting>),
-}
-
-/// What is to be sent of a file.
-pub(super) struct Unsent {
-    file: Box<dyn File>,
-    offset: u64,
-    /// Bytes of the file that are to be sent; it may have grown since, and we do not follow.
-    left: u64,
-}
-
 impl Outbound {
-    /// `left` bytes from `offset` of a file of this `size`.
+    /// Sends `left` bytes from `offset` of a file of this `size`.
     pub(super) fn new(
         file: Box<dyn File>,
         size: u64,
@@ -44,10 +28,9 @@ impl Outbound {
         offset: u64,
         left: u64,
     ) -> Self {
-        let converting = Converting::new(representation, offset);
         Self {
-            file: Unsent { file, offset, left },
-            form: converting.map_or(Form::Image, |form| Form::Converted(Box::new(form))),
+            file: FileCursor::new(file, offset, left),
+            converting: Converting::new(representation, offset).map(Box::new),
             is_small: size <= INLINE_BYTES as u64,
         }
     }
@@ -63,7 +46,7 @@ impl Outbound {
         if wait == Wait::Never && !self.is_small {
             return SliceOutcome::WouldWait;
         }
-        if let Form::Converted(converting) = &mut self.form {
+        if let Some(converting) = &mut self.converting {
             return converting.slice(&mut self.file, stream, budget, wait, scratch, moved);
         }
         let enough = *moved + budget as u64;
@@ -82,132 +65,15 @@ impl Outbound {
     }
 }
 
-impl Unsent {
-    /// Where the next byte is in the file.
-    pub(super) const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// How many bytes are to be sent.
-    pub(super) const fn left(&self) -> u64 {
-        self.left
-    }
-
-    /// Reads the next bytes; they count as sent.
-    pub(super) fn read<'a>(
-        &mut self,
-        room: &'a mut [u8],
-        wait: Wait,
-    ) -> Result<&'a [u8], SliceOutcome> {
-        let bytes = self.peek(room, wait)?;
-        self.advance(bytes.len());
-        Ok(bytes)
-    }
-
-    /// Straight from the file to the socket. `None` is progress.
-    fn send_file(
-        &mut self,
-        stream: &mut dyn Stream,
-        budget: u64,
-        moved: &mut u64,
-    ) -> Option<SliceOutcome> {
-        if self.left == 0 {
-            return Some(SliceOutcome::Done);
-        }
-        let count = usize::try_from(self.left.min(budget)).unwrap_or(usize::MAX);
-        match stream.send_file(self.file.as_ref(), self.offset, count) {
-            Ok(0) => Some(shorter_than_it_was()),
-            Ok(count) => {
-                self.advance(count);
-                *moved += count as u64;
-                None
-            }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => Some(SliceOutcome::Waiting(Interest::Writable)),
-                io::ErrorKind::Interrupted => None,
-                _ => Some(SliceOutcome::Failed(whose(&error))),
-            },
-        }
-    }
-
-    /// Through the scratch, from the kernel's cache or not at all. `None` is progress.
-    fn send_cached(
-        &mut self,
-        stream: &mut dyn Stream,
-        budget: u64,
-        scratch: &mut Scratch,
-        moved: &mut u64,
-    ) -> Option<SliceOutcome> {
-        if self.left == 0 {
-            return Some(SliceOutcome::Done);
-        }
-        let bytes = match self.peek(scratch.room(budget), Wait::Never) {
-            Ok(bytes) => bytes,
-            Err(outcome) => return Some(outcome),
-        };
-        match send(stream, bytes, moved) {
-            Sent::All => {
-                self.advance(bytes.len());
-                None
-            }
-            Sent::Part(sent) => {
-                self.advance(sent);
-                Some(SliceOutcome::Waiting(Interest::Writable))
-            }
-            Sent::Failed => Some(SliceOutcome::Failed(Failure::Connection)),
-        }
-    }
-
-    fn peek<'a>(&self, room: &'a mut [u8], wait: Wait) -> Result<&'a [u8], SliceOutcome> {
-        let room = capped(room, self.left);
-        match self.file.read_at(room, self.offset, wait) {
-            Ok(0) => Err(shorter_than_it_was()),
-            Ok(count) => Ok(room.get(..count).unwrap_or_default()),
-            Err(Error::WouldWait) => Err(SliceOutcome::WouldWait),
-            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
-        }
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.offset += count as u64;
-        self.left = self.left.saturating_sub(count as u64);
-    }
-}
-
-/// Whose fault it is that `send_file` failed: of the two descriptors, only the file's can have an
-/// I/O error, and a copy in its stead says what the storage said.
-fn whose(error: &io::Error) -> Failure {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>());
-    if let Some(error) = inner {
-        return Failure::Storage(*error);
-    }
-    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
-        return Failure::Storage(Error::Device);
-    }
-    Failure::Connection
-}
-
-/// The size was promised in the 150: a file that ends before it is an error, never a 226.
-const fn shorter_than_it_was() -> SliceOutcome {
-    SliceOutcome::Failed(Failure::Storage(Error::BeyondEnd))
-}
-
-/// As much of `room` as `left` bytes need.
-fn capped(room: &mut [u8], left: u64) -> &mut [u8] {
-    let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
-    room.get_mut(..length).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::{Memory, Storage as _, VirtualPath};
     use crate::transfer::DataType;
+    use std::io;
     use std::net::SocketAddr;
 
-    /// Takes everything.
+    /// Accepts all writes.
     struct Sink;
 
     impl Stream for Sink {
@@ -239,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_loop_sends_small_files_and_no_end_of_a_large_one() {
+    fn event_loop_sends_small_files_only() {
         let path = VirtualPath::root().join(b"f").unwrap();
         let representation = Representation {
             data_type: DataType::Image,
@@ -262,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_converted_in_pieces_that_fit_a_small_scratch() {
+    fn conversion_works_with_small_scratch_buffer() {
         let path = VirtualPath::root().join(b"f").unwrap();
         let memory = Memory::new().with_file("/f", &vec![b'\n'; 3000]);
         let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();

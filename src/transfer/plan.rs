@@ -1,7 +1,7 @@
-//! What is to be transferred, as plain data, and how it is opened.
+//! The description of a transfer as plain data, and opening its file side.
 //!
-//! A session makes a [`Plan`]; [`Plan::open`] turns it into a [`TransferSource`] or into the error that
-//! the client hears before any 150. It knows paths and placements, no sockets.
+//! A session creates a [`Plan`]; [`Plan::open`] returns a [`TransferSource`], or the error that is
+//! replied instead of a 150. It knows paths and placements, no sockets.
 
 use std::sync::Arc;
 
@@ -18,50 +18,50 @@ use crate::storage::{
     CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
 };
 
-/// What a listing prints of each entry.
+/// The format of a listing's entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// LIST: as `ls -l` does; `now` in seconds since 1970 decides how dates are shown.
+    /// LIST: as `ls -l`.
     Long {
-        /// The wall clock when the listing was asked for.
+        /// The time of the command in seconds since 1970; old dates are shown with the year.
         now: i64,
         /// The time zone of the dates.
         zone: Zone,
     },
-    /// NLST: names that RETR takes.
+    /// NLST: names that RETR accepts.
     Names,
     /// MLSD: the selected facts.
     Facts(FactFormat),
 }
 
-/// What to list.
+/// A listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The directory, or the one file.
     pub path: VirtualPath,
-    /// Its last part, if that may be a pattern: it is one where nothing has this path.
+    /// The last part of the path, if it has wildcards. It is a pattern only if no entry has this path.
     pub pattern: Option<Vec<u8>>,
-    /// The path as the client wrote it, empty where it named none: NLST puts it before each name, so
-    /// that RETR finds it from the current directory.
+    /// The path as the client wrote it, or empty. NLST puts it before each name, so that RETR accepts
+    /// the result in the current directory.
     pub prefix: Vec<u8>,
-    /// What the names are converted to, for a client that is older than UTF-8.
+    /// The character set for names, for a client without UTF-8.
     pub charset: Option<Charset>,
-    /// Whether the directories below follow (`LIST -R`).
+    /// Whether to list subdirectories too (`LIST -R`).
     pub recursive: bool,
-    /// What is printed.
+    /// The format of the entries.
     pub format: Format,
 }
 
-/// Which way, and what.
+/// The direction of a transfer, and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// RETR, from an offset.
     Retrieve {
         /// The file.
         path: VirtualPath,
-        /// Its first byte to send.
+        /// The first byte to send.
         offset: u64,
-        /// Instead of all from there: these bytes, as far as there are.
+        /// If set, replaces `offset`: the part of this range that the file has.
         range: Option<ByteRange>,
     },
     /// STOR, STOU and APPE.
@@ -70,50 +70,50 @@ pub enum Direction {
         path: VirtualPath,
         /// Where the bytes go.
         placement: Placement,
-        /// For a new file, instead of the process's own.
+        /// The umask for a new file; `None`: that of the process.
         umask: Option<Umask>,
-        /// What becomes of it when it is cut.
+        /// Whether an interrupted upload is kept.
         cut: CutUploads,
     },
     /// LIST, NLST and MLSD.
     List(Listing),
 }
 
-/// One transfer to be prepared.
+/// A transfer to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Which way, and what.
+    /// The direction, and the file.
     pub direction: Direction,
-    /// How bytes look on the wire; of it a listing has only the MODE.
+    /// The representation on the wire; a listing uses only its MODE.
     pub representation: Representation,
-    /// The most bytes a second; `None`: as many as there are.
+    /// The rate limit in bytes per second; `None`: unlimited.
     pub rate: Option<u64>,
 }
 
-/// What is known once it is open, for the 150.
+/// What opening a transfer has found out, for the 150 reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
-    /// Bytes to be sent, of a RETR in TYPE I.
+    /// The number of bytes to send, for RETR in TYPE I.
     pub size: Option<u64>,
-    /// The name that an upload will have.
+    /// The final path of an upload.
     pub path: Option<VirtualPath>,
-    /// Why an upload is written in place that was to replace a file.
+    /// Why an upload that replaces a file is written in place.
     pub in_place: Option<InPlace>,
 }
 
-/// Whether a transfer has to have a [`Permit`].
+/// Whether a transfer needs a [`Permit`], because it uses much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It has no use for one.
+    /// No.
     None,
-    /// A directory is sorted if there is one, and comes as it is if not.
+    /// A directory listing: it is sorted with a permit, and unsorted without.
     Optional,
-    /// MODE Z, and what is below a directory.
+    /// MODE Z or a recursive listing: it is refused without a permit.
     Required,
 }
 
 impl Plan {
-    /// What it needs a place for.
+    /// Whether it needs a permit.
     pub const fn need(&self) -> Need {
         match &self.direction {
             _ if self.representation.is_slow() => Need::Required,
@@ -123,22 +123,22 @@ impl Plan {
         }
     }
 
-    /// Opens the file side, in its place. With [`Wait::Never`] only a RETR can succeed.
+    /// Opens the file side, and takes the permit on success. With [`Wait::Never`] only RETR can succeed.
     pub fn open(
         &self,
         permit: &mut Option<Permit>,
         storage: &Arc<dyn Storage>,
         wait: Wait,
     ) -> Result<(TransferSource, Opened)> {
-        let (flow, opened) = self.begin(permit.is_some(), storage, wait)?;
+        let (flow, opened) = self.open_flow(permit.is_some(), storage, wait)?;
         let permit = permit.take();
         let rate = self.rate;
         Ok((TransferSource { flow, permit, rate }, opened))
     }
 
-    fn begin(
+    fn open_flow(
         &self,
-        has_place: bool,
+        has_permit: bool,
         storage: &Arc<dyn Storage>,
         wait: Wait,
     ) -> Result<(Flow, Opened)> {
@@ -151,7 +151,7 @@ impl Plan {
                 let (file, metadata) = storage.open(path, wait)?;
                 let (offset, left) = match range {
                     Some(range) => range.within(metadata.size),
-                    None => (*offset, left_behind(&metadata, *offset)?),
+                    None => (*offset, bytes_from(&metadata, *offset)?),
                 };
                 let size = metadata.size;
                 let outbound = Outbound::new(file, size, self.representation, offset, left);
@@ -180,7 +180,7 @@ impl Plan {
                 Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {
-                let listed = Listed::open(storage, listing.clone(), has_place)?;
+                let listed = Listed::open(storage, listing.clone(), has_permit)?;
                 let listed = listed.framed(self.representation);
                 Ok((Flow::Listed(Box::new(listed)), Opened::default()))
             }
@@ -188,6 +188,6 @@ impl Plan {
     }
 }
 
-fn left_behind(metadata: &Metadata, offset: u64) -> Result<u64> {
+fn bytes_from(metadata: &Metadata, offset: u64) -> Result<u64> {
     metadata.size.checked_sub(offset).ok_or(Error::BeyondEnd)
 }

@@ -1,65 +1,73 @@
-//! How fast a transfer may be: what it may move now, or when it may move more.
+//! The rate limit of one transfer: how many bytes it may move now, or when it may move more.
 //!
-//! Bytes fall due at an even rate, and are granted in portions of a tenth of a second, so that a
-//! slow transfer wakes the loop ten times a second and not for each byte. What a slow network
-//! leaves unused is not saved up. It is told the time and waits for nobody.
+//! Bytes accrue at an even rate and are granted in portions of 100 ms, so that a slow transfer wakes
+//! the event loop ten times a second and not for each byte. When more than three portions are unused,
+//! counting restarts: a slow network saves nothing up. Time is passed in; nothing here waits.
 
 use std::time::{Duration, Instant};
 
-/// What is granted at once: small beside the ten seconds over which somebody measures, and large
-/// beside what a slice costs.
+/// The time between two grants: short compared with the seconds over which a rate is measured, and
+/// long compared with the cost of a slice.
 const PORTION: Duration = Duration::from_millis(100);
 
-/// What may be saved up, in portions, for a loop or a worker that comes late.
+/// The burst, in portions, that makes up for a late event loop or worker.
 const SAVED_PORTIONS: u64 = 3;
 
-/// An even rate, since some time.
+/// A rate limit. Unlike a token bucket it counts from a fixed start, so that rounding errors do not
+/// add up.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    /// Bytes a second; not 0.
+    /// Bytes per second; not 0.
     rate: u64,
-    /// Since when bytes fall due, and how many had been moved before; from the first grant on.
+    /// When counting started, and the bytes moved before; set by the first grant.
     since: Option<(Instant, u64)>,
 }
 
 impl RateLimiter {
-    /// So many bytes a second, at least one.
+    /// Limits to `rate` bytes per second, at least one.
     pub(super) const fn new(rate: u64) -> Self {
         let rate = if rate == 0 { 1 } else { rate };
         Self { rate, since: None }
     }
 
-    /// How many bytes may be moved now, where `moved` have been so far; or when some may.
+    /// The number of bytes that may be moved now, after `moved` so far.
+    ///
+    /// # Errors
+    /// The time of the next grant.
     pub(super) fn grant(&mut self, moved: u64, now: Instant) -> Result<u64, Instant> {
         let portion = self.due(PORTION).max(1);
         let (since, before) = *self
             .since
-            .get_or_insert_with(|| (a_portion_before(now), moved));
+            .get_or_insert_with(|| (portion_before(now), moved));
         let due = self.due(now.saturating_duration_since(since));
         let used = moved.saturating_sub(before);
         let left = due.saturating_sub(used);
         if left > portion.saturating_mul(SAVED_PORTIONS) {
-            self.since = Some((a_portion_before(now), moved));
+            self.since = Some((portion_before(now), moved));
             return Ok(portion);
         }
         if left >= portion {
             return Ok(left);
         }
-        // From the beginning, and not from now: what is rounded off does not add up.
+        // Computed from the start and not from now, so that rounding errors do not add up.
         let wanted = u128::from(used.saturating_add(portion)) * 1_000_000_000;
         let nanoseconds = wanted.div_ceil(u128::from(self.rate));
+        // Saturates after 584 years, and the clock may end before.
         let after = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         Err(since.checked_add(after).unwrap_or(now + PORTION))
     }
 
+    /// The bytes that accrue in this time.
     fn due(&self, time: Duration) -> u64 {
         let bytes = u128::from(self.rate) * time.as_nanos() / 1_000_000_000;
+        // Saturates for a rate and a time that are absurdly large.
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
 
-/// So that the first portion is due at once.
-fn a_portion_before(now: Instant) -> Instant {
+/// The start for which the first portion is due at `now`.
+fn portion_before(now: Instant) -> Instant {
+    // Fails within 100 ms after the clock has started, at boot.
     now.checked_sub(PORTION).unwrap_or(now)
 }
 
@@ -69,14 +77,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Moves what is granted, `most` bytes a slice, each `late`; how many in ten seconds, and in
-    /// how many slices.
+    /// Moves at most `most` bytes per grant, each `late` by this time, for ten seconds. Returns the bytes
+    /// and the number of slices.
     fn run(rate: u64, most: u64, late: Duration) -> (u64, u32) {
         let begin = Instant::now() + SECOND;
-        let (mut pace, mut now) = (RateLimiter::new(rate), begin);
+        let (mut limiter, mut now) = (RateLimiter::new(rate), begin);
         let (mut moved, mut slices) = (0, 0);
         while now < begin + SECOND * 10 {
-            match pace.grant(moved, now) {
+            match limiter.grant(moved, now) {
                 Ok(granted) => {
                     assert!(granted > 0);
                     moved += granted.min(most);
@@ -92,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_to_the_rate_within_some_percent() {
+    fn rate_is_kept_within_five_percent() {
         let late = Duration::from_millis(30);
         for rate in [100, 1000, 12_345, 1_000_000, 1 << 30, 1 << 40] {
             for (most, late) in [
@@ -100,7 +108,7 @@ mod tests {
                 (u64::MAX, late),
                 (1 << 20, late),
             ] {
-                // More slices than that nobody could make in the time.
+                // At most a thousand slices per second.
                 let most = most.max(rate / 1000);
                 let (moved, slices) = run(rate, most, late);
                 let exact = rate * 10;
@@ -115,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_moves_all_the_same() {
+    fn lowest_rate_makes_progress() {
         for rate in [0, 1] {
             let (moved, _) = run(rate, u64::MAX, Duration::ZERO);
             assert!((9..=11).contains(&moved), "{moved}");
@@ -123,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_used_is_not_saved_up() {
+    fn unused_bytes_do_not_accumulate() {
         let begin = Instant::now() + SECOND;
-        let mut pace = RateLimiter::new(1000);
-        assert_eq!(pace.grant(0, begin), Ok(100));
-        assert_eq!(pace.grant(50, begin + SECOND * 60), Ok(100));
+        let mut limiter = RateLimiter::new(1000);
+        assert_eq!(limiter.grant(0, begin), Ok(100));
+        assert_eq!(limiter.grant(50, begin + SECOND * 60), Ok(100));
         let next = begin + SECOND * 60 + PORTION;
-        assert_eq!(pace.grant(150, begin + SECOND * 60), Err(next));
-        assert_eq!(pace.grant(150, next), Ok(100));
+        assert_eq!(limiter.grant(150, begin + SECOND * 60), Err(next));
+        assert_eq!(limiter.grant(150, next), Ok(100));
     }
 }

@@ -1,14 +1,14 @@
-//! How a file looks on the wire: TYPE, STRU and MODE as plain data (RFC 959 §3.1, §3.3, §3.4).
+//! The representation of a file on the wire: TYPE, STRU and MODE (RFC 959 §3.1, §3.3, §3.4).
 //!
-//! A session agrees on it, a plan carries it. Which of the combinations are served, where a
-//! transfer can be taken up again and what STAT calls it all is said here; how bytes are
-//! converted is the matter of [`encoder`](super::encoder) and [`decoder`](super::decoder).
+//! Plain data, set by the session and carried by a plan. It decides which combinations are supported
+//! and which transfers can be resumed, and formats itself for STAT. The conversions are in
+//! `encoder` and `decoder`.
 
 use std::fmt;
 
 use crate::protocol::deflate::Level;
 
-/// TYPE, STRU and MODE; at first those that RFC 959 §5.1 makes the default.
+/// TYPE, STRU and MODE; the default is that of RFC 959 §5.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Representation {
     /// TYPE.
@@ -19,14 +19,14 @@ pub struct Representation {
     pub mode: Mode,
 }
 
-/// What a byte of the wire means.
+/// The data type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataType {
-    /// TYPE I and L 8: itself.
+    /// TYPE I and L 8: unconverted bytes.
     Image,
-    /// TYPE A: text, whose lines end in CR LF.
+    /// TYPE A: text with lines that end in CR LF.
     Ascii(FormatControl),
-    /// TYPE E: text in EBCDIC (code page 037), whose lines end in NL.
+    /// TYPE E: text in EBCDIC (code page 037) with lines that end in NL.
     Ebcdic(FormatControl),
 }
 
@@ -36,47 +36,45 @@ impl Default for DataType {
     }
 }
 
-/// How the text would be printed. A file is stored and sent the same with any of them: what
-/// they mean is in its bytes.
+/// The vertical format control for printing. It does not change how a file is stored or sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FormatControl {
-    /// N: not at all.
+    /// N: no format control.
     #[default]
     NonPrint,
-    /// T: with CR, LF, NL, VT and FF in it.
+    /// T: CR, LF, NL, VT and FF in the text.
     Telnet,
-    /// C: the first character of a line moves the paper (ASA).
+    /// C: the first character of each line controls the paper (ASA).
     CarriageControl,
 }
 
-/// What a file consists of.
+/// The file structure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Structure {
-    /// STRU F: of bytes.
+    /// STRU F: a sequence of bytes.
     #[default]
     File,
-    /// STRU R: of records, which are lines in the file. A last line without its end is a last
-    /// record without its end.
+    /// STRU R: records, stored as lines. A last line without a newline is a last record without an
+    /// end of record.
     Record,
 }
 
-/// How the bytes are sent.
+/// The transmission mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// MODE S: as they are.
+    /// MODE S: a plain stream.
     #[default]
     Stream,
-    /// MODE B: in blocks.
+    /// MODE B: blocks.
     Block,
-    /// MODE C: with repetitions told by their number.
+    /// MODE C: run-length encoding.
     Compressed,
-    /// MODE Z: compressed by deflate, at this level.
+    /// MODE Z: deflate at this level.
     Deflate(Level),
 }
 
 impl Representation {
-    /// Whether it can be served: records are lines of text, so of what is no text there is no
-    /// telling where one ends.
+    /// Whether the combination is supported: records are lines of text, so a binary file has none.
     pub const fn is_served(self) -> bool {
         !matches!(
             (self.data_type, self.structure),
@@ -84,7 +82,7 @@ impl Representation {
         )
     }
 
-    /// Whether the wire is the file.
+    /// Whether the bytes on the wire are those of the file.
     pub const fn is_verbatim(self) -> bool {
         matches!(
             (self.data_type, self.structure, self.mode),
@@ -92,13 +90,13 @@ impl Representation {
         )
     }
 
-    /// Whether REST can take RETR to where the wire broke off: by markers, or because each byte
-    /// is its own. In converted text without markers nobody can know where that is.
+    /// Whether REST can resume a RETR: with markers, or in TYPE I, where file offsets are known. The
+    /// length of converted text does not tell the offset in the file.
     pub const fn can_restart(self) -> bool {
         self.has_markers() || matches!(self.data_type, DataType::Image)
     }
 
-    /// Whether it takes so long to convert that the loop must not.
+    /// Whether conversion is too slow for the event loop.
     pub const fn is_slow(self) -> bool {
         !matches!(self.mode, Mode::Stream | Mode::Block | Mode::Compressed)
     }
@@ -110,7 +108,7 @@ impl Representation {
 }
 
 impl DataType {
-    /// What the 150 calls it.
+    /// The name in the 150 reply.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Image => "BINARY",
@@ -120,7 +118,7 @@ impl DataType {
     }
 }
 
-/// As STAT has it.
+/// The form in the STAT reply.
 impl fmt::Display for Representation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.data_type {

@@ -1,20 +1,20 @@
-//! The buffers that a slice of a transfer uses.
+//! Scratch buffers for one slice of a transfer.
 //!
-//! The loop owns one set and each worker thread owns one, so that a transfer at rest holds no
-//! memory for bytes. A slice must not expect that they keep anything between two calls.
+//! The event loop and each worker thread own one set, so that a waiting transfer holds no buffers.
+//! Their content is undefined between two slices.
 
 /// The buffers of a slice.
 pub struct Scratch {
-    /// Bytes as read.
+    /// Bytes that were read.
     pub(super) chunk: Vec<u8>,
-    /// Bytes between two conversions.
+    /// The intermediate form of a conversion in two steps.
     pub(super) text: Vec<u8>,
-    /// Bytes as converted.
+    /// Converted bytes.
     pub(super) converted: Vec<u8>,
 }
 
 impl Scratch {
-    /// Buffers for reads of at most `bytes`.
+    /// Allocates buffers for reads of at most `bytes`.
     pub fn new(bytes: usize) -> Self {
         Self {
             chunk: vec![0; bytes],
@@ -26,6 +26,7 @@ impl Scratch {
     /// The read buffer, cut to `most` bytes.
     pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
         let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
+        // Always in range.
         self.chunk.get_mut(..length).unwrap_or_default()
     }
 }

@@ -1,10 +1,9 @@
-//! The entries of a listing, in the order in which they are shown.
+//! Iterates over the entries of a listing in the order of output.
 //!
-//! A directory of a usual size is gathered and sorted by name, where there is a place for that;
-//! any other comes as the file system gives it, so that it neither costs more memory nor keeps
-//! the first byte waiting. With `-R` the directories below follow, each behind its header, as `ls`
-//! does: without recursion in the program, and bounded in depth and number; what that leaves out is
-//! counted. Nothing is printed here.
+//! With a permit, a directory of usual size is gathered and sorted by name. A larger one is streamed in
+//! the order of the file system, which bounds memory and the delay of the first byte. With `-R`
+//! subdirectories follow, each after its header, as in `ls`: iteratively, and bounded in depth and
+//! number; omitted ones are counted. Nothing is formatted here.
 
 use std::sync::Arc;
 
@@ -13,41 +12,42 @@ use crate::limits::{
 };
 use crate::storage::{Directory, Entry, Error, Kind, Result, Storage, VirtualPath};
 
-/// What comes next.
+/// The next item.
 pub(super) enum Next {
     Entry(Box<Entry>),
-    /// What follows is in this directory.
+    /// The following entries are in this directory.
     Directory(VirtualPath),
-    /// Nothing yet: a directory is being gathered.
-    Nothing,
+    /// No item yet: a directory is being gathered.
+    Gathering,
     End,
 }
 
 /// The entries of one directory.
 ///
 /// ```text
-///   Gathering ──last entry──▶ Sorted ──all given──▶ Done
-///       └──more than is sorted──▶ Flowing ──last entry──▶ Done
+///   Gathering ──last entry──▶ Sorted ──all returned──▶ Done
+///       └──too many to sort──▶ Streaming ──last entry──▶ Done
 /// ```
 enum WalkSource {
     Gathering(Box<dyn Directory>, Gathered),
     Sorted(std::vec::IntoIter<Entry>),
-    Flowing(std::vec::IntoIter<Entry>, Box<dyn Directory>),
+    /// The gathered entries, then the rest of the directory.
+    Streaming(std::vec::IntoIter<Entry>, Box<dyn Directory>),
     Done,
 }
 
-/// Entries that are to be sorted.
+/// Entries to sort.
 #[derive(Default)]
 struct Gathered {
     entries: Vec<Entry>,
-    /// About, and rather too much.
+    /// An upper estimate of their memory.
     bytes: usize,
 }
 
 impl Gathered {
     fn push(&mut self, entry: Entry) {
         let text = entry.name.len() + entry.target.as_ref().map_or(0, Vec::len);
-        // The vector doubles, and each text is an allocation of its own.
+        // The vector doubles when it grows, and each string is a separate allocation.
         self.bytes += 2 * size_of::<Entry>() + text + 32;
         self.entries.push(entry);
     }
@@ -57,48 +57,50 @@ impl Gathered {
     }
 }
 
-/// Walks through a directory, and with `-R` through those below.
+/// Iterates over a directory, and with `-R` over its subdirectories.
 pub(super) struct Walk {
     source: WalkSource,
-    below: Option<Below>,
+    /// `Some` with `-R`.
+    subdirectories: Option<Subdirectories>,
 }
 
-/// The directories that are still to come.
-struct Below {
+/// The directories to list later, depth first.
+struct Subdirectories {
     storage: Arc<dyn Storage>,
-    here: VirtualPath,
-    /// Last in, first out, with how deep they are.
+    current: VirtualPath,
+    /// A stack of directories and their depths.
     pending: Vec<(VirtualPath, usize)>,
-    /// Those in the directory that is being given, in its order.
+    /// The directories found in `current`, in its order.
     found: Vec<VirtualPath>,
-    /// What all of them cost.
+    /// The memory of `pending` and `found`.
     bytes: usize,
+    /// The depth of `current`.
     depth: usize,
-    /// How many will not follow.
-    left_out: usize,
+    /// The number of directories omitted because of a bound.
+    omitted: usize,
 }
 
 impl Walk {
-    /// Of one directory.
+    /// Opens one directory.
     pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
             source: WalkSource::open(storage, path)?,
-            below: None,
+            subdirectories: None,
         })
     }
 
-    /// Of one directory, as the file system gives it.
+    /// Opens one directory, in the order of the file system.
     pub(super) fn open_unsorted(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
         let none = Vec::new().into_iter();
         Ok(Self {
-            source: WalkSource::Flowing(none, storage.list(path)?),
-            below: None,
+            source: WalkSource::Streaming(none, storage.list(path)?),
+            subdirectories: None,
         })
     }
 
-    /// Has what the system allows told of each entry.
+    /// Determines for each entry what the user may do with it.
     pub(super) fn tell_allowed(mut self) -> Self {
-        if let WalkSource::Gathering(directory, _) | WalkSource::Flowing(_, directory) =
+        if let WalkSource::Gathering(directory, _) | WalkSource::Streaming(_, directory) =
             &mut self.source
         {
             directory.tell_allowed();
@@ -106,48 +108,52 @@ impl Walk {
         self
     }
 
-    /// Of a directory and those below.
+    /// Opens a directory and its subdirectories.
     pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
         Ok(Self {
             source: WalkSource::open(storage.as_ref(), path)?,
-            below: Some(Below {
+            subdirectories: Some(Subdirectories {
                 storage: Arc::clone(storage),
-                here: path.clone(),
+                current: path.clone(),
                 pending: Vec::new(),
                 found: Vec::new(),
                 bytes: 0,
                 depth: 0,
-                left_out: 0,
+                omitted: 0,
             }),
         })
     }
 
-    /// Of one entry that is known already.
+    /// Returns a single, known entry.
     pub(super) fn of(entry: Entry) -> Self {
         Self {
             source: WalkSource::Sorted(vec![entry].into_iter()),
-            below: None,
+            subdirectories: None,
         }
     }
 
-    /// Whether nothing is left out, so far.
+    /// Whether nothing was omitted so far.
     pub(super) const fn is_complete(&self) -> bool {
-        match &self.below {
-            Some(below) => below.left_out == 0,
+        match &self.subdirectories {
+            Some(subdirectories) => subdirectories.omitted == 0,
             None => true,
         }
     }
 
-    /// Looks at one entry at the most. After the end it is the end again. Waits.
+    /// Reads at most one entry. Returns `End` again after the end. Waits for the disk.
     pub(super) fn next(&mut self) -> Result<Next> {
         match self.source.next()? {
             Next::Entry(entry) => {
-                if let Some(below) = &mut self.below {
-                    below.see(&entry);
+                if let Some(subdirectories) = &mut self.subdirectories {
+                    subdirectories.note(&entry);
                 }
                 Ok(Next::Entry(entry))
             }
-            Next::End => match self.below.as_mut().and_then(Below::descend) {
+            Next::End => match self
+                .subdirectories
+                .as_mut()
+                .and_then(Subdirectories::descend)
+            {
                 Some((path, source)) => {
                     self.source = source;
                     Ok(Next::Directory(path))
@@ -171,19 +177,19 @@ impl WalkSource {
                     let mut entries = std::mem::take(&mut gathered.entries);
                     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
                     *self = Self::Sorted(entries.into_iter());
-                    return Ok(Next::Nothing);
+                    return Ok(Next::Gathering);
                 };
                 gathered.push(entry);
                 if gathered.is_full()
                     && let Self::Gathering(directory, gathered) =
                         std::mem::replace(self, Self::Done)
                 {
-                    *self = Self::Flowing(gathered.entries.into_iter(), directory);
+                    *self = Self::Streaming(gathered.entries.into_iter(), directory);
                 }
-                Ok(Next::Nothing)
+                Ok(Next::Gathering)
             }
-            Self::Sorted(entries) => Ok(give(entries.next())),
-            Self::Flowing(gathered, directory) => Ok(give(match gathered.next() {
+            Self::Sorted(entries) => Ok(entry_or_end(entries.next())),
+            Self::Streaming(gathered, directory) => Ok(entry_or_end(match gathered.next() {
                 Some(entry) => Some(entry),
                 None => directory.next_entry()?,
             })),
@@ -192,29 +198,29 @@ impl WalkSource {
     }
 }
 
-fn give(entry: Option<Entry>) -> Next {
+fn entry_or_end(entry: Option<Entry>) -> Next {
     entry.map_or(Next::End, |entry| Next::Entry(Box::new(entry)))
 }
 
-impl Below {
-    /// Remembers a directory that is to follow. Links are not followed, so there is no circle.
-    fn see(&mut self, entry: &Entry) {
+impl Subdirectories {
+    /// Notes a directory to list later. Symbolic links are not followed, so there are no cycles.
+    fn note(&mut self, entry: &Entry) {
         if entry.metadata.kind != Kind::Directory {
             return;
         }
         if self.depth < DIRECTORY_DEPTH
             && self.pending.len() + self.found.len() < DIRECTORIES_PENDING
-            && let Ok(path) = self.here.join(&[b"./", entry.name.as_slice()].concat())
+            && let Ok(path) = self.current.join(&[b"./", entry.name.as_slice()].concat())
             && self.bytes + path.cost() <= DIRECTORIES_BYTES
         {
             self.bytes += path.cost();
             self.found.push(path);
         } else {
-            self.left_out += 1;
+            self.omitted += 1;
         }
     }
 
-    /// The next directory; one that cannot be listed is shown with nothing in it.
+    /// Opens the next directory; one that cannot be listed is shown as empty.
     fn descend(&mut self) -> Option<(VirtualPath, WalkSource)> {
         let depth = self.depth + 1;
         let found = self.found.drain(..).rev();
@@ -222,7 +228,7 @@ impl Below {
         let (path, depth) = self.pending.pop()?;
         self.bytes = self.bytes.saturating_sub(path.cost());
         self.depth = depth;
-        self.here = path.clone();
+        self.current = path.clone();
         let source = WalkSource::open(self.storage.as_ref(), &path);
         Some((path, source.unwrap_or_else(|_: Error| WalkSource::Done)))
     }
@@ -247,14 +253,14 @@ mod tests {
             match walk.next().unwrap() {
                 Next::Entry(entry) => seen.push(String::from_utf8(entry.name).unwrap()),
                 Next::Directory(path) => seen.push(format!("{path}:")),
-                Next::Nothing => {}
+                Next::Gathering => {}
                 Next::End => return seen,
             }
         }
     }
 
     #[test]
-    fn directories_of_a_usual_size_are_sorted_and_those_below_follow() {
+    fn entries_are_sorted_and_subdirectories_follow() {
         let mut memory = Memory::new();
         for name in ["/b/z", "/b/y/x", "/a/1", "/c"] {
             memory = memory.with_file(name, b"");
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_directory_is_complete_too() {
+    fn large_directory_is_complete() {
         for count in [SORTED_ENTRIES - 1, SORTED_ENTRIES, SORTED_ENTRIES + 1] {
             let mut memory = Memory::new();
             for number in 0..count {
@@ -285,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsorted_walk_is_complete() {
+    fn unsorted_walk_is_complete() {
         let memory = Memory::new().with_file("/b", b"").with_file("/a", b"");
         let mut seen = walk(Walk::open_unsorted(&memory, &path("/")).unwrap());
         seen.sort();
@@ -293,29 +299,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gathered_is_bounded_in_bytes_too() {
+    fn gathered_entries_are_bounded_in_bytes() {
         let mut memory = Memory::new();
-        // Each as long as a link to far away.
+        // Each as long as a symbolic link with a long target.
         let name = "x".repeat(4000);
         for number in 0..SORTED_ENTRIES / 2 {
             memory = memory.with_file(&format!("/{number:05}{name}"), b"");
         }
         let mut walking = Walk::open(&memory, &path("/")).unwrap();
-        let mut looked_at = 0;
-        while !matches!(walking.source, WalkSource::Flowing(..)) {
-            assert!(matches!(walking.next(), Ok(Next::Nothing)));
-            looked_at += 1;
+        let mut gathered = 0;
+        while !matches!(walking.source, WalkSource::Streaming(..)) {
+            assert!(matches!(walking.next(), Ok(Next::Gathering)));
+            gathered += 1;
         }
         let least = SORTED_BYTES / 6000;
         assert!(
-            least < looked_at && looked_at <= SORTED_BYTES / 4000,
-            "{looked_at}"
+            least < gathered && gathered <= SORTED_BYTES / 4000,
+            "{gathered}"
         );
         assert_eq!(walk(walking).len(), SORTED_ENTRIES / 2);
     }
 
     #[test]
-    fn what_is_remembered_to_follow_is_bounded_in_bytes_too() {
+    fn pending_directories_are_bounded_in_bytes() {
         let mut memory = Memory::new();
         let name = "x".repeat(3000);
         for number in 0..DIRECTORIES_PENDING / 2 {
@@ -329,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded_and_what_is_beyond_is_known() {
+    fn depth_is_bounded_and_omissions_are_reported() {
         for (depth, is_complete) in [(DIRECTORY_DEPTH, true), (DIRECTORY_DEPTH + 1, false)] {
             let deep = format!("/{}f", "d/".repeat(depth));
             let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
@@ -342,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn number_is_bounded_and_what_is_beyond_is_known() {
+    fn number_of_directories_is_bounded_and_omissions_are_reported() {
         for (number, is_complete) in [
             (DIRECTORIES_PENDING, true),
             (DIRECTORIES_PENDING + 1, false),

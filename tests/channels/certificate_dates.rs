@@ -1,7 +1,5 @@
-//! What the log says of the certificate's dates: once on each day on which TLS is used, of the
-//! certificate that is in force then.
-//!
-//! A server runs for months, and its certificate for three.
+//! Warnings about the certificate's dates: once on each day on which TLS is used, about the current
+//! certificate. A server may run longer than its certificate is valid.
 
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -13,12 +11,12 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use crate::server::Server;
 
-/// What is logged of certificates, in the whole program; the other tests have one without an end.
-static SAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Log lines about certificates. The other tests of the program use one that never expires.
+static LOGGED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-struct Listener;
+struct CertificateLog;
 
-impl log::Log for Listener {
+impl log::Log for CertificateLog {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
@@ -26,19 +24,19 @@ impl log::Log for Listener {
     fn log(&self, record: &log::Record<'_>) {
         let text = record.args().to_string();
         if text.starts_with("The certificate ") {
-            let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
-            said.push(text);
+            let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+            logged.push(text);
         }
     }
 
     fn flush(&self) {}
 }
 
-fn said() -> Vec<String> {
-    std::mem::take(&mut SAID.lock().unwrap_or_else(PoisonError::into_inner))
+fn logged() -> Vec<String> {
+    std::mem::take(&mut LOGGED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// From a day to a day, both of the months around the server's clock.
+/// An acceptor with a certificate that is valid from `begin` to `end`.
 fn acceptor(begin: (i32, u8, u8), end: (i32, u8, u8)) -> Acceptor {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -54,16 +52,16 @@ fn acceptor(begin: (i32, u8, u8), end: (i32, u8, u8)) -> Acceptor {
 }
 
 #[test]
-fn dates_of_the_certificate_are_told_once_on_each_day_of_tls() {
+fn certificate_dates_are_logged_once_a_day() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        log::set_boxed_logger(Box::new(Listener)).unwrap();
+        log::set_boxed_logger(Box::new(CertificateLog)).unwrap();
         log::set_max_level(log::LevelFilter::Warn);
     });
-    // It is the evening of 2023-11-14, and who starts a server hears of that day's state then.
+    // The clock is in the evening of 2023-11-14. The warning of the first day is logged at start-up.
     let day = Duration::from_secs(24 * 60 * 60);
     let mut server = Server::new(Protocol::Ftp);
-    server.renews(acceptor((2023, 11, 20), (2024, 1, 1)));
+    server.set_acceptor(acceptor((2023, 11, 20), (2024, 1, 1)));
     for (days, expected) in [
         (0, None),
         (
@@ -75,13 +73,13 @@ fn dates_of_the_certificate_are_told_once_on_each_day_of_tls() {
         (28, Some("The certificate expires in 0 days")),
         (1, Some("The certificate has expired")),
     ] {
-        server.waits(day * days);
+        server.advance(day * days);
         for expected in [expected, None] {
-            let client = server.client();
-            assert_eq!(said(), Vec::<String>::new(), "no TLS, no word of it");
-            server.hears(&client, b"AUTH TLS\r\n");
-            assert_eq!(said(), expected.into_iter().collect::<Vec<_>>());
-            server.sees_the_end(&client);
+            let client = server.connect();
+            assert_eq!(logged(), Vec::<String>::new(), "no warning without TLS");
+            server.deliver(&client, b"AUTH TLS\r\n");
+            assert_eq!(logged(), expected.into_iter().collect::<Vec<_>>());
+            server.deliver_fin(&client);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The time of an event is the second in which it happens: the loop reads the wall clock whenever it
-//! wakes, however short it slept.
+//! Events are recorded with the current second: the event loop reads the wall clock on every wake-up,
+//! even after a short sleep.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use mioftpd::reactor::Protocol;
 use crate::server::{Server, WALL_CLOCK_OF_BEGIN};
 
 #[test]
-fn a_second_that_has_begun_is_that_of_the_next_event() {
+fn wall_clock_is_read_on_every_wake_up() {
     let mut server = Server::new(Protocol::Ftp);
     let mut wall = WALL_CLOCK_OF_BEGIN;
     for milliseconds in [0, 99, 1, 500, 499, 1, 1_000, 999, 1] {
         let pause = Duration::from_millis(milliseconds);
         wall += pause;
-        server.waits(pause);
+        server.advance(pause);
         assert_eq!(server.unix_time(), wall.as_secs().cast_signed(), "{wall:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! Handshakes that are cut, broken off and forged, at each of their bytes. RFC 8446 §4 and §6.
+//! Handshakes that are split, truncated or corrupted at each byte. RFC 8446 §4 and §6.
 //!
-//! The client's flights are taken down once, and then played to servers; where they are not as
-//! they were, a handshake must fail or go on waiting, with few calls, and never succeed.
+//! A changed flight of the client must make the handshake fail or wait, in a bounded number of calls,
+//! and never succeed.
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};
 use crate::trusting;
 use crate::wire::{End, Shared};
 
-/// Far more than a handshake takes, and far less than for ever.
+/// The bound of socket calls for one step; a handshake needs far fewer.
 const CALLS: usize = 200;
 
-/// What is done with a client's bytes on their way.
+/// Changes a client's bytes.
 type Tamper<'a> = &'a dyn Fn(&mut Vec<u8>);
 
-/// Shakes hands, with one client's flight, of which this is the number, tampered with.
+/// Runs a handshake in which the client's flight with this number is changed.
 fn play(
     version: &'static SupportedProtocolVersion,
     flight: usize,
@@ -31,7 +31,7 @@ fn play(
     let mut peer = Peer::new(version);
     let mut last = channel.handshake();
     for number in 0..=flight {
-        let mut bytes = peer.sends();
+        let mut bytes = peer.take_output();
         if number == flight {
             tamper(&mut bytes);
             wire.lock().end = end;
@@ -40,13 +40,13 @@ fn play(
         last = settle(&mut channel, &wire);
         if number < flight {
             let answer = wire.take();
-            peer.hears(&answer);
+            peer.decrypt(&answer);
         }
     }
     (last, channel, wire)
 }
 
-/// Goes on until there is nothing to go on with, in a bounded number of calls.
+/// Continues the handshake until it blocks or ends, in a bounded number of calls.
 fn settle(channel: &mut Channel, wire: &Shared) -> io::Result<()> {
     let before = wire.lock().calls;
     loop {
@@ -69,25 +69,25 @@ fn lengths(version: &'static SupportedProtocolVersion) -> [usize; 2] {
     let (mut channel, _) = control(&wire);
     let mut peer = Peer::new(version);
     [0, 1].map(|_| {
-        let bytes = peer.sends();
+        let bytes = peer.take_output();
         let length = bytes.len();
         wire.lock().inbound.extend(bytes);
         let _ = channel.handshake();
         let answer = wire.take();
-        peer.hears(&answer);
+        peer.decrypt(&answer);
         length
     })
 }
 
 #[test]
-fn byte_by_byte_it_is_the_same_handshake() {
+fn handshake_succeeds_byte_by_byte() {
     for version in VERSIONS {
         let wire = Shared::new();
         let (mut channel, _) = control(&wire);
         let mut peer = Peer::new(version);
         let mut done = false;
         for _ in 0..2 {
-            for byte in peer.sends() {
+            for byte in peer.take_output() {
                 assert!(!done, "the handshake was over too early");
                 wire.lock().inbound.push_back(byte);
                 let step = settle(&mut channel, &wire);
@@ -100,14 +100,14 @@ fn byte_by_byte_it_is_the_same_handshake() {
                 assert!(!channel.has_unsent());
             }
             let answer = wire.take();
-            peer.hears(&answer);
+            peer.decrypt(&answer);
         }
         assert!(done && !peer.0.is_handshaking());
     }
 }
 
 #[test]
-fn every_split_in_two_is_the_same_handshake() {
+fn partial_flight_waits_for_the_rest() {
     for version in VERSIONS {
         for (flight, length) in lengths(version).into_iter().enumerate() {
             for split in 1..length {
@@ -124,7 +124,7 @@ fn every_split_in_two_is_the_same_handshake() {
 }
 
 #[test]
-fn every_prefix_and_then_an_end_fails() {
+fn handshake_fails_if_peer_closes_within_a_flight() {
     for version in VERSIONS {
         for (flight, length) in lengths(version).into_iter().enumerate() {
             for split in 0..length {
@@ -145,21 +145,24 @@ fn every_prefix_and_then_an_end_fails() {
     }
 }
 
-/// One wrong bit in each byte. In the hello it may be harmless, or make a wait for more; of what
-/// follows the handshake nothing may be believed.
+/// One bit of each byte is flipped. In the `ClientHello` that may be harmless, or make the server wait for
+/// more; encrypted flights are authenticated.
 #[test]
-fn every_flipped_byte_fails_or_is_harmless() {
+fn flipped_bit_fails_the_handshake_or_is_harmless() {
     for version in VERSIONS {
         for (flight, length) in lengths(version).into_iter().enumerate() {
             for place in 0..length {
                 let flip = |bytes: &mut Vec<u8>| bytes[place] ^= 1 << (place % 8);
                 let (step, mut channel, wire) = play(version, flight, End::Open, &flip);
                 if step.is_ok() {
-                    assert_eq!(flight, 1, "nothing is done after a hello");
-                    // Versions in headers of records are not looked at (RFC 8446 §5.1).
+                    assert_eq!(
+                        flight, 1,
+                        "the handshake is not finished after a ClientHello"
+                    );
+                    // The version in a record header is ignored (RFC 8446 §5.1).
                     assert!(!channel.is_handshaking());
                 }
-                // And the end comes to an end.
+                // The end of the socket ends the handshake.
                 wire.lock().end = End::Fin;
                 let end = settle(&mut channel, &wire);
                 assert!(
@@ -171,7 +174,7 @@ fn every_flipped_byte_fails_or_is_harmless() {
 }
 
 #[test]
-fn noise_is_answered_by_an_alert_at_the_most() {
+fn noise_is_answered_with_at_most_an_alert() {
     let noises: [&[u8]; 4] = [
         b"USER ann\r\nPASS x\r\n",
         &[0; 600],
@@ -196,7 +199,7 @@ fn noise_is_answered_by_an_alert_at_the_most() {
 }
 
 #[test]
-fn a_handshake_waits_for_room_wherever_there_is_none() {
+fn handshake_blocks_while_socket_is_not_writable() {
     for version in VERSIONS {
         let wire = Shared::new();
         let (mut channel, _) = control(&wire);
@@ -204,7 +207,7 @@ fn a_handshake_waits_for_room_wherever_there_is_none() {
         wire.lock().room = 0;
         let (mut room_made, mut steps) = (0, 0);
         loop {
-            wire.lock().inbound.extend(peer.sends());
+            wire.lock().inbound.extend(peer.take_output());
             match settle(&mut channel, &wire) {
                 Ok(()) => break,
                 Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
@@ -214,18 +217,17 @@ fn a_handshake_waits_for_room_wherever_there_is_none() {
                 wire.lock().room = 1;
             }
             let answer = wire.take();
-            peer.hears(&answer);
+            peer.decrypt(&answer);
             steps += 1;
-            assert!(steps < 20_000, "no end of the handshake");
+            assert!(steps < 20_000, "the handshake does not end");
         }
         assert!(room_made > 500, "no flight is as short as {room_made}");
     }
 }
 
-/// Whether a data connection may be used is decided however slowly its client takes what it is
-/// sent: the policy holds for those who leave no room for their tickets, too.
+/// The policy also holds for clients that do not read, so that the tickets cannot be sent.
 #[test]
-fn a_data_connection_without_its_session_is_refused_with_and_without_room() {
+fn data_connection_without_session_is_refused_even_if_unwritable() {
     for version in VERSIONS {
         for room in [usize::MAX, 1] {
             let control_wire = Shared::new();
@@ -238,22 +240,22 @@ fn a_data_connection_without_its_session_is_refused_with_and_without_room() {
             let mut peer = Peer::new(version);
             wire.lock().room = room;
             let refused = (0..20_000).find_map(|_| {
-                wire.lock().inbound.extend(peer.sends());
-                assert!(data.is_handshaking(), "it is used before it is looked at");
+                wire.lock().inbound.extend(peer.take_output());
+                assert!(data.is_handshaking(), "it is used before it is checked");
                 let step = settle(&mut data, &wire);
                 let answer = wire.take();
-                peer.hears(&answer);
+                peer.decrypt(&answer);
                 wire.lock().room = room;
                 kind(&step).filter(|&kind| kind != io::ErrorKind::WouldBlock)
             });
             assert_eq!(refused, Some(io::ErrorKind::PermissionDenied));
-            assert!(data.take_remark().unwrap().contains("it has offered none"));
+            assert!(data.take_remark().unwrap().contains("it offered none"));
         }
     }
 }
 
 #[test]
-fn a_data_connection_with_its_session_is_taken_and_with_a_foreign_one_refused() {
+fn data_connection_with_foreign_session_is_refused() {
     for version in VERSIONS {
         let config = Arc::new(trusting::config(&[version]));
         let wire = Shared::new();
@@ -277,10 +279,10 @@ fn a_data_connection_with_its_session_is_taken_and_with_a_foreign_one_refused() 
 }
 
 #[test]
-fn nothing_is_read_from_a_peer_that_only_began() {
+fn read_blocks_during_handshake() {
     let wire = Shared::new();
     let (mut channel, _) = control(&wire);
-    let mut hello = Peer::new(VERSIONS[1]).sends();
+    let mut hello = Peer::new(VERSIONS[1]).take_output();
     hello.truncate(100);
     wire.lock().inbound.extend(hello);
     let mut buffer = [0; 10];

@@ -1,9 +1,9 @@
-//! TLS over a socket that is cut anywhere: every split of a handshake, every byte of it wrong,
-//! sockets that take a byte at a time.
+//! TLS over scripted sockets: every split of a handshake, every corrupted byte, sockets that take
+//! one byte at a time. No call may panic, block, or repeat for ever.
 //!
-//! The [`Channel`](mioftpd::net::Channel) is the server's own; [`wire`] is a socket in memory,
-//! [`peer`] a client without one, and [`server`] the reactor on such sockets. No call may panic,
-//! wait, or be repeated without end. And what else takes a network that does as it is told.
+//! The [`Channel`](mioftpd::net::Channel) under test is the server's own; [`wire`] is a socket in
+//! memory, [`peer`] a TLS client without a socket, and [`server`] the reactor on such sockets. Other
+//! tests that need a scripted network are here too.
 
 #![cfg(feature = "tls")]
 #![allow(
@@ -13,20 +13,20 @@
     reason = "tests"
 )]
 
+mod active_targets;
 mod certificate_dates;
 mod clock;
-mod dialling;
+mod closing;
 #[path = "../support/ed25519.rs"]
 mod ed25519;
 mod handshakes;
-mod last_words;
-mod late;
+mod late_completions;
 mod markers;
 mod peer;
 mod server;
 mod streams;
 #[path = "../support/trusting.rs"]
 mod trusting;
-mod unwatched;
 mod uploads;
 mod wire;
+mod without_end_order;

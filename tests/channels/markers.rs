@@ -1,5 +1,5 @@
-//! Restart markers of an upload in MODE B (RFC 959 §3.5): what the client was told of stays, wherever
-//! the rest is cut, and nothing else does.
+//! Restart markers of an upload in MODE B (RFC 959 §3.5): a cut upload keeps exactly the bytes before
+//! the last acknowledged marker.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct Upload {
 }
 
 impl Upload {
-    /// In the clear, in the place of a file.
+    /// In the clear, replacing a file.
     fn new(data_type: DataType) -> Self {
         let memory = Memory::new().with_file("/f", b"old");
         let plan = Plan {
@@ -49,25 +49,25 @@ impl Upload {
         }
     }
 
-    /// What comes of these bytes: how often it was asked again, and the last that it said.
-    fn hears(&mut self, bytes: &[u8]) -> (usize, SliceOutcome) {
+    /// Receives these bytes. Returns how often a slice gave `Again`, and the last outcome.
+    fn run(&mut self, bytes: &[u8]) -> (usize, SliceOutcome) {
         self.wire.lock().inbound.extend(bytes);
         let mut scratch = Scratch::new(4096);
         for again in 0..100 {
             match self.transfer.slice(100_000, Wait::Allowed, &mut scratch) {
-                // What a client is told of a marker, it is told before more is read.
+                // A marker is acknowledged before more is read.
                 SliceOutcome::Again => {}
-                verdict => return (again, verdict),
+                outcome => return (again, outcome),
             }
         }
-        panic!("no end of it");
+        panic!("the transfer does not stop");
     }
 
-    /// The file, after the connection was cut.
+    /// Cuts the connection. Returns the file, and the size that was kept.
     fn cut(mut self) -> (Vec<u8>, Option<u64>) {
         self.wire.lock().end = End::Reset;
-        let (_, verdict) = self.hears(b"");
-        assert_eq!(verdict, SliceOutcome::Failed(Failure::Connection));
+        let (_, outcome) = self.run(b"");
+        assert_eq!(outcome, SliceOutcome::Failed(Failure::Connection));
         let kept = self.transfer.kept();
         drop(self.transfer);
         let left = (self.memory.open_handles(), self.memory.temporaries());
@@ -94,52 +94,51 @@ fn mark(theirs: &[u8], ours: u64) -> Mark {
     Mark { theirs, ours }
 }
 
-const HUNGRY: SliceOutcome = SliceOutcome::Waiting(Interest::Readable);
+const WAITS_FOR_DATA: SliceOutcome = SliceOutcome::Waiting(Interest::Readable);
 
 #[test]
-fn a_cut_keeps_what_was_acknowledged_and_not_what_was_only_reached() {
+fn cut_keeps_acknowledged_and_not_merely_reached_bytes() {
     let mut upload = Upload::new(DataType::Image);
-    let (again, verdict) = upload.hears(&[data(b"abc"), marker(b"one")].concat());
-    assert_eq!((again > 0, verdict), (true, HUNGRY));
+    let (again, outcome) = upload.run(&[data(b"abc"), marker(b"one")].concat());
+    assert_eq!((again > 0, outcome), (true, WAITS_FOR_DATA));
     assert_eq!(upload.transfer.take_mark(), Some(mark(b"one", 3)));
     assert_eq!(upload.transfer.take_mark(), None);
-    upload.hears(&[data(b"def"), marker(b"two"), data(b"ghi")].concat());
+    upload.run(&[data(b"def"), marker(b"two"), data(b"ghi")].concat());
     assert_eq!(upload.cut(), (b"abc".to_vec(), Some(3)));
 }
 
 #[test]
-fn a_cut_keeps_nothing_where_no_marker_was_acknowledged() {
+fn cut_keeps_nothing_without_acknowledged_marker() {
     for sent in [data(b"abc"), [data(b"abc"), marker(b"one")].concat()] {
         let mut upload = Upload::new(DataType::Image);
-        upload.hears(&sent);
+        upload.run(&sent);
         assert_eq!(upload.cut(), (b"old".to_vec(), None));
     }
 }
 
-/// The client is told of the last one; with it, of those before.
+/// The acknowledgement of a marker includes the markers before it.
 #[test]
-fn of_two_markers_that_come_together_the_last_is_told() {
+fn last_of_two_markers_is_acknowledged() {
     let mut upload = Upload::new(DataType::Image);
-    upload.hears(&[data(b"a"), marker(b"zero")].concat());
+    upload.run(&[data(b"a"), marker(b"zero")].concat());
     assert_eq!(upload.transfer.take_mark(), Some(mark(b"zero", 1)));
-    upload.hears(&[data(b"bc"), marker(b"one"), data(b"def"), marker(b"two")].concat());
+    upload.run(&[data(b"bc"), marker(b"one"), data(b"def"), marker(b"two")].concat());
     assert_eq!(upload.transfer.take_mark(), Some(mark(b"two", 6)));
-    upload.hears(&data(b"ghi"));
+    upload.run(&data(b"ghi"));
     assert_eq!(upload.cut(), (b"abcdef".to_vec(), Some(6)));
 }
 
-/// A CR is held back until it is known whether an LF follows: where a file ends behind it, nobody
-/// could go on.
+/// A CR is held back until the next byte decides what it means, so that no offset is known there.
 #[test]
-fn a_marker_between_cr_and_lf_is_not_told() {
+fn marker_between_cr_and_lf_is_not_acknowledged() {
     let mut upload = Upload::new(TEXT);
-    let (_, verdict) = upload.hears(&[data(b"a\r"), marker(b"one"), data(b"\nb")].concat());
-    assert_eq!(verdict, HUNGRY);
+    let (_, outcome) = upload.run(&[data(b"a\r"), marker(b"one"), data(b"\nb")].concat());
+    assert_eq!(outcome, WAITS_FOR_DATA);
     assert_eq!(upload.transfer.take_mark(), None);
-    upload.hears(&marker(b"two"));
+    upload.run(&marker(b"two"));
     assert_eq!(upload.transfer.take_mark(), Some(mark(b"two", 3)));
-    let (_, verdict) = upload.hears(&block(64, b"c"));
-    assert_eq!(verdict, SliceOutcome::Received);
+    let (_, outcome) = upload.run(&block(64, b"c"));
+    assert_eq!(outcome, SliceOutcome::Received);
     assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
     assert_eq!(upload.memory.read("/f").unwrap(), b"a\nbc");
 }

@@ -1,6 +1,6 @@
-//! A client without a socket, and a channel of the server's over a [`Shared`] wire.
+//! A TLS client without a socket, and a server [`Channel`] over a [`Shared`] wire.
 //!
-//! Whoever has both decides when which bytes cross.
+//! The test moves the bytes between the two.
 
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, LazyLock};
@@ -15,13 +15,13 @@ use crate::{ed25519, trusting};
 
 pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// One that requires data connections to resume.
+/// Requires data connections to resume a session.
 pub(crate) static ACCEPTOR: LazyLock<Acceptor> = LazyLock::new(|| {
     let clients = ClientCertificates::Off.verifier();
     Acceptor::new(&ed25519::credentials(), clients, DataSession::Require).unwrap()
 });
 
-/// A client.
+/// A TLS client.
 pub(crate) struct Peer(pub(crate) ClientConnection);
 
 impl Peer {
@@ -34,8 +34,8 @@ impl Peer {
         Self(ClientConnection::new(Arc::clone(config), name).unwrap())
     }
 
-    /// Everything that it has to send.
-    pub(crate) fn sends(&mut self) -> Vec<u8> {
+    /// Takes all bytes that it has to send.
+    pub(crate) fn take_output(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         while self.0.wants_write() {
             self.0.write_tls(&mut bytes).unwrap();
@@ -43,14 +43,14 @@ impl Peer {
         bytes
     }
 
-    /// Encrypts.
-    pub(crate) fn says(&mut self, text: &[u8]) -> Vec<u8> {
+    /// Encrypts a text and takes the bytes to send.
+    pub(crate) fn encrypt(&mut self, text: &[u8]) -> Vec<u8> {
         self.0.writer().write_all(text).unwrap();
-        self.sends()
+        self.take_output()
     }
 
-    /// What it is told by these records; and whether the end was announced.
-    pub(crate) fn hears(&mut self, mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    /// Decrypts these records. Returns the text, and whether `close_notify` was received.
+    pub(crate) fn decrypt(&mut self, mut bytes: &[u8]) -> (Vec<u8>, bool) {
         let mut text = Vec::new();
         let mut is_end = false;
         // An empty read would be the end of the connection.
@@ -67,7 +67,7 @@ impl Peer {
     }
 }
 
-/// A control connection whose handshake begins.
+/// A control connection at the start of its handshake.
 pub(crate) fn control(wire: &Shared) -> (Channel, SessionTag) {
     let mut channel = Channel::clear(wire.socket());
     let (security, tag) = ACCEPTOR.control().unwrap();
@@ -75,7 +75,7 @@ pub(crate) fn control(wire: &Shared) -> (Channel, SessionTag) {
     (channel, tag)
 }
 
-/// The same when the handshake is over, and the client has its tickets.
+/// A control connection after its handshake; the client has its tickets.
 pub(crate) fn secured(version: &'static SupportedProtocolVersion) -> (Channel, Peer, Shared) {
     let wire = Shared::new();
     let (mut channel, _) = control(&wire);
@@ -84,13 +84,13 @@ pub(crate) fn secured(version: &'static SupportedProtocolVersion) -> (Channel, P
     (channel, peer, wire)
 }
 
-/// To the end of the handshake, or whatever ends it on the server's side.
+/// Runs the handshake until the server's side succeeds or fails.
 pub(crate) fn shake_hands(channel: &mut Channel, peer: &mut Peer, wire: &Shared) -> io::Result<()> {
     for _ in 0..10 {
-        wire.lock().inbound.extend(peer.sends());
+        wire.lock().inbound.extend(peer.take_output());
         let step = channel.handshake();
         let answer = wire.take();
-        peer.hears(&answer);
+        peer.decrypt(&answer);
         match step {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             step => return step,

@@ -1,7 +1,7 @@
-//! A reactor of the server's, whose one network is [`wire`](crate::wire)s in memory.
+//! The server's reactor over a network of [`wire`](crate::wire)s in memory.
 //!
-//! Whoever has it decides what comes when, where there is room, and how late it is. The network
-//! tells of each change once, as epoll does, and a loop that turns for nothing is found.
+//! The test controls received bytes, writability and the clock. Events are edge-triggered, as with
+//! epoll, and a spinning event loop fails the test.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,10 +26,10 @@ use mioftpd::workers::{Completion, Inline, Job, Runner};
 use crate::peer::ACCEPTOR;
 use crate::wire::{End, Shared};
 
-/// Turns of the loop in which everything that can be done is done.
+/// Turns after which the event loop must be idle.
 const TURNS: usize = 1_000;
 
-/// Since 1970; just before the next second.
+/// The wall clock at the start, since 1970: just before the next second.
 pub(crate) const WALL_CLOCK_OF_BEGIN: Duration = Duration::from_millis(1_700_000_000_900);
 
 pub(crate) struct Server {
@@ -38,7 +38,7 @@ pub(crate) struct Server {
     pub(crate) timings: Timings,
     waiting: Arc<AtomicUsize>,
     held: Arc<Mutex<Held>>,
-    /// What is served: the file `f`, which is old.
+    /// The storage, with the file `f`.
     pub(crate) memory: Memory,
 }
 
@@ -48,22 +48,22 @@ struct Scene(Arc<Mutex<State>>);
 struct State {
     begin: Instant,
     now: Instant,
-    /// Of the one listener.
+    /// The token of the listener.
     listener: Option<Token>,
-    /// Who has connected, and is not accepted.
-    arrived: Option<Shared>,
-    /// Of the connection that was accepted last.
+    /// A connection that is not accepted yet.
+    pending: Option<Shared>,
+    /// The token of the last accepted connection.
     accepted: Option<Token>,
     events: Vec<Event>,
-    /// Addresses of the server's own host.
+    /// The addresses of the server's host.
     own: Vec<IpAddr>,
-    /// From where to where it has tried to connect.
-    dialled: Vec<[SocketAddr; 2]>,
-    /// Who is there.
-    dialee: Option<Shared>,
-    /// Of the connection that came about last.
+    /// The attempts to connect: source and target.
+    connects: Vec<[SocketAddr; 2]>,
+    /// The peer of the next outgoing connection; `None`: it is refused.
+    connect_target: Option<Shared>,
+    /// The token of the last outgoing connection.
     connected: Option<Token>,
-    /// The loop would sleep now.
+    /// Whether the last poll would have blocked.
     is_asleep: bool,
 }
 
@@ -74,8 +74,8 @@ pub(crate) struct Client {
 }
 
 impl Server {
-    /// Anonymous clients may do everything, FXP too, and TLS is there for them, by AUTH or from the
-    /// beginning. They may take longer over the handshake than over the login, of which it is a part.
+    /// Starts a server that allows anonymous clients everything including FXP, with explicit or
+    /// implicit TLS. The time-out of the handshake is longer than that of the login.
     pub(crate) fn new(protocol: Protocol) -> Self {
         let usual = Timings::default();
         let timings = Timings {
@@ -87,12 +87,12 @@ impl Server {
             begin,
             now: begin,
             listener: None,
-            arrived: None,
+            pending: None,
             accepted: None,
             events: Vec::new(),
             own: Vec::new(),
-            dialled: Vec::new(),
-            dialee: None,
+            connects: Vec::new(),
+            connect_target: None,
             connected: None,
             is_asleep: false,
         })));
@@ -138,10 +138,10 @@ impl Server {
     }
 
     /// A client connects.
-    pub(crate) fn client(&mut self) -> Client {
+    pub(crate) fn connect(&mut self) -> Client {
         let wire = Shared::new();
         let mut state = self.scene.lock();
-        state.arrived = Some(wire.clone());
+        state.pending = Some(wire.clone());
         let readiness = Readiness {
             readable: true,
             ..Readiness::default()
@@ -154,57 +154,58 @@ impl Server {
         Client { token, wire }
     }
 
-    /// The client begins an upload to `f`, over a data connection that the server makes.
-    pub(crate) fn begins_upload(&mut self, client: &Client) -> Client {
+    /// Starts an upload to `f` over an active data connection, which it returns.
+    pub(crate) fn start_upload(&mut self, client: &Client) -> Client {
         let wire = Shared::new();
-        self.scene.lock().dialee = Some(wire.clone());
-        self.hears(client, b"TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR f\r\n");
+        self.scene.lock().connect_target = Some(wire.clone());
+        self.deliver(client, b"TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR f\r\n");
         let token = self.scene.lock().connected.take().unwrap();
         let data = Client { token, wire };
-        self.tell_of(&data);
+        self.notify(&data);
         data
     }
 
-    /// These bytes come from the client.
-    pub(crate) fn hears(&mut self, client: &Client, bytes: &[u8]) {
+    /// Delivers bytes from the client.
+    pub(crate) fn deliver(&mut self, client: &Client, bytes: &[u8]) {
         client.wire.lock().inbound.extend(bytes);
-        self.tell_of(client);
+        self.notify(client);
     }
 
-    /// The client ends its side.
-    pub(crate) fn sees_the_end(&mut self, client: &Client) {
+    /// Delivers a FIN from the client.
+    pub(crate) fn deliver_fin(&mut self, client: &Client) {
         client.wire.lock().end = End::Fin;
-        self.tell_of(client);
+        self.notify(client);
     }
 
-    /// From now on so much can be written.
-    pub(crate) fn has_room(&mut self, client: &Client, room: usize) {
+    /// Sets the free space in the send buffer.
+    pub(crate) fn set_room(&mut self, client: &Client, room: usize) {
         client.wire.lock().room = room;
-        self.tell_of(client);
+        self.notify(client);
     }
 
-    pub(crate) fn waits(&mut self, time: Duration) {
+    /// Advances the clocks.
+    pub(crate) fn advance(&mut self, time: Duration) {
         self.scene.lock().now += time;
         self.settle();
     }
 
-    /// The second in which something that happens is recorded.
+    /// The time with which events are recorded.
     pub(crate) fn unix_time(&self) -> i64 {
         self.reactor.unix_time()
     }
 
-    /// From now on so many jobs wait for the storage, beside those of its clients.
-    pub(crate) fn has_waiting(&self, jobs: usize) {
+    /// Pretends that this many jobs are outstanding, besides those of the clients.
+    pub(crate) fn set_outstanding_jobs(&self, jobs: usize) {
         self.waiting.store(jobs, Ordering::Relaxed);
     }
 
-    /// From now on what jobs come to is kept back.
-    pub(crate) fn holds_jobs_back(&self) {
+    /// Holds back the completions of jobs.
+    pub(crate) fn hold_completions(&self) {
         self.held.lock().unwrap().is_holding = true;
     }
 
-    /// The job that is kept back for longest comes back.
-    pub(crate) fn brings_the_first_job(&mut self) {
+    /// Delivers the oldest completion that is held back.
+    pub(crate) fn deliver_first_completion(&mut self) {
         {
             let mut held = self.held.lock().unwrap();
             let first = held.kept.pop_front().unwrap();
@@ -213,46 +214,46 @@ impl Server {
         self.settle();
     }
 
-    /// From now on none is kept back, but for those that are.
-    pub(crate) fn lets_jobs_go(&mut self) {
+    /// Stops holding back new completions.
+    pub(crate) fn release_completions(&mut self) {
         self.held.lock().unwrap().is_holding = false;
         self.settle();
     }
 
-    /// From now on its host has these addresses.
-    pub(crate) fn owns(&self, addresses: &[IpAddr]) {
+    /// Sets the addresses of the server's host.
+    pub(crate) fn set_own_addresses(&self, addresses: &[IpAddr]) {
         self.scene.lock().own = addresses.to_vec();
     }
 
-    /// From where to where it has tried to connect since the last time.
-    pub(crate) fn dialled(&self) -> Vec<[SocketAddr; 2]> {
-        std::mem::take(&mut self.scene.lock().dialled)
+    /// Takes the attempts to connect since the last call: source and target.
+    pub(crate) fn connects(&self) -> Vec<[SocketAddr; 2]> {
+        std::mem::take(&mut self.scene.lock().connects)
     }
 
-    /// New connections are secured by this one.
-    pub(crate) fn renews(&mut self, acceptor: Acceptor) {
+    /// Replaces the acceptor.
+    pub(crate) fn set_acceptor(&mut self, acceptor: Acceptor) {
         self.reactor.renew(acceptor);
     }
 
-    pub(crate) fn stops(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.reactor.stop();
         self.settle();
     }
 
-    /// One event, with the state of the socket as it is.
-    fn tell_of(&mut self, client: &Client) {
-        self.tells_of(&[client]);
+    /// Reports the current readiness of one socket.
+    fn notify(&mut self, client: &Client) {
+        self.notify_all(&[client]);
     }
 
-    /// The clients end their sides, and the loop hears of all at once, in this order.
-    pub(crate) fn sees_the_ends(&mut self, clients: &[&Client]) {
+    /// Delivers a FIN from each client, as events of one poll, in this order.
+    pub(crate) fn deliver_fins(&mut self, clients: &[&Client]) {
         for client in clients {
             client.wire.lock().end = End::Fin;
         }
-        self.tells_of(clients);
+        self.notify_all(clients);
     }
 
-    fn tells_of(&mut self, clients: &[&Client]) {
+    fn notify_all(&mut self, clients: &[&Client]) {
         let events: Vec<_> = clients.iter().map(|client| event_of(client)).collect();
         self.scene.lock().events.extend(events);
         self.settle();
@@ -291,7 +292,7 @@ impl Scene {
     }
 }
 
-/// Jobs that are done, and do not come back yet.
+/// Completions that are held back.
 #[derive(Default)]
 struct Held {
     is_holding: bool,
@@ -299,7 +300,7 @@ struct Held {
     due: Vec<Completion>,
 }
 
-/// Runs jobs at once, holds back what they come to, and says that there are so many more.
+/// Runs jobs inline, may hold back their completions, and reports additional outstanding jobs.
 struct Runs(Inline, Arc<AtomicUsize>, Arc<Mutex<Held>>);
 
 impl Runner for Runs {
@@ -357,9 +358,9 @@ impl Network for Scene {
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
         let mut state = self.lock();
-        state.dialled.push([from, to]);
+        state.connects.push([from, to]);
         let refused = io::ErrorKind::ConnectionRefused;
-        let wire = state.dialee.take().ok_or(refused)?;
+        let wire = state.connect_target.take().ok_or(refused)?;
         state.connected = Some(token);
         Ok(wire.socket())
     }
@@ -379,7 +380,7 @@ impl Network for Scene {
 impl Listener for Scene {
     fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
         let mut state = self.lock();
-        let wire = state.arrived.take().ok_or(io::ErrorKind::WouldBlock)?;
+        let wire = state.pending.take().ok_or(io::ErrorKind::WouldBlock)?;
         state.accepted = Some(token);
         Ok((wire.socket(), ([127, 0, 0, 1], 40_000).into()))
     }

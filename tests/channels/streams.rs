@@ -1,6 +1,6 @@
-//! What a secured channel promises to those who read and write through it: what is reported as
-//! written is what the peer gets, what is read is what it said, an end is an end only where it
-//! was announced, and a short read means that nothing is left. RFC 8446 §6.1, RFC 4217 §7.
+//! The contract of a channel over TLS: bytes reported as written reach the peer, reads return what the
+//! peer sent, only an announced end is an end, and a short read means that the socket is drained.
+//! RFC 8446 §6.1, RFC 4217 §7.
 
 use std::io;
 
@@ -15,23 +15,23 @@ fn blocked(result: &io::Result<usize>) -> bool {
     result.as_ref().is_err_and(blocked)
 }
 
-/// Gives the peer what is there for it.
+/// Delivers the written bytes to the peer.
 fn deliver(peer: &mut Peer, wire: &Shared) -> (Vec<u8>, bool) {
     let bytes = wire.take();
-    peer.hears(&bytes)
+    peer.decrypt(&bytes)
 }
 
 fn text(length: usize) -> Vec<u8> {
     (0..=250).cycle().step_by(7).take(length).collect()
 }
 
-/// Takes single bytes, each after the server has been told that there is no room.
-fn hamper(wire: &Shared) {
+/// Moves one byte a call, and has room for one.
+fn throttle(wire: &Shared) {
     let mut wire = wire.lock();
-    (wire.gulp, wire.bite, wire.room) = (1, 1, 1);
+    (wire.max_read, wire.max_write, wire.room) = (1, 1, 1);
 }
 
-/// Reads until there is nothing more to read, as a caller does who believes short reads.
+/// Reads until an error or the end.
 fn read_all(channel: &mut Channel, most: usize) -> (Vec<u8>, io::Result<usize>) {
     let mut got = Vec::new();
     let mut buffer = vec![0; most];
@@ -43,17 +43,17 @@ fn read_all(channel: &mut Channel, most: usize) -> (Vec<u8>, io::Result<usize>) 
             Err(error) => return (got, Err(error)),
         }
     }
-    panic!("no end of reading");
+    panic!("reading does not end");
 }
 
 #[test]
-fn what_is_reported_as_written_is_what_the_peer_gets() {
+fn bytes_reported_as_written_reach_the_peer() {
     let text = text(900);
     for version in VERSIONS {
-        // The caller's slice ends here or there: it shrinks and grows between two calls.
+        // The caller's slice shrinks and grows between two calls.
         for slices in [&[900][..], &[900, 1, 20], &[1, 7], &[300, 299, 600]] {
             let (mut channel, mut peer, wire) = secured(version);
-            hamper(&wire);
+            throttle(&wire);
             let (mut written, mut got, mut calls) = (0, Vec::new(), 0);
             while written < text.len() {
                 let length = slices[calls % slices.len()].min(text.len() - written);
@@ -81,17 +81,17 @@ fn what_is_reported_as_written_is_what_the_peer_gets() {
 }
 
 #[test]
-fn a_file_arrives_as_it_is_where_a_byte_goes_at_a_time() {
+fn send_file_is_complete_byte_by_byte() {
     let text = text(2_500);
     let memory = Memory::new().with_file("/f", &text);
     let path = VirtualPath::root().join(b"f").unwrap();
     let (file, _) = memory.open(&path, Wait::Allowed).unwrap();
     for version in VERSIONS {
         let (mut channel, mut peer, wire) = secured(version);
-        hamper(&wire);
+        throttle(&wire);
         let (mut sent, mut got, mut calls) = (0, Vec::new(), 0);
         loop {
-            // What is left of a budget is less each time.
+            // The rest of a budget shrinks between two calls.
             let count = 1_000 - calls % 900;
             match channel.send_file(file.as_ref(), sent as u64, count) {
                 Ok(0) => break,
@@ -108,9 +108,9 @@ fn a_file_arrives_as_it_is_where_a_byte_goes_at_a_time() {
     }
 }
 
-/// A file that becomes shorter meanwhile: what was encrypted is what is reported.
+/// The count covers the bytes that were encrypted, even if the caller asks for fewer afterwards.
 #[test]
-fn a_file_that_shrinks_does_not_confuse_the_count() {
+fn send_file_count_is_right_if_budget_shrinks() {
     for version in VERSIONS {
         let (mut channel, mut peer, wire) = secured(version);
         wire.lock().room = 10;
@@ -119,7 +119,7 @@ fn a_file_that_shrinks_does_not_confuse_the_count() {
         let (file, _) = shrinking.open(&path, Wait::Allowed).unwrap();
         assert!(blocked(&channel.send_file(file.as_ref(), 0, 400)));
         wire.lock().room = usize::MAX;
-        // The caller now wants less than was encrypted, and then the rest.
+        // The caller asks for less than was encrypted, and then for the rest.
         assert_eq!(channel.send_file(file.as_ref(), 0, 100).unwrap(), 100);
         assert_eq!(channel.send_file(file.as_ref(), 100, 400).unwrap(), 300);
         assert_eq!(deliver(&mut peer, &wire).0, text(400));
@@ -127,11 +127,11 @@ fn a_file_that_shrinks_does_not_confuse_the_count() {
 }
 
 #[test]
-fn the_end_is_announced_behind_the_last_byte_and_only_then_shut() {
+fn close_notify_follows_last_byte_and_precedes_fin() {
     for version in VERSIONS {
         let (mut channel, mut peer, wire) = secured(version);
         assert_eq!(channel.write(b"221 Bye\r\n").unwrap(), 9);
-        hamper(&wire);
+        throttle(&wire);
         let (mut got, mut calls) = (Vec::new(), 0);
         while let Err(error) = channel.shutdown() {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -151,10 +151,10 @@ fn the_end_is_announced_behind_the_last_byte_and_only_then_shut() {
 }
 
 #[test]
-fn what_the_peer_says_is_read_however_it_comes() {
+fn received_bytes_are_complete_for_any_split() {
     let text = text(5_000);
     for version in VERSIONS {
-        for (gulp, most) in [
+        for (max_read, most) in [
             (1, 5_000),
             (3, 7),
             (usize::MAX, 1),
@@ -164,21 +164,20 @@ fn what_the_peer_says_is_read_however_it_comes() {
             let (mut channel, mut peer, wire) = secured(version);
             let mut bytes = Vec::new();
             for piece in text.chunks(700) {
-                bytes.extend(peer.says(piece));
+                bytes.extend(peer.encrypt(piece));
             }
             peer.0.send_close_notify();
-            bytes.extend(peer.sends());
+            bytes.extend(peer.take_output());
             wire.lock().inbound.extend(bytes);
-            wire.lock().gulp = gulp;
+            wire.lock().max_read = max_read;
             let (got, end) = read_all(&mut channel, most);
-            assert_eq!((got, end.unwrap()), (text.clone(), 0), "{gulp} {most}");
+            assert_eq!((got, end.unwrap()), (text.clone(), 0), "{max_read} {most}");
         }
     }
 }
 
-/// At each byte of three records: what came before the cut is read, and the cut is no end.
 #[test]
-fn an_end_that_was_not_announced_is_an_error_at_each_byte() {
+fn unannounced_end_is_an_error_at_every_byte() {
     for version in VERSIONS {
         for end in [End::Fin, End::Reset] {
             let length = record(&mut secured(version).1).len();
@@ -193,9 +192,9 @@ fn an_end_that_was_not_announced_is_an_error_at_each_byte() {
                 assert_ne!(
                     kind,
                     io::ErrorKind::WouldBlock,
-                    "at {cut}: an end that nobody sees"
+                    "at {cut}: the end is not reported"
                 );
-                // And it stays so.
+                // Later reads fail too.
                 let (_, again) = read_all(&mut channel, 64);
                 assert_eq!(again.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             }
@@ -204,29 +203,28 @@ fn an_end_that_was_not_announced_is_an_error_at_each_byte() {
 }
 
 fn record(peer: &mut Peer) -> Vec<u8> {
-    [peer.says(b"the first"), peer.says(b"the second")].concat()
+    [peer.encrypt(b"the first"), peer.encrypt(b"the second")].concat()
 }
 
-/// A caller stops at a short read, unless it is told that there is more. So the kernel has
-/// nothing then, and TLS has nothing either.
+/// A caller stops at a short read unless `has_unread`: neither the kernel nor TLS may hold data then.
 #[test]
-fn a_short_read_means_that_nothing_is_left() {
+fn short_read_means_drained() {
     for version in VERSIONS {
-        for (gulp, most) in [(usize::MAX, 50), (usize::MAX, 5_000), (40, 64)] {
+        for (max_read, most) in [(usize::MAX, 50), (usize::MAX, 5_000), (40, 64)] {
             let (mut channel, mut peer, wire) = secured(version);
             let mut bytes = Vec::new();
             for _ in 0..200 {
-                bytes.extend(peer.says(b"NOOP\r\n"));
+                bytes.extend(peer.encrypt(b"NOOP\r\n"));
             }
             wire.lock().inbound.extend(bytes);
-            wire.lock().gulp = gulp;
+            wire.lock().max_read = max_read;
             let mut got = 0;
             let mut buffer = vec![0; most];
             loop {
                 match channel.read(&mut buffer) {
                     Ok(count) => {
                         got += count;
-                        if count < most && !channel.has_unread() && gulp == usize::MAX {
+                        if count < most && !channel.has_unread() && max_read == usize::MAX {
                             break;
                         }
                     }
@@ -237,20 +235,20 @@ fn a_short_read_means_that_nothing_is_left() {
                     }
                 }
             }
-            assert_eq!(got, 200 * 6, "{gulp} {most}");
+            assert_eq!(got, 200 * 6, "{max_read} {most}");
             assert!(blocked(&channel.read(&mut buffer)));
         }
     }
 }
 
-/// The end that came with the last words is news of TLS's own: no event will tell of it.
+/// No event reports a `close_notify` that was received together with data.
 #[test]
-fn an_end_that_came_with_the_last_words_is_unread() {
+fn close_notify_received_with_data_is_unread() {
     for version in VERSIONS {
         let (mut channel, mut peer, wire) = secured(version);
-        let mut bytes = peer.says(b"QUIT\r\n");
+        let mut bytes = peer.encrypt(b"QUIT\r\n");
         peer.0.send_close_notify();
-        bytes.extend(peer.sends());
+        bytes.extend(peer.take_output());
         wire.lock().inbound.extend(bytes);
         let mut buffer = [0; 64];
         assert_eq!(channel.read(&mut buffer).unwrap(), 6);
@@ -259,14 +257,13 @@ fn an_end_that_came_with_the_last_words_is_unread() {
     }
 }
 
-/// A peer can send records that hold nothing for ever; each call looks at a bounded number.
+/// Each call processes a bounded number of records, as a peer can send tiny ones for ever.
 #[test]
-fn empty_records_do_not_keep_a_call_busy() {
+fn one_read_processes_a_bounded_number_of_records() {
     let (mut channel, mut peer, wire) = secured(VERSIONS[0]);
     let mut bytes = Vec::new();
     for _ in 0..2_000 {
-        // TLS 1.2 lets a warning pass now and then; an empty record is made of one that is not.
-        bytes.extend(peer.says(b"x"));
+        bytes.extend(peer.encrypt(b"x"));
     }
     wire.lock().inbound.extend(bytes);
     let mut got = 0;
@@ -284,22 +281,24 @@ fn empty_records_do_not_keep_a_call_busy() {
     }
 }
 
-/// CCC: behind the peer's end of TLS the next byte is a command in the clear, and not ours to
-/// read; wherever the bytes are cut.
+/// CCC: the byte after the peer's `close_notify` is clear text, and TLS must not read it.
 #[test]
-fn the_end_of_tls_is_found_to_the_byte() {
+fn unsecure_reads_no_byte_past_close_notify() {
     for version in VERSIONS {
         let (_, mut peer, _) = secured(version);
         peer.0.send_close_notify();
-        let length = peer.sends().len();
+        let length = peer.take_output().len();
         for split in 0..=length {
             let (mut channel, mut peer, wire) = secured(version);
             peer.0.send_close_notify();
-            let bytes = peer.sends();
+            let bytes = peer.take_output();
             wire.lock().inbound.extend(&bytes[..split]);
             let early = channel.unsecure();
             assert_eq!(early.is_ok(), split == length, "{split}");
-            assert!(deliver(&mut peer, &wire).1, "it says its own end at once");
+            assert!(
+                deliver(&mut peer, &wire).1,
+                "it sends its own close_notify at once"
+            );
             wire.lock().inbound.extend(&bytes[split..]);
             wire.lock().inbound.extend(b"NOOP\r\n");
             channel.unsecure().unwrap();
@@ -313,9 +312,9 @@ fn the_end_of_tls_is_found_to_the_byte() {
     }
 }
 
-/// There are clients that end TLS without a word: their first byte in the clear begins no record.
+/// Some clients send no `close_notify`: the first byte of their clear text begins no record.
 #[test]
-fn clear_text_in_the_place_of_the_end_of_tls_is_read_whole() {
+fn clear_text_without_close_notify_is_complete() {
     const TEXT: &[u8] = b"NOOP\r\n";
     for version in VERSIONS {
         for (split, most) in
@@ -335,9 +334,8 @@ fn clear_text_in_the_place_of_the_end_of_tls_is_read_whole() {
     }
 }
 
-/// The connection may end behind that byte: it is read first, and the end is not forgotten.
 #[test]
-fn an_end_behind_the_first_byte_of_clear_text_is_noticed() {
+fn end_after_first_clear_byte_is_reported() {
     for version in VERSIONS {
         let (mut channel, _, wire) = secured(version);
         wire.lock().inbound.extend(b"N");
@@ -356,7 +354,7 @@ fn an_end_behind_the_first_byte_of_clear_text_is_noticed() {
 }
 
 #[test]
-fn an_end_of_the_connection_is_no_end_of_tls() {
+fn end_of_socket_does_not_unsecure() {
     for version in VERSIONS {
         for end in [End::Fin, End::Reset] {
             let (mut channel, _, wire) = secured(version);

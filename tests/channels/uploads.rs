@@ -1,5 +1,5 @@
-//! An upload over TLS: it is whole only where its end was announced, and where TLS fails the client
-//! is told so. RFC 8446 §6.
+//! Uploads over TLS: complete only with `close_notify`, and a failure of TLS is reported by an alert.
+//! RFC 8446 §6.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};
 use crate::trusting;
 use crate::wire::{Close, End, FORGED, Shared};
 
-/// Reads are as large as the server's, or as small as on the smallest board.
+/// The read buffer of the default configuration, and the smallest.
 const SCRATCHES: [usize; 2] = [64 * 1024, 4 * 1024];
 
-/// The least that one has.
+/// The least size of an alert.
 const ALERT_BYTES: usize = 7;
 
 struct Upload {
@@ -29,7 +29,7 @@ struct Upload {
 }
 
 impl Upload {
-    /// Over this data connection.
+    /// An upload over this data connection.
     fn over(channel: Channel, wire: Shared, scratch: usize) -> Self {
         let memory = Memory::new().with_file("/f", b"old");
         let plan = Plan {
@@ -55,33 +55,33 @@ impl Upload {
         }
     }
 
-    /// Secured.
+    /// An upload over TLS.
     fn begun(version: &'static SupportedProtocolVersion, scratch: usize) -> (Self, Peer) {
         let (channel, wire, peer) = secured(version);
         (Self::over(channel, wire, scratch), peer)
     }
 
-    /// Whose peer may end without announcing it.
+    /// An upload over TLS that may end without `close_notify`.
     fn unclean(version: &'static SupportedProtocolVersion, scratch: usize) -> (Self, Peer) {
         let (mut channel, wire, peer) = secured(version);
         channel.allow_unclean_end();
         (Self::over(channel, wire, scratch), peer)
     }
 
-    /// What comes of it, as far as it can go.
-    fn goes_on(&mut self) -> SliceOutcome {
+    /// Runs slices until the outcome is not `Again`.
+    fn run(&mut self) -> SliceOutcome {
         for _ in 0..1_000 {
-            let verdict = self
+            let outcome = self
                 .transfer
                 .slice(100_000, Wait::Allowed, &mut self.scratch);
-            if verdict != SliceOutcome::Again {
-                return verdict;
+            if outcome != SliceOutcome::Again {
+                return outcome;
             }
         }
-        panic!("no end of it");
+        panic!("the transfer does not stop");
     }
 
-    /// How its data connection is closed.
+    /// Drops it, and returns how the data connection was closed.
     fn close(self) -> Close {
         let wire = self.wire.clone();
         drop(self);
@@ -89,15 +89,15 @@ impl Upload {
         close.unwrap()
     }
 
-    /// Nothing of it is kept.
-    fn is_undone(&self) {
+    /// Asserts that nothing of it is kept.
+    fn assert_undone(&self) {
         let left = (self.memory.open_handles(), self.memory.temporaries());
         assert_eq!(left, (0, 0));
         assert_eq!(self.memory.read("/f").unwrap(), b"old");
     }
 }
 
-/// A data connection behind its handshake.
+/// A data connection after its handshake.
 fn secured(version: &'static SupportedProtocolVersion) -> (Channel, Shared, Peer) {
     let config = Arc::new(trusting::config(&[version]));
     let control_wire = Shared::new();
@@ -114,29 +114,29 @@ fn secured(version: &'static SupportedProtocolVersion) -> (Channel, Shared, Peer
 
 fn records(peer: &mut Peer) -> Vec<Vec<u8>> {
     vec![
-        peer.says(b"the first"),
-        peer.says(&[b'x'; 5_000]),
-        peer.says(b"the last"),
+        peer.encrypt(b"the first"),
+        peer.encrypt(&[b'x'; 5_000]),
+        peer.encrypt(b"the last"),
     ]
 }
 
 #[test]
-fn an_end_that_was_announced_is_the_end_of_the_file() {
+fn announced_end_completes_the_upload() {
     for version in VERSIONS {
         for scratch in SCRATCHES {
             let (mut upload, mut peer) = Upload::begun(version, scratch);
             let mut bytes = records(&mut peer).concat();
             peer.0.send_close_notify();
-            bytes.extend(peer.sends());
+            bytes.extend(peer.take_output());
             upload.wire.lock().inbound.extend(bytes);
-            assert_eq!(upload.goes_on(), SliceOutcome::Received);
+            assert_eq!(upload.run(), SliceOutcome::Received);
             assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
             assert_eq!(upload.memory.read("/f").unwrap().len(), 9 + 5_000 + 8);
         }
     }
 }
 
-/// The ends of records, and places in the middle of each.
+/// The offsets of the ends of records, and some within each record.
 fn cuts(version: &'static SupportedProtocolVersion) -> (Vec<usize>, Vec<usize>) {
     let (_, mut peer) = Upload::begun(version, SCRATCHES[0]);
     let (mut ends, mut inside) = (vec![0], Vec::new());
@@ -149,14 +149,13 @@ fn cuts(version: &'static SupportedProtocolVersion) -> (Vec<usize>, Vec<usize>) 
     (ends, inside)
 }
 
-/// At the end of each record, and in the middle of each; closed, or reset.
 #[test]
-fn an_end_that_was_not_announced_is_none_of_the_file() {
+fn unannounced_end_fails_the_upload_at_any_offset() {
     for version in VERSIONS {
         for scratch in SCRATCHES {
             let (ends, inside) = cuts(version);
             for cut in [ends, inside].concat() {
-                // The end comes with the bytes, or later.
+                // The end arrives with the bytes, or later.
                 for (end, comes_later) in [(End::Fin, false), (End::Fin, true), (End::Reset, true)]
                 {
                     cut_off(Upload::begun(version, scratch), cut, end, comes_later);
@@ -166,9 +165,9 @@ fn an_end_that_was_not_announced_is_none_of_the_file() {
     }
 }
 
-/// Closed at the end of a record it is the end, where that is allowed; elsewhere, or reset, it is not.
+/// Within a record, or as a reset, it is still an error.
 #[test]
-fn an_end_between_records_is_one_where_that_is_allowed() {
+fn allowed_unclean_end_between_records_completes_the_upload() {
     for version in VERSIONS {
         let (ends, inside) = cuts(version);
         for scratch in SCRATCHES {
@@ -177,11 +176,11 @@ fn an_end_between_records_is_one_where_that_is_allowed() {
                 let bytes = records(&mut peer).concat();
                 upload.wire.lock().inbound.extend(&bytes[..cut]);
                 if comes_later {
-                    assert_eq!(upload.goes_on(), SliceOutcome::Waiting(Interest::Readable));
+                    assert_eq!(upload.run(), SliceOutcome::Waiting(Interest::Readable));
                 }
                 assert!(!upload.transfer.has_unclean_end());
                 upload.wire.lock().end = End::Fin;
-                assert_eq!(upload.goes_on(), SliceOutcome::Received, "{cut}");
+                assert_eq!(upload.run(), SliceOutcome::Received, "{cut}");
                 assert!(upload.transfer.has_unclean_end());
                 assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
                 let stored = upload.memory.read("/f").unwrap().len();
@@ -200,14 +199,14 @@ fn an_end_between_records_is_one_where_that_is_allowed() {
 }
 
 #[test]
-fn an_announced_end_is_no_unclean_one() {
+fn announced_end_is_not_unclean() {
     for version in VERSIONS {
         let (mut upload, mut peer) = Upload::unclean(version, SCRATCHES[0]);
         let mut bytes = records(&mut peer).concat();
         peer.0.send_close_notify();
-        bytes.extend(peer.sends());
+        bytes.extend(peer.take_output());
         upload.wire.lock().inbound.extend(bytes);
-        assert_eq!(upload.goes_on(), SliceOutcome::Received);
+        assert_eq!(upload.run(), SliceOutcome::Received);
         assert!(!upload.transfer.has_unclean_end());
     }
 }
@@ -216,18 +215,18 @@ fn cut_off((mut upload, mut peer): (Upload, Peer), cut: usize, end: End, comes_l
     let bytes = records(&mut peer).concat();
     upload.wire.lock().inbound.extend(&bytes[..cut]);
     if comes_later {
-        assert_eq!(upload.goes_on(), SliceOutcome::Waiting(Interest::Readable));
+        assert_eq!(upload.run(), SliceOutcome::Waiting(Interest::Readable));
     }
     upload.wire.lock().end = end;
-    let verdict = upload.goes_on();
-    assert_eq!(verdict, SliceOutcome::Failed(Failure::Connection), "{cut}");
-    upload.is_undone();
+    let outcome = upload.run();
+    assert_eq!(outcome, SliceOutcome::Failed(Failure::Connection), "{cut}");
+    upload.assert_undone();
     assert_eq!(upload.close(), Close::Reset);
 }
 
-/// What fails is said by an alert, and that waits for room; a reset would destroy it.
+/// A reset would discard the alert, so the connection is closed after it.
 #[test]
-fn an_alert_waits_for_room_on_a_data_connection() {
+fn alert_is_sent_when_data_connection_becomes_writable() {
     for version in VERSIONS {
         for is_begun in [false, true] {
             let (mut upload, failure) = if is_begun {
@@ -240,15 +239,15 @@ fn an_alert_waits_for_room_on_a_data_connection() {
             upload.wire.lock().room = 0;
             upload.wire.lock().inbound.extend(FORGED);
             let mut calls = 0;
-            while let verdict @ SliceOutcome::Waiting(_) = upload.goes_on() {
-                assert_eq!(verdict, SliceOutcome::Waiting(Interest::Writable));
-                upload.is_undone();
+            while let outcome @ SliceOutcome::Waiting(_) = upload.run() {
+                assert_eq!(outcome, SliceOutcome::Waiting(Interest::Writable));
+                upload.assert_undone();
                 assert!(!upload.wire.lock().is_shut);
                 upload.wire.lock().room = 1;
                 calls += 1;
                 assert!(calls < 100);
             }
-            assert_eq!(upload.goes_on(), SliceOutcome::Failed(failure));
+            assert_eq!(upload.run(), SliceOutcome::Failed(failure));
             assert!(calls >= ALERT_BYTES && upload.wire.lock().is_shut);
             assert_eq!(upload.close(), Close::Orderly);
         }

@@ -1,7 +1,7 @@
-//! A socket in memory, both ends in one hand: what has come, what has been written, and how much
-//! of either goes in one call.
+//! A socket in memory, controlled by the test: the bytes to read, the bytes that were written, and how
+//! many of either one call moves.
 //!
-//! It counts the calls, so that a test can tell who never stops asking.
+//! It counts calls, so that a test can detect busy loops.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,21 +11,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mioftpd::net::Stream;
 use mioftpd::storage::{File, Wait};
 
-/// A record that is as long as it says, and whose key nobody has.
+/// A record of valid length that no key decrypts.
 pub(crate) const FORGED: [u8; 45] = {
     let mut record = [7; 45];
     [record[0], record[1], record[2], record[3], record[4]] = [23, 3, 3, 0, 40];
     record
 };
 
-/// How the peer has ended its side.
+/// Whether and how the peer has ended its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// Not yet.
     Open,
     /// A FIN.
     Fin,
-    /// A reset, which comes once and is an end afterwards.
+    /// A reset, which is reported once; later reads return 0.
     Reset,
 }
 
@@ -37,25 +37,25 @@ pub(crate) enum Close {
 }
 
 pub(crate) struct Wire {
-    /// From the peer, and not read yet.
+    /// Sent by the peer and not read yet.
     pub(crate) inbound: VecDeque<u8>,
     pub(crate) end: End,
-    /// Written, and not taken by the peer yet.
+    /// Written and not taken by the peer yet.
     pub(crate) outbound: Vec<u8>,
-    /// The most that one read gives.
-    pub(crate) gulp: usize,
-    /// The most that one write takes.
-    pub(crate) bite: usize,
-    /// What can be written before there is no room.
+    /// The most bytes of one read.
+    pub(crate) max_read: usize,
+    /// The most bytes of one write.
+    pub(crate) max_write: usize,
+    /// Free space in the send buffer.
     pub(crate) room: usize,
     pub(crate) is_shut: bool,
     /// How the server has closed it.
     pub(crate) closed: Option<Close>,
-    /// Reads and writes.
+    /// The number of reads and writes.
     pub(crate) calls: usize,
 }
 
-/// A handle of it; the socket is another one.
+/// The test's handle of a wire; the socket is another.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<Wire>>);
 
@@ -65,8 +65,8 @@ impl Shared {
             inbound: VecDeque::new(),
             end: End::Open,
             outbound: Vec::new(),
-            gulp: usize::MAX,
-            bite: usize::MAX,
+            max_read: usize::MAX,
+            max_write: usize::MAX,
             room: usize::MAX,
             is_shut: false,
             closed: None,
@@ -75,11 +75,11 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Wire> {
-        // A test that fails with it in hand still has sockets to drop.
+        // A failing test may hold the lock while its sockets are dropped.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has been written since the last time.
+    /// Takes the bytes written since the last call.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.lock().outbound)
     }
@@ -107,7 +107,7 @@ impl Stream for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.wire.lock();
         wire.calls += 1;
-        let count = buffer.len().min(wire.inbound.len()).min(wire.gulp);
+        let count = buffer.len().min(wire.inbound.len()).min(wire.max_read);
         for (place, byte) in buffer.iter_mut().zip(wire.inbound.drain(..count)) {
             *place = byte;
         }
@@ -128,7 +128,7 @@ impl Stream for Socket {
         if wire.is_shut {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let count = bytes.len().min(wire.bite).min(wire.room);
+        let count = bytes.len().min(wire.max_write).min(wire.room);
         if count == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -122,7 +122,7 @@ fn ca_certificate_is_a_note() {
     let (code, message) = check(&world);
     assert_eq!(code, 0, "{message}");
     assert!(
-        message.contains("note: The certificate is an authority's (CA:TRUE)"),
+        message.contains("note: The certificate is a CA certificate (CA:TRUE)"),
         "{message}"
     );
 }

@@ -1,5 +1,5 @@
-//! Files that a quota is for: who would write waits until they have been counted, at the start and before
-//! something is refused; no worker does, nor anybody else.
+//! Counting the files under a quota: uploads wait for the first count, and for a recount before they
+//! are refused. Neither workers nor other clients wait.
 
 use std::fs;
 use std::path::Path;
@@ -12,12 +12,13 @@ use mioftpd::session::Settings;
 use mioftpd::storage::{Counter, CutUploads, Disk, Metered, Quota, Usage};
 
 use crate::support::{Control, until};
-use crate::{Scene, beside_files};
+use crate::{Scene, with_storage};
 
-/// Bytes of the quota.
+/// The quota in bytes.
 const QUOTA: usize = 4 * CHUNK_BYTES;
 
-/// Beside a server whose files nobody has counted, until the test does; uploads wait that long.
+/// Runs a test with a server whose files are not counted until the test calls its second argument.
+/// Uploads wait at most `most`.
 fn uncounted(most: Duration, test: impl FnOnce(&Scene, &dyn Fn())) {
     let usage = Arc::new(Usage::default());
     let metered = Arc::clone(&usage);
@@ -32,7 +33,7 @@ fn uncounted(most: Duration, test: impl FnOnce(&Scene, &dyn Fn())) {
         bytes: Some(QUOTA as u64),
         files: None,
     };
-    beside_files(
+    with_storage(
         settings,
         |disk| Arc::new(Metered::new(disk, metered, quota)),
         |scene, path| {
@@ -45,11 +46,11 @@ fn uncounted(most: Duration, test: impl FnOnce(&Scene, &dyn Fn())) {
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Longer than any answer takes that is not waited for, and short where it is.
+/// Longer than any reply takes that is not delayed, and short as a time-out.
 const MOMENT: Duration = Duration::from_millis(200);
 
 #[test]
-fn uploads_wait_for_the_first_count_and_nobody_waits_for_them() {
+fn uploads_wait_for_first_count_without_delaying_others() {
     uncounted(LONG, |scene, count| {
         let mut waiting: Vec<_> = (0..100)
             .map(|number| {
@@ -66,7 +67,7 @@ fn uploads_wait_for_the_first_count_and_nobody_waits_for_them() {
         other.send("ALLO 1");
         assert!(!other.has_reply(MOMENT));
         assert!(!waiting[0].0.has_reply(Duration::from_millis(1)));
-        assert_eq!(scene.workers.kept(), 0);
+        assert_eq!(scene.workers.held(), 0);
         count();
         other.expect(200);
         for (mut control, data) in waiting.drain(..) {
@@ -78,7 +79,7 @@ fn uploads_wait_for_the_first_count_and_nobody_waits_for_them() {
 }
 
 #[test]
-fn every_way_to_write_waits() {
+fn every_upload_command_waits_for_count() {
     for command in ["STOR new", "STOU", "APPE new", "APPE two"] {
         uncounted(LONG, |scene, count| {
             let mut control = Control::login(scene.address);
@@ -94,7 +95,7 @@ fn every_way_to_write_waits() {
 }
 
 #[test]
-fn who_waits_too_long_hears_so_and_may_go_on() {
+fn upload_is_450_if_count_times_out() {
     uncounted(MOMENT, |scene, count| {
         let mut control = Control::login(scene.address);
         drop(control.passive());
@@ -107,7 +108,7 @@ fn who_waits_too_long_hears_so_and_may_go_on() {
 }
 
 #[test]
-fn who_waits_may_abort_and_go_on() {
+fn waiting_upload_can_be_aborted() {
     uncounted(LONG, |scene, count| {
         let mut control = Control::login(scene.address);
         drop(control.passive());
@@ -122,7 +123,7 @@ fn who_waits_may_abort_and_go_on() {
 }
 
 #[test]
-fn who_waits_may_leave() {
+fn client_can_disconnect_while_waiting_for_count() {
     uncounted(LONG, |scene, _| {
         for _ in 0..3 {
             let mut control = Control::login(scene.address);
@@ -137,7 +138,7 @@ fn who_waits_may_leave() {
 }
 
 #[test]
-fn who_waits_is_not_idle() {
+fn idle_time_out_is_paused_while_waiting_for_count() {
     let usage = Arc::new(Usage::default());
     let settings = Settings {
         timings: Timings {
@@ -151,12 +152,12 @@ fn who_waits_is_not_idle() {
         bytes: Some(1),
         files: None,
     };
-    beside_files(
+    with_storage(
         settings,
         |disk| Arc::new(Metered::new(disk, usage, quota)),
         |scene, _| {
-            // All is said at once. Who comes to that too late, on a busy machine, tries again.
-            until("a client that is quick", || {
+            // All commands are sent at once. On a busy machine the login may time out: retry.
+            until("a client that is fast enough", || {
                 let mut control = Control::silent(scene.address);
                 control.send_raw(b"USER anonymous\r\nPASS me@\r\nEPSV\r\nSTOR new\r\n");
                 for code in [220, 331, 230, 229] {
@@ -171,7 +172,7 @@ fn who_waits_is_not_idle() {
     );
 }
 
-/// Beside a server whose quota is used up by a file, which the test may remove by hand.
+/// Runs a test with a server whose quota is used up by a file, which the test may remove.
 fn full(test: impl FnOnce(&Scene, &Path)) {
     let quota = Quota {
         bytes: Some(QUOTA as u64),
@@ -181,7 +182,7 @@ fn full(test: impl FnOnce(&Scene, &Path)) {
         cut_uploads: CutUploads::Discard,
         ..Settings::default()
     };
-    beside_files(
+    with_storage(
         settings,
         |disk| {
             let mut upload = disk
@@ -204,7 +205,7 @@ fn full(test: impl FnOnce(&Scene, &Path)) {
 }
 
 #[test]
-fn an_upload_that_comes_to_the_quota_goes_on_where_others_have_made_room() {
+fn upload_continues_after_recount_finds_room() {
     let size = QUOTA - 100;
     let content: Vec<u8> = (b'a'..=b'w').cycle().take(size).collect();
     let ways: &[(&[&str], &str)] = &[
@@ -235,7 +236,7 @@ fn an_upload_that_comes_to_the_quota_goes_on_where_others_have_made_room() {
 }
 
 #[test]
-fn an_upload_for_which_nobody_makes_room_is_refused_and_leaves_nothing() {
+fn upload_over_quota_is_refused_and_leaves_nothing() {
     for data_type in ["TYPE I", "TYPE A"] {
         full(|scene, path| {
             let mut control = Control::login(scene.address);
@@ -245,7 +246,7 @@ fn an_upload_for_which_nobody_makes_room_is_refused_and_leaves_nothing() {
             control.command("STOR new", 150);
             let sent = std::thread::spawn(move || {
                 use std::io::Write as _;
-                // It is cut while it goes on.
+                // The server resets the connection.
                 let _ = data.stream().write_all(&vec![b'n'; QUOTA]);
             });
             control.expect(552);

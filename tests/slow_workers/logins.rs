@@ -1,4 +1,4 @@
-//! A lane of logins that is full.
+//! The login queue: the share of each network, and logins of disconnected clients.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
@@ -7,9 +7,9 @@ use mioftpd::limits::LOGINS_WAITING;
 use mioftpd::workers::Work;
 
 use crate::support::{Control, abort_connection, connect_from, until};
-use crate::{Keeps, Scene, beside};
+use crate::{Filter, Scene, with_server};
 
-/// Floods the lane with so many logins from there, which must be all that fit in.
+/// Sends `most` logins from this address, which must be all that the queue accepts from it.
 fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
     let log_in = || {
         let mut control = Control::over(connect_from(from, scene.address).unwrap());
@@ -18,7 +18,7 @@ fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
         control.send("PASS secret");
         control
     };
-    let all = scene.workers.kept() + most;
+    let all = scene.workers.held() + most;
     let waiting = (0..most).map(|_| log_in()).collect();
     scene.workers.wait_for(all);
     log_in().expect(421);
@@ -26,10 +26,10 @@ fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
 }
 
 #[test]
-fn addresses_that_flood_the_lane_of_logins_keep_no_other_out() {
-    let is_login: Keeps = |work| matches!(work, Work::Verify(_));
-    beside(|scene| {
-        scene.workers.keep(is_login);
+fn login_flood_does_not_lock_out_other_addresses() {
+    let is_login: Filter = |work| matches!(work, Work::Verify(_));
+    with_server(|scene| {
+        scene.workers.hold(is_login);
         let mut others = Vec::new();
         for (last, parts) in [(2, 2), (3, 4), (4, 8), (5, 16), (6, 32)] {
             let from = Ipv4Addr::new(127, 0, 0, last);
@@ -44,18 +44,18 @@ fn addresses_that_flood_the_lane_of_logins_keep_no_other_out() {
         for mut other in others {
             other.expect(230);
         }
-        // Their places are free again.
-        scene.workers.keep(is_login);
+        // The queue is empty again.
+        scene.workers.hold(is_login);
         flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_WAITING / 2);
     });
 }
 
 #[test]
-fn who_has_left_before_the_answer_keeps_no_place() {
-    let is_login: Keeps = |work| matches!(work, Work::Verify(_));
-    beside(|scene| {
+fn disconnected_client_keeps_no_place_in_login_queue() {
+    let is_login: Filter = |work| matches!(work, Work::Verify(_));
+    with_server(|scene| {
         let from = Ipv4Addr::new(127, 0, 0, 2);
-        scene.workers.keep(is_login);
+        scene.workers.hold(is_login);
         for control in flood(scene, from, LOGINS_WAITING / 2) {
             abort_connection(control.socket().try_clone().unwrap());
         }
@@ -63,7 +63,7 @@ fn who_has_left_before_the_answer_keeps_no_place() {
             (scene.connections.load(Ordering::Acquire) == 0).then_some(())
         });
         scene.workers.release();
-        scene.workers.keep(is_login);
+        scene.workers.hold(is_login);
         flood(scene, from, LOGINS_WAITING / 2);
     });
 }

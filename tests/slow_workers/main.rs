@@ -1,13 +1,12 @@
-//! Workers that finish nothing before they may: what that does to those who wait for them, and to
-//! others.
+//! Slow workers: the effect on the clients that wait for them, and on others.
 //!
-//! The server's own loop and real sockets, with a runner in the place of the threads that keeps what
-//! it is told to.
+//! The server's event loop with real sockets, and a runner that holds selected jobs back in place of
+//! the thread pools.
 //!
-//! - `refusals`: a file that is looked for longer than its client may take to connect.
-//! - `transfers`: a disk that hangs, of which nobody is the worse but who waits for it.
-//! - `logins`: a lane of logins that is full.
-//! - `counts`: files that a quota is for and that are still being counted.
+//! - `refusals`: opening a file takes longer than the client may take to connect.
+//! - `transfers`: a disk hangs.
+//! - `logins`: the login queue is full.
+//! - `counts`: the files under a quota are being counted.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -39,27 +38,27 @@ use mioftpd::transfer::Scratch;
 use mioftpd::workers::{Completion, Job, Runner, Work};
 use support::DEADLINE;
 
-/// Of the password of the account `ann`, "secret", as cheap as it can be.
+/// The hash of "secret", the password of `ann`, with the lowest cost.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 const STALL: Duration = Duration::from_millis(100);
 
-/// What is kept back.
-type Keeps = fn(&Work) -> bool;
+/// Selects the jobs to hold back.
+type Filter = fn(&Work) -> bool;
 
 #[derive(Default)]
 struct Jobs {
-    keeps: Option<Keeps>,
-    kept: Vec<Job>,
+    filter: Option<Filter>,
+    held: Vec<Job>,
     finished: Vec<Completion>,
 }
 
-/// Does at once what it does not keep.
+/// Runs jobs inline, except those that it holds back.
 #[derive(Clone, Default)]
 struct Workers {
     jobs: Arc<Mutex<Jobs>>,
-    came: Arc<Condvar>,
+    job_held: Arc<Condvar>,
 }
 
 impl Workers {
@@ -67,27 +66,29 @@ impl Workers {
         self.jobs.lock().unwrap()
     }
 
-    fn keep(&self, keeps: Keeps) {
-        self.lock().keeps = Some(keeps);
+    fn hold(&self, filter: Filter) {
+        self.lock().filter = Some(filter);
     }
 
-    fn kept(&self) -> usize {
-        self.lock().kept.len()
+    fn held(&self) -> usize {
+        self.lock().held.len()
     }
 
-    /// Waits until so many jobs are kept.
+    /// Waits until this many jobs are held back.
     fn wait_for(&self, count: usize) {
-        let missing = |jobs: &mut Jobs| jobs.kept.len() < count;
-        let waited = self.came.wait_timeout_while(self.lock(), DEADLINE, missing);
-        assert_eq!(waited.unwrap().0.kept.len(), count);
+        let missing = |jobs: &mut Jobs| jobs.held.len() < count;
+        let waited = self
+            .job_held
+            .wait_timeout_while(self.lock(), DEADLINE, missing);
+        assert_eq!(waited.unwrap().0.held.len(), count);
     }
 
-    /// Does what was kept, and keeps nothing more.
+    /// Runs the jobs that were held back, and holds no more.
     fn release(&self) {
         let mut jobs = self.lock();
-        jobs.keeps = None;
-        let kept = std::mem::take(&mut jobs.kept);
-        jobs.finished.extend(kept.into_iter().map(run));
+        jobs.filter = None;
+        let held = std::mem::take(&mut jobs.held);
+        jobs.finished.extend(held.into_iter().map(run));
     }
 }
 
@@ -98,9 +99,9 @@ fn run(job: Job) -> Completion {
 impl Runner for Workers {
     fn submit(&mut self, job: Job) {
         let mut jobs = self.lock();
-        if jobs.keeps.is_some_and(|keeps| keeps(&job.work)) {
-            jobs.kept.push(job);
-            self.came.notify_all();
+        if jobs.filter.is_some_and(|filter| filter(&job.work)) {
+            jobs.held.push(job);
+            self.job_held.notify_all();
         } else {
             jobs.finished.push(run(job));
         }
@@ -112,7 +113,7 @@ impl Runner for Workers {
 
     fn outstanding(&self) -> usize {
         let jobs = self.lock();
-        jobs.kept.len() + jobs.finished.len()
+        jobs.held.len() + jobs.finished.len()
     }
 
     fn has_finished(&self) -> bool {
@@ -120,7 +121,7 @@ impl Runner for Workers {
     }
 }
 
-/// A server of one directory, and what can be seen of it from outside.
+/// A running server, as a test sees it.
 struct Scene {
     address: SocketAddr,
     workers: Workers,
@@ -136,16 +137,16 @@ fn accounts() -> Accounts {
     if let Ok(secret) = Secret::hashed(HASH) {
         ann.secret = secret;
     }
-    let anybody = Account::anonymous(Permissions::ALL);
-    Accounts::new().with(anybody).with(slow).with(ann)
+    let anonymous = Account::anonymous(Permissions::ALL);
+    Accounts::new().with(anonymous).with(slow).with(ann)
 }
 
-fn beside(test: impl FnOnce(&Scene)) {
-    beside_in(Timings::default().data_connect, test);
+fn with_server(test: impl FnOnce(&Scene)) {
+    with_connect_timeout(Timings::default().data_connect, test);
 }
 
-/// As [`beside`], where clients have this long to connect to a passive port.
-fn beside_in(data_connect: Duration, test: impl FnOnce(&Scene)) {
+/// As [`with_server`], with this time-out for connections to a passive port.
+fn with_connect_timeout(data_connect: Duration, test: impl FnOnce(&Scene)) {
     let settings = Settings {
         timings: Timings {
             data_stall: STALL,
@@ -155,14 +156,13 @@ fn beside_in(data_connect: Duration, test: impl FnOnce(&Scene)) {
         },
         ..Settings::default()
     };
-    beside_files(settings, |disk| disk, |scene, _| test(scene));
+    with_storage(settings, |disk| disk, |scene, _| test(scene));
 }
 
-/// Runs a test beside a server, which is stopped then, also where the test fails. Clients see what
-/// `seen` makes of the files.
-fn beside_files(
+/// Runs a test with a server, which is stopped even if the test fails. `wrap` wraps its storage.
+fn with_storage(
     settings: Settings,
-    seen: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
+    wrap: impl FnOnce(Arc<dyn Storage>) -> Arc<dyn Storage>,
     test: impl FnOnce(&Scene, &Path),
 ) {
     let directory = tempfile::tempdir().unwrap();
@@ -171,7 +171,7 @@ fn beside_files(
     let workers = Workers::default();
     let mut reactor = Reactor::new(Parts {
         network: Box::new(SystemNetwork::new().unwrap()),
-        storage: seen(Arc::new(Disk::open_root(directory.path()).unwrap())),
+        storage: wrap(Arc::new(Disk::open_root(directory.path()).unwrap())),
         account_storage: StorageByAccount::new(),
         runner: Box::new(workers.clone()),
         passive_ports: PassivePorts::any(),
@@ -196,7 +196,7 @@ fn beside_files(
     let (stop, connections) = (AtomicBool::new(false), Arc::clone(&scene.connections));
     thread::scope(|scope| {
         scope.spawn(|| {
-            // Nobody wakes it for jobs that are done elsewhere.
+            // `release` runs jobs in the test's thread and does not wake the loop.
             while reactor.turn(Some(Duration::from_millis(5))).unwrap() {
                 connections.store(reactor.connections(), Ordering::Release);
                 if stop.swap(false, Ordering::Acquire) {
@@ -210,7 +210,7 @@ fn beside_files(
     });
 }
 
-/// Stops the server.
+/// Stops the server on drop.
 struct Stopping<'a>(&'a AtomicBool);
 
 impl Drop for Stopping<'_> {

@@ -1,6 +1,6 @@
-//! A disk that hangs: whoever waits for it has an answer in the end, and nobody is blamed for it.
+//! A hanging disk: clients that wait for it get a reply in the end, and do not time out.
 //!
-//! Time is told by other clients, who are cut when theirs is over.
+//! The tests measure time by other clients, which stall until they time out.
 
 use std::sync::atomic::Ordering;
 
@@ -10,10 +10,10 @@ use mioftpd::storage::CutUploads;
 use mioftpd::workers::Work;
 
 use crate::support::{Control, until};
-use crate::{STALL, Scene, beside, beside_files};
+use crate::{STALL, Scene, with_server, with_storage};
 
 impl Scene {
-    /// A client that stalls, until it is cut: so long it takes at least.
+    /// Waits until a stalled client has timed out.
     fn let_time_pass(&self) {
         let mut control = Control::login(self.address);
         let data = control.passive();
@@ -22,7 +22,7 @@ impl Scene {
         drop(data);
     }
 
-    /// Waits until a job is kept, and then much longer than any client may take.
+    /// Waits until a job is held back, and then for several time-outs.
     fn let_it_hang(&self) {
         self.workers.wait_for(1);
         for _ in 0..4 {
@@ -40,10 +40,10 @@ fn is_commit(work: &Work) -> bool {
 }
 
 #[test]
-fn an_upload_is_answered_when_it_is_in_its_place_however_long_that_takes() {
-    for keeps in [is_slice, is_commit] {
-        beside(|scene| {
-            scene.workers.keep(keeps);
+fn upload_is_confirmed_after_slow_write_or_commit() {
+    for filter in [is_slice, is_commit] {
+        with_server(|scene| {
+            scene.workers.hold(filter);
             let mut control = Control::login(scene.address);
             let data = control.passive();
             data.send(b"content");
@@ -57,10 +57,10 @@ fn an_upload_is_answered_when_it_is_in_its_place_however_long_that_takes() {
 }
 
 #[test]
-fn what_is_read_slowly_comes_whole() {
+fn slowly_read_files_and_listings_are_complete() {
     for command in ["RETR large", "LIST", "NLST nothing-*"] {
-        beside(|scene| {
-            scene.workers.keep(is_slice);
+        with_server(|scene| {
+            scene.workers.hold(is_slice);
             let mut control = Control::login(scene.address);
             let data = control.passive();
             control.command(command, 150);
@@ -73,28 +73,28 @@ fn what_is_read_slowly_comes_whole() {
     }
 }
 
-/// As every job does where there are no workers.
+/// Without worker threads, every job blocks the event loop.
 #[test]
-fn what_came_in_time_counts_where_a_job_has_kept_the_loop() {
+fn data_that_arrived_while_a_job_blocked_the_loop_counts() {
     let attempt = |scene: &Scene| {
         let mut control = Control::login(scene.address);
         let data = control.passive();
         control.command("STOR new", 150);
-        let kept = scene.workers.lock();
-        // The loop comes to the jobs, and no further.
+        let lock = scene.workers.lock();
+        // The loop blocks on this lock.
         let mut is_early = control.has_reply(STALL / 5);
         data.send(b"content");
         is_early |= control.has_reply(STALL * 3);
-        drop(kept);
-        // On a machine that is slow its time was over before.
+        drop(lock);
+        // On a slow machine the time-out may have passed before.
         control.expect_one_of(&[226, 426]).code == 226 && !is_early
     };
-    beside(|scene| until("an upload", || attempt(scene).then_some(())));
+    with_server(|scene| until("an upload", || attempt(scene).then_some(())));
 }
 
 #[test]
-fn a_transfer_that_may_not_be_faster_is_not_too_slow() {
-    beside(|scene| {
+fn rate_limited_transfer_does_not_time_out() {
+    with_server(|scene| {
         let mut control = Control::connect(scene.address);
         control.log_in("slow", "secret");
         control.command("TYPE I", 200);
@@ -103,10 +103,10 @@ fn a_transfer_that_may_not_be_faster_is_not_too_slow() {
 }
 
 #[test]
-fn a_client_that_has_gone_keeps_no_place_while_the_disk_hangs() {
+fn session_ends_at_disconnect_although_the_disk_hangs() {
     for command in ["RETR large", "STOR new"] {
-        beside(|scene| {
-            scene.workers.keep(is_slice);
+        with_server(|scene| {
+            scene.workers.hold(is_slice);
             let mut control = Control::login(scene.address);
             let data = control.passive();
             if command.starts_with("STOR") {
@@ -118,15 +118,15 @@ fn a_client_that_has_gone_keeps_no_place_while_the_disk_hangs() {
             until("the end of its session", || {
                 (scene.connections.load(Ordering::Acquire) == 0).then_some(())
             });
-            assert_eq!(scene.workers.kept(), 1);
+            assert_eq!(scene.workers.held(), 1);
         });
     }
 }
 
 #[test]
-fn who_aborts_does_not_wait_for_a_disk_that_hangs() {
-    beside(|scene| {
-        scene.workers.keep(is_commit);
+fn abor_does_not_wait_for_a_hanging_disk() {
+    with_server(|scene| {
+        scene.workers.hold(is_commit);
         let mut control = Control::login(scene.address);
         let data = control.passive();
         data.send(b"content");
@@ -137,25 +137,25 @@ fn who_aborts_does_not_wait_for_a_disk_that_hangs() {
     });
 }
 
-/// A worker that has it meanwhile finds its last byte, and nobody wants it any more.
+/// The worker reaches the end of the file after the client has aborted.
 #[test]
-fn an_upload_that_was_cut_on_a_worker_does_not_get_its_name() {
+fn upload_cut_on_a_worker_is_not_committed() {
     let settings = Settings {
         cut_uploads: CutUploads::Discard,
         ..Settings::default()
     };
-    beside_files(
+    with_storage(
         settings,
         |disk| disk,
         |scene, directory| {
-            scene.workers.keep(is_slice);
+            scene.workers.hold(is_slice);
             let mut control = Control::login(scene.address);
             let data = control.passive();
             data.send(b"content");
             control.command("STOR new", 150);
             scene.workers.wait_for(1);
             control.send("ABOR");
-            // Who is answered later has been heard later.
+            // The reply to a later client shows that ABOR was processed.
             Control::login(scene.address);
             scene.workers.release();
             control.expect(426);

@@ -1,5 +1,5 @@
-//! Certificates as their owners have them: of clients, asked for or not; of the server, renewed
-//! while it serves, and past their last day. RFC 4217 §10, RFC 5280 §4.1.2.5.
+//! Client certificates, and server certificates that are renewed, expire or are self-signed.
+//! RFC 4217 §10, RFC 5280 §4.1.2.5.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use super::support::{Control, Server, Starter, read_all, until};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A server that proves itself with these files.
+/// A server with this certificate and key.
 fn with_certificate(identity: &Identity) -> Starter {
     let starter = Starter::default().serving(|_| ());
     let starter = starter
@@ -20,13 +20,13 @@ fn with_certificate(identity: &Identity) -> Starter {
     starter.argument("--tls-key").argument(&identity.key_file)
 }
 
-/// The certificate that a new connection is shown.
-fn shown(control: &Control) -> &[u8] {
+/// The certificate that the server has presented.
+fn presented(control: &Control) -> &[u8] {
     control.link().tls().peer_certificates().unwrap()[0].as_ref()
 }
 
-/// The client must be let in, and can list a directory over TLS.
-fn lets_in(server: &Server, client: &TlsClient) {
+/// Asserts that the client can connect and list a directory over TLS.
+fn accepts(server: &Server, client: &TlsClient) {
     let mut control = server.private(client);
     server.wait_for_log(&format!("{}: Secured by", control.local()));
     let data = control.passive();
@@ -35,29 +35,29 @@ fn lets_in(server: &Server, client: &TlsClient) {
     control.expect(226);
 }
 
-/// The client must be turned away, for a reason with this in it.
-fn turns_away(server: &Server, client: &TlsClient, why: &str) {
+/// Asserts that the handshake fails, and that the log message contains this reason.
+fn rejects(server: &Server, client: &TlsClient, why: &str) {
     let mut control = server.connect();
     control.command("AUTH TLS", 234);
-    let who = control.local();
-    // In TLS 1.3 the client is through with the handshake before it knows.
+    let peer = control.local();
+    // In TLS 1.3 the client finishes the handshake before it is rejected.
     let _ = control.try_secure(client);
-    let line = server.wait_for_log(&format!("{who}: TLS failed: "));
+    let line = server.wait_for_log(&format!("{peer}: TLS failed: "));
     assert!(line.contains(why) && line.contains("WARN"), "{line}");
-    // The server ends its side by itself, and waits for the client's.
+    // The server ends its side, and waits for the client's end.
     read_all(&mut control.socket().try_clone().unwrap());
     drop(control);
-    server.wait_for_log(&format!("{who} disconnected"));
-    assert!(!server.log().contains(&format!("{who}: Secured by")));
+    server.wait_for_log(&format!("{peer} disconnected"));
+    assert!(!server.log().contains(&format!("{peer}: Secured by")));
 }
 
 #[test]
-fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
-    let (authority, stranger) = (Authority::new(), Authority::called("Another"));
+fn client_certificate_is_requested_and_verified_as_configured() {
+    let (authority, untrusted) = (Authority::new(), Authority::called("Another"));
     let namesake = TlsClient::showing(&Authority::new().client("alice"));
     let server = authority.server("server");
     let good = TlsClient::showing(&authority.client("alice"));
-    let foreign = TlsClient::showing(&stranger.client("alice"));
+    let foreign = TlsClient::showing(&untrusted.client("alice"));
     let expired = TlsClient::showing(&authority.expired_client("alice"));
     let wrong_use = TlsClient::showing(&server);
     let ca = TlsClient::showing(&authority.authority_below("alice"));
@@ -74,32 +74,35 @@ fn a_clients_certificate_is_asked_for_as_the_options_have_it() {
         starter.argument("--tls-require").argument("control")
     };
     for (server, is_required) in [(optional().start(), false), (required().start(), true)] {
-        lets_in(&server, &good);
+        accepts(&server, &good);
         for without in [&none, &old] {
             if is_required {
-                turns_away(&server, without, "tls.client-required wants one");
+                rejects(&server, without, "tls.client-required is set");
             } else {
-                lets_in(&server, without);
+                accepts(&server, without);
             }
         }
-        // A bad one is worse than none.
+        // An invalid certificate is refused even where none is required.
         for (client, what) in [
-            (&foreign, "is of no authority in tls.client-authority"),
-            (&namesake, "is signed by another than the one of that name"),
+            (
+                &foreign,
+                "is not issued by an authority in tls.client-authority",
+            ),
+            (&namesake, "is not signed by the authority of that name"),
             (&expired, "has expired"),
             (&wrong_use, "is not for clients"),
-            (&ca, "is an authority's (CA:TRUE)"),
+            (&ca, "is a CA certificate (CA:TRUE)"),
         ] {
-            turns_away(&server, client, &format!("the client's certificate {what}"));
+            rejects(&server, client, &format!("the client's certificate {what}"));
         }
         server.connect().command("NOOP", 200);
     }
-    // Who is not asked shows nothing.
-    lets_in(&with_certificate(&server).start(), &foreign);
+    // A certificate that is not requested is not sent.
+    accepts(&with_certificate(&server).start(), &foreign);
 }
 
 #[test]
-fn a_session_does_not_outlive_the_authority_of_its_certificate() {
+fn session_is_refused_after_its_authority_is_removed() {
     let (first, second) = (Authority::new(), Authority::called("Another"));
     let identity = first.server("server");
     let trusted = first.folder().join("trusted.pem");
@@ -110,36 +113,36 @@ fn a_session_does_not_outlive_the_authority_of_its_certificate() {
         fs::copy(first.file(), &trusted).unwrap();
         renew(&server);
         let client = TlsClient::showing_by(version, &first.client("alice"));
-        let anybody = TlsClient::of(version);
-        for client in [&client, &anybody] {
-            lets_in(&server, client);
+        let uncertified = TlsClient::of(version);
+        for client in [&client, &uncertified] {
+            accepts(&server, client);
             let control = Control::secured(server.address(), client);
             assert!(control.link().is_resumed());
         }
         fs::copy(second.file(), &trusted).unwrap();
         renew(&server);
-        turns_away(
+        rejects(
             &server,
             &client,
-            "a session is resumed, and the client's certificate is of no authority",
+            "a session is resumed, and the client's certificate is not issued by an authority",
         );
-        // Who has shown none needs none.
-        lets_in(&server, &anybody);
+        // A session without a certificate is not affected.
+        accepts(&server, &uncertified);
     }
 }
 
-/// Has it read its files again.
+/// Reloads the certificate files.
 fn renew(server: &Server) {
-    const SAID: &str = "The certificate was read again";
-    let before = server.log().matches(SAID).count();
+    const MESSAGE: &str = "The certificate was read again";
+    let before = server.log().matches(MESSAGE).count();
     server.reload();
-    until(SAID, || {
-        (server.log().matches(SAID).count() > before).then_some(())
+    until(MESSAGE, || {
+        (server.log().matches(MESSAGE).count() > before).then_some(())
     });
 }
 
 #[test]
-fn a_certificate_logs_in_to_the_account_that_it_names() {
+fn certificate_logs_in_to_the_account_it_names() {
     let authority = Authority::new();
     let starter = with_certificate(&authority.server("server")).argument("--user");
     let starter = starter
@@ -159,7 +162,7 @@ fn a_certificate_logs_in_to_the_account_that_it_names() {
         let mut control = Control::secured(server.address(), &client);
         control.command("USER alice", code);
     }
-    // A session that is resumed is still that client's.
+    // A resumed session keeps the certificate's name.
     let client = TlsClient::showing(&authority.client("alice"));
     for resumed in [false, true] {
         let mut control = Control::secured(server.address(), &client);
@@ -177,23 +180,23 @@ fn a_certificate_logs_in_to_the_account_that_it_names() {
 }
 
 #[test]
-fn a_renewed_certificate_is_for_new_connections_and_the_old_go_on() {
+fn renewed_certificate_applies_to_new_connections_only() {
     let authority = Authority::new();
     let (first, second) = (authority.server("server"), authority.server("other"));
     let server = with_certificate(&first).start();
     fs::write(server.file("f"), "content").unwrap();
     let client = TlsClient::new();
     let mut old = server.private(&client);
-    assert_eq!(shown(&old), first.certificate.as_ref());
+    assert_eq!(presented(&old), first.certificate.as_ref());
 
     fs::copy(&second.certificate_file, &first.certificate_file).unwrap();
     fs::copy(&second.key_file, &first.key_file).unwrap();
     server.reload();
     server.wait_for_log("The certificate was read again");
     let new = server.private(&TlsClient::new());
-    assert_eq!(shown(&new), second.certificate.as_ref());
+    assert_eq!(presented(&new), second.certificate.as_ref());
     assert_eq!(old.retrieve("f"), b"content");
-    // What the first one's sessions were still are sessions.
+    // TLS sessions from before the renewal can be resumed.
     let data = old.passive();
     old.command("RETR f", 150);
     assert!(data.link().is_resumed());
@@ -202,11 +205,11 @@ fn a_renewed_certificate_is_for_new_connections_and_the_old_go_on() {
 }
 
 #[test]
-fn a_bad_renewal_keeps_the_old_certificate_and_says_so() {
+fn failed_renewal_keeps_the_old_certificate_and_is_logged() {
     let authority = Authority::new();
     let (first, second) = (authority.server("server"), authority.server("other"));
     let server = with_certificate(&first).start();
-    // Half of the renewal: the certificate is there, and the key is not yet.
+    // Half of a renewal: a new certificate with the old key.
     fs::copy(&second.certificate_file, &first.certificate_file).unwrap();
     server.reload();
     let line = server.wait_for_log("The old certificate stays");
@@ -217,7 +220,7 @@ fn a_bad_renewal_keeps_the_old_certificate_and_says_so() {
         .any(|file| line.contains(&*file.to_string_lossy()));
     assert!(is_named, "{line}");
     assert_eq!(
-        shown(&server.private(&TlsClient::new())),
+        presented(&server.private(&TlsClient::new())),
         first.certificate.as_ref()
     );
     // The other half.
@@ -225,21 +228,21 @@ fn a_bad_renewal_keeps_the_old_certificate_and_says_so() {
     server.reload();
     server.wait_for_log("The certificate was read again");
     assert_eq!(
-        shown(&server.private(&TlsClient::new())),
+        presented(&server.private(&TlsClient::new())),
         second.certificate.as_ref()
     );
-    // Gone altogether, it serves on.
+    // Without the file, the old certificate stays in use.
     fs::remove_file(&first.certificate_file).unwrap();
     server.reload();
     server.wait_for_log("No such file");
     assert_eq!(
-        shown(&server.private(&TlsClient::new())),
+        presented(&server.private(&TlsClient::new())),
         second.certificate.as_ref()
     );
 }
 
 #[test]
-fn a_certificate_at_its_end_serves_and_is_warned_of() {
+fn expired_certificate_is_used_with_a_warning() {
     let authority = Authority::new();
     for (identity, warning) in [
         (authority.expired_server(), "The certificate has expired"),
@@ -261,7 +264,7 @@ fn a_certificate_at_its_end_serves_and_is_warned_of() {
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn world_readable_key_is_warned_of() {
     let authority = Authority::new();
     let identity = authority.server("server");
     let readable = fs::Permissions::from_mode(0o644);
@@ -275,7 +278,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
-fn a_certificate_of_its_own_is_kept_where_it_is_told() {
+fn self_signed_certificate_is_kept_in_state_directory() {
     let state = tempfile::tempdir().unwrap();
     let start = || {
         let starter = Starter::default().argument("--tls-self-signed");
@@ -287,12 +290,18 @@ fn a_certificate_of_its_own_is_kept_where_it_is_told() {
     let fingerprint = first.wait_for_log("SHA-256 fingerprint ");
     let (_, fingerprint) = fingerprint.split_once("SHA-256 fingerprint ").unwrap();
     let second = start();
-    assert_eq!(shown(&second.private(&TlsClient::new())), shown(&control));
+    assert_eq!(
+        presented(&second.private(&TlsClient::new())),
+        presented(&control)
+    );
     second.wait_for_log(fingerprint);
-    // Without, each server has another one.
+    // Without a state directory, each server generates another one.
     let other = Starter::default()
         .argument("--tls-self-signed")
         .serving(|_| ());
     let other = other.start();
-    assert_ne!(shown(&other.private(&TlsClient::new())), shown(&control));
+    assert_ne!(
+        presented(&other.private(&TlsClient::new())),
+        presented(&control)
+    );
 }

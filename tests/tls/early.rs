@@ -1,5 +1,5 @@
-//! Clients that secure a data connection before they say what for: RFC 4217 leaves it open who waits
-//! for whom, and some wait for the handshake with their command.
+//! Clients that secure a data connection before the transfer command: RFC 4217 leaves the order open,
+//! and some clients finish the handshake before they send the command.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -8,13 +8,13 @@ use super::support::tls::{TlsClient, Version};
 use super::{content, writable};
 
 #[test]
-fn a_data_connection_can_be_secured_before_the_command() {
+fn data_connection_can_be_secured_before_the_command() {
     let server = writable().start();
     let bytes = content(200_000);
     fs::write(server.file("f"), &bytes).unwrap();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
-        // Other commands may come between.
+        // Other commands may come in between.
         let mut link = control.passive().link();
         control.command("SIZE f", 213);
         control.command("RETR f", 150);
@@ -30,14 +30,14 @@ fn a_data_connection_can_be_secured_before_the_command() {
         control.expect(226);
         assert_eq!(fs::read(server.file("g")).unwrap(), bytes);
 
-        // One that nothing comes of takes nobody's place.
+        // An unused data connection does not block the next one.
         drop(control.passive().link());
         assert_eq!(control.retrieve("f"), bytes);
     }
 }
 
 #[test]
-fn what_is_no_handshake_is_522_when_the_command_comes() {
+fn failed_early_handshake_is_522_at_the_command() {
     let server = writable().start();
     fs::write(server.file("f"), "content").unwrap();
     let mut control = server.private(&TlsClient::new());
@@ -49,7 +49,7 @@ fn what_is_no_handshake_is_522_when_the_command_comes() {
     assert_eq!(alert[0], 21, "{alert:?}");
     control.command("RETR f", 150);
     control.expect(522);
-    // And so is a client that does not stay.
+    // Also when the client closes.
     drop(control.passive().stream());
     control.command("STOR g", 150);
     control.expect(522);
@@ -58,7 +58,7 @@ fn what_is_no_handshake_is_522_when_the_command_comes() {
 }
 
 #[test]
-fn what_is_secured_is_not_used_in_the_clear() {
+fn secured_data_connection_is_refused_after_prot_c() {
     let server = writable().start();
     fs::write(server.file("f"), "content").unwrap();
     let mut control = server.private(&TlsClient::new());

@@ -1,4 +1,4 @@
-//! Data connections that are cut, or are not TLS at all: no file is harmed, no session is lost.
+//! Connections that are truncated, corrupted or not TLS: no file is damaged, no session is lost.
 //! RFC 8446 §6.1 (truncation), RFC 4217 §12.3, RFC 7301 (ALPN).
 
 use std::fs;
@@ -9,7 +9,7 @@ use super::support::tls::{Link, TlsClient, Version};
 use super::support::{Control, Server, abort_connection, until};
 use super::{content, writable};
 
-/// A server with an old file, and a client that has begun to store a new one.
+/// Creates the file `f`, and starts an upload that replaces it.
 fn begun(version: Version, server: &Server) -> (Control, Link) {
     fs::write(server.file("f"), "old").unwrap();
     let mut control = server.private(&TlsClient::of(version));
@@ -21,7 +21,8 @@ fn begun(version: Version, server: &Server) -> (Control, Link) {
     (control, link)
 }
 
-fn is_as_before(server: &Server, control: &mut Control) {
+/// Asserts that the upload has failed and the old file is unchanged.
+fn assert_unchanged(server: &Server, control: &mut Control) {
     control.expect_one_of(&[426, 451]);
     assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
     assert_eq!(server.names(), ["f"]);
@@ -30,37 +31,37 @@ fn is_as_before(server: &Server, control: &mut Control) {
 }
 
 #[test]
-fn an_upload_that_ends_without_close_notify_is_no_226() {
+fn upload_without_close_notify_is_no_226() {
     let server = writable().start();
     for version in Version::ALL {
-        // Half closed, closed and reset: whoever is in between can do all of these.
+        // Half-close, close and reset: an attacker on the path can cause all of them.
         let (mut control, link) = begun(version, &server);
         link.socket().shutdown(Shutdown::Write).unwrap();
-        is_as_before(&server, &mut control);
+        assert_unchanged(&server, &mut control);
         let (mut control, link) = begun(version, &server);
         drop(link);
-        is_as_before(&server, &mut control);
+        assert_unchanged(&server, &mut control);
         let (mut control, link) = begun(version, &server);
         abort_connection(link.socket().try_clone().unwrap());
         drop(link);
-        is_as_before(&server, &mut control);
+        assert_unchanged(&server, &mut control);
     }
 }
 
 #[test]
-fn an_upload_with_a_forged_record_is_no_226() {
+fn upload_with_forged_record_is_no_226() {
     let server = writable().start();
     for version in Version::ALL {
         let (mut control, link) = begun(version, &server);
-        // A record that is as long as it says, and whose key nobody has.
+        // A record of valid length that no key decrypts.
         let forged = [&[23, 3, 3, 0, 40][..], &[7; 40]].concat();
         link.socket().write_all(&forged).unwrap();
-        is_as_before(&server, &mut control);
+        assert_unchanged(&server, &mut control);
     }
 }
 
 #[test]
-fn garbage_instead_of_a_hello_on_the_data_port_is_522() {
+fn garbage_on_data_connection_is_522() {
     let server = writable().start();
     fs::write(server.file("f"), "old").unwrap();
     let mut control = server.private(&TlsClient::new());
@@ -85,7 +86,7 @@ fn garbage_instead_of_a_hello_on_the_data_port_is_522() {
 }
 
 #[test]
-fn an_end_instead_of_a_hello_on_the_data_port_is_an_error() {
+fn close_of_data_connection_before_handshake_is_an_error() {
     let server = writable().start();
     fs::write(server.file("f"), "old").unwrap();
     let mut control = server.private(&TlsClient::new());
@@ -95,7 +96,7 @@ fn an_end_instead_of_a_hello_on_the_data_port_is_an_error() {
         drop(data);
         control.expect_one_of(&[522, 426]);
     }
-    // And where the end was there before the command.
+    // Also if the client closes before the command.
     for command in ["STOR f", "RETR f"] {
         drop(control.passive());
         control.send(command);
@@ -107,7 +108,7 @@ fn an_end_instead_of_a_hello_on_the_data_port_is_an_error() {
 }
 
 #[test]
-fn garbage_instead_of_a_hello_on_the_control_port_is_the_end() {
+fn garbage_instead_of_handshake_closes_control_connection() {
     let server = writable().listen("127.0.0.1:0");
     let server = server.listen_for_tls("127.0.0.1:0").start();
     for garbage in [
@@ -129,7 +130,7 @@ fn garbage_instead_of_a_hello_on_the_control_port_is_the_end() {
 }
 
 #[test]
-fn a_hello_that_comes_byte_by_byte_is_understood() {
+fn handshake_succeeds_with_hello_sent_byte_by_byte() {
     let server = writable().start();
     for version in Version::ALL {
         let mut control = server.connect();
@@ -151,9 +152,9 @@ fn a_hello_that_comes_byte_by_byte_is_understood() {
     }
 }
 
-/// A page that makes a browser speak to this port must not be understood (cross-protocol attacks).
+/// ALPN prevents cross-protocol attacks through a browser.
 #[test]
-fn a_client_that_wants_another_protocol_is_refused() {
+fn client_with_other_alpn_protocol_is_refused() {
     let server = writable().start();
     for version in Version::ALL {
         for (protocols, is_served) in [
@@ -175,7 +176,7 @@ fn a_client_that_wants_another_protocol_is_refused() {
                 control.command("NOOP", 200);
             }
         }
-        // And on data connections.
+        // Data connections too.
         let mut control = server.private(&TlsClient::of(version));
         control.secure_data_by(&TlsClient::of(version).offering(&["h2"]));
         let data = control.passive();
@@ -187,23 +188,22 @@ fn a_client_that_wants_another_protocol_is_refused() {
 }
 
 #[test]
-fn a_session_that_ends_takes_an_upload_with_it_that_does_not_announce_its_end() {
+fn unannounced_upload_is_discarded_when_session_ends() {
     let server = writable().start();
     for version in Version::ALL {
         let (control, link) = begun(version, &server);
-        let who = control.local();
+        let peer = control.local();
         drop(control);
         drop(link);
-        server.wait_for_log(&format!("{who} disconnected"));
-        let gone = || (server.names() == ["f"]).then_some(());
-        until("the temporary file to go", gone);
+        server.wait_for_log(&format!("{peer} disconnected"));
+        let is_removed = || (server.names() == ["f"]).then_some(());
+        until("the temporary file to be removed", is_removed);
     }
     assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
 }
 
-/// What is said in the clear after a handshake is no command.
 #[test]
-fn clear_text_inside_tls_is_the_end() {
+fn clear_text_after_handshake_closes_connection() {
     let server = writable().start();
     for version in Version::ALL {
         let control = server.private(&TlsClient::of(version));

@@ -1,6 +1,6 @@
-//! How long a client may take over a handshake: the server inside this program, with short times.
+//! Time-outs of handshakes, with an embedded server and short times.
 //!
-//! Who is slow is let go at the deadline, and holds up nobody before it.
+//! A slow client is disconnected at the deadline, and does not delay other clients.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
@@ -21,7 +21,7 @@ use super::support::{Control, DEADLINE};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A server in a thread of its own; dropped, it is stopped.
+/// A server in its own thread, stopped on drop.
 struct Embedded {
     address: SocketAddr,
     secure_address: SocketAddr,
@@ -74,8 +74,8 @@ impl Drop for Embedded {
     }
 }
 
-/// A client that has sent half of its hello.
-fn hesitant(version: Version, mut socket: TcpStream) -> TcpStream {
+/// Sends half of a `ClientHello`.
+fn send_half_hello(version: Version, mut socket: TcpStream) -> TcpStream {
     let mut hello = Vec::new();
     let mut tls = TlsClient::of(version).begin();
     tls.write_tls(&mut hello).unwrap();
@@ -84,7 +84,7 @@ fn hesitant(version: Version, mut socket: TcpStream) -> TcpStream {
 }
 
 #[test]
-fn a_data_connection_that_says_nothing_is_425_in_time() {
+fn silent_data_connection_is_425_at_the_deadline() {
     let server = Embedded::start(Timings {
         data_connect: SHORT,
         ..Timings::default()
@@ -95,13 +95,13 @@ fn a_data_connection_that_says_nothing_is_425_in_time() {
         for half_a_hello in [false, true] {
             let mut data = control.passive().stream();
             if half_a_hello {
-                data = hesitant(Version::V13, data);
+                data = send_half_hello(Version::V13, data);
             }
             let begun = Instant::now();
             control.command(command, 150);
             control.expect(425);
             assert!(begun.elapsed() >= SHORT);
-            // The end, or the reset.
+            // FIN or reset.
             let _ = data.read_to_end(&mut Vec::new());
         }
     }
@@ -110,13 +110,13 @@ fn a_data_connection_that_says_nothing_is_425_in_time() {
 }
 
 #[test]
-fn a_hundred_half_handshakes_hold_up_nobody_and_end_in_time() {
+fn stalled_handshakes_do_not_delay_others_and_time_out() {
     let server = Embedded::start(Timings {
         handshake: SHORT * 10,
         ..Timings::default()
     });
     let begun = Instant::now();
-    let hesitant: Vec<TcpStream> = (0..100)
+    let stalled: Vec<TcpStream> = (0..100)
         .map(|n| {
             let mut control = Control::silent(server.secure_address);
             if n % 2 == 0 {
@@ -124,14 +124,14 @@ fn a_hundred_half_handshakes_hold_up_nobody_and_end_in_time() {
                 control.command("AUTH TLS", 234);
             }
             let version = Version::ALL[n % 4 / 2];
-            hesitant(version, control.socket().try_clone().unwrap())
+            send_half_hello(version, control.socket().try_clone().unwrap())
         })
         .collect();
     let mut control = Control::private(server.address, &TlsClient::new());
     control.store("f", b"content");
     assert_eq!(control.retrieve("f"), b"content");
     Control::connect(server.address).command("NOOP", 200);
-    for mut socket in hesitant {
+    for mut socket in stalled {
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut rest = Vec::new();
         let end = socket.read_to_end(&mut rest);

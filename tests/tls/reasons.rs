@@ -1,6 +1,6 @@
-//! Why TLS fails, as the log has it: in words, with what would help. RFC 8446 §6.2.
+//! Log messages about TLS failures: the cause and the remedy. RFC 8446 §6.2.
 //!
-//! Hellos that no library makes any more are written by hand, RFC 5246 §7.4.1.2.
+//! `ClientHello`s that current libraries do not send are encoded here (RFC 5246 §7.4.1.2).
 
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::support::tls::{Link, TlsClient};
 use super::support::{Control, Server, Starter};
 use super::writable;
 
-/// A hello of this version that offers one suite and one group; before TLS 1.2 it names no signatures.
+/// A `ClientHello` of this version with one suite and one group; with signature schemes from TLS 1.2 on.
 fn hello(version: [u8; 2], suite: [u8; 2], group: [u8; 2]) -> Vec<u8> {
     let groups = [&[0, 10, 0, 4, 0, 2][..], &group].concat();
     // ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256.
@@ -38,7 +38,7 @@ fn hello(version: [u8; 2], suite: [u8; 2], group: [u8; 2]) -> Vec<u8> {
     [&head[..], &body].concat()
 }
 
-/// What is logged of a client that sends this as its hello, at both kinds of addresses.
+/// Asserts the log message for a client that sends these bytes, with explicit and implicit TLS.
 fn fails(server: &Server, hello: &[u8], why: &str) {
     let mut explicit = server.connect();
     explicit.command("AUTH TLS", 234);
@@ -61,11 +61,15 @@ const GOOD_SUITE: [u8; 2] = [0xc0, 0x2b];
 const GOOD_GROUP: [u8; 2] = [0, 23];
 
 #[test]
-fn what_a_client_lacks_is_told() {
+fn outdated_client_parameters_are_logged() {
     let server = both_kinds();
     for version in [[3, 0], [3, 1], [3, 2]] {
         let old = hello(version, GOOD_SUITE, GOOD_GROUP);
-        fails(&server, &old, "version of TLS is too old; 1.2 or 1.3");
+        fails(
+            &server,
+            &old,
+            "TLS version is too old; it needs TLS 1.2 or 1.3",
+        );
     }
     let suite = hello([3, 3], OLD_SUITE, GOOD_GROUP);
     fails(&server, &suite, "no cipher suite in common");
@@ -74,15 +78,15 @@ fn what_a_client_lacks_is_told() {
 }
 
 #[test]
-fn what_is_spoken_instead_of_tls_is_told() {
+fn protocol_other_than_tls_is_logged() {
     let server = both_kinds();
-    for (said, why) in [
+    for (bytes, why) in [
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "speaks HTTP"),
         (b"USER ann\r\n", "sends clear text where TLS is expected"),
-        (b"AUTH TLS\r\n", "set to implicit FTPS"),
+        (b"AUTH TLS\r\n", "set it to implicit FTPS"),
         (b"\x80\x1c\x01\x00\x02\0\x03\0\0\0\x10\x01\0\x80", "SSL 2"),
     ] {
-        fails(&server, said, why);
+        fails(&server, bytes, why);
     }
     let mut clear = server.connect();
     clear.send_raw(&hello([3, 3], GOOD_SUITE, GOOD_GROUP));
@@ -91,27 +95,27 @@ fn what_is_spoken_instead_of_tls_is_told() {
 }
 
 #[test]
-fn a_client_that_closes_in_the_handshake_may_not_like_the_certificate() {
+fn close_during_handshake_is_logged() {
     let server = both_kinds();
     let hello = hello([3, 3], GOOD_SUITE, GOOD_GROUP);
     for length in [hello.len(), 40, 3, 1] {
         closes(
             &server,
             &hello[..length],
-            "closed in the handshake, as one may",
+            "closed during the handshake; it may not",
         );
     }
 }
 
 #[test]
-fn a_client_that_says_nothing_and_closes_may_wait_for_a_greeting() {
+fn silent_close_is_logged_with_hint_at_implicit_ftps() {
     let server = both_kinds();
-    let why = "said nothing and closed; at an address of tls.listen a client that waits for a \
-               greeting has to be set to implicit FTPS";
+    let why = "sent nothing and closed; on an address of tls.listen, set a client that waits for a \
+               greeting to implicit FTPS";
     closes(&server, b"", why);
 }
 
-/// What is logged of a client that sends only this of a hello, at both kinds of addresses.
+/// Asserts the log message for a client that sends these bytes and closes.
 fn closes(server: &Server, hello: &[u8], why: &str) {
     let mut explicit = server.connect();
     explicit.command("AUTH TLS", 234);
@@ -124,7 +128,7 @@ fn closes(server: &Server, hello: &[u8], why: &str) {
     }
 }
 
-/// A client that verifies the server as clients should, with this authority.
+/// A client that trusts only this authority.
 fn strict(authority: &Authority) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(authority.file()).unwrap();
@@ -138,7 +142,7 @@ fn strict(authority: &Authority) -> ClientConnection {
     ClientConnection::new(Arc::new(config), name).unwrap()
 }
 
-/// What is logged where such a client is shown this certificate.
+/// Asserts the log message when such a client rejects this certificate.
 fn refuses(authority: &Authority, identity: &Identity, why: &str) {
     let starter = Starter::default().serving(|_| ()).argument("--tls-cert");
     let starter = starter
@@ -154,12 +158,20 @@ fn refuses(authority: &Authority, identity: &Identity, why: &str) {
 }
 
 #[test]
-fn what_a_client_has_against_the_certificate_is_told() {
+fn certificate_rejected_by_client_is_logged() {
     let (ours, another) = (Authority::new(), Authority::called("Another"));
     let server = ours.server("server");
-    refuses(&another, &server, "does not know who signed this server's");
+    refuses(
+        &another,
+        &server,
+        "does not trust the issuer of this server's",
+    );
     let expired = ours.expired_server();
-    refuses(&ours, &expired, "finds this server's certificate expired");
+    refuses(
+        &ours,
+        &expired,
+        "considers this server's certificate expired",
+    );
     let ca = ours.authority_below("localhost");
     refuses(
         &ours,
@@ -169,7 +181,7 @@ fn what_a_client_has_against_the_certificate_is_told() {
 }
 
 #[test]
-fn another_protocol_inside_tls_is_told() {
+fn alpn_without_ftp_is_logged() {
     let server = writable().start();
     let mut control = server.connect();
     control.command("AUTH TLS", 234);

@@ -1,4 +1,4 @@
-//! Data connections whose command was refused, at each stage of their handshake. RFC 959 §3.2,
+//! Data connections whose command is refused, at each stage of the handshake. RFC 959 §3.2,
 //! RFC 4217 §9.
 
 use std::fs;
@@ -31,7 +31,7 @@ fn expect_file(control: &mut Control, mut link: Link) {
 }
 
 #[test]
-fn a_connection_that_is_secured_already_is_kept() {
+fn secured_data_connection_is_kept_after_refusal() {
     let server = server();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
@@ -50,7 +50,7 @@ fn a_connection_that_is_secured_already_is_kept() {
 }
 
 #[test]
-fn a_connection_is_kept_whose_handshake_is_under_way() {
+fn handshaking_data_connection_is_kept_after_refusal() {
     let server = server();
     for version in Version::ALL {
         let client = TlsClient::of(version);
@@ -73,7 +73,7 @@ fn a_connection_is_kept_whose_handshake_is_under_way() {
 }
 
 #[test]
-fn bytes_of_a_refused_upload_close_it() {
+fn data_of_refused_upload_closes_data_connection() {
     let server = server();
     for version in Version::ALL {
         for is_before in [true, false] {
@@ -86,7 +86,7 @@ fn bytes_of_a_refused_upload_close_it() {
             if !is_before {
                 link.write_all(b"refused").unwrap();
             }
-            // However it is told: nothing has announced the end.
+            // FIN or reset, without a close_notify.
             assert!(matches!(link.read(&mut [0]), Ok(0) | Err(_)));
             control.command("STOR g", 425);
             assert_eq!(server.names(), ["d", "f"]);
@@ -94,16 +94,15 @@ fn bytes_of_a_refused_upload_close_it() {
     }
 }
 
-/// What no read gives yet is of the refused upload too.
 #[test]
-fn a_part_of_a_record_of_a_refused_upload_closes_it() {
+fn partial_record_of_refused_upload_closes_data_connection() {
     let server = server();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
         let mut link = control.passive().link();
         control.command("STOR d", 550);
         let Link::Secured(stream) = &mut link else {
-            panic!("it is in the clear");
+            panic!("the data connection is in the clear");
         };
         stream.conn.writer().write_all(&[b'r'; 10_000]).unwrap();
         let mut record = Vec::new();
@@ -118,7 +117,7 @@ fn a_part_of_a_record_of_a_refused_upload_closes_it() {
 }
 
 #[test]
-fn a_client_that_leaves_after_a_refusal_is_no_failure_of_tls() {
+fn client_close_after_refusal_is_no_tls_failure() {
     let server = server();
     let mut control = server.private(&TlsClient::new());
     let before = server.descriptors();
@@ -133,7 +132,7 @@ fn a_client_that_leaves_after_a_refusal_is_no_failure_of_tls() {
             control.command("RETR missing", 550);
             drop(stream);
         }
-        until("the data connection to be let go", || {
+        until("the data connection to be closed", || {
             (server.descriptors() == before).then_some(())
         });
         control.command("STOR f", 425);

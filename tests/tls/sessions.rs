@@ -1,7 +1,7 @@
-//! TLS sessions that data connections resume, and whose they are. RFC 8446 §2.2, RFC 5077.
+//! Resumption of the control connection's TLS session by data connections. RFC 8446 §2.2, RFC 5077.
 //!
-//! With `require`, who cannot resume the session of the control connection cannot have made the
-//! data connection: 522, and the log says why (RFC 2577 §3: port stealing).
+//! With `require`, a data connection that does not resume it is refused with 522, and the reason is
+//! logged (port stealing, RFC 2577 §3).
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn requiring() -> Server {
     starter.argument("require").start()
 }
 
-/// Whether the data connection of a download of `f` is resumed.
+/// Downloads `f`, and returns whether the data connection resumed a session.
 fn resumes(control: &mut Control) -> bool {
     let data = control.passive();
     control.command("RETR f", 150);
@@ -25,23 +25,23 @@ fn resumes(control: &mut Control) -> bool {
     is_resumed
 }
 
-/// The data connection of a download must be refused for this reason.
+/// Asserts that the data connection of a download is refused for this reason.
 fn refused(server: &Server, control: &mut Control, why: &str) {
     let data = control.passive();
     control.command("RETR f", 150);
-    // In TLS 1.3 the client can be through with the handshake when it is refused.
+    // In TLS 1.3 the client may have finished the handshake before it is refused.
     let received = data.try_link().map(std::io::read_to_string);
     assert!(!matches!(received, Ok(Ok(_))), "{received:?}");
     control.expect(522);
-    let who = control.local();
-    let line = server.wait_for_log(&format!("{who}: A data connection was refused"));
+    let peer = control.local();
+    let line = server.wait_for_log(&format!("{peer}: A data connection was refused"));
     assert!(line.contains("(tls.data-session = \"require\"): it did not resume"));
     assert!(line.contains(why) && line.contains("WARN"), "{line}");
     control.command("NOOP", 200);
 }
 
 #[test]
-fn two_hundred_transfers_of_a_session_are_all_resumed() {
+fn two_hundred_transfers_resume_the_session() {
     let server = requiring();
     fs::write(server.file("f"), "content").unwrap();
     for version in Version::ALL {
@@ -55,9 +55,9 @@ fn two_hundred_transfers_of_a_session_are_all_resumed() {
     assert_eq!(server.log().matches("did not resume").count(), 0);
 }
 
-/// rustls uses each ticket of TLS 1.3 once, and uploads give it no more than they must.
+/// The client (rustls) uses each TLS 1.3 ticket once, and uploads send only the tickets they need.
 #[test]
-fn uploads_alone_do_not_use_up_what_can_be_resumed() {
+fn uploads_do_not_exhaust_tickets() {
     let server = requiring();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
@@ -68,25 +68,25 @@ fn uploads_alone_do_not_use_up_what_can_be_resumed() {
 }
 
 #[test]
-fn required_and_not_resumed_is_522() {
+fn require_refuses_data_connection_without_resumption() {
     let server = requiring();
     fs::write(server.file("f"), "content").unwrap();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version).without_sessions());
-        refused(&server, &mut control, "it has offered none");
+        refused(&server, &mut control, "it offered none");
 
         let client = TlsClient::of(version);
         let mut other = server.private(&TlsClient::of(version));
         let mut control = server.private(&client);
         assert!(resumes(&mut control));
-        // With the sessions of the first.
+        // With the sessions of the other client.
         other.secure_data_by(&client);
-        refused(&server, &mut other, "another control connection's");
+        refused(&server, &mut other, "belongs to another control connection");
     }
 }
 
 #[test]
-fn required_and_from_another_server_is_522() {
+fn require_refuses_session_of_another_server() {
     let (server, elsewhere) = (requiring(), writable().start());
     fs::write(server.file("f"), "content").unwrap();
     for version in Version::ALL {
@@ -94,13 +94,13 @@ fn required_and_from_another_server_is_522() {
         elsewhere.private(&client).command("NOOP", 200);
         let mut control = server.private(&TlsClient::of(version));
         control.secure_data_by(&client);
-        // TLS 1.2 sessions without a ticket are looked for here, and are as unknown.
-        refused(&server, &mut control, "not this server's");
+        // A TLS 1.2 session ID is looked up in this server's cache, and is unknown too.
+        refused(&server, &mut control, "expired or from another server");
     }
 }
 
 #[test]
-fn a_refused_upload_leaves_the_old_file() {
+fn refused_upload_keeps_the_old_file() {
     let server = requiring();
     fs::write(server.file("f"), "content").unwrap();
     let mut control = server.private(&TlsClient::new().without_sessions());
@@ -115,13 +115,13 @@ fn a_refused_upload_leaves_the_old_file() {
 }
 
 #[test]
-fn observed_is_served_and_logged() {
+fn observe_serves_and_logs() {
     let server = writable().start();
     fs::write(server.file("f"), "content").unwrap();
     let mut control = server.private(&TlsClient::new().without_sessions());
     assert!(!resumes(&mut control));
     let line = server.wait_for_log("A data connection did not resume");
-    assert!(line.contains("it has offered none"), "{line}");
+    assert!(line.contains("it offered none"), "{line}");
     assert!(!line.contains("refused") && !line.contains("require"));
     for _ in 0..9 {
         assert!(!resumes(&mut control));
@@ -132,7 +132,7 @@ fn observed_is_served_and_logged() {
 }
 
 #[test]
-fn off_is_served_and_not_logged() {
+fn off_serves_and_does_not_log() {
     let starter = writable().argument("--tls-data-session");
     let server = starter.argument("off").start();
     fs::write(server.file("f"), "content").unwrap();

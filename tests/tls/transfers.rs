@@ -1,4 +1,4 @@
-//! Files over private data connections: whole, or not at all. RFC 4217 §12.3, RFC 8446 §6.1.
+//! Transfers over TLS data connections: complete, or failed. RFC 4217 §12.3, RFC 8446 §6.1.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use super::support::{Control, DataChannel, Server};
 use super::{content, writable};
 
 #[test]
-fn files_go_both_ways_in_every_version() {
+fn files_go_both_ways_in_every_tls_version() {
     let server = writable().listen("127.0.0.1:0");
     let server = server.listen_for_tls("127.0.0.1:0").start();
     let content = content(3_000_001);
@@ -31,10 +31,10 @@ fn files_go_both_ways_in_every_version() {
     }
 }
 
-/// Clients close an upload without reading; what they have not read resets the connection, and
-/// takes with it what is on its way.
+/// Some clients close an upload without reading: unread bytes, such as tickets, would make the close a
+/// reset, which discards data in flight.
 #[test]
-fn an_upload_by_a_client_that_reads_nothing_arrives_whole() {
+fn upload_by_client_that_reads_nothing_is_complete() {
     let server = writable().start();
     let content = content(3_000_001);
     for version in Version::ALL {
@@ -55,7 +55,7 @@ fn an_upload_by_a_client_that_reads_nothing_arrives_whole() {
 /// More than all socket buffers of the machine hold.
 const BIG: u64 = 256 * 1024 * 1024;
 
-/// A server with a file that is too big to be on its way whole.
+/// A server with a file that does not fit the socket buffers.
 fn with_big_file() -> Server {
     let server = writable().start();
     let file = fs::File::create(server.file("big")).unwrap();
@@ -64,7 +64,7 @@ fn with_big_file() -> Server {
 }
 
 #[test]
-fn parts_of_files_go_both_ways() {
+fn appe_and_rest_work_over_tls() {
     let server = writable().start();
     let content = content(500_000);
     for version in Version::ALL {
@@ -85,7 +85,7 @@ fn parts_of_files_go_both_ways() {
 }
 
 #[test]
-fn abor_is_obeyed_at_once_both_ways() {
+fn abor_takes_effect_at_once_in_both_directions() {
     let server = with_big_file();
     fs::write(server.file("f"), "old").unwrap();
     for version in Version::ALL {
@@ -93,7 +93,7 @@ fn abor_is_obeyed_at_once_both_ways() {
         for _ in 0..3 {
             let data = control.passive();
             control.command("RETR big", 150);
-            // Nothing more is read of it.
+            // The client reads no more.
             let mut link = data.link();
             link.read_exact(&mut [0; 1000]).unwrap();
             control.send("ABOR");
@@ -101,7 +101,7 @@ fn abor_is_obeyed_at_once_both_ways() {
             control.expect(226);
             assert!(
                 link.read_to_end(&mut Vec::new()).is_err(),
-                "it looks complete"
+                "the aborted download looks complete"
             );
 
             let data = control.passive();
@@ -113,7 +113,7 @@ fn abor_is_obeyed_at_once_both_ways() {
             control.expect(226);
             assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
         }
-        // And before the handshake.
+        // Before the handshake too.
         let data = control.passive();
         control.command("RETR f", 150);
         control.send("ABOR");
@@ -152,7 +152,7 @@ fn quit_waits_for_the_transfer() {
 }
 
 #[test]
-fn slow_readers_and_small_buffers_get_every_byte() {
+fn slow_client_with_small_buffers_gets_every_byte() {
     let server = writable().start();
     let content = content(2_000_003);
     fs::write(server.file("f"), &content).unwrap();
@@ -163,7 +163,7 @@ fn slow_readers_and_small_buffers_get_every_byte() {
         let mut link = data.link();
         sockopt::set_socket_recv_buffer_size(link.socket(), 16 * 1024).unwrap();
         let mut received = Vec::new();
-        // Odd pieces, so that the ends of records are nowhere special.
+        // A size that does not divide the record size.
         let mut piece = vec![0; 3001];
         loop {
             match link.read(&mut piece).unwrap() {
@@ -190,7 +190,7 @@ fn slow_readers_and_small_buffers_get_every_byte() {
 }
 
 #[test]
-fn stat_is_answered_during_a_transfer_that_nobody_reads() {
+fn stat_is_answered_during_a_stalled_download() {
     let server = with_big_file();
     let mut control = server.private(&TlsClient::new());
     let data = control.passive();
@@ -203,7 +203,7 @@ fn stat_is_answered_during_a_transfer_that_nobody_reads() {
 }
 
 #[test]
-fn many_commands_in_one_segment_are_answered_in_their_order() {
+fn pipelined_commands_are_answered_in_order() {
     let server = writable().start();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
@@ -222,15 +222,15 @@ fn many_commands_in_one_segment_are_answered_in_their_order() {
     }
 }
 
-/// More than the server keeps of what is not obeyed yet, in as few records as there can be.
+/// More than the server buffers of pending commands, in as few records as possible.
 #[test]
-fn thirty_thousand_bytes_of_commands_at_once_are_all_answered() {
+fn thirty_thousand_bytes_of_pipelined_commands_are_answered() {
     let server = with_big_file();
     for version in Version::ALL {
         let mut control = server.private(&TlsClient::of(version));
         control.send_raw("NOOP\r\n".repeat(5000).as_bytes());
         (0..5000).for_each(|_| drop(control.expect(200)));
-        // The same, and they have to wait for a transfer.
+        // The same during a transfer.
         let data = control.passive();
         control.command("RETR big", 150);
         let link = data.link();
@@ -243,23 +243,22 @@ fn thirty_thousand_bytes_of_commands_at_once_are_all_answered() {
     }
 }
 
-/// A client that talks and does not listen.
 #[test]
-fn replies_that_nobody_reads_hold_up_nobody() {
+fn unread_replies_do_not_delay_other_clients() {
     let server = writable().start();
     for version in Version::ALL {
-        let mut deaf = server.private(&TlsClient::of(version));
-        deaf.send_raw("HELP\r\n".repeat(2000).as_bytes());
+        let mut unread = server.private(&TlsClient::of(version));
+        unread.send_raw("HELP\r\n".repeat(2000).as_bytes());
         let mut control = server.private(&TlsClient::of(version));
         control.store("f", b"content");
-        (0..2000).for_each(|_| drop(deaf.expect(214)));
-        deaf.command("NOOP", 200);
+        (0..2000).for_each(|_| drop(unread.expect(214)));
+        unread.command("NOOP", 200);
     }
 }
 
-/// A `close_notify` is the client's own word that this was all.
+/// A `close_notify` announces the end of the file.
 #[test]
-fn an_upload_that_announces_its_end_needs_no_control_connection() {
+fn upload_with_close_notify_is_stored_without_control_connection() {
     let server = writable().start();
     let content = content(300_001);
     for version in Version::ALL {
@@ -271,7 +270,7 @@ fn an_upload_that_announces_its_end_needs_no_control_connection() {
         let mut link = data.link();
         link.write_all(&content).unwrap();
         control.close();
-        // The end of the control connection is met for itself.
+        // The server processes the end of the control connection first.
         server.private(&client).command("NOOP", 200);
         link.end().unwrap();
         server.wait_for_log(&format!("{peer} disconnected"));

@@ -1,7 +1,8 @@
-//! Makes the security of new connections, with one certificate.
+//! Creates the TLS state of new connections from one certificate.
 //!
-//! It owns rustls' configuration, and hands each connection a copy that knows whose TLS sessions
-//! it may resume and make. A renewed one has another certificate and the same sessions.
+//! It owns the configuration of rustls. Each connection gets a copy with its own session storage,
+//! which decides which TLS sessions it may resume and tags those it creates. After a reload, a
+//! renewed acceptor has another certificate and the same sessions.
 
 use std::io;
 use std::sync::Arc;
@@ -13,72 +14,72 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, ServerConnection};
 
 use super::security::Security;
-use super::sessions::{Binding, Scope, SessionTag, Sessions};
+use super::sessions::{Binding, Scope, SessionStore, SessionTag};
 use super::{ClientCertificates, Credentials, Expiry};
 use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
 use crate::net::{ClientStanding, DataSession};
 
-/// What a client that offers protocols must offer (RFC 7301; against cross-protocol attacks).
-const PROTOCOL: &[u8] = b"ftp";
+/// The ALPN protocol (RFC 7301). A client that uses ALPN must offer it, against cross-protocol attacks.
+const ALPN_PROTOCOL: &[u8] = b"ftp";
 
-/// Secures connections, with one certificate.
+/// Creates the TLS state of connections.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     credentials: Credentials,
-    clients: Arc<dyn ClientCertVerifier>,
-    sessions: Arc<Sessions>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    sessions: Arc<SessionStore>,
     data_session: DataSession,
 }
 
 impl Acceptor {
-    /// One that proves itself with `credentials`, and lets `clients` decide on clients' certificates.
+    /// Creates an acceptor that presents `credentials` and checks client certificates with `verifier`.
     ///
     /// # Errors
-    /// Where there are no random numbers.
+    /// If the system has no random numbers.
     pub fn new(
         credentials: &Credentials,
-        clients: Arc<dyn ClientCertVerifier>,
+        verifier: Arc<dyn ClientCertVerifier>,
         data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(default_provider());
-        let sessions = Arc::new(Sessions::new()?);
+        let sessions = Arc::new(SessionStore::new()?);
         Ok(Self {
-            config: config(provider, credentials, Arc::clone(&clients))?,
+            config: config(provider, credentials, Arc::clone(&verifier))?,
             credentials: credentials.clone(),
-            clients,
+            verifier,
             sessions,
             data_session,
         })
     }
 
-    /// One with another certificate and other demands, for new connections; clients can go on to resume the
-    /// sessions that this one has made.
+    /// Creates an acceptor with other settings for new connections. Clients can still resume the
+    /// sessions that this one has created.
     ///
     /// # Errors
-    /// As of [`new`](Self::new).
+    /// As [`new`](Self::new).
     pub fn renewed(
         &self,
         credentials: &Credentials,
-        clients: Arc<dyn ClientCertVerifier>,
+        verifier: Arc<dyn ClientCertVerifier>,
         data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
         let provider = Arc::clone(self.config.crypto_provider());
         Ok(Self {
-            config: config(provider, credentials, Arc::clone(&clients))?,
+            config: config(provider, credentials, Arc::clone(&verifier))?,
             credentials: credentials.clone(),
-            clients,
+            verifier,
             sessions: Arc::clone(&self.sessions),
             data_session,
         })
     }
 
-    /// What it proves itself with.
+    /// The certificate and key that it presents.
     pub const fn credentials(&self) -> &Credentials {
         &self.credentials
     }
 
-    /// What an operator should hear of the certificate's dates at `now`, in seconds since 1970.
+    /// A warning for the log about the certificate's dates at `now`, in seconds since 1970.
     pub fn warning(&self, now: i64) -> Option<String> {
         match self.credentials.expiry(now) {
             Expiry::Valid => None,
@@ -90,17 +91,17 @@ impl Acceptor {
         }
     }
 
-    /// What the certificate of a connection's client is worth now. The connection may be older than
-    /// this acceptor, and its client have been let in by other authorities.
+    /// Verifies the certificate of a connection's client again. The connection may be older than this
+    /// acceptor, and may have been accepted by other authorities.
     pub fn standing(&self, security: &Security) -> ClientStanding {
         if security.is_handshaking() {
             return ClientStanding::Unknown;
         }
         let chain = security.certificates();
-        let is_verified = if security.was_decided_by(&self.clients) {
+        let is_verified = if security.was_verified_by(&self.verifier) {
             Ok(chain.is_some())
         } else {
-            ClientCertificates::verify(self.clients.as_ref(), chain)
+            ClientCertificates::verify(self.verifier.as_ref(), chain)
         };
         match is_verified {
             Ok(true) => ClientStanding::Verified,
@@ -109,22 +110,22 @@ impl Acceptor {
         }
     }
 
-    /// What clients may have against the certificate: what it is.
+    /// Why clients may reject the certificate.
     pub fn misuse(&self) -> Option<&'static str> {
         self.credentials.misuse()
     }
 
-    /// For a control connection, and the tag that its data connections will need.
+    /// Creates the TLS state of a control connection, and the tag for its data connections.
     pub fn control(&self) -> io::Result<(Security, SessionTag)> {
         let tag = SessionTag::random(self.config.crypto_provider().secure_random)?;
-        let clients = Arc::clone(&self.clients);
-        let clients = clients.offer_client_auth().then_some(clients);
+        let verifier = Arc::clone(&self.verifier);
+        let verifier = verifier.offer_client_auth().then_some(verifier);
         let (binding, tls) = self.connection(tag, Scope::Any, TLS_TICKETS_CONTROL)?;
-        Ok((Security::new(tls, binding, DataSession::Off, clients), tag))
+        Ok((Security::new(tls, binding, DataSession::Off, verifier), tag))
     }
 
-    /// For a data connection of the control connection with this tag, over which the client
-    /// sends or the server does.
+    /// Creates the TLS state of a data connection that belongs to the control connection with this
+    /// tag. `client_sends` is true for an upload.
     pub fn data(&self, tag: SessionTag, client_sends: bool) -> io::Result<Security> {
         let scope = match self.data_session {
             DataSession::Off => Scope::Any,
@@ -158,15 +159,15 @@ impl Acceptor {
 fn config(
     provider: Arc<CryptoProvider>,
     credentials: &Credentials,
-    clients: Arc<dyn ClientCertVerifier>,
+    verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(clients)
+        .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(
             credentials.certified_key(),
         )));
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = vec![ALPN_PROTOCOL.to_vec()];
     Ok(Arc::new(config))
 }
 
@@ -179,7 +180,7 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60;
 
     #[test]
-    fn of_its_certificate_it_says_what_is_the_matter_and_nothing_otherwise() {
+    fn warning_depends_on_certificate_dates() {
         let now = 1_800_000_000;
         let credentials = SelfSigned::make(&["ftp.example".to_owned()], now).unwrap();
         let clients = WebPkiClientVerifier::no_client_auth();

@@ -1,8 +1,8 @@
-//! Certificates of clients: whether they are asked for, and which account one names. RFC 4217 §10.
+//! Client certificates: whether they are requested, and the account that one names. RFC 4217 §10.
 //!
-//! The authorities are the server's own choice, never those of the public web. rustls verifies;
-//! what is asked here afterwards is only for the name. A name that could be mistaken for another,
-//! in a log or by an account's store, is none.
+//! The trusted authorities are those of the configuration only, never those of the public web. rustls
+//! verifies a certificate; its name is read here afterwards. A name with control characters, which
+//! could be mistaken for another name, does not count.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,38 +12,39 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, RootCertStore};
 
-use super::failure::given;
+use super::failure::configured_certificate;
 use super::{CredentialsError, Problem, pem_files, x509};
 use crate::limits::CERTIFICATE_NAME_BYTES;
 
-/// Whether clients are asked for a certificate.
+/// Whether client certificates are requested.
 ///
-/// One that is shown must be good, whether it is required or not: a bad one ends the handshake.
+/// An invalid certificate fails the handshake, also where none is required.
 #[derive(Clone, Debug, Default)]
 pub enum ClientCertificates {
-    /// They are not asked.
+    /// Not requested.
     #[default]
     Off,
-    /// They are asked, and may have none.
+    /// Requested; a client may have none.
     Optional(Arc<dyn ClientCertVerifier>),
-    /// They must have one.
+    /// Required.
     Required(Arc<dyn ClientCertVerifier>),
 }
 
 impl ClientCertificates {
-    /// Asks for certificates below the authorities in a PEM file. It reads a file, so it may wait.
+    /// Requests certificates issued by the authorities in a PEM file. Waits for the disk.
     pub fn load(ca: &Path, required: bool) -> Result<Self, CredentialsError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in pem_files::certificates(ca)?.into_iter().enumerate() {
-            let bad = |error: Error| Problem::BadCertificate(index + 1, given(&error)).of(ca);
-            roots.add(certificate).map_err(bad)?;
+            roots.add(certificate).map_err(|error| {
+                Problem::BadCertificate(index + 1, configured_certificate(&error)).of(ca)
+            })?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut builder = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
         if !required {
             builder = builder.allow_unauthenticated();
         }
-        // It fails without authorities, and there is one.
+        // Fails only without authorities, and `certificates` returns at least one.
         let verifier = builder.build().map_err(|_| Problem::NoCertificate.of(ca))?;
         Ok(if required {
             Self::Required(verifier)
@@ -52,7 +53,7 @@ impl ClientCertificates {
         })
     }
 
-    /// What rustls takes.
+    /// The verifier, for rustls.
     pub fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
         match self {
             Self::Off => WebPkiClientVerifier::no_client_auth(),
@@ -60,35 +61,35 @@ impl ClientCertificates {
         }
     }
 
-    /// Verifies the chain that a client has shown, if it has; whether there is one and is wanted.
+    /// Verifies the chain that a client has presented, at the current time. Returns whether one was
+    /// requested and presented.
     ///
     /// # Errors
-    /// Where it is not to be let in by it, or without one.
+    /// If the chain is invalid, or missing although it is required.
     pub(super) fn verify(
-        clients: &dyn ClientCertVerifier,
+        verifier: &dyn ClientCertVerifier,
         chain: Option<&[CertificateDer<'_>]>,
     ) -> Result<bool, Error> {
-        if !clients.offer_client_auth() {
+        if !verifier.offer_client_auth() {
             return Ok(false);
         }
         match chain {
             Some([own, others @ ..]) => {
-                let verified = clients.verify_client_cert(own, others, UnixTime::now());
-                verified.map(|_| true)
+                let result = verifier.verify_client_cert(own, others, UnixTime::now());
+                result.map(|_| true)
             }
-            _ if clients.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
+            _ if verifier.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
             _ => Ok(false),
         }
     }
 
-    /// The account that a verified chain, the client's own certificate first, names by the common
-    /// name of its subject.
+    /// The account named by a verified chain: the common name in the subject of its first certificate.
     pub fn name_of(chain: &[CertificateDer<'_>]) -> Option<Vec<u8>> {
         let name = x509::common_name(chain.first()?)?;
-        let is_sound = !name.is_empty()
+        let is_valid = !name.is_empty()
             && name.len() <= CERTIFICATE_NAME_BYTES
             && !name.contains(char::is_control);
-        is_sound.then(|| name.into_bytes())
+        is_valid.then(|| name.into_bytes())
     }
 }
 
@@ -127,10 +128,10 @@ mod tests {
         ClientCertificates::load(file.path(), required)
     }
 
-    /// Whether a certificate is taken, at a second of 2025 by default.
-    fn takes(asked: &ClientCertificates, client: &CertificateDer<'_>, now: u64) -> bool {
+    /// Whether a certificate is accepted at `now`, in seconds since 1970.
+    fn accepts(clients: &ClientCertificates, client: &CertificateDer<'_>, now: u64) -> bool {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        asked
+        clients
             .verifier()
             .verify_client_cert(client, &[], now)
             .is_ok()
@@ -144,58 +145,62 @@ mod tests {
     const FIRST_OF_2030: u64 = 1_893_456_000;
 
     #[test]
-    fn asked_and_required() {
+    fn mode_sets_requested_and_mandatory() {
         let pem = authority("CA").pem();
-        for (asked, offers, mandatory) in [
+        for (clients, offers, mandatory) in [
             (ClientCertificates::default(), false, false),
             (load(&pem, false).unwrap(), true, false),
             (load(&pem, true).unwrap(), true, true),
         ] {
-            let verifier = asked.verifier();
+            let verifier = clients.verifier();
             assert_eq!(verifier.offer_client_auth(), offers);
             assert_eq!(
                 offers && verifier.client_auth_mandatory(),
                 mandatory,
-                "{asked:?}"
+                "{clients:?}"
             );
         }
     }
 
     #[test]
-    fn only_the_given_authorities_count() {
+    fn only_configured_authorities_are_trusted() {
         let ours = authority("ours");
         let also_ours = authority("also ours");
-        let asked = load(&(ours.pem() + &also_ours.pem()), false).unwrap();
-        assert!(takes(&asked, &client("anna", &ours), IN_2025));
-        assert!(takes(&asked, &client("anna", &also_ours), IN_2025));
-        // Of the same name, with another key.
-        assert!(!takes(&asked, &client("anna", &authority("ours")), IN_2025));
+        let clients = load(&(ours.pem() + &also_ours.pem()), false).unwrap();
+        assert!(accepts(&clients, &client("anna", &ours), IN_2025));
+        assert!(accepts(&clients, &client("anna", &also_ours), IN_2025));
+        // The same name with another key.
+        assert!(!accepts(
+            &clients,
+            &client("anna", &authority("ours")),
+            IN_2025
+        ));
     }
 
     #[test]
-    fn an_expired_certificate_is_not_taken() {
+    fn expired_certificate_is_rejected() {
         let ours = authority("ours");
-        let asked = load(&ours.pem(), true).unwrap();
+        let clients = load(&ours.pem(), true).unwrap();
         let anna = client("anna", &ours);
-        assert!(takes(&asked, &anna, FIRST_OF_2030));
-        assert!(!takes(&asked, &anna, FIRST_OF_2030 + 1));
+        assert!(accepts(&clients, &anna, FIRST_OF_2030));
+        assert!(!accepts(&clients, &anna, FIRST_OF_2030 + 1));
     }
 
     #[test]
-    fn a_file_without_authorities() {
+    fn authority_file_without_valid_certificates_is_an_error() {
         let error = load("", true).unwrap_err();
         assert!(matches!(error.problem, Problem::NoCertificate));
         let pem = authority("CA").pem();
         let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
         let error = load(&(pem + broken), true).unwrap_err();
         assert!(
-            matches!(&error.problem, Problem::BadCertificate(2, why) if why == "it is broken"),
+            matches!(&error.problem, Problem::BadCertificate(2, why) if why == "it is malformed"),
             "{error}"
         );
     }
 
     #[test]
-    fn names_of_accounts() {
+    fn account_is_the_common_name() {
         assert_eq!(name("anna").as_deref(), Some(&b"anna"[..]));
         assert_eq!(name("Zoë K.").as_deref(), Some("Zoë K.".as_bytes()));
         assert_eq!(ClientCertificates::name_of(&[]), None);
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_could_be_mistaken() {
+    fn common_name_with_control_characters_is_rejected() {
         for bad in [
             "",
             "root\0.example",
@@ -217,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name() {
+    fn common_name_length_is_bounded_in_bytes() {
         let longest = CERTIFICATE_NAME_BYTES;
         assert!(name("a".repeat(longest - 1)).is_some());
         assert!(name("a".repeat(longest)).is_some());
         assert_eq!(name("a".repeat(longest + 1)), None);
-        // Bytes count, not letters.
+        // The limit counts bytes, not characters.
         assert_eq!(name("ë".repeat(longest / 2 + 1)), None);
     }
 
     #[test]
-    fn the_clients_own_certificate_names_it() {
+    fn first_certificate_of_chain_names_the_account() {
         let ca = authority("CA");
         let chain = [client("anna", &ca), ca.der().clone()];
         assert_eq!(ClientCertificates::name_of(&chain), Some(b"anna".to_vec()));

@@ -1,7 +1,6 @@
-//! Why there are no credentials: which file, what is wrong with it, and what would be right.
+//! Errors of loading or generating credentials: the file, the cause and the remedy.
 //!
-//! Read by whoever sets up a server, mostly once and in a hurry, so each says what to do. Nothing
-//! here shows what stands in a file of a key.
+//! The messages are for the operator. They never contain the content of a key file.
 
 use std::fmt;
 use std::io;
@@ -12,41 +11,41 @@ use rustix::fs::Access;
 use crate::cause::{self, cause};
 use crate::limits::PEM_BYTES;
 
-/// Why there are no credentials.
+/// An error of loading or generating credentials.
 #[derive(Debug)]
 pub struct CredentialsError {
-    /// The file or directory that is to be looked at, if it is one.
+    /// The file or directory, if there is one.
     pub file: Option<PathBuf>,
-    /// What is wrong with it.
+    /// The cause.
     pub problem: Problem,
 }
 
-/// What is wrong with a file of certificates or keys.
+/// What is wrong with a certificate or key file.
 #[derive(Debug)]
 pub enum Problem {
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(io::Error),
-    /// It, or something in it, cannot be written.
+    /// The file, or a file in the directory, cannot be written.
     Unwritable(io::Error),
-    /// It is larger than any file of its kind.
+    /// Larger than `PEM_BYTES`.
     TooLarge,
-    /// It is not PEM: what the reader says.
+    /// Malformed PEM: the parser's error.
     NotPem(String),
-    /// There is no certificate in it.
+    /// No certificate in the file.
     NoCertificate,
-    /// A certificate that cannot be used: which, counted from 1, and why.
+    /// An unusable certificate: its number, from 1, and the cause.
     BadCertificate(usize, String),
-    /// There is no private key in it.
+    /// No private key in the file.
     NoKey,
-    /// The key needs a passphrase.
+    /// The key is encrypted with a passphrase.
     EncryptedKey,
-    /// A key of a kind that is not supported, or a broken one.
+    /// The key is malformed or of an unsupported type.
     BadKey,
     /// The key belongs to another certificate.
     KeyMismatch,
-    /// The key belongs to this certificate of the chain, counted from 1, and not to the first.
+    /// The key belongs to this certificate of the chain, from 1, which is not the first.
     WrongOrder(usize),
-    /// A certificate could not be made: why.
+    /// Generating a certificate failed: the cause.
     NotMade(String),
 }
 
@@ -85,34 +84,34 @@ impl fmt::Display for Problem {
             Self::Unreadable(error) => write!(f, "cannot be read: {}", cause(error)),
             Self::Unwritable(error) => write!(f, "cannot be written: {}", cause(error)),
             Self::TooLarge => write!(f, "larger than {PEM_BYTES} bytes: not a PEM file"),
-            Self::NotPem(why) => write!(f, "not a sound PEM file: {why}"),
+            Self::NotPem(why) => write!(f, "malformed PEM file: {why}"),
             Self::NoCertificate => f.write_str(
-                "no certificate in it; a PEM file with BEGIN CERTIFICATE is needed \
-                 (one in DER: openssl x509 -inform der)",
+                "contains no certificate; use a PEM file with BEGIN CERTIFICATE \
+                 (convert DER with openssl x509 -inform der)",
             ),
             Self::BadCertificate(number, why) => {
-                write!(f, "certificate {number} in it cannot be used: {why}")
+                write!(f, "certificate {number} cannot be used: {why}")
             }
             Self::NoKey => f.write_str(
-                "no private key in it; a PEM file with BEGIN PRIVATE KEY is needed \
-                 (one in DER: openssl pkey -inform der)",
+                "contains no private key; use a PEM file with BEGIN PRIVATE KEY \
+                 (convert DER with openssl pkey -inform der)",
             ),
             Self::EncryptedKey => {
                 f.write_str("the private key is encrypted; decrypt it first, with openssl pkey")
             }
             Self::BadKey => f.write_str(
-                "the private key cannot be used; RSA of 2048 to 8192 bits, \
-                 EC of P-256 or P-384, or Ed25519 is needed",
+                "the private key cannot be used; use RSA with 2048 to 8192 bits, \
+                 EC with P-256 or P-384, or Ed25519",
             ),
             Self::KeyMismatch => f.write_str(
                 "the private key does not belong to the certificate; \
-                 both must be of the same request",
+                 use the key that the certificate was requested with",
             ),
             Self::WrongOrder(number) => write!(
                 f,
-                "the private key belongs to certificate {number}; the server's own must come first"
+                "the private key belongs to certificate {number}; put the server's own certificate first"
             ),
-            Self::NotMade(why) => write!(f, "cannot make a certificate: {why}"),
+            Self::NotMade(why) => write!(f, "cannot generate a certificate: {why}"),
         }
     }
 }
@@ -131,39 +130,38 @@ mod tests {
     use super::*;
     use std::error::Error as _;
 
-    /// The file comes first, and behind it what is wrong and what would be right.
     #[test]
-    fn each_problem_is_told_with_its_file_and_its_remedy() {
+    fn message_names_file_problem_and_remedy() {
         let file = Path::new("/etc/key.pem");
         for (problem, text) in [
             (Problem::TooLarge, "bytes: not a PEM file"),
-            (Problem::NotPem("why".into()), "not a sound PEM file: why"),
+            (Problem::NotPem("why".into()), "malformed PEM file: why"),
             (Problem::NoCertificate, "openssl x509 -inform der"),
             (
                 Problem::BadCertificate(2, "why".into()),
-                "certificate 2 in it cannot be used: why",
+                "certificate 2 cannot be used: why",
             ),
             (Problem::NoKey, "openssl pkey -inform der"),
             (Problem::EncryptedKey, "decrypt it first"),
-            (Problem::BadKey, "RSA of 2048 to 8192 bits"),
+            (Problem::BadKey, "RSA with 2048 to 8192 bits"),
             (Problem::KeyMismatch, "does not belong to the certificate"),
             (
                 Problem::WrongOrder(3),
-                "belongs to certificate 3; the server's own must come first",
+                "belongs to certificate 3; put the server's own certificate first",
             ),
         ] {
-            let said = problem.of(file).to_string();
-            assert!(said.starts_with("/etc/key.pem: "), "{said}");
-            assert!(said.contains(text), "{said}");
+            let message = problem.of(file).to_string();
+            assert!(message.starts_with("/etc/key.pem: "), "{message}");
+            assert!(message.contains(text), "{message}");
         }
     }
 
     #[test]
-    fn what_belongs_to_no_file_is_told_without_one() {
+    fn message_without_file_has_no_path() {
         for (problem, text) in [
             (
                 Problem::NotMade("why".into()),
-                "cannot make a certificate: why",
+                "cannot generate a certificate: why",
             ),
             (
                 Problem::Unreadable(io::ErrorKind::NotFound.into()),

@@ -1,53 +1,52 @@
-//! Why TLS has failed, in words for the log: what the client lacks, refuses, or speaks instead, and
-//! what would help. RFC 8446 §6.2.
+//! Log messages for TLS failures: the cause and the remedy. RFC 8446 §6.2.
 //!
-//! rustls names causes as its own types do; what is not worth words here keeps its name.
+//! Failures that are not explained here are logged under the name that rustls or webpki gives them.
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 use super::sessions::Offer;
 
-/// The first bytes of a read, which tell what is spoken instead of TLS.
-pub(super) type Start = [u8; 4];
+/// The first bytes of a read, which identify a protocol other than TLS.
+pub(super) type FirstBytes = [u8; 4];
 
-/// They are not known, or there are fewer.
-pub(super) const UNKNOWN: Start = [0; 4];
+/// Fewer bytes, or none.
+pub(super) const UNKNOWN: FirstBytes = [0; 4];
 
-/// What has failed; `start` is what the last read from the socket began with.
-pub(super) fn words(error: &Error, start: Start) -> String {
+/// Describes a failure; `start` holds the first bytes of the last read from the socket.
+pub(super) fn describe(error: &Error, start: FirstBytes) -> String {
     let known = match error {
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => instead_of_tls(start),
-        Error::PeerIncompatible(lack) => lacking(lack),
-        Error::InvalidCertificate(error) => return certificate(error),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => other_protocol(start),
+        Error::PeerIncompatible(cause) => incompatibility(cause),
+        Error::InvalidCertificate(error) => return client_certificate(error),
         Error::NoCertificatesPresented => {
-            Some("the client shows no certificate, and tls.client-required wants one")
+            Some("the client presented no certificate, and tls.client-required is set")
         }
         Error::NoApplicationProtocol => {
             Some("the client offers other protocols (ALPN) and not ftp: is it a browser?")
         }
-        Error::AlertReceived(alert) => return refused(*alert),
+        Error::AlertReceived(alert) => return alert_received(*alert),
         _ => None,
     };
     known.map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// The client has closed in the handshake, of which something has come or nothing.
-pub(super) const fn closed(has_begun: bool) -> &'static str {
+/// The client closed the connection before the handshake was finished.
+pub(super) const fn closed_in_handshake(has_begun: bool) -> &'static str {
     if has_begun {
-        "the client closed in the handshake, as one may that does not accept the certificate"
+        "the client closed during the handshake; it may not accept the certificate"
     } else {
-        "the client said nothing and closed; at an address of tls.listen a client that waits for a \
-         greeting has to be set to implicit FTPS"
+        "the client sent nothing and closed; on an address of tls.listen, set a client that waits for \
+         a greeting to implicit FTPS"
     }
 }
 
-/// What is wrong with a data connection that offered this of its control connection's session.
+/// A data connection did not resume the session of its control connection.
 pub(super) fn not_resumed(offer: Offer, is_refused: bool) -> String {
     let why = match offer {
-        Offer::Nothing => "it has offered none",
-        Offer::Unknown => "what it has offered is too old, or not this server's",
-        Offer::Foreign => "what it has offered is another control connection's",
-        Offer::Own => "what it has offered does not fit the rest of its hello",
+        Offer::Nothing => "it offered none",
+        Offer::Unknown => "the session it offered is expired or from another server",
+        Offer::Foreign => "the session it offered belongs to another control connection",
+        Offer::Own => "the session it offered does not match the rest of its ClientHello",
     };
     let what = if is_refused {
         "A data connection was refused (tls.data-session = \"require\"): it did not"
@@ -57,34 +56,36 @@ pub(super) fn not_resumed(offer: Offer, is_refused: bool) -> String {
     format!("{what} resume the TLS session of its control connection: {why}")
 }
 
-/// What comes is no TLS record.
-fn instead_of_tls(start: Start) -> Option<&'static str> {
+/// Identifies what was received instead of a TLS record.
+fn other_protocol(start: FirstBytes) -> Option<&'static str> {
     Some(match &start {
         b"GET " | b"HEAD" | b"POST" | b"PUT " | b"OPTI" | b"CONN" => {
             "the client speaks HTTP where TLS is expected"
         }
-        // Its length, and a hello.
-        [128..=255, _, 1, _] => "the client begins with SSL 2, which is too old; TLS 1.2 is needed",
+        // SSL 2: the length and a CLIENT-HELLO.
+        [128..=255, _, 1, _] => {
+            "the client offers SSL 2, which is too old; it needs TLS 1.2 or 1.3"
+        }
         start if start.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
-            "the client sends clear text where TLS is expected: at an address of tls.listen it has to \
-             be set to implicit FTPS, and after PROT P data is secured too"
+            "the client sends clear text where TLS is expected; on an address of tls.listen set it to \
+             implicit FTPS; after PROT P it must secure data connections too"
         }
         _ => return None,
     })
 }
 
-const fn lacking(lack: &PeerIncompatible) -> Option<&'static str> {
-    Some(match lack {
+const fn incompatibility(cause: &PeerIncompatible) -> Option<&'static str> {
+    Some(match cause {
         PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled
         | PeerIncompatible::SupportedVersionsExtensionRequired
-        // No client of TLS 1.2 leaves it out, and rustls asks for it first.
+        // rustls checks for this extension first, and every TLS 1.2 client sends it.
         | PeerIncompatible::SignatureAlgorithmsExtensionRequired => {
-            "the client's version of TLS is too old; 1.2 or 1.3 is needed"
+            "the client's TLS version is too old; it needs TLS 1.2 or 1.3"
         }
         PeerIncompatible::NoCipherSuitesInCommon => {
-            "no cipher suite in common: the client is too old, or does not know the kind of the \
-             certificate's key; more clients know RSA"
+            "no cipher suite in common: the client is too old, or does not support the certificate's \
+             key type; more clients support RSA"
         }
         PeerIncompatible::NoKxGroupsInCommon
         | PeerIncompatible::NamedGroupsExtensionRequired
@@ -92,86 +93,88 @@ const fn lacking(lack: &PeerIncompatible) -> Option<&'static str> {
             "no key exchange in common: the client offers no ECDHE with X25519, P-256 or P-384"
         }
         PeerIncompatible::NoSignatureSchemesInCommon => {
-            "no signature scheme in common: the client does not know the kind of the certificate's \
-             key; more clients know RSA"
+            "no signature scheme in common: the client does not support the certificate's key type; \
+             more clients support RSA"
         }
         _ => return None,
     })
 }
 
-/// What is wrong with a certificate of a client.
-fn certificate(error: &CertificateError) -> String {
-    format!("the client's certificate {}", flaw(error))
+/// Describes why a client's certificate was rejected.
+fn client_certificate(error: &CertificateError) -> String {
+    format!("the client's certificate {}", certificate_predicate(error))
 }
 
-/// What is wrong with a certificate that the operator has given.
-pub(super) fn given(error: &Error) -> String {
+/// Describes what is wrong with a configured certificate.
+pub(super) fn configured_certificate(error: &Error) -> String {
     match error {
-        Error::InvalidCertificate(error) => format!("it {}", flaw(error)),
+        Error::InvalidCertificate(error) => format!("it {}", certificate_predicate(error)),
         other => other.to_string(),
     }
 }
 
-/// What is wrong with a certificate, of which a sentence tells.
-fn flaw(error: &CertificateError) -> String {
+/// What is wrong with a certificate: a predicate, to follow the subject of a sentence.
+fn certificate_predicate(error: &CertificateError) -> String {
     let known = match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "is not valid yet; are both clocks right?"
         }
-        CertificateError::UnknownIssuer => "is of no authority in tls.client-authority",
+        CertificateError::UnknownIssuer => "is not issued by an authority in tls.client-authority",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "is not for clients: its extended key usage has no clientAuth"
         }
         CertificateError::BadSignature => {
-            "is signed by another than the one of that name in tls.client-authority"
+            "is not signed by the authority of that name in tls.client-authority"
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "is signed in a way that is not taken, as with SHA-1: Ed25519, or RSA or ECDSA with SHA-256 \
-             or more, is needed"
+            "has an unsupported signature, such as SHA-1; use Ed25519, or RSA or ECDSA with SHA-256 or \
+             stronger"
         }
-        CertificateError::BadEncoding => "is broken",
-        CertificateError::Other(other) => return of_webpki(&other.to_string()),
-        other => return unknown(&format!("{other:?}")),
+        CertificateError::BadEncoding => "is malformed",
+        CertificateError::Other(other) => return webpki_predicate(&other.to_string()),
+        other => return unexplained(&format!("{other:?}")),
     };
     known.to_owned()
 }
 
-/// What rustls has no name for, by the name that webpki has.
-fn of_webpki(name: &str) -> String {
+/// As [`certificate_predicate`], for errors that only webpki has a name for.
+fn webpki_predicate(name: &str) -> String {
     let known = match name {
-        "CaUsedAsEndEntity" => "is an authority's (CA:TRUE); sign one for the client with it",
-        "EndEntityUsedAsCa" => "is signed by one that is no authority's (CA:FALSE)",
+        "CaUsedAsEndEntity" => {
+            "is a CA certificate (CA:TRUE); issue a certificate for the client with it"
+        }
+        "EndEntityUsedAsCa" => "is signed by a certificate that is not a CA (CA:FALSE)",
         "UnsupportedCertVersion" => {
-            "is not of X.509 version 3; openssl x509 -req makes one that is with -extfile"
+            "is not X.509 version 3; openssl x509 -req makes version 3 with -extfile"
         }
-        "UnsupportedCriticalExtension" => "has a critical extension that is not known here",
-        "NameConstraintViolation" => "has a name that its authority may not sign for",
+        "UnsupportedCriticalExtension" => "has an unsupported critical extension",
+        "NameConstraintViolation" => "has a name outside the name constraints of its authority",
         "PathLenConstraintViolated" | "MaximumPathDepthExceeded" => {
-            "has more authorities above it than may be"
+            "has a longer chain of authorities than is allowed"
         }
-        name => return unknown(name),
+        name => return unexplained(name),
     };
     known.to_owned()
 }
 
-/// What has no words keeps its name, and nothing of what Rust writes around one.
-fn unknown(shown: &str) -> String {
-    let end = shown.find(|letter: char| !letter.is_ascii_alphanumeric());
-    let name = end.and_then(|end| shown.get(..end)).unwrap_or(shown);
-    format!("is not taken: {name}")
+/// Keeps the name of an error, without the fields that its `Debug` form may have.
+fn unexplained(debug: &str) -> String {
+    let end = debug.find(|letter: char| !letter.is_ascii_alphanumeric());
+    let name = end.and_then(|end| debug.get(..end)).unwrap_or(debug);
+    format!("is not accepted: {name}")
 }
 
-/// What the client says of us.
-fn refused(alert: AlertDescription) -> String {
+/// Describes an alert from the client.
+fn alert_received(alert: AlertDescription) -> String {
     use AlertDescription as Alert;
     let what = match alert {
         Alert::UnknownCA => {
-            "the client does not know who signed this server's certificate; it has to trust that \
-             authority, or this certificate"
+            "the client does not trust the issuer of this server's certificate; add the issuer or this \
+             certificate to its trusted certificates"
         }
-        Alert::CertificateExpired => "the client finds this server's certificate expired",
+        Alert::CertificateExpired => "the client considers this server's certificate expired",
         Alert::BadCertificate
         | Alert::CertificateUnknown
         | Alert::DecryptError
@@ -179,18 +182,18 @@ fn refused(alert: AlertDescription) -> String {
         | Alert::UnsupportedCertificate => {
             "the client does not accept this server's certificate: its names, dates, purpose or signer"
         }
-        Alert::ProtocolVersion => "the client wants another version of TLS",
+        Alert::ProtocolVersion => "the client requires another TLS version",
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
-            "the client finds nothing in common that is secure enough"
+            "the client supports none of the parameters that this server accepts"
         }
-        Alert::UserCanceled => "the client's user has canceled it",
-        _ => "the client gives up",
+        Alert::UserCanceled => "the user of the client canceled the handshake",
+        _ => "the client aborted TLS",
     };
-    format!("{what} (alert {})", name(alert))
+    format!("{what} (alert {})", alert_name(alert))
 }
 
-/// As RFC 8446 §6 has it: `unknown_ca`.
-fn name(alert: AlertDescription) -> String {
+/// The name in RFC 8446 §6, such as `unknown_ca`.
+fn alert_name(alert: AlertDescription) -> String {
     let mut name = String::new();
     let mut was_small = false;
     for letter in format!("{alert:?}").chars() {
@@ -213,107 +216,105 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn alerts_have_the_names_of_the_standard() {
+    fn alert_names_are_those_of_rfc_8446() {
         for (alert, expected) in [
             (AlertDescription::UnknownCA, "unknown_ca"),
             (AlertDescription::HandshakeFailure, "handshake_failure"),
             (AlertDescription::BadRecordMac, "bad_record_mac"),
             (AlertDescription::CertificateUnknown, "certificate_unknown"),
         ] {
-            assert_eq!(name(alert), expected);
+            assert_eq!(alert_name(alert), expected);
         }
-        for (alert, said) in [
+        for (alert, expected) in [
             (
                 AlertDescription::ProtocolVersion,
-                "the client wants another version of TLS (alert protocol_version)",
-            ),
-            (
-                AlertDescription::InsufficientSecurity,
-                "the client finds nothing in common that is secure enough (alert insufficient_security)",
+                "the client requires another TLS version (alert protocol_version)",
             ),
             (
                 AlertDescription::UserCanceled,
-                "the client's user has canceled it (alert user_canceled)",
+                "the user of the client canceled the handshake (alert user_canceled)",
             ),
             (
                 AlertDescription::DecodeError,
-                "the client gives up (alert decode_error)",
+                "the client aborted TLS (alert decode_error)",
             ),
         ] {
-            assert_eq!(refused(alert), said);
+            assert_eq!(alert_received(alert), expected);
         }
+        let weak = alert_received(AlertDescription::InsufficientSecurity);
+        assert!(weak.ends_with(" (alert insufficient_security)"), "{weak}");
     }
 
     #[test]
-    fn what_is_spoken_instead_is_told() {
+    fn protocol_other_than_tls_is_identified() {
         let error = Error::InvalidMessage(InvalidMessage::InvalidContentType);
-        for (start, said) in [
+        for (start, expected) in [
             (b"GET ", "HTTP"),
             (b"USER", "implicit FTPS"),
             (b"\x80\x2e\x01\x00", "SSL 2"),
             (b"\x80\x2e\x02\x00", "InvalidContentType"),
             (b"\0\0\0\0", "InvalidContentType"),
         ] {
-            let words = words(&error, *start);
-            assert!(words.contains(said), "{start:?}: {words}");
+            let text = describe(&error, *start);
+            assert!(text.contains(expected), "{start:?}: {text}");
         }
     }
 
     #[test]
-    fn what_has_no_words_keeps_its_name() {
+    fn unexplained_error_keeps_its_name() {
         let error = Error::PeerIncompatible(PeerIncompatible::NullCompressionRequired);
-        assert!(words(&error, UNKNOWN).contains("NullCompressionRequired"));
+        assert!(describe(&error, UNKNOWN).contains("NullCompressionRequired"));
     }
 
-    /// As webpki has it: an error that rustls has no name for.
+    /// An error of webpki that rustls has no variant for.
     fn other(name: &str) -> Error {
         let error = Box::<dyn std::error::Error + Send + Sync>::from(name);
         CertificateError::Other(OtherError(Arc::from(error))).into()
     }
 
     #[test]
-    fn an_old_version_of_a_certificate_is_told() {
+    fn old_certificate_version_is_explained() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tls/fixtures");
         let file = fixtures.join("version1.pem");
         let clients = ClientCertificates::load(&file, true).unwrap().verifier();
         let chain = [CertificateDer::from_pem_file(&file).unwrap()];
         let error = ClientCertificates::verify(clients.as_ref(), Some(&chain)).unwrap_err();
-        let words = words(&error, UNKNOWN);
-        let said = "the client's certificate is not of X.509 version 3; ";
-        assert!(words.starts_with(said), "{words}");
+        let text = describe(&error, UNKNOWN);
+        let expected = "the client's certificate is not X.509 version 3; ";
+        assert!(text.starts_with(expected), "{text}");
     }
 
     #[test]
-    fn no_certificate_is_refused_in_the_words_of_rust() {
+    fn certificate_errors_are_explained_without_debug_output() {
         let (algorithm, key) = (vec![1], vec![2]);
         let unsigned = CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
             signature_algorithm_id: algorithm,
             public_key_algorithm_id: key,
         };
-        for (error, said) in [
-            (other("CaUsedAsEndEntity"), "is an authority's (CA:TRUE)"),
-            (other("EndEntityUsedAsCa"), "is no authority's (CA:FALSE)"),
-            (other("NameConstraintViolation"), "may not sign for"),
-            (other("PathLenConstraintViolated"), "than may be"),
+        for (error, expected) in [
+            (other("CaUsedAsEndEntity"), "is a CA certificate (CA:TRUE)"),
+            (other("EndEntityUsedAsCa"), "is not a CA (CA:FALSE)"),
+            (other("NameConstraintViolation"), "name constraints"),
+            (other("PathLenConstraintViolated"), "than is allowed"),
             (
                 other("ExtensionValueInvalid"),
-                "taken: ExtensionValueInvalid",
+                "accepted: ExtensionValueInvalid",
             ),
             (
                 other("TrailingData(Certificate)"),
-                "is not taken: TrailingData",
+                "is not accepted: TrailingData",
             ),
-            (CertificateError::Revoked.into(), "is not taken: Revoked"),
+            (CertificateError::Revoked.into(), "is not accepted: Revoked"),
             (
                 CertificateError::NotValidYet.into(),
                 "not valid yet; are both clocks right?",
             ),
-            (unsigned.into(), "is signed in a way that is not taken"),
+            (unsigned.into(), "has an unsupported signature"),
         ] {
-            for words in [words(&error, UNKNOWN), given(&error)] {
-                assert!(words.contains(said), "{words}");
-                let is_of_rust = ["Other", "Context", "{", "[1"].map(|sign| words.contains(sign));
-                assert_eq!(is_of_rust, [false; 4], "{words}");
+            for text in [describe(&error, UNKNOWN), configured_certificate(&error)] {
+                assert!(text.contains(expected), "{text}");
+                let is_debug = ["Other", "Context", "{", "[1"].map(|sign| text.contains(sign));
+                assert_eq!(is_debug, [false; 4], "{text}");
             }
         }
     }

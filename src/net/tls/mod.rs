@@ -1,10 +1,9 @@
-//! TLS by rustls: how connections are secured, and with what. RFC 4217, RFC 8446, RFC 5246.
+//! TLS with rustls: connections, certificates and keys. RFC 4217, RFC 8446, RFC 5246.
 //!
-//! An [`Acceptor`] makes the [`Security`] that a [`Channel`](super::Channel) takes; `sessions`
-//! ties data connections to their control connection. It knows sockets and certificates, no
-//! command and no reply. rustls with ring underneath, always named and never the process's
-//! default: a host program may have another. What is read from files here may wait, so it is
-//! read before the loop begins, or on another thread.
+//! An [`Acceptor`] creates the [`Security`] of a [`Channel`](super::Channel); `sessions` binds TLS
+//! sessions to control connections. It knows sockets and certificates, no commands or replies. The
+//! crypto provider is always ring, passed explicitly: the process default belongs to the embedding
+//! program. Reading files may block, so it happens before the event loop or on another thread.
 
 mod acceptor;
 mod client_certificates;

@@ -1,7 +1,7 @@
-//! PEM files: the certificates and the private key in them. RFC 7468.
+//! Reads certificates and private keys from PEM files. RFC 7468.
 //!
-//! A file may hold more than is asked for (a key beside its chain, comments, parameters); that is
-//! passed over. What is broken is an error, and not passed over: a chain must not lose a link.
+//! Other sections and text in a file are skipped: a key next to its chain, comments, parameters. A
+//! malformed section is an error, so that a chain does not lose a certificate.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -13,13 +13,13 @@ use super::{CredentialsError, Problem};
 use crate::limits::PEM_BYTES;
 use crate::storage::open_operator_file;
 
-/// How keys say that they need a passphrase: PKCS#8, and OpenSSL before it (RFC 1421 §4.6.1.1).
+/// Lines that mark an encrypted key: in PKCS#8, and in OpenSSL's older format (RFC 1421 §4.6.1.1).
 const ENCRYPTED: [&[u8]; 2] = [
     b"-----BEGIN ENCRYPTED PRIVATE KEY-----",
     b"Proc-Type: 4,ENCRYPTED",
 ];
 
-/// The certificates of a file, in its order; one at the least.
+/// Reads the certificates of a file in order; at least one.
 pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
     let pem = read(file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
@@ -30,7 +30,7 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// The first private key of a file: PKCS#8, PKCS#1 or SEC1.
+/// Reads the first private key of a file: PKCS#8, PKCS#1 or SEC1.
 pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, CredentialsError> {
     let pem = read(file)?;
     match PrivateKeyDer::from_pem_slice(&pem) {
@@ -58,13 +58,13 @@ fn is_encrypted(pem: &[u8]) -> bool {
     lines.any(|line| ENCRYPTED.contains(&line.trim_ascii_end()))
 }
 
-/// In words; the library shows lines as lists of numbers.
+/// Describes an error; the library prints lines as lists of numbers.
 fn reason(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { end_marker } => {
             format!("END {} is missing", String::from_utf8_lossy(end_marker))
         }
-        // The line itself may be part of a key.
+        // Not the line itself: it may be part of a key.
         pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed".to_owned(),
         pem::Error::Base64Decode(_) => "a section is not base64".to_owned(),
         other => other.to_string(),
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn other_sections_and_text_are_passed_over() {
+    fn other_sections_and_text_are_skipped() {
         let both = file(format!("A comment.\r\n{}", P256.replace('\n', "\r\n")));
         assert_eq!(certificates(both.path()).unwrap().len(), 1);
         assert!(private_key(both.path()).is_ok());
     }
 
     #[test]
-    fn the_order_of_a_chain_is_kept() {
+    fn certificates_keep_the_order_of_the_file() {
         let p384 = include_str!("fixtures/p384.pem");
         let chain = certificates(file(format!("{P256}{p384}")).path()).unwrap();
         let other_way = certificates(file(format!("{p384}{P256}")).path()).unwrap();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_files_and_wrong_sections() {
+    fn file_without_wanted_section_is_reported() {
         for content in ["", "nothing", "-----BEGIN X-----\n-----END X-----\n"] {
             assert!(matches!(chain_problem(content), Problem::NoCertificate));
             assert!(matches!(key_problem(content), Problem::NoKey));
@@ -117,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn der_is_no_pem() {
+    fn der_file_is_reported() {
         let der = certificates(file(P256).path()).unwrap().remove(0);
         assert!(matches!(chain_problem(&der), Problem::NoCertificate));
     }
 
     #[test]
-    fn encrypted_keys() {
+    fn encrypted_key_is_recognized() {
         let pkcs8 = include_str!("fixtures/encrypted-pkcs8.pem");
         let pkcs1 = include_str!("fixtures/encrypted-pkcs1.pem");
         assert!(matches!(key_problem(pkcs8), Problem::EncryptedKey));
@@ -133,10 +133,10 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_link_breaks_the_chain() {
+    fn malformed_section_fails_the_whole_chain() {
         let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n";
         let Problem::NotPem(why) = chain_problem(format!("{P256}{cut}")) else {
-            panic!("a cut certificate was taken");
+            panic!("a truncated certificate was accepted");
         };
         assert_eq!(why, "END CERTIFICATE is missing");
         let bad = format!("{cut}?\n-----END CERTIFICATE-----\n{P256}");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_and_a_directory() {
+    fn missing_file_and_directory_are_unreadable() {
         let directory = tempfile::tempdir().unwrap();
         let missing = certificates(&directory.path().join("x.pem")).unwrap_err();
         assert!(matches!(missing.problem, Problem::Unreadable(_)));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_file() {
+    fn file_size_is_bounded() {
         let largest = usize::try_from(PEM_BYTES).unwrap();
         let padded = |length: usize| format!("{P256}{}", " ".repeat(length - P256.len()));
         for length in [largest - 1, largest] {

@@ -1,69 +1,68 @@
-//! TLS over one socket: what goes in is encrypted, what comes out was, and nothing waits.
+//! TLS over one non-blocking socket.
 //!
-//! It owns rustls' state machine and knows neither commands nor files: it moves records between
-//! that machine and the socket, as far as the socket goes. What it has encrypted counts as
-//! written only when the socket has all of it, so that its callers need no second bookkeeping.
-//! An end of the connection that TLS did not announce is an error (RFC 8446 §6.1).
+//! It owns the state machine of rustls and moves records between it and the socket, as far as the
+//! socket allows. Bytes count as written only when the socket has taken all of their records, so that
+//! callers need no bookkeeping for them. An end of the socket without `close_notify` is an error
+//! (RFC 8446 §6.1). It knows neither commands nor replies.
 
 mod bulk;
+mod peer_check;
 mod unclean_end;
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::ServerConnection;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{HandshakeKind, ServerConnection};
 
 use super::ClientCertificates;
-use super::failure::{Start, UNKNOWN, closed, not_resumed, words};
+use super::failure::{FirstBytes, UNKNOWN, closed_in_handshake, describe};
 use super::sessions::Binding;
-use super::wire::{Incoming, Place, Record, Wire};
+use super::wire::{RecordOrText, RecordPosition, RecordReader, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
 use unclean_end::UncleanEnd;
 
-/// What TLS keeps for one connection.
+/// The TLS state of one connection.
 pub struct Security {
     tls: ServerConnection,
     binding: Arc<Binding>,
-    /// Of a data connection: whether it must resume.
+    /// Whether a data connection must resume a session; `Off` for a control connection.
     data_session: DataSession,
-    /// Of a control connection: who decides on its client's certificate.
-    clients: Option<Arc<dyn ClientCertVerifier>>,
-    stage: Stage,
-    /// Bytes that were encrypted and are not reported as written yet: some of their records may
-    /// still be here.
-    owed: usize,
-    /// The peer has said that it ends, or the socket has.
-    ended: bool,
-    /// Of the records that have come.
-    place: Place,
+    /// Verifies client certificates; only for a control connection.
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    state: TlsState,
+    /// Plaintext bytes that were encrypted and not yet reported as written: the socket may not have
+    /// taken all of their records.
+    unreported: usize,
+    /// The peer has sent `close_notify`, or the socket has peer_closed.
+    peer_closed: bool,
+    /// Where the received bytes end in the stream of records.
+    position: RecordPosition,
     unclean_end: UncleanEnd,
     /// The last read stopped before the socket was drained.
-    unfinished: bool,
-    /// Of a connection that goes on in the clear: what has come of the record that is awaited.
-    last_records: Record,
-    /// Bytes of a file on their way; made for the first one.
-    chunk: Vec<u8>,
+    more_pending: bool,
+    /// Reads the last records before clear text.
+    record_reader: RecordReader,
+    /// Buffer for `send_file`; allocated by the first call.
+    file_chunk: Vec<u8>,
+    /// The message for [`take_remark`](Self::take_remark).
     remark: Option<String>,
 }
 
-/// How far it is.
-///
 /// ```text
-///   Handshaking ──made, sent, and looked at──▶ Established ──we say that we end──▶ Ending
-///        └────────────────┴── the peer says what cannot be ──▶ Failed
+///   Handshaking ──finished and checked──▶ Established ──close_notify sent──▶ Closing
+///        └──────────────────────┴──protocol violation by the peer──▶ Failed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum TlsState {
     Handshaking,
     Established,
-    /// What comes now is not looked at any more.
-    Ending,
-    /// Nor here, behind what cannot be. An alert says so, and is the last that is said.
+    /// Received data is discarded.
+    Closing,
+    /// Received data is discarded; the alert is the last thing that is sent.
     Failed,
 }
 
@@ -72,33 +71,33 @@ impl Security {
         tls: ServerConnection,
         binding: Arc<Binding>,
         data_session: DataSession,
-        clients: Option<Arc<dyn ClientCertVerifier>>,
+        verifier: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Self {
         Self {
             tls,
             binding,
             data_session,
-            clients,
-            stage: Stage::Handshaking,
-            owed: 0,
-            ended: false,
-            place: Place::default(),
+            verifier,
+            state: TlsState::Handshaking,
+            unreported: 0,
+            peer_closed: false,
+            position: RecordPosition::default(),
             unclean_end: UncleanEnd::default(),
-            unfinished: false,
-            last_records: Record::default(),
-            chunk: Vec::new(),
+            more_pending: false,
+            record_reader: RecordReader::default(),
+            file_chunk: Vec::new(),
             remark: None,
         }
     }
 
-    /// Whether the handshake is still to be made, or TLS has failed.
+    /// Whether the handshake is not finished, or TLS has failed.
     pub const fn is_handshaking(&self) -> bool {
-        matches!(self.stage, Stage::Handshaking | Stage::Failed)
+        matches!(self.state, TlsState::Handshaking | TlsState::Failed)
     }
 
     /// See [`Channel::has_failed`](crate::net::Channel::has_failed).
     pub const fn has_failed(&self) -> bool {
-        matches!(self.stage, Stage::Failed)
+        matches!(self.state, TlsState::Failed)
     }
 
     /// See [`Channel::handshake`](crate::net::Channel::handshake).
@@ -108,56 +107,56 @@ impl Security {
             if !self.tls.is_handshaking() {
                 self.check_session()?;
                 self.check_client()?;
-                self.stage = Stage::Established;
+                self.state = TlsState::Established;
                 return Ok(());
             }
-            if self.ended {
-                // No version is chosen before a whole hello has come.
-                let has_greeted = self.tls.protocol_version().is_some();
-                let why = closed(has_greeted || self.place != Place::default());
+            if self.peer_closed {
+                // A version is chosen only when a whole ClientHello was received.
+                let has_hello = self.tls.protocol_version().is_some();
+                let is_partial = self.position != RecordPosition::default();
+                let why = closed_in_handshake(has_hello || is_partial);
                 return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
-            self.receive(socket)?;
+            self.fill(socket)?;
         }
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// See [`Channel::unsecure`](crate::net::Channel::unsecure). The records are read one by
-    /// one, because behind the last of them the next byte is clear text already. There are
-    /// clients that end TLS without saying so: then their first byte is what this gives.
-    pub fn end(&mut self, socket: &mut dyn Stream) -> io::Result<Option<u8>> {
-        self.announce_end();
+    /// See [`Channel::unsecure`](crate::net::Channel::unsecure). Records are read one at a time,
+    /// because clear text follows the last one. Some clients send clear text without `close_notify`:
+    /// returns the first byte of it, which had to be read.
+    pub fn unsecure(&mut self, socket: &mut dyn Stream) -> io::Result<Option<u8>> {
+        self.queue_close_notify();
         for _ in 0..TLS_READS_PER_CALL {
             self.flush(socket)?;
-            if self.ended {
+            if self.peer_closed {
                 return Ok(None);
             }
-            match self.last_records.read_from(socket)? {
-                Incoming::Record(record) => self.take_in(&mut record.as_slice())?,
-                Incoming::Text(first) => return Ok(Some(first)),
+            match self.record_reader.read_from(socket)? {
+                RecordOrText::Record(record) => self.fill_from(&mut record.as_slice())?,
+                RecordOrText::Text(first) => return Ok(Some(first)),
             }
         }
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// Says that we end (`close_notify`), or what has failed, and takes what the peer has said until
-    /// now: closing a socket over bytes that nobody has read resets it, and what was sent is lost.
-    pub fn say_end(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
-        self.announce_end();
+    /// Sends `close_notify` or the alert of a failure, and discards what the peer has sent so far:
+    /// closing a socket with unread bytes resets it, and the peer may lose what was sent.
+    pub fn shutdown(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
+        self.queue_close_notify();
         self.flush(socket)?;
-        let mut nowhere = [0; 256];
+        let mut discarded = [0; 256];
         for _ in 0..TLS_READS_PER_CALL {
-            if !matches!(socket.read(&mut nowhere), Ok(1..)) {
+            if !matches!(socket.read(&mut discarded), Ok(1..)) {
                 break;
             }
         }
         Ok(())
     }
 
-    /// See [`Channel::has_unread`](crate::net::Channel::has_unread): a read gives everything
-    /// but the news that this was all.
+    /// See [`Channel::has_unread`](crate::net::Channel::has_unread).
     pub const fn has_unread(&self) -> bool {
-        self.ended || self.unfinished
+        self.peer_closed || self.more_pending
     }
 
     /// See [`Channel::has_unsent`](crate::net::Channel::has_unsent).
@@ -185,7 +184,7 @@ impl Security {
         self.remark.take()
     }
 
-    /// Version and suite, as in `TLSv1_3 TLS13_AES_128_GCM_SHA256, resumed`.
+    /// Version and cipher suite, such as `TLSv1_3 TLS13_AES_128_GCM_SHA256, resumed`.
     pub fn protocol(&self) -> String {
         let version = self.tls.protocol_version();
         let suite = self.tls.negotiated_cipher_suite();
@@ -195,73 +194,77 @@ impl Security {
         format!("{version}{suite}{resumed}")
     }
 
-    /// The account that the client's certificate names, if it has shown one that was verified.
+    /// The account that the client's verified certificate names, if it has presented one.
     pub fn client_name(&self) -> Option<Vec<u8>> {
         ClientCertificates::name_of(self.tls.peer_certificates()?)
     }
 
-    /// Reads what is there; 0 is the end that the peer has announced.
+    /// Reads plaintext; 0 is the end that the peer announced by `close_notify`.
     ///
     /// # Errors
-    /// `UnexpectedEof` where the socket has ended without that, unless this [is
-    /// allowed](Self::allow_unclean_end).
+    /// `UnexpectedEof` if the socket ends without `close_notify`, unless that [is
+    /// allowed](Self::allow_unclean_end). `Interrupted` if the budget of reads gave no plaintext.
     pub fn read(&mut self, socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
-        if matches!(self.stage, Stage::Ending | Stage::Failed) {
-            return read_to_nowhere(socket, buffer);
+        if matches!(self.state, TlsState::Closing | TlsState::Failed) {
+            return read_and_discard(socket, buffer);
         }
         if buffer.len() >= TLS_BULK_BYTES {
             return self.read_in_bulk(socket, buffer);
         }
-        self.unfinished = false;
+        self.more_pending = false;
         let mut count = 0;
         let mut is_drained = false;
         for _ in 0..TLS_READS_PER_CALL {
+            debug_assert!(count <= buffer.len());
             let room = buffer.get_mut(count..).unwrap_or_default();
             if room.is_empty() {
                 return Ok(count);
             }
-            match self.tls.reader().read(room) {
-                Ok(0) => return Ok(count),
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A short read says so only where it gave something: what came may be
-                    // half a record, and behind it an end that is not reported a second time.
-                    if is_drained && count > 0 {
-                        return Ok(count);
-                    }
-                    match self.receive(socket) {
-                        Ok(drained) => is_drained = drained,
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            return or_would_block(count);
-                        }
-                        Err(error) => return Err(error),
-                    }
+            match self.drain_plaintext(room) {
+                Ok(Some(0)) => return Ok(count),
+                Ok(Some(more)) => {
+                    count += more;
+                    continue;
                 }
+                Ok(None) => {}
                 Err(_) if count > 0 => return Ok(count),
                 Err(error) => return self.read_failed(error),
             }
+            // Stop at a drained socket only with data in hand: an end behind half a record, received
+            // together with it, raises no second event.
+            if is_drained && count > 0 {
+                return Ok(count);
+            }
+            match self.fill(socket) {
+                Ok(drained) => is_drained = drained,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return or_would_block(count);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        // Many small records, or such that hold nothing.
-        self.unfinished = true;
+        // Many small or empty records.
+        self.more_pending = true;
         if count == 0 {
             return Err(io::ErrorKind::Interrupted.into());
         }
         Ok(count)
     }
 
-    /// Encrypts and writes. What is encrypted and not taken by the socket is finished with the
-    /// next call, which must begin with the same bytes.
+    /// Encrypts and writes. When the socket takes only a part of the records, the call fails with
+    /// `WouldBlock`, and the next call, which must begin with the same bytes, writes the rest.
     pub fn write(&mut self, socket: &mut dyn Stream, bytes: &[u8]) -> io::Result<usize> {
-        if self.owed == 0 {
+        if self.unreported == 0 {
             self.flush(socket)?;
-            let part = bytes.get(..bytes.len().min(CHUNK_BYTES));
-            self.owed = self.tls.writer().write(part.unwrap_or_default())?;
+            let part = bytes.get(..CHUNK_BYTES).unwrap_or(bytes);
+            self.unreported = self.tls.writer().write(part)?;
         }
         self.flush(socket)?;
-        Ok(self.settle_debt(bytes.len()))
+        Ok(self.report_written(bytes.len()))
     }
 
-    /// As [`write`](Self::write), with bytes that are read from the file where it must.
+    /// As [`write`](Self::write), with bytes of a file. Reads the file only when the records of the
+    /// last call are written; may wait for the disk.
     pub fn send_file(
         &mut self,
         socket: &mut dyn Stream,
@@ -269,64 +272,74 @@ impl Security {
         offset: u64,
         count: usize,
     ) -> io::Result<usize> {
-        if self.owed == 0 {
+        if self.unreported == 0 {
             self.flush(socket)?;
-            self.chunk.resize(CHUNK_BYTES, 0);
-            let room = self.chunk.get_mut(..count.min(CHUNK_BYTES));
+            self.file_chunk.resize(CHUNK_BYTES, 0);
+            let room = self.file_chunk.get_mut(..count.min(CHUNK_BYTES));
             let length = file
                 .read_at(room.unwrap_or_default(), offset, Wait::Allowed)
                 .map_err(io::Error::other)?;
-            let bytes = self.chunk.get(..length).unwrap_or_default();
-            self.owed = self.tls.writer().write(bytes)?;
+            debug_assert!(length <= count.min(CHUNK_BYTES));
+            let bytes = self.file_chunk.get(..length).unwrap_or_default();
+            self.unreported = self.tls.writer().write(bytes)?;
         }
         self.flush(socket)?;
-        Ok(self.settle_debt(count))
+        Ok(self.report_written(count))
     }
 
-    fn settle_debt(&mut self, most: usize) -> usize {
-        let count = self.owed.min(most);
-        self.owed -= count;
+    fn report_written(&mut self, most: usize) -> usize {
+        let count = self.unreported.min(most);
+        self.unreported -= count;
         count
     }
 
-    fn announce_end(&mut self) {
-        if !matches!(self.stage, Stage::Ending | Stage::Failed) {
-            self.stage = Stage::Ending;
+    fn queue_close_notify(&mut self) {
+        if !matches!(self.state, TlsState::Closing | TlsState::Failed) {
+            self.state = TlsState::Closing;
             self.tls.send_close_notify();
         }
     }
 
-    /// One read from the socket; whether it was drained by it.
-    fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
-        let mut wire = Wire::following(socket, &mut self.place);
+    /// Reads from the socket once and decrypts. Returns whether that drained the socket.
+    fn fill(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let mut wire = Wire::tracking(socket, &mut self.position);
         let taken = self.tls.read_tls(&mut wire);
-        let (was_short, start) = (wire.was_short(), wire.start());
+        let (was_short, start) = (wire.was_short(), wire.first_bytes());
         if taken? == 0 {
-            self.ended = true;
+            self.peer_closed = true;
         }
-        self.process(start)?;
+        self.decrypt(start)?;
         Ok(was_short)
     }
 
-    /// As [`receive`](Self::receive), from a record that is here already.
-    fn take_in(&mut self, record: &mut &[u8]) -> io::Result<()> {
+    /// As [`fill`](Self::fill), from a record in memory.
+    fn fill_from(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        self.process(UNKNOWN)
+        self.decrypt(UNKNOWN)
     }
 
-    /// Looks at what has come, of which the last began with `start`.
+    /// Takes plaintext from rustls: `None` if it has none, `Some(0)` at an announced end.
+    fn drain_plaintext(&mut self, room: &mut [u8]) -> io::Result<Option<usize>> {
+        match self.tls.reader().read(room) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has rustls process the records that it was given; the last read began with `start`.
     ///
     /// # Errors
-    /// `InvalidData`. The alert that says so to the peer is [unsent](Self::has_unsent).
-    fn process(&mut self, start: Start) -> io::Result<()> {
+    /// `InvalidData`. The alert for the peer is then [unsent](Self::has_unsent).
+    fn decrypt(&mut self, start: FirstBytes) -> io::Result<()> {
         match self.tls.process_new_packets() {
             Ok(state) => {
-                self.ended |= state.peer_has_closed();
+                self.peer_closed |= state.peer_has_closed();
                 Ok(())
             }
             Err(error) => {
-                self.stage = Stage::Failed;
-                Err(self.failed(&words(&error, start), io::ErrorKind::InvalidData))
+                self.state = TlsState::Failed;
+                Err(self.failed(&describe(&error, start), io::ErrorKind::InvalidData))
             }
         }
     }
@@ -334,47 +347,6 @@ impl Security {
     fn failed(&mut self, why: &str, kind: io::ErrorKind) -> io::Error {
         self.remark = Some(format!("TLS failed: {why}"));
         kind.into()
-    }
-
-    fn is_resumed(&self) -> bool {
-        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
-    }
-
-    /// Whether a data connection is its client's own, as far as that matters.
-    fn check_session(&mut self) -> io::Result<()> {
-        if self.data_session == DataSession::Off || self.is_resumed() {
-            return Ok(());
-        }
-        let is_refused = self.data_session == DataSession::Require;
-        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
-        if is_refused {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        Ok(())
-    }
-
-    /// A session that is resumed brings the certificate of its first handshake along. It may have
-    /// expired since, or other authorities count now.
-    fn check_client(&mut self) -> io::Result<()> {
-        let Some(clients) = self.clients.clone().filter(|_| self.is_resumed()) else {
-            return Ok(());
-        };
-        let checked = ClientCertificates::verify(clients.as_ref(), self.certificates());
-        checked.map(drop).map_err(|error| {
-            let why = format!("a session is resumed, and {}", words(&error, UNKNOWN));
-            self.failed(&why, io::ErrorKind::PermissionDenied)
-        })
-    }
-
-    /// Whether it is this one that has decided on the client's certificate.
-    pub(super) fn was_decided_by(&self, clients: &Arc<dyn ClientCertVerifier>) -> bool {
-        let own = self.clients.as_ref();
-        own.is_some_and(|own| Arc::ptr_eq(own, clients))
-    }
-
-    /// What the client has shown.
-    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
-        self.tls.peer_certificates()
     }
 }
 
@@ -384,8 +356,8 @@ impl fmt::Debug for Security {
     }
 }
 
-/// Behind the end of all that is looked at; 0 is the socket's own end.
-fn read_to_nowhere(socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
+/// Reads and discards; 0 is the end of the socket.
+fn read_and_discard(socket: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
     match socket.read(buffer)? {
         0 => Ok(0),
         _ => Err(io::ErrorKind::Interrupted.into()),

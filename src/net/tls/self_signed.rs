@@ -1,9 +1,8 @@
-//! Credentials that the server makes for itself, where nobody gave it any.
+//! Self-signed credentials, generated when none are configured.
 //!
-//! Clients cannot check such a certificate, but they can know it again, by its fingerprint: so it
-//! is kept where there is a directory for it, and lasts; elsewhere it lasts as long as the server. The
-//! pair is there when the certificate is: it is written last and removed first, and a crash in between
-//! leaves none, not a half.
+//! Clients cannot verify such a certificate, but they can pin its fingerprint. So it is stored in the
+//! state directory, if there is one; otherwise it lives as long as the process. The certificate file is
+//! written last and removed first: a crash in between leaves a key alone, which counts as nothing.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -27,53 +26,54 @@ const KEY_FILE: &str = "mioftpd-key.pem";
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// Before this, 2026, the clock has plainly not been set: a board without a battery starts in
-/// 1970. A certificate then lasts from 1970 until its time after this, and the clock may be set.
-const PLAUSIBLE: i64 = 1_767_225_600;
+/// The start of 2026. An earlier clock is not set: a board without a battery starts in 1970. The
+/// lifetime then counts from here, so that the certificate is valid once the clock is set.
+const EARLIEST_PLAUSIBLE_TIME: i64 = 1_767_225_600;
 
-/// The last second that a certificate can name, in 9999.
-const LAST: i64 = 253_402_300_799;
+/// The last second of 9999, the latest time in a certificate.
+const LATEST_TIME: i64 = 253_402_300_799;
 
-/// Whom a certificate is of that was given no name, or one too long for a subject.
-const NAMELESS: &str = "mioftpd";
+/// The subject when no name is given, or the first is too long for a subject.
+const DEFAULT_SUBJECT: &str = "mioftpd";
 
-/// Credentials that the server made for itself.
+/// Generated credentials.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {
-    /// What it proves itself with.
+    /// The certificate and key.
     pub credentials: Credentials,
-    /// Since when it has them.
+    /// Whether they are new, and why.
     pub origin: Origin,
 }
 
-/// Where a directory keeps the certificate and the key that were made.
+/// The certificate file and the key file in a state directory.
 pub fn kept_files(state_dir: &Path) -> (PathBuf, PathBuf) {
     (state_dir.join(CERT_FILE), state_dir.join(KEY_FILE))
 }
 
-/// Since when the server has the credentials that it made, and until when.
+/// Whether generated credentials are new, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Made now, and forgotten at the end: clients will see another at the next start.
+    /// Generated now and not stored: the next start generates others.
     Passing,
-    /// Made now, and kept.
+    /// Generated now and stored.
     Made,
-    /// Kept since an earlier start or reading.
+    /// Loaded from an earlier start or reload.
     Found,
-    /// Kept as well, and the host has other names now.
+    /// Loaded, although the host has other names now.
     Misnamed,
-    /// Made now, because other names were chosen: clients will see another.
+    /// Generated now, because the configured names have changed: clients see another certificate.
     Renamed,
-    /// Made now in the place of an expired one, which is worth a warning: clients will see another.
+    /// Generated now, because the old one has expired: clients see another certificate.
     Renewed,
 }
 
-/// What a certificate names.
+/// The host names and addresses for a certificate.
 #[derive(Clone, Copy, Debug)]
 pub enum Names<'a> {
-    /// What the operator has chosen: one that names others is made anew.
+    /// Configured by the operator: a stored certificate with other names is replaced.
     Chosen(&'a [String]),
-    /// What the host is called at the moment: one that is kept stays, because clients know it again.
+    /// The current names of the host: a stored certificate with other names stays, because clients may
+    /// have pinned it.
     Usual(&'a [String]),
 }
 
@@ -83,7 +83,7 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Whether they are those that a certificate has, in any order.
+    /// Whether they equal the names of a certificate, in any order.
     pub fn are(self, kept: &[String]) -> bool {
         let names = self.as_slice().iter().map(|name| x509::host_name(name));
         let names: BTreeSet<_> = names.collect();
@@ -92,45 +92,44 @@ impl<'a> Names<'a> {
 }
 
 impl SelfSigned {
-    /// What the certificate that a directory keeps names, if there is one that can be read.
+    /// The names in the stored certificate, if there is one and it can be read.
     pub fn kept_names(state_dir: &Path) -> Option<Vec<String>> {
         let (certificate, key) = kept_files(state_dir);
         let credentials = Credentials::load(&certificate, &key).ok()?;
         Some(credentials.host_names())
     }
 
-    /// Makes a key and a certificate for some host names or addresses, of which the first is the
-    /// subject; `now` is in seconds since 1970.
+    /// Generates a key and a certificate for host names or addresses; the first is the subject. `now`
+    /// is in seconds since 1970.
     pub fn make(names: &[String], now: i64) -> Result<Credentials, CredentialsError> {
-        Ok(Pair::make(names, now)?.credentials)
+        Ok(Generated::new(names, now)?.credentials)
     }
 
-    /// Finds the credentials kept in a directory, or makes them and keeps them there; without a
-    /// directory those that the server has at `present` and has made itself are the kept ones. It
-    /// reads and writes files, so it may wait.
+    /// Loads the credentials of a state directory, or generates and stores them. Without a directory
+    /// it keeps the `present` credentials of the server, if those are generated. Waits for the disk.
     pub fn load_or_make(
         state_dir: Option<&Path>,
         present: Option<&Credentials>,
         names: Names<'_>,
         now: i64,
     ) -> Result<Self, CredentialsError> {
-        let kept = state_dir.map(Kept::open).transpose()?;
-        let found = match &kept {
-            Some(kept) => kept.find()?,
-            None => present.filter(|one| one.are_of_own_making()).cloned(),
+        let directory = state_dir.map(StateDirectory::open).transpose()?;
+        let found = match &directory {
+            Some(directory) => directory.load()?,
+            None => present.filter(|one| one.are_generated()).cloned(),
         };
         let origin = match found {
-            None if kept.is_none() => Origin::Passing,
+            None if directory.is_none() => Origin::Passing,
             None => Origin::Made,
-            Some(credentials) => match standing(&credentials, names, now) {
+            Some(credentials) => match keep_or_replace(&credentials, names, now) {
                 origin @ (Origin::Found | Origin::Misnamed) => {
                     return Ok(Self::of(credentials, origin));
                 }
                 origin => origin,
             },
         };
-        let credentials = match &kept {
-            Some(kept) => kept.make(names, now)?,
+        let credentials = match &directory {
+            Some(directory) => directory.generate(names, now)?,
             None => Self::make(names.as_slice(), now)?,
         };
         Ok(Self::of(credentials, origin))
@@ -138,31 +137,31 @@ impl SelfSigned {
 
     fn of(credentials: Credentials, origin: Origin) -> Self {
         Self {
-            credentials: credentials.of_own_making(),
+            credentials: credentials.marked_generated(),
             origin,
         }
     }
 }
 
-/// What becomes of credentials that were kept.
-fn standing(kept: &Credentials, names: Names<'_>, now: i64) -> Origin {
+/// Decides whether stored credentials are kept.
+fn keep_or_replace(stored: &Credentials, names: Names<'_>, now: i64) -> Origin {
     match names {
-        _ if kept.expiry(now) == Expiry::Expired => Origin::Renewed,
-        _ if names.are(&kept.host_names()) => Origin::Found,
+        _ if stored.expiry(now) == Expiry::Expired => Origin::Renewed,
+        _ if names.are(&stored.host_names()) => Origin::Found,
         Names::Usual(_) => Origin::Misnamed,
         Names::Chosen(_) => Origin::Renamed,
     }
 }
 
-/// A new key and its certificate, also as they are written down.
-struct Pair {
+/// A new key and its certificate, also as PEM.
+struct Generated {
     credentials: Credentials,
     certificate_pem: String,
     key_pem: String,
 }
 
-impl Pair {
-    fn make(names: &[String], now: i64) -> Result<Self, CredentialsError> {
+impl Generated {
+    fn new(names: &[String], now: i64) -> Result<Self, CredentialsError> {
         let not_made = |problem| CredentialsError {
             file: None,
             problem,
@@ -184,9 +183,9 @@ impl Pair {
 
 fn parameters(names: &[String], now: i64) -> Result<CertificateParams, rcgen::Error> {
     let mut parameters = CertificateParams::new(names)?;
-    let subject = names.first().map_or(NAMELESS, String::as_str);
+    let subject = names.first().map_or(DEFAULT_SUBJECT, String::as_str);
     let is_short = (1..=CERTIFICATE_NAME_BYTES).contains(&subject.len());
-    let subject = if is_short { subject } else { NAMELESS };
+    let subject = if is_short { subject } else { DEFAULT_SUBJECT };
     parameters.distinguished_name = DistinguishedName::new();
     let name = &mut parameters.distinguished_name;
     name.push(DnType::CommonName, subject);
@@ -195,25 +194,26 @@ fn parameters(names: &[String], now: i64) -> Result<CertificateParams, rcgen::Er
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let epoch = date_time_ymd(1970, 1, 1);
     let life = SELF_SIGNED_LIFE.as_secs().cast_signed();
-    // A day ago, for the clients whose clock is behind.
+    // A day ago, for clients whose clock is behind.
     parameters.not_before = epoch + since_1970(now.saturating_sub(DAY));
-    parameters.not_after = epoch + since_1970(now.max(PLAUSIBLE).saturating_add(life));
+    parameters.not_after =
+        epoch + since_1970(now.max(EARLIEST_PLAUSIBLE_TIME).saturating_add(life));
     Ok(parameters)
 }
 
-/// A time that a certificate can name.
+/// Clamps a time to the range of certificates.
 fn since_1970(seconds: i64) -> Duration {
-    Duration::from_secs(seconds.clamp(0, LAST).cast_unsigned())
+    Duration::from_secs(seconds.clamp(0, LATEST_TIME).cast_unsigned())
 }
 
-/// The directory where credentials are kept, for as long as nobody else looks.
-struct Kept<'a> {
+/// A state directory, locked against other servers.
+struct StateDirectory<'a> {
     directory: &'a Path,
     /// Holds the lock until it is dropped.
     opened: File,
 }
 
-impl<'a> Kept<'a> {
+impl<'a> StateDirectory<'a> {
     fn open(directory: &'a Path) -> Result<Self, CredentialsError> {
         DirBuilder::new()
             .recursive(true)
@@ -222,14 +222,14 @@ impl<'a> Kept<'a> {
             .map_err(|error| Problem::Unwritable(error).of(directory))?;
         let opened =
             File::open(directory).map_err(|error| Problem::Unreadable(error).of(directory))?;
-        // Two servers that start at once take turns, and the second finds what the first made. Where
-        // a file system has no locks, the last one wins.
+        // Of two servers that start at the same time, the second loads what the first has stored. On a
+        // file system without locks, the last one wins.
         let _ = rustix::fs::flock(&opened, FlockOperation::LockExclusive);
         Ok(Self { directory, opened })
     }
 
-    /// What is kept, if there is a certificate: a key alone is what a crash left.
-    fn find(&self) -> Result<Option<Credentials>, CredentialsError> {
+    /// Loads the stored credentials. A key without a certificate was left by a crash and is ignored.
+    fn load(&self) -> Result<Option<Credentials>, CredentialsError> {
         let certificate = self.directory.join(CERT_FILE);
         match Credentials::load(&certificate, &self.directory.join(KEY_FILE)) {
             Ok(credentials) => Ok(Some(credentials)),
@@ -240,27 +240,27 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// Makes credentials, and keeps them in the place of those that are there.
-    fn make(&self, names: Names<'_>, now: i64) -> Result<Credentials, CredentialsError> {
-        let pair = Pair::make(names.as_slice(), now)?;
-        self.replace(&pair)
+    /// Generates credentials and stores them, replacing those that are there.
+    fn generate(&self, names: Names<'_>, now: i64) -> Result<Credentials, CredentialsError> {
+        let generated = Generated::new(names.as_slice(), now)?;
+        self.store(&generated)
             .map_err(|error| Problem::Unwritable(error).of(self.directory))?;
-        Ok(pair.credentials)
+        Ok(generated.credentials)
     }
 
-    fn replace(&self, pair: &Pair) -> io::Result<()> {
+    fn store(&self, generated: &Generated) -> io::Result<()> {
         match fs::remove_file(self.directory.join(CERT_FILE)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => self.opened.sync_all()?,
         }
-        self.write(KEY_FILE, &pair.key_pem, 0o600)?;
-        self.write(CERT_FILE, &pair.certificate_pem, 0o644)
+        self.write(KEY_FILE, &generated.key_pem, 0o600)?;
+        self.write(CERT_FILE, &generated.certificate_pem, 0o644)
     }
 
-    /// Writes a whole file or none, before what is written next.
+    /// Writes a file atomically, and syncs it before it returns.
     fn write(&self, name: &str, content: &str, mode: u32) -> io::Result<()> {
         let temporary = self.directory.join(format!(".{name}.tmp"));
-        // Only a crash leaves one; made new, it cannot be somebody's link.
+        // Left by a crash. `create_new` below does not follow a symbolic link.
         let _ = fs::remove_file(&temporary);
         let mut file = OpenOptions::new()
             .write(true)

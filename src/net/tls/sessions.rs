@@ -1,9 +1,9 @@
-//! TLS sessions that clients resume, and whose they are.
+//! Storage for TLS sessions, which binds each to a control connection.
 //!
-//! Every ticket, and every session that is kept here for clients without tickets, begins with
-//! the [`SessionTag`] of the control connection that it was made for; the client cannot read or change
-//! it. So a data connection that resumes tells which control connection it belongs to, in TLS
-//! 1.2 and 1.3 alike. Tickets are not used up: one client takes each once, another one for ever.
+//! Every ticket, and every session stored here for clients without tickets, begins with the
+//! [`SessionTag`] of its control connection. Both are encrypted or local, so that the client cannot
+//! change the tag: a resumed session identifies the control connection, in TLS 1.2 and 1.3 alike. A
+//! ticket can be used more than once, since some clients use one for the whole session.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ use crate::limits::TLS_SESSIONS_KEPT;
 
 const TAG_BYTES: usize = 16;
 
-/// Which control connection a TLS session belongs to: random, and known to nobody else.
+/// A random, secret number that identifies the control connection of a TLS session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionTag([u8; TAG_BYTES]);
 
@@ -27,61 +27,62 @@ impl SessionTag {
         let mut bytes = [0; TAG_BYTES];
         source
             .fill(&mut bytes)
-            .map_err(|_| io::Error::other("there are no random numbers"))?;
+            .map_err(|_| io::Error::other("the system's random number generator failed"))?;
         Ok(Self(bytes))
     }
 }
 
-/// What makes and keeps the sessions of one server, whatever certificate it has meanwhile.
-pub(super) struct Sessions {
+/// The sessions of one server. It outlives a change of the certificate.
+pub(super) struct SessionStore {
     tickets: Arc<dyn ProducesTickets>,
-    kept: Arc<dyn StoresServerSessions>,
+    stored: Arc<dyn StoresServerSessions>,
 }
 
-impl Sessions {
+impl SessionStore {
     pub(super) fn new() -> Result<Self, rustls::Error> {
         Ok(Self {
             tickets: Ticketer::new()?,
-            kept: ServerSessionMemoryCache::new(TLS_SESSIONS_KEPT),
+            stored: ServerSessionMemoryCache::new(TLS_SESSIONS_KEPT),
         })
     }
 }
 
-impl fmt::Debug for Sessions {
+impl fmt::Debug for SessionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").finish_non_exhaustive()
+        f.debug_struct("SessionStore").finish_non_exhaustive()
     }
 }
 
 /// Which sessions a connection may resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Any that this server made.
+    /// All sessions of this server.
     Any,
-    /// Those of its own control connection.
+    /// The sessions of its own control connection.
     Own,
 }
 
-/// What a client has offered to resume.
+/// The session that a client has offered to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
     Nothing = 0,
-    /// It is too old, or of another server.
+    /// Expired, or from another server.
     Unknown = 1,
+    /// Of another control connection.
     Foreign = 2,
     Own = 3,
 }
 
-/// The sessions as one connection sees them: what it makes carries its tag.
+/// The session storage of one connection, for rustls. The sessions that it creates carry its tag.
 pub(super) struct Binding {
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionStore>,
     tag: SessionTag,
     scope: Scope,
     offer: AtomicU8,
 }
 
 impl Binding {
-    pub(super) fn new(sessions: Arc<Sessions>, tag: SessionTag, scope: Scope) -> Self {
+    pub(super) fn new(sessions: Arc<SessionStore>, tag: SessionTag, scope: Scope) -> Self {
         Self {
             sessions,
             tag,
@@ -90,7 +91,7 @@ impl Binding {
         }
     }
 
-    /// The best that the client has offered.
+    /// The best session that the client has offered.
     pub(super) fn offer(&self) -> Offer {
         match self.offer.load(Ordering::Relaxed) {
             0 => Offer::Nothing,
@@ -104,7 +105,7 @@ impl Binding {
         [&self.tag.0, value].concat()
     }
 
-    /// The session behind its tag, if this connection may resume it.
+    /// Strips the tag, and records the offer; `None` if this connection may not resume the session.
     fn untagged(&self, found: Option<&[u8]>) -> Option<Vec<u8>> {
         let found = found.and_then(<[u8]>::split_first_chunk);
         let offer = match found {
@@ -138,19 +139,19 @@ impl ProducesTickets for Binding {
 
 impl StoresServerSessions for Binding {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.sessions.kept.put(key, self.tagged(&value))
+        self.sessions.stored.put(key, self.tagged(&value))
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.untagged(self.sessions.kept.get(key).as_deref())
+        self.untagged(self.sessions.stored.get(key).as_deref())
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.untagged(self.sessions.kept.take(key).as_deref())
+        self.untagged(self.sessions.stored.take(key).as_deref())
     }
 
     fn can_cache(&self) -> bool {
-        self.sessions.kept.can_cache()
+        self.sessions.stored.can_cache()
     }
 }
 
@@ -167,15 +168,15 @@ impl fmt::Debug for Binding {
 mod tests {
     use super::*;
 
-    fn binding(sessions: &Arc<Sessions>, tag: u8, scope: Scope) -> Binding {
+    fn binding(sessions: &Arc<SessionStore>, tag: u8, scope: Scope) -> Binding {
         Binding::new(Arc::clone(sessions), SessionTag([tag; TAG_BYTES]), scope)
     }
 
     #[test]
-    fn a_session_is_resumed_by_its_own_connection_alone() {
-        let sessions = Arc::new(Sessions::new().unwrap());
+    fn session_is_resumed_only_by_its_own_connection() {
+        let sessions = Arc::new(SessionStore::new().unwrap());
         let maker = binding(&sessions, 1, Scope::Own);
-        // Without these rustls would keep none: the first is of tickets, the second of the others.
+        // Without these, rustls would store neither tickets nor sessions.
         assert!(maker.enabled() && maker.can_cache());
         let ticket = maker.encrypt(b"session").unwrap();
         assert!(maker.put(b"id".to_vec(), b"session".to_vec()));
@@ -196,8 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_unknown_and_hides_nothing_better() {
-        let sessions = Arc::new(Sessions::new().unwrap());
+    fn unreadable_ticket_is_unknown_and_own_offer_wins() {
+        let sessions = Arc::new(SessionStore::new().unwrap());
         let one = binding(&sessions, 1, Scope::Own);
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(one.decrypt(b"not a ticket"), None);

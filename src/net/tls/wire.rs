@@ -1,50 +1,53 @@
-//! The socket as rustls reads and writes it.
+//! Adapters between a socket and rustls.
 //!
-//! [`Wire`] passes calls on and remembers whether a read was short: then the socket is drained,
-//! and nobody needs to ask it once more. What a read began with tells why TLS has failed. [`Place`]
-//! follows the records in what is read. [`Record`] reads one TLS record and not a byte more (RFC 8446
-//! §5.1), for the end of TLS on a connection that goes on in the clear.
+//! [`Wire`] forwards reads and writes; it records whether a read was short (the socket is drained)
+//! and its first bytes (to diagnose failures). [`RecordPosition`] tracks record boundaries in the
+//! received bytes. [`RecordReader`] reads one TLS record and not a byte more (RFC 8446 §5.1), for a
+//! connection that continues in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
 
-use super::failure::{Start, UNKNOWN};
+use super::failure::{FirstBytes, UNKNOWN};
 use crate::net::Stream;
 
-/// A socket for one call.
+/// A socket, borrowed for one call of rustls.
 pub(super) struct Wire<'a> {
     socket: &'a mut dyn Stream,
-    place: Option<&'a mut Place>,
+    position: Option<&'a mut RecordPosition>,
     was_short: bool,
-    start: Start,
+    first_bytes: FirstBytes,
 }
 
 impl<'a> Wire<'a> {
     pub(super) const fn over(socket: &'a mut dyn Stream) -> Self {
         Self {
             socket,
-            place: None,
+            position: None,
             was_short: false,
-            start: UNKNOWN,
+            first_bytes: UNKNOWN,
         }
     }
 
-    /// Moves `place` on with what is read.
-    pub(super) const fn following(socket: &'a mut dyn Stream, place: &'a mut Place) -> Self {
+    /// As [`over`](Self::over), and advances `position` by the bytes that are read.
+    pub(super) const fn tracking(
+        socket: &'a mut dyn Stream,
+        position: &'a mut RecordPosition,
+    ) -> Self {
         Self {
             socket,
-            place: Some(place),
+            position: Some(position),
             was_short: false,
-            start: UNKNOWN,
+            first_bytes: UNKNOWN,
         }
     }
 
-    /// What the last read began with, where it gave as much.
-    pub(super) const fn start(&self) -> Start {
-        self.start
+    /// The first bytes of the last read.
+    pub(super) const fn first_bytes(&self) -> FirstBytes {
+        self.first_bytes
     }
 
-    /// Whether a read gave less than was asked for.
+    /// Whether the last read returned less than requested.
     pub(super) const fn was_short(&self) -> bool {
         self.was_short
     }
@@ -54,11 +57,12 @@ impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(buffer)?;
         self.was_short = count < buffer.len();
+        debug_assert!(count <= buffer.len());
         let read = buffer.get(..count).unwrap_or_default();
-        if let Some(place) = &mut self.place {
-            place.follow(read);
+        if let Some(position) = &mut self.position {
+            position.advance(read);
         }
-        self.start = read.first_chunk().copied().unwrap_or(UNKNOWN);
+        self.first_bytes = read.first_chunk().copied().unwrap_or(UNKNOWN);
         Ok(count)
     }
 }
@@ -79,35 +83,41 @@ impl Write for Wire<'_> {
 
 const HEADER_BYTES: usize = 5;
 
-/// Where in the stream of records all that has come ends (RFC 8446 §5.1).
+/// A position in the stream of records (RFC 8446 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Behind so many bytes of a header; what of the length has come.
+pub(super) enum RecordPosition {
+    /// After this many bytes of a header; the part of the length that was received.
     Header(usize, u16),
-    /// So many bytes before the end of a record.
+    /// This many bytes before the end of a record.
     Body(usize),
 }
 
-impl Default for Place {
+impl Default for RecordPosition {
     fn default() -> Self {
         Self::Header(0, 0)
     }
 }
 
-impl Place {
+impl RecordPosition {
     pub(super) const fn is_between_records(self) -> bool {
         matches!(self, Self::Header(0, _))
     }
 
-    /// So much more has come.
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
+    /// Moves past the received bytes.
+    pub(super) fn advance(&mut self, mut bytes: &[u8]) {
         while let [first, rest @ ..] = bytes {
             *self = match *self {
-                Self::Body(left) => {
-                    let skipped = left.min(bytes.len());
-                    bytes = bytes.get(skipped..).unwrap_or_default();
-                    Self::in_body(left - skipped)
-                }
+                Self::Body(left) => match bytes.get(left..) {
+                    Some(behind) => {
+                        bytes = behind;
+                        Self::default()
+                    }
+                    None => {
+                        let left = left - bytes.len();
+                        bytes = &[];
+                        Self::Body(left)
+                    }
+                },
                 Self::Header(had, length) => {
                     bytes = rest;
                     // The last two bytes of the header are the length.
@@ -130,42 +140,44 @@ impl Place {
     }
 }
 
-/// What a record begins with: from `change_cipher_spec` to `application_data`. No FTP command does.
+/// The first byte of a record: from `change_cipher_spec` to `application_data`. No FTP command begins
+/// with one of them.
 const CONTENT_TYPES: RangeInclusive<u8> = 20..=23;
 
-/// What has come.
-pub(super) enum Incoming {
+/// The next thing that was received.
+pub(super) enum RecordOrText {
     Record(Vec<u8>),
-    /// The first byte of clear text: the peer has ended TLS without a word.
+    /// The first byte of clear text: the peer has ended TLS without `close_notify`.
     Text(u8),
 }
 
-/// A record that is coming in.
+/// Reads one record, which may arrive in several parts.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct RecordReader {
     bytes: Vec<u8>,
 }
 
-impl Record {
-    /// Reads on, to the end of the record, or to a first byte that begins none.
+impl RecordReader {
+    /// Continues to read up to the end of the record, or a first byte that cannot begin one.
     ///
     /// # Errors
     /// `WouldBlock` until then; `UnexpectedEof`.
-    pub(super) fn read_from(&mut self, socket: &mut dyn Stream) -> io::Result<Incoming> {
+    pub(super) fn read_from(&mut self, socket: &mut dyn Stream) -> io::Result<RecordOrText> {
         loop {
             match self.bytes.as_slice() {
                 [first, ..] if !CONTENT_TYPES.contains(first) => {
                     let first = *first;
                     self.bytes.clear();
-                    return Ok(Incoming::Text(first));
+                    return Ok(RecordOrText::Text(first));
                 }
                 _ => {}
             }
-            let wanted = self.length();
+            let wanted = self.next_boundary();
             let had = self.bytes.len();
             if had == wanted {
-                return Ok(Incoming::Record(std::mem::take(&mut self.bytes)));
+                return Ok(RecordOrText::Record(std::mem::take(&mut self.bytes)));
             }
+            debug_assert!(had < wanted);
             self.bytes.resize(wanted, 0);
             let read = socket.read(self.bytes.get_mut(had..).unwrap_or_default());
             self.bytes
@@ -176,9 +188,8 @@ impl Record {
         }
     }
 
-    /// Up to where to read: its end, that of its header while that is not there, and before
-    /// everything its first byte.
-    fn length(&self) -> usize {
+    /// The length to read up to: the first byte, then the header, then the whole record.
+    fn next_boundary(&self) -> usize {
         match self.bytes.as_slice() {
             [] => 1,
             [_, _, _, high, low, ..] => {
@@ -195,7 +206,7 @@ mod tests {
     use crate::storage::File;
 
     #[test]
-    fn place_is_known_however_the_bytes_are_cut() {
+    fn record_position_is_right_for_any_split() {
         let lengths = [1_u16, 0, 5, 255, 256, 300];
         let mut bytes = Vec::new();
         let mut ends = vec![0];
@@ -206,20 +217,21 @@ mod tests {
             ends.push(bytes.len());
         }
         for piece in [1, 2, 3, 4, 5, 6, 7, 100, bytes.len()] {
-            let mut place = Place::default();
+            let mut position = RecordPosition::default();
             let mut at = 0;
             for part in bytes.chunks(piece) {
-                place.follow(part);
+                position.advance(part);
                 at += part.len();
                 assert_eq!(
-                    place.is_between_records(),
+                    position.is_between_records(),
                     ends.contains(&at),
                     "{piece} {at}"
                 );
             }
         }
     }
-    /// Gives at most so many bytes a read, and then would block.
+
+    /// Returns at most this many bytes a read, and `WouldBlock` at the end.
     struct Pieces(Vec<u8>, usize);
 
     impl Stream for Pieces {
@@ -257,22 +269,25 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_last_record_nothing_is_read_but_the_first_byte_of_text() {
+    fn record_reader_reads_one_byte_past_last_record() {
         for kind in CONTENT_TYPES {
             let one = [&[kind, 3, 3, 1, 1][..], &[kind; 257]].concat();
             for piece in [1, 4, 5, 6, 300] {
                 let mut socket = Pieces([&one[..], b"NOOP\r\n"].concat(), piece);
-                let mut record = Record::default();
+                let mut record = RecordReader::default();
                 assert!(
-                    matches!(record.read_from(&mut socket), Ok(Incoming::Record(r)) if r == one)
+                    matches!(record.read_from(&mut socket), Ok(RecordOrText::Record(r)) if r == one)
                 );
                 let text = record.read_from(&mut socket);
-                assert!(matches!(text, Ok(Incoming::Text(b'N'))), "{kind} {piece}");
+                assert!(
+                    matches!(text, Ok(RecordOrText::Text(b'N'))),
+                    "{kind} {piece}"
+                );
                 assert_eq!(socket.0, b"OOP\r\n");
             }
         }
         let mut begun = Pieces(vec![23, 3], 300);
-        let waits = Record::default().read_from(&mut begun).map(drop);
+        let waits = RecordReader::default().read_from(&mut begun).map(drop);
         assert_eq!(waits.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

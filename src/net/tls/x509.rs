@@ -1,7 +1,7 @@
-//! What is read out of a certificate: how long it lasts and whom it names. RFC 5280 §4.1.2.
+//! Reads dates, names and purposes from X.509 certificates. RFC 5280 §4.1.2.
 //!
-//! Trust is not decided here: rustls has verified, or its owner has configured, what is read. Dates
-//! are seconds since 1970; a certificate that begins before is none that can be read.
+//! Trust is not decided here: rustls has verified the certificate, or the operator has configured
+//! it. Dates are seconds since 1970; earlier ones are an error.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -22,17 +22,17 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERVERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
-/// What `openssl x509 -req` makes that is given no extensions, and TLS 1.3 does not take.
-const OLD_VERSION: &str = "it is not of X.509 version 3; openssl req -x509 makes one that is";
+/// Version 1, which `openssl x509 -req` makes without extensions; TLS 1.3 does not accept it.
+const OLD_VERSION: &str = "it is not X.509 version 3; openssl req -x509 makes version 3";
 
-/// From when until when a certificate is valid, both seconds included.
+/// The first and the last second of a certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) not_before: i64,
     pub(super) not_after: i64,
 }
 
-/// The dates of a server's certificate, or what is wrong with it.
+/// The dates of a server certificate, or the error in it.
 pub(super) fn validity(der: &[u8]) -> Result<Validity, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let content = certificate.tbs_certificate();
@@ -47,11 +47,11 @@ pub(super) fn validity(der: &[u8]) -> Result<Validity, String> {
 }
 
 fn seconds(time: Time) -> i64 {
-    // The last year is 9999.
+    // Cannot fail: the last year of X.509 is 9999.
     i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The common name of the subject; a subject with several is ambiguous, and names nobody.
+/// The common name of the subject; `None` if there are several, which is ambiguous.
 pub(super) fn common_name(der: &[u8]) -> Option<String> {
     let certificate = Certificate::from_der(der).ok()?;
     let attributes = certificate.tbs_certificate().subject().iter();
@@ -69,14 +69,14 @@ pub(super) fn common_name(der: &[u8]) -> Option<String> {
     }
 }
 
-/// What some or all clients have against a certificate that a server shows.
+/// Why clients may reject a server certificate: a predicate, such as "is not for servers".
 pub(super) fn misuse(der: &[u8]) -> Option<&'static str> {
     let certificate = Certificate::from_der(der).ok()?;
     let content = certificate.tbs_certificate();
     let constraints = content.get_extension::<BasicConstraints>();
     if constraints.is_ok_and(|found| found.is_some_and(|(_, basic)| basic.ca)) {
         return Some(
-            "is an authority's (CA:TRUE), which some clients refuse of a server; make one with \
+            "is a CA certificate (CA:TRUE), which some clients reject for a server; make one with \
              basicConstraints=CA:FALSE",
         );
     }
@@ -89,7 +89,7 @@ pub(super) fn misuse(der: &[u8]) -> Option<&'static str> {
     (!is_for_servers).then_some("is not for servers: its extended key usage has no serverAuth")
 }
 
-/// The host names, in small letters, and addresses that a certificate is for (RFC 5280 §4.2.1.6).
+/// The lower-case host names and the addresses in a certificate (RFC 5280 §4.2.1.6).
 pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
     let Ok(certificate) = Certificate::from_der(der) else {
         return BTreeSet::new();
@@ -110,7 +110,7 @@ pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
     names.iter().filter_map(name).collect()
 }
 
-/// A name or an address as [`host_names`] has it.
+/// Normalizes a name or an address to the form of [`host_names`].
 pub(super) fn host_name(text: &str) -> String {
     let address = text.parse::<IpAddr>();
     address.map_or_else(|_| text.to_ascii_lowercase(), |address| address.to_string())
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_on_both_sides_of_the_two_forms() {
+    fn dates_are_read_from_both_encodings() {
         let der = certificate(|params| {
             params.not_before = date_time_ymd(2049, 12, 31);
             params.not_after = date_time_ymd(9999, 12, 31);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_of_what_is_cut_short() {
+    fn truncated_certificate_is_an_error() {
         let der = certificate(|_| {});
         assert!(validity(&der).is_ok());
         assert!(validity(&der[..der.len() - 1]).is_err());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_have_against_it() {
+    fn misuse_of_ca_and_client_certificates_is_reported() {
         use ExtendedKeyUsagePurpose::{Any, ClientAuth, ServerAuth};
         let with = |is_ca, purposes: &[ExtendedKeyUsagePurpose]| {
             let der = certificate(|params| {
@@ -171,7 +171,7 @@ mod tests {
             misuse(&der).map(|text| text.split(' ').nth(1).unwrap())
         };
         let authority = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        assert_eq!(with(authority, &[ServerAuth]), Some("an"));
+        assert_eq!(with(authority, &[ServerAuth]), Some("a"));
         assert_eq!(with(IsCa::ExplicitNoCa, &[ClientAuth]), Some("not"));
         assert_eq!(with(IsCa::ExplicitNoCa, &[ClientAuth, ServerAuth]), None);
         assert_eq!(with(IsCa::NoCa, &[Any]), None);
@@ -179,27 +179,27 @@ mod tests {
     }
 
     #[test]
-    fn an_old_version() {
+    fn version_1_certificate_is_an_error() {
         let pem = include_bytes!("fixtures/version1.pem");
         let der = CertificateDer::from_pem_slice(pem).unwrap();
         assert_eq!(validity(&der), Err(OLD_VERSION.to_owned()));
     }
 
     #[test]
-    fn names_in_two_encodings() {
+    fn common_name_is_read_from_both_encodings() {
         assert_eq!(named("Zoë").as_deref(), Some("Zoë"));
         let printable = DnValue::PrintableString("anna".try_into().unwrap());
         assert_eq!(named(printable).as_deref(), Some("anna"));
     }
 
     #[test]
-    fn other_encodings_name_nobody() {
+    fn common_name_in_other_encodings_is_ignored() {
         assert_eq!(named(DnValue::Ia5String("anna".try_into().unwrap())), None);
         assert_eq!(named(DnValue::BmpString("anna".try_into().unwrap())), None);
     }
 
     #[test]
-    fn no_name_and_two_names_name_nobody() {
+    fn missing_or_duplicate_common_name_is_ignored() {
         let none = certificate(|params| params.distinguished_name = DistinguishedName::new());
         assert_eq!(common_name(&none), None);
         let two = certificate(|params| {

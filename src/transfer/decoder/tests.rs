@@ -1,8 +1,8 @@
-//! What the encoder gives is decoded, however both are cut; what is malformed is said to be.
+//! Round trips through encoder and decoder for every split, and malformed input.
 
 use super::*;
 use crate::protocol::deflate::Level;
-use crate::transfer::encoder::Encoder;
+use crate::transfer::encoder::WireEncoder;
 use crate::transfer::representation::FormatControl;
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn representations() -> Vec<Representation> {
 }
 
 fn encoded(representation: Representation, file: &[u8], size: usize) -> Vec<u8> {
-    let mut encoder = Encoder::for_file(representation).unwrap();
+    let mut encoder = WireEncoder::for_file(representation).unwrap();
     let (mut text, mut wire, mut offset) = (Vec::new(), Vec::new(), 0);
     for piece in file.chunks(size) {
         encoder.encode(piece, &mut text, &mut wire).unwrap();
@@ -44,9 +44,9 @@ fn encoded(representation: Representation, file: &[u8], size: usize) -> Vec<u8> 
     wire
 }
 
-/// The file, and whether its end was reached; each marker must be where it says.
+/// Decodes to the file, and whether its end was reached. Checks the offset of each marker.
 fn decoded(representation: Representation, wire: &[u8], size: usize) -> (Vec<u8>, bool) {
-    let mut decoder = Decoder::for_file(representation).unwrap();
+    let mut decoder = WireDecoder::for_file(representation).unwrap();
     let mut file = Vec::new();
     for mut input in wire.chunks(size) {
         loop {
@@ -54,13 +54,13 @@ fn decoded(representation: Representation, wire: &[u8], size: usize) -> (Vec<u8>
             let progress = decoder.decode(&mut input, &mut out).unwrap();
             file.extend(out);
             match progress {
-                Progress::Hungry => break,
-                Progress::Full => {}
-                Progress::Marker(marker) => {
+                DecodeProgress::NeedsInput => break,
+                DecodeProgress::OutputFull => {}
+                DecodeProgress::Marker(marker) => {
                     assert!(decoder.may_mark());
                     assert_eq!(marker.text(), file.len().to_string().as_bytes());
                 }
-                Progress::Ended => return (file, true),
+                DecodeProgress::Ended => return (file, true),
             }
         }
     }
@@ -70,14 +70,14 @@ fn decoded(representation: Representation, wire: &[u8], size: usize) -> (Vec<u8>
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded_however_both_are_cut(
+    fn round_trip_for_any_split(
         file in proptest::collection::vec(prop_oneof![
             Just(b'\n'), Just(b' '), Just(0), Just(255), any::<u8>(),
         ], 0..300),
         cut in 1..100_usize,
         size in 1..100_usize,
     ) {
-        // In TYPE A the file's CR LF and LF are the same on the wire.
+        // In TYPE A, CR LF and LF in the file are the same on the wire.
         let text: Vec<u8> = file.iter().copied().filter(|&byte| byte != b'\r').collect();
         for representation in representations() {
             let is_ascii = matches!(representation.data_type, DataType::Ascii(_));
@@ -90,14 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn garbage_is_no_panic(wire: Vec<u8>, size in 1..9_usize) {
+    fn garbage_does_not_panic(wire: Vec<u8>, size in 1..9_usize) {
         for representation in representations() {
-            let mut decoder = Decoder::for_file(representation).unwrap();
+            let mut decoder = WireDecoder::for_file(representation).unwrap();
             'wire: for mut input in wire.chunks(size) {
                 loop {
                     match decoder.decode(&mut input, &mut Vec::new()) {
-                        Ok(Progress::Hungry) => break,
-                        Ok(Progress::Ended) | Err(Malformed) => break 'wire,
+                        Ok(DecodeProgress::NeedsInput) => break,
+                        Ok(DecodeProgress::Ended) | Err(Malformed) => break 'wire,
                         Ok(_) => {}
                     }
                 }
@@ -107,23 +107,25 @@ proptest! {
 }
 
 #[test]
-fn where_the_end_is_said_the_end_of_the_connection_is_none() {
+fn missing_end_mark_is_an_error_if_mode_has_one() {
     for representation in representations() {
         let mut wire = encoded(representation, b"one\ntwo\n", 3);
-        let says_nothing =
+        let has_no_mark =
             representation.mode == Mode::Stream && representation.structure == Structure::File;
-        // MODE C ends in an empty string, which may be missing.
+        // MODE C ends with an empty string, which is optional.
         let is_compressed = representation.mode == Mode::Compressed;
         wire.truncate(wire.len() - 1 - usize::from(is_compressed));
         let (_, ended) = decoded(representation, &wire, 100);
-        assert_eq!(ended, says_nothing, "{representation}");
-        let announces_end = Decoder::for_file(representation).unwrap().announces_end();
-        assert_eq!(announces_end, !says_nothing && !is_compressed);
+        assert_eq!(ended, has_no_mark, "{representation}");
+        let announces_end = WireDecoder::for_file(representation)
+            .unwrap()
+            .announces_end();
+        assert_eq!(announces_end, !has_no_mark && !is_compressed);
     }
 }
 
 #[test]
-fn markers_come_through_where_there_are_blocks_or_strings() {
+fn markers_pass_in_block_and_compressed_mode() {
     for mode in [Mode::Block, Mode::Compressed] {
         let representation = Representation {
             data_type: DataType::Image,
@@ -131,29 +133,31 @@ fn markers_come_through_where_there_are_blocks_or_strings() {
             mode,
         };
         let wire = encoded(representation, b"abc", 1);
-        let mut decoder = Decoder::for_file(representation).unwrap();
+        let mut decoder = WireDecoder::for_file(representation).unwrap();
         let (mut input, mut markers) = (wire.as_slice(), 0);
         while !input.is_empty() {
             let progress = decoder.decode(&mut input, &mut Vec::new()).unwrap();
-            markers += usize::from(matches!(progress, Progress::Marker(_)));
+            markers += usize::from(matches!(progress, DecodeProgress::Marker(_)));
         }
         assert_eq!(markers, 3, "{representation}");
     }
 }
 
-/// What is held back is not in the file yet, so nobody can go on behind it.
 #[test]
-fn no_marker_counts_between_the_two_bytes_of_an_end_of_line() {
+fn marker_between_cr_and_lf_does_not_count() {
     let representation = Representation {
         mode: Mode::Block,
         ..Representation::default()
     };
     for (before, may_mark) in [(&b"\0\0\x02a\r"[..], false), (b"\0\0\x02ab", true)] {
-        let mut decoder = Decoder::for_file(representation).unwrap();
+        let mut decoder = WireDecoder::for_file(representation).unwrap();
         let wire = [before, b"\x10\0\x01m", b"\0\0\x01\n"].concat();
         let (mut input, mut out) = (wire.as_slice(), Vec::new());
         let progress = decoder.decode(&mut input, &mut out).unwrap();
-        assert!(matches!(progress, Progress::Marker(_)), "{progress:?}");
+        assert!(
+            matches!(progress, DecodeProgress::Marker(_)),
+            "{progress:?}"
+        );
         assert_eq!(decoder.may_mark(), may_mark);
         decoder.decode(&mut input, &mut out).unwrap();
         assert!(decoder.may_mark());
@@ -161,11 +165,11 @@ fn no_marker_counts_between_the_two_bytes_of_an_end_of_line() {
 }
 
 #[test]
-fn a_call_gives_about_its_room_and_goes_on() {
+fn decode_call_stops_at_output_limit_and_continues() {
     let (format, structure) = (FormatControl::NonPrint, Structure::File);
     for data_type in [DataType::Image, DataType::Ascii(format)] {
         let mode = Mode::Compressed;
-        let mut decoder = Decoder::for_file(Representation {
+        let mut decoder = WireDecoder::for_file(Representation {
             data_type,
             structure,
             mode,
@@ -178,7 +182,7 @@ fn a_call_gives_about_its_room_and_goes_on() {
             let progress = decoder.decode(&mut input, &mut out).unwrap();
             assert!(out.len() <= ROOM + 63);
             total += out.len();
-            if progress == Progress::Hungry {
+            if progress == DecodeProgress::NeedsInput {
                 break;
             }
         }
@@ -186,10 +190,10 @@ fn a_call_gives_about_its_room_and_goes_on() {
     }
 }
 
-/// The compressed stream may be whole where the file in it is not: cut by who compressed it.
+/// A complete compressed stream can contain a truncated file.
 #[cfg(feature = "mode-z")]
 #[test]
-fn a_compressed_stream_that_ends_before_its_file_does_is_malformed() {
+fn compressed_stream_with_truncated_file_is_malformed() {
     let level = Level::DEFAULT.unwrap();
     let representation = Representation {
         data_type: DataType::Image,
@@ -201,9 +205,12 @@ fn a_compressed_stream_that_ends_before_its_file_does_is_malformed() {
         let mut deflater = crate::protocol::deflate::Deflater::new(level);
         deflater.deflate(records, &mut wire).unwrap();
         deflater.finish(&mut wire).unwrap();
-        let mut decoder = Decoder::for_file(representation).unwrap();
+        let mut decoder = WireDecoder::for_file(representation).unwrap();
         decoder.decode(&mut wire.as_slice(), &mut Vec::new())
     };
     assert_eq!(decoded(b"one\xff\x01two"), Err(Malformed));
-    assert_eq!(decoded(b"one\xff\x01two\xff\x03"), Ok(Progress::Ended));
+    assert_eq!(
+        decoded(b"one\xff\x01two\xff\x03"),
+        Ok(DecodeProgress::Ended)
+    );
 }

@@ -1,4 +1,4 @@
-//! Uploads without a network: what waits for a count, and what is left of one that is abandoned.
+//! Uploads without a network: waiting for the quota's count, and what an abandoned upload leaves.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,16 +13,16 @@ use crate::transfer::{Direction, FormatControl, Mode, Plan, Transfer};
 
 const BUDGET: usize = 1 << 20;
 
-/// Gives one of these a read, and then its end.
-struct Wire(VecDeque<Vec<u8>>);
+/// Returns one piece per read, `WouldBlock` for an empty one, and then the end.
+struct Pieces(VecDeque<Vec<u8>>);
 
-impl Wire {
+impl Pieces {
     fn of(pieces: &[&[u8]]) -> Self {
         Self(pieces.iter().map(|piece| piece.to_vec()).collect())
     }
 }
 
-impl Stream for Wire {
+impl Stream for Pieces {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let Some(mut piece) = self.0.pop_front() else {
             return Ok(0);
@@ -61,7 +61,7 @@ impl Stream for Wire {
     fn reset_on_close(&mut self) {}
 }
 
-/// Has room once that is counted.
+/// A file with a quota that is not counted yet.
 struct Uncounted {
     file: Box<dyn File>,
     is_counted: Arc<AtomicBool>,
@@ -127,7 +127,7 @@ fn upload(memory: &Memory, representation: Representation, cut: CutUploads) -> I
     Inbound::new(upload, representation, cut)
 }
 
-/// One whose file has room once the files are counted, and what says that they are.
+/// An upload whose quota is not counted, and the flag that says it is.
 fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<AtomicBool>) {
     let is_counted = Arc::new(AtomicBool::new(false));
     let made = memory.create(&path(), Placement::Replace, None).unwrap();
@@ -142,8 +142,8 @@ fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<A
     (inbound, is_counted)
 }
 
-/// The next thing that is not simply progress.
-fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> SliceOutcome {
+/// Runs slices until the outcome is not `Again`.
+fn slice(inbound: &mut Inbound, wire: &mut Pieces, moved: &mut u64) -> SliceOutcome {
     let mut scratch = Scratch::new(BUDGET);
     loop {
         match inbound.slice(wire, BUDGET, Wait::Allowed, &mut scratch, moved) {
@@ -153,7 +153,7 @@ fn slice(inbound: &mut Inbound, wire: &mut Wire, moved: &mut u64) -> SliceOutcom
     }
 }
 
-/// What has the name in the end.
+/// The content of the stored file.
 fn stored(memory: &Memory) -> Option<Vec<u8>> {
     let (file, metadata) = memory.open(&path(), Wait::Allowed).ok()?;
     let mut bytes = vec![0; usize::try_from(metadata.size).unwrap()];
@@ -163,12 +163,12 @@ fn stored(memory: &Memory) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn what_waits_for_a_count_is_written_once_and_in_its_place() {
+fn held_write_is_written_once_in_order_after_count() {
     let long = vec![b'y'; HELD_BYTES / 2];
     for representation in [image(), ascii()] {
         let memory = Memory::new();
         let (mut inbound, is_counted) = uncounted(&memory, representation);
-        let (mut wire, mut moved) = (Wire::of(&[b"first ", &long, b" last"]), 0);
+        let (mut wire, mut moved) = (Pieces::of(&[b"first ", &long, b" last"]), 0);
         for _ in 0..3 {
             let outcome = slice(&mut inbound, &mut wire, &mut moved);
             assert_eq!((outcome, moved), (SliceOutcome::NotCounted, 6));
@@ -186,7 +186,7 @@ fn what_waits_for_a_count_is_written_once_and_in_its_place() {
 }
 
 #[test]
-fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
+fn marker_after_held_write_is_reached_when_written() {
     let memory = Memory::new();
     let representation = Representation {
         mode: Mode::Block,
@@ -194,7 +194,7 @@ fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
     };
     let (mut inbound, is_counted) = uncounted(&memory, representation);
     let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
-    let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
+    let (mut wire, mut moved) = (Pieces::of(&[blocks, b""]), 0);
     let waits = slice(&mut inbound, &mut wire, &mut moved);
     assert_eq!(waits, SliceOutcome::NotCounted);
     is_counted.store(true, Ordering::Relaxed);
@@ -204,10 +204,10 @@ fn markers_behind_what_waits_for_a_count_are_reached_when_it_is_written() {
 }
 
 #[test]
-fn who_stops_waiting_for_a_count_has_no_room() {
+fn stop_waiting_fails_the_held_write_with_quota_exceeded() {
     let memory = Memory::new();
     let (mut inbound, _) = uncounted(&memory, image());
-    let (mut wire, mut moved) = (Wire::of(&[b"bytes"]), 0);
+    let (mut wire, mut moved) = (Pieces::of(&[b"bytes"]), 0);
     assert_eq!(
         slice(&mut inbound, &mut wire, &mut moved),
         SliceOutcome::NotCounted
@@ -218,19 +218,19 @@ fn who_stops_waiting_for_a_count_has_no_room() {
 }
 
 #[test]
-fn of_a_cut_upload_is_left_what_was_asked_for() {
+fn cut_upload_is_kept_or_discarded_as_configured() {
     for (cut, is_cut, representation, sent, kept) in [
         (CutUploads::Discard, true, image(), 3, None),
         (CutUploads::Keep, true, image(), 3, Some(3)),
         (CutUploads::Keep, false, image(), 3, None),
         (CutUploads::Keep, true, image(), 0, None),
-        // Where the client would go on cannot be told from its size.
+        // The size of converted text is no offset to resume at.
         (CutUploads::Keep, true, ascii(), 3, None),
     ] {
         let memory = Memory::new();
         let mut inbound = upload(&memory, representation, cut);
         let bytes = vec![b'x'; sent];
-        let (mut wire, mut moved) = (Wire::of(&[&bytes, b""]), 0);
+        let (mut wire, mut moved) = (Pieces::of(&[&bytes, b""]), 0);
         let outcome = slice(&mut inbound, &mut wire, &mut moved);
         assert_eq!(outcome, SliceOutcome::Waiting(Interest::Readable));
         assert_eq!((memory.open_handles(), memory.temporaries()), (1, 1));
@@ -241,17 +241,17 @@ fn of_a_cut_upload_is_left_what_was_asked_for() {
 }
 
 #[test]
-fn what_was_kept_never_takes_the_place_of_a_file() {
+fn kept_partial_upload_does_not_replace_a_file() {
     let memory = Memory::new().with_file("/f", b"old");
     let mut inbound = upload(&memory, image(), CutUploads::Keep);
-    let (mut wire, mut moved) = (Wire::of(&[b"newer", b""]), 0);
+    let (mut wire, mut moved) = (Pieces::of(&[b"newer", b""]), 0);
     slice(&mut inbound, &mut wire, &mut moved);
     assert_eq!(inbound.abandon(true), None);
     assert_eq!(stored(&memory).unwrap(), b"old");
 }
 
 #[test]
-fn what_was_acknowledged_stays_whatever_happens() {
+fn bytes_before_acknowledged_marker_are_kept() {
     let representation = Representation {
         mode: Mode::Block,
         ..image()
@@ -259,7 +259,7 @@ fn what_was_acknowledged_stays_whatever_happens() {
     let memory = Memory::new();
     let mut inbound = upload(&memory, representation, CutUploads::Discard);
     let blocks = b"\0\0\x03abc\x10\0\x01m\0\0\x02de";
-    let (mut wire, mut moved) = (Wire::of(&[blocks, b""]), 0);
+    let (mut wire, mut moved) = (Pieces::of(&[blocks, b""]), 0);
     slice(&mut inbound, &mut wire, &mut moved);
     let mark = inbound.take_mark().unwrap();
     assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
@@ -269,7 +269,7 @@ fn what_was_acknowledged_stays_whatever_happens() {
 }
 
 #[test]
-fn a_transfer_that_has_failed_knows_what_is_kept() {
+fn failed_transfer_reports_kept_size() {
     let memory = Memory::new();
     let plan = Plan {
         direction: Direction::Store {
@@ -286,7 +286,7 @@ fn a_transfer_that_has_failed_knows_what_is_kept() {
     };
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
-    let wire = Wire::of(&[b"\0\0\x03abc\x10\0\x01m", b"\0\0\x02de"]);
+    let wire = Pieces::of(&[b"\0\0\x03abc\x10\0\x01m", b"\0\0\x02de"]);
     let mut transfer = Transfer::new(Channel::clear(Box::new(wire)), source);
     let mut scratch = Scratch::new(BUDGET);
     while transfer.slice(BUDGET, Wait::Allowed, &mut scratch) == SliceOutcome::Again {

@@ -1,5 +1,5 @@
-//! Credentials of every kind, and each way in which they can be wrong. The pairs of RSA and in
-//! SEC1 were made by `openssl genrsa`, `ecparam` and `req -x509`; the others are made here.
+//! Loading credentials: every key type and every error. The RSA and SEC1 fixtures were made by
+//! `openssl genrsa`, `ecparam` and `req -x509`; the others are generated here.
 
 use super::*;
 use rcgen::{
@@ -15,7 +15,7 @@ const P256: &str = include_str!("../fixtures/p256.pem");
 const P384: &str = include_str!("../fixtures/p384.pem");
 const P521: &str = include_str!("../fixtures/p521.pem");
 
-/// What is loaded from files of such a content, which are called `cert.pem` and `key.pem`.
+/// Loads credentials from files `cert.pem` and `key.pem` with this content.
 fn load(cert: &str, key: &str) -> Result<Credentials, CredentialsError> {
     let directory = TempDir::new().unwrap();
     let (cert_file, key_file) = files(&directory);
@@ -42,7 +42,7 @@ fn made(key: &KeyPair) -> String {
 }
 
 #[test]
-fn every_kind_of_key() {
+fn every_supported_key_type_loads() {
     for pem in [RSA, P256, P384] {
         assert_eq!(load(pem, pem).unwrap().certified_key().cert.len(), 1);
     }
@@ -57,27 +57,27 @@ fn every_kind_of_key() {
 }
 
 #[test]
-fn what_clients_may_have_against_it() {
+fn ca_certificate_is_reported_as_misuse() {
     let key = KeyPair::generate().unwrap();
-    let against = |params: CertificateParams| {
+    let misuse = |params: CertificateParams| {
         let pem = params.self_signed(&key).unwrap().pem();
         load(&pem, &key.serialize_pem()).unwrap().misuse()
     };
-    assert_eq!(against(CertificateParams::default()), None);
+    assert_eq!(misuse(CertificateParams::default()), None);
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    assert!(against(params).unwrap().contains("CA:TRUE"));
+    assert!(misuse(params).unwrap().contains("CA:TRUE"));
 }
 
 #[test]
-fn a_key_of_a_kind_that_is_not_supported() {
+fn unsupported_key_type_is_a_bad_key() {
     let error = error(P521, P521);
     assert!(matches!(error.problem, Problem::BadKey), "{error}");
     assert!(blames(&error, "key.pem"));
 }
 
 #[test]
-fn rsa_in_pkcs8() {
+fn rsa_key_in_pkcs8_loads() {
     let pkcs1 = rustls::pki_types::PrivatePkcs1KeyDer::from_pem_slice(RSA.as_bytes()).unwrap();
     // RFC 5958: SEQUENCE { 0, { rsaEncryption, NULL }, OCTET STRING }, all long enough for 82.
     let kind = b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
@@ -92,7 +92,7 @@ fn rsa_in_pkcs8() {
 }
 
 #[test]
-fn a_chain_is_kept_whole_and_in_order() {
+fn chain_keeps_its_order() {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -111,7 +111,7 @@ fn a_chain_is_kept_whole_and_in_order() {
 }
 
 #[test]
-fn a_key_of_another_certificate() {
+fn key_of_another_certificate_is_a_mismatch() {
     for other in [RSA, P384] {
         let error = error(P256, other);
         assert!(matches!(error.problem, Problem::KeyMismatch), "{error}");
@@ -123,7 +123,7 @@ fn a_key_of_another_certificate() {
 }
 
 #[test]
-fn files_that_are_mixed_up() {
+fn swapped_files_are_reported() {
     let key = KeyPair::generate().unwrap();
     let error = error(&key.serialize_pem(), &made(&key));
     assert!(matches!(error.problem, Problem::NoCertificate), "{error}");
@@ -134,7 +134,7 @@ fn files_that_are_mixed_up() {
 }
 
 #[test]
-fn an_encrypted_key_says_what_to_do() {
+fn encrypted_key_error_names_the_remedy() {
     let error = error(RSA, include_str!("../fixtures/encrypted-pkcs8.pem"));
     assert!(blames(&error, "key.pem"));
     assert!(
@@ -145,7 +145,7 @@ fn an_encrypted_key_says_what_to_do() {
 }
 
 #[test]
-fn a_certificate_that_is_none() {
+fn malformed_certificate_is_reported() {
     let none = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     let error = error(none, P256);
     assert!(
@@ -155,7 +155,7 @@ fn a_certificate_that_is_none() {
 }
 
 #[test]
-fn the_fingerprint_is_what_openssl_shows() {
+fn fingerprint_matches_openssl() {
     // openssl x509 -in p256.pem -noout -fingerprint -sha256
     let expected = "9F:D8:77:B6:66:C0:5A:00:DD:33:B9:37:CF:20:3B:C9:\
                     8C:86:42:5D:1D:8F:B3:7A:3D:FE:23:85:BA:B0:7F:7B";
@@ -163,7 +163,7 @@ fn the_fingerprint_is_what_openssl_shows() {
 }
 
 #[test]
-fn the_dates_at_their_edges() {
+fn expiry_changes_exactly_at_the_dates() {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.not_before = date_time_ymd(2026, 1, 1);

@@ -1,69 +1,68 @@
-//! Reading from TLS where much is to come: an upload.
+//! Reads from TLS with large buffers, for uploads.
 //!
-//! rustls asks the socket for 4 KiB at a time, five times for a record. Here the kernel is asked
-//! once for as much as there is room for, and rustls is given that. Nothing stays behind but
-//! what rustls itself keeps of a record that is not whole, so that nobody has to ask a second
-//! place whether there is more.
+//! rustls reads 4 KiB from the socket at a time: five system calls for a full record. Here one system
+//! call fills the buffer, and rustls decrypts from it in place. All received bytes are handed to
+//! rustls, so that there is no second buffer to check for data.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use super::{Security, UNKNOWN};
 use crate::limits::{TLS_READS_PER_CALL, TLS_RECORD_BYTES};
 use crate::net::Stream;
 
 impl Security {
-    /// As [`read`](Self::read), with one call to the kernel where rustls would make one for every
-    /// 4 KiB. The end of the buffer takes what comes, and the rest what that is decrypted to: it
-    /// begins a record's length earlier, and so never overtakes what is still to be decrypted.
+    /// As [`read`](Self::read), with one system call for the whole buffer. The socket fills the buffer
+    /// from `TLS_RECORD_BYTES` on, and plaintext is written from 0 on: one record behind, so that it
+    /// never overwrites ciphertext that is not decrypted yet.
     pub(super) fn read_in_bulk(
         &mut self,
         socket: &mut dyn Stream,
         buffer: &mut [u8],
     ) -> io::Result<usize> {
         for _ in 0..TLS_READS_PER_CALL {
-            self.unfinished = false;
-            match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Left over from before, or the end.
+            self.more_pending = false;
+            // Plaintext of an earlier call, or the end.
+            match self.drain_plaintext(buffer) {
+                Ok(None) => {}
+                Ok(Some(count)) => return Ok(count),
                 Err(error) => return self.read_failed(error),
-                Ok(count) => return Ok(count),
             }
+            debug_assert!(buffer.len() > TLS_RECORD_BYTES);
             let room = buffer.get_mut(TLS_RECORD_BYTES..).unwrap_or_default();
-            let asked = room.len();
-            let came = socket.read(room)?;
-            let count = self.decrypt(buffer, came)?;
+            let requested = room.len();
+            let received = socket.read(room)?;
+            let count = self.decrypt_in_place(buffer, received)?;
             if count > 0 {
-                self.unfinished = came == asked;
+                self.more_pending = received == requested;
                 return Ok(count);
             }
         }
-        self.unfinished = true;
+        self.more_pending = true;
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// Decrypts what came behind the first record's length of a buffer, into its beginning.
-    fn decrypt(&mut self, buffer: &mut [u8], came: usize) -> io::Result<usize> {
+    /// Decrypts the `received` bytes at `TLS_RECORD_BYTES` of the buffer into its beginning.
+    fn decrypt_in_place(&mut self, buffer: &mut [u8], received: usize) -> io::Result<usize> {
         let mut count = 0;
         let mut at = TLS_RECORD_BYTES;
-        let end = at + came;
-        self.place.follow(buffer.get(at..end).unwrap_or_default());
+        let end = at + received;
+        debug_assert!(end <= buffer.len());
+        self.position
+            .advance(buffer.get(at..end).unwrap_or_default());
         while let Some((plain, wire)) = buffer.split_at_mut_checked(at) {
+            debug_assert!(at <= end && count <= plain.len());
             let mut wire = wire.get(..end - at).unwrap_or_default();
             let taken = self.tls.read_tls(&mut wire)?;
-            self.ended |= taken == 0;
+            self.peer_closed |= taken == 0;
             at += taken;
-            self.process(UNKNOWN)?;
-            match self
-                .tls
-                .reader()
-                .read(plain.get_mut(count..).unwrap_or_default())
-            {
-                Ok(more) => count += more,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            self.decrypt(UNKNOWN)?;
+            match self.drain_plaintext(plain.get_mut(count..).unwrap_or_default()) {
+                // None while a record is incomplete.
+                Ok(more) => count += more.unwrap_or(0),
                 Err(error) if count == 0 => return self.read_failed(error),
                 Err(_) => break,
             }
-            if at == end || self.ended {
+            if at == end || self.peer_closed {
                 break;
             }
         }
@@ -83,16 +82,16 @@ mod tests {
     use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
     use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
     use std::collections::VecDeque;
-    use std::io::Write as _;
+    use std::io::{Read as _, Write as _};
     use std::net::SocketAddr;
     use std::sync::Arc;
 
-    /// A socket in memory, whose peer's bytes come in pieces of its own size.
+    /// A socket in memory that delivers the peer's bytes in pieces.
     #[derive(Default)]
     struct Pipe {
         incoming: VecDeque<u8>,
         outgoing: Vec<u8>,
-        /// The most that one read gives.
+        /// The most bytes that one read returns.
         piece: usize,
         reads: usize,
         is_ended: bool,
@@ -133,11 +132,11 @@ mod tests {
         fn reset_on_close(&mut self) {}
     }
 
-    /// Believes whatever it is shown: who the server is is not the question here.
+    /// Accepts every server certificate.
     #[derive(Debug)]
-    struct Anybody;
+    struct AcceptAny;
 
-    impl ServerCertVerifier for Anybody {
+    impl ServerCertVerifier for AcceptAny {
         fn verify_server_cert(
             &self,
             _: &CertificateDer<'_>,
@@ -173,7 +172,7 @@ mod tests {
         }
     }
 
-    /// Both ends, behind their handshake.
+    /// Both ends of a connection after the handshake.
     fn pair() -> (ClientConnection, Security, Pipe) {
         let credentials = SelfSigned::make(&["localhost".to_owned()], 0).unwrap();
         let clients = ClientCertificates::Off.verifier();
@@ -183,7 +182,7 @@ mod tests {
             .with_safe_default_protocol_versions()
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody))
+            .with_custom_certificate_verifier(Arc::new(AcceptAny))
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
         let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
@@ -216,14 +215,14 @@ mod tests {
             .collect()
     }
 
-    fn say(client: &mut ClientConnection, pipe: &mut Pipe, bytes: &[u8]) {
+    fn send(client: &mut ClientConnection, pipe: &mut Pipe, bytes: &[u8]) {
         client.writer().write_all(bytes).unwrap();
         while client.wants_write() {
             client.write_tls(&mut pipe.incoming).unwrap();
         }
     }
 
-    /// Reads with buffers of these sizes in turn, until there is nothing or the end.
+    /// Reads with buffers of these sizes in turn, until the socket would block or ends.
     fn read_all(
         server: &mut Security,
         pipe: &mut Pipe,
@@ -235,7 +234,7 @@ mod tests {
             match server.read(pipe, &mut buffer) {
                 Ok(count) if count > 0 => {
                     all.extend_from_slice(&buffer[..count]);
-                    assert!(all.len() <= 1 << 20, "more comes than was sent");
+                    assert!(all.len() <= 1 << 20, "more was received than sent");
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 last => return (all, last),
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_comes_however_it_is_cut() {
+    fn all_bytes_arrive_for_any_split() {
         let bytes = pattern(150_000);
         for piece in [1, 5, 4096, 18_000, 47_099, usize::MAX] {
             for record in [7, 1000, 16_384] {
@@ -254,7 +253,7 @@ mod tests {
                     pipe.piece = piece;
                     let length = (record * 100).min(bytes.len());
                     for part in bytes[..length].chunks(record) {
-                        say(&mut client, &mut pipe, part);
+                        send(&mut client, &mut pipe, part);
                     }
                     let (all, last) = read_all(&mut server, &mut pipe, sizes);
                     assert!(all == bytes[..length], "{piece} {record} {sizes:?}");
@@ -269,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_is_asked_for_much_at_once() {
+    fn bulk_read_needs_few_system_calls() {
         let (mut client, mut server, mut pipe) = pair();
         assert!(server.protocol().starts_with("TLSv1_3 TLS13_"));
         let bytes = pattern(1 << 20);
-        say(&mut client, &mut pipe, &bytes);
+        send(&mut client, &mut pipe, &bytes);
         pipe.reads = 0;
         let (all, _) = read_all(&mut server, &mut pipe, &[CHUNK_BYTES]);
         assert!(all == bytes);
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_not_announced_is_an_error_behind_what_came_unless_it_is_allowed() {
+    fn unannounced_end_is_an_error_unless_allowed() {
         for (record, cut) in [(1000, 0), (16_384, 1)] {
             for sizes in [&[CHUNK_BYTES][..], &[700], &[1, CHUNK_BYTES]] {
                 for is_allowed in [false, true] {
@@ -290,13 +289,13 @@ mod tests {
                         server.allow_unclean_end();
                     }
                     let bytes = pattern(record);
-                    say(&mut client, &mut pipe, &bytes);
-                    say(&mut client, &mut pipe, &bytes);
+                    send(&mut client, &mut pipe, &bytes);
+                    send(&mut client, &mut pipe, &bytes);
                     pipe.incoming.truncate(pipe.incoming.len() - cut);
                     pipe.is_ended = true;
                     let (all, last) = read_all(&mut server, &mut pipe, sizes);
                     assert_eq!(all.len(), record * if cut == 0 { 2 } else { 1 });
-                    // Behind a part of a record something is missing for certain.
+                    // After a partial record data is certainly missing.
                     let is_between = cut == 0;
                     assert_eq!(server.has_unclean_end(), is_between && is_allowed);
                     assert_eq!(server.has_wrong_end(), is_between && !is_allowed);
@@ -314,22 +313,22 @@ mod tests {
         }
     }
 
-    /// A record may be longer than TLS takes at once.
+    /// rustls may need several reads for one record.
     #[test]
-    fn what_is_behind_the_end_of_tls_is_left_in_the_clear() {
+    fn unsecure_leaves_clear_text_unread() {
         let (mut client, mut server, mut pipe) = pair();
-        say(&mut client, &mut pipe, &pattern(16_000));
+        send(&mut client, &mut pipe, &pattern(16_000));
         client.send_close_notify();
         client.write_tls(&mut pipe.incoming).unwrap();
         pipe.incoming.extend(b"NOOP\r\n");
-        assert_eq!(server.end(&mut pipe).unwrap(), None);
+        assert_eq!(server.unsecure(&mut pipe).unwrap(), None);
         assert_eq!(pipe.incoming, b"NOOP\r\n");
     }
 
     #[test]
-    fn what_is_behind_the_end_or_forged_is_not_read() {
+    fn data_after_close_notify_or_forged_is_not_read() {
         let (mut client, mut server, mut pipe) = pair();
-        say(&mut client, &mut pipe, b"all");
+        send(&mut client, &mut pipe, b"all");
         client.send_close_notify();
         client.write_tls(&mut pipe.incoming).unwrap();
         pipe.incoming.extend(b"more");
@@ -337,7 +336,7 @@ mod tests {
         assert_eq!((all.as_slice(), last.unwrap()), (&b"all"[..], 0));
 
         let (mut client, mut server, mut pipe) = pair();
-        say(&mut client, &mut pipe, b"all");
+        send(&mut client, &mut pipe, b"all");
         *pipe.incoming.back_mut().unwrap() ^= 1;
         let (all, last) = read_all(&mut server, &mut pipe, &[CHUNK_BYTES]);
         assert_eq!(last.unwrap_err().kind(), io::ErrorKind::InvalidData);

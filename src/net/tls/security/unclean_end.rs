@@ -1,60 +1,64 @@
-//! An end of the socket that TLS did not announce, where that is allowed: uploads of clients that close
-//! the socket without `close_notify`.
+//! Uploads of clients that close the socket without `close_notify`.
 //!
-//! Only an end between two records can be one: behind a part of a record something is missing for
-//! certain. rustls does not tell the two apart, so the records are counted here. Whoever is on the way can
-//! end a connection between two records (RFC 8446 §6.1), which is why it has to be allowed.
+//! Such an end is acceptable only between two records: after a partial record data is certainly
+//! missing. rustls does not distinguish the two, so [`RecordPosition`](super::RecordPosition) does.
+//! An attacker on the path can cut a connection between two records (truncation, RFC 8446 §6.1),
+//! which is why the caller must allow it.
 
 use std::io;
 
 use super::Security;
 
-/// Whether the peer may end without announcing it, and has.
+/// Whether the peer may end without `close_notify`, and whether it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum UncleanEnd {
     #[default]
-    Refused,
-    /// It was not to, and has: that was an error.
-    Wrong,
+    Forbidden,
+    /// Forbidden, and it has: the read failed.
+    Rejected,
     Allowed,
-    Happened,
+    /// Allowed, and it has: the read returned 0.
+    Accepted,
 }
 
 impl Security {
     /// See [`Channel::allow_unclean_end`](crate::net::Channel::allow_unclean_end).
     pub fn allow_unclean_end(&mut self) {
-        if self.unclean_end == UncleanEnd::Refused {
+        if self.unclean_end == UncleanEnd::Forbidden {
             self.unclean_end = UncleanEnd::Allowed;
         }
     }
 
     /// See [`Channel::has_unclean_end`](crate::net::Channel::has_unclean_end).
     pub fn has_unclean_end(&self) -> bool {
-        self.unclean_end == UncleanEnd::Happened
+        self.unclean_end == UncleanEnd::Accepted
     }
 
     /// See [`Channel::is_within_record`](crate::net::Channel::is_within_record).
     pub fn is_within_record(&self) -> bool {
-        !self.place.is_between_records()
+        !self.position.is_between_records()
     }
 
     /// See [`Channel::has_wrong_end`](crate::net::Channel::has_wrong_end).
     pub fn has_wrong_end(&self) -> bool {
-        self.unclean_end == UncleanEnd::Wrong
+        self.unclean_end == UncleanEnd::Rejected
     }
 
-    /// What a read gives that rustls had nothing for.
+    /// Converts an error of rustls' reader to the result of a read: 0 at an allowed unclean end.
     pub(super) fn read_failed(&mut self, error: io::Error) -> io::Result<usize> {
         let is_end =
-            error.kind() == io::ErrorKind::UnexpectedEof && self.place.is_between_records();
+            error.kind() == io::ErrorKind::UnexpectedEof && self.position.is_between_records();
         if !is_end {
             return Err(error);
         }
-        if matches!(self.unclean_end, UncleanEnd::Refused | UncleanEnd::Wrong) {
-            self.unclean_end = UncleanEnd::Wrong;
+        if matches!(
+            self.unclean_end,
+            UncleanEnd::Forbidden | UncleanEnd::Rejected
+        ) {
+            self.unclean_end = UncleanEnd::Rejected;
             return Err(error);
         }
-        self.unclean_end = UncleanEnd::Happened;
+        self.unclean_end = UncleanEnd::Accepted;
         Ok(0)
     }
 }

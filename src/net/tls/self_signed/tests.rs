@@ -1,4 +1,4 @@
-//! Certificates that are made, kept, found again, and made anew.
+//! Generating, storing, loading and replacing self-signed certificates.
 
 use super::*;
 use rustls::RootCertStore;
@@ -27,12 +27,12 @@ fn load_named(directory: &Path, list: &[&str], now: i64) -> Result<SelfSigned, C
     SelfSigned::load_or_make(Some(directory), None, Names::Chosen(&names(list)), now)
 }
 
-/// Where the certificate is and where the key is.
+/// The certificate file and the key file.
 fn files(directory: &TempDir) -> [PathBuf; 2] {
     [CERT_FILE, KEY_FILE].map(|name| directory.path().join(name))
 }
 
-/// Whether a client that was given the certificate beforehand accepts it for a name.
+/// Whether a client that trusts the certificate accepts it for a name.
 fn is_accepted(credentials: &Credentials, name: &'static str) -> bool {
     let key = credentials.certified_key();
     let mut roots = RootCertStore::empty();
@@ -48,7 +48,7 @@ fn is_accepted(credentials: &Credentials, name: &'static str) -> bool {
 }
 
 #[test]
-fn names_and_addresses() {
+fn certificate_is_valid_for_names_and_addresses() {
     let made = make(&["ftp.example", "192.0.2.1", "2001:db8::1"], NOW);
     assert!(is_accepted(&made, "ftp.example"));
     assert!(is_accepted(&made, "192.0.2.1"));
@@ -61,46 +61,49 @@ fn subject(credentials: &Credentials) -> Option<String> {
 }
 
 #[test]
-fn the_first_name_is_the_subject_where_it_fits() {
+fn subject_is_first_name_unless_too_long() {
     let longest = "a".repeat(CERTIFICATE_NAME_BYTES);
     assert_eq!(
         subject(&make(&["a.example", "b"], NOW)).unwrap(),
         "a.example"
     );
     assert_eq!(subject(&make(&[&longest], NOW)), Some(longest.clone()));
-    assert_eq!(subject(&make(&[&(longest + "a")], NOW)).unwrap(), NAMELESS);
-    assert_eq!(subject(&make(&[], NOW)).unwrap(), NAMELESS);
+    assert_eq!(
+        subject(&make(&[&(longest + "a")], NOW)).unwrap(),
+        DEFAULT_SUBJECT
+    );
+    assert_eq!(subject(&make(&[], NOW)).unwrap(), DEFAULT_SUBJECT);
 }
 
 #[test]
-fn a_name_that_no_certificate_can_have() {
+fn name_outside_ascii_is_an_error() {
     let error = SelfSigned::make(&names(&["zoë.example"]), NOW).unwrap_err();
     assert!(matches!(error.problem, Problem::NotMade(_)), "{error}");
 }
 
 #[test]
-fn the_dates() {
+fn certificate_lasts_from_yesterday_for_its_lifetime() {
     let life = SELF_SIGNED_LIFE.as_secs().cast_signed();
     let made = make(&[], NOW);
     assert_eq!(made.not_before(), NOW - DAY);
     assert_eq!(made.not_after(), NOW + life);
-    // Ten years have two leap days at the least.
+    // Ten years have at least two leap days.
     assert_eq!(made.expiry(NOW + 3651 * DAY), Expiry::Soon { days: 1 });
 }
 
 #[test]
-fn a_clock_that_was_not_set() {
+fn unset_clock_gives_certificate_valid_later() {
     for now in [i64::MIN, 0, 100] {
         let made = make(&[], now);
         assert_eq!(made.not_before(), 0);
-        // It still holds when the clock is set.
+        // Still valid once the clock is set.
         assert_eq!(made.expiry(NOW), Expiry::Valid);
     }
-    assert_eq!(make(&[], i64::MAX).not_after(), LAST);
+    assert_eq!(make(&[], i64::MAX).not_after(), LATEST_TIME);
 }
 
 #[test]
-fn without_a_directory_each_start_makes_another_and_each_reading_keeps_it() {
+fn without_directory_reload_keeps_certificate_and_restart_replaces_it() {
     let read = |present: Option<&Credentials>, names, now| {
         SelfSigned::load_or_make(None, present, names, now).unwrap()
     };
@@ -127,11 +130,11 @@ fn without_a_directory_each_start_makes_another_and_each_reading_keeps_it() {
             is_kept,
             "{origin:?}"
         );
-        // And by the reading after it.
+        // Also by the next reload.
         let after = read(Some(&next.credentials), names, now);
         assert_eq!(fingerprint(&after), fingerprint(&next));
     }
-    // What somebody else has made is none that is kept.
+    // Credentials that the server has not generated are not kept.
     let foreign = make(&["ftp.example"], NOW);
     let own = read(Some(&foreign), chosen, NOW);
     assert_eq!(own.origin, Origin::Passing);
@@ -139,11 +142,11 @@ fn without_a_directory_each_start_makes_another_and_each_reading_keeps_it() {
 }
 
 #[test]
-fn kept_and_found_again() {
+fn stored_certificate_is_loaded_again() {
     let directory = TempDir::new().unwrap();
     let made = load(directory.path(), NOW).unwrap();
     assert_eq!(made.origin, Origin::Made);
-    // Not for a clock that went back, either.
+    // Also when the clock has gone back.
     for now in [NOW, NOW - 10 * DAY, made.credentials.not_after()] {
         let found = load(directory.path(), now).unwrap();
         assert_eq!(found.origin, Origin::Found);
@@ -157,7 +160,7 @@ fn kept_and_found_again() {
 }
 
 #[test]
-fn only_the_owner_may_read_the_key() {
+fn key_file_is_readable_by_owner_only() {
     let directory = TempDir::new().unwrap();
     let state = directory.path().join("a/b");
     load(&state, NOW).unwrap();
@@ -167,7 +170,7 @@ fn only_the_owner_may_read_the_key() {
 }
 
 #[test]
-fn an_expired_one_is_made_anew() {
+fn expired_certificate_is_renewed() {
     let directory = TempDir::new().unwrap();
     let old = load(directory.path(), NOW).unwrap().credentials;
     let after = old.not_after() + 1;
@@ -179,7 +182,7 @@ fn an_expired_one_is_made_anew() {
 }
 
 #[test]
-fn other_names_that_are_chosen_make_another_one_and_those_of_the_host_do_not() {
+fn configured_names_replace_certificate_and_host_names_do_not() {
     let directory = TempDir::new().unwrap();
     let list = ["ftp.example", "192.0.2.1", "2001:db8::1", "FTP.example"];
     let first = load_named(directory.path(), &list, NOW).unwrap();
@@ -210,7 +213,7 @@ fn other_names_that_are_chosen_make_another_one_and_those_of_the_host_do_not() {
 }
 
 #[test]
-fn what_is_unreadable_is_left_alone() {
+fn unreadable_files_are_not_replaced() {
     let directory = TempDir::new().unwrap();
     load(directory.path(), NOW).unwrap();
     let [cert, key] = files(&directory);
@@ -233,11 +236,11 @@ fn what_is_unreadable_is_left_alone() {
 }
 
 #[test]
-fn what_a_crash_leaves_is_no_half() {
+fn interrupted_store_is_repeated() {
     let directory = TempDir::new().unwrap();
     load(directory.path(), NOW).unwrap();
     let [cert, key] = files(&directory);
-    // The key was in its place, the certificate was not, and each may have been half written.
+    // The key was stored and the certificate was not; temporary files are left.
     fs::remove_file(&cert).unwrap();
     for name in [CERT_FILE, KEY_FILE] {
         fs::write(directory.path().join(format!(".{name}.tmp")), "half").unwrap();
@@ -250,7 +253,7 @@ fn what_a_crash_leaves_is_no_half() {
 }
 
 #[test]
-fn a_directory_that_cannot_be() {
+fn uncreatable_directory_is_reported() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let below = file.path().join("state");
     let error = load(&below, NOW).unwrap_err();
@@ -259,7 +262,7 @@ fn a_directory_that_cannot_be() {
 }
 
 #[test]
-fn servers_that_start_at_once_agree() {
+fn concurrent_starts_use_one_certificate() {
     let directory = TempDir::new().unwrap();
     let start = || {
         load(directory.path(), NOW)

@@ -1,22 +1,22 @@
-//! Uploads over a network that cannot tell which of two connections has ended first (a host
-//! program's own, or a system that is out of descriptors): what then counts as a whole file.
+//! Uploads when the network cannot tell which of two connections ended first (an embedding program's
+//! own network, or a system without free descriptors).
 //!
-//! In the clear the end of the data connection is all that ends a file, and the end of a client that
-//! is killed looks the same. So the control connection has to be there still.
+//! In the clear, the end of the data connection is the end of the file, and a killed client looks the
+//! same. So an upload counts as complete only while the control connection is open.
 
 use mioftpd::reactor::Protocol;
 
 use crate::server::{Client, Server};
 use crate::wire::Close;
 
-/// A client that has logged in, and sent a part of a file.
+/// A logged-in client that has sent a part of a file.
 fn uploading(server: &mut Server) -> (Client, Client) {
-    let control = server.client();
-    server.hears(&control, b"USER ftp\r\nPASS x\r\n");
-    let data = server.begins_upload(&control);
+    let control = server.connect();
+    server.deliver(&control, b"USER ftp\r\nPASS x\r\n");
+    let data = server.start_upload(&control);
     let said = String::from_utf8(control.wire.take()).unwrap();
     assert!(said.lines().last().unwrap().starts_with("150 "), "{said}");
-    server.hears(&data, b"content");
+    server.deliver(&data, b"content");
     (control, data)
 }
 
@@ -26,12 +26,12 @@ fn is_undone(server: &Server) {
     assert_eq!(left, (0, 0));
 }
 
-/// And it is told so at once: only the reply of a quick download waits a moment for its client.
+/// The reply is sent at once; only that of a quick download is delayed.
 #[test]
-fn an_upload_that_ends_while_its_client_is_there_is_whole() {
+fn upload_is_stored_if_control_connection_is_open() {
     let mut server = Server::new(Protocol::Ftp);
     let (control, data) = uploading(&mut server);
-    server.sees_the_end(&data);
+    server.deliver_fin(&data);
     let said = String::from_utf8(control.wire.take()).unwrap();
     assert!(said.starts_with("226 "), "{said}");
     assert_eq!(server.memory.read("/f").unwrap(), b"content");
@@ -39,17 +39,17 @@ fn an_upload_that_ends_while_its_client_is_there_is_whole() {
 }
 
 #[test]
-fn an_upload_whose_control_connection_ends_first_is_not() {
+fn upload_is_discarded_if_control_connection_ends_first() {
     let mut server = Server::new(Protocol::Ftp);
     let (control, data) = uploading(&mut server);
-    server.sees_the_end(&control);
+    server.deliver_fin(&control);
     is_undone(&server);
     assert_eq!(data.wire.lock().closed, Some(Close::Reset));
     assert!(control.wire.take().starts_with(b"426 "));
 }
 
 #[test]
-fn an_upload_that_ends_together_with_its_control_connection_is_not() {
+fn upload_is_discarded_if_both_connections_end_together() {
     for is_first in [false, true] {
         let mut server = Server::new(Protocol::Ftp);
         let (control, data) = uploading(&mut server);
@@ -58,21 +58,21 @@ fn an_upload_that_ends_together_with_its_control_connection_is_not() {
         } else {
             [&control, &data]
         };
-        server.sees_the_ends(&ends);
+        server.deliver_fins(&ends);
         is_undone(&server);
         let said = String::from_utf8(control.wire.take()).unwrap();
         assert!(said.starts_with("426 "), "{said}");
     }
 }
 
-/// It has said that it leaves, and waits for the reply: nothing else is to be read from it.
+/// After QUIT, the end of the control connection is expected.
 #[test]
-fn an_upload_that_ends_after_a_quit_is_whole() {
+fn upload_is_stored_after_quit() {
     let mut server = Server::new(Protocol::Ftp);
     let (control, data) = uploading(&mut server);
-    server.hears(&control, b"QUIT\r\n");
-    server.sees_the_end(&control);
-    server.sees_the_end(&data);
+    server.deliver(&control, b"QUIT\r\n");
+    server.deliver_fin(&control);
+    server.deliver_fin(&data);
     let said = String::from_utf8(control.wire.take()).unwrap();
     assert!(
         said.starts_with("226 ") && said.contains("\r\n221 "),

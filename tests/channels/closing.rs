@@ -1,6 +1,5 @@
-//! How a control connection ends: what TLS has to say last is written when there is room for it,
-//! as a last reply is, and then the end is said; and an end of the client's is always noticed.
-//! RFC 8446 §6.
+//! Closing a control connection over TLS: the last reply, alert or `close_notify` is written when the
+//! socket is writable, then the FIN; an end by the client is always noticed. RFC 8446 §6.
 
 use std::io::Read as _;
 
@@ -16,26 +15,26 @@ const NOOP: &[u8] = b"NOOP\r\n";
 
 const OKAY: &[u8] = b"200 Command okay.\r\n";
 
-/// `close_notify`, as it is where nothing is encrypted.
+/// An unencrypted `close_notify`.
 const CLOSE_NOTIFY: &[u8] = &[21, 3, 3, 0, 2, 1, 0];
 
-/// What ends a conversation unasked: the server stops, or nobody has logged in.
-const ENDS: [fn(&mut Server); 2] = [Server::stops, |server| {
+/// The server ends the session: on shutdown, or at the login time-out.
+const ENDS: [fn(&mut Server); 2] = [Server::stop, |server| {
     let login = server.timings.login;
-    server.waits(login);
+    server.advance(login);
 }];
 
-/// A client that is greeted.
+/// A client that has received the greeting.
 fn greeted(server: &mut Server) -> Client {
-    let client = server.client();
+    let client = server.connect();
     assert!(client.wire.take().starts_with(b"220 "));
     client
 }
 
-/// A client that has said AUTH and heard the 234.
+/// A client that has sent AUTH and received the 234.
 fn switching(server: &mut Server) -> Client {
     let client = greeted(server);
-    server.hears(&client, b"AUTH TLS\r\n");
+    server.deliver(&client, b"AUTH TLS\r\n");
     assert!(client.wire.take().starts_with(b"234 "));
     client
 }
@@ -45,263 +44,266 @@ fn secured(server: &mut Server, version: &'static SupportedProtocolVersion) -> (
     let client = switching(server);
     let mut peer = Peer::new(version);
     while peer.0.wants_write() {
-        server.hears(&client, &peer.sends());
-        peer.hears(&client.wire.take());
+        server.deliver(&client, &peer.take_output());
+        peer.decrypt(&client.wire.take());
     }
-    server.hears(&client, &peer.says(b"USER ftp\r\nPASS x\r\n"));
-    let (said, _) = peer.hears(&client.wire.take());
+    server.deliver(&client, &peer.encrypt(b"USER ftp\r\nPASS x\r\n"));
+    let (said, _) = peer.decrypt(&client.wire.take());
     assert!(said.ends_with(b"230 User logged in, proceed.\r\n"));
     (client, peer)
 }
 
-/// Makes room for one byte after the other, until the server has ended its side: what it wrote.
-fn last_words(server: &mut Server, client: &Client) -> Vec<u8> {
+/// Makes room byte by byte until the server has ended its side. Returns what it wrote.
+fn drain_to_fin(server: &mut Server, client: &Client) -> Vec<u8> {
     for _ in 0..5_000 {
         assert_eq!(client.wire.lock().closed, None);
         if client.wire.lock().is_shut {
             return client.wire.take();
         }
-        server.has_room(client, 1);
+        server.set_room(client, 1);
     }
     panic!("no end");
 }
 
-/// The server has ended its side, and lets the connection go when the client has ended its own.
-fn lingers(server: &mut Server, client: &Client) {
-    server.hears(client, b"what nobody reads");
+/// The server has ended its side, and closes the socket when the client has ended its own.
+fn assert_lingers(server: &mut Server, client: &Client) {
+    server.deliver(client, b"discarded");
     assert_eq!(client.wire.lock().closed, None);
-    server.sees_the_end(client);
+    server.deliver_fin(client);
     assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
 }
 
-/// What a client is told, up to an alert.
-fn told(peer: &mut Peer, mut bytes: &[u8]) -> Vec<u8> {
+/// Decrypts what the server has sent up to an alert.
+fn decrypt_to_alert(peer: &mut Peer, mut bytes: &[u8]) -> Vec<u8> {
     loop {
         assert!(!bytes.is_empty(), "no alert");
         peer.0.read_tls(&mut bytes).unwrap();
         if let Err(error) = peer.0.process_new_packets() {
             assert!(matches!(error, rustls::Error::AlertReceived(_)), "{error}");
             let mut text = Vec::new();
-            // What was said before it; behind it there is nothing.
+            // The text before the alert; nothing follows it.
             let _ = peer.0.reader().read_to_end(&mut text);
             return text;
         }
     }
 }
 
-/// The client's end of its side of TLS.
+/// The client's `close_notify`.
 fn end(peer: &mut Peer) -> Vec<u8> {
     peer.0.send_close_notify();
-    peer.sends()
+    peer.take_output()
 }
 
 #[test]
-fn an_alert_to_what_is_no_hello_waits_for_room() {
+fn alert_for_clear_text_is_sent_when_writable() {
     let mut server = Server::new(Protocol::Ftp);
     let client = switching(&mut server);
-    server.has_room(&client, 0);
-    server.hears(&client, NOOP);
+    server.set_room(&client, 0);
+    server.deliver(&client, NOOP);
     assert!(client.wire.take().is_empty());
-    let said = last_words(&mut server, &client);
+    let said = drain_to_fin(&mut server, &client);
     assert!(matches!(said[..], [21, 3, _, 0, 2, 2, _]), "{said:?}");
-    lingers(&mut server, &client);
+    assert_lingers(&mut server, &client);
 }
 
 #[test]
-fn an_alert_to_a_forged_record_waits_behind_the_replies() {
+fn alert_for_forged_record_follows_the_replies() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        server.has_room(&client, 5);
-        server.hears(&client, &peer.says(NOOP));
-        server.hears(&client, &FORGED);
-        let said = last_words(&mut server, &client);
-        assert_eq!(told(&mut peer, &said), OKAY);
-        lingers(&mut server, &client);
+        server.set_room(&client, 5);
+        server.deliver(&client, &peer.encrypt(NOOP));
+        server.deliver(&client, &FORGED);
+        let said = drain_to_fin(&mut server, &client);
+        assert_eq!(decrypt_to_alert(&mut peer, &said), OKAY);
+        assert_lingers(&mut server, &client);
     }
 }
 
 #[test]
-fn who_makes_no_room_for_an_alert_is_let_go_as_one_who_reads_no_replies() {
+fn unread_alert_ends_at_the_reply_stall_time_out() {
     let mut server = Server::new(Protocol::Ftp);
     let client = switching(&mut server);
-    // What would have been due in between gives nobody more time.
+    // The login deadline in between does not extend the time.
     let almost = server.timings.reply_stall / 2;
     assert!(server.timings.login < 3 * almost);
-    server.waits(almost);
-    server.has_room(&client, 3);
-    server.hears(&client, NOOP);
-    server.waits(almost);
+    server.advance(almost);
+    server.set_room(&client, 3);
+    server.deliver(&client, NOOP);
+    server.advance(almost);
     assert_eq!(client.wire.lock().closed, None);
-    server.waits(almost);
+    server.advance(almost);
     assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
 }
 
 #[test]
-fn a_handshake_that_is_broken_off_ends_with_what_is_unsent_of_it_and_the_end() {
+fn aborted_handshake_sends_rest_of_flight_and_close_notify() {
     for version in VERSIONS {
         for end in ENDS {
             let mut server = Server::new(Protocol::Ftp);
             let client = switching(&mut server);
-            server.has_room(&client, 100);
+            server.set_room(&client, 100);
             let mut peer = Peer::new(version);
-            server.hears(&client, &peer.sends());
+            server.deliver(&client, &peer.take_output());
             assert_eq!(client.wire.lock().room, 0);
             end(&mut server);
-            let said = last_words(&mut server, &client);
-            // Before the client has had a part in it, nothing of TLS 1.2 is encrypted.
-            let (_, is_end) = peer.hears(&said);
+            let said = drain_to_fin(&mut server, &client);
+            // In TLS 1.2, nothing is encrypted before the client's second flight.
+            let (_, is_end) = peer.decrypt(&said);
             assert!(is_end || said.ends_with(CLOSE_NOTIFY));
-            lingers(&mut server, &client);
+            assert_lingers(&mut server, &client);
         }
     }
 }
 
-/// A disk that hangs: who is here may wait for it, and others would only make it worse.
+/// A hanging disk: open sessions wait for it; more connections would only queue more jobs.
 #[test]
-fn where_too_much_waits_for_the_storage_nobody_else_is_let_in() {
+fn new_connections_are_refused_while_too_many_jobs_wait() {
     let mut server = Server::new(Protocol::Ftp);
     let early = greeted(&mut server);
-    server.has_waiting(JOBS_WAITING + 1);
-    let late = server.client();
+    server.set_outstanding_jobs(JOBS_WAITING + 1);
+    let late = server.connect();
     let refusal = b"421 Service not available, closing control connection.\r\n";
     assert_eq!(late.wire.take(), refusal);
     assert_eq!(late.wire.lock().closed, Some(Close::Orderly));
-    server.hears(&early, NOOP);
+    server.deliver(&early, NOOP);
     assert_eq!(early.wire.take(), OKAY);
-    server.has_waiting(JOBS_WAITING);
+    server.set_outstanding_jobs(JOBS_WAITING);
     greeted(&mut server);
 }
 
-/// Where TLS comes first, nothing else is said before it.
+/// With implicit TLS, no clear text precedes the handshake.
 #[test]
-fn a_greeting_that_could_not_be_said_is_not_said() {
+fn implicit_tls_sends_no_greeting_in_the_clear() {
     let mut server = Server::new(Protocol::Ftps);
-    let [noisy, silent] = [server.client(), server.client()];
-    server.hears(&noisy, b"USER ftp\r\n");
-    let said = last_words(&mut server, &noisy);
+    let [noisy, silent] = [server.connect(), server.connect()];
+    server.deliver(&noisy, b"USER ftp\r\n");
+    let said = drain_to_fin(&mut server, &noisy);
     assert!(matches!(said[..], [21, 3, _, 0, 2, 2, _]), "{said:?}");
-    lingers(&mut server, &noisy);
+    assert_lingers(&mut server, &noisy);
 
     let login = server.timings.login;
-    server.waits(login);
-    let said = last_words(&mut server, &silent);
+    server.advance(login);
+    let said = drain_to_fin(&mut server, &silent);
     assert!(matches!(said[..], [21, 3, _, 0, 2, 1, 0]), "{said:?}");
-    lingers(&mut server, &silent);
+    assert_lingers(&mut server, &silent);
 }
 
 #[test]
-fn nothing_is_said_in_the_clear_behind_a_234() {
+fn no_clear_text_follows_the_234() {
     for end in ENDS {
         let mut server = Server::new(Protocol::Ftp);
         let client = greeted(&mut server);
-        server.has_room(&client, 10);
-        server.hears(&client, b"AUTH TLS\r\n");
+        server.set_room(&client, 10);
+        server.deliver(&client, b"AUTH TLS\r\n");
         end(&mut server);
-        let said = last_words(&mut server, &client);
+        let said = drain_to_fin(&mut server, &client);
         assert_eq!(said, b"234 Proceed with the TLS handshake.\r\n");
-        lingers(&mut server, &client);
+        assert_lingers(&mut server, &client);
     }
 }
 
 #[test]
-fn the_end_of_tls_is_said_where_the_connection_ends_with_it() {
+fn close_notify_of_ccc_is_sent_if_server_stops() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        // The reply has room, and the end of TLS has none.
+        // Room for the reply, and none for the close_notify.
         let reply = b"200 Proceed with the end of TLS.\r\n";
-        let command = peer.says(b"CCC\r\n");
-        server.has_room(&client, reply.len() + command.len() - b"CCC\r\n".len());
-        server.hears(&client, &command);
+        let command = peer.encrypt(b"CCC\r\n");
+        server.set_room(&client, reply.len() + command.len() - b"CCC\r\n".len());
+        server.deliver(&client, &command);
         assert_eq!(client.wire.lock().room, 0);
-        server.stops();
-        let (said, is_end) = peer.hears(&last_words(&mut server, &client));
+        server.stop();
+        let (said, is_end) = peer.decrypt(&drain_to_fin(&mut server, &client));
         assert_eq!((said.as_slice(), is_end), (&reply[..], true));
-        lingers(&mut server, &client);
+        assert_lingers(&mut server, &client);
     }
 }
 
-/// Nobody can tell what comes next from it: a record, or a command.
+/// The next byte may be a record or clear text.
 #[test]
-fn who_does_not_end_tls_after_a_ccc_is_let_go() {
+fn client_that_stays_silent_after_ccc_times_out() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        server.hears(&client, &peer.says(b"CCC\r\n"));
-        let (said, is_end) = peer.hears(&client.wire.take());
+        server.deliver(&client, &peer.encrypt(b"CCC\r\n"));
+        let (said, is_end) = peer.decrypt(&client.wire.take());
         assert!(said.starts_with(b"200 ") && is_end);
         let handshake = server.timings.handshake;
-        server.waits(handshake / 2);
+        server.advance(handshake / 2);
         assert_eq!(client.wire.lock().closed, None);
-        server.waits(handshake / 2);
+        server.advance(handshake / 2);
         assert!(client.wire.take().is_empty());
         assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
     }
 }
 
-/// Bytes in the clear, which may be behind it, would be lost.
+/// Clear text after the `close_notify` would be lost.
 #[test]
-fn an_end_of_tls_that_comes_with_ccc_is_too_early() {
+fn close_notify_together_with_ccc_is_refused() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        server.hears(&client, &[peer.says(b"CCC\r\n"), end(&mut peer)].concat());
-        let (said, is_end) = peer.hears(&client.wire.take());
+        server.deliver(
+            &client,
+            &[peer.encrypt(b"CCC\r\n"), end(&mut peer)].concat(),
+        );
+        let (said, is_end) = peer.decrypt(&client.wire.take());
         assert!(said.starts_with(b"503 ") && is_end);
     }
 }
 
-/// The kernel tells once of what came, and TLS has taken a byte of it to see that it is no record.
+/// Readiness is edge-triggered, and TLS has read the first byte of the command.
 #[test]
-fn a_command_in_the_place_of_the_end_of_tls_is_answered_in_the_clear() {
+fn command_instead_of_close_notify_is_answered_in_the_clear() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        server.hears(&client, &peer.says(b"CCC\r\n"));
-        let (said, is_end) = peer.hears(&client.wire.take());
+        server.deliver(&client, &peer.encrypt(b"CCC\r\n"));
+        let (said, is_end) = peer.decrypt(&client.wire.take());
         assert!(said.starts_with(b"200 ") && is_end);
-        server.hears(&client, NOOP);
+        server.deliver(&client, NOOP);
         assert_eq!(client.wire.take(), OKAY);
-        server.sees_the_end(&client);
+        server.deliver_fin(&client);
         assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
     }
 }
 
-/// It came with the last command, and so the kernel tells of both at once.
+/// One event reports both the command and the `close_notify`.
 #[test]
-fn an_end_that_comes_with_the_last_command_is_noticed() {
+fn close_notify_with_last_command_is_noticed() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
-        // The reply has room, and the end of TLS has none.
-        let mut bytes = peer.says(NOOP);
-        server.has_room(&client, OKAY.len() + bytes.len() - NOOP.len());
+        // Room for the reply, and none for the close_notify.
+        let mut bytes = peer.encrypt(NOOP);
+        server.set_room(&client, OKAY.len() + bytes.len() - NOOP.len());
         bytes.extend(end(&mut peer));
-        server.hears(&client, &bytes);
+        server.deliver(&client, &bytes);
         assert_eq!(client.wire.lock().room, 0);
         assert_eq!(client.wire.lock().closed, None);
-        server.has_room(&client, usize::MAX);
-        let (said, is_end) = peer.hears(&client.wire.take());
+        server.set_room(&client, usize::MAX);
+        let (said, is_end) = peer.decrypt(&client.wire.take());
         assert_eq!((said.as_slice(), is_end), (OKAY, true));
         assert_eq!(client.wire.lock().closed, Some(Close::Orderly));
     }
 }
 
-/// Of so many records only some are read at once; the kernel tells of all of them once.
+/// One call reads only some of the records, and one event reports all of them.
 #[test]
-fn commands_in_records_of_a_byte_are_all_heard() {
+fn commands_in_one_byte_records_are_all_answered() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
         let (client, mut peer) = secured(&mut server, version);
         let commands = NOOP.repeat(2_400);
         let bytes: Vec<_> = commands
             .chunks(1)
-            .flat_map(|byte| peer.says(byte))
+            .flat_map(|byte| peer.encrypt(byte))
             .collect();
         assert!(bytes.len() > TLS_READS_PER_CALL * 4_096);
-        server.hears(&client, &bytes);
-        let (said, _) = peer.hears(&client.wire.take());
+        server.deliver(&client, &bytes);
+        let (said, _) = peer.decrypt(&client.wire.take());
         assert!(said == OKAY.repeat(2_400), "{} bytes", said.len());
     }
 }
